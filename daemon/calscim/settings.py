@@ -1,0 +1,83 @@
+"""What a process needs to know before it starts: the shape of the configuration file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``N``, ``N%`` or ``N or N%``: with both, the lower holds."""
+
+    count: int | None = None
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    dsn: str | None = None
+    migration_dsn: str | None = None
+    embedded: Path | None = None
+    pool_size: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Scim:
+    listen: str = "127.0.0.1:8085"
+    public_url: str = "http://127.0.0.1:8085"
+    max_body_bytes: int = 4 * 1024 * 1024
+    tls_certificate_file: Path | None = None
+    tls_key_file: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ops:
+    listen: str = "127.0.0.1:8086"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    name: str
+    organization_id: int
+    api_key: str = field(repr=False)
+    api_url: str = "https://api.cal.com"
+    requests_per_minute: int = 120
+    protected: tuple[str, ...] = ()
+    import_existing: bool = True
+    notify_new_users: bool = True
+    people: str = "managed"  # managed, observe, add-only
+    provision_people: str = "assigned"  # assigned, mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    interval: float = 300.0  # seconds, as are all durations here
+    debounce: float = 0.2
+    request_timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    max_removals_per_team: Limit = Limit(percent=30)
+    max_removals_per_organization: Limit = Limit(percent=20)
+    max_deprovisions: Limit = Limit(percent=5)
+    drift_removals: Limit = Limit(percent=10)
+    min_team_size: int = 5
+    min_organization_size: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str = "info"
+    format: str = "auto"  # json, console, auto
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database: Database
+    scim: Scim = Scim()
+    ops: Ops = Ops()
+    organizations: tuple[Organization, ...] = ()
+    reconcile: Reconcile = Reconcile()
+    guards: Guards = Guards()
+    log: Log = Log()

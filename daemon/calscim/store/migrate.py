@@ -1,0 +1,112 @@
+"""Brings the schema up to date, one transaction a migration, and sets who may do what.
+
+Refuses to touch a schema that a newer release made.
+"""
+
+import re
+from dataclasses import dataclass
+
+import asyncpg
+
+from calscim.errors import StoreError
+from calscim.store.sql import folder
+
+_FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
+_LOCK = 0x63616C7363696D  # "calscim": one migration at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    name: str
+    text: str
+
+
+def migrations() -> list[Migration]:
+    """Every migration this release carries, in order."""
+    found = []
+    for path in (folder() / "migrations").iterdir():
+        if match := _FILE.match(path.name):
+            text = path.read_text(encoding="utf-8")
+            found.append(Migration(int(match["version"]), match["name"], text))
+    return sorted(found, key=lambda migration: migration.version)
+
+
+def latest() -> int:
+    """The schema version that this release works with."""
+    return migrations()[-1].version
+
+
+async def current(connection: asyncpg.Connection) -> int:
+    """The version of the schema in the database; 0 for an empty one."""
+    if await connection.fetchval("SELECT to_regclass('calscim.schema_version')") is None:
+        return 0
+    version = await connection.fetchval("SELECT max(version) FROM calscim.schema_version")
+    return int(version or 0)
+
+
+async def pending(connection: asyncpg.Connection) -> list[Migration]:
+    """What is still to be applied. Raises StoreError when the database is ahead of this release."""
+    version = await current(connection)
+    if version > latest():
+        raise StoreError(
+            f"the database has schema version {version}, this release knows up to {latest()}: "
+            "install the calscim release that made it, or a later one"
+        )
+    return [migration for migration in migrations() if migration.version > version]
+
+
+async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
+    """Apply what is pending and grant the serving role its rights; returns what was applied."""
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        applied = await pending(connection)
+        for migration in applied:
+            async with connection.transaction():
+                await connection.execute(migration.text)
+                await connection.execute(
+                    "INSERT INTO calscim.schema_version (version, name) VALUES ($1, $2)",
+                    migration.version,
+                    migration.name,
+                )
+        await grant(connection, serving_role)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+    return applied
+
+
+async def grant(connection: asyncpg.Connection, role: str) -> None:
+    """Give the serving role what it needs and take the rest of the journal away from it.
+
+    An owner that serves as well takes the rights away from itself; the triggers then still refuse.
+    """
+    name = await connection.fetchval("SELECT quote_ident($1)", role)
+    journal = await connection.fetch(
+        "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n "
+        "ON n.oid = c.relnamespace WHERE n.nspname = 'calscim' AND c.relkind IN ('r', 'p') "
+        "AND (c.relname = 'journal' OR c.relname LIKE 'journal\\_%')"
+    )
+    tables = ", ".join(row["name"] for row in journal)
+    async with connection.transaction():
+        await connection.execute(
+            f"""
+            GRANT USAGE ON SCHEMA calscim TO {name};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA calscim TO {name};
+            GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA calscim TO {name};
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA calscim TO {name};
+            REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {tables} FROM {name};
+            REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON calscim.schema_version FROM {name};
+            """  # noqa: S608 - names quoted by the server
+            if not await _owns(connection, role)
+            else f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}"
+        )
+
+
+async def _owns(connection: asyncpg.Connection, role: str) -> bool:
+    return bool(
+        await connection.fetchval(
+            "SELECT pg_get_userbyid(relowner) = $1 FROM pg_class "
+            "WHERE oid = 'calscim.journal'::regclass",
+            role,
+        )
+    )

@@ -1,0 +1,34 @@
+"""The named queries of sql/queries. Each starts with ``-- name: x, one line why``."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+_NAME = re.compile(r"^-- name: (?P<name>\w+)[^\n]*\n", re.MULTILINE)
+
+
+def folder() -> Traversable:
+    """The folder of schema.sql, migrations and queries, wherever the package is installed."""
+    return files("calscim") / "sql"
+
+
+@cache
+def all_queries() -> dict[str, str]:
+    """Every named query, as ``file.name`` -> text."""
+    queries: dict[str, str] = {}
+    for path in sorted((folder() / "queries").iterdir(), key=lambda entry: entry.name):
+        if not path.name.endswith(".sql"):
+            continue
+        parts = _NAME.split(path.read_text(encoding="utf-8"))
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            key = f"{path.name.removesuffix('.sql')}.{name}"
+            if key in queries:
+                raise ValueError(f"sql/queries: {key} stands twice; rename one")
+            queries[key] = text.strip().rstrip(";")
+    return queries
+
+
+def sql(name: str) -> str:
+    """The text of one query. KeyError where there is none: a mistake of the caller's."""
+    return all_queries()[name]

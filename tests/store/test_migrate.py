@@ -1,0 +1,80 @@
+"""The schema is what the migrations add up to, and the serving role can only append to the journal."""
+
+import asyncpg
+import pytest
+
+from calscim.store import migrate
+from calscim.store.sql import all_queries, folder
+
+APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
+
+DESCRIBE = """
+SELECT 'column', table_name, column_name, data_type, is_nullable, coalesce(column_default, '')
+FROM information_schema.columns WHERE table_schema = 'calscim'
+UNION ALL SELECT 'index', tablename, indexname, indexdef, '', '' FROM pg_indexes WHERE schemaname = 'calscim'
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', ''
+FROM pg_constraint WHERE connamespace = 'calscim'::regnamespace
+UNION ALL SELECT 'function', proname, pg_get_functiondef(oid), '', '', '' FROM pg_proc
+WHERE pronamespace = 'calscim'::regnamespace
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), '', ''
+FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'calscim.%' AND NOT tgisinternal
+ORDER BY 1, 2, 3, 4
+"""
+
+
+async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
+    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+    await admin.execute("CREATE DATABASE schema_file")
+    direct = await asyncpg.connect(postgres.dsn("schema_file", "postgres"))
+    migrated = await asyncpg.connect(database.owner_dsn)
+    await direct.execute((folder() / "schema.sql").read_text())
+
+    expected = [tuple(row) for row in await direct.fetch(DESCRIBE)]
+    found = [tuple(row) for row in await migrated.fetch(DESCRIBE)]
+
+    assert found == expected
+    assert found
+    for connection in (direct, migrated):
+        await connection.close()
+    await admin.execute("DROP DATABASE schema_file")
+    await admin.close()
+
+
+async def test_every_query_can_be_prepared(pool):
+    async with pool.acquire() as connection:
+        for name, text in all_queries().items():
+            try:
+                await connection.prepare(text)
+            except asyncpg.PostgresError as error:
+                pytest.fail(f"{name}: {error}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE calscim.journal SET status = 1",
+        "DELETE FROM calscim.journal",
+        "TRUNCATE calscim.journal",
+        "DROP TABLE calscim.journal",
+        "UPDATE calscim.journal_default SET status = 1",
+        "DELETE FROM calscim.journal_default",
+        "TRUNCATE calscim.journal_default",
+        "DROP TABLE calscim.journal_default",
+        "ALTER TABLE calscim.journal DISABLE TRIGGER ALL",
+    ],
+)
+async def test_the_serving_role_can_only_append(pool, statement):
+    assert await pool.fetchval(APPEND) == 1
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.execute(statement)
+
+    assert await pool.fetchval("SELECT count(*) FROM calscim.journal") == 1
+
+
+async def test_migrating_twice_changes_nothing(database):
+    owner = await asyncpg.connect(database.owner_dsn)
+
+    assert await migrate.migrate(owner, "calscim") == []
+    assert await migrate.current(owner) == migrate.latest()
+    await owner.close()
