@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from calscim.store import embedded, migrate
+from calscim.store import pool as pool_room
 
 
 def pytest_configure() -> None:
@@ -85,3 +86,9 @@ async def database(postgres: Server) -> AsyncIterator[Database]:
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
     async with asyncpg.create_pool(database.dsn, min_size=1, max_size=8) as pool:
         yield pool
+
+
+@pytest.fixture
+async def db(database: Database) -> AsyncIterator[pool_room.Database]:
+    async with await pool_room.Database.open(database.dsn) as opened:
+        yield opened
