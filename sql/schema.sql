@@ -304,6 +304,7 @@ CREATE TABLE calscim.actions (
 );
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
+CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
 
 -- What did not succeed, when it is tried again, and why it failed.
 CREATE TABLE calscim.parked (

@@ -1,0 +1,77 @@
+"""Removals that a guard holds, and what an operator has let go."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A held set as it is shown: ``actions`` are in the form of ``plan --json``."""
+
+    hash: str
+    guard: str
+    actions: list[dict[str, Any]]
+    first_seen: datetime
+    approved_at: datetime | None
+
+
+async def hold(
+    db: Database, organization: str, hash_: str, guard: str, actions: list[dict[str, Any]]
+) -> bool:
+    """Record a held set; True when it is new, so that it is told once and not in every pass."""
+    return bool(
+        await db.fetchval(
+            sql("holds.hold"), organization, hash_, guard, orjson.dumps(actions).decode()
+        )
+    )
+
+
+async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """Whatever is not among ``hashes`` is held no more."""
+    await db.execute(sql("holds.settle"), organization, list(hashes))
+
+
+async def current(db: Database, organization: str) -> list[Hold]:
+    return [
+        Hold(
+            row["hash"],
+            row["guard"],
+            orjson.loads(row["actions"]),
+            row["first_seen"],
+            row["approved_at"],
+        )
+        for row in await db.fetch(sql("holds.current"), organization)
+    ]
+
+
+async def approve(db: Database, organization: str, hash_: str) -> bool:
+    """Let a held set go; False when there is no such set now."""
+    return await db.fetchval(sql("holds.approve"), organization, hash_) is not None
+
+
+async def approved(db: Database, organization: str) -> frozenset[str]:
+    return frozenset(row["hash"] for row in await db.fetch(sql("holds.approved"), organization))
+
+
+async def release(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """These approved sets were met exactly and are being carried out."""
+    await db.execute(sql("holds.release"), organization, list(hashes))
+
+
+async def released(db: Database, organization: str) -> dict[str, list[dict[str, Any]]]:
+    """Sets that are being carried out: an interrupted one goes on without being asked for again."""
+    return {
+        row["hash"]: orjson.loads(row["actions"])
+        for row in await db.fetch(sql("holds.released"), organization)
+    }
+
+
+async def done(db: Database, organization: str, hashes: Collection[str]) -> None:
+    await db.execute(sql("holds.done"), organization, list(hashes))

@@ -1,0 +1,85 @@
+"""What did not succeed, why, and when it is tried again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
+
+    kind: str
+    subject: str
+    team_id: int  # 0: the organization
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    key: Key
+    email: str
+    reason: str
+    refused: bool
+    fingerprint: str
+    attempts: int
+    since: datetime
+    next_try: datetime
+    due_in: float  # seconds, negative when overdue
+
+
+async def park(
+    db: Database,
+    organization: str,
+    key: Key,
+    *,
+    email: str,
+    reason: str,
+    refused: bool,
+    fingerprint: str,
+    attempts: int,
+    wait: float,
+) -> None:
+    """``wait``: seconds until it is tried again."""
+    await db.execute(
+        sql("parked.park"),
+        organization,
+        key.kind,
+        key.subject,
+        key.team_id,
+        email,
+        reason,
+        refused,
+        fingerprint,
+        attempts,
+        wait,
+    )
+
+
+async def unpark(db: Database, organization: str, key: Key) -> None:
+    await db.execute(sql("parked.unpark"), organization, key.kind, key.subject, key.team_id)
+
+
+async def parked(db: Database, organization: str) -> dict[Key, Parked]:
+    rows = await db.fetch(sql("parked.all"), organization)
+    found = [
+        Parked(
+            Key(row["kind"], row["subject"], row["team_id"]),
+            row["email"],
+            row["reason"],
+            row["refused"],
+            row["fingerprint"],
+            row["attempts"],
+            row["since"],
+            row["next_try"],
+            row["due_in"],
+        )
+        for row in rows
+    ]
+    return {entry.key: entry for entry in found}
+
+
+async def retry(db: Database, organization: str, email: str = "") -> int:
+    """Make everything parked due now, or all of one person's; returns how much there was."""
+    return len(await db.fetch(sql("parked.retry"), organization, email))

@@ -1,0 +1,147 @@
+"""Passes, what is asked of them, how far they have read the journals, and what is left of the budget."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A journal row that was not worked off yet. ``effect`` is what it did to the tables."""
+
+    stream: str
+    seq: int
+    kind: str
+    at: datetime
+    request_id: str
+    resource_type: str
+    resource_id: str
+    effect: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last pass that ended, and when one last read everything."""
+
+    complete: bool
+    in_step: bool
+    report: dict[str, Any]
+    finished_at: datetime
+    last_complete: datetime | None
+
+
+async def begin(db: Database, organization: str, scope: str) -> int:
+    return int(await db.fetchval(sql("passes.begin"), organization, scope))
+
+
+async def finish(
+    db: Database, pass_id: int, *, complete: bool, in_step: bool, report: Mapping[str, Any]
+) -> None:
+    await db.execute(
+        sql("passes.finish"), pass_id, complete, in_step, orjson.dumps(report).decode()
+    )
+
+
+async def prune(db: Database, organization: str) -> None:
+    await db.execute(sql("passes.prune"), organization)
+
+
+async def latest(db: Database, organization: str) -> Latest | None:
+    row = await db.fetchrow(sql("passes.latest"), organization)
+    if row is None:
+        return None
+    return Latest(
+        row["complete"],
+        row["in_step"],
+        orjson.loads(row["report"]),
+        row["finished_at"],
+        row["last_complete"],
+    )
+
+
+async def news(db: Database, organization: str, limit: int = 10_000) -> list[News]:
+    """Journal rows nobody has worked off, oldest first, at most ``limit``."""
+    return [
+        News(
+            row["stream"],
+            row["seq"],
+            row["kind"],
+            row["at"],
+            row["request_id"],
+            row["resource_type"],
+            row["resource_id"],
+            orjson.loads(row["effect"]) if row["effect"] else {},
+        )
+        for row in await db.fetch(sql("passes.news"), organization, limit)
+    ]
+
+
+async def heads(db: Database, organization: str) -> dict[str, int]:
+    """The last seq of each journal of the organization."""
+    return {row["stream"]: row["seq"] for row in await db.fetch(sql("passes.heads"), organization)}
+
+
+async def advance(db: Database, organization: str, seen: Mapping[str, int]) -> None:
+    async with db.connection() as connection:
+        await connection.executemany(
+            sql("passes.advance"), [(organization, stream, seq) for stream, seq in seen.items()]
+        )
+
+
+async def ask(db: Database, organization: str) -> int:
+    """Ask whoever holds the lease for a full pass; returns the request's number."""
+    return int(await db.fetchval(sql("passes.ask"), organization))
+
+
+async def asked(db: Database, organization: str) -> list[int]:
+    """Take every open request; they are answered by the pass that begins now."""
+    return [row["id"] for row in await db.fetch(sql("passes.asked"), organization)]
+
+
+async def is_asked(db: Database, organization: str) -> bool:
+    return bool(await db.fetchval(sql("passes.waiting"), organization))
+
+
+async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: str) -> None:
+    if requests:
+        await db.execute(sql("passes.answer"), list(requests), pass_id, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request: taken by a daemon or not, and its pass once that ended."""
+
+    taken: bool
+    complete: bool | None
+    in_step: bool | None
+    report: dict[str, Any] | None
+    detail: str
+
+
+async def answered(db: Database, request: int) -> Answer:
+    row = await db.fetchrow(sql("passes.answered"), request)
+    if row is None or row["done_at"] is None:
+        return Answer(row is not None and row["taken_at"] is not None, None, None, None, "")
+    report = await db.fetchrow(sql("passes.report_of"), row["pass_id"])
+    if report is None:
+        return Answer(True, False, False, {}, row["detail"])
+    return Answer(
+        True, report["complete"], report["in_step"], orjson.loads(report["report"]), row["detail"]
+    )
+
+
+async def note_budget(
+    db: Database, organization: str, limit: int, remaining: int, resets_in: float
+) -> None:
+    await db.execute(sql("passes.budget"), organization, limit, remaining, resets_in)
+
+
+async def budget(db: Database, organization: str) -> dict[str, Any] | None:
+    row = await db.fetchrow(sql("passes.budget_of"), organization)
+    return None if row is None else dict(row)
