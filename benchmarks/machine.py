@@ -1,0 +1,39 @@
+"""What a number was measured on: without it a number means nothing."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+
+def describe() -> str:
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("calscim", "aiohttp", "asyncpg", "orjson", "uvloop", "scim2-server")
+    )
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {_memory()}; "
+        f"Python {platform.python_version()}; {versions}"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("MemTotal"):
+            return f"{int(line.split()[1]) // 1024 // 1024} GiB"
+    return "unknown memory"
+
+
+def resident(pid: int) -> float:
+    """Resident memory of a process, in MB (/proc/pid/status, VmRSS)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
