@@ -14,8 +14,8 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    dsn: str | None = None
-    migration_dsn: str | None = None
+    dsn: str | None = field(default=None, repr=False)  # they may carry passwords
+    migration_dsn: str | None = field(default=None, repr=False)
     embedded: Path | None = None
     pool_size: int = 8
 

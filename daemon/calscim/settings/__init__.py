@@ -1,0 +1,39 @@
+"""What a process needs to know before it starts. Reads files and variables once; knows no default but its own.
+
+``load`` is the only way in for a running program; tests may build the dataclasses themselves.
+"""
+
+from calscim.settings.addresses import Address, Inherited, Tcp, Unix, address
+from calscim.settings.load import find, load
+from calscim.settings.model import (
+    Database,
+    Guards,
+    Limit,
+    Log,
+    Ops,
+    Organization,
+    Reconcile,
+    Scim,
+    Settings,
+)
+from calscim.settings.values import duration
+
+__all__ = [
+    "Address",
+    "Database",
+    "Guards",
+    "Inherited",
+    "Limit",
+    "Log",
+    "Ops",
+    "Organization",
+    "Reconcile",
+    "Scim",
+    "Settings",
+    "Tcp",
+    "Unix",
+    "address",
+    "duration",
+    "find",
+    "load",
+]

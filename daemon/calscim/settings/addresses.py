@@ -1,0 +1,57 @@
+"""Where a listener binds: ``host:port``, ``unix:/path``, or ``systemd`` for an inherited socket."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+_TCP = re.compile(r"^(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>\d{1,5})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    host: str
+    port: int  # 0: any free one
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    path: Path
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A socket that systemd opened and hands over (sd_listen_fds(3))."""
+
+    def __str__(self) -> str:
+        return "systemd"
+
+
+Address: TypeAlias = Tcp | Unix | Inherited
+
+
+def address(text: str) -> Address:
+    """ValueError, with what to write instead, for anything else."""
+    if text == "systemd":
+        return Inherited()
+    if text.startswith("unix:"):
+        path = Path(text.removeprefix("unix:"))
+        if not path.is_absolute():
+            raise ValueError(f'write the full path of the socket, as in "unix:/run/calscim/{path}"')
+        return Unix(path)
+    found = _TCP.match(text)
+    if found is None:
+        hint = f'"127.0.0.1{text}"' if re.match(r"^:\d+$", text) else '"127.0.0.1:8085"'
+        raise ValueError(
+            f'{text!r} is not an address: write host:port as in {hint}, "unix:/path" or "systemd"'
+        )
+    port = int(found["port"])
+    if port > 65535:
+        raise ValueError(f"there is no port {port}: write one between 1 and 65535")
+    return Tcp(found["six"] or found["host"], port)

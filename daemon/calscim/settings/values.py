@@ -1,0 +1,210 @@
+"""The kinds of values a key may have. Each says, where it refuses one, what to write instead."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from calscim.settings.addresses import address
+from calscim.settings.model import Limit
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)$")
+_COUNT = re.compile(r"^\d{1,9}$")
+_PERCENT = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*%$")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+_YES = {"true", "yes", "on", "1"}
+_NO = {"false", "no", "off", "0"}
+
+
+class ValueRefusedError(ValueError):
+    """A value that its key cannot have; the message completes "key: ..."."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``read`` takes what TOML gave; ``from_variable`` makes that of an environment variable's text.
+
+    ``read`` raises ValueRefusedError, or a ValueError in the same words.
+    """
+
+    read: Callable[[Any], Any]
+    from_variable: Callable[[str], Any] = str
+
+
+def _type_of(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return names.get(type(value), "a table" if isinstance(value, dict) else type(value).__name__)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueRefusedError(f"is {_type_of(value)}: write text in quotes")
+    if not value.strip():
+        raise ValueRefusedError("is empty: write a value, or leave the key out")
+    if "\0" in value or "\n" in value:
+        raise ValueRefusedError("has a line break or a NUL in it: write it on one line")
+    return value.strip()
+
+
+def duration(value: object) -> float:
+    """``"5m"``, ``"200ms"``, ``"90d"`` as seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueRefusedError(f'needs a unit: write "{value}s" for {value} seconds')
+    found = _DURATION.match(_text(value))
+    if found is None:
+        raise ValueRefusedError(
+            f'{value!r} is not a duration: write "200ms", "30s", "5m", "2h" or "90d"'
+        )
+    return float(found["number"]) * _UNITS[found["unit"]]
+
+
+def _positive_duration(value: object) -> float:
+    seconds = duration(value)
+    if seconds <= 0:
+        raise ValueRefusedError('has to be longer than nothing: write at least "1s"')
+    return seconds
+
+
+def limit(value: object) -> Limit:
+    """``"N"``, ``"N%"``, ``"N or N%"`` in either order; a plain number is a count."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    count: int | None = None
+    percent: float | None = None
+    for part in (part.strip() for part in _text(value).split(" or ")):
+        if _COUNT.match(part) and count is None:
+            count = int(part)
+        elif (found := _PERCENT.match(part)) and percent is None:
+            percent = float(found["number"])
+        else:
+            raise ValueRefusedError(f'{value!r} is not a limit: write "5", "30%" or "5 or 30%"')
+    if percent is not None and percent > 100:
+        raise ValueRefusedError(f"is over 100% ({percent:g}%): write a percentage from 0 to 100")
+    return Limit(count, percent)
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueRefusedError(f"is {_type_of(value)}: write true or false")
+    return value
+
+
+def _boolean_variable(text: str) -> object:
+    lower = text.strip().lower()
+    return lower in _YES if lower in _YES | _NO else text
+
+
+def at_least(lowest: int) -> Kind:
+    """A whole number that is not below ``lowest``."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueRefusedError(f"is {_type_of(value)}: write a whole number without quotes")
+        if not lowest <= value < 2**63:
+            raise ValueRefusedError(f"is {value}: write a number of at least {lowest}")
+        return value
+
+    return Kind(read, lambda text: int(text) if re.match(r"^\s*-?\d{1,18}\s*$", text) else text)
+
+
+def one_of(*choices: str) -> Kind:
+    """One of these words."""
+
+    def read(value: object) -> str:
+        if _text(value) not in choices:
+            raise ValueRefusedError(f"{value!r} is not known: write one of {', '.join(choices)}")
+        return _text(value)
+
+    return Kind(read)
+
+
+def list_of(item: Callable[[str], str], example: str) -> Kind:
+    """A list of texts; a variable separates them with commas."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list):
+            raise ValueRefusedError(f'is {_type_of(value)}: write a list, as in ["{example}"]')
+        return tuple(item(_text(entry)) for entry in value)
+
+    return Kind(read, lambda text: [part.strip() for part in text.split(",") if part.strip()])
+
+
+def _listen(value: object) -> str:
+    return str(address(_text(value)))
+
+
+def _url(value: object) -> str:
+    text = _text(value).rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueRefusedError(f'{value!r} is not a URL: write "https://host[:port]"') from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueRefusedError(
+            f'{value!r} is not a URL: write it in full, as in "https://host[:port]"'
+        )
+    if parts.username or parts.password:
+        raise ValueRefusedError("has a user or a password in it: leave them out")
+    if parts.query or parts.fragment or "?" in text or "#" in text or " " in text:
+        raise ValueRefusedError(
+            f"{value!r} goes on after the path: leave out everything from ? or #"
+        )
+    return text
+
+
+def _api_url(value: object) -> str:
+    text = _url(value)
+    if text.endswith(("/v2", "/v1", "/api")):
+        raise ValueRefusedError(
+            f'{value!r} names a version: calls go to {{api_url}}/v2/..., write "{text[: text.rindex("/")]}"'
+        )
+    return text
+
+
+def _dsn(value: object) -> str:
+    if not _text(value).startswith(("postgresql://", "postgres://")):
+        raise ValueRefusedError('is not a DSN: write "postgresql://user@host/database"')
+    return _text(value)
+
+
+def _email(text: str) -> str:
+    if text.count("@") != 1 or text.startswith("@") or text.endswith("@") or " " in text:
+        raise ValueRefusedError(f"{text!r} is not an e-mail address: write it as name@company.com")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueRefusedError(
+            f'{text!r} is not an address: write an IP as "127.0.0.1" or a network as "10.0.0.0/8"'
+        ) from None
+    return text
+
+
+def _name(value: object) -> str:
+    if not _NAME.match(_text(value)):
+        raise ValueRefusedError(
+            f"{value!r} cannot be a name: use letters, digits, '.', '_' and '-'"
+        )
+    return _text(value)
+
+
+TEXT = Kind(_text)
+NAME = Kind(_name)
+PATH = Kind(_text)  # made absolute by the loader, who knows what it is relative to
+BOOLEAN = Kind(_boolean, _boolean_variable)
+DURATION = Kind(_positive_duration)
+PAUSE = Kind(duration)  # may be nothing
+LIMIT = Kind(limit)
+LISTEN = Kind(_listen)
+URL = Kind(_url)
+API_URL = Kind(_api_url)
+DSN = Kind(_dsn)
+EMAILS = list_of(_email, "ceo@acme.com")
+NETWORKS = list_of(_network, "127.0.0.1")
