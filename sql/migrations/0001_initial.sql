@@ -139,7 +139,9 @@ BEGIN
         p_resource_type, p_resource_id, p_body, p_effect, v_body_digest, v_effect_digest,
         v_head.hash, v_hash);
     UPDATE calscim.heads SET seq = v_seq, at = v_at, hash = v_hash WHERE stream = p_stream;
-    PERFORM pg_notify('calscim', p_stream);
+    IF p_kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+        PERFORM pg_notify('calscim', p_stream);
+    END IF;
     RETURN v_seq;
 END $$;
 

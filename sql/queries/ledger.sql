@@ -30,6 +30,7 @@ SELECT $1, e.team_id, e.cal_user_id, e.user_id,
            SELECT a.kind = 'member.add' AND coalesce(a.outcome, 'unknown') = 'unknown'
            FROM calscim.actions a
            WHERE a.organization = $1 AND a.team_id = e.team_id AND a.cal_user_id = e.cal_user_id
+             AND a.outcome IS DISTINCT FROM 'already'
            ORDER BY a.id DESC LIMIT 1
        ) THEN 'added' ELSE e.origin END,
        e.role, e.mode, string_to_array(e.mapping_ids, ',')::bigint[], e.membership_id

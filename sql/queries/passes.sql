@@ -79,3 +79,6 @@ ON CONFLICT (organization) DO UPDATE
 -- name: budget_of, what was left when last asked
 SELECT "limit", remaining, greatest(0, extract(epoch FROM resets_at - clock_timestamp()))::float8 AS resets_in
 FROM calscim.budgets WHERE organization = $1;
+
+-- name: organization_of, whose directory a stream is
+SELECT organization FROM calscim.directories WHERE id = $1;

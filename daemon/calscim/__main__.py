@@ -1,0 +1,7 @@
+"""``python -m calscim``."""
+
+import sys
+
+from calscim.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""The loop between journal and Cal.com: claim, observe, plan, guard, perform."""

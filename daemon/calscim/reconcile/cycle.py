@@ -1,0 +1,281 @@
+"""One pass over one organization: look, plan, guard, perform, report."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from calscim.calcom.client import Client
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Writer
+from calscim.clock import Clock
+from calscim.core.guards import GuardPolicy, Held
+from calscim.core.model import Directory, Kind, Plan, Scope, State, TeamId
+from calscim.core.plan import Policy
+from calscim.reconcile.decide import carry_out_approved, decide, remember
+from calscim.reconcile.importing import drop_gone, import_existing
+from calscim.reconcile.perform import Performer, Tally, key_of
+from calscim.reconcile.record import AttemptLog, Recorder
+from calscim.reconcile.touched import Touched
+from calscim.reconcile.view import View, teams_of
+from calscim.store import actions, desired, ledger, parked, passes
+from calscim.store.actions import Attempts
+from calscim.store.desired import Picture
+from calscim.store.leases import Lease
+from calscim.store.parked import Key, Parked
+from calscim.store.pool import Database
+
+log = structlog.get_logger()
+
+SMALL = 2  # reads that a touched pass may spend on looking at teams again
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pass came to. ``complete``: everything it set out to read was read."""
+
+    scope: str
+    complete: bool
+    in_step: bool
+    away: str | None
+    interrupted: bool
+    pending: int
+    held: int
+    parked: int
+    seconds: float
+    drift: Counter[str]  # missing, surplus, role
+    outcomes: Counter[tuple[str, str]]  # kind, outcome
+
+
+@dataclass(slots=True)
+class Cycle:
+    """The passes of one organization under one lease."""
+
+    db: Database
+    organization: str
+    import_existing: bool
+    notify_new_users: bool
+    policy: Policy
+    guards: GuardPolicy
+    client: Client
+    reader: Reader
+    clock: Clock
+    lease: Lease
+    jitter: Callable[[], float]
+    view: View
+
+    async def full(self, interrupted: Callable[[], bool], requests: Sequence[int] = ()) -> Report:
+        """Read everything, then correct everything."""
+        began = self.clock.monotonic()
+        heads = await passes.heads(self.db, self.organization)
+        pass_id = await passes.begin(self.db, self.organization, "full")
+        picture = await desired.load(self.db, self.organization)
+        await self.view.read_everything(self.reader, picture.directory)
+        if await self._import(picture):
+            picture = await desired.load(self.db, self.organization)
+        report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
+        if self.view.people is not None:
+            await ledger.saw_people(self.db, self.organization, self.view.people.keys())
+            await drop_gone(self.db, self.organization, _request_id())
+        for team in self.view.teams.keys() - self.view.gaps.keys():
+            await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
+        await passes.advance(self.db, self.organization, heads)
+        await passes.answer(self.db, requests, pass_id, report.away or "")
+        await passes.prune(self.db, self.organization)
+        return report
+
+    async def touched(
+        self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
+    ) -> Report:
+        """Look at what a few journal rows concern, and correct just that."""
+        began = self.clock.monotonic()
+        pass_id = await passes.begin(self.db, self.organization, "touched")
+        users = None if touched.everyone else touched.users
+        picture = await desired.load(self.db, self.organization, users)
+        teams = touched.reach(picture.directory)
+        await self._look_at(picture.directory, teams)
+        scope = Scope() if users is None else Scope(users=frozenset(users))
+        report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
+        await passes.advance(self.db, self.organization, heads)
+        return report
+
+    # -------------------------------------------------------------- look
+
+    async def _look_at(self, directory: Directory, teams: frozenset[TeamId]) -> None:
+        """Teams that are not known are read; small ones that were touched are read again."""
+        if self.view.people is None:
+            await self.view.read_people(self.reader)
+        known = teams_of(directory)
+        unknown = {team for team in known if team not in self.view.teams} | (
+            self.view.stale & known
+        )
+        again = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
+        for team in [*sorted(unknown), *again[: max(0, SMALL - len(unknown))]]:
+            await self.view.read_team(self.reader, team)
+
+    async def _import(self, picture: Picture) -> int:
+        if not self.import_existing or self.view.people is None or picture.directory.paused:
+            return 0
+        return await import_existing(
+            self.db, self.organization, picture, self.view.people, _request_id()
+        )
+
+    # -------------------------------------------------------------- plan and perform
+
+    async def _carry_out(
+        self,
+        pass_id: int,
+        scope_name: str,
+        picture: Picture,
+        scope: Scope,
+        interrupted: Callable[[], bool],
+        began: float,
+    ) -> Report:
+        everything = scope_name == "full"
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.policy, self.guards, scope
+        )
+        await ledger.link(self.db, self.organization, planned.links)
+        await ledger.in_place(self.db, self.organization, planned.in_place)
+        fresh = await remember(self.db, self.organization, planned, everything=everything)
+        self._tell(fresh)
+        if everything:
+            await carry_out_approved(self.db, self.organization, planned)
+        stuck = await parked.parked(self.db, self.organization)
+        tally = await self._perform(pass_id, planned, stuck, interrupted)
+        if everything:
+            await self._forget_settled(planned, stuck)
+        held = sum(action.state is State.HELD for action in planned.actions)
+        complete = not planned.incomplete and tally.away is None
+        in_step = complete and not tally.pending and not held
+        await self._save_budget()
+        await passes.finish(
+            self.db,
+            pass_id,
+            complete=complete,
+            in_step=in_step,
+            report=self._report(planned, tally, held),
+        )
+        seconds = round(self.clock.monotonic() - began, 3)
+        log.info(
+            "reconcile.pass",
+            organization=self.organization,
+            pass_id=pass_id,
+            scope=scope_name,
+            seconds=seconds,
+            in_step=in_step,
+            complete=complete,
+            held=held,
+            pending=len(tally.pending),
+            waiting=len(planned.waiting),
+            **_said(actions=_shown(tally)),
+            **_said(incomplete=list(planned.incomplete), away=tally.away, cut=tally.interrupted),
+        )
+        return Report(
+            scope=scope_name,
+            complete=complete,
+            in_step=in_step,
+            away=tally.away,
+            interrupted=tally.interrupted,
+            pending=len(tally.pending),
+            held=held,
+            drift=Counter(action.kind.value for action in planned.actions if action.drift),
+            outcomes=tally.outcomes,
+        )
+
+    async def _perform(
+        self,
+        pass_id: int,
+        planned: Plan,
+        stuck: Mapping[Key, Parked],
+        interrupted: Callable[[], bool],
+    ) -> Tally:
+        running = [action for action in planned.actions if action.state is State.RUN]
+        if not running:
+            return Tally()
+        attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
+        causes = [action.cause for action in running if action.cause is not None]
+        performer = Performer(
+            reader=self.reader,
+            writer=Writer(
+                self.client, AttemptLog(attempts), notify_new_users=self.notify_new_users
+            ),
+            view=self.view,
+            record=Recorder(self.db, self.organization),
+            policy=self.policy,
+            parked=stuck,
+            request_ids=await actions.request_ids(self.db, causes),
+            default_request_id=_request_id(),
+            jitter=self.jitter,
+            interrupted=interrupted,
+        )
+        return await performer.perform(planned)
+
+    def _tell(self, fresh: Sequence[Held]) -> None:
+        """A new hold is one alert; the same hold in later passes is none."""
+        for held in fresh:
+            log.warning(
+                "reconcile.held",
+                organization=self.organization,
+                hash=held.hash,
+                guard=held.guard,
+                actions=len(held.actions),
+                people=sorted({action.email for action in held.actions})[:20],
+                then=f"calscim approve {held.hash}",
+            )
+
+    async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
+        """What is parked and not wanted any more is forgotten."""
+        wanted = {key_of(action) for action in planned.actions}
+        attaching = {replace(key, kind="user.create") for key in stuck if key.kind == "user.attach"}
+        gone = [key for key in stuck if key not in wanted and key not in attaching]
+        await Recorder(self.db, self.organization).unpark_all(gone)
+
+    def _report(self, planned: Plan, tally: Tally, held: int) -> dict[str, Any]:
+        now = self.clock.monotonic()
+        return {
+            "hash": planned.hash,
+            "actions": _shown(tally),
+            "pending": len(tally.pending),
+            "held": held,
+            "away": tally.away,
+            "interrupted": tally.interrupted,
+            "incomplete": list(planned.incomplete),
+            "waiting": [
+                {"email": waiting.email, "reason": waiting.reason} for waiting in planned.waiting
+            ],
+            "seconds_left": round(self.client.budget.estimate(now, len(tally.pending))),
+        }
+
+    async def _save_budget(self) -> None:
+        now = self.clock.monotonic()
+        budget = self.client.budget
+        await passes.note_budget(
+            self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
+        )
+
+
+_DIRECTION = {
+    Kind.DEPROVISION: "surplus",
+    Kind.REMOVE: "surplus",
+    Kind.ROLE: "role",
+    Kind.UPDATE: "role",
+    Kind.CREATE: "missing",
+    Kind.ATTACH: "missing",
+    Kind.ADD: "missing",
+}
+
+
+def _shown(tally: Tally) -> dict[str, int]:
+    return {f"{kind} {outcome}": count for (kind, outcome), count in sorted(tally.outcomes.items())}
+
+
+def _request_id() -> str:
+    return f"pass-{uuid.uuid4()}"
+
+
+def _said(**details: Any) -> dict[str, Any]:
+    return {name: detail for name, detail in details.items() if detail}

@@ -1,0 +1,96 @@
+"""From what is wanted and what was seen to what may be done, with what operators have let go."""
+
+from dataclasses import replace
+from typing import Any
+
+from calscim.core.guards import GuardPolicy, Held, guard, held_sets
+from calscim.core.model import Action, Observed, Plan, Scope, State
+from calscim.core.plan import Policy, plan
+from calscim.core.render import action_json
+from calscim.store import holds
+from calscim.store.desired import Picture
+from calscim.store.pool import Database
+
+
+async def decide(
+    db: Database,
+    picture: Picture,
+    observed: Observed,
+    policy: Policy,
+    guards: GuardPolicy,
+    scope: Scope,
+) -> Plan:
+    """The guarded plan. Sets that were approved run, also what is left of an interrupted one."""
+    planned = plan(picture.directory, observed, policy, scope, missed=picture.missed)
+    approved = await holds.approved(db, policy.organization)
+    guarded = guard(planned, picture.directory, observed, guards, approved=approved)
+    released = await holds.released(db, policy.organization)
+    if not released:
+        return guarded
+    free = {identity(entry) for entries in released.values() for entry in entries}
+    return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
+
+
+def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
+    if action.state is State.HELD and identity(action_json(action)) in free:
+        return replace(action, state=State.RUN, guard=None)
+    return action
+
+
+def identity(entry: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two shown actions the same one: the very membership, not just the person."""
+    return (
+        entry["kind"],
+        entry["team_id"],
+        entry["user_id"],
+        entry["email"],
+        entry["membership_id"],
+    )
+
+
+async def remember(
+    db: Database, organization: str, planned: Plan, *, everything: bool
+) -> list[Held]:
+    """Store what is held, so that it can be approved; returns the sets that are new.
+
+    ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
+    """
+    sets = held_sets(planned)
+    fresh = [
+        held
+        for held in sets
+        if await holds.hold(
+            db,
+            organization,
+            held.hash,
+            held.guard,
+            [action_json(action) for action in held.actions],
+        )
+    ]
+    if everything:
+        await holds.settle(db, organization, [held.hash for held in sets])
+    return fresh
+
+
+async def carry_out_approved(db: Database, organization: str, planned: Plan) -> None:
+    """Note which approved sets are met now, and which released ones are done."""
+    approved = await holds.approved(db, organization)
+    running = {
+        identity(action_json(action)) for action in planned.actions if action.state is State.RUN
+    }
+    current = {hold.hash: hold for hold in await holds.current(db, organization)}
+    met = [
+        hash_
+        for hash_ in approved
+        if hash_ in current and {identity(entry) for entry in current[hash_].actions} <= running
+    ]
+    if met:
+        await holds.release(db, organization, met)
+    released = await holds.released(db, organization)
+    finished = [
+        hash_
+        for hash_, entries in released.items()
+        if hash_ not in met and not ({identity(entry) for entry in entries} & running)
+    ]
+    if finished:
+        await holds.done(db, organization, finished)

@@ -1,0 +1,351 @@
+"""Carries out a plan, one action after the other: one bad person or team stops nobody else.
+
+Refuses to remove or demote without a last look at the person, and stops when the lease, the key or
+Cal.com itself is gone.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import structlog
+
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.core.guards import floors
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Cause,
+    Incomplete,
+    Kind,
+    Link,
+    OrgMember,
+    Plan,
+    Role,
+    State,
+    TeamMember,
+    UserId,
+)
+from calscim.core.plan import Policy
+from calscim.core.retry import due, fingerprint, wait
+from calscim.reconcile.record import Recorder
+from calscim.reconcile.view import UNKNOWN, View
+from calscim.store.parked import Key, Parked
+
+log = structlog.get_logger()
+
+GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
+THROTTLED_TRIES = 5
+
+
+class Away(Exception):  # noqa: N818 - a state of affairs, not a fault
+    """Cal.com does not answer, or does not take the key: nothing else will succeed now."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a plan's actions."""
+
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
+    pending: list[Action] = field(
+        default_factory=list
+    )  # wanted, and not done by the end of the pass
+    interrupted: bool = False  # fresh news came before the end
+    away: str | None = None
+
+
+@dataclass(slots=True)
+class Performer:
+    """The hands of one pass."""
+
+    reader: Reader
+    writer: Writer
+    view: View
+    record: Recorder
+    policy: Policy
+    parked: Mapping[Key, Parked]
+    request_ids: Mapping[Cause, str]
+    default_request_id: str
+    jitter: Callable[[], float]  # 0 <= x < 1
+    interrupted: Callable[[], bool]
+    tally: Tally = field(default_factory=Tally)
+    _made: dict[UserId, CalUserId] = field(default_factory=dict)
+    _silent: int = 0
+
+    async def perform(self, plan: Plan) -> Tally:
+        """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
+        queue = deque(action for action in plan.actions if action.state is State.RUN)
+        throttled = 0
+        while queue:
+            action = queue.popleft()
+            if self.interrupted():
+                self.tally.interrupted = True
+                self.tally.pending += [action, *queue]
+                break
+            try:
+                again = await self._one(action)
+            except Away as away:
+                self.tally.away = str(away)
+                self.tally.pending += [action, *queue]
+                break
+            if again:
+                throttled += 1
+                if throttled > THROTTLED_TRIES:
+                    self.tally.away = "Cal.com's rate limit is used up by somebody else"
+                    self.tally.pending += [action, *queue]
+                    break
+                queue.appendleft(action)
+        return self.tally
+
+    async def _one(self, action: Action) -> bool:
+        """True: to be tried again in this pass, once the rate limit lets it."""
+        key = key_of(action)
+        parked = self.parked.get(key)
+        if parked is not None and not due(
+            parked.fingerprint, parked.due_in, parked.refused, action
+        ):
+            self._count("parked", action)
+            return False
+        ready = self._resolve(action)
+        if ready is None:
+            self._count("blocked", action)
+            return False
+        ready, refusal = await self._last_look(ready)
+        if refusal is not None:
+            await self._park(action, refusal, refused=True)
+            return False
+        outcome = await self.writer.perform(ready, self._request_id(action))
+        return await self._settle(ready, outcome)
+
+    # -------------------------------------------------------------- before the call
+
+    def _resolve(self, action: Action) -> Action | None:
+        """Fill in the account that an earlier action of this plan made; None while there is none."""
+        if action.kind is not Kind.ADD:
+            return action
+        cal_user = action.cal_user
+        if cal_user is None and action.user is not None:
+            cal_user = self._made.get(action.user)
+        if cal_user is None:
+            return None
+        people = self.view.people
+        if (
+            people is not None
+            and (person := people.get(cal_user)) is not None
+            and not person.accepted
+        ):
+            return None  # the next pass shows it as waiting
+        return replace(action, cal_user=cal_user)
+
+    async def _last_look(self, action: Action) -> tuple[Action, str | None]:
+        """Read the person again before anything is taken away; returns why not, if so."""
+        if action.cal_user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
+            return action, None
+        if action.kind is Kind.DEPROVISION and action.membership in (None, UNKNOWN):
+            await self.view.read_people(self.reader)
+            found = (self.view.people or {}).get(action.cal_user)
+            if found is None:
+                return (
+                    action,
+                    "the organization's members could not be read again before the removal",
+                )
+            action = replace(action, membership=found.membership)
+        person = (self.view.people or {}).get(action.cal_user)
+        member = (
+            None
+            if action.team is None
+            else self.view.teams.get(action.team, {}).get(action.cal_user)
+        )
+        if action.kind is Kind.DEPROVISION or _demotes(action):
+            number = (
+                action.membership
+                if action.kind is Kind.DEPROVISION
+                else person and person.membership
+            )
+            if number is not None and number != UNKNOWN:
+                fresh = await self.reader.person(number)
+                if isinstance(fresh, Incomplete):
+                    return (
+                        action,
+                        f"the person could not be read again before the change: {fresh.reason}",
+                    )
+                person = fresh or person
+        assert self.view.me is not None
+        return action, floors(action, person, member, self.view.me, self.policy)
+
+    def _request_id(self, action: Action) -> str:
+        if action.cause is None:
+            return self.default_request_id
+        return self.request_ids.get(action.cause, self.default_request_id)
+
+    # -------------------------------------------------------------- after the call
+
+    async def _settle(self, action: Action, outcome: Outcome) -> bool:
+        result = outcome.result
+        self._silent = self._silent + 1 if result is Result.UNKNOWN else 0
+        match result:
+            case Result.DONE | Result.ALREADY | Result.GONE:
+                if result is Result.GONE and action.kind in (
+                    Kind.ADD,
+                    Kind.CREATE,
+                    Kind.UPDATE,
+                    Kind.ROLE,
+                ):
+                    self.view.doubt(action.team)
+                    await self._park(action, outcome.detail, refused=True)
+                    return False
+                await self._done(action, outcome)
+                self._count(result.value, action)
+                await self.record.unpark(key_of(action))
+            case Result.CONFLICT:
+                return await self._conflict(action, outcome)
+            case Result.REFUSED:
+                await self._park(action, outcome.detail, refused=True)
+            case Result.UNKNOWN:
+                self.view.doubt(action.team)
+                await self._park(action, outcome.detail, refused=False)
+                if self._silent >= GIVE_UP_AFTER:
+                    raise Away(outcome.detail)
+            case Result.THROTTLED:
+                self._count("throttled", action)
+                return True
+            case Result.AUTH:
+                raise Away(outcome.detail)
+            case _:
+                assert_never(result)
+        return False
+
+    async def _conflict(self, action: Action, outcome: Outcome) -> bool:
+        """The account exists: recognise it in the organization, or bring it in by its address."""
+        if action.kind is not Kind.CREATE or action.user is None:
+            await self._park(action, outcome.detail, refused=True)
+            return False
+        found = await self.reader.person_by_email(action.email)
+        if isinstance(found, Incomplete):
+            await self._park(action, found.reason, refused=False)
+            return False
+        if found is not None:
+            self.view.joined(found)
+            await self._link(action.user, found.user, "found", action.email)
+            self._count("already", action)
+            await self.record.unpark(key_of(action))
+            return False
+        attach = replace(
+            action,
+            kind=Kind.ATTACH,
+            because=f"{action.because}; the account exists already, outside the organization",
+        )
+        attached = await self.writer.perform(attach, self._request_id(action))
+        if attached.result is Result.CONFLICT:
+            await self._park(action, attached.detail, refused=True)
+            return False
+        if attached.result is Result.GONE:
+            await self._park(
+                action,
+                "an account with this address exists outside the organization, and this Cal.com does "
+                "not let it be attached by address: invite the person by hand once",
+                refused=True,
+            )
+            return False
+        return await self._settle(attach, attached)
+
+    async def _done(self, action: Action, outcome: Outcome) -> None:
+        match action.kind:
+            case Kind.CREATE | Kind.ATTACH:
+                await self._joined(action, outcome)
+            case Kind.UPDATE:
+                assert action.cal_user is not None
+                self.view.changed(action.cal_user, email=action.email, name=action.name)
+            case Kind.DEPROVISION:
+                assert action.cal_user is not None
+                self.view.left(action.cal_user, action.membership or UNKNOWN)
+                await self.record.left(action.cal_user)
+            case Kind.ADD | Kind.ROLE:
+                await self._on_team(action, outcome)
+            case Kind.REMOVE:
+                assert action.cal_user is not None and action.team is not None
+                self.view.took(action.team, action.cal_user, action.membership or UNKNOWN)
+                await self.record.taken(action.team, action.cal_user)
+            case _:
+                assert_never(action.kind)
+
+    async def _joined(self, action: Action, outcome: Outcome) -> None:
+        cal_user = outcome.cal_user or action.cal_user
+        if cal_user is None or action.user is None:
+            self.view.doubt(None)
+            return
+        self.view.joined(
+            OrgMember(
+                membership=outcome.membership or UNKNOWN,
+                user=cal_user,
+                email=action.email,
+                name=action.name or "",
+                username="",
+                role=action.role or Role.MEMBER,
+                accepted=outcome.accepted is not False,
+            )
+        )
+        origin = "created" if action.kind is Kind.CREATE else "attached"
+        await self._link(action.user, cal_user, origin, action.email)
+
+    async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
+        self._made[user] = cal_user
+        await self.record.link(Link(user, cal_user, origin, email))
+
+    async def _on_team(self, action: Action, outcome: Outcome) -> None:
+        assert action.cal_user is not None
+        if action.team is None:
+            self.view.changed(action.cal_user, role=action.role)
+            return
+        before = self.view.teams.get(action.team, {}).get(action.cal_user)
+        membership = outcome.membership or (before.membership if before else UNKNOWN)
+        role = action.role or Role.MEMBER
+        self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
+        made = action.kind is Kind.ADD and outcome.result is Result.DONE
+        await self.record.given(action, membership, made=made)
+
+    async def _park(self, action: Action, reason: str, *, refused: bool) -> None:
+        key = key_of(action)
+        earlier = self.parked.get(key)
+        attempts = 1 + (earlier.attempts if earlier else 0)
+        seconds = wait(attempts, refused=refused, jitter=self.jitter())
+        await self.record.park(
+            key,
+            action,
+            reason,
+            refused=refused,
+            attempts=attempts,
+            seconds=seconds,
+            mark=fingerprint(action),
+        )
+        self._count("refused" if refused else "failed", action)
+        log.warning(
+            "reconcile.parked",
+            kind=action.kind.value,
+            email=action.email,
+            team_id=action.team,
+            reason=reason,
+            next_try_seconds=round(seconds),
+        )
+
+    def _count(self, outcome: str, action: Action) -> None:
+        self.tally.outcomes[action.kind.value, outcome] += 1
+        if outcome in ("parked", "blocked", "refused", "failed"):
+            self.tally.pending.append(action)
+
+
+def key_of(action: Action) -> Key:
+    """What is parked is one action on one person: a changed action replaces it."""
+    subject = action.user or str(action.cal_user)
+    return Key(action.kind.value, subject, action.team or 0)
+
+
+def _demotes(action: Action) -> bool:
+    return (
+        action.kind is Kind.ROLE
+        and action.role is not None
+        and action.observed_role is not None
+        and action.role.rank < action.observed_role.rank
+    )

@@ -1,0 +1,92 @@
+"""Writes down what a pass did: the ledger, the links, what is parked, the attempts themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calscim.calcom.writer import Outcome
+from calscim.core.model import Action, CalUserId, Edge, Link, MembershipId, Mode, Role, TeamId
+from calscim.store import ledger, parked
+from calscim.store.actions import Attempts
+from calscim.store.parked import Key
+from calscim.store.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Bound to one organization and one pass."""
+
+    db: Database
+    organization: str
+
+    async def link(self, link: Link) -> None:
+        await ledger.link(self.db, self.organization, [link])
+
+    async def left(self, cal_user: CalUserId) -> None:
+        await ledger.forget_person(self.db, self.organization, cal_user)
+
+    async def taken(self, team: TeamId, cal_user: CalUserId) -> None:
+        await ledger.take(self.db, self.organization, team, cal_user)
+
+    async def given(self, action: Action, membership: MembershipId, *, made: bool) -> None:
+        """A membership that calscim made, or met when it wanted to make it."""
+        if action.team is None or action.cal_user is None or action.user is None:
+            return
+        edge = Edge(
+            team=action.team,
+            cal_user=action.cal_user,
+            user=action.user,
+            origin="added" if made else "found",
+            role=action.role or Role.MEMBER,
+            mode=action.mode or Mode.OBSERVE,
+            mappings=action.mappings,
+            membership=membership or None,
+        )
+        if made:
+            await ledger.give(self.db, self.organization, edge)
+        else:
+            await ledger.in_place(self.db, self.organization, [edge])
+
+    async def park(
+        self,
+        key: Key,
+        action: Action,
+        reason: str,
+        *,
+        refused: bool,
+        attempts: int,
+        seconds: float,
+        mark: str,
+    ) -> None:
+        await parked.park(
+            self.db,
+            self.organization,
+            key,
+            email=action.email,
+            reason=reason,
+            refused=refused,
+            fingerprint=mark,
+            attempts=attempts,
+            wait=seconds,
+        )
+
+    async def unpark(self, key: Key) -> None:
+        await parked.unpark(self.db, self.organization, key)
+
+    async def unpark_all(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            await self.unpark(key)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLog:
+    """The writer's view of the attempts: a row before each call and its outcome after it."""
+
+    attempts: Attempts
+
+    async def begin(self, action: Action, request_id: str) -> int:
+        return await self.attempts.begin(action, request_id)
+
+    async def finish(self, action_id: int, outcome: Outcome) -> None:
+        await self.attempts.finish(
+            action_id, outcome.result.value, outcome.detail, outcome.cal_user
+        )

@@ -1,0 +1,163 @@
+"""What is known of one organization in Cal.com: the last reads, and what calscim wrote since.
+
+Ids of memberships that calscim deleted are remembered: a lagging replica that still shows one is not
+believed. That a list lacks something calscim just wrote is believed: doing it again does no harm.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from calscim.calcom.reader import Reader
+from calscim.core.model import (
+    CalUserId,
+    Complete,
+    Directory,
+    Incomplete,
+    MembershipId,
+    Observed,
+    OrgMember,
+    Role,
+    TeamId,
+    TeamMember,
+)
+
+PAGE = 250  # what one read of a list brings at most
+UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under which id
+
+
+@dataclass(slots=True)
+class View:
+    """Kept between passes by whoever holds the lease, and started empty with every lease."""
+
+    me: CalUserId | None = None
+    people: dict[CalUserId, OrgMember] | None = None  # None: never read completely
+    people_gap: str = "nothing was read yet"
+    teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
+    gaps: dict[TeamId, str] = field(default_factory=dict)
+    names: dict[TeamId, str] = field(default_factory=dict)
+    stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
+    deleted: set[MembershipId] = field(default_factory=set)  # of the organization
+    deleted_on_teams: set[MembershipId] = field(default_factory=set)
+
+    def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
+        """The view as the planner wants it; ``teams`` None: all that were looked at."""
+        wanted = self.teams.keys() | self.gaps.keys() if teams is None else set(teams)
+        seen: dict[TeamId, Complete[dict[CalUserId, TeamMember]] | Incomplete] = {}
+        for team in wanted:
+            if team in self.gaps or team not in self.teams:
+                seen[team] = Incomplete(self.gaps.get(team, "it was not read yet"))
+            else:
+                seen[team] = Complete(self.teams[team])
+        assert self.me is not None, "the key's own user is asked for before anything is planned"
+        return Observed(
+            me=self.me,
+            people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
+            teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
+            team_names=self.names,
+        )
+
+    # -------------------------------------------------------------- reading
+
+    async def read_everything(self, reader: Reader, directory: Directory) -> None:
+        """The key's own user, everybody, and every team that matters. RemoteError when the key is bad."""
+        self.me = (await reader.me()).user
+        await self.read_people(reader)
+        gap = await self.read_names(reader)
+        wanted = teams_of(directory)
+        self.teams = {team: members for team, members in self.teams.items() if team in wanted}
+        self.gaps.clear()
+        for team in sorted(wanted):
+            if gap is None and team not in self.names:
+                self.gaps[team] = "this organization has no such team any more"
+            else:
+                await self.read_team(reader, team)
+
+    async def read_people(self, reader: Reader) -> None:
+        """Everybody in the organization. What was known before is dropped when that fails."""
+        answer = await reader.people()
+        if isinstance(answer, Incomplete):
+            self.people, self.people_gap = None, answer.reason
+        else:
+            self.people = {
+                number: person
+                for number, person in answer.value.items()
+                if person.membership not in self.deleted
+            }
+
+    async def read_names(self, reader: Reader) -> str | None:
+        """The teams of the organization; returns why not when that fails."""
+        answer = await reader.teams()
+        if isinstance(answer, Incomplete):
+            return answer.reason
+        self.names = {number: team.name for number, team in answer.value.items()}
+        return None
+
+    async def read_team(self, reader: Reader, team: TeamId) -> None:
+        answer = await reader.team_members(team)
+        if isinstance(answer, Incomplete):
+            self.gaps[team] = answer.reason
+            return
+        self.gaps.pop(team, None)
+        self.stale.discard(team)
+        self.teams[team] = {
+            number: member
+            for number, member in answer.value.items()
+            if member.membership not in self.deleted_on_teams
+        }
+
+    def pages(self, team: TeamId) -> int:
+        """How many reads that team takes, as far as is known."""
+        return len(self.teams.get(team, ())) // PAGE + 1
+
+    # -------------------------------------------------------------- own writes
+
+    def joined(self, person: OrgMember) -> None:
+        if self.people is not None:
+            self.people[person.user] = person
+
+    def left(self, user: CalUserId, membership: MembershipId) -> None:
+        """Somebody lost the organization, and every team with it."""
+        self.deleted.add(membership)
+        if self.people is not None:
+            self.people.pop(user, None)
+        for members in self.teams.values():
+            if (member := members.pop(user, None)) is not None:
+                self.deleted_on_teams.add(member.membership)
+
+    def changed(
+        self,
+        user: CalUserId,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        role: Role | None = None,
+    ) -> None:
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.people[user] = replace(
+                person,
+                email=email or person.email,
+                name=name or person.name,
+                role=role or person.role,
+            )
+
+    def put(self, team: TeamId, member: TeamMember) -> None:
+        self.teams.setdefault(team, {})[member.user] = member
+        if member.membership == UNKNOWN:
+            self.stale.add(team)
+
+    def took(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:
+        self.deleted_on_teams.add(membership)
+        self.teams.get(team, {}).pop(user, None)
+
+    def doubt(self, team: TeamId | None) -> None:
+        """The outcome of a write is not known: read again before judging."""
+        if team is None:
+            self.people, self.people_gap = None, "a write to the organization had no clear outcome"
+        else:
+            self.stale.add(team)
+
+
+def teams_of(directory: Directory) -> set[TeamId]:
+    """Every team that a mapping or the ledger names."""
+    mapped = {mapping.team for mapping in directory.mappings if mapping.team is not None}
+    return mapped | {team for team, _ in directory.ledger}

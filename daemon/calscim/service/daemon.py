@@ -1,0 +1,227 @@
+"""The composition root: pool, listeners and reconcilers in one task group, their signals and their end."""
+
+import asyncio
+import os
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import asyncpg
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from calscim import systemd
+from calscim.calcom.metrics import Metrics as CallMetrics
+from calscim.clock import Clock, SystemClock
+from calscim.errors import ConfigError, StoreError, StoreUnavailable
+from calscim.reconcile.loop import Reconciler
+from calscim.reconcile.metrics import Metrics as ReconcileMetrics
+from calscim.scim.app import app as scim_app
+from calscim.scim.metrics import Metrics as ScimMetrics
+from calscim.service.listeners import bound, listen, load_certificate, tls_context
+from calscim.service.news import hear
+from calscim.service.ops import ops_app
+from calscim.service.organizations import reconciler
+from calscim.settings import Settings
+from calscim.store import embedded, migrate
+from calscim.store.pool import Database
+
+log = structlog.get_logger()
+
+DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
+HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where a running daemon answers."""
+
+    scim: str
+    ops: str
+    dsn: str
+
+
+Ready = Callable[[Serving], Coroutine[Any, Any, None]]
+
+
+async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
+    """Run until SIGTERM or SIGINT. ConfigError and StoreError when it cannot begin.
+
+    ``ready`` is called once, in its own task, when both listeners answer.
+    """
+    stopping = asyncio.Event()
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        dsn = await stack.enter_async_context(_database(settings))
+        db = await stack.enter_async_context(
+            await Database.open(dsn, size=settings.database.pool_size + HEADROOM)
+        )
+        await _check_schema(db)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        registry = CollectorRegistry()
+        holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+        metrics, calls = ReconcileMetrics(registry), CallMetrics(registry)
+        reconcilers = {
+            organization.name: reconciler(
+                db, settings, organization, session, holder, clock, metrics, calls
+            )
+            for organization in settings.organizations
+        }
+        serving = await _listen(stack, settings, db, clock, registry, dsn)
+        _signals(stopping)
+        stack.callback(systemd.notify, "STOPPING=1")
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(hear(dsn, db, clock, _waker(reconcilers)), name="news"),
+                group.create_task(_watchdog(clock), name="watchdog"),
+            ]
+            if ready is not None:
+                background.append(group.create_task(ready(serving), name="ready"))
+            working = [
+                group.create_task(one.run(), name=f"reconcile {name}")
+                for name, one in reconcilers.items()
+            ]
+            systemd.notify("READY=1", f"STATUS=SCIM on {serving.scim}")
+            log.info(
+                "service.ready",
+                scim=serving.scim,
+                ops=serving.ops,
+                organizations=sorted(reconcilers),
+            )
+            await stopping.wait()
+            await _drain(reconcilers, working)
+            for task in background:
+                task.cancel()
+    log.info("service.stopped")
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    """The serving role's DSN; with the bundled Postgres, started and migrated first."""
+    if settings.database.embedded is None:
+        assert settings.database.dsn is not None, "settings have one or the other"
+        yield settings.database.dsn
+        return
+    async with await embedded.start(settings.database.embedded) as running:
+        owner = await asyncpg.connect(running.owner_dsn)
+        try:
+            applied = await migrate.migrate(owner, embedded.SERVING_ROLE)
+        finally:
+            await owner.close()
+        if applied:
+            log.info("database.migrated", version=applied[-1].version)
+        yield running.serving_dsn
+
+
+async def _check_schema(db: Database) -> None:
+    """StoreError for a schema this release does not know; a database that is away is waited for later."""
+    try:
+        async with db.connection() as connection:
+            if missing := await migrate.pending(connection):
+                raise StoreError(
+                    f"the database lacks {len(missing)} migration(s), up to version "
+                    f"{missing[-1].version}: run `calscim migrate`"
+                )
+    except StoreUnavailable as error:
+        log.warning("database.away", reason=str(error))
+
+
+async def _listen(
+    stack: AsyncExitStack,
+    settings: Settings,
+    db: Database,
+    clock: Clock,
+    registry: CollectorRegistry,
+    dsn: str,
+) -> Serving:
+    async def unready() -> str | None:
+        try:
+            async with db.connection() as connection, asyncio.timeout(1.5):
+                missing = await migrate.pending(connection)
+        except (StoreError, TimeoutError) as error:
+            return str(error) or "the database does not answer"
+        return "the schema is not up to date: run `calscim migrate`" if missing else None
+
+    tls = tls_context(settings.scim.tls_certificate_file, settings.scim.tls_key_file)
+    scim = await _start(stack, scim_app(db, settings.scim, clock, ScimMetrics(registry)))
+    ops = await _start(stack, ops_app(registry, unready))
+    scim_site = await listen(scim, settings.scim.listen, name="scim", tls=tls)
+    ops_site = await listen(ops, settings.ops.listen, name="ops")
+    if tls is not None:
+        _reload_on_hangup(settings, tls)
+    return Serving(bound(scim_site), bound(ops_site), dsn)
+
+
+async def _start(stack: AsyncExitStack, application: web.Application) -> web.AppRunner:
+    runner = web.AppRunner(
+        application, access_log=None, handle_signals=False, shutdown_timeout=DRAIN / 2
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    return runner
+
+
+def _reload_on_hangup(settings: Settings, tls: Any) -> None:
+    certificate, key = settings.scim.tls_certificate_file, settings.scim.tls_key_file
+    assert certificate is not None and key is not None
+
+    def reload() -> None:
+        systemd.notify_reloading()
+        try:
+            load_certificate(tls, certificate, key)
+            log.info("tls.reloaded", certificate=str(certificate))
+        except ConfigError as error:  # the old certificate goes on serving
+            log.error("tls.kept", reason=str(error))  # noqa: TRY400 - no traceback for an operator
+        systemd.notify("READY=1")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
+def _waker(reconcilers: dict[str, Reconciler]) -> Callable[[str], None]:
+    def wake(organization: str) -> None:
+        if (one := reconcilers.get(organization)) is not None:
+            one.wake.set()
+
+    return wake
+
+
+def _signals(stopping: asyncio.Event) -> None:
+    """The first signal drains, the second hurries."""
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def stop() -> None:
+        if stopping.is_set() and main is not None:
+            main.cancel()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+async def _drain(reconcilers: dict[str, Reconciler], working: list[asyncio.Task[None]]) -> None:
+    """Let each reconciler finish the call under way and give its lease back; cut what takes too long."""
+    log.info("service.stopping")
+    for one in reconcilers.values():
+        one.stopping.set()
+    if not working:
+        return
+    _, late = await asyncio.wait(working, timeout=DRAIN / 2)
+    for task in late:
+        task.cancel()
+
+
+async def _watchdog(clock: Clock) -> None:
+    """Fed by the event loop's own progress: a loop that hangs feeds nothing."""
+    seconds = systemd.watchdog_interval()
+    if seconds is None:
+        return
+    while True:
+        systemd.notify("WATCHDOG=1")
+        await clock.sleep(seconds / 2)

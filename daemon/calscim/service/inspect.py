@@ -1,0 +1,64 @@
+"""What an operator asks without a daemon: the plan of this moment, why somebody is where they are."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from calscim.calcom.reader import Reader
+from calscim.clock import SystemClock
+from calscim.core.model import Plan, Scope
+from calscim.errors import UsageError
+from calscim.reconcile.decide import decide, remember
+from calscim.reconcile.view import View
+from calscim.service.organizations import client, guard_policy, policy
+from calscim.settings import Organization, Settings
+from calscim.store import desired
+from calscim.store.desired import Picture
+from calscim.store.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One organization as it is now, on both sides."""
+
+    organization: str
+    picture: Picture
+    view: View
+    plan: Plan
+    journal_seq: int
+
+
+@asynccontextmanager
+async def reading(settings: Settings, organization: Organization) -> AsyncIterator[Reader]:
+    """A reader of one organization's Cal.com, for as long as it is needed."""
+    async with aiohttp.ClientSession() as session:
+        yield Reader(client(session, settings, organization, SystemClock()))
+
+
+def chosen(settings: Settings, name: str | None) -> list[Organization]:
+    """The organization of that name, or all. UsageError when there is none."""
+    if name is None:
+        if not settings.organizations:
+            raise UsageError("no organization is configured: add an [[organization]] table")
+        return list(settings.organizations)
+    found = [one for one in settings.organizations if one.name == name]
+    if not found:
+        known = ", ".join(one.name for one in settings.organizations) or "none"
+        raise UsageError(f"no organization is called {name}; configured: {known}")
+    return found
+
+
+async def inspect(db: Database, settings: Settings, organization: Organization) -> Inspection:
+    """Read both sides completely and plan; what is held is stored, so that it can be approved."""
+    async with reading(settings, organization) as reader:
+        picture = await desired.load(db, organization.name)
+        view = View()
+        await view.read_everything(reader, picture.directory)
+    planned = await decide(
+        db, picture, view.observed(), policy(organization), guard_policy(settings.guards), Scope()
+    )
+    await remember(db, organization.name, planned, everything=not planned.incomplete)
+    head = max(picture.heads.values(), default=0)
+    return Inspection(organization.name, picture, view, planned, head)

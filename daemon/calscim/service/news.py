@@ -1,0 +1,66 @@
+"""Hears what the journal announces (LISTEN) and wakes the reconciler it concerns.
+
+A connection that died without a word is found by asking it something now and then; the reconcilers look by
+themselves every few seconds as well, so that nothing depends on this but speed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+
+from calscim.clock import Clock
+from calscim.errors import StoreUnavailable
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+log = structlog.get_logger()
+
+CHANNEL = "calscim"
+KEEPALIVE = 15.0
+PATIENCE = 3.0
+_GONE = ""
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, StoreUnavailable)
+
+
+async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]) -> None:
+    """For ever: call ``wake`` with the organization of each announced journal row."""
+    organizations: dict[str, str] = {}
+
+    async def announce(stream: str) -> None:
+        if stream.startswith("@"):
+            wake(stream.removeprefix("@"))
+            return
+        if stream not in organizations:
+            organizations[stream] = await db.fetchval(sql("passes.organization_of"), stream) or ""
+        if organizations[stream]:
+            wake(organizations[stream])
+
+    while True:
+        try:
+            await _listen(dsn, announce)
+        except _LOST as error:
+            log.info("news.interrupted", reason=f"{type(error).__name__}: {error}")
+        await clock.sleep(PATIENCE / 3)
+
+
+async def _listen(dsn: str, announce: Callable[[str], Awaitable[None]]) -> None:
+    """On one connection, until it is lost."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    connection = await asyncpg.connect(dsn, timeout=PATIENCE)
+    try:
+        await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
+        connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))
+        while True:
+            try:
+                async with asyncio.timeout(KEEPALIVE):
+                    stream = await heard.get()
+            except TimeoutError:
+                await connection.execute("SELECT 1", timeout=PATIENCE)
+                continue
+            if stream == _GONE:
+                raise ConnectionResetError("the server closed the connection")
+            await announce(stream)
+    finally:
+        connection.terminate()

@@ -1,0 +1,32 @@
+"""What operators and machines ask of the process itself: alive, ready, measured. Loopback unless told otherwise."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Readiness = Callable[[], Awaitable[str | None]]
+
+
+def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:
+    """``unready`` says why SCIM cannot be answered at the moment, or None when it can."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        reason = await unready()
+        if reason is None:
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text=reason + "\n", headers={"Retry-After": "2"})
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app

@@ -1,0 +1,116 @@
+"""From an organization's settings to its reconciler."""
+
+import random
+from functools import partial
+
+import aiohttp
+
+from calscim.calcom.client import Client
+from calscim.calcom.metrics import Metrics as CallMetrics
+from calscim.calcom.reader import Reader
+from calscim.clock import Clock
+from calscim.core.budget import Budget
+from calscim.core.guards import GuardPolicy, Limit
+from calscim.core.model import PeopleMode, Provision
+from calscim.core.plan import Policy
+from calscim.reconcile.cycle import Cycle
+from calscim.reconcile.loop import Reconciler, Timing
+from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.view import View
+from calscim.settings import Guards, Organization, Settings
+from calscim.settings import Limit as LimitSetting
+from calscim.store.leases import Lease
+from calscim.store.pool import Database
+
+
+def policy(organization: Organization) -> Policy:
+    return Policy(
+        organization=organization.name,
+        protected=frozenset(address.casefold() for address in organization.protected),
+        people=PeopleMode(organization.people),
+        provision=Provision(organization.provision_people),
+    )
+
+
+def guard_policy(guards: Guards) -> GuardPolicy:
+    return GuardPolicy(
+        max_removals_per_team=_limit(guards.max_removals_per_team),
+        max_removals_per_organization=_limit(guards.max_removals_per_organization),
+        max_deprovisions=_limit(guards.max_deprovisions),
+        drift_removals=_limit(guards.drift_removals),
+        min_team_size=guards.min_team_size,
+        min_organization_size=guards.min_organization_size,
+    )
+
+
+def _limit(setting: LimitSetting) -> Limit:
+    return Limit(count=setting.count, percent=setting.percent)
+
+
+def client(
+    session: aiohttp.ClientSession,
+    settings: Settings,
+    organization: Organization,
+    clock: Clock,
+    calls: CallMetrics | None = None,
+) -> Client:
+    """The one client of an organization: whatever calls Cal.com shares its budget."""
+    return Client(
+        session,
+        organization=organization.name,
+        api_url=organization.api_url,
+        organization_id=organization.organization_id,
+        api_key=organization.api_key,
+        budget=Budget(organization.requests_per_minute),
+        clock=clock,
+        timeout=settings.reconcile.request_timeout,
+        metrics=calls,
+    )
+
+
+def cycle_of(
+    db: Database,
+    settings: Settings,
+    organization: Organization,
+    calls: Client,
+    clock: Clock,
+    lease: Lease,
+) -> Cycle:
+    """The passes of an organization under one lease, with nothing known of Cal.com yet."""
+    return Cycle(
+        db=db,
+        organization=organization.name,
+        import_existing=organization.import_existing,
+        notify_new_users=organization.notify_new_users,
+        policy=policy(organization),
+        guards=guard_policy(settings.guards),
+        client=calls,
+        reader=Reader(calls),
+        clock=clock,
+        lease=lease,
+        jitter=random.SystemRandom().random,
+        view=View(),
+    )
+
+
+def reconciler(
+    db: Database,
+    settings: Settings,
+    organization: Organization,
+    session: aiohttp.ClientSession,
+    holder: str,
+    clock: Clock,
+    metrics: Metrics,
+    call_metrics: CallMetrics,
+) -> Reconciler:
+    shared = client(session, settings, organization, clock, call_metrics)
+    return Reconciler(
+        db=db,
+        organization=organization.name,
+        holder=holder,
+        timing=Timing(settings.reconcile.interval, settings.reconcile.debounce),
+        clock=clock,
+        jitter=random.SystemRandom().random,
+        cycle=partial(cycle_of, db, settings, organization, shared, clock),
+        metrics=metrics,
+    )

@@ -1,0 +1,76 @@
+"""How things stand, from what the last pass left in the database; asks nothing of Cal.com."""
+
+from datetime import datetime
+from typing import Any
+
+from calscim.store import holds, parked, passes
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+async def status(db: Database, organizations: list[str]) -> dict[str, Any]:
+    """In the form of ``calscim status --json``."""
+    return {
+        "organizations": [await _organization(db, name) for name in organizations],
+        "directories": [
+            {
+                "id": row["id"],
+                "name": row["name"],
+                "organization": row["organization"],
+                "provider": row["provider"],
+                "paused": row["paused"],
+                "paused_until": _time(row["paused_until"]),
+                "journal_seq": row["journal_seq"],
+                "last_change": _time(row["last_change"]) if row["journal_seq"] else None,
+                "users": row["users"],
+                "groups": row["groups"],
+            }
+            for row in await db.fetch(sql("status.directories"))
+        ],
+    }
+
+
+async def _organization(db: Database, name: str) -> dict[str, Any]:
+    latest = await passes.latest(db, name)
+    report = latest.report if latest is not None else {}
+    lease = await db.fetchrow(sql("lease.show"), name)
+    return {
+        "name": name,
+        "in_step": latest is not None and latest.in_step,
+        "last_complete_pass": _time(latest.last_complete) if latest else None,
+        "last_pass": _time(latest.finished_at) if latest else None,
+        "away": report.get("away"),
+        "incomplete": report.get("incomplete", []),
+        "pending": report.get("pending", 0),
+        "seconds_left": report.get("seconds_left", 0),
+        "held": [
+            {
+                "hash": hold.hash,
+                "guard": hold.guard,
+                "since": _time(hold.first_seen),
+                "approved": hold.approved_at is not None,
+                "actions": hold.actions,
+            }
+            for hold in await holds.current(db, name)
+        ],
+        "parked": [
+            {
+                "kind": entry.key.kind,
+                "email": entry.email,
+                "team_id": entry.key.team_id or None,
+                "reason": entry.reason,
+                "attempts": entry.attempts,
+                "next_try": _time(entry.next_try),
+            }
+            for entry in (await parked.parked(db, name)).values()
+        ],
+        "waiting": report.get("waiting", []),
+        "budget": await passes.budget(db, name),
+        "lease": {"holder": lease["holder"], "term": lease["term"]}
+        if lease is not None and lease["held"]
+        else None,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

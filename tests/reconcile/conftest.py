@@ -1,0 +1,110 @@
+"""A whole organization in one process: SCIM over HTTP, the real Postgres, the simulated Cal.com, the reconciler.
+
+Passes are run by hand (``full`` and ``push``), so that a test knows when one has ended.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+
+from calscim.clock import SystemClock
+from calscim.reconcile.cycle import Cycle, Report
+from calscim.reconcile.touched import touched
+from calscim.scim.app import app
+from calscim.scim.metrics import Metrics
+from calscim.service.inspect import inspect
+from calscim.service.organizations import client, cycle_of
+from calscim.settings import Database as DatabaseSettings
+from calscim.settings import Organization, Scim, Settings
+from calscim.sim import calcom, okta
+from calscim.store import admin, leases, passes
+from calscim.store.leases import Lease
+from calscim.store.pool import Database
+
+KEY = "cal_secret"
+
+
+@dataclass
+class Stage:
+    """Everything a story needs; ``okta`` pushes, ``world`` is Cal.com, ``full`` and ``push`` are passes."""
+
+    db: Database
+    settings: Settings
+    world: calcom.World
+    okta: okta.Okta
+    directory: str
+    session: aiohttp.ClientSession
+    lease: Lease
+    cycle: Cycle
+    extra: dict = field(default_factory=dict)
+
+    @property
+    def organization(self) -> Organization:
+        return self.settings.organizations[0]
+
+    async def full(self) -> Report:
+        return await self.cycle.full(lambda: False)
+
+    async def push(self) -> Report | None:
+        """The pass over what the last pushes touched."""
+        heads = await passes.heads(self.db, "acme")
+        news = touched(await passes.news(self.db, "acme"))
+        return await self.cycle.touched(news, heads, lambda: False) if news else None
+
+    async def map(self, group: str, team: int, mode: str, role: str = "MEMBER") -> None:
+        await admin.add_mapping(
+            self.db,
+            directory_id=self.directory,
+            group=group,
+            team_id=team,
+            team_name=str(team),
+            role=role,
+            mode=mode,
+        )
+
+    async def restart(self) -> None:
+        """Another process takes over: nothing but the database is left."""
+        await leases.release(self.db, self.lease)
+        self.lease = await leases.take(self.db, "acme", "another")
+        self.cycle = self.make_cycle()
+
+    def make_cycle(self) -> Cycle:
+        calls = client(self.session, self.settings, self.organization, SystemClock())
+        return cycle_of(self.db, self.settings, self.organization, calls, SystemClock(), self.lease)
+
+    async def plan(self):
+        return (await inspect(self.db, self.settings, self.organization)).plan
+
+    def team(self, name: str) -> dict[str, str]:
+        return self.world.snapshot()["teams"][name]
+
+
+@pytest.fixture
+async def stage(db: Database) -> AsyncIterator[Stage]:
+    world = calcom.World(organization_id=42, api_key=KEY)
+    world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
+    world.add_team("Sales", slug="sales")
+    world.add_team("Engineering", slug="engineering")
+    async with calcom.serve(world) as url, aiohttp.ClientSession() as session:
+        organization = Organization(
+            name="acme", organization_id=42, api_key=KEY, api_url=url, requests_per_minute=100_000
+        )
+        settings = Settings(
+            database=DatabaseSettings(dsn="postgresql://unused"), organizations=(organization,)
+        )
+        made = await admin.create_directory(
+            db, organization="acme", name="Okta", provider="okta-scim-v2"
+        )
+        lease = await leases.take(db, "acme", "test")
+        server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+        await server.start_server()
+        base = str(server.make_url(f"/scim/v2/{made.id}"))
+        speaker = okta.Okta(session, base, made.token)
+        stage = Stage(db, settings, world, speaker, made.id, session, lease, None)
+        stage.cycle = stage.make_cycle()
+        yield stage
+        await server.close()
