@@ -1,6 +1,7 @@
 """What is wrong between values that are each right."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
 from calscim.settings.addresses import Inherited, Tcp, address
@@ -9,13 +10,13 @@ from calscim.settings.model import Ops, Organization, Scim
 Wrong: TypeAlias = tuple[str, str]  # a key, and what to write instead
 
 
-def of_keys(section: str, keys: Set[str]) -> list[Wrong]:
+def of_keys(section: str, keys: AbstractSet[str]) -> list[Wrong]:
     """Keys of one section that exclude or need each other, whatever their values are."""
     rules = _RULES.get(section)
     return [(f"{section}.{key}", message) for key, message in rules(keys)] if rules else []
 
 
-def _database(keys: Set[str]) -> Iterable[Wrong]:
+def _database(keys: AbstractSet[str]) -> Iterable[Wrong]:
     dsn = bool(keys & {"dsn", "dsn_file"})
     if dsn and "embedded" in keys:
         yield "dsn", "and embedded are both given: leave one of them out"
@@ -24,19 +25,24 @@ def _database(keys: Set[str]) -> Iterable[Wrong]:
     if not dsn and "embedded" not in keys:
         yield (
             "dsn",
-            'is missing: write dsn = "postgresql://user@host/database", '
-            'or embedded = "./var/postgres" for the bundled Postgres',
+            (
+                'is missing: write dsn = "postgresql://user@host/database", '
+                'or embedded = "./var/postgres" for the bundled Postgres'
+            ),
         )
 
 
-def _scim(keys: Set[str]) -> Iterable[Wrong]:
+def _scim(keys: AbstractSet[str]) -> Iterable[Wrong]:
     if "tls_certificate_file" in keys and "tls_key_file" not in keys:
         yield "tls_key_file", "is missing: tls_certificate_file needs its key"
     if "tls_key_file" in keys and "tls_certificate_file" not in keys:
         yield "tls_certificate_file", "is missing: tls_key_file needs its certificate"
 
 
-_RULES: dict[str, Callable[[Set[str]], Iterable[Wrong]]] = {"database": _database, "scim": _scim}
+_RULES: dict[str, Callable[[AbstractSet[str]], Iterable[Wrong]]] = {
+    "database": _database,
+    "scim": _scim,
+}
 
 
 def of_values(parts: Mapping[str, Any]) -> list[Wrong]:
