@@ -1,0 +1,55 @@
+"""What operators edit: directories, tokens, mappings, pauses. Every edit is a row of the organization's journal.
+
+The row (kind ``admin``, stream ``@<organization>``) is written in the edit's own transaction, and never holds
+a secret. Nothing here asks Cal.com: teams come as numbers and names.
+"""
+
+from calscim.store.admin.directories import (
+    PROVIDERS,
+    Directory,
+    create_directory,
+    delete_directory,
+    directories,
+    find_directory,
+)
+from calscim.store.admin.edits import Editor
+from calscim.store.admin.groups import PushedGroup, groups
+from calscim.store.admin.mappings import (
+    MappingRow,
+    TeamRef,
+    add_mapping,
+    change_mapping,
+    find_mapping,
+    mappings,
+    remove_mapping,
+)
+from calscim.store.admin.pauses import Pause, pause, pauses, resume
+from calscim.store.admin.tokens import Token, create_token, find_token, revoke_token, tokens
+
+__all__ = [
+    "PROVIDERS",
+    "Directory",
+    "Editor",
+    "MappingRow",
+    "Pause",
+    "PushedGroup",
+    "TeamRef",
+    "Token",
+    "add_mapping",
+    "change_mapping",
+    "create_directory",
+    "create_token",
+    "delete_directory",
+    "directories",
+    "find_directory",
+    "find_mapping",
+    "find_token",
+    "groups",
+    "mappings",
+    "pause",
+    "pauses",
+    "remove_mapping",
+    "resume",
+    "revoke_token",
+    "tokens",
+]

@@ -1,0 +1,45 @@
+"""One edit: its transaction and its row in the journal."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from calscim.store.pool import Connection, Database
+from calscim.store.sql import sql
+
+
+def _request_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Who edits. ``by`` stands in the journal's remote column; one request id for all of a command's edits."""
+
+    by: str = ""
+    request_id: str = field(default_factory=_request_id)
+
+    async def write(
+        self,
+        connection: Connection,
+        organization: str,
+        action: str,
+        resource: tuple[str, str],
+        edit: dict[str, Any],
+    ) -> int:
+        """Append the row, inside of the caller's transaction; returns its seq. ``edit`` holds no secret."""
+        kind, key = resource
+        body = orjson.dumps({"action": action, **edit})
+        arguments = (organization, self.request_id, action, self.by, kind, key, body)
+        return int(await connection.fetchval(sql("admin.append"), *arguments))
+
+
+@asynccontextmanager
+async def transaction(db: Database) -> AsyncIterator[Connection]:
+    """All of an edit or nothing of it."""
+    async with db.connection() as connection, connection.transaction():
+        yield connection

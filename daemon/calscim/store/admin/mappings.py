@@ -1,0 +1,235 @@
+"""Mappings: a group's people onto a team, with a role and a mode. Removing one keeps its row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from calscim.core.model import Mode, Role
+from calscim.errors import UsageError
+from calscim.store.admin import names
+from calscim.store.admin.directories import Directory
+from calscim.store.admin.edits import Editor, transaction
+from calscim.store.pool import Connection, Database
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRef:
+    """A team of Cal.com's as a mapping remembers it; ``id`` None is the organization itself."""
+
+    id: int | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now."""
+
+    id: int
+    directory_id: str
+    directory: str
+    organization: str
+    group_name: str
+    group_id: str | None
+    team_id: int | None
+    team_name: str
+    role: Role
+    mode: Mode
+    seq: int
+    created_at: datetime
+    display_name: str | None
+    members: int
+    paused: bool
+
+    @property
+    def state(self) -> str:
+        """Waiting (no such group was pushed), paused, or active."""
+        if self.group_id is None:
+            return "waiting"
+        return "paused" if self.paused else "active"
+
+    @property
+    def group(self) -> str:
+        """The group's name now, else the one that is waited for."""
+        return self.display_name or self.group_name
+
+
+async def mappings(
+    db: Database, *, directory: str | None = None, organization: str | None = None
+) -> list[MappingRow]:
+    """Those in use, of the directory with that id, of an organization, or all."""
+    rows = await db.fetch(sql("admin.mappings"), None, directory, organization)
+    return [_row(row) for row in rows]
+
+
+async def find_mapping(db: Database, number: int) -> MappingRow:
+    """UsageError when there is none with that number."""
+    rows = await db.fetch(sql("admin.mappings"), number, None, None)
+    if not rows:
+        raise UsageError(f"there is no mapping {number}: see `calscim mapping list`")
+    return _row(rows[0])
+
+
+async def add_mapping(
+    db: Database,
+    editor: Editor,
+    directory: Directory,
+    *,
+    group: str,
+    team: TeamRef,
+    role: Role,
+    mode: Mode,
+) -> tuple[MappingRow, list[str]]:
+    """The mapping, and warnings in sentences. UsageError when group and team are mapped already.
+
+    The directory's head is locked, so that a group pushed meanwhile is bound either here or by the push.
+    """
+    group = names.clean("a group", group)
+    _check(team, mode)
+    try:
+        async with transaction(db) as connection:
+            await connection.execute(sql("admin.lock_head"), directory.id)
+            bound = await connection.fetchval(sql("admin.group_named"), directory.id, group)
+            number = await connection.fetchval(sql("admin.next_mapping"))
+            edit = {
+                "id": number,
+                "directory": directory.id,
+                "group": group,
+                "group_id": bound,
+                **_target(team, role, mode),
+            }
+            seq = await editor.write(
+                connection, directory.organization, "mapping.add", ("Mapping", str(number)), edit
+            )
+            await connection.execute(
+                sql("admin.add_mapping"),
+                number,
+                directory.id,
+                group,
+                bound,
+                team.id,
+                team.name,
+                role.value,
+                mode.value,
+                seq,
+            )
+            rows = await connection.fetch(sql("admin.mappings"), None, None, directory.organization)
+            warnings = [] if bound else await _unknown(connection, directory, group)
+    except asyncpg.UniqueViolationError:
+        raise UsageError(await _taken(db, directory, group, team)) from None
+    every = [_row(row) for row in rows]
+    added = next(row for row in every if row.id == number)
+    return added, warnings + _exclusive(added, every)
+
+
+async def change_mapping(
+    db: Database,
+    editor: Editor,
+    mapping: MappingRow,
+    *,
+    role: Role,
+    mode: Mode,
+    team_name: str | None = None,
+) -> MappingRow:
+    """Role and mode in place: nobody leaves the team in between."""
+    team = TeamRef(mapping.team_id, team_name or mapping.team_name)
+    _check(team, mode)
+    async with transaction(db) as connection:
+        await _lock(connection, mapping)
+        edit = {**_identity(mapping), **_target(team, role, mode)}
+        resource = ("Mapping", str(mapping.id))
+        seq = await editor.write(connection, mapping.organization, "mapping.change", resource, edit)
+        await connection.execute(
+            sql("admin.change_mapping"), mapping.id, role.value, mode.value, team.name, seq
+        )
+        rows = await connection.fetch(sql("admin.mappings"), mapping.id, None, None)
+    return _row(rows[0])
+
+
+async def remove_mapping(db: Database, editor: Editor, mapping: MappingRow) -> int:
+    """In managed and exclusive the next pass takes away what it alone had given. Returns the journal row."""
+    async with transaction(db) as connection:
+        await _lock(connection, mapping)
+        team = TeamRef(mapping.team_id, mapping.team_name)
+        edit = {**_identity(mapping), **_target(team, mapping.role, mapping.mode)}
+        resource = ("Mapping", str(mapping.id))
+        seq = await editor.write(connection, mapping.organization, "mapping.remove", resource, edit)
+        await connection.execute(sql("admin.remove_mapping"), mapping.id, seq)
+    return seq
+
+
+async def _lock(connection: Connection, mapping: MappingRow) -> None:
+    if await connection.fetchval(sql("admin.lock_mapping"), mapping.id) is None:
+        raise UsageError(f"mapping {mapping.id} was removed meanwhile: see `calscim mapping list`")
+
+
+def _check(team: TeamRef, mode: Mode) -> None:
+    if team.id is None and mode is Mode.EXCLUSIVE:
+        raise UsageError(
+            "an organization cannot be exclusive: its other members would all be removed; "
+            "choose managed, add-only or observe"
+        )
+
+
+def _identity(mapping: MappingRow) -> dict[str, Any]:
+    return {
+        "id": mapping.id,
+        "directory": mapping.directory_id,
+        "group": mapping.group_name,
+        "group_id": mapping.group_id,
+    }
+
+
+def _target(team: TeamRef, role: Role, mode: Mode) -> dict[str, Any]:
+    return {"team_id": team.id, "team": team.name, "role": role.value, "mode": mode.value}
+
+
+def _row(row: asyncpg.Record) -> MappingRow:
+    return MappingRow(**{**row, "role": Role(row["role"]), "mode": Mode(row["mode"])})
+
+
+async def _unknown(connection: Connection, directory: Directory, group: str) -> list[str]:
+    rows = await connection.fetch(sql("admin.group_names"), directory.id)
+    near = names.near(group, (row["display_name"] for row in rows))
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return [
+        (
+            f"no group called {group!r} was pushed to {directory.name} yet: the mapping waits for "
+            f"one, names are matched exactly{hint}"
+        )
+    ]
+
+
+async def _taken(db: Database, directory: Directory, group: str, team: TeamRef) -> str:
+    for row in await mappings(db, directory=directory.id):
+        if (row.group_name, row.team_id) == (group, team.id):
+            return (
+                f"{group!r} is mapped to {team.name} already, as {row.role.value} in mode {row.mode.value}: "
+                f"`calscim mapping change {row.id}` gives it another role or mode"
+            )
+    return f"{group!r} is mapped to {team.name} already: see `calscim mapping list`"
+
+
+def _exclusive(added: MappingRow, every: list[MappingRow]) -> list[str]:
+    """Modes meeting on one team: one exclusive mapping makes the team exclusive."""
+    others = [
+        row
+        for row in every
+        if row.team_id == added.team_id and row.id != added.id and row.team_id is not None
+    ]
+    if added.mode is Mode.EXCLUSIVE:
+        whom = ", ".join(sorted({row.group for row in others}))
+        return [
+            f"{added.team_name} becomes exclusive: whoever is in none of its groups will be removed from it"
+            + (f" (its other groups: {whom})" if whom else "")
+        ]
+    if first := next((row for row in others if row.mode is Mode.EXCLUSIVE), None):
+        return [
+            (
+                f"{added.team_name} stays exclusive because of mapping {first.id} ({first.group}): "
+                f"mode {added.mode.value} does not loosen that"
+            )
+        ]
+    return []

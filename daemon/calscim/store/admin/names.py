@@ -1,0 +1,33 @@
+"""Names that people type: what may be one, and what was probably meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from calscim.errors import UsageError
+
+
+def clean(what: str, name: str) -> str:
+    """The name without blanks around it. UsageError when nothing, or something unprintable, is left."""
+    name = name.strip()
+    if not name or not name.isprintable():
+        raise UsageError(f"{name!r} cannot be the name of {what}: write printable text")
+    return name
+
+
+def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known names most like the one wanted, without regard to case."""
+    by_key: dict[str, list[str]] = {}
+    for name in known:
+        by_key.setdefault(name.casefold(), []).append(name)
+    keys = get_close_matches(wanted.casefold(), by_key, n=count)
+    if not keys:  # a part of a name is no close match of the whole
+        part = wanted.casefold()
+        keys = sorted(key for key in by_key if len(part) > 2 and part in key)
+    return [name for key in keys for name in by_key[key]][:count]
+
+
+def missing(what: str, wanted: str, known: Iterable[str], otherwise: str) -> str:
+    """The sentence for a name that is not there: near misses, or else what there is."""
+    found = near(wanted, known)
+    hint = f"did you mean {' or '.join(found)}?" if found else otherwise
+    return f"there is no {what} {wanted!r}: {hint}"
