@@ -1,0 +1,223 @@
+"""A TCP proxy in front of a real Postgres, which can be told to fail in the ways that networks do.
+
+It looks at bytes, not at the protocol, but for one thing: a ReadyForQuery at the end of what the server says
+shows that a statement is over. A connection that was swallowed stays dead when the proxy is healed, as a
+half-open one does.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+from typing import Self
+
+CHUNK = 65536
+# ReadyForQuery (protocol 3.0, "Message Formats"): Z, length 5, and I, T or E for the transaction's state.
+READY = b"Z\x00\x00\x00\x05"
+
+
+class Mode(Enum):
+    PASS = auto()
+    REFUSE = auto()  # nobody listens
+    SWALLOW = auto()  # connections are accepted, and nothing ever comes back
+
+
+@dataclass(slots=True)
+class Trap:
+    """What happens once, to the first connection whose client says these words."""
+
+    words: bytes
+    after: bool  # let the server carry it out first, and lose its answer
+    silent: bool = False  # go silent rather than cut
+    sprung: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """One client's connection."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter | None = None
+    swallowed: bool = False
+    caught: Trap | None = None  # its statement is under way; cut at its end
+    left: int | None = None  # bytes of the client's that still pass
+    task: asyncio.Task[None] | None = None
+
+    def cut(self) -> None:
+        """At once and without a goodbye: the peers see a reset."""
+        for writer in (self.client, self.server):
+            if writer is not None:
+                writer.transport.abort()
+
+
+class Proxy:
+    """``async with Proxy(path_of_socket) as proxy``: listens on 127.0.0.1 at ``proxy.port``."""
+
+    def __init__(self, upstream: Path | tuple[str, int]) -> None:
+        self.upstream = upstream
+        self.port = 0
+        self.delay = 0.0  # seconds that each chunk waits, in both directions
+        self.mode = Mode.PASS
+        self.accepted = 0
+        self._links: set[Link] = set()
+        self._traps: list[Trap] = []
+        self._limit: int | None = None
+        self._server: asyncio.Server | None = None
+        # Keeps the port while nobody listens on it.
+        self._place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+    async def __aenter__(self) -> Self:
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = self._place.getsockname()[1]
+        await self._listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._deafen()
+        tasks = [link.task for link in self._links if link.task is not None]
+        self.drop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._place.close()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected at the moment."""
+        return len(self._links)
+
+    # ------------------------------------------------------------ faults
+
+    def drop(self) -> None:
+        """Reset every connection there is; new ones are served."""
+        for link in list(self._links):
+            link.cut()
+
+    async def refuse(self) -> None:
+        """Reset what there is, and let nobody in."""
+        self.mode = Mode.REFUSE
+        await self._deafen()
+        self.drop()
+
+    def swallow(self) -> None:
+        """Half-open: connections stay and are accepted, and nothing comes back, ever."""
+        self.mode = Mode.SWALLOW
+        for link in self._links:
+            link.swallowed = True
+
+    def swallow_present(self) -> None:
+        """The connections there are go half-open; new ones are served."""
+        for link in self._links:
+            link.swallowed = True
+
+    async def heal(self) -> None:
+        """Serve new connections as if nothing had been."""
+        self.mode, self.delay, self._limit = Mode.PASS, 0.0, None
+        self._traps.clear()
+        if self._server is None:
+            await self._listen()
+
+    def cut_before(self, words: bytes) -> asyncio.Event:
+        """Cut the connection instead of passing the words on. The event: it happened."""
+        return self._trap(Trap(words, after=False))
+
+    def cut_after(self, words: bytes, *, silent: bool = False) -> asyncio.Event:
+        """Let the server finish the statement with these words, then lose its answer."""
+        return self._trap(Trap(words, after=True, silent=silent))
+
+    def cut_at(self, count: int) -> None:
+        """Each new connection dies once its client has said that many bytes."""
+        self._limit = count
+
+    def _trap(self, trap: Trap) -> asyncio.Event:
+        self._traps.append(trap)
+        return trap.sprung
+
+    # ------------------------------------------------------------ plumbing
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, reuse_port=True, backlog=128
+        )
+
+    async def _deafen(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        link = Link(writer, swallowed=self.mode is Mode.SWALLOW, left=self._limit)
+        link.task = asyncio.current_task()
+        self._links.add(link)
+        try:
+            with suppress(OSError, asyncio.CancelledError):
+                await self._carry(link, reader)
+        finally:
+            self._links.discard(link)
+            link.cut()
+
+    async def _carry(self, link: Link, reader: asyncio.StreamReader) -> None:
+        if link.swallowed:
+            while await reader.read(CHUNK):
+                pass
+            return
+        if isinstance(self.upstream, Path):
+            answers, link.server = await asyncio.open_unix_connection(self.upstream)
+        else:
+            answers, link.server = await asyncio.open_connection(*self.upstream)
+        ways = (
+            asyncio.ensure_future(self._there(link, reader, link.server)),
+            asyncio.ensure_future(self._back(link, answers)),
+        )
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _there(
+        self, link: Link, reader: asyncio.StreamReader, server: asyncio.StreamWriter
+    ) -> None:
+        while chunk := await reader.read(CHUNK):
+            await self._wait()
+            if link.swallowed:
+                continue
+            if link.left is not None and len(chunk) > link.left:
+                server.write(chunk[: link.left])
+                await server.drain()
+                return
+            if link.left is not None:
+                link.left -= len(chunk)
+            trap = next((trap for trap in self._traps if trap.words in chunk), None)
+            if trap is not None:
+                self._traps.remove(trap)
+                if not trap.after:
+                    trap.sprung.set()
+                    return
+                link.caught = trap
+            server.write(chunk)
+            await server.drain()
+
+    async def _back(self, link: Link, answers: asyncio.StreamReader) -> None:
+        while chunk := await answers.read(CHUNK):
+            await self._wait()
+            if link.swallowed:
+                continue
+            if link.caught is not None:
+                if chunk[-6:-1] == READY:
+                    link.caught.sprung.set()
+                    if not link.caught.silent:
+                        return
+                    link.swallowed = True
+                continue
+            link.client.write(chunk)
+            await link.client.drain()
+
+    async def _wait(self) -> None:
+        if self.delay:
+            await asyncio.sleep(self.delay)

@@ -1,0 +1,99 @@
+"""The proxy itself: each fault does what its name says, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.conftest import Database, Server
+from tests.faults.proxy import Proxy
+
+
+@pytest.fixture
+async def table(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A direct connection, with a table to count in."""
+    direct = await asyncpg.connect(database.owner_dsn)
+    await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
+    yield direct
+    await direct.close()
+
+
+async def test_what_is_said_passes_both_ways(proxied: str) -> None:
+    connection = await asyncpg.connect(proxied, timeout=5)
+
+    assert await connection.fetchval("SELECT repeat('x', 200000)") == "x" * 200000
+
+    await connection.close()
+
+
+async def test_a_refusing_proxy_cuts_and_lets_nobody_in(proxy: Proxy, proxied: str) -> None:
+    connection = await asyncpg.connect(proxied, timeout=5)
+
+    await proxy.refuse()
+
+    with pytest.raises((OSError, asyncpg.PostgresConnectionError)):
+        await connection.fetchval("SELECT 1", timeout=2)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncpg.connect(proxied, timeout=2)
+    connection.terminate()
+
+
+async def test_a_swallowed_connection_stays_dead_when_the_proxy_is_healed(
+    proxy: Proxy, proxied: str
+) -> None:
+    old = await asyncpg.connect(proxied, timeout=5)
+    proxy.swallow()
+    with pytest.raises(TimeoutError):
+        await asyncpg.connect(proxied, timeout=0.2)
+
+    await proxy.heal()
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(old.fetchval("SELECT 1"), 0.2)
+    old.terminate()
+    new = await asyncpg.connect(proxied, timeout=5)
+    assert await new.fetchval("SELECT 1") == 1
+    await new.close()
+
+
+async def test_a_statement_cut_after_its_end_was_carried_out(
+    proxy: Proxy, proxied: str, table: asyncpg.Connection
+) -> None:
+    connection = await asyncpg.connect(proxied, timeout=5)
+    sprung = proxy.cut_after(b"COMMIT")
+
+    with pytest.raises((OSError, asyncpg.PostgresConnectionError)):
+        async with connection.transaction():
+            await connection.execute("INSERT INTO public.n VALUES (1)")
+
+    assert sprung.is_set()
+    assert await table.fetchval("SELECT count(*) FROM public.n") == 1
+
+
+async def test_a_statement_cut_before_its_end_was_not(
+    proxy: Proxy, proxied: str, table: asyncpg.Connection
+) -> None:
+    connection = await asyncpg.connect(proxied, timeout=5)
+    sprung = proxy.cut_before(b"COMMIT")
+
+    with pytest.raises((OSError, asyncpg.PostgresConnectionError)):
+        async with connection.transaction():
+            await connection.execute("INSERT INTO public.n VALUES (1)")
+
+    assert sprung.is_set()
+    assert await table.fetchval("SELECT count(*) FROM public.n") == 0
+
+
+async def test_a_connection_cut_within_its_first_bytes_never_opens(
+    proxy: Proxy, proxied: str
+) -> None:
+    proxy.cut_at(20)
+
+    with pytest.raises((OSError, asyncpg.PostgresConnectionError)):
+        await asyncpg.connect(proxied, timeout=2)
+
+
+async def test_two_proxies_do_not_share_a_port(postgres: Server, proxy: Proxy) -> None:
+    async with Proxy(proxy.upstream) as other:
+        assert other.port != proxy.port
