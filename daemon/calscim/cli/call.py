@@ -1,0 +1,90 @@
+"""One call of the command line: what was asked for, and what its verbs work with."""
+
+import argparse
+import getpass
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from calscim.cli.output import Output
+from calscim.settings import Settings, duration, find, load
+from calscim.store.admin import Editor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Handed to every verb. ``settings`` reads the configuration anew each time it is called."""
+
+    arguments: argparse.Namespace
+    output: Output
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def configuration(self) -> Path | None:
+        """The file that ``settings`` reads; None when there is none."""
+        return find(self.arguments.config, self.environ)
+
+    def settings(self) -> Settings:
+        """ConfigError, with every problem, when it cannot be used."""
+        return load(self.configuration, self.environ)
+
+    def editor(self) -> Editor:
+        """Who stands in the journal behind an edit: the login and the machine."""
+        try:
+            login = getpass.getuser()
+        except (KeyError, OSError):  # a container's user without a name
+            login = str(os.getuid())
+        return Editor(by=f"{login}@{socket.gethostname()}")
+
+
+Verb: TypeAlias = Callable[[Call], Awaitable[int | None]]
+
+
+class Verbs:
+    """Where modules register their verbs. Every verb takes --config, those that print data --json too."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._parser = parser
+        self._verbs = parser.add_subparsers(metavar="VERB", title="verbs", required=True)
+
+    def add(
+        self, name: str, verb: Verb, summary: str, *, data: bool = True, details: str = ""
+    ) -> argparse.ArgumentParser:
+        """A verb with one line of help. ``data``: it prints some, and so takes --json."""
+        parser = self._new(name, summary, details)
+        if data:
+            parser.add_argument("--json", action="store_true", help="one JSON value, nothing else")
+        parser.set_defaults(verb=verb)
+        return parser
+
+    def group(self, name: str, summary: str) -> "Verbs":
+        """A noun with verbs of its own."""
+        return Verbs(self._new(name, summary, ""))
+
+    def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = self._verbs.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip()
+        )
+        config_option(parser)
+        return parser
+
+
+def config_option(parser: argparse.ArgumentParser) -> None:
+    """--config, which may stand before or after the verb: the last one counts."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="configuration file (default: $CALSCIM_CONFIG, ./config/calscim.toml, /etc/calscim/calscim.toml)",
+    )
+
+
+def a_duration(text: str) -> float:
+    """The type of an argument such as 2h, in seconds."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,77 @@
+"""How a verb comes to a database: the configured one, or the bundled one for as long as it is needed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from calscim.errors import StoreError, StoreUnavailable
+from calscim.settings import Settings
+from calscim.store import embedded, migrate
+from calscim.store.pool import Database
+
+_PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """A database whose schema is this release's. StoreError, with what to run, when it is not."""
+    if settings.database.embedded is None:
+        assert settings.database.dsn is not None, "settings have one or the other"
+        async with _opened(settings.database.dsn) as db:
+            yield db
+        return
+    async with await embedded.start(settings.database.embedded) as running:
+        owner = await asyncpg.connect(running.owner_dsn)
+        try:
+            await migrate.migrate(owner, embedded.SERVING_ROLE)
+        finally:
+            await owner.close()
+        async with _opened(running.serving_dsn) as db:
+            yield db
+
+
+@asynccontextmanager
+async def _opened(dsn: str) -> AsyncIterator[Database]:
+    async with await Database.open(dsn, size=2, patience=_PATIENCE) as db:
+        async with refusals(), db.connection() as connection:
+            missing = await migrate.pending(connection)
+        if missing:
+            raise StoreError(
+                f"the database lacks {len(missing)} migration(s), up to version "
+                f"{missing[-1].version}: run `calscim migrate`"
+            )
+        async with refusals():
+            yield db
+
+
+@asynccontextmanager
+async def refusals() -> AsyncIterator[None]:
+    """What Postgres refuses, as StoreError with what to look at."""
+    try:
+        yield
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise StoreError(f"{error}: correct the user and password in database.dsn") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise StoreError(f"{error}: create it, or correct its name in database.dsn") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreError(f"{error}: `calscim migrate` gives the serving role its rights") from error
+    except asyncpg.PostgresError as error:
+        raise StoreError(f"the database refused: {error}") from error
+
+
+@asynccontextmanager
+async def connected(dsn: str, key: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A single connection, for what a pool is of no use for. ``key``: where the DSN stands."""
+    async with refusals():
+        try:
+            connection = await asyncpg.connect(dsn, timeout=_PATIENCE)
+        except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
+            raise StoreUnavailable(
+                f"the database cannot be reached ({str(error) or 'no answer'}): "
+                f"see that Postgres runs and that {key} names it"
+            ) from error
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)

@@ -1,0 +1,188 @@
+"""calscim directory: one identity provider's way in."""
+
+from typing import Any
+
+from calscim.cli.call import Call, Verbs, a_duration
+from calscim.cli.chosen import the_organization
+from calscim.cli.database import opened
+from calscim.cli.output import fields, table
+from calscim.settings import Settings
+from calscim.store import admin
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("directory", "identity providers' ways in")
+    create = nouns.add("create", _create, "make a directory and its first token")
+    create.add_argument("--organization", metavar="ORG", help="may be left out where there is one")
+    create.add_argument("--name", required=True, help="what you call it")
+    create.add_argument(
+        "--provider", required=True, choices=admin.PROVIDERS, metavar="P", help=_providers()
+    )
+    nouns.add("list", _list, "every directory")
+    show = nouns.add("show", _show, "one directory")
+    pause = nouns.add("pause", _pause, "leave Cal.com alone; SCIM goes on being accepted")
+    pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")
+    resume = nouns.add("resume", _resume, "end a pause")
+    delete = nouns.add(
+        "delete",
+        _delete,
+        "revoke its tokens and want nothing of it any more",
+        details="Its people keep what they have in Cal.com; its journal is kept.",
+    )
+    for parser in (show, pause, resume, delete):
+        parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
+
+
+def _providers() -> str:
+    return ", ".join(admin.PROVIDERS)
+
+
+def base_url(settings: Settings, directory: str) -> str:
+    """What the identity provider is given."""
+    return f"{settings.scim.public_url}/scim/v2/{directory}"
+
+
+def as_json(settings: Settings, directory: admin.Directory) -> dict[str, Any]:
+    """In the form of ``directory list --json``."""
+    return {
+        "id": directory.id,
+        "name": directory.name,
+        "organization": directory.organization,
+        "provider": directory.provider,
+        "base_url": base_url(settings, directory.id),
+        "created_at": directory.created_at,
+        "paused": directory.paused,
+        "paused_until": directory.paused_until,
+        "users": directory.users,
+        "groups": directory.groups,
+        "journal_seq": directory.journal_seq,
+    }
+
+
+async def _create(call: Call) -> None:
+    settings, editor = call.settings(), call.editor()
+    organization = the_organization(settings, call.arguments.organization)
+    async with opened(settings) as db:
+        made = await admin.create_directory(
+            db,
+            editor,
+            organization=organization.name,
+            name=call.arguments.name,
+            provider=call.arguments.provider,
+        )
+        _, token = await admin.create_token(db, editor, made, name="first")
+    url = base_url(settings, made.id)
+    value = {
+        "id": made.id,
+        "name": made.name,
+        "organization": made.organization,
+        "provider": made.provider,
+        "base_url": url,
+        "token": token,
+    }
+    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+    call.output.say(_next_steps(made.provider))
+
+
+def _next_steps(provider: str) -> str:
+    steps = _OKTA if provider == "okta-scim-v2" else _OTHERS
+    return f"\nThe token is shown only now. Next:\n{steps}"
+
+
+_OKTA = """\
+  1. Okta, your app, General: App Settings, Edit, Provisioning: SCIM, Save.
+  2. Provisioning, Integration: SCIM connector base URL = base url above;
+     Unique identifier field for users = email; every Supported provisioning action;
+     Authentication Mode = HTTP Header; Authorization = the token. Test, then Save.
+  3. Provisioning, To App: enable Create Users, Update User Attributes, Deactivate Users.
+  4. Assignments: assign people. Push Groups: push the groups that are to become teams.
+  5. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
+
+_OTHERS = """\
+  1. Give the identity provider the base url (tenant URL) and the token (secret token, bearer).
+  2. Assign people, push groups.
+  3. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await admin.directories(db)
+    shown = table(
+        ("id", "name", "organization", "provider", "users#", "groups#", "journal#", "state"),
+        (
+            (
+                row.id,
+                row.name,
+                row.organization,
+                row.provider,
+                row.users,
+                row.groups,
+                row.journal_seq,
+                _state(row),
+            )
+            for row in found
+        ),
+    )
+    value = [as_json(settings, row) for row in found]
+    call.output.data(value, shown if found else "no directory yet: see `calscim directory create`")
+
+
+def _state(directory: admin.Directory) -> str:
+    if not directory.paused:
+        return "active"
+    if directory.paused_until is None:
+        return "paused"
+    return f"paused until {directory.paused_until:%Y-%m-%d %H:%M}Z"
+
+
+async def _show(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await admin.find_directory(db, call.arguments.directory)
+    value = as_json(settings, found)
+    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+
+
+async def _pause(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await admin.find_directory(db, call.arguments.directory)
+        until = await admin.pause(
+            db,
+            call.editor(),
+            organization=found.organization,
+            scope="directory",
+            target=found.id,
+            seconds=call.arguments.seconds,
+        )
+    value = {"id": found.id, "name": found.name, "paused": True, "paused_until": until}
+    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "until `calscim directory resume`"
+    call.output.data(value, f"{found.name} is paused {end}; SCIM goes on being accepted")
+
+
+async def _resume(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await admin.find_directory(db, call.arguments.directory)
+        was = await admin.resume(
+            db,
+            call.editor(),
+            organization=found.organization,
+            scope="directory",
+            target=found.id,
+        )
+    value = {"id": found.id, "name": found.name, "paused": False, "was_paused": was}
+    call.output.data(value, f"{found.name} {'goes on' if was else 'was not paused'}")
+
+
+async def _delete(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await admin.find_directory(db, call.arguments.directory)
+        revoked = await admin.delete_directory(db, call.editor(), found)
+    value = {"id": found.id, "name": found.name, "deleted": True, "tokens_revoked": revoked}
+    call.output.data(
+        value,
+        f"{found.name} is deleted, {revoked} token(s) revoked; Cal.com and the journal stay as they are",
+    )

@@ -1,0 +1,119 @@
+"""From arguments to an exit code. No traceback for what is expected to go wrong."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from calscim import __version__, logs
+from calscim.cli import (
+    checking,
+    directories,
+    groups,
+    journal,
+    mappings,
+    reconciling,
+    schema,
+    serving,
+    simulator,
+    teams,
+    tokens,
+)
+from calscim.cli.call import Call, Verbs, config_option
+from calscim.cli.output import Output
+from calscim.errors import CalscimError, ConfigError
+
+FAILED = 1
+MISUSED = 64  # EX_USAGE; 2 is a plan with changes in it
+CONFIGURATION = 78  # EX_CONFIG
+INTERRUPTED = 130  # 128 + SIGINT
+CUT = 141  # 128 + SIGPIPE
+
+_ROOMS = (
+    serving,
+    checking,
+    schema,
+    directories,
+    tokens,
+    groups,
+    teams,
+    mappings,
+    reconciling,
+    journal,
+    simulator,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as end:  # --help, --version, or arguments that are none
+        return end.code if isinstance(end.code, int) else FAILED
+    logs.configure("warning", "auto")
+    call = Call(arguments, Output(json=getattr(arguments, "json", False)))
+    try:
+        code = _run(call)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        _forget_standard_output()
+        return CUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _run(call: Call) -> int:
+    try:
+        return asyncio.run(_verb(call)) or 0
+    except ConfigError as error:
+        count = len(error.problems)
+        call.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")
+        for problem in error.problems:
+            call.output.say(f"  {problem}")
+        return CONFIGURATION
+    except CalscimError as error:
+        call.output.say(f"calscim: {error}")
+        return FAILED
+
+
+async def _verb(call: Call) -> int | None:
+    code: int | None = await call.arguments.verb(call)
+    return code
+
+
+def _forget_standard_output() -> None:
+    """So that the interpreter does not complain when it flushes at its end."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, sys.stdout.fileno())
+    except OSError:  # a stand-in without a descriptor
+        return
+    finally:
+        os.close(devnull)
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(MISUSED, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="calscim",
+        description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
+        epilog="`calscim VERB --help` tells more. Start with `calscim run`, then docs/guide.",
+    )
+    parser.add_argument("--version", action="version", version=f"calscim {__version__}")
+    config_option(parser)
+    parser.set_defaults(config=None)
+    verbs = Verbs(parser)
+    for room in _ROOMS:
+        room.register(verbs)
+    return parser

@@ -1,0 +1,96 @@
+"""What a person or a script gets to see. With --json: exactly one JSON value on standard output."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_WIDTH_OF_A_PIPE = 200
+_STYLES = {
+    "active": "green",
+    "valid": "green",
+    "ok": "green",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "expired": "yellow",
+    "revoked": "red",
+    "failed": "red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    json: bool = False
+
+    def data(self, value: Any, shown: RenderableType) -> None:
+        """The value as JSON, or what a person is shown of it."""
+        if self.json:
+            self.write(dump(value, indent=True))
+        else:
+            self.show(shown)
+
+    def show(self, shown: RenderableType) -> None:
+        """Print for a person."""
+        width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+        Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(
+            Text(shown) if isinstance(shown, str) else shown
+        )
+
+    def write(self, line: str) -> None:
+        """One line, as it is."""
+        sys.stdout.write(line + "\n")
+
+    def say(self, text: str) -> None:
+        """To the person at the terminal, whatever standard output is."""
+        Console(file=sys.stderr, highlight=False, soft_wrap=True).print(Text(text))
+
+    def warn(self, text: str) -> None:
+        Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
+            Text.assemble(("warning: ", "yellow"), text)
+        )
+
+
+def dump(value: Any, *, indent: bool = False) -> str:
+    """JSON; moments as ISO 8601 with Z."""
+    option = orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if indent else 0)
+    return orjson.dumps(value, default=str, option=option).decode()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Headings and rows; a column whose name ends in # is a number's."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(
+            column.removesuffix("#"), justify="right" if column.endswith("#") else "left"
+        )
+    for row in rows:
+        made.add_row(*(cell(value) for value in row))
+    return made
+
+
+def fields(rows: Iterable[tuple[str, Any]]) -> Table:
+    """Names and values, one a line."""
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in rows:
+        made.add_row(name, cell(value))
+    return made
+
+
+def cell(value: Any) -> Text:
+    """A value as text: moments to the second in UTC, nothing as a dash."""
+    if value is None or value == "":
+        return Text("-", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, datetime):
+        return Text(f"{value:%Y-%m-%d %H:%M:%S}Z")
+    text = str(value)
+    return Text(text, style=_STYLES.get(text, ""))
