@@ -19,6 +19,7 @@ _SECRET = re.compile(
 )
 _BEARER = re.compile(r"\b(bearer\s+)\S+", re.IGNORECASE)
 _USERINFO = re.compile(r"(\w+://[^/\s:@]*:)[^@\s/]+@")
+_OURS = "calscim"
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Event = MutableMapping[str, Any]
@@ -26,8 +27,8 @@ Event = MutableMapping[str, Any]
 
 def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     """``form``: json, console, or auto (console on a terminal). ``stream``: standard error by default."""
-    stream = stream or sys.stderr
-    console = form == "console" or (form == "auto" and stream.isatty())
+    terminal = (stream or sys.stderr).isatty()
+    console = form == "console" or (form == "auto" and terminal)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -44,7 +45,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream) if stream else _StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -52,20 +53,32 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,  # first: a traceback may quote a DSN
                 hide_secrets,
-                _console(colours=stream.isatty()) if console else _json,
+                _console(colours=terminal) if console else _json,
             ],
         )
     )
     root = logging.getLogger()
     for old in root.handlers[:]:
-        if getattr(old, "of_calscim", False):
+        if old.name == _OURS:
             root.removeHandler(old)
-    handler.of_calscim = True  # type: ignore[attr-defined]
+    handler.name = _OURS
     root.addHandler(handler)
     root.setLevel(_LEVELS[level])
     # aiohttp's access log would repeat scim.request; asyncio's debug lines are about asyncio.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class _StandardError(logging.StreamHandler[Any]):
+    """Whatever standard error is at that moment."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """The base class sets it once; here it is looked up each time."""
 
 
 def _console(*, colours: bool) -> Any:
