@@ -6,44 +6,81 @@ a statement stays asyncpg's own error.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Self, TypeAlias
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
 
 import asyncpg
 
 from calscim.errors import StoreUnavailable
+from calscim.store.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
+from calscim.store.hosts import hosts
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-# What the server says when it is going, coming, full, or a standby that cannot write.
+# What the server says when it is going, coming, full, stopped in the middle, or a standby that cannot write.
 _AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DiskFullError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.QueryCanceledError,
     OSError,
     TimeoutError,
 )
+# A connection could not be had at all: then it does not matter what the reason is.
+_NO_CONNECTION = (
+    *_AWAY,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
+_GIVE_BACK = 0.5  # seconds that a cancelled statement has to end in, before its connection is cut
+
+
+class _Cut:
+    """Cuts a connection at a time. Cancelling would not do: one that died without a word never confirms it."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.connection: Any = None
+        self._timer = (
+            None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._now)
+        )
+
+    def _now(self) -> None:
+        if self.connection is not None:
+            with suppress(asyncpg.InterfaceError):  # it is closed already
+                self.connection.terminate()
+
+    def disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Database:
     """Connections to one database. Opening it needs no server: the first use connects."""
 
-    def __init__(self, pool: asyncpg.Pool, patience: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, patience: float, within: float | None) -> None:
         self._pool = pool
         self._patience = patience
+        self._within = within
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int = 8, patience: float = 1.5) -> Self:
-        """``patience``: seconds to wait for a connection before StoreUnavailable."""
-        pool = asyncpg.create_pool(dsn, min_size=0, max_size=size, timeout=patience)
+    async def open(
+        cls, dsn: str, *, size: int = 8, patience: float = 1.5, within: float | None = None
+    ) -> Self:
+        """``patience``: seconds to wait for a connection before StoreUnavailable.
+
+        ``within``: seconds from asking for a connection until it is cut, where the server does not answer
+        or is stuck. None: as long as it takes.
+        """
+        way = hosts(dsn, None if within is None else max(within, LONGEST))
+        pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
+            min_size=0, max_size=size, timeout=patience, connect=way.connect, reset=_as_it_is
+        )
         await pool
-        return cls(pool, patience)
+        return cls(pool, patience if within is None else min(patience, within), within)
 
     async def close(self) -> None:
         """Give the connections back; those still in use are cut after five seconds."""
@@ -61,14 +98,29 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for a few statements. StoreUnavailable when the server is away or goes away."""
+        cut = _Cut(self._within)
         try:
-            async with self._pool.acquire(timeout=self._patience) as connection:
-                yield connection  # type: ignore[misc] # a proxy with the same methods
+            connection: Any = await self._pool.acquire(timeout=self._patience)
+        except _NO_CONNECTION as error:
+            cut.disarm()
+            raise _unavailable(error) from error
+        cut.connection = connection
+        try:
+            yield connection
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            await self._pool.expire_connections()  # the primary may be another host by now
+            raise _unavailable(error) from error
         except _AWAY as error:
-            raise StoreUnavailable(
-                f"the database is not available ({type(error).__name__}: {error}); "
-                "see that Postgres runs, accepts writes and that database.dsn names it"
-            ) from error
+            raise _unavailable(error) from error
+        except asyncpg.InterfaceError as error:
+            if not _closed(connection):  # then it is a mistake in the call
+                raise
+            raise _unavailable(error) from error
+        finally:
+            cut.disarm()
+            # What was committed stays so, whatever becomes of the connection.
+            with suppress(*_NO_CONNECTION):
+                await self._pool.release(connection, timeout=_GIVE_BACK)
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self.connection() as connection:
@@ -85,3 +137,22 @@ class Database:
     async def execute(self, query: str, *arguments: Any) -> str:
         async with self.connection() as connection:
             return await connection.execute(query, *arguments)
+
+
+def _closed(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # cut, and taken out of the pool
+        return True
+
+
+async def _as_it_is(_: Connection) -> None:
+    """Nothing here leaves a session changed, and a round trip less a statement is worth keeping to that."""
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    reason = str(error) or "it did not answer in time"
+    return StoreUnavailable(
+        f"the database is not available ({type(error).__name__}: {reason}); "
+        "see that Postgres runs, accepts writes and that database.dsn names it"
+    )

@@ -1,0 +1,103 @@
+"""Connecting to whichever of a DSN's hosts takes writes, within a time that a dead host cannot use up.
+
+asyncpg tries the hosts of a DSN one after the other as well, but under one time limit: a first host that
+swallows what it is sent would be waited for until nothing is left for the second.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+# So that the server lets go of what a client left behind without a word: a lock that a dead connection
+# holds would stop every later push.
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_SINCE_14 = {"client_connection_check_interval": "2s"}
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+
+
+@dataclass(slots=True)
+class Hosts:
+    """The ways to one database, the one that worked last in front."""
+
+    dsns: list[str]
+    statement_timeout: float | None = None  # seconds, kept by the server
+
+    async def connect(self, _: str | None = None, *, timeout: float, **options: Any) -> Connection:
+        """A connection with the settings above. What the last host answered, when none will do."""
+        share = timeout / len(self.dsns)
+        for dsn in list(self.dsns):
+            try:
+                connection = await self._open(dsn, share, options)
+            except _UNREACHABLE:
+                if dsn == self.dsns[-1]:
+                    raise
+                continue
+            self.dsns.remove(dsn)
+            self.dsns.insert(0, dsn)
+            return connection
+        raise AssertionError("a DSN has at least one host")
+
+    async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Connection:
+        connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **options)
+        try:
+            await self._set(connection, timeout)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def _set(self, connection: Connection, timeout: float) -> None:
+        """By statement: PgBouncer refuses a start-up packet with parameters it does not know."""
+        settings = dict(_SETTINGS)
+        if connection.get_server_version() >= (14, 0):
+            settings |= _SINCE_14
+        if self.statement_timeout is not None:
+            settings["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
+        await connection.execute(
+            "; ".join(f"SET {name} = '{value}'" for name, value in settings.items()),
+            timeout=timeout,
+        )
+
+
+def hosts(dsn: str, statement_timeout: float | None = None) -> Hosts:
+    """One DSN a host. With several, only one that takes writes will do, unless the DSN says otherwise."""
+    parts = urlsplit(dsn)
+    options = dict(parse_qsl(parts.query))
+    role, at, places = parts.netloc.rpartition("@")
+    found = places.split(",")
+    if "host" in options:
+        names = options.pop("host").split(",")
+        ports = options.pop("port", "").split(",")
+        ports = ports * len(names) if len(ports) == 1 else ports
+        ways = [
+            {"host": name} | ({"port": port} if port else {})
+            for name, port in zip(names, ports, strict=True)
+        ]
+        found = [places] * len(ways)
+    else:
+        ways = [{}] * len(found)
+    if len(ways) == 1:
+        return Hosts([dsn], statement_timeout)
+    options.setdefault("target_session_attrs", "read-write")
+    return Hosts(
+        [
+            f"{parts.scheme}://{role}{at}{place}{parts.path}?{urlencode(way | options)}"
+            for place, way in zip(found, ways, strict=True)
+        ],
+        statement_timeout,
+    )

@@ -1,0 +1,90 @@
+"""A DSN with several hosts: a dead one costs its share of the time, and one that takes writes is found."""
+
+from pathlib import Path
+
+import pytest
+
+from calscim.errors import StoreUnavailable
+from calscim.store.hosts import hosts
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.proxy import Proxy
+
+
+def through(database: conftest.Database, *proxies: Proxy) -> str:
+    """The serving role's DSN with those proxies as its hosts, in that order."""
+    name = database.dsn.partition("@/")[2].partition("?")[0]
+    places = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
+    return f"postgresql://calscim@{places}/{name}"
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://calscim@/calscim?host=/run/postgresql",
+        "postgresql://calscim:p%2Cw@db.example:5433/calscim?sslmode=require",
+        "postgresql://localhost/calscim",
+    ],
+)
+def test_a_dsn_with_one_host_is_left_as_it_is(dsn: str) -> None:
+    assert hosts(dsn).dsns == [dsn]
+
+
+def test_each_host_of_the_address_is_a_way_of_its_own() -> None:
+    found = hosts("postgresql://u:p@one:1,[::1]:2,three/calscim?sslmode=require").dsns
+
+    assert found == [
+        "postgresql://u:p@one:1/calscim?sslmode=require&target_session_attrs=read-write",
+        "postgresql://u:p@[::1]:2/calscim?sslmode=require&target_session_attrs=read-write",
+        "postgresql://u:p@three/calscim?sslmode=require&target_session_attrs=read-write",
+    ]
+
+
+def test_hosts_in_the_options_are_told_apart_with_their_ports() -> None:
+    found = hosts("postgresql:///calscim?host=/a,/b&port=1,2&target_session_attrs=primary").dsns
+
+    assert found == [
+        "postgresql:///calscim?host=%2Fa&port=1&target_session_attrs=primary",
+        "postgresql:///calscim?host=%2Fb&port=2&target_session_attrs=primary",
+    ]
+
+
+async def test_a_first_host_that_swallows_everything_does_not_use_up_the_time(
+    database: conftest.Database, proxy: Proxy
+) -> None:
+    async with Proxy(proxy.upstream) as dead:
+        dead.swallow()
+
+        async with await Database.open(through(database, dead, proxy), within=1.8) as store:
+            assert await store.fetchval("SELECT 1") == 1
+
+
+async def test_the_host_that_worked_last_is_asked_first(
+    database: conftest.Database, proxy: Proxy
+) -> None:
+    async with Proxy(proxy.upstream) as dead:
+        await dead.refuse()
+        way = hosts(through(database, dead, proxy))
+        connection = await way.connect(timeout=2)
+        await connection.close()
+
+    assert str(proxy.port) in way.dsns[0]
+
+
+async def test_without_any_host_that_takes_writes_the_database_is_away(
+    database: conftest.Database, postgres: conftest.Server
+) -> None:
+    path = Path(postgres.host, ".s.PGSQL.5432")
+    async with Proxy(path) as one, Proxy(path) as two:
+        await two.refuse()
+        async with await Database.open(through(database, one, two)) as store:
+            name = database.dsn.partition("@/")[2].partition("?")[0]
+            assert await store.fetchval("SELECT 1") == 1
+            async with await Database.open(database.owner_dsn) as owner:
+                await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+            one.drop()
+
+            with pytest.raises(StoreUnavailable):
+                await store.fetchval("SELECT 1")
+                await store.fetchval("SELECT 1")
