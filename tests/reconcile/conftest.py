@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from calscim.clock import SystemClock
+from calscim.core.model import Mode, Role
 from calscim.reconcile.cycle import Cycle, Report
 from calscim.reconcile.touched import touched
 from calscim.scim.app import app
@@ -26,6 +27,7 @@ from calscim.store.leases import Lease
 from calscim.store.pool import Database
 
 KEY = "cal_secret"
+EDITOR = admin.Editor(by="test")
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Stage:
     settings: Settings
     world: calcom.World
     okta: okta.Okta
-    directory: str
+    directory: admin.Directory
     session: aiohttp.ClientSession
     lease: Lease
     cycle: Cycle
@@ -58,12 +60,12 @@ class Stage:
     async def map(self, group: str, team: int, mode: str, role: str = "MEMBER") -> None:
         await admin.add_mapping(
             self.db,
-            directory_id=self.directory,
+            EDITOR,
+            self.directory,
             group=group,
-            team_id=team,
-            team_name=str(team),
-            role=role,
-            mode=mode,
+            team=admin.TeamRef(team, str(team)),
+            role=Role(role),
+            mode=Mode(mode),
         )
 
     async def restart(self) -> None:
@@ -97,14 +99,15 @@ async def stage(db: Database) -> AsyncIterator[Stage]:
             database=DatabaseSettings(dsn="postgresql://unused"), organizations=(organization,)
         )
         made = await admin.create_directory(
-            db, organization="acme", name="Okta", provider="okta-scim-v2"
+            db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
         )
+        _, token = await admin.create_token(db, EDITOR, made, name="test")
         lease = await leases.take(db, "acme", "test")
         server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
         await server.start_server()
         base = str(server.make_url(f"/scim/v2/{made.id}"))
-        speaker = okta.Okta(session, base, made.token)
-        stage = Stage(db, settings, world, speaker, made.id, session, lease, None)
+        speaker = okta.Okta(session, base, token)
+        stage = Stage(db, settings, world, speaker, made, session, lease, None)
         stage.cycle = stage.make_cycle()
         yield stage
         await server.close()

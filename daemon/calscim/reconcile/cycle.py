@@ -182,7 +182,9 @@ class Cycle:
             interrupted=tally.interrupted,
             pending=len(tally.pending),
             held=held,
-            drift=Counter(action.kind.value for action in planned.actions if action.drift),
+            parked=len(await parked.parked(self.db, self.organization)),
+            seconds=seconds,
+            drift=Counter(_DIRECTION[action.kind] for action in planned.actions if action.drift),
             outcomes=tally.outcomes,
         )
 

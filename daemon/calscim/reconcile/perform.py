@@ -21,6 +21,7 @@ from calscim.core.model import (
     Incomplete,
     Kind,
     Link,
+    MembershipId,
     OrgMember,
     Plan,
     Role,
@@ -103,9 +104,7 @@ class Performer:
         """True: to be tried again in this pass, once the rate limit lets it."""
         key = key_of(action)
         parked = self.parked.get(key)
-        if parked is not None and not due(
-            parked.fingerprint, parked.due_in, parked.refused, action
-        ):
+        if parked is not None and not due(parked.fingerprint, parked.due_in, action):
             self._count("parked", action)
             return False
         ready = self._resolve(action)
@@ -141,37 +140,24 @@ class Performer:
 
     async def _last_look(self, action: Action) -> tuple[Action, str | None]:
         """Read the person again before anything is taken away; returns why not, if so."""
-        if action.cal_user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
+        user = action.cal_user
+        if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
             return action, None
         if action.kind is Kind.DEPROVISION and action.membership in (None, UNKNOWN):
             await self.view.read_people(self.reader)
-            found = (self.view.people or {}).get(action.cal_user)
+            found = (self.view.people or {}).get(user)
             if found is None:
-                return (
-                    action,
-                    "the organization's members could not be read again before the removal",
-                )
+                return action, "the organization's members could not be read before the removal"
             action = replace(action, membership=found.membership)
-        person = (self.view.people or {}).get(action.cal_user)
-        member = (
-            None
-            if action.team is None
-            else self.view.teams.get(action.team, {}).get(action.cal_user)
-        )
+        person = (self.view.people or {}).get(user)
         if action.kind is Kind.DEPROVISION or _demotes(action):
-            number = (
-                action.membership
-                if action.kind is Kind.DEPROVISION
-                else person and person.membership
-            )
+            number = action.membership if action.team is None else _membership(person)
             if number is not None and number != UNKNOWN:
                 fresh = await self.reader.person(number)
                 if isinstance(fresh, Incomplete):
-                    return (
-                        action,
-                        f"the person could not be read again before the change: {fresh.reason}",
-                    )
+                    return action, f"the person could not be read before the change: {fresh.reason}"
                 person = fresh or person
+        member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
         assert self.view.me is not None
         return action, floors(action, person, member, self.view.me, self.policy)
 
@@ -340,6 +326,10 @@ def key_of(action: Action) -> Key:
     """What is parked is one action on one person: a changed action replaces it."""
     subject = action.user or str(action.cal_user)
     return Key(action.kind.value, subject, action.team or 0)
+
+
+def _membership(person: OrgMember | None) -> MembershipId | None:
+    return None if person is None else person.membership
 
 
 def _demotes(action: Action) -> bool:

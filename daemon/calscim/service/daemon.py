@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
 HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
+ANSWER = 1.8  # seconds that a SCIM request may wait for the database: 503 comes within two
+PASS = 20.0  # seconds that a step of a reconciler may
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         dsn = await stack.enter_async_context(_database(settings))
-        db = await stack.enter_async_context(
-            await Database.open(dsn, size=settings.database.pool_size + HEADROOM)
+        requests = await stack.enter_async_context(
+            await Database.open(dsn, size=settings.database.pool_size, within=ANSWER)
         )
+        db = await stack.enter_async_context(await Database.open(dsn, size=HEADROOM, within=PASS))
         await _check_schema(db)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         registry = CollectorRegistry()
@@ -73,7 +76,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             )
             for organization in settings.organizations
         }
-        serving = await _listen(stack, settings, db, clock, registry, dsn)
+        serving = await _listen(stack, settings, requests, clock, registry, dsn)
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:

@@ -12,6 +12,7 @@ import structlog
 
 from calscim.clock import Clock
 from calscim.errors import StoreUnavailable
+from calscim.store.hosts import Hosts, hosts
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -27,6 +28,7 @@ _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, S
 async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]) -> None:
     """For ever: call ``wake`` with the organization of each announced journal row."""
     organizations: dict[str, str] = {}
+    way = hosts(dsn)
 
     async def announce(stream: str) -> None:
         if stream.startswith("@"):
@@ -39,16 +41,16 @@ async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]
 
     while True:
         try:
-            await _listen(dsn, announce)
+            await _listen(way, announce)
         except _LOST as error:
             log.info("news.interrupted", reason=f"{type(error).__name__}: {error}")
         await clock.sleep(PATIENCE / 3)
 
 
-async def _listen(dsn: str, announce: Callable[[str], Awaitable[None]]) -> None:
+async def _listen(way: Hosts, announce: Callable[[str], Awaitable[None]]) -> None:
     """On one connection, until it is lost."""
     heard: asyncio.Queue[str] = asyncio.Queue()
-    connection = await asyncpg.connect(dsn, timeout=PATIENCE)
+    connection = await way.connect(timeout=PATIENCE)
     try:
         await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
         connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calscim.core.model import Mode, Role
+from calscim.core.model import Incomplete, Mode, Role
 from calscim.service.daemon import Serving, serve
+from calscim.service.inspect import reading
 from calscim.settings import Organization, Settings
 from calscim.sim import calcom as simulated
 from calscim.store import admin
@@ -30,8 +31,7 @@ class Trial:
     token: str
     organization: str
     calcom: str | None  # the simulation's address, if it is one
-    group: str
-    team: str
+    groups: tuple[str, ...]  # mapped to teams of the same name
 
 
 async def run(settings: Settings, folder: Path, tell: Callable[[Trial], None]) -> None:
@@ -52,8 +52,8 @@ async def run(settings: Settings, folder: Path, tell: Callable[[Trial], None]) -
 async def _simulation(folder: Path) -> AsyncIterator[tuple[str, Organization]]:
     key = _remembered(folder / "calcom.key", lambda: f"cal_{secrets.token_hex(16)}")
     world = simulated.World.remembered(folder / "calcom.json", organization_id=42, api_key=key)
-    if not world.people:
-        world.add_person("owner@acme.example", name="Olive Owner", role=Role.OWNER)
+    if not world.accounts:
+        world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
         for name in TEAMS:
             world.add_team(name, slug=name.lower())
     async with simulated.serve(world) as url:
@@ -72,3 +72,63 @@ async def _serve(
         tell(trial)
 
     await serve(settings, ready=ready)
+
+
+async def _prepare(
+    db: Database, settings: Settings, calcom: str | None, folder: Path, serving: Serving
+) -> Trial:
+    """One directory with a token, and where Cal.com is simulated a mapping for each team."""
+    organization = settings.organizations[0]
+    known = {directory.name: directory for directory in await admin.directories(db)}
+    if DIRECTORY in known:
+        directory = known[DIRECTORY].id
+        token = _remembered(folder / "token", str)
+    else:
+        editor = admin.Editor(by="calscim run")
+        made = await admin.create_directory(
+            db, editor, organization=organization.name, name=DIRECTORY, provider="okta-scim-v2"
+        )
+        _, fresh = await admin.create_token(db, editor, made, name="run")
+        directory, token = made.id, _remembered(folder / "token", lambda: fresh)
+        for team in await _teams(settings, organization):
+            await admin.add_mapping(
+                db,
+                editor,
+                made,
+                group=team.name,
+                team=team,
+                role=Role.MEMBER,
+                mode=Mode.MANAGED,
+            )
+    return Trial(
+        base_url=f"{_public_url(settings, serving)}/scim/v2/{directory}",
+        token=token,
+        organization=organization.name,
+        calcom=calcom,
+        groups=tuple(mapping.group_name for mapping in await admin.mappings(db)),
+    )
+
+
+async def _teams(settings: Settings, organization: Organization) -> list[admin.TeamRef]:
+    """The first two teams: each gets a mapping from a group of its name."""
+    async with reading(settings, organization) as reader:
+        found = await reader.teams()
+    if isinstance(found, Incomplete):
+        return []
+    teams = sorted(found.value.values(), key=lambda team: team.id)
+    return [admin.TeamRef(team.id, team.name) for team in teams[: len(TEAMS)]]
+
+
+def _public_url(settings: Settings, serving: Serving) -> str:
+    """What was configured, unless the port was left to the system."""
+    if settings.scim.listen.endswith(":0"):
+        return f"http://{serving.scim}"
+    return settings.scim.public_url
+
+
+def _remembered(path: Path, make: Callable[[], str]) -> str:
+    """The secret in a file that only its owner can read, made at the first call."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(make(), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,25 @@
+"""When something that did not succeed is tried again. Times are handed in, in seconds."""
+
+from calscim.core.model import Action
+from calscim.core.plan import digest
+
+FIRST, MOST = 60.0, 3600.0
+
+
+def wait(attempts: int, *, refused: bool, jitter: float) -> float:
+    """Seconds until the next try: growing from a minute to an hour; after a flat refusal, an hour.
+
+    ``attempts`` counts from 1; ``jitter`` is at least 0 and below 1, and shortens by up to a tenth.
+    """
+    seconds = MOST if refused else min(MOST, FIRST * 2 ** min(attempts - 1, 20))
+    return float(seconds * (1 - jitter / 10))
+
+
+def fingerprint(action: Action) -> str:
+    """What makes an action another one: a changed address, role or account is tried at once."""
+    return f"{digest([action])}:{action.email}:{action.name or ''}"
+
+
+def due(mark: str, due_in: float, action: Action) -> bool:
+    """Whether a parked action is to be tried now."""
+    return due_in <= 0 or mark != fingerprint(action)
