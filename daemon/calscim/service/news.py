@@ -22,7 +22,14 @@ CHANNEL = "calscim"
 KEEPALIVE = 15.0
 PATIENCE = 3.0
 _GONE = ""
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, StoreUnavailable)
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.TargetServerAttributeNotMatched,
+    StoreUnavailable,
+)
 
 
 async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]) -> None:
@@ -52,7 +59,8 @@ async def _listen(way: Hosts, announce: Callable[[str], Awaitable[None]]) -> Non
     heard: asyncio.Queue[str] = asyncio.Queue()
     connection = await way.connect(timeout=PATIENCE)
     try:
-        await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
+        async with asyncio.timeout(PATIENCE):
+            await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
         connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))
         while True:
             try:

@@ -82,6 +82,10 @@ class Database:
         await pool
         return cls(pool, patience if within is None else min(patience, within), within)
 
+    def within(self, seconds: float) -> Self:
+        """The same connections, lent for less."""
+        return type(self)(self._pool, min(self._patience, seconds), seconds)
+
     async def close(self) -> None:
         """Give the connections back; those still in use are cut after five seconds."""
         try:
