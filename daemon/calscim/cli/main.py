@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+import uvloop
+
 from calscim import __version__, logs
 from calscim.cli import (
     checking,
@@ -67,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(call: Call) -> int:
     try:
-        return asyncio.run(_verb(call)) or 0
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_verb(call)) or 0
     except ConfigError as error:
         count = len(error.problems)
         call.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")

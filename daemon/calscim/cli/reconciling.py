@@ -1,22 +1,268 @@
 """calscim plan, sync, approve, status, explain: what is to be done, and why."""
 
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
 from calscim.cli.call import Call, Verbs
-from calscim.errors import UsageError
+from calscim.cli.chosen import the_organization
+from calscim.cli.database import opened
+from calscim.cli.output import fields, table
+from calscim.core.render import HELD, IN_STEP, PENDING, exit_code, plan_json
+from calscim.service import approve as approving
+from calscim.service import explain as explaining
+from calscim.service.inspect import chosen, inspect
+from calscim.service.status import status
+from calscim.service.syncing import sync
+
+STALE = 4
 
 
 def register(verbs: Verbs) -> None:
-    plan = verbs.add("plan", _later, "read Cal.com, change nothing, print what is to be done")
-    sync = verbs.add("sync", _later, "ask the running daemon for a full pass and wait for it")
-    for parser in (plan, sync):
+    plan = verbs.add("plan", _plan, "read Cal.com, change nothing, print what is to be done")
+    syncing = verbs.add("sync", _sync, "ask the running daemon for a full pass and wait for it")
+    for parser in (plan, syncing):
         parser.add_argument("--organization", metavar="ORG", help="one organization only")
-    approve = verbs.add("approve", _later, "release exactly that held plan")
+    approve = verbs.add("approve", _approve, "release exactly that held plan")
     approve.add_argument("hash", metavar="HASH", help="as `calscim plan` shows it")
-    verbs.add("status", _later, "directories, last pass, drift, held, parked, budget, lease")
-    explain = verbs.add("explain", _later, "why a person is or is not on a team")
+    verbs.add("status", _status, "directories, last pass, drift, held, parked, budget, lease")
+    explain = verbs.add("explain", _explain, "why a person is or is not on a team")
     explain.add_argument("person", metavar="PERSON", help="userName, e-mail address or id")
     explain.add_argument("team", metavar="TEAM", nargs="?", help="id, slug or name")
     explain.add_argument("--organization", metavar="ORG", help="may be left out where there is one")
 
 
-async def _later(_: Call) -> None:
-    raise UsageError("not available yet")
+async def _plan(call: Call) -> int:
+    settings = call.settings()
+    shown: list[RenderableType] = []
+    values, codes = [], [IN_STEP]
+    async with opened(settings) as db:
+        for organization in chosen(settings, call.arguments.organization):
+            call.output.say(f"reading {organization.name} …")
+            found = await inspect(db, settings, organization)
+            value = plan_json(found.plan, found.journal_seq, found.view.names)
+            values.append(value)
+            shown.append(_shown_plan(value))
+            codes.append(exit_code(found.plan))
+            if found.plan.incomplete:
+                codes.append(1)
+    call.output.data(values, Group(*shown))
+    return _worst(codes)
+
+
+def _worst(codes: list[int]) -> int:
+    """An error first, then something held, then changes pending."""
+    return 1 if 1 in codes else max(codes)
+
+
+def _shown_plan(value: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = []
+    counts = f"{len(value['actions'])} changes" if value["actions"] else "in step"
+    parts.append(Text(f"{value['organization']}: {counts}, plan {value['hash']}", style="bold"))
+    if value["actions"]:
+        parts.append(
+            table(
+                ("", "action", "team", "person", "role", "because"),
+                (
+                    (
+                        action["state"],
+                        action["kind"],
+                        action["team"] or action["team_id"],
+                        action["email"],
+                        action["role"],
+                        action["because"],
+                    )
+                    for action in value["actions"]
+                ),
+            )
+        )
+    parts += [
+        Text(f"held: {guard}\n  to let it happen: calscim approve {value['hash']}", style="yellow")
+        for guard in sorted({action["guard"] for action in value["actions"] if action["guard"]})
+    ]
+    parts += [Text(f"waiting: {one['email']}: {one['reason']}") for one in value["waiting"]]
+    parts += [Text(f"not read: {reason}", style="red") for reason in value["incomplete"]]
+    return Group(*parts)
+
+
+async def _sync(call: Call) -> int:
+    settings = call.settings()
+    codes = [IN_STEP]
+    values = []
+    async with opened(settings) as db:
+        for organization in chosen(settings, call.arguments.organization):
+            call.output.say(f"waiting for a full pass over {organization.name} …")
+            answer = await sync(db, organization.name)
+            report = answer.report or {}
+            code = HELD if report.get("held") else PENDING if report.get("pending") else IN_STEP
+            codes.append(code if answer.complete else 1)
+            values.append(
+                {"organization": organization.name, "complete": answer.complete, **report}
+            )
+            for reason in report.get("incomplete", []):
+                call.output.warn(f"{organization.name}: {reason}")
+    rows = (
+        (
+            value["organization"],
+            "complete" if value["complete"] else "incomplete",
+            sum(value.get("actions", {}).values()),
+            value.get("pending", 0),
+            value.get("held", 0),
+        )
+        for value in values
+    )
+    shown = table(("organization", "pass", "done#", "pending#", "held#"), rows)
+    call.output.data(values, shown)
+    return _worst(codes)
+
+
+async def _approve(call: Call) -> int:
+    settings = call.settings()
+    async with opened(settings) as db:
+        try:
+            name = await approving.approve(
+                db, settings, chosen(settings, None), call.arguments.hash
+            )
+        except approving.Stale as stale:
+            call.output.say(f"calscim: {stale}")
+            return STALE
+    value = {"organization": name, "hash": call.arguments.hash, "approved": True}
+    call.output.data(value, f"approved; the daemon of {name} carries it out in its next pass")
+    return 0
+
+
+async def _status(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        value = await status(db, [one.name for one in settings.organizations])
+    call.output.data(value, _shown_status(value))
+
+
+def _shown_status(value: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = [
+        table(
+            (
+                "organization",
+                "in step",
+                "last complete pass",
+                "pending#",
+                "held#",
+                "parked#",
+                "waiting#",
+                "daemon",
+            ),
+            (
+                (
+                    one["name"],
+                    one["in_step"],
+                    one["last_complete_pass"],
+                    one["pending"],
+                    len(one["held"]),
+                    len(one["parked"]),
+                    len(one["waiting"]),
+                    one["lease"]["holder"] if one["lease"] else "none holds the lease",
+                )
+                for one in value["organizations"]
+            ),
+        ),
+        Text(),
+        table(
+            ("directory", "id", "organization", "users#", "groups#", "journal#", "state"),
+            (
+                (
+                    one["name"],
+                    one["id"],
+                    one["organization"],
+                    one["users"],
+                    one["groups"],
+                    one["journal_seq"],
+                    "paused" if one["paused"] else "active",
+                )
+                for one in value["directories"]
+            ),
+        ),
+    ]
+    for one in value["organizations"]:
+        parts += _troubles(one)
+    return Group(*parts)
+
+
+def _troubles(one: dict[str, Any]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    if one["away"]:
+        parts.append(Text(f"\n{one['name']}: {one['away']}", style="red"))
+    for held in one["held"]:
+        people = ", ".join(sorted({action["email"] for action in held["actions"]})[:8])
+        parts.append(
+            Text(
+                f"\nheld: {held['guard']}\n  {people}\n  calscim approve {held['hash']}",
+                style="yellow",
+            )
+        )
+    parts += [
+        Text(
+            f"parked: {entry['kind']} {entry['email']}: {entry['reason']} (again {entry['next_try']})"
+        )
+        for entry in one["parked"]
+    ]
+    parts += [Text(f"waiting: {entry['email']}: {entry['reason']}") for entry in one["waiting"]]
+    return parts
+
+
+async def _explain(call: Call) -> None:
+    settings = call.settings()
+    organization = the_organization(settings, call.arguments.organization)
+    async with opened(settings) as db:
+        value = await explaining.explain(
+            db, settings, organization, call.arguments.person, call.arguments.team
+        )
+    call.output.data(value, _shown_explanation(value))
+
+
+def _shown_explanation(value: dict[str, Any]) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text(value["because"], style="bold"),
+        fields(
+            [
+                *((name.replace("_", " "), text) for name, text in value["person"].items()),
+                ("wanted as", value["desired"]),
+                ("in Cal.com as", value["observed"]),
+            ]
+        ),
+    ]
+    if value["teams"]:
+        columns = ("team", "wanted as", "in Cal.com as", "because")
+        rows = (
+            (one["name"], one["desired"], one["observed"], one["because"]) for one in value["teams"]
+        )
+        parts += [Text(), table(columns, rows)]
+    if value["sources"]:
+        columns = ("group", "team", "role", "mode", "member since#", "left#")
+        rows = (
+            (
+                one["group"],
+                one["team"],
+                one["role"],
+                one["mode"],
+                one["member_since_seq"],
+                one["left_seq"],
+            )
+            for one in value["sources"]
+        )
+        parts += [Text(), table(columns, rows)]
+    if value["actions"]:
+        columns = ("when", "action", "team#", "outcome", "journal#", "because")
+        rows = (
+            (
+                one["begun_at"][:19],
+                one["kind"],
+                one["team_id"],
+                one["outcome"],
+                one["seq"],
+                one["because"],
+            )
+            for one in value["actions"]
+        )
+        parts += [Text(), table(columns, rows)]
+    return Group(*parts)

@@ -1,18 +1,106 @@
 """calscim serve, run, demo: the daemon."""
 
+import tempfile
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from calscim import logs
 from calscim.cli.call import Call, Verbs
-from calscim.errors import UsageError
+from calscim.cli.output import fields
+from calscim.errors import ConfigError
+from calscim.service import serve, story, trial
+from calscim.settings import Database, Settings
 
 
 def register(verbs: Verbs) -> None:
-    verbs.add("serve", _later, "run the daemon", data=False)
-    run = verbs.add("run", _later, "serve with nothing prepared, to try it", data=False)
+    verbs.add("serve", _serve, "run the daemon", data=False)
+    run = verbs.add("run", _run, "serve with nothing prepared, to try it", data=False)
     run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
-    demo = verbs.add("demo", _later, "play a whole story and end", data=False)
+    demo = verbs.add("demo", _demo, "play a whole story and end", data=False)
     demo.add_argument(
         "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
     )
 
 
-async def _later(_: Call) -> None:
-    raise UsageError("not available yet")
+async def _serve(call: Call) -> None:
+    settings = call.settings()
+    logs.configure(settings.log.level, settings.log.format)
+    await serve(settings)
+
+
+async def _run(call: Call) -> None:
+    settings = _settings_or_none(call)
+    logs.configure(settings.log.level, settings.log.format)
+    folder = Path(call.arguments.data or "var")
+
+    def tell(made: trial.Trial) -> None:
+        rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
+        if made.calcom is not None:
+            rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
+        rows.append(("mapped groups", ", ".join(made.groups) or "none yet"))
+        call.output.show("")
+        call.output.show(fields(rows))
+        call.output.write("\nTry it:\n")
+        for line in _curl(made):
+            call.output.write(line)
+        call.output.write("\nStop with Ctrl-C; the data stays in " + str(folder))
+
+    await trial.run(settings, folder, tell)
+
+
+def _settings_or_none(call: Call) -> Settings:
+    """The configuration where there is one; without a database in it, the bundled one."""
+    if call.configuration is None and not any(name.startswith("CALSCIM_") for name in call.environ):
+        return Settings(database=Database())
+    try:
+        return call.settings()
+    except ConfigError as error:
+        missing = [problem for problem in error.problems if "database" not in problem.where]
+        if missing or call.configuration is not None:
+            raise
+        return Settings(database=Database())
+
+
+def _curl(made: trial.Trial) -> list[str]:
+    head = f"-H 'Authorization: Bearer {made.token}' -H 'Content-Type: application/scim+json'"
+    group = made.groups[0] if made.groups else "Sales"
+    lines = [
+        f"curl -s {head} {made.base_url}/Users -d '"
+        '{"userName": "ann@acme.example", "active": true, "displayName": "Ann Example",'
+        ' "name": {"givenName": "Ann", "familyName": "Example"},'
+        ' "emails": [{"value": "ann@acme.example", "primary": true}]}\'',
+        f"curl -s {head} {made.base_url}/Groups -d '"
+        f'{{"displayName": "{group}", "members": [{{"value": "<the id of the answer above>"}}]}}\'',
+    ]
+    if made.calcom is not None:
+        lines.append(f"curl -s {made.calcom}/_sim/state")
+    return lines
+
+
+async def _demo(call: Call) -> None:
+    logs.configure("warning", "auto")
+    number = 0
+
+    def tell(step: story.Step) -> None:
+        nonlocal number
+        number += 1
+        call.output.show(Text(f"\n{number}. {step.title}", style="bold"))
+        call.output.show(f"   {step.says}")
+        shown = Table.grid(padding=(0, 2, 0, 3))
+        for team, people in step.teams.items():
+            shown.add_row(Text(team, style="cyan"), Text(", ".join(people) or "nobody"))
+        call.output.show(shown)
+
+    if call.arguments.data is not None:
+        folder = Path(call.arguments.data)
+        folder.mkdir(parents=True, exist_ok=True)
+        steps = await story.tell(folder, tell)
+    else:
+        with tempfile.TemporaryDirectory(
+            prefix="calscim-demo-", ignore_cleanup_errors=True
+        ) as made:
+            Path(made).chmod(0o755)
+            steps = await story.tell(Path(made), tell)
+    call.output.show(f"\nAll {steps} steps came true.")
