@@ -1,0 +1,81 @@
+"""pg_dump and a restore elsewhere give the same journal, still provable and still append-only."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from calscim.store import chain, migrate
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.cluster import run
+
+APPEND = (
+    "SELECT calscim.append($1, 'scim', $2, 'POST', '/Users', 201, '::1', 1, 'User', $2, $3, $4)"
+)
+
+
+@pytest.fixture
+async def restored(
+    database: conftest.Database, postgres: conftest.Server, tmp_path: Path
+) -> AsyncIterator[conftest.Database]:
+    """Three streams of ten rows, dumped and restored into a database of another name."""
+    async with await Database.open(database.dsn) as store:
+        for number in range(30):
+            body = f'{{"name": "Zoë {number}\\u0000"}}'.encode()
+            stream = f"directory{number % 3}"
+            await store.fetchval(APPEND, stream, f"request-{number}", body, b"{}")
+    name = database.dsn.partition("@/")[2].partition("?")[0]
+    dump = tmp_path / "calscim.dump"
+    await run("pg_dump", "-Fc", "-f", dump, "-d", database.owner_dsn)
+    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+    await admin.execute(f"CREATE DATABASE {name}_restored")
+    copy = conftest.Database(
+        postgres.dsn(f"{name}_restored"), postgres.dsn(f"{name}_restored", "postgres")
+    )
+    await run("pg_restore", "--exit-on-error", "-d", copy.owner_dsn, dump)
+    yield copy
+    await admin.execute(f"DROP DATABASE {name}_restored WITH (FORCE)")
+    await admin.close()
+
+
+async def test_the_restored_journal_verifies_to_the_same_heads(
+    database: conftest.Database, restored: conftest.Database
+) -> None:
+    async with (
+        await Database.open(database.dsn) as before,
+        await Database.open(restored.dsn) as now,
+    ):
+        expected = await chain.verify(before)
+
+        found = await chain.verify(now)
+
+    assert found == expected
+    assert found.rows == 30 and not found.broken
+
+
+async def test_the_restored_journal_goes_on_where_it_ended(restored: conftest.Database) -> None:
+    async with await Database.open(restored.dsn) as store:
+        seq = await store.fetchval(APPEND, "directory0", "after", b"{}", b"{}")
+
+        verdict = await chain.verify(store)
+
+    assert seq == 11
+    assert not verdict.broken
+
+
+async def test_the_restored_journal_is_append_only_still(restored: conftest.Database) -> None:
+    async with await Database.open(restored.dsn) as store:
+        for refused in (
+            "UPDATE calscim.journal SET status = 500",
+            "DELETE FROM calscim.journal",
+            "TRUNCATE calscim.journal",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await store.execute(refused)
+
+
+async def test_the_restored_schema_is_up_to_date(restored: conftest.Database) -> None:
+    async with await Database.open(restored.dsn) as store, store.connection() as connection:
+        assert await migrate.pending(connection) == []
