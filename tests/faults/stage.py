@@ -1,0 +1,215 @@
+"""The daemon as real processes, to be killed and frozen, with a Cal.com that lives in the test."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from calscim.core.model import Mode, Role
+from calscim.sim import calcom
+from calscim.store import admin
+from calscim.store.pool import Database
+from tests.faults.waiting import until
+
+KEY = "cal_faults"
+ORGANIZATION = "acme"
+EDITOR = admin.Editor(by="adversity")
+TEAMS = ("Sales", "Engineering", "Support")
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One ``calscim serve``; its log is JSON lines in ``log``."""
+
+    log: Path
+    process: asyncio.subprocess.Process
+    scim: str = ""
+    ops: str = ""
+    frozen: bool = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log lines of one event, in order."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [line for line in found if line.get("event") == name]
+
+    async def ready(self) -> None:
+        """Until both listeners answer."""
+
+        def announced() -> bool:
+            if not self.alive:
+                raise RuntimeError(f"the daemon ended: {self.log.read_text(encoding='utf-8')}")
+            return bool(self.events("service.ready"))
+
+        await until(announced, 20)
+        said = self.events("service.ready")[-1]
+        self.scim, self.ops = f"http://{said['scim']}", f"http://{said['ops']}"
+
+    async def kill(self) -> None:
+        """kill -9."""
+        if self.alive:
+            self.process.kill()
+        await self.process.wait()
+
+    async def terminate(self, seconds: float = 15) -> int:
+        """SIGTERM, and the exit code that follows."""
+        self.process.terminate()
+        return await asyncio.wait_for(self.process.wait(), seconds)
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+        self.frozen = False
+
+
+@dataclass(slots=True)
+class Stage:
+    """An organization with a mapped directory; ``dsn`` is what daemons are told, ``direct`` the way past a proxy."""
+
+    folder: Path
+    dsn: str
+    direct: str
+    world: calcom.World
+    simulation: calcom.Simulation
+    calcom: str
+    interval: str = "60s"
+    directory: str = ""
+    token: str = ""
+    daemons: list[Daemon] = field(default_factory=list)
+    _number: int = 0
+
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "calscim.toml"
+
+    def configure(self) -> None:
+        """Guards are out of the way: here it is about faults, not about mistakes."""
+        self.configuration.write_text(
+            f"""
+            [database]
+            dsn = "{self.dsn}"
+            [scim]
+            listen = "127.0.0.1:0"
+            [ops]
+            listen = "127.0.0.1:0"
+            [[organization]]
+            name = "{ORGANIZATION}"
+            organization_id = {self.world.organization_id}
+            api_url = "{self.calcom}"
+            api_key = "{KEY}"
+            requests_per_minute = 100000
+            [reconcile]
+            interval = "{self.interval}"
+            debounce = "50ms"
+            request_timeout = "2s"
+            [guards]
+            max_removals_per_team = "100%"
+            max_removals_per_organization = "100%"
+            max_deprovisions = "100%"
+            drift_removals = "100%"
+            [log]
+            format = "json"
+            """,
+            encoding="utf-8",
+        )
+
+    async def prepare(self) -> None:
+        """A directory with a token, and a mapping for each team: the first exclusive, the others managed."""
+        async with await Database.open(self.direct, size=1) as db:
+            directory = await admin.create_directory(
+                db, EDITOR, organization=ORGANIZATION, name="Okta", provider="okta-scim-v2"
+            )
+            _, self.token = await admin.create_token(db, EDITOR, directory, name="faults")
+            self.directory = directory.id
+            for number, name in enumerate(TEAMS):
+                await admin.add_mapping(
+                    db,
+                    EDITOR,
+                    directory,
+                    group=name,
+                    team=admin.TeamRef(self.world.team_id(name), name),
+                    role=Role.MEMBER,
+                    mode=Mode.MANAGED if number else Mode.EXCLUSIVE,
+                )
+
+    async def begin(self) -> Daemon:
+        """Another daemon, not waited for."""
+        self._number += 1
+        log = self.folder / f"daemon-{self._number}.log"
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with log.open("wb") as written:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "calscim", "serve", "--config", str(self.configuration),
+                stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, env=environment,
+                cwd=self.folder,
+            )  # fmt: skip
+        daemon = Daemon(log, process)
+        self.daemons.append(daemon)
+        return daemon
+
+    async def start(self) -> Daemon:
+        """Another daemon, once it answers."""
+        daemon = await self.begin()
+        await daemon.ready()
+        return daemon
+
+    def base_url(self, daemon: Daemon) -> str:
+        return f"{daemon.scim}/scim/v2/{self.directory}"
+
+    def teams(self) -> dict[str, set[str]]:
+        """Who is on which team of Cal.com's."""
+        return {name: set(members) for name, members in self.world.snapshot()["teams"].items()}
+
+    async def close(self) -> None:
+        """Nothing of it stays behind."""
+        for daemon in self.daemons:
+            with suppress(ProcessLookupError):
+                await daemon.kill()
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, dsn: str, direct: str, *, interval: str = "60s"
+) -> AsyncIterator[Stage]:
+    """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between."""
+    world = calcom.World(api_key=KEY)
+    world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
+    for name in TEAMS:
+        world.add_team(name)
+    simulation = calcom.Simulation(world)
+    async with calcom.serve(world, simulation=simulation) as url:
+        made = Stage(folder, dsn, direct, world, simulation, url, interval)
+        made.configure()
+        try:
+            await made.prepare()
+            yield made
+        finally:
+            await made.close()
+
+
+async def answers(session: aiohttp.ClientSession, url: str) -> int:
+    """The status of a GET; 0 when nobody answers."""
+    try:
+        async with session.get(url, timeout=aiohttp.ClientTimeout(5)) as response:
+            return response.status
+    except (aiohttp.ClientError, TimeoutError):
+        return 0
