@@ -113,7 +113,39 @@ CREATE FUNCTION calscim.journal_header(
     )::text
 $$;
 
--- Appends one row to a stream and wakes whoever listens. Returns the row's seq.
+-- What a journal row says of the request behind a change.
+CREATE TYPE calscim.origin AS (
+    stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
+);
+
+-- Appends one row to a stream whose head the transaction has locked, and wakes whoever listens.
+CREATE FUNCTION calscim.record(
+    o calscim.origin, p_head calscim.heads, p_at timestamptz, p_status integer, p_resource_type text,
+    p_resource_id text, p_effect bytea, p_users integer DEFAULT 0, p_groups integer DEFAULT 0
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_seq bigint := p_head.seq + 1;
+    v_body_digest bytea := sha256(coalesce(o.body, ''));
+    v_effect_digest bytea := sha256(coalesce(p_effect, ''));
+    v_hash bytea;
+BEGIN
+    v_hash := sha256(p_head.hash || convert_to(calscim.journal_header(
+        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+        p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8'));
+    INSERT INTO calscim.journal VALUES (
+        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest,
+        p_head.hash, v_hash);
+    UPDATE calscim.heads
+    SET seq = v_seq, at = p_at, hash = v_hash, users = users + p_users, groups = groups + p_groups
+    WHERE stream = o.stream;
+    IF o.kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+        PERFORM pg_notify('calscim', o.stream);
+    END IF;
+    RETURN v_seq;
+END $$;
+
+-- The same for a stream that is not locked yet. Returns the row's seq.
 CREATE FUNCTION calscim.append(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
@@ -121,28 +153,12 @@ CREATE FUNCTION calscim.append(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_head calscim.heads;
-    v_seq bigint;
-    v_at timestamptz;
-    v_body_digest bytea := sha256(coalesce(p_body, ''));
-    v_effect_digest bytea := sha256(coalesce(p_effect, ''));
-    v_hash bytea;
 BEGIN
     PERFORM calscim.lock_head(p_stream);
     SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
-    v_seq := v_head.seq + 1;
-    v_at := greatest(clock_timestamp(), v_head.at);
-    v_hash := sha256(v_head.hash || convert_to(calscim.journal_header(
-        p_stream, v_seq, v_at, p_kind, p_request_id, p_method, p_path, p_status, p_remote, p_token_id,
-        p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8'));
-    INSERT INTO calscim.journal VALUES (
-        p_stream, v_seq, v_at, p_kind, p_request_id, p_method, p_path, p_status, p_remote, p_token_id,
-        p_resource_type, p_resource_id, p_body, p_effect, v_body_digest, v_effect_digest,
-        v_head.hash, v_hash);
-    UPDATE calscim.heads SET seq = v_seq, at = v_at, hash = v_hash WHERE stream = p_stream;
-    IF p_kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
-        PERFORM pg_notify('calscim', p_stream);
-    END IF;
-    RETURN v_seq;
+    RETURN calscim.record(
+        ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.origin,
+        v_head, greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
 END $$;
 
 -- ---------------------------------------------------------------- users, groups, members
@@ -227,6 +243,459 @@ CREATE TABLE calscim.tombstones (
     seq           bigint NOT NULL,
     at            timestamptz NOT NULL
 );
+
+-- ---------------------------------------------------------------- writing users, groups, members
+-- One function a change: it locks the directory's head, changes the tables and appends the journal row. What
+-- it answers with other than 2xx has changed nothing. The effect of a row is enough to repeat it on tables
+-- that were built from the rows before it:
+--   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
+--   user.delete   its id
+--   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
+--   group.delete  its id
+
+-- What a function below did. 401: the token is no longer valid, 404: no such resource here, 409: the name is
+-- taken, 412: another version.
+CREATE TYPE calscim.written AS (
+    status integer, seq bigint, version bigint, body text, skipped text[]
+);
+
+-- Locks the head of the directory and returns it; NULL when the token has been revoked meanwhile.
+CREATE FUNCTION calscim.begin_change(o calscim.origin) RETURNS calscim.heads LANGUAGE plpgsql AS $$
+DECLARE v_head calscim.heads;
+BEGIN
+    PERFORM calscim.lock_head(o.stream);
+    SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream;
+    IF o.token_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+        WHERE t.id = o.token_id AND d.id = o.stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+            AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
+    ) THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_head;
+END $$;
+
+CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object.
+CREATE FUNCTION calscim.resource_json(
+    p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
+    p_base text, p_extra text
+) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
+        || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
+        || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
+        || '\""},' || p_extra || substr(p_data::text, 2)
+$$;
+
+-- The groups that name somebody directly, as the attribute "groups" and a comma.
+CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '"groups":[' || coalesce(string_agg(
+        '{"value":"' || g.id || '","$ref":"' || p_base || '/Groups/' || g.id || '","display":'
+        || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key), '') || '],'
+    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
+    WHERE m.member_id = p_member
+$$;
+
+-- A group's members, as the attribute "members" and a comma.
+CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '"members":[' || coalesce(string_agg(
+        '{"value":"' || m.member_id || '","$ref":"' || p_base
+        || CASE m.kind WHEN 'User' THEN '/Users/' ELSE '/Groups/' END || m.member_id
+        || '","type":"' || m.kind
+        || coalesce('","display":' || to_json(coalesce(u.user_name, g.display_name)) || '}', '"}'),
+        ',' ORDER BY m.member_id), '') || '],'
+    FROM calscim.members m
+    LEFT JOIN calscim.users u ON m.kind = 'User' AND u.id = m.member_id
+    LEFT JOIN calscim.groups g ON m.kind = 'Group' AND g.id = m.member_id
+    WHERE m.group_id = p_group
+$$;
+
+CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT convert_to(json_build_object(
+        'op', 'user.put', 'id', u.id, 'user_name', u.user_name, 'user_name_key', u.user_name_key,
+        'external_id', u.external_id, 'email', u.email, 'emails', p_emails, 'active', u.active,
+        'managed', u.managed, 'source', u.source, 'version', u.version, 'data', u.data)::text, 'UTF8')
+$$;
+
+CREATE FUNCTION calscim.user_create(
+    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+    p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
+) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    u calscim.users;
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
+    THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    INSERT INTO calscim.users (
+        id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
+        changed_seq, created_at, updated_at)
+    VALUES (
+        p_id, o.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, v_head.seq + 1, v_at, v_at)
+    RETURNING * INTO u;
+    INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+    SELECT o.stream, e, p_id FROM unnest(p_emails) e;
+    w.seq := calscim.record(
+        o, v_head, v_at, 201, 'User', p_id::text, calscim.user_effect(u, p_emails), p_users => 1);
+    w.status := 201;
+    w.version := 1;
+    w.body := calscim.resource_json('User', p_id, u.data, 1, v_at, v_at, p_base, '"groups":[],');
+    RETURN w;
+END $$;
+
+-- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
+-- is what it was. p_expected NULL: whatever version it has.
+CREATE FUNCTION calscim.user_update(
+    o calscim.origin, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text
+) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    v_changed boolean;
+    u calscim.users;
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> u.version THEN
+        w.status := 412;
+        w.version := u.version;
+        RETURN w;
+    END IF;
+    IF p_user_name_key <> u.user_name_key AND EXISTS (
+        SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
+    THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    v_changed := u.data <> p_data OR u.email <> p_email OR u.active <> p_active
+        OR u.user_name <> p_user_name OR u.external_id IS DISTINCT FROM p_external_id;
+    IF v_changed OR NOT u.managed THEN
+        UPDATE calscim.users
+        SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
+            email = p_email, active = p_active, managed = true, data = p_data,
+            version = version + v_changed::integer, changed_seq = v_head.seq + 1,
+            updated_at = CASE WHEN v_changed THEN v_at ELSE updated_at END
+        WHERE id = p_id
+        RETURNING * INTO u;
+        DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+        INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+        SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    END IF;
+    w.seq := calscim.record(
+        o, v_head, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    w.status := 200;
+    w.version := u.version;
+    w.body := calscim.resource_json(
+        'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base));
+    RETURN w;
+END $$;
+
+-- Takes somebody, user or group, off every group, and says so in those groups' versions.
+CREATE FUNCTION calscim.leave_groups(p_member uuid, p_seq bigint, p_at timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH gone AS (
+        DELETE FROM calscim.members WHERE member_id = p_member RETURNING group_id, directory_id
+    ), former AS (
+        INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
+        SELECT group_id, p_member, directory_id, p_seq, p_at FROM gone
+        ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at
+    )
+    UPDATE calscim.groups g SET version = version + 1, changed_seq = p_seq, updated_at = p_at
+    FROM gone WHERE g.id = gone.group_id;
+END $$;
+
+-- p_unmanaged: only somebody the provider has never written to (409 otherwise).
+CREATE FUNCTION calscim.user_delete(
+    o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    u calscim.users;
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> u.version THEN
+        w.status := 412;
+        w.version := u.version;
+        RETURN w;
+    END IF;
+    IF p_unmanaged AND u.managed THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    w.seq := calscim.record(
+        o, v_head, v_at, 204, 'User', p_id::text,
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), p_users => -1);
+    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    DELETE FROM calscim.users WHERE id = p_id;
+    INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
+    VALUES (p_id, o.stream, 'User', u.user_name, u.email, u.managed, w.seq, v_at);
+    w.status := 204;
+    RETURN w;
+END $$;
+
+-- Which of these ids can be members of this group, and as what.
+CREATE FUNCTION calscim.member_kinds(p_directory text, p_group uuid, p_ids uuid[])
+RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
+    SELECT u.id, 'User' FROM unnest(p_ids) i JOIN calscim.users u ON u.id = i WHERE u.directory_id = p_directory
+    UNION
+    SELECT g.id, 'Group' FROM unnest(p_ids) i JOIN calscim.groups g ON g.id = i
+    WHERE g.directory_id = p_directory AND g.id <> p_group
+$$;
+
+-- Gives the live mappings that wait for a group of exactly this name to this group.
+CREATE FUNCTION calscim.bind_mappings(p_directory text, p_group uuid, p_name text)
+RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE v_bound bigint[];
+BEGIN
+    WITH bound AS (
+        UPDATE calscim.mappings SET group_id = p_group
+        WHERE directory_id = p_directory AND group_name = p_name AND group_id IS NULL AND removed_at IS NULL
+        RETURNING id)
+    SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_bound FROM bound;
+    RETURN v_bound;
+END $$;
+
+CREATE FUNCTION calscim.group_effect(
+    g calscim.groups, p_added uuid[], p_added_groups uuid[], p_removed uuid[], p_skipped text[],
+    p_bound bigint[]
+) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT convert_to(json_build_object(
+        'op', 'group.put', 'id', g.id, 'display_name', g.display_name,
+        'display_name_key', g.display_name_key, 'external_id', g.external_id, 'version', g.version,
+        'data', g.data, 'added', p_added, 'added_groups', p_added_groups, 'removed', p_removed,
+        'skipped', p_skipped, 'bound', p_bound)::text, 'UTF8')
+$$;
+
+-- p_answer: the body to answer with; full, bare (no members) or none.
+CREATE FUNCTION calscim.group_json(g calscim.groups, p_base text, p_answer text)
+RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE p_answer WHEN 'none' THEN NULL ELSE calscim.resource_json(
+        'Group', g.id, g.data, g.version, g.created_at, g.updated_at, p_base,
+        CASE p_answer WHEN 'full' THEN calscim.members_json(g.id, p_base) ELSE '' END) END;
+END $$;
+
+CREATE FUNCTION calscim.group_create(
+    o calscim.origin, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
+    p_members uuid[], p_unknown text[], p_base text, p_answer text
+) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    v_users uuid[];
+    v_groups uuid[];
+    g calscim.groups;
+    v_bound bigint[] := '{}';
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    IF EXISTS (
+        SELECT FROM calscim.groups x WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key)
+    THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    INSERT INTO calscim.groups (
+        id, directory_id, display_name, display_name_key, external_id, data, changed_seq, created_at, updated_at)
+    VALUES (
+        p_id, o.stream, p_display_name, p_display_name_key, p_external_id, p_data, v_head.seq + 1, v_at, v_at)
+    RETURNING * INTO g;
+    WITH added AS (
+        INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
+        SELECT p_id, k.member_id, k.kind, o.stream, v_head.seq + 1, v_at
+        FROM calscim.member_kinds(o.stream, p_id, p_members) k
+        RETURNING member_id, kind
+    )
+    SELECT coalesce(array_agg(member_id) FILTER (WHERE kind = 'User'), '{}'),
+           coalesce(array_agg(member_id) FILTER (WHERE kind = 'Group'), '{}')
+    INTO v_users, v_groups FROM added;
+    w.skipped := p_unknown || ARRAY(
+        SELECT i::text FROM (SELECT unnest(p_members) EXCEPT SELECT unnest(v_users || v_groups)) s (i));
+    v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
+    w.seq := calscim.record(
+        o, v_head, v_at, 201, 'Group', p_id::text,
+        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), p_groups => 1);
+    w.status := 201;
+    w.version := 1;
+    w.body := calscim.group_json(g, p_base, p_answer);
+    RETURN w;
+END $$;
+
+-- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
+-- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
+CREATE FUNCTION calscim.group_update(
+    o calscim.origin, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
+    p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
+    p_base text, p_answer text
+) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    v_seq bigint := v_head.seq + 1;
+    v_users uuid[] := '{}';
+    v_groups uuid[] := '{}';
+    v_removed uuid[] := '{}';
+    v_renamed boolean;
+    g calscim.groups;
+    v_bound bigint[] := '{}';
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> g.version THEN
+        w.status := 412;
+        w.version := g.version;
+        RETURN w;
+    END IF;
+    v_renamed := p_data IS NOT NULL AND p_display_name <> g.display_name;
+    IF v_renamed AND EXISTS (
+        SELECT FROM calscim.groups x
+        WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
+    THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    IF p_replace THEN
+        WITH gone AS (
+            DELETE FROM calscim.members m
+            WHERE m.group_id = p_id AND NOT EXISTS (SELECT FROM unnest(p_add) a (id) WHERE a.id = m.member_id)
+            RETURNING member_id
+        )
+        SELECT coalesce(array_agg(member_id), '{}') INTO v_removed FROM gone;
+    ELSIF cardinality(p_remove) > 0 THEN
+        WITH gone AS (
+            DELETE FROM calscim.members m
+            WHERE m.group_id = p_id AND m.member_id = ANY (p_remove)
+            RETURNING member_id
+        )
+        SELECT coalesce(array_agg(member_id), '{}') INTO v_removed FROM gone;
+    END IF;
+    IF cardinality(v_removed) > 0 THEN
+        INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
+        SELECT p_id, r, o.stream, v_seq, v_at FROM unnest(v_removed) r
+        ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
+    END IF;
+    w.skipped := p_unknown;
+    IF cardinality(p_add) > 0 THEN
+        WITH known AS (
+            SELECT k.member_id, k.kind FROM calscim.member_kinds(o.stream, p_id, p_add) k
+        ), added AS (
+            INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
+            SELECT p_id, k.member_id, k.kind, o.stream, v_seq, v_at FROM known k
+            ON CONFLICT DO NOTHING
+            RETURNING member_id, kind
+        ), returned AS (
+            DELETE FROM calscim.former_members f
+            WHERE f.group_id = p_id AND f.member_id IN (SELECT a.member_id FROM added a)
+        )
+        SELECT coalesce((SELECT array_agg(a.member_id) FROM added a WHERE a.kind = 'User'), '{}'),
+               coalesce((SELECT array_agg(a.member_id) FROM added a WHERE a.kind = 'Group'), '{}'),
+               p_unknown || ARRAY(
+                   SELECT i::text FROM (SELECT unnest(p_add) EXCEPT SELECT k.member_id FROM known k) s (i))
+        INTO v_users, v_groups, w.skipped;
+    END IF;
+    IF cardinality(v_users) + cardinality(v_groups) + cardinality(v_removed) > 0
+        OR (p_data IS NOT NULL AND (v_renamed OR p_data <> g.data OR p_external_id IS DISTINCT FROM g.external_id))
+    THEN
+        UPDATE calscim.groups
+        SET display_name = CASE WHEN p_data IS NULL THEN display_name ELSE p_display_name END,
+            display_name_key = CASE WHEN p_data IS NULL THEN display_name_key ELSE p_display_name_key END,
+            external_id = CASE WHEN p_data IS NULL THEN external_id ELSE p_external_id END,
+            data = coalesce(p_data, data), version = version + 1, changed_seq = v_seq, updated_at = v_at
+        WHERE id = p_id
+        RETURNING * INTO g;
+    END IF;
+    IF v_renamed THEN
+        v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
+    END IF;
+    w.status := CASE p_answer WHEN 'none' THEN 204 ELSE 200 END;
+    w.seq := calscim.record(
+        o, v_head, v_at, w.status, 'Group', p_id::text,
+        calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound));
+    w.version := g.version;
+    w.body := calscim.group_json(g, p_base, p_answer);
+    RETURN w;
+END $$;
+
+CREATE FUNCTION calscim.group_delete(o calscim.origin, p_id uuid, p_expected bigint)
+RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.begin_change(o);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    g calscim.groups;
+    w calscim.written;
+BEGIN
+    IF v_head.stream IS NULL THEN
+        w.status := 401;
+        RETURN w;
+    END IF;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> g.version THEN
+        w.status := 412;
+        w.version := g.version;
+        RETURN w;
+    END IF;
+    w.seq := calscim.record(
+        o, v_head, v_at, 204, 'Group', p_id::text,
+        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), p_groups => -1);
+    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
+    SELECT p_id, m.member_id, o.stream, w.seq, v_at FROM calscim.members m WHERE m.group_id = p_id
+    ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
+    DELETE FROM calscim.groups WHERE id = p_id;
+    UPDATE calscim.mappings SET group_id = NULL WHERE group_id = p_id AND removed_at IS NULL;
+    INSERT INTO calscim.tombstones (id, directory_id, kind, name, seq, at)
+    VALUES (p_id, o.stream, 'Group', g.display_name, w.seq, v_at);
+    w.status := 204;
+    RETURN w;
+END $$;
 
 -- ---------------------------------------------------------------- what should be where
 

@@ -95,6 +95,10 @@ class Cycle:
         pass_id = await passes.begin(self.db, self.organization, "touched")
         users = None if touched.everyone else touched.users
         picture = await desired.load(self.db, self.organization, users)
+        known = picture.directory.users.keys() | picture.directory.departed.keys()
+        if users is not None and users - known:  # perhaps a group that was a member
+            users = None
+            picture = await desired.load(self.db, self.organization)
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams)
         scope = Scope() if users is None else Scope(users=frozenset(users))

@@ -43,11 +43,13 @@ def touched(news: Iterable[News]) -> Touched:
 
 
 def _group(found: Touched, row: News) -> None:
+    """A group that got a mapping, or a group among its members, may concern anybody."""
+    effect = row.effect
     found.groups.add(GroupId(row.resource_id))
-    members = row.effect.get("members") or row.effect
     for direction in ("added", "removed"):
-        for entry in members.get(direction) or ():
-            found.users.add(UserId(entry["id"] if isinstance(entry, dict) else entry))
+        found.users.update(UserId(number) for number in effect.get(direction) or ())
+    if effect.get("bound") or effect.get("added_groups") or effect.get("op") == "group.delete":
+        found.everyone = True
 
 
 def _admin(found: Touched, row: News) -> None:

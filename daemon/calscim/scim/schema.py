@@ -1,0 +1,166 @@
+"""What the schemas say of each attribute, as a tree to look names up in without regard to case.
+
+Taken from scim2-models, so that what is announced under /Schemas and what is done agree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from scim2_models import (
+    Bulk,
+    CaseExact,
+    ChangePassword,
+    EnterpriseUser,
+    ETag,
+    Filter,
+    Group,
+    Mutability,
+    Patch,
+    ResourceType,
+    Returned,
+    Schema,
+    ScimProvider,
+    ServiceProviderConfig,
+    Sort,
+    User,
+)
+from scim2_models import AuthenticationScheme as Scheme
+
+USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+MAX_RESULTS = 1000
+MAX_OPERATIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute. ``kind`` is the schema's type: string, boolean, complex, dateTime, reference, binary..."""
+
+    name: str
+    kind: str = "string"
+    multi: bool = False
+    exact: bool = False
+    read_only: bool = False
+    write_only: bool = False
+    always: bool = False  # returned whatever was asked for
+    subs: dict[str, "Attribute"] = field(default_factory=dict)  # by lower-case name
+
+    @property
+    def orderable(self) -> bool:
+        return self.kind not in ("boolean", "binary", "complex")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A resource type: its own attributes and those of its extensions, by lower-case name."""
+
+    name: str
+    urn: str
+    attributes: dict[str, Attribute]
+    extensions: dict[str, Attribute]  # an extension is a complex attribute named by its URN
+
+    def urns(self) -> Iterator[str]:
+        yield self.urn
+        for extension in self.extensions.values():
+            yield extension.name
+
+    def top(self, name: str) -> Attribute | None:
+        """An attribute or an extension by its name in any case."""
+        low = name.lower()
+        return self.attributes.get(low) or self.extensions.get(low)
+
+    def find(self, uri: str | None, name: str) -> tuple[str | None, Attribute] | None:
+        """An attribute and, where it is an extension's, that extension's URN."""
+        low = name.lower()
+        if uri is None or uri.lower() == self.urn.lower():
+            found = self.attributes.get(low)
+            return None if found is None else (None, found)
+        extension = self.extensions.get(uri.lower())
+        if extension is None or low not in extension.subs:
+            return None
+        return extension.name, extension.subs[low]
+
+
+def _attribute(described: Any) -> Attribute:
+    subs = {sub.name.lower(): _attribute(sub) for sub in described.sub_attributes or ()}
+    return Attribute(
+        name=described.name,
+        kind=described.type.value,
+        multi=bool(described.multi_valued),
+        exact=described.case_exact == CaseExact.true,
+        read_only=described.mutability == Mutability.read_only,
+        write_only=described.mutability == Mutability.write_only,
+        always=described.returned == Returned.always,
+        subs=subs,
+    )
+
+
+def _tree(schema: Schema) -> dict[str, Attribute]:
+    return {entry.name.lower(): _attribute(entry) for entry in schema.attributes or ()}
+
+
+def _common() -> dict[str, Attribute]:
+    """What every resource has (RFC 7643 section 3.1)."""
+    instant = {
+        name.lower(): Attribute(name, "dateTime", exact=True, read_only=True)
+        for name in ("created", "lastModified")
+    }
+    texts = {
+        name.lower(): Attribute(name, exact=True, read_only=True)
+        for name in ("resourceType", "version")
+    }
+    location = {"location": Attribute("location", "reference", exact=True, read_only=True)}
+    return {
+        "id": Attribute("id", exact=True, read_only=True, always=True),
+        "externalid": Attribute("externalId", exact=True),
+        "schemas": Attribute(
+            "schemas", "reference", multi=True, exact=True, read_only=True, always=True
+        ),
+        "meta": Attribute("meta", "complex", read_only=True, subs=instant | texts | location),
+    }
+
+
+USER = Type(
+    "User",
+    USER_URN,
+    _common() | _tree(User.to_schema()),
+    {
+        ENTERPRISE_URN.lower(): Attribute(
+            ENTERPRISE_URN, "complex", subs=_tree(EnterpriseUser.to_schema())
+        )
+    },
+)
+GROUP = Type("Group", GROUP_URN, _common() | _tree(Group.to_schema()), {})
+
+
+def provider(max_body_bytes: int) -> ScimProvider:
+    """What the discovery endpoints announce."""
+    config = ServiceProviderConfig(
+        documentation_uri="https://www.rfc-editor.org/rfc/rfc7644",
+        patch=Patch(supported=True),
+        bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=max_body_bytes),
+        filter=Filter(supported=True, max_results=MAX_RESULTS),
+        change_password=ChangePassword(supported=False),
+        sort=Sort(supported=True),
+        etag=ETag(supported=True),
+        authentication_schemes=[
+            Scheme(
+                type=Scheme.Type.oauthbearertoken,
+                name="Bearer token",
+                description="A token of this directory in the Authorization header",
+                spec_uri="https://www.rfc-editor.org/rfc/rfc6750",
+                primary=True,
+            )
+        ],
+    )
+    return ScimProvider(
+        [User[EnterpriseUser], Group],
+        [
+            ResourceType.from_resource(User[EnterpriseUser]),
+            ResourceType.from_resource(Group),
+        ],
+        config,
+    )

@@ -1,0 +1,65 @@
+"""What a request leaves in its directory's journal besides the changes, which write their own rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a journal row says of the request behind a change. ``body`` carries no password any more."""
+
+    stream: str  # the directory's id
+    request_id: str
+    method: str = ""
+    path: str = ""
+    remote: str = ""
+    token_id: int | None = None
+    body: bytes = b""
+    kind: str = "scim"
+
+    def arguments(self) -> tuple[object, ...]:
+        """In the order of the type calscim.origin."""
+        return (
+            self.stream,
+            self.kind,
+            self.request_id,
+            self.method,
+            self.path,
+            self.remote,
+            self.token_id,
+            self.body,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: int
+    seq: int
+    resource_type: str
+    resource_id: str
+
+
+async def refuse(
+    db: Database, origin: Origin, status: int, resource_type: str, resource_id: str
+) -> int:
+    """Record a change that was asked for and not made; returns the row's seq."""
+    stream, _, *rest = origin.arguments()
+    return int(
+        await db.fetchval(
+            sql("scim.refuse"), stream, "refused", *rest, status, resource_type, resource_id
+        )
+    )
+
+
+async def outcome(db: Database, origin: Origin, since: datetime) -> Outcome | None:
+    """Whether a request was committed whose connection was lost while it was under way.
+
+    Waits for a transaction that still runs, so that the answer is final.
+    """
+    row = await db.fetchrow(
+        sql("scim.outcome"), origin.stream, origin.request_id, origin.body, since
+    )
+    return None if row is None else Outcome(**row)

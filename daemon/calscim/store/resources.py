@@ -1,0 +1,401 @@
+"""Users, groups and members: one function call a change, which is one transaction with its journal row.
+
+Bodies are JSON text assembled by Postgres, to be sent as they are. Reads judge the token again in the same
+statement, so that a revoked one is refused although its holder was known a moment ago.
+"""
+
+import unicodedata
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from calscim.core.model import DirectoryId, UserId
+from calscim.errors import ScimError
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.sql import sql
+
+
+def key(text: str) -> str:
+    """What is compared in place of a text that is not case exact."""
+    return unicodedata.normalize("NFC", text).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """All of a user but its id and dates. ``data`` is the resource without id, meta and groups, as JSON."""
+
+    user_name: str
+    external_id: str | None
+    email: str  # the address Cal.com is told
+    emails: tuple[str, ...]  # every address, by key
+    active: bool
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """``data`` is the resource without id, meta and members, as JSON."""
+
+    display_name: str
+    external_id: str | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """``replace``: exactly ``add``; otherwise ``add`` come in and ``remove`` go. No id is in both."""
+
+    add: frozenset[uuid.UUID] = frozenset()
+    remove: frozenset[uuid.UUID] = frozenset()
+    replace: bool = False
+    unknown: tuple[str, ...] = ()  # values that cannot be an id of ours
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove or self.replace or self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a change. 401, 404, 409 and 412 have changed nothing and are not journaled yet."""
+
+    status: int
+    seq: int | None
+    version: int | None
+    body: str | None
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    body: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    total: int
+    bodies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """On whose behalf something is read: a token, and what every location begins with."""
+
+    token_id: int
+    directory: str
+    base: str  # the directory's base URL, escaped for JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A filter and an order, compiled: SQL over the aliases u and g, parameters numbered from ``FIRST``."""
+
+    where: str = ""
+    order: str = ""
+    parameters: tuple[Any, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(self.where or self.order)
+
+
+FIRST_USER_PARAMETER = 6
+FIRST_GROUP_PARAMETER = 7
+
+
+async def create_user(
+    db: Database,
+    origin: Origin,
+    user_id: uuid.UUID,
+    state: UserState,
+    base: str,
+    *,
+    managed: bool = True,
+    source: str = "provider",
+) -> Written:
+    return await _write(
+        db,
+        "scim.user_create",
+        *origin.arguments(),
+        user_id,
+        state.user_name,
+        key(state.user_name),
+        state.external_id,
+        state.email,
+        state.emails,
+        state.active,
+        managed,
+        source,
+        state.data,
+        base,
+    )
+
+
+async def update_user(
+    db: Database,
+    origin: Origin,
+    user_id: uuid.UUID,
+    state: UserState,
+    base: str,
+    expected: int | None = None,
+) -> Written:
+    return await _write(
+        db,
+        "scim.user_update",
+        *origin.arguments(),
+        user_id,
+        expected,
+        state.user_name,
+        key(state.user_name),
+        state.external_id,
+        state.email,
+        state.emails,
+        state.active,
+        state.data,
+        base,
+    )
+
+
+async def delete_user(
+    db: Database,
+    origin: Origin,
+    user_id: uuid.UUID,
+    expected: int | None = None,
+    *,
+    unmanaged: bool = False,
+) -> Written:
+    return await _write(
+        db, "scim.user_delete", *origin.arguments(), user_id, expected, unmanaged
+    )
+
+
+async def create_group(
+    db: Database,
+    origin: Origin,
+    group_id: uuid.UUID,
+    state: GroupState,
+    members: MemberChange,
+    base: str,
+    answer: str = "full",
+) -> Written:
+    """``answer``: full, bare (without members) or none."""
+    return await _write(
+        db,
+        "scim.group_create",
+        *origin.arguments(),
+        group_id,
+        state.display_name,
+        key(state.display_name),
+        state.external_id,
+        state.data,
+        members.add,
+        members.unknown,
+        base,
+        answer,
+    )
+
+
+async def update_group(
+    db: Database,
+    origin: Origin,
+    group_id: uuid.UUID,
+    state: GroupState | None,
+    members: MemberChange,
+    base: str,
+    expected: int | None = None,
+    answer: str = "full",
+) -> Written:
+    """``state`` None: its attributes stay."""
+    return await _write(
+        db,
+        "scim.group_update",
+        *origin.arguments(),
+        group_id,
+        expected,
+        None if state is None else state.display_name,
+        None if state is None else key(state.display_name),
+        None if state is None else state.external_id,
+        None if state is None else state.data,
+        members.replace,
+        members.add,
+        members.remove,
+        members.unknown,
+        base,
+        answer,
+    )
+
+
+async def delete_group(
+    db: Database, origin: Origin, group_id: uuid.UUID, expected: int | None = None
+) -> Written:
+    return await _write(db, "scim.group_delete", *origin.arguments(), group_id, expected)
+
+
+async def _write(db: Database, query: str, *arguments: Any) -> Written:
+    row = await db.fetchrow(sql(query), *arguments)
+    assert row is not None, "a function answers with one row"
+    status, seq, version, body, skipped = row
+    return Written(status, seq, version, body, tuple(skipped or ()))
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def user(db: Database, reader: Reader, user_id: uuid.UUID) -> Found | None:
+    return _found(
+        await db.fetchrow(
+            sql("scim.user"), reader.token_id, reader.directory, user_id, reader.base
+        )
+    )
+
+
+async def group(
+    db: Database, reader: Reader, group_id: uuid.UUID, *, members: bool = True
+) -> Found | None:
+    return _found(
+        await db.fetchrow(
+            sql("scim.group"), reader.token_id, reader.directory, group_id, reader.base, members
+        )
+    )
+
+
+async def user_state(db: Database, directory: str, user_id: uuid.UUID) -> tuple[int, Any] | None:
+    """Version and data, decoded."""
+    row = await db.fetchrow(sql("scim.user_state"), directory, user_id)
+    return None if row is None else (row["version"], orjson.loads(row["data"]))
+
+
+async def group_state(db: Database, directory: str, group_id: uuid.UUID) -> tuple[int, Any] | None:
+    """Version and data, decoded."""
+    row = await db.fetchrow(sql("scim.group_state"), directory, group_id)
+    return None if row is None else (row["version"], orjson.loads(row["data"]))
+
+
+async def members(db: Database, directory: str, group_id: uuid.UUID) -> list[dict[str, Any]]:
+    rows = await db.fetch(sql("scim.group_members"), directory, group_id)
+    return [dict(row) for row in rows]
+
+
+async def users_page(
+    db: Database, reader: Reader, offset: int, count: int, *, from_the_end: bool = False
+) -> Page:
+    """In the order they were made. ``from_the_end`` gives the same page and only costs differently."""
+    query = "scim.users_page_back" if from_the_end else "scim.users_page"
+    return _page(
+        await db.fetchrow(
+            sql(query), reader.token_id, reader.directory, reader.base, offset, count
+        )
+    )
+
+
+async def users_found(
+    db: Database, reader: Reader, selection: Selection, offset: int, count: int
+) -> Page:
+    return _page(
+        await db.fetchrow(
+            _select("scim.users_found", selection),
+            reader.token_id,
+            reader.directory,
+            reader.base,
+            offset,
+            count,
+            *selection.parameters,
+        )
+    )
+
+
+async def groups_found(
+    db: Database,
+    reader: Reader,
+    selection: Selection,
+    offset: int,
+    count: int,
+    *,
+    members: bool = True,
+) -> Page:
+    return _page(
+        await db.fetchrow(
+            _select("scim.groups_found", selection),
+            reader.token_id,
+            reader.directory,
+            reader.base,
+            offset,
+            count,
+            members,
+            *selection.parameters,
+        )
+    )
+
+
+def _select(query: str, selection: Selection) -> str:
+    text = sql(query)
+    if selection.where:
+        text = text.replace("/* filter */ true", selection.where)
+    if selection.order:
+        text = text.replace("/* order */", f"{selection.order},")
+    return text
+
+
+def _allowed(row: asyncpg.Record | None) -> asyncpg.Record:
+    assert row is not None, "these queries always answer with one row"
+    if not row["allowed"]:
+        raise ScimError(401, "the bearer token is no longer valid; make another one")
+    return row
+
+
+def _found(row: asyncpg.Record | None) -> Found | None:
+    row = _allowed(row)
+    return None if row["body"] is None else Found(row["body"], row["version"])
+
+
+def _page(row: asyncpg.Record | None) -> Page:
+    row = _allowed(row)
+    return Page(row["total"], tuple(row["bodies"] or ()))
+
+
+# ------------------------------------------------------------------ people who are in Cal.com already
+
+
+async def import_user(
+    db: Database,
+    directory_id: DirectoryId,
+    *,
+    user_name: str,
+    given_name: str,
+    family_name: str,
+    email: str,
+    active: bool,
+    request_id: str,
+) -> UserId | None:
+    """Record somebody the identity provider has not written to. None when name or address is known."""
+    if await db.fetchval(
+        sql("scim.known_person"), directory_id, [key(user_name), key(email)]
+    ):
+        return None
+    data = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": user_name,
+        "name": {"givenName": given_name, "familyName": family_name},
+        "displayName": " ".join(dict.fromkeys((given_name, family_name))),
+        "emails": [{"value": email, "type": "work", "primary": True}],
+        "active": active,
+    }
+    state = UserState(user_name, None, email, (key(email),), active, orjson.dumps(data).decode())
+    origin = Origin(directory_id, request_id, kind="import", body=state.data.encode())
+    user_id = uuid.uuid4()
+    written = await create_user(
+        db, origin, user_id, state, "", managed=False, source="cal.com"
+    )
+    return UserId(str(user_id)) if written.status == 201 else None
+
+
+async def drop_imported(
+    db: Database, directory_id: DirectoryId, user_id: UserId, *, request_id: str
+) -> bool:
+    """Delete somebody who left Cal.com, unless the provider has written to them meanwhile."""
+    origin = Origin(directory_id, request_id, kind="import")
+    written = await delete_user(db, origin, uuid.UUID(user_id), unmanaged=True)
+    return written.status == 204
