@@ -11,6 +11,7 @@ WINDOW = 60.0  # seconds; Cal.com's default limit
 SKEW = 2.0  # two announced ends of a window this close together are one window's
 MARGIN = 0.25  # after an announced end, against an announcement that was rounded down
 RESERVE = 2  # calls left to others, and to what is on its way
+TICK = 1e-6  # seconds; sums of floats may miss a moment by less than this
 
 
 class Budget:
@@ -38,7 +39,7 @@ class Budget:
         ``keep`` calls of each window are left alone besides the reserve: for work that must not
         stand in the way of more urgent work.
         """
-        if now < self.blocked_until:
+        if now + TICK < self.blocked_until:
             return self.blocked_until - now
         if self.remaining(now) > min(self.reserve + keep, self.limit - 1):
             return 0.0
@@ -118,7 +119,7 @@ class Budget:
         return max(self._ends, ends) if abs(ends - self._ends) <= SKEW else ends
 
     def _over(self, now: float) -> bool:
-        return self._ends is not None and now >= self._ends
+        return self._ends is not None and now + TICK >= self._ends
 
     def _roll(self, now: float) -> None:
         if self._over(now):
