@@ -127,6 +127,13 @@ class Node:
             else:
                 return
 
+    async def ensure(self) -> None:
+        """Start it unless it takes connections already."""
+        try:
+            await self.ask("SELECT 1")
+        except (OSError, asyncpg.PostgresError):
+            await self.start()
+
     async def stop(self) -> None:
         """At once, and without complaint when it does not run."""
         with suppress(CommandError):

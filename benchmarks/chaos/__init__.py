@@ -1,0 +1,1 @@
+"""``make chaos``: days of bad luck in minutes, and then a count of what was lost."""

@@ -1,0 +1,175 @@
+"""What goes wrong: processes killed and frozen, the network to Postgres, Cal.com, and people's own hands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from calscim.sim.calcom import Fault
+from tests.faults.cluster import Node
+from tests.faults.proxy import Proxy
+from tests.faults.stage import TEAMS, Daemon, Stage
+
+DAEMONS = 2
+FROZEN = 18.0  # seconds: longer than a lease lasts
+
+
+@dataclass(slots=True)
+class Toll:
+    kills: int = 0
+    postgres_kills: int = 0
+    freezes: int = 0
+    outages: int = 0
+    calcom_faults: int = 0
+    drift: int = 0
+
+
+@dataclass(slots=True)
+class Storm:
+    """One thing after another goes wrong, until told to stop; then everything is mended."""
+
+    stage: Stage
+    node: Node
+    proxy: Proxy
+    random: Random
+    freezing: bool  # whether there is time for it
+    toll: Toll = field(default_factory=Toll)
+    strangers: int = 0
+
+    async def run(self, seconds: float) -> None:
+        """For so long, then mend."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self.random.choice(self._faults())()
+                    await asyncio.sleep(self.random.uniform(0.1, 0.8))
+        except TimeoutError:
+            pass
+        finally:
+            await self.mend()
+
+    def _faults(self) -> list[Callable[[], Awaitable[None]]]:
+        faults = [
+            self.kill_a_daemon,
+            self.kill_a_daemon,
+            self.kill_postgres,
+            self.refuse,
+            self.half_open,
+            self.half_open_silently,
+            self.reset,
+            self.lose_an_answer,
+            self.slow,
+            self.calcom_fails,
+            self.calcom_fails,
+            self.somebody_edits_by_hand,
+            self.somebody_edits_by_hand,
+        ]
+        return [*faults, self.freeze_a_daemon] if self.freezing else faults
+
+    async def mend(self) -> None:
+        """Everything runs again, and nothing is in its way."""
+        self.stage.simulation.faults.clear()
+        await self.proxy.heal()
+        await self.node.ensure()
+        for daemon in self._living():
+            if daemon.frozen:
+                daemon.thaw()
+        await self.staff()
+
+    async def staff(self) -> None:
+        """As many daemons as there should be."""
+        for _ in range(DAEMONS - len(self._living())):
+            daemon = await self.stage.begin()
+            await daemon.ready()
+
+    def _living(self) -> list[Daemon]:
+        return [daemon for daemon in self.stage.daemons if daemon.alive]
+
+    # ------------------------------------------------------------ processes
+
+    async def kill_a_daemon(self) -> None:
+        living = [daemon for daemon in self._living() if not daemon.frozen]
+        if living:
+            await self.random.choice(living).kill()
+            self.toll.kills += 1
+        await asyncio.sleep(self.random.uniform(0, 1.0))
+        await self.staff()
+
+    async def freeze_a_daemon(self) -> None:
+        living = [daemon for daemon in self._living() if daemon.scim]
+        if len(living) < DAEMONS:
+            return
+        daemon = self.random.choice(living)
+        daemon.freeze()
+        self.toll.freezes += 1
+        await asyncio.sleep(FROZEN)
+        daemon.thaw()
+
+    async def kill_postgres(self) -> None:
+        self.node.kill()
+        self.toll.postgres_kills += 1
+        await asyncio.sleep(self.random.uniform(0, 2.0))
+        await self.node.ensure()
+
+    # ------------------------------------------------------------ the network
+
+    async def refuse(self) -> None:
+        await self.proxy.refuse()
+        await self._outage()
+
+    async def half_open(self) -> None:
+        self.proxy.swallow()
+        await self._outage()
+
+    async def half_open_silently(self) -> None:
+        self.proxy.swallow_present()
+        self.toll.outages += 1
+
+    async def reset(self) -> None:
+        self.proxy.drop()
+        self.toll.outages += 1
+
+    async def lose_an_answer(self) -> None:
+        """The statement with a push is carried out, and its answer never arrives."""
+        sprung = self.proxy.cut_after(b"mark-", silent=self.random.random() < 0.3)
+        self.toll.outages += 1
+        try:
+            await asyncio.wait_for(sprung.wait(), 3)
+        except TimeoutError:
+            await self.proxy.heal()
+
+    async def slow(self) -> None:
+        self.proxy.delay = self.random.uniform(0.05, 0.4)
+        await self._outage()
+
+    async def _outage(self) -> None:
+        self.toll.outages += 1
+        await asyncio.sleep(self.random.uniform(0.3, 3.0))
+        await self.proxy.heal()
+
+    # ------------------------------------------------------------ Cal.com
+
+    async def calcom_fails(self) -> None:
+        kind = self.random.choice(["status", "status-after", "drop", "drop-after", "malformed"])
+        self.stage.simulation.faults.append(
+            Fault(
+                method=self.random.choice(["", "GET", "POST", "PATCH", "DELETE"]),
+                kind=kind,
+                times=self.random.randint(1, 8),
+                status=self.random.choice([500, 502, 503]),
+            )
+        )
+        self.toll.calcom_faults += 1
+
+    async def somebody_edits_by_hand(self) -> None:
+        world = self.stage.world
+        team = self.random.choice(TEAMS)
+        members = sorted(world.snapshot()["teams"][team])
+        self.toll.drift += 1
+        if members and self.random.random() < 0.6:
+            world.take_off_team(team, self.random.choice(members))
+            return
+        self.strangers += 1
+        address = f"stranger{self.strangers}@acme.example"
+        world.add_person(address, name="Stranger")
+        world.put_on_team(team, address)
