@@ -16,7 +16,9 @@ from calscim.core.model import (
     Cause,
     Complete,
     Directory,
+    DirectoryId,
     Edge,
+    GroupId,
     Kind,
     Link,
     Mode,
@@ -78,6 +80,13 @@ class _Planner:
         self.seen = observed.people.value if isinstance(observed.people, Complete) else {}
         self.people_known = isinstance(observed.people, Complete)
         self.by_email = {person.email.casefold(): person for person in self.seen.values()}
+        self.user_of = {link.cal_user: link.user for link in directory.links.values()}
+        self.left: dict[UserId, list[tuple[int, GroupId]]] = {}
+        for (group, user), seq in directory.former.items():
+            self.left.setdefault(user, []).append((seq, group))
+        self.active_accounts = {
+            person.cal_user for person in self.desired.people.values() if person.active
+        }
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
         self.incomplete: list[str] = []
@@ -224,12 +233,8 @@ class _Planner:
         user = max((one for one in person.users if one.managed), key=lambda one: one.seq)
         if person.active:
             because = "no mapped group has this person any more"
-            left = [
-                (seq, group)
-                for (group, member), seq in self.directory.former.items()
-                if member == user.id
-            ]
-            cause = Cause(user.directory, max(left)[0]) if left else Cause(user.directory, user.seq)
+            left = self.left.get(user.id)
+            cause = Cause(user.directory, max(left)[0] if left else user.seq)
         else:
             because = f"the provider has deactivated this user (journal {user.seq})"
             cause = Cause(user.directory, user.seq)
@@ -240,20 +245,13 @@ class _Planner:
             if self.scope.users is not None and gone.id not in self.scope.users:
                 continue
             link = self.directory.links.get(gone.id)
-            if link is None or not gone.managed or self._is_somebody_else(link):
+            if link is None or not gone.managed or link.cal_user in self.active_accounts:
                 continue
             seen = self.seen.get(link.cal_user)
             if seen is not None:
                 because = f"the provider has deleted this user (journal {gone.seq})"
                 cause = Cause(gone.directory, gone.seq)
                 self._deprovision(gone.id, gone.email or seen.email, seen, because, cause)
-
-    def _is_somebody_else(self, link: Link) -> bool:
-        """Whether another user of a directory is the same account."""
-        return any(
-            person.cal_user == link.cal_user and person.active
-            for person in self.desired.people.values()
-        )
 
     def _deprovision(
         self, user: UserId, email: str, seen: OrgMember, because: str, cause: Cause
@@ -403,7 +401,7 @@ class _Planner:
 
     def _surplus(self, team: TeamId, name: str, member: TeamMember) -> None:
         ledger = self.directory.ledger.get((team, member.user))
-        user = ledger.user if ledger is not None else self._user_of(member.user)
+        user = ledger.user if ledger is not None else self.user_of.get(member.user)
         if not self._surplus_in_scope(user):
             return
         origin = ledger.origin if ledger is not None else "found"
@@ -447,12 +445,6 @@ class _Planner:
         known = {mapping.id for mapping in self.directory.mappings}
         return any(number in known for number in ledger.mappings)
 
-    def _user_of(self, cal_user: CalUserId) -> UserId | None:
-        for link in self.directory.links.values():
-            if link.cal_user == cal_user:
-                return link.user
-        return None
-
     def _email(self, user: UserId | None, cal_user: CalUserId) -> str:
         if user is not None and user in self.directory.users:
             return self.directory.users[user].email
@@ -487,15 +479,9 @@ class _Planner:
             for mapping in self.directory.mappings
             if mapping.removed_seq is not None and mapping.id in named
         ]
-        left = [
-            (seq, group, mapping.directory)
-            for mapping in self.directory.mappings
-            if mapping.team == team
-            and (group := mapping.group) is not None
-            and (seq := self.directory.former.get((group, user))) is not None
-        ]
-        if left:
-            seq, group, stream = max(left)
+        left = self._left_for(team, user)
+        if left is not None:
+            seq, group, stream = left
             title = self.directory.groups.get(group, "a deleted group")
             return Cause(stream, seq), f"left {title} (journal {seq}), the last group for {name}"
         if unmapped:
@@ -508,6 +494,21 @@ class _Planner:
         if ledger is not None:
             return None, f"no group wants this person on {name} any more"
         return None, f"no mapped group wants this person on {name}, which is exclusive"
+
+    def _left_for(self, team: TeamId, user: UserId) -> tuple[int, GroupId, DirectoryId] | None:
+        """The last group of this team that the person left; a deleted group is bound to no mapping."""
+        bound = {mapping.group for mapping in self.directory.mappings if mapping.team == team}
+        known = {mapping.group for mapping in self.directory.mappings}
+        found = [
+            (seq, group)
+            for seq, group in self.left.get(user, ())
+            if group in bound or group not in known
+        ]
+        one = self.directory.users.get(user)
+        if not found or one is None:
+            return None
+        seq, group = max(found)
+        return seq, group, one.directory
 
     # ---------------------------------------------------------------- collecting
 
