@@ -5,17 +5,24 @@ replaced function goes unseen. What an owner of the database can still do is to 
 checkpoints that were kept elsewhere show that.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+import asyncpg
+
+from calscim.errors import StoreError
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
 GENESIS = bytes(32)
-_BATCH = 20_000
+_PIECE = 50_000  # rows walked by one connection at a time
+_BATCH = 5_000
+_FIRST, _LAST = -(2**63), 2**63 - 1  # rows that were put where none belong are walked as well
 
 Progress: TypeAlias = Callable[[int], None]
 
@@ -48,101 +55,123 @@ class Verdict:
 
 
 async def verify(
-    db: Database, checkpoints: Mapping[str, Head] | None = None, progress: Progress | None = None
+    db: Database,
+    checkpoints: Mapping[str, Head] | None = None,
+    progress: Progress | None = None,
+    *,
+    width: int = 1,
 ) -> Verdict:
-    """Walk all streams in one snapshot. ``progress`` is told how many rows were walked, now and then."""
-    rows, heads, broken = 0, [], []
-    async with (
-        db.connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        kept = dict(checkpoints or {})
-        for stream in await connection.fetch(sql("chain.streams")):
-            checkpoint = kept.pop(stream["stream"], None)
-            walk = _Walk(stream["stream"], checkpoint, progress or _silent, rows)
-            found = await walk.through(connection) or walk.against(stream["seq"], stream["hash"])
-            rows += walk.seq
-            if found:
-                broken.append(found)
-            else:
-                heads.append(Head(stream["stream"], walk.seq, walk.hash.hex()))
-        broken += [_gone(checkpoint) for checkpoint in kept.values() if checkpoint.seq > 0]
-    return Verdict(rows, tuple(heads), tuple(broken))
+    """Walk all streams in one snapshot, over ``width`` connections besides the first.
+
+    ``progress`` is told, now and then, how many more rows were walked.
+    """
+    kept = dict(checkpoints or {})
+    async with _snapshot(db) as (connection, snapshot):
+        streams = await connection.fetch(sql("chain.streams"))
+        pieces = [piece for row in streams for piece in _pieces(row, kept.get(row["stream"]))]
+        rest = iter(pieces)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(width):
+                    group.create_task(_walk_all(db, snapshot, rest, progress or _silent))
+        except* StoreError as errors:
+            raise errors.exceptions[0] from None
+    heads, broken = [], []
+    for row in streams:
+        stream = row["stream"]
+        mine = [piece for piece in pieces if piece.stream == stream]
+        found = _joined(mine) or _ended(row, mine[-1], kept.get(stream))
+        if found:
+            broken.append(found)
+        else:
+            heads.append(Head(stream, mine[-1].seq, mine[-1].hash.hex()))
+        kept.pop(stream, None)
+    broken += [_gone(checkpoint) for checkpoint in kept.values() if checkpoint.seq > 0]
+    return Verdict(sum(piece.rows for piece in pieces), tuple(heads), tuple(broken))
 
 
 async def size(db: Database) -> int:
     """About how many rows there are to walk."""
-    return sum(int(row["seq"] or 0) for row in await db.fetch(sql("chain.streams")))
+    return int(await db.fetchval(sql("chain.size")))
 
 
 def _silent(_: int) -> None:
     """Nobody watches."""
 
 
-def _gone(checkpoint: Head) -> Broken:
-    why = f"the whole journal is gone; the checkpoint says that it went up to {checkpoint.seq}"
-    return Broken(checkpoint.stream, 1, why)
+@asynccontextmanager
+async def _snapshot(db: Database) -> AsyncIterator[tuple[Connection, str]]:
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection, await connection.fetchval(sql("chain.snapshot"))
 
 
-class _Walk:
-    """One stream, row by row; ``seq`` and ``hash`` are the last good row's."""
+async def _walk_all(
+    db: Database, snapshot: str, pieces: "Iterator[_Piece]", progress: Progress
+) -> None:
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        for piece in pieces:
+            await piece.walk(connection, progress)
 
-    def __init__(
-        self, stream: str, checkpoint: Head | None, progress: Progress, before: int
-    ) -> None:
-        self.seq = 0
-        self.hash = GENESIS
-        self._stream = stream
-        self._checkpoint = checkpoint
-        self._progress = progress
-        self._before = before
 
-    async def through(self, connection: Connection) -> Broken | None:
-        """The first row that does not follow from the one before it."""
-        cursor = await connection.cursor(sql("chain.links"), self._stream)
+@dataclass(slots=True)
+class _Piece:
+    """The rows after ``low`` up to ``high``. Once walked, ``seq`` and ``hash`` are the last good row's."""
+
+    stream: str
+    low: int
+    high: int
+    start: int  # the seq before the first row
+    checkpoint: Head | None
+    first_link: bytes | None = None  # what the first row continues
+    seq: int = 0
+    hash: bytes = GENESIS
+    rows: int = 0
+    broken: Broken | None = field(default=None)
+
+    async def walk(self, connection: Connection, progress: Progress) -> None:
+        """Stops at the first row that does not follow from the one before it."""
+        self.seq = self.start
+        cursor = await connection.cursor(sql("chain.links"), self.stream, self.low, self.high)
         while batch := await cursor.fetch(_BATCH):
-            for row in batch:
-                seq, hashed = row["seq"], row["hash"]
-                if (
-                    seq == self.seq + 1
-                    and row["prev_hash"] == self.hash
-                    and row["body_matches"]
-                    and row["effect_matches"]
-                    and hashlib.sha256(self.hash + row["header"].encode()).digest() == hashed
-                ):
-                    self.seq, self.hash = seq, hashed
-                    if self._checkpoint is None or seq != self._checkpoint.seq:
-                        continue
-                    if hashed.hex() == self._checkpoint.hash:
-                        continue
-                    why = "is not the row that the checkpoint saw: the chain was written anew"
-                    return Broken(self._stream, seq, why, row["at"], row["request_id"])
+            if self.first_link is None:
+                self.first_link = self.hash = batch[0]["prev_hash"]
+            self.broken = self._first_bad(batch)
+            if self.broken:
+                return
+            self.rows += len(batch)
+            progress(len(batch))
+
+    def _first_bad(self, batch: list[asyncpg.Record]) -> Broken | None:
+        sha256, seen = hashlib.sha256, self.checkpoint.seq if self.checkpoint else None
+        for row in batch:
+            seq, before, hashed = row["seq"], self.hash, row["hash"]
+            if (
+                seq != self.seq + 1
+                or row["prev_hash"] != before
+                or not row["body_matches"]
+                or not row["effect_matches"]
+                or sha256(before + row["header"].encode()).digest() != hashed
+            ):
                 return self._why(row)
-            self._progress(self._before + self.seq)
+            if seq == seen and self.checkpoint and hashed.hex() != self.checkpoint.hash:
+                why = "is not the row that the checkpoint saw: the chain was written anew"
+                return Broken(self.stream, seq, why, row["at"], row["request_id"])
+            self.seq, self.hash = seq, hashed
         return None
 
-    def against(self, seq: int | None, hashed: bytes | None) -> Broken | None:
-        """What is missing at the end: rows that the head or the checkpoint has seen."""
-        if seq is None:
-            return Broken(self._stream, self.seq, "the stream's head is missing")
-        if seq > self.seq:
-            return Broken(self._stream, self.seq + 1, f"is missing; the head says {seq} rows")
-        if seq < self.seq or hashed != self.hash:
-            return Broken(self._stream, self.seq, f"does not agree with the head ({seq})")
-        if self._checkpoint is not None and self._checkpoint.seq > self.seq:
-            why = f"is missing; the checkpoint says {self._checkpoint.seq} rows"
-            return Broken(self._stream, self.seq + 1, why)
-        return None
-
-    def _why(self, row: Mapping[str, object]) -> Broken:
-        at, request_id = row["at"], row["request_id"]
-        assert isinstance(at, datetime) and isinstance(request_id, str)
-        seq = row["seq"]
-        assert isinstance(seq, int)
+    def _why(self, row: asyncpg.Record) -> Broken:
+        seq, at, request_id = row["seq"], row["at"], row["request_id"]
         if seq > self.seq + 1:
-            return Broken(self._stream, self.seq + 1, f"is missing; the next row is {seq}")
+            return Broken(self.stream, self.seq + 1, f"is missing; the next row is {seq}")
         if seq <= self.seq:
-            why = "stands twice"
+            why = "stands twice" if seq > 0 else "stands before the first row"
         elif not row["body_matches"]:
             why = "has another body than it was written with"
         elif not row["effect_matches"]:
@@ -151,4 +180,55 @@ class _Walk:
             why = "does not continue the row before it"
         else:
             why = "was changed: its hash does not cover what it says"
-        return Broken(self._stream, seq, why, at, request_id)
+        return Broken(self.stream, seq, why, at, request_id)
+
+
+def _pieces(row: asyncpg.Record, checkpoint: Head | None) -> list[_Piece]:
+    """A stream in pieces that can be walked side by side; the outer ones are open-ended."""
+    starts = range(0, max(row["last"], 1), _PIECE)
+    return [
+        _Piece(
+            row["stream"],
+            low=_FIRST if start == 0 else start,
+            high=_LAST if start == starts[-1] else start + _PIECE,
+            start=start,
+            checkpoint=checkpoint,
+        )
+        for start in starts
+    ]
+
+
+def _joined(pieces: list[_Piece]) -> Broken | None:
+    """The first bad row within a piece, or between two of them."""
+    seq, hashed = 0, GENESIS
+    for piece in pieces:
+        if piece.start != seq:
+            return Broken(piece.stream, seq + 1, "is missing")
+        if piece.first_link is not None and piece.first_link != hashed:
+            return Broken(piece.stream, seq + 1, "does not continue the row before it")
+        if piece.broken:
+            return piece.broken
+        if piece.first_link is None and piece.start > 0:
+            return Broken(piece.stream, seq + 1, "is missing")
+        seq, hashed = piece.seq, piece.hash
+    return None
+
+
+def _ended(row: asyncpg.Record, last: _Piece, checkpoint: Head | None) -> Broken | None:
+    """What is missing at the end: rows that the head or the checkpoint has seen."""
+    seq = row["seq"]
+    if seq is None:
+        return Broken(last.stream, last.seq, "the stream's head is missing")
+    if seq > last.seq:
+        return Broken(last.stream, last.seq + 1, f"is missing; the head says {seq} rows")
+    if seq < last.seq or row["hash"] != last.hash:
+        return Broken(last.stream, last.seq, f"does not agree with the head (row {seq})")
+    if checkpoint is not None and checkpoint.seq > last.seq:
+        why = f"is missing; the checkpoint says {checkpoint.seq} rows"
+        return Broken(last.stream, last.seq + 1, why)
+    return None
+
+
+def _gone(checkpoint: Head) -> Broken:
+    why = f"is missing with its whole journal; the checkpoint says {checkpoint.seq} rows"
+    return Broken(checkpoint.stream, 1, why)
