@@ -1,12 +1,123 @@
-"""calscim check: is everything as it has to be before serving."""
+"""calscim check: is everything as it has to be, before and while serving. Changes nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 
 from calscim.cli.call import Call, Verbs
-from calscim.errors import UsageError
+from calscim.cli.database import connected
+from calscim.cli.output import table
+from calscim.core.model import Incomplete, Role
+from calscim.errors import RemoteError, StoreError
+from calscim.service.inspect import reading
+from calscim.settings import Organization, Settings
+from calscim.store import embedded, migrate
+from calscim.store.pool import Connection
+from calscim.store.sql import sql
+
+_OLDEST = 130000  # Postgres 13
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    what: str
+    ok: bool
+    detail: str
+    warning: str = ""
 
 
 def register(verbs: Verbs) -> None:
     verbs.add("check", _check, "configuration, database, schema, each organization's API key")
 
 
-async def _check(_: Call) -> None:
-    raise UsageError("not available yet")
+async def _check(call: Call) -> int:
+    settings = call.settings()
+    found = [Check("configuration", True, str(call.configuration or "variables alone"))]
+    found.append(await _database(settings))
+    found += [await _organization(settings, one) for one in settings.organizations]
+    if not settings.organizations:
+        hint = "none is configured: add an [[organization]] table"
+        found.append(Check("organization", False, hint))
+    for check in found:
+        if check.warning:
+            call.output.warn(f"{check.what}: {check.warning}")
+    ok = all(check.ok for check in found)
+    shown = table(
+        ("check", "state", "detail"),
+        ((check.what, "ok" if check.ok else "failed", check.detail) for check in found),
+    )
+    call.output.data({"ok": ok, "checks": [asdict(check) for check in found]}, shown)
+    return 0 if ok else 1
+
+
+@asynccontextmanager
+async def _connection(settings: Settings) -> AsyncIterator[Connection]:
+    if settings.database.embedded is None:
+        assert settings.database.dsn is not None, "settings have one or the other"
+        async with connected(settings.database.dsn, "database.dsn") as connection:
+            yield connection
+        return
+    async with (
+        await embedded.start(settings.database.embedded) as running,
+        connected(running.serving_dsn, "database.embedded") as connection,
+    ):
+        yield connection
+
+
+async def _database(settings: Settings) -> Check:
+    try:
+        async with _connection(settings) as connection:
+            return await _look_at(connection, bundled=settings.database.embedded is not None)
+    except StoreError as error:
+        return Check("database", False, str(error))
+
+
+async def _look_at(connection: Connection, *, bundled: bool) -> Check:
+    server = int(await connection.fetchval("SHOW server_version_num"))
+    named = f"Postgres {server // 10000}.{server % 10000}"
+    if server < _OLDEST:
+        return Check("database", False, f"{named} is too old: use 13 or newer")
+    missing = await migrate.pending(connection)
+    if missing and not bundled:
+        return Check(
+            "database", False, f"{named}, the schema is not up to date: run `calscim migrate`"
+        )
+    version = await migrate.current(connection)
+    if version == 0:
+        return Check("database", True, f"{named}, empty: serve makes the schema")
+    warning = ""
+    if await connection.fetchval(sql("roles.may_change_journal")):
+        warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
+    return Check("database", True, f"{named}, schema {version}", warning)
+
+
+async def _organization(settings: Settings, organization: Organization) -> Check:
+    what = f"organization {organization.name}"
+    try:
+        async with reading(settings, organization) as reader:
+            me = await reader.me()
+            people = await reader.people()
+    except RemoteError as error:
+        return Check(what, False, str(error))
+    if isinstance(people, Incomplete):
+        return Check(what, False, people.reason)
+    mine = people.value.get(me.user)
+    if mine is None:
+        return Check(
+            what,
+            False,
+            f"the key's user {me.email} is not in organization {organization.organization_id}: "
+            "correct organization_id, or use a key of one of its owners",
+        )
+    if mine.role is Role.MEMBER:
+        return Check(
+            what,
+            False,
+            f"the key's user {me.email} is only a MEMBER: use a key of an ADMIN or OWNER",
+        )
+    warning = ""
+    if me.organization_id not in {None, organization.organization_id}:
+        warning = f"the key belongs to organization {me.organization_id} first"
+    count = len(people.value)
+    detail = f"{organization.api_url}, key of {me.email} ({mine.role.value}), {count} people"
+    return Check(what, True, detail, warning)

@@ -14,11 +14,11 @@ _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Database]:
+async def opened(settings: Settings, *, size: int = 2) -> AsyncIterator[Database]:
     """A database whose schema is this release's. StoreError, with what to run, when it is not."""
     if settings.database.embedded is None:
         assert settings.database.dsn is not None, "settings have one or the other"
-        async with _opened(settings.database.dsn) as db:
+        async with _opened(settings.database.dsn, size) as db:
             yield db
         return
     async with await embedded.start(settings.database.embedded) as running:
@@ -27,13 +27,13 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
             await migrate.migrate(owner, embedded.SERVING_ROLE)
         finally:
             await owner.close()
-        async with _opened(running.serving_dsn) as db:
+        async with _opened(running.serving_dsn, size) as db:
             yield db
 
 
 @asynccontextmanager
-async def _opened(dsn: str) -> AsyncIterator[Database]:
-    async with await Database.open(dsn, size=2, patience=_PATIENCE) as db:
+async def _opened(dsn: str, size: int) -> AsyncIterator[Database]:
+    async with await Database.open(dsn, size=size, patience=_PATIENCE) as db:
         async with refusals(), db.connection() as connection:
             missing = await migrate.pending(connection)
         if missing:

@@ -1,13 +1,293 @@
 """calscim journal: what happened, in order, and the proof that nobody changed it."""
 
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.text import Text
+
 from calscim.cli.call import Call, Verbs
+from calscim.cli.chosen import the_directory, the_organization
+from calscim.cli.database import opened
+from calscim.cli.output import dump, fields, table
 from calscim.errors import UsageError
+from calscim.store import admin, chain, history
+from calscim.store.history import Wanted
+from calscim.store.pool import Database
+
+BROKEN = 5
+_WIDTH = 4  # connections that walk the chain
+_LOOK = 1.0  # seconds between two looks of `tail --follow`
 
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("journal", "what happened, in order, provably")
-    nouns.add("verify", _later, "walk the hash chain; exit 5 where it is broken")
+    tail = nouns.add("tail", _tail, "the last rows")
+    tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="how many (20)")
+    tail.add_argument("--follow", action="store_true", help="and those that come; JSON lines")
+    show = nouns.add("show", _show, "one row with its body, or all of one request")
+    show.add_argument("row", metavar="SEQ|REQUEST", help="a number of the journal, or a request id")
+    verify = nouns.add("verify", _verify, "walk the hash chain; exit 5 where it is broken")
+    verify.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="an earlier output of verify --json, kept elsewhere",
+    )
+    export = nouns.add("export", _export, "every row as a line of JSON, oldest first")
+    for parser in (tail, show, export):
+        parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
+        parser.add_argument("--organization", metavar="ORG", help="of one organization")
+    for parser in (tail, export):
+        parser.add_argument("--person", metavar="P", help="about that userName, address or id")
+        parser.add_argument("--group", metavar="G", help="about the group of that name or id")
+        parser.add_argument("--request", metavar="ID", help="of one request")
+        parser.add_argument("--kind", choices=("scim", "refused", "import", "admin", "calcom"))
+        parser.add_argument("--since", type=moment, metavar="TIME", help="from then on")
+        parser.add_argument("--until", type=moment, metavar="TIME", help="up to then")
 
 
-async def _later(_: Call) -> None:
-    raise UsageError("not available yet")
+def moment(text: str) -> datetime:
+    """The type of an argument such as 2026-03-01 or 2026-03-01T08:30Z; UTC where it does not say."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:30:00Z"
+        raise argparse.ArgumentTypeError(message) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+async def _wanted(db: Database, call: Call) -> Wanted:
+    arguments = call.arguments
+    streams: list[str] | None = None
+    if arguments.directory:
+        streams = [(await admin.find_directory(db, arguments.directory)).id]
+    elif arguments.organization:
+        name = the_organization(call.settings(), arguments.organization).name
+        streams = await history.streams_of(db, name)
+    about: list[str] | None = None
+    if arguments.person:
+        about = await history.people(db, arguments.person, streams)
+        if not about:
+            raise UsageError(
+                f"no user goes or went by {arguments.person!r}: give a userName or an id"
+            )
+    if arguments.group:
+        groups = await history.group_ids(db, arguments.group, streams)
+        if not groups:
+            raise UsageError(
+                f"no group is or was called {arguments.group!r}: see `calscim group list`"
+            )
+        about = [*(about or []), *groups]
+    return Wanted(
+        streams=streams,
+        request_id=arguments.request,
+        kind=arguments.kind,
+        since=arguments.since,
+        until=arguments.until,
+        about=about,
+    )
+
+
+# ------------------------------------------------------------------ tail
+
+
+async def _tail(call: Call) -> None:
+    async with opened(call.settings()) as db:
+        wanted = await _wanted(db, call)
+        seen = await history.heads(db)
+        found = await history.newest(db, wanted, call.arguments.count)
+        if not call.arguments.follow:
+            call.output.data(found, _table(found) if found else "nothing of that in the journal")
+            return
+        for row in found:
+            _line(call, row)
+        await _follow(call, db, wanted, seen)
+
+
+async def _follow(call: Call, db: Database, wanted: Wanted, seen: dict[str, int]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK)
+        for stream, seq in (await history.heads(db)).items():
+            if seq == seen.get(stream, 0) or stream not in (wanted.streams or [stream]):
+                continue
+            for row in await history.after(db, stream, seen.get(stream, 0)):
+                if _matches(row, wanted):
+                    _line(call, row)
+            seen[stream] = seq
+
+
+def _matches(row: dict[str, Any], wanted: Wanted) -> bool:
+    if wanted.kind not in {None, row["kind"]}:
+        return False
+    if wanted.request_id not in {None, row["request_id"]}:
+        return False
+    about = wanted.about
+    return about is None or any(one in f"{row['resource_id']} {row['effect']}" for one in about)
+
+
+def _line(call: Call, row: dict[str, Any]) -> None:
+    if call.output.json:
+        call.output.write(dump(row))
+    else:
+        call.output.write("  ".join(str(part) for part in _cells(row) if part not in {None, ""}))
+    sys.stdout.flush()
+
+
+def _table(found: list[dict[str, Any]]) -> RenderableType:
+    columns = ("at", "journal", "seq#", "kind", "what", "status#", "about", "request")
+    return table(columns, (_cells(row) for row in found))
+
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        row["at"][:19] + "Z",
+        row["stream"],
+        row["seq"],
+        row["kind"],
+        f"{row['method']} {row['path']}".strip(),
+        row["status"] or None,
+        _about(row),
+        row["request_id"],
+    )
+
+
+def _about(row: dict[str, Any]) -> str:
+    """Whom or what a row concerns, in words where the row has some."""
+    effect = row["effect"] or {}
+    for key in ("user_name", "display_name", "email", "group", "name", "target"):
+        if effect.get(key):
+            return str(effect[key])
+    return str(row["resource_id"])
+
+
+# ------------------------------------------------------------------ show
+
+
+async def _show(call: Call) -> None:
+    text = call.arguments.row
+    async with opened(call.settings()) as db:
+        if not text.isdecimal():
+            found = [row async for row in history.rows(db, Wanted(request_id=text))]
+            if not found:
+                raise UsageError(f"no row of the journal has the request id {text!r}")
+            call.output.data(found, Group(*(_details(row) for row in found)))
+            return
+        stream = await _stream(db, call)
+        one = [row async for row in history.rows(db, Wanted(streams=[stream], seq=int(text)))]
+    if not one:
+        raise UsageError(f"the journal {stream} has no row {text}: see `calscim journal tail`")
+    call.output.data(one[0], _details(one[0]))
+
+
+async def _stream(db: Database, call: Call) -> str:
+    """The journal that a number is of: a directory's, or the organization's own edits."""
+    if call.arguments.organization and not call.arguments.directory:
+        return f"@{the_organization(call.settings(), call.arguments.organization).name}"
+    return (await the_directory(db, call.arguments.directory)).id
+
+
+def _details(row: dict[str, Any]) -> RenderableType:
+    plain = {
+        key: row[key] for key in row if key not in {"body", "effect"} and row[key] not in {None, ""}
+    }
+    return Group(
+        fields((key.replace("_", " "), value) for key, value in plain.items()),
+        Text("body", style="bold"),
+        Text(_pretty(row["body"])),
+        Text("effect", style="bold"),
+        Text(dump(row["effect"], indent=True)),
+        Text(),
+    )
+
+
+def _pretty(body: str | None) -> str:
+    if not body:
+        return "-"
+    try:
+        return dump(orjson.loads(body), indent=True)
+    except orjson.JSONDecodeError:
+        return body
+
+
+# ------------------------------------------------------------------ verify, export
+
+
+async def _verify(call: Call) -> int:
+    checkpoints = _checkpoints(call.arguments.against) if call.arguments.against else {}
+    async with opened(call.settings(), size=_WIDTH + 1) as db:
+        with _progress(await chain.size(db)) as progress:
+            found = await chain.verify(db, checkpoints, progress, width=_WIDTH)
+    value = {
+        "ok": not found.broken,
+        "rows": found.rows,
+        "heads": [
+            {"stream": head.stream, "seq": head.seq, "hash": head.hash} for head in found.heads
+        ],
+        "broken": [
+            {
+                "stream": one.stream,
+                "seq": one.seq,
+                "at": one.at,
+                "request_id": one.request_id,
+                "why": one.why,
+            }
+            for one in found.broken
+        ],
+    }
+    call.output.data(value, _verdict(found))
+    return BROKEN if found.broken else 0
+
+
+def _verdict(found: chain.Verdict) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
+    ]
+    whole = f"{found.rows:,} rows, {len(found.heads)} journals whole"
+    parts.append(Text(whole + (f", {len(found.broken)} broken" if found.broken else "")))
+    parts.append(
+        table(("journal", "rows#", "hash"), ((h.stream, h.seq, h.hash) for h in found.heads))
+    )
+    return Group(*parts)
+
+
+def _checkpoints(path: Path) -> dict[str, chain.Head]:
+    try:
+        heads = orjson.loads(path.read_bytes())["heads"]
+        found = [chain.Head(str(h["stream"]), int(h["seq"]), str(h["hash"])) for h in heads]
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{path} is no checkpoint: give a file that `calscim journal verify --json` wrote"
+        ) from None
+    return {head.stream: head for head in found}
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[chain.Progress]:
+    """A bar on standard error while it is a terminal; it goes away at the end."""
+    console = Console(file=sys.stderr)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+async def _export(call: Call) -> None:
+    async with (
+        opened(call.settings()) as db,
+        aclosing(history.rows(db, await _wanted(db, call))) as rows,
+    ):
+        async for row in rows:
+            call.output.write(dump(row))

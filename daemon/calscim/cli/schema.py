@@ -9,6 +9,7 @@ from calscim.errors import StoreError
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
 from calscim.store.pool import Connection
+from calscim.store.sql import sql
 
 
 def register(verbs: Verbs) -> None:
@@ -37,7 +38,7 @@ async def _migrate(call: Call) -> None:
     else:
         assert database.dsn is not None, "settings have one or the other"
         async with connected(database.dsn, "database.dsn") as connection:
-            role = await connection.fetchval("SELECT current_user")
+            role = await connection.fetchval(sql("roles.current"))
             await _bring_up(call, connection, role)
             await _warn_of_one_role(call, connection, role)
 
@@ -49,9 +50,9 @@ async def _serving_role(settings: Settings, connection: Connection) -> str:
     role = user_of(dsn)
     if role is None:  # left to the system: the server knows
         async with connected(dsn, "database.dsn") as serving:
-            return str(await serving.fetchval("SELECT current_user"))
-    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
-        quoted = await connection.fetchval("SELECT quote_ident($1)", role)
+            return str(await serving.fetchval(sql("roles.current")))
+    if not await connection.fetchval(sql("roles.known"), role):
+        quoted = await connection.fetchval(sql("roles.quoted"), role)
         raise StoreError(
             f"there is no role {role}, as which database.dsn connects: "
             f"run CREATE ROLE {quoted} LOGIN PASSWORD '...', then `calscim migrate` again"
@@ -92,7 +93,7 @@ async def _bring_up(call: Call, connection: Connection, role: str) -> None:
 
 
 async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> None:
-    everything = await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = $1", role)
+    everything = await connection.fetchval(sql("roles.almighty"), role)
     power = "a superuser that" if everything else "the owner, which"
     call.output.warn(
         f"{role} owns the tables and serves as well: its rights to change the journal were taken away "

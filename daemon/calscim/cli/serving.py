@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -10,9 +11,12 @@ from calscim import logs
 from calscim.cli.call import Call, Verbs
 from calscim.cli.output import fields
 from calscim.errors import ConfigError
-from calscim.service import story, trial
-from calscim.service.daemon import serve
 from calscim.settings import Database, Settings
+
+if (
+    TYPE_CHECKING
+):  # the daemon is loaded by the verbs that are one: all others start sooner without it
+    from calscim.service import story, trial
 
 
 def register(verbs: Verbs) -> None:
@@ -26,17 +30,21 @@ def register(verbs: Verbs) -> None:
 
 
 async def _serve(call: Call) -> None:
+    from calscim.service.daemon import serve  # noqa: PLC0415 - see above
+
     settings = call.settings()
     logs.configure(settings.log.level, settings.log.format)
     await serve(settings)
 
 
 async def _run(call: Call) -> None:
+    from calscim.service import trial  # noqa: PLC0415 - see above
+
     settings = _settings_or_none(call)
     logs.configure(settings.log.level, settings.log.format)
     folder = Path(call.arguments.data or "var")
 
-    def tell(made: trial.Trial) -> None:
+    def tell(made: "trial.Trial") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
         if made.calcom is not None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
@@ -64,7 +72,7 @@ def _settings_or_none(call: Call) -> Settings:
         return Settings(database=Database())
 
 
-def _curl(made: trial.Trial) -> list[str]:
+def _curl(made: "trial.Trial") -> list[str]:
     head = f"-H 'Authorization: Bearer {made.token}' -H 'Content-Type: application/scim+json'"
     group = made.groups[0] if made.groups else "Sales"
     lines = [
@@ -81,10 +89,12 @@ def _curl(made: trial.Trial) -> list[str]:
 
 
 async def _demo(call: Call) -> None:
+    from calscim.service import story  # noqa: PLC0415 - see above
+
     logs.configure("warning", "auto")
     number = 0
 
-    def tell(step: story.Step) -> None:
+    def tell(step: "story.Step") -> None:
         nonlocal number
         number += 1
         call.output.show(Text(f"\n{number}. {step.title}", style="bold"))

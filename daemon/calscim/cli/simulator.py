@@ -1,43 +1,72 @@
 """calscim sim: the simulated Cal.com, alone."""
 
+import argparse
+from pathlib import Path
+
 from calscim.cli.call import Call, Verbs
-from calscim.cli.output import fields
-from calscim.sim import calcom
+from calscim.errors import UsageError
+from calscim.settings import Tcp, address
 
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("sim", "simulators to try calscim against")
-    simulated = nouns.add(
+    calcom = nouns.add(
         "calcom",
         _calcom,
-        "a Cal.com that forgets everything when it ends",
+        "a simulated Cal.com, on loopback",
         data=False,
-        details="GET /_sim/state shows it; POST /_sim/people, teams, members, leave, accept, faults change it.",
+        details="GET /_sim/state shows it; POST /_sim/faults, /_sim/people and the like change it by hand.",
     )
-    simulated.add_argument("--listen", default="127.0.0.1:9010", metavar="HOST:PORT")
-    simulated.add_argument("--organization-id", type=int, default=42, metavar="ID")
-    simulated.add_argument("--api-key", default="cal_sim", metavar="KEY")
-    simulated.add_argument("--owner", default="owner@acme.example", metavar="EMAIL")
-    simulated.add_argument("--team", action="append", metavar="NAME", help="may be repeated")
-    simulated.add_argument("--dialect", choices=("hosted", "self-hosted"), default="hosted")
-    simulated.add_argument(
+    calcom.add_argument("--listen", type=_tcp, default="127.0.0.1:9010", metavar="HOST:PORT")
+    calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="(42)")
+    calcom.add_argument("--api-key", default="cal_sim", metavar="KEY", help="(cal_sim)")
+    calcom.add_argument(
+        "--owner", default="owner@acme.example", metavar="EMAIL", help="the key's user"
+    )
+    calcom.add_argument("--team", action="append", metavar="NAME", help="(Sales, Engineering)")
+    calcom.add_argument("--dialect", choices=("hosted", "self-hosted"), default="hosted")
+    calcom.add_argument(
         "--limit", type=int, default=120, metavar="N", help="calls a minute; 0: none"
     )
+    calcom.add_argument("--data", type=Path, metavar="FILE", help="remember it there")
+
+
+def _tcp(text: str) -> str:
+    try:
+        found = address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not isinstance(found, Tcp):
+        raise argparse.ArgumentTypeError("write host:port, as in 127.0.0.1:9010")
+    return str(found)
 
 
 async def _calcom(call: Call) -> None:
-    asked = call.arguments
-    world = calcom.World(
-        organization_id=asked.organization_id, api_key=asked.api_key, dialect=asked.dialect
+    from calscim.sim import calcom as simulated  # noqa: PLC0415 - only this verb needs it
+
+    wanted = call.arguments
+    if "@" not in wanted.owner:
+        raise UsageError(f"{wanted.owner!r} is no e-mail address: write it as owner@acme.example")
+    world = simulated.World(
+        organization_id=wanted.organization_id, api_key=wanted.api_key, dialect=wanted.dialect
     )
-    world.add_person(asked.owner, name="Organization Owner", role="OWNER")
-    for name in asked.team or ["Sales", "Engineering"]:
-        world.add_team(name)
-    rows = [
-        ("api_url", f"http://{asked.listen}"),
-        ("organization_id", asked.organization_id),
-        ("api_key", asked.api_key),
-        ("state", f"http://{asked.listen}/_sim/state"),
-    ]
-    call.output.show(fields(rows))
-    await calcom.run(asked.listen, world, asked.limit or None)
+    if wanted.data is not None:
+        world = simulated.World.remembered(
+            wanted.data,
+            organization_id=wanted.organization_id,
+            api_key=wanted.api_key,
+            dialect=wanted.dialect,
+        )
+    if not world.accounts:
+        world.add_person(wanted.owner, role="OWNER")
+        for name in wanted.team or ("Sales", "Engineering"):
+            world.add_team(name)
+    teams = ", ".join(f"{team.name} ({team.id})" for team in world.teams.values())
+    call.output.say(
+        f"a simulated Cal.com on http://{wanted.listen}: organization {wanted.organization_id}, "
+        f"key {wanted.api_key}, teams {teams}; stop with Ctrl-C"
+    )
+    try:
+        await simulated.run(wanted.listen, world, wanted.limit or None)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {wanted.listen}: {error.strerror or error}") from None

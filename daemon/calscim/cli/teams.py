@@ -1,21 +1,147 @@
-"""calscim team: Cal.com's teams."""
+"""calscim team: Cal.com's teams, and leaving one alone for a while."""
 
-from calscim.cli.call import Call, Verbs
-from calscim.errors import UsageError
+from typing import Any
+
+from calscim.cli.call import Call, Verbs, a_duration
+from calscim.cli.chosen import the_organization
+from calscim.cli.database import opened
+from calscim.cli.output import table
+from calscim.core.model import Incomplete, Team, TeamId
+from calscim.errors import RemoteError, RemoteKind, UsageError
+from calscim.service.inspect import chosen, reading
 from calscim.settings import Organization, Settings
-from calscim.store.admin import TeamRef
+from calscim.store import admin
+from calscim.store.admin import TeamRef, names
+
+ORGANIZATION = "@organization"
 
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("team", "Cal.com's teams")
-    listing = nouns.add("list", _list, "every team of the organizations")
-    listing.add_argument("--organization", metavar="ORG", help="of one organization only")
+    listing = nouns.add("list", _list, "every team of the organizations, with its mappings")
+    pause = nouns.add("pause", _pause, "leave a team alone")
+    pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")
+    resume = nouns.add("resume", _resume, "end a pause")
+    for parser in (pause, resume):
+        parser.add_argument(
+            "team", metavar="TEAM", help=f"id, slug or name; {ORGANIZATION}: the whole organization"
+        )
+    for parser in (listing, pause, resume):
+        parser.add_argument(
+            "--organization", metavar="ORG", help="may be left out for the only one"
+        )
 
 
-async def find_team(_: Settings, __: Organization, wanted: str) -> TeamRef:
-    """A team by id, slug or name."""
-    raise UsageError(f"not available yet: {wanted}")
+async def read_teams(settings: Settings, organization: Organization) -> dict[TeamId, Team]:
+    """All teams. RemoteError when Cal.com does not answer, or not to the end."""
+    async with reading(settings, organization) as reader:
+        found = await reader.teams()
+    if isinstance(found, Incomplete):
+        raise RemoteError(
+            RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {found.reason}"
+        )
+    return found.value
 
 
-async def _list(_: Call) -> None:
-    raise UsageError("not available yet")
+async def find_team(settings: Settings, organization: Organization, wanted: str) -> TeamRef:
+    """A team by id, slug or name, or the organization itself. UsageError naming near misses."""
+    if wanted == ORGANIZATION:
+        return TeamRef(None, organization.name)
+    return resolve(await read_teams(settings, organization), organization, wanted)
+
+
+def resolve(teams: dict[TeamId, Team], organization: Organization, wanted: str) -> TeamRef:
+    """The id before the slug before the name; a name in another case only when it is the only one."""
+    every = list(teams.values())
+    for found in (
+        [team for team in every if str(team.id) == wanted],
+        [team for team in every if team.slug == wanted],
+        [team for team in every if team.name == wanted],
+        [team for team in every if team.name.casefold() == wanted.casefold()],
+    ):
+        if len(found) == 1:
+            return TeamRef(found[0].id, found[0].name)
+        if found:
+            numbers = ", ".join(str(team.id) for team in found)
+            raise UsageError(
+                f"{len(found)} teams are called {wanted!r}: give the id of one ({numbers})"
+            )
+    known = [name for team in every for name in (team.name, team.slug) if name]
+    listed = ", ".join(sorted(team.name for team in every)) or "none"
+    what = f"team in {organization.name}'s Cal.com called"
+    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    values: list[dict[str, Any]] = []
+    async with opened(settings) as db:
+        paused = {pause.target for pause in await admin.pauses(db) if pause.scope == "team"}
+        for organization in chosen(settings, call.arguments.organization):
+            mapped = await admin.mappings(db, organization=organization.name)
+            for team in (await read_teams(settings, organization)).values():
+                groups = [row.group for row in mapped if row.team_id == team.id]
+                values.append(
+                    {
+                        "id": team.id,
+                        "name": team.name,
+                        "slug": team.slug,
+                        "organization": organization.name,
+                        "paused": f"{organization.name}/{team.id}" in paused,
+                        "groups": groups,
+                    }
+                )
+    values.sort(key=lambda value: (value["organization"], value["name"].casefold()))
+    shown = table(
+        ("id#", "team", "slug", "organization", "mapped groups", "state"),
+        (
+            (
+                value["id"],
+                value["name"],
+                value["slug"],
+                value["organization"],
+                ", ".join(value["groups"]),
+                "paused" if value["paused"] else "active",
+            )
+            for value in values
+        ),
+    )
+    call.output.data(values, shown if values else "Cal.com has no team yet")
+
+
+async def _pause(call: Call) -> None:
+    settings = call.settings()
+    organization = the_organization(settings, call.arguments.organization)
+    team = await find_team(settings, organization, call.arguments.team)
+    scope, target = _target(organization, team)
+    async with opened(settings) as db:
+        until = await admin.pause(
+            db,
+            call.editor(),
+            organization=organization.name,
+            scope=scope,
+            target=target,
+            seconds=call.arguments.seconds,
+        )
+    value = {"id": team.id, "name": team.name, "paused": True, "paused_until": until}
+    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "until `calscim team resume`"
+    call.output.data(value, f"{team.name} is paused {end}")
+
+
+async def _resume(call: Call) -> None:
+    settings = call.settings()
+    organization = the_organization(settings, call.arguments.organization)
+    team = await find_team(settings, organization, call.arguments.team)
+    scope, target = _target(organization, team)
+    async with opened(settings) as db:
+        was = await admin.resume(
+            db, call.editor(), organization=organization.name, scope=scope, target=target
+        )
+    value = {"id": team.id, "name": team.name, "paused": False, "was_paused": was}
+    call.output.data(value, f"{team.name} {'goes on' if was else 'was not paused'}")
+
+
+def _target(organization: Organization, team: TeamRef) -> tuple[admin.Scope, str]:
+    if team.id is None:
+        return "organization", organization.name
+    return "team", f"{organization.name}/{team.id}"

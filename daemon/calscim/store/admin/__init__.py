@@ -23,7 +23,7 @@ from calscim.store.admin.mappings import (
     mappings,
     remove_mapping,
 )
-from calscim.store.admin.pauses import Pause, pause, pauses, resume
+from calscim.store.admin.pauses import Pause, Scope, pause, pauses, resume
 from calscim.store.admin.tokens import Token, create_token, find_token, revoke_token, tokens
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "MappingRow",
     "Pause",
     "PushedGroup",
+    "Scope",
     "TeamRef",
     "Token",
     "add_mapping",

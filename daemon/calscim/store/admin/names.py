@@ -16,14 +16,14 @@ def clean(what: str, name: str) -> str:
 
 def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most like the one wanted, without regard to case."""
-    by_key: dict[str, list[str]] = {}
+    by_key: dict[str, str] = {}
     for name in known:
-        by_key.setdefault(name.casefold(), []).append(name)
+        by_key.setdefault(name.casefold(), name)
     keys = get_close_matches(wanted.casefold(), by_key, n=count)
     if not keys:  # a part of a name is no close match of the whole
         part = wanted.casefold()
         keys = sorted(key for key in by_key if len(part) > 2 and part in key)
-    return [name for key in keys for name in by_key[key]][:count]
+    return [by_key[key] for key in keys][:count]
 
 
 def missing(what: str, wanted: str, known: Iterable[str], otherwise: str) -> str:
