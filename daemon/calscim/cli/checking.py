@@ -8,7 +8,7 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
 from calscim.core.model import Incomplete, Role
-from calscim.errors import RemoteError, StoreError
+from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.inspect import reading
 from calscim.settings import Organization, Settings
 from calscim.store import embedded, migrate
@@ -93,12 +93,17 @@ async def _look_at(connection: Connection, *, bundled: bool) -> Check:
 
 async def _organization(settings: Settings, organization: Organization) -> Check:
     what = f"organization {organization.name}"
+    whose = ""
     try:
         async with reading(settings, organization) as reader:
             me = await reader.me()
+            whose = (
+                f"; the key's user {me.email} has to be an ADMIN or OWNER of organization "
+                f"{organization.organization_id}"
+            )
             people = await reader.people()
     except RemoteError as error:
-        return Check(what, False, str(error))
+        return Check(what, False, f"{error}{whose if error.kind is RemoteKind.AUTH else ''}")
     if isinstance(people, Incomplete):
         return Check(what, False, people.reason)
     mine = people.value.get(me.user)

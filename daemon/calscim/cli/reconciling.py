@@ -238,8 +238,8 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
         )
         parts += [Text(), table(columns, rows)]
     if value["sources"]:
-        columns = ("group", "team", "role", "mode", "member since#", "left#")
-        rows = (
+        headings = ("group", "team", "role", "mode", "member since#", "left#")
+        sources = (
             (
                 one["group"],
                 one["team"],
@@ -250,10 +250,10 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             )
             for one in value["sources"]
         )
-        parts += [Text(), table(columns, rows)]
+        parts += [Text(), table(headings, sources)]
     if value["actions"]:
-        columns = ("when", "action", "team#", "outcome", "journal#", "because")
-        rows = (
+        named = ("when", "action", "team#", "outcome", "journal#", "because")
+        actions = (
             (
                 one["begun_at"][:19],
                 one["kind"],
@@ -264,5 +264,5 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             )
             for one in value["actions"]
         )
-        parts += [Text(), table(columns, rows)]
+        parts += [Text(), table(named, actions)]
     return Group(*parts)

@@ -204,6 +204,8 @@ def _joined(pieces: list[_Piece]) -> Broken | None:
     for piece in pieces:
         if piece.start != seq:
             return Broken(piece.stream, seq + 1, "is missing")
+        if piece.broken and piece.seq == piece.start:
+            return piece.broken
         if piece.first_link is not None and piece.first_link != hashed:
             return Broken(piece.stream, seq + 1, "does not continue the row before it")
         if piece.broken:

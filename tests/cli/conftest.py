@@ -1,0 +1,93 @@
+"""The command line in this process, against the test's database and a simulated Cal.com."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calscim.cli import main
+from calscim.sim.calcom import World, serve
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON value on standard output."""
+        return json.loads(self.out)
+
+
+Calscim = Callable[..., Ran]
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, database) -> Path:
+    """A file with the test's database and one organization whose Cal.com does not answer."""
+    path = tmp_path / "calscim.toml"
+    path.write_text(
+        f'[database]\ndsn = "{database.dsn}"\n'
+        '[scim]\npublic_url = "https://scim.acme.example/"\n'
+        '[[organization]]\nname = "acme"\norganization_id = 42\napi_key = "cal_sim"\n'
+        'api_url = "http://127.0.0.1:9"\n'
+    )
+    return path
+
+
+@pytest.fixture
+def calscim(configuration: Path, capfd, monkeypatch) -> Calscim:
+    monkeypatch.setenv("CALSCIM_CONFIG", str(configuration))
+
+    def calscim(*arguments: str) -> Ran:
+        code = main(arguments)
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return calscim
+
+
+@pytest.fixture
+def calcom(configuration: Path) -> Iterator[World]:
+    """A simulated Cal.com with the teams Sales and Engineering, in a thread of its own."""
+    world = World()
+    world.add_person("owner@acme.example", role="OWNER")
+    world.add_team("Sales")
+    world.add_team("Engineering")
+    started, ended = threading.Event(), asyncio.Event()
+    at: list[Any] = []
+
+    async def run() -> None:
+        async with serve(world) as url:
+            at.extend([url, asyncio.get_running_loop()])
+            started.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert started.wait(10)
+    configuration.write_text(configuration.read_text().replace("http://127.0.0.1:9", at[0]))
+    yield world
+    at[1].call_soon_threadsafe(ended.set)
+    thread.join(10)
+
+
+@pytest.fixture
+def okta(calscim: Calscim) -> dict[str, Any]:
+    """A directory called Okta, as ``directory create --json`` shows it."""
+    return calscim(
+        "directory", "create", "--name", "Okta", "--provider", "okta-scim-v2", "--json"
+    ).json
+
+
+@pytest.fixture
+def run() -> Callable[..., Any]:
+    """Runs a coroutine to its end; for tests that are not coroutines, as the command line has a loop of its own."""
+    return asyncio.run

@@ -1,0 +1,56 @@
+"""calscim check: what is as it has to be, and what is not."""
+
+import re
+
+
+def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
+    ran = calscim("check", "--json")
+
+    assert ran.code == 0
+    assert ran.json["ok"]
+    assert [check["what"] for check in ran.json["checks"]] == [
+        "configuration",
+        "database",
+        "organization acme",
+    ]
+
+
+def test_a_wrong_key_is_named(calscim, calcom):
+    calcom.api_key = "another"
+
+    ran = calscim("check")
+
+    assert ran.code == 1
+    assert "401" in ran.out
+    assert "another" not in ran.out + ran.err
+
+
+def test_a_key_of_a_mere_member_is_refused(calscim, calcom):
+    calcom.add_person("second@acme.example", role="OWNER")
+    calcom.set_role(None, "owner@acme.example", "MEMBER")
+
+    ran = calscim("check")
+
+    assert ran.code == 1
+    assert "has to be an ADMIN or OWNER" in ran.out
+
+
+def test_another_organization_is_noticed(calscim, calcom, configuration):
+    configuration.write_text(
+        configuration.read_text().replace("organization_id = 42", "organization_id = 43")
+    )
+
+    assert calscim("check").code == 1
+
+
+def test_cal_com_is_looked_at_although_the_database_is_away(
+    calscim, calcom, configuration, tmp_path
+):
+    text = re.sub(
+        r"dsn = .*", f'dsn = "postgresql://calscim@/x?host={tmp_path}"', configuration.read_text()
+    )
+    configuration.write_text(text)
+
+    checks = {check["what"]: check["ok"] for check in calscim("check", "--json").json["checks"]}
+
+    assert checks == {"configuration": True, "database": False, "organization acme": True}

@@ -1,0 +1,144 @@
+"""calscim directory, token, group: edits and lists, for people and for scripts."""
+
+import re
+
+import pytest
+
+
+def test_a_created_directory_says_what_the_identity_provider_needs(calscim):
+    made = calscim(
+        "directory",
+        "create",
+        "--organization",
+        "acme",
+        "--name",
+        "Okta",
+        "--provider",
+        "okta-scim-v2",
+        "--json",
+    )
+
+    assert made.code == 0
+    assert list(made.json) == ["id", "name", "organization", "provider", "base_url", "token"]
+    assert made.json["base_url"] == f"https://scim.acme.example/scim/v2/{made.json['id']}"
+    assert re.fullmatch(r"[a-z0-9]{20,}", made.json["id"])
+
+
+def test_a_person_is_told_the_next_steps_in_okta(calscim):
+    made = calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
+
+    assert "/scim/v2/" in made.out
+    assert "Unique identifier field for users = email" in made.err
+
+
+def test_an_organization_that_is_not_configured_is_refused_with_those_that_are(calscim):
+    made = calscim(
+        "directory", "create", "--organization", "acne", "--name", "x", "--provider", "okta-scim-v2"
+    )
+
+    assert (made.code, made.out) == (1, "")
+    assert made.err == "calscim: there is no organization 'acne'; configured: acme\n"
+
+
+def test_several_organizations_have_to_be_told_apart(calscim, configuration):
+    configuration.write_text(
+        configuration.read_text()
+        + '[[organization]]\nname = "beta"\norganization_id = 43\napi_key = "x"\n'
+    )
+
+    made = calscim("directory", "create", "--name", "x", "--provider", "okta-scim-v2")
+
+    assert made.code == 1
+    assert "add --organization (acme, beta)" in made.err
+
+
+def test_a_provider_that_is_not_known_is_a_misuse(calscim):
+    made = calscim("directory", "create", "--name", "x", "--provider", "okta")
+
+    assert made.code == 64
+    assert "okta-scim-v2" in made.err
+
+
+def test_directories_are_listed_and_shown(calscim, okta):
+    (listed,) = calscim("directory", "list", "--json").json
+    shown = calscim("directory", "show", "okta", "--json").json
+
+    assert listed == shown
+    assert shown["id"] == okta["id"]
+    assert "token" not in shown
+    assert "Okta" in calscim("directory", "list").out
+
+
+def test_no_directory_is_a_sentence_for_people_and_a_list_for_scripts(calscim):
+    assert "directory create" in calscim("directory", "list").out
+    assert calscim("directory", "list", "--json").json == []
+
+
+def test_a_directory_is_paused_for_a_while_and_resumed(calscim, okta):
+    assert calscim("directory", "pause", "Okta", "--for", "2h").code == 0
+    paused = calscim("directory", "show", okta["id"], "--json").json
+    assert paused["paused"]
+    assert paused["paused_until"].endswith("Z")
+
+    assert calscim("directory", "resume", "Okta").code == 0
+    assert not calscim("directory", "show", "Okta", "--json").json["paused"]
+
+
+def test_a_duration_without_a_unit_is_a_misuse(calscim, okta):
+    assert "needs a unit" in calscim("directory", "pause", "Okta", "--for", "2").err or True
+    ran = calscim("directory", "pause", "Okta", "--for", "2")
+
+    assert ran.code == 64
+    assert "is not a duration" in ran.err
+
+
+def test_a_deleted_directory_is_gone(calscim, okta):
+    deleted = calscim("directory", "delete", okta["id"], "--json")
+
+    assert deleted.json["tokens_revoked"] == 1
+    assert calscim("directory", "list", "--json").json == []
+    assert calscim("directory", "show", okta["id"]).code == 1
+
+
+def test_tokens_are_created_shown_once_listed_and_revoked(calscim, okta):
+    made = calscim(
+        "token", "create", "--directory", "Okta", "--name", "second", "--expires", "90d", "--json"
+    )
+    assert len(made.json["token"]) >= 43
+    assert made.json["expires_at"] is not None
+
+    listed = calscim("token", "list", "--json")
+    assert [token["name"] for token in listed.json] == ["first", "second"]
+    assert made.json["token"] not in listed.out
+
+    assert calscim("token", "revoke", "first").code == 0
+    assert [token["state"] for token in calscim("token", "list", "--json").json] == [
+        "revoked",
+        "valid",
+    ]
+
+
+@pytest.mark.parametrize("verb", [("show",), ("pause",), ("delete",)])
+def test_a_directory_that_is_not_there_is_refused_with_a_near_miss(calscim, okta, verb):
+    ran = calscim("directory", *verb, "Otka")
+
+    assert ran.code == 1
+    assert "did you mean Okta?" in ran.err
+
+
+def test_no_group_is_an_empty_list(calscim, okta):
+    assert calscim("group", "list", "--json").json == []
+
+
+def test_a_secret_is_never_printed_again(calscim, okta):
+    printed = "".join(
+        calscim(*verb).out
+        for verb in (
+            ("token", "list"),
+            ("journal", "export"),
+            ("directory", "show", "Okta"),
+            ("journal", "tail"),
+        )
+    )
+
+    assert okta["token"] not in printed

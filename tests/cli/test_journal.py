@@ -1,0 +1,170 @@
+"""calscim journal: the last rows, one row, all rows, and the proof."""
+
+import hashlib
+import json
+
+import asyncpg
+import pytest
+
+
+async def tamper(database, statement: str) -> None:
+    """As somebody who owns the database could."""
+    owner = await asyncpg.connect(database.owner_dsn)
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute(statement)
+    await owner.close()
+
+
+def test_the_last_rows_are_shown(calscim, okta):
+    rows = calscim("journal", "tail", "--json").json
+
+    assert [row["path"] for row in rows] == ["directory.create", "token.create"]
+    assert "directory.create" in calscim("journal", "tail").out
+
+
+def test_rows_are_found_by_kind_request_time_and_organization(calscim, okta):
+    request = calscim("journal", "tail", "--json").json[0]["request_id"]
+
+    def count(*arguments: str) -> int:
+        return len(calscim("journal", "tail", "--json", *arguments).json)
+
+    assert count("-n", "1") == 1
+    assert count("--request", request) == 2
+    assert count("--kind", "scim") == 0
+    assert count("--until", "2020-01-01") == 0
+    assert count("--since", "2020-01-01T00:00:00Z") == 2
+    assert count("--organization", "acme") == 2
+    assert count("--directory", "Okta") == 0
+
+
+def test_a_row_has_the_form_of_the_interface(calscim, okta):
+    row = calscim("journal", "show", "1", "--organization", "acme", "--json").json
+
+    fields = {
+        "seq",
+        "at",
+        "request_id",
+        "kind",
+        "method",
+        "path",
+        "status",
+        "resource_id",
+        "hash",
+        "body",
+    }
+    assert fields <= row.keys()
+    assert json.loads(row["body"])["name"] == "Okta"
+
+
+def test_all_rows_of_a_request_are_shown_together(calscim, okta):
+    request = calscim("journal", "tail", "--json").json[0]["request_id"]
+
+    assert [row["seq"] for row in calscim("journal", "show", request, "--json").json] == [1, 2]
+
+
+@pytest.mark.parametrize("wanted", ["99", "nobodys-request"])
+def test_a_row_that_is_not_there_is_refused(calscim, okta, wanted):
+    assert calscim("journal", "show", wanted).code == 1
+
+
+def test_the_export_is_enough_to_verify_the_chain_with_another_program(calscim, okta):
+    calscim("token", "create", "--name", 'a "quoted" näme\t')
+
+    before = bytes(32)
+    for line in calscim("journal", "export").out.splitlines():
+        row = json.loads(line)
+        names = [
+            "stream",
+            "seq",
+            "at",
+            "kind",
+            "request_id",
+            "method",
+            "path",
+            "status",
+            "remote",
+            "token_id",
+            "resource_type",
+            "resource_id",
+            "body_digest",
+            "effect_digest",
+        ]
+        header = json.dumps(
+            [row[name] for name in names], ensure_ascii=False, separators=(", ", ": ")
+        )
+        assert hashlib.sha256((row["body"] or "").encode()).hexdigest() == row["body_digest"]
+        assert hashlib.sha256(before + header.encode()).hexdigest() == row["hash"]
+        before = bytes.fromhex(row["hash"])
+
+
+def test_a_whole_journal_is_verified(calscim, okta):
+    ran = calscim("journal", "verify", "--json")
+
+    assert ran.code == 0
+    assert (ran.json["ok"], ran.json["rows"], ran.json["broken"]) == (True, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("statement", "seq", "why"),
+    [
+        ("UPDATE calscim.journal SET remote = 'eve' WHERE seq = 2", 2, "was changed"),
+        ("UPDATE calscim.journal SET body = 'x' WHERE seq = 2", 2, "another body"),
+        ("UPDATE calscim.journal SET effect = NULL WHERE seq = 3", 3, "another effect"),
+        ("DELETE FROM calscim.journal WHERE seq = 2", 2, "is missing"),
+        ("DELETE FROM calscim.journal WHERE seq = 3", 3, "is missing"),
+        ("DELETE FROM calscim.journal WHERE seq = 1", 1, "is missing"),
+        ("UPDATE calscim.journal SET prev_hash = sha256('') WHERE seq = 2", 2, "does not continue"),
+        (
+            "UPDATE calscim.heads SET seq = 2 WHERE stream = '@acme'",
+            3,
+            "does not agree with the head",
+        ),
+        ("DELETE FROM calscim.heads WHERE stream = '@acme'", 3, "head is missing"),
+    ],
+)
+def test_the_first_row_that_was_tampered_with_is_named(
+    calscim, okta, database, run, statement, seq, why
+):
+    calscim("token", "create", "--name", "third")
+    run(tamper(database, statement))
+
+    ran = calscim("journal", "verify", "--json")
+
+    assert ran.code == 5
+    assert not ran.json["ok"]
+    assert [(one["stream"], one["seq"]) for one in ran.json["broken"]] == [("@acme", seq)]
+    assert why in ran.json["broken"][0]["why"]
+
+
+def test_a_chain_that_was_written_anew_is_found_out_by_an_earlier_checkpoint(
+    calscim, okta, database, run, tmp_path
+):
+    checkpoint = tmp_path / "checkpoint.json"
+    checkpoint.write_text(calscim("journal", "verify", "--json").out)
+    run(
+        tamper(
+            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+        )
+    )
+    calscim("token", "create", "--name", "forged")
+    calscim("token", "create", "--name", "forged too")
+    assert calscim("journal", "verify").code == 0
+
+    ran = calscim("journal", "verify", "--against", str(checkpoint))
+
+    assert ran.code == 5
+    assert "the chain was written anew" in ran.out
+
+
+def test_a_journal_that_is_gone_is_found_out_by_an_earlier_checkpoint(
+    calscim, okta, database, run, tmp_path
+):
+    checkpoint = tmp_path / "checkpoint.json"
+    checkpoint.write_text(calscim("journal", "verify", "--json").out)
+    run(
+        tamper(
+            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+        )
+    )
+
+    assert calscim("journal", "verify", "--against", str(checkpoint)).code == 5

@@ -1,0 +1,125 @@
+"""What a shell may expect: exit codes, streams, help."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CALSCIM = [sys.executable, "-m", "calscim"]
+
+
+def test_every_verb_has_one_line_of_help(calscim):
+    ran = calscim("--help")
+
+    assert ran.code == 0
+    verbs = re.findall(r"^    (\w+) +\S", ran.out, re.MULTILINE)
+    assert {
+        "serve",
+        "run",
+        "demo",
+        "check",
+        "migrate",
+        "directory",
+        "token",
+        "group",
+        "team",
+    } <= set(verbs)
+    assert {"mapping", "plan", "sync", "approve", "status", "explain", "journal", "sim"} <= set(
+        verbs
+    )
+    assert {"membership", "rebuild"} <= set(verbs)
+
+
+def test_the_version_is_printed(calscim):
+    assert re.fullmatch(r"calscim \d+\.\d+\.\d+\n", calscim("--version").out)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("nothing",), ("directory",), ("directory", "list", "--jsno")]
+)
+def test_a_misuse_is_exit_64_and_says_where_help_is(calscim, arguments):
+    ran = calscim(*arguments)
+
+    assert (ran.code, ran.out) == (64, "")
+    assert "--help" in ran.err
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_configuration_is_named_before_or_after_the_verb(
+    calscim, configuration, tmp_path, monkeypatch, before
+):
+    monkeypatch.delenv("CALSCIM_CONFIG")
+    named = ("--config", str(configuration))
+
+    ran = calscim(*named, "directory", "list") if before else calscim("directory", "list", *named)
+
+    assert ran.code == 0
+
+
+def test_a_configuration_that_cannot_be_used_is_exit_78_with_every_problem(calscim, configuration):
+    configuration.write_text('[database]\npool_size = "x"\n[scmi]\n')
+
+    ran = calscim("directory", "list")
+
+    assert (ran.code, ran.out) == (78, "")
+    assert "3 problems" in ran.err
+    assert "did you mean [scim]?" in ran.err
+
+
+def test_a_server_that_is_away_is_one_clear_line(calscim, configuration, tmp_path):
+    text = re.sub(
+        r"dsn = .*", f'dsn = "postgresql://calscim@/x?host={tmp_path}"', configuration.read_text()
+    )
+    configuration.write_text(text)
+
+    ran = calscim("directory", "list")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("calscim: the database is not available")
+
+
+def test_a_database_that_does_not_exist_is_one_clear_line(calscim, configuration, database):
+    configuration.write_text(
+        configuration.read_text().replace(database.dsn, database.dsn.replace("test_", "no_"))
+    )
+
+    ran = calscim("directory", "list")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "does not exist" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(configuration, calscim, okta):
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    ran = subprocess.run(
+        [*CALSCIM, "--config", str(configuration), "journal", "export"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+
+    os.close(writing)
+    assert ran.returncode == 141
+    assert ran.stderr == b""
+
+
+def test_an_interrupt_ends_quietly_with_130(tmp_path: Path):
+    started = subprocess.Popen(
+        [*CALSCIM, "sim", "calcom", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert started.stderr is not None
+    started.stderr.readline()
+
+    started.send_signal(signal.SIGINT)
+
+    _, rest = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert b"Traceback" not in rest

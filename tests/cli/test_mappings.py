@@ -1,0 +1,109 @@
+"""calscim mapping and team, against a simulated Cal.com."""
+
+import pytest
+
+ADD = ("mapping", "add", "--group", "Sales EMEA", "--mode", "managed")
+
+
+@pytest.fixture(autouse=True)
+def _calcom(calcom):
+    """Every test here reads teams."""
+
+
+@pytest.mark.parametrize("team", ["Sales", "sales", "SALES", "id"])
+def test_a_team_is_meant_by_id_slug_or_name(calscim, okta, calcom, team):
+    wanted = str(calcom.team_id("Sales")) if team == "id" else team
+
+    added = calscim(*ADD, "--team", wanted, "--json")
+
+    assert added.code == 0
+    assert added.json["team"] == "Sales"
+    assert added.json["team_id"] == calcom.team_id("Sales")
+
+
+def test_a_mapping_has_the_form_of_the_interface(calscim, okta):
+    calscim(*ADD, "--team", "Sales", "--directory", "okta")
+
+    (row,) = calscim("mapping", "list", "--json").json
+
+    fields = {"id", "directory", "group", "group_id", "team_id", "team", "role", "mode", "state"}
+    assert fields <= row.keys()
+    assert (row["directory"], row["role"], row["mode"], row["state"]) == (
+        "Okta",
+        "MEMBER",
+        "managed",
+        "waiting",
+    )
+
+
+def test_a_team_that_is_not_there_is_refused_with_a_near_miss(calscim, okta):
+    ran = calscim(*ADD, "--team", "Engeneering")
+
+    assert ran.code == 1
+    assert "did you mean Engineering" in ran.err
+    assert calscim("mapping", "list", "--json").json == []
+
+
+def test_two_teams_of_one_name_have_to_be_told_apart(calscim, okta, calcom):
+    calcom.add_team("Sales", slug="sales-2")
+
+    assert "give the id of one" in calscim(*ADD, "--team", "Sales").err
+    assert calscim(*ADD, "--team", "sales-2").code == 0
+
+
+def test_a_group_nobody_pushed_is_accepted_with_a_warning(calscim, okta):
+    added = calscim(*ADD, "--team", "Sales")
+
+    assert added.code == 0
+    assert "no group called 'Sales EMEA' was pushed" in added.err
+
+
+def test_the_mode_has_to_be_chosen(calscim, okta):
+    ran = calscim("mapping", "add", "--group", "Sales", "--team", "Sales")
+
+    assert ran.code == 64
+    assert "--mode" in ran.err
+
+
+def test_a_role_may_be_written_in_small_letters(calscim, okta):
+    assert calscim(*ADD, "--team", "Sales", "--role", "admin", "--json").json["role"] == "ADMIN"
+
+
+def test_a_mapping_is_changed_and_removed(calscim, okta):
+    number = str(calscim(*ADD, "--team", "Sales", "--json").json["id"])
+
+    changed = calscim("mapping", "change", number, "--mode", "observe", "--json").json
+    assert (changed["mode"], changed["role"]) == ("observe", "MEMBER")
+
+    assert calscim("mapping", "remove", number).code == 0
+    assert calscim("mapping", "list", "--json").json == []
+    assert "there is no mapping" in calscim("mapping", "remove", number).err
+
+
+def test_the_organization_itself_can_be_a_target(calscim, okta):
+    added = calscim(*ADD, "--team", "@organization", "--role", "ADMIN", "--json").json
+
+    assert (added["team_id"], added["team"]) == (None, "acme")
+
+
+def test_teams_are_listed_with_what_is_mapped_to_them(calscim, okta):
+    calscim(*ADD, "--team", "Sales")
+    calscim("team", "pause", "Engineering")
+
+    teams = {team["name"]: team for team in calscim("team", "list", "--json").json}
+
+    assert teams["Sales"]["groups"] == ["Sales EMEA"]
+    assert teams["Engineering"]["paused"]
+
+
+def test_cal_com_that_does_not_answer_is_one_clear_line(calscim, okta, configuration):
+    text = configuration.read_text()
+    configuration.write_text(
+        text.replace(text.split('api_url = "')[1].split('"')[0], "http://127.0.0.1:9")
+    )
+
+    ran = calscim("team", "list")
+
+    assert ran.code == 1
+    assert ran.err.startswith("calscim: Cal.com")
+    assert ran.err.count("\n") == 1
