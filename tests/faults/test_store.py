@@ -281,6 +281,28 @@ async def test_a_mistake_in_a_call_is_not_taken_for_a_server_that_is_away(store:
     await works(store)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "disk_full",
+        "out_of_memory",
+        "too_many_connections",
+        "query_canceled",
+        "deadlock_detected",
+        "serialization_failure",
+        "lock_not_available",
+        "io_error",
+    ],
+)
+async def test_what_may_pass_by_itself_is_unavailable(store: Database, condition: str) -> None:
+    with pytest.raises(StoreUnavailable, match="no room for it"):
+        await store.execute(
+            f"DO $$ BEGIN RAISE EXCEPTION 'no room for it' USING ERRCODE = '{condition}'; END $$"
+        )
+
+    await works(store)
+
+
 async def test_a_database_that_does_not_exist_yet_is_unavailable(proxied: str) -> None:
     async with await Database.open(proxied + "_not_restored", size=1) as store:
         with pytest.raises(StoreUnavailable, match="does not exist"):
