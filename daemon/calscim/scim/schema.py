@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from scim2_models import AuthenticationScheme as Scheme
 from scim2_models import (
     Bulk,
     CaseExact,
@@ -25,7 +26,6 @@ from scim2_models import (
     Sort,
     User,
 )
-from scim2_models import AuthenticationScheme as Scheme
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -99,7 +99,8 @@ def _attribute(described: Any) -> Attribute:
 
 
 def _tree(schema: Schema) -> dict[str, Attribute]:
-    return {entry.name.lower(): _attribute(entry) for entry in schema.attributes or ()}
+    attributes = (_attribute(entry) for entry in schema.attributes or ())
+    return {attribute.name.lower(): attribute for attribute in attributes}
 
 
 def _common() -> dict[str, Attribute]:
@@ -139,7 +140,6 @@ GROUP = Type("Group", GROUP_URN, _common() | _tree(Group.to_schema()), {})
 def provider(max_body_bytes: int) -> ScimProvider:
     """What the discovery endpoints announce."""
     config = ServiceProviderConfig(
-        documentation_uri="https://www.rfc-editor.org/rfc/rfc7644",
         patch=Patch(supported=True),
         bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=max_body_bytes),
         filter=Filter(supported=True, max_results=MAX_RESULTS),
@@ -151,13 +151,12 @@ def provider(max_body_bytes: int) -> ScimProvider:
                 type=Scheme.Type.oauthbearertoken,
                 name="Bearer token",
                 description="A token of this directory in the Authorization header",
-                spec_uri="https://www.rfc-editor.org/rfc/rfc6750",
                 primary=True,
             )
         ],
     )
     return ScimProvider(
-        [User[EnterpriseUser], Group],
+        [User, EnterpriseUser, Group],
         [
             ResourceType.from_resource(User[EnterpriseUser]),
             ResourceType.from_resource(Group),

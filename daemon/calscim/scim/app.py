@@ -1,0 +1,276 @@
+"""SCIM 2.0 over HTTP: one door for every request, from authentication to its line in the log.
+
+A request that changes something is answered after its transaction; without a database everything is 503.
+"""
+
+import asyncio
+import ipaddress
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from calscim.clock import Clock
+from calscim.errors import ScimError, StoreUnavailable
+from calscim.scim import groups, users
+from calscim.scim.authentication import Authenticator
+from calscim.scim.bulk import bulk
+from calscim.scim.discovery import ENDPOINTS, Discovery
+from calscim.scim.exchange import Exchange, from_request
+from calscim.scim.listing import search, search_all
+from calscim.scim.metrics import Metrics
+from calscim.scim.responses import error_response
+from calscim.scim.schema import GROUP, USER
+from calscim.settings import Scim
+from calscim.store import journal
+from calscim.store.pool import Database
+
+log = structlog.get_logger()
+
+SLOW_BODY = 20.0  # seconds for a body to arrive
+AGAIN = 1.2  # seconds to find out what became of a change whose connection was lost
+RETRY_AFTER = {"Retry-After": "5"}
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._:/+=-]{1,100}$")
+_TYPES = {"users": ("Users", USER), "groups": ("Groups", GROUP)}
+_ROOMS: dict[str, Any] = {"Users": users, "Groups": groups}
+
+Handler = Callable[[], Awaitable[web.Response]]
+
+
+def app(db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> web.Application:
+    """Serves ``/scim/v2/{directory}`` of every directory in the database."""
+    door = _Door(db, settings, clock, metrics)
+    application = web.Application(
+        client_max_size=settings.max_body_bytes,
+        handler_args={"max_line_size": 16384, "max_field_size": 16384},
+    )
+    application.router.add_route("*", "/scim/v2/{directory}{rest:(/.*)?}", door.answer)
+    application.router.add_route("*", "/{rest:.*}", door.elsewhere)
+    return application
+
+
+class _Door:
+    def __init__(self, db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> None:
+        self.db = db
+        self.settings = settings
+        self.clock = clock
+        self.metrics = metrics
+        self.authenticator = Authenticator(db, clock)
+        self.discovery = Discovery(settings.max_body_bytes)
+        self.proxies = frozenset(settings.trusted_proxies)
+
+    async def elsewhere(self, _: web.Request) -> web.Response:
+        return error_response(
+            ScimError(404, "SCIM is served below /scim/v2/<directory>: correct the base URL")
+        )
+
+    async def answer(self, request: web.Request) -> web.Response:
+        began = self.clock.monotonic()
+        directory = request.match_info["directory"]
+        parts = [part for part in request.match_info["rest"].split("/") if part]
+        request_id = _request_id(request.headers.get("X-Request-Id"))
+        remote = self._remote(request)
+        x: Exchange | None = None
+        error: ScimError | None = None
+        try:
+            caller = await self.authenticator.caller(
+                request.headers.get("Authorization"), directory, remote
+            )
+            body = await self._body(request)
+            x = from_request(
+                request, self.db, self.settings, caller, request_id, remote, self.clock.now(), body
+            )
+            response = await self._handled(x, parts)
+        except ScimError as refused:
+            error = await self._refused(x, refused, remote)
+            response = error_response(error)
+        except StoreUnavailable as away:
+            log.warning("scim.unavailable", request_id=request_id, reason=str(away))
+            error = ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+            response = error_response(error)
+        except Exception:
+            log.exception("scim.failed", request_id=request_id)
+            error = ScimError(500, "this request could not be answered; the log says why")
+            response = error_response(error)
+        response.headers["X-Request-Id"] = request_id
+        self._tell(request, x, parts, response.status, began, request_id, remote, error)
+        return response
+
+    # ---------------------------------------------------------------- before and after
+
+    async def _body(self, request: web.Request) -> bytes:
+        if not request.can_read_body:
+            return b""
+        try:
+            async with asyncio.timeout(SLOW_BODY):
+                return await request.read()
+        except TimeoutError as error:
+            raise ScimError(408, "the body did not arrive in time: send it again") from error
+        except web.HTTPRequestEntityTooLarge as error:
+            most = self.settings.max_body_bytes
+            raise ScimError(
+                413, f"the body has more than {most} bytes: send less at once"
+            ) from error
+
+    async def _refused(self, x: Exchange | None, refused: ScimError, remote: str) -> ScimError:
+        """Journal what an authenticated caller may not change; forget a token that is valid no more."""
+        if x is None:
+            return refused
+        if refused.status == 401:
+            self.authenticator.forget(x.caller)
+            return self.authenticator.refused(remote, refused.detail)
+        if x.method in WRITES and x.seq is None and not _is_search(x):
+            try:
+                x.seq = await journal.refuse(self.db, x.origin, refused.status, *x.resource)
+            except StoreUnavailable:
+                return ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+        return refused
+
+    def _tell(
+        self,
+        request: web.Request,
+        x: Exchange | None,
+        parts: list[str],
+        status: int,
+        began: float,
+        request_id: str,
+        remote: str,
+        error: ScimError | None,
+    ) -> None:
+        seconds = self.clock.monotonic() - began
+        resource = parts[0].capitalize()[:20] if parts and parts[0].lower() in _KNOWN else "other"
+        directory = x.caller.directory if x is not None else ""
+        self.metrics.answered(
+            directory, request.method, resource, status, seconds, None if x is None else x.seq
+        )
+        log.info(
+            "scim.request",
+            request_id=request_id,
+            directory=directory or request.match_info["directory"][:40],
+            method=request.method,
+            path="/" + "/".join(parts)[:200],
+            status=status,
+            seconds=round(seconds, 4),
+            remote=remote,
+            **({} if x is None or x.seq is None else {"seq": x.seq}),
+            **({} if error is None else {"detail": error.detail, "scim_type": error.scim_type}),
+        )
+
+    def _remote(self, request: web.Request) -> str:
+        """The caller's address; X-Forwarded-For is believed of trusted proxies only, from the right."""
+        peer = request.remote or "unix"
+        if peer not in self.proxies and not (peer == "unix" and "unix" in self.proxies):
+            return peer
+        for text in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+            address = text.strip()
+            if address in self.proxies:
+                continue
+            try:
+                return str(ipaddress.ip_address(address))
+            except ValueError:
+                break
+        return peer
+
+    # ---------------------------------------------------------------- routes
+
+    async def _handled(self, x: Exchange, parts: list[str]) -> web.Response:
+        try:
+            return await self._route(x, parts)
+        except StoreUnavailable:
+            if x.method not in WRITES or _is_search(x):
+                raise
+            return await self._outcome(x)
+
+    async def _outcome(self, x: Exchange) -> web.Response:
+        """The connection was lost under way: answer with what is true, if that can be known in time."""
+        try:
+            async with asyncio.timeout(AGAIN):
+                found = await journal.outcome(self.db, x.origin, x.began)
+                if found is None:
+                    raise StoreUnavailable("the change was not made")
+                x.seq = found.seq
+                if found.status == 204 or not found.resource_id:
+                    return web.Response(status=204)
+                room = users if found.resource_type == "User" else groups
+                response: web.Response = await room.read(x, found.resource_id)
+                response.set_status(found.status)
+                return response
+        except TimeoutError as error:
+            raise StoreUnavailable("whether the change was made cannot be known yet") from error
+
+    async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
+        match parts:
+            case [] if x.method == "GET":
+                return await search_all(x, x.query)
+            case [".search"]:
+                _only(x, "POST")
+                return await search_all(x, x.json())
+            case ["Bulk"]:
+                _only(x, "POST")
+                return await bulk(x, self._change)
+            case ["Me", *_]:
+                raise ScimError(501, "/Me is not supported: a token stands for no user")
+            case [name, *rest] if name in ENDPOINTS and len(rest) <= 1:
+                _only(x, "GET")
+                return self.discovery.answer(x, name, rest[0] if rest else None)
+            case [name, ".search"] if name.lower() in _TYPES:
+                _only(x, "POST")
+                return await search(x, _TYPES[name.lower()][1], x.json())
+            case [name] if name.lower() in _TYPES:
+                _only(x, "GET", "POST")
+                endpoint, kind = _TYPES[name.lower()]
+                if x.method == "GET":
+                    return await search(x, kind, x.query)
+                return await self._change(x, "POST", endpoint, None)
+            case [name, number] if name.lower() in _TYPES:
+                _only(x, "GET", "PUT", "PATCH", "DELETE")
+                endpoint, _kind = _TYPES[name.lower()]
+                if x.method == "GET":
+                    response: web.Response = await _ROOMS[endpoint].read(x, number)
+                    return response
+                return await self._change(x, x.method, endpoint, number)
+        raise ScimError(404, "there is no such endpoint: see /ResourceTypes for those there are")
+
+    @staticmethod
+    async def _change(x: Exchange, method: str, endpoint: str, number: str | None) -> web.Response:
+        room = _ROOMS[endpoint]
+        if method == "POST":
+            if number is not None:
+                raise ScimError(
+                    405, "POST goes to the collection", headers={"Allow": "GET, PUT, PATCH, DELETE"}
+                )
+            made: web.Response = await room.create(x)
+            return made
+        if number is None:
+            raise ScimError(405, f"{method} needs an id", headers={"Allow": "GET, POST"})
+        handlers = {"PUT": room.replace, "PATCH": room.modify, "DELETE": room.delete}
+        response: web.Response = await handlers[method](x, number)
+        return response
+
+
+_KNOWN = frozenset(
+    {"users", "groups", "bulk", "me", ".search", *(name.lower() for name in ENDPOINTS)}
+)
+
+
+def _is_search(x: Exchange) -> bool:
+    return x.method == "POST" and x.path.partition("?")[0].rstrip("/").endswith("/.search")
+
+
+def _only(x: Exchange, *methods: str) -> None:
+    if x.method not in methods:
+        raise ScimError(
+            405,
+            f"{x.method} is not possible here: use {' or '.join(methods)}",
+            headers={"Allow": ", ".join(methods)},
+        )
+
+
+def _request_id(given: str | None) -> str:
+    if given is not None and _REQUEST_ID.match(given):
+        return given
+    return str(uuid.uuid4())

@@ -1,0 +1,117 @@
+"""Bulk (RFC 7644 section 3.7): operations one after the other, each a change of its own with its journal row."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from calscim.errors import ScimError
+from calscim.scim.exchange import Exchange
+from calscim.scim.responses import error_value, value_response
+from calscim.scim.schema import MAX_OPERATIONS
+
+RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+_PATH = re.compile(r"^/?(Users|Groups)(?:/([^/?]+))?$", re.IGNORECASE)
+
+Change = Callable[[Exchange, str, str, str | None], Awaitable[web.Response]]
+
+
+async def bulk(x: Exchange, change: Change) -> web.Response:
+    """``change`` does one operation: exchange, method, endpoint, id."""
+    body = x.json()
+    low = {name.lower(): value for name, value in body.items()}
+    entries = low.get("operations")
+    if not isinstance(entries, list):
+        raise ScimError(400, "Operations has to be a list", "invalidSyntax")
+    if len(entries) > MAX_OPERATIONS:
+        raise ScimError(413, f"send at most {MAX_OPERATIONS} operations", "tooMany")
+    most = low.get("failonerrors")
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
+        raise ScimError(400, "failOnErrors takes a whole number", "invalidValue")
+    ids: dict[str, str] = {}
+    answers: list[dict[str, Any]] = []
+    failed = 0
+    for number, entry in enumerate(entries):
+        answer, error = await _one(x, change, entry, number, ids)
+        answers.append(answer)
+        failed += error
+        if most and failed >= most:
+            break
+    return value_response({"schemas": [RESPONSE], "Operations": answers})
+
+
+async def _one(
+    x: Exchange, change: Change, entry: Any, number: int, ids: dict[str, str]
+) -> tuple[dict[str, Any], bool]:
+    low = {name.lower(): value for name, value in entry.items()} if isinstance(entry, dict) else {}
+    method = str(low.get("method", "")).upper()
+    answer: dict[str, Any] = {"method": method}
+    if isinstance(low.get("bulkid"), str):
+        answer["bulkId"] = low["bulkid"]
+    try:
+        path, part = _prepared(x, low, method, number, ids)
+        endpoint, resource = _target(path)
+        if method != "POST":
+            answer["location"] = f"{x.base}/{endpoint}/{resource}"
+        response = await change(part, method, endpoint, resource)
+    except ScimError as error:
+        return {**answer, "status": str(error.status), "response": error_value(error)}, True
+    answer["status"] = str(response.status)
+    if "Location" in response.headers:
+        answer["location"] = response.headers["Location"]
+    if "ETag" in response.headers:
+        answer["version"] = response.headers["ETag"]
+    if method == "POST" and "bulkId" in answer:
+        ids[answer["bulkId"]] = answer["location"].rpartition("/")[2]
+    return answer, False
+
+
+def _target(path: str) -> tuple[str, str | None]:
+    found = _PATH.match(path)
+    if found is None:
+        raise ScimError(404, f"{path[:100]} is no endpoint", "invalidPath")
+    return found[1].capitalize(), found[2]
+
+
+def _prepared(
+    x: Exchange, low: dict[str, Any], method: str, number: int, ids: dict[str, str]
+) -> tuple[str, Exchange]:
+    """The path and an exchange of the operation's own, its references to others resolved."""
+    path = low.get("path")
+    if method not in _METHODS or not isinstance(path, str):
+        raise ScimError(400, "an operation needs a method and a path", "invalidSyntax")
+    if method == "POST" and not isinstance(low.get("bulkid"), str):
+        raise ScimError(400, "a POST in bulk needs a bulkId", "invalidSyntax")
+    data = low.get("data", {})
+    if not isinstance(data, dict):
+        raise ScimError(400, "data has to be an object", "invalidSyntax")
+    headers = {} if low.get("version") is None else {"If-Match": str(low["version"])}
+    part = replace(
+        x,
+        method=method,
+        path=f"{x.path}#{number}",
+        query={},
+        headers=headers,
+        body=orjson.dumps(_resolved(data, ids)),
+    )
+    return str(_resolved(path, ids)), part
+
+
+def _resolved(value: Any, ids: dict[str, str]) -> Any:
+    """``bulkId:x`` as the id that x was given. ScimError 409 when it was given none."""
+    if isinstance(value, dict):
+        return {key: _resolved(part, ids) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_resolved(part, ids) for part in value]
+    if isinstance(value, str) and "bulkId:" in value:
+        before, _, name = value.partition("bulkId:")
+        if name not in ids:
+            raise ScimError(
+                409, f"no earlier operation has the bulkId {name[:100]}", "invalidValue"
+            )
+        return before + ids[name]
+    return value

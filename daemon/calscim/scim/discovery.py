@@ -1,0 +1,43 @@
+"""What the service provider can do (RFC 7644 section 4), by scim2-server from scim2-models' schemas."""
+
+from typing import Any
+
+from aiohttp import web
+from scim2_models import SCIMException
+from scim2_server.service import ScimService
+
+from calscim.errors import ScimError
+from calscim.scim.exchange import Exchange
+from calscim.scim.responses import value_response
+from calscim.scim.schema import provider
+
+ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
+
+
+class Discovery:
+    def __init__(self, max_body_bytes: int) -> None:
+        self._service = ScimService(provider(max_body_bytes))
+
+    def answer(self, x: Exchange, endpoint: str, name: str | None) -> web.Response:
+        """ScimError 404 for what there is none of, 403 for a filter."""
+        url = f"{x.base}/{endpoint}" + (f"/{name}" if name else "")
+        query = dict(x.query)
+        try:
+            with self._service.provider:
+                found = self._found(endpoint, url, name, query)
+        except SCIMException as error:
+            raise ScimError(error.status or 400, error.detail or str(error)) from error
+        return value_response(found.payload, int(found.status), dict(found.headers))
+
+    def _found(self, endpoint: str, url: str, name: str | None, query: dict[str, str]) -> Any:
+        if endpoint == "ServiceProviderConfig":
+            if name is not None:
+                raise ScimError(404, f"there is no ServiceProviderConfig {name[:100]}")
+            return self._service.service_provider_config(url, query)
+        if endpoint == "ResourceTypes":
+            if name is None:
+                return self._service.resource_types(url, query)
+            return self._service.resource_type(url, name, query)
+        if name is None:
+            return self._service.schemas(url, query)
+        return self._service.schema(url, name, query)

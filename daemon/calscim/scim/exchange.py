@@ -1,0 +1,163 @@
+"""One request as the rooms of SCIM see it: who, what, and what has to be remembered of it."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from calscim.errors import ScimError
+from calscim.scim.authentication import Caller
+from calscim.scim.projection import Projection
+from calscim.settings import Scim
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import Reader
+
+MOST_DEPTH = 40
+LONGEST_PATH = 4096
+_JSON = ("application/json", "application/scim+json", "text/json")
+_PASSWORD = re.compile(
+    rb'"[^"\\]*p[^"\\]*a[^"\\]*s[^"\\]*s[^"\\]*w[^"\\]*o[^"\\]*r[^"\\]*d', re.IGNORECASE
+)
+HIDDEN = "***"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """``seq`` is set by whoever wrote the journal row."""
+
+    db: Database
+    settings: Scim
+    caller: Caller
+    method: str
+    path: str  # as it came, for the journal
+    query: Any
+    headers: Any
+    request_id: str
+    remote: str
+    began: datetime
+    body: bytes = b""
+    seq: int | None = None
+    resource: tuple[str, str] = field(default=("", ""))  # type and id
+
+    @property
+    def base(self) -> str:
+        """The directory's base URL, as the provider sees it."""
+        return f"{self.settings.public_url}/scim/v2/{self.caller.directory}"
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(
+            self.caller.token_id, self.caller.directory, orjson.dumps(self.base).decode()[1:-1]
+        )
+
+    @property
+    def origin(self) -> Origin:
+        """What the journal says of this request, its passwords replaced."""
+        return Origin(
+            stream=self.caller.directory,
+            request_id=self.request_id,
+            method=self.method,
+            path=self.path[:LONGEST_PATH],
+            remote=self.remote,
+            token_id=self.caller.token_id,
+            body=without_passwords(self.body),
+        )
+
+    def projection(self) -> Projection:
+        return Projection.of(self.query.get("attributes"), self.query.get("excludedAttributes"))
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object. ScimError 415 or 400 otherwise."""
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind and kind not in _JSON:
+            raise ScimError(415, f"send application/scim+json, not {kind[:100]}")
+        return parsed(self.body)
+
+
+def from_request(
+    request: web.Request,
+    db: Database,
+    settings: Scim,
+    caller: Caller,
+    request_id: str,
+    remote: str,
+    began: datetime,
+    body: bytes,
+) -> Exchange:
+    return Exchange(
+        db=db,
+        settings=settings,
+        caller=caller,
+        method=request.method,
+        path=request.raw_path,
+        query=request.query,
+        headers=request.headers,
+        request_id=request_id,
+        remote=remote,
+        began=began,
+        body=body,
+    )
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """ScimError 400 for what is no JSON object, or one nested too deeply."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ScimError(400, f"the body is not JSON: {error}", "invalidSyntax") from error
+    if not isinstance(value, dict):
+        raise ScimError(400, "the body has to be a JSON object", "invalidSyntax")
+    if _deeper(value, MOST_DEPTH):
+        raise ScimError(400, f"the JSON is nested more than {MOST_DEPTH} deep", "invalidSyntax")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return levels == 0 or any(_deeper(entry, levels - 1) for entry in value)
+
+
+def without_passwords(body: bytes) -> bytes:
+    """The body for the journal. Only one that names a password is written anew, with it replaced.
+
+    A body that is no JSON and mentions a password is not kept at all.
+    """
+    if not _PASSWORD.search(body) and b"\\u" not in body:
+        return body
+    try:
+        value = orjson.loads(body)
+        hidden = _hidden(value)
+    except (orjson.JSONDecodeError, RecursionError):
+        return b"" if _PASSWORD.search(body) else body
+    return orjson.dumps(value) if hidden else body
+
+
+def _hidden(value: Any) -> bool:
+    """Replace every password in place; whether there was one."""
+    found = False
+    if isinstance(value, dict):
+        names_it = any(
+            key.lower() == "path" and isinstance(part, str) and _is_password(part)
+            for key, part in value.items()
+        )
+        for key, part in value.items():
+            if _is_password(key) or (names_it and key.lower() == "value"):
+                value[key] = HIDDEN
+                found = True
+            elif _hidden(part):
+                found = True
+    elif isinstance(value, list):
+        for part in value:
+            found = _hidden(part) or found
+    return found
+
+
+def _is_password(name: str) -> bool:
+    return name.lower().rpartition(":")[2].strip() == "password"

@@ -1,0 +1,134 @@
+"""Lists and searches (RFC 7644 section 3.4.2): filtered, sorted and paged by Postgres."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from calscim.errors import ScimError
+from calscim.scim.exchange import Exchange
+from calscim.scim.filters import compile_filter, compile_sort
+from calscim.scim.projection import Projection
+from calscim.scim.responses import json_response, list_text
+from calscim.scim.schema import GROUP, MAX_RESULTS, USER, Type
+from calscim.store import resources
+from calscim.store.resources import Page, Selection
+
+DEFAULT_COUNT = 100
+_FAR = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked for, by query or by body."""
+
+    filter: str | None
+    sort_by: str | None
+    descending: bool
+    start: int
+    count: int
+    projection: Projection
+
+    @classmethod
+    def of(cls, given: Any) -> "Search":
+        """ScimError 400 for numbers that are none. ``given``: a query or the body of a .search."""
+        low = {str(name).lower(): value for name, value in given.items()}
+        order = str(low.get("sortorder") or "ascending").lower()
+        if order not in ("ascending", "descending"):
+            raise ScimError(400, "sortOrder is ascending or descending", "invalidValue")
+        for name in ("filter", "sortby"):
+            if low.get(name) is not None and not isinstance(low[name], str):
+                raise ScimError(400, f"{name} takes a text", "invalidValue")
+        return cls(
+            filter=low.get("filter") or None,
+            sort_by=low.get("sortby") or None,
+            descending=order == "descending",
+            start=max(1, _number("startIndex", low.get("startindex"), 1)),
+            count=min(MAX_RESULTS, max(0, _number("count", low.get("count"), DEFAULT_COUNT))),
+            projection=Projection.of(
+                _names(low.get("attributes")), _names(low.get("excludedattributes"))
+            ),
+        )
+
+
+def _number(name: str, value: Any, default: int) -> int:
+    if value is None or value == "":
+        return default
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or isinstance(value, bool) or abs(number) > _FAR:
+        raise ScimError(400, f"{name} takes a whole number", "invalidValue")
+    return number
+
+
+def _names(value: Any) -> str | None:
+    if isinstance(value, list):
+        return ",".join(str(name) for name in value)
+    if value is not None and not isinstance(value, str):
+        raise ScimError(400, "attributes takes names", "invalidValue")
+    return value
+
+
+async def search(x: Exchange, kind: Type, given: Any) -> web.Response:
+    """A page of one resource type."""
+    asked = Search.of(given)
+    page = await _page(x, kind, asked, asked.start - 1, asked.count)
+    return _shown(asked, page)
+
+
+async def search_all(x: Exchange, given: Any) -> web.Response:
+    """Users, then groups, as one list; a filter that one of them cannot have matches none of it."""
+    asked = Search.of(given)
+    users = await _or_none(x, USER, asked, asked.start - 1, asked.count)
+    left = asked.count - len(users.bodies)
+    offset = max(0, asked.start - 1 - users.total)
+    groups = await _or_none(x, GROUP, asked, offset, left)
+    return _shown(asked, Page(users.total + groups.total, users.bodies + groups.bodies))
+
+
+async def _or_none(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
+    try:
+        return await _page(x, kind, asked, offset, count)
+    except ScimError as error:
+        other = GROUP if kind is USER else USER
+        if error.scim_type != "invalidFilter" or asked.filter is None:
+            raise
+        compile_filter(other, asked.filter)
+        return Page(0, ())
+
+
+async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
+    selection = Selection() if asked.filter is None else compile_filter(kind, asked.filter)
+    if asked.sort_by is not None:
+        selection = compile_sort(
+            kind, asked.sort_by, descending=asked.descending, selection=selection
+        )
+    if kind is GROUP:
+        members = asked.projection.needs("members")
+        return await resources.groups_found(
+            x.db, x.reader, selection, offset, count, members=members
+        )
+    if selection:
+        return await resources.users_found(x.db, x.reader, selection, offset, count)
+    page = await resources.users_page(
+        x.db, x.reader, offset, count, from_the_end=offset > _MIDDLE.get(x.caller.directory, _FAR)
+    )
+    _MIDDLE[x.caller.directory] = page.total // 2
+    return page
+
+
+_MIDDLE: dict[
+    str, int
+] = {}  # half of each directory, as last seen: which end of the index is nearer
+
+
+def _shown(asked: Search, page: Page) -> web.Response:
+    bodies = page.bodies
+    if asked.projection:
+        bodies = tuple(
+            orjson.dumps(asked.projection.apply(orjson.loads(body))).decode() for body in bodies
+        )
+    return json_response(list_text(bodies, total=page.total, start=asked.start))

@@ -1,0 +1,41 @@
+"""What Prometheus is told of SCIM."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """One set for all directories of the process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "calscim_scim_requests",
+            "SCIM requests that were answered",
+            ["directory", "method", "resource", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "calscim_scim_request_seconds",
+            "How long answering took",
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.6, 2.5, 10),
+        )
+        self._seq = Gauge(
+            "calscim_journal_seq",
+            "The last journal row that this process wrote",
+            ["directory"],
+            registry=registry,
+        )
+
+    def answered(
+        self,
+        directory: str,
+        method: str,
+        resource: str,
+        status: int,
+        seconds: float,
+        seq: int | None,
+    ) -> None:
+        self._requests.labels(directory, method, resource, str(status)).inc()
+        self._seconds.observe(seconds)
+        if seq is not None:
+            self._seq.labels(directory).set(seq)

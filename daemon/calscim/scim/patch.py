@@ -1,0 +1,487 @@
+"""PATCH (RFC 7644 section 3.5.2) on resources as dicts, in every dialect that providers speak.
+
+The resource handed in is never changed: an operation that fails leaves nothing half done.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scim2_models.path import (
+    AttrPath,
+    CompareOperator,
+    Comparison,
+    FilterNode,
+    LogicalExpr,
+    LogicalOperator,
+    Not,
+    Present,
+    ValuePath,
+)
+
+from calscim.errors import ScimError
+from calscim.scim import payload
+from calscim.scim.filters import check, instant
+from calscim.scim.grammar import parse_path
+from calscim.scim.schema import GROUP, USER, Attribute, Type
+
+OPS = ("add", "replace", "remove")
+MOST_OPERATIONS = 5000
+_IGNORED = ("id", "meta", "schemas", "groups", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    op: str
+    path: str | None
+    value: Any
+    has_value: bool
+
+
+@dataclass(slots=True)
+class GroupChange:
+    """``resource``: the attributes, members apart; ``steps``: (op, ids) with op add, remove or replace."""
+
+    resource: dict[str, Any]
+    steps: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+def operations(body: dict[str, Any]) -> list[Operation]:
+    """ScimError invalidSyntax for what is no list of operations."""
+    low = {name.lower(): value for name, value in body.items()}
+    entries = low.get("operations")
+    if not isinstance(entries, list) or not entries:
+        raise ScimError(400, "Operations has to be a list with something in it", "invalidSyntax")
+    if len(entries) > MOST_OPERATIONS:
+        raise ScimError(400, f"send at most {MOST_OPERATIONS} operations", "invalidSyntax")
+    return [_operation(entry) for entry in entries]
+
+
+def _operation(entry: Any) -> Operation:
+    if not isinstance(entry, dict):
+        raise ScimError(400, "an operation has to be an object", "invalidSyntax")
+    low = {name.lower(): value for name, value in entry.items()}
+    op = low.get("op")
+    if not isinstance(op, str) or op.lower() not in OPS:
+        raise ScimError(400, "op has to be add, replace or remove", "invalidSyntax")
+    path = low.get("path")
+    if path is not None and not isinstance(path, str):
+        raise ScimError(400, "path has to be a text", "invalidPath")
+    if not path and op.lower() == "remove":
+        raise ScimError(400, "remove needs a path", "noTarget")
+    if op.lower() != "remove" and "value" not in low:
+        raise ScimError(400, f"{op} needs a value", "invalidValue")
+    return Operation(op.lower(), path or None, low.get("value"), "value" in low)
+
+
+def user(current: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """The user after all operations."""
+    resource = copy.deepcopy(current)
+    for operation in operations(body):
+        if operation.path is None:
+            _merge(USER, resource, operation)
+        else:
+            _at(USER, resource, operation, operation.path, operation.value)
+    return payload.finished(resource)
+
+
+def group(current: dict[str, Any], body: dict[str, Any]) -> GroupChange:
+    """What becomes of the attributes, and the members' steps; the present members need not be known."""
+    change = GroupChange(copy.deepcopy(current))
+    for operation in operations(body):
+        if operation.path is None:
+            _group_merge(change, operation)
+        elif _is_members(operation.path):
+            _members(change, operation, operation.path, operation.value)
+        else:
+            _at(GROUP, change.resource, operation, operation.path, operation.value)
+    payload.finished_group(change.resource)
+    return change
+
+
+# -------------------------------------------------------------------- without a path
+
+
+def _merge(kind: Type, resource: dict[str, Any], operation: Operation) -> None:
+    """Each attribute of the value; names may be dotted or URNs. Read-only ones are ignored."""
+    if not isinstance(operation.value, dict):
+        raise ScimError(400, "without a path the value has to be an object", "invalidValue")
+    for name, value in operation.value.items():
+        if name.lower() in _IGNORED:
+            continue
+        if kind is USER and name.lower() in ("email", "givenname", "familyname"):
+            _flat(resource, name.lower(), value)
+            continue
+        if name.lower().startswith("urn:") and not _is_known(kind, name):
+            # An extension nobody knows is kept as it is, or refused where it cannot be.
+            resource.update(payload.canonical(kind, {name: value}))
+            continue
+        _at(kind, resource, operation, name, value)
+
+
+def _is_known(kind: Type, name: str) -> bool:
+    """Whether a URN names an extension, or an attribute of a known schema."""
+    uri, _, attribute = name.rpartition(":")
+    return kind.top(name) is not None or kind.find(uri, attribute.partition(".")[0]) is not None
+
+
+def _flat(resource: dict[str, Any], name: str, value: Any) -> None:
+    """Attributes that Okta's set-up for Cal.com names at the top level."""
+    if name == "email":
+        emails = [one for one in resource.get("emails", []) if not one.get("primary")]
+        resource["emails"] = emails
+        if isinstance(value, str) and value:
+            emails.append({"value": value, "type": "work", "primary": True})
+        if not emails:
+            del resource["emails"]
+        return
+    field_name = "givenName" if name == "givenname" else "familyName"
+    _at(USER, resource, Operation("replace", None, value, True), f"name.{field_name}", value)
+
+
+def _group_merge(change: GroupChange, operation: Operation) -> None:
+    if not isinstance(operation.value, dict):
+        raise ScimError(400, "without a path the value has to be an object", "invalidValue")
+    rest = {}
+    for name, value in operation.value.items():
+        if name.lower() == "members":
+            _members(change, operation, "members", value)
+        else:
+            rest[name] = value
+    _merge(GROUP, change.resource, Operation(operation.op, None, rest, True))
+
+
+# -------------------------------------------------------------------- with a path
+
+
+def _at(kind: Type, resource: dict[str, Any], operation: Operation, path: str, value: Any) -> None:
+    extension = kind.extensions.get(path.lower())
+    if extension is not None:
+        _attribute(resource, extension, operation, value)
+        return
+    node = parse_path(_aliased(kind, path))
+    attr_path = node.attr_path if isinstance(node, ValuePath) else node
+    found = kind.find(attr_path.uri, attr_path.attr)
+    if found is None:
+        raise ScimError(400, f"{path[:200]} is no attribute of {kind.name}", "invalidPath")
+    urn, attribute = found
+    if attribute.name.lower() == "password":
+        return
+    if attribute.read_only and attribute.name != "schemas":
+        raise ScimError(400, f"{attribute.name} is read-only", "mutability")
+    if attribute.name == "schemas":
+        return
+    host = resource
+    if urn is not None:
+        host = resource.setdefault(urn, {})
+    sub = node.sub_attr
+    if isinstance(node, ValuePath):
+        _selected(host, attribute, node.val_filter, sub, operation, value)
+    elif sub is not None:
+        _sub_attribute(host, attribute, sub, operation, value)
+    else:
+        _attribute(host, attribute, operation, value)
+    if urn is not None and not host:
+        del resource[urn]
+
+
+def _aliased(kind: Type, path: str) -> str:
+    if kind is USER and path.lower() in ("givenname", "familyname"):
+        return f"name.{path}"
+    if kind is USER and path.lower() == "email":
+        return 'emails[type eq "work"].value'
+    return path
+
+
+def _attribute(
+    host: dict[str, Any], attribute: Attribute, operation: Operation, value: Any
+) -> None:
+    name = attribute.name
+    if operation.op == "remove":
+        if attribute.multi and value not in (None, [], ""):
+            _without(host, attribute, value)
+        else:
+            host.pop(name, None)
+        return
+    made = payload.coerced(attribute, name, value)
+    if made is None:
+        if operation.op == "replace" or not attribute.multi:
+            host.pop(name, None)
+        return
+    if attribute.multi and operation.op == "add":
+        values = host.setdefault(name, [])
+        _add_values(values, made)
+    elif attribute.kind == "complex" and not attribute.multi:
+        # Sub-attributes that are not named stay (RFC 7644 3.5.2.1 and 3.5.2.3).
+        merged = {**host.get(name, {}), **made}
+        for key, part in value.items():
+            sub = attribute.subs.get(key.lower())
+            if sub is not None and part in (None, ""):
+                merged.pop(sub.name, None)
+        host[name] = merged
+    else:
+        host[name] = made
+
+
+def _add_values(values: list[Any], added: Sequence[Any]) -> None:
+    for one in added:
+        if one in values:
+            continue
+        if isinstance(one, dict) and one.get("primary"):
+            _demote(values, one)
+        values.append(one)
+
+
+def _demote(values: list[Any], but: Any) -> None:
+    """A new primary value ends the old one's being so."""
+    for other in values:
+        if other is not but and isinstance(other, dict) and other.get("primary"):
+            other["primary"] = False
+
+
+def _without(host: dict[str, Any], attribute: Attribute, value: Any) -> None:
+    """Entra: remove with the values to be removed."""
+    gone = payload.coerced(attribute, attribute.name, value) or []
+    keys = {
+        payload.folded(str(one.get("value", one) if isinstance(one, dict) else one)) for one in gone
+    }
+    kept = [
+        one
+        for one in host.get(attribute.name, [])
+        if payload.folded(str(one.get("value", "") if isinstance(one, dict) else one)) not in keys
+    ]
+    if kept:
+        host[attribute.name] = kept
+    else:
+        host.pop(attribute.name, None)
+
+
+def _sub_attribute(
+    host: dict[str, Any], attribute: Attribute, name: str, operation: Operation, value: Any
+) -> None:
+    sub = attribute.subs.get(name.lower())
+    if sub is None:
+        raise ScimError(400, f"{attribute.name} has no {name}", "invalidPath")
+    if sub.read_only:
+        raise ScimError(400, f"{attribute.name}.{sub.name} is read-only", "mutability")
+    if attribute.multi:
+        targets = host.get(attribute.name, [])
+        if not targets and operation.op != "remove":
+            targets = host.setdefault(attribute.name, [{}])
+        for entry in targets:
+            _set(entry, sub, f"{attribute.name}.{sub.name}", operation, value)
+        _prune(host, attribute)
+        return
+    entry = host.setdefault(attribute.name, {})
+    _set(entry, sub, f"{attribute.name}.{sub.name}", operation, value)
+    if not entry:
+        del host[attribute.name]
+
+
+def _set(
+    entry: dict[str, Any], sub: Attribute, path: str, operation: Operation, value: Any
+) -> None:
+    made = None if operation.op == "remove" else payload.coerced(sub, path, value)
+    if made is None:
+        entry.pop(sub.name, None)
+    else:
+        entry[sub.name] = made
+
+
+def _prune(host: dict[str, Any], attribute: Attribute) -> None:
+    """Values of which nothing is left but their kind are no values."""
+    values = [
+        one
+        for one in host.get(attribute.name, [])
+        if not isinstance(one, dict) or one.keys() - {"primary", "type"}
+    ]
+    if values:
+        host[attribute.name] = values
+    else:
+        host.pop(attribute.name, None)
+
+
+def _selected(
+    host: dict[str, Any],
+    attribute: Attribute,
+    chosen: FilterNode,
+    sub: str | None,
+    operation: Operation,
+    value: Any,
+) -> None:
+    """The values that a filter in brackets selects; a missing one is made of the filter's equalities."""
+    if not attribute.multi:
+        raise ScimError(400, f"{attribute.name} has no values to choose from", "invalidPath")
+    values = host.get(attribute.name, [])
+    matched = [one for one in values if matches(attribute, chosen, one)]
+    if operation.op == "remove":
+        _remove_selected(host, attribute, matched, sub, operation)
+        return
+    if not matched:
+        fresh = _from_filter(attribute, chosen)
+        if fresh is None:
+            raise ScimError(400, f"nothing in {attribute.name} matches the filter", "noTarget")
+        matched = [fresh]
+        host.setdefault(attribute.name, []).append(fresh)
+    for entry in matched:
+        if sub is not None:
+            _sub_of(entry, attribute, sub, operation, value)
+        else:
+            _merge_value(entry, attribute, value)
+        if entry.get("primary"):
+            _demote(host[attribute.name], entry)
+    _prune(host, attribute)
+
+
+def _sub_of(entry: Any, attribute: Attribute, sub: str, operation: Operation, value: Any) -> None:
+    part = attribute.subs.get(sub.lower())
+    if part is None:
+        raise ScimError(400, f"{attribute.name} has no {sub}", "invalidPath")
+    _set(entry, part, f"{attribute.name}.{part.name}", operation, value)
+
+
+def _merge_value(entry: dict[str, Any], attribute: Attribute, value: Any) -> None:
+    made = payload.coerced(attribute, attribute.name, value)
+    if not made or not isinstance(made[0], dict):
+        raise ScimError(400, f"{attribute.name} takes an object", "invalidValue")
+    entry.update(made[0])
+
+
+def _remove_selected(
+    host: dict[str, Any],
+    attribute: Attribute,
+    matched: list[Any],
+    sub: str | None,
+    operation: Operation,
+) -> None:
+    if not matched:
+        return  # what is to be gone is gone
+    if sub is not None:
+        for entry in matched:
+            _sub_of(entry, attribute, sub, operation, None)
+        _prune(host, attribute)
+        return
+    kept = [one for one in host[attribute.name] if not any(one is gone for gone in matched)]
+    if kept:
+        host[attribute.name] = kept
+    else:
+        del host[attribute.name]
+
+
+def _from_filter(attribute: Attribute, node: FilterNode) -> dict[str, Any] | None:
+    """The value that a filter of equalities describes; None for any other filter."""
+    match node:
+        case Comparison(attr_path=path, op=CompareOperator.eq, value=value):
+            sub = attribute.subs.get(path.attr.lower())
+            return None if sub is None else {sub.name: value}
+        case LogicalExpr(op=LogicalOperator.and_, terms=terms):
+            made: dict[str, Any] = {}
+            for term in terms:
+                part = _from_filter(attribute, term)
+                if part is None:
+                    return None
+                made.update(part)
+            return made
+    return None
+
+
+# -------------------------------------------------------------------- filters on values
+
+
+def matches(attribute: Attribute, node: FilterNode, value: Any) -> bool:
+    """Whether one value of a multi-valued attribute is selected."""
+    match node:
+        case Comparison(attr_path=path):
+            sub, found = _part(attribute, path, value)
+            if node.value is not None:
+                check(sub, node)
+            return _holds(sub, node, found)
+        case Present(attr_path=path):
+            return _part(attribute, path, value)[1] not in (None, "", [], {})
+        case Not(expr=inner):
+            return not matches(attribute, inner, value)
+        case LogicalExpr(op=op, terms=terms):
+            results = (matches(attribute, term, value) for term in terms)
+            return all(results) if op == LogicalOperator.and_ else any(results)
+    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
+
+
+def _part(attribute: Attribute, path: AttrPath, value: Any) -> tuple[Attribute, Any]:
+    sub = attribute.subs.get(path.attr.lower())
+    if sub is None or path.sub_attr is not None:
+        raise ScimError(400, f"{attribute.name} has no {path}", "invalidFilter")
+    return sub, value.get(sub.name) if isinstance(value, dict) else None
+
+
+def _holds(sub: Attribute, node: Comparison, found: Any) -> bool:
+    wanted: Any = node.value
+    if found is None or wanted is None:
+        same = found is None and wanted is None
+        return same if node.op == CompareOperator.eq else node.op == CompareOperator.ne and not same
+    if sub.kind == "dateTime":
+        found, wanted = instant(found), instant(wanted)
+    elif isinstance(found, str) and not sub.exact:
+        found, wanted = payload.folded(found), payload.folded(str(wanted))
+    match node.op:
+        case CompareOperator.eq:
+            return bool(found == wanted)
+        case CompareOperator.ne:
+            return bool(found != wanted)
+        case CompareOperator.co:
+            return str(wanted) in str(found)
+        case CompareOperator.sw:
+            return str(found).startswith(str(wanted))
+        case CompareOperator.ew:
+            return str(found).endswith(str(wanted))
+        case CompareOperator.gt:
+            return bool(found > wanted)
+        case CompareOperator.ge:
+            return bool(found >= wanted)
+        case CompareOperator.lt:
+            return bool(found < wanted)
+        case CompareOperator.le:
+            return bool(found <= wanted)
+
+
+# -------------------------------------------------------------------- members
+
+
+def _is_members(path: str) -> bool:
+    low = path.lower().removeprefix("urn:ietf:params:scim:schemas:core:2.0:group:")
+    return low == "members" or low.startswith(("members[", "members."))
+
+
+def _members(change: GroupChange, operation: Operation, path: str, value: Any) -> None:
+    node = parse_path(path)
+    if isinstance(node, ValuePath):
+        if operation.op != "remove" or node.sub_attr is not None:
+            raise ScimError(
+                400, "members are chosen with a filter to be removed only", "invalidPath"
+            )
+        change.steps.append(("remove", _named(node.val_filter)))
+        return
+    if node.sub_attr is not None and node.sub_attr.lower() != "value":
+        raise ScimError(400, "of a member only its value can be written", "mutability")
+    if operation.op == "remove":
+        if value in (None, [], {}) and not operation.has_value:
+            change.steps.append(("replace", []))
+        else:
+            change.steps.append(("remove", payload.member_ids(value)))
+    elif operation.op == "replace":
+        change.steps.append(("replace", [] if value is None else payload.member_ids(value)))
+    else:
+        change.steps.append(("add", payload.member_ids(value)))
+
+
+def _named(node: FilterNode) -> list[str]:
+    """The ids that members[value eq "…"] names, several joined by or."""
+    match node:
+        case Comparison(attr_path=AttrPath(attr=attr), op=CompareOperator.eq, value=str(value)):
+            if attr.lower() == "value":
+                return [value]
+        case LogicalExpr(op=LogicalOperator.or_, terms=terms):
+            return [number for term in terms for number in _named(term)]
+    raise ScimError(
+        400, 'members are chosen by members[value eq "id"], several joined by or', "invalidFilter"
+    )

@@ -1,0 +1,295 @@
+"""What a provider sends, as the resource that is stored: the schema's names, nothing unknown, nothing read-only.
+
+Tolerant where providers are sloppy and nothing is lost by it; every tolerance is named in docs/reference/scim.md.
+"""
+
+import re
+import unicodedata
+from typing import Any
+
+from calscim.errors import ScimError
+from calscim.scim.schema import GROUP, GROUP_URN, USER, USER_URN, Attribute, Type
+
+LONGEST = 8192  # characters of any one text
+LONGEST_NAME = 1024
+LONGEST_KEY = (
+    2048  # bytes of what is looked up by: an entry of a Postgres index has less than 2,704
+)
+MOST_VALUES = 1000  # of one multi-valued attribute
+_ADDRESS = re.compile(r"^[^@\s]+@[^@\s]+$")
+_FLAT = {
+    "email": "emails",
+    "username": "userName",
+    "givenname": "givenName",
+    "familyname": "familyName",
+}
+
+
+def user(body: dict[str, Any]) -> dict[str, Any]:
+    """A user to be stored, of a POST or PUT. ScimError 400 names what is wrong."""
+    resource = canonical(USER, body)
+    _flat(body, resource)
+    return finished(resource)
+
+
+def finished(resource: dict[str, Any]) -> dict[str, Any]:
+    """What holds of every stored user, however it came about."""
+    _named(resource, "userName")
+    resource.setdefault("active", True)
+    _schemas(USER_URN, resource)
+    for name in [key for key, value in resource.items() if isinstance(value, list)]:
+        if name == "schemas":
+            continue
+        values = _distinct(USER.attributes[name.lower()], resource[name])
+        if values:
+            _one_primary(values)
+            resource[name] = values
+        else:
+            del resource[name]
+    for one in resource.get("emails", ()):
+        _findable("emails.value", one.get("value", ""))
+    return resource
+
+
+def group(body: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:
+    """A group without its members, and the members' ids; None where they were left out."""
+    resource = canonical(GROUP, body, skip=("members",))
+    given = next((value for key, value in body.items() if key.lower() == "members"), None)
+    return finished_group(resource), None if given is None else member_ids(given)
+
+
+def finished_group(resource: dict[str, Any]) -> dict[str, Any]:
+    _named(resource, "displayName")
+    _schemas(GROUP_URN, resource)
+    return resource
+
+
+def _named(resource: dict[str, Any], attribute: str) -> None:
+    """The attribute without which there is no resource."""
+    name = resource.get(attribute)
+    if not isinstance(name, str) or not name.strip():
+        raise ScimError(400, f"{attribute} is required and must not be empty", "invalidValue")
+    if len(name) > LONGEST_NAME:
+        raise ScimError(400, f"{attribute} has more than {LONGEST_NAME} characters", "invalidValue")
+    _findable(attribute, name)
+    _findable("externalId", resource.get("externalId", ""))
+
+
+def _findable(path: str, value: str) -> None:
+    if len(value) * 4 > LONGEST_KEY and len(folded(value).encode()) > LONGEST_KEY:
+        raise ScimError(400, f"{path} has more than {LONGEST_KEY} bytes", "invalidValue")
+
+
+def _schemas(urn: str, resource: dict[str, Any]) -> None:
+    """What a client says of them does not count: they follow from what is there."""
+    resource["schemas"] = [urn, *(key for key in resource if key.lower().startswith("urn:"))]
+
+
+def _distinct(attribute: Attribute, values: list[Any]) -> list[Any]:
+    """Each value once, those left out of which nothing is said but their kind."""
+    kept: list[Any] = []
+    for one in values:
+        empty = attribute.subs and not one.keys() - {"primary", "type"}
+        if not empty and one not in kept:
+            kept.append(one)
+    return kept
+
+
+def member_ids(value: Any) -> list[str]:
+    """Ids of members given as objects, texts or references; each once, in order."""
+    found: dict[str, None] = {}
+    if value == "":
+        return []
+    for entry in value if isinstance(value, list) else [value]:
+        if entry is None:
+            continue
+        number = entry
+        if isinstance(entry, dict):
+            low = {key.lower(): part for key, part in entry.items()}
+            number = low.get("value") or str(low.get("$ref", "")).rstrip("/").rpartition("/")[2]
+        if not isinstance(number, str) or not number:
+            raise ScimError(400, "a member needs a value: the id of a user", "invalidValue")
+        found[_text("members.value", number)] = None
+    return list(found)
+
+
+def email_of(resource: dict[str, Any]) -> str:
+    """The address Cal.com is told: the primary one, the work one, the first, or a userName that is one."""
+    chosen = _main_email(resource)
+    if chosen is not None:
+        return str(chosen["value"])
+    name: str = resource["userName"]
+    return name if _ADDRESS.match(name) else ""
+
+
+def _main_email(resource: dict[str, Any]) -> dict[str, Any] | None:
+    emails: list[dict[str, Any]] = [one for one in resource.get("emails", ()) if one.get("value")]
+    for choice in (
+        [one for one in emails if one.get("primary")],
+        [one for one in emails if str(one.get("type", "")).lower() == "work"],
+        emails,
+    ):
+        if choice:
+            return choice[0]
+    return None
+
+
+def emails_of(resource: dict[str, Any]) -> tuple[str, ...]:
+    """Every address, as it is compared."""
+    values = (one.get("value") for one in resource.get("emails", ()))
+    return tuple(dict.fromkeys(folded(value) for value in values if value))
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).lower()
+
+
+def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Known, writable attributes that have a value. Unknown extensions are kept as they are."""
+    resource: dict[str, Any] = {}
+    for key, value in body.items():
+        attribute = kind.top(key)
+        if attribute is None:
+            low = key.lower()
+            if low.startswith("urn:") and isinstance(value, dict) and value:
+                if low == kind.urn.lower():
+                    resource = canonical(kind, value, skip) | resource
+                else:
+                    clean(key[:100], {key: value})
+                    resource[key] = value
+            continue
+        if attribute.read_only or attribute.write_only or attribute.name in skip:
+            continue
+        made = coerced(attribute, attribute.name, value)
+        if made is not None:
+            resource[attribute.name] = made
+    return resource
+
+
+def coerced(attribute: Attribute, path: str, value: Any) -> Any:
+    """A value in the attribute's form; None for one that clears it. ScimError 400 for a wrong type."""
+    if value is None or value in ("", []):
+        return None
+    if attribute.multi:
+        entries = value if isinstance(value, list) else [value]
+        if len(entries) > MOST_VALUES:
+            raise ScimError(400, f"{path} has more than {MOST_VALUES} values", "invalidValue")
+        made = []
+        for entry in entries:
+            single = None if entry in (None, "") else _single(attribute, path, entry)
+            if single is not None and single not in made:
+                made.append(single)
+        return made or None
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise ScimError(400, f"{path} takes one value, not a list", "invalidValue")
+        return coerced(attribute, path, value[0] if value else None)
+    return _single(attribute, path, value)
+
+
+def parts(attribute: Attribute, path: str, value: Any) -> dict[str, Any]:
+    """A complex value's known, writable sub-attributes; None for one that is cleared."""
+    if isinstance(value, str) and "value" in attribute.subs:
+        value = {"value": value}  # a bare text where an object belongs: Entra's manager
+    if not isinstance(value, dict):
+        raise ScimError(400, f"{path} takes an object", "invalidValue")
+    made = {}
+    for key, part in value.items():
+        sub = attribute.subs.get(key.lower())
+        if sub is not None and not sub.read_only:
+            made[sub.name] = coerced(sub, f"{path}.{sub.name}", part)
+    return made
+
+
+def _single(attribute: Attribute, path: str, value: Any) -> Any:
+    if attribute.subs or attribute.kind == "complex":
+        given = parts(attribute, path, value)
+        return {name: part for name, part in given.items() if part is not None} or None
+    if attribute.kind == "boolean":
+        return _boolean(path, value)
+    if attribute.kind in ("integer", "decimal"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ScimError(400, f"{path} takes a number", "invalidValue")
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ScimError(400, f"{path} takes a text", "invalidValue")
+    return _text(path, str(value)) or None
+
+
+def _boolean(path: str, value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    low = value.strip().lower() if isinstance(value, str) else ""
+    if low in ("true", "false"):
+        return low == "true"
+    raise ScimError(400, f"{path} takes true or false", "invalidValue")
+
+
+def _text(path: str, value: str) -> str:
+    if "\x00" in value:
+        raise ScimError(400, f"{path} holds a NUL character", "invalidValue")
+    if len(value) > LONGEST:
+        raise ScimError(400, f"{path} has more than {LONGEST} characters", "invalidValue")
+    return value
+
+
+def clean(path: str, value: Any) -> None:
+    """No NUL anywhere in what is kept without being understood."""
+    if isinstance(value, str):
+        _text(path, value)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _text(path, key)
+            clean(path, part)
+    elif isinstance(value, list):
+        for part in value:
+            clean(path, part)
+
+
+def _flat(body: dict[str, Any], resource: dict[str, Any]) -> None:
+    """Attributes that Okta's set-up for Cal.com names at the top level."""
+    for key, value in body.items():
+        name = _FLAT.get(key.lower())
+        if name is None or key in ("userName", "emails") or not isinstance(value, str) or not value:
+            continue
+        set_flat(resource, name, _text(key, value))
+
+
+def set_flat(resource: dict[str, Any], name: str, value: str) -> None:
+    """email, givenName and familyName where the schema has them; userName only when there is none."""
+    if name == "emails":
+        emails = resource.setdefault("emails", [])
+        if not any(folded(one.get("value", "")) == folded(value) for one in emails):
+            for one in emails:
+                one.pop("primary", None)
+            emails.append({"value": value, "type": "work", "primary": True})
+    elif name == "userName":
+        resource.setdefault("userName", value)
+    else:
+        resource.setdefault("name", {}).setdefault(name, value)
+
+
+def set_email(resource: dict[str, Any], value: str | None) -> None:
+    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one, or goes."""
+    emails: list[dict[str, Any]] = resource.get("emails", [])
+    chosen = _main_email(resource)
+    same = [one for one in emails if value and folded(one.get("value", "")) == folded(value)]
+    if not value:
+        emails = [one for one in emails if one is not chosen]
+    elif same:
+        for one in emails:
+            one["primary"] = one is same[0]
+        same[0]["value"] = value
+    elif chosen is not None:
+        chosen["value"] = value
+        chosen.pop("display", None)
+    else:
+        emails = [*emails, {"value": value, "type": "work", "primary": True}]
+    resource["emails"] = emails
+
+
+def _one_primary(values: list[Any]) -> None:
+    """At most one value is primary: the last that says so."""
+    primary = [one for one in values if isinstance(one, dict) and one.get("primary")]
+    for one in primary[:-1]:
+        one["primary"] = False

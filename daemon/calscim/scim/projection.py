@@ -1,0 +1,109 @@
+"""``attributes`` and ``excludedAttributes`` (RFC 7644 section 3.9), on resources as dicts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from calscim.errors import ScimError
+
+_ALWAYS = frozenset({"schemas", "id"})
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What an answer shows. With neither list it shows everything."""
+
+    only: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.only or self.without)
+
+    @classmethod
+    def of(cls, only: str | None, without: str | None) -> "Projection":
+        """ScimError when both are given: they exclude each other."""
+        if only and without:
+            raise ScimError(
+                400, "give either attributes or excludedAttributes, not both", "invalidValue"
+            )
+        return cls(_names(only), _names(without))
+
+    def needs(self, attribute: str) -> bool:
+        """Whether an attribute of the top level is shown, so that what is not need not be read."""
+        key = attribute.lower()
+        if self.only:
+            return any(name == key or name.startswith(f"{key}.") for name in self.only)
+        return key not in self.without
+
+    def apply(self, resource: dict[str, Any]) -> dict[str, Any]:
+        if self.only:
+            return _kept(resource, self.only)
+        if self.without:
+            return _dropped(resource, self.without)
+        return resource
+
+
+def _names(text: str | None) -> frozenset[str]:
+    if not text:
+        return frozenset()
+    names = {_short(name.strip()) for name in text.split(",") if name.strip()}
+    if len(names) > _MOST:
+        raise ScimError(400, f"name at most {_MOST} attributes", "invalidValue")
+    return frozenset(names)
+
+
+def _short(name: str) -> str:
+    """Lower case, without the URN of a core schema; an extension's URN stays."""
+    key = name.lower()
+    for core in ("user", "group"):
+        key = key.removeprefix(f"urn:ietf:params:scim:schemas:core:2.0:{core}:")
+    return key
+
+
+def _split(names: Iterable[str], key: str) -> frozenset[str]:
+    """The names below ``key``: after a dot, or after the colon of an extension's URN."""
+    below = set()
+    for name in names:
+        for mark in (".", ":"):
+            if name.startswith(key + mark):
+                below.add(name[len(key) + 1 :])
+    return frozenset(below)
+
+
+def _kept(resource: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    shown = {}
+    for key, value in resource.items():
+        lower = key.lower()
+        if lower in _ALWAYS or lower in names:
+            shown[key] = value
+        elif below := _split(names, lower):
+            part = _each(value, below, _kept_below)
+            if part not in ({}, [], None):
+                shown[key] = part
+    return shown
+
+
+def _dropped(resource: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    shown = {}
+    for key, value in resource.items():
+        lower = key.lower()
+        if lower in names and lower not in _ALWAYS:
+            continue
+        below = _split(names, lower)
+        shown[key] = _each(value, below, _dropped_below) if below else value
+    return shown
+
+
+def _each(value: Any, names: frozenset[str], change: Any) -> Any:
+    if isinstance(value, list):
+        return [change(entry, names) if isinstance(entry, dict) else entry for entry in value]
+    return change(value, names) if isinstance(value, dict) else value
+
+
+def _kept_below(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {key: entry for key, entry in value.items() if key.lower() in names}
+
+
+def _dropped_below(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {key: entry for key, entry in value.items() if key.lower() not in names}

@@ -1,0 +1,154 @@
+"""Users: created, read, replaced, patched, deleted. A change is made from the version it was read at."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from calscim.errors import ScimError, StoreUnavailable
+from calscim.scim import patch, payload
+from calscim.scim.conditions import expected, unchanged
+from calscim.scim.exchange import Exchange
+from calscim.scim.filters import as_uuid
+from calscim.scim.responses import etag, json_response, value_response
+from calscim.store import resources
+from calscim.store.resources import UserState, Written
+
+TRIES = 200  # each failure means that somebody else's change went in
+
+
+async def create(x: Exchange) -> web.Response:
+    """RFC 7644 section 3.3."""
+    resource = payload.user(x.json())
+    number = uuid.uuid4()
+    x.resource = ("User", str(number))
+    written = await resources.create_user(x.db, x.origin, number, state(resource), x.reader.base)
+    settled(x, written, "User", resource["userName"])
+    return shown(x, written, str(number))
+
+
+async def read(x: Exchange, text: str) -> web.Response:
+    """RFC 7644 section 3.4.1."""
+    projection = x.projection()
+    number = as_uuid(text)
+    found = None if number is None else await resources.user(x.db, x.reader, number)
+    if found is None:
+        raise missing("User", text)
+    headers = {"ETag": etag(found.version)}
+    if unchanged(x.headers.get("If-None-Match"), found.version):
+        return web.Response(status=304, headers=headers)
+    if projection:
+        return value_response(projection.apply(orjson.loads(found.body)), headers=headers)
+    return json_response(found.body, headers=headers)
+
+
+async def replace(x: Exchange, text: str) -> web.Response:
+    """RFC 7644 section 3.5.1: what is left out is cleared."""
+    resource = payload.user(x.json())
+    return await _change(x, text, lambda _: resource, reads=x.headers.get("If-Match") is not None)
+
+
+async def modify(x: Exchange, text: str) -> web.Response:
+    """RFC 7644 section 3.5.2."""
+    body = x.json()
+    return await _change(x, text, lambda current: patch.user(current, body), reads=True)
+
+
+async def delete(x: Exchange, text: str) -> web.Response:
+    """RFC 7644 section 3.6."""
+    number, version = await at_version(x, text, "User", x.headers.get("If-Match"))
+    written = await resources.delete_user(x.db, x.origin, number, version)
+    settled(x, written, "User", text)
+    return web.Response(status=204)
+
+
+async def at_version(
+    x: Exchange, text: str, kind: str, header: str | None
+) -> tuple[uuid.UUID, int | None]:
+    """The id, and the version a condition names; ScimError 404 or 412."""
+    number = as_uuid(text)
+    x.resource = (kind, text[:100])
+    if number is None:
+        raise missing(kind, text)
+    if header is None:
+        return number, None
+    read_state = resources.user_state if kind == "User" else resources.group_state
+    found = await read_state(x.db, x.caller.directory, number)
+    if found is None:
+        raise missing(kind, text)
+    expected(header, found[0])
+    return number, found[0]
+
+
+async def _change(
+    x: Exchange, text: str, change: Callable[[dict[str, Any]], dict[str, Any]], *, reads: bool
+) -> web.Response:
+    """``reads``: the change depends on the present state; a PUT without a condition does not."""
+    number = as_uuid(text)
+    x.resource = ("User", text[:100])
+    if number is None:
+        raise missing("User", text)
+    for _ in range(TRIES):
+        version, named, resource = None, False, {}
+        if reads:
+            found = await resources.user_state(x.db, x.caller.directory, number)
+            if found is None:
+                raise missing("User", text)
+            version = found[0]
+            named = expected(x.headers.get("If-Match"), version)
+            resource = change(found[1])
+        else:
+            resource = change({})
+        written = await resources.update_user(
+            x.db, x.origin, number, state(resource), x.reader.base, version
+        )
+        if written.status == 412 and not named:
+            continue
+        settled(x, written, "User", resource["userName"] if written.status == 409 else text)
+        return shown(x, written, text)
+    raise StoreUnavailable("too many changes of this user at once: try again")
+
+
+def settled(x: Exchange, written: Written, kind: str, name: str) -> None:
+    """ScimError for a change that was not made."""
+    x.seq = written.seq
+    match written.status:
+        case 401:
+            raise ScimError(401, "the bearer token is valid no more: make another one")
+        case 404:
+            raise missing(kind, name)
+        case 409:
+            attribute = "userName" if kind == "User" else "displayName"
+            raise ScimError(
+                409,
+                f"the {attribute} {name[:200]} is taken, in whatever case: look it up with a filter",
+                "uniqueness",
+            )
+        case 412:
+            raise ScimError(412, f"the {kind.lower()} was changed meanwhile: read it again")
+
+
+def shown(x: Exchange, written: Written, number: str) -> web.Response:
+    headers = {"ETag": etag(written.version or 0), "Location": f"{x.base}/Users/{number}"}
+    assert written.body is not None
+    if projection := x.projection():
+        value = projection.apply(orjson.loads(written.body))
+        return value_response(value, written.status, headers)
+    return json_response(written.body, written.status, headers)
+
+
+def state(resource: dict[str, Any]) -> UserState:
+    return UserState(
+        user_name=resource["userName"],
+        external_id=resource.get("externalId"),
+        email=payload.email_of(resource),
+        emails=payload.emails_of(resource),
+        active=resource["active"],
+        data=orjson.dumps(resource).decode(),
+    )
+
+
+def missing(kind: str, text: str) -> ScimError:
+    return ScimError(404, f"{kind} {text[:100]} does not exist in this directory")
