@@ -167,9 +167,7 @@ async def delete_user(
     *,
     unmanaged: bool = False,
 ) -> Written:
-    return await _write(
-        db, "scim.user_delete", *origin.arguments(), user_id, expected, unmanaged
-    )
+    return await _write(db, "scim.user_delete", *origin.arguments(), user_id, expected, unmanaged)
 
 
 async def create_group(
@@ -246,9 +244,7 @@ async def _write(db: Database, query: str, *arguments: Any) -> Written:
 
 async def user(db: Database, reader: Reader, user_id: uuid.UUID) -> Found | None:
     return _found(
-        await db.fetchrow(
-            sql("scim.user"), reader.token_id, reader.directory, user_id, reader.base
-        )
+        await db.fetchrow(sql("scim.user"), reader.token_id, reader.directory, user_id, reader.base)
     )
 
 
@@ -285,9 +281,7 @@ async def users_page(
     """In the order they were made. ``from_the_end`` gives the same page and only costs differently."""
     query = "scim.users_page_back" if from_the_end else "scim.users_page"
     return _page(
-        await db.fetchrow(
-            sql(query), reader.token_id, reader.directory, reader.base, offset, count
-        )
+        await db.fetchrow(sql(query), reader.token_id, reader.directory, reader.base, offset, count)
     )
 
 
@@ -371,9 +365,7 @@ async def import_user(
     request_id: str,
 ) -> UserId | None:
     """Record somebody the identity provider has not written to. None when name or address is known."""
-    if await db.fetchval(
-        sql("scim.known_person"), directory_id, [key(user_name), key(email)]
-    ):
+    if await db.fetchval(sql("scim.known_person"), directory_id, [key(user_name), key(email)]):
         return None
     data = {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
@@ -386,9 +378,7 @@ async def import_user(
     state = UserState(user_name, None, email, (key(email),), active, orjson.dumps(data).decode())
     origin = Origin(directory_id, request_id, kind="import", body=state.data.encode())
     user_id = uuid.uuid4()
-    written = await create_user(
-        db, origin, user_id, state, "", managed=False, source="cal.com"
-    )
+    written = await create_user(db, origin, user_id, state, "", managed=False, source="cal.com")
     return UserId(str(user_id)) if written.status == 201 else None
 
 
