@@ -107,3 +107,72 @@ def test_cal_com_that_does_not_answer_is_one_clear_line(calscim, okta, configura
     assert ran.code == 1
     assert ran.err.startswith("calscim: Cal.com")
     assert ran.err.count("\n") == 1
+
+
+def test_an_exported_table_applied_again_changes_nothing(calscim, okta, tmp_path):
+    calscim(*ADD, "--team", "Sales")
+    calscim(
+        "mapping",
+        "add",
+        "--group",
+        "Admins",
+        "--mode",
+        "add-only",
+        "--team",
+        "@organization",
+        "--role",
+        "ADMIN",
+    )
+    file = tmp_path / "mappings.toml"
+    file.write_text(calscim("mapping", "export").out)
+
+    ran = calscim("mapping", "apply", str(file), "--json")
+
+    assert "Sales EMEA" in file.read_text()
+    assert (ran.code, ran.json) == (0, {"applied": False, "add": [], "change": [], "remove": []})
+
+
+def test_applying_shows_the_difference_and_needs_a_yes(calscim, okta, tmp_path):
+    calscim(*ADD, "--team", "Sales")
+    calscim("mapping", "add", "--group", "Old", "--team", "Sales", "--mode", "managed")
+    file = tmp_path / "mappings.toml"
+    file.write_text(
+        '[[mapping]]\ngroup = "Sales EMEA"\nteam = "Sales"\nmode = "observe"\n'
+        '[[mapping]]\ngroup = "Eng"\nteam = "engineering"\nmode = "managed"\nrole = "admin"\n'
+    )
+
+    asked = calscim("mapping", "apply", str(file))
+    assert asked.code == 2
+    assert [line[0] for line in asked.out.splitlines()[:3]] == ["+", "~", "-"]
+    assert len(calscim("mapping", "list", "--json").json) == 2
+
+    assert calscim("mapping", "apply", str(file), "--yes", "--json").json["applied"]
+    rows = {
+        (row["group"], row["team"], row["role"], row["mode"])
+        for row in calscim("mapping", "list", "--json").json
+    }
+    assert rows == {
+        ("Sales EMEA", "Sales", "MEMBER", "observe"),
+        ("Eng", "Engineering", "ADMIN", "managed"),
+    }
+
+
+def test_a_file_with_mistakes_is_refused_with_all_of_them(calscim, okta, tmp_path):
+    file = tmp_path / "mappings.toml"
+    file.write_text(
+        '[[mapping]]\ngroup = "A"\nteam = "Sales"\n'
+        '[[mapping]]\ngroup = "A"\nteam = "Slaes"\nmode = "managed"\n'
+        '[[mapping]]\ngroup = "A"\nteam = "Sales"\nmode = "manage"\n'
+        '[[mapping]]\ngroup = "A"\nteam = "Sales"\nmode = "managed"\nrule = "x"\n'
+    )
+
+    ran = calscim("mapping", "apply", str(file), "--yes")
+
+    assert ran.code == 1
+    for expected in (
+        "mapping 1: mode is missing",
+        "mapping 2: ",
+        "mapping 3: ",
+        "mapping 4: rule is not known",
+    ):
+        assert expected in ran.err

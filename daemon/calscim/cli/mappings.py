@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from calscim.cli import mapping_files
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
@@ -47,6 +48,8 @@ def register(verbs: Verbs) -> None:
     )
     for parser in (change, remove):
         parser.add_argument("id", metavar="ID", type=int, help="its number in the list")
+
+    mapping_files.register(nouns)
 
 
 def _modes() -> str:
