@@ -302,17 +302,13 @@ CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LAN
     WHERE m.member_id = p_member
 $$;
 
--- A group's members, as the attribute "members" and a comma.
+-- A group's members, as the attribute "members" and a comma; without names, so that nothing is joined.
 CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '"members":[' || coalesce(string_agg(
         '{"value":"' || m.member_id || '","$ref":"' || p_base
         || CASE m.kind WHEN 'User' THEN '/Users/' ELSE '/Groups/' END || m.member_id
-        || '","type":"' || m.kind
-        || coalesce('","display":' || to_json(coalesce(u.user_name, g.display_name)) || '}', '"}'),
-        ',' ORDER BY m.member_id), '') || '],'
+        || '","type":"' || m.kind || '"}', ',' ORDER BY m.member_id), '') || '],'
     FROM calscim.members m
-    LEFT JOIN calscim.users u ON m.kind = 'User' AND u.id = m.member_id
-    LEFT JOIN calscim.groups g ON m.kind = 'Group' AND g.id = m.member_id
     WHERE m.group_id = p_group
 $$;
 

@@ -9,7 +9,7 @@ from scim2_server.service import ScimService
 from calscim.errors import ScimError
 from calscim.scim.exchange import Exchange
 from calscim.scim.responses import value_response
-from calscim.scim.schema import provider
+from calscim.scim.schema import GROUP_URN, provider
 
 ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
 
@@ -27,7 +27,9 @@ class Discovery:
                 found = self._found(endpoint, url, name, query)
         except SCIMException as error:
             raise ScimError(error.status or 400, error.detail or str(error)) from error
-        return value_response(found.payload, int(found.status), dict(found.headers))
+        if endpoint == "Schemas":
+            _correct(found.body)
+        return value_response(found.body, int(found.status), dict(found.headers))
 
     def _found(self, endpoint: str, url: str, name: str | None, query: dict[str, str]) -> Any:
         if endpoint == "ServiceProviderConfig":
@@ -41,3 +43,15 @@ class Discovery:
         if name is None:
             return self._service.schemas(url, query)
         return self._service.schema(url, name, query)
+
+
+def _correct(shown: Any) -> None:
+    """A member's display is the user's name: it is read, never written."""
+    for schema in shown.get("Resources", [shown]):
+        if schema.get("id") != GROUP_URN:
+            continue
+        for attribute in schema["attributes"]:
+            if attribute["name"] == "members":
+                for sub in attribute["subAttributes"]:
+                    if sub["name"] == "display":
+                        sub["mutability"] = "readOnly"

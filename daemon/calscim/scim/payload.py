@@ -29,18 +29,18 @@ def user(body: dict[str, Any]) -> dict[str, Any]:
     """A user to be stored, of a POST or PUT. ScimError 400 names what is wrong."""
     resource = canonical(USER, body)
     _flat(body, resource)
+    resource.setdefault("active", True)
     return finished(resource)
 
 
 def finished(resource: dict[str, Any]) -> dict[str, Any]:
     """What holds of every stored user, however it came about."""
     _named(resource, "userName")
-    resource.setdefault("active", True)
     _schemas(USER_URN, resource)
     for name in [key for key, value in resource.items() if isinstance(value, list)]:
         if name == "schemas":
             continue
-        values = _distinct(USER.attributes[name.lower()], resource[name])
+        values = _distinct(resource[name])
         if values:
             _one_primary(values)
             resource[name] = values
@@ -85,11 +85,11 @@ def _schemas(urn: str, resource: dict[str, Any]) -> None:
     resource["schemas"] = [urn, *(key for key in resource if key.lower().startswith("urn:"))]
 
 
-def _distinct(attribute: Attribute, values: list[Any]) -> list[Any]:
+def _distinct(values: list[Any]) -> list[Any]:
     """Each value once, those left out of which nothing is said but their kind."""
     kept: list[Any] = []
     for one in values:
-        empty = attribute.subs and not one.keys() - {"primary", "type"}
+        empty = isinstance(one, dict) and not one.keys() - {"primary", "type"}
         if not empty and one not in kept:
             kept.append(one)
     return kept

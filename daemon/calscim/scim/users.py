@@ -145,7 +145,7 @@ def state(resource: dict[str, Any]) -> UserState:
         external_id=resource.get("externalId"),
         email=payload.email_of(resource),
         emails=payload.emails_of(resource),
-        active=resource["active"],
+        active=resource.get("active", True),
         data=orjson.dumps(resource).decode(),
     )
 

@@ -1,0 +1,89 @@
+"""The SCIM application over HTTP on loopback, with one directory and its token."""
+
+import json as jsonlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+
+from calscim.clock import SystemClock
+from calscim.scim.app import app
+from calscim.scim.metrics import Metrics
+from calscim.settings import Scim
+from calscim.store import admin
+from calscim.store.pool import Database
+
+EDITOR = admin.Editor(by="test")
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: Any
+
+
+@dataclass
+class Provider:
+    """What an identity provider does: requests with its token against its base URL."""
+
+    session: aiohttp.ClientSession
+    base: str
+    token: str
+    directory: admin.Directory
+    db: Database
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
+    ) -> Answer:
+        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/scim+json"}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        sent = {name: value for name, value in sent.items() if value != ""}
+        data = raw if raw is not None else None if body is None else jsonlib.dumps(body).encode()
+        async with self.session.request(method, self.base + path, data=data, headers=sent) as got:
+            text = await got.read()
+            shown = jsonlib.loads(text) if text else None
+            return Answer(got.status, shown, dict(got.headers))
+
+    async def user(self, name: str, **more: Any) -> str:
+        body = {"schemas": [USER], "userName": name, "emails": [{"value": name}], **more}
+        answer = await self("POST", "/Users", body)
+        assert answer.status == 201, answer
+        return answer.body["id"]
+
+    async def group(self, name: str, *members: str) -> str:
+        body = {"schemas": [GROUP], "displayName": name, "members": [{"value": m} for m in members]}
+        answer = await self("POST", "/Groups", body)
+        assert answer.status == 201, answer
+        return answer.body["id"]
+
+    async def members(self, group: str) -> set[str]:
+        answer = await self("GET", f"/Groups/{group}")
+        return {member["value"] for member in answer.body.get("members", [])}
+
+    async def journal(self) -> list[Any]:
+        rows = await self.db.fetch(
+            "SELECT * FROM calscim.journal WHERE stream = $1 ORDER BY seq", self.directory.id
+        )
+        return list(rows)
+
+
+@pytest.fixture
+async def provider(db: Database) -> AsyncIterator[Provider]:
+    directory = await admin.create_directory(
+        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
+    )
+    _, token = await admin.create_token(db, EDITOR, directory, name="test")
+    settings = Scim(public_url="https://scim.example.com", max_body_bytes=1024 * 1024)
+    server = TestServer(app(db, settings, SystemClock(), Metrics(CollectorRegistry())))
+    await server.start_server()
+    async with aiohttp.ClientSession() as session:
+        base = str(server.make_url(f"/scim/v2/{directory.id}"))
+        yield Provider(session, base, token, directory, db)
+    await server.close()

@@ -1,0 +1,297 @@
+"""What providers send in a POST or PUT, and what is stored of it."""
+
+import copy
+
+import pytest
+
+from calscim.errors import ScimError
+from calscim.scim import payload
+from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
+
+CUSTOM = "urn:example:params:scim:schemas:extension:hr:2.0:User"
+
+
+def user(**more):
+    return payload.user({"userName": "ada@example.com", **more})
+
+
+def refused(body, *, of=payload.user):
+    with pytest.raises(ScimError) as caught:
+        of(body)
+    assert caught.value.status == 400
+    return caught.value
+
+
+# ------------------------------------------------------------------ names and schemas
+
+
+def test_names_in_any_case_become_the_schemas():
+    made = payload.user(
+        {"USERNAME": "ada", "Name": {"GIVENNAME": "Ada"}, "EMAILS": [{"VALUE": "a@b.c"}]}
+    )
+
+    assert made["userName"] == "ada"
+    assert made["name"] == {"givenName": "Ada"}
+    assert made["emails"] == [{"value": "a@b.c"}]
+
+
+def test_the_case_of_a_user_name_is_kept():
+    assert user(userName="Ada@Example.com")["userName"] == "Ada@Example.com"
+
+
+def test_schemas_follow_from_what_is_there():
+    assert user()["schemas"] == [USER_URN]
+    assert user(schemas=["nonsense"], **{ENTERPRISE_URN: {"department": "R&D"}})["schemas"] == [
+        USER_URN,
+        ENTERPRISE_URN,
+    ]
+    assert user(schemas=[USER_URN, ENTERPRISE_URN], **{ENTERPRISE_URN: {}})["schemas"] == [USER_URN]
+
+
+def test_an_extension_is_found_by_its_urn_in_any_case():
+    assert user(**{ENTERPRISE_URN.upper(): {"DEPARTMENT": "R&D"}})[ENTERPRISE_URN] == {
+        "department": "R&D"
+    }
+
+
+def test_an_unknown_extension_is_kept_as_it_came():
+    given = {"Shoe": {"size": [42, None, True]}}
+
+    made = user(**{CUSTOM: given})
+
+    assert made[CUSTOM] == given
+    assert made["schemas"] == [USER_URN, CUSTOM]
+
+
+def test_attributes_under_the_core_schemas_urn_are_the_users_own():
+    made = payload.user({USER_URN: {"userName": "ada", "title": "Countess"}, "title": "Lady"})
+
+    assert (made["userName"], made["title"]) == ("ada", "Lady")
+    assert made["schemas"] == [USER_URN]
+
+
+def test_unknown_and_read_only_attributes_and_the_password_are_left_out():
+    made = user(
+        id="x", meta={"version": "1"}, groups=[{"value": "g"}], password="secret", shoeSize=42
+    )
+
+    assert made.keys() == {"schemas", "userName", "active"}
+
+
+def test_a_payload_is_not_changed_by_reading_it():
+    body = {
+        "userName": "ada",
+        "email": "a@b.c",
+        "emails": [{"value": "x@y.z", "primary": True}],
+        CUSTOM: {"a": 1},
+    }
+    before = copy.deepcopy(body)
+
+    payload.user(body)
+
+    assert body == before
+
+
+# ------------------------------------------------------------------ values
+
+
+@pytest.mark.parametrize("nothing", [None, "", []])
+@pytest.mark.parametrize("name", ["title", "name", "emails", "externalId", ENTERPRISE_URN])
+def test_null_and_empty_values_are_absent(name, nothing):
+    assert name not in user(**{name: nothing})
+
+
+def test_empty_parts_are_absent_and_take_their_whole_along():
+    assert "name" not in user(name={"givenName": "", "familyName": None})
+    assert user(name={"givenName": "Ada", "familyName": ""})["name"] == {"givenName": "Ada"}
+
+
+@pytest.mark.parametrize("value", [None, "", []])
+def test_an_address_without_a_value_is_no_address(value):
+    assert "emails" not in user(emails=[{"type": "work", "primary": True, "value": value}, None])
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (True, True),
+        (False, False),
+        ("True", True),
+        ("False", False),
+        ("true", True),
+        ("FALSE", False),
+    ],
+)
+def test_booleans_are_understood_as_texts_too(given, stored):
+    assert user(active=given)["active"] is stored
+
+
+def test_a_user_is_active_unless_told_otherwise():
+    assert user()["active"] is True
+    assert user(active=None)["active"] is True
+
+
+def test_the_last_primary_address_is_the_one():
+    made = user(emails=[{"value": "a@b.c", "primary": "True"}, {"value": "d@e.f", "primary": True}])
+
+    assert [one["primary"] for one in made["emails"]] == [False, True]
+
+
+def test_a_value_that_is_given_twice_is_stored_once():
+    assert user(emails=[{"value": "a@b.c"}, {"value": "a@b.c"}])["emails"] == [{"value": "a@b.c"}]
+
+
+def test_addresses_may_be_bare_texts():
+    assert user(emails=["a@b.c", "d@e.f"])["emails"] == [{"value": "a@b.c"}, {"value": "d@e.f"}]
+    assert user(emails="a@b.c")["emails"] == [{"value": "a@b.c"}]
+
+
+def test_a_manager_may_be_a_bare_id():
+    assert user(**{ENTERPRISE_URN: {"manager": "26118915"}})[ENTERPRISE_URN] == {
+        "manager": {"value": "26118915"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"active": "maybe"}, "active"),
+        ({"active": 1}, "active"),
+        ({"name": "Ada"}, "name"),
+        ({"name": {"givenName": {"x": 1}}}, "name.givenName"),
+        ({"emails": [5]}, "emails"),
+        ({"emails": [{"value": ["a", "b"]}]}, "emails.value"),
+        ({"title": True}, "title"),
+        ({"title": ["a", "b"]}, "title"),
+        ({"title": "a\x00b"}, "title"),
+        ({"title": "a" * 8193}, "title"),
+        ({CUSTOM: {"a": ["b\x00"]}}, CUSTOM),
+        ({CUSTOM: {"a\x00": 1}}, CUSTOM),
+        ({CUSTOM + "\x00": {"a": 1}}, CUSTOM),
+        ({"emails": [{"value": f"{n}@b.c"} for n in range(1001)]}, "emails"),
+        ({"emails": [{"value": "é" * 2000}]}, "emails.value"),
+        ({"externalId": "e" * 2049}, "externalId"),
+        ({"userName": "u" * 1025}, "userName"),
+        ({"userName": "\U00010400" * 600}, "userName"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(body, named):
+    error = refused({"userName": "ada", **body})
+
+    assert error.scim_type == "invalidValue"
+    assert named[:100] in error.detail
+
+
+@pytest.mark.parametrize("name", [None, "", "   ", [], {"x": 1}, True])
+def test_a_user_needs_a_name(name):
+    error = refused({"userName": name})
+
+    assert error.scim_type == "invalidValue"
+    assert "userName" in error.detail
+
+
+# ------------------------------------------------------------------ attributes at the top level
+
+
+def test_an_email_at_the_top_level_is_the_primary_address():
+    assert user(email="a@b.c")["emails"] == [{"value": "a@b.c", "type": "work", "primary": True}]
+
+
+def test_an_email_that_is_among_the_addresses_changes_nothing():
+    assert user(Email="A@B.C", emails=[{"value": "a@b.c"}])["emails"] == [{"value": "a@b.c"}]
+
+
+def test_an_email_beside_other_addresses_is_the_one_cal_com_is_told():
+    made = user(email="new@b.c", emails=[{"value": "a@b.c", "primary": True}])
+
+    assert payload.email_of(made) == "new@b.c"
+    assert payload.emails_of(made) == ("a@b.c", "new@b.c")
+
+
+def test_flat_names_fill_in_what_is_missing():
+    made = payload.user({"username": "ada", "GivenName": "Ada", "familyname": "Lovelace"})
+    kept = user(name={"givenName": "Ada"}, givenName="Augusta")
+
+    assert made["userName"] == "ada"
+    assert made["name"] == {"givenName": "Ada", "familyName": "Lovelace"}
+    assert kept["name"] == {"givenName": "Ada"}
+
+
+# ------------------------------------------------------------------ the address
+
+
+@pytest.mark.parametrize(
+    ("emails", "told"),
+    [
+        ([{"value": "a@x"}, {"value": "b@x", "primary": True}], "b@x"),
+        ([{"value": "a@x", "type": "home"}, {"value": "b@x", "type": "WORK"}], "b@x"),
+        ([{"value": "a@x", "type": "home"}, {"value": "b@x"}], "a@x"),
+        ([{"value": "a@x", "type": "work"}, {"value": "b@x", "primary": True}], "b@x"),
+        ([], "ada@example.com"),
+    ],
+)
+def test_cal_com_is_told_the_primary_then_the_work_then_the_first_address(emails, told):
+    assert payload.email_of(user(emails=emails)) == told
+
+
+def test_a_user_name_that_is_no_address_is_none():
+    assert payload.email_of(user(userName="ada")) == ""
+    assert payload.emails_of(user()) == ()
+
+
+def test_addresses_are_compared_without_regard_to_case():
+    made = user(emails=[{"value": "A@B.C"}, {"value": "a@b.c", "type": "home"}])
+
+    assert payload.emails_of(made) == ("a@b.c",)
+
+
+# ------------------------------------------------------------------ groups
+
+
+def test_a_group_comes_without_its_members():
+    resource, members = payload.group(
+        {"displayName": "Engineering", "members": [{"value": "u1", "display": "Ada"}]}
+    )
+
+    assert resource == {"schemas": [GROUP_URN], "displayName": "Engineering"}
+    assert members == ["u1"]
+
+
+def test_members_that_are_left_out_differ_from_none():
+    assert payload.group({"displayName": "a"})[1] is None
+    assert payload.group({"displayName": "a", "members": None})[1] is None
+    assert payload.group({"displayName": "a", "members": []})[1] == []
+    assert payload.group({"displayName": "a", "members": ""})[1] == []
+
+
+def test_members_are_objects_texts_or_references_each_once():
+    given = [
+        {"value": "u1"},
+        "u2",
+        {"$ref": "https://example.com/scim/v2/Users/u3"},
+        {"VALUE": "u1"},
+        {"$ref": "../Users/u4/"},
+    ]
+
+    assert payload.group({"displayName": "a", "Members": given})[1] == ["u1", "u2", "u3", "u4"]
+
+
+@pytest.mark.parametrize("member", [5, {}, {"value": 5}, {"value": "a\x00"}, "", {"$ref": ""}])
+def test_a_member_without_an_id_is_refused(member):
+    error = refused({"displayName": "a", "members": [member]}, of=payload.group)
+
+    assert error.scim_type == "invalidValue"
+
+
+@pytest.mark.parametrize("name", [None, "", " ", "g" * 1025, {"a": 1}])
+def test_a_group_needs_a_name(name):
+    error = refused({"displayName": name}, of=payload.group)
+
+    assert error.scim_type == "invalidValue"
+    assert "displayName" in error.detail
+
+
+def test_a_groups_extension_is_kept_and_told():
+    resource, _ = payload.group({"displayName": "a", CUSTOM: {"b": 1}, "id": "x", "shoe": 1})
+
+    assert resource == {"schemas": [GROUP_URN, CUSTOM], "displayName": "a", CUSTOM: {"b": 1}}
