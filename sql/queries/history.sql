@@ -65,8 +65,3 @@ SELECT '@' || $1::text AS stream UNION ALL SELECT id FROM calscim.directories WH
 
 -- name: heads, where every journal stands
 SELECT stream, seq FROM calscim.heads;
-
--- name: effects, what changed users and groups of a directory up to a moment, to be applied again
-SELECT seq, at, effect FROM calscim.journal
-WHERE stream = $1 AND kind IN ('scim', 'import') AND effect IS NOT NULL AND ($2::timestamptz IS NULL OR at <= $2)
-ORDER BY seq;

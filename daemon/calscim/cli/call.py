@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -88,3 +89,13 @@ def a_duration(text: str) -> float:
         return duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def a_moment(text: str) -> datetime:
+    """The type of an argument such as 2026-03-01 or 2026-03-01T08:30Z; UTC where it does not say."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:30:00Z"
+        raise argparse.ArgumentTypeError(message) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,11 +1,9 @@
 """calscim journal: what happened, in order, and the proof that nobody changed it."""
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import dump, fields, table
@@ -51,18 +49,8 @@ def register(verbs: Verbs) -> None:
         parser.add_argument("--group", metavar="G", help="about the group of that name or id")
         parser.add_argument("--request", metavar="ID", help="of one request")
         parser.add_argument("--kind", choices=("scim", "refused", "import", "admin", "calcom"))
-        parser.add_argument("--since", type=moment, metavar="TIME", help="from then on")
-        parser.add_argument("--until", type=moment, metavar="TIME", help="up to then")
-
-
-def moment(text: str) -> datetime:
-    """The type of an argument such as 2026-03-01 or 2026-03-01T08:30Z; UTC where it does not say."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:30:00Z"
-        raise argparse.ArgumentTypeError(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        parser.add_argument("--since", type=a_moment, metavar="TIME", help="from then on")
+        parser.add_argument("--until", type=a_moment, metavar="TIME", help="up to then")
 
 
 async def _wanted(db: Database, call: Call) -> Wanted:

@@ -17,6 +17,7 @@ from calscim.cli import (
     journal,
     mappings,
     reconciling,
+    replaying,
     schema,
     serving,
     simulator,
@@ -44,6 +45,7 @@ _ROOMS = (
     mappings,
     reconciling,
     journal,
+    replaying,
     simulator,
 )
 

@@ -1,0 +1,128 @@
+"""calscim membership, rebuild: what the journal alone knows."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from calscim.cli.call import Call, Verbs, a_moment
+from calscim.cli.chosen import the_directory
+from calscim.cli.database import opened
+from calscim.cli.output import table
+from calscim.errors import UsageError
+from calscim.store import admin, rebuild
+from calscim.store.admin import Directory, names
+from calscim.store.replay import Tables
+
+DIFFERENT = 6
+
+
+def register(verbs: Verbs) -> None:
+    membership = verbs.add("membership", _membership, "who was in a group at a moment")
+    membership.add_argument(
+        "--group", required=True, metavar="NAME", help="its name then, or its id"
+    )
+    membership.add_argument("--at", type=a_moment, metavar="TIME", help="UTC (default: now)")
+    membership.add_argument("--directory", metavar="D", help="not needed for the only one")
+    again = verbs.add(
+        "rebuild",
+        _rebuild,
+        "users, groups and members anew from the journal",
+        details="With --check: compare, change nothing, exit 6 when they differ.",
+    )
+    again.add_argument("--check", action="store_true", help="only compare")
+    again.add_argument("--directory", metavar="D", help="one directory only, by id or name")
+
+
+async def _membership(call: Call) -> None:
+    async with opened(call.settings()) as db:
+        directory = await the_directory(db, call.arguments.directory)
+        tables = await rebuild.as_of(db, directory.id, call.arguments.at)
+    group = _group(tables, directory, call.arguments.group, call.arguments.at)
+    value = []
+    for key, since in tables.people_of(group).items():
+        user = tables.users[key]
+        value.append(
+            {"user_id": key, "user_name": user.user_name, "email": user.email, "since": since}
+        )
+    value.sort(key=lambda row: str(row["user_name"]).casefold())
+    shown = table(
+        ("user", "e-mail", "since"),
+        ((row["user_name"], row["email"], row["since"]) for row in value),
+    )
+    call.output.data(value, shown if value else "nobody")
+
+
+def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime | None) -> str:
+    """By id, by name, by name in any case. UsageError naming the groups of that moment most like it."""
+    called = {key: group.display_name for key, group in tables.groups.items()}
+    for found in (
+        [key for key in called if key == wanted],
+        [key for key, name in called.items() if name == wanted],
+        [key for key, name in called.items() if name.casefold() == wanted.casefold()],
+    ):
+        if found:
+            return found[0]
+    then = f"at {moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "now"
+    otherwise = f"{len(called)} groups were there; see `calscim journal tail --group NAME`"
+    raise UsageError(
+        f"{directory.name} {then}: {names.missing('group', wanted, called.values(), otherwise)}"
+    )
+
+
+async def _rebuild(call: Call) -> int:
+    check = call.arguments.check
+    async with opened(call.settings()) as db:
+        wanted = call.arguments.directory
+        chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
+        editor = call.editor()
+        results = [
+            (
+                one,
+                await (rebuild.compare(db, one) if check else rebuild.rebuild(db, editor, one)),
+            )
+            for one in chosen
+        ]
+    same = all(not compared.different for _, compared in results)
+    value = {
+        "same": same,
+        "rebuilt": not check,
+        "directories": [_as_json(one, compared) for one, compared in results],
+    }
+    call.output.data(value, _shown(results, check=check))
+    return DIFFERENT if check and not same else 0
+
+
+def _as_json(directory: Directory, compared: rebuild.Compared) -> dict[str, Any]:
+    return {
+        "id": directory.id,
+        "name": directory.name,
+        "users": compared.users,
+        "groups": compared.groups,
+        "members": compared.members,
+        "different": compared.different,
+        "differences": compared.differences,
+    }
+
+
+def _shown(results: list[tuple[Directory, rebuild.Compared]], *, check: bool) -> RenderableType:
+    parts: list[RenderableType] = [
+        table(
+            ("directory", "users#", "groups#", "members#", "different#"),
+            (
+                (one.name, found.users, found.groups, found.members, found.different)
+                for one, found in results
+            ),
+        )
+    ]
+    parts += [
+        Text(f"{one.name}: {difference}", style="yellow")
+        for one, found in results
+        for difference in found.differences
+    ]
+    if any(found.different for _, found in results):
+        parts.append(
+            Text("`calscim rebuild` writes them as the journal says" if check else "written anew")
+        )
+    return Group(*parts)

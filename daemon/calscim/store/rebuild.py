@@ -1,0 +1,188 @@
+"""Users, groups and members of a directory from its journal alone: to compare, to write anew, or as of a moment."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calscim.store.admin import Directory, Editor
+from calscim.store.pool import Connection, Database
+from calscim.store.replay import Group, Member, Tables, Tombstone, User
+from calscim.store.sql import sql
+
+_BATCH = 5_000
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the journal gives. ``differences``: the first of them, in sentences; ``different``: how many."""
+
+    users: int
+    groups: int
+    members: int
+    different: int
+    differences: tuple[str, ...]
+
+
+async def as_of(db: Database, directory: str, moment: datetime | None) -> Tables:
+    """The tables at a moment, that moment included; None: by the whole journal."""
+    async with db.connection() as connection, connection.transaction(readonly=True):
+        return await _replayed(connection, directory, moment)
+
+
+async def compare(db: Database, directory: Directory) -> Compared:
+    """Hold the tables against the journal, in one snapshot; changes nothing."""
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        wanted = await _replayed(connection, directory.id, None)
+        found = await _present(connection, directory.id)
+    return _compared(wanted, found)
+
+
+async def rebuild(db: Database, editor: Editor, directory: Directory) -> Compared:
+    """Write the tables anew, in one transaction; tells what was different before."""
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("rebuild.lock"), directory.id)
+        wanted = await _replayed(connection, directory.id, None)
+        compared = _compared(wanted, await _present(connection, directory.id))
+        await _write(connection, directory.id, wanted)
+        edit = {"id": directory.id, "name": directory.name, "different": compared.different}
+        resource = ("Directory", directory.id)
+        await editor.write(connection, directory.organization, "directory.rebuild", resource, edit)
+    return compared
+
+
+async def _replayed(connection: Connection, directory: str, moment: datetime | None) -> Tables:
+    tables = Tables()
+    cursor = await connection.cursor(sql("rebuild.effects"), directory, moment)
+    while batch := await cursor.fetch(_BATCH):
+        for row in batch:
+            tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
+    return tables
+
+
+async def _present(connection: Connection, directory: str) -> Tables:
+    tables = Tables()
+    for row in await connection.fetch(sql("rebuild.users"), directory):
+        values = dict(row)
+        key = values.pop("id")
+        tables.users[key] = User(**{**values, "emails": frozenset(values["emails"])})
+    for row in await connection.fetch(sql("rebuild.groups"), directory):
+        values = dict(row)
+        key = values.pop("id")
+        tables.groups[key] = Group(**values)
+    for row in await connection.fetch(sql("rebuild.members"), directory):
+        member = Member(row["kind"], row["seq"], row["at"])
+        tables.groups[row["group_id"]].members[row["member_id"]] = member
+    for row in await connection.fetch(sql("rebuild.former"), directory):
+        tables.former[row["group_id"], row["member_id"]] = (row["seq"], row["at"])
+    for row in await connection.fetch(sql("rebuild.tombstones"), directory):
+        values = dict(row)
+        key = values.pop("id")
+        tables.tombstones[key] = Tombstone(**values)
+    return tables
+
+
+def _compared(wanted: Tables, found: Tables) -> Compared:
+    differences = list(_differences(wanted, found))
+    return Compared(
+        users=len(wanted.users),
+        groups=len(wanted.groups),
+        members=sum(len(group.members) for group in wanted.groups.values()),
+        different=len(differences),
+        differences=tuple(differences[:_SHOWN]),
+    )
+
+
+def _differences(wanted: Tables, found: Tables) -> Iterator[str]:
+    for what, ours, theirs in (
+        ("user", wanted.users, found.users),
+        ("group", wanted.groups, found.groups),
+        ("former member", wanted.former, found.former),
+        ("deleted", wanted.tombstones, found.tombstones),
+    ):
+        yield from _by_key(what, ours, theirs)
+
+
+def _by_key(what: str, wanted: dict[Any, Any], found: dict[Any, Any]) -> Iterator[str]:
+    for key in wanted.keys() | found.keys():
+        if key not in found:
+            yield f"{what} {key} is missing in the tables"
+        elif key not in wanted:
+            yield f"{what} {key} is in the tables, but not in the journal"
+        elif wanted[key] != found[key]:
+            fields = ", ".join(_fields(wanted[key], found[key]))
+            yield f"{what} {key} is another in the tables{f' ({fields})' if fields else ''}"
+
+
+def _fields(one: Any, other: Any) -> list[str]:
+    names: Iterable[str] = getattr(one, "__slots__", ())
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+async def _write(connection: Connection, directory: str, tables: Tables) -> None:
+    for name in ("clear_groups", "clear_users", "clear_former", "clear_tombstones"):
+        await connection.execute(sql(f"rebuild.{name}"), directory)
+    for table, columns, rows in _rows(directory, tables):
+        await connection.copy_records_to_table(
+            table, schema_name="calscim", columns=columns, records=rows
+        )
+    await connection.execute(sql("rebuild.count"), directory, len(tables.users), len(tables.groups))
+
+
+def _rows(directory: str, tables: Tables) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
+    columns = [name for name in User.__slots__ if name != "emails"]
+    yield (
+        "users",
+        ["id", "directory_id", *columns],
+        [
+            (key, directory, *(getattr(user, name) for name in columns))
+            for key, user in tables.users.items()
+        ],
+    )
+    yield (
+        "user_emails",
+        ["directory_id", "value_key", "user_id"],
+        [
+            (directory, email, key)
+            for key, user in tables.users.items()
+            for email in sorted(user.emails)
+        ],
+    )
+    columns = [name for name in Group.__slots__ if name != "members"]
+    yield (
+        "groups",
+        ["id", "directory_id", *columns],
+        [
+            (key, directory, *(getattr(group, name) for name in columns))
+            for key, group in tables.groups.items()
+        ],
+    )
+    yield (
+        "members",
+        ["group_id", "member_id", "directory_id", "kind", "seq", "at"],
+        [
+            (key, member, directory, entry.kind, entry.seq, entry.at)
+            for key, group in tables.groups.items()
+            for member, entry in group.members.items()
+        ],
+    )
+    yield (
+        "former_members",
+        ["group_id", "member_id", "directory_id", "seq", "at"],
+        [(*key, directory, *when) for key, when in tables.former.items()],
+    )
+    columns = list(Tombstone.__slots__)
+    yield (
+        "tombstones",
+        ["id", "directory_id", *columns],
+        [
+            (key, directory, *(getattr(gone, name) for name in columns))
+            for key, gone in tables.tombstones.items()
+        ],
+    )
