@@ -36,7 +36,9 @@ log = structlog.get_logger()
 
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
 HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
-ANSWER = 1.8  # seconds that a SCIM request may wait for the database: 503 comes within two
+# Seconds that a SCIM request may wait for the database, and then for a new connection, to see whether what
+# it lost the first one over was done: 503 comes within two.
+ANSWER, CONNECTING = 1.1, 0.8
 PASS = 20.0  # seconds that a step of a reconciler may
 
 
@@ -62,7 +64,9 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     async with AsyncExitStack() as stack:
         dsn = await stack.enter_async_context(_database(settings))
         requests = await stack.enter_async_context(
-            await Database.open(dsn, size=settings.database.pool_size, within=ANSWER)
+            await Database.open(
+                dsn, size=settings.database.pool_size, connecting=CONNECTING, within=ANSWER
+            )
         )
         db = await stack.enter_async_context(await Database.open(dsn, size=HEADROOM, within=PASS))
         await _check_schema(db)

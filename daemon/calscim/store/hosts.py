@@ -4,6 +4,7 @@ asyncpg tries the hosts of a DSN one after the other as well, but under one time
 swallows what it is sent would be waited for until nothing is left for the second.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +22,7 @@ _SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 _SINCE_14 = {"client_connection_check_interval": "2s"}
+REST = 0.5  # seconds after a silent server in which it is not tried again
 _UNREACHABLE = (
     OSError,
     TimeoutError,
@@ -32,25 +34,36 @@ _UNREACHABLE = (
 
 @dataclass(slots=True)
 class Hosts:
-    """The ways to one database, the one that worked last in front."""
+    """The ways to one database, the one that worked last in front.
+
+    Where nobody answered in time, others are told so at once for a moment, rather than to wait as well.
+    """
 
     dsns: list[str]
     statement_timeout: float | None = None  # seconds, kept by the server
+    _silent: BaseException | None = None
 
     async def connect(self, _: str | None = None, *, timeout: float, **options: Any) -> Connection:
         """A connection with the settings above. What the last host answered, when none will do."""
-        share = timeout / len(self.dsns)
-        for dsn in list(self.dsns):
+        if self._silent is not None:
+            raise TimeoutError("the server did not answer a moment ago") from self._silent
+        ways = list(self.dsns)
+        failure: BaseException = OSError("a DSN has at least one host")
+        for dsn in ways:
             try:
-                connection = await self._open(dsn, share, options)
-            except _UNREACHABLE:
-                if dsn == self.dsns[-1]:
-                    raise
+                connection = await self._open(dsn, timeout / len(ways), options)
+            except _UNREACHABLE as error:
+                failure = error
                 continue
-            self.dsns.remove(dsn)
-            self.dsns.insert(0, dsn)
+            self.dsns.sort(key=dsn.__ne__)
             return connection
-        raise AssertionError("a DSN has at least one host")
+        if isinstance(failure, TimeoutError):
+            self._silent = failure
+            asyncio.get_running_loop().call_later(REST, self._listen_again)
+        raise failure
+
+    def _listen_again(self) -> None:
+        self._silent = None
 
     async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Connection:
         connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **options)

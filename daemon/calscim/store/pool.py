@@ -36,7 +36,7 @@ _NO_CONNECTION = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
-_GIVE_BACK = 0.5  # seconds that a cancelled statement has to end in, before its connection is cut
+_GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 
 
 class _Cut:
@@ -68,16 +68,28 @@ class Database:
 
     @classmethod
     async def open(
-        cls, dsn: str, *, size: int = 8, patience: float = 1.5, within: float | None = None
+        cls,
+        dsn: str,
+        *,
+        size: int = 8,
+        patience: float = 1.5,
+        connecting: float | None = None,
+        within: float | None = None,
     ) -> Self:
         """``patience``: seconds to wait for a connection before StoreUnavailable.
+
+        ``connecting``: seconds of those that a new connection may take. None: all of them.
 
         ``within``: seconds from asking for a connection until it is cut, where the server does not answer
         or is stuck. None: as long as it takes.
         """
         way = hosts(dsn, None if within is None else max(within, LONGEST))
         pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
-            min_size=0, max_size=size, timeout=patience, connect=way.connect, reset=_as_it_is
+            min_size=0,
+            max_size=size,
+            timeout=connecting or patience,
+            connect=way.connect,
+            reset=_as_it_is,
         )
         await pool
         return cls(pool, patience if within is None else min(patience, within), within)
