@@ -1,5 +1,6 @@
 """The SCIM application over HTTP on loopback, with one directory and its token."""
 
+import io
 import json as jsonlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -46,10 +47,11 @@ class Provider:
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
         sent = {name: value for name, value in sent.items() if value != ""}
         data = raw if raw is not None else None if body is None else jsonlib.dumps(body).encode()
-        async with self.session.request(method, self.base + path, data=data, headers=sent) as got:
+        stream = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.base + path, data=stream, headers=sent) as got:
             text = await got.read()
             shown = jsonlib.loads(text) if text else None
-            return Answer(got.status, shown, dict(got.headers))
+            return Answer(got.status, shown, got.headers)
 
     async def user(self, name: str, **more: Any) -> str:
         body = {"schemas": [USER], "userName": name, "emails": [{"value": name}], **more}
