@@ -534,7 +534,7 @@ def test_what_cannot_be_done_to_a_group_is_refused(operation, kind):
         steps({"op": "replace", "path": "displayName", "value": "x"}, operation)
 
     assert caught.value.scim_type == kind
-    assert TEAM == before
+    assert before == TEAM
 
 
 # ------------------------------------------------------------------ properties
