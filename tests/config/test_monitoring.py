@@ -1,0 +1,120 @@
+"""Alerts and dashboard speak of metrics that calscim has, and of no others."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from calscim.calcom.metrics import Metrics as CallMetrics
+from calscim.reconcile.metrics import Metrics as ReconcileMetrics
+from calscim.scim.metrics import Metrics as ScimMetrics
+
+CONFIG = Path(__file__).parents[2] / "config"
+RULES = CONFIG / "prometheus-rules.yml"
+DASHBOARD = CONFIG / "grafana-dashboard.json"
+
+# The names that operators rely on, with their labels.
+METRICS = {
+    "calscim_scim_requests_total": {"directory", "method", "resource", "status"},
+    "calscim_scim_request_seconds": set(),
+    "calscim_journal_seq": {"directory"},
+    "calscim_calcom_requests_total": {"organization", "method", "status"},
+    "calscim_calcom_request_seconds": set(),
+    "calscim_ratelimit_remaining": {"organization"},
+    "calscim_reconcile_seconds": set(),
+    "calscim_last_complete_pass_timestamp_seconds": {"organization"},
+    "calscim_drift_edges": {"organization", "direction"},
+    "calscim_actions_total": {"organization", "kind", "outcome"},
+    "calscim_actions_held": {"organization"},
+    "calscim_actions_parked": {"organization"},
+    "calscim_oldest_pending_seconds": {"organization"},
+    "calscim_lease_held": {"organization"},
+}
+HISTOGRAMS = {
+    "calscim_scim_request_seconds",
+    "calscim_calcom_request_seconds",
+    "calscim_reconcile_seconds",
+}
+
+
+def expressions(node: Any) -> list[str]:
+    """Every PromQL expression in the dashboard."""
+    if isinstance(node, dict):
+        own = [node["expr"]] if isinstance(node.get("expr"), str) else []
+        return own + [found for value in node.values() for found in expressions(value)]
+    if isinstance(node, list):
+        return [found for value in node for found in expressions(value)]
+    return []
+
+
+def used(text: str) -> set[str]:
+    """The metrics in a text, histograms without what Prometheus appends."""
+    names = set(re.findall(r"\bcalscim_\w+", text))
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
+
+
+def rule_expressions() -> list[str]:
+    return re.findall(r"^ +expr: (.+)$", RULES.read_text(), re.MULTILINE)
+
+
+def test_every_metric_of_the_alerts_is_one_of_calscims():
+    found = set().union(*map(used, rule_expressions()))
+
+    assert found <= METRICS.keys()
+    assert "calscim_actions_held" in found
+
+
+def test_every_metric_is_on_the_dashboard_and_no_other():
+    found = set().union(*map(used, expressions(json.loads(DASHBOARD.read_text()))))
+
+    assert found == METRICS.keys()
+
+
+def test_labels_that_are_asked_for_are_there():
+    for expression in [*rule_expressions(), *expressions(json.loads(DASHBOARD.read_text()))]:
+        for name, selector in re.findall(r"(calscim_\w+)\{([^}]*)\}", expression):
+            labels = set(re.findall(r"(\w+)=~?\"", selector))
+            assert labels <= METRICS[re.sub(r"_bucket$", "", name)], expression
+
+
+def test_histograms_are_asked_for_by_their_series():
+    for expression in [*rule_expressions(), *expressions(json.loads(DASHBOARD.read_text()))]:
+        for name in HISTOGRAMS:
+            assert not re.search(rf"{name}\b(?!_)", expression), expression
+
+
+def test_the_code_has_these_metrics():
+    registry = CollectorRegistry()
+    CallMetrics(registry)
+    ReconcileMetrics(registry)
+    ScimMetrics(registry)
+
+    registered = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in registry.collect()
+    }
+
+    assert registered == METRICS.keys()
+
+
+def test_panels_have_titles_of_their_own():
+    titles = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"]]
+
+    assert len(titles) == len(set(titles)) > 10
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="promtool is not installed (apt-get install prometheus)",
+)
+def test_prometheus_accepts_the_rules():
+    ran = subprocess.run(
+        ["promtool", "check", "rules", str(RULES)], capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
