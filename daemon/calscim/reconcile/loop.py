@@ -133,6 +133,8 @@ class Reconciler:
             return await cycle.full(self._interrupted, requests)
         if self.clock.monotonic() >= self._next_full:
             return await cycle.full(self._interrupted)
+        if cycle.view.me is None:  # Cal.com was never reached: the next full pass sees all of it
+            return None
         heads = await passes.heads(self.db, self.organization)
         news = await passes.news(self.db, self.organization)
         found = touched(news)
