@@ -1,5 +1,7 @@
 """The schema is what the migrations add up to, and the serving role can only append to the journal."""
 
+from urllib.parse import urlsplit
+
 import asyncpg
 import pytest
 
@@ -78,3 +80,53 @@ async def test_migrating_twice_changes_nothing(database):
     assert await migrate.migrate(owner, "calscim") == []
     assert await migrate.current(owner) == migrate.latest()
     await owner.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE calscim.journal SET status = 1",
+        "DELETE FROM calscim.journal",
+        "TRUNCATE calscim.journal",
+        "DROP TABLE calscim.journal",
+        "DROP TABLE calscim.journal_default",
+    ],
+)
+async def test_one_role_for_everything_can_only_append_as_well_even_a_superuser(
+    database, statement
+):
+    almighty = await asyncpg.connect(database.owner_dsn)
+    await migrate.migrate(almighty, "postgres")
+    await migrate.migrate(almighty, "postgres")
+    await almighty.fetchval(APPEND)
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+        await almighty.execute(statement)
+
+    assert await almighty.fetchval("SELECT count(*) FROM calscim.journal") == 1
+    await almighty.execute("CREATE TABLE calscim.other (); DROP TABLE calscim.other")
+    await almighty.close()
+
+
+async def test_one_role_that_is_no_superuser_takes_its_own_rights_away(database, postgres):
+    almighty = await asyncpg.connect(database.owner_dsn)
+    name = urlsplit(database.dsn).path.strip("/")
+    await almighty.execute(
+        f"DROP SCHEMA calscim CASCADE; GRANT CREATE ON DATABASE {name} TO calscim"
+    )
+    owner = await asyncpg.connect(database.dsn)
+    await migrate.migrate(owner, "calscim")
+    await owner.fetchval(APPEND)
+
+    for statement in (
+        "UPDATE calscim.journal SET status = 1",
+        "DELETE FROM calscim.journal",
+        "TRUNCATE calscim.journal",
+        "TRUNCATE calscim.journal_default",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await owner.execute(statement)
+
+    assert await owner.fetchval("SELECT count(*) FROM calscim.journal") == 1
+    await owner.close()
+    await almighty.close()

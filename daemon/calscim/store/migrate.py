@@ -78,7 +78,8 @@ async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Mig
 async def grant(connection: asyncpg.Connection, role: str) -> None:
     """Give the serving role what it needs and take the rest of the journal away from it.
 
-    An owner that serves as well takes the rights away from itself; the triggers then still refuse.
+    An owner that serves as well takes the rights away from itself; the triggers then still refuse, and for a
+    superuser an event trigger refuses DROP. DROP by an owner that is none cannot be refused.
     """
     name = await connection.fetchval("SELECT quote_ident($1)", role)
     journal = await connection.fetch(
@@ -100,6 +101,8 @@ async def grant(connection: asyncpg.Connection, role: str) -> None:
             if not await _owns(connection, role)
             else f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}"
         )
+        if await _owns(connection, role) and await _is_superuser(connection):
+            await connection.execute((folder() / "single_role.sql").read_text(encoding="utf-8"))
 
 
 async def _owns(connection: asyncpg.Connection, role: str) -> bool:
@@ -110,3 +113,7 @@ async def _owns(connection: asyncpg.Connection, role: str) -> bool:
             role,
         )
     )
+
+
+async def _is_superuser(connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval("SELECT current_setting('is_superuser') = 'on'"))
