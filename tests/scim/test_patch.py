@@ -458,6 +458,23 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(operation, kind):
     assert refused(good, operation) == kind
 
 
+def test_work_is_bounded():
+    emails = [[{"value": f"{n}-{m}@b.c"} for m in range(400)] for n in range(2)]
+    chosen = " or ".join(f'value eq "{n}"' for n in range(21))
+    adds = [{"op": "add", "path": "emails", "value": each} for each in emails]
+
+    assert refused(*adds) == "invalidValue"
+    assert refused({"op": "remove", "path": f"emails[{chosen}]"}) == "invalidFilter"
+    assert refused(*[{"op": "add", "path": "title", "value": "x"}] * 501) == "invalidSyntax"
+
+
+def test_a_password_is_not_stored_in_an_unknown_extension_either():
+    made = patched("add", value={CUSTOM: {"PassWord": "hunter2", "a": {"password": "x", "b": 1}}})
+
+    assert made[CUSTOM] == {"shoeSize": 42, "a": {"b": 1}}
+    assert patched("add", f"{CUSTOM}:password", "hunter2") == ADA
+
+
 # ------------------------------------------------------------------ groups
 
 

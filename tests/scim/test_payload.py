@@ -168,7 +168,7 @@ def test_a_manager_may_be_a_bare_id():
         ({CUSTOM: {"a": ["b\x00"]}}, CUSTOM),
         ({CUSTOM: {"a\x00": 1}}, CUSTOM),
         ({CUSTOM + "\x00": {"a": 1}}, CUSTOM),
-        ({"emails": [{"value": f"{n}@b.c"} for n in range(1001)]}, "emails"),
+        ({"emails": [{"value": f"{n}@b.c"} for n in range(501)]}, "emails"),
         ({"emails": [{"value": "é" * 2000}]}, "emails.value"),
         ({"externalId": "e" * 2049}, "externalId"),
         ({"userName": "u" * 1025}, "userName"),
@@ -179,7 +179,7 @@ def test_a_wrong_value_is_refused_by_name(body, named):
     error = refused({"userName": "ada", **body})
 
     assert error.scim_type == "invalidValue"
-    assert named[:100] in error.detail
+    assert named.rstrip("\x00") in error.detail
 
 
 @pytest.mark.parametrize("name", [None, "", "   ", [], {"x": 1}, True])

@@ -3,7 +3,6 @@
 The resource handed in is never changed: an operation that fails leaves nothing half done.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +13,17 @@ from scim2_models.path import (
     FilterNode,
     LogicalExpr,
     LogicalOperator,
-    Not,
-    Present,
     ValuePath,
 )
 
 from calscim.errors import ScimError
-from calscim.scim import payload
-from calscim.scim.filters import check, instant
+from calscim.scim import foreign, multivalued, payload, selection
+from calscim.scim.foreign import copied
 from calscim.scim.grammar import parse_path
 from calscim.scim.schema import GROUP, USER, Attribute, Type
 
 OPS = ("add", "replace", "remove")
-MOST_OPERATIONS = 5000
+MOST_OPERATIONS = {"User": 500, "Group": 5000}  # a group's are mostly members, which cost little
 _REQUIRED = {"User": "userName", "Group": "displayName"}
 _EXTRAS = ("email", "givenname", "familyname")
 _IGNORED = ("id", "meta", "schemas", "groups", "password")
@@ -48,14 +45,15 @@ class GroupChange:
     steps: list[tuple[str, list[str]]] = field(default_factory=list)
 
 
-def operations(body: dict[str, Any]) -> list[Operation]:
+def operations(kind: Type, body: dict[str, Any]) -> list[Operation]:
     """ScimError invalidSyntax for what is no list of operations."""
     low = {name.lower(): value for name, value in body.items()}
     entries = low.get("operations")
     if not isinstance(entries, list) or not entries:
         raise ScimError(400, "Operations has to be a list with something in it", "invalidSyntax")
-    if len(entries) > MOST_OPERATIONS:
-        raise ScimError(400, f"send at most {MOST_OPERATIONS} operations", "invalidSyntax")
+    most = MOST_OPERATIONS[kind.name]
+    if len(entries) > most:
+        raise ScimError(400, f"send at most {most} operations in one request", "invalidSyntax")
     return [_operation(entry) for entry in entries]
 
 
@@ -78,8 +76,8 @@ def _operation(entry: Any) -> Operation:
 
 def user(current: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """The user after all operations."""
-    resource = _copied(current)
-    for operation in operations(body):
+    resource = copied(current)
+    for operation in operations(USER, body):
         if operation.path is None:
             _merge(USER, resource, operation)
         else:
@@ -89,8 +87,8 @@ def user(current: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 def group(current: dict[str, Any], body: dict[str, Any]) -> GroupChange:
     """What becomes of the attributes, and the members' steps; the present members need not be known."""
-    change = GroupChange(_copied(current))
-    for operation in operations(body):
+    change = GroupChange(copied(current))
+    for operation in operations(GROUP, body):
         if operation.path is None:
             _group_merge(change, operation)
         elif _is_members(operation.path):
@@ -117,7 +115,7 @@ def _merge(kind: Type, resource: dict[str, Any], operation: Operation) -> None:
         elif low in _EXTRAS or kind.top(name) is not None or _known(kind, name):
             _at(kind, resource, operation, name, value)
         elif low.startswith("urn:") and (value is None or isinstance(value, dict)):
-            _foreign(resource, name, operation, value)
+            foreign.set_whole(resource, name, None if operation.op == "remove" else value)
 
 
 def _known(kind: Type, name: str) -> bool:
@@ -129,25 +127,6 @@ def _known(kind: Type, name: str) -> bool:
     path = node.attr_path if isinstance(node, ValuePath) else node
     found = kind.find(path.uri, path.attr)
     return found is not None and (node.sub_attr is None or node.sub_attr.lower() in found[1].subs)
-
-
-def _foreign(resource: dict[str, Any], name: str, operation: Operation, value: Any) -> None:
-    """An extension that is kept without being understood, as a whole."""
-    stored = _extension_of(resource, name) or name
-    kept = value if operation.op != "remove" else None
-    if kept is not None and not isinstance(kept, dict):
-        raise ScimError(400, f"{name[:200]} takes an object", "invalidValue")
-    if not kept:
-        resource.pop(stored, None)
-        return
-    payload.clean(name[:100], {name: kept})
-    resource[stored] = {**resource.get(stored, {}), **_copied(kept)}
-
-
-def _extension_of(resource: dict[str, Any], urn: str) -> str | None:
-    """A stored extension by its URN in any case."""
-    low = urn.lower()
-    return next((key for key in resource if key.lower() == low and low.startswith("urn:")), None)
 
 
 def _group_merge(change: GroupChange, operation: Operation) -> None:
@@ -173,14 +152,14 @@ def _at(kind: Type, resource: dict[str, Any], operation: Operation, path: str, v
     if kind is USER and path.lower() in _EXTRAS:
         _flat(resource, path, operation, value)
         return
-    if _extension_of(resource, path) is not None:
-        _foreign(resource, path, operation, value)
+    if foreign.stored(resource, path) is not None:
+        foreign.set_whole(resource, path, None if operation.op == "remove" else value)
         return
     node = parse_path(path)
     attr_path = node.attr_path if isinstance(node, ValuePath) else node
     found = kind.find(attr_path.uri, attr_path.attr)
     if found is None:
-        if not _foreign_part(resource, node, operation, value):
+        if not foreign.set_part(resource, node, None if operation.op == "remove" else value):
             raise ScimError(400, f"{path[:200]} is no attribute of {kind.name}", "invalidPath")
         return
     urn, attribute = found
@@ -214,34 +193,13 @@ def _flat(resource: dict[str, Any], path: str, operation: Operation, value: Any)
     payload.set_email(resource, made)
 
 
-def _foreign_part(
-    resource: dict[str, Any], node: AttrPath | ValuePath, operation: Operation, value: Any
-) -> bool:
-    """An attribute of an extension that is stored without being understood; False where there is none."""
-    if not isinstance(node, AttrPath) or node.uri is None or node.sub_attr is not None:
-        return False
-    stored = _extension_of(resource, node.uri)
-    if stored is None:
-        return False
-    host = resource[stored]
-    name = next((key for key in host if key.lower() == node.attr.lower()), node.attr)
-    if operation.op == "remove" or value in (None, "", []):
-        host.pop(name, None)
-    else:
-        payload.clean(name, value)
-        host[name] = _copied(value)
-    if not host:
-        del resource[stored]
-    return True
-
-
 def _attribute(
     host: dict[str, Any], attribute: Attribute, operation: Operation, value: Any
 ) -> None:
     name = attribute.name
     if operation.op == "remove":
         if attribute.multi and value not in (None, [], ""):
-            _without(host, attribute, value)
+            multivalued.without(host, attribute, value)
         else:
             host.pop(name, None)
         return
@@ -253,7 +211,7 @@ def _attribute(
         if operation.op == "replace" or not attribute.multi:
             host.pop(name, None)
     elif attribute.multi and operation.op == "add":
-        _add_values(host.setdefault(name, []), made)
+        multivalued.add_values(host.setdefault(name, []), made)
     else:
         host[name] = made
 
@@ -275,50 +233,6 @@ def _complex(host: dict[str, Any], attribute: Attribute, operation: Operation, v
         host.pop(name, None)
 
 
-def _add_values(values: list[Any], added: Sequence[Any]) -> None:
-    """A value that is there already, of the same kind, is brought up to date rather than doubled."""
-    for one in added:
-        entry = next((other for other in values if _same(other, one)), None)
-        if entry is None:
-            entry = one
-            values.append(one)
-        elif isinstance(entry, dict):
-            entry.update(one)
-        if isinstance(entry, dict) and entry.get("primary"):
-            _demote(values, entry)
-
-
-def _same(stored: Any, given: Any) -> bool:
-    """The same value and, where one is given, the same type (RFC 7643 section 2.4)."""
-    if not isinstance(stored, dict) or not isinstance(given, dict):
-        return bool(stored == given)
-    names = ("value", "type") if "value" in given else tuple(given)
-    return all(_folded(stored.get(name)) == _folded(given[name]) for name in names if name in given)
-
-
-def _folded(value: Any) -> Any:
-    return payload.folded(value) if isinstance(value, str) else value
-
-
-def _demote(values: list[Any], but: Any) -> None:
-    """A new primary value ends the old one's being so."""
-    for other in values:
-        if other is not but and isinstance(other, dict) and other.get("primary"):
-            other["primary"] = False
-
-
-def _without(host: dict[str, Any], attribute: Attribute, value: Any) -> None:
-    """Entra: remove with the values to be removed."""
-    gone = payload.coerced(attribute, attribute.name, value) or []
-    kept = [
-        one for one in host.get(attribute.name, []) if not any(_same(one, other) for other in gone)
-    ]
-    if kept:
-        host[attribute.name] = kept
-    else:
-        host.pop(attribute.name, None)
-
-
 def _sub_attribute(
     host: dict[str, Any], attribute: Attribute, name: str, operation: Operation, value: Any
 ) -> None:
@@ -333,7 +247,7 @@ def _sub_attribute(
             targets = host.setdefault(attribute.name, [{}])
         for entry in targets:
             _set(entry, sub, f"{attribute.name}.{sub.name}", operation, value)
-        _prune(host, attribute)
+        multivalued.prune(host, attribute)
         return
     entry = host.setdefault(attribute.name, {})
     _set(entry, sub, f"{attribute.name}.{sub.name}", operation, value)
@@ -351,19 +265,6 @@ def _set(
         entry[sub.name] = made
 
 
-def _prune(host: dict[str, Any], attribute: Attribute) -> None:
-    """Values of which nothing is left but their kind are no values."""
-    values = [
-        one
-        for one in host.get(attribute.name, [])
-        if not isinstance(one, dict) or one.keys() - {"primary", "type"}
-    ]
-    if values:
-        host[attribute.name] = values
-    else:
-        host.pop(attribute.name, None)
-
-
 def _selected(
     host: dict[str, Any],
     attribute: Attribute,
@@ -375,14 +276,14 @@ def _selected(
     """The values that a filter in brackets selects; a missing one is made of the filter's equalities."""
     if not attribute.multi:
         raise ScimError(400, f"{attribute.name} has no values to choose from", "invalidPath")
-    chosen = _checked(attribute, chosen)
+    chosen = selection.checked(attribute, chosen)
     values = host.get(attribute.name, [])
-    matched = [one for one in values if matches(attribute, chosen, one)]
+    matched = [one for one in values if selection.matches(attribute, chosen, one)]
     if operation.op == "remove" or (sub is None and value in (None, "", [])):
         _remove_selected(host, attribute, matched, sub, operation)
         return
     if not matched:
-        fresh = _from_filter(attribute, chosen)
+        fresh = selection.described_by(attribute, chosen)
         if fresh is None:
             raise ScimError(
                 400,
@@ -397,8 +298,8 @@ def _selected(
         else:
             _merge_value(entry, attribute, value)
         if entry.get("primary"):
-            _demote(host[attribute.name], entry)
-    _prune(host, attribute)
+            multivalued.demote(host[attribute.name], entry)
+    multivalued.prune(host, attribute)
 
 
 def _sub_of(entry: Any, attribute: Attribute, sub: str, operation: Operation, value: Any) -> None:
@@ -427,7 +328,7 @@ def _remove_selected(
     if sub is not None:
         for entry in matched:
             _sub_of(entry, attribute, sub, operation, None)
-        _prune(host, attribute)
+        multivalued.prune(host, attribute)
         return
     kept = [one for one in host[attribute.name] if not any(one is gone for gone in matched)]
     if kept:
@@ -436,112 +337,7 @@ def _remove_selected(
         del host[attribute.name]
 
 
-def _from_filter(attribute: Attribute, node: FilterNode) -> dict[str, Any] | None:
-    """The value that a filter of equalities describes; None for any other filter."""
-    match node:
-        case Comparison(attr_path=path, op=CompareOperator.eq, value=value):
-            sub = attribute.subs[path.attr.lower()]
-            made = payload.coerced(sub, f"{attribute.name}.{sub.name}", value)
-            return None if made is None else {sub.name: made}
-        case LogicalExpr(op=LogicalOperator.and_, terms=terms):
-            described: dict[str, Any] = {}
-            for term in terms:
-                part = _from_filter(attribute, term)
-                if part is None:
-                    return None
-                described.update(part)
-            return described
-    return None
-
-
-# -------------------------------------------------------------------- filters on values
-
-
-def _checked(attribute: Attribute, node: FilterNode) -> FilterNode:
-    """The filter once it is known to make sense, with Entra's "True" as a boolean."""
-    match node:
-        case Comparison(attr_path=path, op=op, value=value):
-            sub = _part(attribute, path)
-            if sub.kind == "boolean" and isinstance(value, str):
-                node = Comparison(
-                    path, op, {"true": True, "false": False}.get(value.lower(), value)
-                )
-            if node.value is not None:
-                check(sub, node)
-            return node
-        case Present(attr_path=path):
-            _part(attribute, path)
-            return node
-        case Not(expr=inner):
-            return Not(_checked(attribute, inner))
-        case LogicalExpr(op=op, terms=terms):
-            return LogicalExpr(op, tuple(_checked(attribute, term) for term in terms))
-    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
-
-
-def matches(attribute: Attribute, node: FilterNode, value: Any) -> bool:
-    """Whether one value of a multi-valued attribute is selected."""
-    match node:
-        case Comparison(attr_path=path):
-            sub = _part(attribute, path)
-            return _holds(sub, node, value.get(sub.name))
-        case Present(attr_path=path):
-            return value.get(_part(attribute, path).name) not in (None, "", [], {})
-        case Not(expr=inner):
-            return not matches(attribute, inner, value)
-        case LogicalExpr(op=op, terms=terms):
-            results = (matches(attribute, term, value) for term in terms)
-            return all(results) if op == LogicalOperator.and_ else any(results)
-    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
-
-
-def _part(attribute: Attribute, path: AttrPath) -> Attribute:
-    sub = attribute.subs.get(path.attr.lower())
-    if sub is None or path.sub_attr is not None or path.uri is not None:
-        raise ScimError(400, f"{attribute.name} has no {path}", "invalidFilter")
-    return sub
-
-
-def _holds(sub: Attribute, node: Comparison, found: Any) -> bool:
-    wanted: Any = node.value
-    if found is None or wanted is None:
-        same = found is None and wanted is None
-        return same if node.op == CompareOperator.eq else node.op == CompareOperator.ne and not same
-    if sub.kind == "dateTime":
-        found, wanted = instant(found), instant(wanted)
-    elif isinstance(found, str) and not sub.exact:
-        found, wanted = payload.folded(found), payload.folded(str(wanted))
-    match node.op:
-        case CompareOperator.eq:
-            return bool(found == wanted)
-        case CompareOperator.ne:
-            return bool(found != wanted)
-        case CompareOperator.co:
-            return str(wanted) in str(found)
-        case CompareOperator.sw:
-            return str(found).startswith(str(wanted))
-        case CompareOperator.ew:
-            return str(found).endswith(str(wanted))
-        case CompareOperator.gt:
-            return bool(found > wanted)
-        case CompareOperator.ge:
-            return bool(found >= wanted)
-        case CompareOperator.lt:
-            return bool(found < wanted)
-        case CompareOperator.le:
-            return bool(found <= wanted)
-
-
 # -------------------------------------------------------------------- members
-
-
-def _copied(value: Any) -> Any:
-    """JSON values only, at a fraction of what copy.deepcopy costs."""
-    if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_copied(part) for part in value]
-    return value
 
 
 def _is_members(path: str) -> bool:

@@ -15,7 +15,7 @@ LONGEST_NAME = 1024
 LONGEST_KEY = (
     2048  # bytes of what is looked up by: an entry of a Postgres index has less than 2,704
 )
-MOST_VALUES = 1000  # of one multi-valued attribute
+MOST_VALUES = 500  # of one multi-valued attribute
 _ADDRESS = re.compile(r"^[^@\s]+@[^@\s]+$")
 _FLAT = {
     "email": "emails",
@@ -41,6 +41,8 @@ def finished(resource: dict[str, Any]) -> dict[str, Any]:
         if name == "schemas":
             continue
         values = _distinct(resource[name])
+        if len(values) > MOST_VALUES:
+            raise ScimError(400, f"{name} has more than {MOST_VALUES} values", "invalidValue")
         if values:
             _one_primary(values)
             resource[name] = values
@@ -155,8 +157,7 @@ def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> d
                 if low == kind.urn.lower():
                     resource = canonical(kind, value, skip) | resource
                 else:
-                    clean(key[:100], {key: value})
-                    resource[key] = value
+                    resource[key] = kept(key, value)
             continue
         if attribute.read_only or attribute.write_only or attribute.name in skip:
             continue
@@ -233,17 +234,20 @@ def _text(path: str, value: str) -> str:
     return value
 
 
-def clean(path: str, value: Any) -> None:
-    """No NUL anywhere in what is kept without being understood."""
+def kept(path: str, value: Any) -> Any:
+    """A copy of what is stored without being understood: no NUL anywhere, and no password."""
+    name = _text(path[:100], path)
     if isinstance(value, str):
-        _text(path, value)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            _text(path, key)
-            clean(path, part)
-    elif isinstance(value, list):
-        for part in value:
-            clean(path, part)
+        return _text(name[:100], value)
+    if isinstance(value, dict):
+        return {
+            key: kept(f"{name}.{key}", part)
+            for key, part in value.items()
+            if key.lower() != "password"
+        }
+    if isinstance(value, list):
+        return [kept(name, part) for part in value]
+    return value
 
 
 def _flat(body: dict[str, Any], resource: dict[str, Any]) -> None:
