@@ -3,6 +3,7 @@
 from typing import Any
 
 from calscim.cli.call import Call, Verbs
+from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import table
 from calscim.store import admin
@@ -16,12 +17,13 @@ def register(verbs: Verbs) -> None:
 
 
 async def _list(call: Call) -> None:
-    async with opened(call.settings()) as db:
+    settings, organization = call.settings(), call.arguments.organization
+    if organization is not None:
+        organization = the_organization(settings, organization).name
+    async with opened(settings) as db:
         wanted = call.arguments.directory
         directory = (await admin.find_directory(db, wanted)).id if wanted else None
-        found = await admin.groups(
-            db, directory=directory, organization=call.arguments.organization
-        )
+        found = await admin.groups(db, directory=directory, organization=organization)
     value = [
         {
             "id": row.id,

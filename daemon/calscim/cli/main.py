@@ -5,25 +5,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import uvloop
 
 from calscim import __version__, logs
-from calscim.cli import (
-    checking,
-    directories,
-    groups,
-    journal,
-    mappings,
-    reconciling,
-    replaying,
-    schema,
-    serving,
-    simulator,
-    teams,
-    tokens,
-)
 from calscim.cli.call import Call, Verbs, config_option
 from calscim.cli.output import Output
 from calscim.errors import CalscimError, ConfigError
@@ -34,26 +21,35 @@ CONFIGURATION = 78  # EX_CONFIG
 INTERRUPTED = 130  # 128 + SIGINT
 CUT = 141  # 128 + SIGPIPE
 
-_ROOMS = (
-    serving,
-    checking,
-    schema,
-    directories,
-    tokens,
-    groups,
-    teams,
-    mappings,
-    reconciling,
-    journal,
-    replaying,
-    simulator,
-)
+# Which module of this package has which verb, in the order of the help. Only the one that is called is loaded.
+_ROOMS = {
+    "serve": "serving",
+    "run": "serving",
+    "demo": "serving",
+    "check": "checking",
+    "migrate": "schema",
+    "directory": "directories",
+    "token": "tokens",
+    "group": "groups",
+    "team": "teams",
+    "mapping": "mappings",
+    "plan": "reconciling",
+    "sync": "reconciling",
+    "approve": "reconciling",
+    "status": "reconciling",
+    "explain": "reconciling",
+    "journal": "journal",
+    "membership": "replaying",
+    "rebuild": "replaying",
+    "sim": "simulator",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     try:
-        arguments = _parser().parse_args(argv)
+        given = sys.argv[1:] if argv is None else list(argv)
+        arguments = _parser(_verb_in(given)).parse_args(given)
     except SystemExit as end:  # --help, --version, or arguments that are none
         return end.code if isinstance(end.code, int) else FAILED
     logs.configure("warning", "auto")
@@ -109,7 +105,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(MISUSED, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _verb_in(arguments: list[str]) -> str | None:
+    """The verb, before anything is parsed; None where there is none, as in ``--help``."""
+    before = ""
+    for argument in arguments:
+        if argument in _ROOMS and before != "--config":
+            return argument
+        before = argument
+    return None
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="calscim",
         description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
@@ -119,6 +125,6 @@ def _parser() -> argparse.ArgumentParser:
     config_option(parser)
     parser.set_defaults(config=None)
     verbs = Verbs(parser)
-    for room in _ROOMS:
-        room.register(verbs)
+    for room in dict.fromkeys(_ROOMS.values()) if verb is None else [_ROOMS[verb]]:
+        import_module(f"calscim.cli.{room}").register(verbs)
     return parser

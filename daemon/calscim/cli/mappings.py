@@ -113,12 +113,13 @@ async def _change(call: Call) -> None:
 
 
 async def _list(call: Call) -> None:
-    async with opened(call.settings()) as db:
+    settings, organization = call.settings(), call.arguments.organization
+    if organization is not None:
+        organization = the_organization(settings, organization).name
+    async with opened(settings) as db:
         wanted = call.arguments.directory
         directory = (await admin.find_directory(db, wanted)).id if wanted else None
-        found = await admin.mappings(
-            db, directory=directory, organization=call.arguments.organization
-        )
+        found = await admin.mappings(db, directory=directory, organization=organization)
     shown = table(
         ("id#", "directory", "group", "members#", "team", "team id#", "role", "mode", "state"),
         (

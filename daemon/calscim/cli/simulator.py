@@ -6,6 +6,7 @@ from pathlib import Path
 from calscim.cli.call import Call, Verbs
 from calscim.errors import UsageError
 from calscim.settings import Tcp, address
+from calscim.sim import calcom as simulated
 
 
 def register(verbs: Verbs) -> None:
@@ -42,8 +43,6 @@ def _tcp(text: str) -> str:
 
 
 async def _calcom(call: Call) -> None:
-    from calscim.sim import calcom as simulated  # noqa: PLC0415 - only this verb needs it
-
     wanted = call.arguments
     if "@" not in wanted.owner:
         raise UsageError(f"{wanted.owner!r} is no e-mail address: write it as owner@acme.example")
