@@ -170,6 +170,16 @@ def test_a_new_primary_value_ends_the_old_ones_being_so():
     assert [one.get("primary") for one in chosen["emails"]] == [False, True]
 
 
+def test_the_new_primary_value_may_stand_before_the_old_one():
+    home = patched("replace", 'emails[type eq "home"].primary', True)
+    work = {"value": "ada@example.com", "type": "work", "primary": True}
+    chosen = patched("replace", 'emails[type eq "work"].primary', True, of=home)
+    added = patched("add", "emails", [work], of=home)
+
+    assert [one["primary"] for one in chosen["emails"]] == [True, False]
+    assert added == chosen
+
+
 def test_a_replaced_list_is_the_new_list():
     assert patched("replace", "emails", [{"value": "c@d.e"}])["emails"] == [{"value": "c@d.e"}]
 
@@ -359,6 +369,13 @@ def test_email_is_the_address_that_cal_com_is_told(path):
     assert payload.emails_of(to("new@b.c")) == ("new@b.c", "ada@home.example")
     assert payload.email_of(to("Ada@home.example")) == "Ada@home.example"
     assert payload.emails_of(to(None)) == ("ada@home.example",)
+
+
+def test_a_new_address_is_not_shown_by_the_old_ones_name():
+    shown = patched("replace", 'emails[type eq "work"].display', "ada@example.com")
+
+    assert "display" in shown["emails"][0]
+    assert "display" not in patched("replace", "email", "new@b.c", of=shown)["emails"][0]
 
 
 def test_flat_names_are_parts_of_the_name():
