@@ -1,31 +1,37 @@
-"""Speaks Cal.com's API v2: one call at a time through the budget, each answer classified once.
+"""The calls of Cal.com's API v2 that calscim makes: one method each, typed both ways.
 
-Knows no plan and retries nothing. The call that deletes a whole account does not exist here.
-Source: Cal.com's published OpenAPI document for /v2/organizations/{orgId}.
+Raises RemoteError, whose kind says what the answer means. The call that deletes a whole account
+(DELETE /users/{id}) does not exist here. Source: Cal.com's OpenAPI document for /v2/organizations/{orgId}.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
-import orjson
-import structlog
 
-from calscim import __version__
+from calscim.calcom import answers
+from calscim.calcom.answers import (
+    Account,
+    Attribute,
+    Me,
+    Option,
+    OrgMembership,
+    TeamMembership,
+    rows_of,
+)
 from calscim.calcom.metrics import Metrics
+from calscim.calcom.wire import Turn, Wire
 from calscim.clock import Clock
 from calscim.core.budget import Budget
-from calscim.errors import RemoteError, RemoteKind
+from calscim.core.model import CalUserId, MembershipId, Role, Team, TeamId
 
-log = structlog.get_logger()
-
-BLOCKED = 60.0  # seconds Cal.com blocks a key for, where it does not say
-MOST_BYTES = 16 * 1024 * 1024
-_LIMIT, _REMAINING, _RESET = "x-ratelimit-limit-", "x-ratelimit-remaining-", "x-ratelimit-reset-"
+PAGE = 250  # rows, the most that a list gives at once
+T = TypeVar("T")
 
 
 class Client:
-    """One organization's calls with one key. ``repr`` and errors never show the key."""
+    """One organization's calls with one key. Reads find their turn themselves, writes are handed one."""
 
     def __init__(
         self,
@@ -40,197 +46,171 @@ class Client:
         timeout: float,
         metrics: Metrics | None = None,
     ) -> None:
-        self.organization = organization
         self.organization_id = organization_id
-        self.budget = budget
-        self.calls = 0
-        self._session = session
-        self._base = api_url.rstrip("/")
-        self._clock = clock
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._metrics = metrics
-        self._headers = {
-            "Authorization": f"Bearer {api_key}",
-            "Accept": "application/json",
-            "User-Agent": f"calscim/{__version__}",
-        }
+        self._wire = Wire(
+            session,
+            organization=organization,
+            api_url=api_url,
+            api_key=api_key,
+            budget=budget,
+            clock=clock,
+            timeout=timeout,
+            metrics=metrics,
+        )
+        self._root = f"/v2/organizations/{organization_id}"
 
     def __repr__(self) -> str:
-        return f"Client({self.organization!r}, {self._base!r})"
+        return f"Client({self.organization_id}, {self._wire!r})"
 
-    async def get(self, path: str, **query: Any) -> Any:
-        """``data`` of a path below the organization (``/memberships``), or ``/v2/me`` as it is."""
-        return await self._call("GET", path, query=query)
+    @property
+    def budget(self) -> Budget:
+        return self._wire.budget
 
-    async def post(self, path: str, body: Mapping[str, Any], request_id: str) -> Any:
-        return await self._call("POST", path, body=body, request_id=request_id)
+    @property
+    def calls(self) -> int:
+        """How many were sent so far."""
+        return self._wire.calls
 
-    async def patch(self, path: str, body: Mapping[str, Any], request_id: str) -> Any:
-        return await self._call("PATCH", path, body=body, request_id=request_id)
+    async def turn(self, request_id: str) -> Turn:
+        """Wait until one more call may be sent. To be had before a write is announced anywhere."""
+        return await self._wire.turn(request_id)
 
-    async def delete(self, path: str, request_id: str) -> Any:
-        """Ends a membership. A path of /users is a mistake: that call deletes an account."""
-        if "memberships/" not in path:
-            raise ValueError(f"DELETE {path}: only memberships are ever deleted")
-        return await self._call("DELETE", path, request_id=request_id)
+    async def me(self) -> Me:
+        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", answers.me)
 
-    def _url(self, path: str) -> str:
-        if path.startswith("/v2/"):
-            return self._base + path
-        return f"{self._base}/v2/organizations/{self.organization_id}{path}"
+    # -------------------------------------------------------------- the organization's memberships
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
-        request_id: str | None = None,
-    ) -> Any:
-        while (wait := self.budget.delay(self._clock.monotonic())) > 0:
-            log.info("calcom.waiting", organization=self.organization, seconds=round(wait, 1))
-            await self._clock.sleep(wait)
-        began = self._clock.monotonic()
-        self.budget.take(began)
-        self.calls += 1
-        status = "error"
-        try:
-            answer = await self._send(method, path, query, body, request_id)
-            status = str(answer[0])
-        finally:
-            now = self._clock.monotonic()
-            if self._metrics is not None:
-                self._metrics.called(
-                    self.organization, method, status, now - began, self.budget.remaining(now)
-                )
-            log.debug(
-                "calcom.request",
-                organization=self.organization,
-                method=method,
-                path=path,
-                status=status,
-                seconds=round(now - began, 3),
-                request_id=request_id,
-            )
-        return self._data(method, path, *answer)
+    async def memberships(self, skip: int) -> list[OrgMembership]:
+        """One page, in no order: everybody, accepted or not."""
+        return await self._page("/memberships", answers.org_membership, skip)
 
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, Any] | None,
-        body: Mapping[str, Any] | None,
-        request_id: str | None,
-    ) -> tuple[int, bytes, float | None]:
-        headers = dict(self._headers)
-        if request_id is not None:
-            headers["X-Request-Id"] = request_id
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            async with self._session.request(
-                method,
-                self._url(path),
-                params=query,
-                data=None if body is None else orjson.dumps(body),
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-            ) as response:
-                text = await response.content.read(MOST_BYTES + 1)
-                while len(text) <= MOST_BYTES and (more := await response.content.read(MOST_BYTES)):
-                    text += more
-                reset = self._believe(response.headers)
-                return response.status, text, reset
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise RemoteError(
-                RemoteKind.UNREACHABLE,
-                f"Cal.com did not answer {method} {path} ({type(error).__name__}); "
-                "see that api_url is right and the service runs",
-            ) from error
+    async def membership(self, number: MembershipId) -> OrgMembership:
+        return await self._get(f"/memberships/{number}", answers.org_membership)
 
-    def _believe(self, headers: Mapping[str, str]) -> float | None:
-        """Tell the budget what the rate-limit headers say; the tightest of several names rules."""
-        named: dict[str, dict[str, float]] = {}
-        for key, value in headers.items():
-            for prefix in (_LIMIT, _REMAINING, _RESET):
-                if key.lower().startswith(prefix):
-                    try:
-                        named.setdefault(key.lower()[len(prefix) :], {})[prefix] = float(value)
-                    except ValueError:
-                        continue
-        if not named:
-            return None
-        tightest = min(named.values(), key=lambda one: one.get(_REMAINING, float("inf")))
-        limit, remaining = tightest.get(_LIMIT), tightest.get(_REMAINING)
-        self.budget.answered(
-            self._clock.monotonic(),
-            limit=None if limit is None else int(limit),
-            remaining=None if remaining is None else int(remaining),
-            reset_in=tightest.get(_RESET),
-        )
-        return tightest.get(_RESET)
+    async def attach(self, turn: Turn, user: CalUserId, role: Role) -> OrgMembership:
+        """Bring a known account in, accepted. Makes it no profile, so that teams stay shut to it."""
+        body = {"userId": user, "role": role.value, "accepted": True}
+        return await self._post(turn, "/memberships", body, answers.org_membership)
 
-    def _data(self, method: str, path: str, status: int, text: bytes, reset: float | None) -> Any:
-        answer = _json(text)
-        if 200 <= status < 300:
-            if isinstance(answer, dict) and answer.get("status") == "success" and "data" in answer:
-                return answer["data"]
-            raise RemoteError(
-                RemoteKind.MALFORMED,
-                f"Cal.com answered {method} {path} with {status}, but not in the documented form; "
-                "is api_url Cal.com's API v2?",
-                status=status,
-            )
-        code, message = _error(answer)
-        kind = _kind(method, status, code)
-        if kind is RemoteKind.THROTTLED:
-            reset = BLOCKED if reset is None else reset
-            self.budget.throttled(self._clock.monotonic(), reset)
-        raise RemoteError(
-            kind,
-            f"Cal.com answered {method} {path} with {status} {code}: {message}{_advice(kind)}",
-            status=status,
-            code=code,
-            retry_after=reset if kind is RemoteKind.THROTTLED else None,
-        )
+    async def invite(self, turn: Turn, email: str, role: Role) -> OrgMembership:
+        """Bring the account with that address in; pending, unless its domain is accepted by itself.
 
+        Only hosted Cal.com has it: older builds miss ``userId`` and answer 400.
+        """
+        body = {"email": email, "role": role.value}
+        return await self._post(turn, "/memberships", body, answers.org_membership)
 
-def _json(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
+    async def change_membership(
+        self, turn: Turn, number: MembershipId, role: Role
+    ) -> OrgMembership:
+        body = {"role": role.value}
+        return await self._patch(turn, f"/memberships/{number}", body, answers.org_membership)
 
+    async def end_membership(self, turn: Turn, number: MembershipId) -> None:
+        """Out of the organization and its teams; the account survives."""
+        await self._delete(turn, f"/memberships/{number}")
 
-def _error(answer: Any) -> tuple[str, str]:
-    """Code and message of either form of error body."""
-    if not isinstance(answer, dict):
-        return "", "no JSON in the answer"
-    error = answer.get("error")
-    if isinstance(error, dict):
-        return str(error.get("code", "")), str(error.get("message", ""))[:300]
-    return "", str(answer.get("message", ""))[:300]
+    # -------------------------------------------------------------- users
+
+    async def users(self, emails: list[str]) -> list[Account]:
+        """Those of the addresses, exactly as written, that have a profile in the organization."""
+        query = [("take", "1000"), ("skip", "0"), *(("emails", email) for email in emails)]
+        return await self._get("/users", _list(answers.account), query)
+
+    async def create_user(self, turn: Turn, body: Mapping[str, Any]) -> Account:
+        return await self._post(turn, "/users", body, answers.account)
+
+    async def change_user(self, turn: Turn, user: CalUserId, body: Mapping[str, Any]) -> Account:
+        return await self._patch(turn, f"/users/{user}", body, answers.account)
+
+    # -------------------------------------------------------------- teams
+
+    async def teams(self, skip: int) -> list[Team]:
+        return await self._page("/teams", answers.team, skip)
+
+    async def create_team(self, turn: Turn, name: str, slug: str) -> Team:
+        """The key's own user becomes its owner. CONFLICT when the slug is taken."""
+        return await self._post(turn, "/teams", {"name": name, "slug": slug}, answers.team)
+
+    async def team_memberships(self, team: TeamId, skip: int) -> list[TeamMembership]:
+        return await self._page(f"/teams/{team}/memberships", answers.team_membership, skip)
+
+    async def team_membership(self, team: TeamId, number: MembershipId) -> TeamMembership:
+        return await self._get(f"/teams/{team}/memberships/{number}", answers.team_membership)
+
+    async def add_member(
+        self, turn: Turn, team: TeamId, user: CalUserId, role: Role
+    ) -> TeamMembership:
+        body = {"userId": user, "role": role.value, "accepted": True}
+        path = f"/teams/{team}/memberships"
+        return await self._post(turn, path, body, answers.team_membership)
+
+    async def change_member(
+        self, turn: Turn, team: TeamId, number: MembershipId, role: Role
+    ) -> TeamMembership:
+        path = f"/teams/{team}/memberships/{number}"
+        return await self._patch(turn, path, {"role": role.value}, answers.team_membership)
+
+    async def remove_member(self, turn: Turn, team: TeamId, number: MembershipId) -> None:
+        await self._delete(turn, f"/teams/{team}/memberships/{number}")
+
+    # -------------------------------------------------------------- attributes
+
+    async def attributes(self, skip: int) -> list[Attribute]:
+        return await self._page("/attributes", answers.attribute, skip)
+
+    async def options(self, attribute: str) -> list[Option]:
+        """Every value of a selection; not paged."""
+        return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(answers.option))
+
+    async def create_option(self, turn: Turn, attribute: str, value: str, slug: str) -> Option:
+        path = f"/attributes/{_quoted(attribute)}/options"
+        return await self._post(turn, path, {"value": value, "slug": slug}, answers.option)
+
+    async def assigned(self, user: CalUserId) -> list[Option]:
+        """What a person's attributes are."""
+        return await self._get(f"/attributes/options/{user}", _list(answers.option))
+
+    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
+        body = {"attributeId": attribute, "attributeOptionId": option}
+        await self._post(turn, f"/attributes/options/{user}", body, answers.nothing)
+
+    async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> None:
+        """For TEXT and NUMBER. One of ``assign_option`` and this, as Cal.com fails on neither."""
+        body = {"attributeId": attribute, "value": value}
+        await self._post(turn, f"/attributes/options/{user}", body, answers.nothing)
+
+    async def unassign(self, turn: Turn, user: CalUserId, option: str) -> None:
+        await self._delete(turn, f"/attributes/options/{user}/{_quoted(option)}")
+
+    # -------------------------------------------------------------- methods
+
+    async def _page(self, path: str, parse: Callable[[Any], T], skip: int) -> list[T]:
+        return await self._get(path, _list(parse), [("take", str(PAGE)), ("skip", str(skip))])
+
+    async def _get(
+        self, path: str, parse: Callable[[Any], T], query: Sequence[tuple[str, str]] = ()
+    ) -> T:
+        turn = await self._wire.turn()
+        return await self._wire.send(turn, "GET", self._root + path, parse, query=query)
+
+    async def _post(
+        self, turn: Turn, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
+    ) -> T:
+        return await self._wire.send(turn, "POST", self._root + path, parse, body=body)
+
+    async def _patch(
+        self, turn: Turn, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
+    ) -> T:
+        return await self._wire.send(turn, "PATCH", self._root + path, parse, body=body)
+
+    async def _delete(self, turn: Turn, path: str) -> None:
+        await self._wire.send(turn, "DELETE", self._root + path, answers.nothing)
 
 
-def _kind(method: str, status: int, code: str) -> RemoteKind:
-    if status == 429:
-        return RemoteKind.THROTTLED
-    if status == 401:
-        return RemoteKind.AUTH
-    if status == 403:
-        return RemoteKind.AUTH if method == "GET" else RemoteKind.REJECTED
-    if status == 409 or (status == 400 and code == "user_already_invited_or_member"):
-        return RemoteKind.CONFLICT
-    if status == 404:
-        return RemoteKind.GONE
-    if status >= 500 or status < 400:
-        return RemoteKind.UNREACHABLE
-    return RemoteKind.REJECTED
+def _list(parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:
+    return lambda data: rows_of(data, parse)
 
 
-def _advice(kind: RemoteKind) -> str:
-    if kind is RemoteKind.AUTH:
-        return "; give calscim the key of an administrator of this organization (calscim check)"
-    return ""
+def _quoted(part: str) -> str:
+    return quote(part, safe="")

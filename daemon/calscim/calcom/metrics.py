@@ -9,7 +9,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
             "calscim_calcom_requests",
-            "Calls to Cal.com's API",
+            "Calls to Cal.com's API; status none: no answer came",
             ["organization", "method", "status"],
             registry=registry,
         )
@@ -27,9 +27,9 @@ class Metrics:
             registry=registry,
         )
 
-    def called(
-        self, organization: str, method: str, status: str, seconds: float, remaining: int
-    ) -> None:
+    def called(self, organization: str, method: str, status: str, seconds: float) -> None:
         self._calls.labels(organization, method, status).inc()
         self._seconds.labels(organization).observe(seconds)
+
+    def left(self, organization: str, remaining: int) -> None:
         self._remaining.labels(organization).set(remaining)

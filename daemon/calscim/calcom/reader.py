@@ -1,180 +1,226 @@
-"""Reads an organization. Cannot write. Whatever was not read to its end is Incomplete, never empty.
+"""Reads an organization. Cannot write. What was not read to its end is Incomplete, never empty.
 
-Lists have no total, no order and may come from a replica that lags, so pages can repeat or miss rows. A
-list of one page is believed; a longer one when no row came twice, or when two reads in a row agree.
+Lists have no total and no order and may come from a replica that lags, so pages can repeat or miss rows.
+The proof that nothing is missing is a count: pages of an unchanged list always bring as many rows as it
+has, so a read without repetitions is all of it. With repetitions the reads are joined until they hold as
+many rows as one read brings. Absence that would be much is looked at twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
-from calscim.calcom.client import Client
+from calscim.calcom.answers import Me, OrgMembership, TeamMembership
+from calscim.calcom.client import PAGE, Client
 from calscim.core.model import (
     CalUserId,
     Complete,
     Incomplete,
     MembershipId,
     OrgMember,
-    Role,
     Team,
     TeamId,
     TeamMember,
 )
 from calscim.errors import RemoteError, RemoteKind
 
-PAGE = 250
-MOST_PAGES = 2000
-READS = 4  # of one list, until two agree
+__all__ = ["Me", "Reader"]
 
+MOST_PAGES = 2000
+MOST_READS = 12  # of one list, until nothing is missing
+IDLE_READS = 3  # of them, in a row, that bring nothing new
+SHARE = 0.1  # of the rows last known: when more than that is absent, it is looked at twice
+
+Key = TypeVar("Key", bound=Hashable)
 Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
-class Me:
-    """Whom the API key belongs to."""
+class _Read(Generic[Key, Row]):
+    """One way through a list: its rows, and how many there were with repetitions."""
 
-    user: CalUserId
-    email: str
-    organization_id: int | None
+    rows: Mapping[Key, Row]
+    brought: int
+
+    @property
+    def whole(self) -> bool:
+        return len(self.rows) == self.brought
 
 
 class Reader:
-    """What is promised of every list: Complete only when it was read to its end and is plausible."""
+    """Every list is Complete only when it was proven to be; a refused key raises RemoteError (AUTH).
+
+    ``expected``: what the last complete read of the same list had, so that a list which has become much
+    shorter is read once more before it is believed.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def me(self) -> Me:
         """Raises RemoteError: without an answer to this nothing else is worth asking."""
-        data = await self._client.get("/v2/me")
-        try:
-            organization = data.get("organizationId")
-            return Me(
-                CalUserId(int(data["id"])),
-                str(data["email"]),
-                None if organization is None else int(organization),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteError(
-                RemoteKind.MALFORMED, "Cal.com's /v2/me does not say whose the key is"
-            ) from error
+        return await self._client.me()
 
-    async def people(self) -> Complete[dict[CalUserId, OrgMember]] | Incomplete:
-        return await self._list("/memberships", self._org_member, lambda person: person.user)
+    async def people(
+        self, expected: Collection[CalUserId] = ()
+    ) -> Complete[dict[CalUserId, OrgMember]] | Incomplete:
+        """Everybody in the organization, pending or not."""
 
-    async def teams(self) -> Complete[dict[TeamId, Team]] | Incomplete:
-        return await self._list("/teams", _team, lambda team: team.id)
+        async def page(skip: int) -> list[OrgMembership]:
+            return await self._client.memberships(skip)
+
+        def kept(row: OrgMembership) -> tuple[CalUserId, OrgMember] | None:
+            mine = row.team == self._client.organization_id
+            return (row.member.user, row.member) if mine else None
+
+        return await self._list("the organization's members", page, kept, expected)
+
+    async def teams(
+        self, expected: Collection[TeamId] = ()
+    ) -> Complete[dict[TeamId, Team]] | Incomplete:
+        async def page(skip: int) -> list[Team]:
+            return await self._client.teams(skip)
+
+        return await self._list(
+            "the organization's teams", page, lambda team: (team.id, team), expected
+        )
 
     async def team_members(
-        self, team: TeamId
+        self, team: TeamId, expected: Collection[CalUserId] = ()
     ) -> Complete[dict[CalUserId, TeamMember]] | Incomplete:
-        def parse(row: Any) -> TeamMember:
-            if int(row["teamId"]) != team:
-                raise ValueError(f"a membership of team {row['teamId']}")
-            return _team_member(row)
+        async def page(skip: int) -> list[TeamMembership]:
+            rows = await self._client.team_memberships(team, skip)
+            for row in rows:
+                _insist(row.team == team, f"a member of team {row.team} is in the list of {team}")
+            return rows
 
-        return await self._list(f"/teams/{team}/memberships", parse, lambda member: member.user)
+        return await self._list(
+            f"the members of team {team}",
+            page,
+            lambda row: (row.member.user, row.member),
+            expected,
+        )
 
     async def person(self, membership: MembershipId) -> OrgMember | Incomplete | None:
-        """One person's organization membership; None: it is gone."""
-        return await self._one(f"/memberships/{membership}", self._org_member)
+        """One person's membership of the organization; None: it is gone."""
+
+        async def look() -> OrgMember:
+            row = await self._client.membership(membership)
+            _insist(row.member.membership == membership, "another membership was answered")
+            _insist(row.team == self._client.organization_id, "it is another organization's")
+            return row.member
+
+        return await _one(look)
 
     async def team_member(
         self, team: TeamId, membership: MembershipId
     ) -> TeamMember | Incomplete | None:
-        return await self._one(f"/teams/{team}/memberships/{membership}", _team_member)
+        """One person's membership of a team; None: it is gone, or the team is."""
+
+        async def look() -> TeamMember:
+            row = await self._client.team_membership(team, membership)
+            _insist(row.member.membership == membership, "another membership was answered")
+            _insist(row.team == team, f"it is team {row.team}'s")
+            return row.member
+
+        return await _one(look)
 
     async def person_by_email(self, email: str) -> OrgMember | Incomplete | None:
         """The member with that address, in any case; None: there is none. Costs a read of the list."""
         found = await self.people()
         if isinstance(found, Incomplete):
             return found
-        for person in found.value.values():
-            if person.email.casefold() == email.casefold():
-                return person
-        return None
+        wanted = email.casefold()
+        return next((one for one in found.value.values() if one.email.casefold() == wanted), None)
 
-    def _org_member(self, row: Any) -> OrgMember:
-        if int(row["teamId"]) != self._client.organization_id:
-            raise ValueError(f"a membership of {row['teamId']}, which is another organization")
-        user = row["user"]
-        return OrgMember(
-            membership=MembershipId(int(row["id"])),
-            user=CalUserId(int(row["userId"])),
-            email=str(user["email"]),
-            name=str(user.get("name") or ""),
-            username=str(user.get("username") or ""),
-            role=Role(row["role"]),
-            accepted=_true_or_false(row["accepted"]),
-        )
+    # -------------------------------------------------------------- lists
 
-    async def _one(self, path: str, parse: Callable[[Any], Row]) -> Row | Incomplete | None:
+    async def _list(
+        self,
+        name: str,
+        page: Callable[[int], Awaitable[list[Found]]],
+        kept: Callable[[Found], tuple[Key, Row] | None],
+        expected: Collection[Key],
+    ) -> Complete[dict[Key, Row]] | Incomplete:
         try:
-            return parse(await self._client.get(path))
+            first = await _proven(page, kept)
+            if first is None:
+                return Incomplete(f"{name} changed again and again while they were read")
+            if _plausible(first, expected):
+                return Complete(first)
+            second = await _proven(page, kept)
         except RemoteError as error:
             if error.kind is RemoteKind.AUTH:
                 raise
-            return None if error.kind is RemoteKind.GONE else Incomplete(str(error))
-        except (KeyError, TypeError, ValueError) as error:
-            return Incomplete(f"Cal.com's answer to {path} cannot be read: {error!r}")
-
-    async def _list(
-        self, path: str, parse: Callable[[Any], Row], key: Callable[[Row], Any]
-    ) -> "Complete[dict[Any, Row]] | Incomplete":
-        before: Mapping[Any, Row] | None = None
-        for _ in range(READS):
-            read = await self._read(path, parse, key)
-            if isinstance(read, Incomplete):
-                return read
-            rows, repeated, pages = read
-            if pages == 1 and not repeated:
-                return Complete(rows)
-            if not repeated and (before is None or before.keys() == rows.keys()):
-                return Complete(rows)
-            before = rows
-        return Incomplete(f"the list {path} moved while it was read, {READS} times")
-
-    async def _read(
-        self, path: str, parse: Callable[[Any], Row], key: Callable[[Row], Any]
-    ) -> tuple[dict[Any, Row], bool, int] | Incomplete:
-        """All rows, whether one came twice, and how many pages it took."""
-        rows: dict[Any, Row] = {}
-        repeated = False
-        for page in range(MOST_PAGES):
-            try:
-                found = await self._client.get(path, take=PAGE, skip=page * PAGE)
-                if not isinstance(found, list):
-                    return Incomplete(f"Cal.com's answer to {path} is not a list")
-                for entry in found:
-                    row = parse(entry)
-                    repeated = repeated or key(row) in rows
-                    rows[key(row)] = row
-            except RemoteError as error:
-                if error.kind is RemoteKind.AUTH:
-                    raise
-                return Incomplete(str(error))
-            except (KeyError, TypeError, ValueError) as error:
-                return Incomplete(f"Cal.com's answer to {path} cannot be read: {error!r}")
-            if len(found) < PAGE:
-                return rows, repeated, page + 1
-        return Incomplete(f"the list {path} does not end after {MOST_PAGES} pages")
+            return Incomplete(f"{name} could not be read: {error}")
+        if second is not None and (second.keys() == first.keys() or _plausible(second, expected)):
+            return Complete(second)
+        return Incomplete(
+            f"{name} were {len(expected)} and now are {len(first)}, and a second look differs"
+        )
 
 
-def _team(row: Any) -> Team:
-    slug = row.get("slug")
-    return Team(TeamId(int(row["id"])), str(row["name"]), None if slug is None else str(slug))
+async def _proven(
+    page: Callable[[int], Awaitable[list[Found]]],
+    kept: Callable[[Found], tuple[Key, Row] | None],
+) -> dict[Key, Row] | None:
+    """All rows, by a read without repetitions or by several that add up; None when neither comes about."""
+    joined: dict[Key, Row] = {}
+    brought, idle = -1, 0
+    for _ in range(MOST_READS):
+        read = await _read(page, kept)
+        if read.whole:
+            return dict(read.rows)
+        if read.brought != brought:  # the list has changed: what was seen of it is not one list's
+            joined, brought, idle = {}, read.brought, 0
+        before = len(joined)
+        joined.update(read.rows)
+        if len(joined) == brought:
+            return joined
+        idle = idle + 1 if len(joined) == before else 0
+        if len(joined) > brought or idle == IDLE_READS:
+            return None
+    return None
 
 
-def _team_member(row: Any) -> TeamMember:
-    return TeamMember(
-        membership=MembershipId(int(row["id"])),
-        user=CalUserId(int(row["userId"])),
-        role=Role(row["role"]),
-        accepted=_true_or_false(row["accepted"]),
+async def _read(
+    page: Callable[[int], Awaitable[list[Found]]],
+    kept: Callable[[Found], tuple[Key, Row] | None],
+) -> _Read[Key, Row]:
+    """Page after page, until one is short. Rows that are not kept do not count."""
+    rows: dict[Key, Row] = {}
+    brought = 0
+    for number in range(MOST_PAGES):
+        found = await page(number * PAGE)
+        for entry in filter(None, map(kept, found)):
+            rows[entry[0]] = entry[1]
+            brought += 1
+        if len(found) < PAGE:
+            return _Read(rows, brought)
+    raise RemoteError(
+        RemoteKind.MALFORMED, f"the list does not end after {MOST_PAGES} pages of {PAGE}"
     )
 
 
-def _true_or_false(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"accepted is {value!r}")
-    return value
+def _plausible(found: Mapping[Key, Row], expected: Collection[Key]) -> bool:
+    """Whether what is absent may be so after one look.
+
+    One page is of one moment; between pages a row can be passed over when another is deleted.
+    """
+    absent = sum(1 for key in expected if key not in found)
+    return absent == 0 or (len(found) < PAGE and absent <= len(expected) * SHARE)
+
+
+async def _one(look: Callable[[], Awaitable[Row]]) -> Row | Incomplete | None:
+    try:
+        return await look()
+    except RemoteError as error:
+        if error.kind is RemoteKind.AUTH:
+            raise
+        return None if error.kind is RemoteKind.GONE else Incomplete(str(error))
+
+
+def _insist(so: bool, otherwise: str) -> None:
+    if not so:
+        raise RemoteError(RemoteKind.MALFORMED, f"Cal.com answered something else: {otherwise}")

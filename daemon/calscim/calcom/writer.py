@@ -1,14 +1,25 @@
-"""Performs one action: a row before, exactly one call, a row after. The only way to change Cal.com."""
+"""Performs one action: a row before, one call that changes something, a row after. The only way to change Cal.com."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, assert_never
 
 from calscim.calcom.client import Client
-from calscim.core.model import Action, CalUserId, Kind, MembershipId, Role
+from calscim.calcom.wire import Turn
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Kind,
+    MembershipId,
+    OrgMember,
+    Role,
+    TeamMember,
+)
 from calscim.errors import RemoteError, RemoteKind
 
 NAME_LENGTH = 50  # Cal.com refuses longer names
+LOCALE = "en"  # Cal.com's own default, which it falls back to when none is sent
 
 
 class Result(Enum):
@@ -34,6 +45,14 @@ class Outcome:
     retry_after: float | None = None
 
 
+INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
+
+NUMBERLESS = Outcome(
+    Result.UNKNOWN, "nothing was sent: the membership's number has to be read from Cal.com first"
+)
+_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.ROLE, Kind.REMOVE)
+
+
 class ActionLog(Protocol):
     """Where attempts are written down."""
 
@@ -42,11 +61,11 @@ class ActionLog(Protocol):
         ...
 
     async def finish(self, action_id: int, outcome: Outcome) -> None:
-        """Called once for each ``begin`` whose call came to an end."""
+        """Called once for each ``begin``, also when the call was cut off."""
         ...
 
 
-_KINDS = {
+_RESULTS = {
     RemoteKind.UNREACHABLE: Result.UNKNOWN,
     RemoteKind.MALFORMED: Result.UNKNOWN,
     RemoteKind.THROTTLED: Result.THROTTLED,
@@ -64,52 +83,83 @@ class Writer:
         self._notify = notify_new_users
 
     async def perform(self, action: Action, request_id: str) -> Outcome:
-        """Never raises for what Cal.com answers; what ``begin`` raises goes through."""
+        """Never raises for what Cal.com answers; what ``begin`` raises goes through.
+
+        The turn is had first: between ``begin``, which checks that this process may still write, and the
+        call there is no waiting.
+        """
+        if action.kind in _ON_A_MEMBERSHIP and not action.membership:
+            return NUMBERLESS
+        turn = await self._client.turn(request_id)
         number = await self._log.begin(action, request_id)
+        outcome = INTERRUPTED
         try:
-            outcome = _outcome(action, await self._send(action, request_id))
+            outcome = await self._send(action, turn)
         except RemoteError as error:
             outcome = _failure(action, error)
-        await self._log.finish(number, outcome)
+        finally:
+            await asyncio.shield(self._log.finish(number, outcome))
         return outcome
 
-    async def _send(self, action: Action, request_id: str) -> Any:
-        client, team = self._client, action.team
-        members = "/memberships" if team is None else f"/teams/{team}/memberships"
-        role = (action.role or Role.MEMBER).value
+    async def _send(self, action: Action, turn: Turn) -> Outcome:
+        role = action.role or Role.MEMBER
         match action.kind:
             case Kind.CREATE:
-                return await client.post("/users", self._new_user(action, role), request_id)
+                account = await self._client.create_user(turn, self._new_user(action, role))
+                return Outcome(Result.DONE, cal_user=account.user)
             case Kind.ATTACH:
-                body: dict[str, Any] = {"email": action.email, "role": role}
-                if action.cal_user is not None:
-                    body = {"userId": action.cal_user, "role": role, "accepted": True}
-                return await client.post("/memberships", body, request_id)
+                return await self._attach(action, turn, role)
             case Kind.UPDATE:
-                body = {"email": action.email, "locale": action.locale or "en"}
-                if action.time_zone:
-                    body["timeZone"] = action.time_zone
-                return await client.patch(f"/users/{action.cal_user}", body, request_id)
+                return await self._update(action, turn)
             case Kind.DEPROVISION:
-                return await client.delete(f"/memberships/{action.membership}", request_id)
+                await self._client.end_membership(turn, _membership(action))
+                return Outcome(Result.DONE, cal_user=action.cal_user)
             case Kind.ADD:
-                body = {"userId": action.cal_user, "role": role, "accepted": True}
-                return await client.post(members, body, request_id)
+                assert action.team is not None, "a member is added to a team"
+                row = await self._client.add_member(turn, action.team, _account(action), role)
+                return _made(row.member)
             case Kind.ROLE:
-                return await client.patch(
-                    f"{members}/{action.membership}", {"role": role}, request_id
-                )
+                return await self._change_role(action, turn, role)
             case Kind.REMOVE:
-                return await client.delete(f"{members}/{action.membership}", request_id)
+                assert action.team is not None, "a member is taken off a team"
+                await self._client.remove_member(turn, action.team, _membership(action))
+                return Outcome(Result.DONE, cal_user=action.cal_user)
             case _:
                 assert_never(action.kind)
 
-    def _new_user(self, action: Action, role: str) -> dict[str, Any]:
-        """Without ``username``, which older builds cannot take; unknown fields are dropped by them."""
+    async def _attach(self, action: Action, turn: Turn, role: Role) -> Outcome:
+        """By address where that is possible, as only this gives a profile and with it the teams.
+
+        Cal.com says at once and without doing anything where it is not: then by account.
+        """
+        try:
+            return _made((await self._client.invite(turn, action.email, role)).member)
+        except RemoteError as error:
+            impossible = error.status == 400 and error.kind is RemoteKind.REJECTED
+            if action.cal_user is None or not (impossible or error.kind is RemoteKind.GONE):
+                raise
+        turn = await self._client.turn(turn.request_id)
+        return _made((await self._client.attach(turn, action.cal_user, role)).member)
+
+    async def _update(self, action: Action, turn: Turn) -> Outcome:
+        account = await self._client.change_user(turn, _account(action), _changes(action))
+        if account.email.casefold() != action.email.casefold():
+            kept = f"Cal.com kept the address {account.email}; change it there by hand"
+            return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
+        return Outcome(Result.DONE, cal_user=action.cal_user)
+
+    async def _change_role(self, action: Action, turn: Turn, role: Role) -> Outcome:
+        number = _membership(action)
+        if action.team is None:
+            return _made((await self._client.change_membership(turn, number, role)).member)
+        return _made((await self._client.change_member(turn, action.team, number, role)).member)
+
+    def _new_user(self, action: Action, role: Role) -> dict[str, Any]:
+        """Without ``username``, which older builds cannot take; fields unknown to them they drop."""
         body: dict[str, Any] = {
             "email": action.email,
-            "locale": action.locale or "en",
-            "organizationRole": role,
+            "locale": action.locale or LOCALE,
+            "organizationRole": role.value,
             "autoAccept": True,
         }
         if action.time_zone:
@@ -121,28 +171,39 @@ class Writer:
         return body
 
 
-def _outcome(action: Action, data: Any) -> Outcome:
-    if not isinstance(data, dict):
-        return Outcome(Result.DONE)
-    number = data.get("id")
-    if action.kind is Kind.CREATE:
-        return Outcome(Result.DONE, cal_user=_id(number, CalUserId))
-    if action.kind in (Kind.ATTACH, Kind.ADD, Kind.ROLE):
-        return Outcome(
-            Result.DONE,
-            cal_user=_id(data.get("userId"), CalUserId),
-            membership=_id(number, MembershipId),
-            accepted=data.get("accepted") if isinstance(data.get("accepted"), bool) else None,
-        )
-    return Outcome(Result.DONE)
+def _changes(action: Action) -> dict[str, Any]:
+    """What a profile can be told. ``locale`` always, as Cal.com resets it when it is left out."""
+    body = {"email": action.email, "locale": action.locale or LOCALE}
+    if action.time_zone:
+        body["timeZone"] = action.time_zone
+    return body
 
 
-def _id(number: Any, make: Any) -> Any:
-    return make(number) if isinstance(number, int) else None
+def _account(action: Action) -> CalUserId:
+    assert action.cal_user is not None, f"{action.kind.value} needs to know the account"
+    return action.cal_user
+
+
+def _membership(action: Action) -> MembershipId:
+    assert action.membership, f"{action.kind.value} needs to know the membership"
+    return action.membership
+
+
+def _made(member: OrgMember | TeamMember) -> Outcome:
+    return Outcome(
+        Result.DONE,
+        cal_user=member.user,
+        membership=member.membership,
+        accepted=member.accepted,
+    )
 
 
 def _failure(action: Action, error: RemoteError) -> Outcome:
-    result = _KINDS[error.kind]
+    result, detail = _RESULTS[error.kind], str(error)
     if result is Result.CONFLICT and action.kind is Kind.ADD:
         result = Result.ALREADY
-    return Outcome(result, str(error), retry_after=error.retry_after)
+    if result is Result.GONE and action.kind is Kind.ATTACH and action.cal_user is not None:
+        result = Result.REFUSED
+    if error.status == 422 and action.kind is Kind.ADD:
+        detail += "; teams open to a person who has accepted the invitation to the organization"
+    return Outcome(result, detail, retry_after=error.retry_after)
