@@ -138,7 +138,7 @@ def _differences(site: Stage, okta: Okta) -> list[str]:
 
 async def _settle(site: Stage, okta: Okta, result: Result) -> None:
     """The account: what Okta was told, what the journal and the tables have, what Cal.com has."""
-    async with await Database.open(site.direct, size=1) as db:
+    async with await Database.open(site.direct, size=4) as db:
         async with db.connection() as connection:
             found = account(okta.attempts, await kept(connection, site.directory))
         verdict = await chain.verify(db)

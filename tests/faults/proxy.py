@@ -113,6 +113,11 @@ class Proxy:
         for link in self._links:
             link.swallowed = True
 
+    def say(self, words: bytes) -> None:
+        """Tell every client something, as if the server had."""
+        for link in self._links:
+            link.client.write(words)
+
     async def heal(self) -> None:
         """Serve new connections as if nothing had been."""
         self.mode, self.delay, self._limit = Mode.PASS, 0.0, None

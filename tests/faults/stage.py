@@ -19,6 +19,7 @@ from calscim.store import admin
 from calscim.store.pool import Database
 from tests.faults.waiting import until
 
+INHERITED = ("PATH", "HOME", "PYTHONPATH")
 KEY = "cal_faults"
 ORGANIZATION = "acme"
 EDITOR = admin.Editor(by="adversity")
@@ -155,7 +156,7 @@ class Stage:
         """Another daemon, not waited for."""
         self._number += 1
         log = self.folder / f"daemon-{self._number}.log"
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with log.open("wb") as written:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "calscim", "serve", "--config", str(self.configuration),

@@ -13,6 +13,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
 
 SIZE = 3
+_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+LAST_WORDS = b"E" + (len(_WORDS) + 4).to_bytes(4, "big") + _WORDS  # ErrorResponse, protocol 3.0
 IN_TIME = 2.0  # seconds, what INTERFACE promises to the identity provider
 
 
@@ -118,6 +120,22 @@ async def test_connections_that_were_reset_are_made_anew_without_an_error(
     proxy.drop()
     await until(lambda: not proxy.connections)
 
+    await works(store)
+
+
+async def test_last_words_of_a_server_that_was_killed_are_not_taken_for_a_mistake(
+    store: Database, proxy: Proxy
+) -> None:
+    await fill(store)
+
+    proxy.swallow_present()
+    asked = [asyncio.create_task(store.fetchval("SELECT 1")) for _ in range(SIZE)]
+    await asyncio.sleep(0.05)  # until they wait for their answers
+
+    proxy.say(LAST_WORDS)
+
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(one, StoreUnavailable) for one in told), told
     await works(store)
 
 

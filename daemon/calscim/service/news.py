@@ -27,7 +27,7 @@ _LOST = (
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,
     StoreUnavailable,
 )
 

@@ -33,7 +33,7 @@ _NO_CONNECTION = (
     *_AWAY,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,
 )
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
@@ -126,7 +126,10 @@ class Database:
         except asyncpg.ReadOnlySQLTransactionError as error:
             await self._pool.expire_connections()  # the primary may be another host by now
             raise _unavailable(error) from error
-        except _AWAY as error:
+        except (*_AWAY, asyncpg.InternalClientError) as error:
+            if _last_words(error):
+                with suppress(asyncpg.InterfaceError):
+                    connection.terminate()
             raise _unavailable(error) from error
         except asyncpg.InterfaceError as error:
             if not _closed(connection):  # then it is a mistake in the call
@@ -160,6 +163,14 @@ def _closed(connection: Connection) -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:  # cut, and taken out of the pool
         return True
+
+
+def _last_words(error: BaseException) -> bool:
+    """Whether nothing can be asked of the connection any more, although it may not be closed yet."""
+    return (
+        isinstance(error, asyncpg.InternalClientError)  # asyncpg took note of such words halfway
+        or getattr(error, "severity_en", None) in ("FATAL", "PANIC")
+    )
 
 
 async def _as_it_is(_: Connection) -> None:

@@ -1,0 +1,250 @@
+"""Daemons as processes: killed, frozen, stopped; alone and several on one database."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+
+from calscim.sim import calcom
+from calscim.store import chain, migrate
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.cluster import Node
+from tests.faults.proxy import Proxy
+from tests.faults.pushes import Okta, account, kept
+from tests.faults.stage import ORGANIZATION, TEAMS, Daemon, Stage, answers, stage
+from tests.faults.waiting import until
+
+MEMBERSHIPS = "POST /v2/organizations/#/teams/#/memberships"
+
+
+@pytest.fixture
+async def site(database: conftest.Database, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, database.dsn, database.dsn) as made:
+        yield made
+
+
+@pytest.fixture
+async def behind_a_proxy(
+    database: conftest.Database, proxied: str, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    async with stage(tmp_path, proxied, database.dsn) as made:
+        yield made
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as opened:
+        yield opened
+
+
+def okta(site: Stage, session: aiohttp.ClientSession) -> Okta:
+    """Pushes to the newest daemon that answers."""
+
+    def where() -> str | None:
+        living = [one for one in site.daemons if one.alive and one.scim and not one.frozen]
+        return site.base_url(living[-1]) if living else None
+
+    return Okta(session, where, site.token)
+
+
+async def holder(site: Stage, connection: asyncpg.Connection) -> Daemon | None:
+    """The daemon that has the lease now."""
+    said = await connection.fetchval(
+        "SELECT holder FROM calscim.leases WHERE organization = $1 AND expires_at > clock_timestamp()",
+        ORGANIZATION,
+    )
+    return next((one for one in site.daemons if f"/{one.pid}/" in (said or "")), None)
+
+
+def in_step(site: Stage, speaker: Okta) -> bool:
+    return site.teams() == {
+        name: speaker.groups[name].members if name in speaker.groups else set() for name in TEAMS
+    }
+
+
+async def nothing_is_lost(site: Stage, speaker: Okta) -> None:
+    async with await Database.open(site.direct, size=4) as db:
+        async with db.connection() as connection:
+            found = account(speaker.attempts, await kept(connection, site.directory))
+        verdict = await chain.verify(db)
+    assert (found.lost, found.duplicated, found.untrue) == ([], [], [])
+    assert not verdict.broken
+    for person in speaker.people.values():
+        answer = await speaker.get(f"/Users/{person.id}")
+        assert (answer["displayName"], answer["active"]) == (person.name, person.active)
+
+
+async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_nothing_twice(
+    site: Stage, session: aiohttp.ClientSession
+) -> None:
+    speaker = okta(site, session)
+    first = await site.start()
+
+    async def push(number: int) -> None:
+        person = await speaker.create(f"p{number}@acme.example")
+        group = await speaker.push_group(TEAMS[number % len(TEAMS)])
+        await speaker.add(group, person)
+
+    pushing = asyncio.gather(*(push(number) for number in range(24)))
+    await until(lambda: speaker.acknowledged > 20)
+    await first.kill()
+    await site.start()
+    await pushing
+
+    await until(lambda: in_step(site, speaker), 25)
+    await nothing_is_lost(site, speaker)
+    assert site.simulation.calls[MEMBERSHIPS] == 24
+
+
+async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowledged(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="calscim-"))
+    node = await Node.made(folder / "pg")
+    try:
+        await node.start()
+        await node.ask("CREATE ROLE calscim LOGIN")
+        await node.ask("CREATE DATABASE calscim")
+        owner = await asyncpg.connect(node.dsn("calscim"))
+        await migrate.migrate(owner, "calscim")
+        await owner.close()
+        dsn = node.dsn("calscim", "calscim")
+        async with stage(tmp_path, dsn, dsn) as site:
+            speaker = okta(site, session)
+            daemon = await site.start()
+            group = await speaker.push_group("Sales")
+
+            async def push(number: int) -> None:
+                await speaker.add(group, await speaker.create(f"p{number}@acme.example"))
+
+            pushing = asyncio.gather(*(push(number) for number in range(12)))
+            await until(lambda: speaker.acknowledged > 8)
+            node.kill()
+            assert await answers(session, f"{daemon.ops}/healthz") == 200
+            assert await answers(session, f"{daemon.ops}/readyz") == 503
+            await node.start()
+            await pushing
+
+            await until(lambda: in_step(site, speaker), 40)
+            await nothing_is_lost(site, speaker)
+            assert daemon.alive
+    finally:
+        await node.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_killed_first(
+    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
+) -> None:
+    speaker = okta(site, session)
+    await asyncio.gather(site.start(), site.start())
+    first = await until(lambda: holder(site, pool))
+    second = next(one for one in site.daemons if one is not first)
+    for daemon in (first, second):
+        async with session.get(
+            f"{site.base_url(daemon)}/Users", headers={"Authorization": f"Bearer {site.token}"}
+        ) as response:
+            assert response.status == 200
+
+    await first.kill()
+    group = await speaker.push_group("Sales")
+    await speaker.add(group, await speaker.create("ann@acme.example"))
+
+    async def taken_over() -> bool:
+        return await holder(site, pool) is second
+
+    await until(taken_over, 20)
+    await until(lambda: in_step(site, speaker))
+    await nothing_is_lost(site, speaker)
+
+
+async def test_a_daemon_that_is_told_to_stop_gives_its_lease_back_at_once(
+    site: Stage, pool: asyncpg.Pool
+) -> None:
+    await asyncio.gather(site.start(), site.start())
+    first = await until(lambda: holder(site, pool))
+
+    code = await first.terminate()
+
+    assert code == 0
+
+    async def taken_over() -> bool:
+        return await holder(site, pool) not in (None, first)
+
+    await until(taken_over, 5)
+
+
+async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
+    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
+) -> None:
+    speaker = okta(site, session)
+    await asyncio.gather(site.start(), site.start())
+    first = await until(lambda: holder(site, pool))
+    people = [await speaker.create(f"p{number}@acme.example") for number in range(6)]
+    group = await speaker.push_group("Sales")
+    site.simulation.faults.append(
+        calcom.Fault(method="POST", path="/teams/", kind="hang", times=1, seconds=0.5)
+    )
+    await speaker.add(group, *people)
+    await until(lambda: site.simulation.calls[MEMBERSHIPS])
+
+    first.freeze()
+    # As if its time had run out meanwhile.
+    await pool.execute("UPDATE calscim.leases SET expires_at = 'epoch'")
+    await until(lambda: in_step(site, speaker), 15)
+    term = await pool.fetchval("SELECT term FROM calscim.leases")
+    newest = await pool.fetchval("SELECT max(id) FROM calscim.actions")
+    first.thaw()
+
+    await until(lambda: first.events("lease.lost"), 15)
+    late = await pool.fetchval(
+        "SELECT count(*) FROM calscim.actions WHERE term < $1 AND id > $2", term, newest
+    )
+    assert late == 0
+    assert in_step(site, speaker)
+
+
+async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
+    behind_a_proxy: Stage, session: aiohttp.ClientSession, proxy: Proxy
+) -> None:
+    site = behind_a_proxy
+    speaker = okta(site, session)
+    await site.start()
+    group = await speaker.push_group("Sales")
+    ann, bob = await speaker.create("ann@acme.example"), await speaker.create("bob@acme.example")
+    await speaker.add(group, ann)
+    await until(lambda: in_step(site, speaker), 15)
+
+    proxy.swallow_present()
+    await speaker.add(group, bob)
+
+    await until(lambda: in_step(site, speaker), 30)
+    await nothing_is_lost(site, speaker)
+
+
+async def test_a_daemon_that_starts_without_a_database_answers_503_and_recovers(
+    behind_a_proxy: Stage, session: aiohttp.ClientSession, proxy: Proxy
+) -> None:
+    site = behind_a_proxy
+    await proxy.refuse()
+    daemon = await site.start()
+    authorized = {"Authorization": f"Bearer {site.token}"}
+
+    async with session.get(f"{site.base_url(daemon)}/Users", headers=authorized) as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) >= 1
+    assert await answers(session, f"{daemon.ops}/healthz") == 200
+    assert await answers(session, f"{daemon.ops}/readyz") == 503
+
+    await proxy.heal()
+    speaker = okta(site, session)
+    group = await speaker.push_group("Sales")
+    await speaker.add(group, await speaker.create("ann@acme.example"))
+    await until(lambda: in_step(site, speaker), 40)
+    assert await answers(session, f"{daemon.ops}/readyz") == 200
