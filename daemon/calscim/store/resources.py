@@ -8,6 +8,7 @@ import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import orjson
@@ -17,6 +18,7 @@ from calscim.errors import ScimError
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.sql import sql
+from calscim.store.turns import Turns
 
 
 def key(text: str) -> str:
@@ -232,8 +234,12 @@ async def delete_group(
     return await _write(db, "scim.group_delete", *origin.arguments(), group_id, expected)
 
 
-async def _write(db: Database, query: str, *arguments: Any) -> Written:
-    row = await db.fetchrow(sql(query), *arguments)
+_turns: WeakKeyDictionary[Database, Turns] = WeakKeyDictionary()
+
+
+async def _write(db: Database, query: str, stream: object, *arguments: Any) -> Written:
+    async with _turns.setdefault(db, Turns()).of(str(stream)):
+        row = await db.fetchrow(sql(query), stream, *arguments)
     assert row is not None, "a function answers with one row"
     status, seq, version, body, skipped = row
     return Written(status, seq, version, body, tuple(skipped or ()))
