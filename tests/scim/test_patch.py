@@ -192,6 +192,15 @@ def test_values_are_removed_by_being_named():
     assert kept == ADA
 
 
+def test_an_address_without_a_value_is_removed_by_what_is_said_of_it():
+    home, work = ({"type": kind, "locality": "London"} for kind in ("home", "work"))
+    both = patched("add", "addresses", [home, work])
+
+    assert patched("remove", "addresses", [work], of=both)["addresses"] == [home]
+    assert patched("remove", "addresses", [{"locality": "london"}], of=both) == ADA
+    assert patched("remove", "addresses", [{"locality": "Paris"}], of=both) == both
+
+
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -482,7 +491,7 @@ def test_work_is_bounded():
 
     assert refused(*adds) == "invalidValue"
     assert refused({"op": "remove", "path": f"emails[{chosen}]"}) == "invalidFilter"
-    assert refused(*[{"op": "add", "path": "title", "value": "x"}] * 501) == "invalidSyntax"
+    assert refused(*[{"op": "add", "path": "title", "value": "x"}] * 251) == "invalidSyntax"
 
 
 def test_a_password_is_not_stored_in_an_unknown_extension_either():

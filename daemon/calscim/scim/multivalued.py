@@ -40,9 +40,16 @@ def _folded(value: Any) -> Any:
 
 def without(host: dict[str, Any], attribute: Attribute, value: Any) -> None:
     """Entra: remove with the values to be removed."""
-    gone = payload.coerced(attribute, attribute.name, value) or []
+    gone: dict[Any, list[dict[str, Any]]] = {}
+    for one in payload.coerced(attribute, attribute.name, value) or ():
+        gone.setdefault(_folded(one.get("value")), []).append(one)
+    unvalued = gone.get(None, [])  # such as addresses: compared by all that is given
     kept = [
-        one for one in host.get(attribute.name, []) if not any(_same(one, other) for other in gone)
+        one
+        for one in host.get(attribute.name, [])
+        if not any(
+            _same(one, other) for other in (*gone.get(_folded(one.get("value")), ()), *unvalued)
+        )
     ]
     if kept:
         host[attribute.name] = kept

@@ -23,7 +23,7 @@ from calscim.scim.grammar import parse_path
 from calscim.scim.schema import GROUP, USER, Attribute, Type
 
 OPS = ("add", "replace", "remove")
-MOST_OPERATIONS = {"User": 500, "Group": 5000}  # a group's are mostly members, which cost little
+MOST_OPERATIONS = {"User": 250, "Group": 5000}  # a group's are mostly members, which cost little
 _REQUIRED = {"User": "userName", "Group": "displayName"}
 _EXTRAS = ("email", "givenname", "familyname")
 _IGNORED = ("id", "meta", "schemas", "groups", "password")

@@ -143,7 +143,7 @@ def emails_of(resource: dict[str, Any]) -> tuple[str, ...]:
 
 
 def folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).lower()
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).lower()
 
 
 def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
