@@ -402,6 +402,41 @@ def test_the_database_is_one_and_only_one(wrong, text, expected):
     assert problems[0].startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("dsn", "expected"),
+    [
+        ("postgresql://u:geheim@h:abc/db", "names a host that is none"),
+        ("postgresql://u:geheim@one,two:99999999/db", "names a host that is none"),
+        ("postgresql://u:geheim@[::1/db", "is not a DSN: write / @"),
+        (
+            "postgresql://u:geheim@h/db?sslmode=on",
+            "has another sslmode than there is: write one of disable",
+        ),
+        ("postgresql://u:geheim@h/db?target_session_attrs=x", "has another target_session_attrs"),
+        ("postgresql://u:geheim@h/db?sslmode", "is not a DSN"),
+    ],
+)
+def test_a_dsn_that_cannot_be_one_is_refused_without_showing_it(wrong, dsn, expected):
+    (problem,) = wrong(f'[database]\ndsn = "{dsn}"')
+
+    assert problem.startswith(f"database.dsn: {expected}")
+    assert "geheim" not in problem
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://calscim@/calscim?host=/run/postgresql",
+        "postgresql://u:p%40ss@one:5432,two,[::1]:5433/db?target_session_attrs=read-write&sslmode=verify-full",
+        "postgres://localhost",
+        "postgresql:///calscim",
+        "postgresql://u@%2Frun%2Fpostgresql/db",
+    ],
+)
+def test_dsns_of_all_kinds_are_taken(read, dsn):
+    assert read(f'[database]\ndsn = "{dsn}"').database.dsn == dsn
+
+
 def test_a_certificate_needs_its_key(wrong, tmp_path):
     (tmp_path / "tls.crt").write_text("x")
 

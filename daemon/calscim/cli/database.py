@@ -71,6 +71,8 @@ async def connected(dsn: str, key: str) -> AsyncIterator["asyncpg.Connection[asy
                 f"the database cannot be reached ({str(error) or 'no answer'}): "
                 f"see that Postgres runs and that {key} names it"
             ) from error
+        except (asyncpg.InterfaceError, ValueError) as error:  # the DSN is none, by asyncpg's rules
+            raise StoreError(f"{key} cannot be used: {error}") from error
         try:
             yield connection
         finally:

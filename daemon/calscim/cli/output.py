@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH_OF_A_PIPE = 200
+_WIDTH_OF_A_PIPE = 2000  # whoever reads a pipe wants whole lines
 _STYLES = {
     "active": "green",
     "valid": "green",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from calscim.settings.addresses import address
 from calscim.settings.model import Limit
@@ -15,6 +15,18 @@ _DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)$")
 _COUNT = re.compile(r"^\d{1,9}$")
 _PERCENT = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*%$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+_HOST = re.compile(r"^(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/\s]+)?(:[1-9]\d{0,4})?$")
+_DSN_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": (
+        "any",
+        "primary",
+        "standby",
+        "read-write",
+        "read-only",
+        "prefer-standby",
+    ),
+}
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 
@@ -166,9 +178,28 @@ def _api_url(value: object) -> str:
 
 
 def _dsn(value: object) -> str:
-    if not _text(value).startswith(("postgresql://", "postgres://")):
+    """What a DSN holds is never quoted in a message: there may be a password in it."""
+    text = _text(value)
+    if not text.startswith(("postgresql://", "postgres://")):
         raise ValueRefusedError('is not a DSN: write "postgresql://user@host/database"')
-    return _text(value)
+    try:
+        parts = urlsplit(text)
+        query = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise ValueRefusedError(
+            "is not a DSN: write / @ : ? # [ ] within a user or a password as %2F %40 %3A %3F %23 %5B %5D"
+        ) from None
+    for host in filter(None, parts.netloc.rpartition("@")[2].split(",")):
+        if not _HOST.match(host):
+            raise ValueRefusedError(
+                'names a host that is none: write host or host:port, as in "db:5432"'
+            )
+    for key, choices in _DSN_CHOICES.items():
+        if key in query and query[key][-1] not in choices:
+            raise ValueRefusedError(
+                f"has another {key} than there is: write one of {', '.join(choices)}"
+            )
+    return text
 
 
 def _email(text: str) -> str:
