@@ -8,9 +8,9 @@ ON CONFLICT (organization, hash) DO UPDATE
         released_at = CASE WHEN h.current THEN h.released_at END
 RETURNING (xmax = 0 OR first_seen = last_seen) AS fresh;
 
--- name: settle, holds that the present plan no longer has
+-- name: settle, holds that the present plan no longer has; an approved one is the daemon's to judge
 UPDATE calscim.holds SET current = false
-WHERE organization = $1 AND current AND hash <> ALL ($2::text[]) AND released_at IS NULL;
+WHERE organization = $1 AND current AND hash <> ALL ($2::text[]) AND approved_at IS NULL;
 
 -- name: current, what is held now
 SELECT hash, guard, actions, first_seen, last_seen, approved_at FROM calscim.holds
@@ -33,6 +33,5 @@ UPDATE calscim.holds SET released_at = clock_timestamp() WHERE organization = $1
 SELECT hash, actions FROM calscim.holds
 WHERE organization = $1 AND current AND released_at > clock_timestamp() - interval '1 day';
 
--- name: done, released sets nothing of which is planned any more
-UPDATE calscim.holds SET current = false
-WHERE organization = $1 AND released_at IS NOT NULL AND hash = ANY ($2::text[]);
+-- name: done, approved sets nothing of which is planned any more, or that were not met
+UPDATE calscim.holds SET current = false WHERE organization = $1 AND hash = ANY ($2::text[]);

@@ -4,7 +4,8 @@ Passes are run by hand (``full`` and ``push``), so that a test knows when one ha
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -42,7 +43,7 @@ class Stage:
     session: aiohttp.ClientSession
     lease: Lease
     cycle: Cycle
-    extra: dict = field(default_factory=dict)
+    simulation: calcom.Simulation
 
     @property
     def organization(self) -> Organization:
@@ -81,6 +82,37 @@ class Stage:
     async def plan(self):
         return (await inspect(self.db, self.settings, self.organization)).plan
 
+    def team_id(self, name: str) -> int:
+        return self.world.team_id(name)
+
+    @property
+    def editor(self) -> admin.Editor:
+        return EDITOR
+
+    async def given(self, name: str, mode: str, *people: str) -> None:
+        """A group mapped to the team of its name, pushed with these people, and in step."""
+        await self.map(name, self.team_id(name), mode)
+        emails = [f"{person}@acme.example" for person in people]
+        for email, person in zip(emails, people, strict=True):
+            await self.okta.assign(email, person.capitalize(), "Example")
+        await self.okta.push_group(name, emails)
+        await self.full()
+        assert set(emails) <= set(self.team(name))
+
+    def organize(self, **changes: Any) -> None:
+        """Other settings of the organization."""
+        organization = replace(self.organization, **changes)
+        self.settings = replace(self.settings, organizations=(organization,))
+        self.cycle = self.make_cycle()
+
+    async def another_directory(self, name: str) -> okta.Okta:
+        made = await admin.create_directory(
+            self.db, EDITOR, organization="acme", name=name, provider="okta-scim-v2"
+        )
+        _, token = await admin.create_token(self.db, EDITOR, made, name="test")
+        base = self.okta.base_url.rpartition("/")[0]
+        return okta.Okta(self.session, f"{base}/{made.id}", token)
+
     def team(self, name: str) -> dict[str, str]:
         return self.world.snapshot()["teams"][name]
 
@@ -91,7 +123,11 @@ async def stage(db: Database) -> AsyncIterator[Stage]:
     world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
     world.add_team("Sales", slug="sales")
     world.add_team("Engineering", slug="engineering")
-    async with calcom.serve(world) as url, aiohttp.ClientSession() as session:
+    simulation = calcom.Simulation(world)
+    async with (
+        calcom.serve(world, simulation=simulation) as url,
+        aiohttp.ClientSession() as session,
+    ):
         organization = Organization(
             name="acme", organization_id=42, api_key=KEY, api_url=url, requests_per_minute=100_000
         )
@@ -107,7 +143,7 @@ async def stage(db: Database) -> AsyncIterator[Stage]:
         await server.start_server()
         base = str(server.make_url(f"/scim/v2/{made.id}"))
         speaker = okta.Okta(session, base, token)
-        stage = Stage(db, settings, world, speaker, made, session, lease, None)
+        stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation)
         stage.cycle = stage.make_cycle()
         yield stage
         await server.close()

@@ -144,10 +144,9 @@ class Cycle:
         )
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
-        fresh = await remember(self.db, self.organization, planned, everything=everything)
-        self._tell(fresh)
         if everything:
             await carry_out_approved(self.db, self.organization, planned)
+        self._tell(await remember(self.db, self.organization, planned, everything=everything))
         stuck = await parked.parked(self.db, self.organization)
         tally = await self._perform(pass_id, planned, stuck, interrupted)
         if everything:

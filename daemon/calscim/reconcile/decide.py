@@ -86,6 +86,8 @@ async def carry_out_approved(db: Database, organization: str, planned: Plan) -> 
     ]
     if met:
         await holds.release(db, organization, met)
+    if stale := sorted(approved - set(met)):
+        await holds.done(db, organization, stale)  # the world has changed since: approve anew
     released = await holds.released(db, organization)
     finished = [
         hash_

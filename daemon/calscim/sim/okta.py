@@ -57,7 +57,7 @@ class Okta:
     async def assign(self, email: str, given: str, family: str, **more: Any) -> str:
         """Create the user, or link the one that is there and push the profile."""
         found = await self._find("Users", "userName", email)
-        profile = self._profile(email, given, family, active=True, **more)
+        profile = self._profile(email, given, family, **{"active": True, **more})
         if found is None:
             made = await self._call("POST", "/Users", profile)
             self.users[email] = made["id"]
