@@ -39,6 +39,10 @@ LONGEST = 60.0  # seconds after which the server ends a statement of a pool that
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 
 
+class ConnectionLost(StoreUnavailable):
+    """The connection ended under way: what was asked last may have been done, or not."""
+
+
 class _Cut:
     """Cuts a connection at a time. Cancelling would not do: one that died without a word never confirms it."""
 
@@ -126,13 +130,10 @@ class Database:
         except asyncpg.ReadOnlySQLTransactionError as error:
             await self._pool.expire_connections()  # the primary may be another host by now
             raise _unavailable(error) from error
-        except (*_AWAY, asyncpg.InternalClientError) as error:
-            if _last_words(error):
-                with suppress(asyncpg.InterfaceError):
-                    connection.terminate()
-            raise _unavailable(error) from error
-        except asyncpg.InterfaceError as error:
-            if not _closed(connection):  # then it is a mistake in the call
+        except (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError) as error:
+            if _ended(connection, error):
+                raise ConnectionLost(str(_unavailable(error))) from error
+            if isinstance(error, asyncpg.InterfaceError):  # then it is a mistake in the call
                 raise
             raise _unavailable(error) from error
         finally:
@@ -158,19 +159,18 @@ class Database:
             return await connection.execute(query, *arguments)
 
 
-def _closed(connection: Connection) -> bool:
+def _ended(connection: Connection, error: BaseException) -> bool:
+    """Whether the connection is of no use any more; it is cut if it is still there."""
     try:
+        if (
+            isinstance(error, asyncpg.InternalClientError)  # asyncpg met last words in between
+            or getattr(error, "severity_en", None) in ("FATAL", "PANIC")
+        ):
+            connection.terminate()
+            return True
         return connection.is_closed()
-    except asyncpg.InterfaceError:  # cut, and taken out of the pool
+    except asyncpg.InterfaceError:  # it was cut, and taken out of the pool
         return True
-
-
-def _last_words(error: BaseException) -> bool:
-    """Whether nothing can be asked of the connection any more, although it may not be closed yet."""
-    return (
-        isinstance(error, asyncpg.InternalClientError)  # asyncpg took note of such words halfway
-        or getattr(error, "severity_en", None) in ("FATAL", "PANIC")
-    )
 
 
 async def _as_it_is(_: Connection) -> None:
