@@ -1,0 +1,322 @@
+"""A row before, one call, a row after: what each action sends, and what its answer comes to."""
+
+import asyncio
+
+import pytest
+
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.core.model import Action, Kind, Role
+from tests.calcom.conftest import ROOT, org_row, user_row
+
+ADA = "ada@acme.example"
+ADD = Action(Kind.ADD, ADA, "because", cal_user=105, team=9, role=Role.ADMIN)
+ATTACH = Action(Kind.ATTACH, ADA, "because")
+CREATE = Action(Kind.CREATE, ADA, "because")
+DEPROVISION = Action(Kind.DEPROVISION, ADA, "because", cal_user=105, membership=5)
+KNOWN = Action(Kind.ATTACH, ADA, "because", cal_user=105)
+REMOVE = Action(Kind.REMOVE, ADA, "because", cal_user=105, membership=5, team=9)
+ROLE = Action(Kind.ROLE, ADA, "because", cal_user=105, membership=5, team=9, role=Role.ADMIN)
+UPDATE = Action(Kind.UPDATE, ADA, "because", cal_user=105)
+
+
+class Diary:
+    """The attempts as they are written down, with what had been sent by then."""
+
+    def __init__(self, calcom) -> None:
+        self.calcom = calcom
+        self.rows: list[tuple] = []
+        self.outcomes: list[Outcome] = []
+
+    async def begin(self, action, request_id):
+        self.rows.append(("begin", action.kind.value, request_id, len(self.calcom.sent)))
+        return 17
+
+    async def finish(self, action_id, outcome):
+        self.rows.append(("finish", action_id, outcome.result.value, len(self.calcom.sent)))
+        self.outcomes.append(outcome)
+
+
+@pytest.fixture
+def diary(calcom) -> Diary:
+    return Diary(calcom)
+
+
+@pytest.fixture
+def writer(client, diary) -> Writer:
+    return Writer(client, diary)
+
+
+async def test_a_row_is_begun_before_the_call_and_finished_after_it(writer, calcom, diary):
+    calcom.answer("POST", f"{ROOT}/teams/9/memberships", org_row(5, team=9), status=201)
+
+    await writer.perform(ADD, "okta-1")
+
+    assert diary.rows == [("begin", "member.add", "okta-1", 0), ("finish", 17, "done", 1)]
+
+
+async def test_the_budget_is_waited_for_before_the_row_is_begun(client, diary, clock):
+    while not client.budget.delay(clock.monotonic()):
+        client.budget.take(clock.monotonic())
+    waited: list[float] = []
+
+    class Checking(Diary):
+        async def begin(self, action, request_id):
+            waited.append(sum(clock.slept))
+            return await super().begin(action, request_id)
+
+    diary.calcom.answer("DELETE", f"{ROOT}/memberships/5", org_row(5))
+    await Writer(client, Checking(diary.calcom)).perform(DEPROVISION, "r")
+
+    assert waited == [sum(clock.slept)]
+    assert waited[0] > 0
+
+
+async def test_nothing_is_sent_when_the_row_cannot_be_begun(client, calcom):
+    class Refusing(Diary):
+        async def begin(self, action, request_id):
+            raise RuntimeError("the lease is over")
+
+    diary = Refusing(calcom)
+    with pytest.raises(RuntimeError):
+        await Writer(client, diary).perform(DEPROVISION, "r")
+
+    assert (calcom.sent, diary.rows) == ([], [])
+
+
+async def test_a_call_that_is_cut_off_is_finished_as_unknown(client, calcom, diary, monkeypatch):
+    started = asyncio.Event()
+
+    async def hanging(*_):
+        started.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(client, "end_membership", hanging)
+    performing = asyncio.create_task(Writer(client, diary).perform(DEPROVISION, "r"))
+    await started.wait()
+
+    performing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await performing
+
+    assert diary.rows[-1][:3] == ("finish", 17, "unknown")
+
+
+# -------------------------------------------------------------------- what is sent
+
+
+async def test_a_new_user_is_accepted_at_once_and_gets_a_locale(writer, calcom):
+    calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
+
+    outcome = await writer.perform(CREATE, "r")
+
+    assert outcome == Outcome(Result.DONE, cal_user=42)
+    assert calcom.sent[0].body == {
+        "email": ADA,
+        "locale": "en",
+        "organizationRole": "MEMBER",
+        "autoAccept": True,
+    }
+
+
+async def test_a_new_user_gets_what_the_directory_knows_and_never_a_username(client, calcom, diary):
+    calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
+    action = Action(
+        Kind.CREATE,
+        ADA,
+        "because",
+        name="Ada " + "x" * 80,
+        locale="de",
+        time_zone="Europe/Berlin",
+        role=Role.ADMIN,
+    )
+
+    await Writer(client, diary, notify_new_users=False).perform(action, "r")
+
+    body = calcom.sent[0].body
+    assert len(body.pop("name")) == 50
+    assert body == {
+        "email": ADA,
+        "locale": "de",
+        "timeZone": "Europe/Berlin",
+        "organizationRole": "ADMIN",
+        "autoAccept": True,
+        "skipNotificationEmail": True,
+    }
+
+
+async def test_a_changed_address_is_sent_with_the_locale(writer, calcom):
+    calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
+
+    outcome = await writer.perform(UPDATE, "r")
+
+    assert outcome.result is Result.DONE
+    assert calcom.sent[0].body == {"email": ADA, "locale": "en"}
+
+
+async def test_an_address_that_calcom_keeps_is_told_as_refused(writer, calcom):
+    calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, "old@acme.example"))
+
+    outcome = await writer.perform(UPDATE, "r")
+
+    assert outcome.result is Result.REFUSED
+    assert "old@acme.example" in outcome.detail
+
+
+async def test_a_role_in_the_organization_is_changed_on_its_membership(writer, calcom):
+    calcom.answer("PATCH", f"{ROOT}/memberships/5", org_row(5, role="ADMIN"))
+    action = Action(Kind.ROLE, ADA, "because", cal_user=105, membership=5, role=Role.ADMIN)
+
+    outcome = await writer.perform(action, "r")
+
+    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=True)
+    assert calcom.sent[0].body == {"role": "ADMIN"}
+
+
+async def test_a_new_member_is_accepted_at_once(writer, calcom):
+    calcom.answer("POST", f"{ROOT}/teams/9/memberships", org_row(5, team=9), status=201)
+
+    outcome = await writer.perform(ADD, "r")
+
+    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=True)
+    assert calcom.sent[0].body == {"userId": 105, "role": "ADMIN", "accepted": True}
+
+
+@pytest.mark.parametrize("action", [DEPROVISION, REMOVE, ROLE], ids=lambda one: one.kind.value)
+async def test_nothing_is_sent_to_a_membership_whose_number_is_not_known(
+    writer, calcom, diary, action
+):
+    from dataclasses import replace
+
+    outcome = await writer.perform(replace(action, membership=0), "r")
+
+    assert outcome.result is Result.UNKNOWN
+    assert (calcom.sent, diary.rows) == ([], [])
+
+
+# -------------------------------------------------------------------- attaching
+
+
+async def test_an_account_is_attached_by_address_where_cal_com_can(writer, calcom):
+    calcom.answer("POST", f"{ROOT}/memberships", org_row(5, email=ADA, accepted=False), status=201)
+
+    outcome = await writer.perform(KNOWN, "r")
+
+    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=False)
+    assert [sent.body for sent in calcom.sent] == [{"email": ADA, "role": "MEMBER"}]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_known_account_is_attached_by_its_number_where_the_address_does_not_do(
+    writer, calcom, diary, status
+):
+    calcom.refuse("POST", f"{ROOT}/memberships", status, "BadRequestException", "userId missing")
+    calcom.answer("POST", f"{ROOT}/memberships", org_row(5, email=ADA), status=201)
+
+    outcome = await writer.perform(KNOWN, "r")
+
+    assert outcome.result is Result.DONE
+    assert calcom.sent[1].body == {"userId": 105, "role": "MEMBER", "accepted": True}
+    assert len(diary.rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [(400, Result.REFUSED), (404, Result.GONE), (409, Result.CONFLICT), (500, Result.UNKNOWN)],
+)
+async def test_an_unknown_account_is_tried_by_address_alone(writer, calcom, status, result):
+    calcom.refuse("POST", f"{ROOT}/memberships", status, "SomeException", "no")
+
+    assert (await writer.perform(ATTACH, "r")).result is result
+    assert len(calcom.sent) == 1
+
+
+async def test_an_account_without_outcome_by_address_is_not_tried_again(writer, calcom):
+    calcom.answer("POST", f"{ROOT}/memberships", exception=TimeoutError())
+
+    assert (await writer.perform(KNOWN, "r")).result is Result.UNKNOWN
+    assert len(calcom.sent) == 1
+
+
+async def test_a_known_account_that_can_be_attached_in_no_way_is_refused(writer, calcom):
+    calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
+    calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
+
+    assert (await writer.perform(KNOWN, "r")).result is Result.REFUSED
+
+
+# -------------------------------------------------------------------- what answers come to
+
+ANSWERS = [
+    # action, method, path, status, code, message -> result
+    (CREATE, "POST", "/users", 409, "ConflictException", "exists", Result.CONFLICT),
+    (CREATE, "POST", "/users", 409, "CONFLICT", "exists", Result.CONFLICT),
+    (
+        CREATE,
+        "POST",
+        "/users",
+        400,
+        "BadRequestException",
+        "user_already_invited_or_member",
+        Result.CONFLICT,
+    ),
+    (CREATE, "POST", "/users", 400, "BadRequestException", "email", Result.REFUSED),
+    (CREATE, "POST", "/users", 403, "ForbiddenException", "role", Result.REFUSED),
+    (CREATE, "POST", "/users", 401, "UnauthorizedException", "key", Result.AUTH),
+    (CREATE, "POST", "/users", 502, "", "", Result.UNKNOWN),
+    (UPDATE, "PATCH", "/users/105", 404, "NOT_FOUND", "no record", Result.GONE),
+    (UPDATE, "PATCH", "/users/105", 409, "CONFLICT", "exists", Result.CONFLICT),
+    (DEPROVISION, "DELETE", "/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
+    (DEPROVISION, "DELETE", "/memberships/5", 500, "", "", Result.UNKNOWN),
+    (ADD, "POST", "/teams/9/memberships", 409, "CONFLICT", "exists", Result.ALREADY),
+    (ADD, "POST", "/teams/9/memberships", 404, "NotFoundException", "team", Result.GONE),
+    (ROLE, "PATCH", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
+    (REMOVE, "DELETE", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
+    (REMOVE, "DELETE", "/teams/9/memberships/5", 500, "", "", Result.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "path", "status", "code", "message", "result"),
+    ANSWERS,
+    ids=[f"{one[0].kind.value}-{one[3]}-{one[4]}" for one in ANSWERS],
+)
+async def test_each_refusal_has_its_result(
+    writer, calcom, diary, action, method, path, status, code, message, result
+):
+    calcom.refuse(method, ROOT + path, status, code, message)
+
+    outcome = await writer.perform(action, "r")
+
+    assert outcome.result is result
+    assert diary.outcomes == [outcome]
+    assert len(calcom.sent) == 1
+
+
+async def test_a_person_without_a_profile_is_refused_with_what_is_waited_for(writer, calcom):
+    calcom.refuse(
+        "POST",
+        f"{ROOT}/teams/9/memberships",
+        422,
+        "UnprocessableEntityException",
+        "User is not part of the Organization",
+    )
+
+    outcome = await writer.perform(ADD, "r")
+
+    assert outcome.result is Result.REFUSED
+    assert "accepted the invitation" in outcome.detail
+
+
+async def test_a_throttled_write_says_when_to_come_back(writer, calcom):
+    headers = {"X-RateLimit-Remaining-Default": "0", "X-RateLimit-Reset-Default": "33"}
+    calcom.refuse("DELETE", f"{ROOT}/memberships/5", 429, headers=headers)
+
+    outcome = await writer.perform(DEPROVISION, "r")
+
+    assert (outcome.result, outcome.retry_after) == (Result.THROTTLED, 33)
+
+
+async def test_a_success_that_cannot_be_read_may_have_happened(writer, calcom):
+    calcom.answer("POST", f"{ROOT}/users", status=201, body="<html>")
+
+    assert (await writer.perform(CREATE, "r")).result is Result.UNKNOWN
