@@ -43,6 +43,7 @@ class Link:
     swallowed: bool = False
     caught: Trap | None = None  # its statement is under way; cut at its end
     left: int | None = None  # bytes of the client's that still pass
+    said: bytes = b""  # the client's last words
     task: asyncio.Task[None] | None = None
 
     def cut(self) -> None:
@@ -108,10 +109,12 @@ class Proxy:
         for link in self._links:
             link.swallowed = True
 
-    def swallow_present(self) -> None:
-        """The connections there are go half-open; new ones are served."""
-        for link in self._links:
+    def swallow_present(self, words: bytes = b"") -> int:
+        """The connections there are, that last spoke these words, go half-open; new ones are served."""
+        found = [link for link in self._links if words in link.said]
+        for link in found:
             link.swallowed = True
+        return len(found)
 
     def say(self, words: bytes) -> None:
         """Tell every client something, as if the server had."""
@@ -189,6 +192,7 @@ class Proxy:
         self, link: Link, reader: asyncio.StreamReader, server: asyncio.StreamWriter
     ) -> None:
         while chunk := await reader.read(CHUNK):
+            link.said = chunk
             await self._wait()
             if link.swallowed:
                 continue

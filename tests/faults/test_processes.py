@@ -20,6 +20,7 @@ from tests.faults.pushes import Okta, account, kept
 from tests.faults.stage import ORGANIZATION, TEAMS, Daemon, Stage, answers, stage
 from tests.faults.waiting import until
 
+OUT_OF_TIME = "UPDATE calscim.leases SET expires_at = 'epoch'"  # as if a lease's time had run out
 MEMBERSHIPS = "POST /v2/organizations/#/teams/#/memberships"
 
 
@@ -81,7 +82,7 @@ async def nothing_is_lost(site: Stage, speaker: Okta) -> None:
 
 
 async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_nothing_twice(
-    site: Stage, session: aiohttp.ClientSession
+    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
     first = await site.start()
@@ -94,10 +95,11 @@ async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_no
     pushing = asyncio.gather(*(push(number) for number in range(24)))
     await until(lambda: speaker.acknowledged > 20)
     await first.kill()
+    await pool.execute(OUT_OF_TIME)
     await site.start()
     await pushing
 
-    await until(lambda: in_step(site, speaker), 25)
+    await until(lambda: in_step(site, speaker), 15)
     await nothing_is_lost(site, speaker)
     assert site.simulation.calls[MEMBERSHIPS] == 24
 
@@ -195,8 +197,7 @@ async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
     await until(lambda: site.simulation.calls[MEMBERSHIPS])
 
     first.freeze()
-    # As if its time had run out meanwhile.
-    await pool.execute("UPDATE calscim.leases SET expires_at = 'epoch'")
+    await pool.execute(OUT_OF_TIME)
     await until(lambda: in_step(site, speaker), 15)
     term = await pool.fetchval("SELECT term FROM calscim.leases")
     newest = await pool.fetchval("SELECT max(id) FROM calscim.actions")
@@ -221,10 +222,10 @@ async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
     await speaker.add(group, ann)
     await until(lambda: in_step(site, speaker), 15)
 
-    proxy.swallow_present()
+    assert proxy.swallow_present(b"LISTEN") == 1
     await speaker.add(group, bob)
 
-    await until(lambda: in_step(site, speaker), 30)
+    await until(lambda: in_step(site, speaker), 10)
     await nothing_is_lost(site, speaker)
 
 

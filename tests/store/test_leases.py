@@ -45,3 +45,13 @@ async def test_a_former_holder_cannot_release_the_lease_of_its_successor(db):
 async def test_leases_of_two_organizations_do_not_meet(db):
     assert await leases.take(db, "acme", "one") is not None
     assert await leases.take(db, "globex", "two") is not None
+
+
+async def test_a_holder_that_lost_sight_of_its_lease_takes_it_again_at_once_under_a_new_term(db):
+    first = await leases.take(db, "acme", "one")
+
+    second = await leases.take(db, "acme", "one")
+
+    assert second.term > first.term
+    with pytest.raises(LeaseLost):
+        await leases.renew(db, first)
