@@ -359,6 +359,16 @@ async def test_no_answer_leaves_the_outcome_unknown(client, calcom, exception):
     assert caught.value.kind is RemoteKind.UNREACHABLE
 
 
+async def test_a_redirect_is_not_followed_with_the_key(client, calcom):
+    calcom.answer("GET", "/v2/me", status=302, body="", headers={"Location": f"{API}/elsewhere"})
+    calcom.answer("GET", "/elsewhere", {"id": 5, "email": "bot@acme.example"})
+
+    with pytest.raises(RemoteError):
+        await client.me()
+
+    assert [sent.path for sent in calcom.sent] == ["/v2/me"]
+
+
 async def test_a_deletion_may_be_answered_with_nothing(client, calcom):
     calcom.answer("DELETE", f"{ROOT}/memberships/5", status=204, body="")
 

@@ -79,6 +79,17 @@ async def test_the_next_call_waits_until_the_block_is_over(client, calcom, clock
     assert 41 <= sum(clock.slept) < 43
 
 
+async def test_a_block_without_headers_is_waited_for_too(client, calcom, clock):
+    calcom.answer("GET", "/v2/me", status=429, body="slow down")
+    calcom.answer("GET", "/v2/me", ME)
+
+    with pytest.raises(RemoteError):
+        await client.me()
+    await client.me()
+
+    assert 60 <= sum(clock.slept) < 62
+
+
 async def test_calls_wait_when_the_headers_say_that_none_are_left(client, calcom, clock):
     calcom.answer("GET", "/v2/me", ME, headers=limits("Default", 120, 1, 30))
     calcom.answer("GET", "/v2/me", ME, headers=limits("Default", 120, 119, 60))
