@@ -1,159 +1,156 @@
 """Who is wanted where: from users, groups and mappings to one wanted role for each person and team.
 
-SCIM users that are the same account, or have the same address, are one person. Of several sources the
-highest role wins; an exclusive mapping makes its whole team exclusive; otherwise an edge follows the
-strongest mode among the sources that give it.
+Of several sources the highest role wins. An exclusive mapping makes its whole team exclusive; otherwise an
+edge has the strongest mode among the sources that give it. A mapping that only observes lends its role to
+nobody who is wanted by another one, and its being there changes nothing in Cal.com.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from calscim.core.model import (
-    CalUserId,
-    Cause,
-    Directory,
-    Mapping,
-    MappingId,
-    Mode,
-    Role,
-    TeamId,
-    User,
-    UserId,
-)
+from calscim.core.identity import Key, People, identify
+from calscim.core.model import Directory, Mapping, MappingId, Mode, Provision, Role, TeamId, UserId
+from calscim.core.policy import Policy
 
-_STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 3}
+STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """One human: the SCIM user that stands for them, and every user that is them."""
+class Sources:
+    """What a set of mappings to one team gives together; shared by everybody who is in just these."""
 
-    user: User
-    users: tuple[User, ...]
-    cal_user: CalUserId | None
-
-    @property
-    def active(self) -> bool:
-        return any(user.active and user.managed for user in self.users)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One person wanted on one team; with team None, an organization role."""
-
-    person: Person
     role: Role
     mode: Mode
-    mappings: tuple[MappingId, ...]
-    groups: tuple[tuple[str, int], ...]  # group name, journal row that put the person there
-    cause: Cause
-    paused: bool
+    mappings: tuple[Mapping, ...]  # by id
+    ids: tuple[MappingId, ...]
+
+
+Edges = MappingOf[Key, Sources]
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """``edges`` by team and person's standing user; ``mapped`` are users in any mapped group."""
+    """Everything wanted of one organization."""
 
-    people: MappingOf[UserId, Person]
-    edges: MappingOf[TeamId, MappingOf[UserId, Wanted]]
-    roles: MappingOf[UserId, Wanted]
-    modes: MappingOf[TeamId, Mode]  # of teams with at least one bound or waiting live mapping
-    mapped: frozenset[UserId]
+    people: People
+    teams: MappingOf[TeamId, Edges]
+    roles: Edges  # in the organization itself
+    live: MappingOf[TeamId, tuple[Mapping, ...]]  # mappings in use, bound or waiting
+    exclusive: AbstractSet[TeamId]
+    mapped: AbstractSet[Key]  # in an acting mapping's group; empty unless MAPPED
+    watched: AbstractSet[Key]  # in an observing mapping's group; likewise
+
+    def waiting(self, team: TeamId) -> tuple[Mapping, ...]:
+        """Mappings of a team that no pushed group has answered yet."""
+        return tuple(mapping for mapping in self.live.get(team, ()) if mapping.group is None)
+
+    def observed_only(self, team: TeamId) -> bool:
+        """Whether every mapping of a team only reports, and at least one has a group to report on."""
+        live = self.live.get(team, ())
+        return any(mapping.group is not None for mapping in live) and all(
+            mapping.mode is Mode.OBSERVE for mapping in live
+        )
 
 
-def desired(directory: Directory) -> Desired:
-    """Everything wanted. Cost grows with memberships, not with people times teams."""
-    people = _people(directory)
-    live = [mapping for mapping in directory.mappings if mapping.removed_seq is None]
-    exclusive = {m.team for m in live if m.mode is Mode.EXCLUSIVE and m.team is not None}
-    modes: dict[TeamId, Mode] = {}
-    for mapping in live:
+def desired(
+    directory: Directory,
+    policy: Policy,
+    people: People | None = None,
+    teams: AbstractSet[TeamId] | None = None,
+) -> Desired:
+    """Costs one look at each membership of a mapped group; ``teams`` leaves the others out."""
+    people = identify(directory) if people is None else people
+    live = _live(directory)
+    exclusive = {
+        team
+        for team, mappings in live.items()
+        if any(mapping.mode is Mode.EXCLUSIVE for mapping in mappings)
+    }
+    reach = {
+        user.id: people.of[user.id]
+        for user in directory.users.values()
+        if user.active and user.id in people.of
+    }
+    edges = {
+        team: _edges(directory, reach, mappings, exclusive=team in exclusive)
+        for team, mappings in live.items()
+        if teams is None or team in teams
+    }
+    organization = [m for m in _in_use(directory) if m.team is None]
+    mapped: set[Key] = set()
+    watched: set[Key] = set()
+    if policy.provision is Provision.MAPPED:
+        for mapping in _in_use(directory):
+            place = watched if mapping.mode is Mode.OBSERVE else mapped
+            place.update(_keys(directory, reach, mapping))
+    return Desired(
+        people=people,
+        teams=edges,
+        roles=_edges(directory, reach, organization, exclusive=False),
+        live=live,
+        exclusive=exclusive,
+        mapped=mapped,
+        watched=watched,
+    )
+
+
+def _in_use(directory: Directory) -> list[Mapping]:
+    mappings = (mapping for mapping in directory.mappings if mapping.removed_seq is None)
+    return sorted(mappings, key=lambda mapping: mapping.id)
+
+
+def _live(directory: Directory) -> dict[TeamId, tuple[Mapping, ...]]:
+    live: dict[TeamId, list[Mapping]] = {}
+    for mapping in _in_use(directory):
         if mapping.team is not None:
-            mode = Mode.EXCLUSIVE if mapping.team in exclusive else mapping.mode
-            modes[mapping.team] = _stronger(mode, modes.get(mapping.team))
-    edges: dict[TeamId, dict[UserId, Wanted]] = {}
-    roles: dict[UserId, Wanted] = {}
-    mapped: set[UserId] = set()
-    for mapping in live:
-        if mapping.group is None:
-            continue
-        for user, seq in directory.members.get(mapping.group, {}).items():
-            person = people.get(user)
-            if person is None:
-                continue
-            mapped.add(person.user.id)
-            if not _may_be_given(person):
-                continue
-            place = roles if mapping.team is None else edges.setdefault(mapping.team, {})
-            given = _given(directory, mapping, person, user, seq, mapping.team in exclusive)
-            place[person.user.id] = _merged(place.get(person.user.id), given)
-    return Desired(people, edges, roles, modes, frozenset(mapped))
+            live.setdefault(mapping.team, []).append(mapping)
+    return {team: tuple(mappings) for team, mappings in live.items()}
 
 
-def _may_be_given(person: Person) -> bool:
-    """Active, and known by an address or an account; imported people count when they are active."""
-    return any(user.active for user in person.users) and bool(
-        person.user.email or person.cal_user is not None
+def _keys(directory: Directory, reach: MappingOf[UserId, Key], mapping: Mapping) -> Iterable[Key]:
+    if mapping.group is None:
+        return ()
+    members = directory.members.get(mapping.group, {})
+    return (key for user in members if (key := reach.get(user)) is not None)
+
+
+def _edges(
+    directory: Directory,
+    reach: MappingOf[UserId, Key],
+    mappings: Iterable[Mapping],
+    *,
+    exclusive: bool,
+) -> dict[Key, Sources]:
+    """Sources are made once for each combination of mappings, not once a person."""
+    edges: dict[Key, Sources] = {}
+    combined: dict[tuple[MappingId, ...], Sources] = {}
+    for mapping in mappings:
+        alone = _sources((mapping,), exclusive=exclusive)
+        for key in _keys(directory, reach, mapping):
+            before = edges.get(key)
+            if before is None:
+                edges[key] = alone
+            elif before.ids[-1] != mapping.id:
+                ids = (*before.ids, mapping.id)
+                if (both := combined.get(ids)) is None:
+                    both = _sources((*before.mappings, mapping), exclusive=exclusive)
+                    combined[ids] = both
+                edges[key] = both
+    return edges
+
+
+def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> Sources:
+    acting = [m for m in mappings if exclusive or m.mode is not Mode.OBSERVE] or mappings
+    return Sources(
+        role=max((mapping.role for mapping in acting), key=lambda role: role.rank),
+        mode=Mode.EXCLUSIVE if exclusive else strongest(mappings),
+        mappings=mappings,
+        ids=tuple(mapping.id for mapping in mappings),
     )
 
 
-def _people(directory: Directory) -> dict[UserId, Person]:
-    accounts: dict[str, CalUserId] = {}
-    for link in directory.links.values():
-        if (user := directory.users.get(link.user)) is not None and user.email:
-            accounts.setdefault(user.email.casefold(), link.cal_user)
-    grouped: dict[object, list[User]] = {}
-    for user in directory.users.values():
-        linked = directory.links.get(user.id)
-        cal_user = linked.cal_user if linked else accounts.get(user.email.casefold())
-        key: object = cal_user if cal_user is not None else (user.email.casefold() or user.id)
-        grouped.setdefault(key, []).append(user)
-    people: dict[UserId, Person] = {}
-    for key, users in grouped.items():
-        ordered = sorted(users, key=lambda user: (not user.managed, not user.active, user.id))
-        cal_user = CalUserId(key) if isinstance(key, int) else None
-        person = Person(ordered[0], tuple(ordered), cal_user)
-        for user in users:
-            people[user.id] = person
-    return people
-
-
-def _given(
-    directory: Directory, mapping: Mapping, person: Person, user: UserId, seq: int, exclusive: bool
-) -> Wanted:
-    group = mapping.group
-    assert group is not None
-    stream = directory.users[user].directory
-    paused = (
-        directory.paused
-        or mapping.directory in directory.paused_directories
-        or mapping.team in directory.paused_teams
-    )
-    return Wanted(
-        person=person,
-        role=mapping.role,
-        mode=Mode.EXCLUSIVE if exclusive else mapping.mode,
-        mappings=(mapping.id,),
-        groups=((directory.groups.get(group, mapping.group_name), seq),),
-        cause=Cause(stream, seq),
-        paused=paused,
-    )
-
-
-def _merged(one: Wanted | None, other: Wanted) -> Wanted:
-    if one is None:
-        return other
-    high = one if one.role.rank >= other.role.rank else other
-    return Wanted(
-        person=high.person,
-        role=high.role,
-        mode=_stronger(one.mode, other.mode),
-        mappings=tuple(sorted({*one.mappings, *other.mappings})),
-        groups=tuple(sorted({*one.groups, *other.groups})),
-        cause=high.cause,
-        paused=one.paused and other.paused,
-    )
-
-
-def _stronger(one: Mode, other: Mode | None) -> Mode:
-    return one if other is None or _STRENGTH[one] >= _STRENGTH[other] else other
+def strongest(mappings: Iterable[Mapping]) -> Mode:
+    """Of at least one mapping, the mode that lets calscim do most."""
+    return max((mapping.mode for mapping in mappings), key=STRENGTH.__getitem__)

@@ -100,6 +100,7 @@ class Mapping:
     mode: Mode
     seq: int  # row in the organization's stream
     removed_seq: int | None = None  # set: an operator has unmapped it
+    since: int = 0  # how far the directory's journal had come at ``seq``; 0: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +271,16 @@ class Plan:
     in_place: tuple[Edge, ...] = ()  # wanted and there: what the ledger should say now
     links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
     hash: str = ""
+    notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a pass looks at. None: everything."""
+    """What a pass looks at. None: everything.
+
+    With ``users``, nothing is done about anybody else, on teams neither: the directory then need not
+    hold more than these users and whoever is the same person.
+    """
 
     users: frozenset[UserId] | None = None
     teams: frozenset[TeamId] | None = None

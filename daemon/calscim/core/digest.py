@@ -1,0 +1,32 @@
+"""The name of a set of actions: what they do and what was observed, never when or why."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from calscim.core.model import Action
+
+LENGTH = 16  # hexadecimal digits
+
+
+def digest(actions: Iterable[Action]) -> str:
+    """Two plans of one world have one digest, in whatever order and at whatever time they were made.
+
+    Left out on purpose: addresses and names (people are known by their ids), causes and sentences. An
+    unrelated push does not change it; another membership of the same person does.
+    """
+    entries = sorted(_entry(action) for action in actions)
+    text = json.dumps(entries, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def _entry(action: Action) -> list[str | int]:
+    return [
+        action.kind.value,
+        action.team or 0,
+        action.cal_user or 0,
+        action.user or "",
+        action.membership or 0,
+        action.role.value if action.role else "",
+        action.observed_role.value if action.observed_role else "",
+    ]

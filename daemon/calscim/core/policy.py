@@ -1,0 +1,34 @@
+"""What an organization's settings allow, and whom nothing is ever taken from."""
+
+from dataclasses import dataclass
+
+from calscim.core.model import CalUserId, OrgMember, PeopleMode, Provision, Role
+
+PATIENCE = 3  # complete passes in a row without an account before it counts as gone
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Read from an organization's settings. ``protected``: addresses, casefolded."""
+
+    organization: str
+    protected: frozenset[str] = frozenset()
+    people: PeopleMode = PeopleMode.MANAGED
+    provision: Provision = Provision.ASSIGNED
+    patience: int = PATIENCE
+
+    @property
+    def stream(self) -> str:
+        """The journal that holds the organization's own edits: mappings, pauses, approvals."""
+        return f"@{self.organization}"
+
+
+def untouchable(person: OrgMember, me: CalUserId, policy: Policy) -> str | None:
+    """Why this person is never deprovisioned or demoted in the organization, if so."""
+    if person.user == me:
+        return "the API key belongs to this person"
+    if person.role is Role.OWNER:
+        return "an owner of the organization"
+    if person.email.casefold() in policy.protected:
+        return "on the protected list"
+    return None

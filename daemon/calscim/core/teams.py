@@ -1,0 +1,383 @@
+"""What is to be done about teams: put people on, correct roles, take people off.
+
+A removal needs three things: a Complete look at the team, a directory that visibly does not want the
+person there, and a mode that takes away: managed for what calscim added itself, exclusive for anybody. A
+membership that waits for its acceptance counts as there. The key's own user, protected people, owners
+that calscim did not make and the last administrator of a team are never taken off or demoted.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from operator import attrgetter
+
+from calscim.core.accounts import Accounts
+from calscim.core.causes import Causes
+from calscim.core.identity import Key
+from calscim.core.mapping import Desired, Sources, strongest
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Directory,
+    DirectoryId,
+    Edge,
+    Incomplete,
+    Kind,
+    Mode,
+    Observed,
+    Role,
+    State,
+    TeamId,
+    TeamMember,
+)
+from calscim.core.policy import Policy
+
+Members = MappingOf[CalUserId, TeamMember]
+_KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
+
+
+class Teams:
+    """Fills ``actions``, ``in_place``, ``incomplete`` and ``notes``, one team after the other."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed,
+        policy: Policy,
+        wanted: Desired,
+        causes: Causes,
+        accounts: Accounts,
+    ) -> None:
+        self._directory = directory
+        self._observed = observed
+        self._policy = policy
+        self._desired = wanted
+        self._people = wanted.people
+        self._causes = causes
+        self._accounts = accounts
+        self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
+        self.actions: list[Action] = []
+        self.in_place: list[Edge] = []
+        self.incomplete: list[str] = []
+        self.notes: list[str] = []
+
+    def walk(self, teams: Iterable[TeamId], chosen: frozenset[Key] | None) -> None:
+        """These teams, for everybody or just for the people ``chosen``."""
+        for team in sorted(teams):
+            members = self._observed.teams[team]
+            if isinstance(members, Incomplete):
+                self.incomplete.append(f"team {self._name(team)}: {members.reason}")
+            elif chosen is None:
+                self._whole(team, members.value)
+            else:
+                self._some(team, members.value, chosen)
+
+    def _whole(self, team: TeamId, members: Members) -> None:
+        wanted = self._desired.teams.get(team, {})
+        there: list[Edge] = []
+        ledger = self._directory.ledger
+        for key, sources in wanted.items():
+            member = None if isinstance(key, str) else members.get(key)
+            if member is None:
+                self._missing(team, key, sources)
+                continue
+            edge = ledger.get((team, member.user))
+            there.append(self._present(team, member, sources, edge))
+        there.sort(key=attrgetter("cal_user"))
+        self.in_place += there
+        if len(there) < len(members):
+            for account in sorted(members.keys() - wanted.keys()):
+                self._surplus(team, members[account])
+            self._wait_for_groups(team)
+
+    def _some(self, team: TeamId, members: Members, chosen: frozenset[Key]) -> None:
+        wanted = self._desired.teams.get(team, {})
+        for key in sorted(chosen, key=lambda key: (isinstance(key, str), key)):
+            sources = wanted.get(key)
+            member = None if isinstance(key, str) else members.get(key)
+            if sources is None:
+                if member is not None:
+                    self._surplus(team, member)
+            elif member is None:
+                self._missing(team, key, sources)
+            else:
+                edge = self._directory.ledger.get((team, member.user))
+                self.in_place.append(self._present(team, member, sources, edge))
+
+    # ---------------------------------------------------------------- wanted
+
+    def _present(
+        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
+    ) -> Edge:
+        """Wanted and there. The ledger's own entry is handed back where nothing about it changed."""
+        if member.role is not sources.role:
+            self._role(team, member, sources, edge)
+        # What calscim made of somebody stays on record until Cal.com shows what is wanted instead.
+        role = sources.role
+        if member.role is not role:
+            role = member.role if edge is None else edge.role
+        user = self._people.users[member.user][0].id
+        if edge is None:
+            mode, ids = sources.mode, sources.ids
+            return Edge(team, member.user, user, "found", role, mode, ids, member.membership)
+        if self._people.of.get(edge.user) == member.user:
+            user = edge.user
+        if (
+            edge.role is role
+            and edge.mode is sources.mode
+            and edge.mappings == sources.ids
+            and edge.membership == member.membership
+            and edge.user == user
+        ):
+            return edge
+        return Edge(
+            team,
+            member.user,
+            user,
+            edge.origin,
+            role,
+            sources.mode,
+            sources.ids,
+            member.membership,
+        )
+
+    def _missing(self, team: TeamId, key: Key, sources: Sources) -> None:
+        if not self._ready(key):
+            return
+        state = self._wanted_state(team, sources)
+        edge = None
+        if isinstance(key, str):
+            coming = self._accounts.coming[key]
+            state = coming if state is State.RUN else state
+        else:
+            edge = self._directory.ledger.get((team, key))
+        reason = self._causes.giving(key, sources)
+        user = self._people.users[key][0]
+        because = f"{reason.because} puts this person on {self._name(team)}"
+        if edge is not None:
+            because += "; somebody took them off in Cal.com"
+        self.actions.append(
+            Action(
+                Kind.ADD,
+                user.email or self._email(None if isinstance(key, str) else key, None),
+                because,
+                user=user.id,
+                cal_user=None if isinstance(key, str) else key,
+                team=team,
+                role=sources.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                drift=edge is not None,
+                state=state,
+            )
+        )
+
+    def _ready(self, key: Key) -> bool:
+        """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
+        if isinstance(key, str):
+            return key in self._accounts.coming
+        if self._accounts.seen is None:
+            return True  # not known; at worst it is refused
+        person = self._accounts.seen.get(key)
+        return person is not None and person.accepted and not self._accounts.leaves(key)
+
+    def _role(self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None) -> None:
+        added = edge is not None and edge.origin == "added"
+        if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
+            return
+        if self._accounts.leaves(member.user):
+            return
+        reason = self._causes.giving(member.user, sources)
+        if member.role.rank > sources.role.rank:
+            floor = self._floor(team, member, edge)
+            if floor is not None:
+                self._note(team, member, floor, f"keeps the role {member.role.value}")
+                return
+        drift = edge is not None and edge.role is sources.role
+        because = f"{reason.because} gives the role {sources.role.value} on {self._name(team)}"
+        if drift:
+            because += f"; somebody made it {member.role.value} in Cal.com"
+        user = self._people.users[member.user][0]
+        state = self._wanted_state(team, sources)
+        if member.role.rank > sources.role.rank:
+            self._count_out(team, member, sources.role, state)
+        self.actions.append(
+            Action(
+                Kind.ROLE,
+                user.email or self._email(member.user, edge),
+                because,
+                user=user.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                role=sources.role,
+                observed_role=member.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                drift=drift,
+                state=state,
+            )
+        )
+
+    # ---------------------------------------------------------------- not wanted
+
+    def _surplus(self, team: TeamId, member: TeamMember) -> None:
+        """On the team, and in none of its groups."""
+        edge = self._directory.ledger.get((team, member.user))
+        mode = self._removal_mode(team, member, edge)
+        if mode in (None, Mode.ADD_ONLY) or self._accounts.leaves(member.user):
+            return
+        users = self._people.users.get(member.user, ())
+        gone = self._people.gone.get(member.user, ())
+        reason = self._causes.ending(users, gone, edge, team)
+        if reason is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
+            return  # whose group is yet to be pushed; noted once for the team
+        floor = self._floor(team, member, edge)
+        if floor is not None:
+            if mode is not Mode.OBSERVE:
+                self._note(team, member, floor, "stays")
+            return
+        state = self._surplus_state(team, edge, mode)
+        self._count_out(team, member, None, state)
+        user = users[0].id if users else (gone[0].id if gone else None)
+        if user is None and edge is not None:
+            user = edge.user
+        self.actions.append(
+            Action(
+                Kind.REMOVE,
+                self._email(member.user, edge),
+                reason.because if reason is not None else self._unasked(team, edge),
+                user=user,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                observed_role=member.role,
+                mode=mode,
+                mappings=() if edge is None else edge.mappings,
+                cause=None if reason is None else reason.cause,
+                drift=reason is None,
+                state=state,
+            )
+        )
+
+    def _removal_mode(self, team: TeamId, member: TeamMember, edge: Edge | None) -> Mode | None:
+        """Which mode decides about somebody who is not wanted; None: nobody does."""
+        if team in self._desired.exclusive:
+            return Mode.EXCLUSIVE
+        if edge is not None and edge.origin == "added":
+            given = self._causes.given(edge)
+            if given:
+                return strongest(given)
+            self._note(team, member, "the directory that gave it was deleted", "stays")
+            return None
+        return Mode.OBSERVE if self._desired.observed_only(team) else None
+
+    def _unasked(self, team: TeamId, edge: Edge | None) -> str:
+        if edge is None or team in self._desired.exclusive:
+            names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
+            return f"is in no group of {self._name(team)}: {', '.join(names)}"
+        return f"no group wants this person on {self._name(team)} any more"
+
+    def _floor(self, team: TeamId, member: TeamMember, edge: Edge | None) -> str | None:
+        """Why this person is never taken off or demoted, if so."""
+        if member.user == self._observed.me:
+            return "the API key belongs to this person"
+        protected = self._policy.protected
+        if protected and not protected.isdisjoint(self._addresses(member.user, edge)):
+            return "on the protected list"
+        added = edge is not None and edge.origin == "added"
+        made = added and edge is not None and edge.role is member.role
+        if member.role is Role.OWNER and not made:
+            return "an owner of the team whom calscim did not make one"
+        if not added:
+            seen = None if self._accounts.seen is None else self._accounts.seen.get(member.user)
+            if seen is None:
+                return "not seen in the organization, so it is not known who this is"
+            if seen.role is Role.OWNER:
+                return "an owner of the organization"
+        if member.role is Role.ADMIN and not made and self._leads_alone(team):
+            return "the last administrator of the team"
+        return None
+
+    def _leads_alone(self, team: TeamId) -> bool:
+        if team not in self._administrators:
+            members = self._observed.teams[team]
+            assert not isinstance(members, Incomplete)
+            self._administrators[team] = sum(
+                one.role is not Role.MEMBER and one.accepted and not self._accounts.leaves(one.user)
+                for one in members.value.values()
+            )
+        return self._administrators[team] <= 1
+
+    def _count_out(self, team: TeamId, member: TeamMember, role: Role | None, state: State) -> None:
+        """One administrator fewer, if what is planned is done."""
+        if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
+            return
+        self._leads_alone(team)
+        self._administrators[team] -= member.accepted
+
+    # ---------------------------------------------------------------- in words
+
+    def _wait_for_groups(self, team: TeamId) -> None:
+        waiting = self._desired.waiting(team)
+        if waiting and team in self._desired.exclusive:
+            names = ", ".join(sorted(mapping.group_name for mapping in waiting))
+            self.notes.append(
+                f"{self._name(team)}: whoever is there by hand stays until the group {names} is pushed"
+            )
+
+    def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
+        edge = self._directory.ledger.get((team, member.user))
+        who = self._email(member.user, edge)
+        self.notes.append(f"{who} {what} on {self._name(team)}: {floor}")
+
+    def _name(self, team: TeamId) -> str:
+        return self._observed.team_names.get(team) or f"team {team}"
+
+    def _email(self, account: CalUserId | None, edge: Edge | None) -> str:
+        if account is not None and self._accounts.seen is not None:
+            seen = self._accounts.seen.get(account)
+            if seen is not None:
+                return seen.email
+        known = [one for one in self._addresses(account, edge, folded=False) if one]
+        return known[0] if known else f"account {account}"
+
+    def _addresses(
+        self, account: CalUserId | None, edge: Edge | None, *, folded: bool = True
+    ) -> list[str]:
+        """Every address that anybody knows this account by."""
+        if account is None:
+            return []
+        seen = None if self._accounts.seen is None else self._accounts.seen.get(account)
+        known = [] if seen is None else [seen.email]
+        known += [one.email for one in self._people.users.get(account, ())]
+        known += [one.email for one in self._people.gone.get(account, ())]
+        link = None if edge is None else self._directory.links.get(edge.user)
+        known += [] if link is None else [link.email]
+        return [address.casefold() for address in known] if folded else known
+
+    # ---------------------------------------------------------------- paused or not
+
+    def _wanted_state(self, team: TeamId, sources: Sources) -> State:
+        if sources.mode is Mode.OBSERVE:
+            return State.OBSERVED
+        return self._state(team, {mapping.directory for mapping in sources.mappings})
+
+    def _surplus_state(self, team: TeamId, edge: Edge | None, mode: Mode | None) -> State:
+        if mode is Mode.OBSERVE:
+            return State.OBSERVED
+        given = self._causes.given(edge)
+        behind = {mapping.directory for mapping in given or self._desired.live.get(team, ())}
+        if not given and behind & self._directory.paused_directories:
+            return State.PAUSED  # nobody's edge: whoever is paused might want it
+        return self._state(team, behind)
+
+    def _state(self, team: TeamId, directories: set[DirectoryId]) -> State:
+        if (
+            self._directory.paused
+            or team in self._directory.paused_teams
+            or (directories and directories <= self._directory.paused_directories)
+        ):
+            return State.PAUSED
+        return State.RUN
