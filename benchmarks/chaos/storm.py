@@ -33,6 +33,7 @@ class Storm:
     proxy: Proxy
     random: Random
     freezing: bool  # whether there is time for it
+    calcom: bool  # whether Cal.com fails too: then what it refused waits for a minute
     toll: Toll = field(default_factory=Toll)
     strangers: int = 0
 
@@ -59,11 +60,10 @@ class Storm:
             self.reset,
             self.lose_an_answer,
             self.slow,
-            self.calcom_fails,
-            self.calcom_fails,
             self.somebody_edits_by_hand,
             self.somebody_edits_by_hand,
         ]
+        faults += [self.calcom_fails, self.calcom_fails] if self.calcom else []
         return [*faults, self.freeze_a_daemon] if self.freezing else faults
 
     async def mend(self) -> None:
@@ -72,8 +72,7 @@ class Storm:
         await self.proxy.heal()
         await self.node.ensure()
         for daemon in self._living():
-            if daemon.frozen:
-                daemon.thaw()
+            daemon.thaw()
         await self.staff()
 
     async def staff(self) -> None:
@@ -96,14 +95,14 @@ class Storm:
         await self.staff()
 
     async def freeze_a_daemon(self) -> None:
+        """For longer than a lease lasts, while other things go on."""
         living = [daemon for daemon in self._living() if daemon.scim]
-        if len(living) < DAEMONS:
+        if len(living) < DAEMONS or any(daemon.frozen for daemon in living):
             return
         daemon = self.random.choice(living)
         daemon.freeze()
         self.toll.freezes += 1
-        await asyncio.sleep(FROZEN)
-        daemon.thaw()
+        asyncio.get_running_loop().call_later(FROZEN, daemon.thaw)
 
     async def kill_postgres(self) -> None:
         self.node.kill()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 CHUNK = 65536
+FIRST_WORDS = 4096  # bytes of a connection's beginning that are remembered
 # ReadyForQuery (protocol 3.0, "Message Formats"): Z, length 5, and I, T or E for the transaction's state.
 READY = b"Z\x00\x00\x00\x05"
 
@@ -43,7 +44,7 @@ class Link:
     swallowed: bool = False
     caught: Trap | None = None  # its statement is under way; cut at its end
     left: int | None = None  # bytes of the client's that still pass
-    said: bytes = b""  # the client's last words
+    said: bytes = b""  # the client's first words
     task: asyncio.Task[None] | None = None
 
     def cut(self) -> None:
@@ -110,7 +111,7 @@ class Proxy:
             link.swallowed = True
 
     def swallow_present(self, words: bytes = b"") -> int:
-        """The connections there are, that last spoke these words, go half-open; new ones are served."""
+        """The connections there are, that began with these words, go half-open; new ones are served."""
         found = [link for link in self._links if words in link.said]
         for link in found:
             link.swallowed = True
@@ -192,7 +193,8 @@ class Proxy:
         self, link: Link, reader: asyncio.StreamReader, server: asyncio.StreamWriter
     ) -> None:
         while chunk := await reader.read(CHUNK):
-            link.said = chunk
+            if len(link.said) < FIRST_WORDS:
+                link.said += chunk
             await self._wait()
             if link.swallowed:
                 continue

@@ -78,7 +78,8 @@ class Daemon:
         self.frozen = True
 
     def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        if self.frozen and self.alive:
+            os.kill(self.pid, signal.SIGCONT)
         self.frozen = False
 
 

@@ -36,6 +36,7 @@ _NO_CONNECTION = (
     asyncpg.InternalClientError,
 )
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
+_GOODBYE = 2.0  # seconds for all connections to end
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 
 
@@ -103,9 +104,9 @@ class Database:
         return type(self)(self._pool, min(self._patience, seconds), seconds)
 
     async def close(self) -> None:
-        """Give the connections back; those still in use are cut after five seconds."""
+        """Give the connections back; those still in use, or without an answer, are cut after a moment."""
         try:
-            await asyncio.wait_for(self._pool.close(), 5)
+            await asyncio.wait_for(self._pool.close(), _GOODBYE)
         except TimeoutError:
             self._pool.terminate()
 
