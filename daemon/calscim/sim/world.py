@@ -1,63 +1,49 @@
-"""The state of a simulated Cal.com: accounts, one organization, its teams. Knows no HTTP.
+"""A simulated Cal.com without its HTTP: one organization, changed by hand or by what its API can do.
 
 Behaves as Cal.com's API is documented to, traps included: the last owner is not protected, and deleting a
 user deletes the account (which is counted, so that a test can insist it never happened).
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-ROLES = ("MEMBER", "ADMIN", "OWNER")
+from calscim.clock import SystemClock
+from calscim.sim.state import ROLES, Account, Membership, SimAttribute, SimTeam, State
+
+__all__ = ["ROLES", "Account", "Membership", "SimAttribute", "SimTeam", "World"]
 
 
 @dataclass(slots=True)
-class Account:
-    id: int
-    email: str
-    username: str
-    name: str | None = None
-    locale: str = "en"
-    time_zone: str = "Europe/London"
-    profile: bool = False  # in the organization
+class World(State):
+    """``dialect``: hosted (api.cal.com in 2026) or self-hosted (older builds).
 
-
-@dataclass(slots=True)
-class Membership:
-    id: int
-    user_id: int
-    team_id: int
-    role: str = "MEMBER"
-    accepted: bool = True
-
-
-@dataclass(slots=True)
-class SimTeam:
-    id: int
-    name: str
-    slug: str
-
-
-@dataclass(slots=True)
-class World:
-    """``dialect``: hosted (api.cal.com in 2026) or self-hosted (older builds)."""
+    ``lag_writes`` and ``lag_seconds``: how far behind the replica is that answers reads.
+    """
 
     organization_id: int = 42
     api_key: str = "cal_sim"
     dialect: str = "hosted"
     auto_accept_domains: frozenset[str] | None = None  # None: every domain
+    admin_api: bool = True  # what the Organization plan has
     seed: int = 0
-    accounts: dict[int, Account] = field(default_factory=dict)
-    memberships: dict[int, Membership] = field(default_factory=dict)
-    teams: dict[int, SimTeam] = field(default_factory=dict)
+    lag_writes: int = 0
+    lag_seconds: float = 0.0
+    clock: Callable[[], float] = field(default=SystemClock().monotonic, repr=False)
     me: int = 0
     next_id: int = 1
     accounts_deleted: int = 0
     mails: list[str] = field(default_factory=list)
     random: Random = field(default_factory=Random, repr=False)
     memory: Path | None = None
+    _past: deque[tuple[float, State]] = field(default_factory=deque, repr=False)
+
+    def __post_init__(self) -> None:
+        self.random.seed(self.seed)
 
     @classmethod
     def remembered(cls, path: Path, **new: Any) -> Self:
@@ -65,26 +51,57 @@ class World:
         world = cls(**new)
         world.memory = path
         if path.exists():
-            state = json.loads(path.read_text(encoding="utf-8"))
-            world.accounts = {one["id"]: Account(**one) for one in state["accounts"]}
-            world.memberships = {one["id"]: Membership(**one) for one in state["memberships"]}
-            world.teams = {one["id"]: SimTeam(**one) for one in state["teams"]}
-            world.me, world.next_id = state["me"], state["next_id"]
-        return world
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            world.accounts = {one["id"]: Account(**one) for one in saved["accounts"]}
+            world.memberships = {one["id"]: Membership(**one) for one in saved["memberships"]}
+            world.teams = {one["id"]: SimTeam(**one) for one in saved["teams"]}
+            world.attributes = {
+                one["id"]: SimAttribute(**one) for one in saved.get("attributes", ())
+            }
+            world.assigned = {
+                key: (one[0], one[1]) for key, one in saved.get("assigned", {}).items()
+            }
+            world.me, world.next_id = saved["me"], saved["next_id"]
+        return world.indexed()
 
     def save(self) -> None:
+        """After every change: into the file, and into what a lagging replica still shows."""
+        if self.lag_writes or self.lag_seconds:
+            self._past.append((self.clock(), self.copy()))
+            while len(self._past) > self.lag_writes + 1 and self._over(self._past[1][0]):
+                self._past.popleft()
         if self.memory is None:
             return
         state = {
             "accounts": [asdict(one) for one in self.accounts.values()],
             "memberships": [asdict(one) for one in self.memberships.values()],
             "teams": [asdict(one) for one in self.teams.values()],
+            "attributes": [asdict(one) for one in self.attributes.values()],
+            "assigned": self.assigned,
             "me": self.me,
             "next_id": self.next_id,
         }
         fresh = self.memory.with_suffix(".new")
         fresh.write_text(json.dumps(state), encoding="utf-8")
         fresh.replace(self.memory)
+
+    def seen(self) -> State:
+        """What a read is answered from."""
+        behind = list(self._past)[: len(self._past) - self.lag_writes]
+        shown = [state for at, state in behind if self._over(at)] or [
+            state for _, state in list(self._past)[:1]
+        ]
+        return shown[-1] if shown else self
+
+    def lag(self, *, writes: int = 0, seconds: float = 0.0) -> None:
+        """From now on reads are answered by a replica that is so far behind; it has what is there now."""
+        self.lag_writes, self.lag_seconds = writes, seconds
+        self._past.clear()
+        if writes or seconds:
+            self._past.append((float("-inf"), self.copy()))
+
+    def _over(self, at: float) -> bool:
+        return self.clock() - at >= self.lag_seconds
 
     # ---------------------------------------------------------------- by hand, as in Cal.com's own pages
 
@@ -96,20 +113,25 @@ class World:
         *,
         accepted: bool = True,
         in_org: bool = True,
+        profile: bool | None = None,
     ) -> int:
-        """An account, in the organization or outside; the first owner is the API key's user."""
-        account = Account(self._id(), email, email.partition("@")[0], name)
-        self.accounts[account.id] = account
+        """An account, in the organization or outside; the first owner or admin is the API key's user.
+
+        ``profile`` False: somebody whom Cal.com's own group sync brought in.
+        """
+        account = Account(self.new_id(), email, email.partition("@")[0], name)
         if in_org:
-            account.profile = accepted
+            account.profile = accepted if profile is None else profile
+        self.put_account(account)
+        if in_org:
             self._join(account.id, self.organization_id, role, accepted=accepted)
-        if not self.me and role in ("OWNER", "ADMIN"):
-            self.me = account.id
+            if not self.me and role in ("OWNER", "ADMIN"):
+                self.me = account.id
         self.save()
         return account.id
 
     def add_team(self, name: str, slug: str | None = None) -> int:
-        team = SimTeam(self._id(), name, slug or name.lower().replace(" ", "-"))
+        team = SimTeam(self.new_id(), name, slug or name.lower().replace(" ", "-"))
         self.teams[team.id] = team
         self.save()
         return team.id
@@ -117,65 +139,51 @@ class World:
     def remove_team(self, name: str) -> None:
         team = self.team_id(name)
         del self.teams[team]
-        self._drop(lambda one: one.team_id == team)
+        self._drop(self.of_team(team))
 
     def put_on_team(self, team: str, email: str, role: str = "MEMBER") -> int:
-        number = self._join(self.user_id(email), self.team_id(team), role).id
-        self.save()
-        return number
+        return self.join(self.user_id(email), self.team_id(team), role, accepted=True).id
 
     def take_off_team(self, team: str, email: str) -> None:
-        user, number = self.user_id(email), self.team_id(team)
-        self._drop(lambda one: one.user_id == user and one.team_id == number)
+        membership = self.find(self.user_id(email), self.team_id(team))
+        self._drop([membership] if membership else [])
 
     def remove_from_org(self, email: str) -> None:
         self.leave(self.user_id(email))
 
     def accept(self, email: str) -> None:
         """The person follows the invitation."""
-        user = self.user_id(email)
-        for one in self.memberships.values():
-            if one.user_id == user:
-                one.accepted = True
-        self.accounts[user].profile = True
+        account = self.accounts[self.user_id(email)]
+        self.put_account(replace(account, profile=True))
+        for one in self._of_user(account.id):
+            self.put_membership(replace(one, accepted=True))
         self.save()
 
     def set_role(self, team: str | None, email: str, role: str) -> None:
         number = self.organization_id if team is None else self.team_id(team)
         membership = self.find(self.user_id(email), number)
-        assert membership is not None
-        membership.role = role
+        assert membership is not None, f"{email} is not there"
+        self.change(membership, role=role)
+
+    def add_attribute(self, name: str, kind: str = "TEXT", options: tuple[str, ...] = ()) -> str:
+        """An attribute's id. ``kind``: TEXT, NUMBER, SINGLE_SELECT, MULTI_SELECT."""
+        made = SimAttribute(f"attr-{self.new_id()}", name, name.lower().replace(" ", "-"), kind)
+        made.options = {f"opt-{self.new_id()}": value for value in options}
+        self.attributes[made.id] = made
         self.save()
+        return made.id
 
-    # ---------------------------------------------------------------- looking
-
-    def team_id(self, name: str) -> int:
-        return next(team.id for team in self.teams.values() if team.name == name)
-
-    def user_id(self, email: str) -> int:
-        account = self.account(email)
-        assert account is not None, f"nobody has the address {email}"
-        return account.id
-
-    def account(self, email: str) -> Account | None:
-        key = email.casefold()
-        return next((one for one in self.accounts.values() if one.email.casefold() == key), None)
-
-    def find(self, user: int, team: int) -> Membership | None:
-        return next(
-            (
-                one
-                for one in self.memberships.values()
-                if one.user_id == user and one.team_id == team
-            ),
-            None,
-        )
-
-    def of_team(self, team: int) -> list[Membership]:
-        return [one for one in self.memberships.values() if one.team_id == team]
+    def values(self, email: str) -> dict[str, list[str]]:
+        """A person's attributes: name -> values."""
+        found: dict[str, list[str]] = {}
+        membership = self.find(self.user_id(email), self.organization_id)
+        for attribute, option in self.options_of(membership.id) if membership else []:
+            found.setdefault(attribute.name, []).append(attribute.options[option])
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         """``teams``: name -> address -> role; ``people``: address -> role in the organization."""
+        people = self.of_team(self.organization_id)
         return {
             "teams": {
                 team.name: {
@@ -183,57 +191,92 @@ class World:
                 }
                 for team in self.teams.values()
             },
-            "people": {
-                self.accounts[one.user_id].email: one.role
-                for one in self.of_team(self.organization_id)
-            },
+            "people": {self.accounts[one.user_id].email: one.role for one in people},
             "pending": sorted(
-                self.accounts[one.user_id].email
-                for one in self.of_team(self.organization_id)
-                if not one.accepted
+                self.accounts[one.user_id].email for one in people if not one.accepted
             ),
             "accounts_deleted": self.accounts_deleted,
         }
 
     # ---------------------------------------------------------------- what the API does
 
-    def _id(self) -> int:
+    def new_id(self) -> int:
         number = self.next_id
         self.next_id += 1
         return number
 
+    def auto_accepted(self, email: str) -> bool:
+        domains = self.auto_accept_domains
+        return domains is None or email.rpartition("@")[2].casefold() in domains
+
+    def enrol(self, account: Account, role: str, *, accepted: bool, mail: bool) -> None:
+        """A new account of the organization's own."""
+        self.put_account(account)
+        self._join(account.id, self.organization_id, role, accepted=accepted)
+        if mail:
+            self.mails.append(account.email)
+        self.save()
+
+    def update(self, account: Account) -> None:
+        self.put_account(account)
+        self.save()
+
     def join(self, user: int, team: int, role: str, *, accepted: bool) -> Membership:
+        """A membership, or the one that is there with this role."""
         membership = self._join(user, team, role, accepted=accepted)
         self.save()
         return membership
 
-    def _join(self, user: int, team: int, role: str, *, accepted: bool = True) -> Membership:
-        found = self.find(user, team)
-        if found is not None:
-            found.role, found.accepted = role, accepted
-            return found
-        membership = Membership(self._id(), user, team, role, accepted)
-        self.memberships[membership.id] = membership
-        return membership
+    def change(
+        self, membership: Membership, *, role: str | None = None, accepted: bool | None = None
+    ) -> Membership:
+        changed = replace(
+            membership,
+            role=role or membership.role,
+            accepted=membership.accepted if accepted is None else accepted,
+        )
+        self.put_membership(changed)
+        self.save()
+        return changed
 
     def leave(self, user: int) -> None:
         """Out of the organization and every team; the account survives under another username."""
         account = self.accounts[user]
-        account.profile = False
-        account.username = f"{account.username}-{account.id}"
-        self._drop(lambda one: one.user_id == user)
+        username = f"{account.username}-{account.id}"
+        self.put_account(replace(account, profile=False, username=username))
+        self._drop(self._of_user(user))
 
-    def drop(self, membership: int) -> None:
-        self.memberships.pop(membership)
-        self.save()
+    def drop(self, membership: Membership) -> None:
+        self._drop([membership])
 
     def delete_account(self, user: int) -> None:
         self.accounts_deleted += 1
-        self._drop(lambda one: one.user_id == user)
-        del self.accounts[user]
+        for one in self._of_user(user):
+            self.drop_membership(one.id)
+        self.drop_account(user)
         self.save()
 
-    def _drop(self, which: Any) -> None:
-        for number in [number for number, one in self.memberships.items() if which(one)]:
-            del self.memberships[number]
+    def assign(self, membership: Membership, option: str) -> str:
+        number = f"assigned-{self.new_id()}"
+        self.assigned[number] = (membership.id, option)
+        self.save()
+        return number
+
+    def unassign(self, number: str) -> None:
+        del self.assigned[number]
+        self.save()
+
+    def _join(self, user: int, team: int, role: str, *, accepted: bool) -> Membership:
+        found = self.find(user, team)
+        number = self.new_id() if found is None else found.id
+        membership = Membership(number, user, team, role, accepted)
+        self.put_membership(membership)
+        return membership
+
+    def _of_user(self, user: int) -> list[Membership]:
+        return [one for one in self.memberships.values() if one.user_id == user]
+
+    def _drop(self, memberships: list[Membership]) -> None:
+        for one in memberships:
+            self.drop_membership(one.id)
         self.save()

@@ -1,0 +1,130 @@
+"""What a simulated Cal.com holds at one moment: accounts, memberships, teams, attributes. Looks up, decides nothing."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Self
+
+ROLES = ("MEMBER", "ADMIN", "OWNER")
+
+
+@dataclass(slots=True)
+class Account:
+    id: int
+    email: str
+    username: str
+    name: str | None = None
+    locale: str = "en"
+    time_zone: str = "Europe/London"
+    profile: bool = False  # in the organization; without one no team takes the account
+
+
+@dataclass(slots=True)
+class Membership:
+    """Of a team, or of the organization where ``team_id`` is its id."""
+
+    id: int
+    user_id: int
+    team_id: int
+    role: str = "MEMBER"
+    accepted: bool = True
+
+
+@dataclass(slots=True)
+class SimTeam:
+    id: int
+    name: str
+    slug: str
+
+
+@dataclass(slots=True)
+class SimAttribute:
+    """``options``: option's id -> value. TEXT and NUMBER get one for each value somebody has."""
+
+    id: str
+    name: str
+    slug: str
+    type: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class State:
+    """Dictionaries in the order of their rows' last writes, as an unordered query tends to give them."""
+
+    accounts: dict[int, Account] = field(default_factory=dict)
+    memberships: dict[int, Membership] = field(default_factory=dict)
+    teams: dict[int, SimTeam] = field(default_factory=dict)
+    attributes: dict[str, SimAttribute] = field(default_factory=dict)
+    assigned: dict[str, tuple[int, str]] = field(default_factory=dict)  # id -> membership, option
+    _by_email: dict[str, int] = field(default_factory=dict, repr=False)
+    _by_team: dict[int, dict[int, Membership]] = field(default_factory=dict, repr=False)  # by user
+
+    def copy(self) -> "State":
+        """The same moment, untouched by what comes later."""
+        return State(
+            accounts=deepcopy(self.accounts),
+            memberships=deepcopy(self.memberships),
+            teams=deepcopy(self.teams),
+            attributes=deepcopy(self.attributes),
+            assigned=dict(self.assigned),
+        ).indexed()
+
+    def indexed(self) -> Self:
+        self._by_email = {one.email.casefold(): one.id for one in self.accounts.values()}
+        self._by_team = {}
+        for one in self.memberships.values():
+            self._by_team.setdefault(one.team_id, {})[one.user_id] = one
+        return self
+
+    # ---------------------------------------------------------------- looking
+
+    def account(self, email: str) -> Account | None:
+        """By address, in any case."""
+        number = self._by_email.get(email.casefold())
+        return None if number is None else self.accounts[number]
+
+    def user_id(self, email: str) -> int:
+        account = self.account(email)
+        assert account is not None, f"nobody has the address {email}"
+        return account.id
+
+    def team_id(self, name: str) -> int:
+        return next(team.id for team in self.teams.values() if team.name == name)
+
+    def find(self, user: int, team: int) -> Membership | None:
+        return self._by_team.get(team, {}).get(user)
+
+    def of_team(self, team: int) -> list[Membership]:
+        return list(self._by_team.get(team, {}).values())
+
+    def options_of(self, membership: int) -> list[tuple[SimAttribute, str]]:
+        """The attributes of a member of the organization, each with an option's id."""
+        options = [option for member, option in self.assigned.values() if member == membership]
+        return [(self.attribute_of(option), option) for option in options]
+
+    def attribute_of(self, option: str) -> SimAttribute:
+        return next(one for one in self.attributes.values() if option in one.options)
+
+    # ---------------------------------------------------------------- writing rows
+
+    def put_account(self, account: Account) -> None:
+        before = self.accounts.pop(account.id, None)
+        if before is not None:
+            self._by_email.pop(before.email.casefold(), None)
+        self.accounts[account.id] = account
+        self._by_email[account.email.casefold()] = account.id
+
+    def drop_account(self, user: int) -> None:
+        del self._by_email[self.accounts.pop(user).email.casefold()]
+
+    def put_membership(self, membership: Membership) -> None:
+        self.memberships.pop(membership.id, None)
+        self.memberships[membership.id] = membership
+        of_team = self._by_team.setdefault(membership.team_id, {})
+        of_team.pop(membership.user_id, None)
+        of_team[membership.user_id] = membership
+
+    def drop_membership(self, number: int) -> None:
+        membership = self.memberships.pop(number)
+        del self._by_team[membership.team_id][membership.user_id]
+        self.assigned = {key: one for key, one in self.assigned.items() if one[0] != number}
