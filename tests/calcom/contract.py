@@ -86,10 +86,14 @@ def _read(schema: dict[str, Any], text: str) -> Any:
 
 
 def _with_null(schema: Any) -> Any:
-    """OpenAPI 3.0's ``nullable``, as JSON Schema says it."""
+    """OpenAPI 3.0's ``nullable``, as JSON Schema says it; and the document's attributes are not "one of"."""
     if isinstance(schema, list):
         return [_with_null(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _with_null(value) for key, value in schema.items() if key != "nullable"}
+    plain = {
+        "anyOf" if key == "oneOf" else key: _with_null(value)
+        for key, value in schema.items()
+        if key != "nullable"
+    }
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
