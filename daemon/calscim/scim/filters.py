@@ -1,10 +1,12 @@
 """Filters and sort orders (RFC 7644 section 3.4.2) compiled to SQL over the aliases u and g.
 
 Nothing a client sent stands in the text: values and names are parameters. The meaning is that of
-scim2-models' own evaluation, which the tests compare it with.
+scim2-models' own evaluation, which the tests compare it with. No expression is ever NULL where NOT could
+meet it: an attribute without a value equals nothing, and differs from everything.
 """
 
 import re
+import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +25,9 @@ from scim2_models.path import (
 )
 
 from calscim.errors import ScimError
-from calscim.scim.grammar import parse_filter
+from calscim.scim.grammar import parse_filter, parse_path
 from calscim.scim.schema import GROUP, USER, Attribute, Type
+from calscim.scim.sorting import chosen, comparable, orderable, ordered
 from calscim.store.resources import (
     FIRST_GROUP_PARAMETER,
     FIRST_USER_PARAMETER,
@@ -46,6 +49,10 @@ _ORDERING = {
 }
 _TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
 _COLUMNS = {"meta.created": "created_at", "meta.lastmodified": "updated_at"}
+_ASSIGNED = {*_COLUMNS, "id", "meta", "meta.resourcetype", "meta.version", "meta.location"}
+_EMPTY = "('null', '\"\"', '{}', '[]')"
+_DIRECTORY = "$2"  # the parameters that every listing has
+_BASE = "$3::text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,74 +120,92 @@ class _Compiler:
     # ---------------------------------------------------------------- comparisons
 
     def comparison(self, node: Comparison) -> str:
+        if node.op == CompareOperator.ne:  # also of many values: none of them equals
+            equal = Comparison(node.attr_path, CompareOperator.eq, node.value)
+            return f"NOT ({self.comparison(equal)})"
         target = self.target(node.attr_path)
-        if target.attribute.kind == "complex" or target.attribute.subs:
-            value = target.attribute.subs.get("value")
-            if not target.multi or value is None or target.below is not None:
-                raise ScimError(
-                    400,
-                    f"{node.attr_path} is complex: compare one of its sub-attributes",
-                    "invalidFilter",
-                )
-            target = _Target(value, target.path, value.name, True, f"{target.name}.value")
+        if target.attribute.kind == "complex":
+            target = self.compared(target, node)
+        _suits(target.attribute, node)
         if node.value is None:
-            return self.null(target, node)
-        check(target.attribute, node)
+            return self.null(target) if node.op == CompareOperator.eq else "false"
+        node = typed(target.attribute, node)
         special = self.indexed(target, node)
         if special is not None:
             return special
-        if target.multi:
-            return self.any_value(target, node)
         if target.name in _COLUMNS:
-            return self.compare(
-                f"{self.row}.{_COLUMNS[target.name]}", target.attribute, node, "time"
-            )
-        return self.compare(self.text(target), target.attribute, node, "text")
+            return self.moment(f"{self.row}.{_COLUMNS[target.name]}", node)
+        if target.multi:
+            inner = self.compare(self.element(target), target.attribute, node)
+            return f"EXISTS (SELECT FROM {self.elements(target)} WHERE {inner})"
+        return self.compare(self.text(target), target.attribute, node)
 
-    def null(self, target: _Target, node: Comparison) -> str:
-        if node.op == CompareOperator.eq:
-            return f"NOT ({self.exists(target)})"
-        if node.op == CompareOperator.ne:
-            return self.exists(target)
-        return "false"
+    @staticmethod
+    def compared(target: _Target, node: Comparison) -> _Target:
+        """What a comparison of a complex attribute is about: its values' "value", or whether it is there."""
+        value = target.attribute.subs.get("value")
+        if target.multi and value is not None:
+            return _Target(value, target.path, value.name, True, f"{target.name}.value")
+        if node.value is None:
+            return target
+        raise ScimError(
+            400,
+            f"{node.attr_path} is complex: compare one of its sub-attributes, or use pr",
+            "invalidFilter",
+        )
+
+    def null(self, target: _Target) -> str:
+        """There is no value, or one of several entries lacks it."""
+        if target.name in _ASSIGNED:
+            return "false"
+        if not target.multi:
+            return f"{self.text(target)} IS NULL"
+        values, value = self.elements(target), self.element(target)
+        return (
+            f"(NOT EXISTS (SELECT FROM {values}) "
+            f"OR EXISTS (SELECT FROM {values} WHERE {value} IS NULL))"
+        )
 
     def text(self, target: _Target) -> str:
         """The value of a single-valued attribute as text, NULL when there is none."""
-        if target.name == "id":
-            return f"{self.row}.id::text"
-        if target.name == "meta.resourcetype":
-            return self.bind(self.kind.name, "text")
-        if target.name == "meta.version":
-            return f"('W/\"' || {self.row}.version || '\"')"
-        return f"({self.row}.data #>> {self.bind(list(target.path), 'text[]')})"
-
-    def any_value(self, target: _Target, node: Comparison) -> str:
-        """One of the values matches; with ne, none of them equals."""
-        negated = node.op == CompareOperator.ne
-        positive = Comparison(node.attr_path, CompareOperator.eq, node.value) if negated else node
-        value = self.element(target)
-        inner = self.compare(value, target.attribute, positive, "text")
-        found = f"EXISTS (SELECT FROM {self.elements(target)} WHERE {inner})"
-        return f"NOT {found}" if negated else found
+        row = self.row
+        match target.name:
+            case "id":
+                return f"{row}.id::text"
+            case "username" if self.kind is USER:
+                return f"{row}.user_name_key"
+            case "displayname" if self.kind is GROUP:
+                return f"{row}.display_name_key"
+            case "meta.resourcetype":
+                return self.bind(self.kind.name, "text")
+            case "meta.version":
+                return f"('W/\"' || {row}.version || '\"')"
+            case "meta.location":
+                return f"({_BASE} || '/{self.kind.name}s/' || {row}.id)"
+        return f"({row}.data #>> {self.bind(list(target.path), 'text[]')})"
 
     def elements(self, target: _Target) -> str:
-        """The values of a multi-valued attribute, as rows e(v)."""
+        """The values of a multi-valued attribute, as rows e(v, place)."""
         if target.path == ("groups",):
             return (
-                "(SELECT jsonb_build_object('value', gg.id, 'display', gg.display_name, 'type', 'direct') AS v "
+                "(SELECT jsonb_build_object('value', gg.id, 'display', gg.display_name, 'type', 'direct', "
+                f"'$ref', {_BASE} || '/Groups/' || gg.id) AS v, gg.display_name_key AS place "
                 "FROM calscim.members mm JOIN calscim.groups gg ON gg.id = mm.group_id "
                 f"WHERE mm.member_id = {self.row}.id) e"
             )
         if target.path == ("members",):
             return (
-                "(SELECT jsonb_build_object('value', mm.member_id, 'type', mm.kind, 'display', uu.user_name) AS v "
+                "(SELECT jsonb_build_object('value', mm.member_id, 'type', mm.kind, "
+                "'display', coalesce(uu.user_name, gg.display_name), "
+                f"'$ref', {_BASE} || '/' || mm.kind || 's/' || mm.member_id) AS v, mm.member_id AS place "
                 "FROM calscim.members mm LEFT JOIN calscim.users uu ON uu.id = mm.member_id "
+                "LEFT JOIN calscim.groups gg ON gg.id = mm.member_id "
                 f"WHERE mm.group_id = {self.row}.id) e"
             )
         path = self.bind(list(target.path), "text[]")
         return (
             f"jsonb_array_elements(CASE jsonb_typeof({self.row}.data #> {path}) WHEN 'array' "
-            f"THEN {self.row}.data #> {path} ELSE '[]' END) e (v)"
+            f"THEN {self.row}.data #> {path} ELSE '[]' END) WITH ORDINALITY e (v, place)"
         )
 
     def element(self, target: _Target) -> str:
@@ -188,29 +213,25 @@ class _Compiler:
             return "(e.v #>> '{}')"
         return f"(e.v ->> {self.bind(target.below, 'text')})"
 
-    def compare(self, value: str, attribute: Attribute, node: Comparison, form: str) -> str:
-        """Never NULL: an attribute without a value equals nothing and differs from everything."""
-        op, wanted = node.op, node.value
-        if attribute.kind == "dateTime" and op not in _TEXTUAL:
-            moment = self.bind(instant(wanted), "timestamptz")
-            left = value if form == "time" else f"({value})::timestamptz"
-            return _decided(left, op, moment)
+    def moment(self, column: str, node: Comparison) -> str:
+        if node.op in _TEXTUAL:  # a date is no text
+            return "false"
+        return _decided(column, node.op, self.bind(instant(node.value), "timestamptz"))
+
+    def compare(self, value: str, attribute: Attribute, node: Comparison) -> str:
         if attribute.kind == "boolean":
-            return _decided(f"({value})::boolean", op, self.bind(wanted, "boolean"))
-        if attribute.kind in ("integer", "decimal"):
-            return _decided(f"({value})::numeric", op, self.bind(wanted, "numeric"))
-        if form == "time":
-            value = f"calscim.instant({value})"
-        exact = attribute.exact or attribute.kind == "dateTime"
-        left = value if exact else f"lower({value})"
-        right = self.bind(wanted, "text") if exact else f"lower({self.bind(wanted, 'text')})"
-        if op == CompareOperator.co:
-            return f"coalesce(position({right} IN {left}) > 0, false)"
-        if op == CompareOperator.sw:
-            return f"coalesce(starts_with({left}, {right}), false)"
-        if op == CompareOperator.ew:
-            return f"coalesce(right({left}, length({right})) = {right}, false)"
-        return _decided(f'{left} COLLATE "C"', op, right)
+            return _decided(f"({value})::boolean", node.op, self.bind(node.value, "boolean"))
+        wanted = unicodedata.normalize("NFC", node.value)
+        left = comparable(value, attribute)
+        right = comparable(self.bind(wanted, "text"), attribute)
+        match node.op:
+            case CompareOperator.co:
+                return f"coalesce(strpos({left}, {right}) > 0, false)"
+            case CompareOperator.sw:
+                return f"coalesce(starts_with({left}, {right}), false)"
+            case CompareOperator.ew:
+                return f"coalesce(right({left}, length({right})) = {right}, false)"
+        return _decided(left, node.op, right)
 
     # ---------------------------------------------------------------- what has an index
 
@@ -221,30 +242,34 @@ class _Compiler:
         ):
             return None
         name, value, row = target.name, node.value, self.row
-        if name == "id" and node.op == CompareOperator.eq:
-            number = as_uuid(value)
-            return "false" if number is None else f"{row}.id = {self.bind(number, 'uuid')}"
-        if name == "externalid" and node.op == CompareOperator.eq:
-            return f"coalesce({row}.external_id = {self.bind(value, 'text')}, false)"
         if name == "username" and self.kind is USER:
             return self.keyed(f"{row}.user_name_key", node)
         if name == "displayname" and self.kind is GROUP:
             return self.keyed(f"{row}.display_name_key", node)
-        if name == "emails.value" and self.kind is USER:
-            inner = self.keyed("ee.value_key", node)
+        if name == "emails.value":
             return (
                 f"{row}.id IN (SELECT ee.user_id FROM calscim.user_emails ee "
-                f"WHERE ee.directory_id = $2 AND {inner})"
+                f"WHERE ee.directory_id = {_DIRECTORY} AND {self.keyed('ee.value_key', node)})"
             )
-        if name == "members.value" and self.kind is GROUP and node.op == CompareOperator.eq:
+        if node.op != CompareOperator.eq:
+            return None
+        if name == "externalid":
+            # Not coalesce(), which no index serves.
+            return f"({row}.external_id IS NOT NULL AND {row}.external_id = {self.bind(value, 'text')})"
+        if name in ("id", "members.value", "groups.value"):
             number = as_uuid(value)
-            if number is None:
+            if number is None or str(number) != value:  # ids are case exact
                 return "false"
-            return (
-                f"{row}.id IN (SELECT mm.group_id FROM calscim.members mm "
-                f"WHERE mm.member_id = {self.bind(number, 'uuid')})"
-            )
+            return self.linked(name, self.bind(number, "uuid"))
         return None
+
+    def linked(self, name: str, number: str) -> str:
+        if name == "id":
+            return f"{self.row}.id = {number}"
+        found, given = (
+            ("group_id", "member_id") if name == "members.value" else ("member_id", "group_id")
+        )
+        return f"{self.row}.id IN (SELECT mm.{found} FROM calscim.members mm WHERE mm.{given} = {number})"
 
     def keyed(self, column: str, node: Comparison) -> str:
         value = key(node.value)
@@ -256,24 +281,12 @@ class _Compiler:
     # ---------------------------------------------------------------- presence and value paths
 
     def present(self, target: _Target) -> str:
-        return self.exists(target)
-
-    def exists(self, target: _Target) -> str:
-        if target.name in _COLUMNS or target.name in (
-            "id",
-            "meta",
-            "meta.resourcetype",
-            "meta.version",
-        ):
+        if target.name in _ASSIGNED:
             return "true"
         if target.multi:
             value = "e.v" if target.below is None else f"(e.v -> {self.bind(target.below, 'text')})"
-            return (
-                f"EXISTS (SELECT FROM {self.elements(target)} "
-                f"WHERE coalesce({value}, 'null') NOT IN ('null', '\"\"', '{{}}', '[]'))"
-            )
-        path = self.bind(list(target.path), "text[]")
-        return f"coalesce({self.row}.data #> {path}, 'null') NOT IN ('null', '\"\"', '{{}}', '[]')"
+            return f"EXISTS (SELECT FROM {self.elements(target)} WHERE {_filled(value)})"
+        return _filled(f"({self.row}.data #> {self.bind(list(target.path), 'text[]')})")
 
     def value_path(self, node: ValuePath) -> str:
         target = self.target(node.attr_path)
@@ -285,24 +298,18 @@ class _Compiler:
     def inside(self, attribute: Attribute, node: FilterNode) -> str:
         """A filter on one value of a multi-valued attribute."""
         match node:
+            case Comparison(attr_path=path, op=CompareOperator.ne, value=wanted):
+                equal = Comparison(path, CompareOperator.eq, wanted)
+                return f"NOT ({self.inside(attribute, equal)})"
             case Comparison(attr_path=path):
                 part = self.part(attribute, path)
-                value = (
-                    f"(e.v ->> {self.bind(part.name, 'text')})"
-                    if attribute.subs
-                    else "(e.v #>> '{}')"
-                )
-                if node.value is None:
-                    empty = f"({value} IS NULL)"
-                    if node.op == CompareOperator.eq:
-                        return empty
-                    return f"NOT {empty}" if node.op == CompareOperator.ne else "false"
-                check(part, node)
-                return self.compare(value, part, node, "text")
+                _suits(part, node)
+                return self.inside_comparison(attribute, part, node)
             case Present(attr_path=path):
                 part = self.part(attribute, path)
-                value = f"(e.v -> {self.bind(part.name, 'text')})" if attribute.subs else "e.v"
-                return f"coalesce({value}, 'null') NOT IN ('null', '\"\"', '{{}}', '[]')"
+                return _filled(
+                    f"(e.v -> {self.bind(part.name, 'text')})" if attribute.subs else "e.v"
+                )
             case Not(expr=inner):
                 return f"NOT ({self.inside(attribute, inner)})"
             case LogicalExpr(op=op, terms=terms):
@@ -310,12 +317,22 @@ class _Compiler:
                 return "(" + word.join(self.inside(attribute, term) for term in terms) + ")"
         raise ScimError(400, "value filters cannot be nested", "invalidFilter")
 
+    def inside_comparison(self, attribute: Attribute, part: Attribute, node: Comparison) -> str:
+        if node.value is None and node.op != CompareOperator.eq:
+            return "false"
+        value = f"(e.v ->> {self.bind(part.name, 'text')})" if attribute.subs else "(e.v #>> '{}')"
+        if node.value is None:
+            return f"({value} IS NULL)"
+        return self.compare(value, part, typed(part, node))
+
     @staticmethod
     def part(attribute: Attribute, path: AttrPath) -> Attribute:
+        if path.sub_attr is not None or path.uri is not None:
+            raise unknown(f"{attribute.name}.{path}")
         if not attribute.subs and path.attr.lower() == "value":
             return attribute
         part = attribute.subs.get(path.attr.lower())
-        if part is None or path.sub_attr is not None:
+        if part is None:
             raise unknown(f"{attribute.name}.{path}")
         return part
 
@@ -324,90 +341,102 @@ def compile_filter(kind: Type, text: str) -> Selection:
     """ScimError 400 invalidFilter for what cannot be asked."""
     first = FIRST_USER_PARAMETER if kind is USER else FIRST_GROUP_PARAMETER
     compiler = _Compiler(kind, first)
+    _readable(text, "invalidFilter")
     where = compiler.compile(parse_filter(text))
     return Selection(where, "", tuple(compiler.parameters))
 
 
 def compile_sort(kind: Type, text: str, *, descending: bool, selection: Selection) -> Selection:
-    """The same selection, in an order: missing values last when ascending, first when descending."""
+    """The same selection in an order. ScimError 400 invalidPath for what has none."""
     first = FIRST_USER_PARAMETER if kind is USER else FIRST_GROUP_PARAMETER
     compiler = _Compiler(kind, first, list(selection.parameters))
-    path = re.fullmatch(r"(?:(urn:.+):)?([A-Za-z$][\w$-]*)(?:\.([A-Za-z$][\w$-]*))?", text.strip())
-    if path is None:
-        raise ScimError(400, f"sortBy {text[:100]!r} is no attribute", "invalidPath")
-    uri, attr, sub = path.groups()
-    try:
-        target = compiler.target(AttrPath(attr, sub, uri))
-    except (ScimError, ValueError):
-        raise ScimError(
-            400, f"sortBy {text[:100]!r} is no attribute of {kind.name}", "invalidPath"
-        ) from None
-    value = _sort_value(compiler, target)
-    direction = "DESC NULLS FIRST" if descending else "ASC NULLS LAST"
-    return Selection(selection.where, f"{value} {direction}", tuple(compiler.parameters))
-
-
-def _sort_value(compiler: _Compiler, target: _Target) -> str:
-    if target.name in _COLUMNS:
-        return f"{compiler.row}.{_COLUMNS[target.name]}"
+    target = _sorted_by(compiler, text)
     attribute = target.attribute
-    if target.multi:
-        if target.below is None and attribute.subs:
-            value = attribute.subs.get("value")
-            if value is None:
-                raise ScimError(400, f"{target.name} has no value to sort by", "invalidPath")
-            target, attribute = _Target(value, target.path, value.name, True, target.name), value
-        element = compiler.element(target)
-        found = (
-            f"(SELECT {element} FROM {compiler.elements(target)} "
-            "ORDER BY (e.v ->> 'primary') = 'true' DESC NULLS LAST LIMIT 1)"
-        )
-        return f'lower({found}) COLLATE "C"'
-    if attribute.kind == "complex":
-        raise ScimError(400, f"{target.name} is complex: sort by a sub-attribute", "invalidPath")
-    text = compiler.text(target)
-    if attribute.kind == "boolean":
-        return f"({text})::boolean"
-    return f'{text if attribute.exact else f"lower({text})"} COLLATE "C"'
+    if target.multi and target.below is None and "value" in attribute.subs:
+        attribute = attribute.subs["value"]
+        target = _Target(attribute, target.path, attribute.name, True, f"{target.name}.value")
+    orderable(attribute, text)
+    if target.name in _COLUMNS:
+        value = f"{compiler.row}.{_COLUMNS[target.name]}"
+    elif target.multi:
+        value = chosen(compiler.elements(target), compiler.element(target))
+    else:
+        value = compiler.text(target)
+    order = ordered(value, attribute, descending=descending)
+    return Selection(selection.where, order, tuple(compiler.parameters))
+
+
+def _sorted_by(compiler: _Compiler, text: str) -> _Target:
+    _readable(text, "invalidPath")
+    try:
+        path = parse_path(text)
+        if isinstance(path, AttrPath):
+            return compiler.target(path)
+    except ScimError:
+        pass
+    raise ScimError(
+        400, f"sortBy {text[:100]!r} is no attribute of a {compiler.kind.name}", "invalidPath"
+    )
+
+
+def _filled(value: str) -> str:
+    return f"coalesce({value}, 'null') NOT IN {_EMPTY}"
 
 
 def _decided(left: str, op: CompareOperator, right: str) -> str:
-    if op == CompareOperator.eq:
-        return f"coalesce({left} = {right}, false)"
-    if op == CompareOperator.ne:
-        return f"({left} IS DISTINCT FROM {right})"
-    return f"coalesce({left} {_ORDERING[op]} {right}, false)"
+    return f"coalesce({left} {_ORDERING.get(op, '=')} {right}, false)"
+
+
+def typed(attribute: Attribute, node: Comparison) -> Comparison:
+    """The comparison with a value of the attribute's type; "True" in quotes, as Entra sends it, is true."""
+    if attribute.kind == "boolean" and isinstance(node.value, str):
+        told = {"true": True, "false": False}.get(node.value.lower(), node.value)
+        node = Comparison(node.attr_path, node.op, told)
+    check(attribute, node)
+    return node
 
 
 def check(attribute: Attribute, node: Comparison) -> None:
     """The value has the attribute's type, and the operator suits it."""
-    value, kind = node.value, attribute.kind
-    name = node.attr_path
+    value, kind, name = node.value, attribute.kind, node.attr_path
+    _suits(attribute, node)
     if kind == "boolean":
         if not isinstance(value, bool):
             raise ScimError(400, f"{name} is compared with true or false", "invalidFilter")
-        if node.op not in (CompareOperator.eq, CompareOperator.ne):
-            raise ScimError(400, f"{name} is a boolean: use eq or ne", "invalidFilter")
     elif kind in ("integer", "decimal"):
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ScimError(400, f"{name} is compared with a number", "invalidFilter")
     elif not isinstance(value, str):
         raise ScimError(400, f"{name} is compared with a text in quotes", "invalidFilter")
-    elif "\x00" in value:
-        raise ScimError(400, "the filter holds a NUL character", "invalidFilter")
-    if kind == "binary" and node.op in _ORDERING:
-        raise ScimError(400, f"{name} has no order", "invalidFilter")
+    else:
+        _readable(value, "invalidFilter")
+
+
+def _suits(attribute: Attribute, node: Comparison) -> None:
+    equality = node.op in (CompareOperator.eq, CompareOperator.ne)
+    if attribute.kind in ("boolean", "binary") and not equality:
+        raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")
+
+
+def _readable(text: str, kind: str) -> None:
+    """Neither NUL, which Postgres cannot hold, nor half a surrogate pair, which is no text at all."""
+    if "\x00" in text:
+        raise ScimError(400, "a text holds a NUL character: leave it out", kind)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ScimError(400, "a text holds half a surrogate pair: send UTF-8", kind) from None
 
 
 def instant(text: Any) -> datetime:
     """A date as XML Schema writes it."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day have no moment in every zone
         raise ScimError(
             400, f"{str(text)[:50]!r} is no date such as 2026-01-31T12:00:00Z", "invalidFilter"
         ) from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def as_uuid(text: str) -> uuid.UUID | None:

@@ -1,0 +1,229 @@
+"""Our tables as scim2-server sees a storage: for what is not hot, and for what is built onto its handler.
+
+The tables, the functions and the filter compiler behind it are those of the fast paths, so that scim2-server's
+own contract for storages holds them to account too.
+"""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from scim2_models import (
+    InvalidPathException,
+    NotFoundException,
+    PreconditionFailedException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    SCIMException,
+    ScimProvider,
+    SearchRequest,
+    UniquenessException,
+)
+from scim2_server.storage import AsyncScimStorage, SearchPage
+
+from calscim.errors import ScimError
+from calscim.scim import groups, payload, users
+from calscim.scim.filters import as_uuid, compile_filter, compile_sort
+from calscim.scim.schema import GROUP, USER, Type
+from calscim.store import resources
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import MemberChange, Page, Reader, Selection, Written
+
+_EVERYTHING = 2**31 - 1
+_STATUS = {
+    404: NotFoundException,
+    409: UniquenessException,
+    412: PreconditionFailedException,
+}
+
+
+class Storage(AsyncScimStorage):
+    """One directory, on behalf of one token. Each change is a transaction with its journal row.
+
+    ``origin`` is what the journal says of the request; its body is replaced by the resource as it was given.
+    """
+
+    def __init__(
+        self, db: Database, provider: ScimProvider, reader: Reader, origin: Origin
+    ) -> None:
+        self._db = db
+        self._provider = provider
+        self._reader = reader
+        self._origin = origin
+
+    async def get(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        response_parameters: ResponseParameters[Any] | None = None,
+    ) -> Resource[Any]:
+        """NotFoundException for what is not there. The members of a group are read when they are kept."""
+        number = _number(resource_id)
+        if _kind(resource_type) is USER:
+            found = await resources.user(self._db, self._reader, number)
+        else:
+            wanted = _wants_members(response_parameters)
+            found = await resources.group(self._db, self._reader, number, members=wanted)
+        if found is None:
+            raise NotFoundException
+        return self._resource(resource_type, found.body)
+
+    async def search(
+        self,
+        resource_types: list[ResourceType],
+        search_request: SearchRequest[Any],
+        *,
+        position: Any = None,
+    ) -> SearchPage:
+        """Several types are one list, type by type. ``position`` is of cursors, which are not offered."""
+        del position
+        offset = max(1, search_request.start_index or 1) - 1
+        left = _EVERYTHING if search_request.count is None else search_request.count
+        total = 0
+        found: list[Resource[Any]] = []
+        for resource_type in resource_types:
+            page = await self._page(resource_type, search_request, max(0, offset - total), left)
+            total += page.total
+            left -= len(page.bodies)
+            found += [self._resource(resource_type, body) for body in page.bodies]
+        return SearchPage(total, found)
+
+    async def _page(
+        self, resource_type: ResourceType, asked: SearchRequest[Any], offset: int, count: int
+    ) -> Page:
+        kind = _kind(resource_type)
+        selection = Selection()
+        try:
+            if asked.filter is not None:
+                selection = compile_filter(kind, str(asked.filter))
+        except ScimError:  # the request was validated: it is another type that has this attribute
+            return Page(0, ())
+        if asked.sort_by is not None:
+            descending = asked.sort_order == SearchRequest.SortOrder.descending
+            try:
+                selection = compile_sort(
+                    kind, str(asked.sort_by), descending=descending, selection=selection
+                )
+            except ScimError as error:
+                raise InvalidPathException(detail=error.detail) from error
+        find = resources.users_found if kind is USER else resources.groups_found
+        return await find(self._db, self._reader, selection, offset, count)
+
+    async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
+        """UniquenessException for a name that is taken, in whatever case."""
+        body, origin = self._given(resource)
+        number = uuid.uuid4()
+        if _kind(resource_type) is USER:
+            state = users.state(payload.user(body))
+            written = await resources.create_user(
+                self._db, origin, number, state, self._reader.base
+            )
+        else:
+            group, ids = payload.group(body)
+            change = groups.member_change([("add", ids or [])])
+            written = await resources.create_group(
+                self._db, origin, number, groups.state(group), change, self._reader.base
+            )
+        return self._settled(resource_type, written)
+
+    async def update(
+        self,
+        resource_type: ResourceType,
+        resource: Resource[Any],
+        *,
+        expected_version: str | None = None,
+    ) -> Resource[Any]:
+        """PreconditionFailedException when the stored version is not the expected one."""
+        number = _number(resource.id or "")
+        version = _version(expected_version)
+        body, origin = self._given(resource)
+        if _kind(resource_type) is USER:
+            state = users.state(payload.user(body))
+            written = await resources.update_user(
+                self._db, origin, number, state, self._reader.base, version
+            )
+        else:
+            group, ids = payload.group(body)
+            change: MemberChange = groups.member_change([("replace", ids or [])])
+            written = await resources.update_group(
+                self._db, origin, number, groups.state(group), change, self._reader.base, version
+            )
+        return self._settled(resource_type, written)
+
+    async def delete(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        expected_version: str | None = None,
+    ) -> None:
+        """PreconditionFailedException when the stored version is not the expected one."""
+        remove = resources.delete_user if _kind(resource_type) is USER else resources.delete_group
+        written = await remove(
+            self._db, self._origin, _number(resource_id), _version(expected_version)
+        )
+        _check(written)
+
+    # ---------------------------------------------------------------- between the two forms
+
+    def _given(self, resource: Resource[Any]) -> tuple[dict[str, Any], Origin]:
+        body = resource.model_dump(mode="json", exclude_none=True)
+        body.pop("password", None)
+        return body, replace(self._origin, body=orjson.dumps(body))
+
+    def _settled(self, resource_type: ResourceType, written: Written) -> Resource[Any]:
+        _check(written)
+        assert written.body is not None, "a change is answered with the resource"
+        return self._resource(resource_type, written.body)
+
+    def _resource(self, resource_type: ResourceType, body: str) -> Resource[Any]:
+        """Without its location: scim2-server knows the URLs."""
+        value = orjson.loads(body)
+        del value["meta"]["location"]
+        model: Any = self._provider.model_for(resource_type)
+        made: Resource[Any] = model.model_validate(value)
+        return made
+
+
+def _kind(resource_type: ResourceType) -> Type:
+    return USER if resource_type.name == USER.name else GROUP
+
+
+def _number(text: str) -> uuid.UUID:
+    number = as_uuid(text)
+    if number is None:
+        raise NotFoundException
+    return number
+
+
+def _version(tag: str | None) -> int | None:
+    if tag is None:
+        return None
+    digits = tag.removeprefix("W/").strip('"')
+    if not digits.isdecimal():
+        raise PreconditionFailedException
+    return int(digits)
+
+
+def _wants_members(parameters: ResponseParameters[Any] | None) -> bool:
+    if parameters is None:
+        return True
+    if parameters.attributes:
+        return any(
+            str(path).rpartition(":")[2].lower().startswith("members")
+            for path in parameters.attributes
+        )
+    return not any(
+        str(path).rpartition(":")[2].lower() == "members"
+        for path in parameters.excluded_attributes or ()
+    )
+
+
+def _check(written: Written) -> None:
+    if written.status >= 300:
+        refusal = _STATUS.get(written.status, SCIMException)
+        raise refusal

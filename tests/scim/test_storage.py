@@ -1,0 +1,62 @@
+"""scim2-server's own contract for storages, run against our tables."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+from scim2_models import ScimProvider
+from scim2_server.storage import ScimStorage
+from scim2_server.testing import AsyncScimStorageContract, BlockingStorage
+
+from calscim.scim import schema
+from calscim.scim.storage import Storage
+from calscim.store import admin
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import Reader
+
+EDITOR = admin.Editor(by="test")
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres) -> Iterator[str]:
+    async def admin_does(statement: str) -> None:
+        connection = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(admin_does(f"CREATE DATABASE contract TEMPLATE {postgres.template}"))
+    yield postgres.dsn("contract")
+    asyncio.run(admin_does("DROP DATABASE contract WITH (FORCE)"))
+
+
+class TestOurStorage(AsyncScimStorageContract):
+    """Its tests run each call on a loop of their own, in which the pool has to live; a directory is a new storage."""
+
+    @pytest.fixture
+    def provider(self) -> ScimProvider:
+        return schema.provider(1024 * 1024)
+
+    @pytest.fixture
+    def storage(self, dsn: str, provider: ScimProvider) -> Iterator[ScimStorage]:
+        async def opened() -> tuple[Database, Storage]:
+            db = await Database.open(dsn, size=1)
+            directory = await admin.create_directory(
+                db,
+                EDITOR,
+                organization="acme",
+                name=f"no {next(_numbers)}",
+                provider="generic-scim-v2",
+            )
+            token, _ = await admin.create_token(db, EDITOR, directory, name="test")
+            reader = Reader(token.id, directory.id, "https://scim.example.com/scim/v2/x")
+            origin = Origin(directory.id, "contract", token_id=token.id)
+            return db, Storage(db, provider, reader, origin)
+
+        with asyncio.Runner() as runner:
+            db, storage = runner.run(opened())
+            yield BlockingStorage(storage, runner)
+            runner.run(db.close())
