@@ -19,6 +19,7 @@ FAILED = 1
 MISUSED = 64  # EX_USAGE; 2 is a plan with changes in it
 CONFIGURATION = 78  # EX_CONFIG
 INTERRUPTED = 130  # 128 + SIGINT
+HURRIED = 143  # 128 + SIGTERM: a second signal cut what the first had left to end by itself
 CUT = 141  # 128 + SIGPIPE
 
 # Which module of this package has which verb, in the order of the help. Only the one that is called is loaded.
@@ -78,6 +79,8 @@ def _run(call: Call) -> int:
     except CalscimError as error:
         call.output.say(f"calscim: {error}")
         return FAILED
+    except asyncio.CancelledError:
+        return HURRIED
 
 
 async def _verb(call: Call) -> int | None:

@@ -15,13 +15,16 @@ def register(verbs: Verbs) -> None:
     listing = nouns.add("list", _list, "every token, never the token itself")
     revoke = nouns.add("revoke", _revoke, "refuse a token from the next request on")
     revoke.add_argument("token", metavar="TOKEN", help="number or name")
+    for parser in (create, listing):
+        parser.add_argument("where", metavar="DIRECTORY", nargs="?", help="id or name")
     for parser in (create, listing, revoke):
         parser.add_argument("--directory", metavar="D", help="id or name")
 
 
 async def _create(call: Call) -> None:
     async with opened(call.settings()) as db:
-        directory = await the_directory(db, call.arguments.directory)
+        wanted = call.arguments.directory or call.arguments.where
+        directory = await the_directory(db, wanted)
         made, token = await admin.create_token(
             db, call.editor(), directory, name=call.arguments.name, seconds=call.arguments.expires
         )
@@ -38,7 +41,7 @@ async def _create(call: Call) -> None:
 
 async def _list(call: Call) -> None:
     async with opened(call.settings()) as db:
-        wanted = call.arguments.directory
+        wanted = call.arguments.directory or call.arguments.where
         directory = await admin.find_directory(db, wanted) if wanted else None
         found = await admin.tokens(db, directory)
     value = [
