@@ -1,7 +1,8 @@
 """Okta's side of SCIM, as its provisioning speaks: look up first, then write; by PUT or by PATCH.
 
 ``custom``: an app of the integration wizard, which sends PUT for everything; ``oin``: an app of the
-integration network, which sends PATCH for (de)activation and groups.
+integration network, which sends PATCH for (de)activation, passwords and groups. It never deletes a user.
+Source: Okta's developer documentation, SCIM 2.0 reference.
 """
 
 import uuid
@@ -34,6 +35,9 @@ class Okta:
     base_url: str
     token: str
     style: str = "custom"
+    identifier: str = (
+        "userName"  # the field of the app's settings that people are looked up by; or email
+    )
     users: dict[str, str] = field(default_factory=dict)  # address -> id
     groups: dict[str, str] = field(default_factory=dict)  # name -> id
     members: dict[str, list[str]] = field(default_factory=dict)  # name -> addresses
@@ -45,43 +49,53 @@ class Okta:
 
     async def import_users(self) -> list[dict[str, Any]]:
         """Everybody, in pages of 100; advances by 100 whatever came back."""
+        return await self._import("Users")
+
+    async def import_groups(self) -> list[dict[str, Any]]:
+        return await self._import("Groups")
+
+    async def _import(self, endpoint: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         start = 1
         while True:
-            page = await self._call("GET", f"/Users?startIndex={start}&count={PAGE}")
+            page = await self._call("GET", f"/{endpoint}?startIndex={start}&count={PAGE}")
             found += page["Resources"]
             start += PAGE
             if start > page["totalResults"]:
                 return found
 
+    # ---------------------------------------------------------------- people
+
     async def assign(self, email: str, given: str, family: str, **more: Any) -> str:
-        """Create the user, or link the one that is there and push the profile."""
-        found = await self._find("Users", "userName", email)
+        """Create the user, or link the one that is there and push the profile to it."""
         profile = self._profile(email, given, family, **{"active": True, **more})
+        found = await self._find("Users", self.identifier, email)
         if found is None:
-            made = await self._call("POST", "/Users", profile)
-            self.users[email] = made["id"]
+            self.users[email] = await self._made("/Users", profile)
         else:
             self.users[email] = found["id"]
-            await self._call("PUT", f"/Users/{found['id']}", {**profile, "id": found["id"]})
+            await self._push(email, profile)
         return self.users[email]
 
     async def update_profile(self, email: str, **changes: Any) -> None:
-        """GET, then PUT of the whole profile."""
-        number = self.users[email]
-        current = await self._call("GET", f"/Users/{number}")
-        current.update(changes)
-        await self._call("PUT", f"/Users/{number}", current)
+        await self._push(email, changes)
         if "userName" in changes:
-            self.users[changes["userName"]] = self.users.pop(email)
-            for names in self.members.values():
-                names[:] = [changes["userName"] if one == email else one for one in names]
+            self._renamed(email, changes["userName"])
 
     async def deactivate(self, email: str) -> None:
+        """Suspended, deactivated, unassigned: Okta says the same for each."""
         await self._active(email, active=False)
 
     async def reactivate(self, email: str) -> None:
         await self._active(email, active=True)
+
+    async def sync_password(self, email: str) -> None:
+        """A random one, unless the app takes real ones."""
+        password = {"password": uuid.uuid4().hex}
+        if self.style == "oin":
+            await self._patch(f"/Users/{self.users[email]}", {"op": "replace", "value": password})
+        else:
+            await self._push(email, password)
 
     async def _active(self, email: str, *, active: bool) -> None:
         number = self.users[email]
@@ -89,49 +103,52 @@ class Okta:
             operation = {"op": "replace", "value": {"active": active}}
             await self._patch(f"/Users/{number}", operation)
             return
-        current = await self._call("GET", f"/Users/{number}")
-        await self._call("PUT", f"/Users/{number}", {**current, "active": active})
+        await self._push(email, {"active": active})
+
+    # ---------------------------------------------------------------- groups
 
     async def push_group(self, name: str, emails: list[str]) -> str:
         """Look the group up by name, create it empty, then push the members."""
         found = await self._find("Groups", "displayName", name)
         if found is None:
             body = {"schemas": [GROUP], "displayName": name, "members": []}
-            found = await self._call("POST", "/Groups", body)
-        self.groups[name] = found["id"]
+            self.groups[name] = await self._made("/Groups", body)
+        else:
+            self.groups[name] = found["id"]
         self.members[name] = []
         await self.add_members(name, emails)
         return self.groups[name]
 
     async def rename_group(self, name: str, to: str) -> None:
-        number = self.groups.pop(name)
-        self.groups[to] = number
+        self.groups[to] = self.groups.pop(name)
         self.members[to] = self.members.pop(name)
         if self.style == "oin":
-            value = {"id": number, "displayName": to}
-            await self._patch(f"/Groups/{number}", {"op": "replace", "value": value})
+            await self._say_name(to)
         else:
             await self._put_group(to)
 
     async def add_members(self, name: str, emails: list[str]) -> None:
-        self.members[name] += emails
-        if self.style == "oin":
-            value = [self._member(email) for email in emails]
-            operation = {"op": "add", "path": "members", "value": value}
-            await self._patch(f"/Groups/{self.groups[name]}", operation)
-        else:
-            await self._put_group(name)
+        await self.change_members(name, add=emails, remove=[])
 
     async def remove_members(self, name: str, emails: list[str]) -> None:
-        self.members[name] = [one for one in self.members[name] if one not in emails]
-        if self.style == "oin":
-            operations = [
-                {"op": "remove", "path": f'members[value eq "{self.users[email]}"]'}
-                for email in emails
-            ]
-            await self._patch(f"/Groups/{self.groups[name]}", *operations)
-        else:
+        await self.change_members(name, add=[], remove=emails)
+
+    async def change_members(self, name: str, *, add: list[str], remove: list[str]) -> None:
+        """One request with the removals before the additions; the name is said each time."""
+        stay = [one for one in self.members[name] if one not in remove]
+        self.members[name] = stay + [one for one in add if one not in stay]
+        if self.style != "oin":
             await self._put_group(name)
+            return
+        operations: list[dict[str, Any]] = [
+            {"op": "remove", "path": f'members[value eq "{self.users[email]}"]'} for email in remove
+        ]
+        if add:
+            value = [self._member(email) for email in add]
+            operations.append({"op": "add", "path": "members", "value": value})
+        await self._say_name(name)
+        if operations:
+            await self._patch(f"/Groups/{self.groups[name]}", *operations)
 
     async def push_now(self, name: str, emails: list[str]) -> None:
         """The whole membership at once."""
@@ -144,10 +161,31 @@ class Okta:
             await self._put_group(name)
 
     async def delete_group(self, name: str) -> None:
+        """Unlinked, and deleted in the app."""
         await self._call("DELETE", f"/Groups/{self.groups.pop(name)}")
         del self.members[name]
 
     # ---------------------------------------------------------------- wire
+
+    async def _push(self, email: str, changes: dict[str, Any]) -> None:
+        """GET, then PUT of the whole resource with what Okta adds to it."""
+        path = f"/Users/{self.users[email]}"
+        whole = {**await self._call("GET", path), **changes, "groups": []}
+        whole["id"] = self.users[email]
+        whole["emails"] = [
+            {**address, "display": address.get("display", address["value"])}
+            for address in whole.get("emails", [])
+        ]
+        await self._call("PUT", path, whole)
+
+    def _renamed(self, email: str, to: str) -> None:
+        self.users[to] = self.users.pop(email)
+        for names in self.members.values():
+            names[:] = [to if one == email else one for one in names]
+
+    async def _say_name(self, name: str) -> None:
+        value = {"id": self.groups[name], "displayName": name}
+        await self._patch(f"/Groups/{self.groups[name]}", {"op": "replace", "value": value})
 
     async def _put_group(self, name: str) -> None:
         body = {
@@ -179,10 +217,23 @@ class Okta:
         }
 
     async def _find(self, endpoint: str, attribute: str, value: str) -> dict[str, Any] | None:
+        """Nothing found may be told by an empty list or by a 404."""
         text = quote(f'{attribute} eq "{value}"')
-        found = await self._call("GET", f"/{endpoint}?filter={text}&startIndex=1&count=100")
-        resources = found["Resources"]
+        try:
+            found = await self._call("GET", f"/{endpoint}?filter={text}&startIndex=1&count=100")
+        except OktaError as error:
+            if error.status == 404:
+                return None
+            raise
+        resources = found["Resources"] if found["totalResults"] else []
         return resources[0] if resources else None
+
+    async def _made(self, path: str, body: dict[str, Any]) -> str:
+        """The new resource's id; a create that is answered with nothing is an error of Okta's."""
+        made = await self._call("POST", path, body)
+        if not isinstance(made, dict) or not made.get("id"):
+            raise OktaError("POST", path, 200, "the new resource was not returned")
+        return str(made["id"])
 
     async def _patch(self, path: str, *operations: dict[str, Any]) -> None:
         await self._call("PATCH", path, {"schemas": [PATCH], "Operations": list(operations)})
@@ -198,7 +249,7 @@ class Okta:
         async with self.session.request(
             method, self.base_url + path, json=body, headers=headers
         ) as response:
-            answer = await response.json(content_type=None) if response.status != 204 else None
+            answer = await response.json(content_type=None) if await response.read() else None
             if response.status >= 400:
                 raise OktaError(method, path, response.status, answer)
             return answer
