@@ -169,6 +169,13 @@ async def test_reads_see_the_state_of_some_writes_ago(api, world):
     assert {team["name"] for team in after} == {"Sales", "First"}
 
 
+async def test_a_replica_never_had_less_than_when_it_fell_behind(api, world):
+    world.lag(writes=30)
+    world.add_team("New")
+
+    assert [team["name"] for team in (await api("GET", f"{ORG}/teams")).data] == ["Sales"]
+
+
 async def test_reads_see_a_write_after_some_time(api, world, clock):
     world.clock = clock
     world.lag(seconds=5)

@@ -87,7 +87,7 @@ class World(State):
 
     def seen(self) -> State:
         """What a read is answered from."""
-        behind = list(self._past)[: len(self._past) - self.lag_writes]
+        behind = list(self._past)[: max(0, len(self._past) - self.lag_writes)]
         shown = [state for at, state in behind if self._over(at)] or [
             state for _, state in list(self._past)[:1]
         ]

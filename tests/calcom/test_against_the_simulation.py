@@ -1,0 +1,372 @@
+"""The client, the reader and the writer against a simulated Cal.com: whole ways, adversity, the budget."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calscim.calcom.client import Client
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.core.budget import Budget
+from calscim.core.model import Action, Complete, Incomplete, Kind, Role
+from calscim.errors import RemoteError, RemoteKind
+from calscim.sim.calcom import Fault, Simulation, World, serve
+from tests.calcom.conftest import Clock
+
+ADA, OWNER = "ada@acme.example", "owner@acme.example"
+
+
+class Silent:
+    async def begin(self, action, request_id):
+        return 1
+
+    async def finish(self, action_id, outcome):
+        pass
+
+
+@dataclass
+class Site:
+    world: World
+    simulation: Simulation
+    client: Client
+    reader: Reader
+    writer: Writer
+
+    async def perform(self, kind: Kind, email: str = ADA, **more) -> Outcome:
+        return await self.writer.perform(Action(kind, email, "because", **more), "r")
+
+    async def add(self, email: str, team: str = "Sales") -> Outcome:
+        user, number = self.world.user_id(email), self.world.team_id(team)
+        return await self.perform(Kind.ADD, email, cal_user=user, team=number)
+
+
+def site_of(world: World, url: str, simulation: Simulation, session, clock, budget=100_000) -> Site:
+    client = Client(
+        session,
+        organization="acme",
+        api_url=url,
+        organization_id=world.organization_id,
+        api_key="cal_sim",
+        budget=Budget(budget),
+        clock=clock,
+        timeout=2,
+    )
+    return Site(world, simulation, client, Reader(client), Writer(client, Silent()))
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.add_person(OWNER, name="Olive Owner", role="OWNER")
+    world.add_team("Sales")
+    return world
+
+
+@pytest.fixture
+async def site(world: World, clock: Clock) -> AsyncIterator[Site]:
+    simulation = Simulation(world)
+    async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
+        yield site_of(world, url, simulation, session, clock)
+
+
+# -------------------------------------------------------------------- whole ways
+
+
+@pytest.mark.parametrize("dialect", ["hosted", "self-hosted"])
+async def test_a_new_person_is_made_put_on_a_team_and_taken_away(site, dialect):
+    site.world.dialect = dialect
+
+    made = await site.perform(Kind.CREATE)
+    added = await site.add(ADA)
+    role = await site.perform(
+        Kind.ROLE,
+        membership=added.membership,
+        team=site.world.team_id("Sales"),
+        role=Role.ADMIN,
+    )
+    there = site.world.snapshot()["teams"]["Sales"]
+    person = site.world.find(made.cal_user, 42)
+    gone = await site.perform(Kind.DEPROVISION, cal_user=made.cal_user, membership=person.id)
+
+    assert [one.result for one in (made, added, role, gone)] == [Result.DONE] * 4
+    assert there == {ADA: "ADMIN"}
+    assert site.world.snapshot()["teams"]["Sales"] == {}
+    assert site.world.account(ADA) is not None
+    assert site.world.accounts_deleted == 0
+
+
+@pytest.mark.parametrize("dialect", ["hosted", "self-hosted"])
+@pytest.mark.parametrize("in_org", [True, False])
+async def test_an_account_that_exists_is_a_conflict_in_every_dialect(site, dialect, in_org):
+    site.world.dialect = dialect
+    site.world.add_person(ADA, in_org=in_org)
+
+    assert (await site.perform(Kind.CREATE)).result is Result.CONFLICT
+
+
+async def test_somebody_who_was_deprovisioned_comes_back_to_the_teams(site):
+    user = site.world.add_person(ADA)
+    site.world.remove_from_org(ADA)
+
+    back = await site.perform(Kind.ATTACH, cal_user=user)
+    added = await site.add(ADA)
+
+    assert (back.cal_user, back.accepted) == (user, True)
+    assert added.result is Result.DONE
+
+
+async def test_teams_open_once_an_invitation_is_accepted(site):
+    site.world.auto_accept_domains = frozenset()
+    site.world.add_person(ADA, in_org=False)
+
+    invited = await site.perform(Kind.ATTACH)
+    waiting = await site.add(ADA)
+    people = await site.reader.people()
+    site.world.accept(ADA)
+    added = await site.add(ADA)
+
+    assert (invited.result, invited.accepted) == (Result.DONE, False)
+    assert waiting.result is Result.REFUSED
+    assert isinstance(people, Complete)
+    assert not people.value[invited.cal_user].accepted
+    assert added.result is Result.DONE
+
+
+async def test_older_builds_attach_a_known_account_without_its_teams(site):
+    site.world.dialect = "self-hosted"
+    user = site.world.add_person(ADA, in_org=False)
+
+    attached = await site.perform(Kind.ATTACH, cal_user=user)
+    unknown = await site.perform(Kind.ATTACH, "nobody@acme.example")
+
+    assert (attached.result, attached.accepted) == (Result.DONE, True)
+    assert (await site.add(ADA)).result is Result.REFUSED
+    assert unknown.result is Result.REFUSED
+
+
+async def test_doing_everything_twice_does_it_once(site):
+    user = site.world.add_person(ADA)
+    team = site.world.team_id("Sales")
+    first = await site.add(ADA)
+    again = await site.add(ADA)
+    on_team = {"team": team, "membership": first.membership, "cal_user": user}
+    removed = [await site.perform(Kind.REMOVE, **on_team) for _ in range(2)]
+    person = site.world.find(user, 42).id
+    left = [
+        await site.perform(Kind.DEPROVISION, cal_user=user, membership=person) for _ in range(2)
+    ]
+
+    results = [one.result for one in (first, again, *removed, *left)]
+    assert results == [
+        Result.DONE,
+        Result.ALREADY,
+        Result.DONE,
+        Result.GONE,
+        Result.DONE,
+        Result.GONE,
+    ]
+
+
+async def test_an_address_is_changed_on_the_same_account(site):
+    user = site.world.add_person(ADA)
+
+    changed = await site.perform(Kind.UPDATE, "ada.l@acme.example", cal_user=user, locale="de")
+
+    assert changed.result is Result.DONE
+    assert site.world.accounts[user].email == "ada.l@acme.example"
+    assert site.world.accounts[user].locale == "de"
+
+
+async def test_a_team_is_made_and_its_slug_taken_once(site):
+    made = await site.client.create_team(await site.client.turn("r"), "Support", "support")
+
+    with pytest.raises(RemoteError) as caught:
+        await site.client.create_team(await site.client.turn("r"), "Support", "support")
+
+    assert site.world.snapshot()["teams"][made.name] == {OWNER: "OWNER"}
+    assert caught.value.kind is RemoteKind.CONFLICT
+
+
+async def test_attributes_are_read_and_given(site):
+    user = site.world.add_person(ADA)
+    office = site.world.add_attribute("Office", "SINGLE_SELECT", ("Oslo",))
+    title = site.world.add_attribute("Title")
+    client = site.client
+    made = await client.create_option(await client.turn("r"), office, "Bern", "bern")
+
+    await client.assign_option(await client.turn("r"), user, office, made.id)
+    await client.assign_value(await client.turn("r"), user, title, "Countess")
+    given = await client.assigned(user)
+    await client.unassign(await client.turn("r"), user, made.id)
+
+    assert [one.name for one in await client.attributes(0)] in (
+        ["Office", "Title"],
+        ["Title", "Office"],
+    )
+    assert [one.value for one in await client.options(office)] == ["Oslo", "Bern"]
+    assert [one.value for one in given] == ["Bern", "Countess"]
+    assert site.world.values(ADA) == {"Title": ["Countess"]}
+
+
+async def test_accounts_are_looked_up_by_address(site):
+    user = site.world.add_person("ada+x@acme.example", name="Ada")
+
+    [found] = await site.client.users(["ada+x@acme.example", "nobody@acme.example"])
+
+    assert (found.user, found.name, found.locale) == (user, "Ada", "en")
+
+
+# -------------------------------------------------------------------- adversity
+
+
+@pytest.mark.parametrize("kind", ["status", "malformed", "drop", "empty", "short", "repeat"])
+async def test_no_fault_makes_a_known_list_shorter(site, kind):
+    for number in range(20):
+        site.world.add_person(f"p{number}@acme.example")
+    known = await site.reader.people()
+    assert isinstance(known, Complete)
+    site.simulation.faults = [Fault(method="GET", kind=kind)]
+
+    found = await site.reader.people(expected=known.value.keys())
+
+    assert isinstance(found, Incomplete) or found == known
+
+
+async def test_a_hanging_answer_is_given_up(site):
+    site.simulation.faults = [Fault(kind="hang", seconds=30)]
+    site.client._wire._timeout = aiohttp.ClientTimeout(total=0.05)
+
+    assert isinstance(await site.reader.people(), Incomplete)
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "status-after", "malformed-after"])
+async def test_a_write_whose_answer_is_lost_is_unknown_and_then_already_so(site, kind):
+    site.world.add_person(ADA)
+    site.simulation.faults = [Fault(method="POST", kind=kind)]
+
+    lost, again = await site.add(ADA), await site.add(ADA)
+
+    assert (lost.result, again.result) == (Result.UNKNOWN, Result.ALREADY)
+
+
+async def test_a_list_from_a_replica_far_behind_is_looked_at_twice(site):
+    site.world.lag(writes=30)
+    added = {site.world.add_person(f"p{number}@acme.example") for number in range(20)}
+
+    found = await site.reader.people(expected=added)
+
+    assert isinstance(found, Complete)  # twice the same is believed
+    assert found.value.keys() == {site.world.me}
+    assert site.client.calls == 2
+
+
+async def test_a_replica_that_catches_up_between_two_looks_is_believed_the_second_time(site):
+    site.world.lag(writes=2)
+    added = {site.world.add_person(f"p{number}@acme.example") for number in range(2)}
+    original = site.client.memberships
+
+    async def catching_up(skip):
+        rows = await original(skip)
+        site.world.lag()
+        return rows
+
+    site.client.memberships = catching_up
+
+    found = await site.reader.people(expected=added)
+
+    assert isinstance(found, Complete)
+    assert found.value.keys() > added
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    size=st.sampled_from([0, 1, 20, 248, 249, 250, 251, 400, 499, 620]),
+    seed=st.integers(0, 10_000),
+    shuffled=st.booleans(),
+    faults=st.lists(st.sampled_from(["status", "malformed", "repeat"]), max_size=3),
+)
+async def test_a_list_is_never_complete_with_somebody_missing(size, seed, shuffled, faults):
+    world = World(seed=seed)
+    world.add_person(OWNER, role="OWNER")
+    for number in range(size):
+        world.add_person(f"p{number}@acme.example")
+    simulation = Simulation(world, shuffled=shuffled)
+    simulation.faults = [Fault(method="GET", kind=kind, probability=0.3) for kind in faults]
+    async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
+        found = await site_of(world, url, simulation, session, Clock()).reader.people()
+
+    if isinstance(found, Complete):
+        assert found.value.keys() == world.accounts.keys()
+
+
+# -------------------------------------------------------------------- the budget
+
+
+@pytest.fixture
+async def limited(world: World, clock: Clock) -> AsyncIterator[Site]:
+    """120 calls a minute, counted by the clock that the client waits with."""
+    simulation = Simulation(world, limit=120, clock=clock.monotonic)
+    async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
+        yield site_of(world, url, simulation, session, clock, budget=120)
+
+
+async def test_steady_work_is_never_throttled_and_wastes_little(limited, clock):
+    begun = clock.moment
+    for number in range(300):
+        await limited.perform(Kind.CREATE, f"p{number}@acme.example")
+        await limited.add(f"p{number}@acme.example")
+
+    assert limited.simulation.throttled == 0
+    assert clock.moment - begun <= 1.1 * 600 / 120 * 60
+
+
+async def test_another_user_of_the_key_is_noticed(limited, clock):
+    for _ in range(118):
+        limited.simulation.throttle.take()
+
+    for _ in range(10):
+        await limited.reader.me()
+
+    assert limited.simulation.throttled == 0
+    assert sum(clock.slept) >= 59
+
+
+async def test_after_a_block_by_somebody_else_work_goes_on(limited, clock):
+    for _ in range(121):
+        limited.simulation.throttle.take()
+
+    blocked = await limited.perform(Kind.CREATE)
+    made = await limited.perform(Kind.CREATE)
+
+    assert (blocked.result, blocked.retry_after) == (Result.THROTTLED, 60)
+    assert made.result is Result.DONE
+    assert 60 <= sum(clock.slept) < 62
+
+
+async def test_a_lower_limit_than_configured_is_believed(limited):
+    limited.simulation.throttle.limit = 30
+
+    for _ in range(100):
+        await limited.reader.me()
+
+    assert limited.simulation.throttled == 0
+
+
+async def test_an_idle_look_costs_a_read_for_each_250(limited):
+    for number in range(610):
+        limited.world.add_person(f"p{number}@acme.example")
+        if number < 260:
+            limited.world.put_on_team("Sales", f"p{number}@acme.example")
+
+    people = await limited.reader.people()
+    assert isinstance(people, Complete)
+    await limited.reader.people(expected=people.value.keys())
+    await limited.reader.team_members(limited.world.team_id("Sales"))
+
+    assert limited.client.calls == 3 + 3 + 2
