@@ -5,9 +5,9 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from calscim.calcom.answers import Account, Attribute, Me, Option, OrgMembership, TeamMembership
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics
+from calscim.calcom.rows import Account, Attribute, Me, Option, OrgMembership, TeamMembership
 from calscim.core.budget import Budget
 from calscim.core.model import OrgMember, Role, Team, TeamMember
 from calscim.errors import RemoteError, RemoteKind

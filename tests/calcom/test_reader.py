@@ -251,7 +251,7 @@ class Shuffled:
         self.reads = 0
 
     async def memberships(self, skip):
-        from calscim.calcom.answers import OrgMembership
+        from calscim.calcom.rows import OrgMembership
 
         self.reads += 1
         self.random.shuffle(self.rows)

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from calscim.calcom import answers
-from calscim.calcom.answers import (
+from calscim.calcom import rows
+from calscim.calcom.metrics import Metrics
+from calscim.calcom.rows import (
     Account,
     Attribute,
     Me,
@@ -20,7 +21,6 @@ from calscim.calcom.answers import (
     TeamMembership,
     rows_of,
 )
-from calscim.calcom.metrics import Metrics
 from calscim.calcom.wire import Turn, Wire
 from calscim.clock import Clock
 from calscim.core.budget import Budget
@@ -76,21 +76,21 @@ class Client:
         return await self._wire.turn(request_id)
 
     async def me(self) -> Me:
-        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", answers.me)
+        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", rows.me)
 
     # -------------------------------------------------------------- the organization's memberships
 
     async def memberships(self, skip: int) -> list[OrgMembership]:
         """One page, in no order: everybody, accepted or not."""
-        return await self._page("/memberships", answers.org_membership, skip)
+        return await self._page("/memberships", rows.org_membership, skip)
 
     async def membership(self, number: MembershipId) -> OrgMembership:
-        return await self._get(f"/memberships/{number}", answers.org_membership)
+        return await self._get(f"/memberships/{number}", rows.org_membership)
 
     async def attach(self, turn: Turn, user: CalUserId, role: Role) -> OrgMembership:
         """Bring a known account in, accepted. Makes it no profile, so that teams stay shut to it."""
         body = {"userId": user, "role": role.value, "accepted": True}
-        return await self._post(turn, "/memberships", body, answers.org_membership)
+        return await self._post(turn, "/memberships", body, rows.org_membership)
 
     async def invite(self, turn: Turn, email: str, role: Role) -> OrgMembership:
         """Bring the account with that address in; pending, unless its domain is accepted by itself.
@@ -98,13 +98,13 @@ class Client:
         Only hosted Cal.com has it: older builds miss ``userId`` and answer 400.
         """
         body = {"email": email, "role": role.value}
-        return await self._post(turn, "/memberships", body, answers.org_membership)
+        return await self._post(turn, "/memberships", body, rows.org_membership)
 
     async def change_membership(
         self, turn: Turn, number: MembershipId, role: Role
     ) -> OrgMembership:
         body = {"role": role.value}
-        return await self._patch(turn, f"/memberships/{number}", body, answers.org_membership)
+        return await self._patch(turn, f"/memberships/{number}", body, rows.org_membership)
 
     async def end_membership(self, turn: Turn, number: MembershipId) -> None:
         """Out of the organization and its teams; the account survives."""
@@ -115,41 +115,41 @@ class Client:
     async def users(self, emails: list[str]) -> list[Account]:
         """Those of the addresses, exactly as written, that have a profile in the organization."""
         query = [("take", "1000"), ("skip", "0"), *(("emails", email) for email in emails)]
-        return await self._get("/users", _list(answers.account), query)
+        return await self._get("/users", _list(rows.account), query)
 
     async def create_user(self, turn: Turn, body: Mapping[str, Any]) -> Account:
-        return await self._post(turn, "/users", body, answers.account)
+        return await self._post(turn, "/users", body, rows.account)
 
     async def change_user(self, turn: Turn, user: CalUserId, body: Mapping[str, Any]) -> Account:
-        return await self._patch(turn, f"/users/{user}", body, answers.account)
+        return await self._patch(turn, f"/users/{user}", body, rows.account)
 
     # -------------------------------------------------------------- teams
 
     async def teams(self, skip: int) -> list[Team]:
-        return await self._page("/teams", answers.team, skip)
+        return await self._page("/teams", rows.team, skip)
 
     async def create_team(self, turn: Turn, name: str, slug: str) -> Team:
         """The key's own user becomes its owner. CONFLICT when the slug is taken."""
-        return await self._post(turn, "/teams", {"name": name, "slug": slug}, answers.team)
+        return await self._post(turn, "/teams", {"name": name, "slug": slug}, rows.team)
 
     async def team_memberships(self, team: TeamId, skip: int) -> list[TeamMembership]:
-        return await self._page(f"/teams/{team}/memberships", answers.team_membership, skip)
+        return await self._page(f"/teams/{team}/memberships", rows.team_membership, skip)
 
     async def team_membership(self, team: TeamId, number: MembershipId) -> TeamMembership:
-        return await self._get(f"/teams/{team}/memberships/{number}", answers.team_membership)
+        return await self._get(f"/teams/{team}/memberships/{number}", rows.team_membership)
 
     async def add_member(
         self, turn: Turn, team: TeamId, user: CalUserId, role: Role
     ) -> TeamMembership:
         body = {"userId": user, "role": role.value, "accepted": True}
         path = f"/teams/{team}/memberships"
-        return await self._post(turn, path, body, answers.team_membership)
+        return await self._post(turn, path, body, rows.team_membership)
 
     async def change_member(
         self, turn: Turn, team: TeamId, number: MembershipId, role: Role
     ) -> TeamMembership:
         path = f"/teams/{team}/memberships/{number}"
-        return await self._patch(turn, path, {"role": role.value}, answers.team_membership)
+        return await self._patch(turn, path, {"role": role.value}, rows.team_membership)
 
     async def remove_member(self, turn: Turn, team: TeamId, number: MembershipId) -> None:
         await self._delete(turn, f"/teams/{team}/memberships/{number}")
@@ -157,28 +157,28 @@ class Client:
     # -------------------------------------------------------------- attributes
 
     async def attributes(self, skip: int) -> list[Attribute]:
-        return await self._page("/attributes", answers.attribute, skip)
+        return await self._page("/attributes", rows.attribute, skip)
 
     async def options(self, attribute: str) -> list[Option]:
         """Every value of a selection; not paged."""
-        return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(answers.option))
+        return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(rows.option))
 
     async def create_option(self, turn: Turn, attribute: str, value: str, slug: str) -> Option:
         path = f"/attributes/{_quoted(attribute)}/options"
-        return await self._post(turn, path, {"value": value, "slug": slug}, answers.option)
+        return await self._post(turn, path, {"value": value, "slug": slug}, rows.option)
 
     async def assigned(self, user: CalUserId) -> list[Option]:
         """What a person's attributes are."""
-        return await self._get(f"/attributes/options/{user}", _list(answers.option))
+        return await self._get(f"/attributes/options/{user}", _list(rows.option))
 
     async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
         body = {"attributeId": attribute, "attributeOptionId": option}
-        await self._post(turn, f"/attributes/options/{user}", body, answers.nothing)
+        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
 
     async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> None:
         """For TEXT and NUMBER. One of ``assign_option`` and this, as Cal.com fails on neither."""
         body = {"attributeId": attribute, "value": value}
-        await self._post(turn, f"/attributes/options/{user}", body, answers.nothing)
+        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
 
     async def unassign(self, turn: Turn, user: CalUserId, option: str) -> None:
         await self._delete(turn, f"/attributes/options/{user}/{_quoted(option)}")
@@ -205,7 +205,7 @@ class Client:
         return await self._wire.send(turn, "PATCH", self._root + path, parse, body=body)
 
     async def _delete(self, turn: Turn, path: str) -> None:
-        await self._wire.send(turn, "DELETE", self._root + path, answers.nothing)
+        await self._wire.send(turn, "DELETE", self._root + path, rows.nothing)
 
 
 def _list(parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from calscim.calcom.answers import Me, OrgMembership, TeamMembership
 from calscim.calcom.client import PAGE, Client
+from calscim.calcom.rows import Me, OrgMembership, TeamMembership
 from calscim.core.model import (
     CalUserId,
     Complete,
