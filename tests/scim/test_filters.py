@@ -1,11 +1,13 @@
 """Filters and sort orders against the real tables: every operator on every kind of attribute, and the indexes."""
 
+import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 from scim2_models import EnterpriseUser, Group, User
@@ -18,6 +20,7 @@ from calscim.store import admin, resources
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import MemberChange, Reader, Selection
+from calscim.store.sql import sql
 
 MODELS: dict[str, Any] = {"User": User[EnterpriseUser], "Group": Group}
 BASE = "https://scim.example.com/scim/v2/x"
@@ -49,7 +52,8 @@ class Stage:
         made = []
         for number, person in enumerate(people):
             user_id = uuid.uuid4()
-            body = {"schemas": [USER_URN], "userName": f"{'aAbB'[number % 4]}{number}", **person}
+            schemas = [USER_URN, *(name for name in person if name.startswith("urn:"))]
+            body = {"userName": f"{'aAbB'[number % 4]}{number}", **person, "schemas": schemas}
             await resources.create_user(
                 self.db, self.origin(), user_id, users.state(body), self.reader.base
             )
@@ -77,3 +81,418 @@ async def staged(db: Database) -> AsyncIterator[Stage]:
     )
     token, _ = await admin.create_token(db, editor, directory, name="test")
     yield Stage(db, Reader(token.id, directory.id, BASE))
+
+
+ANN = {
+    "userName": "Ann",
+    "externalId": "00uA",
+    "displayName": "Ann Élan",
+    "title": '100% "real" C:\\_x',
+    "name": {"givenName": "Ann", "familyName": "Élan"},
+    "emails": [
+        {"value": "Ann@home.example", "type": "home"},
+        {"value": "ann@work.example", "type": "work", "primary": True},
+    ],
+    "active": True,
+    ENTERPRISE_URN: {"employeeNumber": "100", "manager": {"value": "m1"}},
+}
+BOB = {
+    "userName": "bob_%",
+    "externalId": "00ua",
+    "displayName": "Bob E\u0301lan",
+    "emails": [{"type": "work", "display": "none yet"}],
+    "active": False,
+    ENTERPRISE_URN: {"employeeNumber": "20"},
+}
+CY = {"userName": "cy", "active": True, "photos": [{"value": "https://x.example/A.png"}]}
+
+
+@pytest.fixture
+async def stage(db: Database) -> AsyncIterator[Stage]:
+    async with staged(db) as stage:
+        made = await stage.put_users([ANN, BOB, CY])
+        await stage.put_groups({"Sales_%": made[:2], "sales": made[:1]}, externalId="g1")
+        await stage.put_groups({"Empty": []})
+        yield stage
+
+
+async def _names(stage: Stage, kind: Type, text: str) -> str:
+    name = "userName" if kind is USER else "displayName"
+    return " ".join(body[name] for body in await stage.found(kind, compile_filter(kind, text)))
+
+
+E = ENTERPRISE_URN
+USERS_FOUND = [
+    ('userName eq "ANN"', "Ann"),
+    ('USERNAME EQ "ann"', "Ann"),
+    ('urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ann"', "Ann"),
+    ('userName ne "ann"', "bob_% cy"),
+    ('userName sw "BOB_"', "bob_%"),
+    ('userName sw "b%"', ""),
+    ('userName sw "_"', ""),
+    ('userName co "O"', "bob_%"),
+    ('userName ew "_%"', "bob_%"),
+    ('userName gt "bob"', "bob_% cy"),
+    ('userName le "ANN"', "Ann"),
+    ('externalId eq "00uA"', "Ann"),
+    ('externalId sw "00U"', ""),
+    ('externalId ne "00uA"', "bob_% cy"),
+    ('not (externalId eq "00uA")', "bob_% cy"),
+    ("externalId pr", "Ann bob_%"),
+    ("externalId eq null", "cy"),
+    ('title co "\\"REAL\\""', "Ann"),
+    ('title co "\\\\_"', "Ann"),
+    ('title sw "100%"', "Ann"),
+    ('title ne "x"', "Ann bob_% cy"),
+    ('not (title co "x")', "bob_% cy"),
+    ("title ne null", "Ann"),
+    ("title gt null", ""),
+    ('displayName ew "\u00e9LAN"', "Ann bob_%"),
+    ('displayName co "e\u0301l"', "Ann bob_%"),
+    ("name pr", "Ann"),
+    ("name eq null", "bob_% cy"),
+    ('name.familyName eq "\u00e9lan"', "Ann"),
+    ('familyName eq "\u00e9lan"', "Ann"),
+    ('givenName sw "an"', "Ann"),
+    ("active eq true", "Ann cy"),
+    ('active eq "False"', "bob_%"),
+    ("active ne true", "bob_%"),
+    ("not (active eq true)", "bob_%"),
+    ('emails eq "ANN@HOME.example"', "Ann"),
+    ('email eq "ann@home.example"', "Ann"),
+    ('emails.value sw "ann@h"', "Ann"),
+    ('emails co "HOME"', "Ann"),
+    ('emails ne "ann@home.example"', "bob_% cy"),
+    ("emails eq null", "bob_% cy"),
+    ("emails ne null", "Ann"),
+    ("emails pr", "Ann bob_%"),
+    ("emails.value pr", "Ann"),
+    ('emails.type eq "WORK"', "Ann bob_%"),
+    ("emails.primary eq true", "Ann"),
+    ('emails[type eq "work" and value co "@work"]', "Ann"),
+    ('emails[type eq "home" and primary eq true]', ""),
+    ('emails[type eq "work" and not (value pr)]', "bob_%"),
+    ('emails[not (type eq "work")]', "Ann"),
+    ("emails[value eq null]", "bob_%"),
+    ('emails[type eq "work"].value eq "ann@work.example"', "Ann"),
+    ('photos eq "https://x.example/a.png"', ""),
+    ('photos.value eq "https://x.example/A.png"', "cy"),
+    (f'{E}:employeeNumber eq "100"', "Ann"),
+    (f'{E.upper()}:EMPLOYEENUMBER gt "100"', "bob_%"),
+    (f'{E}:manager.value eq "m1"', "Ann"),
+    (f"{E}:manager pr", "Ann"),
+    (f'schemas eq "{E}"', "Ann bob_%"),
+    (f'schemas[value eq "{E}"]', "Ann bob_%"),
+    ('groups.display eq "SALES"', "Ann"),
+    ("groups pr", "Ann bob_%"),
+    ("groups eq null", "cy"),
+    ('groups[display co "_%"]', "Ann bob_%"),
+    (f'groups.value eq "{uuid.UUID(int=1)}"', ""),
+    ('groups.$ref sw "https://scim.example.com/scim/v2/x/Groups/"', "Ann bob_%"),
+    ('meta.created gt "2000-01-01T00:00:00Z"', "Ann bob_% cy"),
+    ('meta.created gt "2000-01-01T00:00:00+02:00"', "Ann bob_% cy"),
+    ('meta.lastModified lt "2000-01-01T00:00:00Z"', ""),
+    ('meta.created co "20"', ""),
+    ("meta pr", "Ann bob_% cy"),
+    ('meta.resourceType eq "User"', "Ann bob_% cy"),
+    ('meta.version eq "W/\\"1\\""', "Ann bob_% cy"),
+    ('meta.location co "/Users/"', "Ann bob_% cy"),
+    ('id eq "nobody"', ""),
+    ('id ne "nobody"', "Ann bob_% cy"),
+    ("id pr", "Ann bob_% cy"),
+    ('userName eq "ann" or active eq false', "Ann bob_%"),
+    ('userName eq "ann" and active eq false or userName eq "cy"', "cy"),
+    ('not (userName eq "ann" or active eq false)', "cy"),
+]
+GROUPS_FOUND = [
+    ('displayName eq "SALES"', "sales"),
+    ('displayName sw "SALES_"', "Sales_%"),
+    ('displayName sw "s"', "Sales_% sales"),
+    ('displayName ne "sales"', "Sales_% Empty"),
+    ("members pr", "Sales_% sales"),
+    ("members eq null", "Empty"),
+    ('members.value eq "nobody"', ""),
+    ('members.display eq "BOB_%"', "Sales_%"),
+    ('members[type eq "User" and display sw "ann"]', "Sales_% sales"),
+    ('members.type eq "Group"', ""),
+    ("externalId ne null", "Sales_% sales"),
+    ('meta.resourceType eq "User"', ""),
+]
+
+
+async def test_each_filter_finds_the_users_it_describes(stage: Stage) -> None:
+    found = {text: await _names(stage, USER, text) for text, _ in USERS_FOUND}
+
+    assert found == dict(USERS_FOUND)
+
+
+async def test_each_filter_finds_the_groups_it_describes(stage: Stage) -> None:
+    found = {text: await _names(stage, GROUP, text) for text, _ in GROUPS_FOUND}
+
+    assert found == dict(GROUPS_FOUND)
+
+
+async def test_ids_are_found_as_they_are_written_and_in_no_other_spelling(stage: Stage) -> None:
+    ann = (await stage.found(USER, compile_filter(USER, 'userName eq "ann"')))[0]["id"]
+    sales = (await stage.found(GROUP, compile_filter(GROUP, 'displayName eq "sales"')))[0]["id"]
+
+    assert await _names(stage, USER, f'id eq "{ann}"') == "Ann"
+    assert await _names(stage, USER, f'id eq "{ann.upper()}"') == ""
+    assert await _names(stage, USER, f'id eq "{ann.replace("-", "")}----"') == ""
+    assert await _names(stage, USER, f'groups eq "{sales}"') == "Ann"
+    assert await _names(stage, GROUP, f'members eq "{ann}"') == "Sales_% sales"
+    assert await _names(stage, GROUP, f'members[value eq "{ann}"]') == "Sales_% sales"
+    assert await _names(stage, GROUP, f'not (members.value eq "{ann}")') == "Empty"
+
+
+async def test_nothing_of_another_directory_is_found(stage: Stage) -> None:
+    async with staged(stage.db) as other:
+        for text in ("userName pr", 'emails eq "ann@work.example"', 'externalId eq "00uA"'):
+            assert await _names(other, USER, text) == ""
+
+
+REFUSED = [
+    "",
+    " ",
+    "userName",
+    'userName xx "x"',
+    'nosuch eq "x"',
+    'name.nosuch eq "x"',
+    'emails.nosuch eq "x"',
+    'emails[nosuch eq "x"]',
+    'emails[value.type eq "x"]',
+    f'emails[{ENTERPRISE_URN}:type eq "work"]',
+    'userName[value eq "x"]',
+    'urn:x:y:userName eq "x"',
+    'password eq "x"',
+    "password pr",
+    'name eq "x"',
+    'addresses eq "x"',
+    "userName eq 1",
+    "title co true",
+    "active eq 1",
+    'active eq "maybe"',
+    "active gt true",
+    "active co null",
+    'x509Certificates co "x"',
+    'x509Certificates gt "x"',
+    'meta.created gt "yesterday"',
+    "meta.created gt 1",
+    'meta.created gt "0001-01-01T00:00:00+14:00"',
+    'meta.created gt "9999-12-31T23:59:59-14:00"',
+    'userName eq "\\u0000"',
+    'userName eq "\x00"',
+    'userName eq "\\ud800"',
+    'userName eq "\ud800"',
+    'emails[value eq "\\udfff"]',
+    "title eq 1e400",
+    "title eq " + "9" * 5000,
+    "(" * 100 + "userName pr" + ")" * 100,
+    "not (" * 30 + "userName pr" + ")" * 30,
+    " or ".join(["title pr"] * 201),
+    'userName eq "' + "x" * 9000 + '"',
+    "u\u017ferName pr",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
+def test_what_cannot_be_asked_is_an_invalid_filter(text: str) -> None:
+    with pytest.raises(ScimError) as refused:
+        compile_filter(USER, text)
+
+    assert (refused.value.status, refused.value.scim_type) == (400, "invalidFilter")
+    assert 0 < len(refused.value.detail.encode()) < 1000
+
+
+def test_an_unknown_attribute_is_named_in_the_refusal() -> None:
+    with pytest.raises(ScimError, match="nosuch"):
+        compile_filter(USER, 'nosuch eq "x"')
+
+
+def test_nothing_a_client_sends_stands_in_the_sql() -> None:
+    text = 'userName co "\'; DROP" and emails[type eq "DROP"] and title sw "DROP"'
+
+    selection = compile_filter(USER, text)
+
+    assert "DROP" not in selection.where
+    assert [value for value in selection.parameters if "DROP" in str(value)] != []
+
+
+# ---------------------------------------------------------------- orders
+
+ORDERED = [
+    ("userName", "Ann bob_% cy"),
+    ("title", "Ann bob_% cy"),
+    ("externalId", "Ann bob_% cy"),
+    ("displayName", "Ann bob_% cy"),
+    ("active", "bob_% Ann cy"),
+    ("emails", "Ann bob_% cy"),
+    ("emails.type", "Ann bob_% cy"),
+    (f"{E}:employeeNumber", "Ann bob_% cy"),
+    ("groups.display", "Ann bob_% cy"),
+    ("meta.created", "Ann bob_% cy"),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), ORDERED)
+async def test_an_order_puts_who_has_no_value_last(stage: Stage, name: str, expected: str) -> None:
+    order = compile_sort(USER, name, descending=False, selection=Selection())
+
+    found = await stage.found(USER, order)
+
+    assert " ".join(body["userName"] for body in found) == expected
+
+
+async def test_a_descending_order_puts_who_has_no_value_first(stage: Stage) -> None:
+    order = compile_sort(USER, "externalId", descending=True, selection=Selection())
+
+    found = await stage.found(USER, order)
+
+    assert [body["userName"] for body in found] == ["cy", "bob_%", "Ann"]
+
+
+async def test_many_values_are_ordered_by_the_primary_one_and_else_by_the_first(
+    db: Database,
+) -> None:
+    def having(*values: tuple[str, bool]) -> dict[str, Any]:
+        entries = [{"value": value, "primary": primary} for value, primary in values]
+        return {"active": True, "phoneNumbers": entries}
+
+    async with staged(db) as stage:
+        people = [
+            having(("3", False), ("1", False)),
+            having(("9", False), ("2", True)),
+            having(("1", False)),
+        ]
+        made = await stage.put_users(people)
+
+        order = compile_sort(USER, "phoneNumbers", descending=False, selection=Selection())
+        found = [body["id"] for body in await stage.found(USER, order)]
+
+        assert found == [made[2], made[1], made[0]]
+
+
+async def test_a_filter_and_an_order_go_together(stage: Stage) -> None:
+    chosen = compile_filter(USER, 'emails.type eq "work" and active pr')
+
+    both = compile_sort(USER, "userName", descending=True, selection=chosen)
+
+    assert [body["userName"] for body in await stage.found(USER, both)] == ["bob_%", "Ann"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nosuch",
+        "name",
+        "addresses",
+        "x509Certificates",
+        "password",
+        "userName pr",
+        'emails[type eq "x"]',
+        "",
+        "\x00",
+        "\ud800",
+    ],
+    ids=range(10),
+)
+def test_what_has_no_order_is_an_invalid_path(text: str) -> None:
+    with pytest.raises(ScimError) as refused:
+        compile_sort(USER, text, descending=False, selection=Selection())
+
+    assert (refused.value.status, refused.value.scim_type) == (400, "invalidPath")
+
+
+# ---------------------------------------------------------------- indexes
+
+FILLED = """
+INSERT INTO calscim.users (id, directory_id, user_name, user_name_key, external_id, active, managed, source, data,
+                           changed_seq, created_at, updated_at)
+SELECT gen_random_uuid(), $1, 'u' || n, 'u' || n, 'e' || n, true, true, 'provider', '{}', 1, now(), now()
+FROM generate_series(1, 5000) n;
+"""
+FILLED_EMAILS = """
+INSERT INTO calscim.user_emails
+SELECT directory_id, user_name_key || '@acme.com', id FROM calscim.users WHERE directory_id = $1
+"""
+FILLED_GROUPS = """
+INSERT INTO calscim.groups (id, directory_id, display_name, display_name_key, external_id, data, changed_seq,
+                            created_at, updated_at)
+SELECT gen_random_uuid(), $1, 'g' || n, 'g' || n, 'e' || n, '{}', 1, now(), now() FROM generate_series(1, 5000) n
+"""
+
+
+@pytest.fixture
+async def crowd(database: Any, db: Database) -> AsyncIterator[tuple[asyncpg.Connection, Reader]]:
+    """Five thousand users and groups, analyzed; and a connection that may say so."""
+    owner = await asyncpg.connect(database.owner_dsn)
+    async with staged(db) as stage:
+        for statement in (FILLED, FILLED_EMAILS, FILLED_GROUPS):
+            await owner.execute(statement.replace("$1", f"'{stage.reader.directory}'"))
+        await owner.execute("ANALYZE calscim.users, calscim.user_emails, calscim.groups")
+        yield owner, stage.reader
+    await owner.close()
+
+
+async def _conditions(crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str) -> list[str]:
+    """What each index in the plan is searched by."""
+    owner, reader = crowd
+    selection = compile_filter(kind, text)
+    query = sql("scim.users_found" if kind is USER else "scim.groups_found")
+    query = query.replace("/* filter */ true", selection.where)
+    given = [
+        reader.token_id,
+        reader.directory,
+        reader.base,
+        0,
+        100,
+        *([] if kind is USER else [True]),
+    ]
+    plan = await owner.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *given, *selection.parameters)
+    return list(_walk(json.loads(plan)[0]["Plan"]))
+
+
+def _walk(node: dict[str, Any]) -> list[str]:
+    own = [f"{node['Index Name']}: {node.get('Index Cond', '')}"] if "Index Name" in node else []
+    return own + [found for part in node.get("Plans", ()) for found in _walk(part)]
+
+
+INDEXED = [
+    (USER, 'userName eq "U77"', "users_user_name", "user_name_key ="),
+    (USER, 'externalId eq "e77"', "users_external_id", "external_id ="),
+    (USER, 'emails eq "U77@acme.com"', "user_emails_value", "value_key ="),
+    (USER, 'email eq "U77@acme.com"', "user_emails_value", "value_key ="),
+    (USER, 'emails.value sw "U77"', "user_emails_value", "value_key ~>=~"),
+    (USER, f'id eq "{uuid.UUID(int=1)}"', "users_pkey", "id ="),
+    (GROUP, 'displayName eq "G77"', "groups_display_name", "display_name_key ="),
+    (GROUP, 'externalId eq "e77"', "groups_external_id", "external_id ="),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "index", "condition"), INDEXED, ids=[text for _, text, *_ in INDEXED]
+)
+async def test_what_providers_look_up_by_has_an_index(
+    crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str, index: str, condition: str
+) -> None:
+    conditions = await _conditions(crowd, kind, text)
+
+    assert any(found.startswith(index) and condition in found for found in conditions), conditions
+
+
+PREFIXES = [
+    (USER, 'userName sw "U777"', "users_user_name", "user_name_key ~>=~"),
+    (GROUP, 'displayName sw "G777"', "groups_display_name", "display_name_key ~>=~"),
+]
+
+
+@pytest.mark.xfail(reason="schema.sql has no index with text_pattern_ops on the keys of names yet")
+@pytest.mark.parametrize(
+    ("kind", "text", "index", "condition"), PREFIXES, ids=[text for _, text, *_ in PREFIXES]
+)
+async def test_the_beginning_of_a_name_has_an_index(
+    crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str, index: str, condition: str
+) -> None:
+    conditions = await _conditions(crowd, kind, text)
+
+    assert any(found.startswith(index) and condition in found for found in conditions), conditions

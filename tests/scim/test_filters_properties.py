@@ -113,7 +113,9 @@ ORDERS = [
 texts_or_null = st.one_of(
     texts.map(ScimFilter.quote), address.map(ScimFilter.quote), st.just("null")
 )
-operators = st.sampled_from("eq ne co sw ew gt ge lt le EQ Ne cO".split())
+operators = st.sampled_from(
+    ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "EQ", "Ne", "cO"]
+)
 equality = st.sampled_from(["eq", "ne"])
 truth = st.sampled_from(["true", "false", "null"])
 
@@ -223,7 +225,7 @@ async def test_users_found_are_those_the_filter_matches(
         made = await stage.put_users(people)
         await stage.put_groups({"a": made[:1], "Ab%": made[:2], "É": []})
 
-        assert await _agree(stage, USER, filters) >= 0
+        assert await _agree(stage, USER, filters) > len(filters) // 3
 
 
 @several
@@ -234,7 +236,7 @@ async def test_groups_found_are_those_the_filter_matches(db: Database, filters: 
         await stage.put_groups({"a": made[:1], "Ab%": made[:2], "É": []})
         await stage.put_groups({"zz": made}, externalId="a_b")
 
-        assert await _agree(stage, GROUP, filters) >= 0
+        assert await _agree(stage, GROUP, filters) > len(filters) // 3
 
 
 @several
