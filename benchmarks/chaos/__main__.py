@@ -8,6 +8,7 @@ to come in step again.
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -74,6 +75,14 @@ async def chaos(seconds: float, seed: int, folder: Path, *, calcom: bool = True)
         await _settle(site, okta, result)
         _print(result, storm)
     return result
+
+
+async def _interruptible(seconds: float, seed: int, folder: Path) -> Result:
+    """SIGTERM ends it as Ctrl-C does: nothing that was started stays behind."""
+    running = asyncio.current_task()
+    assert running is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    return await chaos(seconds, seed, folder)
 
 
 async def _round(storm: Storm, load: Load, seconds: float) -> None:
@@ -224,7 +233,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     result = None
     try:
-        result = asyncio.run(chaos(arguments.minutes * 60, arguments.seed, folder))
+        result = asyncio.run(_interruptible(arguments.minutes * 60, arguments.seed, folder))
+    except asyncio.CancelledError:
+        _tell("interrupted")
+        return 1
     finally:
         if arguments.keep and (result is None or result.wrong):
             _tell(f"logs are in {folder}")

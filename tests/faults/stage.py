@@ -94,6 +94,7 @@ class Stage:
     simulation: calcom.Simulation
     calcom: str
     interval: str = "60s"
+    embedded: Path | None = None  # then the daemons have a bundled Postgres, and no dsn
     directory: str = ""
     token: str = ""
     daemons: list[Daemon] = field(default_factory=list)
@@ -105,10 +106,13 @@ class Stage:
 
     def configure(self) -> None:
         """Guards are out of the way: here it is about faults, not about mistakes."""
+        database = (
+            f'dsn = "{self.dsn}"' if self.embedded is None else f'embedded = "{self.embedded}"'
+        )
         self.configuration.write_text(
             f"""
             [database]
-            dsn = "{self.dsn}"
+            {database}
             [scim]
             listen = "127.0.0.1:0"
             [ops]
@@ -162,7 +166,7 @@ class Stage:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "calscim", "serve", "--config", str(self.configuration),
                 stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, env=environment,
-                cwd=self.folder,
+                cwd=self.folder, start_new_session=True,  # Ctrl-C is for whoever watches
             )  # fmt: skip
         daemon = Daemon(log, process)
         self.daemons.append(daemon)
@@ -190,19 +194,23 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, dsn: str, direct: str, *, interval: str = "60s"
+    folder: Path, dsn: str, direct: str, *, interval: str = "60s", embedded: Path | None = None
 ) -> AsyncIterator[Stage]:
-    """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between."""
+    """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between.
+
+    With ``embedded`` there is none yet: prepare when a daemon runs.
+    """
     world = calcom.World(api_key=KEY)
     world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
     for name in TEAMS:
         world.add_team(name)
     simulation = calcom.Simulation(world)
     async with calcom.serve(world, simulation=simulation) as url:
-        made = Stage(folder, dsn, direct, world, simulation, url, interval)
+        made = Stage(folder, dsn, direct, world, simulation, url, interval, embedded)
         made.configure()
         try:
-            await made.prepare()
+            if embedded is None:
+                await made.prepare()
             yield made
         finally:
             await made.close()

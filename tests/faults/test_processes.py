@@ -1,7 +1,9 @@
 """Daemons as processes: killed, frozen, stopped; alone and several on one database."""
 
 import asyncio
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,6 +141,52 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
     finally:
         await node.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def bundled(tmp_path: Path) -> AsyncIterator[Stage]:
+    """With ``database.embedded``; prepared by the first daemon's Postgres."""
+    folder = Path(tempfile.mkdtemp(prefix="calscim-"))
+    folder.chmod(0o755)
+    data = folder / "pg"
+    direct = f"postgresql://calscim@/calscim?host={data}"
+    async with stage(tmp_path, "", direct, embedded=data) as made:
+        yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def postmaster(site: Stage) -> int:
+    """The process of the bundled Postgres."""
+    assert site.embedded is not None
+    return int((site.embedded / "postmaster.pid").read_text().split()[0])
+
+
+async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon(
+    bundled: Stage, session: aiohttp.ClientSession
+) -> None:
+    daemon = await bundled.start()
+    await bundled.prepare()
+    speaker = okta(bundled, session)
+    person = await speaker.create("ann@acme.example")
+
+    os.kill(postmaster(bundled), signal.SIGKILL)
+
+    await speaker.rename(person, "Ann")
+    await nothing_is_lost(bundled, speaker)
+    assert daemon.alive
+
+
+async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_was_killed(
+    bundled: Stage,
+) -> None:
+    first = await bundled.start()
+    await first.kill()
+    second = await bundled.start()
+    process = postmaster(bundled)
+
+    assert await second.terminate() == 0
+
+    await until(lambda: not Path(f"/proc/{process}").exists())
 
 
 async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_killed_first(

@@ -28,6 +28,7 @@ from calscim.service.listeners import bound, listen, load_certificate, tls_conte
 from calscim.service.news import hear
 from calscim.service.ops import ops_app
 from calscim.service.organizations import reconciler
+from calscim.service.postgres import forget_the_dead, keep
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
 from calscim.store.pool import Database
@@ -62,7 +63,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     stopping = asyncio.Event()
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        dsn = await stack.enter_async_context(_database(settings))
+        dsn, bundled = await stack.enter_async_context(_database(settings))
         requests = await stack.enter_async_context(
             await Database.open(
                 dsn, size=settings.database.pool_size, connecting=CONNECTING, within=ANSWER
@@ -88,6 +89,8 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
                 group.create_task(hear(dsn, db, clock, _waker(reconcilers)), name="news"),
                 group.create_task(_watchdog(clock), name="watchdog"),
             ]
+            if bundled is not None:
+                background.append(group.create_task(keep(bundled, clock), name="postgres"))
             if ready is not None:
                 background.append(group.create_task(ready(serving), name="ready"))
             working = [
@@ -109,13 +112,14 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
+async def _database(settings: Settings) -> AsyncIterator[tuple[str, embedded.Embedded | None]]:
     """The serving role's DSN; with the bundled Postgres, started and migrated first."""
     if settings.database.embedded is None:
         assert settings.database.dsn is not None, "settings have one or the other"
-        yield settings.database.dsn
+        yield settings.database.dsn, None
         return
     async with await embedded.start(settings.database.embedded) as running:
+        forget_the_dead(running)
         owner = await asyncpg.connect(running.owner_dsn)
         try:
             applied = await migrate.migrate(owner, embedded.SERVING_ROLE)
@@ -123,7 +127,7 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
             await owner.close()
         if applied:
             log.info("database.migrated", version=applied[-1].version)
-        yield running.serving_dsn
+        yield running.serving_dsn, running
 
 
 async def _check_schema(db: Database) -> None:
