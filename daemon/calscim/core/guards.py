@@ -1,13 +1,22 @@
-"""What may be done at once: limits on removals, and the floors under which nobody is taken.
+"""What may be done at once: limits on what one pass takes away.
 
-Over a limit the whole set in that scope is held, not the excess; everything else goes on.
+Over a limit the whole set in that scope is held, not the excess; everything else goes on, and adds are never
+held. The scopes: the people who lose the organization; a team's removals; its removals that no journal row is
+behind; its demotions; all removals, all demotions of the organization. The narrowest scope that is over its
+limit names a removal's hold, so that an operator sees which team it is about.
+
+The memberships that go with a deprovision count as removals of their teams: they make less room for
+others there, but a leaver is held only by the limit on leavers.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
-from math import floor
 
+from calscim.core.digest import digest
+from calscim.core.floors import demotes, floors
+from calscim.core.limits import GuardPolicy, Limit, Sizes
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -15,81 +24,65 @@ from calscim.core.model import (
     Directory,
     Kind,
     Observed,
-    OrgMember,
     Plan,
-    Role,
     State,
     TeamId,
-    TeamMember,
 )
-from calscim.core.plan import Policy, digest, untouchable
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """``count``, ``percent``, or both: then the lower holds."""
-
-    count: int | None = None
-    percent: float | None = None
-
-    def of(self, size: int, min_size: int) -> int:
-        """How many of ``size``; a percentage is taken of at least ``min_size`` and never of nothing."""
-        limits = []
-        if self.count is not None:
-            limits.append(self.count)
-        if self.percent is not None:
-            limits.append(max(1, floor(self.percent * max(size, min_size) / 100)))
-        return min(limits)
-
-
-@dataclass(frozen=True, slots=True)
-class GuardPolicy:
-    max_removals_per_team: Limit = Limit(percent=30)
-    max_removals_per_organization: Limit = Limit(percent=20)
-    max_deprovisions: Limit = Limit(percent=5)
-    drift_removals: Limit = Limit(percent=10)
-    min_team_size: int = 5
-    min_organization_size: int = 20
+__all__ = ["GuardPolicy", "Held", "Limit", "Sizes", "floors", "guard", "held_sets"]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A set of actions that one limit holds."""
+    """A set of actions that one limit holds; ``hash`` lets exactly these go."""
 
     hash: str
     guard: str
     actions: tuple[Action, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a limit is applied to. ``besides``: counted, and not to be held."""
+
+    actions: Sequence[Action]
+    limit: int
+    sentence: str  # with {count}
+    besides: int = 0
+
+    @property
+    def over(self) -> bool:
+        return bool(self.actions) and len(self.actions) + self.besides > self.limit
+
+    @property
+    def guard(self) -> str:
+        return self.sentence.format(count=len(self.actions) + self.besides)
+
+
 def guard(
-    planned: Plan,
+    plan: Plan,
     directory: Directory,  # noqa: ARG001 - part of the promise: guards may look at what is wanted
     observed: Observed,
     policy: GuardPolicy,
     approved: frozenset[str] = frozenset(),
+    sizes: Sizes | None = None,
+    holding: MappingOf[str, str] | None = None,
 ) -> Plan:
-    """The plan with what is over a limit held, unless its hash was approved."""
-    running = [action for action in planned.actions if action.state is State.RUN]
-    held: dict[int, str] = {}
-    for actions, sentence in _over(running, observed, policy):
-        for action in actions:
-            held.setdefault(id(action), sentence)
-    plan = replace(
-        planned,
-        actions=tuple(
-            replace(action, state=State.HELD, guard=held[id(action)])
-            if id(action) in held
-            else action
-            for action in planned.actions
-        ),
-    )
-    plan = replace(plan, hash=_hash(plan))
-    return plan if not approved else _released(plan, approved)
+    """The plan with what is over a limit held.
 
-
-def _hash(plan: Plan) -> str:
-    held = [action for action in plan.actions if action.state is State.HELD]
-    return digest(held or plan.actions)
+    ``approved``: hashes of held sets, or of the whole plan, which release exactly those actions; these count
+    towards no limit any more. ``sizes``: for passes that did not look at everything. ``holding``: what is held
+    already, as guard by the digest of a single action: a smaller pass does not let it slip through.
+    """
+    limits = _Limits(observed, policy, sizes or Sizes(), holding or {})
+    free: frozenset[int] = frozenset()
+    guarded = _held(plan, limits, free)
+    while True:
+        more = free | _released(guarded, approved)
+        if more == free:
+            return replace(guarded, hash=_hash(guarded))
+        free = more
+        guarded = _held(plan, limits, free)
 
 
 def held_sets(plan: Plan) -> tuple[Held, ...]:
@@ -103,93 +96,187 @@ def held_sets(plan: Plan) -> tuple[Held, ...]:
     )
 
 
-def _released(plan: Plan, approved: frozenset[str]) -> Plan:
-    free = {
-        held.guard for held in held_sets(plan) if held.hash in approved or plan.hash in approved
-    }
+def _hash(plan: Plan) -> str:
+    held = [action for action in plan.actions if action.state is State.HELD]
+    return digest(held or plan.actions)
+
+
+def _held(plan: Plan, limits: "_Limits", free: frozenset[int]) -> Plan:
+    """``free``: positions of actions that were approved."""
+    running = [
+        action
+        for number, action in enumerate(plan.actions)
+        if action.state is State.RUN and number not in free
+    ]
+    held = {id(action): sentence for action, sentence in limits.over(running)}
+    if not held:
+        return plan
     return replace(
         plan,
         actions=tuple(
-            replace(action, state=State.RUN, guard=None) if action.guard in free else action
+            replace(action, state=State.HELD, guard=held[id(action)])
+            if id(action) in held
+            else action
             for action in plan.actions
         ),
     )
 
 
-def _over(
-    running: list[Action], observed: Observed, policy: GuardPolicy
-) -> Iterable[tuple[list[Action], str]]:
-    removals = [action for action in running if action.kind is Kind.REMOVE]
+def _released(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
+    """Positions of the held actions whose set, or whose plan, was approved."""
+    if not approved:
+        return frozenset()
+    everything = _hash(plan) in approved
+    sentences = {one.guard for one in held_sets(plan) if everything or one.hash in approved}
+    return frozenset(
+        number
+        for number, action in enumerate(plan.actions)
+        if action.state is State.HELD and action.guard in sentences
+    )
+
+
+class _Limits:
+    """The limits of one pass, and what they are of."""
+
+    def __init__(
+        self,
+        observed: Observed,
+        policy: GuardPolicy,
+        sizes: Sizes,
+        holding: MappingOf[str, str],
+    ) -> None:
+        self._policy = policy
+        self._names = observed.team_names
+        self._holding = holding
+        self._teams = {
+            team: members.value
+            for team, members in observed.teams.items()
+            if isinstance(members, Complete)
+        }
+        people = observed.people
+        self._people = len(people.value) if isinstance(people, Complete) else 0
+        if sizes.people is not None:
+            self._people = sizes.people
+        self._memberships = sizes.memberships
+        if self._memberships is None:
+            self._memberships = sum(map(len, self._teams.values()))
+
+    def over(self, running: Sequence[Action]) -> Iterator[tuple[Action, str]]:
+        """Each action to be held, once, with the limit that holds it."""
+        held: set[int] = set()
+        if self._holding:
+            for action in running:
+                sentence = self._holding.get(digest([action]))
+                if sentence is not None:
+                    held.add(id(action))
+                    yield action, sentence
+        leaving: set[CalUserId | None] = {
+            action.cal_user
+            for action in running
+            if action.kind is Kind.DEPROVISION and id(action) not in held
+        }
+        for scope in self._of_people(running):
+            if scope.over:
+                if scope.actions[0].kind is Kind.DEPROVISION:
+                    leaving.clear()
+                yield from _once(scope, held)
+        for scope in self._of_teams(running, leaving):
+            if scope.over:
+                yield from _once(scope, held)
+
+    def _of_people(self, running: Sequence[Action]) -> Iterator[_Scope]:
+        policy = self._policy
+        limit = policy.max_deprovisions.of(self._people, policy.min_organization_size)
+        name = f"max_deprovisions ({policy.max_deprovisions}) allows {limit}"
+        yield _Scope(
+            [action for action in running if action.kind is Kind.DEPROVISION],
+            limit,
+            f"{{count}} people of {self._people} would lose the organization at once; {name}",
+        )
+        yield _Scope(
+            [action for action in running if action.team is None and demotes(action)],
+            limit,
+            f"{{count}} people of {self._people} would lose their role in the organization at once; {name}",
+        )
+
+    def _of_teams(
+        self, running: Sequence[Action], leaving: set[CalUserId | None]
+    ) -> Iterator[_Scope]:
+        removals = _by_team(action for action in running if action.kind is Kind.REMOVE)
+        demotions = _by_team(
+            action for action in running if action.team is not None and demotes(action)
+        )
+        if not removals and not demotions:
+            return
+        for team in sorted(removals.keys() | demotions.keys()):
+            yield from self._of_team(team, removals.get(team, []), demotions.get(team, []), leaving)
+        policy = self._policy
+        assert self._memberships is not None
+        limit = policy.max_removals_per_organization.of(
+            self._memberships, policy.min_organization_size
+        )
+        name = (
+            f"max_removals_per_organization ({policy.max_removals_per_organization}) allows {limit}"
+        )
+        yield _Scope(
+            [action for actions in removals.values() for action in actions],
+            limit,
+            f"{{count}} team memberships of {self._memberships} would go at once; {name}",
+            sum(self._with_leavers(team, leaving) for team in self._teams),
+        )
+        yield _Scope(
+            [action for actions in demotions.values() for action in actions],
+            limit,
+            f"{{count}} team roles of {self._memberships} would be lowered at once; {name}",
+        )
+
+    def _of_team(
+        self,
+        team: TeamId,
+        removals: list[Action],
+        demotions: list[Action],
+        leaving: set[CalUserId | None],
+    ) -> Iterator[_Scope]:
+        policy = self._policy
+        size = len(self._teams.get(team, ()))
+        place = f"{self._names.get(team, 'the team')} (team {team})".replace("{", "(")
+        place = place.replace("}", ")")
+        limit = policy.max_removals_per_team.of(size, policy.min_team_size)
+        name = f"max_removals_per_team ({policy.max_removals_per_team}) allows {limit}"
+        yield _Scope(
+            removals,
+            limit,
+            f"{{count}} members of {size} would leave {place} at once; {name}",
+            self._with_leavers(team, leaving),
+        )
+        drift = policy.drift_removals.of(size, policy.min_team_size)
+        yield _Scope(
+            [action for action in removals if action.drift],
+            drift,
+            f"{{count}} members of {size} would leave {place} at once although no push asked for it; "
+            f"drift_removals ({policy.drift_removals}) allows {drift}",
+        )
+        yield _Scope(
+            demotions,
+            limit,
+            f"{{count}} members of {size} would get a lower role on {place} at once; {name}",
+        )
+
+    def _with_leavers(self, team: TeamId, leaving: set[CalUserId | None]) -> int:
+        members = self._teams.get(team, {})
+        return sum(account in members for account in leaving)
+
+
+def _by_team(actions: Iterable[Action]) -> dict[TeamId, list[Action]]:
     teams: dict[TeamId, list[Action]] = defaultdict(list)
-    for action in removals:
+    for action in actions:
         assert action.team is not None
         teams[action.team].append(action)
-    total = 0
-    for team, members in observed.teams.items():
-        size = len(members.value) if isinstance(members, Complete) else 0
-        total += size
-        yield from _over_team(team, size, teams.get(team, []), observed, policy)
-    limit = policy.max_removals_per_organization.of(total, policy.min_organization_size)
-    if len(removals) > limit:
-        yield (
-            removals,
-            f"{len(removals)} team memberships of {total} would be removed at once, "
-            f"max_removals_per_organization allows {limit}",
-        )
-    gone = [action for action in running if action.kind is Kind.DEPROVISION]
-    people = len(observed.people.value) if isinstance(observed.people, Complete) else 0
-    limit = policy.max_deprovisions.of(people, policy.min_organization_size)
-    if len(gone) > limit:
-        yield (
-            gone,
-            f"{len(gone)} people of {people} would lose the organization at once, "
-            f"max_deprovisions allows {limit}",
-        )
+    return teams
 
 
-def _over_team(
-    team: TeamId, size: int, removals: list[Action], observed: Observed, policy: GuardPolicy
-) -> Iterable[tuple[list[Action], str]]:
-    name = observed.team_names.get(team, str(team))
-    limit = policy.max_removals_per_team.of(size, policy.min_team_size)
-    if len(removals) > limit:
-        yield (
-            removals,
-            f"{len(removals)} members of {size} would leave {name} at once, "
-            f"max_removals_per_team allows {limit}",
-        )
-    drift = [action for action in removals if action.drift]
-    limit = policy.drift_removals.of(size, policy.min_team_size)
-    if len(drift) > limit:
-        yield (
-            drift,
-            f"{len(drift)} members of {size} would leave {name} with no push behind it, "
-            f"drift_removals allows {limit}",
-        )
-
-
-def floors(
-    action: Action,
-    person: OrgMember | None,
-    member: TeamMember | None,
-    me: CalUserId,
-    policy: Policy,
-) -> str | None:
-    """The last look before something is taken away: why not, or None when it may be."""
-    lowers = action.kind in (Kind.DEPROVISION, Kind.REMOVE) or (
-        action.kind is Kind.ROLE
-        and action.role is not None
-        and action.observed_role is not None
-        and action.role.rank < action.observed_role.rank
-    )
-    if not lowers:
-        return None
-    if action.cal_user == me:
-        return "the API key belongs to this person"
-    if person is not None and person.email.casefold() in policy.protected:
-        return "on the protected list"
-    if action.team is None and person is not None:
-        return untouchable(person, me, policy)
-    if member is not None and member.role is Role.OWNER and action.observed_role is not Role.OWNER:
-        return "became an owner of the team in the meantime"
-    return None
+def _once(scope: _Scope, held: set[int]) -> Iterator[tuple[Action, str]]:
+    for action in scope.actions:
+        if id(action) not in held:
+            held.add(id(action))
+            yield action, scope.guard

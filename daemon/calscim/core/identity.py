@@ -100,13 +100,13 @@ class _Addresses:
         everyone: list[User | Departed] = [*directory.users.values(), *directory.departed.values()]
         for one in everyone:
             link = directory.links.get(one.id)
-            if link is not None and one.email:
+            if link is not None and one.managed and one.email:
                 address = one.email.casefold()
                 known = self._written.get(address, link.cal_user)
                 self._written[address] = min(known, link.cal_user)
 
     def of(self, user: User, address: str) -> CalUserId | None:
-        """The account seen with that address, else the one of another user who has it."""
+        """The account seen with that address, else that of another user whom a provider gave it."""
         account = self._seen.get(address)
         if account is None:
             return self._written.get(address)

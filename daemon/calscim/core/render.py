@@ -33,6 +33,7 @@ def plan_json(plan: Plan, journal_seq: int, team_names: Any = None) -> dict[str,
         "journal_seq": journal_seq,
         "complete": not plan.incomplete,
         "incomplete": list(plan.incomplete),
+        "notes": list(plan.notes),
         "waiting": [{"email": one.email, "reason": one.reason} for one in plan.waiting],
         "actions": [action_json(action, team_names) for action in plan.actions],
     }

@@ -1,7 +1,11 @@
-"""When something that did not succeed is tried again. Times are handed in, in seconds."""
+"""When something that did not succeed is tried again. Times are handed in, in seconds.
 
+Trouble on the way is met with growing waits. A flat refusal will be repeated, so it is tried again only after an
+hour; either at once when the action has become another one.
+"""
+
+from calscim.core.digest import digest
 from calscim.core.model import Action
-from calscim.core.plan import digest
 
 FIRST, MOST = 60.0, 3600.0
 
@@ -11,7 +15,7 @@ def wait(attempts: int, *, refused: bool, jitter: float) -> float:
 
     ``attempts`` counts from 1; ``jitter`` is at least 0 and below 1, and shortens by up to a tenth.
     """
-    seconds = MOST if refused else min(MOST, FIRST * 2 ** min(attempts - 1, 20))
+    seconds = MOST if refused else min(MOST, FIRST * 2 ** max(0, min(attempts - 1, 20)))
     return float(seconds * (1 - jitter / 10))
 
 
@@ -21,5 +25,5 @@ def fingerprint(action: Action) -> str:
 
 
 def due(mark: str, due_in: float, action: Action) -> bool:
-    """Whether a parked action is to be tried now."""
+    """Whether a parked action is to be tried now. ``mark``: its fingerprint when it was parked."""
     return due_in <= 0 or mark != fingerprint(action)
