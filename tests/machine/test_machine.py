@@ -1,0 +1,364 @@
+"""A machine of Okta's moves, hand-made drift, faults and crashes, beside a perfect model of what is wanted.
+
+After every step: nobody was removed whom the model wants, or whom nobody asked to remove; no account was
+deleted. At the end, faults stopped and everything held approved, Cal.com is what the model says within two
+passes, the next plan is empty, and the journal alone gives the same tables.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+import structlog
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from calscim.errors import RemoteError
+from calscim.sim import calcom
+from calscim.sim.calcom import Fault
+from calscim.store import admin, holds, rebuild
+from calscim.store.pool import Database
+from tests.reconcile.stage import staged
+
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "25"))
+STEPS = int(os.environ.get("SOAK_STEPS", "20"))
+NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
+GROUPS = ("Sales", "Platform", "Both")
+TEAMS = ("Sales", "Engineering")
+FAULTS = st.builds(
+    Fault,
+    method=st.sampled_from(["", "GET", "POST", "PATCH", "DELETE"]),
+    path=st.sampled_from(["", "/users", "/memberships", "/teams/"]),
+    kind=st.sampled_from(["status", "drop", "malformed", "status-after", "drop-after", "short"]),
+    status=st.sampled_from([500, 502, 404, 409]),
+    times=st.integers(1, 3),
+)
+
+names = st.sampled_from(NAMES)
+groups = st.sampled_from(GROUPS)
+teams = st.sampled_from(TEAMS)
+
+
+def address(name):
+    return f"{name}@acme.example"
+
+
+@dataclass
+class Model:
+    """What the directory says, and what people did by hand in Cal.com."""
+
+    active: dict[str, bool] = field(default_factory=dict)  # pushed users
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    mapped: dict[tuple[str, str], str] = field(default_factory=dict)  # (group, team) -> mode
+    by_hand: set[tuple[str, str]] = field(default_factory=set)  # (team, name) put there by hand
+
+    def wanted(self, team):
+        return {
+            name
+            for (group, mapped), _ in self.mapped.items()
+            if mapped == team
+            for name in self.groups.get(group, ())
+            if self.active.get(name)
+        }
+
+    def exclusive(self, team):
+        return any(
+            mode == "exclusive" for (_, mapped), mode in self.mapped.items() if mapped == team
+        )
+
+
+class Watched(calcom.World):
+    """Tells of each membership that is taken away."""
+
+    dropped = left = staticmethod(lambda _: None)
+
+    def drop(self, membership):
+        self.dropped(membership)
+        super().drop(membership)
+
+    def leave(self, user):
+        self.left(user)
+        super().leave(user)
+
+
+class Machine(RuleBasedStateMachine):
+    postgres = None
+    numbers = itertools.count(1)
+
+    def __init__(self):
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.model = Model()
+        self.wrong = []
+
+    def run(self, coroutine):
+        return self.runner.run(coroutine)
+
+    @initialize()
+    def begin(self):
+        self.run(self._begin())
+
+    async def _begin(self):
+        self.name = f"machine_{next(self.numbers)}"
+        admin_connection = await asyncpg.connect(self.postgres.dsn("postgres", "postgres"))
+        await admin_connection.execute(
+            f"CREATE DATABASE {self.name} TEMPLATE {self.postgres.template}"
+        )
+        await admin_connection.close()
+        self.stack = AsyncExitStack()
+        db = await self.stack.enter_async_context(await Database.open(self.postgres.dsn(self.name)))
+        self.stage = await self.stack.enter_async_context(staged(db, Watched))
+        self.stage.okta.style = "oin"
+        self._watch()
+        await self._pass(full=True)
+
+    def _watch(self):
+        """Judge every removal that comes over the API."""
+        self.by_hand = False
+        world = self.stage.world
+
+        def dropped(membership):
+            if not self.by_hand and membership.team_id in world.teams:
+                team = world.teams[membership.team_id].name
+                self._judge(team, world.accounts[membership.user_id].email)
+
+        def left(user):
+            name = world.accounts[user].email.partition("@")[0]
+            if name == "owner" or self.model.active.get(name) is not False:
+                self.wrong.append(f"{name} lost the organization")
+
+        world.dropped, world.left = dropped, left
+
+    def _judge(self, team, email):
+        name = email.partition("@")[0]
+        if name == "owner" or name in self.model.wanted(team):
+            self.wrong.append(f"{name} was taken off {team}, where the directory wants them")
+        if not self.model.exclusive(team) and (team, name) in self.model.by_hand:
+            self.wrong.append(f"{name} was taken off {team}, where they were put by hand")
+
+    async def _pass(self, *, full):
+        with suppress(RemoteError):
+            await (self.stage.full() if full else self.stage.push())
+        assert self.wrong == []
+        assert self.stage.world.accounts_deleted == 0
+
+    # ---------------------------------------------------------------- Okta
+
+    @rule(name=names)
+    def assign(self, name):
+        async def do():
+            await self.stage.okta.assign(address(name), name.capitalize(), "Example")
+            self.model.active[name] = True
+
+        self.run(do())
+
+    @precondition(lambda self: self.model.active)
+    @rule(data=st.data(), active=st.booleans())
+    def activate(self, data, active):
+        name = data.draw(st.sampled_from(sorted(self.model.active)))
+
+        async def do():
+            if active:
+                await self.stage.okta.reactivate(address(name))
+            else:
+                await self.stage.okta.deactivate(address(name))
+            self.model.active[name] = active
+            if not active:  # leaving the organization ends what was done by hand
+                self.model.by_hand = {one for one in self.model.by_hand if one[1] != name}
+
+        self.run(do())
+
+    @precondition(lambda self: self.model.active)
+    @rule(group=groups, data=st.data())
+    def push(self, group, data):
+        chosen = data.draw(st.sets(st.sampled_from(sorted(self.model.active))))
+
+        async def do():
+            emails = [address(name) for name in sorted(chosen)]
+            if group in self.stage.okta.groups:
+                await self.stage.okta.push_now(group, emails)
+            else:
+                await self.stage.okta.push_group(group, emails)
+            self.model.groups[group] = set(chosen)
+
+        self.run(do())
+
+    @precondition(lambda self: self.model.groups)
+    @rule(data=st.data())
+    def delete_group(self, data):
+        group = data.draw(st.sampled_from(sorted(self.model.groups)))
+
+        async def do():
+            await self.stage.okta.delete_group(group)
+            del self.model.groups[group]
+
+        self.run(do())
+
+    # ---------------------------------------------------------------- operators
+
+    @rule(group=groups, team=teams, mode=st.sampled_from(["managed", "exclusive"]))
+    def map(self, group, team, mode):
+        if (group, team) in self.model.mapped:
+            return
+
+        async def do():
+            await self.stage.map(group, self.stage.team_id(team), mode)
+            self.model.mapped[group, team] = mode
+
+        self.run(do())
+
+    @rule()
+    def approve_everything(self):
+        async def do():
+            for hold in await holds.current(self.stage.db, "acme"):
+                await holds.approve(self.stage.db, "acme", hold.hash)
+
+        self.run(do())
+
+    # ---------------------------------------------------------------- drift, faults, crashes
+
+    @rule(team=teams, name=names)
+    def put_by_hand(self, team, name):
+        world = self.stage.world
+        account = world.account(address(name))
+        if account is None or not account.profile or world.find(account.id, world.team_id(team)):
+            return
+        world.put_on_team(team, address(name))
+        if name not in self.model.wanted(team) and not self._given(team, account.id):
+            self.model.by_hand.add((team, name))
+
+    def _given(self, team, account):
+        """Whether the ledger still says that calscim put them there: then it is not by hand."""
+        return self.run(
+            self.stage.db.fetchval(
+                "SELECT EXISTS (SELECT FROM calscim.ledger WHERE team_id = $1 AND cal_user_id = $2)",
+                self.stage.team_id(team),
+                account,
+            )
+        )
+
+    @rule(team=teams, name=names)
+    def take_by_hand(self, team, name):
+        world = self.stage.world
+        account = world.account(address(name))
+        if account is None or not world.find(account.id, world.team_id(team)):
+            return
+        self.by_hand = True
+        world.take_off_team(team, address(name))
+        self.by_hand = False
+        self.model.by_hand.discard((team, name))
+
+    @rule(fault=FAULTS)
+    def fault(self, fault):
+        self.stage.simulation.faults.append(fault)
+
+    @rule()
+    def full_pass(self):
+        self.run(self._pass(full=True))
+
+    @rule()
+    def touched_pass(self):
+        self.run(self._pass(full=False))
+
+    @rule(after=st.integers(0, 4))
+    def crash_in_a_pass(self, after):
+        """The process is gone after so many actions; another one takes over."""
+        left = itertools.chain([False] * after, itertools.repeat(True))
+
+        async def do():
+            with suppress(RemoteError):
+                await self.stage.cycle.full(lambda: next(left))
+            await self.stage.restart()
+
+        self.run(do())
+        assert self.wrong == []
+
+    # ---------------------------------------------------------------- the end
+
+    def teardown(self):
+        try:
+            if hasattr(self, "stage"):
+                self.run(self._settle())
+        finally:
+            self.run(self._end())
+            self.runner.close()
+
+    async def _settle(self):
+        self.stage.simulation.faults.clear()
+        for _ in range(
+            8
+        ):  # what is held is approved, what is parked is tried, what is missed is waited for
+            for hold in await holds.current(self.stage.db, "acme"):
+                await holds.approve(self.stage.db, "acme", hold.hash)
+            await self.stage.db.execute(
+                "UPDATE calscim.parked SET next_try = now(), refused = false"
+            )
+            await self._pass(full=True)
+        for team in TEAMS:
+            there = {email.partition("@")[0] for email in self.stage.team(team)}
+            wanted = self.model.wanted(team)
+            mapped = any(one == team for _, one in self.model.mapped)
+            assert wanted <= there, (team, wanted, there)
+            if self.model.exclusive(team):
+                assert there == wanted, (team, wanted, there)
+            elif mapped:
+                hand = {name for where, name in self.model.by_hand if where == team}
+                assert there - wanted <= hand, (team, wanted, there, hand)
+        people = {email.partition("@")[0] for email in self.stage.world.snapshot()["people"]}
+        assert {name for name, active in self.model.active.items() if active} <= people
+        assert not {name for name, active in self.model.active.items() if not active} & people
+        plan = await self.stage.plan()
+        assert plan.actions == (), plan.actions
+        owner = await asyncpg.connect(self.postgres.dsn(self.name, "postgres"))
+        assert (
+            await owner.fetchval("SELECT count(*) FROM calscim.actions WHERE finished_at IS NULL")
+            == 0
+        )
+        await owner.close()
+        await self._replays()
+
+    async def _replays(self):
+        """The journal alone gives the same tables."""
+        for directory in await admin.directories(self.stage.db):
+            found = await rebuild.compare(self.stage.db, directory)
+            assert found.different == 0, found.differences
+
+    async def _end(self):
+        if hasattr(self, "stack"):
+            await self.stack.aclose()
+        connection = await asyncpg.connect(self.postgres.dsn("postgres", "postgres"))
+        if hasattr(self, "name"):
+            await connection.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+        await connection.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_whatever_happens_cal_com_ends_as_the_directory_says(postgres):
+    Machine.postgres = postgres
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+
+    structlog.configure(wrapper_class=quiet)
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            phases=(Phase.explicit, Phase.generate),
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            print_blob=True,
+        ),
+    )
