@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: help run demo test check format bench clean lock
+.PHONY: help run demo test check format soak chaos bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 format: $(STAMP) ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: $(STAMP) ## many more runs of the state machine (EXAMPLES=10000)
+	SOAK_EXAMPLES=$(or $(EXAMPLES),10000) SOAK_STEPS=40 $(BIN)/python -m pytest -q tests/machine
+
+chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1); none lost, none twice
+	$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
 
 bench: $(STAMP) ## measure against baselines; prints, asserts nothing
 	$(BIN)/python -m benchmarks

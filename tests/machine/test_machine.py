@@ -32,7 +32,7 @@ from calscim.store import admin, holds, rebuild
 from calscim.store.pool import Database
 from tests.reconcile.stage import staged
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "12"))
 STEPS = int(os.environ.get("SOAK_STEPS", "20"))
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
 GROUPS = ("Sales", "Platform", "Both")

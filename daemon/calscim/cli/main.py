@@ -39,6 +39,7 @@ _ROOMS = {
     "approve": "reconciling",
     "status": "reconciling",
     "explain": "reconciling",
+    "parked": "parking",
     "journal": "journal",
     "membership": "replaying",
     "rebuild": "replaying",

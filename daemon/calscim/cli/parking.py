@@ -1,0 +1,54 @@
+"""calscim parked: what did not succeed, and trying it again."""
+
+from typing import Any
+
+from calscim.cli.call import Call, Verbs
+from calscim.cli.database import opened
+from calscim.cli.output import table
+from calscim.service.inspect import chosen
+from calscim.store import parked, passes
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("parked", "changes of Cal.com that did not succeed")
+    listing = nouns.add("list", _list, "what waits, why, and until when")
+    retry = nouns.add("retry", _retry, "try everything again now, or all of one person's")
+    retry.add_argument("person", metavar="EMAIL", nargs="?", default="", help="one person's only")
+    for parser in (listing, retry):
+        parser.add_argument("--organization", metavar="ORG", help="one organization only")
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    value: list[dict[str, Any]] = []
+    async with opened(settings) as db:
+        for organization in chosen(settings, call.arguments.organization):
+            value += [
+                {
+                    "organization": organization.name,
+                    "kind": entry.key.kind,
+                    "email": entry.email,
+                    "team_id": entry.key.team_id or None,
+                    "reason": entry.reason,
+                    "attempts": entry.attempts,
+                    "since": entry.since,
+                    "next_try": entry.next_try,
+                }
+                for entry in (await parked.parked(db, organization.name)).values()
+            ]
+    columns = ("action", "person", "team#", "tries#", "again", "because")
+    names = ("kind", "email", "team_id", "attempts", "next_try", "reason")
+    call.output.data(value, table(columns, ([row[name] for name in names] for row in value)))
+
+
+async def _retry(call: Call) -> None:
+    settings = call.settings()
+    counts = {}
+    async with opened(settings) as db:
+        for organization in chosen(settings, call.arguments.organization):
+            name = organization.name
+            counts[name] = await parked.retry(db, name, call.arguments.person)
+            if counts[name]:
+                await passes.ask(db, name)
+    total = sum(counts.values())
+    call.output.data(counts, f"{total} to be tried again in the daemon's next pass")

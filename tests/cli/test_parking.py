@@ -1,0 +1,44 @@
+"""calscim parked: shown with its reason, and tried again when asked."""
+
+import json
+
+from calscim.cli import main
+from calscim.store import parked
+from calscim.store.parked import Key
+
+
+async def stuck(db):
+    await parked.park(
+        db,
+        "acme",
+        Key("user.create", "0b0c8a51-21c5-4f6b-9c6a-0d5f3c1f6f11", 0),
+        email="ann@acme.example",
+        reason="invite the person by hand once",
+        refused=True,
+        fingerprint="x",
+        attempts=2,
+        wait=3600,
+    )
+
+
+async def test_what_is_parked_is_shown_and_tried_again_when_asked(db, database, tmp_path, capsys):
+    import asyncio
+
+    await stuck(db)
+    config = tmp_path / "calscim.toml"
+    config.write_text(
+        f'[database]\ndsn = "{database.dsn}"\n'
+        '[[organization]]\nname = "acme"\norganization_id = 1\napi_key = "cal_x"\n'
+    )
+
+    def run(*words):
+        return main(["--config", str(config), "parked", *words])
+
+    assert await asyncio.to_thread(run, "list", "--json") == 0
+    [shown] = json.loads(capsys.readouterr().out)
+    assert shown["reason"] == "invite the person by hand once"
+    assert await asyncio.to_thread(run, "retry", "ANN@acme.example", "--json") == 0
+
+    [entry] = (await parked.parked(db, "acme")).values()
+    assert entry.due_in <= 0
+    assert not entry.refused
