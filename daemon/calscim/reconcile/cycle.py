@@ -91,6 +91,8 @@ class Cycle:
         self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
     ) -> Report:
         """Look at what a few journal rows concern, and correct just that."""
+        if self.view.me is None:  # nothing is known yet: everything is looked at
+            return await self.full(interrupted)
         began = self.clock.monotonic()
         pass_id = await passes.begin(self.db, self.organization, "touched")
         users = None if touched.everyone else touched.users

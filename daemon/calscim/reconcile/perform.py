@@ -204,38 +204,44 @@ class Performer:
         return False
 
     async def _conflict(self, action: Action, outcome: Outcome) -> bool:
-        """The account exists: recognise it in the organization, or bring it in by its address."""
+        """The account exists: bring it in by its address, or recognise it in the organization."""
         if action.kind is not Kind.CREATE or action.user is None:
             await self._park(action, outcome.detail, refused=True)
-            return False
-        found = await self.reader.person_by_email(action.email)
-        if isinstance(found, Incomplete):
-            await self._park(action, found.reason, refused=False)
-            return False
-        if found is not None:
-            self.view.joined(found)
-            await self._link(action.user, found.user, "found", action.email)
-            self._count("already", action)
-            await self.record.unpark(key_of(action))
             return False
         attach = replace(
             action,
             kind=Kind.ATTACH,
-            because=f"{action.because}; the account exists already, outside the organization",
+            because=f"{action.because}; the account exists already",
         )
         attached = await self.writer.perform(attach, self._request_id(action))
-        if attached.result is Result.CONFLICT:
-            await self._park(action, attached.detail, refused=True)
-            return False
-        if attached.result is Result.GONE:
-            await self._park(
-                action,
-                "an account with this address exists outside the organization, and this Cal.com does "
-                "not let it be attached by address: invite the person by hand once",
-                refused=True,
-            )
-            return False
+        match attached.result:
+            case Result.CONFLICT | Result.ALREADY:
+                await self._recognise(action, action.user)
+                return False
+            case Result.GONE | Result.REFUSED:
+                await self._park(
+                    action,
+                    "an account with this address exists outside the organization, and this Cal.com does "
+                    f"not let it be attached by address: invite the person by hand once ({attached.detail})",
+                    refused=True,
+                )
+                return False
         return await self._settle(attach, attached)
+
+    async def _recognise(self, action: Action, user: UserId) -> None:
+        """Somebody who joined since the last full pass."""
+        found = await self.reader.person_by_email(action.email)
+        if isinstance(found, Incomplete):
+            await self._park(action, found.reason, refused=False)
+        elif found is None:
+            await self._park(
+                action, "the account exists, but is not shown in the organization", refused=False
+            )
+        else:
+            self.view.joined(found)
+            await self._link(user, found.user, "found", action.email)
+            self._count("already", action)
+            await self.record.unpark(key_of(action))
 
     async def _done(self, action: Action, outcome: Outcome) -> None:
         match action.kind:

@@ -74,7 +74,7 @@ class View:
 
     async def read_people(self, reader: Reader) -> None:
         """Everybody in the organization. What was known before is dropped when that fails."""
-        answer = await reader.people()
+        answer = await reader.people(expected=(self.people or {}).keys())
         if isinstance(answer, Incomplete):
             self.people, self.people_gap = None, answer.reason
         else:
@@ -93,7 +93,7 @@ class View:
         return None
 
     async def read_team(self, reader: Reader, team: TeamId) -> None:
-        answer = await reader.team_members(team)
+        answer = await reader.team_members(team, expected=self.teams.get(team, {}).keys())
         if isinstance(answer, Incomplete):
             self.gaps[team] = answer.reason
             return

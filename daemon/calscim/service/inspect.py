@@ -33,7 +33,7 @@ class Inspection:
 @asynccontextmanager
 async def reading(settings: Settings, organization: Organization) -> AsyncIterator[Reader]:
     """A reader of one organization's Cal.com, for as long as it is needed."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Reader(client(session, settings, organization, SystemClock()))
 
 
