@@ -165,7 +165,7 @@ END $$;
 
 CREATE TABLE calscim.users (
     id             uuid PRIMARY KEY,
-    directory_id   text NOT NULL REFERENCES calscim.directories,
+    directory_id   text NOT NULL,
     ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of every unsorted listing
     user_name      text NOT NULL,
     user_name_key  text NOT NULL,          -- lower case: userName is unique without regard to it
@@ -195,7 +195,7 @@ CREATE INDEX user_emails_value ON calscim.user_emails (directory_id, value_key t
 
 CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
-    directory_id      text NOT NULL REFERENCES calscim.directories,
+    directory_id      text NOT NULL,
     ordinal           bigint GENERATED ALWAYS AS IDENTITY,
     display_name      text NOT NULL,
     display_name_key  text NOT NULL,
@@ -263,8 +263,11 @@ CREATE TYPE calscim.written AS (
 CREATE FUNCTION calscim.begin_change(o calscim.origin) RETURNS calscim.heads LANGUAGE plpgsql AS $$
 DECLARE v_head calscim.heads;
 BEGIN
-    PERFORM calscim.lock_head(o.stream);
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream;
+    SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM calscim.lock_head(o.stream);
+        SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream;
+    END IF;
     IF o.token_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
         WHERE t.id = o.token_id AND d.id = o.stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
@@ -691,6 +694,71 @@ BEGIN
     VALUES (p_id, o.stream, 'Group', g.display_name, w.seq, v_at);
     w.status := 204;
     RETURN w;
+END $$;
+
+-- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
+CREATE FUNCTION calscim.change(p_op text, o calscim.origin, a jsonb) RETURNS calscim.written LANGUAGE plpgsql AS $$
+DECLARE v_id uuid := (a ->> 'id')::uuid;
+BEGIN
+    CASE p_op
+    WHEN 'user.create' THEN
+        RETURN calscim.user_create(
+            o, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
+            ARRAY(SELECT jsonb_array_elements_text(a -> 'emails')), (a ->> 'active')::boolean,
+            (a ->> 'managed')::boolean, a ->> 'source', a -> 'data', a ->> 'base');
+    WHEN 'user.update' THEN
+        RETURN calscim.user_update(
+            o, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
+            a ->> 'email', ARRAY(SELECT jsonb_array_elements_text(a -> 'emails')), (a ->> 'active')::boolean,
+            a -> 'data', a ->> 'base');
+    WHEN 'user.delete' THEN
+        RETURN calscim.user_delete(o, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
+    WHEN 'group.create' THEN
+        RETURN calscim.group_create(
+            o, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
+            (a ->> 'add')::uuid[], ARRAY(SELECT jsonb_array_elements_text(a -> 'unknown')), a ->> 'base',
+            a ->> 'answer');
+    WHEN 'group.update' THEN
+        RETURN calscim.group_update(
+            o, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
+            a -> 'data', (a ->> 'replace')::boolean, (a ->> 'add')::uuid[], (a ->> 'remove')::uuid[],
+            ARRAY(SELECT jsonb_array_elements_text(a -> 'unknown')), a ->> 'base', a ->> 'answer');
+    WHEN 'group.delete' THEN
+        RETURN calscim.group_delete(o, v_id, (a ->> 'expected')::bigint);
+    END CASE;
+END $$;
+
+-- Changes of one directory, in this order, in one transaction: each is made or refused by itself, and each has
+-- its journal row; what they share is the wait for the disk. Answers in the same order.
+CREATE FUNCTION calscim.changes(
+    p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
+    p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
+) RETURNS SETOF calscim.written LANGUAGE plpgsql AS $$
+DECLARE c record;
+BEGIN
+    FOR c IN
+        SELECT * FROM unnest(
+            p_ops, p_kinds, p_request_ids, p_methods, p_paths, p_remotes, p_token_ids, p_bodies, p_arguments
+        ) WITH ORDINALITY u (op, kind, request_id, method, path, remote, token_id, body, arguments, place)
+        ORDER BY place
+    LOOP
+        RETURN NEXT calscim.change(
+            c.op,
+            ROW(p_stream, c.kind, c.request_id, c.method, c.path, c.remote, c.token_id, c.body)::calscim.origin,
+            c.arguments::jsonb);
+    END LOOP;
+END $$;
+
+-- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
+CREATE FUNCTION calscim.outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
+RETURNS SETOF calscim.journal LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM calscim.lock_head(p_stream);
+    RETURN QUERY
+        SELECT * FROM calscim.journal j
+        WHERE j.stream = p_stream AND j.request_id = p_request_id AND j.kind = 'scim' AND j.at > p_since
+            AND j.body_digest = sha256(coalesce(p_body, ''))
+        ORDER BY j.seq DESC LIMIT 1;
 END $$;
 
 -- ---------------------------------------------------------------- what should be where

@@ -4,45 +4,15 @@ FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
 
--- name: user_create, one function call a change: see schema.sql
-SELECT * FROM calscim.user_create(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::text::jsonb, $19);
-
--- name: user_update, the whole state anew
-SELECT * FROM calscim.user_update(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10, $11, $12, $13, $14, $15, $16, $17::text::jsonb, $18);
-
--- name: user_delete, with a tombstone
-SELECT * FROM calscim.user_delete(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10, $11);
-
--- name: group_create, with its members
-SELECT * FROM calscim.group_create(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10, $11, $12, $13::text::jsonb, $14, $15, $16, $17);
-
--- name: group_update, attributes, members or both
-SELECT * FROM calscim.group_update(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10, $11, $12, $13, $14::text::jsonb, $15, $16, $17, $18, $19, $20);
-
--- name: group_delete, its members stay users
-SELECT * FROM calscim.group_delete(
-    ROW($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bytea)::calscim.origin,
-    $9, $10);
+-- name: changes, one or several of one directory: see schema.sql
+SELECT status, seq, version, body, skipped
+FROM calscim.changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: refuse, a change that was asked for and not made
 SELECT calscim.append($1, $2, $3, $4, $5, $9, $6, $7, $10, $11, $8, NULL);
 
 -- name: outcome, whether a request whose connection was lost was committed; waits for its transaction to end
-SELECT j.status, j.seq, j.resource_type, j.resource_id
-FROM (SELECT calscim.lock_head($1)) locked, LATERAL (
-    SELECT * FROM calscim.journal WHERE stream = $1 AND request_id = $2
-        AND body_digest = sha256(coalesce($3::bytea, '')) AND kind = 'scim' AND at > $4
-    ORDER BY seq DESC LIMIT 1) j;
+SELECT status, seq, resource_type, resource_id FROM calscim.outcome($1, $2, $3, $4);
 
 -- name: known_person, somebody with this name or this address
 SELECT EXISTS (

@@ -6,9 +6,10 @@ statement, so that a revoked one is refused although its holder was known a mome
 
 import unicodedata
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary, ref
 
 import asyncpg
 import orjson
@@ -118,22 +119,8 @@ async def create_user(
     managed: bool = True,
     source: str = "provider",
 ) -> Written:
-    return await _write(
-        db,
-        "scim.user_create",
-        *origin.arguments(),
-        user_id,
-        state.user_name,
-        key(state.user_name),
-        state.external_id,
-        state.email,
-        state.emails,
-        state.active,
-        managed,
-        source,
-        state.data,
-        base,
-    )
+    arguments = {**_user(user_id, state, base), "managed": managed, "source": source}
+    return await _write(db, "user.create", origin, arguments)
 
 
 async def update_user(
@@ -144,21 +131,22 @@ async def update_user(
     base: str,
     expected: int | None = None,
 ) -> Written:
-    return await _write(
-        db,
-        "scim.user_update",
-        *origin.arguments(),
-        user_id,
-        expected,
-        state.user_name,
-        key(state.user_name),
-        state.external_id,
-        state.email,
-        state.emails,
-        state.active,
-        state.data,
-        base,
-    )
+    arguments = {**_user(user_id, state, base), "expected": expected}
+    return await _write(db, "user.update", origin, arguments)
+
+
+def _user(user_id: uuid.UUID, state: UserState, base: str) -> dict[str, Any]:
+    return {
+        "id": user_id,
+        "user_name": state.user_name,
+        "key": key(state.user_name),
+        "external_id": state.external_id,
+        "email": state.email,
+        "emails": state.emails,
+        "active": state.active,
+        "data": orjson.Fragment(state.data),
+        "base": base,
+    }
 
 
 async def delete_user(
@@ -169,7 +157,8 @@ async def delete_user(
     *,
     unmanaged: bool = False,
 ) -> Written:
-    return await _write(db, "scim.user_delete", *origin.arguments(), user_id, expected, unmanaged)
+    arguments = {"id": user_id, "expected": expected, "unmanaged": unmanaged}
+    return await _write(db, "user.delete", origin, arguments)
 
 
 async def create_group(
@@ -182,20 +171,8 @@ async def create_group(
     answer: str = "full",
 ) -> Written:
     """``answer``: full, bare (without members) or none."""
-    return await _write(
-        db,
-        "scim.group_create",
-        *origin.arguments(),
-        group_id,
-        state.display_name,
-        key(state.display_name),
-        state.external_id,
-        state.data,
-        members.add,
-        members.unknown,
-        base,
-        answer,
-    )
+    arguments = {**_group(state), **_members(members), "id": group_id}
+    return await _write(db, "group.create", origin, {**arguments, "base": base, "answer": answer})
 
 
 async def update_group(
@@ -209,39 +186,64 @@ async def update_group(
     answer: str = "full",
 ) -> Written:
     """``state`` None: its attributes stay."""
-    return await _write(
-        db,
-        "scim.group_update",
-        *origin.arguments(),
-        group_id,
-        expected,
-        None if state is None else state.display_name,
-        None if state is None else key(state.display_name),
-        None if state is None else state.external_id,
-        None if state is None else state.data,
-        members.replace,
-        members.add,
-        members.remove,
-        members.unknown,
-        base,
-        answer,
-    )
+    attributes = {} if state is None else _group(state)
+    arguments = {**attributes, **_members(members), "id": group_id, "expected": expected}
+    return await _write(db, "group.update", origin, {**arguments, "base": base, "answer": answer})
+
+
+def _group(state: GroupState) -> dict[str, Any]:
+    return {
+        "display_name": state.display_name,
+        "key": key(state.display_name),
+        "external_id": state.external_id,
+        "data": orjson.Fragment(state.data),
+    }
+
+
+def _members(members: MemberChange) -> dict[str, Any]:
+    return {
+        "replace": members.replace,
+        "add": "{" + ",".join(map(str, members.add)) + "}",
+        "remove": "{" + ",".join(map(str, members.remove)) + "}",
+        "unknown": members.unknown,
+    }
 
 
 async def delete_group(
     db: Database, origin: Origin, group_id: uuid.UUID, expected: int | None = None
 ) -> Written:
-    return await _write(db, "scim.group_delete", *origin.arguments(), group_id, expected)
+    return await _write(db, "group.delete", origin, {"id": group_id, "expected": expected})
 
 
-_turns: WeakKeyDictionary[Database, Turns] = WeakKeyDictionary()
+_Change: TypeAlias = "tuple[object, ...]"  # the columns of calscim.changes, without the stream
+_turns: "WeakKeyDictionary[Database, Turns[_Change, Written]]" = WeakKeyDictionary()
 
 
-async def _write(db: Database, query: str, stream: object, *arguments: Any) -> Written:
-    async with _turns.setdefault(db, Turns()).of(str(stream)):
-        row = await db.fetchrow(sql(query), stream, *arguments)
-    assert row is not None, "a function answers with one row"
-    status, seq, version, body, skipped = row
+async def _write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
+    turns = _turns.get(db)
+    if turns is None:
+        turns = _turns[db] = Turns(_changes(db))
+    _, *columns = origin.arguments()
+    change = (op, *columns, orjson.dumps(arguments).decode())
+    return await turns.take(origin.stream, change, len(origin.body))
+
+
+def _changes(db: Database) -> Callable[[str, Sequence[_Change]], Awaitable[list[Written]]]:
+    here = ref(db)  # the turns of a database must not keep it
+
+    async def make(stream: str, changes: Sequence[_Change]) -> list[Written]:
+        database = here()
+        assert database is not None, "somebody waits for an answer of this database"
+        columns = list(zip(*changes, strict=True))
+        rows = await database.fetch(sql("scim.changes"), stream, *columns)
+        return [_written(*row) for row in rows]
+
+    return make
+
+
+def _written(
+    status: int, seq: int | None, version: int | None, body: str | None, skipped: list[str] | None
+) -> Written:
     return Written(status, seq, version, body, tuple(skipped or ()))
 
 
