@@ -13,6 +13,7 @@ from calscim.errors import ConfigError, Problem
 
 SERVING_ROLE = "calscim"
 DATABASE = "calscim"
+_LOCK = 0x63616C7363696D  # "calscim"; gone with the connection
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ async def start(folder: Path) -> Embedded:
     owner = f"postgresql://{server.postgres_user}@/{DATABASE}?host={socket}"
     admin = await asyncpg.connect(f"postgresql://{server.postgres_user}@/postgres?host={socket}")
     try:
+        # Two commands may be the first at the same time.
+        await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
         if not await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", SERVING_ROLE):
             await admin.execute(f"CREATE ROLE {SERVING_ROLE} LOGIN")
         if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
