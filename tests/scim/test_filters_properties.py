@@ -61,7 +61,7 @@ people = st.lists(
         {"active": st.booleans()},
         optional={
             "externalId": some_text,
-            "title": some_text,
+            "title": texts,
             "displayName": some_text,
             "name": st.fixed_dictionaries(
                 {}, optional={"givenName": some_text, "familyName": some_text}

@@ -6,7 +6,6 @@ meet it: an attribute without a value equals nothing, and differs from everythin
 """
 
 import re
-import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -221,9 +220,8 @@ class _Compiler:
     def compare(self, value: str, attribute: Attribute, node: Comparison) -> str:
         if attribute.kind == "boolean":
             return _decided(f"({value})::boolean", node.op, self.bind(node.value, "boolean"))
-        wanted = unicodedata.normalize("NFC", node.value)
         left = comparable(value, attribute)
-        right = comparable(self.bind(wanted, "text"), attribute)
+        right = comparable(self.bind(node.value, "text"), attribute)
         match node.op:
             case CompareOperator.co:
                 return f"coalesce(strpos({left}, {right}) > 0, false)"
