@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import asyncpg
 import structlog
 
 from calscim.clock import Clock
 from calscim.core.model import TeamId, UserId
-from calscim.errors import RemoteError, StoreUnavailable
+from calscim.errors import RemoteError, StoreError, StoreUnavailable
 from calscim.reconcile.cycle import Cycle, Report
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.touched import Touched, touched
@@ -90,9 +91,13 @@ class Reconciler:
                 keeper.cancel()
         finally:
             self.metrics.lease(self.organization, held=False)
-            with suppress(StoreUnavailable):
-                await asyncio.shield(leases.release(self.db, lease))
+            await asyncio.shield(self._give_back(lease))
             log.info("lease.released", organization=self.organization, term=lease.term)
+
+    async def _give_back(self, lease: Lease) -> None:
+        """Without a database it runs out by itself."""
+        with suppress(StoreError, asyncpg.InterfaceError):
+            await leases.release(self.db, lease)
 
     async def _keep(self, lease: Lease) -> None:
         """Renew the lease; a database that is away for a moment is not the end of it."""
