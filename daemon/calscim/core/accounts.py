@@ -270,6 +270,7 @@ class Accounts:
             if mapping.team is None and mapping.mode is Mode.EXCLUSIVE
         ]
         live = [mapping for mapping in exclusive if mapping.removed_seq is None]
+        live.sort(key=lambda mapping: mapping.id)
         if not live or self.seen is None or any(mapping.group is None for mapping in live):
             return
         chosen = None if keys is None else set(keys)
