@@ -166,6 +166,8 @@ async def _listen(
     ops_site = await listen(ops, settings.ops.listen, name="ops")
     if tls is not None:
         _reload_on_hangup(settings, tls)
+    else:  # there is nothing to reload, and no reason to end
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     return Serving(bound(scim_site), bound(ops_site), dsn)
 
 
