@@ -48,7 +48,8 @@ CREATE TABLE calscim.heads (
     at       timestamptz NOT NULL DEFAULT 'epoch',
     hash     bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
     users    bigint NOT NULL DEFAULT 0,    -- so that totalResults costs nothing
-    groups   bigint NOT NULL DEFAULT 0
+    groups   bigint NOT NULL DEFAULT 0,
+    gone     bigint NOT NULL DEFAULT 0     -- how often users were deleted: then the others' places have moved
 );
 
 CREATE TABLE calscim.journal (
@@ -137,7 +138,8 @@ BEGIN
         p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest,
         p_head.hash, v_hash);
     UPDATE calscim.heads
-    SET seq = v_seq, at = p_at, hash = v_hash, users = users + p_users, groups = groups + p_groups
+    SET seq = v_seq, at = p_at, hash = v_hash, users = users + p_users, groups = groups + p_groups,
+        gone = gone + (p_users < 0)::integer
     WHERE stream = o.stream;
     IF o.kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
         PERFORM pg_notify('calscim', o.stream);
@@ -180,7 +182,7 @@ CREATE TABLE calscim.users (
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX users_user_name ON calscim.users (directory_id, user_name_key);
+CREATE UNIQUE INDEX users_user_name ON calscim.users (directory_id, user_name_key text_pattern_ops);
 CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id, ordinal) INCLUDE (id);
 CREATE INDEX users_external_id ON calscim.users (directory_id, external_id) WHERE external_id IS NOT NULL;
 
@@ -206,7 +208,7 @@ CREATE TABLE calscim.groups (
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX groups_display_name ON calscim.groups (directory_id, display_name_key);
+CREATE UNIQUE INDEX groups_display_name ON calscim.groups (directory_id, display_name_key text_pattern_ops);
 CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id, ordinal) INCLUDE (id);
 CREATE INDEX groups_external_id ON calscim.groups (directory_id, external_id) WHERE external_id IS NOT NULL;
 
@@ -751,11 +753,11 @@ END $$;
 
 -- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
 CREATE FUNCTION calscim.outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
-RETURNS SETOF calscim.journal LANGUAGE plpgsql AS $$
+RETURNS TABLE (status integer, seq bigint, resource_type text, resource_id text) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM calscim.lock_head(p_stream);
     RETURN QUERY
-        SELECT * FROM calscim.journal j
+        SELECT j.status, j.seq, j.resource_type, j.resource_id FROM calscim.journal j
         WHERE j.stream = p_stream AND j.request_id = p_request_id AND j.kind = 'scim' AND j.at > p_since
             AND j.body_digest = sha256(coalesce(p_body, ''))
         ORDER BY j.seq DESC LIMIT 1;

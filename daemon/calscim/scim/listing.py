@@ -5,14 +5,16 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from scim2_models.path import AttrPath, CompareOperator, Comparison
 
 from calscim.errors import ScimError
 from calscim.scim.exchange import Exchange
 from calscim.scim.filters import compile_filter, compile_sort
+from calscim.scim.grammar import parse_filter
 from calscim.scim.projection import Projection
 from calscim.scim.responses import json_response, list_text
 from calscim.scim.schema import GROUP, MAX_RESULTS, USER, Type
-from calscim.store import resources
+from calscim.store import pages, resources
 from calscim.store.resources import Page, Selection
 
 DEFAULT_COUNT = 100
@@ -101,28 +103,34 @@ async def _or_none(x: Exchange, kind: Type, asked: Search, offset: int, count: i
 
 
 async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
+    if kind is USER and asked.sort_by is None:
+        if asked.filter is None:
+            return await pages.users_page(x.db, x.reader, offset, count)
+        if (name := looked_up(asked.filter)) is not None:
+            found = await resources.user_named(x.db, x.reader, name)
+            shown = () if found is None or offset or not count else (found.body,)
+            return Page(0 if found is None else 1, shown)
     selection = Selection() if asked.filter is None else compile_filter(kind, asked.filter)
     if asked.sort_by is not None:
         selection = compile_sort(
             kind, asked.sort_by, descending=asked.descending, selection=selection
         )
-    if kind is GROUP:
-        members = asked.projection.needs("members")
-        return await resources.groups_found(
-            x.db, x.reader, selection, offset, count, members=members
-        )
-    if selection:
+    if kind is USER:
         return await resources.users_found(x.db, x.reader, selection, offset, count)
-    page = await resources.users_page(
-        x.db, x.reader, offset, count, from_the_end=offset > _MIDDLE.get(x.caller.directory, _FAR)
-    )
-    _MIDDLE[x.caller.directory] = page.total // 2
-    return page
+    members = asked.projection.needs("members")
+    return await resources.groups_found(x.db, x.reader, selection, offset, count, members=members)
 
 
-_MIDDLE: dict[
-    str, int
-] = {}  # half of each directory, as last seen: which end of the index is nearer
+def looked_up(text: str) -> str | None:
+    """The name that is asked for, where the whole filter is ``userName eq``: what comes before every create."""
+    match parse_filter(text):
+        case Comparison(
+            attr_path=AttrPath(attr=attribute, sub_attr=None, uri=None),
+            op=CompareOperator.eq,
+            value=str(name),
+        ) if attribute.lower() == "username" and "\x00" not in name:
+            return name
+    return None
 
 
 def _shown(asked: Search, page: Page) -> web.Response:

@@ -283,13 +283,12 @@ async def members(db: Database, directory: str, group_id: uuid.UUID) -> list[dic
     return [dict(row) for row in rows]
 
 
-async def users_page(
-    db: Database, reader: Reader, offset: int, count: int, *, from_the_end: bool = False
-) -> Page:
-    """In the order they were made. ``from_the_end`` gives the same page and only costs differently."""
-    query = "scim.users_page_back" if from_the_end else "scim.users_page"
-    return _page(
-        await db.fetchrow(sql(query), reader.token_id, reader.directory, reader.base, offset, count)
+async def user_named(db: Database, reader: Reader, user_name: str) -> Found | None:
+    """In whatever case."""
+    return _found(
+        await db.fetchrow(
+            sql("scim.user_named"), reader.token_id, reader.directory, key(user_name), reader.base
+        )
     )
 
 
@@ -341,7 +340,8 @@ def _select(query: str, selection: Selection) -> str:
     return text
 
 
-def _allowed(row: asyncpg.Record | None) -> asyncpg.Record:
+def allowed(row: asyncpg.Record | None) -> asyncpg.Record:
+    """ScimError 401 when the reader's token is valid no more."""
     assert row is not None, "these queries always answer with one row"
     if not row["allowed"]:
         raise ScimError(401, "the bearer token is no longer valid; make another one")
@@ -349,12 +349,12 @@ def _allowed(row: asyncpg.Record | None) -> asyncpg.Record:
 
 
 def _found(row: asyncpg.Record | None) -> Found | None:
-    row = _allowed(row)
+    row = allowed(row)
     return None if row["body"] is None else Found(row["body"], row["version"])
 
 
 def _page(row: asyncpg.Record | None) -> Page:
-    row = _allowed(row)
+    row = allowed(row)
     return Page(row["total"], tuple(row["bodies"] or ()))
 
 
