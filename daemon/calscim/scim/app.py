@@ -48,8 +48,8 @@ def app(db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> web.App
         client_max_size=settings.max_body_bytes,
         handler_args={"max_line_size": 16384, "max_field_size": 16384},
     )
-    application.router.add_route("*", "/scim/v2/{directory}{rest:(/.*)?}", door.answer)
-    application.router.add_route("*", "/{rest:.*}", door.elsewhere)
+    application.router.add_route("*", r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", door.answer)
+    application.router.add_route("*", r"/{rest:[\s\S]*}", door.elsewhere)
     return application
 
 
@@ -110,6 +110,10 @@ class _Door:
                 return await request.read()
         except TimeoutError as error:
             raise ScimError(408, "the body did not arrive in time: send it again") from error
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise ScimError(
+                400, "the body broke off or cannot be decoded: send it again"
+            ) from error
         except web.HTTPRequestEntityTooLarge as error:
             most = self.settings.max_body_bytes
             raise ScimError(
@@ -204,7 +208,8 @@ class _Door:
 
     async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
         match parts:
-            case [] if x.method == "GET":
+            case []:
+                _only(x, "GET")
                 return await search_all(x, x.query)
             case [".search"]:
                 _only(x, "POST")

@@ -9,9 +9,10 @@ import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange
+from calscim.scim.exchange import Exchange, without_passwords
 from calscim.scim.responses import error_value, value_response
 from calscim.scim.schema import MAX_OPERATIONS
+from calscim.store import journal
 
 RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -59,6 +60,9 @@ async def _one(
             answer["location"] = f"{x.base}/{endpoint}/{resource}"
         response = await change(part, method, endpoint, resource)
     except ScimError as error:
+        if error.status == 401:  # nothing that follows would be done either
+            raise
+        await _refused(x, entry, number, error)
         return {**answer, "status": str(error.status), "response": error_value(error)}, True
     answer["status"] = str(response.status)
     if "Location" in response.headers:
@@ -68,6 +72,13 @@ async def _one(
     if method == "POST" and "bulkId" in answer:
         ids[answer["bulkId"]] = answer["location"].rpartition("/")[2]
     return answer, False
+
+
+async def _refused(x: Exchange, entry: Any, number: int, error: ScimError) -> None:
+    """Journal an operation that was not made, as it came: an answer of 200 is not journaled as a refusal."""
+    body = without_passwords(orjson.dumps(entry))
+    origin = replace(x.origin, path=f"{x.path}#{number}", body=body)
+    await journal.refuse(x.db, origin, error.status, "", "")
 
 
 def _target(path: str) -> tuple[str, str | None]:

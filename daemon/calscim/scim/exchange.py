@@ -88,7 +88,7 @@ def from_request(
         db=db,
         settings=settings,
         caller=caller,
-        method=request.method,
+        method="GET" if request.method == "HEAD" else request.method,
         path=request.raw_path,
         query=request.query,
         headers=request.headers,
