@@ -86,7 +86,11 @@ async def test_the_pool_follows_to_the_promoted_standby_and_nothing_acknowledged
         for _ in range(20):
             assert await push()
         primary.kill()
-        assert not await push()
+
+        async def refused() -> bool:
+            return not await push()
+
+        await until(refused)
 
         await standby.promote()
         await standby.ask("ALTER SYSTEM RESET synchronous_standby_names")
