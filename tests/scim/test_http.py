@@ -491,6 +491,54 @@ async def test_bulk_resolves_references_and_reports_each_operation(provider):
     assert await provider.members(group) == {ann}
 
 
+async def test_refused_operations_of_a_bulk_request_are_journaled_as_they_came(provider):
+    await provider.user("ann@acme.com")
+
+    answer = await provider(
+        "POST",
+        "/Bulk",
+        {
+            "Operations": [
+                {
+                    "method": "POST",
+                    "path": "/Users",
+                    "bulkId": "1",
+                    "data": {"userName": "ANN@acme.com", "password": "s3cr3t"},
+                },
+                {"method": "DELETE", "path": "/Users/nobody"},
+                {"method": "MOVE"},
+                {"method": "POST", "path": "/Users", "bulkId": "2", "data": {"userName": "bob"}},
+            ]
+        },
+    )
+
+    assert [one["status"] for one in answer.body["Operations"]] == ["409", "404", "400", "201"]
+    rows = [(row["kind"], row["status"]) for row in (await provider.journal())[1:]]
+    assert rows == [("refused", 409), ("refused", 404), ("refused", 400), ("scim", 201)]
+    first = (await provider.journal())[1]
+    assert first["path"].endswith("/Bulk#0")
+    assert b"ANN@acme.com" in first["body"] and b"s3cr3t" not in first["body"]
+
+
+async def test_a_bulk_request_ends_with_the_token_that_is_revoked_meanwhile(provider):
+    [token] = await admin.tokens(provider.db, provider.directory)
+    await provider("GET", "/Users")
+    await admin.revoke_token(provider.db, admin.Editor(by="test"), token)
+
+    answer = await provider(
+        "POST",
+        "/Bulk",
+        {
+            "Operations": [
+                {"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "a"}}
+            ]
+        },
+    )
+
+    assert answer.status == 401
+    assert not await provider.journal()
+
+
 # -------------------------------------------------------------------- the journal
 
 
