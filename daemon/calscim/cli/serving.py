@@ -72,16 +72,17 @@ def _settings_or_none(call: Call) -> Settings:
         return Settings(database=Database())
 
 
-def _curl(made: "trial.Trial") -> list[str]:
-    head = f"-H 'Authorization: Bearer {made.token}' -H 'Content-Type: application/scim+json'"
+def _curl(made: trial.Trial) -> list[str]:
+    """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
+    call = (
+        f"curl -s -H 'Authorization: Bearer {made.token}' "
+        f"-H 'Content-Type: application/scim+json' {made.base_url}"
+    )
     group = made.groups[0] if made.groups else "Sales"
+    user = '{"userName": "ann@acme.example", "displayName": "Ann Example", "active": true}'
     lines = [
-        f"curl -s {head} {made.base_url}/Users -d '"
-        '{"userName": "ann@acme.example", "active": true, "displayName": "Ann Example",'
-        ' "name": {"givenName": "Ann", "familyName": "Example"},'
-        ' "emails": [{"value": "ann@acme.example", "primary": true}]}\'',
-        f"curl -s {head} {made.base_url}/Groups -d '"
-        f'{{"displayName": "{group}", "members": [{{"value": "<the id of the answer above>"}}]}}\'',
+        f"USER=$({call}/Users -d '{user}' | cut -d '\"' -f 4); echo $USER",
+        f"""{call}/Groups -d '{{"displayName": "{group}", "members": [{{"value": "'$USER'"}}]}}'""",
     ]
     if made.calcom is not None:
         lines.append(f"curl -s {made.calcom}/_sim/state")
