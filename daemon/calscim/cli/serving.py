@@ -72,7 +72,7 @@ def _settings_or_none(call: Call) -> Settings:
         return Settings(database=Database())
 
 
-def _curl(made: trial.Trial) -> list[str]:
+def _curl(made: "trial.Trial") -> list[str]:
     """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
     call = (
         f"curl -s -H 'Authorization: Bearer {made.token}' "
