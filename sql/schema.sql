@@ -709,25 +709,25 @@ BEGIN
     WHEN 'user.create' THEN
         RETURN calscim.user_create(
             o, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
-            ARRAY(SELECT jsonb_array_elements_text(a -> 'emails')), (a ->> 'active')::boolean,
+            (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             (a ->> 'managed')::boolean, a ->> 'source', a -> 'data', a ->> 'base');
     WHEN 'user.update' THEN
         RETURN calscim.user_update(
             o, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
-            a ->> 'email', ARRAY(SELECT jsonb_array_elements_text(a -> 'emails')), (a ->> 'active')::boolean,
+            a ->> 'email', (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             a -> 'data', a ->> 'base');
     WHEN 'user.delete' THEN
         RETURN calscim.user_delete(o, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
     WHEN 'group.create' THEN
         RETURN calscim.group_create(
             o, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
-            (a ->> 'add')::uuid[], ARRAY(SELECT jsonb_array_elements_text(a -> 'unknown')), a ->> 'base',
+            (a ->> 'add')::uuid[], (a ->> 'unknown')::text[], a ->> 'base',
             a ->> 'answer');
     WHEN 'group.update' THEN
         RETURN calscim.group_update(
             o, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
             a -> 'data', (a ->> 'replace')::boolean, (a ->> 'add')::uuid[], (a ->> 'remove')::uuid[],
-            ARRAY(SELECT jsonb_array_elements_text(a -> 'unknown')), a ->> 'base', a ->> 'answer');
+            (a ->> 'unknown')::text[], a ->> 'base', a ->> 'answer');
     WHEN 'group.delete' THEN
         RETURN calscim.group_delete(o, v_id, (a ->> 'expected')::bigint);
     END CASE;

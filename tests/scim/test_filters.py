@@ -520,7 +520,6 @@ PREFIXES = [
 ]
 
 
-@pytest.mark.xfail(reason="schema.sql has no index with text_pattern_ops on the keys of names yet")
 @pytest.mark.parametrize(
     ("kind", "text", "index", "condition"), PREFIXES, ids=[text for _, text, *_ in PREFIXES]
 )
