@@ -65,7 +65,8 @@ class Accounts:
         for user in self._people.nameless:
             if users is None or user.id in users:
                 self._nameless(user)
-        everybody = (*self._people.users, *(set(self._people.gone) - self._people.users.keys()))
+        speakers = self._people.speakers
+        everybody = (*speakers, *(set(self._people.gone) - speakers.keys()))
         for key in everybody if keys is None else keys:
             if isinstance(key, str):
                 self._stranger(key)
@@ -75,8 +76,8 @@ class Accounts:
 
     def wanted(self, key: Key) -> bool:
         """Whether a directory wants this person in the organization."""
-        users = self._people.users.get(key)
-        if not users or not (users[0].active and users[0].managed):
+        user = self._people.speakers.get(key)
+        if user is None or not (user.active and user.managed):
             return False
         return self._policy.provision is Provision.ASSIGNED or key in self._desired.mapped
 
@@ -95,7 +96,7 @@ class Accounts:
         """A person without an account in the organization."""
         if self.seen is None or not self.wanted(address):
             return
-        user = self._people.users[address][0]
+        user = self._people.speakers[address]
         if address in self._seen_addresses():
             self._wait(
                 user,
@@ -118,7 +119,7 @@ class Accounts:
             if seen is not None:
                 self._leave(account, seen)
             return
-        user = self._people.users[account][0]
+        user = self._people.speakers[account]
         if seen is None:
             self._absent(user, account)
             return
@@ -132,7 +133,7 @@ class Accounts:
     def _absent(self, user: User, account: CalUserId) -> None:
         """Linked, and not in the list: only several complete passes in a row make it true."""
         times = max(
-            self._missed.get(one.id, 0) for one in self._people.users[account] if one.managed
+            self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
         )
         if times < self._policy.patience:
             reason = "the account was not in Cal.com's list; looking again before acting"
@@ -195,7 +196,7 @@ class Accounts:
         seen = None if self.seen is None else self.seen.get(account)
         if seen is None or self.wanted(account):
             return None
-        users = [user for user in self._people.users.get(account, ()) if user.managed]
+        users = [user for user in self._people.users(account) if user.managed]
         gone = [one for one in self._people.gone.get(account, ()) if one.managed]
         if any(user.active for user in users):
             reason = self._unprovisioned(account, users)
@@ -280,7 +281,7 @@ class Accounts:
                 continue
             if self._floor(seen) is not None:
                 continue
-            users = self._people.users.get(account, ())
+            users = self._people.users(account)
             reason = self._causes.leaving(live, [user.id for user in users])
             self.actions.append(
                 Action(
@@ -340,7 +341,7 @@ class Accounts:
         drift: bool = False,
     ) -> Action:
         key = self._people.of[user.id]
-        behind = [one for one in self._people.users[key] if one.managed and one.active]
+        behind = [one for one in self._people.users(key) if one.managed and one.active]
         state = self._state({one.directory for one in behind}, kind)
         if sources is not None and sources.mode is Mode.OBSERVE:
             state = State.OBSERVED

@@ -43,19 +43,32 @@ class Causes:
 
     def giving(self, key: Key, sources: Sources) -> Reason:
         """Why somebody is wanted: the groups by name, and the latest of their rows."""
+        if len(sources.mappings) == 1 and key not in self._desired.people.several:
+            return self._only(self._desired.people.speakers[key], sources.mappings[0])
         found: list[tuple[int, str, Mapping]] = []
         said: set[tuple[str, int]] = set()
         for mapping in sources.mappings:
-            for user in self._desired.people.users[key]:
+            for user in self._desired.people.users(key):
                 seq = self._member(mapping, user.id) if user.active else None
                 if seq is not None:
                     found.append((seq, user.directory, mapping))
                     said.add((self.group(mapping), seq))
         seq, stream, mapping = max(found, key=lambda one: (one[0], one[1], one[2].id))
-        cause = Cause(stream, seq)
-        if mapping.since > seq:
-            cause = Cause(self._policy.stream, mapping.seq)
-        return Reason(cause, ", ".join(f"{name} (journal {seq})" for name, seq in sorted(said)))
+        names = ", ".join(f"{name} (journal {number})" for name, number in sorted(said))
+        return Reason(self._later(mapping, stream, seq), names)
+
+    def _only(self, user: User, mapping: Mapping) -> Reason:
+        """The usual case: one user in one group."""
+        seq = self._member(mapping, user.id)
+        assert seq is not None
+        cause = self._later(mapping, user.directory, seq)
+        return Reason(cause, f"{self.group(mapping)} (journal {seq})")
+
+    def _later(self, mapping: Mapping, stream: str, seq: int) -> Cause:
+        """The push that made somebody a member, or the edit of the mapping when that came after it."""
+        return (
+            Cause(self._policy.stream, mapping.seq) if mapping.since > seq else Cause(stream, seq)
+        )
 
     def ending(
         self, users: Sequence[User], gone: Sequence[Departed], edge: Edge | None, team: TeamId

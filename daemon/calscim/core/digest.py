@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from calscim.core.model import Action
+from calscim.core.model import Action, Kind, Role
 
 LENGTH = 16  # hexadecimal digits
+_KINDS = {kind: kind.value for kind in Kind}
+_ROLES: dict[Role | None, str] = {None: "", **{role: role.value for role in Role}}
 
 
 def digest(actions: Iterable[Action]) -> str:
@@ -22,11 +24,11 @@ def digest(actions: Iterable[Action]) -> str:
 
 def _entry(action: Action) -> list[str | int]:
     return [
-        action.kind.value,
+        _KINDS[action.kind],
         action.team or 0,
         action.cal_user or 0,
         action.user or "",
         action.membership or 0,
-        action.role.value if action.role else "",
-        action.observed_role.value if action.observed_role else "",
+        _ROLES[action.role],
+        _ROLES[action.observed_role],
     ]

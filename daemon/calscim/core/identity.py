@@ -25,19 +25,29 @@ Key = CalUserId | str  # a person: an account, or an address without one, casefo
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Everybody the directories name. Of a person's users, the one that speaks for them comes first."""
+    """Everybody the directories name. One user speaks for each person; few people have several."""
 
     of: MappingOf[UserId, Key]  # users without an address and without an account are not in it
-    users: MappingOf[Key, Sequence[User]]
+    speakers: MappingOf[Key, User]
+    several: MappingOf[Key, Sequence[User]]  # the speaker first
     gone: MappingOf[CalUserId, Sequence[Departed]]  # deleted users that were linked
     nameless: Sequence[User]  # neither address nor account
     found: Sequence[Link]  # accounts that were recognised just now
+
+    def users(self, key: Key) -> Sequence[User]:
+        """Every user that is this person, the one that speaks for them first."""
+        several = self.several.get(key)
+        if several is not None:
+            return several
+        speaker = self.speakers.get(key)
+        return () if speaker is None else (speaker,)
 
 
 def identify(directory: Directory, observed: Observed | None = None) -> People:
     """One pass over the users; addresses are looked at only for those without a link."""
     of: dict[UserId, Key] = {}
-    users: dict[Key, list[User]] = {}
+    speakers: dict[Key, User] = {}
+    several: dict[Key, list[User]] = {}
     unlinked: list[User] = []
     links = directory.links
     for user in directory.users.values():
@@ -45,30 +55,30 @@ def identify(directory: Directory, observed: Observed | None = None) -> People:
         if link is None:
             unlinked.append(user)
             continue
-        of[user.id] = link.cal_user
-        if (same := users.get(link.cal_user)) is None:
-            users[link.cal_user] = [user]
-        else:
-            same.append(user)
+        account = link.cal_user
+        of[user.id] = account
+        if (speaker := speakers.setdefault(account, user)) is not user:
+            several.setdefault(account, [speaker]).append(user)
     nameless: list[User] = []
     found: list[Link] = []
-    accounts = _Addresses(directory, observed, users) if unlinked else None
+    accounts = _Addresses(directory, observed, _linked(directory)) if unlinked else None
     for user in unlinked:
         address = user.email.casefold()
         if not address:
             nameless.append(user)
             continue
         assert accounts is not None
-        account = accounts.of(user, address)
-        key: Key = address if account is None else account
+        known = accounts.of(user, address)
+        key: Key = address if known is None else known
         of[user.id] = key
-        users.setdefault(key, []).append(user)
-        if account is not None:
-            found.append(Link(user.id, account, "found", user.email))
-    for several in users.values():
-        if len(several) > 1:
-            several.sort(key=_precedence)
-    return People(of, users, _gone(directory), nameless, found)
+        if (speaker := speakers.setdefault(key, user)) is not user:
+            several.setdefault(key, [speaker]).append(user)
+        if known is not None:
+            found.append(Link(user.id, known, "found", user.email))
+    for key, users in several.items():
+        users.sort(key=_precedence)
+        speakers[key] = users[0]
+    return People(of, speakers, several, _gone(directory), nameless, found)
 
 
 def _precedence(user: User) -> tuple[bool, bool, str, str]:
@@ -85,13 +95,24 @@ def _gone(directory: Directory) -> dict[CalUserId, list[Departed]]:
     return gone
 
 
+def _linked(directory: Directory) -> dict[CalUserId, list[User]]:
+    linked: dict[CalUserId, list[User]] = {}
+    for user, link in directory.links.items():
+        if (one := directory.users.get(user)) is not None:
+            linked.setdefault(link.cal_user, []).append(one)
+    return linked
+
+
 class _Addresses:
-    """From an address to the account it stands for."""
+    """From an address to the account it stands for; ``linked``: the accounts' users by their links."""
 
     def __init__(
-        self, directory: Directory, observed: Observed | None, linked: MappingOf[Key, list[User]]
+        self,
+        directory: Directory,
+        observed: Observed | None,
+        linked: MappingOf[CalUserId, Sequence[User]],
     ) -> None:
-        self._owners = {key: tuple(users) for key, users in linked.items()}
+        self._owners = linked
         self._seen: dict[str, CalUserId] = {}
         if observed is not None and isinstance(observed.people, Complete):
             for account, person in sorted(observed.people.value.items(), reverse=True):

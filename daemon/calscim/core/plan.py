@@ -39,7 +39,8 @@ def plan(
 ) -> Plan:
     """Everything to do within ``scope``, in canonical order.
 
-    ``missed``: in how many complete passes in a row a user's account was not in the organization.
+    Without a hash: guards give it one, for it names what they hold. ``missed``: in how many complete passes
+    in a row a user's account was not in the organization.
     """
     people = identify(directory, observed)
     teams = {team for team in observed.teams if scope.teams is None or team in scope.teams}
@@ -61,7 +62,6 @@ def plan(
         incomplete=tuple(incomplete),
         in_place=tuple(lists.in_place),
         links=tuple(sorted(people.found, key=lambda link: link.user)),
-        hash=digest(actions),
         notes=tuple(sorted(lists.notes)),
     )
 

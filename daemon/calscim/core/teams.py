@@ -115,7 +115,7 @@ class Teams:
         role = sources.role
         if member.role is not role:
             role = member.role if edge is None else edge.role
-        user = self._people.users[member.user][0].id
+        user = self._people.speakers[member.user].id
         if edge is None:
             mode, ids = sources.mode, sources.ids
             return Edge(team, member.user, user, "found", role, mode, ids, member.membership)
@@ -151,7 +151,7 @@ class Teams:
         else:
             edge = self._directory.ledger.get((team, key))
         reason = self._causes.giving(key, sources)
-        user = self._people.users[key][0]
+        user = self._people.speakers[key]
         because = f"{reason.because} puts this person on {self._name(team)}"
         if edge is not None:
             because += "; somebody took them off in Cal.com"
@@ -197,7 +197,7 @@ class Teams:
         because = f"{reason.because} gives the role {sources.role.value} on {self._name(team)}"
         if drift:
             because += f"; somebody made it {member.role.value} in Cal.com"
-        user = self._people.users[member.user][0]
+        user = self._people.speakers[member.user]
         state = self._wanted_state(team, sources)
         if member.role.rank > sources.role.rank:
             self._count_out(team, member, sources.role, state)
@@ -228,7 +228,7 @@ class Teams:
         mode = self._removal_mode(team, member, edge)
         if mode in (None, Mode.ADD_ONLY) or self._accounts.leaves(member.user):
             return
-        users = self._people.users.get(member.user, ())
+        users = self._people.users(member.user)
         gone = self._people.gone.get(member.user, ())
         reason = self._causes.ending(users, gone, edge, team)
         if reason is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
@@ -351,7 +351,7 @@ class Teams:
             return []
         seen = None if self._accounts.seen is None else self._accounts.seen.get(account)
         known = [] if seen is None else [seen.email]
-        known += [one.email for one in self._people.users.get(account, ())]
+        known += [one.email for one in self._people.users(account)]
         known += [one.email for one in self._people.gone.get(account, ())]
         link = None if edge is None else self._directory.links.get(edge.user)
         known += [] if link is None else [link.email]

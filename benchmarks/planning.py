@@ -1,0 +1,210 @@
+"""How long a plan takes, and how much memory, for a company of 50,000 people and 1,000 teams.
+
+Three worlds of one size: everything in place; a morning's changes; a first import with nobody there. The
+times are of planning and guarding alone: reading the database and Cal.com is measured elsewhere. The
+target: under a second and under 300 MB, the world itself included. Run in a process of its own, so that the
+memory is this measurement's.
+"""
+
+import gc
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from resource import RUSAGE_SELF, getrusage
+
+from benchmarks.machine import describe
+from calscim.core.guards import GuardPolicy, guard
+from calscim.core.model import (
+    CalUserId,
+    Complete,
+    Directory,
+    DirectoryId,
+    Edge,
+    GroupId,
+    Link,
+    Mapping,
+    MappingId,
+    MembershipId,
+    Mode,
+    Observed,
+    OrgMember,
+    Role,
+    Scope,
+    TeamId,
+    TeamMember,
+    User,
+    UserId,
+)
+from calscim.core.plan import Policy, plan
+
+PEOPLE, TEAMS, EACH = 50_000, 1_000, 2  # and in how many groups everybody is
+POLICY, GUARDS = Policy("acme", frozenset({"ceo@acme.com"})), GuardPolicy()
+OKTA = DirectoryId("okta")
+REPEATS = 5
+
+World = tuple[Directory, Observed]
+
+
+def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> World:
+    """``there``: which part of the people already has an account and its teams."""
+    users, links, accounts = {}, {}, {}
+    members: dict[GroupId, dict[UserId, int]] = {GroupId(f"g{n}"): {} for n in range(teams)}
+    seats: dict[TeamId, dict[CalUserId, TeamMember]] = {TeamId(n + 1): {} for n in range(teams)}
+    ledger = {}
+    for number in range(people):
+        user, account = UserId(f"user-{number}"), CalUserId(number + 10)
+        email = f"person{number}@acme.com"
+        users[user] = User(
+            user, OKTA, email, f"Person {number}", active=True, managed=True, seq=number
+        )
+        known = number < there * people
+        if known:
+            links[user] = Link(user, account, "created", email)
+            accounts[account] = OrgMember(
+                MembershipId(number),
+                account,
+                email,
+                f"Person {number}",
+                "",
+                Role.MEMBER,
+                accepted=True,
+            )
+        for turn in range(EACH):
+            place = (number * 7 + turn * 311) % teams
+            members[GroupId(f"g{place}")][user] = number
+            if known:
+                team, seat = TeamId(place + 1), MembershipId(number * EACH + turn)
+                seats[team][account] = TeamMember(seat, account, Role.MEMBER, accepted=True)
+                ledger[team, account] = Edge(
+                    team,
+                    account,
+                    user,
+                    "added",
+                    Role.MEMBER,
+                    Mode.MANAGED,
+                    (MappingId(place + 1),),
+                    seat,
+                )
+    mappings = tuple(
+        Mapping(
+            MappingId(n + 1),
+            OKTA,
+            f"g{n}",
+            GroupId(f"g{n}"),
+            TeamId(n + 1),
+            Role.MEMBER,
+            Mode.MANAGED,
+            n,
+        )
+        for n in range(teams)
+    )
+    directory = Directory(
+        users=users,
+        departed={},
+        groups={group: group for group in members},
+        members=members,
+        former={},
+        mappings=mappings,
+        links=links,
+        ledger=ledger,
+    )
+    observed = Observed(
+        CalUserId(1), Complete(accounts), {team: Complete(read) for team, read in seats.items()}
+    )
+    return directory, observed
+
+
+def changed(before: World) -> World:
+    """A morning: one person in a hundred has left a group, one in two hundred is deactivated."""
+    directory, observed = before
+    former = {}
+    for group, members in directory.members.items():
+        for number, user in enumerate(list(members)):
+            if number % 100 == 0:
+                former[group, user] = 60_000 + members.pop(user)  # type: ignore[attr-defined]
+    for number, (user, one) in enumerate(list(directory.users.items())):
+        if number % 200 == 0:
+            directory.users[user] = User(  # type: ignore[index]
+                user, OKTA, one.email, one.name, active=False, managed=True, seq=70_000 + number
+            )
+    directory.former.update(former)  # type: ignore[attr-defined]
+    return directory, observed
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The middle of several runs, in seconds of the processor: other programs do not count."""
+    took = []
+    for _ in range(REPEATS):
+        gc.collect()
+        before = time.process_time()
+        work()
+        took.append(time.process_time() - before)
+    return sorted(took)[REPEATS // 2]
+
+
+def passes(name: str, made: World) -> None:
+    directory, observed = made
+    planned = plan(directory, observed, POLICY)
+    took = seconds(lambda: plan(directory, observed, POLICY))
+    guarding = seconds(lambda: guard(planned, directory, observed, GUARDS))
+    print(
+        f"  {name:<34}{took * 1000:>8.0f} ms{guarding * 1000:>8.0f} ms"
+        f"{len(planned.actions):>10}{len(planned.in_place):>10}"
+    )
+
+
+def floor(made: World) -> float:
+    """The baseline: looking once at every person and every membership, and nothing more."""
+    directory, observed = made
+
+    def look() -> int:
+        count = 0
+        for user in directory.users:
+            count += user in directory.links
+        for team, read in observed.teams.items():
+            assert isinstance(read, Complete)
+            for account in read.value:
+                count += (team, account) in directory.ledger
+        return count
+
+    return seconds(look)
+
+
+def measure() -> None:
+    """In a process of its own."""
+    print(f"planning {PEOPLE:,} people, {TEAMS:,} teams, {PEOPLE * EACH:,} memberships")
+    print(f"  {'':<34}{'plan':>11}{'guards':>11}{'actions':>10}{'in place':>10}")
+    made = world()
+    baseline = floor(made)
+    passes("everything in place", made)
+    one = Scope(users=frozenset({UserId("user-77")}))
+    took = seconds(lambda: plan(made[0], made[1], POLICY, one))
+    print(f"  {'one person, of everything read':<34}{took * 1000:>8.0f} ms")
+    print(f"  {'baseline: one look at everything':<34}{baseline * 1000:>8.0f} ms")
+    tracemalloc.start()
+    plan(made[0], made[1], POLICY)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    passes("a morning's changes", changed(made))
+    print(
+        f"  most memory of a plan {peak / 1e6:.0f} MB; of the process, both worlds included, "
+        f"{getrusage(RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    )
+
+
+def measure_import() -> None:
+    passes("a first import", world(there=0.0))
+    print(f"  most memory of the process {getrusage(RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def main() -> None:
+    print(describe())
+    for name in ("measure", "measure_import"):
+        code = f"from benchmarks import planning; planning.{name}()"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+if __name__ == "__main__":
+    main()
