@@ -532,3 +532,21 @@ async def test_two_directories_of_one_organization_share_a_person(stage):
     await stage.full()
 
     assert address("ann") in stage.world.snapshot()["people"]
+
+
+async def test_a_first_import_costs_hardly_more_calls_than_people_and_memberships(stage):
+    names = [f"p{number:02}" for number in range(30)]
+    await stage.full()
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await assigned(stage, *names)
+    await stage.okta.push_group("Sales", addresses(*names))
+    stage.simulation.calls.clear()
+
+    await stage.push()
+    await stage.full()
+
+    reads = sum(n for call, n in stage.simulation.calls.items() if call.startswith("GET"))
+    writes = sum(n for call, n in stage.simulation.calls.items() if not call.startswith("GET"))
+    assert writes == 2 * len(names)
+    assert reads <= len(names) / 5
+    assert len(stage.team("Sales")) == 30

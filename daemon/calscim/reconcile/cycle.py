@@ -102,7 +102,7 @@ class Cycle:
             users = None
             picture = await desired.load(self.db, self.organization)
         teams = touched.reach(picture.directory)
-        await self._look_at(picture.directory, teams)
+        await self._look_at(picture.directory, teams, again=touched.look)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
         await passes.advance(self.db, self.organization, heads)
@@ -110,7 +110,9 @@ class Cycle:
 
     # -------------------------------------------------------------- look
 
-    async def _look_at(self, directory: Directory, teams: frozenset[TeamId]) -> None:
+    async def _look_at(
+        self, directory: Directory, teams: frozenset[TeamId], *, again: bool
+    ) -> None:
         """Teams that are not known are read; small ones that were touched are read again."""
         if self.view.people is None:
             await self.view.read_people(self.reader)
@@ -118,8 +120,9 @@ class Cycle:
         unknown = {team for team in known if team not in self.view.teams} | (
             self.view.stale & known
         )
-        again = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
-        for team in [*sorted(unknown), *again[: max(0, SMALL - len(unknown))]]:
+        small = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
+        some = small[: max(0, SMALL - len(unknown))] if again else []
+        for team in [*sorted(unknown), *some]:
             await self.view.read_team(self.reader, team)
 
     async def _import(self, picture: Picture) -> int:

@@ -136,7 +136,7 @@ class Reconciler:
         if await passes.is_asked(self.db, self.organization):
             requests = await passes.asked(self.db, self.organization)
             return await cycle.full(self._interrupted, requests)
-        if self.clock.monotonic() >= self._next_full:
+        if self.clock.monotonic() >= self._next_full + self._postponed():
             return await cycle.full(self._interrupted)
         if cycle.view.me is None:  # Cal.com was never reached: the next full pass sees all of it
             return None
@@ -144,6 +144,7 @@ class Reconciler:
         news = await passes.news(self.db, self.organization)
         found = touched(news)
         found.everyone = found.everyone or self._backlog
+        found.look = not self._backlog
         self._retry(found, await parked.parked(self.db, self.organization))
         if not found:
             await self._skip(heads)
@@ -151,6 +152,10 @@ class Reconciler:
         if news:
             self.metrics.oldest_pending(self.organization, news[0].at, self.clock.now())
         return await cycle.touched(found, heads, self._interrupted)
+
+    def _postponed(self) -> float:
+        """With a backlog, calls are for writes: a look at everything comes five intervals later."""
+        return 5 * self.timing.interval if self._backlog else 0.0
 
     @staticmethod
     def _retry(found: Touched, stuck: Mapping[Key, Parked]) -> None:

@@ -9,12 +9,16 @@ from calscim.store.passes import News
 
 @dataclass(slots=True)
 class Touched:
-    """``everyone``: an edit whose reach is the whole organization, such as an unpaused directory."""
+    """``everyone``: an edit whose reach is the whole organization, such as an unpaused directory.
+
+    ``look`` False: what is known is fresh enough, and reads would only take calls from a backlog.
+    """
 
     users: set[UserId] = field(default_factory=set)
     groups: set[GroupId] = field(default_factory=set)
     teams: set[TeamId] = field(default_factory=set)
     everyone: bool = False
+    look: bool = True
 
     def __bool__(self) -> bool:
         return bool(self.users or self.groups or self.teams or self.everyone)
