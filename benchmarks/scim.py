@@ -152,13 +152,13 @@ async def rates(server: Daemon, floor_port: int) -> list[str]:
     select = await load("floor: SELECT", "127.0.0.1", floor_port, "", selects)
     create = await server.load("create a user", [("POST", users, user(n)) for n in range(COUNT)])
     connection = server.connection()
-    ids = []
+    made: dict[str, str] = {}  # they are not listed in the order they were sent in
     for start in range(1, COUNT + WARM, 200):
         _, page = await connection.send(
             "GET", f"{users}?startIndex={start}&count=200&attributes=userName"
         )
-        ids += [entry["id"] for entry in json.loads(page)["Resources"]]
-    ids = ids[WARM : WARM + COUNT]
+        made.update((entry["userName"], entry["id"]) for entry in json.loads(page)["Resources"])
+    ids = [made[f"user{n}@acme.example"] for n in range(COUNT)]
     put = await server.load(
         "PUT a user", [("PUT", f"{users}/{i}", user(n, "Bea")) for n, i in enumerate(ids)]
     )
