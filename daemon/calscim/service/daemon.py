@@ -71,7 +71,9 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         )
         db = await stack.enter_async_context(await Database.open(dsn, size=HEADROOM, within=PASS))
         await _check_schema(db)
-        session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
         registry = CollectorRegistry()
         holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         metrics, calls = ReconcileMetrics(registry), CallMetrics(registry)
