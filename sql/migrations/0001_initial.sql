@@ -358,10 +358,11 @@ BEGIN
 END $$;
 
 -- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
--- is what it was. p_expected NULL: whatever version it has.
+-- is what it was. p_expected NULL: whatever version it has. p_set: only these attributes, of which neither a
+-- column but active nor the addresses depend; the other arguments are NULL then.
 CREATE FUNCTION calscim.user_update(
     o calscim.origin, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
-    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text
+    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
 ) RETURNS calscim.written LANGUAGE plpgsql AS $$
 DECLARE
     v_head calscim.heads := calscim.begin_change(o);
@@ -384,6 +385,15 @@ BEGIN
         w.version := u.version;
         RETURN w;
     END IF;
+    IF p_set IS NOT NULL THEN
+        p_data := u.data || p_set;
+        p_active := coalesce((p_set ->> 'active')::boolean, u.active);
+        p_user_name := u.user_name;
+        p_user_name_key := u.user_name_key;
+        p_external_id := u.external_id;
+        p_email := u.email;
+        p_emails := ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY 1);
+    END IF;
     IF p_user_name_key <> u.user_name_key AND EXISTS (
         SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
     THEN
@@ -400,6 +410,8 @@ BEGIN
             updated_at = CASE WHEN v_changed THEN v_at ELSE updated_at END
         WHERE id = p_id
         RETURNING * INTO u;
+    END IF;
+    IF v_changed AND p_set IS NULL THEN
         DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
         INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
         SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
@@ -713,6 +725,9 @@ BEGIN
             o, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
             a ->> 'email', (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             a -> 'data', a ->> 'base');
+    WHEN 'user.set' THEN
+        RETURN calscim.user_update(
+            o, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
     WHEN 'user.delete' THEN
         RETURN calscim.user_delete(o, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
     WHEN 'group.create' THEN

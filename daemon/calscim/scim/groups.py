@@ -8,10 +8,11 @@ import structlog
 from aiohttp import web
 
 from calscim.errors import ScimError, StoreUnavailable
-from calscim.scim import patch, payload
+from calscim.scim import direct, patch, payload
 from calscim.scim.conditions import expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.filters import as_uuid
+from calscim.scim.patch import GroupChange
 from calscim.scim.responses import etag, json_response, value_response
 from calscim.scim.users import TRIES, at_version, missing, settled
 from calscim.store import resources
@@ -77,6 +78,8 @@ async def modify(x: Exchange, text: str) -> web.Response:
     x.resource = ("Group", text[:100])
     if number is None:
         raise missing("Group", text)
+    if x.headers.get("If-Match") is None and (change := direct.members(body)) is not None:
+        return await _modified(x, number, text, change, None)
     for _ in range(TRIES):
         found = await resources.group_state(x.db, x.caller.directory, number)
         if found is None:
@@ -86,25 +89,38 @@ async def modify(x: Exchange, text: str) -> web.Response:
         attributes = None if change.resource == found[1] else state(change.resource)
         # Members alone are sets: they need no version, unless the client named one.
         version = found[0] if named or attributes is not None else None
-        written = await resources.update_group(
-            x.db,
-            x.origin,
-            number,
-            attributes,
-            member_change(change.steps),
-            x.reader.base,
-            version,
-            answer(x) if x.projection() else "none",
-        )
-        if written.status == 412 and not named:
-            continue
-        name = change.resource["displayName"] if written.status == 409 else text
-        settled(x, written, "Group", name)
-        told(x, written)
-        if written.body is None:
-            return web.Response(status=204, headers={"ETag": etag(written.version or 0)})
-        return shown(x, written, text)
+        try:
+            return await _modified(x, number, text, change, attributes, version)
+        except ScimError as error:
+            if error.status != 412 or named:
+                raise
     raise StoreUnavailable("too many changes of this group at once: try again")
+
+
+async def _modified(
+    x: Exchange,
+    number: uuid.UUID,
+    text: str,
+    change: GroupChange,
+    attributes: GroupState | None,
+    version: int | None = None,
+) -> web.Response:
+    written = await resources.update_group(
+        x.db,
+        x.origin,
+        number,
+        attributes,
+        member_change(change.steps),
+        x.reader.base,
+        version,
+        answer(x) if x.projection() else "none",
+    )
+    name = change.resource["displayName"] if written.status == 409 else text
+    settled(x, written, "Group", name)
+    told(x, written)
+    if written.body is None:
+        return web.Response(status=204, headers={"ETag": etag(written.version or 0)})
+    return shown(x, written, text)
 
 
 async def delete(x: Exchange, text: str) -> web.Response:

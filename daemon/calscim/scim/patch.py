@@ -91,7 +91,7 @@ def group(current: dict[str, Any], body: dict[str, Any]) -> GroupChange:
     for operation in operations(GROUP, body):
         if operation.path is None:
             _group_merge(change, operation)
-        elif _is_members(operation.path):
+        elif is_members(operation.path):
             _members(change, operation, operation.path, operation.value)
         else:
             _at(GROUP, change.resource, operation, operation.path, operation.value)
@@ -134,7 +134,7 @@ def _group_merge(change: GroupChange, operation: Operation) -> None:
         raise ScimError(400, "without a path the value has to be an object", "invalidValue")
     rest = {}
     for name, value in operation.value.items():
-        if _is_members(name):
+        if is_members(name):
             _members(change, operation, name, value)
         else:
             rest[name] = value
@@ -340,7 +340,8 @@ def _remove_selected(
 # -------------------------------------------------------------------- members
 
 
-def _is_members(path: str) -> bool:
+def is_members(path: str) -> bool:
+    """Whether a path is a group's members or a part of them."""
     low = path.lower().removeprefix("urn:ietf:params:scim:schemas:core:2.0:group:")
     return low == "members" or low.startswith(("members[", "members."))
 

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError, StoreUnavailable
-from calscim.scim import patch, payload
+from calscim.scim import direct, patch, payload
 from calscim.scim.conditions import expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.filters import as_uuid
@@ -53,6 +53,13 @@ async def replace(x: Exchange, text: str) -> web.Response:
 async def modify(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.2."""
     body = x.json()
+    number = as_uuid(text)
+    if number is not None and x.headers.get("If-Match") is None:
+        x.resource = ("User", text)
+        if (values := direct.values(body)) is not None:
+            written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
+            settled(x, written, "User", text)
+            return shown(x, written, text)
     return await _change(x, text, lambda current: patch.user(current, body), reads=True)
 
 

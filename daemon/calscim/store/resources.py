@@ -135,6 +135,13 @@ async def update_user(
     return await _write(db, "user.update", origin, arguments)
 
 
+async def set_user(
+    db: Database, origin: Origin, user_id: uuid.UUID, values: dict[str, Any], base: str
+) -> Written:
+    """Put top-level attributes in place, neither userName nor externalId nor emails; the others stay."""
+    return await _write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
+
+
 def _user(user_id: uuid.UUID, state: UserState, base: str) -> dict[str, Any]:
     return {
         "id": user_id,
