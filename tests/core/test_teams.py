@@ -902,3 +902,45 @@ def test_a_stranger_nobody_knows_is_named_by_the_accounts_number():
     w.away("eve")
 
     assert "account 10" in w.plan().notes[0]
+
+
+def test_an_edge_with_one_mapping_removed_and_another_left_by_no_row_names_the_removed_one():
+    w = sales().user("bob").map("Sales", 7).on(7, "bob", ledger="added", mappings=(1, 2)).unmap(2)
+
+    action = w.plan().actions[-1]
+
+    assert (action.email, action.cause) == ("bob@acme.com", Cause("@acme", 6))
+
+
+def test_a_removal_whose_group_is_bound_to_another_one_by_now_names_the_row_that_ended_it():
+    w = (
+        sales()
+        .on(7, "ann", ledger="added")
+        .delete_group("Sales")
+        .group("Sales2")
+        .remap(1, group="Sales2")
+    )
+
+    (action,) = w.plan().actions
+
+    assert (action.kind, action.cause) == (Kind.REMOVE, Cause("okta", 4))
+
+
+def test_what_a_lost_user_was_given_is_named_by_what_the_link_remembers():
+    w = sales().user("bob").on(7, "ann").on(7, "bob", ledger="added").unread()
+    del w.users["bob"]
+
+    assert w.plan().actions[-1].email == "bob@acme.com"
+
+
+def test_who_left_one_group_and_still_is_in_another_of_the_same_mappings_has_not_left():
+    w = (
+        sales()
+        .user("bob")
+        .group("Leads")
+        .map("Leads", 7, OBSERVE)
+        .join("Leads", "bob")
+        .on(7, "bob", ledger="added")
+    )
+
+    assert "bob" not in "".join(show(w.plan()))

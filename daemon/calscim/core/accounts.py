@@ -55,6 +55,7 @@ class Accounts:
         self._missed = missed
         self._leaving: dict[CalUserId, Action | None] = {}
         self._addresses: dict[str, CalUserId] | None = None
+        self._renamed: list[tuple[User, OrgMember]] = []
         self.seen = observed.people.value if isinstance(observed.people, Complete) else None
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
@@ -72,6 +73,8 @@ class Accounts:
                 self._stranger(key)
             elif self.seen is not None:
                 self._account(key, self.seen)
+        for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
+            self._profile(user, seen)
         self._exclusive_roles(keys)
 
     def wanted(self, key: Key) -> bool:
@@ -126,7 +129,7 @@ class Accounts:
         if not seen.accepted:
             self._wait(user, "has not accepted the invitation yet")
         if user.email != seen.email:
-            self._profile(user, seen)
+            self._renamed.append((user, seen))
         if seen.accepted and self._desired.roles:
             self._organization_role(account, user, seen)
 
