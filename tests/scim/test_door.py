@@ -134,6 +134,21 @@ async def test_a_path_of_any_letters_gets_a_scim_error(provider, path):
     assert answer.body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
 
 
+@pytest.mark.parametrize("path", [b"/Users/%ff", b"/Users/%00", b"/Users/%ed%a0%80"])
+async def test_bytes_in_a_path_that_are_no_text_get_a_scim_error_and_a_row(provider, path):
+    head = head_of(provider, 0).replace(b"POST", b"DELETE").replace(b"/Users", path)
+    reader, writer = await connected(provider)
+
+    writer.write(head)
+    answer = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    [row] = await provider.journal()
+    assert (row["kind"], row["status"]) == ("refused", 404)
+
+
 async def test_a_path_of_any_letters_outside_gets_a_scim_error(provider):
     root = provider.base.partition("/scim")[0]
 

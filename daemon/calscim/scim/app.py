@@ -19,7 +19,7 @@ from calscim.scim import groups, users
 from calscim.scim.authentication import Authenticator
 from calscim.scim.bulk import bulk
 from calscim.scim.discovery import ENDPOINTS, Discovery
-from calscim.scim.exchange import Exchange, from_request
+from calscim.scim.exchange import Exchange, from_request, storable
 from calscim.scim.listing import search, search_all
 from calscim.scim.metrics import Metrics
 from calscim.scim.responses import error_response
@@ -129,7 +129,10 @@ class _Door:
             return self.authenticator.refused(remote, refused.detail)
         if x.method in WRITES and x.seq is None and not _is_search(x):
             try:
-                x.seq = await journal.refuse(self.db, x.origin, refused.status, *x.resource)
+                kind, number = x.resource
+                x.seq = await journal.refuse(
+                    self.db, x.origin, refused.status, kind, storable(number)
+                )
             except StoreUnavailable:
                 return ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
         return refused

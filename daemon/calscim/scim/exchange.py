@@ -57,7 +57,7 @@ class Exchange:
             stream=self.caller.directory,
             request_id=self.request_id,
             method=self.method,
-            path=self.path[:LONGEST_PATH],
+            path=storable(self.path[:LONGEST_PATH]),
             remote=self.remote,
             token_id=self.caller.token_id,
             body=without_passwords(self.body),
@@ -97,6 +97,11 @@ def from_request(
         began=began,
         body=body,
     )
+
+
+def storable(text: str) -> str:
+    """A text for the journal: what Postgres cannot hold, NUL and bytes that are no UTF-8, is written out."""
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from scim2_models.path import AttrPath, CompareOperator, Comparison
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange
+from calscim.scim.exchange import Exchange, storable
 from calscim.scim.filters import compile_filter, compile_sort
 from calscim.scim.grammar import parse_filter
 from calscim.scim.projection import Projection
@@ -20,7 +20,9 @@ from calscim.store.resources import Page, Selection
 
 DEFAULT_COUNT = 100
 _FAR = 2**53
-_LOOK_UP = re.compile(r'\s*userName\s+eq\s+"([^"\\\x00-\x1f]{1,1024})"\s*', re.IGNORECASE)
+_LOOK_UP = re.compile(
+    r'\s*userName\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def looked_up(text: str) -> str | None:
             attr_path=AttrPath(attr=attribute, sub_attr=None, uri=None),
             op=CompareOperator.eq,
             value=str(name),
-        ) if attribute.lower() == "username" and "\x00" not in name:
+        ) if attribute.lower() == "username" and storable(name) == name:
             return name
     return None
 
