@@ -1,0 +1,127 @@
+"""The journal can be proven with a page of plain Python: nothing here is calscim's but the rows it wrote.
+
+docs/reference/journal.md is all that ``first_broken`` was written from.
+"""
+
+import hashlib
+import json
+
+import asyncpg
+import pytest
+
+HEADER = [
+    "stream",
+    "seq",
+    "at",
+    "kind",
+    "request_id",
+    "method",
+    "path",
+    "status",
+    "remote",
+    "token_id",
+    "resource_type",
+    "resource_id",
+    "body_digest",
+    "effect_digest",
+]
+
+
+async def first_broken(connection: asyncpg.Connection) -> tuple[str, int] | None:
+    """The first row that is not what was written: its stream and seq."""
+    heads = await connection.fetch("SELECT stream, seq, hash FROM calscim.heads ORDER BY stream")
+    for stream, last, head_hash in heads:
+        seq, before = 0, bytes(32)
+        rows = await connection.fetch(
+            "SELECT * FROM calscim.journal WHERE stream = $1 ORDER BY seq, at", stream
+        )
+        for row in rows:
+            seq += 1
+            if row["seq"] != seq or row["prev_hash"] != before:
+                return stream, seq
+            for column in ("body", "effect"):
+                if hashlib.sha256(row[column] or b"").digest() != row[f"{column}_digest"]:
+                    return stream, seq
+            before = hashlib.sha256(before + header(row)).digest()
+            if row["hash"] != before:
+                return stream, seq
+        if (seq, before) != (last, head_hash):
+            return stream, seq + 1
+    return None
+
+
+def header(row: asyncpg.Record) -> bytes:
+    values = {
+        **row,
+        "at": row["at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "body_digest": row["body_digest"].hex(),
+        "effect_digest": row["effect_digest"].hex(),
+    }
+    return json.dumps([values[name] for name in HEADER], ensure_ascii=False).encode()
+
+
+# ------------------------------------------------------------------ what it is tried on
+
+APPEND = "SELECT calscim.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+AWKWARD = "".join(map(chr, range(1, 32))) + "\"\\/\x7f\u0085\u2028ä€😀'"
+
+
+@pytest.fixture
+async def owner(database):
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute("SET TIME ZONE 'Asia/Kathmandu'")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def journal(db):
+    """Two streams of five rows, with whatever text can hold."""
+    for stream in ("@acme", "okta0000"):
+        for number in range(5):
+            await db.fetchval(
+                APPEND,
+                stream,
+                "scim",
+                AWKWARD,
+                "POST",
+                f"/Users/{AWKWARD}",
+                201,
+                "127.0.0.1",
+                None if number % 2 else number,
+                "User",
+                AWKWARD,
+                None if number == 3 else b"\xff\x00body",
+                None if number == 4 else b"{}",
+            )
+
+
+async def test_a_journal_that_nobody_changed_is_whole(owner, journal):
+    assert await owner.fetchval("SELECT count(*) FROM calscim.journal") == 10
+    assert await first_broken(owner) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE calscim.journal SET {column} = 'eve' WHERE stream = 'okta0000' AND seq = 3"
+        for column in ("kind", "request_id", "method", "path", "remote", "resource_type")
+    ]
+    + [
+        "UPDATE calscim.journal SET resource_id = 'eve' WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET status = 500 WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET token_id = 77 WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET at = at + interval '1 us' WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET body = 'eve' WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET body = NULL WHERE stream = 'okta0000' AND seq = 3",
+        "UPDATE calscim.journal SET effect = 'eve' WHERE stream = 'okta0000' AND seq = 3",
+        "DELETE FROM calscim.journal WHERE stream = 'okta0000' AND seq = 3",
+        "DELETE FROM calscim.journal WHERE stream = 'okta0000' AND seq >= 3",
+    ],
+)
+async def test_a_row_that_was_tampered_with_is_found(owner, journal, statement):
+    await owner.execute("ALTER TABLE calscim.journal DISABLE TRIGGER ALL")
+
+    await owner.execute(statement)
+
+    assert await first_broken(owner) == ("okta0000", 3)
