@@ -214,6 +214,16 @@ def test_a_user_with_a_linked_users_address_is_the_same_person_before_cal_com_sh
     assert show(plan) == ["user.update Ann.Lee"]
 
 
+def test_an_imported_users_old_address_proves_nothing():
+    """Somebody who was imported as shared@ and has another address in Cal.com since."""
+    w = world().user("dan", managed=False).change("dan", email="shared")
+    w.user("ann", account=False, active=False, email="shared@acme.com")
+
+    plan = w.plan()
+
+    assert (plan.actions, plan.links) == ((), ())
+
+
 def test_a_user_made_anew_after_a_deletion_gets_the_old_account():
     w = world().user("ann").change("ann", email="ann.lee").depart("ann")
     w.user("ann2", account=False, email="ann.lee@acme.com")
