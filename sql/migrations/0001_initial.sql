@@ -930,3 +930,87 @@ CREATE TABLE calscim.budgets (
     remaining     integer NOT NULL,
     resets_at     timestamptz NOT NULL
 );
+
+-- ---------------------------------------------------------------- keeping the journal
+
+-- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
+-- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
+-- that has rows in journal_default already stays there ('default'): rows are never moved.
+CREATE FUNCTION calscim.journal_partitions(p_ahead integer)
+RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+    v_month timestamp := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC');
+    v_from timestamptz;
+    v_to timestamptz;
+BEGIN
+    IF p_ahead NOT BETWEEN 0 AND 36 THEN
+        RAISE EXCEPTION 'partitions are made for 0 to 36 months ahead, not %', p_ahead
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    FOR i IN 0 .. p_ahead LOOP
+        v_from := (v_month + make_interval(months => i)) AT TIME ZONE 'UTC';
+        v_to := (v_month + make_interval(months => i + 1)) AT TIME ZONE 'UTC';
+        partition := 'journal_' || to_char(v_from AT TIME ZONE 'UTC', 'YYYY_MM');
+        state := 'there';
+        IF to_regclass('calscim.' || partition) IS NULL THEN
+            BEGIN
+                state := calscim.journal_partition(partition, v_from, v_to);
+            EXCEPTION WHEN lock_not_available THEN
+                state := 'busy';
+            WHEN duplicate_table THEN
+                state := 'there';
+            WHEN check_violation THEN  -- a row came in between
+                state := 'default';
+            END;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_partitions(integer) FROM PUBLIC;
+
+-- One of them. Who may read and append through the parent may here, and nobody may do more.
+CREATE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
+RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
+DECLARE r record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(x'63616c7363696d32'::bigint);
+    IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'calscim'::regnamespace AND relname = p_name) THEN
+        RETURN 'there';
+    END IF;
+    IF EXISTS (SELECT FROM calscim.journal_default WHERE at >= p_from AND at < p_to) THEN
+        RAISE NOTICE '% is not made: journal_default has rows of that month', p_name;
+        RETURN 'default';
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
+    EXECUTE format(
+        'CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.%I '
+        'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse()', p_name);
+    FOR r IN
+        SELECT DISTINCT 'REVOKE ALL ON calscim.%I FROM ' || calscim.role_name(a.grantee) AS statement, 1 AS place
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = ('calscim.' || p_name)::regclass AND a.grantee <> c.relowner
+        UNION
+        SELECT 'GRANT ' || a.privilege_type || ' ON calscim.%I TO ' || calscim.role_name(a.grantee), 2
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = 'calscim.journal'::regclass AND a.grantee <> c.relowner
+            AND a.privilege_type IN ('SELECT', 'INSERT')
+        UNION
+        SELECT 'REVOKE UPDATE, DELETE, TRUNCATE ON calscim.%I FROM CURRENT_USER', 3
+        WHERE NOT has_table_privilege('calscim.journal', 'UPDATE')
+        ORDER BY 2
+    LOOP
+        EXECUTE format(r.statement, p_name);
+    END LOOP;
+    RETURN 'made';
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
+$$;
+
+-- The first months', before there are rows.
+DO $$ BEGIN PERFORM calscim.journal_partitions(1); END $$;

@@ -1,0 +1,2 @@
+-- name: partitions, the months from now on, made where they are not
+SELECT partition, state FROM calscim.journal_partitions($1);
