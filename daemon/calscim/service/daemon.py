@@ -32,9 +32,11 @@ from calscim.service.postgres import forget_the_dead, keep
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
 from calscim.store.pool import Database
+from calscim.store.retention import ensure_partitions
 
 log = structlog.get_logger()
 
+DAY = 86_400.0  # seconds
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
 HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
 # Seconds that a SCIM request may wait for the database, and then for a new connection, to see whether what
@@ -90,6 +92,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             background = [
                 group.create_task(hear(dsn, db, clock, _waker(reconcilers)), name="news"),
                 group.create_task(_watchdog(clock), name="watchdog"),
+                group.create_task(_partitions(db, clock), name="partitions"),
             ]
             if bundled is not None:
                 background.append(group.create_task(keep(bundled, clock), name="postgres"))
@@ -230,6 +233,22 @@ async def _drain(reconcilers: dict[str, Reconciler], working: list[asyncio.Task[
     _, late = await asyncio.wait(working, timeout=DRAIN / 2)
     for task in late:
         task.cancel()
+
+
+async def _partitions(db: Database, clock: Clock) -> None:
+    """The journal's next months, every day; what finds no month goes to the default one."""
+    while True:
+        try:
+            made = await ensure_partitions(db)
+        except StoreUnavailable:
+            await clock.sleep(60)
+            continue
+        except asyncpg.PostgresError as error:  # rows go on being kept, in the default partition
+            log.warning("journal.partitions_refused", reason=str(error))
+            await clock.sleep(DAY)
+            continue
+        log.debug("journal.partitions", partitions=[one.name for one in made])
+        await clock.sleep(DAY)
 
 
 async def _watchdog(clock: Clock) -> None:
