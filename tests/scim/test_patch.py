@@ -380,6 +380,23 @@ def test_email_is_the_address_that_cal_com_is_told(path):
     assert payload.emails_of(to(None)) == ("ada@home.example",)
 
 
+def test_an_email_that_is_cleared_twice_takes_no_other_address_along():
+    clearing = body({"op": "replace", "path": "email", "value": ""})
+
+    once = patch.user(ADA, clearing)
+
+    assert payload.emails_of(once) == ("ada@home.example",)
+    assert patch.user(once, clearing) == once
+
+
+def test_adding_no_email_changes_nothing():
+    assert patched("add", "email", []) == ADA
+
+
+def test_an_email_that_is_the_main_one_already_leaves_the_others_as_they_are():
+    assert patched("replace", "email", payload.email_of(ADA)) == ADA
+
+
 def test_a_new_address_is_not_shown_by_the_old_ones_name():
     shown = patched("replace", 'emails[type eq "work"].display', "ada@example.com")
 

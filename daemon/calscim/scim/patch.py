@@ -190,7 +190,8 @@ def _flat(resource: dict[str, Any], path: str, operation: Operation, value: Any)
         return
     address = USER.attributes["emails"].subs["value"]
     made = None if operation.op == "remove" else payload.coerced(address, "email", value)
-    payload.set_email(resource, made)
+    if made is not None or operation.op != "add":
+        payload.set_email(resource, made)
 
 
 def _attribute(

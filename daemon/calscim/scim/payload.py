@@ -273,17 +273,24 @@ def set_flat(resource: dict[str, Any], name: str, value: str) -> None:
         resource.setdefault("name", {}).setdefault(name, value)
 
 
+def _told(one: dict[str, Any]) -> bool:
+    """Whether an address is one that ``email`` stands for: primary, for work, or of no kind."""
+    return bool(one.get("primary")) or str(one.get("type") or "work").lower() == "work"
+
+
 def set_email(resource: dict[str, Any], value: str | None) -> None:
-    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one, or goes."""
+    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one; without one, it goes."""
     emails: list[dict[str, Any]] = resource.get("emails", [])
     chosen = _main_email(resource)
     same = [one for one in emails if value and folded(one.get("value", "")) == folded(value)]
     if not value:
-        emails = [one for one in emails if one is not chosen]
+        emails = [one for one in emails if not _told(one)]
     elif same:
-        for one in emails:
-            one["primary"] = one is same[0]
         same[0]["value"] = value
+        if not any(one is chosen for one in same):
+            for one in emails:
+                if one is same[0] or one.get("primary"):
+                    one["primary"] = one is same[0]
     elif chosen is not None:
         chosen["value"] = value
         chosen.pop("display", None)
