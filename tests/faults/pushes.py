@@ -57,7 +57,7 @@ class Okta:
     where: Callable[[], str | None]
     token: str
     pause: float = 0.1  # seconds between two tries
-    patience: float = 15.0  # seconds until a change that nobody accepts is a failure
+    patience: float = 40.0  # seconds until a change that nobody accepts is a failure
     attempts: list[Attempt] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
