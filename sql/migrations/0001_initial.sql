@@ -1012,5 +1012,35 @@ CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE A
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
 
+-- Where the journal begins once its first months were archived: the last row of each stream that is in the
+-- file only. Verifying starts there.
+CREATE TABLE calscim.journal_archived (
+    stream       text NOT NULL,
+    seq          bigint NOT NULL,
+    at           timestamptz NOT NULL,
+    hash         bytea NOT NULL,
+    partition    text NOT NULL,
+    file         text NOT NULL,            -- its name, without the folder
+    digest       bytea NOT NULL,           -- sha256 of the file
+    archived_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (stream, seq)
+);
+CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archived
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
+CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archived
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+
+CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'only the owner of % writes to it', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archived
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+
 -- The first months', before there are rows.
 DO $$ BEGIN PERFORM calscim.journal_partitions(1); END $$;

@@ -1,0 +1,133 @@
+"""A checkpoint kept elsewhere shows that the chain was written anew, and its file is whole or the old one."""
+
+import os
+from pathlib import Path
+
+import asyncpg
+import orjson
+import pytest
+
+from calscim.errors import StoreError, UsageError
+from calscim.store import checkpoint
+from calscim.store.checkpoint import Mark
+
+APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
+
+
+@pytest.fixture
+async def owner(database):
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def journal(db):
+    for stream in ("@acme", "@beta", "@acme"):
+        await db.fetchval(APPEND, stream)
+
+
+async def test_a_checkpoint_names_every_stream_s_head(db, journal):
+    marks = await checkpoint.checkpoint(db)
+
+    heads = await db.fetch("SELECT stream, seq, hash, at FROM calscim.heads ORDER BY stream")
+    assert marks == tuple(Mark(h["stream"], h["seq"], h["hash"].hex(), h["at"]) for h in heads)
+    assert [mark.seq for mark in marks] == [2, 1]
+
+
+async def test_a_journal_that_only_grew_agrees(db, journal):
+    marks = await checkpoint.checkpoint(db)
+    await db.fetchval(APPEND, "@acme")
+    await db.fetchval(APPEND, "@new")
+
+    assert await checkpoint.verify_against(db, marks) == ()
+    assert await checkpoint.verify_against(db, ()) == ()
+
+
+async def test_a_chain_that_was_written_anew_does_not(db, owner, journal):
+    marks = await checkpoint.checkpoint(db)
+    await owner.execute(
+        "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+    )
+    await db.fetchval(APPEND, "@acme")
+    await db.fetchval(APPEND, "@acme")
+
+    found = await checkpoint.verify_against(db, marks)
+
+    assert [(one.stream, one.seq) for one in found] == [("@acme", 2), ("@beta", 1)]
+    assert "written anew" in found[0].why
+    assert "is missing" in found[1].why
+
+
+async def test_what_was_archived_is_held_against_its_own_mark(db, owner, journal):
+    marks = await checkpoint.checkpoint(db)
+    earlier = Mark("@acme", 1, "00")
+    await owner.execute(
+        "INSERT INTO calscim.journal_archived SELECT stream, seq, at, hash, 'p', 'f', '' FROM calscim.heads"
+    )
+    await owner.execute("DELETE FROM calscim.journal")
+
+    assert await checkpoint.verify_against(db, [earlier, *marks]) == ()
+    (found,) = await checkpoint.verify_against(db, [Mark("@acme", 2, "00")])
+    assert "written anew" in found.why
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO calscim.journal_archived VALUES ('s', 1, now(), '', '', '', '')",
+        "UPDATE calscim.journal_archived SET seq = 1",
+        "DELETE FROM calscim.journal_archived",
+        "TRUNCATE calscim.journal_archived",
+    ],
+)
+async def test_the_serving_role_cannot_say_that_something_was_archived(db, statement):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await db.execute(statement)
+
+
+async def test_a_file_gives_back_what_was_written(db, journal, tmp_path):
+    marks = await checkpoint.checkpoint(db)
+    path = tmp_path / "checkpoint.json"
+
+    checkpoint.write(path, marks)
+
+    assert checkpoint.read(path) == marks
+    assert orjson.loads(path.read_bytes())["heads"][0].keys() == {"stream", "seq", "hash", "at"}
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.json"
+    checkpoint.write(path, [Mark("@acme", 1, "aa")])
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"No space left.*has room"):
+        checkpoint.write(path, [Mark("@acme", 2, "bb")])
+
+    assert checkpoint.read(path) == (Mark("@acme", 1, "aa"),)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StoreError, match="nowhere"):
+        checkpoint.write(tmp_path / "nowhere" / "checkpoint.json", [])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"heads": 1}', '{"heads": [{}]}', '{"heads": [1]}']
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, text):
+    path = tmp_path / "checkpoint.json"
+    path.write_text(text)
+
+    with pytest.raises(UsageError, match="is no checkpoint"):
+        checkpoint.read(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        checkpoint.read(tmp_path / "none.json")
