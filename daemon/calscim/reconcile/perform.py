@@ -112,6 +112,9 @@ class Performer:
             self._count("blocked", action)
             return False
         ready, refusal = await self._last_look(ready)
+        if isinstance(refusal, Incomplete):
+            await self._park(action, refusal.reason, refused=False)
+            return False
         if refusal is not None:
             await self._park(action, refusal, refused=True)
             return False
@@ -138,8 +141,8 @@ class Performer:
             return None  # the next pass shows it as waiting
         return replace(action, cal_user=cal_user)
 
-    async def _last_look(self, action: Action) -> tuple[Action, str | None]:
-        """Read the person again before anything is taken away; returns why not, if so."""
+    async def _last_look(self, action: Action) -> tuple[Action, str | Incomplete | None]:
+        """Read the person again before anything is taken away; returns why not, or what could not be read."""
         user = action.cal_user
         if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
             return action, None
@@ -147,7 +150,7 @@ class Performer:
             await self.view.read_people(self.reader)
             found = (self.view.people or {}).get(user)
             if found is None:
-                return action, "the organization's members could not be read before the removal"
+                return action, Incomplete("the members could not be read before the removal")
             action = replace(action, membership=found.membership)
         person = (self.view.people or {}).get(user)
         if action.kind is Kind.DEPROVISION or _demotes(action):
@@ -155,7 +158,7 @@ class Performer:
             if number is not None and number != UNKNOWN:
                 fresh = await self.reader.person(number)
                 if isinstance(fresh, Incomplete):
-                    return action, f"the person could not be read before the change: {fresh.reason}"
+                    return action, fresh
                 person = fresh or person
         member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
         assert self.view.me is not None

@@ -31,7 +31,8 @@ from calscim.store.pool import Database
 log = structlog.get_logger()
 
 SLOW_BODY = 20.0  # seconds for a body to arrive
-AGAIN = 1.2  # seconds to find out what became of a change whose connection was lost
+AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
+LOOK = 0.1  # seconds between two looks
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:/+=-]{1,100}$")
@@ -187,18 +188,18 @@ class _Door:
     async def _handled(self, x: Exchange, parts: list[str]) -> web.Response:
         try:
             return await self._route(x, parts)
-        except StoreUnavailable:
+        except StoreUnavailable as away:
             if x.method not in WRITES or _is_search(x):
                 raise
-            return await self._outcome(x)
+            return await self._outcome(x, away)
 
-    async def _outcome(self, x: Exchange) -> web.Response:
+    async def _outcome(self, x: Exchange, away: StoreUnavailable) -> web.Response:
         """The connection was lost under way: answer with what is true, if that can be known in time."""
         try:
             async with asyncio.timeout(AGAIN):
-                found = await journal.outcome(self.db, x.origin, x.began)
+                found = await self._looked_for(x)
                 if found is None:
-                    raise StoreUnavailable("the change was not made")
+                    raise away
                 x.seq = found.seq
                 if found.status == 204 or not found.resource_id:
                     return web.Response(status=204)
@@ -207,7 +208,15 @@ class _Door:
                 response.set_status(found.status)
                 return response
         except TimeoutError as error:
-            raise StoreUnavailable("whether the change was made cannot be known yet") from error
+            raise away from error
+
+    async def _looked_for(self, x: Exchange) -> journal.Outcome | None:
+        """As often as the time allows: the server may be coming back."""
+        while True:
+            try:
+                return await journal.outcome(self.db, x.origin, x.began)
+            except StoreUnavailable:
+                await self.clock.sleep(LOOK)
 
     async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
         match parts:
