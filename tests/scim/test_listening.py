@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 
 from calscim.clock import SystemClock
+from calscim.errors import ConfigError
 from calscim.scim.app import app
 from calscim.scim.metrics import Metrics
 from calscim.service.listeners import bound, listen, load_certificate, tls_context
@@ -123,3 +124,17 @@ async def test_a_proxy_on_a_unix_socket_names_the_caller_where_it_is_trusted(pro
         remotes.append((await provider.journal())[-1]["remote"])
 
     assert remotes == ["unix", "203.0.113.7"]
+
+
+async def test_a_certificate_with_another_ones_key_is_refused_and_the_old_one_stays(
+    provider, tmp_path
+):
+    old, old_key = certified(tmp_path, "old")
+    new, _ = certified(tmp_path, "new")
+    tls = tls_context(old, old_key)
+
+    with pytest.raises(ConfigError, match="belong together"):
+        load_certificate(tls, new, old_key)
+
+    async with listening(provider, "127.0.0.1:0", tls) as address:
+        assert await status_of(provider, f"https://{address}", trusting(old)) == 200

@@ -90,6 +90,8 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
 def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     """Read the files (again): connections made from now on get the new certificate."""
     try:
+        # A pair that does not belong together would spoil the context that serves: tried apart first.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
