@@ -550,3 +550,16 @@ async def test_a_first_import_costs_hardly_more_calls_than_people_and_membership
     assert writes == 2 * len(names)
     assert reads <= len(names) / 5
     assert len(stage.team("Sales")) == 30
+
+
+async def test_a_push_about_one_person_of_a_held_set_does_not_let_that_one_through(stage):
+    await stage.given("Sales", "managed", *PEOPLE)
+    await stage.okta.push_now("Sales", [])
+    await stage.full()
+
+    await stage.okta.update_profile(address("ann"), title="Boss")
+    await stage.push()
+
+    assert len(stage.team("Sales")) == 5
+    [hold] = await holds.current(stage.db, "acme")
+    assert len(hold.actions) == 5

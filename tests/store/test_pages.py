@@ -109,7 +109,9 @@ async def test_every_page_is_the_one_that_was_asked_for(directory: Directory) ->
                 await directory.drop(first % len(directory.users))
 
     @settings(
-        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(st.lists(steps, min_size=5, max_size=30))
     def check(script: list[tuple[str, int, int]]) -> None:

@@ -24,11 +24,31 @@ async def decide(
     planned = plan(picture.directory, observed, policy, scope, missed=picture.missed)
     approved = await holds.approved(db, policy.organization)
     guarded = guard(planned, picture.directory, observed, guards, approved=approved)
+    if scope.users is not None:
+        guarded = await _still_held(db, guarded)
     released = await holds.released(db, policy.organization)
     if not released:
         return guarded
     free = {identity(entry) for entries in released.values() for entry in entries}
     return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
+
+
+async def _still_held(db: Database, guarded: Plan) -> Plan:
+    """A pass over a few people lets nothing through that is held as part of a larger set."""
+    held = {
+        identity(entry): hold.guard
+        for hold in await holds.current(db, guarded.organization)
+        if hold.approved_at is None
+        for entry in hold.actions
+    }
+    if not held:
+        return guarded
+    return replace(guarded, actions=tuple(_kept(action, held) for action in guarded.actions))
+
+
+def _kept(action: Action, held: dict[tuple[Any, ...], str]) -> Action:
+    sentence = held.get(identity(action_json(action))) if action.state is State.RUN else None
+    return action if sentence is None else replace(action, state=State.HELD, guard=sentence)
 
 
 def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
@@ -56,6 +76,18 @@ async def remember(
     ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
     """
     sets = held_sets(planned)
+    if not everything:  # what is a part of a set that is held already is no set of its own
+        known = [
+            {identity(entry) for entry in hold.actions}
+            for hold in await holds.current(db, organization)
+        ]
+        sets = tuple(
+            held
+            for held in sets
+            if not any(
+                {identity(action_json(action)) for action in held.actions} <= one for one in known
+            )
+        )
     fresh = [
         held
         for held in sets
