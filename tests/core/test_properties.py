@@ -137,6 +137,16 @@ def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: World)
 
 
 @MANY
+@given(worlds(), st.booleans())
+def test_protected_people_stay_also_while_the_organization_could_not_be_read(w: World, read: bool):
+    if not read:
+        w.unread()
+
+    for action in taking(w):
+        assert w.people[action.cal_user].email.casefold() not in w.policy.protected
+
+
+@MANY
 @given(worlds())
 def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_active(w: World):
     for action in taking(w):

@@ -16,6 +16,7 @@ from tests.core.world import (
     OBSERVE,
     OWNER,
     World,
+    address,
     show,
     world,
 )
@@ -687,6 +688,20 @@ def test_people_are_protected_under_every_address_they_are_known_by():
     w.policy = Policy("acme", frozenset({"ann@acme.com"}))
 
     assert show(w.plan()) == ["user.update new"]
+
+
+@pytest.mark.parametrize(
+    ("protected", "left"), [("ceo", []), ("other", []), (None, ["member.remove ann T7"])]
+)
+def test_nobody_is_taken_off_unseen_where_somebody_is_protected(
+    protected: str | None, left: list[str]
+):
+    w = world().user("ann", email="ann", account=False).account("ann", email="ceo")
+    w.same_account("ann", "ann").group("Sales", "ann").map("Sales", 7).on(7, "ann", ledger="added")
+    w.leave("Sales", "ann").unread()
+    w.policy = Policy("acme", frozenset({address(protected)} if protected else ()))
+
+    assert show(w.plan()) == left
 
 
 def test_a_protected_deleted_user_is_known_by_the_link():

@@ -290,12 +290,13 @@ class Teams:
         made = added and edge is not None and edge.role is member.role
         if member.role is Role.OWNER and not made:
             return "an owner of the team whom calscim did not make one"
-        if not added:
-            seen = None if self._accounts.seen is None else self._accounts.seen.get(member.user)
-            if seen is None:
-                return "not seen in the organization, so it is not known who this is"
-            if seen.role is Role.OWNER:
-                return "an owner of the organization"
+        seen = None if self._accounts.seen is None else self._accounts.seen.get(member.user)
+        if seen is None and (
+            protected or not added
+        ):  # the protected address may be Cal.com's alone
+            return "not seen in the organization, so it is not known who this is"
+        if not added and seen is not None and seen.role is Role.OWNER:
+            return "an owner of the organization"
         if member.role is Role.ADMIN and not made and self._leads_alone(team):
             return "the last administrator of the team"
         return None
