@@ -15,6 +15,7 @@ from tests.core.world import (
     MEMBER,
     OBSERVE,
     OWNER,
+    address,
     show,
     waits,
     world,
@@ -421,6 +422,52 @@ def test_a_protected_address_is_never_deprovisioned(email: str):
 
     assert plan.actions == ()
     assert next(one.reason for one in plan.waiting).endswith("left alone: on the protected list")
+
+
+@pytest.mark.parametrize("name", ["old", "new", "seen"])
+def test_people_in_the_organization_are_protected_under_every_address_they_are_known_by(name: str):
+    w = world().user("ann", email="old", account=False).account("ann", email="seen")
+    w.same_account("ann", "ann").change("ann", email="new", active=False)
+    w.links[UserId("ann")] = replace(w.links[UserId("ann")], email=address("old"))
+    w.policy = Policy("acme", frozenset({address(name)}))
+
+    planned = w.plan()
+
+    assert planned.actions == ()
+    assert waits(planned)["seen"].endswith("on the protected list")
+
+
+def test_of_all_administrators_who_leave_at_once_one_stays():
+    w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=MEMBER)
+    w.change("bob", active=False).change("ann", active=False)
+
+    planned = w.plan()
+
+    assert show(planned) == ["user.deprovision bob"]
+    assert waits(planned)["ann"].endswith("the last administrator of the organization")
+
+
+def test_of_all_administrators_who_are_lowered_at_once_one_stays():
+    w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=MEMBER)
+    w.group("Heads").map("Heads", None, EXCLUSIVE, ADMIN)
+
+    assert show(w.plan()) == ["member.role bob MEMBER drift"]
+
+
+def test_an_administrator_may_leave_where_another_one_is_lowered_and_a_third_stays():
+    w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=ADMIN)
+    w.change("ann", active=False).group("Heads", "bob").map("Heads", None, MANAGED, MEMBER)
+
+    assert show(w.plan()) == ["user.deprovision ann", "member.role bob MEMBER"]
+
+
+def test_the_people_of_a_deleted_directory_keep_what_they_have():
+    w = world().account("ann", role=ADMIN).account("bob").on(7, "ann", "bob", ledger="added")
+
+    planned = w.plan()
+
+    assert planned.actions == ()
+    assert len(planned.notes) == 2
 
 
 def test_the_last_administrator_of_the_organization_is_not_deprovisioned():

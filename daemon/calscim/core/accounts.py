@@ -76,6 +76,7 @@ class Accounts:
         for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
             self._profile(user, seen)
         self._exclusive_roles(keys)
+        self._keep_an_administrator()
 
     def wanted(self, key: Key) -> bool:
         """Whether a directory wants this person in the organization."""
@@ -185,9 +186,12 @@ class Accounts:
         if floor is None:
             self.actions.append(action)
             return
-        assert action.user is not None
-        reason = f"{action.because}, but is left alone: {floor}"
-        self.waiting[action.user] = Waiting(action.user, action.email, reason)
+        self._leave_alone(action, floor)
+
+    def _leave_alone(self, action: Action, floor: str) -> None:
+        if action.user is not None:
+            reason = f"{action.because}, but is left alone: {floor}"
+            self._say(action.user, action.email, reason)
 
     def _departure(self, account: CalUserId) -> Action | None:
         """The deprovision that is due, floors aside; worked out once."""
@@ -237,13 +241,43 @@ class Accounts:
 
     def _floor(self, seen: OrgMember) -> str | None:
         floor = untouchable(seen, self._me, self._policy)
-        if floor is not None or seen.role is Role.MEMBER:
-            return floor
-        everybody = (self.seen or {}).values()
-        others = (one for one in everybody if one.accepted and one.user != seen.user)
-        if any(one.role is not Role.MEMBER for one in others):
-            return None
-        return "the last administrator of the organization"
+        if floor is None and self.protected(seen.user):
+            return "on the protected list"
+        return floor
+
+    def _keep_an_administrator(self) -> None:
+        """Of the administrators who would all go at once, the one with the lowest number stays."""
+        losing = [action for action in self.actions if _loses_office(action)]
+        if not losing or self.seen is None:
+            return
+        everybody = self.seen.items()
+        administrators = {
+            account for account, one in everybody if one.accepted and one.role is not Role.MEMBER
+        }
+        if administrators - {action.cal_user for action in losing}:
+            return
+        kept = min(losing, key=lambda one: (one.cal_user not in administrators, one.cal_user or 0))
+        self.actions.remove(kept)
+        self._leave_alone(kept, "the last administrator of the organization")
+
+    def protected(self, account: CalUserId) -> bool:
+        """Whether any address that anybody knows this account by is on the protected list."""
+        protected = self._policy.protected
+        return bool(protected) and any(
+            address.casefold() in protected for address in self.addresses(account)
+        )
+
+    def addresses(self, account: CalUserId) -> list[str]:
+        """Every address that anybody knows this account by, Cal.com's first."""
+        seen = None if self.seen is None else self.seen.get(account)
+        users: list[User | Departed] = [
+            *self._people.users(account),
+            *self._people.gone.get(account, ()),
+        ]
+        known = [] if seen is None else [seen.email]
+        known += [one.email for one in users]
+        known += [link.email for one in users if (link := self._directory.links.get(one.id))]
+        return known
 
     # ---------------------------------------------------------------- roles in the organization
 
@@ -309,10 +343,13 @@ class Accounts:
     # ---------------------------------------------------------------- collecting
 
     def _wait(self, user: User, reason: str) -> None:
-        before = self.waiting.get(user.id)
+        self._say(user.id, user.email, reason)
+
+    def _say(self, user: UserId, email: str, reason: str) -> None:
+        before = self.waiting.get(user)
         if before is not None:
-            reason = f"{before.reason}; {reason}"
-        self.waiting[user.id] = Waiting(user.id, user.email, reason)
+            email, reason = before.email, f"{before.reason}; {reason}"
+        self.waiting[user] = Waiting(user, email, reason)
 
     def _seen_addresses(self) -> dict[str, CalUserId]:
         """Who has which address, with those that this plan gives out."""
@@ -372,3 +409,9 @@ class Accounts:
 
 def _brought_in(link: Link) -> bool:
     return link.origin != "found"
+
+
+def _loses_office(action: Action) -> bool:
+    if action.observed_role in (None, Role.MEMBER):
+        return False
+    return action.kind is Kind.DEPROVISION or action.role is Role.MEMBER

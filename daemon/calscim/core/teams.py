@@ -284,7 +284,9 @@ class Teams:
         if member.user == self._observed.me:
             return "the API key belongs to this person"
         protected = self._policy.protected
-        if protected and not protected.isdisjoint(self._addresses(member.user, edge)):
+        if protected and any(
+            address.casefold() in protected for address in self._addresses(member.user, edge)
+        ):
             return "on the protected list"
         added = edge is not None and edge.origin == "added"
         made = added and edge is not None and edge.role is member.role
@@ -341,22 +343,12 @@ class Teams:
             seen = self._accounts.seen.get(account)
             if seen is not None:
                 return seen.email
-        known = [one for one in self._addresses(account, edge, folded=False) if one]
+        known = [] if account is None else [one for one in self._addresses(account, edge) if one]
         return known[0] if known else f"account {account}"
 
-    def _addresses(
-        self, account: CalUserId | None, edge: Edge | None, *, folded: bool = True
-    ) -> list[str]:
-        """Every address that anybody knows this account by."""
-        if account is None:
-            return []
-        seen = None if self._accounts.seen is None else self._accounts.seen.get(account)
-        known = [] if seen is None else [seen.email]
-        known += [one.email for one in self._people.users(account)]
-        known += [one.email for one in self._people.gone.get(account, ())]
+    def _addresses(self, account: CalUserId, edge: Edge | None) -> list[str]:
         link = None if edge is None else self._directory.links.get(edge.user)
-        known += [] if link is None else [link.email]
-        return [address.casefold() for address in known] if folded else known
+        return [*self._accounts.addresses(account), *([] if link is None else [link.email])]
 
     # ---------------------------------------------------------------- paused or not
 
