@@ -4,34 +4,29 @@ Nobody is touched whom no provider has written to. Nobody is deprovisioned whom 
 or who is an owner, the key's own user, the last administrator or protected.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 
-from calscim.core.causes import Causes, Reason
+from calscim.core import offices
+from calscim.core.causes import Causes
+from calscim.core.departures import Departures
 from calscim.core.identity import Key
 from calscim.core.mapping import Desired, Sources
 from calscim.core.model import (
     Action,
     CalUserId,
     Cause,
-    Complete,
-    Departed,
     Directory,
-    DirectoryId,
     Kind,
-    Link,
     Mode,
-    Observed,
     OrgMember,
-    PeopleMode,
-    Provision,
     Role,
     State,
     User,
     UserId,
     Waiting,
 )
-from calscim.core.policy import Policy, untouchable
+from calscim.core.policy import Policy
 
 
 class Accounts:
@@ -40,23 +35,22 @@ class Accounts:
     def __init__(
         self,
         directory: Directory,
-        observed: Observed,
         policy: Policy,
         wanted: Desired,
         causes: Causes,
+        departures: Departures,
         missed: MappingOf[UserId, int],
     ) -> None:
         self._directory = directory
         self._policy = policy
-        self._me = observed.me
         self._desired = wanted
         self._people = wanted.people
         self._causes = causes
+        self._departures = departures
         self._missed = missed
-        self._leaving: dict[CalUserId, Action | None] = {}
+        self.seen = departures.seen
         self._addresses: dict[str, CalUserId] | None = None
         self._renamed: list[tuple[User, OrgMember]] = []
-        self.seen = observed.people.value if isinstance(observed.people, Complete) else None
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
         self.coming: dict[Key, State] = {}  # people an action of this plan invites
@@ -75,20 +69,13 @@ class Accounts:
                 self._account(key, self.seen)
         for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
             self._profile(user, seen)
-        self._exclusive_roles(keys)
-        self._keep_an_administrator()
-
-    def wanted(self, key: Key) -> bool:
-        """Whether a directory wants this person in the organization."""
-        user = self._people.speakers.get(key)
-        if user is None or not (user.active and user.managed):
-            return False
-        return self._policy.provision is Provision.ASSIGNED or key in self._desired.mapped
-
-    def leaves(self, account: CalUserId) -> bool:
-        """Whether a deprovision takes this person's teams along, sooner or later."""
-        action = self._departure(account)
-        return action is not None and action.state is not State.OBSERVED
+        self.actions += offices.unnamed(
+            self._directory, self._desired, self._causes, self._departures, keys
+        )
+        last = None if self.seen is None else offices.last(self.actions, self.seen)
+        if last is not None:
+            self.actions.remove(last)
+            self._leave_alone(last, "the last administrator of the organization")
 
     # ---------------------------------------------------------------- one person
 
@@ -98,7 +85,7 @@ class Accounts:
 
     def _stranger(self, address: str) -> None:
         """A person without an account in the organization."""
-        if self.seen is None or not self.wanted(address):
+        if self.seen is None or not self._departures.wanted(address):
             return
         user = self._people.speakers[address]
         if address in self._seen_addresses():
@@ -119,7 +106,7 @@ class Accounts:
 
     def _account(self, account: CalUserId, everybody: MappingOf[CalUserId, OrgMember]) -> None:
         seen = everybody.get(account)
-        if not self.wanted(account):
+        if not self._departures.wanted(account):
             if seen is not None:
                 self._leave(account, seen)
             return
@@ -179,10 +166,10 @@ class Accounts:
     # ---------------------------------------------------------------- leaving
 
     def _leave(self, account: CalUserId, seen: OrgMember) -> None:
-        action = self._departure(account)
+        action = self._departures.due(account)
         if action is None:
             return
-        floor = self._floor(seen)
+        floor = self._departures.floor(seen)
         if floor is None:
             self.actions.append(action)
             return
@@ -192,92 +179,6 @@ class Accounts:
         if action.user is not None:
             reason = f"{action.because}, but is left alone: {floor}"
             self._say(action.user, action.email, reason)
-
-    def _departure(self, account: CalUserId) -> Action | None:
-        """The deprovision that is due, floors aside; worked out once."""
-        if account not in self._leaving:
-            self._leaving[account] = self._judge(account)
-        return self._leaving[account]
-
-    def _judge(self, account: CalUserId) -> Action | None:
-        seen = None if self.seen is None else self.seen.get(account)
-        if seen is None or self.wanted(account):
-            return None
-        users = [user for user in self._people.users(account) if user.managed]
-        gone = [one for one in self._people.gone.get(account, ()) if one.managed]
-        if any(user.active for user in users):
-            reason = self._unprovisioned(account, users)
-        else:
-            reason = self._causes.inactive(users, gone)
-        if reason is None:
-            return None
-        who: Sequence[User | Departed] = users or gone
-        return Action(
-            Kind.DEPROVISION,
-            seen.email or who[0].email,
-            reason.because,
-            user=who[0].id,
-            cal_user=account,
-            membership=seen.membership,
-            observed_role=seen.role,
-            cause=reason.cause,
-            state=self._state({one.directory for one in users} | {one.directory for one in gone}),
-        )
-
-    def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Reason | None:
-        """Active, and in no mapped group: only for a row that took them out, or who calscim brought in."""
-        if account in self._desired.watched:
-            return None
-        left = self._causes.leaving(
-            self._directory.mappings, [user.id for user in users], deleted=True
-        )
-        if left is not None:
-            return Reason(left.cause, f"is in no mapped group any more: {left.because}")
-        links = [self._directory.links.get(user.id) for user in users]
-        if any(link is not None and _brought_in(link) for link in links):
-            user = users[0]
-            return Reason(Cause(user.directory, user.seq), "is in no mapped group any more")
-        return None
-
-    def _floor(self, seen: OrgMember) -> str | None:
-        floor = untouchable(seen, self._me, self._policy)
-        if floor is None and self.protected(seen.user):
-            return "on the protected list"
-        return floor
-
-    def _keep_an_administrator(self) -> None:
-        """Of the administrators who would all go at once, the one with the lowest number stays."""
-        losing = [action for action in self.actions if _loses_office(action)]
-        if not losing or self.seen is None:
-            return
-        everybody = self.seen.items()
-        administrators = {
-            account for account, one in everybody if one.accepted and one.role is not Role.MEMBER
-        }
-        if administrators - {action.cal_user for action in losing}:
-            return
-        kept = min(losing, key=lambda one: (one.cal_user not in administrators, one.cal_user or 0))
-        self.actions.remove(kept)
-        self._leave_alone(kept, "the last administrator of the organization")
-
-    def protected(self, account: CalUserId) -> bool:
-        """Whether any address that anybody knows this account by is on the protected list."""
-        protected = self._policy.protected
-        return bool(protected) and any(
-            address.casefold() in protected for address in self.addresses(account)
-        )
-
-    def addresses(self, account: CalUserId) -> list[str]:
-        """Every address that anybody knows this account by, Cal.com's first."""
-        seen = None if self.seen is None else self.seen.get(account)
-        users: list[User | Departed] = [
-            *self._people.users(account),
-            *self._people.gone.get(account, ()),
-        ]
-        known = [] if seen is None else [seen.email]
-        known += [one.email for one in users]
-        known += [link.email for one in users if (link := self._directory.links.get(one.id))]
-        return known
 
     # ---------------------------------------------------------------- roles in the organization
 
@@ -293,52 +194,12 @@ class Accounts:
         reason = self._causes.giving(account, sources)
         because = f"{reason.because} gives the role {sources.role.value} in the organization"
         lowers = sources.role.rank < seen.role.rank
-        if lowers and (floor := self._floor(seen)) is not None:
+        if lowers and (floor := self._departures.floor(seen)) is not None:
             self._wait(user, f"{because}, but is left alone: {floor}")
             return
         self._action(
             Kind.ROLE, user, because, reason.cause, seen=seen, role=sources.role, sources=sources
         )
-
-    def _exclusive_roles(self, keys: Iterable[Key] | None) -> None:
-        """Administrators whom an exclusive mapping of the organization's roles does not name."""
-        exclusive = [
-            mapping
-            for mapping in self._directory.mappings
-            if mapping.team is None and mapping.mode is Mode.EXCLUSIVE
-        ]
-        live = [mapping for mapping in exclusive if mapping.removed_seq is None]
-        live.sort(key=lambda mapping: mapping.id)
-        if not live or self.seen is None or any(mapping.group is None for mapping in live):
-            return
-        chosen = None if keys is None else set(keys)
-        for account, seen in sorted(self.seen.items()):
-            named = account in self._desired.roles or (chosen is not None and account not in chosen)
-            if named or seen.role is not Role.ADMIN or self.leaves(account):
-                continue
-            if self._floor(seen) is not None:
-                continue
-            users = self._people.users(account)
-            reason = self._causes.leaving(live, [user.id for user in users])
-            self.actions.append(
-                Action(
-                    Kind.ROLE,
-                    seen.email,
-                    "is in no group that gives a role in the organization, and these are exclusive"
-                    if reason is None
-                    else f"{reason.because}, which gave a role in the organization",
-                    user=users[0].id if users else None,
-                    cal_user=account,
-                    membership=seen.membership,
-                    role=Role.MEMBER,
-                    observed_role=seen.role,
-                    mode=Mode.EXCLUSIVE,
-                    mappings=tuple(mapping.id for mapping in live),
-                    cause=reason.cause if reason is not None else None,
-                    drift=reason is None,
-                    state=self._state(mapping.directory for mapping in live),
-                )
-            )
 
     # ---------------------------------------------------------------- collecting
 
@@ -358,15 +219,6 @@ class Accounts:
             self._addresses = {one.email.casefold(): account for account, one in everybody}
         return self._addresses
 
-    def _state(self, directories: Iterable[DirectoryId], kind: Kind = Kind.DEPROVISION) -> State:
-        mode = self._policy.people
-        adds = kind in (Kind.CREATE, Kind.ATTACH)
-        if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
-            return State.OBSERVED
-        if self._directory.paused or set(directories) <= self._directory.paused_directories:
-            return State.PAUSED
-        return State.RUN
-
     def _action(
         self,
         kind: Kind,
@@ -382,7 +234,7 @@ class Accounts:
     ) -> Action:
         key = self._people.of[user.id]
         behind = [one for one in self._people.users(key) if one.managed and one.active]
-        state = self._state({one.directory for one in behind}, kind)
+        state = self._departures.state({one.directory for one in behind}, kind)
         if sources is not None and sources.mode is Mode.OBSERVE:
             state = State.OBSERVED
         action = Action(
@@ -405,13 +257,3 @@ class Accounts:
         )
         self.actions.append(action)
         return action
-
-
-def _brought_in(link: Link) -> bool:
-    return link.origin != "found"
-
-
-def _loses_office(action: Action) -> bool:
-    if action.observed_role in (None, Role.MEMBER):
-        return False
-    return action.kind is Kind.DEPROVISION or action.role is Role.MEMBER

@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingOf
 
 from calscim.core.accounts import Accounts
 from calscim.core.causes import Causes
+from calscim.core.departures import Departures
 from calscim.core.digest import digest
 from calscim.core.identity import Key, identify
 from calscim.core.mapping import desired
@@ -22,6 +23,7 @@ from calscim.core.model import (
     UserId,
 )
 from calscim.core.policy import Policy, untouchable
+from calscim.core.roster import Roster
 from calscim.core.teams import Teams
 
 __all__ = ["Policy", "digest", "plan", "untouchable"]
@@ -47,9 +49,11 @@ def plan(
     wanted = desired(directory, policy, people, teams)
     causes = Causes(directory, wanted, policy)
     chosen = _chosen(directory, people.of, scope)
-    accounts = Accounts(directory, observed, policy, wanted, causes, missed or {})
+    departures = Departures(directory, observed, policy, wanted, causes)
+    accounts = Accounts(directory, policy, wanted, causes, departures, missed or {})
     accounts.walk(chosen, scope.users)
-    lists = Teams(directory, observed, policy, wanted, causes, accounts)
+    roster = Roster(directory, observed, policy, departures)
+    lists = Teams(directory, observed, wanted, causes, departures, roster, accounts.coming)
     lists.walk(teams, chosen)
     incomplete = list(lists.incomplete)
     if isinstance(observed.people, Incomplete):

@@ -10,26 +10,25 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
-from calscim.core.accounts import Accounts
+from calscim.core import states
 from calscim.core.causes import Causes
+from calscim.core.departures import Departures
 from calscim.core.identity import Key
 from calscim.core.mapping import Desired, Sources, strongest
 from calscim.core.model import (
     Action,
     CalUserId,
     Directory,
-    DirectoryId,
     Edge,
     Incomplete,
     Kind,
     Mode,
     Observed,
-    Role,
     State,
     TeamId,
     TeamMember,
 )
-from calscim.core.policy import Policy
+from calscim.core.roster import Roster
 
 Members = MappingOf[CalUserId, TeamMember]
 _KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
@@ -42,19 +41,20 @@ class Teams:
         self,
         directory: Directory,
         observed: Observed,
-        policy: Policy,
         wanted: Desired,
         causes: Causes,
-        accounts: Accounts,
+        departures: Departures,
+        roster: Roster,
+        coming: MappingOf[Key, State],
     ) -> None:
         self._directory = directory
         self._observed = observed
-        self._policy = policy
         self._desired = wanted
         self._people = wanted.people
         self._causes = causes
-        self._accounts = accounts
-        self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
+        self._departures = departures
+        self._roster = roster
+        self._coming = coming  # people an action of this plan invites
         self.actions: list[Action] = []
         self.in_place: list[Edge] = []
         self.incomplete: list[str] = []
@@ -65,7 +65,7 @@ class Teams:
         for team in sorted(teams):
             members = self._observed.teams[team]
             if isinstance(members, Incomplete):
-                self.incomplete.append(f"team {self._name(team)}: {members.reason}")
+                self.incomplete.append(f"team {self._roster.name(team)}: {members.reason}")
             elif chosen is None:
                 self._whole(team, members.value)
             else:
@@ -143,22 +143,22 @@ class Teams:
     def _missing(self, team: TeamId, key: Key, sources: Sources) -> None:
         if not self._ready(key):
             return
-        state = self._wanted_state(team, sources)
+        state = states.of_wanted(self._directory, team, sources)
         edge = None
         if isinstance(key, str):
-            coming = self._accounts.coming[key]
+            coming = self._coming[key]
             state = coming if state is State.RUN else state
         else:
             edge = self._directory.ledger.get((team, key))
         reason = self._causes.giving(key, sources)
         user = self._people.speakers[key]
-        because = f"{reason.because} puts this person on {self._name(team)}"
+        because = f"{reason.because} puts this person on {self._roster.name(team)}"
         if edge is not None:
             because += "; somebody took them off in Cal.com"
         self.actions.append(
             Action(
                 Kind.ADD,
-                user.email or self._email(None if isinstance(key, str) else key, None),
+                user.email or self._roster.email(None if isinstance(key, str) else key, None),
                 because,
                 user=user.id,
                 cal_user=None if isinstance(key, str) else key,
@@ -175,36 +175,38 @@ class Teams:
     def _ready(self, key: Key) -> bool:
         """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
         if isinstance(key, str):
-            return key in self._accounts.coming
-        if self._accounts.seen is None:
+            return key in self._coming
+        if self._departures.seen is None:
             return True  # not known; at worst it is refused
-        person = self._accounts.seen.get(key)
-        return person is not None and person.accepted and not self._accounts.leaves(key)
+        person = self._departures.seen.get(key)
+        return person is not None and person.accepted and not self._departures.leaves(key)
 
     def _role(self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None) -> None:
         added = edge is not None and edge.origin == "added"
         if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
             return
-        if self._accounts.leaves(member.user):
+        if self._departures.leaves(member.user):
             return
         reason = self._causes.giving(member.user, sources)
         if member.role.rank > sources.role.rank:
-            floor = self._floor(team, member, edge)
+            floor = self._roster.floor(team, member, edge)
             if floor is not None:
                 self._note(team, member, floor, f"keeps the role {member.role.value}")
                 return
         drift = edge is not None and edge.role is sources.role
-        because = f"{reason.because} gives the role {sources.role.value} on {self._name(team)}"
+        because = (
+            f"{reason.because} gives the role {sources.role.value} on {self._roster.name(team)}"
+        )
         if drift:
             because += f"; somebody made it {member.role.value} in Cal.com"
         user = self._people.speakers[member.user]
-        state = self._wanted_state(team, sources)
+        state = states.of_wanted(self._directory, team, sources)
         if member.role.rank > sources.role.rank:
-            self._count_out(team, member, sources.role, state)
+            self._roster.count_out(team, member, sources.role, state)
         self.actions.append(
             Action(
                 Kind.ROLE,
-                user.email or self._email(member.user, edge),
+                user.email or self._roster.email(member.user, edge),
                 because,
                 user=user.id,
                 cal_user=member.user,
@@ -226,27 +228,29 @@ class Teams:
         """On the team, and in none of its groups."""
         edge = self._directory.ledger.get((team, member.user))
         mode = self._removal_mode(team, member, edge)
-        if mode in (None, Mode.ADD_ONLY) or self._accounts.leaves(member.user):
+        if mode in (None, Mode.ADD_ONLY) or self._departures.leaves(member.user):
             return
         users = self._people.users(member.user)
         gone = self._people.gone.get(member.user, ())
         reason = self._causes.ending(users, gone, edge, team)
         if reason is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
             return  # whose group is yet to be pushed; noted once for the team
-        floor = self._floor(team, member, edge)
+        floor = self._roster.floor(team, member, edge)
         if floor is not None:
             if mode is not Mode.OBSERVE:
                 self._note(team, member, floor, "stays")
             return
-        state = self._surplus_state(team, edge, mode)
-        self._count_out(team, member, None, state)
+        live = self._desired.live.get(team, ())
+        given = self._causes.given(edge)
+        state = states.of_surplus(self._directory, team, mode, given, live)
+        self._roster.count_out(team, member, None, state)
         user = users[0].id if users else (gone[0].id if gone else None)
         if user is None and edge is not None:
             user = edge.user
         self.actions.append(
             Action(
                 Kind.REMOVE,
-                self._email(member.user, edge),
+                self._roster.email(member.user, edge),
                 reason.because if reason is not None else self._unasked(team, edge),
                 user=user,
                 cal_user=member.user,
@@ -276,49 +280,8 @@ class Teams:
     def _unasked(self, team: TeamId, edge: Edge | None) -> str:
         if edge is None or team in self._desired.exclusive:
             names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
-            return f"is in no group of {self._name(team)}: {', '.join(names)}"
-        return f"no group wants this person on {self._name(team)} any more"
-
-    def _floor(self, team: TeamId, member: TeamMember, edge: Edge | None) -> str | None:
-        """Why this person is never taken off or demoted, if so."""
-        if member.user == self._observed.me:
-            return "the API key belongs to this person"
-        protected = self._policy.protected
-        if protected and any(
-            address.casefold() in protected for address in self._addresses(member.user, edge)
-        ):
-            return "on the protected list"
-        added = edge is not None and edge.origin == "added"
-        made = added and edge is not None and edge.role is member.role
-        if member.role is Role.OWNER and not made:
-            return "an owner of the team whom calscim did not make one"
-        seen = None if self._accounts.seen is None else self._accounts.seen.get(member.user)
-        if seen is None and (
-            protected or not added
-        ):  # the protected address may be Cal.com's alone
-            return "not seen in the organization, so it is not known who this is"
-        if not added and seen is not None and seen.role is Role.OWNER:
-            return "an owner of the organization"
-        if member.role is Role.ADMIN and not made and self._leads_alone(team):
-            return "the last administrator of the team"
-        return None
-
-    def _leads_alone(self, team: TeamId) -> bool:
-        if team not in self._administrators:
-            members = self._observed.teams[team]
-            assert not isinstance(members, Incomplete)
-            self._administrators[team] = sum(
-                one.role is not Role.MEMBER and one.accepted and not self._accounts.leaves(one.user)
-                for one in members.value.values()
-            )
-        return self._administrators[team] <= 1
-
-    def _count_out(self, team: TeamId, member: TeamMember, role: Role | None, state: State) -> None:
-        """One administrator fewer, if what is planned is done."""
-        if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
-            return
-        self._leads_alone(team)
-        self._administrators[team] -= member.accepted
+            return f"is in no group of {self._roster.name(team)}: {', '.join(names)}"
+        return f"no group wants this person on {self._roster.name(team)} any more"
 
     # ---------------------------------------------------------------- in words
 
@@ -327,50 +290,10 @@ class Teams:
         if waiting and team in self._desired.exclusive:
             names = ", ".join(sorted(mapping.group_name for mapping in waiting))
             self.notes.append(
-                f"{self._name(team)}: whoever is there by hand stays until the group {names} is pushed"
+                f"{self._roster.name(team)}: whoever is there by hand stays until the group {names} is pushed"
             )
 
     def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
         edge = self._directory.ledger.get((team, member.user))
-        who = self._email(member.user, edge)
-        self.notes.append(f"{who} {what} on {self._name(team)}: {floor}")
-
-    def _name(self, team: TeamId) -> str:
-        return self._observed.team_names.get(team) or f"team {team}"
-
-    def _email(self, account: CalUserId | None, edge: Edge | None) -> str:
-        if account is not None and self._accounts.seen is not None:
-            seen = self._accounts.seen.get(account)
-            if seen is not None:
-                return seen.email
-        known = [] if account is None else [one for one in self._addresses(account, edge) if one]
-        return known[0] if known else f"account {account}"
-
-    def _addresses(self, account: CalUserId, edge: Edge | None) -> list[str]:
-        link = None if edge is None else self._directory.links.get(edge.user)
-        return [*self._accounts.addresses(account), *([] if link is None else [link.email])]
-
-    # ---------------------------------------------------------------- paused or not
-
-    def _wanted_state(self, team: TeamId, sources: Sources) -> State:
-        if sources.mode is Mode.OBSERVE:
-            return State.OBSERVED
-        return self._state(team, {mapping.directory for mapping in sources.mappings})
-
-    def _surplus_state(self, team: TeamId, edge: Edge | None, mode: Mode | None) -> State:
-        if mode is Mode.OBSERVE:
-            return State.OBSERVED
-        given = self._causes.given(edge)
-        behind = {mapping.directory for mapping in given or self._desired.live.get(team, ())}
-        if not given and behind & self._directory.paused_directories:
-            return State.PAUSED  # nobody's edge: whoever is paused might want it
-        return self._state(team, behind)
-
-    def _state(self, team: TeamId, directories: set[DirectoryId]) -> State:
-        if (
-            self._directory.paused
-            or team in self._directory.paused_teams
-            or (directories and directories <= self._directory.paused_directories)
-        ):
-            return State.PAUSED
-        return State.RUN
+        who = self._roster.email(member.user, edge)
+        self.notes.append(f"{who} {what} on {self._roster.name(team)}: {floor}")

@@ -1,0 +1,60 @@
+"""Whether an action runs, is only reported, or waits for the end of a pause."""
+
+from collections.abc import Iterable, Sequence
+
+from calscim.core.mapping import Sources
+from calscim.core.model import (
+    Directory,
+    DirectoryId,
+    Kind,
+    Mapping,
+    Mode,
+    PeopleMode,
+    State,
+    TeamId,
+)
+
+
+def of_person(
+    directory: Directory, mode: PeopleMode, kind: Kind, behind: Iterable[DirectoryId]
+) -> State:
+    """An action in the organization that the directories ``behind`` ask for. Add-only brings people in."""
+    adds = kind in (Kind.CREATE, Kind.ATTACH)
+    if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
+        return State.OBSERVED
+    if directory.paused or set(behind) <= directory.paused_directories:
+        return State.PAUSED
+    return State.RUN
+
+
+def of_wanted(directory: Directory, team: TeamId, sources: Sources) -> State:
+    """An add, or a role that is corrected."""
+    if sources.mode is Mode.OBSERVE:
+        return State.OBSERVED
+    return _of_team(directory, team, {mapping.directory for mapping in sources.mappings})
+
+
+def of_surplus(
+    directory: Directory,
+    team: TeamId,
+    mode: Mode | None,
+    given: Sequence[Mapping],
+    live: Sequence[Mapping],
+) -> State:
+    """A removal. ``given``: the mappings that gave the edge; ``live``: those of the team."""
+    if mode is Mode.OBSERVE:
+        return State.OBSERVED
+    behind = {mapping.directory for mapping in given or live}
+    if not given and behind & directory.paused_directories:
+        return State.PAUSED  # nobody's edge: whoever is paused might want it
+    return _of_team(directory, team, behind)
+
+
+def _of_team(directory: Directory, team: TeamId, behind: set[DirectoryId]) -> State:
+    if (
+        directory.paused
+        or team in directory.paused_teams
+        or (behind and behind <= directory.paused_directories)
+    ):
+        return State.PAUSED
+    return State.RUN
