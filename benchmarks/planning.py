@@ -39,7 +39,7 @@ from calscim.core.model import (
 )
 from calscim.core.plan import Policy, plan
 
-PEOPLE, TEAMS, EACH = 50_000, 1_000, 2  # and in how many groups everybody is
+PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is
 POLICY, GUARDS = Policy("acme", frozenset({"ceo@acme.com"})), GuardPolicy()
 OKTA = DirectoryId("okta")
 REPEATS = 5
