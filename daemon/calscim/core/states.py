@@ -18,7 +18,10 @@ from calscim.core.model import (
 def of_person(
     directory: Directory, mode: PeopleMode, kind: Kind, behind: Iterable[DirectoryId]
 ) -> State:
-    """An action in the organization that the directories ``behind`` ask for. Add-only brings people in."""
+    """An action in the organization that the directories ``behind`` ask for.
+
+    Add-only brings people in and changes nobody who is there: addresses and roles neither.
+    """
     adds = kind in (Kind.CREATE, Kind.ATTACH)
     if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
         return State.OBSERVED
@@ -31,7 +34,7 @@ def of_wanted(directory: Directory, team: TeamId, sources: Sources) -> State:
     """An add, or a role that is corrected."""
     if sources.mode is Mode.OBSERVE:
         return State.OBSERVED
-    return _of_team(directory, team, {mapping.directory for mapping in sources.mappings})
+    return _of_team(directory, team, sources.mappings)
 
 
 def of_surplus(
@@ -44,17 +47,17 @@ def of_surplus(
     """A removal. ``given``: the mappings that gave the edge; ``live``: those of the team."""
     if mode is Mode.OBSERVE:
         return State.OBSERVED
-    behind = {mapping.directory for mapping in given or live}
-    if not given and behind & directory.paused_directories:
+    paused = directory.paused_directories
+    if not given and any(mapping.directory in paused for mapping in live):
         return State.PAUSED  # nobody's edge: whoever is paused might want it
-    return _of_team(directory, team, behind)
+    return _of_team(directory, team, given or live)
 
 
-def _of_team(directory: Directory, team: TeamId, behind: set[DirectoryId]) -> State:
-    if (
-        directory.paused
-        or team in directory.paused_teams
-        or (behind and behind <= directory.paused_directories)
-    ):
+def _of_team(directory: Directory, team: TeamId, behind: Sequence[Mapping]) -> State:
+    """Paused with the organization, with the team, or when every directory behind it is."""
+    if directory.paused or team in directory.paused_teams:
+        return State.PAUSED
+    paused = directory.paused_directories
+    if paused and behind and all(mapping.directory in paused for mapping in behind):
         return State.PAUSED
     return State.RUN
