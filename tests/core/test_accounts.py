@@ -215,6 +215,21 @@ def test_a_user_with_a_linked_users_address_is_the_same_person_before_cal_com_sh
     assert show(plan) == ["user.update Ann.Lee"]
 
 
+def test_a_leaver_whose_address_another_account_had_does_not_take_its_owner_along():
+    w = world().user("eve", managed=False).user("dan").change("dan", email="eve", active=False)
+    assert show(w.plan()) == ["user.deprovision dan"]
+
+    w.apply(w.plan().actions[0])
+
+    assert w.plan().actions == ()
+
+
+def test_an_inactive_user_without_a_link_is_the_account_that_nobody_else_is():
+    w = world().user("ann", linked=False).change("ann", active=False)
+
+    assert show(w.plan()) == ["user.deprovision ann"]
+
+
 def test_an_imported_users_old_address_proves_nothing():
     """Somebody who was imported as shared@ and has another address in Cal.com since."""
     w = world().user("dan", managed=False).change("dan", email="shared")

@@ -136,14 +136,62 @@ def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: World)
             assert (edge.origin, edge.role) == ("added", OWNER)
 
 
-@MANY
-@given(worlds(), st.booleans())
-def test_protected_people_stay_also_while_the_organization_could_not_be_read(w: World, read: bool):
-    if not read:
-        w.unread()
+@settings(MANY, max_examples=400)
+@given(worlds())
+def test_protected_people_stay_while_the_organization_could_not_be_read(w: World):
+    for name in ("ann", "bob"):
+        if name in w.accounts:
+            w.policy = replace(w.policy, protected=w.policy.protected | {address(name)})
+    w.unread()
 
     for action in taking(w):
         assert w.people[action.cal_user].email.casefold() not in w.policy.protected
+
+
+@MANY
+@given(worlds())
+def test_somebody_always_administers_the_organization(w: World):
+    for name, account in w.accounts.items():
+        if account in w.people:
+            role = MEMBER if name in ("me", *STRANGERS) else Role.ADMIN
+            w.people[account] = replace(w.people[account], role=role)
+    assume(any(one.accepted and one.role is not MEMBER for one in w.people.values()))
+
+    for action in taking(w):
+        if action.team is None:
+            w.apply(action)
+
+    assert any(one.accepted and one.role is not MEMBER for one in w.people.values())
+
+
+@MANY
+@given(worlds())
+def test_nothing_runs_in_a_paused_organization(w: World):
+    w.pause()
+
+    assert not [one for one in w.plan().actions if one.state is State.RUN]
+
+
+@MANY
+@given(worlds(), st.sampled_from([Mode.OBSERVE, Mode.ADD_ONLY]))
+def test_add_only_brings_in_and_observe_does_nothing(w: World, mode: Mode):
+    w.mappings = [replace(mapping, mode=mode) for mapping in w.mappings]
+    w.policy = replace(w.policy, people=PeopleMode(mode.value))
+
+    kinds = {one.kind for one in w.plan().actions if one.state is State.RUN}
+
+    adds = {Kind.CREATE, Kind.ATTACH, Kind.ADD} if mode is Mode.ADD_ONLY else set()
+    assert kinds <= adds
+
+
+@MANY
+@given(worlds())
+def test_there_is_one_action_for_each_person_and_place(w: World):
+    actions = [one for one in w.plan().actions if one.team is not None]
+
+    places = [(one.team, one.cal_user or one.user) for one in actions]
+
+    assert len(set(places)) == len(places)
 
 
 @MANY
@@ -275,6 +323,7 @@ def test_when_one_action_is_done_exactly_the_rest_is_left(w: World):
     assume(
         len(set(addresses)) == len(addresses)
     )  # an address that gets free opens the way to another
+    assume(not any(_of_another(w, one.id, one.email) for one in w.users.values()))
 
     w.apply(running[0])
 

@@ -2,7 +2,8 @@
 
 A link between a user and an account is made once and outlives every change of address. Without one, the
 address decides, in any case of its letters. An account whose owner in the same directory has moved to
-another address is not given away to whoever gets the old one.
+another address is not given away to whoever gets the old one; and one that has an owner there is never taken
+for an inactive user's, for it would be taken away.
 """
 
 from collections.abc import Mapping as MappingOf
@@ -132,7 +133,8 @@ class _Addresses:
         if account is None:
             return self._written.get(address)
         taken = any(
-            owner.directory == user.directory and owner.email.casefold() not in ("", address)
+            owner.directory == user.directory
+            and (not user.active or owner.email.casefold() not in ("", address))
             for owner in self._owners.get(account, ())
         )
         return None if taken else account
