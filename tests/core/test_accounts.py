@@ -469,6 +469,15 @@ def test_of_all_administrators_who_are_lowered_at_once_one_stays():
     assert show(w.plan()) == ["member.role bob MEMBER drift"]
 
 
+def test_the_last_administrator_stays_also_when_no_user_is_behind_the_account():
+    w = world().account("x", role=ADMIN).account("me", role=MEMBER)
+    w.group("Heads").map("Heads", None, EXCLUSIVE, ADMIN)
+
+    planned = w.plan()
+
+    assert (planned.actions, planned.waiting) == ((), ())
+
+
 def test_an_administrator_may_leave_where_another_one_is_lowered_and_a_third_stays():
     w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=ADMIN)
     w.change("ann", active=False).group("Heads", "bob").map("Heads", None, MANAGED, MEMBER)
