@@ -1,3 +1,6 @@
+-- name: hold, no month leaves the journal meanwhile
+LOCK TABLE calscim.journal IN ACCESS SHARE MODE;
+
 -- name: effects, what changed users and groups of a directory up to a moment, to be repeated
 SELECT seq, at, (e - 'data')::text AS effect, coalesce((e -> 'data')::text, '') AS data
 FROM (SELECT seq, at, convert_from(effect, 'UTF8')::jsonb AS e

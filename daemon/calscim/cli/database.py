@@ -32,6 +32,23 @@ async def opened(settings: Settings, *, size: int = 2) -> AsyncIterator[Database
 
 
 @asynccontextmanager
+async def opened_as_owner(settings: Settings, *, size: int = 3) -> AsyncIterator[Database]:
+    """The same for the owner of the tables: database.migration_dsn, else database.dsn."""
+    database = settings.database
+    if database.embedded is None:
+        dsn = database.migration_dsn or database.dsn
+        assert dsn is not None, "settings have one or the other"
+        async with _opened(dsn, size) as db:
+            yield db
+        return
+    async with await embedded.start(database.embedded) as running:
+        async with connected(running.owner_dsn, "database.embedded") as owner:
+            await migrate.migrate(owner, embedded.SERVING_ROLE)
+        async with _opened(running.owner_dsn, size) as db:
+            yield db
+
+
+@asynccontextmanager
 async def _opened(dsn: str, size: int) -> AsyncIterator[Database]:
     async with await Database.open(dsn, size=size, patience=_PATIENCE) as db:
         async with refusals(), db.connection() as connection:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
+from calscim.cli import archiving
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import dump, fields, table
 from calscim.errors import UsageError
-from calscim.store import admin, chain, history
+from calscim.store import admin, archives, chain, history
 from calscim.store.history import Wanted
 from calscim.store.pool import Database
 
@@ -40,6 +42,8 @@ def register(verbs: Verbs) -> None:
         metavar="FILE",
         help="an earlier output of verify --json, kept elsewhere",
     )
+    archiving.archives_option(verify)
+    archiving.register(nouns)
     export = nouns.add("export", _export, "every row as a line of JSON, oldest first")
     for parser in (tail, show, export):
         parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
@@ -171,6 +175,12 @@ async def _show(call: Call) -> None:
             return
         stream = await _stream(db, call)
         one = [row async for row in history.rows(db, Wanted(streams=[stream], seq=int(text)))]
+        files = await archives.before(db, [stream], seq=int(text))
+    if files:
+        raise UsageError(
+            f"row {text} of {stream} was archived: it is in {files[0].file}, a line of JSON "
+            f'(zgrep \'"stream":"{stream}","seq":{text},\' {files[0].file})'
+        )
     if not one:
         raise UsageError(f"the journal {stream} has no row {text}: see `calscim journal tail`")
     call.output.data(one[0], _details(one[0]))
@@ -214,9 +224,12 @@ async def _verify(call: Call) -> int:
     async with opened(call.settings(), size=_WIDTH + 1) as db:
         with _progress(await chain.size(db)) as progress:
             found = await chain.verify(db, checkpoints, progress, width=_WIDTH)
+        files = await _verify_files(db, call.arguments.archive)
+    found = replace(found, broken=(*files.broken, *found.broken))
     value = {
         "ok": not found.broken,
         "rows": found.rows,
+        "archives": {"files": files.files, "rows": files.rows},
         "heads": [
             {"stream": head.stream, "seq": head.seq, "hash": head.hash} for head in found.heads
         ],
@@ -231,16 +244,22 @@ async def _verify(call: Call) -> int:
             for one in found.broken
         ],
     }
-    call.output.data(value, _verdict(found))
+    call.output.data(value, _verdict(found, files))
     return BROKEN if found.broken else 0
 
 
-def _verdict(found: chain.Verdict) -> RenderableType:
+async def _verify_files(db: Database, places: list[Path] | None) -> archives.Verdict:
+    return await archives.verify(db, places) if places else archives.Verdict(0, 0, ())
+
+
+def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
     ]
     whole = f"{found.rows:,} rows, {len(found.heads)} journals whole"
     parts.append(Text(whole + (f", {len(found.broken)} broken" if found.broken else "")))
+    if files.files:
+        parts.append(Text(f"{files.rows:,} rows in {files.files} archived months"))
     parts.append(
         table(("journal", "rows#", "hash"), ((h.stream, h.seq, h.hash) for h in found.heads))
     )
@@ -273,9 +292,13 @@ def _progress(total: int) -> Iterator[chain.Progress]:
 
 
 async def _export(call: Call) -> None:
-    async with (
-        opened(call.settings()) as db,
-        aclosing(history.rows(db, await _wanted(db, call))) as rows,
-    ):
-        async for row in rows:
-            call.output.write(dump(row))
+    async with opened(call.settings()) as db:
+        wanted = await _wanted(db, call)
+        async with aclosing(history.rows(db, wanted)) as rows:
+            async for row in rows:
+                call.output.write(dump(row))
+        files = await archives.before(db, wanted.streams, since=wanted.since)
+    if files:
+        call.output.warn(
+            f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}"
+        )

@@ -1,18 +1,21 @@
 """calscim membership, rebuild: what the journal alone knows."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened
 from calscim.cli.output import table
 from calscim.errors import UsageError
-from calscim.store import admin, rebuild
+from calscim.store import admin, archives, rebuild
 from calscim.store.admin import Directory, names
+from calscim.store.pool import Database
 from calscim.store.replay import Tables
 
 DIFFERENT = 6
@@ -25,6 +28,7 @@ def register(verbs: Verbs) -> None:
     )
     membership.add_argument("--at", type=a_moment, metavar="TIME", help="UTC (default: now)")
     membership.add_argument("--directory", metavar="D", help="not needed for the only one")
+    archives_option(membership)
     again = verbs.add(
         "rebuild",
         _rebuild,
@@ -33,12 +37,14 @@ def register(verbs: Verbs) -> None:
     )
     again.add_argument("--check", action="store_true", help="only compare")
     again.add_argument("--directory", metavar="D", help="one directory only, by id or name")
+    archives_option(again)
 
 
 async def _membership(call: Call) -> None:
     async with opened(call.settings()) as db:
         directory = await the_directory(db, call.arguments.directory)
-        tables = await rebuild.as_of(db, directory.id, call.arguments.at)
+        files = await _files(db, call)
+        tables = await rebuild.as_of(db, directory.id, call.arguments.at, files)
     group = _group(tables, directory, call.arguments.group, call.arguments.at)
     value = []
     for key, since in tables.people_of(group).items():
@@ -76,11 +82,15 @@ async def _rebuild(call: Call) -> int:
     async with opened(call.settings()) as db:
         wanted = call.arguments.directory
         chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
-        editor = call.editor()
+        editor, files = call.editor(), await _files(db, call)
         results = [
             (
                 one,
-                await (rebuild.compare(db, one) if check else rebuild.rebuild(db, editor, one)),
+                await (
+                    rebuild.compare(db, one, files)
+                    if check
+                    else rebuild.rebuild(db, editor, one, files)
+                ),
             )
             for one in chosen
         ]
@@ -92,6 +102,12 @@ async def _rebuild(call: Call) -> int:
     }
     call.output.data(value, _shown(results, check=check))
     return DIFFERENT if check and not same else 0
+
+
+async def _files(db: Database, call: Call) -> tuple[Path, ...] | None:
+    """With --archive: all archived months, each looked at. None: what they had come to is enough."""
+    places = call.arguments.archive
+    return await archives.opened(db, places) if places else None
 
 
 def _as_json(directory: Directory, compared: rebuild.Compared) -> dict[str, Any]:

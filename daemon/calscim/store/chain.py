@@ -1,8 +1,8 @@
 """Proves that nobody changed the journal: walks every stream's hash chain. docs/reference/journal.md defines it.
 
 The text that a hash covers is made by a query of ours and hashed here, so that neither a changed row nor a
-replaced function goes unseen. What an owner of the database can still do is to write a whole new chain:
-checkpoints that were kept elsewhere show that.
+replaced function goes unseen. Where months were archived, the walk begins after them. What an owner of the
+database can still do is to write a whole new chain: checkpoints that were kept elsewhere show that.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ GENESIS = bytes(32)
 _PIECE = 50_000  # rows walked by one connection at a time
 _BATCH = 5_000
 _FIRST, _LAST = -(2**63), 2**63 - 1  # rows that were put where none belong are walked as well
+_ANEW = "is not the row that the checkpoint saw: the chain was written anew"
 
 Progress: TypeAlias = Callable[[int], None]
 
@@ -80,7 +81,7 @@ async def verify(
     for row in streams:
         stream = row["stream"]
         mine = [piece for piece in pieces if piece.stream == stream]
-        found = _joined(mine) or _ended(row, mine[-1], kept.get(stream))
+        found = _joined(row, mine) or _ended(row, mine[-1], kept.get(stream))
         if found:
             broken.append(found)
         else:
@@ -128,6 +129,7 @@ class _Piece:
     low: int
     high: int
     start: int  # the seq before the first row
+    begin: int  # the seq before the stream's first row: 0, or the last one that was archived
     checkpoint: Head | None
     first_link: bytes | None = None  # what the first row continues
     seq: int = 0
@@ -161,8 +163,7 @@ class _Piece:
             ):
                 return self._why(row)
             if seq == seen and self.checkpoint and hashed.hex() != self.checkpoint.hash:
-                why = "is not the row that the checkpoint saw: the chain was written anew"
-                return Broken(self.stream, seq, why, row["at"], row["request_id"])
+                return Broken(self.stream, seq, _ANEW, row["at"], row["request_id"])
             self.seq, self.hash = seq, hashed
         return None
 
@@ -171,7 +172,7 @@ class _Piece:
         if seq > self.seq + 1:
             return Broken(self.stream, self.seq + 1, f"is missing; the next row is {seq}")
         if seq <= self.seq:
-            why = "stands twice" if seq > 0 else "stands before the first row"
+            why = "stands twice" if seq > self.begin else "stands before the first row"
         elif not row["body_matches"]:
             why = "has another body than it was written with"
         elif not row["effect_matches"]:
@@ -185,22 +186,25 @@ class _Piece:
 
 def _pieces(row: asyncpg.Record, checkpoint: Head | None) -> list[_Piece]:
     """A stream in pieces that can be walked side by side; the outer ones are open-ended."""
-    starts = range(0, max(row["last"], 1), _PIECE)
+    begin = row["start"]
+    starts = range(begin, max(row["last"], begin + 1), _PIECE)
     return [
         _Piece(
             row["stream"],
-            low=_FIRST if start == 0 else start,
+            low=_FIRST if start == begin else start,
             high=_LAST if start == starts[-1] else start + _PIECE,
             start=start,
+            begin=begin,
             checkpoint=checkpoint,
+            hash=row["start_hash"],
         )
         for start in starts
     ]
 
 
-def _joined(pieces: list[_Piece]) -> Broken | None:
+def _joined(row: asyncpg.Record, pieces: list[_Piece]) -> Broken | None:
     """The first bad row within a piece, or between two of them."""
-    seq, hashed = 0, GENESIS
+    seq, hashed = row["start"], row["start_hash"]
     for piece in pieces:
         if piece.start != seq:
             return Broken(piece.stream, seq + 1, "is missing")
@@ -210,7 +214,7 @@ def _joined(pieces: list[_Piece]) -> Broken | None:
             return Broken(piece.stream, seq + 1, "does not continue the row before it")
         if piece.broken:
             return piece.broken
-        if piece.first_link is None and piece.start > 0:
+        if piece.first_link is None and piece.start > piece.begin:
             return Broken(piece.stream, seq + 1, "is missing")
         seq, hashed = piece.seq, piece.hash
     return None
@@ -221,6 +225,9 @@ def _ended(row: asyncpg.Record, last: _Piece, checkpoint: Head | None) -> Broken
     seq = row["seq"]
     if seq is None:
         return Broken(last.stream, last.seq, "the stream's head is missing")
+    archived = checkpoint is not None and checkpoint.seq == row["start"] > 0
+    if checkpoint is not None and archived and checkpoint.hash != row["start_hash"].hex():
+        return Broken(last.stream, checkpoint.seq, _ANEW)
     if seq > last.seq:
         return Broken(last.stream, last.seq + 1, f"is missing; the head says {seq} rows")
     if seq < last.seq or row["hash"] != last.hash:

@@ -96,7 +96,7 @@ async def grant(connection: asyncpg.Connection, role: str) -> None:
             GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA calscim TO {name};
             GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA calscim TO {name};
             REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {tables} FROM {name};
-            REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON calscim.schema_version FROM {name};
+            REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON calscim.schema_version, calscim.openings FROM {name};
             """  # noqa: S608 - names quoted by the server
             if not await _owns(connection, role)
             else f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}"

@@ -1,12 +1,14 @@
 """Users, groups and members of a directory from its journal alone: to compare, to write anew, or as of a moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from calscim.store import archives, opening
 from calscim.store.admin import Directory, Editor
 from calscim.store.pool import Connection, Database
 from calscim.store.replay import Group, Member, Tables, Tombstone, User
@@ -27,28 +29,41 @@ class Compared:
     differences: tuple[str, ...]
 
 
-async def as_of(db: Database, directory: str, moment: datetime | None) -> Tables:
-    """The tables at a moment, that moment included; None: by the whole journal."""
-    async with db.connection() as connection, connection.transaction(readonly=True):
-        return await _replayed(connection, directory, moment)
+async def as_of(
+    db: Database, directory: str, moment: datetime | None, files: Sequence[Path] | None = None
+) -> Tables:
+    """The tables at a moment, that moment included; None: by the whole journal.
+
+    ``files``, here and below: what archives.opened gave, to begin with the first row that ever was. None: begin
+    with what the archived months had come to; UsageError for a moment before that.
+    """
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return await replayed(connection, directory, moment, files)
 
 
-async def compare(db: Database, directory: Directory) -> Compared:
+async def compare(
+    db: Database, directory: Directory, files: Sequence[Path] | None = None
+) -> Compared:
     """Hold the tables against the journal, in one snapshot; changes nothing."""
     async with (
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        wanted = await _replayed(connection, directory.id, None)
+        wanted = await replayed(connection, directory.id, None, files)
         found = await _present(connection, directory.id)
     return _compared(wanted, found)
 
 
-async def rebuild(db: Database, editor: Editor, directory: Directory) -> Compared:
+async def rebuild(
+    db: Database, editor: Editor, directory: Directory, files: Sequence[Path] | None = None
+) -> Compared:
     """Write the tables anew, in one transaction; tells what was different before."""
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("rebuild.lock"), directory.id)
-        wanted = await _replayed(connection, directory.id, None)
+        wanted = await replayed(connection, directory.id, None, files)
         compared = _compared(wanted, await _present(connection, directory.id))
         await _write(connection, directory.id, wanted)
         edit = {"id": directory.id, "name": directory.name, "different": compared.different}
@@ -57,12 +72,28 @@ async def rebuild(db: Database, editor: Editor, directory: Directory) -> Compare
     return compared
 
 
-async def _replayed(connection: Connection, directory: str, moment: datetime | None) -> Tables:
-    tables = Tables()
-    cursor = await connection.cursor(sql("rebuild.effects"), directory, moment)
-    while batch := await cursor.fetch(_BATCH):
-        for row in batch:
-            tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
+async def replayed(
+    connection: Connection,
+    directory: str,
+    moment: datetime | None,
+    files: Sequence[Path] | None = None,
+) -> Tables:
+    """The same within the caller's transaction; nothing is archived meanwhile."""
+    await connection.execute(sql("rebuild.hold"))
+    if files is None:
+        tables = await opening.load(connection, directory, moment)
+    else:
+        tables = Tables()
+        await archives.replay(connection, tables, directory, moment, files)
+    reading = connection.transaction()
+    await reading.start()
+    try:
+        cursor = await connection.cursor(sql("rebuild.effects"), directory, moment)
+        while batch := await cursor.fetch(_BATCH):
+            for row in batch:
+                tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
+    finally:
+        await reading.rollback()  # which ends the cursor: what is being read cannot be archived
     return tables
 
 

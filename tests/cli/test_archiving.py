@@ -1,0 +1,106 @@
+"""calscim journal archive, and what the other verbs say of rows that are in files."""
+
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+AGED = """
+DO $$
+DECLARE r record; before bytea := decode(repeat('00', 32), 'hex'); moment timestamptz;
+BEGIN
+    FOR r IN SELECT * FROM calscim.journal WHERE stream = '@acme' ORDER BY seq LOOP
+        moment := '2020-03-15Z'::timestamptz + r.seq * interval '1 second';
+        UPDATE calscim.journal j SET at = moment, prev_hash = before, hash = sha256(before || convert_to(
+            calscim.journal_header(stream, seq, moment, kind, request_id, method, path, status, remote, token_id,
+                resource_type, resource_id, body_digest, effect_digest), 'UTF8'))
+        WHERE stream = '@acme' AND seq = r.seq RETURNING hash INTO before;
+    END LOOP;
+    UPDATE calscim.heads SET hash = before, at = moment WHERE stream = '@acme';
+END $$
+"""
+
+
+@pytest.fixture
+def old(okta, database, run, configuration: Path) -> dict[str, str]:
+    """What created the directory was written in March 2020; the owner is known."""
+
+    async def age() -> None:
+        owner = await asyncpg.connect(database.owner_dsn)
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(AGED)
+        await owner.close()
+
+    run(age())
+    text = configuration.read_text()
+    configuration.write_text(
+        text.replace("[database]\n", f'[database]\nmigration_dsn = "{database.owner_dsn}"\n')
+    )
+    return okta
+
+
+def test_a_month_is_archived_and_everything_is_still_whole(calscim, old, tmp_path):
+    ran = calscim("journal", "archive", "2020-03", "--to", str(tmp_path), "--json")
+
+    (month,) = ran.json
+    assert (ran.code, month["month"], month["rows"]) == (0, "2020-03", 2)
+    verdict = calscim("journal", "verify", "--archive", str(tmp_path), "--json").json
+    assert (verdict["ok"], verdict["rows"]) == (True, 1)
+    assert verdict["archives"] == {"files": 1, "rows": 2}
+    assert calscim("rebuild", "--check").code == 0
+    assert calscim("rebuild", "--check", "--archive", month["file"]).code == 0
+
+
+def test_all_months_but_the_last_ones_are_archived(calscim, old, tmp_path):
+    ran = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path), "--json")
+
+    assert [month["month"] for month in ran.json] == ["2020-03"]
+    again = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path))
+    assert (again.code, again.out.strip()) == (0, "no month is to be archived")
+
+
+def test_rows_in_a_file_are_told_of(calscim, old, tmp_path):
+    calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
+
+    one = calscim("journal", "show", "2", "--organization", "acme")
+    everything = calscim("journal", "export")
+
+    assert one.code == 1
+    assert "was archived: it is in journal-2020-03.jsonl.gz" in one.err
+    assert [json.loads(line)["seq"] for line in everything.out.splitlines()] == [3]
+    assert "earlier rows were archived" in everything.err
+    assert "earlier rows" not in calscim("journal", "export", "--since", "2021-01-01").err
+
+
+def test_a_changed_file_is_found(calscim, old, tmp_path):
+    calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
+    (tmp_path / "journal-2020-03.jsonl.gz").write_bytes(b"eve")
+
+    assert calscim("journal", "verify", "--archive", str(tmp_path)).code == 1
+    assert calscim("rebuild", "--check", "--archive", str(tmp_path)).code == 1
+
+
+def test_a_file_that_is_missing_is_named(calscim, old, tmp_path):
+    calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
+    (tmp_path / "other").mkdir()
+
+    for verb in (("journal", "verify"), ("rebuild", "--check")):
+        ran = calscim(*verb, "--archive", str(tmp_path / "other"))
+        assert ran.code == 1
+        assert "journal-2020-03.jsonl.gz is not among" in ran.err
+
+
+def test_the_serving_role_is_told_who_may_archive(calscim, old, configuration, tmp_path):
+    lines = configuration.read_text().splitlines()
+    configuration.write_text("\n".join(line for line in lines if "migration_dsn" not in line))
+
+    ran = calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
+
+    assert ran.code == 1
+    assert "set database.migration_dsn" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("2020-03", "--keep", "1"), ("--keep", "-1")])
+def test_which_months_has_to_be_said(calscim, okta, tmp_path, arguments):
+    assert calscim("journal", "archive", *arguments, "--to", str(tmp_path)).code == 1
