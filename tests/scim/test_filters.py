@@ -14,8 +14,9 @@ from scim2_models import EnterpriseUser, Group, User
 
 from calscim.errors import ScimError
 from calscim.scim import groups, users
-from calscim.scim.filters import compile_filter, compile_sort
+from calscim.scim.filters import compile_filter
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN, Type
+from calscim.scim.sorting import compile_sort
 from calscim.store import admin, resources
 from calscim.store.journal import Origin
 from calscim.store.pool import Database

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scim2_models import ScimFilter, SearchRequest
 
 from calscim.errors import ScimError
-from calscim.scim.filters import compile_filter, compile_sort
+from calscim.scim.filters import compile_filter
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Type
+from calscim.scim.sorting import compile_sort
 from calscim.store.pool import Database
 from calscim.store.resources import Selection
 from tests.scim.test_filters import MODELS, Stage, staged

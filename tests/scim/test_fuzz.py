@@ -190,6 +190,7 @@ searches = st.dictionaries(
             "sortBy",
             "sortOrder",
             "startIndex",
+            "cursor",
             "count",
             "attributes",
             "excludedAttributes",
@@ -202,7 +203,7 @@ bodies = users | groups | patches | bulk | searches | objects | values
 queries = st.lists(
     st.tuples(
         st.sampled_from(
-            ["filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "x", ""]
+            ["filter", "sortBy", "sortOrder", "startIndex", "cursor", "count", "attributes", ""]
         ),
         st.sampled_from(
             [
@@ -368,6 +369,8 @@ def _everywhere(text: str, known: dict[str, str]) -> list[tuple[str, str, Any]]:
         ("POST", "/.search", {"filter": f"displayName sw {json.dumps(text)}"}),
         ("POST", "/Users/.search", {"sortBy": text, "sortOrder": text}),
         ("POST", "/Users/.search", {"attributes": [text], "startIndex": text}),
+        ("POST", "/Users/.search", {"cursor": text}),
+        ("POST", "/Users/.search", {"cursor": "", "sortBy": text, "filter": text}),
         ("GET", f"/Users/{_quoted(text)}", None),
         ("DELETE", f"/Groups/{_quoted(text)}", None),
         ("GET", f"/Users?filter=id%20eq%20%22{_quoted(text)}%22", None),

@@ -9,7 +9,7 @@ from scim2_server.service import ScimService
 from calscim.errors import ScimError
 from calscim.scim.exchange import Exchange
 from calscim.scim.responses import value_response
-from calscim.scim.schema import GROUP_URN, provider
+from calscim.scim.schema import GROUP_URN, pagination, provider
 
 ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
 
@@ -17,6 +17,7 @@ ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
 class Discovery:
     def __init__(self, max_body_bytes: int) -> None:
         self._service = ScimService(provider(max_body_bytes))
+        self._service.config.pagination = pagination()
 
     def answer(self, x: Exchange, endpoint: str, name: str | None) -> web.Response:
         """ScimError 404 for what there is none of, 403 for a filter."""

@@ -1,4 +1,4 @@
-"""Filters and sort orders (RFC 7644 section 3.4.2) compiled to SQL over the aliases u and g.
+"""Filters (RFC 7644 section 3.4.2.2) compiled to SQL over the aliases u and g.
 
 Nothing a client sent stands in the text: values and names are parameters. The meaning is that of
 scim2-models' own evaluation, which the tests compare it with. No expression is ever NULL where NOT could
@@ -6,9 +6,8 @@ meet it: an attribute without a value equals nothing, and differs from everythin
 """
 
 import re
-import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from scim2_models.path import (
@@ -24,9 +23,9 @@ from scim2_models.path import (
 )
 
 from calscim.errors import ScimError
-from calscim.scim.grammar import parse_filter, parse_path
+from calscim.scim.comparisons import as_uuid, comparable, instant, readable, suits, typed
+from calscim.scim.grammar import parse_filter
 from calscim.scim.schema import GROUP, USER, Attribute, Type
-from calscim.scim.sorting import chosen, comparable, orderable, ordered
 from calscim.store.resources import (
     FIRST_GROUP_PARAMETER,
     FIRST_USER_PARAMETER,
@@ -47,15 +46,15 @@ _ORDERING = {
     CompareOperator.le: "<=",
 }
 _TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
-_COLUMNS = {"meta.created": "created_at", "meta.lastmodified": "updated_at"}
-_ASSIGNED = {*_COLUMNS, "id", "meta", "meta.resourcetype", "meta.version", "meta.location"}
+COLUMNS = {"meta.created": "created_at", "meta.lastmodified": "updated_at"}
+_ASSIGNED = {*COLUMNS, "id", "meta", "meta.resourcetype", "meta.version", "meta.location"}
 _EMPTY = "('null', '\"\"', '{}', '[]')"
 _DIRECTORY = "$2"  # the parameters that every listing has
 _BASE = "$3::text"
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """What a path names. ``path``: keys into the JSON, the last of them below each value if ``multi``."""
 
     attribute: Attribute
@@ -66,7 +65,7 @@ class _Target:
 
 
 @dataclass(slots=True)
-class _Compiler:
+class Compiler:
     kind: Type
     first: int
     parameters: list[Any] = field(default_factory=list)
@@ -96,7 +95,7 @@ class _Compiler:
                 return self.value_path(node)
         raise ScimError(400, "this filter expression is not supported", "invalidFilter")
 
-    def target(self, path: AttrPath) -> _Target:
+    def target(self, path: AttrPath) -> Target:
         attr, sub = path.attr, path.sub_attr
         if path.uri is None and sub is None and attr.lower() in _ALIASES and self.kind is USER:
             attr, sub = _ALIASES[attr.lower()]
@@ -107,14 +106,14 @@ class _Compiler:
         keys = (attribute.name,) if urn is None else (urn, attribute.name)
         name = attribute.name.lower()
         if sub is None:
-            return _Target(attribute, keys, None, attribute.multi, name)
+            return Target(attribute, keys, None, attribute.multi, name)
         part = attribute.subs.get(sub.lower())
         if part is None:
             raise unknown(str(path))
         name = f"{name}.{part.name.lower()}"
         if attribute.multi:
-            return _Target(part, keys, part.name, True, name)
-        return _Target(part, (*keys, part.name), None, False, name)
+            return Target(part, keys, part.name, True, name)
+        return Target(part, (*keys, part.name), None, False, name)
 
     # ---------------------------------------------------------------- comparisons
 
@@ -125,26 +124,26 @@ class _Compiler:
         target = self.target(node.attr_path)
         if target.attribute.kind == "complex":
             target = self.compared(target, node)
-        _suits(target.attribute, node)
+        suits(target.attribute, node)
         if node.value is None:
             return self.null(target) if node.op == CompareOperator.eq else "false"
         node = typed(target.attribute, node)
         special = self.indexed(target, node)
         if special is not None:
             return special
-        if target.name in _COLUMNS:
-            return self.moment(f"{self.row}.{_COLUMNS[target.name]}", node)
+        if target.name in COLUMNS:
+            return self.moment(f"{self.row}.{COLUMNS[target.name]}", node)
         if target.multi:
             inner = self.compare(self.element(target), target.attribute, node)
             return f"EXISTS (SELECT FROM {self.elements(target)} WHERE {inner})"
         return self.compare(self.text(target), target.attribute, node)
 
     @staticmethod
-    def compared(target: _Target, node: Comparison) -> _Target:
+    def compared(target: Target, node: Comparison) -> Target:
         """What a comparison of a complex attribute is about: its values' "value", or whether it is there."""
         value = target.attribute.subs.get("value")
         if target.multi and value is not None:
-            return _Target(value, target.path, value.name, True, f"{target.name}.value")
+            return Target(value, target.path, value.name, True, f"{target.name}.value")
         if node.value is None:
             return target
         raise ScimError(
@@ -153,7 +152,7 @@ class _Compiler:
             "invalidFilter",
         )
 
-    def null(self, target: _Target) -> str:
+    def null(self, target: Target) -> str:
         """There is no value, or one of several entries lacks it."""
         if target.name in _ASSIGNED:
             return "false"
@@ -165,7 +164,7 @@ class _Compiler:
             f"OR EXISTS (SELECT FROM {values} WHERE {value} IS NULL))"
         )
 
-    def text(self, target: _Target) -> str:
+    def text(self, target: Target) -> str:
         """The value of a single-valued attribute as text, NULL when there is none."""
         row = self.row
         match target.name:
@@ -183,7 +182,7 @@ class _Compiler:
                 return f"({_BASE} || '/{self.kind.name}s/' || {row}.id)"
         return f"({row}.data #>> {self.bind(list(target.path), 'text[]')})"
 
-    def elements(self, target: _Target) -> str:
+    def elements(self, target: Target) -> str:
         """The values of a multi-valued attribute, as rows e(v, place)."""
         if target.path == ("groups",):
             return (
@@ -207,7 +206,7 @@ class _Compiler:
             f"THEN {self.row}.data #> {path} ELSE '[]' END) WITH ORDINALITY e (v, place)"
         )
 
-    def element(self, target: _Target) -> str:
+    def element(self, target: Target) -> str:
         if target.below is None:
             return "(e.v #>> '{}')"
         return f"(e.v ->> {self.bind(target.below, 'text')})"
@@ -233,7 +232,7 @@ class _Compiler:
 
     # ---------------------------------------------------------------- what has an index
 
-    def indexed(self, target: _Target, node: Comparison) -> str | None:
+    def indexed(self, target: Target, node: Comparison) -> str | None:
         """Equality and prefixes of names, ids and addresses."""
         if node.op not in (CompareOperator.eq, CompareOperator.sw) or not isinstance(
             node.value, str
@@ -278,7 +277,7 @@ class _Compiler:
 
     # ---------------------------------------------------------------- presence and value paths
 
-    def present(self, target: _Target) -> str:
+    def present(self, target: Target) -> str:
         if target.name in _ASSIGNED:
             return "true"
         if target.multi:
@@ -301,7 +300,7 @@ class _Compiler:
                 return f"NOT ({self.inside(attribute, equal)})"
             case Comparison(attr_path=path):
                 part = self.part(attribute, path)
-                _suits(part, node)
+                suits(part, node)
                 return self.inside_comparison(attribute, part, node)
             case Present(attr_path=path):
                 part = self.part(attribute, path)
@@ -335,46 +334,18 @@ class _Compiler:
         return part
 
 
+def compiler_of(kind: Type, parameters: Iterable[Any] = ()) -> Compiler:
+    """One that goes on after the parameters that there are."""
+    first = FIRST_USER_PARAMETER if kind is USER else FIRST_GROUP_PARAMETER
+    return Compiler(kind, first, list(parameters))
+
+
 def compile_filter(kind: Type, text: str) -> Selection:
     """ScimError 400 invalidFilter for what cannot be asked."""
-    first = FIRST_USER_PARAMETER if kind is USER else FIRST_GROUP_PARAMETER
-    compiler = _Compiler(kind, first)
-    _readable(text, "invalidFilter")
+    compiler = compiler_of(kind)
+    readable(text, "invalidFilter")
     where = compiler.compile(parse_filter(text))
     return Selection(where, "", tuple(compiler.parameters))
-
-
-def compile_sort(kind: Type, text: str, *, descending: bool, selection: Selection) -> Selection:
-    """The same selection in an order. ScimError 400 invalidPath for what has none."""
-    first = FIRST_USER_PARAMETER if kind is USER else FIRST_GROUP_PARAMETER
-    compiler = _Compiler(kind, first, list(selection.parameters))
-    target = _sorted_by(compiler, text)
-    attribute = target.attribute
-    if target.multi and target.below is None and "value" in attribute.subs:
-        attribute = attribute.subs["value"]
-        target = _Target(attribute, target.path, attribute.name, True, f"{target.name}.value")
-    orderable(attribute, text)
-    if target.name in _COLUMNS:
-        value = f"{compiler.row}.{_COLUMNS[target.name]}"
-    elif target.multi:
-        value = chosen(compiler.elements(target), compiler.element(target))
-    else:
-        value = compiler.text(target)
-    order = ordered(value, attribute, descending=descending)
-    return Selection(selection.where, order, tuple(compiler.parameters))
-
-
-def _sorted_by(compiler: _Compiler, text: str) -> _Target:
-    _readable(text, "invalidPath")
-    try:
-        path = parse_path(text)
-        if isinstance(path, AttrPath):
-            return compiler.target(path)
-    except ScimError:
-        pass
-    raise ScimError(
-        400, f"sortBy {text[:100]!r} is no attribute of a {compiler.kind.name}", "invalidPath"
-    )
 
 
 def _filled(value: str) -> str:
@@ -383,66 +354,6 @@ def _filled(value: str) -> str:
 
 def _decided(left: str, op: CompareOperator, right: str) -> str:
     return f"coalesce({left} {_ORDERING.get(op, '=')} {right}, false)"
-
-
-def typed(attribute: Attribute, node: Comparison) -> Comparison:
-    """The comparison with a value of the attribute's type; "True" in quotes, as Entra sends it, is true."""
-    if attribute.kind == "boolean" and isinstance(node.value, str):
-        told = {"true": True, "false": False}.get(node.value.lower(), node.value)
-        node = Comparison(node.attr_path, node.op, told)
-    check(attribute, node)
-    return node
-
-
-def check(attribute: Attribute, node: Comparison) -> None:
-    """The value has the attribute's type, and the operator suits it."""
-    value, kind, name = node.value, attribute.kind, node.attr_path
-    _suits(attribute, node)
-    if kind == "boolean":
-        if not isinstance(value, bool):
-            raise ScimError(400, f"{name} is compared with true or false", "invalidFilter")
-    elif kind in ("integer", "decimal"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScimError(400, f"{name} is compared with a number", "invalidFilter")
-    elif not isinstance(value, str):
-        raise ScimError(400, f"{name} is compared with a text in quotes", "invalidFilter")
-    else:
-        _readable(value, "invalidFilter")
-
-
-def _suits(attribute: Attribute, node: Comparison) -> None:
-    equality = node.op in (CompareOperator.eq, CompareOperator.ne)
-    if attribute.kind in ("boolean", "binary") and not equality:
-        raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")
-
-
-def _readable(text: str, kind: str) -> None:
-    """Neither NUL, which Postgres cannot hold, nor half a surrogate pair, which is no text at all."""
-    if "\x00" in text:
-        raise ScimError(400, "a text holds a NUL character: leave it out", kind)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ScimError(400, "a text holds half a surrogate pair: send UTF-8", kind) from None
-
-
-def instant(text: Any) -> datetime:
-    """A date as XML Schema writes it."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):  # the first and the last day have no moment in every zone
-        raise ScimError(
-            400, f"{str(text)[:50]!r} is no date such as 2026-01-31T12:00:00Z", "invalidFilter"
-        ) from None
-
-
-def as_uuid(text: str) -> uuid.UUID | None:
-    """An id, or None for a text that cannot be one of ours."""
-    try:
-        return uuid.UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
 
 
 def unknown(name: str) -> ScimError:

@@ -9,16 +9,19 @@ from aiohttp import web
 from scim2_models.path import AttrPath, CompareOperator, Comparison
 
 from calscim.errors import ScimError
+from calscim.scim import cursors
 from calscim.scim.exchange import Exchange, storable
-from calscim.scim.filters import compile_filter, compile_sort
+from calscim.scim.filters import compile_filter
 from calscim.scim.grammar import parse_filter
 from calscim.scim.projection import Projection
-from calscim.scim.responses import json_response, list_text
-from calscim.scim.schema import GROUP, MAX_RESULTS, USER, Type
-from calscim.store import pages, resources
+from calscim.scim.responses import json_response, list_text, page_text
+from calscim.scim.schema import DEFAULT_COUNT, GROUP, MAX_RESULTS, USER, Type
+from calscim.scim.sorting import compile_keyset, compile_sort
+from calscim.scim.walk import Position, walk
+from calscim.store import keysets, pages, resources
+from calscim.store.keysets import Keyset, Place, Stretch
 from calscim.store.resources import Page, Selection
 
-DEFAULT_COUNT = 100
 _FAR = 2**53
 _LOOK_UP = re.compile(
     r'\s*userName\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
@@ -34,6 +37,7 @@ class Search:
     descending: bool
     start: int
     count: int
+    cursor: str | None  # None: by index, empty: the first page
     projection: Projection
 
     @classmethod
@@ -43,15 +47,18 @@ class Search:
         order = str(low.get("sortorder") or "ascending").lower()
         if order not in ("ascending", "descending"):
             raise ScimError(400, "sortOrder is ascending or descending", "invalidValue")
-        for name in ("filter", "sortby"):
+        for name in ("filter", "sortby", "cursor"):
             if low.get(name) is not None and not isinstance(low[name], str):
                 raise ScimError(400, f"{name} takes a text", "invalidValue")
+        if low.get("cursor") is not None and low.get("startindex") not in (None, ""):
+            raise ScimError(400, "give either a cursor or startIndex, not both", "invalidValue")
         return cls(
             filter=low.get("filter") or None,
             sort_by=low.get("sortby") or None,
             descending=order == "descending",
             start=max(1, _number("startIndex", low.get("startindex"), 1)),
             count=min(MAX_RESULTS, max(0, _number("count", low.get("count"), DEFAULT_COUNT))),
+            cursor=low.get("cursor"),
             projection=Projection.of(
                 _names(low.get("attributes")), _names(low.get("excludedattributes"))
             ),
@@ -81,6 +88,8 @@ def _names(value: Any) -> str | None:
 async def search(x: Exchange, kind: Type, given: Any) -> web.Response:
     """A page of one resource type."""
     asked = Search.of(given)
+    if asked.cursor is not None:
+        return await _walked(x, asked, (kind,))
     page = await _page(x, kind, asked, asked.start - 1, asked.count)
     return _shown(asked, page)
 
@@ -88,6 +97,8 @@ async def search(x: Exchange, kind: Type, given: Any) -> web.Response:
 async def search_all(x: Exchange, given: Any) -> web.Response:
     """Users, then groups, as one list; a filter that one of them cannot have matches none of it."""
     asked = Search.of(given)
+    if asked.cursor is not None:
+        return await _walked(x, asked, (USER, GROUP))
     users = await _or_none(x, USER, asked, asked.start - 1, asked.count)
     left = asked.count - len(users.bodies)
     offset = max(0, asked.start - 1 - users.total)
@@ -99,11 +110,15 @@ async def _or_none(x: Exchange, kind: Type, asked: Search, offset: int, count: i
     try:
         return await _page(x, kind, asked, offset, count)
     except ScimError as error:
-        other = GROUP if kind is USER else USER
-        if error.scim_type != "invalidFilter" or asked.filter is None:
-            raise
-        compile_filter(other, asked.filter)
+        _of_other(error, kind, asked)
         return Page(0, ())
+
+
+def _of_other(error: ScimError, kind: Type, asked: Search) -> None:
+    """Raise the error again unless the filter is one of the other type."""
+    if error.scim_type != "invalidFilter" or asked.filter is None:
+        raise error
+    compile_filter(GROUP if kind is USER else USER, asked.filter)
 
 
 async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
@@ -139,10 +154,65 @@ def looked_up(text: str) -> str | None:
     return None
 
 
+async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Response:
+    """A page of a cursor (RFC 9865)."""
+    by_name = {kind.name: kind for kind in kinds}
+    query = repr((*by_name, asked.filter, asked.sort_by, asked.descending))
+    sealing = await cursors.of_directory(x.db, x.caller.directory)
+    now = x.began.timestamp()
+
+    async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
+        kind = by_name[name]
+        try:
+            return await _beside(x, kind, asked, place, count, forward=forward)
+        except ScimError as error:
+            if len(kinds) == 1:
+                raise
+            _of_other(error, kind, asked)
+            return Stretch(Page(0, ()), more=False, first=None, last=None)
+
+    position = (
+        Position.of(sealing.open(asked.cursor, query, asked.count, now)) if asked.cursor else None
+    )
+    found = await walk(tuple(by_name), position, asked.count, beside)
+    after, before = (
+        None if beside is None else sealing.seal(query, asked.count, beside.value(), now)
+        for beside in (found.after, found.before)
+    )
+    bodies = _projected(asked, found.page.bodies)
+    return json_response(page_text(bodies, total=found.page.total, after=after, before=before))
+
+
+async def _beside(
+    x: Exchange, kind: Type, asked: Search, place: Place | None, count: int, *, forward: bool
+) -> Stretch:
+    keyset = keyset_of(kind, asked.filter, asked.sort_by, descending=asked.descending)
+    if kind is USER:
+        return await keysets.users_beside(x.db, x.reader, keyset, place, count, forward=forward)
+    members = asked.projection.needs("members")
+    return await keysets.groups_beside(
+        x.db, x.reader, keyset, place, count, forward=forward, members=members
+    )
+
+
+def keyset_of(
+    kind: Type, filter_text: str | None, sort_by: str | None, *, descending: bool
+) -> Keyset:
+    """What a cursor goes through. ScimError 400 for a filter or an order that cannot be."""
+    selection = Selection() if filter_text is None else compile_filter(kind, filter_text)
+    if sort_by is None:
+        return Keyset(selection.where, parameters=selection.parameters)
+    return compile_keyset(kind, sort_by, descending=descending, selection=selection)
+
+
 def _shown(asked: Search, page: Page) -> web.Response:
-    bodies = page.bodies
-    if asked.projection:
-        bodies = tuple(
-            orjson.dumps(asked.projection.apply(orjson.loads(body))).decode() for body in bodies
-        )
+    bodies = _projected(asked, page.bodies)
     return json_response(list_text(bodies, total=page.total, start=asked.start))
+
+
+def _projected(asked: Search, bodies: tuple[str, ...]) -> tuple[str, ...]:
+    if not asked.projection:
+        return bodies
+    return tuple(
+        orjson.dumps(asked.projection.apply(orjson.loads(body))).decode() for body in bodies
+    )

@@ -41,6 +41,21 @@ def list_text(resources: Sequence[str], *, total: int, start: int) -> str:
     )
 
 
+def page_text(
+    resources: Sequence[str], *, total: int, after: str | None, before: str | None
+) -> str:
+    """A page of a cursor (RFC 9865): it has no startIndex."""
+    cursors = "".join(
+        f'"{name}":"{cursor}",'
+        for name, cursor in (("nextCursor", after), ("previousCursor", before))
+        if cursor is not None
+    )
+    return (
+        f'{{"schemas":["{LIST}"],"totalResults":{total},"itemsPerPage":{len(resources)},{cursors}'
+        f'"Resources":[{",".join(resources)}]}}'
+    )
+
+
 def error_value(error: ScimError) -> dict[str, Any]:
     """RFC 7644 section 3.12; the status is a text there."""
     value: dict[str, Any] = {

@@ -17,6 +17,7 @@ from scim2_models import (
     Filter,
     Group,
     Mutability,
+    Pagination,
     Patch,
     ResourceType,
     Returned,
@@ -31,7 +32,9 @@ USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
+DEFAULT_COUNT = 100
 MAX_RESULTS = 1000
+CURSOR_TIMEOUT = 3600  # seconds that a cursor is good for
 MAX_OPERATIONS = 1000
 
 
@@ -137,8 +140,20 @@ USER = Type(
 GROUP = Type("Group", GROUP_URN, _common() | _tree(Group.to_schema()), {})
 
 
+def pagination() -> Pagination:
+    """By index unless a cursor is asked for (RFC 9865 section 4)."""
+    return Pagination(
+        cursor=True,
+        index=True,
+        default_pagination_method=Pagination.DefaultPaginationMethod.index,
+        default_page_size=DEFAULT_COUNT,
+        max_page_size=MAX_RESULTS,
+        cursor_timeout=CURSOR_TIMEOUT,
+    )
+
+
 def provider(max_body_bytes: int) -> ScimProvider:
-    """What the discovery endpoints announce."""
+    """What the discovery endpoints announce, without the cursors: scim2-server would want to seal them itself."""
     config = ServiceProviderConfig(
         patch=Patch(supported=True),
         bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=max_body_bytes),

@@ -15,7 +15,7 @@ from scim2_models.path import (
 
 from calscim.errors import ScimError
 from calscim.scim import payload
-from calscim.scim.filters import check, instant
+from calscim.scim.comparisons import check, instant
 from calscim.scim.grammar import count
 from calscim.scim.schema import Attribute
 

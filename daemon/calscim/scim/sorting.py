@@ -1,20 +1,61 @@
-"""The form in which SQL compares and orders a value, and the orders of RFC 7644 section 3.4.2.3.
+"""Sort orders (RFC 7644 section 3.4.2.3) compiled to SQL: for a page at an offset, and for one beyond a row."""
 
-Both sides of a comparison are folded by the database, so that they agree whatever its locale makes of a letter.
-"""
+from scim2_models.path import AttrPath
 
 from calscim.errors import ScimError
-from calscim.scim.schema import Attribute
+from calscim.scim.comparisons import comparable, readable
+from calscim.scim.filters import COLUMNS, Compiler, Target, compiler_of
+from calscim.scim.grammar import parse_path
+from calscim.scim.schema import Attribute, Type
+from calscim.store.keysets import Keyset
+from calscim.store.resources import Selection
+
+LONGEST_KEY = (
+    400  # characters of a value that order the pages of a cursor, which has to fit into a URL
+)
 
 
-def comparable(value: str, attribute: Attribute) -> str:
-    """A text as its attribute compares it: NFC, without case unless it is case exact, by code points."""
-    if attribute.kind == "binary":  # base64: each of its letters counts
-        return f'({value}) COLLATE "C"'
-    folded = f"normalize({value}, NFC)"
-    if not attribute.exact:
-        folded = f"lower({folded})"
-    return f'{folded} COLLATE "C"'
+def compile_sort(kind: Type, text: str, *, descending: bool, selection: Selection) -> Selection:
+    """The same selection in an order. ScimError 400 invalidPath for what has none."""
+    compiler = compiler_of(kind, selection.parameters)
+    value, attribute = _sorted_by(compiler, text)
+    order = ordered(value, attribute, descending=descending)
+    return Selection(selection.where, order, tuple(compiler.parameters))
+
+
+def compile_keyset(kind: Type, text: str, *, descending: bool, selection: Selection) -> Keyset:
+    """The same order by a key that a cursor can carry. ScimError 400 invalidPath for what has none."""
+    compiler = compiler_of(kind, selection.parameters)
+    key = _carried(*_sorted_by(compiler, text))
+    return Keyset(selection.where, key, descending, tuple(compiler.parameters))
+
+
+def _sorted_by(compiler: Compiler, text: str) -> tuple[str, Attribute]:
+    """What is compared: SQL of its value, and the attribute whose rules hold."""
+    target = _target(compiler, text)
+    attribute = target.attribute
+    if target.multi and target.below is None and "value" in attribute.subs:
+        attribute = attribute.subs["value"]
+        target = Target(attribute, target.path, attribute.name, True, f"{target.name}.value")
+    orderable(attribute, text)
+    if target.name in COLUMNS:
+        return f"{compiler.row}.{COLUMNS[target.name]}", attribute
+    if target.multi:
+        return chosen(compiler.elements(target), compiler.element(target)), attribute
+    return compiler.text(target), attribute
+
+
+def _target(compiler: Compiler, text: str) -> Target:
+    readable(text, "invalidPath")
+    try:
+        path = parse_path(text)
+        if isinstance(path, AttrPath):
+            return compiler.target(path)
+    except ScimError:
+        pass
+    raise ScimError(
+        400, f"sortBy {text[:100]!r} is no attribute of a {compiler.kind.name}", "invalidPath"
+    )
 
 
 def orderable(attribute: Attribute, name: str) -> None:
@@ -35,6 +76,15 @@ def ordered(value: str, attribute: Attribute, *, descending: bool) -> str:
     elif attribute.kind != "dateTime":
         value = comparable(value, attribute)
     return f"{value} {'DESC NULLS FIRST' if descending else 'ASC NULLS LAST'}"
+
+
+def _carried(value: str, attribute: Attribute) -> str:
+    """The value as a text whose code points order it: false comes before true, and a moment in UTC before a later."""
+    if attribute.kind == "dateTime":
+        return f'calscim.instant({value}) COLLATE "C"'
+    if attribute.kind == "boolean":
+        return f'({value})::boolean::text COLLATE "C"'
+    return f'left({comparable(value, attribute)}, {LONGEST_KEY}) COLLATE "C"'
 
 
 def chosen(values: str, value: str) -> str:

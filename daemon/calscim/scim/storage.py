@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from scim2_models import (
+    InvalidCursorException,
     InvalidPathException,
     NotFoundException,
     PreconditionFailedException,
@@ -25,10 +26,15 @@ from scim2_server.storage import AsyncScimStorage, SearchPage
 
 from calscim.errors import ScimError
 from calscim.scim import groups, payload, users
-from calscim.scim.filters import as_uuid, compile_filter, compile_sort
+from calscim.scim.comparisons import as_uuid
+from calscim.scim.filters import compile_filter
+from calscim.scim.listing import keyset_of
 from calscim.scim.schema import GROUP, USER, Type
-from calscim.store import resources
+from calscim.scim.sorting import compile_sort
+from calscim.scim.walk import Position, walk
+from calscim.store import keysets, resources
 from calscim.store.journal import Origin
+from calscim.store.keysets import Place, Stretch
 from calscim.store.pool import Database
 from calscim.store.resources import MemberChange, Page, Reader, Selection, Written
 
@@ -45,6 +51,8 @@ class Storage(AsyncScimStorage):
 
     ``origin`` is what the journal says of the request; its body is replaced by the resource as it was given.
     """
+
+    supports_cursors = True
 
     def __init__(
         self, db: Database, provider: ScimProvider, reader: Reader, origin: Origin
@@ -79,8 +87,9 @@ class Storage(AsyncScimStorage):
         *,
         position: Any = None,
     ) -> SearchPage:
-        """Several types are one list, type by type. ``position`` is of cursors, which are not offered."""
-        del position
+        """Several types are one list, type by type. ``position``: as SearchPage gave it, for cursors."""
+        if search_request.cursor is not None:
+            return await self._walked(resource_types, search_request, position)
         offset = max(1, search_request.start_index or 1) - 1
         left = _EVERYTHING if search_request.count is None else search_request.count
         total = 0
@@ -91,6 +100,52 @@ class Storage(AsyncScimStorage):
             left -= len(page.bodies)
             found += [self._resource(resource_type, body) for body in page.bodies]
         return SearchPage(total, found)
+
+    async def _walked(
+        self, resource_types: list[ResourceType], asked: SearchRequest[Any], position: Any
+    ) -> SearchPage:
+        by_name = {str(resource_type.name): resource_type for resource_type in resource_types}
+        count = _EVERYTHING if asked.count is None else asked.count
+
+        async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
+            return await self._beside(by_name[name], asked, place, count, forward=forward)
+
+        try:
+            start = None if position is None else Position.of(position)
+            found = await walk(tuple(by_name), start, count, beside)
+        except ScimError as error:
+            raise InvalidCursorException(detail=error.detail) from error
+        return SearchPage(
+            found.page.total,
+            [
+                self._resource(by_name[kind], body)
+                for kind, body in zip(found.kinds, found.page.bodies, strict=True)
+            ],
+            next=None if found.after is None else found.after.value(),
+            previous=None if found.before is None else found.before.value(),
+        )
+
+    async def _beside(
+        self,
+        resource_type: ResourceType,
+        asked: SearchRequest[Any],
+        place: Place | None,
+        count: int,
+        *,
+        forward: bool,
+    ) -> Stretch:
+        kind = _kind(resource_type)
+        wanted = None if asked.filter is None else str(asked.filter)
+        descending = asked.sort_order == SearchRequest.SortOrder.descending
+        order = None if asked.sort_by is None else str(asked.sort_by)
+        try:
+            keyset = keyset_of(kind, wanted, order, descending=descending)
+        except ScimError as error:
+            if error.scim_type == "invalidPath":
+                raise InvalidPathException(detail=error.detail) from error
+            return Stretch(Page(0, ()), more=False, first=None, last=None)
+        find = keysets.users_beside if kind is USER else keysets.groups_beside
+        return await find(self._db, self._reader, keyset, place, count, forward=forward)
 
     async def _page(
         self, resource_type: ResourceType, asked: SearchRequest[Any], offset: int, count: int

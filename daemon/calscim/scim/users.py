@@ -9,9 +9,9 @@ from aiohttp import web
 
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
+from calscim.scim.comparisons import as_uuid
 from calscim.scim.conditions import expected, unchanged
 from calscim.scim.exchange import Exchange
-from calscim.scim.filters import as_uuid
 from calscim.scim.responses import etag, json_response, value_response
 from calscim.store import resources
 from calscim.store.resources import UserState, Written

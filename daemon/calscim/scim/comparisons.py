@@ -1,0 +1,83 @@
+"""What a filter compares with: a value of the attribute's type, an operator that suits it, one form for both sides.
+
+Both sides of a comparison are folded by the database, so that they agree whatever its locale makes of a letter.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from scim2_models.path import CompareOperator, Comparison
+
+from calscim.errors import ScimError
+from calscim.scim.schema import Attribute
+
+
+def comparable(value: str, attribute: Attribute) -> str:
+    """A text as its attribute compares it: NFC, without case unless it is case exact, by code points."""
+    if attribute.kind == "binary":  # base64: each of its letters counts
+        return f'({value}) COLLATE "C"'
+    folded = f"normalize({value}, NFC)"
+    if not attribute.exact:
+        folded = f"lower({folded})"
+    return f'{folded} COLLATE "C"'
+
+
+def typed(attribute: Attribute, node: Comparison) -> Comparison:
+    """The comparison with a value of the attribute's type; "True" in quotes, as Entra sends it, is true."""
+    if attribute.kind == "boolean" and isinstance(node.value, str):
+        told = {"true": True, "false": False}.get(node.value.lower(), node.value)
+        node = Comparison(node.attr_path, node.op, told)
+    check(attribute, node)
+    return node
+
+
+def check(attribute: Attribute, node: Comparison) -> None:
+    """The value has the attribute's type, and the operator suits it."""
+    value, kind, name = node.value, attribute.kind, node.attr_path
+    suits(attribute, node)
+    if kind == "boolean":
+        if not isinstance(value, bool):
+            raise ScimError(400, f"{name} is compared with true or false", "invalidFilter")
+    elif kind in ("integer", "decimal"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ScimError(400, f"{name} is compared with a number", "invalidFilter")
+    elif not isinstance(value, str):
+        raise ScimError(400, f"{name} is compared with a text in quotes", "invalidFilter")
+    else:
+        readable(value, "invalidFilter")
+
+
+def suits(attribute: Attribute, node: Comparison) -> None:
+    equality = node.op in (CompareOperator.eq, CompareOperator.ne)
+    if attribute.kind in ("boolean", "binary") and not equality:
+        raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")
+
+
+def readable(text: str, kind: str) -> None:
+    """Neither NUL, which Postgres cannot hold, nor half a surrogate pair, which is no text at all."""
+    if "\x00" in text:
+        raise ScimError(400, "a text holds a NUL character: leave it out", kind)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ScimError(400, "a text holds half a surrogate pair: send UTF-8", kind) from None
+
+
+def instant(text: Any) -> datetime:
+    """A date as XML Schema writes it."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day have no moment in every zone
+        raise ScimError(
+            400, f"{str(text)[:50]!r} is no date such as 2026-01-31T12:00:00Z", "invalidFilter"
+        ) from None
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    """An id, or None for a text that cannot be one of ours."""
+    try:
+        return uuid.UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None
