@@ -22,8 +22,8 @@ run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com
 demo: $(STAMP) ## play a whole story against the simulated Cal.com
 	$(BIN)/calscim demo
 
-test: $(STAMP) ## run the tests, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server)
+	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest --cov --cov-report=term
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 	$(BIN)/ruff format --check .

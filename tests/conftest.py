@@ -1,5 +1,6 @@
-"""One bundled Postgres a session, one fresh database a test; nothing but loopback, nothing of the environment."""
+"""One Postgres a session, one fresh database a test; nothing but loopback, nothing of the environment."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -11,26 +12,26 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from calscim.store import embedded, migrate
 from calscim.store import pool as pool_room
+from tests.server import OWNER, PREFIX, Server, bundled, database_of, given
+
+GIVEN = os.environ.pop("TEST_POSTGRES", "")
 
 
 def pytest_configure() -> None:
-    for name in [name for name in os.environ if name.startswith("CALSCIM_")]:
+    for name in [name for name in os.environ if name.startswith(("CALSCIM_", "PG"))]:
         del os.environ[name]
     os.environ.pop("CREDENTIALS_DIRECTORY", None)
     os.environ.pop("NOTIFY_SOCKET", None)
 
 
-@dataclass(frozen=True)
-class Server:
-    """The Postgres of this session. Databases are cloned from a migrated template."""
-
-    host: str
-    template: str = "calscim_template"
-
-    def dsn(self, database: str, user: str = embedded.SERVING_ROLE) -> str:
-        return f"postgresql://{user}@/{database}?host={self.host}"
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What brings a server of its own says nothing about a given one."""
+    if GIVEN:
+        reason = "has the bundled Postgres for itself, whatever TEST_POSTGRES is"
+        for item in items:
+            if item.get_closest_marker("own_postgres"):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @dataclass(frozen=True)
@@ -40,33 +41,23 @@ class Database:
     dsn: str
     owner_dsn: str
 
+    @property
+    def name(self) -> str:
+        return database_of(self.dsn)
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    import asyncio
-
     folder = Path(tempfile.mkdtemp(prefix="calscim-tests-"))
     folder.chmod(0o755)
-
-    async def prepare() -> tuple[embedded.Embedded, Server]:
-        running = await embedded.start(folder / "postgres")
-        server = Server(str(running.server.get_postmaster_info().socket_dir))
-        admin = await asyncpg.connect(server.dsn("postgres", "postgres"))
-        # The tests may lose everything at a power cut.
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
-            await admin.execute(f"ALTER SYSTEM SET {setting}")
-        await admin.execute("SELECT pg_reload_conf()")
-        await admin.execute(f"CREATE DATABASE {server.template}")
-        await admin.close()
-        owner = await asyncpg.connect(server.dsn(server.template, "postgres"))
-        await migrate.migrate(owner, embedded.SERVING_ROLE)
-        await owner.close()
-        return running, server
-
-    running, server = asyncio.run(prepare())
-    yield server
-    running.server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with asyncio.Runner() as runner:
+        running = given(GIVEN) if GIVEN else bundled(folder / "postgres")
+        server = runner.run(running.__aenter__())
+        try:
+            yield server
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 _numbers = itertools.count(1)
@@ -74,10 +65,10 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 async def database(postgres: Server) -> AsyncIterator[Database]:
-    name = f"test_{next(_numbers)}"
-    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+    name = f"{PREFIX}_{next(_numbers)}"
+    admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {postgres.template}")
-    yield Database(postgres.dsn(name), postgres.dsn(name, "postgres"))
+    yield Database(postgres.dsn(name), postgres.dsn(name, OWNER))
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 

@@ -25,6 +25,7 @@ def folder():
     shutil.rmtree(made, ignore_errors=True)
 
 
+@pytest.mark.own_postgres
 def test_the_bundled_postgres_runs_as_long_as_somebody_needs_it(folder, run):
     configured = ("--config", str(folder / "calscim.toml"))
 

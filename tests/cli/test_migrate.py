@@ -5,14 +5,16 @@ import re
 import asyncpg
 import pytest
 
+from tests.server import OWNER
+
 
 @pytest.fixture
 async def empty(postgres):
     """An empty database, as (its owner's DSN, the serving role's DSN)."""
-    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
-    await admin.execute("CREATE DATABASE empty_for_cli")
-    yield postgres.dsn("empty_for_cli", "postgres"), postgres.dsn("empty_for_cli")
-    await admin.execute("DROP DATABASE empty_for_cli WITH (FORCE)")
+    admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+    await admin.execute("CREATE DATABASE calscim_test_empty")
+    yield postgres.dsn("calscim_test_empty", OWNER), postgres.dsn("calscim_test_empty")
+    await admin.execute("DROP DATABASE calscim_test_empty WITH (FORCE)")
     await admin.close()
 
 
@@ -74,7 +76,7 @@ def test_one_role_for_both_is_said_out_loud(calscim, configured, empty):
 def test_a_serving_role_that_is_missing_is_named_with_the_statement_that_makes_it(
     calscim, configured, empty
 ):
-    configured(dsn=empty[1].replace("calscim@", "some-one@"))
+    configured(dsn=empty[1].replace("//calscim", "//some-one"))
 
     ran = calscim("migrate")
 

@@ -1,23 +1,21 @@
 """A proxy in front of the session's Postgres, and the way to a test's database through it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import Database, Server
+from tests.conftest import Database
 from tests.faults.proxy import Proxy
+from tests.server import Server, by_way_of
 
 
 @pytest.fixture
 async def proxy(postgres: Server) -> AsyncIterator[Proxy]:
-    async with Proxy(Path(postgres.host, ".s.PGSQL.5432")) as running:
+    async with Proxy(postgres.address) as running:
         yield running
 
 
 @pytest.fixture
 def proxied(database: Database, proxy: Proxy) -> str:
     """The serving role's DSN, through the proxy."""
-    path = database.dsn.removeprefix("postgresql://").partition("?")[0]
-    role, _, name = path.partition("@/")
-    return f"postgresql://{role}@127.0.0.1:{proxy.port}/{name}"
+    return by_way_of(database.dsn, proxy.port)

@@ -10,6 +10,7 @@ from calscim.store import chain, migrate
 from calscim.store.pool import Database
 from tests import conftest
 from tests.faults.cluster import run
+from tests.server import OWNER, Server
 
 APPEND = (
     "SELECT calscim.append($1, 'scim', $2, 'POST', '/Users', 201, '::1', 1, 'User', $2, $3, $4)"
@@ -18,7 +19,7 @@ APPEND = (
 
 @pytest.fixture
 async def restored(
-    database: conftest.Database, postgres: conftest.Server, tmp_path: Path
+    database: conftest.Database, postgres: Server, tmp_path: Path
 ) -> AsyncIterator[conftest.Database]:
     """Three streams of ten rows, dumped and restored into a database of another name."""
     async with await Database.open(database.dsn) as store:
@@ -26,17 +27,16 @@ async def restored(
             body = f'{{"name": "Zoë {number}\\u0000"}}'.encode()
             stream = f"directory{number % 3}"
             await store.fetchval(APPEND, stream, f"request-{number}", body, b"{}")
-    name = database.dsn.partition("@/")[2].partition("?")[0]
     dump = tmp_path / "calscim.dump"
     await run("pg_dump", "-Fc", "-f", dump, "-d", database.owner_dsn)
-    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
-    await admin.execute(f"CREATE DATABASE {name}_restored")
+    admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+    await admin.execute(f"CREATE DATABASE {database.name}_restored")
     copy = conftest.Database(
-        postgres.dsn(f"{name}_restored"), postgres.dsn(f"{name}_restored", "postgres")
+        postgres.dsn(f"{database.name}_restored"), postgres.dsn(f"{database.name}_restored", OWNER)
     )
     await run("pg_restore", "--exit-on-error", "-d", copy.owner_dsn, dump)
     yield copy
-    await admin.execute(f"DROP DATABASE {name}_restored WITH (FORCE)")
+    await admin.execute(f"DROP DATABASE {database.name}_restored WITH (FORCE)")
     await admin.close()
 
 

@@ -18,6 +18,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.mark.own_postgres
 async def test_a_storm_over_two_daemons_and_their_postgres_loses_and_doubles_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,8 @@ from calscim.store.pool import Database
 from tests.faults.cluster import Node
 from tests.faults.waiting import until
 
+pytestmark = pytest.mark.own_postgres
+
 APPEND = "SELECT calscim.append('okta', 'scim', $1, 'POST', '/Users', 201, '', NULL, 'User', $1, NULL, NULL)"
 
 

@@ -1,7 +1,5 @@
 """A DSN with several hosts: a dead one costs its share of the time, and one that takes writes is found."""
 
-from pathlib import Path
-
 import pytest
 
 from calscim.errors import StoreUnavailable
@@ -9,13 +7,12 @@ from calscim.store.hosts import hosts
 from calscim.store.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
+from tests.server import Server, by_way_of
 
 
 def through(database: conftest.Database, *proxies: Proxy) -> str:
     """The serving role's DSN with those proxies as its hosts, in that order."""
-    name = database.dsn.partition("@/")[2].partition("?")[0]
-    places = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
-    return f"postgresql://calscim@{places}/{name}"
+    return by_way_of(database.dsn, *(proxy.port for proxy in proxies))
 
 
 @pytest.mark.parametrize(
@@ -72,16 +69,16 @@ async def test_the_host_that_worked_last_is_asked_first(
 
 
 async def test_without_any_host_that_takes_writes_the_database_is_away(
-    database: conftest.Database, postgres: conftest.Server
+    database: conftest.Database, postgres: Server
 ) -> None:
-    path = Path(postgres.host, ".s.PGSQL.5432")
-    async with Proxy(path) as one, Proxy(path) as two:
+    async with Proxy(postgres.address) as one, Proxy(postgres.address) as two:
         await two.refuse()
         async with await Database.open(through(database, one, two)) as store:
-            name = database.dsn.partition("@/")[2].partition("?")[0]
             assert await store.fetchval("SELECT 1") == 1
             async with await Database.open(database.owner_dsn) as owner:
-                await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+                await owner.execute(
+                    f"ALTER DATABASE {database.name} SET default_transaction_read_only = on"
+                )
 
             one.drop()
 

@@ -117,6 +117,7 @@ async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_no
     assert site.simulation.calls[MEMBERSHIPS] == 24
 
 
+@pytest.mark.own_postgres
 async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowledged(
     session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def has_another_postmaster(site: Stage, killed: int) -> bool:
         return False
 
 
+@pytest.mark.own_postgres
 async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon(
     bundled: Stage, session: aiohttp.ClientSession
 ) -> None:
@@ -196,6 +198,7 @@ async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon
     assert daemon.alive
 
 
+@pytest.mark.own_postgres
 async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_was_killed(
     bundled: Stage,
 ) -> None:

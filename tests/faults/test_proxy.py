@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from tests.conftest import Database, Server
+from tests.conftest import Database
 from tests.faults.proxy import Proxy
 
 
@@ -94,6 +94,6 @@ async def test_a_connection_cut_within_its_first_bytes_never_opens(
         await asyncpg.connect(proxied, timeout=2)
 
 
-async def test_two_proxies_do_not_share_a_port(postgres: Server, proxy: Proxy) -> None:
+async def test_two_proxies_do_not_share_a_port(proxy: Proxy) -> None:
     async with Proxy(proxy.upstream) as other:
         assert other.port != proxy.port

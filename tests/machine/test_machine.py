@@ -31,6 +31,7 @@ from calscim.sim.calcom import Fault
 from calscim.store import admin, holds, rebuild
 from calscim.store.pool import Database
 from tests.reconcile.stage import staged
+from tests.server import OWNER, PREFIX
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "12"))
 STEPS = int(os.environ.get("SOAK_STEPS", "20"))
@@ -115,8 +116,8 @@ class Machine(RuleBasedStateMachine):
         self.run(self._begin())
 
     async def _begin(self):
-        self.name = f"machine_{next(self.numbers)}"
-        admin_connection = await asyncpg.connect(self.postgres.dsn("postgres", "postgres"))
+        self.name = f"{PREFIX}_machine_{next(self.numbers)}"
+        admin_connection = await asyncpg.connect(self.postgres.dsn("postgres", OWNER))
         await admin_connection.execute(
             f"CREATE DATABASE {self.name} TEMPLATE {self.postgres.template}"
         )
@@ -325,7 +326,7 @@ class Machine(RuleBasedStateMachine):
         assert not {name for name, active in self.model.active.items() if not active} & people
         plan = await self.stage.plan()
         assert plan.actions == (), plan.actions
-        owner = await asyncpg.connect(self.postgres.dsn(self.name, "postgres"))
+        owner = await asyncpg.connect(self.postgres.dsn(self.name, OWNER))
         assert (
             await owner.fetchval("SELECT count(*) FROM calscim.actions WHERE finished_at IS NULL")
             == 0
@@ -342,7 +343,7 @@ class Machine(RuleBasedStateMachine):
     async def _end(self):
         if hasattr(self, "stack"):
             await self.stack.aclose()
-        connection = await asyncpg.connect(self.postgres.dsn("postgres", "postgres"))
+        connection = await asyncpg.connect(self.postgres.dsn("postgres", OWNER))
         if hasattr(self, "name"):
             await connection.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
         await connection.close()

@@ -16,6 +16,7 @@ from calscim.store import admin
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import Reader
+from tests.server import OWNER
 
 EDITOR = admin.Editor(by="test")
 _numbers = itertools.count(1)
@@ -24,13 +25,13 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def dsn(postgres) -> Iterator[str]:
     async def admin_does(statement: str) -> None:
-        connection = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
+        connection = await asyncpg.connect(postgres.dsn("postgres", OWNER))
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(admin_does(f"CREATE DATABASE contract TEMPLATE {postgres.template}"))
-    yield postgres.dsn("contract")
-    asyncio.run(admin_does("DROP DATABASE contract WITH (FORCE)"))
+    asyncio.run(admin_does(f"CREATE DATABASE calscim_test_contract TEMPLATE {postgres.template}"))
+    yield postgres.dsn("calscim_test_contract")
+    asyncio.run(admin_does("DROP DATABASE calscim_test_contract WITH (FORCE)"))
 
 
 class TestOurStorage(AsyncScimStorageContract):

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+import pytest
+
 START = """
 import asyncio, sys
 from pathlib import Path
@@ -16,6 +18,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.own_postgres
 async def test_two_commands_that_are_first_at_the_same_time_share_one_server(tmp_path):
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)

@@ -7,6 +7,7 @@ import pytest
 
 from calscim.store import migrate
 from calscim.store.sql import all_queries, folder
+from tests.server import OWNER
 
 APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
 
@@ -25,9 +26,9 @@ ORDER BY 1, 2, 3, 4
 
 
 async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
-    admin = await asyncpg.connect(postgres.dsn("postgres", "postgres"))
-    await admin.execute("CREATE DATABASE schema_file")
-    direct = await asyncpg.connect(postgres.dsn("schema_file", "postgres"))
+    admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+    await admin.execute("CREATE DATABASE calscim_test_schema_file")
+    direct = await asyncpg.connect(postgres.dsn("calscim_test_schema_file", OWNER))
     migrated = await asyncpg.connect(database.owner_dsn)
     await direct.execute((folder() / "schema.sql").read_text())
 
@@ -38,7 +39,7 @@ async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
     assert found
     for connection in (direct, migrated):
         await connection.close()
-    await admin.execute("DROP DATABASE schema_file")
+    await admin.execute("DROP DATABASE calscim_test_schema_file")
     await admin.close()
 
 
@@ -93,11 +94,11 @@ async def test_migrating_twice_changes_nothing(database):
     ],
 )
 async def test_one_role_for_everything_can_only_append_as_well_even_a_superuser(
-    database, statement
+    database, postgres, statement
 ):
     almighty = await asyncpg.connect(database.owner_dsn)
-    await migrate.migrate(almighty, "postgres")
-    await migrate.migrate(almighty, "postgres")
+    await migrate.migrate(almighty, postgres.owner)
+    await migrate.migrate(almighty, postgres.owner)
     await almighty.fetchval(APPEND)
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):

@@ -1,0 +1,131 @@
+"""The Postgres of a test session: the bundled one, or the one that TEST_POSTGRES names (`make test PG=...`).
+
+On somebody's server everything that is made has a name beginning with calscim_test, but the serving role, and goes
+at the end; a role calscim that was there before is taken for an installation, and the session refuses.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+
+from calscim.store import embedded, migrate
+
+PREFIX = "calscim_test"
+OWNER = "postgres"  # what tests call the superuser, whatever its name
+PASSWORD = "calscim-test"  # of the serving role, where the server asks for one
+_MARK = "made by the tests of calscim"
+
+
+@dataclass(frozen=True)
+class Server:
+    """Databases are cloned from a migrated template."""
+
+    superuser: str  # a DSN
+    password: bool = False  # whether the serving role has one
+    template: str = f"{PREFIX}_template"
+
+    def dsn(self, database: str, user: str = embedded.SERVING_ROLE) -> str:
+        """The way to a database: as the superuser when ``user`` is OWNER, else as that role."""
+        if user == OWNER:
+            return urlsplit(self.superuser)._replace(path=f"/{database}").geturl()
+        role = f"{user}:{PASSWORD}" if self.password else user
+        parts = urlsplit(self.superuser)
+        place = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{role}@{place}", path=f"/{database}"))
+
+    @property
+    def owner(self) -> str:
+        """The superuser's name."""
+        return urlsplit(self.superuser).username or OWNER
+
+    @property
+    def address(self) -> Path | tuple[str, int]:
+        """Where it listens."""
+        parts = urlsplit(self.superuser)
+        options = parse_qs(parts.query)
+        host = options["host"][0] if "host" in options else parts.hostname or "localhost"
+        port = int(options["port"][0]) if "port" in options else parts.port or 5432
+        return Path(host, f".s.PGSQL.{port}") if host.startswith("/") else (host, port)
+
+
+def database_of(dsn: str) -> str:
+    """The name of the database that a DSN leads to."""
+    return urlsplit(dsn).path.strip("/")
+
+
+def by_way_of(dsn: str, *ports: int) -> str:
+    """The same role and database, over ports of this machine."""
+    parts = urlsplit(dsn)
+    role = parts.netloc.rpartition("@")[0]
+    options = {
+        name: found[0]
+        for name, found in parse_qs(parts.query).items()
+        if name not in {"host", "port"}
+    }
+    places = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return parts._replace(netloc=f"{role}@{places}", query=urlencode(options)).geturl()
+
+
+@asynccontextmanager
+async def bundled(folder: Path) -> AsyncIterator[Server]:
+    """The bundled Postgres in that folder, with a template."""
+    async with await embedded.start(folder) as running:
+        server = Server(running.owner_dsn)
+        admin = await asyncpg.connect(server.dsn("postgres", OWNER))
+        # The tests may lose everything at a power cut.
+        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
+            await admin.execute(f"ALTER SYSTEM SET {setting}")
+        await admin.execute("SELECT pg_reload_conf()")
+        await _make_template(admin, server)
+        await admin.close()
+        yield server
+
+
+@asynccontextmanager
+async def given(dsn: str) -> AsyncIterator[Server]:
+    """Somebody's Postgres, by its superuser's DSN. RuntimeError where the tests may not have it."""
+    server = Server(dsn, password=True)
+    admin = await asyncpg.connect(server.dsn("postgres", OWNER))
+    try:
+        if not await admin.fetchval("SELECT current_setting('is_superuser') = 'on'"):
+            raise RuntimeError("TEST_POSTGRES has to be the DSN of a superuser")
+        mark = await admin.fetchrow(
+            "SELECT shobj_description(oid, 'pg_authid') AS text FROM pg_roles WHERE rolname = $1",
+            embedded.SERVING_ROLE,
+        )
+        if mark is not None and mark["text"] != _MARK:
+            raise RuntimeError(
+                f"the server of TEST_POSTGRES has a role {embedded.SERVING_ROLE} that the tests did not make: "
+                "give them a server on which nobody works"
+            )
+        await _clean(admin)  # what a killed session left
+        await admin.execute(
+            f"CREATE ROLE {embedded.SERVING_ROLE} LOGIN PASSWORD '{PASSWORD}'; "
+            f"COMMENT ON ROLE {embedded.SERVING_ROLE} IS '{_MARK}'"
+        )
+        try:
+            await _make_template(admin, server)
+            yield server
+        finally:
+            await _clean(admin)
+    finally:
+        await admin.close()
+
+
+async def _make_template(admin: asyncpg.Connection, server: Server) -> None:
+    await admin.execute(f"CREATE DATABASE {server.template}")
+    owner = await asyncpg.connect(server.dsn(server.template, OWNER))
+    await migrate.migrate(owner, embedded.SERVING_ROLE)
+    await owner.close()
+
+
+async def _clean(admin: asyncpg.Connection) -> None:
+    for row in await admin.fetch(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", PREFIX
+    ):
+        await admin.execute(f"DROP DATABASE {row['datname']} WITH (FORCE)")
+    await admin.execute(f"DROP ROLE IF EXISTS {embedded.SERVING_ROLE}")
