@@ -105,6 +105,13 @@ class Stage:
         self.settings = replace(self.settings, organizations=(organization,))
         self.cycle = self.make_cycle()
 
+    def reconcile(self, **changes: Any) -> None:
+        """Other settings of [reconcile]."""
+        self.settings = replace(
+            self.settings, reconcile=replace(self.settings.reconcile, **changes)
+        )
+        self.cycle = self.make_cycle()
+
     async def another_directory(self, name: str) -> okta.Okta:
         made = await admin.create_directory(
             self.db, EDITOR, organization="acme", name=name, provider="okta-scim-v2"

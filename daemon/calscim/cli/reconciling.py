@@ -58,7 +58,10 @@ def _worst(codes: list[int]) -> int:
 
 def _shown_plan(value: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = []
-    counts = f"{len(value['actions'])} changes" if value["actions"] else "in step"
+    early = sum("kind" in one for one in value["waiting"])
+    counts = f"{len(value['actions'])} changes" if value["actions"] or early else "in step"
+    if early:
+        counts += f" and {early} that wait"
     parts.append(Text(f"{value['organization']}: {counts}, plan {value['hash']}", style="bold"))
     if value["actions"]:
         parts.append(
@@ -82,6 +85,7 @@ def _shown_plan(value: dict[str, Any]) -> RenderableType:
         for guard in sorted({action["guard"] for action in value["actions"] if action["guard"]})
     ]
     parts += [Text(f"waiting: {one['email']}: {one['reason']}") for one in value["waiting"]]
+    parts += [Text(f"note: {note}") for note in value["notes"]]
     parts += [Text(f"not read: {reason}", style="red") for reason in value["incomplete"]]
     return Group(*parts)
 
@@ -95,7 +99,8 @@ async def _sync(call: Call) -> int:
             call.output.say(f"waiting for a full pass over {organization.name} …")
             answer = await sync(db, organization.name)
             report = answer.report or {}
-            code = HELD if report.get("held") else PENDING if report.get("pending") else IN_STEP
+            pending = report.get("pending") or report.get("unsettled")
+            code = HELD if report.get("held") else PENDING if pending else IN_STEP
             codes.append(code if answer.complete else 1)
             values.append(
                 {"organization": organization.name, "complete": answer.complete, **report}

@@ -261,6 +261,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Drift that is not corrected before it has lasted, and what is waited for."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything to do in one organization, in canonical order; comparable and printable."""
 
@@ -272,6 +280,7 @@ class Plan:
     links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
+    unsettled: tuple[Unsettled, ...] = ()  # drift that has not lasted yet: not among the actions
 
 
 @dataclass(frozen=True, slots=True)

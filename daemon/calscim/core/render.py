@@ -34,14 +34,29 @@ def plan_json(plan: Plan, journal_seq: int, team_names: Any = None) -> dict[str,
         "complete": not plan.incomplete,
         "incomplete": list(plan.incomplete),
         "notes": list(plan.notes),
-        "waiting": [{"email": one.email, "reason": one.reason} for one in plan.waiting],
+        "waiting": waiting_json(plan),
         "actions": [action_json(action, team_names) for action in plan.actions],
     }
 
 
+def waiting_json(plan: Plan) -> list[dict[str, Any]]:
+    """Who is waited for, and drift that has not lasted yet; the latter with what is to be done."""
+    people = [{"email": one.email, "reason": one.reason} for one in plan.waiting]
+    drift = [
+        {
+            "email": one.action.email,
+            "reason": one.reason,
+            "kind": one.action.kind.value,
+            "team_id": one.action.team,
+        }
+        for one in plan.unsettled
+    ]
+    return [*people, *drift]
+
+
 def exit_code(plan: Plan) -> int:
-    """Only what runs and what is held counts: 0 in step, 2 changes pending, 3 something held."""
+    """What runs, what is held and drift that waits: 0 in step, 2 changes pending, 3 something held."""
     states = {action.state for action in plan.actions}
     if State.HELD in states:
         return HELD
-    return PENDING if State.RUN in states else IN_STEP
+    return PENDING if State.RUN in states or plan.unsettled else IN_STEP

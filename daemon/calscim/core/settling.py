@@ -1,6 +1,6 @@
 """The two stages of drift: what nobody asked for is taken away only when it stayed for a while.
 
-Removals that the directory asked for are never delayed. Whoever keeps the sightings counts complete passes
+Removals that the directory asked for are never delayed. Whoever keeps the sightings counts complete looks
 only, and forgets an action that one of them did not want any more.
 """
 
@@ -10,15 +10,19 @@ from dataclasses import dataclass, replace
 
 from calscim.core.digest import digest
 from calscim.core.floors import takes
-from calscim.core.model import Action, Plan, State
+from calscim.core.model import Action, Plan, State, Unsettled
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long drift must last: complete passes in a row, this one included, and seconds since the first."""
+    """How long drift must last: in complete passes in a row, and in seconds since the first."""
 
     passes: int = 1
     seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether anything has to wait at all."""
+        return self.passes > 1 or self.seconds > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +37,32 @@ NEVER = Sighting(0, 0.0)
 
 
 def unasked(plan: Plan) -> dict[str, Action]:
-    """What would be taken away with no journal row behind it, by digest: what sightings are kept of."""
-    return dict(_unasked(plan))
+    """What would be taken away with no journal row behind it, by digest: what sightings are kept of.
 
-
-def settled(plan: Plan, sightings: MappingOf[str, Sighting], patience: Patience) -> Plan:
-    """The plan without the drift that has not lasted yet; a note says for how many people it waits."""
-    early = {
-        id(action)
-        for name, action in _unasked(plan)
-        if not _lasted(sightings.get(name, NEVER), patience)
+    Held or waiting, it is wanted all the same; paused and only observed, it is not.
+    """
+    found = {
+        digest([action]): action
+        for action in plan.actions
+        if _is_unasked(action) and action.state in (State.RUN, State.HELD)
     }
+    return found | {digest([one.action]): one.action for one in plan.unsettled}
+
+
+def settled(
+    plan: Plan,
+    sightings: MappingOf[str, Sighting],
+    patience: Patience,
+    *,
+    counts: bool = True,
+) -> Plan:
+    """The plan with the drift that has not lasted yet moved to ``unsettled``; a note says how much there is.
+
+    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last.
+    """
+    if not patience:
+        return plan
+    early = {id(one.action): one for one in _early(plan, sightings, patience, counts=counts)}
     if not early:
         return plan
     note = (
@@ -53,15 +72,29 @@ def settled(plan: Plan, sightings: MappingOf[str, Sighting], patience: Patience)
     return replace(
         plan,
         actions=tuple(action for action in plan.actions if id(action) not in early),
+        unsettled=tuple(early.values()),
         notes=(*plan.notes, note),
     )
 
 
-def _lasted(sighting: Sighting, patience: Patience) -> bool:
-    return sighting.passes + 1 >= patience.passes and sighting.seconds >= patience.seconds
-
-
-def _unasked(plan: Plan) -> Iterator[tuple[str, Action]]:
+def _early(
+    plan: Plan, sightings: MappingOf[str, Sighting], patience: Patience, *, counts: bool
+) -> Iterator[Unsettled]:
     for action in plan.actions:
-        if action.drift and action.state is State.RUN and takes(action):
-            yield digest([action]), action
+        if not _is_unasked(action) or action.state is not State.RUN:
+            continue
+        sighting = sightings.get(digest([action]), NEVER)
+        passes = sighting.passes + counts
+        if passes < patience.passes or sighting.seconds < patience.seconds:
+            yield Unsettled(action, _reason(action, passes, sighting.seconds, patience))
+
+
+def _reason(action: Action, passes: int, seconds: float, patience: Patience) -> str:
+    seen = f"seen in {passes} of {patience.passes} complete passes"
+    if patience.seconds:
+        seen += f" and for {seconds:.0f} of {patience.seconds:g} seconds"
+    return f"{action.kind.value} that nobody asked for waits, {seen}: {action.because}"
+
+
+def _is_unasked(action: Action) -> bool:
+    return action.drift and takes(action)

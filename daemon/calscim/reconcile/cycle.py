@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +12,17 @@ from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
-from calscim.core.guards import GuardPolicy, Held
-from calscim.core.model import Directory, Kind, Plan, Scope, State, TeamId
-from calscim.core.plan import Policy
-from calscim.reconcile.decide import carry_out_approved, decide, remember
+from calscim.core.guards import Held
+from calscim.core.model import Action, Directory, Kind, Plan, Scope, State, TeamId
+from calscim.core.render import waiting_json
+from calscim.core.settling import unasked
+from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
 from calscim.reconcile.perform import Performer, Tally, key_of
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import View, teams_of
-from calscim.store import actions, desired, ledger, parked, passes
+from calscim.store import actions, desired, ledger, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -58,8 +59,7 @@ class Cycle:
     organization: str
     import_existing: bool
     notify_new_users: bool
-    policy: Policy
-    guards: GuardPolicy
+    rules: Rules
     client: Client
     reader: Reader
     clock: Clock
@@ -145,11 +145,12 @@ class Cycle:
     ) -> Report:
         everything = scope_name == "full"
         planned = await decide(
-            self.db, picture, self.view.observed(), self.policy, self.guards, scope
+            self.db, picture, self.view.observed(), self.rules, scope, everything=everything
         )
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
         if everything:
+            await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
         self._tell(await remember(self.db, self.organization, planned, everything=everything))
         stuck = await parked.parked(self.db, self.organization)
@@ -158,7 +159,7 @@ class Cycle:
             await self._forget_settled(planned, stuck)
         held = sum(action.state is State.HELD for action in planned.actions)
         complete = not planned.incomplete and tally.away is None
-        in_step = complete and not tally.pending and not held
+        in_step = complete and not tally.pending and not held and not planned.unsettled
         await self._save_budget()
         await passes.finish(
             self.db,
@@ -178,7 +179,7 @@ class Cycle:
             complete=complete,
             held=held,
             pending=len(tally.pending),
-            waiting=len(planned.waiting),
+            waiting=len(planned.waiting) + len(planned.unsettled),
             **_said(actions=_shown(tally)),
             **_said(incomplete=list(planned.incomplete), away=tally.away, cut=tally.interrupted),
         )
@@ -192,7 +193,7 @@ class Cycle:
             held=held,
             parked=len(await parked.parked(self.db, self.organization)),
             seconds=seconds,
-            drift=Counter(_DIRECTION[action.kind] for action in planned.actions if action.drift),
+            drift=Counter(_DIRECTION[action.kind] for action in _drift(planned)),
             outcomes=tally.outcomes,
         )
 
@@ -215,7 +216,7 @@ class Cycle:
             ),
             view=self.view,
             record=Recorder(self.db, self.organization),
-            policy=self.policy,
+            policy=self.rules.policy,
             parked=stuck,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
@@ -237,6 +238,13 @@ class Cycle:
                 then=f"calscim approve {held.hash}",
             )
 
+    async def _note_drift(self, planned: Plan) -> None:
+        """A look at everything counts for each team that it read; without the people it counts for none."""
+        if self.view.people is not None:
+            await sightings.note(
+                self.db, self.organization, unasked(planned), self.view.gaps.keys()
+            )
+
     async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
         """What is parked and not wanted any more is forgotten."""
         wanted = {key_of(action) for action in planned.actions}
@@ -254,9 +262,8 @@ class Cycle:
             "away": tally.away,
             "interrupted": tally.interrupted,
             "incomplete": list(planned.incomplete),
-            "waiting": [
-                {"email": waiting.email, "reason": waiting.reason} for waiting in planned.waiting
-            ],
+            "waiting": waiting_json(planned),
+            "unsettled": len(planned.unsettled),
             "seconds_left": round(self.client.budget.estimate(now, len(tally.pending))),
         }
 
@@ -277,6 +284,11 @@ _DIRECTION = {
     Kind.ATTACH: "missing",
     Kind.ADD: "missing",
 }
+
+
+def _drift(planned: Plan) -> Iterator[Action]:
+    yield from (action for action in planned.actions if action.drift)
+    yield from (one.action for one in planned.unsettled)
 
 
 def _shown(tally: Tally) -> dict[str, int]:

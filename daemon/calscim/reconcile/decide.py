@@ -1,32 +1,50 @@
 """From what is wanted and what was seen to what may be done, with what operators have let go."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from calscim.core.guards import GuardPolicy, Held, guard, held_sets
 from calscim.core.model import Action, Observed, Plan, Scope, State
 from calscim.core.plan import Policy, plan
 from calscim.core.render import action_json
-from calscim.store import holds
+from calscim.core.settling import Patience, settled
+from calscim.store import holds, sightings
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an organization's settings say about its passes."""
+
+    policy: Policy
+    guards: GuardPolicy
+    patience: Patience
 
 
 async def decide(
     db: Database,
     picture: Picture,
     observed: Observed,
-    policy: Policy,
-    guards: GuardPolicy,
+    rules: Rules,
     scope: Scope,
+    *,
+    everything: bool,
 ) -> Plan:
-    """The guarded plan. Sets that were approved run, also what is left of an interrupted one."""
-    planned = plan(picture.directory, observed, policy, scope, missed=picture.missed)
-    approved = await holds.approved(db, policy.organization)
-    guarded = guard(planned, picture.directory, observed, guards, approved=approved)
+    """The guarded plan. Sets that were approved run, also what is left of an interrupted one.
+
+    ``everything``: a look at the whole organization, one of the passes that drift has to last.
+    """
+    organization = rules.policy.organization
+    planned = plan(picture.directory, observed, rules.policy, scope, missed=picture.missed)
+    if rules.patience:
+        seen = await sightings.kept(db, organization)
+        planned = settled(planned, seen, rules.patience, counts=everything)
+    approved = await holds.approved(db, organization)
+    guarded = guard(planned, picture.directory, observed, rules.guards, approved=approved)
     if scope.users is not None:
         guarded = await _still_held(db, guarded)
-    released = await holds.released(db, policy.organization)
+    released = await holds.released(db, organization)
     if not released:
         return guarded
     free = {identity(entry) for entries in released.values() for entry in entries}

@@ -5,12 +5,23 @@ from typing import Any
 
 import asyncpg
 
-from calscim.core.model import Action, CalUserId, Edge, Kind, OrgMember, Plan, Scope, TeamId, UserId
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Edge,
+    Kind,
+    OrgMember,
+    Plan,
+    Scope,
+    TeamId,
+    Unsettled,
+    UserId,
+)
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.view import View
 from calscim.service.inspect import reading
-from calscim.service.organizations import guard_policy, policy
+from calscim.service.organizations import rules
 from calscim.settings import Organization, Settings
 from calscim.store import desired, parked
 from calscim.store.pool import Database
@@ -39,14 +50,15 @@ async def explain(
         await view.read_names(reader)
         subject = await _subject(db, organization.name, person, view)
         users = [subject.user] if subject.user else []
-        picture = await desired.load(db, organization.name, users)
         chosen = None if team is None else find_team(view, team)
+        stranger = subject.user is None and chosen is not None  # who is wanted there decides
+        picture = await desired.load(db, organization.name, None if stranger else users)
         sources = await _sources(db, subject, chosen)
         for number in sorted(_relevant(sources, picture.directory.ledger, chosen)):
             await view.read_team(reader, number)
-    scope = Scope(users=frozenset(users))
+    scope = Scope(teams=frozenset({chosen})) if stranger and chosen else Scope(frozenset(users))
     planned = await decide(
-        db, picture, view.observed(), policy(organization), guard_policy(settings.guards), scope
+        db, picture, view.observed(), rules(settings, organization), scope, everything=True
     )
     return {
         "person": subject.row,
@@ -171,15 +183,18 @@ async def _actions(
 
 
 def _planned(planned: Plan, subject: Subject, team: TeamId | None) -> list[Action]:
-    return [
-        action
-        for action in planned.actions
-        if action.team == team
-        and (
-            (subject.user is not None and action.user == subject.user)
-            or (subject.cal_user is not None and action.cal_user == subject.cal_user)
-        )
-    ]
+    return [action for action in planned.actions if _is_about(action, subject, team)]
+
+
+def _unsettled(planned: Plan, subject: Subject, team: TeamId | None) -> list[Unsettled]:
+    return [one for one in planned.unsettled if _is_about(one.action, subject, team)]
+
+
+def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
+    return action.team == team and (
+        (subject.user is not None and action.user == subject.user)
+        or (subject.cal_user is not None and action.cal_user == subject.cal_user)
+    )
 
 
 def _in_place(planned: Plan, subject: Subject, team: TeamId | None) -> Edge | None:
@@ -191,7 +206,8 @@ def _in_place(planned: Plan, subject: Subject, team: TeamId | None) -> Edge | No
 
 def _wanted(planned: Plan, subject: Subject, team: TeamId | None) -> str | None:
     """The role that is wanted; None: not wanted. Without a team: of the organization."""
-    for action in _planned(planned, subject, team):
+    early = [one.action for one in _unsettled(planned, subject, team)]
+    for action in (*_planned(planned, subject, team), *early):
         if action.kind in (Kind.REMOVE, Kind.DEPROVISION):
             return None
         if action.role is not None:
@@ -237,6 +253,8 @@ async def _because(
             else f" ({action.state.value})"
         )
         return f"{action.kind.value}{state}: {action.because}"
+    for early in _unsettled(planned, subject, team):
+        return early.reason
     for waiting in planned.waiting:
         if waiting.user == subject.user:
             return f"waiting: {waiting.reason}"

@@ -12,7 +12,7 @@ from calscim.core.model import Plan, Scope
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide, remember
 from calscim.reconcile.view import View
-from calscim.service.organizations import client, guard_policy, policy
+from calscim.service.organizations import client, rules
 from calscim.settings import Organization, Settings
 from calscim.store import desired
 from calscim.store.desired import Picture
@@ -57,7 +57,7 @@ async def inspect(db: Database, settings: Settings, organization: Organization) 
         view = View()
         await view.read_everything(reader, picture.directory)
     planned = await decide(
-        db, picture, view.observed(), policy(organization), guard_policy(settings.guards), Scope()
+        db, picture, view.observed(), rules(settings, organization), Scope(), everything=True
     )
     await remember(db, organization.name, planned, everything=not planned.incomplete)
     head = max(picture.heads.values(), default=0)

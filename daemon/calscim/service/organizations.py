@@ -13,7 +13,9 @@ from calscim.core.budget import Budget
 from calscim.core.guards import GuardPolicy, Limit
 from calscim.core.model import PeopleMode, Provision
 from calscim.core.plan import Policy
+from calscim.core.settling import Patience
 from calscim.reconcile.cycle import Cycle
+from calscim.reconcile.decide import Rules
 from calscim.reconcile.loop import Reconciler, Timing
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.view import View
@@ -40,6 +42,14 @@ def guard_policy(guards: Guards) -> GuardPolicy:
         drift_removals=_limit(guards.drift_removals),
         min_team_size=guards.min_team_size,
         min_organization_size=guards.min_organization_size,
+    )
+
+
+def rules(settings: Settings, organization: Organization) -> Rules:
+    return Rules(
+        policy=policy(organization),
+        guards=guard_policy(settings.guards),
+        patience=Patience(settings.reconcile.drift_passes, settings.reconcile.drift_grace),
     )
 
 
@@ -82,8 +92,7 @@ def cycle_of(
         organization=organization.name,
         import_existing=organization.import_existing,
         notify_new_users=organization.notify_new_users,
-        policy=policy(organization),
-        guards=guard_policy(settings.guards),
+        rules=rules(settings, organization),
         client=calls,
         reader=Reader(calls),
         clock=clock,

@@ -54,6 +54,8 @@ class Reconcile:
     interval: float = 300.0  # seconds, as are all durations here
     debounce: float = 0.2
     request_timeout: float = 30.0
+    drift_passes: int = 1
+    drift_grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ SECTIONS = (
             Option("interval", values.DURATION),
             Option("debounce", values.PAUSE),
             Option("request_timeout", values.DURATION),
+            Option("drift_passes", values.at_least(1)),
+            Option("drift_grace", values.PAUSE),
         ),
     ),
     Section(

@@ -1,0 +1,11 @@
+-- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
+CREATE TABLE calscim.sightings (
+    organization  text NOT NULL,
+    digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
+    team_id       bigint NOT NULL,         -- 0: the organization
+    email         text NOT NULL,
+    passes        integer NOT NULL DEFAULT 1,
+    first_seen    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_seen     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (organization, digest)
+);
