@@ -1,7 +1,7 @@
 -- name: users, beyond a row or before one; store/keysets replaces the marks, parameters of a filter from $6
 WITH found AS (
     SELECT u.id, u.ordinal, /* key */ NULL::text AS key
-    FROM calscim.users u WHERE u.directory_id = $2 AND /* filter */ true
+    FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 AND /* filter */ true
 ), page AS (
     SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal LIMIT $5::bigint + 1
 ), shown AS (
@@ -22,7 +22,7 @@ FROM shown s JOIN calscim.users u USING (id) WHERE s.place <= $5;
 -- name: groups, the same for groups; $6: with their members
 WITH found AS (
     SELECT g.id, g.ordinal, /* key */ NULL::text AS key
-    FROM calscim.groups g WHERE g.directory_id = $2 AND /* filter */ true
+    FROM calscim.groups g WHERE g.directory_id COLLATE "C" = $2 AND /* filter */ true
 ), page AS (
     SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal LIMIT $5::bigint + 1
 ), shown AS (

@@ -55,20 +55,41 @@ FROM (SELECT) one LEFT JOIN LATERAL (
         CASE WHEN $5::boolean THEN calscim.members_json(g.id, $4) ELSE '' END) AS body
     FROM calscim.groups g WHERE g.id = $3 AND g.directory_id = $2) r ON true;
 
--- name: user_named, what a look-up by userName eq finds, which is asked before every create
+-- name: users_by_name, what is asked before every create
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       r.version, r.body
-FROM (SELECT) one LEFT JOIN LATERAL (
-    SELECT u.version, calscim.resource_json(
-        'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4, calscim.groups_json(u.id, $4)) AS body
-    FROM calscim.users u WHERE u.user_name_key = $3 AND u.directory_id = $2) r ON true;
+       array_agg(calscim.resource_json(
+           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
+           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
+FROM calscim.users u WHERE u.user_name_key = $3 AND u.directory_id = $2;
+
+-- name: users_by_email, the same where Okta's unique identifier is email; OFFSET 0: user after user, whatever the sizes
+SELECT EXISTS (
+           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
+       array_agg(calscim.resource_json(
+           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
+           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
+FROM calscim.user_emails e,
+    LATERAL (SELECT x.* FROM calscim.users x WHERE x.id = e.user_id OFFSET 0) u
+WHERE e.directory_id = $2 AND e.value_key = $3;
+
+-- name: users_by_external_id, what some providers look up after a create
+SELECT EXISTS (
+           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
+       array_agg(calscim.resource_json(
+           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
+           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
+FROM calscim.users u WHERE u.external_id = $3 AND u.directory_id = $2;
 
 -- name: users_page, a page of the import, counted from the front
 WITH page AS (
-    SELECT u.id FROM calscim.users u WHERE u.directory_id = $2 ORDER BY u.ordinal OFFSET $4 LIMIT $5
+    SELECT u.id FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 ORDER BY u.ordinal OFFSET $4 LIMIT $5
 )
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
@@ -83,14 +104,14 @@ SELECT EXISTS (
 FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
     SELECT string_agg('{"value":"' || g.id || '","$ref":"' || $3 || '/Groups/' || g.id || '","display":'
         || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key) AS groups
-    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
+    FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
 
 -- name: users_page_back, the same page counted from the end, which is nearer
 WITH size AS (
     SELECT coalesce(max(h.users), 0) AS total, max(h.gone) AS gone FROM calscim.heads h WHERE h.stream = $2
 ), page AS (
-    SELECT u.id FROM calscim.users u WHERE u.directory_id = $2 ORDER BY u.ordinal DESC
+    SELECT u.id FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 ORDER BY u.ordinal DESC
     OFFSET (SELECT greatest(total - $4 - $5, 0) FROM size) LIMIT (SELECT greatest(least($5, total - $4), 0) FROM size)
 )
 SELECT EXISTS (
@@ -105,17 +126,17 @@ SELECT EXISTS (
 FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
     SELECT string_agg('{"value":"' || g.id || '","$ref":"' || $3 || '/Groups/' || g.id || '","display":'
         || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key) AS groups
-    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
+    FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
 
 -- name: users_page_from, the same page from a row that had this place; known is false when it may have moved
 WITH head AS (
     SELECT h.users, h.gone = $5 AND EXISTS (
-        SELECT FROM calscim.users u WHERE u.directory_id = $2 AND u.ordinal = $4) AS known
+        SELECT FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 AND u.ordinal = $4) AS known
     FROM calscim.heads h WHERE h.stream = $2
 ), page AS (
     SELECT u.id FROM calscim.users u
-    WHERE u.directory_id = $2 AND u.ordinal >= $4 AND (SELECT known FROM head)
+    WHERE u.directory_id COLLATE "C" = $2 AND u.ordinal >= $4 AND (SELECT known FROM head)
     ORDER BY u.ordinal OFFSET $6 LIMIT $7
 )
 SELECT EXISTS (
@@ -130,7 +151,7 @@ SELECT EXISTS (
 FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
     SELECT string_agg('{"value":"' || g.id || '","$ref":"' || $3 || '/Groups/' || g.id || '","display":'
         || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key) AS groups
-    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
+    FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
 
 -- name: users_found, filtered or sorted; the marks are replaced by what scim/filters compiles, parameters from $6

@@ -245,8 +245,8 @@ class Compiler:
             return self.keyed(f"{row}.display_name_key", node)
         if name == "emails.value":
             return (
-                f"{row}.id IN (SELECT ee.user_id FROM calscim.user_emails ee "
-                f"WHERE ee.directory_id = {_DIRECTORY} AND {self.keyed('ee.value_key', node)})"
+                f"{row}.id = ANY (ARRAY(SELECT ee.user_id FROM calscim.user_emails ee "
+                f"WHERE ee.directory_id = {_DIRECTORY} AND {self.keyed('ee.value_key', node)}))"
             )
         if node.op != CompareOperator.eq:
             return None
@@ -266,7 +266,11 @@ class Compiler:
         found, given = (
             ("group_id", "member_id") if name == "members.value" else ("member_id", "group_id")
         )
-        return f"{self.row}.id IN (SELECT mm.{found} FROM calscim.members mm WHERE mm.{given} = {number})"
+        # An array, not IN: it is had first, and the rows by their keys, whatever the planner knows of the sizes.
+        return (
+            f"{self.row}.id = ANY (ARRAY(SELECT mm.{found} FROM calscim.members mm "
+            f"WHERE mm.{given} = {number}))"
+        )
 
     def keyed(self, column: str, node: Comparison) -> str:
         value = key(node.value)

@@ -2,17 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from aiohttp import web
-from scim2_models.path import AttrPath, CompareOperator, Comparison
 
 from calscim.errors import ScimError
 from calscim.scim import cursors
-from calscim.scim.exchange import Exchange, storable
+from calscim.scim.exchange import Exchange
 from calscim.scim.filters import compile_filter
-from calscim.scim.grammar import parse_filter
 from calscim.scim.projection import Projection
 from calscim.scim.responses import json_response, list_text, page_text
 from calscim.scim.schema import DEFAULT_COUNT, GROUP, MAX_RESULTS, USER, Type
@@ -24,8 +22,16 @@ from calscim.store.resources import Page, Selection
 
 _FAR = 2**53
 _LOOK_UP = re.compile(
-    r'\s*userName\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
+    r'\s*(userName|email|emails|emails\.value|externalId)\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*',
+    re.IGNORECASE,
 )
+_COLUMNS: dict[str, Literal["name", "email", "external_id"]] = {
+    "username": "name",
+    "email": "email",
+    "emails": "email",
+    "emails.value": "email",
+    "externalid": "external_id",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +131,10 @@ async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int)
     if kind is USER and asked.sort_by is None:
         if asked.filter is None:
             return await pages.users_page(x.db, x.reader, offset, count)
-        if (name := looked_up(asked.filter)) is not None:
-            found = await resources.user_named(x.db, x.reader, name)
-            shown = () if found is None or offset or not count else (found.body,)
-            return Page(0 if found is None else 1, shown)
+        if (plain := _LOOK_UP.fullmatch(asked.filter)) is not None:  # no need of a grammar
+            column = _COLUMNS[plain[1].lower()]
+            found = await resources.users_looked_up(x.db, x.reader, column, plain[2])
+            return Page(len(found), found[offset : offset + count])
     selection = Selection() if asked.filter is None else compile_filter(kind, asked.filter)
     if asked.sort_by is not None:
         selection = compile_sort(
@@ -138,20 +144,6 @@ async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int)
         return await resources.users_found(x.db, x.reader, selection, offset, count)
     members = asked.projection.needs("members")
     return await resources.groups_found(x.db, x.reader, selection, offset, count, members=members)
-
-
-def looked_up(text: str) -> str | None:
-    """The name that is asked for, where the whole filter is ``userName eq``: what comes before every create."""
-    if (plain := _LOOK_UP.fullmatch(text)) is not None:  # no need of a grammar
-        return plain[1]
-    match parse_filter(text):
-        case Comparison(
-            attr_path=AttrPath(attr=attribute, sub_attr=None, uri=None),
-            op=CompareOperator.eq,
-            value=str(name),
-        ) if attribute.lower() == "username" and storable(name) == name:
-            return name
-    return None
 
 
 async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Response:

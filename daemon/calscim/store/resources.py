@@ -8,7 +8,7 @@ import unicodedata
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 import asyncpg
@@ -296,13 +296,15 @@ async def members(db: Database, directory: str, group_id: uuid.UUID) -> list[dic
     return [dict(row) for row in rows]
 
 
-async def user_named(db: Database, reader: Reader, user_name: str) -> Found | None:
-    """In whatever case."""
-    return _found(
-        await db.fetchrow(
-            sql("scim.user_named"), reader.token_id, reader.directory, key(user_name), reader.base
-        )
+async def users_looked_up(
+    db: Database, reader: Reader, attribute: Literal["name", "email", "external_id"], value: str
+) -> tuple[str, ...]:
+    """Everybody whose attribute is this, names and addresses in whatever case: at most a few."""
+    sought = value if attribute == "external_id" else key(value)
+    row = await db.fetchrow(
+        sql(f"scim.users_by_{attribute}"), reader.token_id, reader.directory, sought, reader.base
     )
+    return tuple(allowed(row)["bodies"] or ())
 
 
 async def users_found(
