@@ -49,6 +49,19 @@ async def run(program: str, *arguments: str | Path, user: str | None = None) -> 
     return said
 
 
+async def restore(dump: Path, dsn: str) -> None:
+    """A dump of ``pg_dump -Fc`` into an empty database, also of a server older than these programs."""
+    plain = dump.with_suffix(".sql")
+    await run("pg_restore", "-f", plain, dump)
+    lines = plain.read_text(encoding="utf-8").splitlines(keepends=True)
+    # The programs of 17 and later set it for servers of any version.
+    plain.write_text(
+        "".join(line for line in lines if not line.startswith("SET transaction_timeout")),
+        encoding="utf-8",
+    )
+    await run("psql", "-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", dsn, "-f", plain)
+
+
 def _user() -> str | None:
     """Under whom servers run; made ready as the bundled Postgres itself does it. None: as who we are."""
     if os.geteuid():

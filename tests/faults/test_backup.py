@@ -9,7 +9,7 @@ import pytest
 from calscim.store import chain, migrate
 from calscim.store.pool import Database
 from tests import conftest
-from tests.faults.cluster import run
+from tests.faults.cluster import restore, run
 from tests.server import OWNER, Server
 
 APPEND = (
@@ -34,7 +34,7 @@ async def restored(
     copy = conftest.Database(
         postgres.dsn(f"{database.name}_restored"), postgres.dsn(f"{database.name}_restored", OWNER)
     )
-    await run("pg_restore", "--exit-on-error", "-d", copy.owner_dsn, dump)
+    await restore(dump, copy.owner_dsn)
     yield copy
     await admin.execute(f"DROP DATABASE {database.name}_restored WITH (FORCE)")
     await admin.close()

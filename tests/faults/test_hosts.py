@@ -52,7 +52,9 @@ async def test_a_first_host_that_swallows_everything_does_not_use_up_the_time(
     async with Proxy(proxy.upstream) as dead:
         dead.swallow()
 
-        async with await Database.open(through(database, dead, proxy), within=1.8) as store:
+        async with await Database.open(
+            through(database, dead, proxy), patience=3, within=4
+        ) as store:
             assert await store.fetchval("SELECT 1") == 1
 
 
