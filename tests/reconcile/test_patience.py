@@ -97,7 +97,7 @@ async def test_a_push_in_between_is_no_second_look(drifted):
     for title in ("Boss", "Chief"):
         await drifted.okta.update_profile(ANN, title=title)
         await drifted.push()
-    await drifted.map("Other", drifted.team_id("Sales"), "observe")  # concerns everybody
+    await drifted.map("Other", drifted.team_id("Engineering"), "observe")  # concerns everybody
     await drifted.push()
 
     assert EVE in drifted.team("Sales")

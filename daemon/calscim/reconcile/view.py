@@ -1,7 +1,8 @@
 """What is known of one organization in Cal.com: the last reads, and what calscim wrote since.
 
 Ids of memberships that calscim deleted are remembered: a lagging replica that still shows one is not
-believed. That a list lacks something calscim just wrote is believed: doing it again does no harm.
+believed. Nor is one that shows a role or an address as it was before calscim changed it, for the settle time.
+That a list lacks somebody calscim just added is believed: doing it again does no harm.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
+from calscim.reconcile.recent import Recent
 
 PAGE = 250  # what one read of a list brings at most
 UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under which id
@@ -38,6 +40,7 @@ class View:
     stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
+    recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
         """The view as the planner wants it; ``teams`` None: all that were looked at."""
@@ -79,7 +82,7 @@ class View:
             self.people, self.people_gap = None, answer.reason
         else:
             self.people = {
-                number: person
+                number: self._settled(person)
                 for number, person in answer.value.items()
                 if person.membership not in self.deleted
             }
@@ -100,10 +103,21 @@ class View:
         self.gaps.pop(team, None)
         self.stale.discard(team)
         self.teams[team] = {
-            number: member
+            number: self._settled_on(team, member)
             for number, member in answer.value.items()
             if member.membership not in self.deleted_on_teams
         }
+
+    def _settled(self, person: OrgMember) -> OrgMember:
+        role = self.recent.believed(("role", None, person.user), person.role)
+        email = self.recent.believed(("email", person.user), person.email)
+        if role is person.role and email == person.email:
+            return person
+        return replace(person, role=role, email=email)
+
+    def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
+        role = self.recent.believed(("role", team, member.user), member.role)
+        return member if role is member.role else replace(member, role=role)
 
     def pages(self, team: TeamId) -> int:
         """How many reads that team takes, as far as is known."""
@@ -133,6 +147,8 @@ class View:
         role: Role | None = None,
     ) -> None:
         if self.people is not None and (person := self.people.get(user)) is not None:
+            self.recent.changed(("role", None, user), person.role, role or person.role)
+            self.recent.changed(("email", user), person.email, email or person.email)
             self.people[user] = replace(
                 person,
                 email=email or person.email,
@@ -141,7 +157,10 @@ class View:
             )
 
     def put(self, team: TeamId, member: TeamMember) -> None:
-        self.teams.setdefault(team, {})[member.user] = member
+        members = self.teams.setdefault(team, {})
+        if (before := members.get(member.user)) is not None:
+            self.recent.changed(("role", team, member.user), before.role, member.role)
+        members[member.user] = member
         if member.membership == UNKNOWN:
             self.stale.add(team)
 

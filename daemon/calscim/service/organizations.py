@@ -18,6 +18,7 @@ from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.decide import Rules
 from calscim.reconcile.loop import Reconciler, Timing
 from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.recent import Recent
 from calscim.reconcile.view import View
 from calscim.settings import Guards, Organization, Settings
 from calscim.settings import Limit as LimitSetting
@@ -98,7 +99,7 @@ def cycle_of(
         clock=clock,
         lease=lease,
         jitter=random.SystemRandom().random,
-        view=View(),
+        view=View(recent=Recent(clock.monotonic, settings.reconcile.settle)),
     )
 
 

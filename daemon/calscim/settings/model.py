@@ -56,6 +56,7 @@ class Reconcile:
     request_timeout: float = 30.0
     drift_passes: int = 1
     drift_grace: float = 0.0
+    settle: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ SECTIONS = (
             Option("request_timeout", values.DURATION),
             Option("drift_passes", values.at_least(1)),
             Option("drift_grace", values.PAUSE),
+            Option("settle", values.PAUSE),
         ),
     ),
     Section(
