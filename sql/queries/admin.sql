@@ -1,5 +1,5 @@
 -- name: append, an operator's edit as a row of the organization's journal
-SELECT calscim.append('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $7);
+SELECT calscim.append('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $8);
 
 -- name: lock_head, the directory's stream until the transaction ends; makes it when there is none
 SELECT calscim.lock_head($1);

@@ -71,3 +71,16 @@ SELECT '@' || $1::text AS stream UNION ALL SELECT id FROM calscim.directories WH
 
 -- name: heads, where every journal stands
 SELECT stream, seq FROM calscim.heads;
+
+-- name: keys, with which key bodies were sealed; $1: what a sealed body begins with. Only their fronts are looked at
+SELECT id, count(*) AS rows, min(at) AS first, max(at) AS last
+FROM (SELECT at, CASE WHEN substring(body FROM 1 FOR length($1::bytea)) = $1
+                      THEN encode(substring(body FROM length($1::bytea) + 1 FOR 8), 'hex') END AS id
+      FROM calscim.journal WHERE body IS NOT NULL AND length(body) > 0) j
+GROUP BY id
+ORDER BY first;
+
+-- name: last_bodies, the newest of every stream
+SELECT j.stream, j.seq, j.body
+FROM calscim.heads h JOIN calscim.journal j ON j.stream = h.stream AND j.seq = h.seq
+ORDER BY 1;

@@ -11,6 +11,7 @@ def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
     assert [check["what"] for check in ran.json["checks"]] == [
         "configuration",
         "database",
+        "journal",
         "organization acme",
     ]
 
@@ -53,4 +54,9 @@ def test_cal_com_is_looked_at_although_the_database_is_away(
 
     checks = {check["what"]: check["ok"] for check in calscim("check", "--json").json["checks"]}
 
-    assert checks == {"configuration": True, "database": False, "organization acme": True}
+    assert checks == {
+        "configuration": True,
+        "database": False,
+        "journal": True,
+        "organization acme": True,
+    }

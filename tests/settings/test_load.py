@@ -1,12 +1,13 @@
 """The configuration: file, variables, secrets in files; and everything wrong with it at once."""
 
+import base64
 import re
 from pathlib import Path
 
 import pytest
 
 from calscim.errors import ConfigError
-from calscim.settings import Database, Limit, Settings, find, load
+from calscim.settings import Database, Journal, Limit, Settings, find, load
 
 MINIMAL = """
 [database]
@@ -230,6 +231,84 @@ def test_a_variable_replaces_the_files_spelling_of_the_same_secret(read):
     )
 
     assert settings.organizations[0].api_key == "cal_other"
+
+
+RAW = bytes(range(32))
+KEY, HEX = base64.b64encode(RAW).decode(), RAW[::-1].hex()
+
+
+def test_a_key_is_written_in_base64_or_in_hexadecimal_digits(read):
+    journal = read(MINIMAL + f'[journal]\nencryption_key = "{KEY}"\nold_keys = ["{HEX}"]').journal
+
+    assert journal == Journal(RAW, (RAW[::-1],))
+
+
+def test_keys_stand_in_files_old_ones_each_in_its_own(read, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "journal.key").write_text(KEY + "\n")
+    (tmp_path / "a.key").write_text(HEX)
+    (tmp_path / "b.key").write_text(KEY)
+
+    settings = read(
+        MINIMAL
+        + '[journal]\nencryption_key_file = "journal.key"\nold_key_files = ["a.key", "b.key"]',
+        CREDENTIALS_DIRECTORY=str(credentials),
+    )
+
+    assert settings.journal == Journal(RAW, (RAW[::-1], RAW))
+
+
+def test_variables_name_keys_and_files_of_keys(read, tmp_path):
+    (tmp_path / "a.key").write_text(HEX)
+
+    by_files = read(MINIMAL, CALSCIM_JOURNAL_OLD_KEY_FILES=f"a.key, {tmp_path}/a.key")
+    by_keys = read(MINIMAL, CALSCIM_JOURNAL_ENCRYPTION_KEY=KEY, CALSCIM_JOURNAL_OLD_KEYS=KEY)
+
+    assert by_files.journal == Journal(None, (RAW[::-1], RAW[::-1]))
+    assert by_keys.journal == Journal(RAW, (RAW,))
+
+
+def test_everything_wrong_with_keys_is_reported_at_once_and_no_key_shown(wrong, tmp_path):
+    (tmp_path / "short.key").write_text(KEY[:-5])
+    (tmp_path / "empty.key").write_text("")
+
+    problems = wrong(
+        MINIMAL + f'[journal]\nencryption_key = "{KEY}=x"\n'
+        'old_key_files = ["none.key", "short.key", "empty.key"]\n[log]\nlevel = "loud"'
+    )
+
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "journal.encryption_key",
+        "journal.old_key_files[0]",
+        "journal.old_key_files[1]",
+        "journal.old_key_files[2]",
+        "log.level",
+    ]
+    for problem, expected in zip(
+        problems,
+        ["calscim journal key", "cannot be read", "is no key", "is empty", "loud"],
+        strict=True,
+    ):
+        assert expected in problem
+        assert KEY[:-5] not in problem
+
+
+@pytest.mark.parametrize("text", ["short", "00" * 31, "zz" * 32, "AAAA", "ä" * 64])
+def test_what_is_no_key_is_refused_with_what_to_write(wrong, text):
+    problems = wrong(MINIMAL + f'[journal]\nencryption_key = "{text}"\nold_keys = ["{text}"]')
+
+    assert len(problems) == 2
+    for problem in problems:
+        assert "32 random bytes" in problem
+        assert text not in problem
+
+
+@pytest.mark.parametrize("written", ['"a.key"', "3"])
+def test_files_of_keys_are_a_list(wrong, written):
+    (problem,) = wrong(MINIMAL + f"[journal]\nold_key_files = {written}")
+
+    assert "write a list" in problem
 
 
 def test_no_secret_shows_in_a_repr(read):

@@ -8,6 +8,7 @@ import json
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HEADER = [
     "stream",
@@ -58,6 +59,18 @@ def header(row: asyncpg.Record) -> bytes:
         "effect_digest": row["effect_digest"].hex(),
     }
     return json.dumps([values[name] for name in HEADER], ensure_ascii=False).encode()
+
+
+def opened(stored: bytes, key: bytes) -> bytes:
+    """A body as it came, given its key."""
+    form, key_id, nonce, sealed = stored[:9], stored[9:17], stored[17:29], stored[29:]
+    if form == b"\x89calscim\x00":
+        return stored[9:]
+    if form != b"\x89calscim\x01":
+        return stored
+    if hashlib.sha256(b"calscim journal key\x00" + key).digest()[:8] != key_id:
+        raise KeyError(key_id.hex())
+    return AESGCM(key).decrypt(nonce, sealed, stored[:17])
 
 
 # ------------------------------------------------------------------ what it is tried on
@@ -125,3 +138,23 @@ async def test_a_row_that_was_tampered_with_is_found(owner, journal, statement):
     await owner.execute(statement)
 
     assert await first_broken(owner) == ("okta0000", 3)
+
+
+KEY = bytes(range(32))
+BODIES = [b'{"userName": "ann"}', b"\xff\x00body", b"\x89calscim\x01 as somebody sent it", b""]
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["sealed", "as it came"])
+async def test_bodies_are_opened_and_the_chain_is_whole(owner, db, key):
+    from calscim.store.encryption import cipher
+
+    sealing = cipher(key)
+    for body in BODIES:
+        row = ("okta0000", "scim", "r", "", "", 0, "", None, "", "", sealing.seal(body), b"{}")
+        await db.fetchval(APPEND, *row)
+
+    stored = await owner.fetch("SELECT body FROM calscim.journal ORDER BY seq")
+
+    assert [opened(row["body"], KEY) for row in stored] == BODIES
+    assert (b"userName" in stored[0]["body"]) == (key is None)
+    assert await first_broken(owner) is None

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from calscim.cli.output import Output
 from calscim.settings import Settings, duration, find, load
 from calscim.store.admin import Editor
+from calscim.store.encryption import cipher_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Call:
             login = getpass.getuser()
         except (KeyError, OSError):  # a container's user without a name
             login = str(os.getuid())
-        return Editor(by=f"{login}@{socket.gethostname()}")
+        cipher = cipher_of(self.settings().journal)
+        return Editor(by=f"{login}@{socket.gethostname()}", cipher=cipher)
 
 
 Verb: TypeAlias = Callable[[Call], Awaitable[int | None]]

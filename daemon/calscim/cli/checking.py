@@ -12,6 +12,7 @@ from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.inspect import reading
 from calscim.settings import Organization, Settings
 from calscim.store import embedded, migrate
+from calscim.store.encryption import Cipher, Opening, Sealing, cipher_of
 from calscim.store.pool import Connection
 from calscim.store.sql import sql
 
@@ -33,7 +34,7 @@ def register(verbs: Verbs) -> None:
 async def _check(call: Call) -> int:
     settings = call.settings()
     found = [Check("configuration", True, str(call.configuration or "variables alone"))]
-    found.append(await _database(settings))
+    found += await _stored(settings)
     found += [await _organization(settings, one) for one in settings.organizations]
     if not settings.organizations:
         hint = "none is configured: add an [[organization]] table"
@@ -64,12 +65,42 @@ async def _connection(settings: Settings) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def _database(settings: Settings) -> Check:
+async def _stored(settings: Settings) -> list[Check]:
+    """The database, and how bodies are kept in it. ConfigError where they cannot be sealed."""
+    cipher = cipher_of(settings.journal)
+    newest: list[bytes] = []
     try:
         async with _connection(settings) as connection:
-            return await _look_at(connection, bundled=settings.database.embedded is not None)
+            found = await _look_at(connection, bundled=settings.database.embedded is not None)
+            if found.ok and await migrate.current(connection):
+                newest = [row["body"] for row in await connection.fetch(sql("history.last_bodies"))]
     except StoreError as error:
-        return Check("database", False, str(error))
+        found = Check("database", False, str(error))
+    return [found, _sealing(cipher, newest)]
+
+
+def _sealing(cipher: Cipher, newest: list[bytes]) -> Check:
+    """``newest``: the last body of every stream, which another daemon may have sealed with another key."""
+    warning = ""
+    try:
+        for body in filter(None, newest):
+            cipher.open(body)
+    except StoreError as error:
+        warning = str(error)
+    match cipher:
+        case Sealing():
+            detail = f"bodies are sealed with the key {cipher.present}"
+            if old := len(cipher.held) - 1:
+                detail += (
+                    "; 1 old key opens what it sealed"
+                    if old == 1
+                    else f"; {old} old keys open what they sealed"
+                )
+        case Opening():
+            detail = f"bodies are not sealed; old keys open what was: {', '.join(cipher.held)}"
+        case _:
+            detail = "bodies are not sealed: journal.encryption_key_file would do that"
+    return Check("journal", True, detail, warning)
 
 
 async def _look_at(connection: Connection, *, bundled: bool) -> Check:

@@ -8,6 +8,7 @@ import asyncpg
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
+from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.pool import Database
 
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
@@ -16,9 +17,10 @@ _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
 @asynccontextmanager
 async def opened(settings: Settings, *, size: int = 2) -> AsyncIterator[Database]:
     """A database whose schema is this release's. StoreError, with what to run, when it is not."""
+    cipher = cipher_of(settings.journal)
     if settings.database.embedded is None:
         assert settings.database.dsn is not None, "settings have one or the other"
-        async with _opened(settings.database.dsn, size) as db:
+        async with _opened(settings.database.dsn, size, cipher) as db:
             yield db
         return
     async with await embedded.start(settings.database.embedded) as running:
@@ -27,30 +29,31 @@ async def opened(settings: Settings, *, size: int = 2) -> AsyncIterator[Database
             await migrate.migrate(owner, embedded.SERVING_ROLE)
         finally:
             await owner.close()
-        async with _opened(running.serving_dsn, size) as db:
+        async with _opened(running.serving_dsn, size, cipher) as db:
             yield db
 
 
 @asynccontextmanager
 async def opened_as_owner(settings: Settings, *, size: int = 3) -> AsyncIterator[Database]:
     """The same for the owner of the tables: database.migration_dsn, else database.dsn."""
+    cipher = cipher_of(settings.journal)
     database = settings.database
     if database.embedded is None:
         dsn = database.migration_dsn or database.dsn
         assert dsn is not None, "settings have one or the other"
-        async with _opened(dsn, size) as db:
+        async with _opened(dsn, size, cipher) as db:
             yield db
         return
     async with await embedded.start(database.embedded) as running:
         async with connected(running.owner_dsn, "database.embedded") as owner:
             await migrate.migrate(owner, embedded.SERVING_ROLE)
-        async with _opened(running.owner_dsn, size) as db:
+        async with _opened(running.owner_dsn, size, cipher) as db:
             yield db
 
 
 @asynccontextmanager
-async def _opened(dsn: str, size: int) -> AsyncIterator[Database]:
-    async with await Database.open(dsn, size=size, patience=_PATIENCE) as db:
+async def _opened(dsn: str, size: int, cipher: Cipher) -> AsyncIterator[Database]:
+    async with await Database.open(dsn, size=size, patience=_PATIENCE, cipher=cipher) as db:
         async with refusals(), db.connection() as connection:
             missing = await migrate.pending(connection)
         if missing:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from calscim.cli import archiving
+from calscim.cli import archiving, keys
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
@@ -45,6 +46,12 @@ def register(verbs: Verbs) -> None:
     archiving.archives_option(verify)
     archiving.register(nouns)
     export = nouns.add("export", _export, "every row as a line of JSON, oldest first")
+    export.add_argument(
+        "--stored",
+        action="store_true",
+        help="bodies as they are in the table, sealed ones in base64: what the digests are of",
+    )
+    keys.register(nouns)
     for parser in (tail, show, export):
         parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
         parser.add_argument("--organization", metavar="ORG", help="of one organization")
@@ -164,7 +171,7 @@ def _about(row: dict[str, Any]) -> str:
 # ------------------------------------------------------------------ show
 
 
-async def _show(call: Call) -> None:
+async def _show(call: Call) -> int:
     text = call.arguments.row
     async with opened(call.settings()) as db:
         if not text.isdecimal():
@@ -172,7 +179,7 @@ async def _show(call: Call) -> None:
             if not found:
                 raise UsageError(f"no row of the journal has the request id {text!r}")
             call.output.data(found, Group(*(_details(row) for row in found)))
-            return
+            return _unreadable(call, found)
         stream = await _stream(db, call)
         one = [row async for row in history.rows(db, Wanted(streams=[stream], seq=int(text)))]
         files = await archives.before(db, [stream], seq=int(text))
@@ -184,6 +191,15 @@ async def _show(call: Call) -> None:
     if not one:
         raise UsageError(f"the journal {stream} has no row {text}: see `calscim journal tail`")
     call.output.data(one[0], _details(one[0]))
+    return _unreadable(call, one)
+
+
+def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
+    """Say of which rows the body could not be shown."""
+    lacking = [row for row in found if "unreadable" in row]
+    for row in lacking:
+        call.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
+    return 1 if lacking else 0
 
 
 async def _stream(db: Database, call: Call) -> str:
@@ -193,14 +209,15 @@ async def _stream(db: Database, call: Call) -> str:
     return (await the_directory(db, call.arguments.directory)).id
 
 
+_APART = {"body", "body_base64", "unreadable", "effect"}
+
+
 def _details(row: dict[str, Any]) -> RenderableType:
-    plain = {
-        key: row[key] for key in row if key not in {"body", "effect"} and row[key] not in {None, ""}
-    }
+    plain = {key: row[key] for key in row if key not in _APART and row[key] not in {None, ""}}
     return Group(
         fields((key.replace("_", " "), value) for key, value in plain.items()),
         Text("body", style="bold"),
-        Text(_pretty(row["body"])),
+        Text(row.get("unreadable") or _pretty(row.get("body_base64") or row["body"])),
         Text("effect", style="bold"),
         Text(dump(row["effect"], indent=True)),
         Text(),
@@ -292,12 +309,17 @@ def _progress(total: int) -> Iterator[chain.Progress]:
 
 
 async def _export(call: Call) -> None:
+    lacking: Counter[str] = Counter()
     async with opened(call.settings()) as db:
         wanted = await _wanted(db, call)
-        async with aclosing(history.rows(db, wanted)) as rows:
+        async with aclosing(history.rows(db, wanted, stored=call.arguments.stored)) as rows:
             async for row in rows:
                 call.output.write(dump(row))
+                if "unreadable" in row:
+                    lacking[row["unreadable"]] += 1
         files = await archives.before(db, wanted.streams, since=wanted.since)
+    for why, count in lacking.items():
+        call.output.warn(f"{count} row(s) without their bodies: {why}")
     if files:
         call.output.warn(
             f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}"

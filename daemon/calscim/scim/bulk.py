@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange, without_passwords
+from calscim.scim.exchange import Exchange
 from calscim.scim.responses import error_value, value_response
 from calscim.scim.schema import MAX_OPERATIONS
 from calscim.store import journal
@@ -76,9 +76,8 @@ async def _one(
 
 async def _refused(x: Exchange, entry: Any, number: int, error: ScimError) -> None:
     """Journal an operation that was not made, as it came: an answer of 200 is not journaled as a refusal."""
-    body = without_passwords(orjson.dumps(entry))
-    origin = replace(x.origin, path=f"{x.path}#{number}", body=body)
-    await journal.refuse(x.db, origin, error.status, "", "")
+    part = replace(x, path=f"{x.path}#{number}", body=orjson.dumps(entry))
+    await journal.refuse(x.db, part.origin, error.status, "", "")
 
 
 def _target(path: str) -> tuple[str, str | None]:

@@ -38,6 +38,7 @@ class Exchange:
     body: bytes = b""
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
+    _origin: Origin | None = field(default=None, init=False)
 
     @property
     def base(self) -> str:
@@ -52,16 +53,18 @@ class Exchange:
 
     @property
     def origin(self) -> Origin:
-        """What the journal says of this request, its passwords replaced."""
-        return Origin(
-            stream=self.caller.directory,
-            request_id=self.request_id,
-            method=self.method,
-            path=storable(self.path[:LONGEST_PATH]),
-            remote=self.remote,
-            token_id=self.caller.token_id,
-            body=without_passwords(self.body),
-        )
+        """What the journal says of this request, its passwords replaced. Made once."""
+        if self._origin is None:
+            self._origin = Origin(
+                stream=self.caller.directory,
+                request_id=self.request_id,
+                method=self.method,
+                path=storable(self.path[:LONGEST_PATH]),
+                remote=self.remote,
+                token_id=self.caller.token_id,
+                body=self.db.cipher.seal(without_passwords(self.body)),
+            )
+        return self._origin
 
     def projection(self) -> Projection:
         return Projection.of(self.query.get("attributes"), self.query.get("excludedAttributes"))

@@ -31,6 +31,7 @@ from calscim.service.organizations import reconciler
 from calscim.service.postgres import forget_the_dead, keep
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
+from calscim.store.encryption import cipher_of
 from calscim.store.pool import Database
 from calscim.store.retention import ensure_partitions
 
@@ -64,14 +65,21 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     """
     stopping = asyncio.Event()
     clock = SystemClock()
+    cipher = cipher_of(settings.journal)
     async with AsyncExitStack() as stack:
         dsn, bundled = await stack.enter_async_context(_database(settings))
         requests = await stack.enter_async_context(
             await Database.open(
-                dsn, size=settings.database.pool_size, connecting=CONNECTING, within=ANSWER
+                dsn,
+                size=settings.database.pool_size,
+                connecting=CONNECTING,
+                within=ANSWER,
+                cipher=cipher,
             )
         )
-        db = await stack.enter_async_context(await Database.open(dsn, size=HEADROOM, within=PASS))
+        db = await stack.enter_async_context(
+            await Database.open(dsn, size=HEADROOM, within=PASS, cipher=cipher)
+        )
         await _check_schema(db)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())

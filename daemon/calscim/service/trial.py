@@ -16,6 +16,7 @@ from calscim.service.inspect import reading
 from calscim.settings import Organization, Settings
 from calscim.sim import calcom as simulated
 from calscim.store import admin
+from calscim.store.encryption import cipher_of
 from calscim.store.pool import Database
 
 ORGANIZATION = "acme"
@@ -84,7 +85,7 @@ async def _prepare(
         directory = known[DIRECTORY].id
         token = _remembered(folder / "token", str)
     else:
-        editor = admin.Editor(by="calscim run")
+        editor = admin.Editor(by="calscim run", cipher=cipher_of(settings.journal))
         made = await admin.create_directory(
             db, editor, organization=organization.name, name=DIRECTORY, provider="okta-scim-v2"
         )

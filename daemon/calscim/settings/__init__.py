@@ -8,6 +8,7 @@ from calscim.settings.load import find, load
 from calscim.settings.model import (
     Database,
     Guards,
+    Journal,
     Limit,
     Log,
     Ops,
@@ -23,6 +24,7 @@ __all__ = [
     "Database",
     "Guards",
     "Inherited",
+    "Journal",
     "Limit",
     "Log",
     "Ops",

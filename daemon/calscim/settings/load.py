@@ -11,6 +11,7 @@ from calscim.errors import ConfigError, Problem
 from calscim.settings import contradictions, variables
 from calscim.settings.model import Organization, Settings
 from calscim.settings.options import ORGANIZATION, SECTIONS, Option, Place, Section
+from calscim.settings.values import FILES
 from calscim.settings.variables import Given, Table, spelled
 
 SEARCHED = (Path("config/calscim.toml"), Path("/etc/calscim/calscim.toml"))
@@ -201,12 +202,29 @@ class _Loader:
 
     def _value(self, option: Option, key: str, given: Given) -> Any:
         try:
+            if option.place is Place.SECRETS and key != option.key:
+                return self._each(option, given)
             return self._read(option, key, given.value)
         except OSError as error:
             self._problem(given.where, _unreadable(error))
         except ValueError as error:
             self._problem(given.where, str(error))
         return None
+
+    def _each(self, option: Option, given: Given) -> Any:
+        """A list of files, each with a problem of its own."""
+        found: list[str] = []
+        for place, file in enumerate(FILES.read(given.value)):
+            where = f"{given.where}[{place}]"
+            try:
+                text = self._secret(file)
+                option.kind.read([text])
+                found.append(text)
+            except OSError as error:
+                self._problem(where, _unreadable(error))
+            except ValueError as error:
+                self._problem(where, str(error))
+        return option.kind.read(found)
 
     def _read(self, option: Option, key: str, written: object) -> Any:
         if key != option.key:

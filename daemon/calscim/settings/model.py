@@ -50,6 +50,14 @@ class Organization:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """Keys are their 32 bytes. With old keys alone bodies are opened and not sealed."""
+
+    encryption_key: bytes | None = field(default=None, repr=False)
+    old_keys: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     interval: float = 300.0  # seconds, as are all durations here
     debounce: float = 0.2
@@ -81,6 +89,7 @@ class Settings:
     scim: Scim = Scim()
     ops: Ops = Ops()
     organizations: tuple[Organization, ...] = ()
+    journal: Journal = Journal()
     reconcile: Reconcile = Reconcile()
     guards: Guards = Guards()
     log: Log = Log()

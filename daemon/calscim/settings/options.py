@@ -13,6 +13,7 @@ class Place(Enum):
 
     VALUE = "value"
     SECRET = "secret"  # noqa: S105 - may stand in a file named by <key>_file
+    SECRETS = "secrets"  # a list; may stand in files named by <key, singular>_files
     FOLDER = "folder"  # relative to the configuration file
     FILE = "file"  # looked up in $CREDENTIALS_DIRECTORY, then beside the configuration file
 
@@ -26,7 +27,19 @@ class Option:
     @property
     def spellings(self) -> tuple[str, ...]:
         """The keys it may be written as."""
-        return (self.key, f"{self.key}_file") if self.place is Place.SECRET else (self.key,)
+        match self.place:
+            case Place.SECRET:
+                return (self.key, f"{self.key}_file")
+            case Place.SECRETS:
+                return (self.key, f"{self.key.removesuffix('s')}_files")
+            case _:
+                return (self.key,)
+
+    def from_variable(self, key: str, text: str) -> Any:
+        """What a variable's text is under one of the spellings."""
+        if key == self.key:
+            return self.kind.from_variable(text)
+        return values.FILES.from_variable(text) if self.place is Place.SECRETS else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,14 @@ SECTIONS = (
         ),
     ),
     Section("ops", model.Ops, (Option("listen", values.LISTEN),)),
+    Section(
+        "journal",
+        model.Journal,
+        (
+            Option("encryption_key", values.KEY, Place.SECRET),
+            Option("old_keys", values.KEYS, Place.SECRETS),
+        ),
+    ),
     Section(
         "reconcile",
         model.Reconcile,

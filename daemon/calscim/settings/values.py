@@ -1,5 +1,6 @@
 """The kinds of values a key may have. Each says, where it refuses one, what to write instead."""
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -202,6 +203,28 @@ def _dsn(value: object) -> str:
     return text
 
 
+def _key(value: object) -> bytes:
+    """32 random bytes, in base64 or as 64 hexadecimal digits. What was written is never quoted."""
+    text = _text(value)
+    try:
+        raw = bytes.fromhex(text) if len(text) == 64 else base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        raise ValueRefusedError(
+            "is no key: write 32 random bytes in base64, as `calscim journal key` prints them"
+        )
+    return raw
+
+
+def _keys(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, list):
+        raise ValueRefusedError(
+            f"is {_type_of(value)}: write a list of keys, or their files in old_key_files"
+        )
+    return tuple(map(_key, value))
+
+
 def _email(text: str) -> str:
     if text.count("@") != 1 or text.startswith("@") or text.endswith("@") or " " in text:
         raise ValueRefusedError(f"{text!r} is not an e-mail address: write it as name@company.com")
@@ -237,5 +260,8 @@ LISTEN = Kind(_listen)
 URL = Kind(_url)
 API_URL = Kind(_api_url)
 DSN = Kind(_dsn)
+KEY = Kind(_key)
+FILES = list_of(str, "old.key")
+KEYS = Kind(_keys, FILES.from_variable)
 EMAILS = list_of(_email, "ceo@acme.com")
 NETWORKS = list_of(_network, "127.0.0.1")

@@ -84,9 +84,8 @@ def sort(environ: Mapping[str, str], organizations: Iterable[str]) -> Variables:
 
 
 def _given(section: Section, key: str, variable: str, text: str) -> Given:
-    option = next((option for option in section.options if option.key == key), None)
-    value = option.kind.from_variable(text) if option else text
-    return Given(variable, value, from_variable=True)
+    option = next(option for option in section.options if key in option.spellings)
+    return Given(variable, option.from_variable(key, text), from_variable=True)
 
 
 def _unknown(variable: str, names: list[str], organizations: set[str]) -> str:

@@ -7,15 +7,14 @@ what an earlier one sealed stays readable.
 Only bodies are sealed: the effects are what the tables are rebuilt from, and the tables hold the same data.
 """
 
-import base64
-import binascii
 import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
 
 from calscim.errors import ConfigError, Problem, StoreError
+from calscim.settings import Journal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,21 +22,36 @@ if TYPE_CHECKING:
 # No JSON and no UTF-8 begins with 0x89; what somebody sends so all the same is wrapped as _PLAIN.
 MAGIC = b"\x89calscim"
 _PLAIN = MAGIC + b"\x00"
-_SEALED = MAGIC + b"\x01"
+FRONT = MAGIC + b"\x01"  # of a sealed body; its key's id, the nonce, and what AES-GCM made follow
 _ID = 8
 _NONCE = 12
 _KEY = 32
+
+# What goes into the table: nothing else is accepted there, so that no body is stored that did not pass a Cipher.
+Sealed = NewType("Sealed", bytes)
+NOTHING = Sealed(b"")
+
+
+class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
+    """A body was sealed with a key that is not held. ``key_id`` in hexadecimal digits."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"a body was sealed with the key {key_id}, which is not here: "
+            "add its file to journal.old_key_files"
+        )
 
 
 class Cipher(Protocol):
     """``open`` gives back what went into ``seal``, also when another Cipher sealed it, given its key."""
 
-    def seal(self, plain: bytes) -> bytes:
-        """What is to be stored. Nothing stays nothing."""
+    def seal(self, plain: bytes) -> Sealed:
+        """What is to be stored. Nothing stays nothing. Twice the same bytes are sealed differently."""
         ...
 
     def open(self, stored: bytes) -> bytes:
-        """StoreError when the key is not held, or the bytes were changed."""
+        """KeyMissing when the key is not held, StoreError when the bytes were changed."""
         ...
 
 
@@ -45,8 +59,8 @@ class Cipher(Protocol):
 class Plain:
     """No key: bodies are stored as they come."""
 
-    def seal(self, plain: bytes) -> bytes:
-        return _PLAIN + plain if plain.startswith(MAGIC) else plain
+    def seal(self, plain: bytes) -> Sealed:
+        return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
 
     def open(self, stored: bytes) -> bytes:
         return _opened(stored, {})
@@ -59,12 +73,20 @@ class Sealing:
     key_id: bytes
     keys: "dict[bytes, AESGCM]" = field(repr=False)
 
-    def seal(self, plain: bytes) -> bytes:
+    @property
+    def present(self) -> str:
+        return self.key_id.hex()
+
+    @property
+    def held(self) -> list[str]:
+        return [one.hex() for one in self.keys]
+
+    def seal(self, plain: bytes) -> Sealed:
         if not plain:
-            return b""
-        front = _SEALED + self.key_id
+            return NOTHING
+        front = FRONT + self.key_id
         nonce = secrets.token_bytes(_NONCE)
-        return front + nonce + self.keys[self.key_id].encrypt(nonce, plain, front)
+        return Sealed(front + nonce + self.keys[self.key_id].encrypt(nonce, plain, front))
 
     def open(self, stored: bytes) -> bytes:
         return _opened(stored, self.keys)
@@ -76,65 +98,54 @@ class Opening:
 
     keys: "dict[bytes, AESGCM]" = field(repr=False)
 
-    def seal(self, plain: bytes) -> bytes:
+    @property
+    def held(self) -> list[str]:
+        return [one.hex() for one in self.keys]
+
+    def seal(self, plain: bytes) -> Sealed:
         return Plain().seal(plain)
 
     def open(self, stored: bytes) -> bytes:
         return _opened(stored, self.keys)
 
 
-def cipher(key: str | None, old_keys: Iterable[str] = ()) -> Cipher:
-    """Made of the texts of the key files. ConfigError naming every one that is no key.
+def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
+    """Of keys of 32 bytes. Old ones without a present one open what they sealed, and nothing more is sealed.
 
-    A key is 32 random bytes, in base64 or as 64 hexadecimal digits. Old keys without a present one open
-    what they sealed, and nothing more is sealed.
+    ConfigError where there is a key and what it takes to use it is not installed.
     """
-    texts = [] if key is None else [("journal.encryption_key", key)]
-    texts += [(f"journal.old_keys[{place}]", text) for place, text in enumerate(old_keys)]
-    if not texts:
-        return Plain()
-    found = [(where, _bytes(text)) for where, text in texts]
-    if problems := [Problem(where, _NO_KEY) for where, raw in found if raw is None]:
-        raise ConfigError(problems)
-    keys = {key_id(raw): _aes(raw) for _, raw in found if raw is not None}
-    if key is None:
-        return Opening(keys)
-    present = _bytes(key)
-    assert present is not None, "it was among those looked at"
-    return Sealing(key_id(present), keys)
+    keys = {_id_of(one): _aes(one) for one in (*old_keys, *([] if key is None else [key]))}
+    if key is not None:
+        return Sealing(_id_of(key), keys)
+    return Opening(keys) if keys else Plain()
 
 
-def key_id(key: bytes) -> bytes:
-    """Names a key without telling anything of it."""
+def cipher_of(journal: Journal) -> Cipher:
+    """What the configuration asks for. ConfigError as above."""
+    return cipher(journal.encryption_key, journal.old_keys)
+
+
+def key_id(key: bytes) -> str:
+    """Names a key without telling anything of it, in hexadecimal digits."""
+    return _id_of(key).hex()
+
+
+def sealed_with(stored: bytes) -> str | None:
+    """The id of the key that opens this; None for what is not sealed."""
+    name = _name(stored)
+    return None if name is None else name.hex()
+
+
+def new_key() -> bytes:
+    return secrets.token_bytes(_KEY)
+
+
+def _id_of(key: bytes) -> bytes:
     return hashlib.sha256(b"calscim journal key\x00" + key).digest()[:_ID]
 
 
-def sealed_with(stored: bytes) -> bytes | None:
-    """The id of the key that opens this; None for what is not sealed."""
-    if not stored.startswith(_SEALED):
-        return None
-    return stored[len(_SEALED) : len(_SEALED) + _ID]
-
-
-def new_key() -> str:
-    """A key, as it goes into its file."""
-    return base64.b64encode(secrets.token_bytes(_KEY)).decode()
-
-
-_NO_KEY = (
-    "is no key: write 32 random bytes in base64 there, such as `openssl rand -base64 32` prints"
-)
-
-
-def _bytes(text: str) -> bytes | None:
-    text = text.strip()
-    try:
-        raw = (
-            bytes.fromhex(text) if len(text) == 2 * _KEY else base64.b64decode(text, validate=True)
-        )
-    except (ValueError, binascii.Error):
-        return None
-    return raw if len(raw) == _KEY else None
+def _name(stored: bytes) -> bytes | None:
+    return stored[len(FRONT) : len(FRONT) + _ID] if stored.startswith(FRONT) else None
 
 
 def _aes(key: bytes) -> "AESGCM":
@@ -153,7 +164,7 @@ def _opened(stored: bytes, keys: "dict[bytes, AESGCM]") -> bytes:
         return stored
     if stored.startswith(_PLAIN):
         return stored[len(_PLAIN) :]
-    name = sealed_with(stored)
+    name = _name(stored)
     if name is None:
         raise StoreError(
             "a body is stored in a form that this release does not know: "
@@ -161,13 +172,10 @@ def _opened(stored: bytes, keys: "dict[bytes, AESGCM]") -> bytes:
         )
     key = keys.get(name)
     if key is None:
-        raise StoreError(
-            f"a body was sealed with the key {name.hex()}, which is not here: "
-            "add its file to journal.old_keys"
-        )
+        raise KeyMissing(name.hex())
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - there is a key, so it is there
 
-    front = len(_SEALED) + _ID
+    front = len(FRONT) + _ID
     nonce, rest = stored[front : front + _NONCE], stored[front + _NONCE :]
     try:
         return key.decrypt(nonce, rest, stored[:front])

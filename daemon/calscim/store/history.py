@@ -9,6 +9,9 @@ from typing import Any
 import asyncpg
 import orjson
 
+from calscim.errors import StoreError
+from calscim.store import encryption
+from calscim.store.encryption import Cipher, KeyMissing
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -40,8 +43,14 @@ class Wanted:
         )
 
 
-async def rows(db: Database, wanted: Wanted) -> AsyncGenerator[dict[str, Any], None]:
-    """All of them, by stream and seq, in one snapshot and without holding them all."""
+async def rows(
+    db: Database, wanted: Wanted, *, stored: bool = False
+) -> AsyncGenerator[dict[str, Any], None]:
+    """All of them, by stream and seq, in one snapshot and without holding them all.
+
+    ``stored``: bodies as they are in the table, which is what the digests are of.
+    """
+    cipher = None if stored else db.cipher
     async with (
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -49,17 +58,18 @@ async def rows(db: Database, wanted: Wanted) -> AsyncGenerator[dict[str, Any], N
         cursor = await connection.cursor(sql("history.rows"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
-                yield _shown(row)
+                yield _shown(row, cipher)
 
 
 async def newest(db: Database, wanted: Wanted, count: int) -> list[dict[str, Any]]:
     """The last ones, the oldest of them first."""
     found = await db.fetch(sql("history.newest"), *wanted.arguments(), count)
-    return [_shown(row) for row in reversed(found)]
+    return [_shown(row, db.cipher) for row in reversed(found)]
 
 
 async def after(db: Database, stream: str, seq: int) -> list[dict[str, Any]]:
-    return [_shown(row) for row in await db.fetch(sql("history.after"), stream, seq)]
+    found = await db.fetch(sql("history.after"), stream, seq)
+    return [_shown(row, db.cipher) for row in found]
 
 
 async def heads(db: Database) -> dict[str, int]:
@@ -82,14 +92,48 @@ async def group_ids(db: Database, wanted: str, directories: Sequence[str] | None
     return [row["id"] for row in await db.fetch(sql("history.group_ids"), wanted, directories)]
 
 
-def _shown(row: asyncpg.Record) -> dict[str, Any]:
-    """As ``journal --json`` shows it. The body stands as text, byte for byte; base64 where it is none."""
+@dataclass(frozen=True, slots=True)
+class UsedKey:
+    """A key that bodies are sealed with; of those that are stored as they came ``id`` is None."""
+
+    id: str | None
+    rows: int
+    first: datetime
+    last: datetime
+
+
+async def used_keys(db: Database) -> list[UsedKey]:
+    """What was written with which key, in the order of first use. Reads the front of every body."""
+    found = await db.fetch(sql("history.keys"), encryption.FRONT)
+    return [UsedKey(row["id"], row["rows"], row["first"], row["last"]) for row in found]
+
+
+def _shown(row: asyncpg.Record, cipher: Cipher | None) -> dict[str, Any]:
+    """As ``journal --json`` shows it. The body stands as text, byte for byte; base64 where it is none.
+
+    ``sealed_with`` is the id of its key where it was sealed. A body that cannot be opened is left out: its key is
+    named in ``missing_key`` where that is the reason, and ``unreadable`` says what to do.
+    """
     shown = dict(row)
     body = shown.pop("body")
     shown["effect"] = orjson.loads(row["effect"]) if row["effect"] else None
+    shown["body"] = None if body is None else ""
+    if not body:
+        return shown
+    shown["body"] = None
+    if (name := encryption.sealed_with(body)) is not None:
+        shown["sealed_with"] = name
     try:
-        shown["body"] = None if body is None else body.decode()
-    except UnicodeDecodeError:
-        shown["body"] = None
-        shown["body_base64"] = base64.b64encode(body).decode()
+        shown |= _readable(body if cipher is None else cipher.open(body))
+    except KeyMissing as error:
+        shown |= {"missing_key": error.key_id, "unreadable": str(error)}
+    except StoreError as error:
+        shown["unreadable"] = str(error)
     return shown
+
+
+def _readable(body: bytes) -> dict[str, Any]:
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode()}

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from calscim.store.encryption import NOTHING, Sealed
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a journal row says of the request behind a change. ``body`` carries no password any more."""
+    """What a journal row says of the request behind a change. ``body`` carries no password any more.
+
+    One of them a request, however often it is tried: sealed anew, the body would be another to ``outcome``.
+    """
 
     stream: str  # the directory's id
     request_id: str
@@ -17,7 +21,7 @@ class Origin:
     path: str = ""
     remote: str = ""
     token_id: int | None = None
-    body: bytes = b""
+    body: Sealed = NOTHING
     kind: str = "scim"
 
     def arguments(self) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import asyncpg
 
 from calscim.errors import StoreUnavailable
+from calscim.store.encryption import Cipher, Plain
 from calscim.store.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
 from calscim.store.hosts import hosts
 
@@ -64,9 +65,15 @@ class _Cut:
 
 
 class Database:
-    """Connections to one database. Opening it needs no server: the first use connects."""
+    """Connections to one database. Opening it needs no server: the first use connects.
 
-    def __init__(self, pool: asyncpg.Pool, patience: float, within: float | None) -> None:
+    ``cipher`` is what bodies pass on their way into its journal, and back.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, patience: float, within: float | None, cipher: Cipher
+    ) -> None:
+        self.cipher = cipher
         self._pool = pool
         self._patience = patience
         self._within = within
@@ -80,6 +87,7 @@ class Database:
         patience: float = 1.5,
         connecting: float | None = None,
         within: float | None = None,
+        cipher: Cipher | None = None,
     ) -> Self:
         """``patience``: seconds to wait for a connection before StoreUnavailable.
 
@@ -87,6 +95,8 @@ class Database:
 
         ``within``: seconds from asking for a connection until it is cut, where the server does not answer
         or is stuck. None: as long as it takes.
+
+        ``cipher``: None where bodies are stored as they come.
         """
         way = hosts(dsn, None if within is None else max(within, LONGEST))
         pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
@@ -97,11 +107,12 @@ class Database:
             reset=_as_it_is,
         )
         await pool
-        return cls(pool, patience if within is None else min(patience, within), within)
+        longest = patience if within is None else min(patience, within)
+        return cls(pool, longest, within, cipher or Plain())
 
     def within(self, seconds: float) -> Self:
         """The same connections, lent for less."""
-        return type(self)(self._pool, min(self._patience, seconds), seconds)
+        return type(self)(self._pool, min(self._patience, seconds), seconds, self.cipher)
 
     async def close(self) -> None:
         """Give the connections back; those still in use, or without an answer, are cut after a moment."""

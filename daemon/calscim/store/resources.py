@@ -399,7 +399,9 @@ async def import_user(
         "active": active,
     }
     state = UserState(user_name, None, email, (key(email),), active, orjson.dumps(data).decode())
-    origin = Origin(directory_id, request_id, kind="import", body=state.data.encode())
+    origin = Origin(
+        directory_id, request_id, kind="import", body=db.cipher.seal(state.data.encode())
+    )
     user_id = uuid.uuid4()
     written = await create_user(db, origin, user_id, state, "", managed=False, source="cal.com")
     return UserId(str(user_id)) if written.status == 201 else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from calscim.store.encryption import Cipher, Plain
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
@@ -22,6 +23,7 @@ class Editor:
 
     by: str = ""
     request_id: str = field(default_factory=_request_id)
+    cipher: Cipher = field(default_factory=Plain)
 
     async def write(
         self,
@@ -33,8 +35,9 @@ class Editor:
     ) -> int:
         """Append the row, inside of the caller's transaction; returns its seq. ``edit`` holds no secret."""
         kind, key = resource
-        body = orjson.dumps({"action": action, **edit})
-        arguments = (organization, self.request_id, action, self.by, kind, key, body)
+        effect = orjson.dumps({"action": action, **edit})
+        body = self.cipher.seal(effect)
+        arguments = (organization, self.request_id, action, self.by, kind, key, body, effect)
         return int(await connection.fetchval(sql("admin.append"), *arguments))
 
 

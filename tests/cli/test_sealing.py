@@ -1,0 +1,216 @@
+"""calscim journal with sealed bodies: shown to whoever has the key, and provable without it."""
+
+import base64
+import hashlib
+import json
+
+import asyncpg
+import pytest
+
+from calscim.store.encryption import key_id, sealed_with
+
+
+@pytest.fixture
+def keyed(configuration, tmp_path):
+    """Writes key files and names them in the configuration: the present one, then old ones."""
+    plain = configuration.read_text()
+
+    def keyed(present: bytes | None, *old: bytes) -> None:
+        for key in {*old, *([present] if present else [])}:
+            (tmp_path / key_id(key)).write_text(base64.b64encode(key).decode())
+        lines = ["[journal]"]
+        if present:
+            lines.append(f'encryption_key_file = "{key_id(present)}"')
+        if old:
+            lines.append(f"old_key_files = {json.dumps([key_id(key) for key in old])}")
+        configuration.write_text("\n".join([plain, *lines, ""]))
+
+    return keyed
+
+
+ONE, TWO = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
+
+
+@pytest.fixture
+def rotated(calscim, okta, keyed) -> None:
+    """Rows 1 and 2 stored as they came, 3 sealed with ONE, 4 with TWO, which is the present key."""
+    keyed(ONE)
+    assert calscim("token", "create", "--name", "third").code == 0
+    keyed(TWO, ONE)
+    assert calscim("token", "create", "--name", "fourth").code == 0
+
+
+def exported(calscim, *arguments: str) -> list[dict]:
+    ran = calscim("journal", "export", *arguments)
+    assert ran.code == 0
+    return [json.loads(line) for line in ran.out.splitlines()]
+
+
+def test_a_key_is_printed_once_and_alone_and_can_be_used(calscim, keyed):
+    ran = calscim("journal", "key")
+    again = calscim("journal", "key", "--json").json
+
+    key = base64.b64decode(ran.out.strip(), validate=True)
+    assert len(key) == 32
+    assert key_id(key) in ran.err
+    assert ran.out.strip() not in ran.err
+    assert again["id"] == key_id(base64.b64decode(again["key"])) != key_id(key)
+    keyed(key)
+    assert key_id(key) in calscim("check").out
+
+
+def test_what_was_sealed_with_the_present_and_with_earlier_keys_is_shown(calscim, rotated):
+    rows = exported(calscim)
+
+    assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+    assert [json.loads(row["body"])["name"] for row in rows[2:]] == ["third", "fourth"]
+    assert calscim("journal", "tail", "--json").json == rows
+    assert calscim("journal", "show", "3", "--organization", "acme", "--json").json == rows[2]
+    assert "third" in calscim("journal", "show", "3", "--organization", "acme").out
+
+
+def test_in_the_table_they_are_sealed_and_the_effect_is_not(rotated, database, run):
+    async def read() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(database.dsn)
+        found = await connection.fetch("SELECT body, effect FROM calscim.journal ORDER BY seq")
+        await connection.close()
+        return found
+
+    rows = run(read())
+
+    assert [sealed_with(row["body"]) for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+    assert b"third" not in rows[2]["body"]
+    assert (
+        b"third" in rows[2]["effect"]
+    )  # what the tables are made of stands there as in the tables
+
+
+def test_the_chain_is_verified_without_any_key(calscim, rotated, keyed):
+    keyed(None)
+
+    assert calscim("journal", "verify").code == 0
+
+
+def test_without_its_key_a_row_is_shown_with_an_error_that_names_it(calscim, rotated, keyed):
+    keyed(ONE)
+
+    ran = calscim("journal", "show", "4", "--organization", "acme", "--json")
+
+    assert ran.code == 1
+    assert f"row 4 of @acme: a body was sealed with the key {key_id(TWO)}" in ran.err
+    assert "journal.old_key_files" in ran.err
+    assert (ran.json["seq"], ran.json["body"], ran.json["missing_key"]) == (4, None, key_id(TWO))
+    assert key_id(TWO) in calscim("journal", "show", "4", "--organization", "acme").out
+
+
+def test_an_export_without_a_key_goes_on_and_says_which_one_is_missing(calscim, rotated, keyed):
+    keyed(TWO)
+
+    rows = exported(calscim)
+
+    assert [row["body"] is None for row in rows] == [False, False, True, False]
+    assert rows[2]["missing_key"] == key_id(ONE)
+    assert "missing_key" not in rows[3]
+    assert f"1 row(s) without their bodies: a body was sealed with the key {key_id(ONE)}" in (
+        calscim("journal", "export").err
+    )
+    assert calscim("journal", "tail", "--json").json == rows
+
+
+def test_switched_off_old_bodies_stay_readable_and_new_ones_are_stored_as_they_come(
+    calscim, rotated, keyed
+):
+    keyed(None, ONE, TWO)
+    calscim("token", "create", "--name", "fifth")
+
+    rows = exported(calscim)
+
+    assert "sealed_with" not in rows[4]
+    assert [json.loads(row["body"])["name"] for row in rows[2:]] == ["third", "fourth", "fifth"]
+
+
+def test_an_export_of_what_is_stored_needs_no_key_and_has_what_the_digests_are_of(
+    calscim, rotated, keyed
+):
+    keyed(None)
+
+    rows = exported(calscim, "--stored")
+
+    for row in rows:
+        body = row["body"].encode() if row["body"] else base64.b64decode(row["body_base64"])
+        assert hashlib.sha256(body).hexdigest() == row["body_digest"]
+    assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
+
+
+def test_a_body_that_was_changed_is_an_error_of_its_row(calscim, rotated, database, run):
+    async def tamper() -> None:
+        owner = await asyncpg.connect(database.owner_dsn)
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(
+            "UPDATE calscim.journal SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = 3"
+        )
+        await owner.close()
+
+    run(tamper())
+
+    assert ["unreadable" in row for row in exported(calscim)] == [False, False, True, False]
+    ran = calscim("journal", "show", "3", "--organization", "acme")
+    assert ran.code == 1
+    assert "was changed since it was sealed" in ran.err
+
+
+def test_the_keys_that_are_needed_are_listed(calscim, rotated, keyed):
+    three = hashlib.sha256(b"3").digest()
+    keyed(TWO, three)
+
+    found = {row["id"]: row for row in calscim("journal", "keys", "--json").json}
+
+    assert {name: (row["state"], row["rows"]) for name, row in found.items()} == {
+        None: ("not sealed", 2),
+        key_id(ONE): ("missing", 1),
+        key_id(TWO): ("present", 1),
+        key_id(three): ("old", 0),
+    }
+    assert found[key_id(ONE)]["last"] < found[key_id(TWO)]["first"]
+    assert "missing" in calscim("journal", "keys").out
+
+
+def test_check_says_whether_bodies_are_sealed_and_with_which_key(calscim, okta, keyed):
+    def said() -> dict:
+        checks = calscim("check", "--json").json["checks"]
+        return next(check for check in checks if check["what"] == "journal")
+
+    assert "not sealed" in said()["detail"]
+    keyed(TWO, ONE)
+    assert said()["detail"] == (
+        f"bodies are sealed with the key {key_id(TWO)}; 1 old key opens what it sealed"
+    )
+    keyed(None, TWO)
+    assert f"not sealed; old keys open what was: {key_id(TWO)}" in said()["detail"]
+
+
+def test_check_warns_of_rows_that_another_daemon_sealed_with_a_key_that_is_not_here(
+    calscim, rotated, keyed
+):
+    assert calscim("check", "--json").json["checks"][2]["warning"] == ""
+    keyed(ONE)
+
+    ran = calscim("check", "--json")
+
+    assert key_id(TWO) in ran.json["checks"][2]["warning"]
+    assert f"warning: journal: a body was sealed with the key {key_id(TWO)}" in ran.err
+
+
+@pytest.mark.parametrize("verb", [("serve",), ("journal", "export"), ("token", "list")])
+def test_a_key_file_that_cannot_be_read_ends_every_verb_before_it_begins(
+    calscim, okta, configuration, verb
+):
+    configuration.write_text(
+        configuration.read_text() + '[journal]\nencryption_key_file = "gone.key"\n'
+    )
+
+    ran = calscim(*verb)
+
+    assert ran.code == 78
+    assert "journal.encryption_key_file" in ran.err
+    assert "gone.key cannot be read" in ran.err

@@ -1,0 +1,168 @@
+"""With a key no request can be read in the table, and nothing else is different."""
+
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+
+from calscim.clock import SystemClock
+from calscim.scim.app import app
+from calscim.scim.metrics import Metrics
+from calscim.settings import Scim
+from calscim.store import chain, resources
+from calscim.store.encryption import cipher, key_id, new_key, sealed_with
+from calscim.store.pool import ConnectionLost, Database
+from tests.scim.conftest import GROUP, USER
+
+KEY = new_key()
+SECRET = "geheim-4711"
+
+
+@pytest.fixture
+async def sealed(database, provider):
+    """The provider, at a daemon that has a key."""
+    async with await Database.open(database.dsn, cipher=cipher(KEY)) as db:
+        server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+        await server.start_server()
+        async with aiohttp.ClientSession() as session:
+            base = str(server.make_url(f"/scim/v2/{provider.directory.id}"))
+            yield replace(provider, session=session, base=base, db=db)
+        await server.close()
+
+
+def user(name: str, **more: Any) -> dict[str, Any]:
+    return {"schemas": [USER], "userName": name, "emails": [{"value": name}], **more}
+
+
+async def bodies(provider) -> list[bytes]:
+    return [row["body"] for row in await provider.journal()]
+
+
+async def test_what_was_sent_cannot_be_read_in_the_table(sealed):
+    number = await sealed.user("ann@acme.example", nobody_knows=SECRET)
+    await sealed("PATCH", f"/Users/{number}", {"Operations": [], "nobody_knows": SECRET})
+    await sealed("PUT", f"/Users/{number}", user("ann@acme.example", nobody_knows=SECRET))
+
+    found = await bodies(sealed)
+
+    assert [sealed_with(body) for body in found] == [key_id(KEY)] * len(found)
+    assert not any(SECRET.encode() in body for body in found)
+    assert [SECRET.encode() in sealed.db.cipher.open(body) for body in found] == [True] * len(found)
+
+
+async def test_a_refused_request_and_an_operation_in_bulk_are_sealed_as_well(sealed):
+    await sealed.user("ann@acme.example")
+    assert (await sealed("POST", "/Users", user("ann@acme.example", x=SECRET))).status == 409
+    twice = {"method": "POST", "path": "/Users", "bulkId": "1", "data": user("bob@x", x=SECRET)}
+    again = {"method": "POST", "path": "/Users", "bulkId": "2", "data": user("bob@x", x=SECRET)}
+    await sealed("POST", "/Bulk", {"Operations": [twice, again]})
+
+    rows = (await sealed.journal())[1:]
+
+    assert [row["kind"] for row in rows] == ["refused", "scim", "refused"]
+    for row in rows:
+        assert SECRET.encode() not in row["body"]
+        assert SECRET.encode() in sealed.db.cipher.open(row["body"])
+
+
+async def test_a_password_is_not_even_sealed(sealed):
+    await sealed.user("ann@acme.example", password=SECRET)
+
+    (body,) = await bodies(sealed)
+
+    assert SECRET.encode() not in sealed.db.cipher.open(body)
+
+
+async def test_somebody_imported_is_sealed_and_shown(sealed):
+    await resources.import_user(
+        sealed.db,
+        sealed.directory.id,
+        user_name="old@acme.example",
+        given_name="Old",
+        family_name="Hand",
+        email="old@acme.example",
+        active=True,
+        request_id="r",
+    )
+
+    (body,) = await bodies(sealed)
+
+    assert sealed_with(body) == key_id(KEY)
+    assert b"old@acme.example" in sealed.db.cipher.open(body)
+
+
+async def test_the_chain_is_whole_to_somebody_without_the_key(sealed, provider):
+    number = await sealed.user("ann@acme.example")
+    await sealed("POST", "/Groups", {"schemas": [GROUP], "displayName": "Sales"})
+    await provider.user("bob@acme.example")
+    await sealed("DELETE", f"/Users/{number}")
+
+    verdict = await chain.verify(provider.db)
+
+    assert verdict.broken == ()
+    assert verdict.rows >= 4
+
+
+async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, provider, database):
+    """The one that has the old key only goes on writing; who has both reads everything."""
+    later = new_key()
+    async with await Database.open(database.dsn, cipher=cipher(later, [KEY])) as new:
+        server = TestServer(app(new, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+        await server.start_server()
+        base = str(server.make_url(f"/scim/v2/{provider.directory.id}"))
+        newer = replace(sealed, base=base, db=new)
+
+        await newer.user("ann@acme.example")
+        await sealed.user("bob@acme.example")
+        await provider.user("cem@acme.example")
+        found = await bodies(sealed)
+
+        assert [sealed_with(body) for body in found] == [key_id(later), key_id(KEY), None]
+        assert all(b"userName" in new.cipher.open(body) for body in found)
+        assert (await chain.verify(provider.db)).broken == ()
+        await server.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("POST", 201), ("PUT", 200), ("PATCH", 200), ("DELETE", 204)]
+)
+async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
+    sealed, monkeypatch, method, status
+):
+    """Sealed a second time the body would be another one, and the look-up would find nothing."""
+    number = await sealed.user("ann@acme.example")
+    before = len(await bodies(sealed))
+    lost = losing(sealed.db, monkeypatch)
+    told = {
+        "POST": user("bob@acme.example"),
+        "PUT": user("ann@acme.example", title="x"),
+        "PATCH": {"Operations": [{"op": "replace", "path": "active", "value": False}]},
+        "DELETE": None,
+    }
+
+    path = "/Users" if method == "POST" else f"/Users/{number}"
+    answer = await sealed(method, path, told[method])
+
+    assert lost
+    assert answer.status == status
+    assert len(await bodies(sealed)) == before + 1
+
+
+def losing(db: Database, monkeypatch) -> list[str]:
+    """The connection is lost between the first commit and its answer; what was lost is in the list."""
+    lost: list[str] = []
+    fetch = Database.fetch
+
+    async def cut(self: Database, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        found = await fetch(self, query, *arguments)
+        if "calscim.changes" in query and not lost:
+            lost.append(query)
+            raise ConnectionLost("cut")
+        return found
+
+    monkeypatch.setattr(Database, "fetch", cut)
+    return lost
