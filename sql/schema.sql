@@ -797,7 +797,7 @@ CREATE TABLE calscim.mappings (
     directory_id  text NOT NULL REFERENCES calscim.directories,
     group_name    text NOT NULL,           -- as typed; matched exactly
     group_id      uuid,                    -- bound at the first match, unbound when the group is deleted
-    team_id       bigint,                  -- NULL: the organization itself
+    team_id       bigint,                  -- NULL: the organization itself; below 0: team_name is yet to be made
     team_name     text NOT NULL,
     role          text NOT NULL CHECK (role IN ('MEMBER', 'ADMIN', 'OWNER')),
     mode          text NOT NULL CHECK (mode IN ('observe', 'add-only', 'managed', 'exclusive')),
@@ -809,6 +809,19 @@ CREATE TABLE calscim.mappings (
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
     WHERE removed_at IS NULL;
 CREATE INDEX mappings_group ON calscim.mappings (group_id) WHERE removed_at IS NULL;
+
+-- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
+-- the team, that is, and it is released.
+CREATE TABLE calscim.made_teams (
+    organization   text NOT NULL,
+    team_id        bigint NOT NULL,
+    name           text NOT NULL,
+    cal_user_id    bigint NOT NULL,
+    membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
+    made_at        timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    PRIMARY KEY (organization, team_id)
+);
 
 -- ---------------------------------------------------------------- what calscim did in Cal.com
 

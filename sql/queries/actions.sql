@@ -11,7 +11,8 @@ RETURNING id;
 -- name: finish, the row after the call, and its line in the organization's journal
 WITH finished AS (
     UPDATE calscim.actions
-    SET finished_at = clock_timestamp(), outcome = $2, detail = $3, cal_user_id = coalesce($4, cal_user_id)
+    SET finished_at = clock_timestamp(), outcome = $2, detail = $3, cal_user_id = coalesce($4, cal_user_id),
+        team_id = coalesce($5, team_id)
     WHERE id = $1
     RETURNING *
 )
@@ -19,7 +20,7 @@ SELECT calscim.append(
     '@' || organization, 'calcom', request_id, '', kind, 0, '', NULL, 'Action', id::text, NULL,
     convert_to(json_build_object(
         'action', kind, 'email', email, 'user_id', user_id, 'cal_user_id', cal_user_id,
-        'team_id', team_id, 'role', role, 'because', because, 'stream', stream, 'seq', seq,
+        'team_id', CASE WHEN team_id > 0 THEN team_id END, 'role', role, 'because', because, 'stream', stream, 'seq', seq,
         'outcome', outcome, 'detail', detail)::text, 'UTF8'))
 FROM finished;
 

@@ -65,7 +65,8 @@ SELECT display_name FROM calscim.groups WHERE directory_id = $1;
 -- name: groups, those of one directory or of all in use, with what they are mapped to
 SELECT g.id::text, g.display_name AS name, g.directory_id, d.name AS directory, d.organization,
        (SELECT count(*) FROM calscim.members m WHERE m.group_id = g.id) AS members,
-       coalesce((SELECT json_agg(json_build_object('id', m.id, 'team_id', m.team_id, 'team', m.team_name,
+       coalesce((SELECT json_agg(json_build_object('id', m.id, 'team_id', CASE WHEN m.team_id > 0 THEN m.team_id END,
+                                                   'team', m.team_name,
                                                    'role', m.role, 'mode', m.mode) ORDER BY m.id)
                  FROM calscim.mappings m WHERE m.group_id = g.id AND m.removed_at IS NULL), '[]')::text AS mappings
 FROM calscim.groups g
@@ -80,6 +81,13 @@ SELECT nextval(pg_get_serial_sequence('calscim.mappings', 'id'));
 INSERT INTO calscim.mappings (id, directory_id, group_name, group_id, team_id, team_name, role, mode, seq)
 OVERRIDING SYSTEM VALUE
 VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9);
+
+-- name: new_team, the number of a team yet to be made that goes by this name already
+SELECT m.team_id FROM calscim.mappings m
+JOIN calscim.directories d ON d.id = m.directory_id AND d.deleted_at IS NULL
+WHERE d.organization = $1 AND m.team_name = $2 AND m.team_id < 0 AND m.removed_at IS NULL
+ORDER BY m.team_id DESC
+LIMIT 1;
 
 -- name: change_mapping, role and mode in place, so that nobody leaves the team in between
 UPDATE calscim.mappings SET role = $2, mode = $3, team_name = $4, seq = $5 WHERE id = $1;

@@ -50,7 +50,8 @@ JOIN calscim.links l ON l.user_id = t.id AND l.organization = $1
 WHERE t.kind = 'User' AND ($2::uuid[] IS NULL OR t.id = ANY ($2));
 
 -- name: mappings, those in use and those that were removed while the ledger still names them
-SELECT m.id, m.directory_id, m.group_name, m.group_id::text, m.team_id, m.role, m.mode, m.seq, m.removed_seq
+SELECT m.id, m.directory_id, m.group_name, m.group_id::text, m.team_id, m.role, m.mode, m.seq, m.removed_seq,
+       CASE WHEN m.team_id < 0 THEN m.team_name END AS new_team
 FROM calscim.mappings m
 JOIN calscim.directories d ON d.id = m.directory_id
 WHERE d.organization = $1
@@ -58,6 +59,10 @@ WHERE d.organization = $1
        OR (m.removed_at IS NOT NULL
            AND EXISTS (SELECT FROM calscim.ledger l WHERE l.organization = $1 AND m.id = ANY (l.mapping_ids))))
 ORDER BY m.id;
+
+-- name: creators, the key's own user on teams that calscim made, until somebody else owns them
+SELECT team_id, cal_user_id, membership_id FROM calscim.made_teams
+WHERE organization = $1 AND released_at IS NULL;
 
 -- name: groups, the groups that mappings are bound to
 SELECT DISTINCT g.id::text, g.display_name

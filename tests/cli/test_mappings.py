@@ -176,3 +176,49 @@ def test_a_file_with_mistakes_is_refused_with_all_of_them(calscim, okta, tmp_pat
         "mapping 4: rule is not known",
     ):
         assert expected in ran.err
+
+
+def test_a_team_that_is_not_there_can_be_asked_for(calscim, okta):
+    added = calscim(*ADD, "--team", "Engeneering", "--create-team", "--json")
+
+    assert added.code == 0
+    assert "did you mean 'Engineering'" in added.err
+    row = added.json
+    assert (row["team_id"], row["team"], row["create_team"]) == (None, "Engeneering", True)
+    assert "to be made" in calscim("mapping", "list").out
+
+
+def test_a_team_that_is_there_is_used_when_one_is_asked_for(calscim, okta, calcom):
+    row = calscim(*ADD, "--team", "sales", "--create-team", "--json").json
+
+    assert (row["team_id"], row["create_team"]) == (calcom.team_id("Sales"), False)
+
+
+def test_a_number_is_no_name_of_a_new_team(calscim, okta):
+    ran = calscim(*ADD, "--team", "4711", "--create-team")
+
+    assert "no team has the id 4711" in ran.err
+
+
+def test_a_new_team_may_be_exclusive_and_is_mapped_once(calscim, okta):
+    wanted = ("mapping", "add", "--group", "X", "--team", "New", "--create-team", "--mode")
+
+    assert calscim(*wanted, "exclusive").code == 0
+    assert "'X' is mapped to New already" in calscim(*wanted, "managed").err
+
+
+def test_a_team_to_be_made_survives_export_and_apply(calscim, okta, calcom, tmp_path):
+    calscim(*ADD, "--team", "New", "--create-team")
+    file = tmp_path / "mappings.toml"
+    file.write_text(calscim("mapping", "export").out)
+    assert "create_team = true" in file.read_text()
+    assert calscim("mapping", "apply", str(file)).code == 0
+
+    number = calscim("mapping", "list", "--json").json[0]["id"]
+    calscim("mapping", "remove", str(number))
+    assert calscim("mapping", "apply", str(file)).out.startswith(
+        "+ Okta: Sales EMEA to new team New"
+    )
+    assert calscim("mapping", "apply", str(file), "--yes").code == 0
+    assert calscim("mapping", "list", "--json").json[0]["create_team"]
+    assert calscim("mapping", "apply", str(file)).code == 0

@@ -58,13 +58,16 @@ class Stage:
         news = touched(await passes.news(self.db, "acme"))
         return await self.cycle.touched(news, heads, lambda: False) if news else None
 
-    async def map(self, group: str, team: int, mode: str, role: str = "MEMBER") -> None:
+    async def map(self, group: str, team: int | str, mode: str, role: str = "MEMBER") -> None:
+        """``team``: its id, or the name of one that is to be made."""
         await admin.add_mapping(
             self.db,
             EDITOR,
             self.directory,
             group=group,
-            team=admin.TeamRef(team, str(team)),
+            team=admin.TeamRef(team, str(team))
+            if isinstance(team, int)
+            else admin.TeamRef(None, team, new=True),
             role=Role(role),
             mode=Mode(mode),
         )

@@ -14,8 +14,10 @@ from calscim.core.model import (
     MembershipId,
     OrgMember,
     Role,
+    TeamId,
     TeamMember,
 )
+from calscim.core.newteams import slug
 from calscim.errors import RemoteError, RemoteKind
 
 NAME_LENGTH = 50  # Cal.com refuses longer names
@@ -43,6 +45,7 @@ class Outcome:
     membership: MembershipId | None = None
     accepted: bool | None = None
     retry_after: float | None = None
+    team: TeamId | None = None
 
 
 INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
@@ -114,6 +117,10 @@ class Writer:
             case Kind.DEPROVISION:
                 await self._client.end_membership(turn, _membership(action))
                 return Outcome(Result.DONE, cal_user=action.cal_user)
+            case Kind.TEAM:
+                assert action.new_team, "a team is made with a name"
+                team = await self._client.create_team(turn, action.new_team, slug(action.new_team))
+                return Outcome(Result.DONE, f"team {team.id}", team=team.id)
             case Kind.ADD:
                 assert action.team is not None, "a member is added to a team"
                 row = await self._client.add_member(turn, action.team, _account(action), role)

@@ -12,7 +12,7 @@ from rich.text import Text
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
-from calscim.cli.teams import ORGANIZATION, read_teams, resolve
+from calscim.cli.teams import ORGANIZATION, read_teams, resolve, resolve_or_new
 from calscim.core.model import Mode, Role, Team, TeamId
 from calscim.errors import UsageError
 from calscim.settings import Settings
@@ -21,7 +21,7 @@ from calscim.store.admin import Directory, MappingRow, TeamRef
 from calscim.store.pool import Database
 
 PENDING = 2
-_KEYS = {"directory", "group", "team", "team_name", "role", "mode"}
+_KEYS = {"directory", "group", "team", "team_name", "create_team", "role", "mode"}
 
 
 def register(nouns: Verbs) -> None:
@@ -62,9 +62,13 @@ def _toml(rows: Sequence[MappingRow]) -> str:
         table = tomlkit.table()
         table["directory"] = row.directory
         table["group"] = row.group_name
-        table["team"] = ORGANIZATION if row.team_id is None else row.team_id
-        if row.team_id is not None:
-            table["team"].comment(row.team_name)
+        if row.create_team:
+            table["team"] = row.team_name
+            table["create_team"] = True
+        else:
+            table["team"] = ORGANIZATION if row.team_id is None else row.team_id
+            if row.team_id is not None:
+                table["team"].comment(row.team_name)
         table["role"] = row.role.value
         table["mode"] = row.mode.value
         tables.append(table)
@@ -86,8 +90,13 @@ class _Entry:
     mode: Mode
 
     @property
-    def key(self) -> tuple[str, str, int | None]:
-        return (self.directory.id, self.group, self.team.id)
+    def key(self) -> tuple[str, str, int | str | None]:
+        return (self.directory.id, self.group, _target(self.team))
+
+
+def _target(team: TeamRef) -> int | str | None:
+    """What makes two teams the same: the id, or the name of one that is yet to be made."""
+    return team.name if team.new else team.id
 
 
 @dataclass(slots=True)
@@ -164,14 +173,17 @@ class _Reading:
             if not table.get(key) or not isinstance(table[key], int | str):
                 raise UsageError(f"{key} is missing")
         directory = await the_directory(self._db, table.get("directory"))
-        team = await self._team(directory.organization, str(table["team"]))
+        create = table.get("create_team", False)
+        if not isinstance(create, bool):
+            raise UsageError("create_team is true or false")
+        team = await self._team(directory.organization, str(table["team"]), create=create)
         try:
             role, mode = Role(str(table.get("role", "MEMBER")).upper()), Mode(str(table["mode"]))
         except ValueError as error:
             raise UsageError(f"{error}: see `calscim mapping add --help`") from None
         return _Entry(directory, str(table["group"]).strip(), team, role, mode)
 
-    async def _team(self, name: str, wanted: str) -> TeamRef:
+    async def _team(self, name: str, wanted: str, *, create: bool) -> TeamRef:
         if wanted == ORGANIZATION:
             return TeamRef(None, name)
         known = self._known.get((name, int(wanted))) if wanted.isdecimal() else None
@@ -180,11 +192,13 @@ class _Reading:
         organization = the_organization(self._settings, name)
         if name not in self._teams:
             self._teams[name] = await read_teams(self._settings, organization)
+        if create:
+            return resolve_or_new(self._teams[name], organization, wanted)[0]
         return resolve(self._teams[name], organization, wanted)
 
 
 def _compare(wanted: list[_Entry], present: Sequence[MappingRow]) -> _Difference:
-    there = {(row.directory_id, row.group_name, row.team_id): row for row in present}
+    there = {(row.directory_id, row.group_name, _target(row.team)): row for row in present}
     difference = _Difference()
     for entry in wanted:
         row = there.pop(entry.key, None)
@@ -227,7 +241,7 @@ def _as_json(difference: _Difference) -> dict[str, Any]:
         "remove": [
             {
                 "id": row.id,
-                **_entry(row.directory, row.group_name, TeamRef(row.team_id, row.team_name), row),
+                **_entry(row.directory, row.group_name, row.team, row),
             }
             for row in difference.remove
         ],
@@ -240,6 +254,7 @@ def _entry(directory: str, group: str, team: TeamRef, of: _Entry | MappingRow) -
         "group": group,
         "team_id": team.id,
         "team": team.name,
+        **({"create_team": True} if team.new else {}),
         "role": of.role.value,
         "mode": of.mode.value,
     }
@@ -249,7 +264,8 @@ def _shown(difference: _Difference, applied: bool) -> Text:
     shown = Text()
     for one in difference.add:
         shown.append(
-            f"+ {one.directory.name}: {one.group} to {one.team.name} ({one.role.value}, {one.mode.value})\n",
+            f"+ {one.directory.name}: {one.group} to {'new team ' if one.team.new else ''}{one.team.name} "
+            f"({one.role.value}, {one.mode.value})\n",
             style="green",
         )
     for row, one in difference.change:

@@ -7,7 +7,7 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
-from calscim.cli.teams import find_team
+from calscim.cli.teams import find_or_new, find_team
 from calscim.core.model import Mode, Role
 from calscim.store import admin
 
@@ -25,6 +25,11 @@ def register(verbs: Verbs) -> None:
         required=True,
         metavar="TEAM",
         help="id, slug or name; @organization for the organization itself",
+    )
+    add.add_argument(
+        "--create-team",
+        action="store_true",
+        help="where Cal.com has no such team, calscim makes one of that name once the group is there",
     )
     change = nouns.add("change", _change, "another role or mode; nobody leaves in between")
     add.add_argument(
@@ -69,7 +74,8 @@ def as_json(row: admin.MappingRow) -> dict[str, Any]:
         "group": row.group,
         "group_id": row.group_id,
         "mapped_as": row.group_name,
-        "team_id": row.team_id,
+        "team_id": row.team.id,
+        "create_team": row.create_team,
         "team": row.team_name,
         "role": row.role.value,
         "mode": row.mode.value,
@@ -83,7 +89,10 @@ async def _add(call: Call) -> None:
     async with opened(settings) as db:
         directory = await the_directory(db, arguments.directory)
         organization = the_organization(settings, directory.organization)
-        team = await find_team(settings, organization, arguments.team)
+        if arguments.create_team:
+            team, about = await find_or_new(settings, organization, arguments.team)
+        else:
+            team, about = await find_team(settings, organization, arguments.team), None
         added, warnings = await admin.add_mapping(
             db,
             call.editor(),
@@ -93,7 +102,7 @@ async def _add(call: Call) -> None:
             role=Role(arguments.role),
             mode=Mode(arguments.mode),
         )
-    for warning in warnings:
+    for warning in [*([] if about is None else [about]), *warnings]:
         call.output.warn(warning)
     call.output.data(as_json(added), _shown(added))
 
@@ -129,7 +138,7 @@ async def _list(call: Call) -> None:
                 row.group,
                 row.members,
                 row.team_name,
-                row.team_id,
+                "to be made" if row.create_team else row.team_id,
                 row.role.value,
                 row.mode.value,
                 row.state,

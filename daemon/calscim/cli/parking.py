@@ -28,7 +28,7 @@ async def _list(call: Call) -> None:
                     "organization": organization.name,
                     "kind": entry.key.kind,
                     "email": entry.email,
-                    "team_id": entry.key.team_id or None,
+                    "team_id": entry.key.team,
                     "reason": entry.reason,
                     "attempts": entry.attempts,
                     "since": entry.since,

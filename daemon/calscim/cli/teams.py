@@ -6,6 +6,7 @@ from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import table
+from calscim.core import newteams
 from calscim.core.model import Incomplete, Team, TeamId
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.service.inspect import chosen, reading
@@ -48,6 +49,35 @@ async def find_team(settings: Settings, organization: Organization, wanted: str)
     if wanted == ORGANIZATION:
         return TeamRef(None, organization.name)
     return resolve(await read_teams(settings, organization), organization, wanted)
+
+
+async def find_or_new(
+    settings: Settings, organization: Organization, wanted: str
+) -> tuple[TeamRef, str | None]:
+    """A team by id, slug or name, or one to be made, with a sentence about it. UsageError when it is unclear."""
+    if wanted == ORGANIZATION:
+        return TeamRef(None, organization.name), None
+    return resolve_or_new(await read_teams(settings, organization), organization, wanted)
+
+
+def resolve_or_new(
+    teams: dict[TeamId, Team], organization: Organization, wanted: str
+) -> tuple[TeamRef, str | None]:
+    if wanted in map(str, teams):
+        return resolve(teams, organization, wanted), None
+    there = newteams.existing(teams.values(), wanted)
+    if isinstance(there, str):
+        raise UsageError(there)
+    if there is not None:
+        return TeamRef(there.id, there.name), None
+    name = names.clean("a team", wanted)
+    if name.isdecimal():
+        raise UsageError(
+            f"no team has the id {name}, and a new one is not called by a number alone"
+        )
+    near = names.near(name, (team.name for team in teams.values()))
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return TeamRef(None, name, new=True), f"Cal.com has no team {name!r}: calscim makes it{hint}"
 
 
 def resolve(teams: dict[TeamId, Team], organization: Organization, wanted: str) -> TeamRef:

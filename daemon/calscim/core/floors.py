@@ -18,7 +18,7 @@ def floors(
     """
     if not takes(action):
         return None
-    if action.cal_user == me:
+    if action.cal_user == me and not action.creator:
         return "the API key belongs to this person"
     addresses = {action.email.casefold()}
     if person is not None:

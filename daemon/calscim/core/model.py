@@ -101,6 +101,9 @@ class Mapping:
     seq: int  # row in the organization's stream
     removed_seq: int | None = None  # set: an operator has unmapped it
     since: int = 0  # how far the directory's journal had come at ``seq``; 0: not known
+    new_team: str | None = (
+        None  # what to call the team, which is yet to be made; ``team`` is below 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,14 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Creator:
+    """Whom Cal.com made the owner of a team because calscim made that team with this person's key."""
+
+    cal_user: CalUserId
+    membership: MembershipId | None  # None: not seen on the team yet
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """All that is wanted of one organization, as the database has it. Big maps, read only."""
 
@@ -142,6 +153,7 @@ class Directory:
     paused_directories: frozenset[DirectoryId] = frozenset()
     paused_teams: frozenset[TeamId] = frozenset()
     paused: bool = False  # the whole organization
+    creators: MappingOf[TeamId, Creator] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------ what Cal.com has
@@ -207,6 +219,7 @@ class Kind(Enum):
     CREATE = "user.create"
     ATTACH = "user.attach"
     UPDATE = "user.update"
+    TEAM = "team.create"
     ADD = "member.add"
     ROLE = "member.role"
     REMOVE = "member.remove"
@@ -249,6 +262,8 @@ class Action:
     drift: bool = False  # no journal row is behind it
     state: State = State.RUN
     guard: str | None = None  # the limit that holds it, in words
+    new_team: str | None = None  # the name of the team where that is yet to be made
+    creator: bool = False  # of somebody who owns the team only because calscim made it
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ actions is done, planning again gives exactly the rest.
 
 from collections.abc import Mapping as MappingOf
 
+from calscim.core import newteams
 from calscim.core.accounts import Accounts
 from calscim.core.causes import Causes
+from calscim.core.creators import Creators
 from calscim.core.departures import Departures
 from calscim.core.digest import digest
 from calscim.core.identity import Key, identify
@@ -44,6 +46,8 @@ def plan(
     Without a hash: guards give it one, for it names what they hold. ``missed``: in how many complete passes
     in a row a user's account was not in the organization.
     """
+    awaited = newteams.awaited(directory)
+    observed = newteams.with_awaited(observed, awaited)
     people = identify(directory, observed)
     teams = {team for team in observed.teams if scope.teams is None or team in scope.teams}
     wanted = desired(directory, policy, people, teams)
@@ -55,10 +59,15 @@ def plan(
     roster = Roster(directory, observed, policy, departures)
     lists = Teams(directory, observed, wanted, causes, departures, roster, accounts.coming)
     lists.walk(teams, chosen)
+    owners = Creators(directory, observed, policy, wanted, departures, roster, lists.actions)
+    if chosen is None:  # of part of the people it cannot be told who wants to be an owner
+        owners.walk(teams)
+    new = newteams.creations(directory, wanted, causes, policy, awaited)
     incomplete = list(lists.incomplete)
     if isinstance(observed.people, Incomplete):
         incomplete.insert(0, f"the organization's members: {observed.people.reason}")
-    actions = tuple(sorted((*accounts.actions, *lists.actions), key=order))
+    found = (*accounts.actions, *newteams.named(lists.actions, awaited), *owners.actions, *new)
+    actions = tuple(sorted(found, key=order))
     return Plan(
         organization=policy.organization,
         actions=actions,
@@ -66,7 +75,7 @@ def plan(
         incomplete=tuple(incomplete),
         in_place=tuple(lists.in_place),
         links=tuple(sorted(people.found, key=lambda link: link.user)),
-        notes=tuple(sorted(lists.notes)),
+        notes=tuple(sorted((*lists.notes, *owners.notes))),
     )
 
 

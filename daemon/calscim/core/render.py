@@ -10,8 +10,8 @@ IN_STEP, PENDING, HELD = 0, 2, 3
 def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:
     return {
         "kind": action.kind.value,
-        "team_id": action.team,
-        "team": None if action.team is None else (team_names or {}).get(action.team),
+        "team_id": None if action.new_team is not None else action.team,
+        "team": action.new_team or (team_names or {}).get(action.team),
         "user_id": action.user,
         "cal_user_id": action.cal_user,
         "membership_id": action.membership,

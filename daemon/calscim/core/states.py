@@ -37,6 +37,17 @@ def of_wanted(directory: Directory, team: TeamId, sources: Sources) -> State:
     return _of_team(directory, team, sources.mappings)
 
 
+def of_new_team(directory: Directory, team: TeamId, mappings: Sequence[Mapping]) -> State:
+    """A team that is to be made for these mappings."""
+    acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
+    return _of_team(directory, team, acting) if acting else State.OBSERVED
+
+
+def of_creator(directory: Directory, team: TeamId, live: Sequence[Mapping]) -> State:
+    """Taking back what the key's own user got by making a team."""
+    return _of_team(directory, team, live)
+
+
 def of_surplus(
     directory: Directory,
     team: TeamId,

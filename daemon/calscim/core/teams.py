@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
-from calscim.core import states
+from calscim.core import creators, states
 from calscim.core.causes import Causes
 from calscim.core.departures import Departures
 from calscim.core.identity import Key
@@ -181,11 +181,16 @@ class Teams:
         person = self._departures.seen.get(key)
         return person is not None and person.accepted and not self._departures.leaves(key)
 
+    def _made_it(self, team: TeamId, member: TeamMember) -> bool:
+        """Owns the team for having made it: see creators."""
+        creator = self._directory.creators.get(team)
+        return creator is not None and creators.owns(creator, member)
+
     def _role(self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None) -> None:
         added = edge is not None and edge.origin == "added"
         if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
             return
-        if self._departures.leaves(member.user):
+        if self._departures.leaves(member.user) or self._made_it(team, member):
             return
         reason = self._causes.giving(member.user, sources)
         if member.role.rank > sources.role.rank:
@@ -229,6 +234,8 @@ class Teams:
         edge = self._directory.ledger.get((team, member.user))
         mode = self._removal_mode(team, member, edge)
         if mode in (None, Mode.ADD_ONLY) or self._departures.leaves(member.user):
+            return
+        if self._made_it(team, member):
             return
         users = self._people.users(member.user)
         gone = self._people.gone.get(member.user, ())

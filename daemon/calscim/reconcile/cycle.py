@@ -18,11 +18,12 @@ from calscim.core.render import waiting_json
 from calscim.core.settling import unasked
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
+from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.perform import Performer, Tally, key_of
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.touched import Touched
-from calscim.reconcile.view import View, teams_of
-from calscim.store import actions, desired, ledger, parked, passes, sightings
+from calscim.reconcile.view import UNKNOWN, View, teams_of
+from calscim.store import actions, desired, ledger, newteams, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -80,6 +81,7 @@ class Cycle:
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
             await drop_gone(self.db, self.organization, _request_id())
+        await self._see_creators(picture.directory)
         for team in self.view.teams.keys() - self.view.gaps.keys():
             await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
         await passes.advance(self.db, self.organization, heads)
@@ -124,6 +126,13 @@ class Cycle:
         some = small[: max(0, SMALL - len(unknown))] if again else []
         for team in [*sorted(unknown), *some]:
             await self.view.read_team(self.reader, team)
+
+    async def _see_creators(self, directory: Directory) -> None:
+        """Where the key's own user was not visible yet when calscim made a team."""
+        for team, creator in directory.creators.items():
+            member = self.view.teams.get(team, {}).get(creator.cal_user)
+            if creator.membership is None and member is not None and member.membership != UNKNOWN:
+                await newteams.saw_creator(self.db, self.organization, team, member.membership)
 
     async def _import(self, picture: Picture) -> int:
         if not self.import_existing or self.view.people is None or picture.directory.paused:
@@ -209,13 +218,15 @@ class Cycle:
             return Tally()
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [action.cause for action in running if action.cause is not None]
+        record = Recorder(self.db, self.organization)
         performer = Performer(
             reader=self.reader,
             writer=Writer(
                 self.client, AttemptLog(attempts), notify_new_users=self.notify_new_users
             ),
             view=self.view,
-            record=Recorder(self.db, self.organization),
+            record=record,
+            new_teams=NewTeams(self.reader, self.view, record),
             policy=self.rules.policy,
             parked=stuck,
             request_ids=await actions.request_ids(self.db, causes),
@@ -281,6 +292,7 @@ _DIRECTION = {
     Kind.ROLE: "role",
     Kind.UPDATE: "role",
     Kind.CREATE: "missing",
+    Kind.TEAM: "missing",
     Kind.ATTACH: "missing",
     Kind.ADD: "missing",
 }

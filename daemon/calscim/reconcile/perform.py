@@ -26,11 +26,13 @@ from calscim.core.model import (
     Plan,
     Role,
     State,
+    Team,
     TeamMember,
     UserId,
 )
 from calscim.core.plan import Policy
 from calscim.core.retry import due, fingerprint, wait
+from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import UNKNOWN, View
 from calscim.store.parked import Key, Parked
@@ -71,6 +73,7 @@ class Performer:
     default_request_id: str
     jitter: Callable[[], float]  # 0 <= x < 1
     interrupted: Callable[[], bool]
+    new_teams: NewTeams
     tally: Tally = field(default_factory=Tally)
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
     _silent: int = 0
@@ -107,6 +110,8 @@ class Performer:
         if parked is not None and not due(parked.fingerprint, parked.due_in, action):
             self._count("parked", action)
             return False
+        if action.kind is Kind.TEAM:
+            return await self._new_team(action)
         ready = self._resolve(action)
         if ready is None:
             self._count("blocked", action)
@@ -127,6 +132,11 @@ class Performer:
         """Fill in the account that an earlier action of this plan made; None while there is none."""
         if action.kind is not Kind.ADD:
             return action
+        team = action.team
+        if action.new_team is not None and team is not None:
+            team = self.new_teams.made.get(team)
+            if team is None:
+                return None
         cal_user = action.cal_user
         if cal_user is None and action.user is not None:
             cal_user = self._made.get(action.user)
@@ -139,7 +149,7 @@ class Performer:
             and not person.accepted
         ):
             return None  # the next pass shows it as waiting
-        return replace(action, cal_user=cal_user)
+        return replace(action, cal_user=cal_user, team=team, new_team=None)
 
     async def _last_look(self, action: Action) -> tuple[Action, str | Incomplete | None]:
         """Read the person again before anything is taken away; returns why not, or what could not be read."""
@@ -162,12 +172,34 @@ class Performer:
                 person = fresh or person
         member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
         assert self.view.me is not None
+        if action.creator and not self.new_teams.still_owned(action):
+            return action, "nobody else owns the team any more"
         return action, floors(action, person, member, self.view.me, self.policy)
 
     def _request_id(self, action: Action) -> str:
         if action.cause is None:
             return self.default_request_id
         return self.request_ids.get(action.cause, self.default_request_id)
+
+    async def _new_team(self, action: Action) -> bool:
+        """Looks for the team first: it may be there, by hand or by a call whose answer was lost."""
+        there = await self.new_teams.look(action)
+        if there is None:
+            outcome = await self.writer.perform(action, self._request_id(action))
+            if outcome.result is not Result.CONFLICT:
+                return await self._settle(action, outcome)
+            there = await self.new_teams.look(action) or Incomplete(
+                f"{outcome.detail}; Cal.com does not show the team yet"
+            )
+        if isinstance(there, Team):
+            await self.new_teams.found(action, there, self._request_id(action))
+            self._count("already", action)
+            await self.record.unpark(key_of(action))
+        elif isinstance(there, Incomplete):
+            await self._park(action, there.reason, refused=False)
+        else:
+            await self._park(action, there, refused=True)
+        return False
 
     # -------------------------------------------------------------- after the call
 
@@ -181,6 +213,7 @@ class Performer:
                     Kind.CREATE,
                     Kind.UPDATE,
                     Kind.ROLE,
+                    Kind.TEAM,
                 ):
                     self.view.doubt(action.team)
                     await self._park(action, outcome.detail, refused=True)
@@ -257,12 +290,17 @@ class Performer:
                 assert action.cal_user is not None
                 self.view.left(action.cal_user, action.membership or UNKNOWN)
                 await self.record.left(action.cal_user)
+            case Kind.TEAM:
+                assert outcome.team is not None
+                await self.new_teams.created(action, outcome.team, self._request_id(action))
             case Kind.ADD | Kind.ROLE:
                 await self._on_team(action, outcome)
             case Kind.REMOVE:
                 assert action.cal_user is not None and action.team is not None
                 self.view.took(action.team, action.cal_user, action.membership or UNKNOWN)
                 await self.record.taken(action.team, action.cal_user)
+                if action.creator:
+                    await self.record.release(action.team)
             case _:
                 assert_never(action.kind)
 
@@ -300,6 +338,8 @@ class Performer:
         self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
         made = action.kind is Kind.ADD and outcome.result is Result.DONE
         await self.record.given(action, membership, made=made)
+        if action.creator:
+            await self.record.release(action.team)
 
     async def _park(self, action: Action, reason: str, *, refused: bool) -> None:
         key = key_of(action)
@@ -333,7 +373,7 @@ class Performer:
 
 def key_of(action: Action) -> Key:
     """What is parked is one action on one person: a changed action replaces it."""
-    subject = action.user or str(action.cal_user)
+    subject = action.user or str(action.cal_user or 0)
     return Key(action.kind.value, subject, action.team or 0)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calscim.calcom.writer import Outcome
-from calscim.core.model import Action, CalUserId, Edge, Link, MembershipId, Mode, Role, TeamId
-from calscim.store import ledger, parked
+from calscim.core.model import Action, CalUserId, Edge, Link, MembershipId, Mode, Role, Team, TeamId
+from calscim.store import ledger, newteams, parked
 from calscim.store.actions import Attempts
 from calscim.store.parked import Key
 from calscim.store.pool import Database
@@ -45,6 +45,22 @@ class Recorder:
             await ledger.give(self.db, self.organization, edge)
         else:
             await ledger.in_place(self.db, self.organization, [edge])
+
+    async def may_be_made(self, awaited: TeamId, team: TeamId) -> bool:
+        return await newteams.attempted(self.db, self.organization, awaited, team)
+
+    async def bind(
+        self, awaited: TeamId, team: Team, request_id: str, creator: CalUserId | None
+    ) -> None:
+        await newteams.bind(
+            self.db, self.organization, awaited, team, request_id=request_id, creator=creator
+        )
+
+    async def saw_creator(self, team: TeamId, membership: MembershipId) -> None:
+        await newteams.saw_creator(self.db, self.organization, team, membership)
+
+    async def release(self, team: TeamId) -> None:
+        await newteams.release(self.db, self.organization, team)
 
     async def park(
         self,
@@ -88,5 +104,5 @@ class AttemptLog:
 
     async def finish(self, action_id: int, outcome: Outcome) -> None:
         await self.attempts.finish(
-            action_id, outcome.result.value, outcome.detail, outcome.cal_user
+            action_id, outcome.result.value, outcome.detail, outcome.cal_user, outcome.team
         )

@@ -177,6 +177,10 @@ class View:
 
 
 def teams_of(directory: Directory) -> set[TeamId]:
-    """Every team that a mapping or the ledger names."""
-    mapped = {mapping.team for mapping in directory.mappings if mapping.team is not None}
+    """Every team that a mapping or the ledger names, but those that are yet to be made."""
+    mapped = {
+        mapping.team
+        for mapping in directory.mappings
+        if mapping.team is not None and mapping.new_team is None
+    }
     return mapped | {team for team, _ in directory.ledger}

@@ -143,8 +143,9 @@ async def _sources(db: Database, subject: Subject, team: TeamId | None) -> list[
         {
             "mapping": row["mapping"],
             "group": row["display_name"] or row["group_name"],
-            "team_id": row["team_id"],
+            "team_id": row["team_id"] if (row["team_id"] or 0) > 0 else None,
             "team": row["team_name"],
+            "create_team": row["team_id"] is not None and row["team_id"] < 0,
             "role": row["role"],
             "mode": row["mode"],
             "directory": row["directory_id"],

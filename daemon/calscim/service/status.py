@@ -57,7 +57,7 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
             {
                 "kind": entry.key.kind,
                 "email": entry.email,
-                "team_id": entry.key.team_id or None,
+                "team_id": entry.key.team,
                 "reason": entry.reason,
                 "attempts": entry.attempts,
                 "next_try": _time(entry.next_try),

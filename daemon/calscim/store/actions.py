@@ -42,8 +42,15 @@ class Attempts:
             raise LeaseLost(f"the lease of {self.lease.organization} is over; nothing was sent")
         return int(number)
 
-    async def finish(self, number: int, outcome: str, detail: str, cal_user: int | None) -> None:
-        await self.db.execute(sql("actions.finish"), number, outcome, detail, cal_user)
+    async def finish(
+        self,
+        number: int,
+        outcome: str,
+        detail: str,
+        cal_user: int | None,
+        team: int | None = None,
+    ) -> None:
+        await self.db.execute(sql("actions.finish"), number, outcome, detail, cal_user, team)
 
 
 async def abandon(db: Database, lease: Lease) -> int:

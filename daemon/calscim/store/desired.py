@@ -6,6 +6,7 @@ from typing import cast
 
 from calscim.core.model import (
     CalUserId,
+    Creator,
     Departed,
     Directory,
     DirectoryId,
@@ -106,6 +107,13 @@ async def _load(
                 if row["scope"] == "team"
             ),
             paused=any(row["scope"] == "organization" for row in pauses),
+            creators={
+                TeamId(row["team_id"]): Creator(
+                    CalUserId(row["cal_user_id"]),
+                    cast("MembershipId | None", row["membership_id"]),
+                )
+                for row in await connection.fetch(sql("desired.creators"), organization)
+            },
         ),
         heads={DirectoryId(row["id"]): row["seq"] for row in directories},
         names={DirectoryId(row["id"]): row["name"] for row in directories},
@@ -134,6 +142,7 @@ async def _mappings(connection: Connection, organization: str) -> tuple[Mapping,
             mode=Mode(row["mode"]),
             seq=row["seq"],
             removed_seq=row["removed_seq"],
+            new_team=row["new_team"],
         )
         for row in await connection.fetch(sql("desired.mappings"), organization)
     )

@@ -13,7 +13,12 @@ class Key:
 
     kind: str
     subject: str
-    team_id: int  # 0: the organization
+    team_id: int  # 0: the organization; below 0: a team yet to be made
+
+    @property
+    def team(self) -> int | None:
+        """The team in Cal.com, where there is one."""
+        return self.team_id if self.team_id > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Mappings: a group's people onto a team, with a role and a mode. Removing one keeps its row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +17,22 @@ from calscim.store.sql import sql
 
 @dataclass(frozen=True, slots=True)
 class TeamRef:
-    """A team of Cal.com's as a mapping remembers it; ``id`` None is the organization itself."""
+    """A team of Cal.com's as a mapping remembers it; ``id`` None is the organization itself.
+
+    ``new``: Cal.com has no such team yet, and calscim is to make it; it has no id then.
+    """
 
     id: int | None
     name: str
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now."""
+    """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now.
+
+    ``team_id`` below 0: the team is yet to be made; mappings with one number share it.
+    """
 
     id: int
     directory_id: str
@@ -45,10 +52,23 @@ class MappingRow:
 
     @property
     def state(self) -> str:
-        """Waiting (no such group was pushed), paused, or active."""
+        """Waiting (no such group was pushed), paused, creating (the team is yet to be made), or active."""
         if self.group_id is None:
             return "waiting"
-        return "paused" if self.paused else "active"
+        if self.paused:
+            return "paused"
+        return "creating" if self.create_team else "active"
+
+    @property
+    def create_team(self) -> bool:
+        """Whether the team is yet to be made."""
+        return self.team_id is not None and self.team_id < 0
+
+    @property
+    def team(self) -> TeamRef:
+        if self.create_team:
+            return TeamRef(None, self.team_name, new=True)
+        return TeamRef(self.team_id, self.team_name)
 
     @property
     def group(self) -> str:
@@ -93,6 +113,10 @@ async def add_mapping(
             await connection.execute(sql("admin.lock_head"), directory.id)
             bound = await connection.fetchval(sql("admin.group_named"), directory.id, group)
             number = await connection.fetchval(sql("admin.next_mapping"))
+            target = team.id
+            if team.new:
+                arguments = (directory.organization, team.name)
+                target = await connection.fetchval(sql("admin.new_team"), *arguments) or -number
             edit = {
                 "id": number,
                 "directory": directory.id,
@@ -109,7 +133,7 @@ async def add_mapping(
                 directory.id,
                 group,
                 bound,
-                team.id,
+                target,
                 team.name,
                 role.value,
                 mode.value,
@@ -134,7 +158,7 @@ async def change_mapping(
     team_name: str | None = None,
 ) -> MappingRow:
     """Role and mode in place: nobody leaves the team in between."""
-    team = TeamRef(mapping.team_id, team_name or mapping.team_name)
+    team = mapping.team if team_name is None else replace(mapping.team, name=team_name)
     _check(team, mode)
     async with transaction(db) as connection:
         await _lock(connection, mapping)
@@ -152,8 +176,7 @@ async def remove_mapping(db: Database, editor: Editor, mapping: MappingRow) -> i
     """In managed and exclusive the next pass takes away what it alone had given. Returns the journal row."""
     async with transaction(db) as connection:
         await _lock(connection, mapping)
-        team = TeamRef(mapping.team_id, mapping.team_name)
-        edit = {**_identity(mapping), **_target(team, mapping.role, mapping.mode)}
+        edit = {**_identity(mapping), **_target(mapping.team, mapping.role, mapping.mode)}
         resource = ("Mapping", str(mapping.id))
         seq = await editor.write(connection, mapping.organization, "mapping.remove", resource, edit)
         await connection.execute(sql("admin.remove_mapping"), mapping.id, seq)
@@ -166,7 +189,7 @@ async def _lock(connection: Connection, mapping: MappingRow) -> None:
 
 
 def _check(team: TeamRef, mode: Mode) -> None:
-    if team.id is None and mode is Mode.EXCLUSIVE:
+    if team.id is None and not team.new and mode is Mode.EXCLUSIVE:
         raise UsageError(
             "an organization cannot be exclusive: its other members would all be removed; "
             "choose managed, add-only or observe"
@@ -183,7 +206,8 @@ def _identity(mapping: MappingRow) -> dict[str, Any]:
 
 
 def _target(team: TeamRef, role: Role, mode: Mode) -> dict[str, Any]:
-    return {"team_id": team.id, "team": team.name, "role": role.value, "mode": mode.value}
+    new = {"create_team": True} if team.new else {}
+    return {"team_id": team.id, "team": team.name, **new, "role": role.value, "mode": mode.value}
 
 
 def _row(row: asyncpg.Record) -> MappingRow:
@@ -204,7 +228,7 @@ async def _unknown(connection: Connection, directory: Directory, group: str) -> 
 
 async def _taken(db: Database, directory: Directory, group: str, team: TeamRef) -> str:
     for row in await mappings(db, directory=directory.id):
-        if (row.group_name, row.team_id) == (group, team.id):
+        if (row.group_name, row.team.id, row.create_team) == (group, team.id, team.new):
             return (
                 f"{group!r} is mapped to {team.name} already, as {row.role.value} in mode {row.mode.value}: "
                 f"`calscim mapping change {row.id}` gives it another role or mode"

@@ -1,0 +1,15 @@
+-- Teams that calscim makes for a mapped group. A mapping whose team_id is below 0 waits for its team to be made;
+-- to the release before this one such a team is one that Cal.com does not have, and it does nothing about it.
+
+-- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
+-- the team, that is, and it is released.
+CREATE TABLE calscim.made_teams (
+    organization   text NOT NULL,
+    team_id        bigint NOT NULL,
+    name           text NOT NULL,
+    cal_user_id    bigint NOT NULL,
+    membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
+    made_at        timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    PRIMARY KEY (organization, team_id)
+);
