@@ -335,8 +335,11 @@ class Performer:
         before = self.view.teams.get(action.team, {}).get(action.cal_user)
         membership = outcome.membership or (before.membership if before else UNKNOWN)
         role = action.role or Role.MEMBER
-        self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
         made = action.kind is Kind.ADD and outcome.result is Result.DONE
+        if (
+            made or action.kind is Kind.ROLE or before is None
+        ):  # who was there has the role they had
+            self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
         await self.record.given(action, membership, made=made)
         if action.creator:
             await self.record.release(action.team)
