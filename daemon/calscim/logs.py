@@ -7,6 +7,8 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -29,32 +31,28 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     """``form``: json, console, or auto (console on a terminal). ``stream``: standard error by default."""
     terminal = (stream or sys.stderr).isatty()
     console = form == "console" or (form == "auto" and terminal)
-    shared: list[Any] = [
+    first: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    last: list[Any] = [
+        structlog.processors.format_exc_info,  # before secrets: a traceback may quote a DSN
+        hide_secrets,
+        _console(colours=terminal) if console else _json,
+    ]
+    # Straight to the stream: by way of logging a line took longer than all else that answers a request.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.processors.StackInfoRenderer(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*first, structlog.processors.StackInfoRenderer(), *last],
+        logger_factory=lambda *_: _Line(stream),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream) if stream else _StandardError()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,  # first: a traceback may quote a DSN
-                hide_secrets,
-                _console(colours=terminal) if console else _json,
-            ],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()
@@ -67,6 +65,23 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     # aiohttp's access log would repeat scim.request; asyncio's debug lines are about asyncio.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class _Line:
+    """Writes a line in one piece, to whatever standard error is at that moment where no stream is given."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        with suppress(OSError, ValueError):  # who reads the log has gone: that stops nothing
+            stream.write(line + "\n")
+            stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _StandardError(logging.StreamHandler[Any]):
@@ -95,18 +110,23 @@ def _json(_: Any, __: str, event: Event) -> str:
 def hide_secrets(_: Any, __: str, event: Event) -> Event:
     """Replaces what keys named like secrets hold, bearer tokens and passwords in DSNs, at any depth."""
     for key, value in event.items():
-        event[key] = HIDDEN if _SECRET.search(key) and value else _hidden(value)
+        event[key] = HIDDEN if _is_secret(key) and value else _hidden(value)
     return event
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None
 
 
 def _hidden(value: Any) -> Any:
     if isinstance(value, str):
-        return _USERINFO.sub(rf"\1{HIDDEN}@", _BEARER.sub(rf"\1{HIDDEN}", value))
+        if "://" in value:
+            value = _USERINFO.sub(rf"\1{HIDDEN}@", value)
+        return _BEARER.sub(rf"\1{HIDDEN}", value) if "bearer" in value.lower() else value
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN
-            if isinstance(key, str) and _SECRET.search(key) and inner
-            else _hidden(inner)
+            key: HIDDEN if isinstance(key, str) and _is_secret(key) and inner else _hidden(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):

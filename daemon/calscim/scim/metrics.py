@@ -1,5 +1,7 @@
 """What Prometheus is told of SCIM."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -25,6 +27,9 @@ class Metrics:
             ["directory"],
             registry=registry,
         )
+        # Finding a child by its labels takes a lock and longer than counting.
+        self._count = lru_cache(maxsize=4096)(self._requests.labels)
+        self._head = lru_cache(maxsize=4096)(self._seq.labels)
 
     def answered(
         self,
@@ -35,7 +40,7 @@ class Metrics:
         seconds: float,
         seq: int | None,
     ) -> None:
-        self._requests.labels(directory, method, resource, str(status)).inc()
+        self._count(directory, method, resource, str(status)).inc()
         self._seconds.observe(seconds)
         if seq is not None:
-            self._seq.labels(directory).set(seq)
+            self._head(directory).set(seq)

@@ -5,8 +5,8 @@ a statement stays asyncpg's own error.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
@@ -45,21 +45,67 @@ class ConnectionLost(StoreUnavailable):
     """The connection ended under way: what was asked last may have been done, or not."""
 
 
-class _Cut:
-    """Cuts a connection at a time. Cancelling would not do: one that died without a word never confirms it."""
+class _Loan:
+    """A connection of the pool, for as long as the block lasts.
 
-    def __init__(self, seconds: float | None) -> None:
-        self.connection: Any = None
-        self._timer = (
-            None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._now)
-        )
+    Where it has a limit, the connection is cut then. Cancelling would not do: one that died without a word
+    never confirms it. A class and no generator: every request passes here.
+    """
 
-    def _now(self) -> None:
-        if self.connection is not None:
+    __slots__ = ("_connection", "_patience", "_pool", "_timer", "_within")
+
+    def __init__(self, pool: asyncpg.Pool, patience: float, within: float | None) -> None:
+        self._pool = pool
+        self._patience = patience
+        self._within = within
+        self._connection: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Connection:
+        if self._within is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._within, self._cut)
+        try:
+            self._connection = await self._pool.acquire(timeout=self._patience)
+        except BaseException as error:
+            self._disarm()
+            if isinstance(error, _NO_CONNECTION):
+                raise _unavailable(error) from error
+            raise
+        lent: Connection = self._connection
+        return lent
+
+    async def __aexit__(
+        self,
+        _: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                await self._explain(error)
+        finally:
+            self._disarm()
+            # What was committed stays so, whatever becomes of the connection.
+            with suppress(*_NO_CONNECTION):
+                await self._pool.release(self._connection, timeout=_GIVE_BACK)
+
+    async def _explain(self, error: BaseException) -> None:
+        """Raise what an error means; return where it means what it says."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            await self._pool.expire_connections()  # the primary may be another host by now
+            raise _unavailable(error) from error
+        if isinstance(error, (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
+            if _ended(self._connection, error):
+                raise ConnectionLost(str(_unavailable(error))) from error
+            if not isinstance(error, asyncpg.InterfaceError):  # which is a mistake in the call
+                raise _unavailable(error) from error
+
+    def _cut(self) -> None:
+        if self._connection is not None:
             with suppress(asyncpg.InterfaceError):  # it is closed already
-                self.connection.terminate()
+                self._connection.terminate()
 
-    def disarm(self) -> None:
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
@@ -127,32 +173,9 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> "_Loan":
         """A connection for a few statements. StoreUnavailable when the server is away or goes away."""
-        cut = _Cut(self._within)
-        try:
-            connection: Any = await self._pool.acquire(timeout=self._patience)
-        except _NO_CONNECTION as error:
-            cut.disarm()
-            raise _unavailable(error) from error
-        cut.connection = connection
-        try:
-            yield connection
-        except asyncpg.ReadOnlySQLTransactionError as error:
-            await self._pool.expire_connections()  # the primary may be another host by now
-            raise _unavailable(error) from error
-        except (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError) as error:
-            if _ended(connection, error):
-                raise ConnectionLost(str(_unavailable(error))) from error
-            if isinstance(error, asyncpg.InterfaceError):  # then it is a mistake in the call
-                raise
-            raise _unavailable(error) from error
-        finally:
-            cut.disarm()
-            # What was committed stays so, whatever becomes of the connection.
-            with suppress(*_NO_CONNECTION):
-                await self._pool.release(connection, timeout=_GIVE_BACK)
+        return _Loan(self._pool, self._patience, self._within)
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self.connection() as connection:
