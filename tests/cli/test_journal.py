@@ -168,3 +168,26 @@ def test_a_journal_that_is_gone_is_found_out_by_an_earlier_checkpoint(
     )
 
     assert calscim("journal", "verify", "--against", str(checkpoint)).code == 5
+
+
+def test_an_earlier_head_tells_of_a_chain_that_was_written_anew_before_the_latest_was_kept(
+    calscim, okta, database, run, tmp_path
+):
+    """The last line of a file of heads agrees with the forgery: the daemon went on appending."""
+    kept = tmp_path / "heads.jsonl"
+    kept.write_text(json.dumps(calscim("journal", "verify", "--json").json) + "\n")
+    run(
+        tamper(
+            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+        )
+    )
+    for name in ("forged", "too", "three"):
+        calscim("token", "create", "--name", name)
+    with kept.open("a") as file:
+        file.write(json.dumps(calscim("journal", "verify", "--json").json) + "\n")
+
+    ran = calscim("journal", "verify", "--against", str(kept), "--json")
+
+    assert ran.code == 5
+    assert [(one["stream"], one["seq"]) for one in ran.json["broken"]] == [("@acme", 2)]
+    assert ran.json["heads"] == []

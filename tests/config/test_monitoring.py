@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.metrics import Metrics as ScimMetrics
+from calscim.service.heads import Metrics as HeadMetrics
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus-rules.yml"
@@ -34,6 +35,8 @@ METRICS = {
     "calscim_actions_parked": {"organization"},
     "calscim_oldest_pending_seconds": {"organization"},
     "calscim_lease_held": {"organization"},
+    "calscim_journal_heads_total": {"place", "outcome"},
+    "calscim_journal_altered_total": set(),
 }
 HISTOGRAMS = {
     "calscim_scim_request_seconds",
@@ -93,6 +96,7 @@ def test_the_code_has_these_metrics():
     CallMetrics(registry)
     ReconcileMetrics(registry)
     ScimMetrics(registry)
+    HeadMetrics(registry)
 
     registered = {
         family.name + ("_total" if family.type == "counter" else "")

@@ -311,6 +311,30 @@ def test_files_of_keys_are_a_list(wrong, written):
     assert "write a list" in problem
 
 
+def test_where_heads_go_is_relative_to_the_file_and_a_url_with_a_secret(read, tmp_path):
+    (tmp_path / "url").write_text("https://other.example/heads?key=geheim")
+
+    journal = read(
+        MINIMAL
+        + '[journal]\nhead_interval = "1m"\nhead_file = "heads.jsonl"\nhead_url_file = "url"'
+    ).journal
+
+    assert (journal.head_interval, journal.head_file) == (60.0, tmp_path / "heads.jsonl")
+    assert journal.head_url == "https://other.example/heads?key=geheim"
+    assert "geheim" not in repr(journal)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x/geheim", "https://u:geheim@x/", "x?geheim", "http://x:geheim/", "http://x#geheim"],
+)
+def test_a_url_that_cannot_be_posted_to_is_refused_without_showing_it(wrong, url):
+    (problem,) = wrong(MINIMAL + f'[journal]\nhead_url = "{url}"')
+
+    assert problem.startswith("journal.head_url: ")
+    assert "geheim" not in problem
+
+
 def test_no_secret_shows_in_a_repr(read):
     settings = read('[database]\ndsn = "postgresql://u:geheim@db/x"' + ACME)
 

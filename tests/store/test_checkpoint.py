@@ -1,6 +1,7 @@
 """A checkpoint kept elsewhere shows that the chain was written anew, and its file is whole or the old one."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -11,6 +12,7 @@ from calscim.errors import StoreError, UsageError
 from calscim.store import checkpoint
 from calscim.store.checkpoint import Mark
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 
 
@@ -118,7 +120,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"heads": 1}', '{"heads": [{}]}', '{"heads": [1]}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"heads": 1}',
+        '{"heads": [{}]}',
+        '{"heads": [1]}',
+        "no\nlog",
+        '{"a": 1}\n[]',
+    ],
 )
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, text):
     path = tmp_path / "checkpoint.json"
@@ -126,6 +138,40 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, text):
 
     with pytest.raises(UsageError, match="is no checkpoint"):
         checkpoint.read(path)
+
+
+def test_of_a_file_of_many_all_marks_are_read_and_a_line_that_was_cut_off_is_not(tmp_path: Path):
+    path = tmp_path / "heads.jsonl"
+    first, second = Mark("@acme", 1, "aa", NOON), Mark("@acme", 2, "bb", NOON)
+    path.write_bytes(
+        checkpoint.as_line([first], NOON, "one")
+        + b'{"at":"2026-03-01T12:00:00Z","by":"one","hea\n'
+        + checkpoint.as_line([first, second], NOON, "two")
+    )
+
+    assert checkpoint.read(path) == (first, first, second)
+
+
+def test_the_log_is_a_checkpoint_too(tmp_path: Path):
+    path = tmp_path / "calscim.log"
+    path.write_text(
+        '{"event": "service.ready", "level": "info"}\n'
+        '{"event": "journal.head", "stream": "@acme", "seq": 1, "hash": "aa", "level": "info"}\n'
+        "Traceback (most recent call last):\n"
+        '{"stream": "okta", "seq": 7, "hash": "bb", "event": "journal.head", "timestamp": "x"}\n'
+    )
+
+    assert checkpoint.read(path) == (Mark("@acme", 1, "aa"), Mark("okta", 7, "bb"))
+
+
+async def test_more_marks_than_go_into_one_query_are_all_looked_up(db, journal, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_BATCH", 2)
+    marks = await checkpoint.checkpoint(db)
+    wrong = [Mark("@acme", 1, "00"), Mark("@beta", 1, "00"), Mark("@beta", 9, "00")]
+
+    assert await checkpoint.verify_against(db, [*marks, *marks]) == ()
+    found = await checkpoint.verify_against(db, [*marks, *wrong])
+    assert [(one.stream, one.seq) for one in found] == [("@acme", 1), ("@beta", 1), ("@beta", 9)]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

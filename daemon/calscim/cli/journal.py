@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,8 @@ from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import dump, fields, table
 from calscim.errors import UsageError
-from calscim.store import admin, archives, chain, history
+from calscim.store import admin, archives, chain, checkpoint, history
+from calscim.store.checkpoint import Mark
 from calscim.store.history import Wanted
 from calscim.store.pool import Database
 
@@ -41,7 +42,7 @@ def register(verbs: Verbs) -> None:
         "--against",
         type=Path,
         metavar="FILE",
-        help="an earlier output of verify --json, kept elsewhere",
+        help="what was kept elsewhere: an earlier output of verify --json, journal.head_file, journal.head events",
     )
     archiving.archives_option(verify)
     archiving.register(nouns)
@@ -237,10 +238,11 @@ def _pretty(body: str | None) -> str:
 
 
 async def _verify(call: Call) -> int:
-    checkpoints = _checkpoints(call.arguments.against) if call.arguments.against else {}
+    marks = checkpoint.read(call.arguments.against) if call.arguments.against else ()
     async with opened(call.settings(), size=_WIDTH + 1) as db:
         with _progress(await chain.size(db)) as progress:
-            found = await chain.verify(db, checkpoints, progress, width=_WIDTH)
+            found = await chain.verify(db, _last(marks), progress, width=_WIDTH)
+        found = _with(found, await checkpoint.verify_against(db, marks))
         files = await _verify_files(db, call.arguments.archive)
     found = replace(found, broken=(*files.broken, *found.broken))
     value = {
@@ -283,17 +285,20 @@ def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
     return Group(*parts)
 
 
-def _checkpoints(path: Path) -> dict[str, chain.Head]:
-    try:
-        heads = orjson.loads(path.read_bytes())["heads"]
-        found = [chain.Head(str(h["stream"]), int(h["seq"]), str(h["hash"])) for h in heads]
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"{path} is no checkpoint: give a file that `calscim journal verify --json` wrote"
-        ) from None
-    return {head.stream: head for head in found}
+def _last(marks: Iterable[Mark]) -> dict[str, chain.Head]:
+    """Of every stream the furthest: a walk over the chain proves that it goes so far."""
+    return {
+        one.stream: chain.Head(one.stream, one.seq, one.hash)
+        for one in sorted(marks, key=lambda mark: mark.seq)
+    }
+
+
+def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
+    """One a stream, the first of it."""
+    every = sorted((*found.broken, *more), key=lambda one: one.seq, reverse=True)
+    broken = {one.stream: one for one in every}
+    heads = tuple(head for head in found.heads if head.stream not in broken)
+    return replace(found, heads=heads, broken=tuple(broken[name] for name in sorted(broken)))
 
 
 @contextmanager

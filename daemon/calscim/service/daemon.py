@@ -24,6 +24,8 @@ from calscim.reconcile.loop import Reconciler
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.app import app as scim_app
 from calscim.scim.metrics import Metrics as ScimMetrics
+from calscim.service.heads import Heads, places
+from calscim.service.heads import Metrics as HeadMetrics
 from calscim.service.listeners import bound, listen, load_certificate, tls_context
 from calscim.service.news import hear
 from calscim.service.ops import ops_app
@@ -93,6 +95,8 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             )
             for organization in settings.organizations
         }
+        elsewhere = places(settings.journal, session, clock, holder)
+        heads = Heads(db, elsewhere, HeadMetrics(registry))
         serving = await _listen(stack, settings, requests, clock, registry, dsn)
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
@@ -101,6 +105,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
                 group.create_task(hear(dsn, db, clock, _waker(reconcilers)), name="news"),
                 group.create_task(_watchdog(clock), name="watchdog"),
                 group.create_task(_partitions(db, clock), name="partitions"),
+                group.create_task(heads.run(settings.journal.head_interval, clock), name="heads"),
             ]
             if bundled is not None:
                 background.append(group.create_task(keep(bundled, clock), name="postgres"))

@@ -55,6 +55,9 @@ class Journal:
 
     encryption_key: bytes | None = field(default=None, repr=False)
     old_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    head_interval: float = 300.0
+    head_file: Path | None = None
+    head_url: str | None = field(default=None, repr=False)  # may carry a secret
 
 
 @dataclass(frozen=True, slots=True)

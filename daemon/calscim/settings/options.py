@@ -92,6 +92,9 @@ SECTIONS = (
         (
             Option("encryption_key", values.KEY, Place.SECRET),
             Option("old_keys", values.KEYS, Place.SECRETS),
+            Option("head_interval", values.DURATION),
+            Option("head_file", values.PATH, Place.FOLDER),
+            Option("head_url", values.HOOK, Place.SECRET),
         ),
     ),
     Section(

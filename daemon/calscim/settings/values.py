@@ -169,6 +169,21 @@ def _url(value: object) -> str:
     return text
 
 
+def _hook(value: object) -> str:
+    """A URL that is posted to. There may be a secret in it: it is never quoted."""
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.fragment or " " in text:
+        raise ValueRefusedError('is not a URL: write "https://host/path", what is secret after a ?')
+    if parts.username or parts.password:
+        raise ValueRefusedError("has a user or a password in it: put what is secret after a ?")
+    return text
+
+
 def _api_url(value: object) -> str:
     text = _url(value)
     if text.endswith(("/v2", "/v1", "/api")):
@@ -259,6 +274,7 @@ LIMIT = Kind(limit)
 LISTEN = Kind(_listen)
 URL = Kind(_url)
 API_URL = Kind(_api_url)
+HOOK = Kind(_hook)
 DSN = Kind(_dsn)
 KEY = Kind(_key)
 FILES = list_of(str, "old.key")

@@ -20,6 +20,9 @@ from calscim.store.chain import Broken
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
+EVENT = "journal.head"  # in the log, one a stream
+_BATCH = 10_000  # marks looked up at once
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -38,11 +41,13 @@ async def checkpoint(db: Database) -> tuple[Mark, ...]:
 
 async def verify_against(db: Database, marks: Iterable[Mark]) -> tuple[Broken, ...]:
     """The marks that the journal does not have as they were seen. What was archived is in its file."""
-    columns = list(zip(*((one.stream, one.seq, one.hash) for one in marks), strict=True))
-    if not columns:
-        return ()
-    rows = await db.fetch(sql("keeping.against"), *columns)
-    return tuple(broken for row in rows if (broken := _problem(row)) is not None)
+    seen = sorted({(one.stream, one.seq, one.hash) for one in marks})
+    found: list[Broken] = []
+    for start in range(0, len(seen), _BATCH):
+        columns = list(zip(*seen[start : start + _BATCH], strict=True))
+        rows = await db.fetch(sql("keeping.against"), *columns)
+        found += [broken for row in rows if (broken := _problem(row)) is not None]
+    return tuple(found)
 
 
 def _problem(row: asyncpg.Record) -> Broken | None:
@@ -60,11 +65,18 @@ def _problem(row: asyncpg.Record) -> Broken | None:
 
 def as_json(marks: Iterable[Mark]) -> bytes:
     """In the form of `calscim journal verify --json`, and so of what --against takes."""
-    heads: list[dict[str, Any]] = [
-        {"stream": one.stream, "seq": one.seq, "hash": one.hash, "at": one.at} for one in marks
-    ]
     option = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps({"heads": heads}, option=option)
+    return orjson.dumps({"heads": _heads(marks)}, option=option)
+
+
+def as_line(marks: Iterable[Mark], at: datetime, by: str) -> bytes:
+    """The same in one line, with when and by which daemon it was made."""
+    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps({"at": at, "by": by, "heads": _heads(marks)}, option=option)
+
+
+def _heads(marks: Iterable[Mark]) -> list[dict[str, Any]]:
+    return [{"stream": one.stream, "seq": one.seq, "hash": one.hash, "at": one.at} for one in marks]
 
 
 def write(path: Path, marks: Iterable[Mark]) -> None:
@@ -107,19 +119,51 @@ def settle_folder(path: Path) -> None:
 
 
 def read(path: Path) -> tuple[Mark, ...]:
-    """UsageError for what is no checkpoint."""
+    """UsageError for what is no checkpoint. A file of many gives the marks of all, in their order.
+
+    Of lines those count that are a checkpoint or the log's event journal.head; one that was cut off does not.
+    """
     try:
-        heads = orjson.loads(path.read_bytes())["heads"]
-        return tuple(
-            Mark(str(h["stream"]), int(h["seq"]), str(h["hash"]), _moment(h.get("at")))
-            for h in heads
-        )
+        content = path.read_bytes()
+        found = _marks(orjson.loads(content)) if _is_one(content) else _of_lines(content)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
+        found = None
+    if found is None:
         raise UsageError(
-            f"{path} is no checkpoint: give a file that `calscim journal verify --json` wrote"
-        ) from None
+            f"{path} is no checkpoint: give a file that `calscim journal verify --json` wrote, "
+            "journal.head_file, or the log's events journal.head in JSON"
+        )
+    return found
+
+
+def _is_one(content: bytes) -> bool:
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _of_lines(content: bytes) -> tuple[Mark, ...] | None:
+    """None where no line is of use."""
+    found: list[Mark] | None = None
+    for line in content.splitlines():
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(value, dict) and ("heads" in value or value.get("event") == EVENT):
+            found = [*(found or []), *_marks(value)]
+    return None if found is None else tuple(found)
+
+
+def _marks(value: dict[str, Any]) -> tuple[Mark, ...]:
+    heads = [value] if value.get("event") == EVENT else value["heads"]
+    return tuple(
+        Mark(str(h["stream"]), int(h["seq"]), str(h["hash"]), _moment(h.get("at"))) for h in heads
+    )
 
 
 def _moment(text: str | None) -> datetime | None:
