@@ -6,7 +6,6 @@ a statement stays asyncpg's own error.
 
 import asyncio
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
@@ -74,12 +73,7 @@ class _Loan:
         lent: Connection = self._connection
         return lent
 
-    async def __aexit__(
-        self,
-        _: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             if error is not None:
                 await self._explain(error)
