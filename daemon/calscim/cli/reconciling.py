@@ -13,6 +13,7 @@ from calscim.core.render import HELD, IN_STEP, PENDING, exit_code, plan_json
 from calscim.service import approve as approving
 from calscim.service import explain as explaining
 from calscim.service.inspect import chosen, inspect
+from calscim.service.organizations import windows
 from calscim.service.status import status
 from calscim.service.syncing import sync
 
@@ -140,7 +141,8 @@ async def _approve(call: Call) -> int:
 async def _status(call: Call) -> None:
     settings = call.settings()
     async with opened(settings) as db:
-        value = await status(db, [one.name for one in settings.organizations])
+        known = {one.name: windows(settings, one) for one in settings.organizations}
+        value = await status(db, list(known), known)
     call.output.data(value, _shown_status(value))
 
 
@@ -195,6 +197,14 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
 
 def _troubles(one: dict[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = []
+    if window := one["window"]:
+        parts.append(
+            Text(
+                f"\n{one['name']}: Cal.com is left alone until {window['until']}: "
+                f"maintenance window {window['window']}",
+                style="yellow",
+            )
+        )
     if one["away"]:
         parts.append(Text(f"\n{one['name']}: {one['away']}", style="red"))
     for held in one["held"]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,17 +13,19 @@ from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
 from calscim.core.guards import Held
-from calscim.core.model import Action, Directory, Kind, Plan, Scope, State, TeamId
+from calscim.core.model import Action, Directory, Kind, Plan, Scope, State, TeamId, UserId
 from calscim.core.render import waiting_json
 from calscim.core.settling import unasked
+from calscim.core.windows import closes, opened
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
 from calscim.reconcile.newteams import NewTeams
+from calscim.reconcile.pausing import wanted
 from calscim.reconcile.perform import Performer, Tally, key_of
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
-from calscim.store import actions, desired, ledger, newteams, parked, passes, sightings
+from calscim.store import actions, ledger, newteams, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -48,6 +50,7 @@ class Report:
     held: int
     parked: int
     seconds: float
+    window_left: float | None  # seconds, in a maintenance window: nothing was changed
     drift: Counter[str]  # missing, surplus, role
     outcomes: Counter[tuple[str, str]]  # kind, outcome
 
@@ -73,10 +76,10 @@ class Cycle:
         began = self.clock.monotonic()
         heads = await passes.heads(self.db, self.organization)
         pass_id = await passes.begin(self.db, self.organization, "full")
-        picture = await desired.load(self.db, self.organization)
+        picture = await self._wanted()
         await self.view.read_everything(self.reader, picture.directory)
         if await self._import(picture):
-            picture = await desired.load(self.db, self.organization)
+            picture = await self._wanted()
         report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
@@ -98,11 +101,11 @@ class Cycle:
         began = self.clock.monotonic()
         pass_id = await passes.begin(self.db, self.organization, "touched")
         users = None if touched.everyone else touched.users
-        picture = await desired.load(self.db, self.organization, users)
+        picture = await self._wanted(users)
         known = picture.directory.users.keys() | picture.directory.departed.keys()
         if users is not None and users - known:  # perhaps a group that was a member
             users = None
-            picture = await desired.load(self.db, self.organization)
+            picture = await self._wanted()
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams, again=touched.look)
         scope = Scope() if users is None else Scope(users=frozenset(users))
@@ -111,6 +114,9 @@ class Cycle:
         return report
 
     # -------------------------------------------------------------- look
+
+    async def _wanted(self, users: Collection[UserId] | None = None) -> Picture:
+        return await wanted(self.db, self.rules, self.clock.now(), users)
 
     async def _look_at(
         self, directory: Directory, teams: frozenset[TeamId], *, again: bool
@@ -178,6 +184,7 @@ class Cycle:
             report=self._report(planned, tally, held),
         )
         seconds = round(self.clock.monotonic() - began, 3)
+        window = opened(self.rules.windows, self.clock.now())
         log.info(
             "reconcile.pass",
             organization=self.organization,
@@ -191,6 +198,7 @@ class Cycle:
             waiting=len(planned.waiting) + len(planned.unsettled),
             **_said(actions=_shown(tally)),
             **_said(incomplete=list(planned.incomplete), away=tally.away, cut=tally.interrupted),
+            **_said(window=window.text if window else None),
         )
         return Report(
             scope=scope_name,
@@ -202,6 +210,7 @@ class Cycle:
             held=held,
             parked=len(await parked.parked(self.db, self.organization)),
             seconds=seconds,
+            window_left=self._closing(),
             drift=Counter(_DIRECTION[action.kind] for action in _drift(planned)),
             outcomes=tally.outcomes,
         )
@@ -232,9 +241,15 @@ class Cycle:
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
             jitter=self.jitter,
-            interrupted=interrupted,
+            interrupted=lambda: interrupted() or self._closing() is not None,
         )
         return await performer.perform(planned)
+
+    def _closing(self) -> float | None:
+        """In how many seconds the maintenance window that is open ends; None when none is."""
+        now = self.clock.now()
+        end = closes(self.rules.windows, now)
+        return None if end is None else (end - now).total_seconds()
 
     def _tell(self, fresh: Sequence[Held]) -> None:
         """A new hold is one alert; the same hold in later passes is none."""

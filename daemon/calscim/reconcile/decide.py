@@ -8,6 +8,7 @@ from calscim.core.model import Action, Observed, Plan, Scope, State
 from calscim.core.plan import Policy, plan
 from calscim.core.render import action_json
 from calscim.core.settling import Patience, settled
+from calscim.core.windows import Window
 from calscim.store import holds, sightings
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
@@ -20,6 +21,7 @@ class Rules:
     policy: Policy
     guards: GuardPolicy
     patience: Patience
+    windows: tuple[Window, ...]
 
 
 async def decide(

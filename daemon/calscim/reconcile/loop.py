@@ -180,6 +180,8 @@ class Reconciler:
             self._failures = 0
             if report.scope == "full":
                 self._next_full = now + self.timing.interval * (0.9 + 0.2 * self.jitter())
+        if report.window_left is not None:  # what was left alone is done as soon as the window ends
+            self._next_full = min(self._next_full, now + report.window_left)
         self.metrics.passed(self.organization, report, self.clock.now())
 
     async def _away(self, error: RemoteError) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from calscim.clock import SystemClock
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -19,11 +20,12 @@ from calscim.core.model import (
 )
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide
+from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
 from calscim.service.inspect import reading
 from calscim.service.organizations import rules
 from calscim.settings import Organization, Settings
-from calscim.store import desired, parked
+from calscim.store import parked
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -43,6 +45,7 @@ async def explain(
     db: Database, settings: Settings, organization: Organization, person: str, team: str | None
 ) -> dict[str, Any]:
     """In the form of ``calscim explain --json``. UsageError for a person or a team nobody knows."""
+    ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
         view = View()
         view.me = (await reader.me()).user
@@ -52,14 +55,13 @@ async def explain(
         users = [subject.user] if subject.user else []
         chosen = None if team is None else find_team(view, team)
         stranger = subject.user is None and chosen is not None  # who is wanted there decides
-        picture = await desired.load(db, organization.name, None if stranger else users)
+        now = SystemClock().now()
+        picture = await wanted(db, ruled, now, None if stranger else users)
         sources = await _sources(db, subject, chosen)
         for number in sorted(_relevant(sources, picture.directory.ledger, chosen)):
             await view.read_team(reader, number)
     scope = Scope(teams=frozenset({chosen})) if stranger and chosen else Scope(frozenset(users))
-    planned = await decide(
-        db, picture, view.observed(), rules(settings, organization), scope, everything=True
-    )
+    planned = await decide(db, picture, view.observed(), ruled, scope, everything=True)
     return {
         "person": subject.row,
         "team": None if chosen is None else {"id": chosen, "name": view.names.get(chosen, "")},

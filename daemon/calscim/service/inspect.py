@@ -11,10 +11,10 @@ from calscim.clock import SystemClock
 from calscim.core.model import Plan, Scope
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide, remember
+from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
 from calscim.service.organizations import client, rules
 from calscim.settings import Organization, Settings
-from calscim.store import desired
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
 
@@ -52,13 +52,12 @@ def chosen(settings: Settings, name: str | None) -> list[Organization]:
 
 async def inspect(db: Database, settings: Settings, organization: Organization) -> Inspection:
     """Read both sides completely and plan; what is held is stored, so that it can be approved."""
+    ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
-        picture = await desired.load(db, organization.name)
+        picture = await wanted(db, ruled, SystemClock().now())
         view = View()
         await view.read_everything(reader, picture.directory)
-    planned = await decide(
-        db, picture, view.observed(), rules(settings, organization), Scope(), everything=True
-    )
+    planned = await decide(db, picture, view.observed(), ruled, Scope(), everything=True)
     await remember(db, organization.name, planned, everything=not planned.incomplete)
     head = max(picture.heads.values(), default=0)
     return Inspection(organization.name, picture, view, planned, head)

@@ -1,7 +1,9 @@
 """From an organization's settings to its reconciler."""
 
 import random
+from datetime import UTC
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -14,6 +16,7 @@ from calscim.core.guards import GuardPolicy, Limit
 from calscim.core.model import PeopleMode, Provision
 from calscim.core.plan import Policy
 from calscim.core.settling import Patience
+from calscim.core.windows import Window
 from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.decide import Rules
 from calscim.reconcile.loop import Reconciler, Timing
@@ -51,6 +54,21 @@ def rules(settings: Settings, organization: Organization) -> Rules:
         policy=policy(organization),
         guards=guard_policy(settings.guards),
         patience=Patience(settings.reconcile.drift_passes, settings.reconcile.drift_grace),
+        windows=windows(settings, organization),
+    )
+
+
+def windows(settings: Settings, organization: Organization) -> tuple[Window, ...]:
+    """Those of all organizations and its own."""
+    return tuple(
+        Window(
+            setting.days,
+            setting.begins,
+            setting.ends,
+            UTC if setting.zone == "UTC" else ZoneInfo(setting.zone),
+            setting.text,
+        )
+        for setting in (*settings.reconcile.windows, *organization.windows)
     )
 
 

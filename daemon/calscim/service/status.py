@@ -1,17 +1,29 @@
 """How things stand, from what the last pass left in the database; asks nothing of Cal.com."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from calscim.clock import SystemClock
+from calscim.core.windows import Window, closes, opened, opens
 from calscim.store import holds, parked, passes
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
 
-async def status(db: Database, organizations: list[str]) -> dict[str, Any]:
-    """In the form of ``calscim status --json``."""
+async def status(
+    db: Database,
+    organizations: list[str],
+    windows: Mapping[str, Sequence[Window]] | None = None,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """In the form of ``calscim status --json``. ``windows``: maintenance, by organization; judged at ``now``."""
+    now = now or SystemClock().now()
     return {
-        "organizations": [await _organization(db, name) for name in organizations],
+        "organizations": [
+            await _organization(db, name) | _maintenance((windows or {}).get(name, ()), now)
+            for name in organizations
+        ],
         "directories": [
             {
                 "id": row["id"],
@@ -69,6 +81,16 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
         "lease": {"holder": lease["holder"], "term": lease["term"]}
         if lease is not None and lease["held"]
         else None,
+    }
+
+
+def _maintenance(windows: Sequence[Window], now: datetime) -> dict[str, Any]:
+    window = opened(windows, now)
+    return {
+        "window": None
+        if window is None
+        else {"window": window.text, "until": _time(closes(windows, now))},
+        "next_window": _time(opens(windows, now)),
     }
 
 

@@ -13,6 +13,17 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A time of the week; ``begins`` and ``ends`` in minutes of the zone's day, 0 of ``days`` is Monday."""
+
+    days: frozenset[int]
+    begins: int
+    ends: int
+    zone: str  # UTC, or of the IANA list
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     dsn: str | None = field(default=None, repr=False)  # they may carry passwords
     migration_dsn: str | None = field(default=None, repr=False)
@@ -47,6 +58,7 @@ class Organization:
     notify_new_users: bool = True
     people: str = "managed"  # managed, observe, add-only
     provision_people: str = "assigned"  # assigned, mapped
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,7 @@ class Reconcile:
     drift_passes: int = 1
     drift_grace: float = 0.0
     settle: float = 5.0
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ SECTIONS = (
             Option("drift_passes", values.at_least(1)),
             Option("drift_grace", values.PAUSE),
             Option("settle", values.PAUSE),
+            Option("windows", values.WINDOWS),
         ),
     ),
     Section(
@@ -146,5 +147,6 @@ ORGANIZATION = Section(
         Option("notify_new_users", values.BOOLEAN),
         Option("people", values.one_of("managed", "observe", "add-only")),
         Option("provision_people", values.one_of("assigned", "mapped")),
+        Option("windows", values.WINDOWS),
     ),
 )

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from calscim.settings.addresses import address
-from calscim.settings.model import Limit
+from calscim.settings.model import Limit, Window
+from calscim.settings.windows import EXAMPLE, window
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)$")
@@ -143,6 +144,12 @@ def list_of(item: Callable[[str], str], example: str) -> Kind:
         return tuple(item(_text(entry)) for entry in value)
 
     return Kind(read, lambda text: [part.strip() for part in text.split(",") if part.strip()])
+
+
+def _windows(value: object) -> tuple[Window, ...]:
+    if not isinstance(value, list):
+        raise ValueRefusedError(f'is {_type_of(value)}: write a list, as in ["{EXAMPLE}"]')
+    return tuple(window(_text(entry)) for entry in value)
 
 
 def _listen(value: object) -> str:
@@ -281,3 +288,5 @@ FILES = list_of(str, "old.key")
 KEYS = Kind(_keys, FILES.from_variable)
 EMAILS = list_of(_email, "ceo@acme.com")
 NETWORKS = list_of(_network, "127.0.0.1")
+# A variable separates windows with semicolons, as there are commas between days.
+WINDOWS = Kind(_windows, lambda text: [part.strip() for part in text.split(";") if part.strip()])
