@@ -11,7 +11,7 @@ from calscim import logs
 from calscim.cli.call import Call, Verbs
 from calscim.cli.output import fields
 from calscim.errors import ConfigError
-from calscim.settings import Database, Settings
+from calscim.settings import Database, Settings, load
 
 if (
     TYPE_CHECKING
@@ -40,9 +40,9 @@ async def _serve(call: Call) -> None:
 async def _run(call: Call) -> None:
     from calscim.service import trial  # noqa: PLC0415 - see above
 
-    settings = _settings_or_none(call)
-    logs.configure(settings.log.level, settings.log.format)
     folder = Path(call.arguments.data or "var")
+    settings = _settings_or_none(call, folder)
+    logs.configure(settings.log.level, settings.log.format)
 
     def tell(made: "trial.Trial") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
@@ -59,8 +59,8 @@ async def _run(call: Call) -> None:
     await trial.run(settings, folder, tell)
 
 
-def _settings_or_none(call: Call) -> Settings:
-    """The configuration where there is one; without a database in it, the bundled one."""
+def _settings_or_none(call: Call, folder: Path) -> Settings:
+    """The configuration where there is one; without a database in its variables, the bundled one in the folder."""
     if call.configuration is None and not any(name.startswith("CALSCIM_") for name in call.environ):
         return Settings(database=Database())
     try:
@@ -69,7 +69,7 @@ def _settings_or_none(call: Call) -> Settings:
         missing = [problem for problem in error.problems if "database" not in problem.where]
         if missing or call.configuration is not None:
             raise
-        return Settings(database=Database())
+        return load(None, {**call.environ, "CALSCIM_DATABASE_EMBEDDED": str(folder / "postgres")})
 
 
 def _curl(made: "trial.Trial") -> list[str]:
