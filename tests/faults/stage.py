@@ -95,6 +95,7 @@ class Stage:
     calcom: str
     interval: str = "60s"
     embedded: Path | None = None  # then the daemons have a bundled Postgres, and no dsn
+    listen_dsn: str = ""
     directory: str = ""
     token: str = ""
     daemons: list[Daemon] = field(default_factory=list)
@@ -109,6 +110,8 @@ class Stage:
         database = (
             f'dsn = "{self.dsn}"' if self.embedded is None else f'embedded = "{self.embedded}"'
         )
+        if self.listen_dsn:
+            database += f'\nlisten_dsn = "{self.listen_dsn}"'
         self.configuration.write_text(
             f"""
             [database]

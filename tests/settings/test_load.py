@@ -495,6 +495,10 @@ def test_a_mistake_in_an_organization_is_named(wrong, change, expected):
             "[database]\nembedded = 'z'\nmigration_dsn = 'postgresql://x/y'",
             "database.migration_dsn: is of no use with embedded",
         ),
+        (
+            "[database]\nembedded = 'z'\nlisten_dsn = 'postgresql://x/y'",
+            "database.listen_dsn: is of no use with embedded",
+        ),
         ("[database]\ndsn = 'host=x'", "database.dsn: is not a DSN"),
     ],
 )

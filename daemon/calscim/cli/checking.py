@@ -14,6 +14,7 @@ from calscim.settings import Organization, Settings
 from calscim.store import embedded, migrate
 from calscim.store.encryption import Cipher, Opening, Sealing, cipher_of
 from calscim.store.pool import Connection
+from calscim.store.pooler import goes_through
 from calscim.store.sql import sql
 
 _OLDEST = 130000  # Postgres 13
@@ -71,7 +72,11 @@ async def _stored(settings: Settings) -> list[Check]:
     newest: list[bytes] = []
     try:
         async with _connection(settings) as connection:
-            found = await _look_at(connection, bundled=settings.database.embedded is not None)
+            found = await _look_at(
+                connection,
+                bundled=settings.database.embedded is not None,
+                listens=settings.database.listen_dsn is not None,
+            )
             if found.ok and await migrate.current(connection):
                 newest = [row["body"] for row in await connection.fetch(sql("history.last_bodies"))]
     except StoreError as error:
@@ -103,7 +108,7 @@ def _sealing(cipher: Cipher, newest: list[bytes]) -> Check:
     return Check("journal", True, detail, warning)
 
 
-async def _look_at(connection: Connection, *, bundled: bool) -> Check:
+async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> Check:
     server = int(await connection.fetchval("SHOW server_version_num"))
     named = f"Postgres {server // 10000}.{server % 10000}"
     if server < _OLDEST:
@@ -117,6 +122,11 @@ async def _look_at(connection: Connection, *, bundled: bool) -> Check:
     if version == 0:
         return Check("database", True, f"{named}, empty: serve makes the schema")
     warning = ""
+    if goes_through(connection) and not listens:
+        warning = (
+            "database.dsn goes through a pooler, which passes no announcements on: set database.listen_dsn "
+            "to a way past it, or changes wait two seconds for the reconciler to look"
+        )
     if await connection.fetchval(sql("roles.may_change_journal")):
         warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
     return Check("database", True, f"{named}, schema {version}", warning)

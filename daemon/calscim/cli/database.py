@@ -9,6 +9,7 @@ from calscim.errors import StoreError, StoreUnavailable
 from calscim.settings import Settings
 from calscim.store import embedded, migrate
 from calscim.store.encryption import Cipher, cipher_of
+from calscim.store.hosts import hosts
 from calscim.store.pool import Database
 
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
@@ -85,7 +86,7 @@ async def connected(dsn: str, key: str) -> AsyncIterator["asyncpg.Connection[asy
     """A single connection, for what a pool is of no use for. ``key``: where the DSN stands."""
     async with refusals():
         try:
-            connection = await asyncpg.connect(dsn, timeout=_PATIENCE)
+            connection = await hosts(dsn).connect(timeout=_PATIENCE)
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
             raise StoreUnavailable(
                 f"the database cannot be reached ({str(error) or 'no answer'}): "

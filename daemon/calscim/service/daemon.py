@@ -102,7 +102,10 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:
             background = [
-                group.create_task(hear(dsn, db, clock, _waker(reconcilers)), name="news"),
+                group.create_task(
+                    hear(dsn, db, clock, _waker(reconcilers), settings.database.listen_dsn),
+                    name="news",
+                ),
                 group.create_task(_watchdog(clock), name="watchdog"),
                 group.create_task(_partitions(db, clock), name="partitions"),
                 group.create_task(heads.run(settings.journal.head_interval, clock), name="heads"),

@@ -14,6 +14,7 @@ from calscim.clock import Clock
 from calscim.errors import StoreUnavailable
 from calscim.store.hosts import Hosts, hosts
 from calscim.store.pool import Database
+from calscim.store.pooler import goes_through
 from calscim.store.sql import sql
 
 log = structlog.get_logger()
@@ -32,10 +33,15 @@ _LOST = (
 )
 
 
-async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]) -> None:
-    """For ever: call ``wake`` with the organization of each announced journal row."""
+async def hear(
+    dsn: str, db: Database, clock: Clock, wake: Callable[[str], None], listen_dsn: str | None = None
+) -> None:
+    """For ever: call ``wake`` with the organization of each announced journal row.
+
+    ``listen_dsn``: a way past the pooler that ``dsn`` goes through; without it nothing is heard there, and this ends.
+    """
     organizations: dict[str, str] = {}
-    way = hosts(dsn)
+    way = hosts(listen_dsn or dsn)
 
     async def announce(stream: str) -> None:
         if stream.startswith("@"):
@@ -48,17 +54,32 @@ async def hear(dsn: str, db: Database, clock: Clock, wake: Callable[[str], None]
 
     while True:
         try:
-            await _listen(way, announce)
+            await _listen(way, announce, through_a_pooler=listen_dsn is not None)
+        except _DeafError:
+            log.warning(
+                "news.deaf",
+                reason="database.dsn goes through a pooler: set database.listen_dsn to a way past it, "
+                "or changes wait for the reconciler to look by itself",
+            )
+            return
         except _LOST as error:
             log.info("news.interrupted", reason=f"{type(error).__name__}: {error}")
         await clock.sleep(PATIENCE / 3)
 
 
-async def _listen(way: Hosts, announce: Callable[[str], Awaitable[None]]) -> None:
-    """On one connection, until it is lost."""
+class _DeafError(Exception):
+    """A pooler is in between, and passes nothing on."""
+
+
+async def _listen(
+    way: Hosts, announce: Callable[[str], Awaitable[None]], *, through_a_pooler: bool
+) -> None:
+    """On one connection, until it is lost. ``through_a_pooler``: also on such a one, it may keep sessions."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     connection = await way.connect(timeout=PATIENCE)
     try:
+        if goes_through(connection) and not through_a_pooler:
+            raise _DeafError
         async with asyncio.timeout(PATIENCE):
             await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
         connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))

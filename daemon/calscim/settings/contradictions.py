@@ -20,8 +20,9 @@ def _database(keys: AbstractSet[str]) -> Iterable[Wrong]:
     dsn = bool(keys & {"dsn", "dsn_file"})
     if dsn and "embedded" in keys:
         yield "dsn", "and embedded are both given: leave one of them out"
-    if "embedded" in keys and keys & {"migration_dsn", "migration_dsn_file"}:
-        yield "migration_dsn", "is of no use with embedded: leave it out"
+    for key in ("migration_dsn", "listen_dsn"):
+        if "embedded" in keys and keys & {key, f"{key}_file"}:
+            yield key, "is of no use with embedded: leave it out"
     if not dsn and "embedded" not in keys:
         yield (
             "dsn",

@@ -6,12 +6,13 @@ swallows what it is sent would be waited for until nothing is left for the secon
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+from calscim.store import pooler
+from calscim.store.pooler import Connection as Connection  # noqa: PLC0414 - part of the interface
 
 # So that the server lets go of what a client left behind without a word: a lock that a dead connection
 # holds would stop every later push.
@@ -42,6 +43,7 @@ class Hosts:
     dsns: list[str]
     statement_timeout: float | None = None  # seconds, kept by the server
     _silent: BaseException | None = None
+    _pooled: bool = False  # the last connection went through a pooler
 
     async def connect(self, _: str | None = None, *, timeout: float, **options: Any) -> Connection:
         """A connection with the settings above. What the last host answered, when none will do."""
@@ -66,25 +68,39 @@ class Hosts:
         self._silent = None
 
     async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Connection:
-        connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **options)
+        """As is fit for what is there: a server, or a pooler in front of one."""
+        for pooled in (self._pooled, not self._pooled):
+            try:
+                connection, direct = await self._try(dsn, timeout, options, pooled)
+            except pooler.CONFUSED:  # asyncpg has a query of its own for target_session_attrs
+                if pooled:
+                    raise
+                continue
+            if direct is not pooled:
+                self._pooled = pooled
+                return connection
+            connection.terminate()
+        raise ConnectionError("a pooler is in between at one moment, and not at the next")
+
+    async def _try(
+        self, dsn: str, timeout: float, options: dict[str, Any], pooled: bool
+    ) -> tuple[Connection, bool]:
+        """A connection for the one case, and whether it is a direct one."""
+        fit = options | pooler.OPTIONS if pooled else options
+        connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **fit)
         try:
-            await self._set(connection, timeout)
+            return connection, await pooler.set_up(connection, self._settings(connection), timeout)
         except BaseException:
             connection.terminate()
             raise
-        return connection
 
-    async def _set(self, connection: Connection, timeout: float) -> None:
-        """By statement: PgBouncer refuses a start-up packet with parameters it does not know."""
+    def _settings(self, connection: Connection) -> dict[str, str]:
         settings = dict(_SETTINGS)
         if connection.get_server_version() >= (14, 0):
             settings |= _SINCE_14
         if self.statement_timeout is not None:
             settings["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
-        await connection.execute(
-            "; ".join(f"SET {name} = '{value}'" for name, value in settings.items()),
-            timeout=timeout,
-        )
+        return settings
 
 
 def hosts(dsn: str, statement_timeout: float | None = None) -> Hosts:

@@ -4,6 +4,8 @@ Refuses to touch a schema that a newer release made.
 """
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -58,21 +60,35 @@ async def pending(connection: asyncpg.Connection) -> list[Migration]:
 
 async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
     """Apply what is pending and grant the serving role its rights; returns what was applied."""
-    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-    try:
-        applied = await pending(connection)
-        for migration in applied:
-            async with connection.transaction():
-                await connection.execute(migration.text)
-                await connection.execute(
-                    "INSERT INTO calscim.schema_version (version, name) VALUES ($1, $2)",
-                    migration.version,
-                    migration.name,
-                )
+    applied = []
+    while migration := await _apply_next(connection):
+        applied.append(migration)
+    async with _alone(connection):
         await grant(connection, serving_role)
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return applied
+
+
+async def _apply_next(connection: asyncpg.Connection) -> Migration | None:
+    """The first that is pending once nobody else migrates; None when there is none."""
+    async with _alone(connection):
+        missing = await pending(connection)
+        if not missing:
+            return None
+        await connection.execute(missing[0].text)
+        await connection.execute(
+            "INSERT INTO calscim.schema_version (version, name) VALUES ($1, $2)",
+            missing[0].version,
+            missing[0].name,
+        )
+        return missing[0]
+
+
+@asynccontextmanager
+async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction in which nobody else migrates; a lock of the session would stay behind in a pooler."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        yield
 
 
 async def grant(connection: asyncpg.Connection, role: str) -> None:

@@ -1,0 +1,215 @@
+"""Behind PgBouncer in transaction mode everything still works, and nothing is left in anybody's session."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+
+from calscim.errors import StoreUnavailable
+from calscim.store import admin, chain, migrate, rebuild
+from calscim.store.hosts import hosts
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.bouncer import PROGRAM, SERVERS, bouncing
+from tests.faults.proxy import Proxy
+from tests.faults.pushes import Okta
+from tests.faults.stage import TEAMS, stage
+from tests.faults.waiting import until
+from tests.reconcile.stage import staged
+from tests.server import OWNER, PREFIX, Server, by_way_of
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="the program pgbouncer is not installed")
+
+LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'"
+
+
+@pytest.fixture
+async def bouncer(postgres: Server, proxy: Proxy) -> AsyncIterator[int]:
+    """Its port; it reaches the server through ``proxy``."""
+    async with bouncing(postgres, proxy) as port:
+        yield port
+
+
+@pytest.fixture
+def bounced(database: conftest.Database, bouncer: int) -> str:
+    """The serving role's DSN through PgBouncer."""
+    return by_way_of(database.dsn, bouncer)
+
+
+@pytest.fixture
+async def store(bounced: str) -> AsyncIterator[Database]:
+    """A pool as the daemon opens it for SCIM."""
+    async with await Database.open(bounced, size=8, within=1.1) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as opened:
+        yield opened
+
+
+async def test_a_daemon_serves_and_reconciles_a_whole_conversation(
+    database: conftest.Database, bounced: str, tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with stage(tmp_path, bounced, database.dsn) as site:
+        daemon = await site.start()
+        speaker = Okta(session, lambda: site.base_url(daemon), site.token)
+
+        people = await asyncio.gather(
+            *(speaker.create(f"person{number}@acme.example") for number in range(12))
+        )
+        groups = await asyncio.gather(*(speaker.push_group(name) for name in TEAMS))
+        await asyncio.gather(*(speaker.add(group, *people) for group in groups))
+        await speaker.remove(groups[0], *people[:4])
+        await speaker.set_active(people[11], active=False)
+
+        await until(
+            lambda: (
+                site.teams()
+                == {
+                    TEAMS[0]: {one.email for one in people[4:11]},
+                    TEAMS[1]: {one.email for one in people[:11]},
+                    TEAMS[2]: {one.email for one in people[:11]},
+                }
+            ),
+            30,
+        )
+        assert daemon.events("news.deaf")
+        assert await daemon.terminate() == 0
+    async with await Database.open(database.dsn, size=4) as direct:
+        assert not (await chain.verify(direct)).broken
+
+
+async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
+    database: conftest.Database,
+    bounced: str,
+    tmp_path: Path,
+    pool: asyncpg.Pool,
+) -> None:
+    async with stage(tmp_path, bounced, database.dsn) as site:
+        site.listen_dsn = database.dsn
+        site.configure()
+
+        daemon = await site.start()
+
+        async def listening() -> bool:
+            return await pool.fetchval(LISTENING) == 1
+
+        await until(listening)
+        assert not daemon.events("news.deaf")
+
+
+async def test_check_says_what_a_pooler_costs_without_a_listen_dsn(
+    database: conftest.Database, bounced: str, tmp_path: Path
+) -> None:
+    async with stage(tmp_path, bounced, database.dsn) as site:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "calscim", "check", "--json", "--config", str(site.configuration),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, said = await process.communicate()
+
+    assert json.loads(out)["ok"]
+    assert b"set database.listen_dsn" in said
+
+
+async def test_a_story_ends_in_step_and_can_be_verified_and_rebuilt(store: Database) -> None:
+    async with staged(store) as story:
+        await story.given("Sales", "exclusive", "ann", "ben", "cleo")
+        await story.okta.deactivate("ben@acme.example")
+        await story.full()
+
+        assert set(story.team("Sales")) == {"ann@acme.example", "cleo@acme.example"}
+        assert (await story.plan()).actions == ()
+        for directory in await admin.directories(store):
+            assert (await rebuild.compare(store, directory)).different == 0
+        assert not (await chain.verify(store)).broken
+
+
+async def test_statements_of_many_clients_at_once_get_their_own_answers(store: Database) -> None:
+    async def ask(number: int) -> int:
+        # Each has its own text and columns, so that another's plan would show.
+        found = await store.fetchrow(f"SELECT $1::int AS a{number}, {number} AS b", number)
+        assert found is not None
+        return found[f"a{number}"] - found["b"]
+
+    assert set(await asyncio.gather(*(ask(number) for number in range(300)))) == {0}
+
+
+async def test_several_hosts_may_each_be_a_pooler(
+    database: conftest.Database, bouncer: int
+) -> None:
+    several = by_way_of(database.dsn, bouncer, bouncer)
+    for _ in range(2):
+        async with await Database.open(several, size=8, patience=5) as store:
+            found = await asyncio.gather(*(store.fetchval(f"SELECT {n}") for n in range(40)))
+            assert found == list(range(40))
+
+
+async def test_no_setting_is_left_in_a_server_that_others_get(
+    store: Database, bounced: str
+) -> None:
+    await asyncio.gather(*(store.fetchval("SELECT pg_sleep(0.05)") for _ in range(SERVERS)))
+
+    async with await Database.open(bounced, size=1) as another:
+        for _ in range(SERVERS):
+            found = await another.fetchrow(
+                "SELECT current_setting('statement_timeout') AS ours, "
+                "(SELECT reset_val FROM pg_settings WHERE name = 'statement_timeout') AS theirs"
+            )
+            assert found is not None
+            assert found["ours"] == found["theirs"]
+
+
+async def test_a_schema_is_migrated_also_by_two_at_once_and_no_lock_stays(
+    postgres: Server, bouncer: int
+) -> None:
+    name = f"{PREFIX}_bounced"
+    admin_connection = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+    await admin_connection.execute(f"CREATE DATABASE {name}")
+    owner = by_way_of(postgres.dsn(name, OWNER), bouncer)
+    two = [await hosts(owner).connect(timeout=5) for _ in range(2)]
+
+    applied = await asyncio.gather(*(migrate.migrate(one, "calscim") for one in two))
+
+    numbers = sorted(one.version for done in applied for one in done)
+    assert numbers == [one.version for one in migrate.migrations()]
+    assert (
+        await admin_connection.fetchval(
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE d.datname = $1 AND l.locktype = 'advisory'",
+            name,
+        )
+        == 0
+    )
+    for one in two:
+        await one.close()
+    await admin_connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin_connection.close()
+
+
+async def test_a_server_away_behind_it_is_unavailable_in_time_and_found_again(
+    store: Database, proxy: Proxy
+) -> None:
+    assert await store.fetchval("SELECT 1") == 1
+
+    await proxy.refuse()
+    with pytest.raises(StoreUnavailable):
+        async with asyncio.timeout(2):
+            await store.fetchval("SELECT 1")
+            await store.fetchval("SELECT 1")
+    await proxy.heal()
+
+    async def works() -> bool:
+        try:
+            return await store.fetchval("SELECT 1") == 1
+        except StoreUnavailable:
+            return False
+
+    await until(works, 20)
