@@ -6,6 +6,17 @@ UPDATE calscim.passes
 SET finished_at = clock_timestamp(), complete = $2, in_step = $3, report = $4::text::jsonb
 WHERE id = $1;
 
+-- name: progress, how far it has come
+UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1 AND finished_at IS NULL;
+
+-- name: running, the pass that has begun after all that have ended
+SELECT p.scope, p.begun_at, p.report FROM calscim.passes p
+WHERE p.organization = $1 AND p.finished_at IS NULL
+  AND p.id > coalesce((SELECT max(f.id) FROM calscim.passes f
+                       WHERE f.organization = $1 AND f.finished_at IS NOT NULL), 0)
+ORDER BY p.id DESC
+LIMIT 1;
+
 -- name: prune, keep the last thousand of an organization
 DELETE FROM calscim.passes
 WHERE organization = $1 AND id < (

@@ -205,6 +205,15 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
                 style="yellow",
             )
         )
+    if going := one["progress"]:
+        parts.append(
+            Text(
+                f"\n{one['name']}: {going['done']:,} of {going['of']:,} actions done{_left(going)}",
+                style="green",
+            )
+        )
+    elif one["pending"] and one["seconds_left"]:
+        parts.append(Text(f"\n{one['name']}: {one['pending']:,} actions are left{_left(one)}"))
     if one["away"]:
         parts.append(Text(f"\n{one['name']}: {one['away']}", style="red"))
     for held in one["held"]:
@@ -223,6 +232,15 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
     ]
     parts += [Text(f"waiting: {entry['email']}: {entry['reason']}") for entry in one["waiting"]]
     return parts
+
+
+def _left(value: dict[str, Any]) -> str:
+    """``, about 5 min left``; nothing when it is a matter of seconds."""
+    minutes = round(value["seconds_left"] / 60)
+    if minutes < 1:
+        return ""
+    hours, rest = divmod(minutes, 60)
+    return f", about {hours} h {rest} min left" if hours else f", about {minutes} min left"
 
 
 async def _explain(call: Call) -> None:

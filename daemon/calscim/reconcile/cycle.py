@@ -22,6 +22,7 @@ from calscim.reconcile.importing import drop_gone, import_existing
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.perform import Performer, Tally, key_of
+from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
@@ -70,6 +71,7 @@ class Cycle:
     lease: Lease
     jitter: Callable[[], float]
     view: View
+    carried: int = 0  # changes that passes which made room have done of the work that is going on
 
     async def full(self, interrupted: Callable[[], bool], requests: Sequence[int] = ()) -> Report:
         """Read everything, then correct everything."""
@@ -224,7 +226,16 @@ class Cycle:
     ) -> Tally:
         running = [action for action in planned.actions if action.state is State.RUN]
         if not running:
+            self.carried = 0
             return Tally()
+        progress = Progress(
+            self.db,
+            self.organization,
+            pass_id,
+            self.client.budget,
+            self.clock,
+            before=self.carried,
+        )
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [action.cause for action in running if action.cause is not None]
         record = Recorder(self.db, self.organization)
@@ -242,8 +253,11 @@ class Cycle:
             default_request_id=_request_id(),
             jitter=self.jitter,
             interrupted=lambda: interrupted() or self._closing() is not None,
+            progress=progress,
         )
-        return await performer.perform(planned)
+        tally = await performer.perform(planned)
+        self.carried = progress.before + progress.done if tally.interrupted else 0
+        return tally
 
     def _closing(self) -> float | None:
         """In how many seconds the maintenance window that is open ends; None when none is."""

@@ -33,6 +33,7 @@ from calscim.core.model import (
 from calscim.core.plan import Policy
 from calscim.core.retry import due, fingerprint, wait
 from calscim.reconcile.newteams import NewTeams
+from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import UNKNOWN, View
 from calscim.store.parked import Key, Parked
@@ -74,6 +75,7 @@ class Performer:
     jitter: Callable[[], float]  # 0 <= x < 1
     interrupted: Callable[[], bool]
     new_teams: NewTeams
+    progress: Progress
     tally: Tally = field(default_factory=Tally)
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
     _silent: int = 0
@@ -81,13 +83,14 @@ class Performer:
     async def perform(self, plan: Plan) -> Tally:
         """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
         queue = deque(action for action in plan.actions if action.state is State.RUN)
-        throttled = 0
+        throttled, of = 0, len(queue)
         while queue:
-            action = queue.popleft()
+            await self.progress.come_to(of - len(queue), of)
             if self.interrupted():
                 self.tally.interrupted = True
-                self.tally.pending += [action, *queue]
+                self.tally.pending += queue
                 break
+            action = queue.popleft()
             try:
                 again = await self._one(action)
             except Away as away:

@@ -46,6 +46,9 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
     latest = await passes.latest(db, name)
     report = latest.report if latest is not None else {}
     lease = await db.fetchrow(sql("lease.show"), name)
+    going = await passes.running(db, name) if lease is not None and lease["held"] else None
+    if going is not None:
+        going["since"] = _time(going["since"])
     return {
         "name": name,
         "in_step": latest is not None and latest.in_step,
@@ -54,7 +57,8 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
         "away": report.get("away"),
         "incomplete": report.get("incomplete", []),
         "pending": report.get("pending", 0),
-        "seconds_left": report.get("seconds_left", 0),
+        "seconds_left": (going or report).get("seconds_left", 0),
+        "progress": going,
         "held": [
             {
                 "hash": hold.hash,

@@ -48,6 +48,22 @@ async def finish(
     )
 
 
+async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
+    """What the pass has come to so far; its end replaces it."""
+    await db.execute(sql("passes.progress"), pass_id, orjson.dumps(report).decode())
+
+
+async def running(db: Database, organization: str) -> dict[str, Any] | None:
+    """How far the pass that is under way has come with its changes; None before the first of them.
+
+    A process that was killed leaves one behind: whoever shows it looks at the lease as well.
+    """
+    row = await db.fetchrow(sql("passes.running"), organization)
+    if row is None or not (found := orjson.loads(row["report"]).get("progress")):
+        return None
+    return {**found, "scope": row["scope"], "since": row["begun_at"]}
+
+
 async def prune(db: Database, organization: str) -> None:
     await db.execute(sql("passes.prune"), organization)
 
