@@ -24,8 +24,8 @@ SELECT seq, at, request_id, prev_hash, hash,
            stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), kind, request_id,
            method, path, status, remote, token_id, resource_type, resource_id, encode(body_digest, 'hex'),
            encode(effect_digest, 'hex'))::text AS header,
-       sha256(coalesce(body, '')) = body_digest AS body_matches,
-       sha256(coalesce(effect, '')) = effect_digest AS effect_matches
+       sha256(coalesce(body, '')) = body_digest AS body_matches, body IS NULL AS no_body,
+       sha256(coalesce(effect, '')) = effect_digest AS effect_matches, effect IS NULL AS no_effect
 FROM calscim.journal
 WHERE stream = $1 AND seq > $2 AND seq <= $3
 ORDER BY seq, at;

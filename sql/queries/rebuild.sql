@@ -1,11 +1,12 @@
 -- name: hold, no month leaves the journal meanwhile
 LOCK TABLE calscim.journal IN ACCESS SHARE MODE;
 
--- name: effects, what changed users and groups of a directory up to a moment, to be repeated
+-- name: effects, what changed users and groups of a directory up to a moment, to be repeated; $3 and $4: instead of some
 SELECT seq, at, (e - 'data')::text AS effect, coalesce((e -> 'data')::text, '') AS data
-FROM (SELECT seq, at, convert_from(effect, 'UTF8')::jsonb AS e
+FROM (SELECT seq, at, coalesce(convert_from(effect, 'UTF8'), i.text)::jsonb AS e
       FROM calscim.journal
-      WHERE stream = $1 AND kind IN ('scim', 'import') AND effect IS NOT NULL
+      LEFT JOIN unnest($3::bigint[], $4::text[]) i (seq, text) USING (seq)
+      WHERE stream = $1 AND kind IN ('scim', 'import', 'admin') AND (effect IS NOT NULL OR i.text IS NOT NULL)
         AND ($2::timestamptz IS NULL OR at <= $2)) j
 ORDER BY seq;
 

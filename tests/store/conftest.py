@@ -47,7 +47,10 @@ def age(owner) -> Age:
                     )
 
     async def chain(stream: str, older) -> None:
-        before = bytes(32)
+        archived = (
+            "SELECT hash FROM calscim.journal_archived WHERE stream = $1 ORDER BY seq DESC LIMIT 1"
+        )
+        before = await owner.fetchval(archived, stream) or bytes(32)
         rows = await owner.fetch(
             "SELECT seq, at, hash FROM calscim.journal WHERE stream = $1 ORDER BY seq", stream
         )

@@ -30,9 +30,14 @@ HEADER = [
 
 async def first_broken(connection: asyncpg.Connection) -> tuple[str, int] | None:
     """The first row that is not what was written: its stream and seq."""
+    erased = await erasures(connection)
+    archived = await connection.fetch(
+        "SELECT stream, seq, hash FROM calscim.journal_archived ORDER BY seq"
+    )
+    begins = {stream: (seq, hashed) for stream, seq, hashed in archived}
     heads = await connection.fetch("SELECT stream, seq, hash FROM calscim.heads ORDER BY stream")
     for stream, last, head_hash in heads:
-        seq, before = 0, bytes(32)
+        seq, before = begins.get(stream, (0, bytes(32)))
         rows = await connection.fetch(
             "SELECT * FROM calscim.journal WHERE stream = $1 ORDER BY seq, at", stream
         )
@@ -41,6 +46,8 @@ async def first_broken(connection: asyncpg.Connection) -> tuple[str, int] | None
             if row["seq"] != seq or row["prev_hash"] != before:
                 return stream, seq
             for column in ("body", "effect"):
+                if row[column] is None and (stream, seq, column) in erased:
+                    continue
                 if hashlib.sha256(row[column] or b"").digest() != row[f"{column}_digest"]:
                     return stream, seq
             before = hashlib.sha256(before + header(row)).digest()
@@ -49,6 +56,20 @@ async def first_broken(connection: asyncpg.Connection) -> tuple[str, int] | None
         if (seq, before) != (last, head_hash):
             return stream, seq + 1
     return None
+
+
+async def erasures(connection: asyncpg.Connection) -> set[tuple[str, int, str]]:
+    """Which bodies and effects may be missing: rows of the chain say so."""
+    rows = await connection.fetch(
+        "SELECT effect FROM calscim.journal WHERE kind = 'admin' AND path = 'person.erase'"
+    )
+    return {
+        (stream, seq, column)
+        for row in rows
+        for stream, columns in json.loads(row["effect"])["rows"].items()
+        for column, numbers in columns.items()
+        for seq in numbers
+    }
 
 
 def header(row: asyncpg.Record) -> bytes:
@@ -158,3 +179,31 @@ async def test_bodies_are_opened_and_the_chain_is_whole(owner, db, key):
     assert [opened(row["body"], KEY) for row in stored] == BODIES
     assert (b"userName" in stored[0]["body"]) == (key is None)
     assert await first_broken(owner) is None
+
+
+async def erase(connection: asyncpg.Connection, **rows: list[int]) -> None:
+    effect = {"name": "x", "users": [], "instead": {}, "rows": {"okta0000": rows}}
+    text = json.dumps(effect).encode()
+    about = ("@acme", "admin", "r", "", "person.erase", 0, "", None, "User", "x", text, text)
+    async with connection.transaction():
+        seq = await connection.fetchval(APPEND, *about)
+        await connection.execute("SELECT calscim.journal_erase('@acme', $1)", seq)
+
+
+async def test_what_was_erased_may_be_missing(owner, journal):
+    await erase(owner, body=[2, 3], effect=[3])
+
+    assert await owner.fetchval("SELECT count(*) FROM calscim.journal WHERE body IS NULL") == 4
+    assert await first_broken(owner) is None
+
+
+@pytest.mark.parametrize("column", ["effect = NULL", "body = 'eve'", "status = 500"])
+async def test_an_erased_row_may_be_no_other(owner, journal, column):
+    await erase(owner, body=[3], effect=[])
+    await owner.execute("ALTER TABLE calscim.journal DISABLE TRIGGER ALL")
+
+    await owner.execute(
+        f"UPDATE calscim.journal SET {column} WHERE stream = 'okta0000' AND seq = 3"
+    )
+
+    assert await first_broken(owner) == ("okta0000", 3)

@@ -210,11 +210,13 @@ async def _stream(db: Database, call: Call) -> str:
     return (await the_directory(db, call.arguments.directory)).id
 
 
-_APART = {"body", "body_base64", "unreadable", "effect"}
+_APART = {"body", "body_base64", "unreadable", "effect", "erased"}
 
 
 def _details(row: dict[str, Any]) -> RenderableType:
     plain = {key: row[key] for key in row if key not in _APART and row[key] not in {None, ""}}
+    if "erased" in row:
+        plain["erased"] = " and ".join(row["erased"])
     return Group(
         fields((key.replace("_", " "), value) for key, value in plain.items()),
         Text("body", style="bold"),

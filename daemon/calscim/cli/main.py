@@ -43,6 +43,7 @@ _ROOMS = {
     "journal": "journal",
     "membership": "replaying",
     "rebuild": "replaying",
+    "erase": "erasing",
     "sim": "simulator",
 }
 

@@ -48,10 +48,8 @@ async def _membership(call: Call) -> None:
     group = _group(tables, directory, call.arguments.group, call.arguments.at)
     value = []
     for key, since in tables.people_of(group).items():
-        user = tables.users[key]
-        value.append(
-            {"user_id": key, "user_name": user.user_name, "email": user.email, "since": since}
-        )
+        name, email = tables.called(key)
+        value.append({"user_id": key, "user_name": name, "email": email, "since": since})
     value.sort(key=lambda row: str(row["user_name"]).casefold())
     shown = table(
         ("user", "e-mail", "since"),

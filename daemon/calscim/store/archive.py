@@ -15,9 +15,10 @@ from pathlib import Path
 import asyncpg
 
 from calscim.errors import StoreError, UsageError
-from calscim.store import archive_file, checkpoint, opening, rebuild
+from calscim.store import archive_file, checkpoint, erasures, opening, rebuild
 from calscim.store.admin import Editor
 from calscim.store.archive_file import End, Walked, Writer
+from calscim.store.erasures import Erasures
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
@@ -124,14 +125,16 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
 async def _export(db: Database, first: date, path: Path) -> Walked:
     """Write it, read it back, and only then give it its name."""
     begins = {row["stream"]: row["hash"] for row in await db.fetch(sql("keeping.begins"))}
+    async with db.connection() as connection:
+        erased = await erasures.load(connection)
     try:
         writer = Writer(path)
         try:
             await _write(db, first, writer)
             await asyncio.to_thread(writer.end)
-            found = await asyncio.to_thread(archive_file.proven, writer.beside, begins)
+            found = await asyncio.to_thread(archive_file.proven, writer.beside, begins, erased)
             if path.exists():
-                await asyncio.to_thread(_replaceable, path, begins, found.ends)
+                await asyncio.to_thread(_replaceable, path, begins, erased, found.ends)
             writer.keep()
         finally:
             writer.forget()
@@ -152,9 +155,11 @@ async def _write(db: Database, first: date, writer: Writer) -> None:
             await asyncio.to_thread(writer.append, batch)
 
 
-def _replaceable(path: Path, begins: Mapping[str, str], ends: Mapping[str, End]) -> None:
+def _replaceable(
+    path: Path, begins: Mapping[str, str], erased: Erasures, ends: Mapping[str, End]
+) -> None:
     """Left by an attempt that did not end; not the only copy of another database's month."""
-    if archive_file.walk(path, begins).ends != ends:
+    if archive_file.walk(path, begins, erased).ends != ends:
         raise UsageError(
             f"{path} is there already and has another journal in it: give a folder of this database's own"
         )

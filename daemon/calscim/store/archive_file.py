@@ -19,6 +19,7 @@ import orjson
 from calscim.errors import StoreError, UsageError
 from calscim.store import checkpoint
 from calscim.store.chain import GENESIS, Broken
+from calscim.store.erasures import KIND, PATH, Erasures
 
 _HEADER = (
     "stream",
@@ -143,7 +144,14 @@ def content(line: Mapping[str, Any], name: str) -> bytes | None:
     return None if text is None else text.encode()
 
 
-def walk(path: Path, begins: Mapping[str, str]) -> Walked:
+def erasures(path: Path, found: Erasures) -> None:
+    """Add what the rows of a file say of people who were erased."""
+    for line in lines(path):
+        if line["kind"] == KIND and line["path"] == PATH and line["effect_text"] is not None:
+            found.add(orjson.loads(line["effect_text"]))
+
+
+def walk(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:
     """Read a file back and walk its chains. ``begins``: stream -> hash of the row before its first here."""
     walked = Walked(digest(path))
     for line in lines(path):
@@ -151,7 +159,7 @@ def walk(path: Path, begins: Mapping[str, str]) -> Walked:
         end = walked.ends.get(stream)
         if end is None:
             end = End(line["seq"] - 1, begins.get(stream, GENESIS.hex()), 0)
-        why = _why(line, end)
+        why = _why(line, end, erased)
         if why:
             walked.broken = Broken(stream, line["seq"], f"{why} (in {path.name})")
             return walked
@@ -160,23 +168,26 @@ def walk(path: Path, begins: Mapping[str, str]) -> Walked:
     return walked
 
 
-def _why(line: Mapping[str, Any], before: End) -> str | None:
+def _why(line: Mapping[str, Any], before: End, erased: Erasures) -> str | None:
     """Why this is not the row that was written there; None when it is."""
     header = json.dumps([line[name] for name in _HEADER], ensure_ascii=False)
     hashed = hashlib.sha256(bytes.fromhex(before.hash) + header.encode()).hexdigest()
     if line["seq"] != before.seq + 1:
         return f"stands after row {before.seq}"
     for name in ("body", "effect"):
-        if hashlib.sha256(content(line, name) or b"").hexdigest() != line[f"{name}_digest"]:
+        held = content(line, name)
+        if hashlib.sha256(held or b"").hexdigest() != line[f"{name}_digest"] and not (
+            held is None and erased.explains(line["stream"], line["seq"], name)
+        ):
             return f"has another {name} than it was written with"
     if line["prev_hash"] != before.hash:
         return "does not continue the row before it"
     return None if line["hash"] == hashed else "was changed: its hash does not cover what it says"
 
 
-def proven(path: Path, begins: Mapping[str, str]) -> Walked:
+def proven(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:
     """The same. StoreError naming the first row that is not what was written."""
-    walked = walk(path, begins)
+    walked = walk(path, begins, erased)
     if walked.broken:
         one = walked.broken
         raise StoreError(

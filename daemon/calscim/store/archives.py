@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from calscim.errors import StoreError, UsageError
-from calscim.store import archive_file
+from calscim.store import archive_file, erasures
 from calscim.store.archive_file import Walked
 from calscim.store.chain import Broken
+from calscim.store.erasures import Erasures
 from calscim.store.pool import Connection, Database
 from calscim.store.replay import Tables
 from calscim.store.sql import sql
@@ -95,10 +96,14 @@ async def verify(db: Database, places: Sequence[Path]) -> Verdict:
     """Walk what is in the files, from the first row of all to where the database goes on."""
     months = await remembered(db)
     paths = found(months, places)
+    async with db.connection() as connection:
+        erased = await erasures.load(connection)
+    for path in paths:
+        await asyncio.to_thread(archive_file.erasures, path, erased)
     begins: dict[str, str] = {}
     rows = 0
     for month, path in zip(months, paths, strict=True):
-        walked = await asyncio.to_thread(archive_file.walk, path, begins)
+        walked = await asyncio.to_thread(archive_file.walk, path, begins, erased)
         rows += walked.rows
         broken = walked.broken or _differs(month, walked)
         if broken:
@@ -131,9 +136,12 @@ async def replay(
 ) -> None:
     """Repeat a stream's archived rows, up to a moment, from files that `opened` has looked at."""
     for path in paths:
-        async with aclosing(_batches(path, stream, moment)) as batches:
+        async with aclosing(_batches(path, stream, moment, tables.erased)) as batches:
             async for batch in batches:
-                texts = [line["effect_text"] for line in batch]
+                texts = [
+                    tables.erased.instead.get((stream, line["seq"]), line["effect_text"])
+                    for line in batch
+                ]
                 effects = await connection.fetch(sql("keeping.effects"), texts)
                 for line, row in zip(batch, effects, strict=True):
                     at = datetime.fromisoformat(line["at"])
@@ -154,17 +162,17 @@ async def opened(db: Database, places: Sequence[Path]) -> tuple[Path, ...]:
 
 
 async def _batches(
-    path: Path, stream: str, moment: datetime | None
+    path: Path, stream: str, moment: datetime | None, erased: Erasures
 ) -> AsyncGenerator[list[dict[str, Any]], None]:
-    lines = (line for line in archive_file.lines(path) if _wanted(line, stream, moment))
+    lines = (line for line in archive_file.lines(path) if _wanted(line, stream, moment, erased))
     while batch := await asyncio.to_thread(lambda: list(islice(lines, _BATCH))):
         yield batch
 
 
-def _wanted(line: dict[str, Any], stream: str, moment: datetime | None) -> bool:
+def _wanted(line: dict[str, Any], stream: str, moment: datetime | None, erased: Erasures) -> bool:
     return (
         line["stream"] == stream
         and line["kind"] in _REPLAYED
-        and line["effect_text"] is not None
+        and (line["effect_text"] is not None or (stream, line["seq"]) in erased.instead)
         and (moment is None or datetime.fromisoformat(line["at"]) <= moment)
     )

@@ -3,6 +3,7 @@
 The text that a hash covers is made by a query of ours and hashed here, so that neither a changed row nor a
 replaced function goes unseen. Where months were archived, the walk begins after them. What an owner of the
 database can still do is to write a whole new chain: checkpoints that were kept elsewhere show that.
+A body or effect that is gone is accepted where a row of the chain says that it was erased.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from typing import TypeAlias
 import asyncpg
 
 from calscim.errors import StoreError
+from calscim.store import erasures
+from calscim.store.erasures import Erasures
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
@@ -69,7 +72,10 @@ async def verify(
     kept = dict(checkpoints or {})
     async with _snapshot(db) as (connection, snapshot):
         streams = await connection.fetch(sql("chain.streams"))
-        pieces = [piece for row in streams for piece in _pieces(row, kept.get(row["stream"]))]
+        erased = await erasures.load(connection)
+        pieces = [
+            piece for row in streams for piece in _pieces(row, kept.get(row["stream"]), erased)
+        ]
         rest = iter(pieces)
         try:
             async with asyncio.TaskGroup() as group:
@@ -131,6 +137,7 @@ class _Piece:
     start: int  # the seq before the first row
     begin: int  # the seq before the stream's first row: 0, or the last one that was archived
     checkpoint: Head | None
+    erased: Erasures
     first_link: bytes | None = None  # what the first row continues
     seq: int = 0
     hash: bytes = GENESIS
@@ -157,8 +164,8 @@ class _Piece:
             if (
                 seq != self.seq + 1
                 or row["prev_hash"] != before
-                or not row["body_matches"]
-                or not row["effect_matches"]
+                or not (row["body_matches"] or self._erased(row, "body"))
+                or not (row["effect_matches"] or self._erased(row, "effect"))
                 or sha256(before + row["header"].encode()).digest() != hashed
             ):
                 return self._why(row)
@@ -167,15 +174,18 @@ class _Piece:
             self.seq, self.hash = seq, hashed
         return None
 
+    def _erased(self, row: asyncpg.Record, column: str) -> bool:
+        return row[f"no_{column}"] and self.erased.explains(self.stream, row["seq"], column)
+
     def _why(self, row: asyncpg.Record) -> Broken:
         seq, at, request_id = row["seq"], row["at"], row["request_id"]
         if seq > self.seq + 1:
             return Broken(self.stream, self.seq + 1, f"is missing; the next row is {seq}")
         if seq <= self.seq:
             why = "stands twice" if seq > self.begin else "stands before the first row"
-        elif not row["body_matches"]:
+        elif not (row["body_matches"] or self._erased(row, "body")):
             why = "has another body than it was written with"
-        elif not row["effect_matches"]:
+        elif not (row["effect_matches"] or self._erased(row, "effect")):
             why = "has another effect than it was written with"
         elif row["prev_hash"] != self.hash:
             why = "does not continue the row before it"
@@ -184,7 +194,7 @@ class _Piece:
         return Broken(self.stream, seq, why, at, request_id)
 
 
-def _pieces(row: asyncpg.Record, checkpoint: Head | None) -> list[_Piece]:
+def _pieces(row: asyncpg.Record, checkpoint: Head | None, erased: Erasures) -> list[_Piece]:
     """A stream in pieces that can be walked side by side; the outer ones are open-ended."""
     begin = row["start"]
     starts = range(begin, max(row["last"], begin + 1), _PIECE)
@@ -196,6 +206,7 @@ def _pieces(row: asyncpg.Record, checkpoint: Head | None) -> list[_Piece]:
             start=start,
             begin=begin,
             checkpoint=checkpoint,
+            erased=erased,
             hash=row["start_hash"],
         )
         for start in starts

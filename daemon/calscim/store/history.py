@@ -1,6 +1,7 @@
 """Reads the journal back: rows by what they are about, the newest ones, everything as it was written."""
 
 import base64
+import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from calscim.store.pool import Database
 from calscim.store.sql import sql
 
 _BATCH = 500
+_OF_NOTHING = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,18 @@ def _shown(row: asyncpg.Record, cipher: Cipher | None) -> dict[str, Any]:
 
     ``sealed_with`` is the id of its key where it was sealed. A body that cannot be opened is left out: its key is
     named in ``missing_key`` where that is the reason, and ``unreadable`` says what to do.
+    ``erased``: what was taken out of it, if anything.
     """
     shown = dict(row)
     body = shown.pop("body")
     shown["effect"] = orjson.loads(row["effect"]) if row["effect"] else None
+    erased = [
+        name
+        for name in ("body", "effect")
+        if row[name] is None and row[f"{name}_digest"] != _OF_NOTHING
+    ]
+    if erased:
+        shown["erased"] = erased
     shown["body"] = None if body is None else ""
     if not body:
         return shown

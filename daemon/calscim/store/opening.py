@@ -16,12 +16,13 @@ from calscim.store.replay import Group, Member, Tables, Tombstone, User
 from calscim.store.sql import sql
 
 
-async def load(connection: Connection, stream: str, moment: datetime | None) -> Tables:
-    """Empty where nothing was archived. UsageError for a moment that is in an archived month."""
-    tables = Tables()
+async def load(
+    connection: Connection, tables: Tables, stream: str, moment: datetime | None
+) -> None:
+    """Nothing where nothing was archived. UsageError for a moment that is in an archived month."""
     opened = await connection.fetchrow(sql("keeping.opened"), stream)
     if opened is None:
-        return tables
+        return
     if moment is not None and moment < opened["at"]:
         raise UsageError(
             f"the journal up to {opened['at']:%Y-%m-%d %H:%M:%S %Z} was archived, to {opened['files']}: "
@@ -29,7 +30,6 @@ async def load(connection: Connection, stream: str, moment: datetime | None) -> 
         )
     for row in await connection.fetch(sql("keeping.opening"), stream):
         _put(tables, row["kind"], row["id"], orjson.loads(row["state"]))
-    return tables
 
 
 async def write(connection: Connection, stream: str, tables: Tables) -> None:

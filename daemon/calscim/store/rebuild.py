@@ -1,5 +1,6 @@
 """Users, groups and members of a directory from its journal alone: to compare, to write anew, or as of a moment."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from calscim.store import archives, opening
+from calscim.store import archive_file, archives, erasures, opening
 from calscim.store.admin import Directory, Editor
 from calscim.store.pool import Connection, Database
 from calscim.store.replay import Group, Member, Tables, Tombstone, User
@@ -80,21 +81,30 @@ async def replayed(
 ) -> Tables:
     """The same within the caller's transaction; nothing is archived meanwhile."""
     await connection.execute(sql("rebuild.hold"))
+    tables = Tables(erased=await erasures.load(connection))
     if files is None:
-        tables = await opening.load(connection, directory, moment)
+        await opening.load(connection, tables, directory, moment)
     else:
-        tables = Tables()
+        await asyncio.to_thread(_erasures, files, tables)
         await archives.replay(connection, tables, directory, moment, files)
     reading = connection.transaction()
     await reading.start()
     try:
-        cursor = await connection.cursor(sql("rebuild.effects"), directory, moment)
+        instead = tables.erased.of_stream(directory)
+        cursor = await connection.cursor(
+            sql("rebuild.effects"), directory, moment, list(instead), list(instead.values())
+        )
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
                 tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
     finally:
         await reading.rollback()  # which ends the cursor: what is being read cannot be archived
     return tables
+
+
+def _erasures(files: Sequence[Path], tables: Tables) -> None:
+    for path in files:
+        archive_file.erasures(path, tables.erased)
 
 
 async def _present(connection: Connection, directory: str) -> Tables:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calscim.errors import StoreError
+from calscim.store.erasures import Erasures
 
 
 @dataclass(slots=True)
@@ -60,12 +61,16 @@ class Tombstone:
 
 @dataclass(slots=True)
 class Tables:
-    """One directory's, by id, in the order of their creation. ``former``: (group, member) -> (seq, at)."""
+    """One directory's, by id, in the order of their creation. ``former``: (group, member) -> (seq, at).
+
+    ``erased``: whose rows may be without an effect; nothing that rows of theirs still say is taken over.
+    """
 
     users: dict[str, User] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     former: dict[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
     tombstones: dict[str, Tombstone] = field(default_factory=dict)
+    erased: Erasures = field(default_factory=Erasures, compare=False)
 
     def apply(self, seq: int, at: datetime, effect: dict[str, Any], data: str) -> None:
         """Repeat one row. StoreError for an effect that this release does not know."""
@@ -83,6 +88,12 @@ class Tables:
                     f"row {seq} of the journal has the effect {other!r}, which this release does not "
                     "know: use the release that wrote it, or a later one"
                 )
+
+    def called(self, user: str) -> tuple[str, str]:
+        """A user's name and address, or what stands for both since they were erased."""
+        if user in self.users:
+            return self.users[user].user_name, self.users[user].email
+        return self.erased.users[user].name, self.erased.users[user].name
 
     def people_of(self, group: str) -> dict[str, datetime]:
         """Users in a group, directly or through groups in it, and since when."""
@@ -103,6 +114,8 @@ class Tables:
         return found
 
     def _put_user(self, seq: int, at: datetime, effect: dict[str, Any], data: str) -> None:
+        if effect["id"] in self.erased.users:
+            return
         before = self.users.get(effect["id"])
         changed = before is None or before.version != effect["version"]
         if before is not None and not changed and before.managed == effect["managed"]:
@@ -149,8 +162,15 @@ class Tables:
         )
 
     def _delete_user(self, seq: int, at: datetime, key: str) -> None:
-        user = self.users.pop(key)
         self._leave(seq, at, key)
+        erased = self.erased.users.get(key)
+        if erased is not None:
+            self.users.pop(key, None)
+            self.tombstones[key] = Tombstone(
+                "User", erased.name, erased.name, erased.managed, seq, at
+            )
+            return
+        user = self.users.pop(key)
         self.tombstones[key] = Tombstone("User", user.user_name, user.email, user.managed, seq, at)
 
     def _delete_group(self, seq: int, at: datetime, key: str) -> None:

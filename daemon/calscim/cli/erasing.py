@@ -1,0 +1,131 @@
+"""calscim erase: what the journal and the tables say of a person goes, and the journal can still be proven."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from calscim.cli.archiving import archives_option
+from calscim.cli.call import Call, Verbs
+from calscim.cli.chosen import the_organization
+from calscim.cli.database import opened_as_owner
+from calscim.cli.output import fields
+from calscim.store import archives, erase
+from calscim.store.erase import Found
+
+
+def register(verbs: Verbs) -> None:
+    parser = verbs.add(
+        "erase",
+        _erase,
+        "erase a person's data from the journal and the tables",
+        details="For somebody who has left: an active user is refused. Shows what would go; --yes does it, and "
+        "nothing brings it back. Needs the owner of the tables (database.migration_dsn).",
+    )
+    parser.add_argument(
+        "person", metavar="PERSON", help="an e-mail address, a userName or a SCIM id"
+    )
+    parser.add_argument("--organization", metavar="ORG", help="in one organization only")
+    parser.add_argument("--yes", action="store_true", help="do it")
+    archives_option(parser)
+
+
+async def _erase(call: Call) -> None:
+    arguments = call.arguments
+    name = arguments.organization
+    organization = the_organization(call.settings(), name).name if name else None
+    async with opened_as_owner(call.settings()) as db:
+        found = await erase.examine(db, arguments.person, organization)
+        files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
+        unread = [] if files is not None else [one.file for one in await archives.remembered(db)]
+        done = arguments.yes and not found.nothing
+        if done:
+            found = await erase.erase(db, call.editor(), arguments.person, organization)
+    call.output.data(
+        _value(found, files, unread, done=done), _shown(found, files, unread, done=done)
+    )
+
+
+def _value(
+    found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
+) -> dict[str, Any]:
+    return {
+        "erased": done,
+        "name": found.name,
+        "users": [
+            {"id": row["id"], "directory": row["directory"], "user_name": row["name"]}
+            for row in found.users
+        ],
+        "identifiers": found.identifiers,
+        "shared": found.shared,
+        "journal": {
+            "rows": found.rows.count(),
+            "streams": found.rows.named(found.rows.streams()),
+        },
+        "tables": found.tables,
+        "stays": {
+            "paths": [{"stream": stream, "seq": seq} for stream, seq in found.rows.paths],
+            "users": sorted(found.rows.others),
+            "archives": files,
+            "archives_not_read": unread,
+        },
+    }
+
+
+def _shown(
+    found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
+) -> RenderableType:
+    if found.nothing:
+        parts: list[RenderableType] = [Text("nothing is left to be erased")]
+    else:
+        users = (f"{row['name']} ({row['id']}) of {row['directory_name']}" for row in found.users)
+        bodies, effects = (
+            sum(len(numbers) for numbers in column.values())
+            for column in (found.rows.body, found.rows.effect)
+        )
+        tables = ", ".join(f"{table} {count}" for table, count in found.tables.items() if count)
+        parts = [
+            fields(
+                [
+                    ("who", "\n".join(users) or "somebody no directory knows"),
+                    ("goes or went by", ", ".join(found.identifiers)),
+                    ("is called from now on", found.name),
+                    (
+                        "the journal",
+                        f"{found.rows.count()} rows: {bodies} bodies, {effects} effects",
+                    ),
+                    ("rows of tables", tables),
+                ]
+            )
+        ]
+    parts += [Text(text, style="yellow") for text in _stays(found, files, unread)]
+    if done:
+        parts.append(Text("erased. Backups, replicas' snapshots and logs are yours to see to"))
+    elif not found.nothing:
+        parts.append(Text("nothing was changed: add --yes to erase it for good"))
+    return Group(*parts)
+
+
+def _stays(found: Found, files: dict[str, int] | None, unread: list[str]) -> list[str]:
+    """What an erasure cannot reach, and what to do about it."""
+    said = []
+    if found.shared:
+        said.append(
+            f"somebody else goes by {', '.join(found.shared)} as well: rows that say only that are left"
+        )
+    if found.rows.paths:
+        rows = ", ".join(f"{stream} {seq}" for stream, seq in found.rows.paths)
+        said.append(f"the path of these rows names them, and the chain covers it: {rows}")
+    if found.rows.others:
+        users = ", ".join(sorted(found.rows.others))
+        said.append(
+            f"the data of other users names them (a manager's address, for one): change it in the "
+            f"identity provider: {users}"
+        )
+    for file, count in (files or {}).items():
+        said.append(f"{file} still has them in {count} rows: archives are not changed")
+    if unread:
+        said.append(
+            f"archived months were not looked at ({', '.join(unread)}): give their folder with --archive"
+        )
+    return said

@@ -1,0 +1,273 @@
+"""Erases a person: what the journal and the tables say of them goes, the proof and the membership numbers stay.
+
+For the owner of the database, as the serving role can only append. One transaction, whose row in each
+organization's journal names every row that lost something: without such a row nothing can be taken out.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from calscim.errors import UsageError
+from calscim.store import archive_file, archives, history
+from calscim.store.admin import Editor
+from calscim.store.encryption import Cipher, Plain
+from calscim.store.erase_rows import Rows, Search
+from calscim.store.erase_tables import Tables
+from calscim.store.erasures import PATH
+from calscim.store.identifiers import Identifiers
+from calscim.store.ledger import PATIENCE
+from calscim.store.pool import Connection, Database
+from calscim.store.sql import sql
+
+_NAME = re.compile(r"^erased-[0-9a-f]{8}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a person. ``name`` stands for them from now on. ``shared``: what others go by as well."""
+
+    name: str
+    users: tuple[asyncpg.Record, ...]
+    identifiers: tuple[str, ...]
+    shared: tuple[str, ...]
+    rows: Rows
+    tables: dict[str, int]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.rows.count() or any(self.tables.values()))
+
+
+async def examine(
+    db: Database, person: str, organization: str | None = None, cipher: Cipher | None = None
+) -> Found:
+    """Whom an e-mail address, userName or SCIM id means, and what would go. Changes nothing.
+
+    UsageError, with what to do first, for nobody and for somebody who is not gone yet.
+    """
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        streams = await connection.fetch(sql("erase.streams"), organization)
+        who = await _who(db, connection, person, organization, streams, cipher or Plain())
+        await _refuse(connection, who, organization)
+        rows = Rows()
+        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
+        tables = await Tables(connection, who.search, who.name, organization).count()
+        tables["tombstones"] = sum(row["name"] != who.name for row in who.users)
+    found = who.found(rows, tables)
+    if found.nothing and not found.users:
+        raise _nobody(person, organization)
+    return found
+
+
+async def erase(
+    db: Database,
+    editor: Editor,
+    person: str,
+    organization: str | None = None,
+    cipher: Cipher | None = None,
+) -> Found:
+    """Do it. The long look is taken before anybody is kept waiting, and only what came since again after it."""
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await _only_the_owner(connection)
+        streams = await connection.fetch(sql("erase.streams"), organization)
+        who = await _who(db, connection, person, organization, streams, cipher or Plain())
+        rows = Rows()
+        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
+    async with db.connection() as connection, connection.transaction():
+        if not await connection.fetchval(sql("keeping.alone")):
+            raise UsageError("the journal is being archived: ask again when that has ended")
+        for row in streams:
+            await connection.fetchval(sql("admin.lock_head"), row["stream"])
+        await _refuse(connection, who, organization)
+        await _delete_inactive(connection, editor, who)
+        since = {row["stream"]: row["seq"] for row in streams}
+        await who.search.look(connection, since, rows)
+        await _write(connection, editor, who, rows, streams)
+        tables = await Tables(connection, who.search, who.name, organization).put()
+    return who.found(rows, tables)
+
+
+async def in_archives(
+    db: Database, found: Found, places: Sequence[Path], cipher: Cipher | None = None
+) -> dict[str, int]:
+    """Which of the archived months' files speak of the person, and in how many rows. Files are not changed."""
+    search = _search(found.users, found.identifiers, cipher or Plain())
+    months = await archives.remembered(db)
+    counted: dict[str, int] = {}
+    for path in archives.found(months, places):
+        number = sum(search.speaks(line) for line in archive_file.lines(path))
+        if number:
+            counted[path.name] = number
+    return counted
+
+
+# ------------------------------------------------------------------ who
+
+
+@dataclass(frozen=True, slots=True)
+class _Who:
+    name: str
+    users: tuple[asyncpg.Record, ...]
+    shared: tuple[str, ...]
+    search: Search
+
+    def found(self, rows: Rows, tables: dict[str, int]) -> Found:
+        who = self.search.who
+        names = tuple(sorted(who.addresses | who.words))
+        return Found(self.name, self.users, names, self.shared, rows, tables)
+
+
+async def _who(
+    db: Database,
+    connection: Connection,
+    person: str,
+    organization: str | None,
+    streams: Sequence[asyncpg.Record],
+    cipher: Cipher,
+) -> _Who:
+    directories = [row["stream"] for row in streams if row["directory"]]
+    ids = await history.people(db, person, directories)
+    if not ids:
+        rows = await connection.fetch(sql("erase.formerly"), person, directories)
+        ids = [row["id"] for row in rows]
+    users = tuple(await connection.fetch(sql("erase.users"), ids))
+    known = {row["value"].casefold() for row in await connection.fetch(sql("erase.known_as"), ids)}
+    if not ids and "@" in person:  # somebody whom no directory knows, and Cal.com does
+        known.add(person.casefold())
+    if not known:
+        raise _nobody(person, organization)
+    names = {value for value in known if not _NAME.match(value)}
+    shared = {
+        row["value"] for row in await connection.fetch(sql("erase.shared"), ids, sorted(names))
+    }
+    earlier = min(known - names, default=None)
+    name = earlier or f"erased-{ids[0][:8] if ids else secrets.token_hex(4)}"
+    return _Who(name, users, tuple(sorted(shared)), _search(users, names - shared, cipher))
+
+
+def _nobody(person: str, organization: str | None) -> UsageError:
+    where = f" in {organization}" if organization else ""
+    return UsageError(
+        f"nobody goes or went by {person!r}{where}: give an e-mail address, a userName or a SCIM id"
+    )
+
+
+def _search(
+    users: Sequence[asyncpg.Record], names: Sequence[str] | set[str], cipher: Cipher
+) -> Search:
+    return Search(frozenset(row["id"] for row in users), Identifiers.of(names), cipher)
+
+
+# ------------------------------------------------------------------ whether
+
+
+async def _only_the_owner(connection: Connection) -> None:
+    if not await connection.fetchval(sql("erase.owner")):
+        raise UsageError(
+            "only the owner of the database may erase: set database.migration_dsn to the DSN of the role "
+            "that `calscim migrate` uses"
+        )
+
+
+async def _refuse(connection: Connection, who: _Who, organization: str | None) -> None:
+    """UsageError, with what to do first, for somebody who is not gone yet."""
+    ids = [row["id"] for row in who.users]
+    for row in await connection.fetch(sql("erase.users"), ids):
+        reason = _not_gone(row)
+        if reason:
+            raise UsageError(f"{row['name']} ({row['id']}) {reason}")
+    addresses = sorted(who.search.who.addresses)
+    for row in await connection.fetch(sql("erase.held"), addresses, organization):
+        raise UsageError(
+            f"a held removal still names them: `calscim approve {row['hash']}` lets it go, and "
+            "`calscim status` tells when nothing is held any more"
+        )
+
+
+def _not_gone(row: asyncpg.Record) -> str | None:
+    if row["active"] and not row["deleted"]:
+        if row["source"] == "cal.com" and not row["managed"]:
+            return (
+                "is in the Cal.com organization: take them out of it there, then wait until "
+                "`calscim explain` does not know them any more"
+            )
+        return (
+            f"is an active user of the directory {row['directory_name']}: "
+            "deactivate or delete them in the identity provider first"
+        )
+    if row["under_way"]:
+        return (
+            "is just being changed in Cal.com: ask again when `calscim explain` shows its outcome"
+        )
+    if row["cal_user_id"] is not None and row["missed"] < PATIENCE:
+        return (
+            "still has an account in the Cal.com organization, as far as calscim knows: let `calscim sync` "
+            f"deprovision it, see `calscim explain {row['id']}` for what keeps it, or take it out by hand and "
+            f"wait for {PATIENCE} complete passes"
+        )
+    return None
+
+
+# ------------------------------------------------------------------ doing it
+
+
+async def _delete_inactive(connection: Connection, editor: Editor, who: _Who) -> None:
+    """Somebody who was deactivated and never deleted, as identity providers do, is deleted now."""
+    for row in await connection.fetch(sql("erase.users"), [user["id"] for user in who.users]):
+        if row["there"]:
+            arguments = (row["directory"], editor.request_id, editor.by, row["id"])
+            status = await connection.fetchval(sql("erase.delete_user"), *arguments)
+            assert status == 204, "its head is locked, so it is there"
+
+
+async def _write(
+    connection: Connection,
+    editor: Editor,
+    who: _Who,
+    rows: Rows,
+    streams: Sequence[asyncpg.Record],
+) -> None:
+    """A row in the journal of each organization, which then does what it says."""
+    for organization in sorted({row["organization"] for row in streams}):
+        own = {row["stream"] for row in streams if row["organization"] == organization}
+        users = [
+            {"id": row["id"], "directory": row["directory"], "managed": row["managed"]}
+            for row in who.users
+            if row["organization"] == organization
+        ]
+        if not users and not rows.streams() & own:
+            continue
+        edit: dict[str, Any] = {
+            "name": who.name,
+            "users": users,
+            "rows": rows.named(own),
+            "instead": await _instead(connection, rows, own),
+        }
+        resource = ("User", users[0]["id"] if users else who.name)
+        seq = await editor.write(connection, organization, PATH, resource, edit)
+        await connection.fetchval(sql("erase.journal"), organization, seq)
+
+
+async def _instead(
+    connection: Connection, rows: Rows, streams: set[str]
+) -> dict[str, dict[str, str]]:
+    return {
+        stream: {
+            str(seq): await connection.fetchval(sql("erase.without_skipped"), stream, seq, stay)
+            for seq, stay in members.items()
+        }
+        for stream, members in rows.instead.items()
+        if stream in streams
+    }

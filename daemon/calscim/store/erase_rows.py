@@ -1,0 +1,128 @@
+"""Finds the rows of the journal that speak of a person, and what of each can go.
+
+A row of theirs loses its body and its effect; the row of a deletion keeps its effect, which is an id. Any other row
+that names them loses its body, and the effect too where nothing is rebuilt from it. A group's effect that names
+them among its unknown members is kept without that.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import orjson
+
+from calscim.store import archive_file
+from calscim.store.encryption import Cipher
+from calscim.store.erasures import PATH
+from calscim.store.identifiers import Identifiers
+from calscim.store.pool import Connection
+from calscim.store.sql import sql
+
+_BATCH = 500
+_TABLES = frozenset({"scim", "refused", "import"})  # what the tables are rebuilt from
+
+
+@dataclass(slots=True)
+class Rows:
+    """By stream. ``instead``: effects of groups, to be made without the person: seq -> unknown members that stay.
+
+    ``paths``: rows whose path names them, which the chain covers. ``others``: users whose own data names them.
+    """
+
+    body: dict[str, list[int]] = field(default_factory=dict)
+    effect: dict[str, list[int]] = field(default_factory=dict)
+    instead: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    paths: list[tuple[str, int]] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)
+
+    def count(self) -> int:
+        """How many rows lose something."""
+        named = {
+            (stream, seq)
+            for one in (self.body, self.effect)
+            for stream in one
+            for seq in one[stream]
+        }
+        return len(named)
+
+    def streams(self) -> set[str]:
+        return self.body.keys() | self.effect.keys()
+
+    def named(self, streams: Collection[str]) -> dict[str, dict[str, list[int]]]:
+        """As the row of the erasure has them."""
+        return {
+            stream: {"body": self.body.get(stream, []), "effect": self.effect.get(stream, [])}
+            for stream in sorted(self.streams() & set(streams))
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """``ids``: the person's users; ``who``: what they go by and nobody else does."""
+
+    ids: frozenset[str]
+    who: Identifiers
+    cipher: Cipher
+
+    async def look(self, connection: Connection, after: Mapping[str, int], found: Rows) -> None:
+        """Add the rows of these streams that come after a seq; inside of the caller's transaction."""
+        cursor = await connection.cursor(
+            sql("erase.candidates"),
+            list(after.keys()),
+            list(after.values()),
+            sorted(self.ids),
+            self.who.needles(),
+        )
+        while batch := await cursor.fetch(_BATCH):
+            for row in batch:
+                self._judge(row, found)
+
+    def speaks(self, line: Mapping[str, Any]) -> bool:
+        """Whether a row of an archive's file still has something of them."""
+        if line["path"] == PATH:
+            return False
+        body, effect = archive_file.content(line, "body"), archive_file.content(line, "effect")
+        if line["resource_type"] == "User" and line["resource_id"] in self.ids:
+            deleted = effect is not None and orjson.loads(effect).get("op") == "user.delete"
+            return body is not None or (effect is not None and not deleted)
+        return (body is not None and self.who.speaks(self.cipher.open(body))) or (
+            effect is not None and self.who.speaks(effect)
+        )
+
+    def _judge(self, row: asyncpg.Record, found: Rows) -> None:
+        stream, seq = row["stream"], row["seq"]
+        theirs = row["resource_type"] == "User" and row["resource_id"] in self.ids
+        body = row["body"]
+        if body is not None and (theirs or self.who.speaks(self.cipher.open(body))):
+            found.body.setdefault(stream, []).append(seq)
+        if row["effect"] is not None:
+            self._judge_effect(row, found, theirs=theirs)
+        if self.who.in_text(row["path"]):
+            found.paths.append((stream, seq))
+
+    def _judge_effect(self, row: asyncpg.Record, found: Rows, *, theirs: bool) -> None:
+        stream, seq, effect = row["stream"], row["seq"], orjson.loads(row["effect"])
+        replayed = row["kind"] in _TABLES or effect.get("op") == "user.delete"
+        if theirs:
+            gone = effect.get("op") != "user.delete"
+        elif not replayed:
+            gone = effect.get("user_id") in self.ids or self.who.speaks(row["effect"])
+        elif effect.get("op") == "group.put":
+            stay = self._unknown(effect)
+            gone = len(stay) < len(effect["skipped"])
+            if gone:
+                found.instead.setdefault(stream, {})[seq] = stay
+        else:
+            gone = False
+            if self.who.speaks(row["effect"]):
+                found.others.add(row["resource_id"])
+        if gone:
+            found.effect.setdefault(stream, []).append(seq)
+
+    def _unknown(self, effect: Mapping[str, Any]) -> list[str]:
+        return [
+            value
+            for value in effect["skipped"]
+            if not (self.who.in_text(value) or value.casefold() in self.who.words)
+        ]

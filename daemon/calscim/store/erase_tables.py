@@ -1,0 +1,80 @@
+"""What the tables beside the journal say of an erased person: replaced by a name that says nothing.
+
+What the reconciler works with (ids, accounts, teams, outcomes) stays as it is.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from calscim.store.erase_rows import Search
+from calscim.store.pool import Connection
+from calscim.store.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Inside of the caller's transaction. ``name`` takes the place of every address."""
+
+    connection: Connection
+    search: Search
+    name: str
+    organization: str | None
+
+    async def count(self) -> dict[str, int]:
+        """How many rows of each table would change."""
+        found: dict[str, int] = {}
+        async for table, _ in self._changes():
+            found[table] = found.get(table, 0) + 1
+        return found
+
+    async def put(self) -> dict[str, int]:
+        """Change them; returns how many of each table."""
+        ids = sorted(self.search.ids)
+        found: dict[str, int] = {}
+        for table in ("tombstones", "openings"):
+            changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
+            found[table] = len(changed)
+        found["links"] = len(await self.connection.fetch(sql("erase.links"), ids))
+        changes = [change async for change in self._changes()]
+        for table, values in changes:
+            await self.connection.execute(sql(f"erase.{_PUT[table]}"), *values)
+            found[table] = found.get(table, 0) + 1
+        return found
+
+    async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
+        """Which rows, and the arguments that change each."""
+        ids, addresses = sorted(self.search.ids), sorted(self.search.who.addresses)
+        both, text = (ids, addresses, self.organization), (addresses, self.organization)
+        for row in await self.connection.fetch(sql("erase.actions"), *both):
+            email = self.name if row["theirs"] else self._clean(row["email"])
+            values = (email, self._clean(row["because"]), self._clean(row["detail"]))
+            if values != (row["email"], row["because"], row["detail"]):
+                yield "actions", (row["id"], *values)
+        for row in await self.connection.fetch(sql("erase.parked"), *both):
+            email = self.name if row["theirs"] else self._clean(row["email"])
+            why = self._clean(row["reason"])
+            if (email, why) != (row["email"], row["reason"]):
+                key = (row["organization"], row["kind"], row["subject"], row["team_id"])
+                yield "parked", (*key, email, why)
+        for table, keys, column in (
+            ("holds", ("organization", "hash"), "actions"),
+            ("passes", ("id",), "report"),
+            ("requests", ("id",), "detail"),
+        ):
+            for row in await self.connection.fetch(sql(f"erase.{table}"), *text):
+                cleaned = self._clean(row[column])
+                if cleaned != row[column]:
+                    yield table, (*(row[key] for key in keys), cleaned)
+
+    def _clean(self, text: str) -> str:
+        return self.search.who.without(text, self.name)
+
+
+_PUT = {
+    "actions": "put_action",
+    "parked": "put_parked",
+    "holds": "put_hold",
+    "passes": "put_pass",
+    "requests": "put_request",
+}

@@ -1,0 +1,154 @@
+-- name: erasures, every row that tells of one
+SELECT stream, seq, effect FROM calscim.journal
+WHERE path = 'person.erase' AND kind = 'admin' AND effect IS NOT NULL ORDER BY stream, seq;
+
+-- name: owner, whether the connected role may erase
+SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'calscim.journal'::regclass;
+
+-- name: streams, the journals to look through, and whose they are
+SELECT s.stream, s.organization, s.stream = s.id AS directory, coalesce(h.seq, 0) AS seq
+FROM (SELECT id AS stream, organization, id FROM calscim.directories
+      UNION ALL SELECT DISTINCT '@' || organization, organization, '' FROM calscim.directories) s
+JOIN calscim.heads h ON h.stream = s.stream
+WHERE $1::text IS NULL OR s.organization = $1
+ORDER BY s.organization, s.stream = s.id DESC, s.stream;
+
+-- name: formerly, users that an earlier state of theirs names so
+SELECT DISTINCT j.resource_id AS id
+FROM calscim.journal j, LATERAL (SELECT convert_from(j.effect, 'UTF8') AS text) t
+WHERE j.stream = ANY ($2::text[]) AND j.resource_type = 'User' AND j.kind IN ('scim', 'import')
+  AND strpos(lower(t.text), lower($1)) > 0
+  AND t.text::jsonb ->> 'op' = 'user.put'
+  AND (lower(t.text::jsonb ->> 'user_name') = lower($1) OR lower(t.text::jsonb ->> 'email') = lower($1)
+       OR t.text::jsonb -> 'emails' @> to_jsonb(lower($1)));
+
+-- name: users, what is there of these ids, and what still keeps them
+SELECT i.id, coalesce(u.directory_id, t.directory_id) AS directory, d.name AS directory_name,
+       d.organization, d.deleted_at IS NOT NULL AS deleted, u.id IS NOT NULL AS there,
+       coalesce(u.active, false) AS active, coalesce(u.managed, t.managed) AS managed, u.source,
+       coalesce(u.user_name, t.name) AS name, l.cal_user_id, l.missed,
+       EXISTS (SELECT FROM calscim.actions a WHERE a.user_id = i.id::uuid AND a.finished_at IS NULL) AS under_way
+FROM unnest($1::text[]) i (id)
+LEFT JOIN calscim.users u ON u.id = i.id::uuid
+LEFT JOIN calscim.tombstones t ON t.id = i.id::uuid
+JOIN calscim.directories d ON d.id = coalesce(u.directory_id, t.directory_id)
+LEFT JOIN calscim.links l ON l.user_id = i.id::uuid AND l.organization = d.organization
+ORDER BY i.id;
+
+-- name: known_as, everything these ids go or went by
+WITH effects AS (
+    SELECT convert_from(effect, 'UTF8')::jsonb AS e FROM calscim.journal
+    WHERE resource_id = ANY ($1::text[]) AND resource_type = 'User' AND kind IN ('scim', 'import')
+      AND effect IS NOT NULL
+    UNION ALL
+    SELECT state::jsonb FROM calscim.openings WHERE kind = 'User' AND id = ANY ($1::text[])
+)
+SELECT DISTINCT value FROM (
+    SELECT unnest(ARRAY[user_name, external_id, email]) AS value FROM calscim.users WHERE id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT value_key FROM calscim.user_emails WHERE user_id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT unnest(ARRAY[name, email]) FROM calscim.tombstones WHERE id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT email FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT email FROM calscim.actions WHERE user_id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT unnest(ARRAY[e ->> 'user_name', e ->> 'external_id', e ->> 'email']) FROM effects
+    UNION ALL SELECT jsonb_array_elements_text(e -> 'emails') FROM effects WHERE jsonb_typeof(e -> 'emails') = 'array'
+) v WHERE value <> '';
+
+-- name: shared, which of these somebody else goes by as well
+SELECT i.value FROM unnest($2::text[]) i (value)
+WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[])
+              AND (u.user_name_key = i.value OR lower(u.external_id) = i.value))
+   OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id <> ALL ($1::text[]::uuid[]) AND e.value_key = i.value)
+   OR EXISTS (SELECT FROM calscim.tombstones t WHERE t.kind = 'User' AND t.id <> ALL ($1::text[]::uuid[])
+              AND (lower(t.name) = i.value OR lower(t.email) = i.value));
+
+-- name: candidates, rows that may name a person, after these; the exact look is taken in erase_rows
+SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.body, j.effect
+FROM unnest($1::text[], $2::bigint[]) w (stream, after)
+JOIN calscim.journal j ON j.stream = w.stream AND j.seq > w.after
+CROSS JOIN LATERAL (
+    SELECT lower(encode(coalesce(j.body, ''), 'escape') || ' ' || encode(coalesce(j.effect, ''), 'escape')
+                 || ' ' || j.path) AS text) t
+WHERE j.path <> 'person.erase'
+  AND (j.resource_id = ANY ($3::text[])
+       OR substr(j.body, 1, 8) = '\x8963616c7363696d'
+       OR strpos(t.text, '\\u') > 0
+       OR EXISTS (SELECT FROM unnest($4::text[] || $3::text[]) i WHERE strpos(t.text, i) > 0))
+ORDER BY j.stream, j.seq;
+
+-- name: held, sets that wait for an operator and name somebody so
+SELECT hash FROM calscim.holds
+WHERE current AND released_at IS NULL AND ($2::text IS NULL OR organization = $2)
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text), i) > 0)
+ORDER BY hash;
+
+-- name: without_skipped, the effect of a group's row without what it says of somebody
+SELECT jsonb_set(convert_from(effect, 'UTF8')::jsonb, '{skipped}', to_jsonb($3::text[]))::text
+FROM calscim.journal WHERE stream = $1 AND seq = $2;
+
+-- name: journal, what the row says is done
+SELECT calscim.journal_erase('@' || $1, $2);
+
+-- name: tombstones, a name that says nothing
+UPDATE calscim.tombstones SET name = $2, email = $2 WHERE id = ANY ($1::text[]::uuid[]) AND (name, email) <> ($2, $2)
+RETURNING id;
+
+-- name: openings, the same in what archived months had come to
+UPDATE calscim.openings
+SET state = (state::jsonb || CASE kind
+    WHEN 'Gone' THEN jsonb_build_object('name', $2::text, 'email', $2::text)
+    ELSE jsonb_build_object('user_name', $2::text, 'user_name_key', $2::text, 'external_id', NULL, 'email', '',
+                            'emails', '[]'::jsonb, 'data', '{}'::text) END)::text
+WHERE kind IN ('User', 'Gone') AND id = ANY ($1::text[]) AND strpos(state, $2) = 0
+RETURNING id;
+
+-- name: links, accounts that have left
+DELETE FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
+
+-- name: actions, attempts that are about or speak of somebody
+SELECT id, email, because, detail, coalesce(user_id = ANY ($1::text[]::uuid[]), false) AS theirs
+FROM calscim.actions
+WHERE ($3::text IS NULL OR organization = $3)
+  AND (user_id = ANY ($1::text[]::uuid[])
+       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, because, detail)), i) > 0));
+
+-- name: put_action, without them
+UPDATE calscim.actions SET email = $2, because = $3, detail = $4 WHERE id = $1;
+
+-- name: parked, what did not succeed with somebody
+SELECT organization, kind, subject, team_id, email, reason, subject = ANY ($1::text[]) AS theirs
+FROM calscim.parked
+WHERE ($3::text IS NULL OR organization = $3)
+  AND (subject = ANY ($1::text[])
+       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, reason)), i) > 0));
+
+-- name: put_parked, without them
+UPDATE calscim.parked SET email = $5, reason = $6
+WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
+
+-- name: holds, sets that were held and speak of somebody
+SELECT organization, hash, actions::text FROM calscim.holds
+WHERE ($2::text IS NULL OR organization = $2)
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text), i) > 0);
+
+-- name: put_hold, without them
+UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
+
+-- name: passes, reports that speak of somebody
+SELECT id, report::text FROM calscim.passes
+WHERE ($2::text IS NULL OR organization = $2)
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(report::text), i) > 0);
+
+-- name: put_pass, without them
+UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1;
+
+-- name: requests, answers that speak of somebody
+SELECT id, detail FROM calscim.requests
+WHERE ($2::text IS NULL OR organization = $2)
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(detail), i) > 0);
+
+-- name: put_request, without them
+UPDATE calscim.requests SET detail = $2 WHERE id = $1;
+
+-- name: delete_user, an inactive one whom no provider has deleted
+SELECT status FROM calscim.user_delete(
+    ROW($1, 'admin', $2, '', 'user.delete', $3, NULL, NULL)::calscim.origin, $4::text::uuid, NULL, false);

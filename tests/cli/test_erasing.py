@@ -1,0 +1,103 @@
+"""calscim erase: who, what would go, and that it went."""
+
+import json
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+ANN = "ann@acme.example"
+PUSHED = """
+SELECT calscim.user_create(
+    ROW($1, 'scim', 'r', 'POST', '/Users', '', NULL, $2)::calscim.origin,
+    '11111111-2222-3333-4444-555555555555', 'ann@acme.example', 'ann@acme.example', '00uann', 'ann@acme.example',
+    '{ann@acme.example}', $3, true, 'provider', '{"userName": "ann@acme.example"}', '')
+"""
+
+
+@pytest.fixture
+def pushed(okta, database, run, configuration: Path):
+    """Ann was pushed, active or not; the owner is known."""
+    text = configuration.read_text()
+    configuration.write_text(
+        text.replace("[database]\n", f'[database]\nmigration_dsn = "{database.owner_dsn}"\n')
+    )
+
+    def pushed(*, active: bool) -> None:
+        async def push() -> None:
+            connection = await asyncpg.connect(database.dsn)
+            body = json.dumps({"userName": ANN}).encode()
+            await connection.execute(PUSHED, okta["id"], body, active)
+            await connection.close()
+
+        run(push())
+
+    return pushed
+
+
+def test_what_would_go_is_shown_and_nothing_is_changed(calscim, pushed):
+    pushed(active=False)
+
+    ran = calscim("erase", ANN, "--json")
+
+    assert ran.code == 0
+    assert (ran.json["erased"], ran.json["name"]) == (False, "erased-11111111")
+    assert ran.json["identifiers"] == ["00uann", ANN]
+    assert ran.json["journal"]["rows"] == 1
+    assert ANN in calscim("journal", "export").out
+    assert "add --yes" in calscim("erase", ANN).out
+
+
+def test_with_yes_it_goes_and_the_journal_is_whole(calscim, pushed):
+    pushed(active=False)
+
+    ran = calscim("erase", ANN, "--yes")
+
+    assert ran.code == 0
+    assert "erased" in ran.out
+    exported = calscim("journal", "export").out
+    assert ANN not in exported
+    assert "00uann" not in exported
+    assert calscim("journal", "verify").code == 0
+    assert calscim("rebuild", "--check").code == 0
+    assert calscim("erase", ANN, "--yes").code == 1
+    again = calscim("erase", "11111111-2222-3333-4444-555555555555", "--yes")
+    assert (again.code, again.out.strip()) == (0, "nothing is left to be erased")
+
+
+def test_an_erased_row_says_so(calscim, okta, pushed):
+    pushed(active=False)
+    calscim("erase", ANN, "--yes")
+
+    row = calscim("journal", "show", "1", "--directory", "Okta", "--json").json
+
+    assert (row["body"], row["effect"], row["erased"]) == (None, None, ["body", "effect"])
+    assert "erased" in calscim("journal", "show", "1", "--directory", "Okta").out
+    assert "erased" not in calscim("journal", "show", "1", "--organization", "acme", "--json").json
+
+
+def test_an_active_user_is_refused_with_what_to_do(calscim, pushed):
+    pushed(active=True)
+
+    ran = calscim("erase", ANN, "--yes")
+
+    assert ran.code == 1
+    assert "deactivate or delete them in the identity provider first" in ran.err
+
+
+def test_the_serving_role_is_told_who_may_erase(calscim, pushed, configuration):
+    pushed(active=False)
+    lines = configuration.read_text().splitlines()
+    configuration.write_text("\n".join(line for line in lines if "migration_dsn" not in line))
+
+    ran = calscim("erase", ANN, "--yes")
+
+    assert ran.code == 1
+    assert "set database.migration_dsn" in ran.err
+
+
+def test_nobody_is_said_to_be_nobody(calscim, pushed):
+    ran = calscim("erase", "who@acme.example", "--yes")
+
+    assert ran.code == 1
+    assert "nobody goes or went by" in ran.err

@@ -1,0 +1,576 @@
+"""A person is erased: nothing in the database says their address any more, and everything is still provable."""
+
+import json
+import uuid
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from calscim.errors import StoreError, UsageError
+from calscim.store import (
+    admin,
+    archive,
+    archives,
+    chain,
+    checkpoint,
+    encryption,
+    erase,
+    history,
+    migrate,
+    rebuild,
+    resources,
+)
+from calscim.store.admin import Editor
+from calscim.store.history import Wanted
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import GroupState, MemberChange, UserState
+from calscim.store.sql import sql
+
+EDITOR = Editor(by="ada")
+ANN, OLD, BOB = "ann@acme.example", "ann.maiden@acme.example", "bob@acme.example"
+EVERYTHING = """
+SELECT string_agg(content, ' ') FROM (
+    SELECT encode(coalesce(body, ''), 'escape') || encode(coalesce(effect, ''), 'escape') AS content FROM calscim.journal
+    UNION ALL SELECT t::text FROM calscim.users t UNION ALL SELECT t::text FROM calscim.user_emails t
+    UNION ALL SELECT t::text FROM calscim.tombstones t UNION ALL SELECT t::text FROM calscim.links t
+    UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked t
+    UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.passes t
+    UNION ALL SELECT t::text FROM calscim.requests t UNION ALL SELECT t::text FROM calscim.openings t
+) x
+"""
+
+
+@pytest.fixture
+async def owning(database):
+    async with await Database.open(database.owner_dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def okta(db):
+    return await admin.create_directory(
+        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
+    )
+
+
+class Acme:
+    """Ann, who was called otherwise once, and Bob; a group with both, which Okta sent with their addresses."""
+
+    def __init__(self, db, directory):
+        self.db, self.directory = db, directory
+        self.ann, self.bob, self.group = (uuid.uuid4() for _ in range(3))
+        self.ids = {self.ann: "00uann", self.bob: "00ubob"}
+
+    def origin(self, body: bytes) -> Origin:
+        return Origin(self.directory.id, "r", body=body)
+
+    def state(self, key, address, *, active=True, **data) -> UserState:
+        data |= {"userName": address, "name": {"givenName": "First"}, "n": 12345678901234567890.5}
+        return UserState(address, self.ids[key], address, (address,), active, json.dumps(data))
+
+    async def push(self, key, address, **changes):
+        body = json.dumps({"userName": address, "externalId": self.ids[key]}).encode()
+        await resources.create_user(
+            self.db, self.origin(body), key, self.state(key, address, **changes), ""
+        )
+
+    async def put(self, key, address, **changes):
+        body = json.dumps({"userName": address}).encode()
+        await resources.update_user(
+            self.db, self.origin(body), key, self.state(key, address, **changes), "", None
+        )
+
+    async def push_group(self):
+        await resources.create_group(
+            self.db,
+            self.origin(json.dumps({"members": [{"display": ANN}, {"display": BOB}]}).encode()),
+            self.group,
+            GroupState("Sales", None, '{"displayName": "Sales"}'),
+            MemberChange(frozenset([self.ann, self.bob]), unknown=(OLD.upper(), "nobody")),
+            "",
+        )
+
+    async def happen(self):
+        await self.push(self.ann, OLD)
+        await self.push(self.bob, BOB)
+        await self.push_group()
+        await self.put(self.ann, ANN)
+
+    async def deactivate(self):
+        await self.put(self.ann, ANN, active=False)
+
+    async def done_in_calcom(self, outcome="done"):
+        number = await self.db.fetchval(
+            "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, because,"
+            " request_id, term) VALUES ('acme', 1, 'h', 'user.deprovision', $1, $2, 7, $3, 'r', 1) RETURNING id",
+            ANN,
+            self.ann,
+            f"{ANN} is inactive",
+        )
+        if outcome:
+            await self.db.execute(sql("actions.finish"), number, outcome, f"told {ANN}", None)
+
+
+@pytest.fixture
+async def acme(db, okta):
+    acme = Acme(db, okta)
+    await acme.happen()
+    return acme
+
+
+@pytest.fixture
+async def left(acme):
+    """Ann was deactivated, and calscim has taken her out of Cal.com."""
+    await acme.deactivate()
+    await acme.done_in_calcom()
+    return acme
+
+
+async def everything(db) -> str:
+    return (await db.fetchval(EVERYTHING)).lower()
+
+
+async def test_nothing_says_the_address_any_more(db, owning, left):
+    assert ANN in await everything(owning)
+
+    found = await erase.erase(owning, EDITOR, ANN)
+
+    text = await everything(owning)
+    assert found.name == f"erased-{str(left.ann)[:8]}"
+    assert found.name in text
+    for gone in (ANN, OLD, "00uann"):
+        assert gone not in text
+    assert BOB in text
+    assert "00ubob" in text
+
+
+@pytest.mark.parametrize("person", [ANN, ANN.upper(), OLD, "id"])
+async def test_a_person_is_meant_by_any_address_and_by_the_id(db, owning, left, person):
+    found = await erase.erase(owning, EDITOR, str(left.ann) if person == "id" else person)
+
+    assert set(found.identifiers) == {ANN, OLD, "00uann"}
+    assert ANN not in await everything(owning)
+
+
+async def test_the_chain_holds_and_the_tables_follow_from_the_journal(db, owning, okta, left):
+    marks = await checkpoint.checkpoint(db)
+    await erase.erase(owning, EDITOR, ANN)
+
+    assert (await chain.verify(db)).broken == ()
+    assert await checkpoint.verify_against(db, marks) == ()
+    assert (await rebuild.compare(db, okta)).differences == ()
+    assert (await rebuild.rebuild(db, EDITOR, okta)).different == 0
+    assert (await rebuild.compare(db, okta)).differences == ()
+
+
+async def test_somebody_whom_the_provider_deleted_is_erased_as_well(db, owning, okta, acme):
+    await resources.delete_user(db, acme.origin(b""), acme.ann)
+
+    await erase.erase(owning, EDITOR, ANN)
+
+    assert ANN not in await everything(owning)
+    assert (await chain.verify(db)).broken == ()
+    assert (await rebuild.compare(db, okta)).differences == ()
+
+
+async def test_the_erasure_stands_in_the_journal_without_the_person(db, owning, okta, left):
+    await erase.erase(owning, EDITOR, ANN)
+
+    (row,) = await db.fetch(
+        "SELECT stream, remote, effect FROM calscim.journal WHERE path = 'person.erase'"
+    )
+    effect = json.loads(row["effect"])
+    lost = await db.fetch(
+        "SELECT seq FROM calscim.journal WHERE body IS NULL AND body_digest <> sha256('') AND stream = $1 ORDER BY 1",
+        okta.id,
+    )
+    assert (row["stream"], row["remote"]) == ("@acme", "ada")
+    assert effect["rows"][okta.id]["body"] == [seq for (seq,) in lost] == [1, 3, 4, 5]
+    assert effect["rows"][okta.id]["effect"] == [1, 3, 4, 5]
+    assert effect["users"] == [{"id": str(left.ann), "directory": okta.id, "managed": True}]
+
+
+async def test_a_group_keeps_its_effect_without_the_unknown_member(db, owning, okta, left):
+    await erase.erase(owning, EDITOR, ANN)
+
+    (effect,) = json.loads(
+        await db.fetchval("SELECT effect FROM calscim.journal WHERE path = 'person.erase'")
+    )["instead"][okta.id].values()
+    assert json.loads(effect)["skipped"] == ["nobody"]
+    then = await rebuild.as_of(db, okta.id, None)
+    assert set(then.people_of(str(left.group))) == {str(left.bob)}
+
+
+async def test_membership_of_an_earlier_moment_is_shown_under_the_new_name(db, owning, okta, left):
+    moment = await db.fetchval(
+        "SELECT at FROM calscim.journal WHERE stream = $1 AND seq = 4", okta.id
+    )
+    found = await erase.erase(owning, EDITOR, ANN)
+
+    then = await rebuild.as_of(db, okta.id, moment)
+
+    assert {then.called(key)[0] for key in then.people_of(str(left.group))} == {found.name, BOB}
+
+
+async def test_looking_changes_nothing_and_says_the_same(db, owning, left):
+    before = await everything(owning)
+
+    looked = await erase.examine(owning, ANN)
+
+    assert await everything(owning) == before
+    done = await erase.erase(owning, EDITOR, ANN)
+    assert looked.name == done.name
+    assert looked.rows.body.items() <= done.rows.body.items()
+
+
+async def test_asking_again_finds_nothing_left(db, owning, left):
+    await erase.erase(owning, EDITOR, ANN)
+
+    with pytest.raises(UsageError, match="nobody goes or went by"):
+        await erase.examine(owning, ANN)
+    assert (await erase.examine(owning, str(left.ann))).nothing
+    assert (await erase.examine(owning, f"erased-{str(left.ann)[:8]}")).nothing
+
+
+async def test_somebody_whom_no_directory_knows_is_erased_from_what_was_done(db, owning, okta):
+    number = await db.fetchval(
+        "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, cal_user_id, because, request_id,"
+        " term) VALUES ('acme', 1, 'h', 'member.remove', $1, 7, 'drift', 'r', 1) RETURNING id",
+        ANN,
+    )
+    await db.execute(sql("actions.finish"), number, "done", "", None)
+
+    await erase.erase(owning, EDITOR, ANN)
+
+    assert ANN not in await everything(owning)
+    assert (await chain.verify(db)).broken == ()
+
+
+async def test_what_waits_and_was_reported_loses_the_address_and_keeps_the_rest(db, owning, left):
+    await db.execute(
+        "INSERT INTO calscim.holds (organization, hash, guard, actions, current)"
+        " VALUES ('acme', 'h', 'g', $1::text::jsonb, false)",
+        json.dumps([{"email": ANN, "team_id": 3}]),
+    )
+    await db.execute(
+        "INSERT INTO calscim.passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
+        json.dumps({"waiting": [{"email": ANN, "reason": "x"}]}),
+    )
+    await db.execute("INSERT INTO calscim.requests (organization, detail) VALUES ('acme', $1)", ANN)
+    await db.execute(
+        "INSERT INTO calscim.parked VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
+        str(left.ann),
+        ANN,
+        f"{ANN} refused",
+    )
+
+    name = (await erase.erase(owning, EDITOR, ANN)).name
+
+    assert json.loads(await db.fetchval("SELECT actions FROM calscim.holds")) == [
+        {"email": name, "team_id": 3}
+    ]
+    assert await db.fetchval("SELECT reason FROM calscim.parked") == f"{name} refused"
+    assert ANN not in await everything(owning)
+
+
+# ------------------------------------------------------------------ who is not erased
+
+
+async def test_an_active_user_is_refused(owning, acme):
+    with pytest.raises(UsageError, match="active user of the directory Okta: deactivate or delete"):
+        await erase.erase(owning, EDITOR, ANN)
+
+
+async def test_somebody_imported_is_refused(db, owning, okta):
+    await resources.import_user(
+        db,
+        okta.id,
+        user_name=ANN,
+        given_name="A",
+        family_name="N",
+        email=ANN,
+        active=True,
+        request_id="r",
+    )
+
+    with pytest.raises(UsageError, match=r"is in the Cal\.com organization"):
+        await erase.erase(owning, EDITOR, ANN)
+
+
+async def test_an_unfinished_deprovision_is_refused(db, owning, left):
+    await db.execute(
+        "INSERT INTO calscim.links VALUES ('acme', $1, 7, 'created', $2, now(), 0)", left.ann, ANN
+    )
+    with pytest.raises(UsageError, match="still has an account"):
+        await erase.erase(owning, EDITOR, ANN)
+
+    await db.execute("UPDATE calscim.links SET missed = 3")
+    await erase.erase(owning, EDITOR, ANN)
+    assert await db.fetchval("SELECT count(*) FROM calscim.links") == 0
+
+
+async def test_a_call_under_way_and_a_held_removal_are_refused(db, owning, left):
+    await left.done_in_calcom(outcome=None)
+    with pytest.raises(UsageError, match="just being changed"):
+        await erase.erase(owning, EDITOR, ANN)
+
+    await db.execute("UPDATE calscim.actions SET finished_at = now()")
+    await db.execute(
+        "INSERT INTO calscim.holds (organization, hash, guard, actions) VALUES ('acme', 'abc', 'g', $1::text::jsonb)",
+        json.dumps([{"email": ANN}]),
+    )
+    with pytest.raises(UsageError, match="calscim approve abc"):
+        await erase.erase(owning, EDITOR, ANN)
+
+
+async def test_an_address_that_somebody_else_has_now_is_left_in_their_rows(db, owning, okta, left):
+    await resources.delete_user(db, left.origin(b""), left.ann)
+    other = uuid.uuid4()
+    left.ids[other] = "00uother"
+    await left.push(other, ANN)
+    with pytest.raises(UsageError, match="active user"):
+        await erase.erase(owning, EDITOR, ANN)
+
+    found = await erase.erase(owning, EDITOR, str(left.ann))
+
+    assert found.shared == (ANN,)
+    assert await db.fetchval("SELECT user_name FROM calscim.users WHERE id = $1", other) == ANN
+    assert await db.fetchval(
+        "SELECT count(*) FROM calscim.journal WHERE resource_id = $1 AND body IS NOT NULL",
+        str(other),
+    )
+    assert OLD not in await everything(owning)
+    assert (await rebuild.compare(db, okta)).differences == ()
+
+
+async def test_other_users_who_name_them_are_told_of_and_kept(db, owning, okta, left):
+    await left.put(left.bob, BOB, manager={"value": "x", "displayName": ANN})
+
+    found = await erase.erase(owning, EDITOR, ANN)
+
+    assert found.rows.others == {str(left.bob)}
+    assert (await rebuild.compare(db, okta)).differences == ()
+
+
+async def test_another_organization_is_left_alone(db, owning, left):
+    globex = await admin.create_directory(
+        db, EDITOR, organization="globex", name="Globex", provider="okta-scim-v2"
+    )
+    there = Acme(db, globex)
+    await there.happen()
+    await there.deactivate()
+
+    await erase.erase(owning, EDITOR, ANN, "acme")
+
+    assert (
+        await db.fetchval(
+            "SELECT count(*) FROM calscim.journal WHERE stream = $1 AND body IS NULL", globex.id
+        )
+        == 0
+    )
+    await erase.erase(owning, EDITOR, ANN)
+    assert ANN not in await everything(owning)
+    assert (await chain.verify(db)).broken == ()
+
+
+# ------------------------------------------------------------------ sealed bodies
+
+
+async def test_sealed_bodies_are_opened_to_be_looked_through(db, owning, okta, left):
+    cipher = encryption.cipher(encryption.new_key())
+    sealed = cipher.seal(json.dumps({"members": [{"display": ANN}]}).encode())
+    await resources.delete_user(db, left.origin(sealed), left.bob)
+    row = "SELECT body FROM calscim.journal WHERE resource_id = $1 ORDER BY seq DESC LIMIT 1"
+
+    with pytest.raises(StoreError, match="add its file"):
+        await erase.erase(owning, EDITOR, ANN)
+    assert await db.fetchval(row, str(left.bob)) == sealed
+
+    await erase.erase(owning, EDITOR, ANN, cipher=cipher)
+    assert await db.fetchval(row, str(left.bob)) is None
+    assert (await chain.verify(db)).broken == ()
+
+
+# ------------------------------------------------------------------ archived months
+
+
+async def test_archived_months_are_named_and_what_they_came_to_is_erased(
+    db, owning, okta, acme, age, tmp_path
+):
+    await age("2020-03-15T12:00:00+00:00")
+    done = await archive.archive(owning, EDITOR, "2020-03", tmp_path)
+    await acme.deactivate()
+
+    found = await erase.erase(owning, EDITOR, ANN)
+
+    assert ANN not in await everything(owning)
+    assert await erase.in_archives(db, found, [tmp_path]) == {done.file.name: 3}
+    assert (await rebuild.compare(db, okta)).differences == ()
+    opened = await archives.opened(db, [tmp_path])
+    assert (await rebuild.compare(db, okta, opened)).differences == ()
+
+
+async def test_erased_rows_are_archived_and_still_proven(db, owning, okta, left, age, tmp_path):
+    await erase.erase(owning, EDITOR, ANN)
+    await age("2020-03-15T12:00:00+00:00")
+
+    await archive.archive(owning, EDITOR, "2020-03", tmp_path)
+
+    assert (await archives.verify(db, [tmp_path])).broken == ()
+    assert (await rebuild.compare(db, okta)).differences == ()
+    opened = await archives.opened(db, [tmp_path])
+    assert (await rebuild.compare(db, okta, opened)).differences == ()
+    assert not await erase.in_archives(db, await erase.examine(owning, str(left.ann)), [tmp_path])
+
+
+async def test_a_later_archive_still_has_the_erased_name(db, owning, okta, acme, age, tmp_path):
+    await age("2020-03-15T12:00:00+00:00")
+    await archive.archive(owning, EDITOR, "2020-03", tmp_path)
+    await acme.deactivate()
+    await erase.erase(owning, EDITOR, ANN)
+    await age("2020-04-15T12:00:00+00:00")
+
+    await archive.archive(owning, EDITOR, "2020-04", tmp_path)
+
+    assert ANN not in await everything(owning)
+    assert (await rebuild.compare(db, okta)).differences == ()
+    opened = await archives.opened(db, [tmp_path])
+    assert (await rebuild.compare(db, okta, opened)).differences == ()
+
+
+# ------------------------------------------------------------------ nothing else can be taken out
+
+CHANGE = "UPDATE calscim.journal SET body = NULL WHERE stream = $1 AND seq = 2"
+
+
+async def test_the_serving_role_cannot_erase(db, okta, left):
+    with pytest.raises(UsageError, match="only the owner"):
+        await erase.erase(db, EDITOR, ANN)
+
+    async with db.connection() as connection, connection.transaction():
+        seq = await claim(connection, okta, [2])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with connection.transaction():
+                await connection.execute("SELECT calscim.journal_erase('@acme', $1)", seq)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(CHANGE, okta.id)
+
+
+async def claim(connection, okta, bodies, effects=(), path="person.erase") -> int:
+    """A row that says that these were erased, and the pointer to it."""
+    edit = {"name": "x", "users": [], "instead": {}}
+    edit["rows"] = {okta.id: {"body": list(bodies), "effect": list(effects)}}
+    seq = await EDITOR.write(connection, "acme", path, ("User", "x"), edit)
+    await connection.execute("SELECT set_config('calscim.erasure', $1, true)", f"@acme {seq}")
+    return seq
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE calscim.journal SET body = NULL WHERE stream = $1 AND seq = 3",
+        "UPDATE calscim.journal SET body = '' WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = 'eve' WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET effect = NULL WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = NULL, effect = NULL WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = NULL, status = 1 WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = NULL, body_digest = sha256('') WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = NULL, at = at - interval '9 years' WHERE stream = $1 AND seq = 2",
+        "DELETE FROM calscim.journal WHERE stream = $1 AND seq = 2",
+    ],
+)
+async def test_the_owner_can_do_just_what_the_row_says(owning, okta, left, statement):
+    async with owning.connection() as connection, connection.transaction():
+        await claim(connection, okta, [2])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            async with connection.transaction():
+                await connection.execute(statement, okta.id)
+
+        assert await connection.execute(CHANGE, okta.id) == "UPDATE 1"
+
+
+async def test_without_such_a_row_in_the_transaction_nothing_is_erased(owning, okta, left):
+    async with owning.connection() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(CHANGE, okta.id)
+
+        async with connection.transaction():
+            seq = await claim(connection, okta, [2])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):  # that one has ended
+            async with connection.transaction():
+                await connection.execute("SELECT calscim.journal_erase('@acme', $1)", seq)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with connection.transaction():
+                await claim(connection, okta, [2], path="directory.create")
+                await connection.execute(CHANGE, okta.id)
+
+
+async def test_what_tells_of_an_erasure_cannot_be_erased(owning, okta, left):
+    await erase.erase(owning, EDITOR, ANN)
+    stream, seq = await owning.fetchrow(
+        "SELECT stream, seq FROM calscim.journal WHERE path = 'person.erase'"
+    )
+
+    async with owning.connection() as connection, connection.transaction():
+        await claim(connection, replace(okta, id=stream), [seq], [seq])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(
+                "UPDATE calscim.journal SET body = NULL WHERE path = 'person.erase' AND seq = $1",
+                seq,
+            )
+
+
+async def test_a_body_that_is_gone_without_a_word_is_broken(db, owner, owning, okta, left):
+    await erase.erase(owning, EDITOR, ANN)
+    await owner.execute(CHANGE, okta.id)
+
+    (broken,) = (await chain.verify(db)).broken
+
+    assert (broken.stream, broken.seq) == (okta.id, 2)
+
+
+async def test_an_erased_row_cannot_get_another_body(db, owner, owning, okta, left):
+    await erase.erase(owning, EDITOR, ANN)
+    await owner.execute(
+        "UPDATE calscim.journal SET body = 'eve' WHERE stream = $1 AND seq = 1", okta.id
+    )
+
+    (broken,) = (await chain.verify(db)).broken
+
+    assert (broken.stream, broken.seq) == (okta.id, 1)
+
+
+async def test_one_role_that_is_no_superuser_can_erase_and_still_not_change(
+    database, owning, okta, left
+):
+    await owning.execute(
+        "ALTER SCHEMA calscim OWNER TO calscim; DO $$ DECLARE t record; BEGIN FOR t IN SELECT c.oid::regclass AS name"
+        " FROM pg_class c WHERE relnamespace = 'calscim'::regnamespace AND relkind IN ('r', 'p')"
+        " LOOP EXECUTE format('ALTER TABLE %s OWNER TO calscim', t.name); END LOOP; END $$"
+    )
+    await owning.execute(
+        "DO $$ DECLARE f record; BEGIN FOR f IN SELECT oid::regprocedure AS name FROM pg_proc"
+        " WHERE pronamespace = 'calscim'::regnamespace"
+        " LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO calscim', f.name); END LOOP; END $$"
+    )
+    connection = await asyncpg.connect(database.dsn)
+    await migrate.migrate(connection, "calscim")
+    await connection.close()
+    async with await Database.open(database.dsn) as db:
+        await erase.erase(db, EDITOR, ANN)
+
+        assert (await chain.verify(db)).broken == ()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.execute("UPDATE calscim.journal SET status = 1")
+        assert ANN not in await everything(owning)
+
+
+async def test_the_rows_of_an_erased_person_can_still_be_found(db, owning, okta, left):
+    name = (await erase.erase(owning, EDITOR, ANN)).name
+
+    ids = await history.people(db, name, None)
+
+    assert ids == [str(left.ann)]
+    assert len([row async for row in history.rows(db, Wanted(about=ids))]) >= 4
