@@ -133,6 +133,13 @@ WHERE ($2::text IS NULL OR organization = $2)
 -- name: put_hold, without them
 UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
 
+-- name: sightings, drift about somebody
+SELECT organization, digest, email FROM calscim.sightings
+WHERE ($2::text IS NULL OR organization = $2) AND lower(email) = ANY ($1::text[]);
+
+-- name: put_sighting, without them
+UPDATE calscim.sightings SET email = $3 WHERE organization = $1 AND digest = $2;
+
 -- name: passes, reports that speak of somebody
 SELECT id, report::text FROM calscim.passes
 WHERE ($2::text IS NULL OR organization = $2)

@@ -16,7 +16,7 @@ import asyncpg
 from calscim.errors import UsageError
 from calscim.store import archive_file, archives, history
 from calscim.store.admin import Editor
-from calscim.store.encryption import Cipher, Plain
+from calscim.store.encryption import Cipher
 from calscim.store.erase_rows import Rows, Search
 from calscim.store.erase_tables import Tables
 from calscim.store.erasures import PATH
@@ -49,6 +49,8 @@ async def examine(
 ) -> Found:
     """Whom an e-mail address, userName or SCIM id means, and what would go. Changes nothing.
 
+    ``cipher``: what sealed bodies are opened with, to be looked through; None: the database's own.
+
     UsageError, with what to do first, for nobody and for somebody who is not gone yet.
     """
     async with (
@@ -56,7 +58,7 @@ async def examine(
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         streams = await connection.fetch(sql("erase.streams"), organization)
-        who = await _who(db, connection, person, organization, streams, cipher or Plain())
+        who = await _who(db, connection, person, organization, streams, cipher or db.cipher)
         await _refuse(connection, who, organization)
         rows = Rows()
         await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
@@ -82,7 +84,7 @@ async def erase(
     ):
         await _only_the_owner(connection)
         streams = await connection.fetch(sql("erase.streams"), organization)
-        who = await _who(db, connection, person, organization, streams, cipher or Plain())
+        who = await _who(db, connection, person, organization, streams, cipher or db.cipher)
         rows = Rows()
         await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
     async with db.connection() as connection, connection.transaction():
@@ -103,7 +105,7 @@ async def in_archives(
     db: Database, found: Found, places: Sequence[Path], cipher: Cipher | None = None
 ) -> dict[str, int]:
     """Which of the archived months' files speak of the person, and in how many rows. Files are not changed."""
-    search = _search(found.users, found.identifiers, cipher or Plain())
+    search = _search(found.users, found.identifiers, cipher or db.cipher)
     months = await archives.remembered(db)
     counted: dict[str, int] = {}
     for path in archives.found(months, places):

@@ -59,6 +59,7 @@ class Tables:
                 yield "parked", (*key, email, why)
         for table, keys, column in (
             ("holds", ("organization", "hash"), "actions"),
+            ("sightings", ("organization", "digest"), "email"),
             ("passes", ("id",), "report"),
             ("requests", ("id",), "detail"),
         ):
@@ -75,6 +76,7 @@ _PUT = {
     "actions": "put_action",
     "parked": "put_parked",
     "holds": "put_hold",
+    "sightings": "put_sighting",
     "passes": "put_pass",
     "requests": "put_request",
 }
