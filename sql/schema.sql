@@ -803,7 +803,8 @@ CREATE TABLE calscim.mappings (
     seq           bigint NOT NULL,         -- the journal row (organization's stream) of its last edit
     created_at    timestamptz NOT NULL DEFAULT now(),
     removed_at    timestamptz,
-    removed_seq   bigint
+    removed_seq   bigint,
+    since         bigint NOT NULL DEFAULT 0  -- how far the directory's journal had come at its last edit
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
     WHERE removed_at IS NULL;
@@ -836,6 +837,7 @@ CREATE TABLE calscim.links (
     PRIMARY KEY (organization, user_id)
 );
 CREATE INDEX links_account ON calscim.links (organization, cal_user_id);
+CREATE INDEX links_email ON calscim.links (organization, lower(email));
 
 -- Team memberships that calscim made, or found in place when they were wanted.
 CREATE TABLE calscim.ledger (
@@ -851,6 +853,18 @@ CREATE TABLE calscim.ledger (
     written_at     timestamptz NOT NULL DEFAULT now(),
     missed         integer NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, team_id, cal_user_id)
+);
+
+-- The roles in the organization that calscim gave, and for which mappings: only those are taken back.
+CREATE TABLE calscim.offices (
+    organization  text NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    user_id       uuid NOT NULL,
+    role          text NOT NULL,
+    mode          text NOT NULL,           -- the mode under which it was given
+    mapping_ids   bigint[] NOT NULL,
+    written_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, cal_user_id)
 );
 
 -- One row an attempt: begun before the call to Cal.com, finished after it.

@@ -78,9 +78,10 @@ ORDER BY d.organization, lower(d.name), g.display_name_key;
 SELECT nextval(pg_get_serial_sequence('calscim.mappings', 'id'));
 
 -- name: add_mapping, a group's people onto a team
-INSERT INTO calscim.mappings (id, directory_id, group_name, group_id, team_id, team_name, role, mode, seq)
+INSERT INTO calscim.mappings (id, directory_id, group_name, group_id, team_id, team_name, role, mode, seq, since)
 OVERRIDING SYSTEM VALUE
-VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9);
+VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9,
+        coalesce((SELECT h.seq FROM calscim.heads h WHERE h.stream = $2), 0));
 
 -- name: new_team, the number of a team yet to be made that goes by this name already
 SELECT m.team_id FROM calscim.mappings m
@@ -90,7 +91,9 @@ ORDER BY m.team_id DESC
 LIMIT 1;
 
 -- name: change_mapping, role and mode in place, so that nobody leaves the team in between
-UPDATE calscim.mappings SET role = $2, mode = $3, team_name = $4, seq = $5 WHERE id = $1;
+UPDATE calscim.mappings m SET role = $2, mode = $3, team_name = $4, seq = $5,
+    since = coalesce((SELECT h.seq FROM calscim.heads h WHERE h.stream = m.directory_id), 0)
+WHERE id = $1;
 
 -- name: remove_mapping, the row stays for what it had given
 UPDATE calscim.mappings SET removed_at = clock_timestamp(), removed_seq = $2 WHERE id = $1;

@@ -32,6 +32,10 @@ WHERE e.directory_id = ANY ($3::text[])
 UNION
 SELECT l.user_id FROM calscim.links l
 JOIN given g ON g.cal_user_id = l.cal_user_id
+WHERE l.organization = $1
+UNION
+SELECT l.user_id FROM calscim.links l
+JOIN given g ON g.email_key = lower(l.email)
 WHERE l.organization = $1;
 
 -- name: users, all or the given ones
@@ -49,15 +53,16 @@ FROM calscim.tombstones t
 JOIN calscim.links l ON l.user_id = t.id AND l.organization = $1
 WHERE t.kind = 'User' AND ($2::uuid[] IS NULL OR t.id = ANY ($2));
 
--- name: mappings, those in use and those that were removed while the ledger still names them
-SELECT m.id, m.directory_id, m.group_name, m.group_id::text, m.team_id, m.role, m.mode, m.seq, m.removed_seq,
+-- name: mappings, those in use and those that were removed while the ledger or an office still names them
+SELECT m.id, m.directory_id, m.group_name, m.group_id::text, m.team_id, m.role, m.mode, m.seq, m.removed_seq, m.since,
        CASE WHEN m.team_id < 0 THEN m.team_name END AS new_team
 FROM calscim.mappings m
 JOIN calscim.directories d ON d.id = m.directory_id
 WHERE d.organization = $1
   AND ((m.removed_at IS NULL AND d.deleted_at IS NULL)
        OR (m.removed_at IS NOT NULL
-           AND EXISTS (SELECT FROM calscim.ledger l WHERE l.organization = $1 AND m.id = ANY (l.mapping_ids))))
+           AND (EXISTS (SELECT FROM calscim.ledger l WHERE l.organization = $1 AND m.id = ANY (l.mapping_ids))
+                OR EXISTS (SELECT FROM calscim.offices o WHERE o.organization = $1 AND m.id = ANY (o.mapping_ids)))))
 ORDER BY m.id;
 
 -- name: creators, the key's own user on teams that calscim made, until somebody else owns them
@@ -86,8 +91,13 @@ JOIN calscim.members m ON m.group_id = n.id AND m.kind = 'User'
 WHERE $2::uuid[] IS NULL OR m.member_id = ANY ($2)
 GROUP BY n.root, m.member_id;
 
--- name: former, who left a group, for those the ledger still has on a team
-SELECT DISTINCT f.group_id::text, f.member_id::text AS user_id, f.seq
+-- name: former, who left a group, for those whom calscim knows an account of
+SELECT f.group_id::text, f.member_id::text AS user_id, f.seq
+FROM calscim.former_members f
+JOIN calscim.links l ON l.organization = $1 AND l.user_id = f.member_id
+WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2)
+UNION
+SELECT f.group_id::text, f.member_id::text, f.seq
 FROM calscim.former_members f
 JOIN calscim.ledger l ON l.organization = $1 AND l.user_id = f.member_id
 WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2);
@@ -100,4 +110,9 @@ WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
 -- name: ledger, what calscim gave and found on teams
 SELECT team_id, cal_user_id, user_id::text, origin, role, mode, mapping_ids, membership_id, missed
 FROM calscim.ledger
+WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
+
+-- name: offices, roles in the organization that calscim gave
+SELECT cal_user_id, user_id::text, role, mode, mapping_ids
+FROM calscim.offices
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));

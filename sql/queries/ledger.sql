@@ -12,6 +12,16 @@ DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2;
 -- name: forget_person, and with it what it was given on teams
 DELETE FROM calscim.ledger WHERE organization = $1 AND cal_user_id = $2;
 
+-- name: leave_office, the role in the organization is taken back, or the account has left
+DELETE FROM calscim.offices WHERE organization = $1 AND cal_user_id = $2;
+
+-- name: give_office, a role in the organization that calscim gave
+INSERT INTO calscim.offices (organization, cal_user_id, user_id, role, mode, mapping_ids)
+VALUES ($1, $2, $3::uuid, $4, $5, $6::bigint[])
+ON CONFLICT (organization, cal_user_id) DO UPDATE
+    SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
+        mapping_ids = excluded.mapping_ids, written_at = now();
+
 -- name: given, team memberships that calscim made
 INSERT INTO calscim.ledger AS l (
     organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)

@@ -708,6 +708,79 @@ def test_an_administrator_who_leaves_is_not_demoted_before():
     assert show(w.plan()) == ["user.deprovision ann"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (OBSERVE, []),
+        (ADD_ONLY, []),
+        (MANAGED, ["member.role ann MEMBER"]),
+        (EXCLUSIVE, ["member.role ann MEMBER"]),
+    ],
+)
+def test_a_role_that_calscim_gave_goes_with_the_group(mode, expected: list[str]):
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, mode, ADMIN)
+    w.office("ann").leave("A", "ann")
+
+    assert show(w.plan()) == expected
+
+
+def test_a_role_that_was_given_by_hand_stays_when_the_group_is_left():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.leave("A", "ann")
+
+    assert w.plan().actions == ()
+
+
+def test_a_role_that_was_changed_by_hand_since_is_not_taken_back():
+    w = world().user("ann", role=OWNER).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.office("ann").leave("A", "ann")
+
+    assert w.plan().actions == ()
+
+
+def test_a_role_stays_while_another_group_gives_it():
+    w = world().user("ann", role=ADMIN).group("A", "ann").group("B", "ann")
+    w.map("A", None, MANAGED, ADMIN).map("B", None, MANAGED, ADMIN).office("ann").leave("A", "ann")
+
+    assert w.plan().actions == ()
+
+
+def test_a_role_goes_when_the_mapping_that_gave_it_is_removed():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.office("ann").unmap(1)
+
+    (action,) = w.plan().actions
+
+    assert (action.kind, action.role) == (Kind.ROLE, MEMBER)
+    assert (action.cause.stream, action.cause.seq) == ("@acme", w.seq)
+
+
+def test_a_role_goes_when_the_group_that_gave_it_is_deleted():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.office("ann").delete_group("A")
+
+    assert show(w.plan()) == ["member.role ann MEMBER"]
+
+
+def test_a_role_of_a_protected_person_is_not_taken_back():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.office("ann").leave("A", "ann")
+    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+
+    assert w.plan().actions == ()
+
+
+def test_the_last_administrator_keeps_the_role_that_calscim_gave():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.people[ME] = replace(w.people[ME], role=MEMBER)
+    w.office("ann").leave("A", "ann")
+
+    plan = w.plan()
+
+    assert plan.actions == ()
+    assert "the last administrator" in waits(plan)["ann"]
+
+
 # -------------------------------------------------------------------- paused
 
 

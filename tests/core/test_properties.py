@@ -69,6 +69,9 @@ def worlds(draw: st.DrawFn) -> World:
                 accepted=draw(st.integers(0, 4)) > 0,
             )
         w.on(team, "me", role=draw(ROLES))
+    for name in NAMES:
+        if numbers and name in w.accounts and draw(st.booleans()):
+            w.office(name, (draw(st.sampled_from(numbers)),), draw(MODES), draw(ROLES))
     _history(draw, w)
     w.policy = Policy(
         "acme",

@@ -25,6 +25,7 @@ from calscim.core.model import (
     MembershipId,
     Mode,
     Observed,
+    Office,
     OrgMember,
     Plan,
     Role,
@@ -57,6 +58,7 @@ class World:
     mappings: list[Mapping] = field(default_factory=list)
     links: dict[UserId, Link] = field(default_factory=dict)
     ledger: dict[tuple[TeamId, CalUserId], Edge] = field(default_factory=dict)
+    offices: dict[CalUserId, Office] = field(default_factory=dict)
     paused_directories: set[DirectoryId] = field(default_factory=set)
     paused_teams: set[TeamId] = field(default_factory=set)
     paused: bool = False
@@ -280,6 +282,7 @@ class World:
             paused_directories=frozenset(self.paused_directories),
             paused_teams=frozenset(self.paused_teams),
             paused=self.paused,
+            offices=self.offices,
         )
 
     @property
@@ -303,6 +306,15 @@ class World:
     def guarded(self, *approved: str) -> Plan:
         return guard(self.plan(), self.directory, self.observed, self.guards, frozenset(approved))
 
+    def office(
+        self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN
+    ) -> "World":
+        """calscim gave this role in the organization."""
+        account = self.accounts[name]
+        ids = tuple(MappingId(number) for number in mappings)
+        self.offices[account] = Office(account, UserId(name), role, mode, ids)
+        return self
+
     # ---------------------------------------------------------------- one action done
 
     def apply(self, action: Action) -> None:
@@ -320,6 +332,7 @@ class World:
             case Kind.ROLE if action.team is None:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, role=action.role)
+                self._office(action, action.cal_user)
             case Kind.ROLE:
                 members = self.teams[action.team]
                 members[action.cal_user] = replace(members[action.cal_user], role=action.role)
@@ -340,6 +353,7 @@ class World:
         origin = "created" if action.kind is Kind.CREATE else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
         self.missed.pop(action.user, None)
+        self._office(action, account)
 
     def _left(self, account: CalUserId) -> None:
         del self.people[account]
@@ -347,6 +361,14 @@ class World:
             members.pop(account, None)
         self.links = {user: link for user, link in self.links.items() if link.cal_user != account}
         self.ledger = {key: edge for key, edge in self.ledger.items() if key[1] != account}
+        self.offices.pop(account, None)
+
+    def _office(self, action: Action, account: CalUserId) -> None:
+        self.offices.pop(account, None)
+        if action.user is not None and action.role is not MEMBER and action.mode is not None:
+            self.offices[account] = Office(
+                account, action.user, action.role, action.mode, action.mappings
+            )
 
     def _added(self, action: Action) -> None:
         account = action.cal_user or self.links[action.user].cal_user

@@ -58,15 +58,17 @@ class Stage:
         news = touched(await passes.news(self.db, "acme"))
         return await self.cycle.touched(news, heads, lambda: False) if news else None
 
-    async def map(self, group: str, team: int | str, mode: str, role: str = "MEMBER") -> None:
-        """``team``: its id, or the name of one that is to be made."""
+    async def map(
+        self, group: str, team: int | str | None, mode: str, role: str = "MEMBER"
+    ) -> None:
+        """``team``: its id, or the name of one that is to be made; None: the organization itself."""
         await admin.add_mapping(
             self.db,
             EDITOR,
             self.directory,
             group=group,
             team=admin.TeamRef(team, str(team))
-            if isinstance(team, int)
+            if team is None or isinstance(team, int)
             else admin.TeamRef(None, team, new=True),
             role=Role(role),
             mode=Mode(mode),
@@ -122,6 +124,11 @@ class Stage:
         _, token = await admin.create_token(self.db, EDITOR, made, name="test")
         base = self.okta.base_url.rpartition("/")[0]
         return okta.Okta(self.session, f"{base}/{made.id}", token)
+
+    def people(self) -> dict[str, str]:
+        """Everybody's role in the organization."""
+        roles: dict[str, str] = self.world.snapshot()["people"]
+        return roles
 
     def team(self, name: str) -> dict[str, str]:
         return self.world.snapshot()["teams"][name]

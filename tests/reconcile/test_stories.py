@@ -228,6 +228,35 @@ async def test_the_highest_role_wins_and_follows_its_source(stage):
     assert stage.team("Sales") == {address("ann"): "MEMBER"}
 
 
+async def test_a_role_in_the_organization_comes_and_goes_with_the_group(stage):
+    await stage.given("Sales", "managed", "ann", "bob")
+    await stage.map("Leads", None, "managed", role="ADMIN")
+    await stage.okta.push_group("Leads", addresses("ann"))
+    await stage.push()
+    raised = stage.people()
+
+    await stage.okta.remove_members("Leads", addresses("ann"))
+    await stage.push()
+
+    assert (raised[address("ann")], raised[address("bob")]) == ("ADMIN", "MEMBER")
+    assert stage.people()[address("ann")] == "MEMBER"
+    assert (await stage.full()).in_step
+
+
+async def test_a_role_in_the_organization_goes_when_its_mapping_is_removed(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.map("Sales", None, "managed", role="ADMIN")
+    await stage.push()
+    every = await admin.mappings(stage.db)
+    (mapping,) = [shown for shown in every if shown.team_id is None]
+
+    await admin.remove_mapping(stage.db, stage.editor, mapping)
+    await stage.push()
+
+    assert stage.people()[address("ann")] == "MEMBER"
+    assert stage.team("Sales") == {address("ann"): "MEMBER"}
+
+
 async def test_a_paused_directory_is_listened_to_and_cal_com_left_alone(stage):
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")

@@ -72,6 +72,14 @@ class Accounts:
         self.actions += offices.unnamed(
             self._directory, self._desired, self._causes, self._departures, keys
         )
+        done = {action.cal_user for action in self.actions}
+        self.actions += (
+            action
+            for action in offices.ended(
+                self._directory, self._desired, self._causes, self._departures, keys
+            )
+            if action.cal_user not in done
+        )
         last = None if self.seen is None else offices.last(self.actions, self.seen)
         if last is not None:
             self.actions.remove(last)
@@ -100,7 +108,12 @@ class Accounts:
             f"an active user of the directory (journal {user.seq}) who is not in the organization"
         )
         action = self._action(
-            Kind.CREATE, user, because, Cause(user.directory, user.seq), role=role
+            Kind.CREATE,
+            user,
+            because,
+            Cause(user.directory, user.seq),
+            role=role,
+            sources=sources,
         )
         self.coming[address] = action.state
 
@@ -139,6 +152,7 @@ class Accounts:
             None,
             account=account,
             role=sources.role if sources is not None else Role.MEMBER,
+            sources=sources,
             drift=True,
         )
         self._wait(user, "is being brought back into the organization; teams follow")

@@ -120,6 +120,16 @@ class Causes:
         seq, stream, what = max(left)
         return Reason(Cause(stream, seq), f"{what} (journal {seq})")
 
+    def out_of_office(self, given: Sequence[Mapping], users: Sequence[UserId]) -> Reason | None:
+        """Why a role in the organization ends; None when no row says so."""
+        removed = [mapping for mapping in given if mapping.removed_seq is not None]
+        if removed and len(removed) == len(given):
+            last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
+            cause = Cause(self._policy.stream, last.removed_seq or 0)
+            return Reason(cause, f"the mapping of {self.group(last)} was removed")
+        live = [mapping for mapping in self._directory.mappings if mapping.team is None]
+        return self.leaving((*given, *live), users, deleted=True)
+
     def given(self, edge: Edge | None) -> list[Mapping]:
         """The mappings that gave an edge, as far as they still are known."""
         ids: tuple[MappingId, ...] = edge.mappings if edge is not None else ()

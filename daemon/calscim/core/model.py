@@ -131,6 +131,17 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Office:
+    """A role in the organization that calscim gave, and for which mappings."""
+
+    cal_user: CalUserId
+    user: UserId
+    role: Role
+    mode: Mode  # under which it was given
+    mappings: tuple[MappingId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Creator:
     """Whom Cal.com made the owner of a team because calscim made that team with this person's key."""
 
@@ -154,6 +165,7 @@ class Directory:
     paused_teams: frozenset[TeamId] = frozenset()
     paused: bool = False  # the whole organization
     creators: MappingOf[TeamId, Creator] = field(default_factory=dict)
+    offices: MappingOf[CalUserId, Office] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------ what Cal.com has

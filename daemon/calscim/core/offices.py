@@ -1,4 +1,4 @@
-"""Offices in the organization: administrators whom no exclusive mapping names, and the last one of all."""
+"""Offices in the organization: those calscim gave that end, those that no exclusive mapping names, the last one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
@@ -6,7 +6,7 @@ from collections.abc import Mapping as MappingOf
 from calscim.core.causes import Causes
 from calscim.core.departures import Departures
 from calscim.core.identity import Key
-from calscim.core.mapping import Desired
+from calscim.core.mapping import STRENGTH, Desired
 from calscim.core.model import Action, CalUserId, Directory, Kind, Mapping, Mode, OrgMember, Role
 
 
@@ -46,6 +46,48 @@ def unnamed(
             cause=None if reason is None else reason.cause,
             drift=reason is None,
             state=departures.state(mapping.directory for mapping in live),
+        )
+
+
+def ended(
+    directory: Directory,
+    wanted: Desired,
+    causes: Causes,
+    departures: Departures,
+    keys: Iterable[Key] | None,
+) -> Iterator[Action]:
+    """Who has a role in the organization from calscim, and is in no group any more that gives one, is a member."""
+    chosen = None if keys is None else set(keys)
+    for account, office in sorted(directory.offices.items()):
+        seen = None if departures.seen is None else departures.seen.get(account)
+        named = account in wanted.roles or (chosen is not None and account not in chosen)
+        if seen is None or named or seen.role is not office.role or seen.role is Role.MEMBER:
+            continue  # or somebody has given them another role by hand since
+        if departures.leaves(account) or departures.floor(seen) is not None:
+            continue
+        given = [causes.mappings[number] for number in office.mappings if number in causes.mappings]
+        modes = [mapping.mode for mapping in given] or [office.mode]
+        strongest = max(modes, key=lambda mode: STRENGTH[mode])
+        if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
+            continue
+        users = wanted.people.users(account)
+        reason = causes.out_of_office(given, [*(user.id for user in users), office.user])
+        yield Action(
+            Kind.ROLE,
+            seen.email,
+            "is in no group any more that gives a role in the organization"
+            if reason is None
+            else f"{reason.because}, which gave a role in the organization",
+            user=users[0].id if users else office.user,
+            cal_user=account,
+            membership=seen.membership,
+            role=Role.MEMBER,
+            observed_role=seen.role,
+            mode=strongest,
+            mappings=office.mappings,
+            cause=None if reason is None else reason.cause,
+            drift=reason is None,
+            state=departures.state(mapping.directory for mapping in given),
         )
 
 

@@ -100,4 +100,5 @@ def _chosen(
     chosen: set[Key] = {of[user] for user in scope.users if user in of}
     chosen |= {directory.links[user].cal_user for user in scope.users if user in directory.links}
     chosen |= {edge.cal_user for edge in directory.ledger.values() if edge.user in scope.users}
+    chosen |= {one.cal_user for one in directory.offices.values() if one.user in scope.users}
     return frozenset(chosen)

@@ -159,12 +159,11 @@ class Performer:
         user = action.cal_user
         if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
             return action, None
-        if action.kind is Kind.DEPROVISION and action.membership in (None, UNKNOWN):
-            await self.view.read_people(self.reader)
-            found = (self.view.people or {}).get(user)
-            if found is None:
-                return action, Incomplete("the members could not be read before the removal")
-            action = replace(action, membership=found.membership)
+        if action.membership in (None, UNKNOWN):
+            number = await self._number(action, user)
+            if number is None:
+                return action, Incomplete("the members could not be read before the change")
+            action = replace(action, membership=number)
         person = (self.view.people or {}).get(user)
         if action.kind is Kind.DEPROVISION or _demotes(action):
             number = action.membership if action.team is None else _membership(person)
@@ -178,6 +177,17 @@ class Performer:
         if action.creator and not self.new_teams.still_owned(action):
             return action, "nobody else owns the team any more"
         return action, floors(action, person, member, self.view.me, self.policy)
+
+    async def _number(self, action: Action, user: CalUserId) -> MembershipId | None:
+        """Of a membership that was made without telling its number; None when the list does not show it."""
+        found: OrgMember | TeamMember | None
+        if action.team is None:
+            await self.view.read_people(self.reader)
+            found = (self.view.people or {}).get(user)
+        else:
+            await self.view.read_team(self.reader, action.team)
+            found = self.view.teams.get(action.team, {}).get(user)
+        return None if found is None else found.membership
 
     def _request_id(self, action: Action) -> str:
         if action.cause is None:
@@ -325,6 +335,8 @@ class Performer:
         )
         origin = "created" if action.kind is Kind.CREATE else "attached"
         await self._link(action.user, cal_user, origin, action.email)
+        if action.role not in (None, Role.MEMBER):
+            await self.record.office(action, cal_user)
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user
@@ -334,6 +346,7 @@ class Performer:
         assert action.cal_user is not None
         if action.team is None:
             self.view.changed(action.cal_user, role=action.role)
+            await self.record.office(action, action.cal_user)
             return
         before = self.view.teams.get(action.team, {}).get(action.cal_user)
         membership = outcome.membership or (before.membership if before else UNKNOWN)

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calscim.calcom.writer import Outcome
-from calscim.core.model import Action, CalUserId, Edge, Link, MembershipId, Mode, Role, Team, TeamId
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Edge,
+    Link,
+    MembershipId,
+    Mode,
+    Office,
+    Role,
+    Team,
+    TeamId,
+)
 from calscim.store import ledger, newteams, parked
 from calscim.store.actions import Attempts
 from calscim.store.parked import Key
@@ -45,6 +56,14 @@ class Recorder:
             await ledger.give(self.db, self.organization, edge)
         else:
             await ledger.in_place(self.db, self.organization, [edge])
+
+    async def office(self, action: Action, cal_user: CalUserId) -> None:
+        """The role that somebody has in the organization by this action; nothing is kept of plain members."""
+        if action.user is None or action.role in (None, Role.MEMBER) or action.mode is None:
+            await ledger.leave_office(self.db, self.organization, cal_user)
+            return
+        office = Office(cal_user, action.user, action.role, action.mode, action.mappings)
+        await ledger.give_office(self.db, self.organization, office)
 
     async def may_be_made(self, awaited: TeamId, team: TeamId) -> bool:
         return await newteams.attempted(self.db, self.organization, awaited, team)

@@ -17,6 +17,7 @@ from calscim.core.model import (
     MappingId,
     MembershipId,
     Mode,
+    Office,
     Role,
     TeamId,
     User,
@@ -114,6 +115,7 @@ async def _load(
                 )
                 for row in await connection.fetch(sql("desired.creators"), organization)
             },
+            offices=await _offices(connection, organization, only),
         ),
         heads={DirectoryId(row["id"]): row["seq"] for row in directories},
         names={DirectoryId(row["id"]): row["name"] for row in directories},
@@ -142,6 +144,7 @@ async def _mappings(connection: Connection, organization: str) -> tuple[Mapping,
             mode=Mode(row["mode"]),
             seq=row["seq"],
             removed_seq=row["removed_seq"],
+            since=row["since"],
             new_team=row["new_team"],
         )
         for row in await connection.fetch(sql("desired.mappings"), organization)
@@ -163,4 +166,19 @@ async def _ledger(
             membership=cast("MembershipId | None", row["membership_id"]),
         )
         for row in await connection.fetch(sql("desired.ledger"), organization, only)
+    }
+
+
+async def _offices(
+    connection: Connection, organization: str, only: list[str] | None
+) -> dict[CalUserId, Office]:
+    return {
+        CalUserId(row["cal_user_id"]): Office(
+            cal_user=CalUserId(row["cal_user_id"]),
+            user=UserId(row["user_id"]),
+            role=Role(row["role"]),
+            mode=Mode(row["mode"]),
+            mappings=tuple(MappingId(number) for number in row["mapping_ids"]),
+        )
+        for row in await connection.fetch(sql("desired.offices"), organization, only)
     }

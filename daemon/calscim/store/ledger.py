@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from calscim.core.model import CalUserId, DirectoryId, Edge, Link, TeamId, UserId
+from calscim.core.model import CalUserId, DirectoryId, Edge, Link, Office, TeamId, UserId
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -27,6 +27,24 @@ async def forget_person(db: Database, organization: str, cal_user: CalUserId) ->
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("ledger.unlink"), organization, cal_user)
         await connection.execute(sql("ledger.forget_person"), organization, cal_user)
+        await connection.execute(sql("ledger.leave_office"), organization, cal_user)
+
+
+async def give_office(db: Database, organization: str, office: Office) -> None:
+    """A role in the organization that was just given."""
+    await db.execute(
+        sql("ledger.give_office"),
+        organization,
+        office.cal_user,
+        office.user,
+        office.role.value,
+        office.mode.value,
+        list(office.mappings),
+    )
+
+
+async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> None:
+    await db.execute(sql("ledger.leave_office"), organization, cal_user)
 
 
 async def give(db: Database, organization: str, edge: Edge) -> None:
