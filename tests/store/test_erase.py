@@ -592,6 +592,7 @@ NOBODY = [
     "mappings",
     "made_teams",
     "ledger",
+    "offices",
     "cursors",
     "leases",
     "budgets",
