@@ -6,7 +6,8 @@ CREATE SCHEMA calscim;
 CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,
-    applied_at  timestamptz NOT NULL DEFAULT now()
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    oldest      integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
 
 -- ---------------------------------------------------------------- directories and tokens

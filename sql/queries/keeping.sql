@@ -83,7 +83,7 @@ SELECT partition, file, encode(digest, 'hex') AS digest, stream, seq, at, encode
 FROM calscim.journal_archived ORDER BY partition, stream;
 
 -- name: archive, what became of a month that was archived
-SELECT min(file) AS file, encode(min(digest), 'hex') AS digest, min(archived_at) AS archived_at
+SELECT min(file) AS file, min(encode(digest, 'hex')) AS digest, min(archived_at) AS archived_at
 FROM calscim.journal_archived WHERE partition = $1 HAVING count(*) > 0;
 
 -- name: alone, one archiving at a time

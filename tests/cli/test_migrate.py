@@ -84,17 +84,50 @@ def test_a_serving_role_that_is_missing_is_named_with_the_statement_that_makes_i
     assert 'CREATE ROLE "some-one" LOGIN' in ran.err
 
 
-def test_a_schema_of_a_later_release_is_refused(calscim, database, run):
-    async def later() -> None:
-        owner = await asyncpg.connect(database.owner_dsn)
-        await owner.execute(
-            "INSERT INTO calscim.schema_version (version, name) VALUES (9999, 'later')"
-        )
-        await owner.close()
+@pytest.fixture
+def later(database, run):
+    """A later release has migrated; ``oldest`` is the last version of the oldest release that works with it."""
 
-    run(later())
+    def later(oldest: int = 1) -> None:
+        async def migrated() -> None:
+            owner = await asyncpg.connect(database.owner_dsn)
+            await owner.execute(
+                "INSERT INTO calscim.schema_version (version, name, oldest) VALUES (9999, 'later', $1)",
+                oldest,
+            )
+            await owner.close()
+
+        run(migrated())
+
+    return later
+
+
+def test_a_schema_to_which_a_later_release_added_is_worked_with(calscim, later):
+    later()
+
+    assert calscim("directory", "list").code == 0
+    assert calscim("rebuild", "--check").code == 0
+    check = next(
+        one for one in calscim("check", "--json").json["checks"] if one["what"] == "database"
+    )
+    assert check["ok"] and "schema 9999, newer than this release's" in check["detail"]
+
+
+def test_a_schema_from_which_a_later_release_took_something_is_refused(calscim, later):
+    later(oldest=9998)
 
     ran = calscim("directory", "list")
 
     assert ran.code == 1
-    assert "install the calscim release that made it" in ran.err
+    assert "install a later release" in ran.err
+    assert '"ok": false' in calscim("check", "--json").out.replace('"ok":false', '"ok": false')
+
+
+@pytest.mark.parametrize("verb", [("migrate",), ("migrate", "--dry-run"), ("rebuild",)])
+def test_what_would_write_a_later_releases_tables_is_refused(calscim, later, verb):
+    later()
+
+    ran = calscim(*verb)
+
+    assert ran.code == 1
+    assert "use the calscim release that made it" in ran.err

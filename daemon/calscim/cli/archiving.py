@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from calscim.cli.call import Call, Verbs
-from calscim.cli.database import opened_as_owner
+from calscim.cli.database import opened_as_owner, refuse_ahead
 from calscim.cli.output import table
 from calscim.errors import UsageError
 from calscim.store import archive
@@ -47,6 +47,7 @@ async def _archive(call: Call) -> None:
         raise UsageError("--keep takes how many months that are over stay: 0 or more")
     done: list[Archived] = []
     async with opened_as_owner(call.settings()) as db:
+        await refuse_ahead(db)
         months = (
             [arguments.month]
             if arguments.month

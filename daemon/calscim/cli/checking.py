@@ -113,14 +113,14 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
     named = f"Postgres {server // 10000}.{server % 10000}"
     if server < _OLDEST:
         return Check("database", False, f"{named} is too old: use 13 or newer")
-    missing = await migrate.pending(connection)
-    if missing and not bundled:
-        return Check(
-            "database", False, f"{named}, the schema is not up to date: run `calscim migrate`"
-        )
     version = await migrate.current(connection)
-    if version == 0:
+    if bundled and version == 0:
         return Check("database", True, f"{named}, empty: serve makes the schema")
+    if not bundled or version >= migrate.latest():  # serve brings the bundled one up to date
+        try:
+            await migrate.check(connection)
+        except StoreError as error:
+            return Check("database", False, f"{named}: {error}")
     warning = ""
     if goes_through(connection) and not listens:
         warning = (
@@ -129,7 +129,10 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
         )
     if await connection.fetchval(sql("roles.may_change_journal")):
         warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
-    return Check("database", True, f"{named}, schema {version}", warning)
+    newer = (
+        f", newer than this release's {migrate.latest()}" if await migrate.ahead(connection) else ""
+    )
+    return Check("database", True, f"{named}, schema {version}{newer}", warning)
 
 
 async def _organization(settings: Settings, organization: Organization) -> Check:

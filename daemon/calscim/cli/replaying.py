@@ -10,7 +10,7 @@ from rich.text import Text
 from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory
-from calscim.cli.database import opened
+from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.errors import UsageError
 from calscim.store import admin, archives, rebuild
@@ -78,6 +78,8 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
 async def _rebuild(call: Call) -> int:
     check = call.arguments.check
     async with opened(call.settings()) as db:
+        if not check:
+            await refuse_ahead(db)
         wanted = call.arguments.directory
         chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
         editor, files = call.editor(), await _files(db, call)

@@ -143,7 +143,7 @@ async def _database(settings: Settings) -> AsyncIterator[tuple[str, embedded.Emb
         forget_the_dead(running)
         owner = await asyncpg.connect(running.owner_dsn)
         try:
-            applied = await migrate.migrate(owner, embedded.SERVING_ROLE)
+            applied = await migrate.ensure(owner, embedded.SERVING_ROLE)
         finally:
             await owner.close()
         if applied:
@@ -152,14 +152,13 @@ async def _database(settings: Settings) -> AsyncIterator[tuple[str, embedded.Emb
 
 
 async def _check_schema(db: Database) -> None:
-    """StoreError for a schema this release does not know; a database that is away is waited for later."""
+    """StoreError for a schema this release does not work with; a database that is away is waited for later."""
     try:
         async with db.connection() as connection:
-            if missing := await migrate.pending(connection):
-                raise StoreError(
-                    f"the database lacks {len(missing)} migration(s), up to version "
-                    f"{missing[-1].version}: run `calscim migrate`"
-                )
+            await migrate.check(connection)
+            if await migrate.ahead(connection):
+                version = await migrate.current(connection)
+                log.info("database.ahead", version=version, known=migrate.latest())
     except StoreUnavailable as error:
         log.warning("database.away", reason=str(error))
 
@@ -175,10 +174,10 @@ async def _listen(
     async def unready() -> str | None:
         try:
             async with db.connection() as connection, asyncio.timeout(1.5):
-                missing = await migrate.pending(connection)
+                await migrate.check(connection)
         except (StoreError, TimeoutError) as error:
             return str(error) or "the database does not answer"
-        return "the schema is not up to date: run `calscim migrate`" if missing else None
+        return None
 
     tls = tls_context(settings.scim.tls_certificate_file, settings.scim.tls_key_file)
     scim = await _start(stack, scim_app(db, settings.scim, clock, ScimMetrics(registry)))

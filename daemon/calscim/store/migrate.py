@@ -1,6 +1,6 @@
 """Brings the schema up to date, one transaction a migration, and sets who may do what.
 
-Refuses to touch a schema that a newer release made.
+Works with a schema that a newer release made, as long as that says so, and refuses to touch it.
 """
 
 import re
@@ -47,15 +47,54 @@ async def current(connection: asyncpg.Connection) -> int:
     return int(version or 0)
 
 
+async def check(connection: asyncpg.Connection) -> None:
+    """That this release works with the schema: its own, or a newer one that only adds to it.
+
+    StoreError, with what to do, where it does not.
+    """
+    applied = await _applied(connection)
+    if missing := _missing(applied):
+        raise StoreError(
+            f"the database lacks {len(missing)} migration(s), up to version {missing[-1].version}: "
+            "run `calscim migrate`"
+        )
+    oldest = max(applied.values())
+    if oldest > latest():
+        raise StoreError(
+            f"the database has schema version {max(applied)}, which takes a calscim release that knows "
+            f"version {oldest} at least, and this one ends at {latest()}: install a later release"
+        )
+
+
+async def ahead(connection: asyncpg.Connection) -> bool:
+    """Whether a newer release made the schema."""
+    return await current(connection) > latest()
+
+
 async def pending(connection: asyncpg.Connection) -> list[Migration]:
     """What is still to be applied. Raises StoreError when the database is ahead of this release."""
-    version = await current(connection)
-    if version > latest():
+    if await ahead(connection):
         raise StoreError(
-            f"the database has schema version {version}, this release knows up to {latest()}: "
-            "install the calscim release that made it, or a later one"
+            f"the database has schema version {await current(connection)}, this release knows up to "
+            f"{latest()}: use the calscim release that made it, or a later one, for this"
         )
-    return [migration for migration in migrations() if migration.version > version]
+    return _missing(await _applied(connection))
+
+
+def _missing(applied: dict[int, int]) -> list[Migration]:
+    return [migration for migration in migrations() if migration.version not in applied]
+
+
+async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
+    """The versions that were applied, with the oldest release, by its last version, that each is fit for."""
+    if await current(connection) == 0:
+        return {}
+    rows = await connection.fetch(
+        # The column came later than the table.
+        "SELECT version, coalesce((to_jsonb(s) ->> 'oldest')::integer, 1) AS oldest "
+        "FROM calscim.schema_version s"
+    )
+    return {row["version"]: row["oldest"] for row in rows}
 
 
 async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
@@ -66,6 +105,14 @@ async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Mig
     async with _alone(connection):
         await grant(connection, serving_role)
     return applied
+
+
+async def ensure(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
+    """Migrate, unless a newer release did already: then look whether this one works with that."""
+    if not await ahead(connection):
+        return await migrate(connection, serving_role)
+    await check(connection)
+    return []
 
 
 async def _apply_next(connection: asyncpg.Connection) -> Migration | None:
