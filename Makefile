@@ -43,7 +43,7 @@ soak: $(STAMP) ## many more runs of the state machine (EXAMPLES=10000)
 chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1); none lost, none twice
 	$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
 
-bench: $(STAMP) ## measure against baselines; prints, asserts nothing
+bench: $(STAMP) ## measure against a bare floor and other servers; prints, asserts nothing
 	$(BIN)/python -m benchmarks
 
 lock: $(STAMP) ## write constraints.txt anew from what is installed

@@ -2,8 +2,11 @@
 
 import sys
 
-from benchmarks import planning, scim
+from benchmarks import mixed, planning, scim
 
 if __name__ == "__main__":
-    planning.main()
-    scim.main(quick="--quick" in sys.argv)
+    quick = "--quick" in sys.argv
+    scim.main(quick=quick)
+    mixed.main()
+    if not quick:
+        planning.main()

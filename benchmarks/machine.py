@@ -32,8 +32,17 @@ def _memory() -> str:
 
 
 def resident(pid: int) -> float:
-    """Resident memory of a process, in MB (/proc/pid/status, VmRSS)."""
+    """Resident memory of a process, in MB."""
+    return _memory_of(pid, "VmRSS")
+
+
+def most_resident(pid: int) -> float:
+    """The most that it ever had, in MB."""
+    return _memory_of(pid, "VmHWM")
+
+
+def _memory_of(pid: int, what: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(what):
             return int(line.split()[1]) / 1024
     return 0.0

@@ -6,142 +6,23 @@ Starts its own Postgres in a temporary folder, the floor and the daemon as proce
 import asyncio
 import json
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import time
 from pathlib import Path
+from urllib.parse import quote
 
-from benchmarks.machine import describe, resident
-from benchmarks.wire import Connection, Job, Result, load, median
+from benchmarks.bodies import group, patch, user
+from benchmarks.machine import describe, most_resident
+from benchmarks.servers import Server, daemon, floor
+from benchmarks.wire import Connection, load, median
 from calscim.store import embedded
 
 COUNT = 2000
 WARM = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    host: str
-    port: int
-    prefix: str  # path of the directory's base URL
-    headers: str
-    pid: int
-
-    def connection(self) -> Connection:
-        return Connection(self.host, self.port, self.headers)
-
-    async def load(self, name: str, jobs: list[Job]) -> Result:
-        return await load(name, self.host, self.port, self.headers, jobs)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def _answers(port: int, path: str) -> None:
-    for _ in range(200):
-        try:
-            await Connection("127.0.0.1", port, "").send("GET", path)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"nothing answers on port {port}")
-
-
-@asynccontextmanager
-async def daemon(folder: Path) -> AsyncIterator[Daemon]:
-    """calscim serving one directory, with no organization to reconcile."""
-    scim, ops = free_port(), free_port()
-    config = folder / "calscim.toml"
-    config.write_text(
-        f"""
-[database]
-embedded = "{folder / "postgres"}"
-[scim]
-listen = "127.0.0.1:{scim}"
-public_url = "http://127.0.0.1:{scim}"
-[ops]
-listen = "127.0.0.1:{ops}"
-[log]
-level = "warning"
-[[organization]]
-name = "acme"
-organization_id = 1
-api_key = "cal_none"
-api_url = "http://127.0.0.1:9"
-""",
-        encoding="utf-8",
-    )
-    command = [sys.executable, "-m", "calscim", "--config", str(config)]
-    serving = subprocess.Popen([*command, "serve"])
-    try:
-        await _answers(ops, "/readyz")
-        made = json.loads(
-            subprocess.check_output(
-                [
-                    *command,
-                    *("directory", "create", "--organization", "acme", "--name", "bench"),
-                    *("--provider", "okta-scim-v2", "--json"),
-                ]
-            )
-        )
-        headers = (
-            f"Authorization: Bearer {made['token']}\r\n"
-            "Content-Type: application/scim+json\r\nAccept: application/scim+json\r\n"
-        )
-        prefix = "/" + made["base_url"].split("/", 3)[3]
-        yield Daemon("127.0.0.1", scim, prefix, headers, serving.pid)
-    finally:
-        serving.terminate()
-        serving.wait(30)
-
-
-@asynccontextmanager
-async def floor(dsn: str) -> AsyncIterator[int]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.floor", dsn, str(port)])
-    try:
-        await _answers(port, "/floor/1")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def user(number: int, first: str = "Ann") -> bytes:
-    """A user as Okta sends it; about 500 bytes."""
-    return json.dumps(
-        {
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-            "userName": f"user{number}@acme.example",
-            "name": {"givenName": first, "familyName": f"Number{number}"},
-            "emails": [{"primary": True, "value": f"user{number}@acme.example", "type": "work"}],
-            "displayName": f"{first} Number{number}",
-            "locale": "en-US",
-            "externalId": f"00u{number:017d}",
-            "groups": [],
-            "active": True,
-        }
-    ).encode()
-
-
-def patch(*operations: dict[str, object]) -> bytes:
-    return json.dumps(
-        {
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": list(operations),
-        }
-    ).encode()
-
-
-async def rates(server: Daemon, floor_port: int) -> list[str]:
+async def rates(server: Server, floor_port: int) -> list[str]:
     """Creates, PUTs, PATCHes and look-ups beside an INSERT and a SELECT."""
     users = f"{server.prefix}/Users"
     await server.load("warm", [("POST", users, user(10**6 + n)) for n in range(WARM)])
@@ -177,36 +58,43 @@ async def rates(server: Daemon, floor_port: int) -> list[str]:
     return lines
 
 
-async def sizes(server: Daemon) -> list[str]:
-    """Groups of 10, 5,000 and 10,000; pages at 50,000 users."""
+async def everybody(connection: Connection, users: str) -> tuple[list[str], list[float]]:
+    """The ids of all users, read as an import reads them: by index and again by cursor, and how long its pages took."""
+    ids: list[str] = []
+    while True:
+        _, page = await connection.send("GET", f"{users}?startIndex={len(ids) + 1}&count=200")
+        found = [entry["id"] for entry in json.loads(page)["Resources"]]
+        ids += found
+        if len(found) < 200:
+            break
+    cursor: str | None = ""
+    again: list[str] = []
+    times = []
+    while cursor is not None:
+        began = time.perf_counter()
+        _, page = await connection.send("GET", f"{users}?cursor={quote(cursor)}&count=100")
+        times.append(time.perf_counter() - began)
+        shown = json.loads(page)
+        again += [entry["id"] for entry in shown["Resources"]]
+        cursor = shown.get("nextCursor")
+    assert again == ids, "both ways show everybody"
+    return ids, times
+
+
+async def sizes(server: Server) -> list[str]:
+    """Groups of 10, 5,000 and 10,000; pages at 50,000 users; and the memory that all of it took."""
     users, groups = f"{server.prefix}/Users", f"{server.prefix}/Groups"
-    before = resident(server.pid)
     await server.load("fill", [("POST", users, user(2 * 10**6 + n)) for n in range(50_000)])
     connection = server.connection()
-    ids: list[str] = []
-    for start in range(1, 50_001, 1000):
-        _, page = await connection.send(
-            "GET", f"{users}?startIndex={start}&count=1000&attributes=userName"
-        )
-        ids += [entry["id"] for entry in json.loads(page)["Resources"]]
+    ids, by_cursor = await everybody(connection, users)
 
-    async def group(name: str, members: list[str]) -> str:
-        body = json.dumps(
-            {
-                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
-                "displayName": name,
-                "members": [{"value": member} for member in members],
-            }
-        ).encode()
-        status, answer = await connection.send("POST", groups, body)
+    async def made(name: str) -> str:
+        status, answer = await connection.send("POST", groups, group(name, ids[:10]))
         assert status == 201, answer[:300]
         return str(json.loads(answer)["id"])
 
     def adding(members: list[str]) -> bytes:
         return patch({"op": "add", "path": "members", "value": [{"value": m} for m in members]})
-
-    small, large = await group("small", ids[:10]), await group("large", ids[:10_000])
-    middle = await group("middle", ids[:5000])
 
     async def one_more(target: str, spare: list[str]) -> float:
         rest = iter(spare)
@@ -214,6 +102,16 @@ async def sizes(server: Daemon) -> list[str]:
             100, lambda: connection.send("PATCH", f"{groups}/{target}", adding([next(rest)]))
         )
 
+    async def read(path: str, count: int = 50) -> float:
+        return await median(count, lambda: connection.send("GET", path))
+
+    small, middle, large = await made("small"), await made("middle"), await made("large")
+    without = f"{groups}?excludedAttributes=members&count=100"
+    await read(without)
+    listed_small = await read(without)
+    await connection.send("PATCH", f"{groups}/{middle}", adding(ids[10:5000]))
+    await connection.send("PATCH", f"{groups}/{large}", adding(ids[10:10_000]))
+    listed = await read(without)
     await one_more(small, ids[20_000:20_100])
     into_small = await one_more(small, ids[21_000:21_100])
     into_large = await one_more(large, ids[21_000:21_100])
@@ -221,26 +119,31 @@ async def sizes(server: Daemon) -> list[str]:
     thousand = await median(
         5, lambda: connection.send("PATCH", f"{groups}/{small}", adding(next(blocks)))
     )
-    read = await median(20, lambda: connection.send("GET", f"{groups}/{middle}"))
-    listed = await median(
-        50, lambda: connection.send("GET", f"{groups}?excludedAttributes=members&count=100")
-    )
-    first = await median(50, lambda: connection.send("GET", f"{users}?startIndex=1&count=100"))
-    last = await median(50, lambda: connection.send("GET", f"{users}?startIndex=49901&count=100"))
-    half = await median(50, lambda: connection.send("GET", f"{users}?startIndex=25001&count=100"))
-    ratio = into_large / into_small
+    group_read = await read(f"{groups}/{middle}", 20)
+    first = await read(f"{users}?startIndex=1&count=100")
+    half = await read(f"{users}?startIndex={len(ids) // 2}&count=100")
+    last = await read(f"{users}?startIndex={len(ids) - 99}&count=100")
+    shallow, deep = (sorted(part)[25] for part in (by_cursor[:50], by_cursor[-51:-1]))
     return [
-        f"one member into a group of 10               {into_small * 1e3:7.2f} ms",
-        f"one member into a group of 10,000           {into_large * 1e3:7.2f} ms   {ratio:.2f} (reach 1.30)",
-        f"1,000 members in one PATCH                  {thousand * 1e3:7.2f} ms   (reach 100)",
-        f"GET a group of 5,000                        {read * 1e3:7.2f} ms   (reach 15)",
-        f"list groups without members                 {listed * 1e3:7.2f} ms",
-        f"page of 100 at 50,000 users: first          {first * 1e3:7.2f} ms   (reach 8)",
-        f"page of 100 at 50,000 users: middle         {half * 1e3:7.2f} ms   (reach 8)",
-        f"page of 100 at 50,000 users: last           {last * 1e3:7.2f} ms   (reach 8)",
-        f"resident memory of the daemon               {before:.0f} MB before, "
-        f"{resident(server.pid):.0f} MB after (reach 150)",
+        line("one member into a group of 10", into_small),
+        line("one member into a group of 10,000", into_large, into_large / into_small, "1.3 times"),
+        line("1,000 members in one PATCH", thousand, reach="100 ms"),
+        line("GET a group of 5,000", group_read, reach="15 ms"),
+        line("list of groups of 10 without members", listed_small),
+        line("the same when two have 5,000 and 10,000", listed, listed / listed_small, "1.3 times"),
+        line(f"import page of 100 of {len(ids):,}: first", first, reach="8 ms"),
+        line("  in the middle", half, half / first, reach="8 ms"),
+        line("  last", last, last / first, reach="8 ms"),
+        line("  by cursor, of the first 50", shallow, reach="8 ms"),
+        line("  by cursor, of the last 50", deep, deep / shallow, reach="8 ms"),
+        f"{'memory of the daemon at most':<50}{most_resident(server.pid):7.0f} MB   (reach 150 MB)",
     ]
+
+
+def line(name: str, seconds: float, ratio: float | None = None, reach: str = "") -> str:
+    times = "" if ratio is None else f"  {ratio:5.2f} times"
+    goal = f"   (reach {reach})" if reach else ""
+    return f"{name:<50}{seconds * 1e3:7.2f} ms{times}{goal}"
 
 
 async def measure(*, quick: bool) -> None:

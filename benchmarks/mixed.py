@@ -1,0 +1,100 @@
+"""Okta's mixed sequence: calscim and its peers in one run, on one machine and, who keeps anything, one Postgres."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import uvloop
+
+from benchmarks.machine import describe, most_resident
+from benchmarks.okta import BEFORE, CONCURRENCY, EACH, OPERATIONS, ROUNDS, Play, RefusedError
+from benchmarks.peers.running import node_version, peers
+from benchmarks.servers import Server, daemon
+from calscim.store import embedded
+
+REACH = {"saml-jackson": 3.0, "scimmy": 1.5}  # how many times as fast ours is to be
+
+
+async def compare(servers: Sequence[Server], log: Callable[[str], None]) -> list[Play]:
+    """Ours first. A server that does not do the work is left out, with the reason."""
+    plays = [Play(server) for server in servers]
+
+    async def each(does: Callable[[Play, Any], Awaitable[None]], what: Any = None) -> None:
+        for play in list(plays):
+            try:
+                await does(play, what)
+            except (RefusedError, ValueError, KeyError, OSError, EOFError) as error:
+                if play.server is servers[0]:
+                    raise
+                log(f"{play.server.name}: not measured: {error}")
+                plays.remove(play)
+
+    await each(lambda play, _: play.prove())
+    for number in range(1, ROUNDS + 1):
+        await each(Play.round, number * 100_000)
+    for operation in OPERATIONS:
+        await each(lambda play, name: play.only(name, 7_000_000), operation)
+    return plays
+
+
+def faster(ours: Play, theirs: Play) -> float:
+    """The median of the rounds, each with the one beside it: what else the machine does is much the same for both."""
+    ratios = sorted(a / b for a, b in zip(ours.rounds, theirs.rounds, strict=True))
+    return ratios[len(ratios) // 2]
+
+
+def table(plays: Sequence[Play]) -> list[str]:
+    """The rates of each, and below each how many times as fast ours is."""
+    ours = plays[0]
+    lines = [f"{'requests a second':<34}{'mixed':>8}" + "".join(f"{n:>9}" for n in OPERATIONS)]
+    for play in plays:
+        alone = "".join(f"{play.alone[name]:>9.0f}" for name in OPERATIONS)
+        lines.append(f"{play.server.name:<34}{play.rate:>8.0f}{alone}")
+        if play is not ours:
+            wanted = REACH.get(play.server.name.split()[0])
+            goal = "" if wanted is None else f"   (reach {wanted:.1f} in the mixed one)"
+            times = "".join(f"{ours.alone[n] / play.alone[n]:>8.1f}x" for n in OPERATIONS)
+            lines.append(
+                f"{'  ours is so much faster':<34}{ours.rate / play.rate:>7.1f}x{times}{goal}"
+            )
+    lines += [f"{play.server.name}: {text}" for play in plays for text in play.remarks]
+    most = (f"{play.server.name} {most_resident(play.server.pid):.0f} MB" for play in plays)
+    return [*lines, f"memory at most: {', '.join(most)}"]
+
+
+async def measure() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="calscim-bench-"))
+    folder.chmod(0o755)
+    try:
+        async with daemon(folder) as ours:
+            running = await embedded.start(folder / "postgres")
+            owner = await asyncpg.connect(running.owner_dsn)
+            await owner.execute("CREATE DATABASE peers")
+            await owner.close()
+            dsn = running.owner_dsn.replace(
+                f"@/{embedded.DATABASE}?", "@localhost/peers?"
+            )  # a URL needs a host
+            async with peers(print, dsn) as others:
+                plays = await compare([ours, *others], print)
+                print("\n".join(table(plays)))
+            running.server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    print(describe(), node_version(), sep="; ")
+    print(
+        f"Okta's sequence at concurrency {CONCURRENCY}, {BEFORE} users there before, the median of "
+        f"{ROUNDS} rounds of {EACH} people"
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(measure())
+
+
+if __name__ == "__main__":
+    main()

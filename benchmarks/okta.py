@@ -1,0 +1,194 @@
+"""What Okta does to a SCIM server, one person after the other at concurrency 8, played to any server.
+
+For each person: a look-up by userName, create, GET, PUT, PATCH of active, PATCH of a group that adds them; for every
+tenth a list of 100 users. A server is timed after it was seen to do the work, and looked at again afterwards.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.bodies import group, patch, user
+from benchmarks.servers import Server
+from benchmarks.wire import Connection
+
+CONCURRENCY = 8
+BEFORE = 1000  # users that are there when the clock starts
+ROUNDS, EACH = 5, 160  # people of a round; the servers take turns
+OPERATIONS = ("create", "look-up", "GET", "PUT", "PATCH", "member", "list")
+
+Send = Callable[..., Awaitable[Any]]
+
+
+class RefusedError(Exception):
+    """A server did not do what it was asked: measuring it would mean nothing."""
+
+
+@dataclass(slots=True)
+class Play:
+    """One server's part: what it was sent, how long each took, and what it cannot do."""
+
+    server: Server
+    groups: list[str] = field(default_factory=list)
+    rounds: list[float] = field(default_factory=list)  # requests a second
+    alone: dict[str, float] = field(default_factory=dict)  # of one operation only
+    made: dict[int, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return sorted(self.rounds)[len(self.rounds) // 2]
+
+    # ---------------------------------------------------------------- the requests
+
+    async def send(
+        self, connection: Connection, method: str, path: str, body: bytes = b""
+    ) -> tuple[int, bytes]:
+        status, answer = await connection.send(method, f"{self.server.prefix}{path}", body)
+        if status >= 300:
+            raise RefusedError(f"{method} {path[:60]} was answered with {status}: {answer[:200]!r}")
+        return status, answer
+
+    async def look_up(self, connection: Connection, number: int) -> list[Any]:
+        path = (
+            f"/Users?filter=userName%20eq%20%22user{number}@acme.example%22&startIndex=1&count=100"
+        )
+        _, answer = await self.send(connection, "GET", path)
+        return list(json.loads(answer).get("Resources") or [])
+
+    async def create(self, connection: Connection, number: int) -> str:
+        _, answer = await self.send(connection, "POST", "/Users", user(number))
+        return str(json.loads(answer)["id"])
+
+    async def put(self, connection: Connection, number: int, made: str) -> None:
+        body = user(number, "Bea", made)
+        await self.send(connection, "PUT", f"/Users/{made}", body)
+
+    async def deactivate(self, connection: Connection, made: str) -> None:
+        body = patch({"op": "replace", "value": {"active": False}})
+        await self.send(connection, "PATCH", f"/Users/{made}", body)
+
+    async def join(self, connection: Connection, number: int, made: str) -> None:
+        body = patch({"op": "add", "path": "members", "value": [{"value": made}]})
+        await self.send(connection, "PATCH", f"/Groups/{self.groups[number % 8]}", body)
+
+    async def page(self, connection: Connection) -> int:
+        _, answer = await self.send(connection, "GET", "/Users?startIndex=1&count=100")
+        return len(json.loads(answer)["Resources"])
+
+    async def person(self, connection: Connection, number: int) -> int:
+        """Everything, for one. Returns how many requests it was."""
+        if await self.look_up(connection, number):
+            raise RefusedError(f"user{number} is found before it is made")
+        made = await self.create(connection, number)
+        await self.send(connection, "GET", f"/Users/{made}")
+        await self.put(connection, number, made)
+        await self.deactivate(connection, made)
+        await self.join(connection, number, made)
+        if number % 10:
+            return 6
+        await self.page(connection)
+        return 7
+
+    # ---------------------------------------------------------------- proof
+
+    async def prove(self) -> None:
+        """Groups, users to begin with, and one person whose every step is read back. RefusedError otherwise."""
+        connection = self.server.connection()
+        for number in range(8):
+            _, answer = await self.send(connection, "POST", "/Groups", group(f"group {number}", []))
+            self.groups.append(str(json.loads(answer)["id"]))
+        number = 9_000_000
+        await self.person(connection, number)
+        await self.settled(connection, number)
+        await self.people(list(range(8_000_000, 8_000_000 + BEFORE)), self.filled)
+        if (shown := await self.page(connection)) != 100:
+            self.remarks.append(f"a page of 100 has {shown} users")
+        _, answer = await self.send(connection, "GET", "/Users?startIndex=1&count=1")
+        if (total := json.loads(answer)["totalResults"]) != BEFORE + 1:
+            self.remarks.append(
+                f"says that there are {total} users where {BEFORE + 1} are: an import ends there"
+            )
+        connection.close()
+
+    async def filled(self, connection: Connection, number: int) -> int:
+        await self.create(connection, number)
+        return 1
+
+    async def settled(self, connection: Connection, number: int) -> None:
+        """The person is as the last request left them."""
+        found = await self.look_up(connection, number)
+        if len(found) != 1:
+            raise RefusedError(f"user{number} was made and is found {len(found)} times")
+        made = found[0]["id"]
+        _, answer = await self.send(connection, "GET", f"/Users/{made}")
+        shown = json.loads(answer)
+        if shown.get("name", {}).get("givenName") != "Bea":
+            raise RefusedError("what PUT has changed is not there")
+        if shown.get("active") is not False:
+            raise RefusedError("what PATCH has changed is not there")
+        _, answer = await self.send(connection, "GET", f"/Groups/{self.groups[number % 8]}")
+        members = json.loads(answer).get("members") or []
+        if not members:
+            self.remark("shows no members of a group: that they went in cannot be read back")
+        elif made not in [member["value"] for member in members]:
+            raise RefusedError("the member that was added is not there")
+
+    def remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    # ---------------------------------------------------------------- timing
+
+    async def people(
+        self, numbers: Sequence[int], does: Callable[[Connection, int], Awaitable[int]]
+    ) -> float:
+        """Requests a second."""
+        queue, count = iter(numbers), 0
+
+        async def worker() -> None:
+            nonlocal count
+            connection = self.server.connection()
+            for number in queue:
+                done = await does(connection, number)
+                count += done  # not in one: the sum would be the one before the wait
+            connection.close()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+        return count / (time.perf_counter() - began)
+
+    async def round(self, start: int) -> None:
+        numbers = list(range(start, start + EACH))
+        self.rounds.append(await self.people(numbers, self.person))
+        connection = self.server.connection()
+        for number in (numbers[0], numbers[-1]):
+            await self.settled(connection, number)
+        connection.close()
+
+    async def only(self, operation: str, start: int) -> None:
+        """One operation alone. The people are those that ``create`` has made."""
+        made = self.made
+
+        async def create(connection: Connection, number: int) -> None:
+            made[number] = await self.create(connection, number)
+
+        step: Callable[[Connection, int], Awaitable[object]] = {
+            "create": create,
+            "look-up": self.look_up,
+            "GET": lambda c, n: self.send(c, "GET", f"/Users/{made[n]}"),
+            "PUT": lambda c, n: self.put(c, n, made[n]),
+            "PATCH": lambda c, n: self.deactivate(c, made[n]),
+            "member": lambda c, n: self.join(c, n, made[n]),
+            "list": lambda c, _: self.page(c),
+        }[operation]
+
+        async def once(connection: Connection, number: int) -> int:
+            await step(connection, number)
+            return 1
+
+        count = EACH // 5 if operation == "list" else 2 * EACH
+        self.alone[operation] = await self.people(range(start, start + count), once)

@@ -1,0 +1,116 @@
+"""What is measured, started as processes of their own: the daemon and the floor."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.wire import Connection, Job, Result, load
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A SCIM server that answers on loopback."""
+
+    name: str
+    port: int
+    prefix: str  # path of the directory's base URL
+    headers: str
+    pid: int
+    host: str = "127.0.0.1"
+
+    def connection(self) -> Connection:
+        return Connection(self.host, self.port, self.headers)
+
+    async def load(self, name: str, jobs: list[Job]) -> Result:
+        return await load(name, self.host, self.port, self.headers, jobs)
+
+
+def headers(token: str) -> str:
+    return (
+        f"Authorization: Bearer {token}\r\n"
+        "Content-Type: application/scim+json\r\nAccept: application/scim+json\r\n"
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def answers(port: int, path: str) -> None:
+    for _ in range(200):
+        try:
+            await Connection("127.0.0.1", port, "").send("GET", path)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"nothing answers on port {port}")
+
+
+@asynccontextmanager
+async def daemon(folder: Path) -> AsyncIterator[Server]:
+    """calscim serving one directory, with a Cal.com that is away, so that nothing is reconciled."""
+    scim, ops = free_port(), free_port()
+    config = folder / "calscim.toml"
+    config.write_text(
+        f"""
+[database]
+embedded = "{folder / "postgres"}"
+[scim]
+listen = "127.0.0.1:{scim}"
+public_url = "http://127.0.0.1:{scim}"
+[ops]
+listen = "127.0.0.1:{ops}"
+[log]
+level = "warning"
+[[organization]]
+name = "acme"
+organization_id = 1
+api_key = "cal_none"
+api_url = "http://127.0.0.1:9"
+""",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "calscim", "--config", str(config)]
+    with (folder / "log").open("wb") as log:  # that Cal.com is away, and what explains a failure
+        serving = subprocess.Popen([*command, "serve"], stderr=log)
+    try:
+        await answers(ops, "/readyz")
+        made = json.loads(
+            subprocess.check_output(
+                [
+                    *command,
+                    *("directory", "create", "--organization", "acme", "--name", "bench"),
+                    *("--provider", "okta-scim-v2", "--json"),
+                ],
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        prefix = "/" + made["base_url"].split("/", 3)[3]
+        yield Server("calscim", scim, prefix, headers(made["token"]), serving.pid)
+    except BaseException:
+        print((folder / "log").read_text(encoding="utf-8")[-2000:])
+        raise
+    finally:
+        serving.terminate()
+        serving.wait(30)
+
+
+@asynccontextmanager
+async def floor(dsn: str) -> AsyncIterator[int]:
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.floor", dsn, str(port)])
+    try:
+        await answers(port, "/floor/1")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
