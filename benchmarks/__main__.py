@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import mixed, planning, scim
+from benchmarks import journal, mixed, planning, scim
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
     scim.main(quick=quick)
     mixed.main()
+    journal.run(100_000 if quick else 1_000_000)
     if not quick:
         planning.main()

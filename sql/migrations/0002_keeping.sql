@@ -157,26 +157,28 @@ CREATE FUNCTION calscim.journal_erase(p_stream text, p_seq bigint) RETURNS bigin
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_lent boolean := NOT has_table_privilege('calscim.journal', 'UPDATE');
-    v_rows bigint;
+    v_rows bigint := 0;
+    n record;
 BEGIN
     PERFORM set_config('calscim.erasure', p_stream || ' ' || p_seq, true);
     IF v_lent THEN
         GRANT UPDATE ON calscim.journal TO CURRENT_USER;
     END IF;
-    WITH named AS (
-        SELECT s.key AS stream, n.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
+    FOR n IN  -- one after the other, as each is found by its key
+        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
         FROM calscim.journal e,
             jsonb_each(convert_from(e.effect, 'UTF8')::jsonb -> 'rows') s, jsonb_each(s.value) c,
-            jsonb_array_elements_text(c.value) n (seq)
+            jsonb_array_elements_text(c.value) q (seq)
         WHERE e.stream = p_stream AND e.seq = p_seq
         GROUP BY 1, 2
-    )
-    UPDATE calscim.journal j
-    SET body = CASE WHEN n.body THEN NULL ELSE j.body END, effect = CASE WHEN n.effect THEN NULL ELSE j.effect END
-    FROM named n
-    WHERE j.stream = n.stream AND j.seq = n.seq
-        AND (n.body AND j.body IS NOT NULL OR n.effect AND j.effect IS NOT NULL);
-    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    LOOP
+        UPDATE calscim.journal j
+        SET body = CASE WHEN n.body THEN NULL ELSE j.body END,
+            effect = CASE WHEN n.effect THEN NULL ELSE j.effect END
+        WHERE j.stream = n.stream AND j.seq = n.seq
+            AND (n.body AND j.body IS NOT NULL OR n.effect AND j.effect IS NOT NULL);
+        v_rows := v_rows + FOUND::integer;
+    END LOOP;
     IF v_lent THEN
         REVOKE UPDATE ON calscim.journal FROM CURRENT_USER;
     END IF;

@@ -3,7 +3,9 @@
 import asyncpg
 import pytest
 
+from calscim.errors import StoreUnavailable
 from calscim.store import chain
+from calscim.store.pool import Database
 
 APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 
@@ -30,6 +32,38 @@ async def test_a_whole_chain_ends_at_its_head(db, journal, width):
 
     head = await db.fetchrow("SELECT seq, encode(hash, 'hex') AS hash FROM calscim.heads")
     assert verdict == chain.Verdict(7, (chain.Head("@acme", head["seq"], head["hash"]),), ())
+
+
+async def test_one_connection_is_enough(database, journal):
+    async with await Database.open(database.dsn, size=1) as alone:
+        verdict = await chain.verify(alone, width=4)
+
+    assert (verdict.rows, verdict.broken) == (7, ())
+
+
+async def test_every_piece_is_walked_once_however_many_help(db, journal, monkeypatch):
+    walked = []
+    walk = chain._Piece.walk
+
+    async def seen(self, connection, progress):
+        walked.append(self.start)
+        await walk(self, connection, progress)
+
+    monkeypatch.setattr(chain._Piece, "walk", seen)
+
+    await chain.verify(db, width=4)
+
+    assert sorted(walked) == [0, 2, 4, 6]
+
+
+async def test_a_connection_that_is_lost_is_no_verdict(db, journal, monkeypatch):
+    async def lost(self, connection, progress):
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(chain._Piece, "walk", lost)
+
+    with pytest.raises(StoreUnavailable):
+        await chain.verify(db, width=3)
 
 
 @pytest.mark.parametrize("seq", range(1, 8))

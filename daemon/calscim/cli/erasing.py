@@ -35,12 +35,14 @@ async def _erase(call: Call) -> None:
     name = arguments.organization
     organization = the_organization(call.settings(), name).name if name else None
     async with opened_as_owner(call.settings()) as db:
-        found = await erase.examine(db, arguments.person, organization)
+        found = (
+            await erase.erase(db, call.editor(), arguments.person, organization)
+            if arguments.yes
+            else await erase.examine(db, arguments.person, organization)
+        )
         files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
         unread = [] if files is not None else [one.file for one in await archives.remembered(db)]
-        done = arguments.yes and not found.nothing
-        if done:
-            found = await erase.erase(db, call.editor(), arguments.person, organization)
+    done = arguments.yes and not found.nothing
     call.output.data(
         _value(found, files, unread, done=done), _shown(found, files, unread, done=done)
     )

@@ -241,7 +241,7 @@ def _pretty(body: str | None) -> str:
 
 async def _verify(call: Call) -> int:
     marks = checkpoint.read(call.arguments.against) if call.arguments.against else ()
-    async with opened(call.settings(), size=_WIDTH + 1) as db:
+    async with opened(call.settings(), size=_WIDTH) as db:
         with _progress(await chain.size(db)) as progress:
             found = await chain.verify(db, _last(marks), progress, width=_WIDTH)
         found = _with(found, await checkpoint.verify_against(db, marks))

@@ -8,15 +8,14 @@ A body or effect that is gone is accepted where a row of the chain says that it 
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
 
-from calscim.errors import StoreError
+from calscim.errors import StoreError, StoreUnavailable
 from calscim.store import erasures
 from calscim.store.erasures import Erasures
 from calscim.store.pool import Connection, Database
@@ -65,24 +64,23 @@ async def verify(
     *,
     width: int = 1,
 ) -> Verdict:
-    """Walk all streams in one snapshot, over ``width`` connections besides the first.
+    """Walk all streams in one snapshot, over up to ``width`` connections: as many as can be had, and one is enough.
 
     ``progress`` is told, now and then, how many more rows were walked.
     """
     kept = dict(checkpoints or {})
-    async with _snapshot(db) as (connection, snapshot):
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
         streams = await connection.fetch(sql("chain.streams"))
         erased = await erasures.load(connection)
         pieces = [
             piece for row in streams for piece in _pieces(row, kept.get(row["stream"]), erased)
         ]
-        rest = iter(pieces)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(width):
-                    group.create_task(_walk_all(db, snapshot, rest, progress or _silent))
-        except* StoreError as errors:
-            raise errors.exceptions[0] from None
+        await _Walk(db, connection, iter(pieces), progress or _silent).all(
+            min(width, len(pieces)) - 1
+        )
     heads, broken = [], []
     for row in streams:
         stream = row["stream"]
@@ -106,25 +104,50 @@ def _silent(_: int) -> None:
     """Nobody watches."""
 
 
-@asynccontextmanager
-async def _snapshot(db: Database) -> AsyncIterator[tuple[Connection, str]]:
-    async with (
-        db.connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        yield connection, await connection.fetchval(sql("chain.snapshot"))
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Whoever is free takes the next piece. Whoever comes to help sees what the first connection sees."""
 
+    db: Database
+    connection: Connection
+    pieces: "Iterator[_Piece]"
+    progress: Progress
+    _waiting: "set[asyncio.Task[None]]" = field(default_factory=set)
 
-async def _walk_all(
-    db: Database, snapshot: str, pieces: "Iterator[_Piece]", progress: Progress
-) -> None:
-    async with (
-        db.connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-        for piece in pieces:
-            await piece.walk(connection, progress)
+    async def all(self, helpers: int) -> None:
+        if helpers < 1:
+            await self._walk(self.connection)
+            return
+        snapshot = await self.connection.fetchval(sql("chain.snapshot"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._waiting.update(
+                    group.create_task(self._help(snapshot)) for _ in range(helpers)
+                )
+                await self._walk(self.connection)
+                for task in self._waiting:  # nothing is left for those who still wait
+                    task.cancel()
+        except* StoreError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _help(self, snapshot: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "it runs in one"
+        try:
+            async with (
+                self.db.connection() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+                self._waiting.discard(task)
+                await self._walk(connection)
+        except StoreUnavailable:
+            if task not in self._waiting:  # otherwise the others do without
+                raise
+
+    async def _walk(self, connection: Connection) -> None:
+        for piece in self.pieces:
+            await piece.walk(connection, self.progress)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ organization's journal names every row that lost something: without such a row n
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +53,7 @@ async def examine(
 
     UsageError, with what to do first, for nobody and for somebody who is not gone yet.
     """
-    async with (
-        db.connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        streams = await connection.fetch(sql("erase.streams"), organization)
-        who = await _who(db, connection, person, organization, streams, cipher or db.cipher)
-        await _refuse(connection, who, organization)
-        rows = Rows()
-        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
-        tables = await Tables(connection, who.search, who.name, organization).count()
-        tables["tombstones"] = sum(row["name"] != who.name for row in who.users)
-    found = who.found(rows, tables)
-    if found.nothing and not found.users:
-        raise _nobody(person, organization)
-    return found
+    return (await _look(db, person, organization, cipher or db.cipher)).found
 
 
 async def erase(
@@ -77,28 +63,59 @@ async def erase(
     organization: str | None = None,
     cipher: Cipher | None = None,
 ) -> Found:
-    """Do it. The long look is taken before anybody is kept waiting, and only what came since again after it."""
-    async with (
-        db.connection() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await _only_the_owner(connection)
-        streams = await connection.fetch(sql("erase.streams"), organization)
-        who = await _who(db, connection, person, organization, streams, cipher or db.cipher)
-        rows = Rows()
-        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
+    """Do it, where something is left to be erased. ``db`` is the owner's.
+
+    The long looks are taken before anybody is kept waiting; only what came since is looked through after it.
+    """
+    if not await db.fetchval(sql("erase.owner")):
+        raise UsageError(
+            "only the owner of the database may erase: set database.migration_dsn to the DSN of the role "
+            "that `calscim migrate` uses"
+        )
+    looked = await _look(db, person, organization, cipher or db.cipher)
+    found, who, streams = looked.found, looked.who, looked.streams
+    if found.nothing:
+        return found
     async with db.connection() as connection, connection.transaction():
         if not await connection.fetchval(sql("keeping.alone")):
             raise UsageError("the journal is being archived: ask again when that has ended")
+        tables = Tables(connection, who.search, who.name, organization)
+        changed = await tables.put_texts()
         for row in streams:
             await connection.fetchval(sql("admin.lock_head"), row["stream"])
         await _refuse(connection, who, organization)
         await _delete_inactive(connection, editor, who)
-        since = {row["stream"]: row["seq"] for row in streams}
-        await who.search.look(connection, since, rows)
-        await _write(connection, editor, who, rows, streams)
-        tables = await Tables(connection, who.search, who.name, organization).put()
-    return who.found(rows, tables)
+        await who.search.look(
+            connection, {row["stream"]: row["seq"] for row in streams}, found.rows
+        )
+        await _write(connection, editor, who, found.rows, streams)
+        changed |= await tables.put_users()
+    return replace(found, tables=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    found: Found
+    who: "_Who"
+    streams: Sequence[asyncpg.Record]
+
+
+async def _look(db: Database, person: str, organization: str | None, cipher: Cipher) -> _Looked:
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        streams = await connection.fetch(sql("erase.streams"), organization)
+        who = await _who(db, connection, person, organization, streams, cipher)
+        await _refuse(connection, who, organization)
+        rows = Rows()
+        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
+        tables = await Tables(connection, who.search, who.name, organization).count()
+        tables["tombstones"] = sum(row["name"] != who.name for row in who.users)
+    found = who.found(rows, tables)
+    if found.nothing and not found.users:
+        raise _nobody(person, organization)
+    return _Looked(found, who, streams)
 
 
 async def in_archives(
@@ -173,14 +190,6 @@ def _search(
 
 
 # ------------------------------------------------------------------ whether
-
-
-async def _only_the_owner(connection: Connection) -> None:
-    if not await connection.fetchval(sql("erase.owner")):
-        raise UsageError(
-            "only the owner of the database may erase: set database.migration_dsn to the DSN of the role "
-            "that `calscim migrate` uses"
-        )
 
 
 async def _refuse(connection: Connection, who: _Who, organization: str | None) -> None:

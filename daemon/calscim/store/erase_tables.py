@@ -28,18 +28,22 @@ class Tables:
             found[table] = found.get(table, 0) + 1
         return found
 
-    async def put(self) -> dict[str, int]:
-        """Change them; returns how many of each table."""
+    async def put_texts(self) -> dict[str, int]:
+        """Change what speaks of them; returns how many rows of each table. Takes as long as there is much to read."""
+        found: dict[str, int] = {}
+        for table, values in [change async for change in self._changes()]:
+            await self.connection.execute(sql(f"erase.{_PUT[table]}"), *values)
+            found[table] = found.get(table, 0) + 1
+        return found
+
+    async def put_users(self) -> dict[str, int]:
+        """Change what is about their users, which have been deleted by now. Quick."""
         ids = sorted(self.search.ids)
         found: dict[str, int] = {}
         for table in ("tombstones", "openings"):
             changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
             found[table] = len(changed)
         found["links"] = len(await self.connection.fetch(sql("erase.links"), ids))
-        changes = [change async for change in self._changes()]
-        for table, values in changes:
-            await self.connection.execute(sql(f"erase.{_PUT[table]}"), *values)
-            found[table] = found.get(table, 0) + 1
         return found
 
     async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:

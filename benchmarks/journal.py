@@ -1,0 +1,149 @@
+"""How long it takes to prove a journal, and to look through it for a person (python -m benchmarks.journal).
+
+The rows are made by SQL alone, in their true shapes and with a true chain: three of four are pushes of users, the
+fourth is a call to Cal.com. The baseline is what the server needs to hash the same bodies and effects, one process. The
+target: a million rows proven in under ten seconds.
+"""
+
+import argparse
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks.machine import describe
+from calscim.store import admin, chain, embedded, erase, migrate, rebuild
+from calscim.store.admin import Editor
+from calscim.store.pool import Database
+
+MAKE = """
+DO $$
+DECLARE
+    v_streams text[] := ARRAY['{directory}', '@acme'];
+    v_seqs bigint[] := ARRAY[0, 1];
+    v_hashes bytea[] := ARRAY[
+        decode(repeat('00', 32), 'hex'), (SELECT hash FROM calscim.heads WHERE stream = '@acme')];
+    s int; v_name text; v_body bytea; v_effect bytea; v_id uuid; v_at timestamptz; v_hash bytea;
+BEGIN
+    FOR n IN 1 .. {rows} LOOP
+        s := CASE n % 4 WHEN 0 THEN 2 ELSE 1 END;
+        v_name := 'person' || n / 4 % {people} || '@acme.example';
+        v_id := md5(v_name)::uuid;
+        v_at := clock_timestamp();
+        v_body := NULL;
+        IF s = 2 THEN
+            v_effect := convert_to(json_build_object(
+                'action', 'member.add', 'email', v_name, 'user_id', v_id, 'cal_user_id', n, 'team_id', 3,
+                'role', 'MEMBER', 'because', 'is in the group Sales', 'stream', v_streams[1], 'seq', n,
+                'outcome', 'done', 'detail', '')::text, 'UTF8');
+        ELSE
+            v_body := convert_to(json_build_object(
+                'schemas', ARRAY['urn:ietf:params:scim:schemas:core:2.0:User'], 'userName', v_name,
+                'name', json_build_object('givenName', 'Given', 'familyName', 'Family'),
+                'emails', json_build_array(json_build_object('primary', true, 'value', v_name, 'type', 'work')),
+                'displayName', 'Given Family', 'externalId', '00u' || v_id, 'active', true)::text, 'UTF8');
+            v_effect := convert_to(json_build_object(
+                'op', 'user.put', 'id', v_id, 'user_name', v_name, 'user_name_key', v_name,
+                'external_id', '00u' || v_id, 'email', v_name, 'emails', ARRAY[v_name], 'active', true,
+                'managed', true, 'source', 'provider', 'version', n,
+                'data', convert_from(v_body, 'UTF8')::jsonb)::text, 'UTF8');
+        END IF;
+        v_seqs[s] := v_seqs[s] + 1;
+        v_hash := sha256(v_hashes[s] || convert_to(calscim.journal_header(
+            v_streams[s], v_seqs[s], v_at, 'scim', 'r' || n, 'PUT', '/Users/' || v_id, 200, '10.0.0.1', 1, 'User',
+            v_id::text, sha256(coalesce(v_body, '')), sha256(v_effect)), 'UTF8'));
+        INSERT INTO calscim.journal VALUES (
+            v_streams[s], v_seqs[s], v_at, 'scim', 'r' || n, 'PUT', '/Users/' || v_id, 200, '10.0.0.1', 1, 'User',
+            v_id::text, v_body, v_effect, sha256(coalesce(v_body, '')), sha256(v_effect), v_hashes[s], v_hash);
+        v_hashes[s] := v_hash;
+    END LOOP;
+    FOR s IN 1 .. 2 LOOP
+        UPDATE calscim.heads SET seq = v_seqs[s], at = clock_timestamp(), hash = v_hashes[s]
+        WHERE stream = v_streams[s];
+    END LOOP;
+END $$
+"""
+FLOOR = """
+SELECT count(*) FROM calscim.journal
+WHERE sha256(coalesce(body, '')) <> body_digest OR sha256(coalesce(effect, '')) <> effect_digest
+"""
+PEOPLE = 5_000
+
+
+async def measure(rows: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="calscim-bench-"))
+    try:
+        async with await embedded.start(folder / "postgres") as running:
+            owner = await asyncpg.connect(running.owner_dsn)
+            await migrate.migrate(owner, embedded.SERVING_ROLE)
+            async with await Database.open(running.owner_dsn, size=4) as db:
+                directory = await admin.create_directory(
+                    db, Editor(), organization="acme", name="Okta", provider="okta-scim-v2"
+                )
+                began = time.perf_counter()
+                text = MAKE.format(directory=directory.id, rows=rows, people=PEOPLE)
+                await owner.execute(text, timeout=3600)
+                await owner.execute("VACUUM ANALYZE")
+                size = await owner.fetchval(
+                    "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
+                    " WHERE relname ~ '^journal' AND relkind = 'r'"
+                )
+                version = await owner.fetchval("SHOW server_version")
+                seconds = time.perf_counter() - began
+                print(
+                    f"Postgres {version}; {rows:,} rows made in {seconds:.0f} s, {size / 2**20:.0f} MiB"
+                )
+                await _measure(db, owner, directory, rows)
+            await owner.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _measure(
+    db: Database, owner: "asyncpg.Connection[asyncpg.Record]", directory: admin.Directory, rows: int
+) -> None:
+    await _timed("baseline: hashed by the server, one process", rows, lambda: owner.fetchval(FLOOR))
+    for width in (1, 4):
+        found = await _timed(
+            f"verify, {width} connection{'s' * (width > 1)}",
+            rows,
+            lambda width=width: chain.verify(db, width=width),
+        )
+        assert not found.broken
+        assert found.rows == rows + 1
+    tables = await _timed("rebuild, read", rows, lambda: rebuild.as_of(db, directory.id, None))
+    assert len(tables.users) == min(PEOPLE, rows // 4)
+    address = f"person{min(PEOPLE, rows // 4) - 1}@acme.example"
+    await _timed("erase, formerly called", rows, lambda: _nobody(db, address))
+
+
+async def _nobody(db: Database, address: str) -> None:
+    found = await erase.examine(db, address)
+    assert found.rows.count() > 0
+
+
+async def _timed(what: str, rows: int, call: Callable[[], Awaitable[object]]):
+    began, used = time.perf_counter(), time.process_time()
+    result = await call()
+    seconds, used = time.perf_counter() - began, time.process_time() - used
+    print(f"{what:45} {seconds:8.2f} s {rows / seconds:12,.0f} rows/s, {used:.2f} s of them here")
+    return result
+
+
+def run(rows: int) -> None:
+    asyncio.run(measure(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    print(describe())
+    run(parser.parse_args().rows)
+
+
+if __name__ == "__main__":
+    main()
