@@ -1,0 +1,168 @@
+"""How many calls to Cal.com a company costs, beside the fewest that are possible.
+
+A first import, broken off several times at random moments; a pass with nothing to do; one pushed change. The
+minimum is counted, not measured: one write for each invitation and each membership, one read for each page.
+"""
+
+import asyncio
+import math
+import random
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import asyncpg
+import orjson
+
+from benchmarks.machine import describe
+from calscim import logs
+from calscim.scim import payload
+from calscim.scim.users import state
+from calscim.store import embedded, leases, migrate, resources
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import GroupState, MemberChange
+from tests.reconcile.stage import Stage, staged
+
+PEOPLE, TEAMS, EACH = 5_000, 100, 2  # and on how many teams everybody is
+PAGE = 250
+BREAKS = 5
+A_MINUTE = 120  # calls that Cal.com allows
+
+
+async def fill(stage: Stage, people: int, teams: int) -> dict[int, list[uuid.UUID]]:
+    """The directory as the provider pushed it: everybody, and a group for each team."""
+    stage.organize(requests_per_minute=10**9)
+    numbers = [uuid.uuid4() for _ in range(people)]
+    for n, number in enumerate(numbers):
+        body = {
+            "userName": f"person{n}@acme.example",
+            "name": {"givenName": f"Person{n}", "familyName": "Example"},
+            "emails": [{"value": f"person{n}@acme.example", "type": "work", "primary": True}],
+        }
+        origin = Origin(stage.directory.id, f"push-{n}", body=orjson.dumps(body))
+        await resources.create_user(stage.db, origin, number, state(payload.user(body)), "")
+    groups: dict[int, list[uuid.UUID]] = {}
+    for t in range(teams):
+        stage.world.add_team(f"Team {t}", slug=f"team-{t}")
+        members = [number for n, number in enumerate(numbers) if t in _teams_of(n, teams)]
+        group = uuid.uuid4()
+        data = orjson.dumps({"displayName": f"Team {t}"}).decode()
+        await resources.create_group(
+            stage.db,
+            Origin(stage.directory.id, f"group-{t}"),
+            group,
+            GroupState(f"Team {t}", None, data),
+            MemberChange(add=frozenset(members)),
+            "",
+        )
+        await stage.map(f"Team {t}", stage.team_id(f"Team {t}"), "managed")
+        groups[t] = [group, *members]
+    return groups
+
+
+def _teams_of(person: int, teams: int) -> set[int]:
+    return {(person * 7 + turn * 13) % teams for turn in range(EACH)}
+
+
+async def _imported(stage: Stage, breaks: int) -> int:
+    """Full passes until everything is in step, the first ones cut off; returns how many were."""
+    chance = random.Random(1)
+    for cut in range(breaks):
+        task = asyncio.create_task(stage.full())
+        done, _ = await asyncio.wait({task}, timeout=1 + 4 * chance.random())
+        if done:
+            return cut
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await stage.restart()
+    while not (await stage.full()).in_step:
+        pass
+    return breaks
+
+
+async def _hold(stage: Stage) -> None:
+    """Keep the lease, as the daemon does beside its passes."""
+    while True:
+        await asyncio.sleep(3)
+        await leases.renew(stage.db, stage.lease)
+
+
+def _reads_and_writes(stage: Stage) -> tuple[int, int]:
+    reads = sum(n for call, n in stage.simulation.calls.items() if call.startswith("GET"))
+    return reads, sum(stage.simulation.calls.values()) - reads
+
+
+async def measure(people: int, teams: int) -> list[str]:
+    folder = Path(tempfile.mkdtemp(prefix="calscim-calls-"))
+    folder.chmod(0o755)
+    running = await embedded.start(folder / "postgres")
+    owner = await asyncpg.connect(running.owner_dsn)
+    await migrate.migrate(owner, embedded.SERVING_ROLE)
+    await owner.close()
+    lines: list[str] = []
+    try:
+        async with await Database.open(running.owner_dsn) as db, staged(db) as stage:
+            holding = asyncio.create_task(_hold(stage))
+            groups = await fill(stage, people, teams)
+            sizes = [len(members) - 1 for members in groups.values()]
+
+            began = time.perf_counter()
+            stage.simulation.calls.clear()
+            breaks = await _imported(stage, BREAKS)
+            reads, writes = _reads_and_writes(stage)
+            least = people + sum(sizes)
+            whole = (reads + writes) / least
+            lines.append(
+                f"first import of {people:,} people and {teams} teams, broken off {breaks} times: "
+                f"{writes:,} writes and {reads:,} reads, the least is {least:,} writes: "
+                f"{whole:.3f} of the minimum (reach 1.10), "
+                f"{(reads + writes) / A_MINUTE / 60:.1f} hours at {A_MINUTE} a minute; "
+                f"{time.perf_counter() - began:.0f} s here"
+            )
+
+            stage.simulation.calls.clear()
+            began = time.perf_counter()
+            assert (await stage.full()).in_step
+            reads, writes = _reads_and_writes(stage)
+            idle = sum(math.ceil(max(1, size) / PAGE) for size in sizes) + math.ceil(people / PAGE)
+            lines.append(
+                f"a pass with nothing to do: {reads:,} reads and {writes} writes, "
+                f"the pages alone are {idle:,}; {time.perf_counter() - began:.2f} s here"
+            )
+
+            group, *members = groups[0]
+            stage.simulation.calls.clear()
+            await resources.update_group(
+                stage.db,
+                Origin(stage.directory.id, "one-leaves"),
+                group,
+                None,
+                MemberChange(remove=frozenset(members[:1])),
+                "",
+            )
+            await stage.push()
+            reads, writes = _reads_and_writes(stage)
+            holding.cancel()
+            lines.append(f"one pushed change: {reads} reads and {writes} write (reach 3 and 1)")
+    finally:
+        running.server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+    return lines
+
+
+def main(*, quick: bool = False) -> None:
+    logs.configure("error", "json")
+    print(describe())
+    print("Calls to Cal.com")
+    people, teams = (500, 10) if quick else (PEOPLE, TEAMS)
+    print("\n".join(asyncio.run(measure(people, teams))))
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv)
