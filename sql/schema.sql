@@ -824,6 +824,17 @@ CREATE TABLE calscim.made_teams (
     PRIMARY KEY (organization, team_id)
 );
 
+-- Attributes of people that the directory gave a value, as they were last told to Cal.com: what it gives no more may
+-- be taken away. Rows go with the value, and with the person.
+CREATE TABLE calscim.attributes_told (
+    organization  text NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    attribute_id  text NOT NULL,
+    value         text NOT NULL,           -- all values, a JSON list; '[]' before the first one is told
+    told_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, cal_user_id, attribute_id)
+);
+
 -- ---------------------------------------------------------------- what calscim did in Cal.com
 
 -- Which account a SCIM user is. Outlives the user, until the account has left the organization.

@@ -43,7 +43,10 @@ SELECT id::text, directory_id, email, active, managed, changed_seq,
        coalesce(nullif(data->>'displayName', ''), nullif(data#>>'{name,formatted}', ''),
                 nullif(trim(concat_ws(' ', data#>>'{name,givenName}', data#>>'{name,familyName}')), ''),
                 user_name) AS name,
-       nullif(data->>'locale', '') AS locale, nullif(data->>'timezone', '') AS time_zone
+       nullif(data->>'locale', '') AS locale, nullif(data->>'timezone', '') AS time_zone,
+       CASE WHEN cardinality($3::text[]) > 0 THEN
+           (SELECT jsonb_object_agg(e.key, e.value)::text FROM jsonb_each(data) e WHERE lower(e.key) = ANY ($3))
+       END AS attributes
 FROM calscim.users
 WHERE directory_id = ANY ($1::text[]) AND ($2::uuid[] IS NULL OR id = ANY ($2));
 
@@ -106,6 +109,12 @@ WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2);
 SELECT user_id::text, cal_user_id, origin, email, missed
 FROM calscim.links
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
+
+-- name: told, attributes that the directory gave a value, of all or of the accounts of the given users
+SELECT t.cal_user_id, t.attribute_id, t.value FROM calscim.attributes_told t
+WHERE t.organization = $1
+  AND ($2::uuid[] IS NULL OR t.cal_user_id IN (
+      SELECT l.cal_user_id FROM calscim.links l WHERE l.organization = $1 AND l.user_id = ANY ($2)));
 
 -- name: ledger, what calscim gave and found on teams
 SELECT team_id, cal_user_id, user_id::text, origin, role, mode, mapping_ids, membership_id, missed

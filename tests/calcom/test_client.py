@@ -17,7 +17,7 @@ TEAM = {"id": 9, "parentId": 7, "name": "Sales", "slug": "sales", "isOrganizatio
 MEMBER = {key: value for key, value in org_row(5, team=9).items() if key != "attributes"}
 OPTION = {"id": "o1", "attributeId": "a1", "value": "Berlin", "slug": "berlin"}
 ORG_MEMBER = OrgMembership(
-    7, OrgMember(5, 105, "p5@acme.example", "", "p5", Role.MEMBER, accepted=True)
+    7, OrgMember(5, 105, "p5@acme.example", "", "p5", Role.MEMBER, accepted=True, attributes=())
 )
 TEAM_MEMBER = TeamMembership(9, TeamMember(5, 105, Role.MEMBER, accepted=True))
 ADA = Account(42, "ada@acme.example", "", "ada", "en", "Europe/London")

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from calscim.calcom.reader import Reader
-from calscim.core.model import Complete, Incomplete, OrgMember, Role, Team, TeamMember
+from calscim.core.model import Complete, Held, Incomplete, OrgMember, Role, Team, TeamMember
 from calscim.errors import RemoteError, RemoteKind
 from tests.calcom.conftest import ROOT, org_row
 
@@ -185,10 +185,10 @@ async def test_a_row_passed_over_between_pages_is_found_at_the_second_look(reade
 
 
 async def test_one_person_is_read_by_membership(reader, calcom):
-    calcom.answer("GET", f"{PEOPLE}/5", org_row(5, role="OWNER", accepted=False))
+    calcom.answer("GET", f"{PEOPLE}/5", org_row(5, role="OWNER", accepted=False, attributes=()))
 
     assert await reader.person(5) == OrgMember(
-        5, 105, "p5@acme.example", "", "p5", Role.OWNER, accepted=False
+        5, 105, "p5@acme.example", "", "p5", Role.OWNER, accepted=False, attributes=()
     )
 
 
@@ -275,3 +275,52 @@ async def test_most_lists_in_no_order_at_all_are_read_in_the_end():
     found = [await Reader(Shuffled(400, seed)).people() for seed in range(40)]  # type: ignore[arg-type]
 
     assert sum(isinstance(one, Complete) for one in found) >= 38
+
+
+# ------------------------------------------------------------------ attributes
+
+
+async def test_somebodys_attributes_are_read_with_the_people(reader, calcom):
+    attributes = [
+        {
+            "id": "a2",
+            "name": "Skills",
+            "type": "multi_select",
+            "options": [{"optionId": "o3", "option": "Go"}, {"optionId": "o2", "option": "SQL"}],
+        },
+        {"id": "a1", "name": "Grade", "type": "number", "option": 7, "optionId": "o1"},
+    ]
+    calcom.answer("GET", f"{PEOPLE}/5", org_row(5, attributes=attributes))
+
+    person = await reader.person(5)
+
+    expected = (Held("a1", "o1", "7"), Held("a2", "o2", "SQL"), Held("a2", "o3", "Go"))
+    assert person.attributes == expected
+
+
+@pytest.mark.parametrize(
+    "attributes", [None, "x", [1], [{"id": "a1"}], [{"id": "a1", "optionId": "o", "option": None}]]
+)
+async def test_attributes_that_cannot_be_read_are_not_taken_for_none(reader, calcom, attributes):
+    calcom.answer("GET", f"{PEOPLE}/5", org_row(5, attributes=attributes))
+
+    assert (await reader.person(5)).attributes is None
+
+
+async def test_an_attribute_of_a_kind_that_is_not_known_is_left_out(reader, calcom):
+    base = {"teamId": 7, "name": "x", "slug": "x", "enabled": True}
+    rows = [{**base, "id": "a1", "type": "TEXT"}, {**base, "id": "a2", "type": "HOLOGRAM"}]
+    calcom.answer("GET", f"{ROOT}/attributes?take=250&skip=0", rows)
+
+    found = await reader.attributes()
+
+    assert [(one.id, one.type.value) for one in found.value] == [("a1", "TEXT")]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+async def test_attributes_that_are_refused_are_incomplete_and_nothing_more(reader, calcom, status):
+    calcom.refuse("GET", f"{ROOT}/attributes?take=250&skip=0", status)
+    calcom.refuse("GET", f"{ROOT}/attributes/a1/options", status)
+
+    assert isinstance(await reader.attributes(), Incomplete)
+    assert isinstance(await reader.options("a1"), Incomplete)

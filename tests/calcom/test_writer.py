@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.model import Action, Kind, Role
+from calscim.core.model import Action, Attribute, AttributeType, Change, Kind, Role, Step
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 ADA = "ada@acme.example"
@@ -320,3 +320,74 @@ async def test_a_success_that_cannot_be_read_may_have_happened(writer, calcom):
     calcom.answer("POST", f"{ROOT}/users", status=201, body="<html>")
 
     assert (await writer.perform(CREATE, "r")).result is Result.UNKNOWN
+
+
+# ------------------------------------------------------------------ a team, an attribute
+
+OFFICE = Attribute("a1", "Office", "office", AttributeType.SINGLE_SELECT)
+TITLE = Attribute("a2", "Title", "title", AttributeType.TEXT)
+
+
+def told(step: Step, attribute: Attribute = OFFICE, option: str | None = "o1") -> Action:
+    change = Change(step, attribute, "Köln Süd", option)
+    return Action(Kind.UPDATE, ADA, "because", cal_user=105, change=change)
+
+
+async def test_a_team_is_made_with_a_slug_of_its_name(writer, calcom):
+    calcom.answer(
+        "POST", f"{ROOT}/teams", {"id": 9, "name": "Köln Süd", "slug": "koln-sud"}, status=201
+    )
+
+    outcome = await writer.perform(Action(Kind.TEAM, "", "because", new_team="Köln Süd"), "r")
+
+    assert (outcome.result, outcome.team) == (Result.DONE, 9)
+    assert calcom.sent[0].body == {"name": "Köln Süd", "slug": "koln-sud"}
+
+
+@pytest.mark.parametrize(
+    ("action", "method", "path", "data", "body", "option"),
+    [
+        (
+            told(Step.OPTION, option=None),
+            "POST",
+            "/attributes/a1/options",
+            {"id": "o9", "attributeId": "a1", "value": "Köln Süd", "slug": "koln-sud"},
+            {"value": "Köln Süd", "slug": "koln-sud"},
+            "o9",
+        ),
+        (
+            told(Step.ASSIGN),
+            "POST",
+            "/attributes/options/105",
+            {"id": "x", "memberId": 5, "attributeOptionId": "o1"},
+            {"attributeId": "a1", "attributeOptionId": "o1"},
+            "o1",
+        ),
+        (
+            told(Step.ASSIGN, TITLE, None),
+            "POST",
+            "/attributes/options/105",
+            {"id": "x", "memberId": 5, "attributeOptionId": "o7"},
+            {"attributeId": "a2", "value": "Köln Süd"},
+            "o7",
+        ),
+        (told(Step.UNASSIGN), "DELETE", "/attributes/options/105/o1", {"id": "x"}, None, "o1"),
+    ],
+)
+async def test_each_step_of_an_attribute_is_one_call(
+    writer, calcom, action, method, path, data, body, option
+):
+    calcom.answer(method, ROOT + path, data)
+
+    outcome = await writer.perform(action, "r")
+
+    assert (outcome.result, outcome.option) == (Result.DONE, option)
+    assert [(one.method, one.body) for one in calcom.sent] == [(method, body)]
+
+
+async def test_a_value_that_somebody_has_already_was_told_before(writer, calcom):
+    calcom.refuse("POST", f"{ROOT}/attributes/options/105", 409)
+
+    outcome = await writer.perform(told(Step.ASSIGN), "r")
+
+    assert (outcome.result, outcome.option) == (Result.ALREADY, "o1")

@@ -7,16 +7,21 @@ Built step by step, changed by applying actions as Cal.com and the reconciler wo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from calscim.core.attributes import applied, in_the_way, is_as_wanted
 from calscim.core.guards import GuardPolicy, guard
 from calscim.core.model import (
     Action,
+    Attribute,
+    AttributeType,
     CalUserId,
+    Change,
     Complete,
     Departed,
     Directory,
     DirectoryId,
     Edge,
     GroupId,
+    Held,
     Incomplete,
     Kind,
     Link,
@@ -31,12 +36,14 @@ from calscim.core.model import (
     Role,
     Scope,
     State,
+    Step,
     TeamId,
     TeamMember,
     User,
     UserId,
 )
 from calscim.core.plan import Policy, plan
+from calscim.core.policy import Rule, Source
 
 ME = CalUserId(1)
 SUFFIX = "@acme.com"
@@ -68,6 +75,9 @@ class World:
     people_gap: str | None = None
     accounts: dict[str, CalUserId] = field(default_factory=dict)  # by name
     missed: dict[UserId, int] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    attributes_gap: str | None = None
+    told: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
     policy: Policy = field(default_factory=lambda: Policy("acme"))
     guards: GuardPolicy = field(default_factory=GuardPolicy)
     seq: int = 0
@@ -207,7 +217,8 @@ class World:
         account = self.accounts.setdefault(name, CalUserId(self._number()))
         mail = address(name if email is None else email)
         membership = MembershipId(self._number())
-        self.people[account] = OrgMember(membership, account, mail, name, name, role, accepted)
+        person = OrgMember(membership, account, mail, name, name, role, accepted, ())
+        self.people[account] = person
         return self
 
     def away(self, name: str, passes: int = 0) -> "World":
@@ -283,6 +294,7 @@ class World:
             paused_teams=frozenset(self.paused_teams),
             paused=self.paused,
             offices=self.offices,
+            attributes=self.told,
         )
 
     @property
@@ -292,7 +304,13 @@ class World:
             for team, members in self.teams.items()
         }
         people = Complete(self.people) if self.people_gap is None else Incomplete(self.people_gap)
-        return Observed(ME, people, teams, {team: f"T{team}" for team in self.teams})
+        names = {team: f"T{team}" for team in self.teams}
+        attributes = (
+            Complete(tuple(self.attributes.values()))
+            if self.attributes_gap is None
+            else Incomplete(self.attributes_gap)
+        )
+        return Observed(ME, people, teams, names, attributes)
 
     def plan(
         self, *, users: Iterable[str] | None = None, teams: Iterable[int] | None = None
@@ -322,6 +340,8 @@ class World:
         match action.kind:
             case Kind.CREATE | Kind.ATTACH:
                 self._joined(action)
+            case Kind.UPDATE if action.change is not None:
+                self._told(action, action.change)
             case Kind.UPDATE:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, email=action.email)
@@ -343,13 +363,78 @@ class World:
                 del self.teams[action.team][action.cal_user]
                 self.ledger.pop((action.team, action.cal_user), None)
 
+    def _told(self, action: Action, change: Change) -> None:
+        """As Cal.com: the option has to be there, nothing that somebody has is replaced."""
+        attribute = self.attributes[change.attribute.id]
+        if change.step is Step.OPTION:
+            assert change.value not in attribute.options
+            options = {**attribute.options, change.value: f"{attribute.id}={change.value}"}
+            self.attributes[attribute.id] = replace(attribute, options=options)
+            return
+        account = action.cal_user or self.links[action.user].cal_user
+        held = self.people[account].attributes or ()
+        option = change.option
+        if change.step is Step.ASSIGN:
+            assert not in_the_way(held, change)
+            if attribute.type.selects:
+                option = attribute.options[change.value]
+            option = option or f"{attribute.id}={change.value}"
+        else:
+            assert option in {one.option for one in held}
+        after = applied(held, change, option)
+        self.people[account] = replace(self.people[account], attributes=after)
+        self.told.setdefault((account, attribute.id), "[]")
+        if is_as_wanted(after, change):
+            self._remember(account, attribute.id, change.whole)
+
+    def _remember(self, account: CalUserId, attribute: str, whole: str) -> None:
+        if whole:
+            self.told[account, attribute] = whole
+        else:
+            self.told.pop((account, attribute), None)
+
+    # ---------------------------------------------------------------- attributes
+
+    def attribute(
+        self, name: str, kind: AttributeType = AttributeType.TEXT, *options: str
+    ) -> "World":
+        """``options``: that Cal.com has already."""
+        made = Attribute(name, name, name, kind, {value: f"{name}={value}" for value in options})
+        self.attributes[name] = made
+        return self
+
+    def rule(self, source: str, to: str, *, create_options: bool = False) -> "World":
+        schema, _, rest = source.rpartition(":")
+        attribute, _, sub = rest.partition(".")
+        made = Rule(Source(source, schema or None, attribute, sub=sub or None), to, create_options)
+        self.policy = replace(self.policy, attributes=(*self.policy.attributes, made))
+        return self
+
+    def says(self, user: str, **data: object) -> "World":
+        """The provider writes these parts of the user's resource."""
+        return self.change(user, data=data)
+
+    def holds(self, name: str, attribute: str, *values: str) -> "World":
+        """By hand in Cal.com: exactly these values of the attribute."""
+        account = self.accounts[name]
+        person = self.people[account]
+        rest = [one for one in person.attributes or () if one.attribute != attribute]
+        held = [Held(attribute, f"{attribute}={value}", value) for value in values]
+        self.people[account] = replace(person, attributes=tuple(sorted((*rest, *held))))
+        return self
+
+    def values(self, name: str, attribute: str) -> list[str]:
+        held = self.people[self.accounts[name]].attributes or ()
+        return [one.value for one in held if one.attribute == attribute]
+
     def _joined(self, action: Action) -> None:
         account = action.cal_user or CalUserId(self._number())
         name = action.email.removesuffix(SUFFIX)
         self.accounts.setdefault(name, account)
         membership = MembershipId(self._number())
         role = action.role or MEMBER
-        self.people[account] = OrgMember(membership, account, action.email, name, name, role, True)
+        person = OrgMember(membership, account, action.email, name, name, role, True, ())
+        self.people[account] = person
         origin = "created" if action.kind is Kind.CREATE else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
         self.missed.pop(action.user, None)
@@ -391,6 +476,8 @@ class World:
             self.links[link.user] = link
         for edge in planned.in_place:
             self.ledger[edge.team, edge.cal_user] = edge
+        for account, attribute, whole in planned.told:
+            self._remember(account, attribute, whole)
 
 
 def world() -> World:
@@ -408,6 +495,8 @@ def line(action: Action) -> str:
         words.append(f"T{action.team}")
     if action.role is not None:
         words.append(action.role.value)
+    if (change := action.change) is not None:
+        words += [change.step.value, change.attribute.name, change.value]
     if action.drift:
         words.append("drift")
     if action.state is not State.RUN:

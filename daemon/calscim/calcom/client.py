@@ -171,14 +171,15 @@ class Client:
         """What a person's attributes are."""
         return await self._get(f"/attributes/options/{user}", _list(rows.option))
 
-    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
+    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> str:
+        """The option's id, as the value is kept as."""
         body = {"attributeId": attribute, "attributeOptionId": option}
-        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
+        return await self._post(turn, f"/attributes/options/{user}", body, rows.assigned)
 
-    async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> None:
+    async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> str:
         """For TEXT and NUMBER. One of ``assign_option`` and this, as Cal.com fails on neither."""
         body = {"attributeId": attribute, "value": value}
-        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
+        return await self._post(turn, f"/attributes/options/{user}", body, rows.assigned)
 
     async def unassign(self, turn: Turn, user: CalUserId, option: str) -> None:
         await self._delete(turn, f"/attributes/options/{user}/{_quoted(option)}")

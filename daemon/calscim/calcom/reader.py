@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from calscim.calcom import rows
 from calscim.calcom.client import PAGE, Client
 from calscim.calcom.rows import Me, OrgMembership, TeamMembership
 from calscim.core.model import (
+    Attribute,
+    AttributeType,
     CalUserId,
     Complete,
     Incomplete,
@@ -27,6 +30,7 @@ from calscim.errors import RemoteError, RemoteKind
 __all__ = ["Me", "Reader"]
 
 MOST_PAGES = 2000
+_TYPES = {kind.value for kind in AttributeType}
 MOST_READS = 12  # of one list, until nothing is missing
 IDLE_READS = 3  # of them, in a row, that bring nothing new
 SHARE = 0.1  # of the rows last known: when more than that is absent, it is looked at twice
@@ -90,10 +94,10 @@ class Reader:
         self, team: TeamId, expected: Collection[CalUserId] = ()
     ) -> Complete[dict[CalUserId, TeamMember]] | Incomplete:
         async def page(skip: int) -> list[TeamMembership]:
-            rows = await self._client.team_memberships(team, skip)
-            for row in rows:
+            found = await self._client.team_memberships(team, skip)
+            for row in found:
                 _insist(row.team == team, f"a member of team {row.team} is in the list of {team}")
-            return rows
+            return found
 
         return await self._list(
             f"the members of team {team}",
@@ -101,6 +105,37 @@ class Reader:
             lambda row: (row.member.user, row.member),
             expected,
         )
+
+    async def attributes(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
+        """The organization's attributes, without their options.
+
+        Never raises: a key that may not see them, and a Cal.com without them, can do everything else.
+        """
+
+        async def page(skip: int) -> list[rows.Attribute]:
+            return await self._client.attributes(skip)
+
+        def kept(row: rows.Attribute) -> tuple[str, Attribute] | None:
+            if row.type not in _TYPES:
+                return None
+            return row.id, Attribute(row.id, row.name, row.slug, AttributeType(row.type))
+
+        name = "the organization's attributes"
+        try:
+            found = await self._list(name, page, kept, ())
+        except RemoteError as error:
+            return Incomplete(f"{name} could not be read: {error}")
+        if isinstance(found, Incomplete):
+            return found
+        return Complete(tuple(sorted(found.value.values(), key=lambda one: one.id)))
+
+    async def options(self, attribute: str) -> dict[str, str] | Incomplete:
+        """The values that a selection can have, with the ids of its options. Never raises."""
+        try:
+            found = await self._client.options(attribute)
+        except RemoteError as error:
+            return Incomplete(str(error))
+        return {option.value: option.id for option in found}
 
     async def person(self, membership: MembershipId) -> OrgMember | Incomplete | None:
         """One person's membership of the organization; None: it is gone."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from calscim.calcom.answers import Unreadable, printable
 from calscim.core.model import (
     CalUserId,
+    Held,
     MembershipId,
     OrgMember,
     Role,
@@ -118,8 +119,42 @@ def org_membership(data: Any) -> OrgMembership:
             username=_text_or(user, "username") or "",
             role=_role(data),
             accepted=_flag(data, "accepted"),
+            attributes=held(_object(data).get("attributes")),
         ),
     )
+
+
+def held(data: Any) -> tuple[Held, ...] | None:
+    """Somebody's attributes; None where they are not shown in the documented form.
+
+    Unlike everything else in a row they do not make it unreadable: most do without them.
+    """
+    try:
+        return tuple(sorted(one for entry in rows_of(data, _values) for one in entry))
+    except Unreadable:
+        return None
+
+
+def _values(data: Any) -> list[Held]:
+    """One attribute of somebody: a selection of many has a list of options, the others have one."""
+    attribute = _text(data, "id")
+    entries = data.get("options", [data])
+    return rows_of(
+        entries, lambda entry: Held(attribute, _text(entry, "optionId"), _value(entry, "option"))
+    )
+
+
+def _value(data: Any, key: str) -> str:
+    """A text, or a number as one."""
+    value = _object(data).get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Unreadable(f"{key} should be text or a number, not {_named(value)}")
+    return str(value)
+
+
+def assigned(data: Any) -> str:
+    """The option that a value is kept as."""
+    return _text(data, "attributeOptionId")
 
 
 def team_membership(data: Any) -> TeamMembership:

@@ -10,10 +10,12 @@ from calscim.calcom.wire import Turn
 from calscim.core.model import (
     Action,
     CalUserId,
+    Change,
     Kind,
     MembershipId,
     OrgMember,
     Role,
+    Step,
     TeamId,
     TeamMember,
 )
@@ -46,6 +48,7 @@ class Outcome:
     accepted: bool | None = None
     retry_after: float | None = None
     team: TeamId | None = None
+    option: str | None = None
 
 
 INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
@@ -112,6 +115,8 @@ class Writer:
                 return Outcome(Result.DONE, cal_user=account.user)
             case Kind.ATTACH:
                 return await self._attach(action, turn, role)
+            case Kind.UPDATE if action.change is not None:
+                return await self._attribute(action, action.change, turn)
             case Kind.UPDATE:
                 return await self._update(action, turn)
             case Kind.DEPROVISION:
@@ -154,6 +159,30 @@ class Writer:
             kept = f"Cal.com kept the address {account.email}; change it there by hand"
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
         return Outcome(Result.DONE, cal_user=action.cal_user)
+
+    async def _attribute(self, action: Action, change: Change, turn: Turn) -> Outcome:
+        """``option`` of the outcome: the one that was made, assigned or taken away."""
+        number = change.attribute.id
+        option = change.option
+        match change.step:
+            case Step.OPTION:
+                made = await self._client.create_option(
+                    turn, number, change.value, slug(change.value)
+                )
+                option = made.id
+            case Step.UNASSIGN:
+                assert option is not None, "what is taken away was seen"
+                await self._client.unassign(turn, _account(action), option)
+            case Step.ASSIGN if change.attribute.type.selects:
+                assert option is not None, "a selection is made of known options"
+                await self._client.assign_option(turn, _account(action), number, option)
+            case Step.ASSIGN:
+                option = await self._client.assign_value(
+                    turn, _account(action), number, change.value
+                )
+            case _:
+                assert_never(change.step)
+        return Outcome(Result.DONE, cal_user=action.cal_user, option=option)
 
     async def _change_role(self, action: Action, turn: Turn, role: Role) -> Outcome:
         number = _membership(action)
@@ -209,6 +238,9 @@ def _failure(action: Action, error: RemoteError) -> Outcome:
     result, detail = _RESULTS[error.kind], str(error)
     if result is Result.CONFLICT and action.kind is Kind.ADD:
         result = Result.ALREADY
+    change = action.change
+    if result is Result.CONFLICT and change is not None and change.step is Step.ASSIGN:
+        return Outcome(Result.ALREADY, detail, cal_user=action.cal_user, option=change.option)
     if result is Result.GONE and action.kind is Kind.ATTACH and action.cal_user is not None:
         result = Result.REFUSED
     if error.status == 422 and action.kind is Kind.ADD:

@@ -26,7 +26,7 @@ async def _list(call: Call) -> None:
             value += [
                 {
                     "organization": organization.name,
-                    "kind": entry.key.kind,
+                    "kind": entry.key.action,
                     "email": entry.email,
                     "team_id": entry.key.team,
                     "reason": entry.reason,

@@ -192,7 +192,7 @@ class Accounts:
     def _leave_alone(self, action: Action, floor: str) -> None:
         if action.user is not None:
             reason = f"{action.because}, but is left alone: {floor}"
-            self._say(action.user, action.email, reason)
+            self.say(action.user, action.email, reason)
 
     # ---------------------------------------------------------------- roles in the organization
 
@@ -218,9 +218,10 @@ class Accounts:
     # ---------------------------------------------------------------- collecting
 
     def _wait(self, user: User, reason: str) -> None:
-        self._say(user.id, user.email, reason)
+        self.say(user.id, user.email, reason)
 
-    def _say(self, user: UserId, email: str, reason: str) -> None:
+    def say(self, user: UserId, email: str, reason: str) -> None:
+        """What a person waits for, after what was said already."""
         before = self.waiting.get(user)
         if before is not None:
             email, reason = before.email, f"{before.reason}; {reason}"

@@ -6,7 +6,7 @@ Everything here is a value. Ids of calscim's own are text (UUIDs), ids of Cal.co
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic, NewType, TypeVar
+from typing import Any, Generic, NewType, TypeVar
 
 T = TypeVar("T")
 
@@ -74,6 +74,7 @@ class User:
     seq: int
     locale: str | None = None
     time_zone: str | None = None
+    data: MappingOf[str, Any] = field(default_factory=dict)  # what the attributes' table is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,42 @@ class Directory:
     paused: bool = False  # the whole organization
     creators: MappingOf[TeamId, Creator] = field(default_factory=dict)
     offices: MappingOf[CalUserId, Office] = field(default_factory=dict)
+    attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # last told
 
 
 # ------------------------------------------------------------------ what Cal.com has
+
+
+class AttributeType(Enum):
+    TEXT = "TEXT"
+    NUMBER = "NUMBER"
+    SINGLE_SELECT = "SINGLE_SELECT"
+    MULTI_SELECT = "MULTI_SELECT"
+
+    @property
+    def selects(self) -> bool:
+        """Whether a value has to be one of the attribute's options."""
+        return self in (AttributeType.SINGLE_SELECT, AttributeType.MULTI_SELECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of the organization. ``options``: value -> id, as far as they are known."""
+
+    id: str
+    name: str
+    slug: str
+    type: AttributeType
+    options: MappingOf[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Held:
+    """A value that somebody has, by the ids of the attribute and of the option it is kept as."""
+
+    attribute: str
+    option: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +214,7 @@ class OrgMember:
     username: str
     role: Role
     accepted: bool
+    attributes: tuple[Held, ...] | None = None  # None: not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +254,9 @@ class Observed:
     people: "Complete[MappingOf[CalUserId, OrgMember]] | Incomplete"
     teams: "MappingOf[TeamId, Complete[MappingOf[CalUserId, TeamMember]] | Incomplete]"
     team_names: MappingOf[TeamId, str] = field(default_factory=dict)
+    attributes: "Complete[tuple[Attribute, ...]] | Incomplete" = field(
+        default_factory=lambda: Incomplete("they were not looked at")
+    )
 
 
 # ------------------------------------------------------------------ what to do
@@ -252,6 +290,25 @@ class Cause:
     seq: int
 
 
+class Step(Enum):
+    """One call about an attribute, in the order in which they are made."""
+
+    OPTION = "option"  # make a value of a selection
+    UNASSIGN = "unassign"
+    ASSIGN = "assign"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one call does to an attribute. ``whole``: what the directory wants of it, as it is remembered."""
+
+    step: Step
+    attribute: Attribute
+    value: str
+    option: str | None = None  # None: not known, or made by the call
+    whole: str = ""  # "": nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One change of Cal.com, at most one API call. ``team`` is None for what concerns the organization."""
@@ -275,6 +332,7 @@ class Action:
     state: State = State.RUN
     guard: str | None = None  # the limit that holds it, in words
     new_team: str | None = None  # the name of the team where that is yet to be made
+    change: Change | None = None  # of an attribute
     creator: bool = False  # of somebody who owns the team only because calscim made it
 
 
@@ -307,6 +365,9 @@ class Plan:
     links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
+    told: tuple[
+        tuple[CalUserId, str, str], ...
+    ] = ()  # attributes that are as wanted: to be recorded
     unsettled: tuple[Unsettled, ...] = ()  # drift that has not lasted yet: not among the actions
 
 

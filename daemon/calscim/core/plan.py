@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingOf
 
 from calscim.core import newteams
 from calscim.core.accounts import Accounts
+from calscim.core.attributes import Attributes
 from calscim.core.causes import Causes
 from calscim.core.creators import Creators
 from calscim.core.departures import Departures
@@ -22,6 +23,7 @@ from calscim.core.model import (
     Observed,
     Plan,
     Scope,
+    Step,
     UserId,
 )
 from calscim.core.policy import Policy, untouchable
@@ -32,6 +34,8 @@ __all__ = ["Policy", "digest", "plan", "untouchable"]
 
 _EVERYTHING = Scope()
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
+_LAST = len(_ORDER)
+_STEPS = {step: number for number, step in enumerate(Step)}
 
 
 def plan(
@@ -56,6 +60,8 @@ def plan(
     departures = Departures(directory, observed, policy, wanted, causes)
     accounts = Accounts(directory, policy, wanted, causes, departures, missed or {})
     accounts.walk(chosen, scope.users)
+    attributes = Attributes(directory, observed, policy, departures, accounts, people)
+    attributes.walk(chosen)
     roster = Roster(directory, observed, policy, departures)
     lists = Teams(directory, observed, wanted, causes, departures, roster, accounts.coming)
     lists.walk(teams, chosen)
@@ -67,27 +73,35 @@ def plan(
     if isinstance(observed.people, Incomplete):
         incomplete.insert(0, f"the organization's members: {observed.people.reason}")
     found = (*accounts.actions, *newteams.named(lists.actions, awaited), *owners.actions, *new)
+    found = (*found, *attributes.actions)
     actions = tuple(sorted(found, key=order))
+    told = tuple(sorted(attributes.told))
     return Plan(
         organization=policy.organization,
         actions=actions,
         waiting=tuple(sorted(accounts.waiting.values(), key=lambda one: (one.email, one.user))),
         incomplete=tuple(incomplete),
         in_place=tuple(lists.in_place),
+        told=told,
         links=tuple(sorted(people.found, key=lambda link: link.user)),
-        notes=tuple(sorted((*lists.notes, *owners.notes))),
+        notes=tuple(sorted((*lists.notes, *owners.notes, *attributes.notes))),
     )
 
 
-def order(action: Action) -> tuple[int, bool, int, str, str, int]:
-    """The canonical order: kinds as listed, what drifted last, then by team, address and ids."""
+def order(action: Action) -> tuple[int, bool, int, str, str, int, str]:
+    """The canonical order: kinds as listed, what drifted last, then by team, address and ids.
+
+    Attributes come after everything else: who is where matters more than what is said about them.
+    """
+    change = action.change
     return (
-        _ORDER[action.kind],
+        _ORDER[action.kind] if change is None else _LAST + _STEPS[change.step],
         action.kind is Kind.REMOVE and action.drift,
         action.team or 0,
         action.email.casefold(),
         action.user or "",
         action.cal_user or 0,
+        "" if change is None else f"{change.attribute.slug} {change.value}",
     )
 
 

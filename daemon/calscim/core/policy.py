@@ -8,6 +8,27 @@ PATIENCE = 3  # complete passes in a row without an account before it counts as 
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An attribute of a SCIM user; ``schema`` None: the core schema's. ``text``: as it was written."""
+
+    text: str
+    schema: str | None
+    attribute: str
+    where: str | None = None
+    equals: str | None = None
+    sub: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table from SCIM attributes to Cal.com's. ``to``: slug or name."""
+
+    source: Source
+    to: str
+    create_options: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Read from an organization's settings. ``protected``: addresses, casefolded."""
 
@@ -16,6 +37,7 @@ class Policy:
     people: PeopleMode = PeopleMode.MANAGED
     provision: Provision = Provision.ASSIGNED
     patience: int = PATIENCE
+    attributes: tuple[Rule, ...] = ()
 
     @property
     def stream(self) -> str:

@@ -21,7 +21,9 @@ def wait(attempts: int, *, refused: bool, jitter: float) -> float:
 
 def fingerprint(action: Action) -> str:
     """What makes an action another one: a changed address, role or account is tried at once."""
-    return f"{digest([action])}:{action.email}:{action.name or ''}"
+    change = action.change
+    told = "" if change is None else f":{change.attribute.id}:{change.value}"
+    return f"{digest([action])}:{action.email}:{action.name or ''}{told}"
 
 
 def due(mark: str, due_in: float, action: Action) -> bool:

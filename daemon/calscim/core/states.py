@@ -16,13 +16,19 @@ from calscim.core.model import (
 
 
 def of_person(
-    directory: Directory, mode: PeopleMode, kind: Kind, behind: Iterable[DirectoryId]
+    directory: Directory,
+    mode: PeopleMode,
+    kind: Kind,
+    behind: Iterable[DirectoryId],
+    *,
+    fills: bool = False,
 ) -> State:
     """An action in the organization that the directories ``behind`` ask for.
 
-    Add-only brings people in and changes nobody who is there: addresses and roles neither.
+    Add-only brings people in and changes nobody who is there: addresses and roles neither. ``fills``: gives
+    somebody what they have nothing of, which is no change either.
     """
-    adds = kind in (Kind.CREATE, Kind.ATTACH)
+    adds = fills or kind in (Kind.CREATE, Kind.ATTACH)
     if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
         return State.OBSERVED
     if directory.paused or set(behind) <= directory.paused_directories:

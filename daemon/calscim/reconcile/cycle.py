@@ -17,6 +17,7 @@ from calscim.core.model import Action, Directory, Kind, Plan, Scope, State, Team
 from calscim.core.render import waiting_json
 from calscim.core.settling import unasked
 from calscim.core.windows import closes, opened
+from calscim.reconcile.attributes import Telling
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
 from calscim.reconcile.newteams import NewTeams
@@ -26,7 +27,7 @@ from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
-from calscim.store import actions, ledger, newteams, parked, passes, sightings
+from calscim.store import actions, attributes, ledger, newteams, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -82,6 +83,7 @@ class Cycle:
         await self.view.read_everything(self.reader, picture.directory)
         if await self._import(picture):
             picture = await self._wanted()
+        await self._look_up(picture.directory, again=True)
         report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
@@ -110,6 +112,7 @@ class Cycle:
             picture = await self._wanted()
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams, again=touched.look)
+        await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
         await passes.advance(self.db, self.organization, heads)
@@ -119,6 +122,11 @@ class Cycle:
 
     async def _wanted(self, users: Collection[UserId] | None = None) -> Picture:
         return await wanted(self.db, self.rules, self.clock.now(), users)
+
+    async def _look_up(self, directory: Directory, *, again: bool) -> None:
+        """The attributes that the table is about, where there is one."""
+        catalogue = self.view.attributes
+        await catalogue.look(self.reader, directory, self.rules.policy, again=again)
 
     async def _look_at(
         self, directory: Directory, teams: frozenset[TeamId], *, again: bool
@@ -166,6 +174,7 @@ class Cycle:
         )
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
+        await attributes.told(self.db, self.organization, planned.told)
         if everything:
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
@@ -247,6 +256,7 @@ class Cycle:
             view=self.view,
             record=record,
             new_teams=NewTeams(self.reader, self.view, record),
+            telling=Telling(self.view.attributes, record),
             policy=self.rules.policy,
             parked=stuck,
             request_ids=await actions.request_ids(self.db, causes),

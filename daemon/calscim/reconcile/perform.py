@@ -18,6 +18,7 @@ from calscim.core.model import (
     Action,
     CalUserId,
     Cause,
+    Change,
     Incomplete,
     Kind,
     Link,
@@ -26,12 +27,14 @@ from calscim.core.model import (
     Plan,
     Role,
     State,
+    Step,
     Team,
     TeamMember,
     UserId,
 )
 from calscim.core.plan import Policy
 from calscim.core.retry import due, fingerprint, wait
+from calscim.reconcile.attributes import Telling
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import Recorder
@@ -76,6 +79,7 @@ class Performer:
     interrupted: Callable[[], bool]
     new_teams: NewTeams
     progress: Progress
+    telling: Telling
     tally: Tally = field(default_factory=Tally)
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
     _silent: int = 0
@@ -126,6 +130,8 @@ class Performer:
         if refusal is not None:
             await self._park(action, refusal, refused=True)
             return False
+        if ready.change is not None:
+            await self.telling.claim(ready, ready.change)
         outcome = await self.writer.perform(ready, self._request_id(action))
         return await self._settle(ready, outcome)
 
@@ -133,7 +139,8 @@ class Performer:
 
     def _resolve(self, action: Action) -> Action | None:
         """Fill in the account that an earlier action of this plan made; None while there is none."""
-        if action.kind is not Kind.ADD:
+        change = action.change
+        if action.kind is not Kind.ADD and change is None:
             return action
         team = action.team
         if action.new_team is not None and team is not None:
@@ -152,7 +159,10 @@ class Performer:
             and not person.accepted
         ):
             return None  # the next pass shows it as waiting
-        return replace(action, cal_user=cal_user, team=team, new_team=None)
+        ready = replace(action, cal_user=cal_user, team=team, new_team=None)
+        return (
+            ready if change is None else self.telling.ready(ready, change, self.view.held(cal_user))
+        )
 
     async def _last_look(self, action: Action) -> tuple[Action, str | Incomplete | None]:
         """Read the person again before anything is taken away; returns why not, or what could not be read."""
@@ -221,14 +231,21 @@ class Performer:
         self._silent = self._silent + 1 if result is Result.UNKNOWN else 0
         match result:
             case Result.DONE | Result.ALREADY | Result.GONE:
-                if result is Result.GONE and action.kind in (
-                    Kind.ADD,
-                    Kind.CREATE,
-                    Kind.UPDATE,
-                    Kind.ROLE,
-                    Kind.TEAM,
+                if (
+                    result is Result.GONE
+                    and not _takes_value(action)
+                    and action.kind
+                    in (
+                        Kind.ADD,
+                        Kind.CREATE,
+                        Kind.UPDATE,
+                        Kind.ROLE,
+                        Kind.TEAM,
+                    )
                 ):
                     self.view.doubt(action.team)
+                    if action.change is not None:
+                        self.view.attributes.forget(action.change)
                     await self._park(action, outcome.detail, refused=True)
                     return False
                 await self._done(action, outcome)
@@ -255,7 +272,9 @@ class Performer:
     async def _conflict(self, action: Action, outcome: Outcome) -> bool:
         """The account exists: bring it in by its address, or recognise it in the organization."""
         if action.kind is not Kind.CREATE or action.user is None:
-            await self._park(action, outcome.detail, refused=True)
+            if action.change is not None:  # an option that somebody made meanwhile: read next time
+                self.view.attributes.forget(action.change)
+            await self._park(action, outcome.detail, refused=action.change is None)
             return False
         attach = replace(
             action,
@@ -296,6 +315,8 @@ class Performer:
         match action.kind:
             case Kind.CREATE | Kind.ATTACH:
                 await self._joined(action, outcome)
+            case Kind.UPDATE if action.change is not None:
+                await self._told(action, action.change, outcome)
             case Kind.UPDATE:
                 assert action.cal_user is not None
                 self.view.changed(action.cal_user, email=action.email, name=action.name)
@@ -317,6 +338,17 @@ class Performer:
             case _:
                 assert_never(action.kind)
 
+    async def _told(self, action: Action, change: Change, outcome: Outcome) -> None:
+        if change.step is Step.OPTION:
+            assert outcome.option is not None
+            self.view.attributes.made(change, outcome.option)
+            return
+        assert action.cal_user is not None
+        held = self.view.held(action.cal_user) or ()
+        self.view.told(
+            action.cal_user, await self.telling.done(change, outcome, action.cal_user, held)
+        )
+
     async def _joined(self, action: Action, outcome: Outcome) -> None:
         cal_user = outcome.cal_user or action.cal_user
         if cal_user is None or action.user is None:
@@ -331,6 +363,7 @@ class Performer:
                 username="",
                 role=action.role or Role.MEMBER,
                 accepted=outcome.accepted is not False,
+                attributes=(),
             )
         )
         origin = "created" if action.kind is Kind.CREATE else "attached"
@@ -393,7 +426,19 @@ class Performer:
 def key_of(action: Action) -> Key:
     """What is parked is one action on one person: a changed action replaces it."""
     subject = action.user or str(action.cal_user or 0)
-    return Key(action.kind.value, subject, action.team or 0)
+    return Key(_name_of(action), subject, action.team or 0)
+
+
+def _name_of(action: Action) -> str:
+    """The kind; of an attribute with what is done, as one person may have several things done."""
+    change = action.change
+    if change is None:
+        return action.kind.value
+    return f"{action.kind.value}/{change.step.value}/{change.attribute.id}/{change.value}"
+
+
+def _takes_value(action: Action) -> bool:
+    return action.change is not None and action.change.step is Step.UNASSIGN
 
 
 def _membership(person: OrgMember | None) -> MembershipId | None:

@@ -16,7 +16,7 @@ from calscim.core.model import (
     Team,
     TeamId,
 )
-from calscim.store import ledger, newteams, parked
+from calscim.store import attributes, ledger, newteams, parked
 from calscim.store.actions import Attempts
 from calscim.store.parked import Key
 from calscim.store.pool import Database
@@ -64,6 +64,12 @@ class Recorder:
             return
         office = Office(cal_user, action.user, action.role, action.mode, action.mappings)
         await ledger.give_office(self.db, self.organization, office)
+
+    async def claim(self, cal_user: CalUserId, attribute: str) -> None:
+        await attributes.claim(self.db, self.organization, cal_user, attribute)
+
+    async def told(self, rows: Sequence[attributes.Told]) -> None:
+        await attributes.told(self.db, self.organization, rows)
 
     async def may_be_made(self, awaited: TeamId, team: TeamId) -> bool:
         return await newteams.attempted(self.db, self.organization, awaited, team)

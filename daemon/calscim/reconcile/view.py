@@ -13,6 +13,7 @@ from calscim.core.model import (
     CalUserId,
     Complete,
     Directory,
+    Held,
     Incomplete,
     MembershipId,
     Observed,
@@ -21,6 +22,7 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
+from calscim.reconcile.attributes import Catalogue
 from calscim.reconcile.recent import Recent
 
 PAGE = 250  # what one read of a list brings at most
@@ -40,6 +42,7 @@ class View:
     stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
+    attributes: Catalogue = field(default_factory=Catalogue)
     recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
@@ -57,6 +60,7 @@ class View:
             people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
             teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
             team_names=self.names,
+            attributes=self.attributes.observed(),
         )
 
     # -------------------------------------------------------------- reading
@@ -111,9 +115,10 @@ class View:
     def _settled(self, person: OrgMember) -> OrgMember:
         role = self.recent.believed(("role", None, person.user), person.role)
         email = self.recent.believed(("email", person.user), person.email)
-        if role is person.role and email == person.email:
+        told = self.recent.believed(("attributes", person.user), person.attributes)
+        if role is person.role and email == person.email and told == person.attributes:
             return person
-        return replace(person, role=role, email=email)
+        return replace(person, role=role, email=email, attributes=told)
 
     def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
         role = self.recent.believed(("role", team, member.user), member.role)
@@ -155,6 +160,16 @@ class View:
                 name=name or person.name,
                 role=role or person.role,
             )
+
+    def held(self, user: CalUserId) -> tuple[Held, ...] | None:
+        """Somebody's attributes; None when they are not known."""
+        person = None if self.people is None else self.people.get(user)
+        return None if person is None else person.attributes
+
+    def told(self, user: CalUserId, held: tuple[Held, ...]) -> None:
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.recent.changed(("attributes", user), person.attributes, held)
+            self.people[user] = replace(person, attributes=held)
 
     def put(self, team: TeamId, member: TeamMember) -> None:
         members = self.teams.setdefault(team, {})

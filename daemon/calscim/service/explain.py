@@ -22,6 +22,7 @@ from calscim.errors import UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
+from calscim.service import attributes
 from calscim.service.inspect import reading
 from calscim.service.organizations import rules
 from calscim.settings import Organization, Settings
@@ -57,6 +58,7 @@ async def explain(
         stranger = subject.user is None and chosen is not None  # who is wanted there decides
         now = SystemClock().now()
         picture = await wanted(db, ruled, now, None if stranger else users)
+        await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
         sources = await _sources(db, subject, chosen)
         for number in sorted(_relevant(sources, picture.directory.ledger, chosen)):
             await view.read_team(reader, number)
@@ -71,6 +73,13 @@ async def explain(
         "ledger": await _ledger(db, organization.name, subject, chosen),
         "actions": await _actions(db, organization.name, subject, chosen),
         "because": await _because(db, organization.name, planned, view, subject, chosen, sources),
+        "attributes": attributes.shown(
+            ruled.policy,
+            view.observed(),
+            planned,
+            None if subject.user is None else picture.directory.users.get(subject.user),
+            subject.cal_user,
+        ),
         "teams": []
         if chosen is not None
         else [
@@ -246,7 +255,7 @@ async def _because(
     """One sentence; what is about to happen comes first, then why things are as they are."""
     for action in _planned(planned, subject, team):
         for entry in (await parked.parked(db, organization)).values():
-            if entry.key.kind == action.kind.value and entry.email == action.email:
+            if entry.key.action == action.kind.value and entry.email == action.email:
                 return (
                     f"{action.kind.value} is parked until {entry.next_try:%H:%M:%S}: {entry.reason}"
                 )

@@ -15,6 +15,7 @@ from calscim.core.budget import Budget
 from calscim.core.guards import GuardPolicy, Limit
 from calscim.core.model import PeopleMode, Provision
 from calscim.core.plan import Policy
+from calscim.core.policy import Rule, Source
 from calscim.core.settling import Patience
 from calscim.core.windows import Window
 from calscim.reconcile.cycle import Cycle
@@ -23,7 +24,7 @@ from calscim.reconcile.loop import Reconciler, Timing
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.recent import Recent
 from calscim.reconcile.view import View
-from calscim.settings import Guards, Organization, Settings
+from calscim.settings import Attribute, Guards, Organization, Settings
 from calscim.settings import Limit as LimitSetting
 from calscim.store.leases import Lease
 from calscim.store.pool import Database
@@ -35,6 +36,23 @@ def policy(organization: Organization) -> Policy:
         protected=frozenset(address.casefold() for address in organization.protected),
         people=PeopleMode(organization.people),
         provision=Provision(organization.provision_people),
+        attributes=tuple(_rule(one) for one in organization.attributes),
+    )
+
+
+def _rule(attribute: Attribute) -> Rule:
+    source = attribute.source
+    return Rule(
+        Source(
+            source.text,
+            source.schema,
+            source.attribute,
+            source.where,
+            source.equals,
+            source.sub,
+        ),
+        attribute.to,
+        attribute.create_options,
     )
 
 

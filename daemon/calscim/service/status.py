@@ -71,7 +71,7 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
         ],
         "parked": [
             {
-                "kind": entry.key.kind,
+                "kind": entry.key.action,
                 "email": entry.email,
                 "team_id": entry.key.team,
                 "reason": entry.reason,

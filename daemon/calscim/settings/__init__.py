@@ -6,6 +6,7 @@
 from calscim.settings.addresses import Address, Inherited, Tcp, Unix, address
 from calscim.settings.load import find, load
 from calscim.settings.model import (
+    Attribute,
     Database,
     Guards,
     Journal,
@@ -16,11 +17,13 @@ from calscim.settings.model import (
     Reconcile,
     Scim,
     Settings,
+    Source,
 )
 from calscim.settings.values import duration
 
 __all__ = [
     "Address",
+    "Attribute",
     "Database",
     "Guards",
     "Inherited",
@@ -32,6 +35,7 @@ __all__ = [
     "Reconcile",
     "Scim",
     "Settings",
+    "Source",
     "Tcp",
     "Unix",
     "address",

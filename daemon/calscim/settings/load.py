@@ -9,8 +9,8 @@ from typing import Any
 
 from calscim.errors import ConfigError, Problem
 from calscim.settings import contradictions, variables
-from calscim.settings.model import Organization, Settings
-from calscim.settings.options import ORGANIZATION, SECTIONS, Option, Place, Section
+from calscim.settings.model import Attribute, Organization, Settings
+from calscim.settings.options import ATTRIBUTE, ORGANIZATION, SECTIONS, Option, Place, Section
 from calscim.settings.values import FILES
 from calscim.settings.variables import Given, Table, spelled
 
@@ -192,8 +192,8 @@ class _Loader:
                     given[0][1].where, f"and {given[1][0]} are both given: leave one of them out"
                 )
             elif given:
-                made[option.key] = self._value(option, *given[0])
-            elif option.key in section.required:
+                made[option.name] = self._value(option, *given[0])
+            elif option.name in section.required:
                 wanted = " or ".join(option.spellings)
                 self._problem(
                     f"{self._file}: {label}.{option.key}", f"is missing: write {wanted} = ..."
@@ -202,6 +202,8 @@ class _Loader:
 
     def _value(self, option: Option, key: str, given: Given) -> Any:
         try:
+            if option.place is Place.TABLES:
+                return self._attributes(option.kind.read(given.value), given.where)
             if option.place is Place.SECRETS and key != option.key:
                 return self._each(option, given)
             return self._read(option, key, given.value)
@@ -210,6 +212,19 @@ class _Loader:
         except ValueError as error:
             self._problem(given.where, str(error))
         return None
+
+    def _attributes(self, tables: list[dict[str, Any]], where: str) -> tuple[Attribute, ...]:
+        """The organization's table of attributes, each row with problems of its own."""
+        label = where.removeprefix(f"{self._file}: ")
+        made = []
+        for number, table in enumerate(tables, start=1):
+            known = self._known(ATTRIBUTE, table, f"{label}[{number}]")
+            made.append(self._made(ATTRIBUTE, known, f"{label}[{number}]"))
+        targets = Counter(one.to.casefold() for one in made if one is not None)
+        for target, count in targets.items():
+            if count > 1:
+                self._problem(where, f"has {count} rows to {target}: leave one of them")
+        return tuple(one for one in made if one is not None)
 
     def _each(self, option: Option, given: Given) -> Any:
         """A list of files, each with a problem of its own."""
@@ -278,7 +293,7 @@ def _label(name: str | None, number: int) -> str:
 
 
 def _brackets(section: str) -> str:
-    return "[[organization]]" if section == "organization" else f"[{section}]"
+    return f"[[{section}]]" if section.startswith("organization") else f"[{section}]"
 
 
 def _unknown_key(key: str, section: Section) -> str:

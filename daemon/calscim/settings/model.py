@@ -48,6 +48,27 @@ class Ops:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An attribute of a SCIM user; ``schema`` None: the core schema's. ``text``: as it was written."""
+
+    text: str
+    schema: str | None
+    attribute: str
+    where: str | None = None  # of a multi-valued attribute: which sub-attribute
+    equals: str | None = None  # is this
+    sub: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One row of the table from SCIM attributes to Cal.com's."""
+
+    source: Source
+    to: str
+    create_options: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     name: str
     organization_id: int
@@ -60,6 +81,7 @@ class Organization:
     people: str = "managed"  # managed, observe, add-only
     provision_people: str = "assigned"  # assigned, mapped
     windows: tuple[Window, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from typing import Any
 
-from calscim.settings import model, values
+from calscim.settings import model, paths, values
 from calscim.settings.values import Kind
 
 
@@ -14,6 +14,7 @@ class Place(Enum):
     VALUE = "value"
     SECRET = "secret"  # noqa: S105 - may stand in a file named by <key>_file
     SECRETS = "secrets"  # a list; may stand in files named by <key, singular>_files
+    TABLES = "tables"  # a list of tables, in the file only
     FOLDER = "folder"  # relative to the configuration file
     FILE = "file"  # looked up in $CREDENTIALS_DIRECTORY, then beside the configuration file
 
@@ -23,6 +24,11 @@ class Option:
     key: str
     kind: Kind
     place: Place = Place.VALUE
+    field: str = ""  # of the dataclass, where that is called otherwise
+
+    @property
+    def name(self) -> str:
+        return self.field or self.key
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -149,5 +155,17 @@ ORGANIZATION = Section(
         Option("people", values.one_of("managed", "observe", "add-only")),
         Option("provision_people", values.one_of("assigned", "mapped")),
         Option("windows", values.WINDOWS),
+        Option("attributes", values.TABLES, Place.TABLES),
+    ),
+)
+
+# Written [[organization.attributes]] below an organization's own keys.
+ATTRIBUTE = Section(
+    "organization.attributes",
+    model.Attribute,
+    (
+        Option("from", paths.SOURCE, field="source"),
+        Option("to", values.TEXT),
+        Option("create_options", values.BOOLEAN),
     ),
 )

@@ -271,6 +271,15 @@ def _name(value: object) -> str:
     return _text(value)
 
 
+def _tables(value: object) -> list[Any]:
+    """Only whether they are tables; what is in them is the loader's to read."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ValueRefusedError(
+            f"is {_type_of(value)}: write tables into the file, [[organization.attributes]] in double brackets"
+        )
+    return value
+
+
 TEXT = Kind(_text)
 NAME = Kind(_name)
 PATH = Kind(_text)  # made absolute by the loader, who knows what it is relative to
@@ -286,6 +295,7 @@ DSN = Kind(_dsn)
 KEY = Kind(_key)
 FILES = list_of(str, "old.key")
 KEYS = Kind(_keys, FILES.from_variable)
+TABLES = Kind(_tables)
 EMAILS = list_of(_email, "ceo@acme.com")
 NETWORKS = list_of(_network, "127.0.0.1")
 # A variable separates windows with semicolons, as there are commas between days.

@@ -82,6 +82,10 @@ class Okta:
         if "userName" in changes:
             self._renamed(email, changes["userName"])
 
+    async def patch_profile(self, email: str, *operations: dict[str, Any]) -> None:
+        """As other providers do, and Okta with its own apps."""
+        await self._patch(f"/Users/{self.users[email]}", *operations)
+
     async def deactivate(self, email: str) -> None:
         """Suspended, deactivated, unassigned: Okta says the same for each."""
         await self._active(email, active=False)

@@ -173,6 +173,30 @@ class World(State):
         self.save()
         return made.id
 
+    def set_attribute(self, email: str, name: str, *values: str) -> None:
+        """A person has exactly these values of the attribute; an option that is missing is made."""
+        membership = self.find(self.user_id(email), self.organization_id)
+        assert membership is not None, f"{email} is not in the organization"
+        attribute = next(one for one in self.attributes.values() if one.name == name)
+        for number, (member, option) in list(self.assigned.items()):
+            if member == membership.id and option in attribute.options:
+                del self.assigned[number]
+        for value in values:
+            known = {text: option for option, text in attribute.options.items()}
+            option = known.get(value) or f"opt-{self.new_id()}"
+            attribute.options[option] = value
+            self.assign(membership, option)
+        self.save()
+
+    def remove_option(self, name: str, value: str) -> None:
+        """An option goes, and is taken from everybody who has it."""
+        attribute = next(one for one in self.attributes.values() if one.name == name)
+        gone = {option for option, text in attribute.options.items() if text == value}
+        self.assigned = {key: one for key, one in self.assigned.items() if one[1] not in gone}
+        for option in gone:
+            del attribute.options[option]
+        self.save()
+
     def values(self, email: str) -> dict[str, list[str]]:
         """A person's attributes: name -> values."""
         found: dict[str, list[str]] = {}

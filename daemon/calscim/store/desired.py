@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import cast
 
+import orjson
+
 from calscim.core.model import (
     CalUserId,
     Creator,
@@ -37,17 +39,28 @@ class Picture:
     missed: dict[UserId, int]
 
 
-async def load(db: Database, organization: str, users: Collection[UserId] | None = None) -> Picture:
-    """Everything of the organization, or only what concerns ``users`` and whoever is the same person."""
+async def load(
+    db: Database,
+    organization: str,
+    users: Collection[UserId] | None = None,
+    attributes: Collection[str] = (),
+) -> Picture:
+    """Everything of the organization, or only what concerns ``users`` and whoever is the same person.
+
+    ``attributes``: which parts of the users' resources are needed, in lower case.
+    """
     async with (
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        return await _load(connection, organization, users)
+        return await _load(connection, organization, users, list(attributes))
 
 
 async def _load(
-    connection: Connection, organization: str, users: Collection[UserId] | None
+    connection: Connection,
+    organization: str,
+    users: Collection[UserId] | None,
+    attributes: list[str],
 ) -> Picture:
     directories = await connection.fetch(sql("desired.directories"), organization)
     ids = [row["id"] for row in directories]
@@ -70,8 +83,9 @@ async def _load(
                     seq=row["changed_seq"],
                     locale=row["locale"],
                     time_zone=row["time_zone"],
+                    data=orjson.loads(row["attributes"]) if row["attributes"] else {},
                 )
-                for row in await connection.fetch(sql("desired.users"), ids, only)
+                for row in await connection.fetch(sql("desired.users"), ids, only, attributes)
             },
             departed={
                 row["id"]: Departed(
@@ -108,6 +122,7 @@ async def _load(
                 if row["scope"] == "team"
             ),
             paused=any(row["scope"] == "organization" for row in pauses),
+            attributes={} if not attributes else await _told(connection, organization, only),
             creators={
                 TeamId(row["team_id"]): Creator(
                     CalUserId(row["cal_user_id"]),
@@ -149,6 +164,13 @@ async def _mappings(connection: Connection, organization: str) -> tuple[Mapping,
         )
         for row in await connection.fetch(sql("desired.mappings"), organization)
     )
+
+
+async def _told(
+    connection: Connection, organization: str, only: list[str] | None
+) -> dict[tuple[CalUserId, str], str]:
+    rows = await connection.fetch(sql("desired.told"), organization, only)
+    return {(CalUserId(row["cal_user_id"]), row["attribute_id"]): row["value"] for row in rows}
 
 
 async def _ledger(

@@ -28,6 +28,7 @@ async def forget_person(db: Database, organization: str, cal_user: CalUserId) ->
         await connection.execute(sql("ledger.unlink"), organization, cal_user)
         await connection.execute(sql("ledger.forget_person"), organization, cal_user)
         await connection.execute(sql("ledger.leave_office"), organization, cal_user)
+        await connection.execute(sql("attributes.forget_person"), organization, cal_user)
 
 
 async def give_office(db: Database, organization: str, office: Office) -> None:

@@ -11,9 +11,14 @@ from calscim.store.sql import sql
 class Key:
     """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
 
-    kind: str
+    kind: str  # the action's; of an attribute followed by what is done, after a slash
     subject: str
     team_id: int  # 0: the organization; below 0: a team yet to be made
+
+    @property
+    def action(self) -> str:
+        """The action's kind."""
+        return self.kind.partition("/")[0]
 
     @property
     def team(self) -> int | None:
