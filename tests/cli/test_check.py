@@ -60,3 +60,17 @@ def test_cal_com_is_looked_at_although_the_database_is_away(
         "journal": True,
         "organization acme": True,
     }
+
+
+def test_a_folder_for_the_journals_heads_that_is_not_there_is_a_warning(
+    calscim, calcom, configuration
+):
+    text = configuration.read_text()
+    configuration.write_text(text + '[journal]\nhead_file = "nowhere/heads.jsonl"\n')
+
+    ran = calscim("check")
+
+    assert ran.code == 0
+    assert "journal.head_file" in ran.err
+    configuration.write_text(text + '[journal]\nhead_file = "heads.jsonl"\n')
+    assert "head_file" not in calscim("check").err

@@ -214,3 +214,18 @@ def test_a_key_file_that_cannot_be_read_ends_every_verb_before_it_begins(
     assert ran.code == 78
     assert "journal.encryption_key_file" in ran.err
     assert "gone.key cannot be read" in ran.err
+
+
+def test_a_person_is_not_erased_while_a_body_that_may_name_them_cannot_be_read(
+    calscim, rotated, configuration, database, keyed
+):
+    keyed(TWO)
+    text = configuration.read_text()
+    configuration.write_text(
+        text.replace("[database]\n", f'[database]\nmigration_dsn = "{database.owner_dsn}"\n')
+    )
+
+    ran = calscim("erase", "ann@acme.example", "--yes")
+
+    assert ran.code == 1
+    assert key_id(ONE) in ran.err

@@ -1,6 +1,6 @@
 """calscim check: is everything as it has to be, before and while serving. Changes nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
@@ -10,7 +10,7 @@ from calscim.cli.output import table
 from calscim.core.model import Incomplete, Role
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.inspect import reading
-from calscim.settings import Organization, Settings
+from calscim.settings import Journal, Organization, Settings
 from calscim.store import embedded, migrate
 from calscim.store.encryption import Cipher, Opening, Sealing, cipher_of
 from calscim.store.pool import Connection
@@ -81,17 +81,26 @@ async def _stored(settings: Settings) -> list[Check]:
                 newest = [row["body"] for row in await connection.fetch(sql("history.last_bodies"))]
     except StoreError as error:
         found = Check("database", False, str(error))
-    return [found, _sealing(cipher, newest)]
+    warnings = [*_sealed_elsewhere(cipher, newest), *_head_file(settings.journal)]
+    return [found, Check("journal", True, _sealing(cipher), "; ".join(warnings))]
 
 
-def _sealing(cipher: Cipher, newest: list[bytes]) -> Check:
+def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
     """``newest``: the last body of every stream, which another daemon may have sealed with another key."""
-    warning = ""
     try:
         for body in filter(None, newest):
             cipher.open(body)
     except StoreError as error:
-        warning = str(error)
+        yield str(error)
+
+
+def _head_file(journal: Journal) -> Iterator[str]:
+    path = journal.head_file
+    if path is not None and not path.parent.is_dir():
+        yield f"the folder of journal.head_file, {path.parent}, is not there: make it, or correct the path"
+
+
+def _sealing(cipher: Cipher) -> str:
     match cipher:
         case Sealing():
             detail = f"bodies are sealed with the key {cipher.present}"
@@ -105,7 +114,7 @@ def _sealing(cipher: Cipher, newest: list[bytes]) -> Check:
             detail = f"bodies are not sealed; old keys open what was: {', '.join(cipher.held)}"
         case _:
             detail = "bodies are not sealed: journal.encryption_key_file would do that"
-    return Check("journal", True, detail, warning)
+    return detail
 
 
 async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> Check:

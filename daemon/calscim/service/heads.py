@@ -149,7 +149,7 @@ class Heads:
             marks = await checkpoint.checkpoint(self._db)
             altered = await checkpoint.verify_against(self._db, self._seen.values())
         except (StoreError, asyncpg.PostgresError) as error:  # the next time is soon enough
-            log.info("journal.head_unknown", reason=str(error))
+            log.warning("journal.head_unknown", reason=str(error))
             return
         for one in altered:
             log.error("journal.altered", stream=one.stream, seq=one.seq, why=one.why)
