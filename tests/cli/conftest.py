@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from calscim.cli import main
 from calscim.sim.calcom import World, serve
@@ -40,6 +42,18 @@ def configuration(tmp_path: Path, database) -> Path:
         'api_url = "http://127.0.0.1:9"\n'
     )
     return path
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A verb configures the logs of its process, which is that of all tests."""
+    level = logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.setLevel(level)
+    for handler in [handler for handler in root.handlers if handler.name == "calscim"]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture
