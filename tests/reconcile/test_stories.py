@@ -1,8 +1,11 @@
 """From Okta's push to Cal.com's team and back: real HTTP, real Postgres, the simulated Cal.com."""
 
+import threading
+
 import pytest
 
 from calscim.core.model import State
+from calscim.reconcile import decide
 from calscim.service.approve import Stale, approve
 from calscim.service.explain import explain
 from calscim.service.status import status
@@ -592,3 +595,21 @@ async def test_a_push_about_one_person_of_a_held_set_does_not_let_that_one_throu
     assert len(stage.team("Sales")) == 5
     [hold] = await holds.current(stage.db, "acme")
     assert len(hold.actions) == 5
+
+
+async def test_a_large_company_is_thought_about_beside_the_requests(stage, monkeypatch):
+    threads = []
+    planning = decide.plan
+
+    def watched(*given, **more):
+        threads.append(threading.current_thread())
+        return planning(*given, **more)
+
+    monkeypatch.setattr(decide, "plan", watched)
+    await stage.given("Sales", "managed", "ann")
+    monkeypatch.setattr(decide, "LARGE", 1)
+
+    assert (await stage.full()).in_step
+
+    here = threading.current_thread()
+    assert [thread is here for thread in threads] == [True, False]

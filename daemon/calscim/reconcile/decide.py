@@ -1,5 +1,7 @@
 """From what is wanted and what was seen to what may be done, with what operators have let go."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +14,8 @@ from calscim.core.windows import Window
 from calscim.store import holds, sightings
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
+
+LARGE = 2_000  # users, from which on a plan takes longer than a request should wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,18 @@ async def decide(
     ``everything``: a look at the whole organization, one of the passes that drift has to last.
     """
     organization = rules.policy.organization
-    planned = plan(picture.directory, observed, rules.policy, scope, missed=picture.missed)
+    planned = await _thought(
+        picture,
+        lambda: plan(picture.directory, observed, rules.policy, scope, missed=picture.missed),
+    )
     if rules.patience:
         seen = await sightings.kept(db, organization)
         planned = settled(planned, seen, rules.patience, counts=everything)
     approved = await holds.approved(db, organization)
-    guarded = guard(planned, picture.directory, observed, rules.guards, approved=approved)
+    guarded = await _thought(
+        picture,
+        lambda: guard(planned, picture.directory, observed, rules.guards, approved=approved),
+    )
     if scope.users is not None:
         guarded = await _still_held(db, guarded)
     released = await holds.released(db, organization)
@@ -51,6 +61,13 @@ async def decide(
         return guarded
     free = {identity(entry) for entries in released.values() for entry in entries}
     return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
+
+
+async def _thought(picture: Picture, work: Callable[[], Plan]) -> Plan:
+    """What takes long for a large company is worked out in a thread: the provider is answered meanwhile."""
+    if len(picture.directory.users) < LARGE:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 async def _still_held(db: Database, guarded: Plan) -> Plan:
