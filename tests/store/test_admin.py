@@ -205,6 +205,21 @@ async def test_a_removed_mapping_keeps_its_row_and_why(db, okta):
         await admin.remove_mapping(db, EDITOR, mapping)
 
 
+async def test_several_edits_are_made_together_or_not_at_all(db, okta):
+    mapping, _ = await add(db, okta, "Sales")
+
+    with pytest.raises(UsageError):
+        async with admin.transaction(db) as together:
+            await add(together, okta, "Platform")
+            await admin.change_mapping(
+                together, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED
+            )
+            await add(together, okta, "Sales")
+
+    assert await admin.mappings(db) == [mapping]
+    assert len(await journal(db)) == 2
+
+
 async def test_a_mapping_is_changed_in_place(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 

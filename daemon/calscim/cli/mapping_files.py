@@ -18,7 +18,7 @@ from calscim.errors import UsageError
 from calscim.settings import Settings
 from calscim.store import admin
 from calscim.store.admin import Directory, MappingRow, TeamRef
-from calscim.store.pool import Database
+from calscim.store.pool import Connection, Database
 
 PENDING = 2
 _KEYS = {"directory", "group", "team", "team_name", "create_team", "role", "mode"}
@@ -211,7 +211,12 @@ def _compare(wanted: list[_Entry], present: Sequence[MappingRow]) -> _Difference
 
 
 async def _perform(call: Call, db: Database, difference: _Difference) -> None:
-    """Adds and changes first: nobody is without a source in between."""
+    """All or nothing: half a table could make a team exclusive for half of its groups."""
+    async with admin.transaction(db) as connection:
+        await _edit(call, connection, difference)
+
+
+async def _edit(call: Call, db: Connection, difference: _Difference) -> None:
     editor = call.editor()
     for entry in difference.add:
         _, warnings = await admin.add_mapping(

@@ -12,7 +12,7 @@ from calscim.store.admin.directories import (
     directories,
     find_directory,
 )
-from calscim.store.admin.edits import Editor
+from calscim.store.admin.edits import Editor, transaction
 from calscim.store.admin.groups import PushedGroup, groups
 from calscim.store.admin.mappings import (
     MappingRow,
@@ -53,4 +53,5 @@ __all__ = [
     "resume",
     "revoke_token",
     "tokens",
+    "transaction",
 ]

@@ -42,7 +42,11 @@ class Editor:
 
 
 @asynccontextmanager
-async def transaction(db: Database) -> AsyncIterator[Connection]:
-    """All of an edit or nothing of it."""
-    async with db.connection() as connection, connection.transaction():
-        yield connection
+async def transaction(db: Database | Connection) -> AsyncIterator[Connection]:
+    """All of an edit or nothing of it. A connection: the edit is part of the transaction that it is in."""
+    if isinstance(db, Database):
+        async with db.connection() as connection, connection.transaction():
+            yield connection
+    else:
+        async with db.transaction():
+            yield db
