@@ -42,7 +42,7 @@ class Editor:
 
 
 @asynccontextmanager
-async def transaction(db: Database | Connection) -> AsyncIterator[Connection]:
+async def transaction(db: "Database | Connection") -> AsyncIterator[Connection]:
     """All of an edit or nothing of it. A connection: the edit is part of the transaction that it is in."""
     if isinstance(db, Database):
         async with db.connection() as connection, connection.transaction():

@@ -77,7 +77,7 @@ class MappingRow:
 
 
 async def mappings(
-    db: Database | Connection, *, directory: str | None = None, organization: str | None = None
+    db: "Database | Connection", *, directory: str | None = None, organization: str | None = None
 ) -> list[MappingRow]:
     """Those in use, of the directory with that id, of an organization, or all."""
     rows = await db.fetch(sql("admin.mappings"), None, directory, organization)
@@ -93,7 +93,7 @@ async def find_mapping(db: Database, number: int) -> MappingRow:
 
 
 async def add_mapping(
-    db: Database | Connection,
+    db: "Database | Connection",
     editor: Editor,
     directory: Directory,
     *,
@@ -149,7 +149,7 @@ async def add_mapping(
 
 
 async def change_mapping(
-    db: Database | Connection,
+    db: "Database | Connection",
     editor: Editor,
     mapping: MappingRow,
     *,
@@ -172,7 +172,7 @@ async def change_mapping(
     return _row(rows[0])
 
 
-async def remove_mapping(db: Database | Connection, editor: Editor, mapping: MappingRow) -> int:
+async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: MappingRow) -> int:
     """In managed and exclusive the next pass takes away what it alone had given. Returns the journal row."""
     async with transaction(db) as connection:
         await _lock(connection, mapping)
@@ -226,7 +226,9 @@ async def _unknown(connection: Connection, directory: Directory, group: str) -> 
     ]
 
 
-async def _taken(db: Database | Connection, directory: Directory, group: str, team: TeamRef) -> str:
+async def _taken(
+    db: "Database | Connection", directory: Directory, group: str, team: TeamRef
+) -> str:
     for row in await mappings(db, directory=directory.id):
         if (row.group_name, row.team.id, row.create_team) == (group, team.id, team.new):
             return (
