@@ -3,7 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from calscim.reconcile.pausing import wanted
 from calscim.reconcile.perform import Performer, Tally, key_of
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
+from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
 from calscim.store import actions, attributes, ledger, newteams, parked, passes, sightings
@@ -45,6 +46,7 @@ class Report:
 
     scope: str
     complete: bool
+    again: bool  # it is not, and may be if tried again soon
     in_step: bool
     away: str | None
     interrupted: bool
@@ -72,25 +74,38 @@ class Cycle:
     lease: Lease
     jitter: Callable[[], float]
     view: View
+    sweep: Sweep
+    judged: dict[TeamId, float] = field(default_factory=dict)  # which read a full pass counted last
     carried: int = 0  # changes that passes which made room have done of the work that is going on
 
-    async def full(self, interrupted: Callable[[], bool], requests: Sequence[int] = ()) -> Report:
-        """Read everything, then correct everything."""
+    async def full(
+        self,
+        interrupted: Callable[[], bool],
+        requests: Sequence[int] = (),
+        since: float | None = None,
+    ) -> Report:
+        """Read everything, then correct everything.
+
+        ``since``: teams that were read since then belong to this pass and are not read again.
+        """
         began = self.clock.monotonic()
         heads = await passes.heads(self.db, self.organization)
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()
-        await self.view.read_everything(self.reader, picture.directory)
+        await self.view.read_everything(self.reader, picture.directory, since)
         if await self._import(picture):
             picture = await self._wanted()
         await self._look_up(picture.directory, again=True)
+        if since is not None:
+            await self._look_again(picture, began)
         report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
             await drop_gone(self.db, self.organization, _request_id())
         await self._see_creators(picture.directory)
-        for team in self.view.teams.keys() - self.view.gaps.keys():
+        for team in self._newly_read():
             await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
+            self.judged[team] = self.view.read_at[team]
         await passes.advance(self.db, self.organization, heads)
         await passes.answer(self.db, requests, pass_id, report.away or "")
         await passes.prune(self.db, self.organization)
@@ -138,10 +153,33 @@ class Cycle:
         unknown = {team for team in known if team not in self.view.teams} | (
             self.view.stale & known
         )
+        unknown |= (self.view.gaps.keys() - self.view.gone) & known & teams
         small = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
         some = small[: max(0, SMALL - len(unknown))] if again else []
         for team in [*sorted(unknown), *some]:
             await self.view.read_team(self.reader, team)
+
+    async def _look_again(self, picture: Picture, began: float) -> None:
+        """Before drift is corrected on a team that was read a while ago, it is read once more."""
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
+        )
+        teams = {action.team for action in _drift(planned) if action.team is not None}
+        for team in sorted(teams):
+            if self.view.read_at.get(team, began) < began:
+                await self.view.read_team(self.reader, team)
+
+    def _may_be_read(self) -> bool:
+        """Whether something could not be read that is there, as far as is known."""
+        return self.view.people is None or not self.view.gaps.keys() <= self.view.gone
+
+    def _newly_read(self) -> set[TeamId]:
+        """Teams read to their end since a full pass counted them: one read is one look."""
+        return {
+            team
+            for team in self.view.teams.keys() - self.view.gaps.keys()
+            if team in self.view.read_at and self.view.read_at[team] != self.judged.get(team)
+        }
 
     async def _see_creators(self, directory: Directory) -> None:
         """Where the key's own user was not visible yet when calscim made a team."""
@@ -176,6 +214,9 @@ class Cycle:
         await ledger.in_place(self.db, self.organization, planned.in_place)
         await attributes.told(self.db, self.organization, planned.told)
         if everything:
+            self.sweep.drifting = Counter(
+                action.team for action in _drift(planned) if action.team is not None
+            )
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
         self._tell(await remember(self.db, self.organization, planned, everything=everything))
@@ -214,6 +255,7 @@ class Cycle:
         return Report(
             scope=scope_name,
             complete=complete,
+            again=not complete and (tally.away is not None or self._may_be_read()),
             in_step=in_step,
             away=tally.away,
             interrupted=tally.interrupted,
@@ -290,10 +332,13 @@ class Cycle:
 
     async def _note_drift(self, planned: Plan) -> None:
         """A look at everything counts for each team that it read; without the people it counts for none."""
-        if self.view.people is not None:
-            await sightings.note(
-                self.db, self.organization, unasked(planned), self.view.gaps.keys()
-            )
+        if self.view.people is None:
+            return
+        unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
+        seen = {
+            name: action for name, action in unasked(planned).items() if action.team not in unread
+        }
+        await sightings.note(self.db, self.organization, seen, unread)
 
     async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
         """What is parked and not wanted any more is forgotten."""

@@ -17,6 +17,7 @@ from calscim.core.model import TeamId, UserId
 from calscim.errors import RemoteError, StoreError, StoreUnavailable
 from calscim.reconcile.cycle import Cycle, Report
 from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched, touched
 from calscim.store import actions, leases, parked, passes
 from calscim.store.leases import Lease, LeaseLost
@@ -52,6 +53,8 @@ class Reconciler:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _next_full: float = 0.0
+    _latest: float = 0.0  # the full pass waits no longer for reads that are spread
+    _began: float = 0.0  # since when teams were read for the last full pass
     _failures: int = 0
     _news_at: float | None = None
     _backlog: bool = False  # a pass made room before its end
@@ -114,19 +117,21 @@ class Reconciler:
     async def _work(self, cycle: Cycle, lease: Lease) -> None:
         if left := await actions.abandon(self.db, lease):
             log.warning("reconcile.resumed", organization=self.organization, unknown=left)
-        self._next_full = self.clock.monotonic()
+        self._next_full = self._latest = self.clock.monotonic()
         while not self.stopping.is_set():
             try:
                 report = await self._next(cycle)
+                if report is not None:
+                    self._after(report, cycle.sweep)
+                await self._sweep(cycle)
             except RemoteError as error:
                 await self._away(error)
-                continue
-            if report is not None:
-                self._after(report)
 
     async def _next(self, cycle: Cycle) -> Report | None:
         """Wait for a reason, then run the pass it asks for; None when there was nothing to do."""
-        wait = min(POLL, max(0.0, self._next_full - self.clock.monotonic()))
+        wait = min(POLL, self._until_full(cycle.sweep))
+        if cycle.sweep.going:
+            wait = min(wait, cycle.sweep.wait())
         if wait > 0 and not self._backlog and await self._woken(wait):
             await self._pause(self.timing.debounce)
         self.wake.clear()
@@ -135,9 +140,13 @@ class Reconciler:
             return None
         if await passes.is_asked(self.db, self.organization):
             requests = await passes.asked(self.db, self.organization)
+            cycle.sweep.end()
+            self._began = self.clock.monotonic()
             return await cycle.full(self._interrupted, requests)
-        if self.clock.monotonic() >= self._next_full + self._postponed():
-            return await cycle.full(self._interrupted)
+        if self._until_full(cycle.sweep) <= 0:
+            since = cycle.sweep.began
+            self._began = self.clock.monotonic() if since is None else since
+            return await cycle.full(self._interrupted, since=since)
         if cycle.view.me is None:  # Cal.com was never reached: the next full pass sees all of it
             return None
         heads = await passes.heads(self.db, self.organization)
@@ -152,6 +161,21 @@ class Reconciler:
         if news:
             self.metrics.oldest_pending(self.organization, news[0].at, self.clock.now())
         return await cycle.touched(found, heads, self._interrupted)
+
+    def _until_full(self, sweep: Sweep) -> float:
+        """Seconds. A pass whose reads are spread waits for the last of them, but not for ever."""
+        due = self._latest if sweep.going else self._next_full
+        return max(0.0, due + self._postponed() - self.clock.monotonic())
+
+    async def _sweep(self, cycle: Cycle) -> None:
+        """Read one team ahead of the full pass that comes, where that takes many reads."""
+        sweep = cycle.sweep
+        if self._backlog or self.stopping.is_set() or cycle.view.me is None:
+            return
+        ahead = self._next_full - self.timing.interval / 2
+        if sweep.began is None and self.clock.monotonic() >= ahead and sweep.is_worth_it():
+            sweep.begin()
+        await sweep.step(self._next_full)
 
     def _postponed(self) -> float:
         """With a backlog, calls are for writes: a look at everything comes five intervals later."""
@@ -170,18 +194,25 @@ class Reconciler:
             if key.team_id:
                 found.teams.add(TeamId(key.team_id))
 
-    def _after(self, report: Report) -> None:
+    def _after(self, report: Report, sweep: Sweep) -> None:
         """Decide when the next full pass is due, and tell the metrics."""
         now = self.clock.monotonic()
+        full = report.scope == "full"
         self._backlog = report.interrupted
-        if report.away is not None or (report.scope == "full" and not report.complete):
-            self._next_full = now + self._patience()
+        if full:
+            sweep.end()
+        if report.away is not None or (full and report.again):
+            self._next_full = self._latest = now + self._patience()
+            if full and now - self._began < self.timing.interval:
+                sweep.began = self._began  # what could be read is not read again
         else:
             self._failures = 0
-            if report.scope == "full":
+            if full:
                 self._next_full = now + self.timing.interval * (0.9 + 0.2 * self.jitter())
+                self._latest = self._next_full + self.timing.interval
         if report.window_left is not None:  # what was left alone is done as soon as the window ends
             self._next_full = min(self._next_full, now + report.window_left)
+            self._latest = min(self._latest, self._next_full)
         self.metrics.passed(self.organization, report, self.clock.now())
 
     async def _away(self, error: RemoteError) -> None:
@@ -203,7 +234,7 @@ class Reconciler:
         }
         await passes.finish(self.db, pass_id, complete=False, in_step=False, report=report)
         await passes.answer(self.db, requests, pass_id, str(error))
-        self._next_full = self.clock.monotonic() + self._patience()
+        self._next_full = self._latest = self.clock.monotonic() + self._patience()
 
     async def _skip(self, heads: dict[str, int]) -> None:
         if heads != self._seen:

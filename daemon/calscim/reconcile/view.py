@@ -5,7 +5,7 @@ believed. Nor is one that shows a role or an address as it was before calscim ch
 That a list lacks somebody calscim just added is believed: doing it again does no harm.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
@@ -44,6 +44,13 @@ class View:
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
     attributes: Catalogue = field(default_factory=Catalogue)
     recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
+    now: Callable[[], float] = lambda: 0.0
+    read_at: dict[TeamId, float] = field(
+        default_factory=dict
+    )  # when a team was last read to its end
+    gone: set[TeamId] = field(
+        default_factory=set
+    )  # wanted, and no team of the organization any more
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
         """The view as the planner wants it; ``teams`` None: all that were looked at."""
@@ -65,19 +72,31 @@ class View:
 
     # -------------------------------------------------------------- reading
 
-    async def read_everything(self, reader: Reader, directory: Directory) -> None:
-        """The key's own user, everybody, and every team that matters. RemoteError when the key is bad."""
+    async def read_everything(
+        self, reader: Reader, directory: Directory, since: float | None = None
+    ) -> None:
+        """The key's own user, everybody, and every team that matters. RemoteError when the key is bad.
+
+        ``since``: teams that were read since then are not read again.
+        """
         self.me = (await reader.me()).user
         await self.read_people(reader)
         gap = await self.read_names(reader)
         wanted = teams_of(directory)
         self.teams = {team: members for team, members in self.teams.items() if team in wanted}
+        fresh = {team for team in wanted if self._is_fresh(team, since)}
         self.gaps.clear()
+        self.gone = set() if gap is not None else wanted - self.names.keys()
         for team in sorted(wanted):
-            if gap is None and team not in self.names:
+            if team in self.gone:
                 self.gaps[team] = "this organization has no such team any more"
-            else:
+            elif team not in fresh:
                 await self.read_team(reader, team)
+
+    def _is_fresh(self, team: TeamId, since: float | None) -> bool:
+        if since is None or team not in self.teams or team in self.gaps or team in self.stale:
+            return False
+        return self.read_at.get(team, since - 1) >= since
 
     async def read_people(self, reader: Reader) -> None:
         """Everybody in the organization. What was known before is dropped when that fails."""
@@ -106,6 +125,7 @@ class View:
             return
         self.gaps.pop(team, None)
         self.stale.discard(team)
+        self.read_at[team] = self.now()
         self.teams[team] = {
             number: self._settled_on(team, member)
             for number, member in answer.value.items()
@@ -127,6 +147,9 @@ class View:
     def pages(self, team: TeamId) -> int:
         """How many reads that team takes, as far as is known."""
         return len(self.teams.get(team, ())) // PAGE + 1
+
+    def pages_of_people(self) -> int:
+        return len(self.people or ()) // PAGE + 1
 
     # -------------------------------------------------------------- own writes
 

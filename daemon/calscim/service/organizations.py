@@ -23,6 +23,7 @@ from calscim.reconcile.decide import Rules
 from calscim.reconcile.loop import Reconciler, Timing
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.recent import Recent
+from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.view import View
 from calscim.settings import Attribute, Guards, Organization, Settings
 from calscim.settings import Limit as LimitSetting
@@ -124,6 +125,11 @@ def cycle_of(
     lease: Lease,
 ) -> Cycle:
     """The passes of an organization under one lease, with nothing known of Cal.com yet."""
+    reader = Reader(calls)
+    view = View(
+        recent=Recent(clock.monotonic, settings.reconcile.settle),
+        now=clock.monotonic,
+    )
     return Cycle(
         db=db,
         organization=organization.name,
@@ -131,11 +137,12 @@ def cycle_of(
         notify_new_users=organization.notify_new_users,
         rules=rules(settings, organization),
         client=calls,
-        reader=Reader(calls),
+        reader=reader,
         clock=clock,
         lease=lease,
         jitter=random.SystemRandom().random,
-        view=View(recent=Recent(clock.monotonic, settings.reconcile.settle)),
+        view=view,
+        sweep=Sweep(view, reader, calls.budget, clock, settings.reconcile.read_share),
     )
 
 

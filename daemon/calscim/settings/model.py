@@ -103,6 +103,7 @@ class Reconcile:
     drift_passes: int = 1
     drift_grace: float = 0.0
     settle: float = 5.0
+    read_share: float = 0.5  # of a minute's calls
     windows: tuple[Window, ...] = ()
 
 

@@ -114,6 +114,7 @@ SECTIONS = (
             Option("drift_passes", values.at_least(1)),
             Option("drift_grace", values.PAUSE),
             Option("settle", values.PAUSE),
+            Option("read_share", values.SHARE),
             Option("windows", values.WINDOWS),
         ),
     ),

@@ -100,6 +100,14 @@ def limit(value: object) -> Limit:
     return Limit(count, percent)
 
 
+def _share(value: object) -> float:
+    """``"50%"`` as 0.5."""
+    found = _PERCENT.match(_text(value))
+    if found is None or not 0 < float(found["number"]) <= 100:
+        raise ValueRefusedError(f'{value!r} is not a share: write "1%" to "100%"')
+    return float(found["number"]) / 100
+
+
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueRefusedError(f"is {_type_of(value)}: write true or false")
@@ -287,6 +295,7 @@ BOOLEAN = Kind(_boolean, _boolean_variable)
 DURATION = Kind(_positive_duration)
 PAUSE = Kind(duration)  # may be nothing
 LIMIT = Kind(limit)
+SHARE = Kind(_share)
 LISTEN = Kind(_listen)
 URL = Kind(_url)
 API_URL = Kind(_api_url)
