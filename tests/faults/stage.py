@@ -96,6 +96,8 @@ class Stage:
     interval: str = "60s"
     embedded: Path | None = None  # then the daemons have a bundled Postgres, and no dsn
     listen_dsn: str = ""
+    migration_dsn: str = ""
+    source: str = ""  # the PYTHONPATH of another release's daemon
     directory: str = ""
     token: str = ""
     daemons: list[Daemon] = field(default_factory=list)
@@ -110,8 +112,9 @@ class Stage:
         database = (
             f'dsn = "{self.dsn}"' if self.embedded is None else f'embedded = "{self.embedded}"'
         )
-        if self.listen_dsn:
-            database += f'\nlisten_dsn = "{self.listen_dsn}"'
+        for key in ("listen_dsn", "migration_dsn"):
+            if value := getattr(self, key):
+                database += f'\n{key} = "{value}"'
         self.configuration.write_text(
             f"""
             [database]
@@ -160,15 +163,32 @@ class Stage:
                     mode=Mode.MANAGED if number else Mode.EXCLUSIVE,
                 )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What processes are started with."""
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return inherited | ({"PYTHONPATH": self.source} if self.source else {})
+
+    async def calscim(self, *arguments: str) -> str:
+        """What a verb printed. RuntimeError, with what it said, when it fails."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "calscim", *arguments, "--config", str(self.configuration),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, env=self.environment, cwd=self.folder,
+        )  # fmt: skip
+        out, said = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"calscim {' '.join(arguments)}: {said.decode()}")
+        return out.decode()
+
     async def begin(self) -> Daemon:
         """Another daemon, not waited for."""
         self._number += 1
         log = self.folder / f"daemon-{self._number}.log"
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with log.open("wb") as written:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "calscim", "serve", "--config", str(self.configuration),
-                stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, env=environment,
+                stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, env=self.environment,
                 cwd=self.folder, start_new_session=True,  # Ctrl-C is for whoever watches
             )  # fmt: skip
         daemon = Daemon(log, process)
@@ -197,22 +217,33 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, dsn: str, direct: str, *, interval: str = "60s", embedded: Path | None = None
+    folder: Path,
+    dsn: str,
+    direct: str,
+    *,
+    interval: str = "60s",
+    embedded: Path | None = None,
+    prepared: bool = False,
+    memory: Path | None = None,
 ) -> AsyncIterator[Stage]:
     """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between.
 
-    With ``embedded`` there is none yet: prepare when a daemon runs.
+    With ``embedded`` there is none yet: prepare when a daemon runs. ``prepared``: the directory is somebody else's work.
+    ``memory``: Cal.com as it was saved there.
     """
-    world = calcom.World(api_key=KEY)
-    world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
-    for name in TEAMS:
-        world.add_team(name)
+    if memory is not None:
+        world = calcom.World.remembered(memory, api_key=KEY)
+    else:
+        world = calcom.World(api_key=KEY)
+        world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
+        for name in TEAMS:
+            world.add_team(name)
     simulation = calcom.Simulation(world)
     async with calcom.serve(world, simulation=simulation) as url:
         made = Stage(folder, dsn, direct, world, simulation, url, interval, embedded)
         made.configure()
         try:
-            if embedded is None:
+            if embedded is None and not prepared:
                 await made.prepare()
             yield made
         finally:

@@ -16,8 +16,13 @@ def folder() -> Traversable:
 @cache
 def all_queries() -> dict[str, str]:
     """Every named query, as ``file.name`` -> text."""
+    return queries_in(folder() / "queries")
+
+
+def queries_in(place: Traversable) -> dict[str, str]:
+    """The same of files somewhere else."""
     queries: dict[str, str] = {}
-    for path in sorted((folder() / "queries").iterdir(), key=lambda entry: entry.name):
+    for path in sorted(place.iterdir(), key=lambda entry: entry.name):
         if not path.name.endswith(".sql"):
             continue
         parts = _NAME.split(path.read_text(encoding="utf-8"))

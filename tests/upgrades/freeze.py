@@ -1,0 +1,115 @@
+"""Keeps of a release what the next one is tested against: `python -m tests.upgrades.freeze COMMIT`.
+
+Run when a release was made, with its commit, which goes into release.RELEASED as well. Written to `previous`:
+
+- ``queries``: its named queries;
+- ``migrations.json``: what its migrations were, as they must not change any more;
+- ``calls.json``: what it called calscim.changes with while Okta played the first act, and what that made;
+- ``data.sql``: its database after that, and ``calcom.json``: the simulated Cal.com.
+"""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from calscim.sim.okta import Okta
+from tests.faults.cluster import run
+from tests.faults.stage import Stage, stage
+from tests.faults.waiting import until
+from tests.server import OWNER, bundled
+from tests.upgrades.release import KEPT, fingerprints, taken_out
+from tests.upgrades.story import Story, prepare
+
+DATABASE = "calscim_test_freeze"
+# Found by every Python that is started with the release's folder as its path.
+RECORDER = """
+import base64, json
+import asyncpg
+
+fetch = asyncpg.Connection.fetch
+
+async def recorded(self, query, *arguments, **options):
+    rows = await fetch(self, query, *arguments, **options)
+    if "calscim.changes(" in query:
+        with open({path!r}, "a") as calls:
+            stream, *columns, bodies, details = arguments
+            made = *[list(one) for one in columns], [base64.b64encode(one).decode() for one in bodies], list(details)
+            answers = [{{"status": row["status"], "skipped": row["skipped"]}} for row in rows]
+            calls.write(json.dumps([stream, *made, answers]) + "\\n")
+    return rows
+
+asyncpg.Connection.fetch = recorded
+"""
+
+
+async def freeze(commit: str) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="freeze-"))
+    folder.chmod(0o755)
+    try:
+        release = await taken_out(commit, folder / "release")
+        assert release is not None, f"{commit} is not in the history"
+        shutil.rmtree(KEPT, ignore_errors=True)
+        shutil.copytree(release / "sql/queries", KEPT / "queries")
+        _write("migrations.json", fingerprints(release / "sql/migrations"))
+        async with bundled(folder / "postgres") as server:
+            admin = await asyncpg.connect(server.dsn("postgres", OWNER))
+            await admin.execute(f"CREATE DATABASE {DATABASE}")
+            await admin.close()
+            dsn, owner = server.dsn(DATABASE), server.dsn(DATABASE, OWNER)
+            async with stage(folder, dsn, dsn, prepared=True) as site:
+                site.source = f"{release / 'daemon'}"
+                await _play(site, owner, release / "daemon/sitecustomize.py")
+            dump = folder / "data.sql"
+            await run(
+                "pg_dump", "--data-only", "--inserts", "--load-via-partition-root", "--no-owner",
+                "-T", "calscim.schema_version", "-T", "calscim.leases", "-f", dump, "-d", owner,
+            )  # fmt: skip
+        lines = dump.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line and not line.startswith(("--", "\\", "SET "))]
+        (KEPT / "data.sql").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _play(site: Stage, owner: str, recorder: Path) -> None:
+    calls = site.folder / "calls"
+    site.migration_dsn = owner
+    site.configure()
+    await site.calscim("migrate")
+    await prepare(site)
+    recorder.write_text(RECORDER.format(path=str(calls)), encoding="utf-8")
+    daemon = await site.start()
+    async with aiohttp.ClientSession() as session:
+        story = Story(Okta(session, site.base_url(daemon), site.token))
+        await story.first_act()
+        await until(lambda: site.teams() == story.teams(), 60)
+    await daemon.terminate()
+    site.world.memory = KEPT / "calcom.json"
+    site.world.save()
+    _write(
+        "calls.json",
+        {
+            "directory": site.directory,
+            "token": site.token,
+            "users": story.okta.users,
+            "groups": story.okta.groups,
+            "members": story.okta.members,
+            "inactive": sorted(story.inactive),
+            "group_of": story.group_of,
+            "calls": [json.loads(line) for line in calls.read_text().splitlines()],
+        },
+    )
+
+
+def _write(name: str, value: object) -> None:
+    (KEPT / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(freeze(sys.argv[1]))

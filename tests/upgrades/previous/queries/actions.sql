@@ -1,0 +1,44 @@
+-- name: begin, the row before the call; none when the lease's term is over
+INSERT INTO calscim.actions (
+    organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, team_id, role, because,
+    stream, seq, request_id, term)
+SELECT $1, $2, $3, $4, $5, $6::uuid, $7, $8, $9, $10, $11, $12, $13, $14
+WHERE EXISTS (
+    SELECT FROM calscim.leases
+    WHERE organization = $1 AND holder = $15 AND term = $14 AND expires_at > clock_timestamp())
+RETURNING id;
+
+-- name: finish, the row after the call, and its line in the organization's journal
+WITH finished AS (
+    UPDATE calscim.actions
+    SET finished_at = clock_timestamp(), outcome = $2, detail = $3, cal_user_id = coalesce($4, cal_user_id)
+    WHERE id = $1
+    RETURNING *
+)
+SELECT calscim.append(
+    '@' || organization, 'calcom', request_id, '', kind, 0, '', NULL, 'Action', id::text, NULL,
+    convert_to(json_build_object(
+        'action', kind, 'email', email, 'user_id', user_id, 'cal_user_id', cal_user_id,
+        'team_id', team_id, 'role', role, 'because', because, 'stream', stream, 'seq', seq,
+        'outcome', outcome, 'detail', detail)::text, 'UTF8'))
+FROM finished;
+
+-- name: abandon, actions of a process that is gone: what they did is observed again
+UPDATE calscim.actions
+SET finished_at = clock_timestamp(), outcome = 'unknown', detail = 'interrupted before its outcome was known'
+WHERE organization = $1 AND finished_at IS NULL AND term < $2
+RETURNING id;
+
+-- name: request_ids, the requests behind journal rows
+SELECT j.stream, j.seq, j.request_id
+FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
+JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
+
+-- name: of_person, the last things done about a person
+SELECT a.id, a.kind, a.email, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
+       a.finished_at, a.outcome, a.detail
+FROM calscim.actions a
+WHERE a.organization = $1 AND (a.user_id = $2::uuid OR a.cal_user_id = $3 OR lower(a.email) = lower($4))
+  AND ($5::bigint IS NULL OR a.team_id = $5)
+ORDER BY a.id DESC
+LIMIT 20;

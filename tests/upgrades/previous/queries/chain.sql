@@ -1,0 +1,24 @@
+-- name: streams, every journal that has rows or a head, how far it goes and how far it should go
+SELECT coalesce(h.stream, j.stream) AS stream, h.seq, h.hash, greatest(h.seq, j.seq) AS last
+FROM calscim.heads h
+FULL JOIN (SELECT stream, max(seq) AS seq FROM calscim.journal GROUP BY stream) j ON j.stream = h.stream
+WHERE h.stream IS NULL OR h.seq > 0 OR j.stream IS NOT NULL
+ORDER BY 1;
+
+-- name: size, about how many rows there are
+SELECT coalesce(sum(seq), 0) FROM calscim.heads;
+
+-- name: snapshot, what several connections then look at together
+SELECT pg_export_snapshot();
+
+-- name: links, rows with the text their hashes cover; written out, as a function could have been replaced
+SELECT seq, at, request_id, prev_hash, hash,
+       json_build_array(
+           stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), kind, request_id,
+           method, path, status, remote, token_id, resource_type, resource_id, encode(body_digest, 'hex'),
+           encode(effect_digest, 'hex'))::text AS header,
+       sha256(coalesce(body, '')) = body_digest AS body_matches,
+       sha256(coalesce(effect, '')) = effect_digest AS effect_matches
+FROM calscim.journal
+WHERE stream = $1 AND seq > $2 AND seq <= $3
+ORDER BY seq, at;

@@ -1,0 +1,98 @@
+-- name: directories, the directories of an organization that are in use
+SELECT d.id, d.name, h.seq, p.target IS NOT NULL AS paused
+FROM calscim.directories d
+JOIN calscim.heads h ON h.stream = d.id
+LEFT JOIN calscim.pauses p
+    ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > now())
+WHERE d.organization = $1 AND d.deleted_at IS NULL
+ORDER BY d.id;
+
+-- name: pauses, the organization itself and the teams of it that are left alone
+SELECT scope, target FROM calscim.pauses
+WHERE (until IS NULL OR until > now())
+  AND ((scope = 'organization' AND target = $1) OR (scope = 'team' AND target LIKE $1 || '/%'));
+
+-- name: same_people, the users given and those that are the same person by account or by address
+WITH given AS (
+    SELECT u.id, lower(u.email) AS email_key, l.cal_user_id
+    FROM calscim.users u
+    LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = u.id
+    WHERE u.id = ANY ($2::uuid[])
+    UNION
+    SELECT t.id, lower(t.email), l.cal_user_id
+    FROM calscim.tombstones t
+    LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = t.id
+    WHERE t.id = ANY ($2::uuid[])
+)
+SELECT id FROM given
+UNION
+SELECT e.user_id FROM calscim.user_emails e
+JOIN given g ON g.email_key = e.value_key
+WHERE e.directory_id = ANY ($3::text[])
+UNION
+SELECT l.user_id FROM calscim.links l
+JOIN given g ON g.cal_user_id = l.cal_user_id
+WHERE l.organization = $1;
+
+-- name: users, all or the given ones
+SELECT id::text, directory_id, email, active, managed, changed_seq,
+       coalesce(nullif(data->>'displayName', ''), nullif(data#>>'{name,formatted}', ''),
+                nullif(trim(concat_ws(' ', data#>>'{name,givenName}', data#>>'{name,familyName}')), ''),
+                user_name) AS name,
+       nullif(data->>'locale', '') AS locale, nullif(data->>'timezone', '') AS time_zone
+FROM calscim.users
+WHERE directory_id = ANY ($1::text[]) AND ($2::uuid[] IS NULL OR id = ANY ($2));
+
+-- name: departed, deleted users whose account calscim still has a link to
+SELECT t.id::text, t.directory_id, t.email, t.managed, t.seq
+FROM calscim.tombstones t
+JOIN calscim.links l ON l.user_id = t.id AND l.organization = $1
+WHERE t.kind = 'User' AND ($2::uuid[] IS NULL OR t.id = ANY ($2));
+
+-- name: mappings, those in use and those that were removed while the ledger still names them
+SELECT m.id, m.directory_id, m.group_name, m.group_id::text, m.team_id, m.role, m.mode, m.seq, m.removed_seq
+FROM calscim.mappings m
+JOIN calscim.directories d ON d.id = m.directory_id
+WHERE d.organization = $1
+  AND ((m.removed_at IS NULL AND d.deleted_at IS NULL)
+       OR (m.removed_at IS NOT NULL
+           AND EXISTS (SELECT FROM calscim.ledger l WHERE l.organization = $1 AND m.id = ANY (l.mapping_ids))))
+ORDER BY m.id;
+
+-- name: groups, the groups that mappings are bound to
+SELECT DISTINCT g.id::text, g.display_name
+FROM calscim.groups g
+JOIN calscim.mappings m ON m.group_id = g.id
+WHERE g.directory_id = ANY ($1::text[]);
+
+-- name: members, users of the mapped groups, through nested groups too; the journal row that put them there
+WITH RECURSIVE nested AS (
+    SELECT DISTINCT m.group_id AS root, m.group_id AS id
+    FROM calscim.mappings m
+    WHERE m.group_id IS NOT NULL AND m.removed_at IS NULL AND m.directory_id = ANY ($1::text[])
+    UNION
+    SELECT n.root, c.member_id
+    FROM nested n
+    JOIN calscim.members c ON c.group_id = n.id AND c.kind = 'Group'
+)
+SELECT n.root::text AS group_id, m.member_id::text AS user_id, max(m.seq) AS seq
+FROM nested n
+JOIN calscim.members m ON m.group_id = n.id AND m.kind = 'User'
+WHERE $2::uuid[] IS NULL OR m.member_id = ANY ($2)
+GROUP BY n.root, m.member_id;
+
+-- name: former, who left a group, for those the ledger still has on a team
+SELECT DISTINCT f.group_id::text, f.member_id::text AS user_id, f.seq
+FROM calscim.former_members f
+JOIN calscim.ledger l ON l.organization = $1 AND l.user_id = f.member_id
+WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2);
+
+-- name: links, which account a user is
+SELECT user_id::text, cal_user_id, origin, email, missed
+FROM calscim.links
+WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
+
+-- name: ledger, what calscim gave and found on teams
+SELECT team_id, cal_user_id, user_id::text, origin, role, mode, mapping_ids, membership_id, missed
+FROM calscim.ledger
+WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));

@@ -1,0 +1,72 @@
+-- name: link, which account a user is; an earlier link is replaced only when it had another account
+INSERT INTO calscim.links (organization, user_id, cal_user_id, origin, email)
+SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
+ON CONFLICT (organization, user_id) DO UPDATE
+    SET cal_user_id = excluded.cal_user_id, origin = excluded.origin, email = excluded.email,
+        linked_at = now(), missed = 0
+    WHERE links.cal_user_id <> excluded.cal_user_id;
+
+-- name: unlink, the account has left the organization
+DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2;
+
+-- name: forget_person, and with it what it was given on teams
+DELETE FROM calscim.ledger WHERE organization = $1 AND cal_user_id = $2;
+
+-- name: given, team memberships that calscim made
+INSERT INTO calscim.ledger AS l (
+    organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
+VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8::bigint[], $9)
+ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
+    SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
+        origin = CASE WHEN l.origin = 'added' THEN 'added' ELSE excluded.origin END,
+        mapping_ids = excluded.mapping_ids, membership_id = coalesce(excluded.membership_id, l.membership_id),
+        written_at = now(), missed = 0;
+
+-- name: in_place, wanted and seen; one that an attempt without an outcome may have made counts as made
+INSERT INTO calscim.ledger AS l (
+    organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
+SELECT $1, e.team_id, e.cal_user_id, e.user_id,
+       CASE WHEN (
+           SELECT a.kind = 'member.add' AND coalesce(a.outcome, 'unknown') = 'unknown'
+           FROM calscim.actions a
+           WHERE a.organization = $1 AND a.team_id = e.team_id AND a.cal_user_id = e.cal_user_id
+             AND a.outcome IS DISTINCT FROM 'already'
+           ORDER BY a.id DESC LIMIT 1
+       ) THEN 'added' ELSE e.origin END,
+       e.role, e.mode, string_to_array(e.mapping_ids, ',')::bigint[], e.membership_id
+FROM unnest($2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+    AS e (team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
+ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
+    SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
+        mapping_ids = excluded.mapping_ids, membership_id = excluded.membership_id, missed = 0
+    WHERE (l.user_id, l.role, l.mode, l.mapping_ids, l.membership_id, l.missed)
+        IS DISTINCT FROM (excluded.user_id, excluded.role, excluded.mode, excluded.mapping_ids,
+                          excluded.membership_id, 0);
+
+-- name: taken, a team membership that is gone
+DELETE FROM calscim.ledger WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3;
+
+-- name: missed_links, count the complete passes in a row that did not show an account
+UPDATE calscim.links
+SET missed = CASE WHEN cal_user_id = ANY ($2::bigint[]) THEN 0 ELSE missed + 1 END
+WHERE organization = $1 AND (missed > 0 OR cal_user_id <> ALL ($2::bigint[]));
+
+-- name: missed_edges, the same for the memberships of one team; gone for good after several
+WITH counted AS (
+    UPDATE calscim.ledger
+    SET missed = CASE WHEN cal_user_id = ANY ($3::bigint[]) THEN 0 ELSE missed + 1 END
+    WHERE organization = $1 AND team_id = $2 AND (missed > 0 OR cal_user_id <> ALL ($3::bigint[]))
+    RETURNING cal_user_id, missed
+)
+SELECT cal_user_id FROM counted WHERE missed >= $4;
+
+-- name: gone_unmanaged, imported people that several complete passes did not show
+SELECT u.directory_id, u.id::text AS user_id, l.cal_user_id
+FROM calscim.links l
+JOIN calscim.users u ON u.id = l.user_id
+WHERE l.organization = $1 AND l.missed >= $2 AND NOT u.managed;
+
+-- name: orphans, links of deleted or unmanaged users whose account several complete passes did not show
+DELETE FROM calscim.links l
+WHERE l.organization = $1 AND l.missed >= $2
+  AND NOT EXISTS (SELECT FROM calscim.users u WHERE u.id = l.user_id AND u.managed);

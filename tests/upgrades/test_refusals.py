@@ -1,0 +1,56 @@
+"""What a daemon says of a schema that is older or newer than its own."""
+
+from pathlib import Path
+
+import aiohttp
+
+from calscim.store import migrate
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.stage import Stage, stage
+
+INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1, 'another', $2)"
+
+
+async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(
+    previous: conftest.Database, tmp_path: Path
+) -> None:
+    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+        daemon = await site.begin()
+
+        code = await daemon.process.wait()
+
+        assert code == 1
+        assert "run `calscim migrate`" in daemon.log.read_text(encoding="utf-8")
+
+
+async def readiness(site: Stage, session: aiohttp.ClientSession) -> tuple[int, str]:
+    async with session.get(f"{site.daemons[-1].ops}/readyz") as response:
+        return response.status, await response.text()
+
+
+async def test_readiness_follows_the_schema_under_a_running_daemon(
+    database: conftest.Database, tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    async with (
+        stage(tmp_path, database.dsn, database.dsn) as site,
+        await Database.open(database.owner_dsn, size=1) as owner,
+    ):
+        await site.start()
+
+        await owner.execute(
+            "DELETE FROM calscim.schema_version WHERE version = $1", migrate.latest()
+        )
+        status, said = await readiness(site, session)
+        assert status == 503 and "run `calscim migrate`" in said
+
+        await owner.execute(INSERT, migrate.latest(), 1)
+        await owner.execute(INSERT, migrate.latest() + 1, 1)
+        assert (await readiness(site, session))[0] == 200
+
+        await owner.execute(INSERT, migrate.latest() + 2, migrate.latest() + 2)
+        status, said = await readiness(site, session)
+        assert status == 503 and "install a later release" in said
+
+        ended = await site.begin()
+        assert await ended.process.wait() == 1

@@ -1,0 +1,119 @@
+"""From the release before to this one: nothing is lost, and everything goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from calscim.errors import StoreError
+from calscim.sim.okta import Okta
+from calscim.store import admin, chain, migrate, rebuild
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults.stage import stage
+from tests.faults.waiting import until
+from tests.upgrades.conftest import migrated
+from tests.upgrades.release import KEPT, ROOT, fingerprints
+from tests.upgrades.story import Story
+
+TABLES = ("users", "user_emails", "groups", "members", "mappings", "links", "ledger", "actions")
+
+
+def test_migrations_that_were_released_are_as_they_were() -> None:
+    released = json.loads((KEPT / "migrations.json").read_text(encoding="utf-8"))
+
+    now = fingerprints(ROOT / "sql/migrations")
+
+    assert {name: now.get(name) for name in released} == released
+
+
+async def rows(database: conftest.Database) -> dict[str, list[str]]:
+    """What stands in the tables, in the columns that the release before had."""
+    async with await Database.open(database.dsn, size=1) as db:
+        return {
+            table: [
+                row["id"]
+                for row in await db.fetch(f"SELECT to_jsonb(t)::text AS id FROM calscim.{table} t")
+            ]
+            for table in TABLES
+        }
+
+
+def columns(found: dict[str, list[str]], like: dict[str, list[str]]) -> dict[str, list[Any]]:
+    """The rows in order, less the columns that came later."""
+    return {
+        table: sorted(
+            (
+                {
+                    name: value
+                    for name, value in json.loads(row).items()
+                    if name in json.loads(like[table][0])
+                }
+                for row in lines
+            ),
+            key=str,
+        )
+        for table, lines in found.items()
+    }
+
+
+async def test_every_row_is_what_it_was(previous: conftest.Database) -> None:
+    async with await Database.open(previous.owner_dsn, size=1) as owner:
+        await owner.execute(
+            f"GRANT USAGE ON SCHEMA calscim TO calscim; GRANT SELECT ON {', '.join('calscim.' + one for one in TABLES)} TO calscim"
+        )
+    before = await rows(previous)
+
+    await migrated(previous)
+
+    assert all(before.values())
+    assert columns(await rows(previous), before) == columns(before, before)
+
+
+async def test_the_journal_verifies_and_still_gives_the_tables(previous: conftest.Database) -> None:
+    await migrated(previous)
+
+    async with await Database.open(previous.dsn) as db:
+        verdict = await chain.verify(db)
+        compared = [await rebuild.compare(db, one) for one in await admin.directories(db)]
+
+    assert not verdict.broken and verdict.rows > 30
+    assert [one.different for one in compared] == [0]
+
+
+async def test_the_story_goes_on_and_cal_com_follows(
+    previous: conftest.Database,
+    kept: dict[str, Any],
+    tmp_path: Path,
+    session: aiohttp.ClientSession,
+) -> None:
+    await migrated(previous)
+    memory = Path(shutil.copy(KEPT / "calcom.json", tmp_path))
+
+    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True, memory=memory) as site:
+        site.directory, site.token = kept["directory"], kept["token"]
+        before = site.teams()
+        daemon = await site.start()
+        await until(lambda: daemon.events("reconcile.pass"), 30)
+        assert (site.teams(), site.simulation.writes) == (before, [])
+
+        okta = Okta(session, site.base_url(daemon), site.token)
+        okta.users, okta.groups, okta.members = kept["users"], kept["groups"], kept["members"]
+        story = Story(okta, set(kept["inactive"]), kept["group_of"])
+        await story.second_act()
+
+        await until(lambda: site.teams() == story.teams(), 60)
+
+
+async def test_this_release_refuses_the_schema_before_it_was_migrated(
+    previous: conftest.Database,
+) -> None:
+    async with (
+        await Database.open(previous.owner_dsn, size=1) as db,
+        db.connection() as connection,
+    ):
+        with pytest.raises(StoreError, match="run `calscim migrate`"):
+            await migrate.check(connection)
