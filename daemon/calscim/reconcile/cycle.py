@@ -21,8 +21,9 @@ from calscim.reconcile.attributes import Telling
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
 from calscim.reconcile.newteams import NewTeams
+from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.pausing import wanted
-from calscim.reconcile.perform import Performer, Tally, key_of
+from calscim.reconcile.perform import Performer
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.sweep import Sweep
@@ -300,10 +301,9 @@ class Cycle:
             new_teams=NewTeams(self.reader, self.view, record),
             telling=Telling(self.view.attributes, record),
             policy=self.rules.policy,
-            parked=stuck,
+            parking=Parking(record, stuck, self.jitter),
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
-            jitter=self.jitter,
             interrupted=lambda: interrupted() or self._closing() is not None,
             progress=progress,
         )

@@ -4,7 +4,7 @@ Refuses to remove or demote without a last look at the person, and stops when th
 Cal.com itself is gone.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
@@ -33,13 +33,12 @@ from calscim.core.model import (
     UserId,
 )
 from calscim.core.plan import Policy
-from calscim.core.retry import due, fingerprint, wait
 from calscim.reconcile.attributes import Telling
 from calscim.reconcile.newteams import NewTeams
+from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import UNKNOWN, View
-from calscim.store.parked import Key, Parked
 
 log = structlog.get_logger()
 
@@ -52,18 +51,6 @@ class Away(Exception):  # noqa: N818 - a state of affairs, not a fault
 
 
 @dataclass(slots=True)
-class Tally:
-    """What became of a plan's actions."""
-
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
-    pending: list[Action] = field(
-        default_factory=list
-    )  # wanted, and not done by the end of the pass
-    interrupted: bool = False  # fresh news came before the end
-    away: str | None = None
-
-
-@dataclass(slots=True)
 class Performer:
     """The hands of one pass."""
 
@@ -72,17 +59,19 @@ class Performer:
     view: View
     record: Recorder
     policy: Policy
-    parked: Mapping[Key, Parked]
+    parking: Parking
     request_ids: Mapping[Cause, str]
     default_request_id: str
-    jitter: Callable[[], float]  # 0 <= x < 1
     interrupted: Callable[[], bool]
     new_teams: NewTeams
     progress: Progress
     telling: Telling
-    tally: Tally = field(default_factory=Tally)
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
     _silent: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return self.parking.tally
 
     async def perform(self, plan: Plan) -> Tally:
         """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
@@ -112,23 +101,21 @@ class Performer:
 
     async def _one(self, action: Action) -> bool:
         """True: to be tried again in this pass, once the rate limit lets it."""
-        key = key_of(action)
-        parked = self.parked.get(key)
-        if parked is not None and not due(parked.fingerprint, parked.due_in, action):
-            self._count("parked", action)
+        if self.parking.is_early(action):
+            self.tally.count("parked", action)
             return False
         if action.kind is Kind.TEAM:
             return await self._new_team(action)
         ready = self._resolve(action)
         if ready is None:
-            self._count("blocked", action)
+            self.tally.count("blocked", action)
             return False
         ready, refusal = await self._last_look(ready)
         if isinstance(refusal, Incomplete):
-            await self._park(action, refusal.reason, refused=False)
+            await self.parking.park(action, refusal.reason, refused=False)
             return False
         if refusal is not None:
-            await self._park(action, refusal, refused=True)
+            await self.parking.park(action, refusal, refused=True)
             return False
         if ready.change is not None:
             await self.telling.claim(ready, ready.change)
@@ -216,12 +203,12 @@ class Performer:
             )
         if isinstance(there, Team):
             await self.new_teams.found(action, there, self._request_id(action))
-            self._count("already", action)
+            self.tally.count("already", action)
             await self.record.unpark(key_of(action))
         elif isinstance(there, Incomplete):
-            await self._park(action, there.reason, refused=False)
+            await self.parking.park(action, there.reason, refused=False)
         else:
-            await self._park(action, there, refused=True)
+            await self.parking.park(action, there, refused=True)
         return False
 
     # -------------------------------------------------------------- after the call
@@ -246,22 +233,22 @@ class Performer:
                     self.view.doubt(action.team)
                     if action.change is not None:
                         self.view.attributes.forget(action.change)
-                    await self._park(action, outcome.detail, refused=True)
+                    await self.parking.park(action, outcome.detail, refused=True)
                     return False
                 await self._done(action, outcome)
-                self._count(result.value, action)
+                self.tally.count(result.value, action)
                 await self.record.unpark(key_of(action))
             case Result.CONFLICT:
                 return await self._conflict(action, outcome)
             case Result.REFUSED:
-                await self._park(action, outcome.detail, refused=True)
+                await self.parking.park(action, outcome.detail, refused=True)
             case Result.UNKNOWN:
                 self.view.doubt(action.team)
-                await self._park(action, outcome.detail, refused=False)
+                await self.parking.park(action, outcome.detail, refused=False)
                 if self._silent >= GIVE_UP_AFTER:
                     raise Away(outcome.detail)
             case Result.THROTTLED:
-                self._count("throttled", action)
+                self.tally.count("throttled", action)
                 return True
             case Result.AUTH:
                 raise Away(outcome.detail)
@@ -274,7 +261,7 @@ class Performer:
         if action.kind is not Kind.CREATE or action.user is None:
             if action.change is not None:  # an option that somebody made meanwhile: read next time
                 self.view.attributes.forget(action.change)
-            await self._park(action, outcome.detail, refused=action.change is None)
+            await self.parking.park(action, outcome.detail, refused=action.change is None)
             return False
         attach = replace(
             action,
@@ -287,7 +274,7 @@ class Performer:
                 await self._recognise(action, action.user)
                 return False
             case Result.GONE | Result.REFUSED:
-                await self._park(
+                await self.parking.park(
                     action,
                     "an account with this address exists outside the organization, and this Cal.com does "
                     f"not let it be attached by address: invite the person by hand once ({attached.detail})",
@@ -300,15 +287,15 @@ class Performer:
         """Somebody who joined since the last full pass."""
         found = await self.reader.person_by_email(action.email)
         if isinstance(found, Incomplete):
-            await self._park(action, found.reason, refused=False)
+            await self.parking.park(action, found.reason, refused=False)
         elif found is None:
-            await self._park(
+            await self.parking.park(
                 action, "the account exists, but is not shown in the organization", refused=False
             )
         else:
             self.view.joined(found)
             await self._link(user, found.user, "found", action.email)
-            self._count("already", action)
+            self.tally.count("already", action)
             await self.record.unpark(key_of(action))
 
     async def _done(self, action: Action, outcome: Outcome) -> None:
@@ -392,49 +379,6 @@ class Performer:
         await self.record.given(action, membership, made=made)
         if action.creator:
             await self.record.release(action.team)
-
-    async def _park(self, action: Action, reason: str, *, refused: bool) -> None:
-        key = key_of(action)
-        earlier = self.parked.get(key)
-        attempts = 1 + (earlier.attempts if earlier else 0)
-        seconds = wait(attempts, refused=refused, jitter=self.jitter())
-        await self.record.park(
-            key,
-            action,
-            reason,
-            refused=refused,
-            attempts=attempts,
-            seconds=seconds,
-            mark=fingerprint(action),
-        )
-        self._count("refused" if refused else "failed", action)
-        log.warning(
-            "reconcile.parked",
-            kind=action.kind.value,
-            email=action.email,
-            team_id=action.team,
-            reason=reason,
-            next_try_seconds=round(seconds),
-        )
-
-    def _count(self, outcome: str, action: Action) -> None:
-        self.tally.outcomes[action.kind.value, outcome] += 1
-        if outcome in ("parked", "blocked", "refused", "failed"):
-            self.tally.pending.append(action)
-
-
-def key_of(action: Action) -> Key:
-    """What is parked is one action on one person: a changed action replaces it."""
-    subject = action.user or str(action.cal_user or 0)
-    return Key(_name_of(action), subject, action.team or 0)
-
-
-def _name_of(action: Action) -> str:
-    """The kind; of an attribute with what is done, as one person may have several things done."""
-    change = action.change
-    if change is None:
-        return action.kind.value
-    return f"{action.kind.value}/{change.step.value}/{change.attribute.id}/{change.value}"
 
 
 def _takes_value(action: Action) -> bool:
