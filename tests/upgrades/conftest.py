@@ -49,6 +49,9 @@ async def previous(empty: Database) -> Database:
             migration.version,
             migration.name,
         )
+    await owner.execute(
+        "GRANT USAGE ON SCHEMA calscim TO calscim; GRANT SELECT ON ALL TABLES IN SCHEMA calscim TO calscim"
+    )
     await owner.execute((KEPT / "data.sql").read_text(encoding="utf-8"))
     await owner.close()
     return empty

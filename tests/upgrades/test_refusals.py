@@ -24,6 +24,22 @@ async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(
         assert "run `calscim migrate`" in daemon.log.read_text(encoding="utf-8")
 
 
+async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
+    previous: conftest.Database, tmp_path: Path
+) -> None:
+    async with await Database.open(previous.owner_dsn, size=1) as owner:
+        await owner.execute("REVOKE USAGE ON SCHEMA calscim FROM calscim")
+    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+        daemon = await site.begin()
+
+        code = await daemon.process.wait()
+
+        assert code == 1
+        said = daemon.log.read_text(encoding="utf-8")
+        assert "`calscim migrate` gives the serving role its rights" in said
+        assert "Traceback" not in said
+
+
 async def readiness(site: Stage, session: aiohttp.ClientSession) -> tuple[int, str]:
     async with session.get(f"{site.daemons[-1].ops}/readyz") as response:
         return response.status, await response.text()

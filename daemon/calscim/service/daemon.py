@@ -161,6 +161,8 @@ async def _check_schema(db: Database) -> None:
                 log.info("database.ahead", version=version, known=migrate.latest())
     except StoreUnavailable as error:
         log.warning("database.away", reason=str(error))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreError(f"{error}: `calscim migrate` gives the serving role its rights") from error
 
 
 async def _listen(
