@@ -13,7 +13,7 @@ from calscim.clock import SystemClock
 from calscim.scim.app import app
 from calscim.scim.metrics import Metrics
 from calscim.settings import Scim
-from calscim.store import chain, resources
+from calscim.store import chain, imported
 from calscim.store.encryption import cipher, key_id, new_key, sealed_with
 from calscim.store.pool import ConnectionLost, Database
 from tests.scim.conftest import GROUP, USER
@@ -78,7 +78,7 @@ async def test_a_password_is_not_even_sealed(sealed):
 
 
 async def test_somebody_imported_is_sealed_and_shown(sealed):
-    await resources.import_user(
+    await imported.import_user(
         sealed.db,
         sealed.directory.id,
         user_name="old@acme.example",

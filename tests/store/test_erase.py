@@ -18,6 +18,7 @@ from calscim.store import (
     encryption,
     erase,
     history,
+    imported,
     migrate,
     rebuild,
     resources,
@@ -288,7 +289,7 @@ async def test_an_active_user_is_refused(owning, acme):
 
 
 async def test_somebody_imported_is_refused(db, owning, okta):
-    await resources.import_user(
+    await imported.import_user(
         db,
         okta.id,
         user_name=ANN,

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from calscim.core.model import DirectoryId, Mode, Role
-from calscim.store import admin, resources
+from calscim.store import admin, imported, resources
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import GroupState, MemberChange, UserState, Written
@@ -90,7 +90,7 @@ class Pushes:
         return tuple(row)
 
     async def bring(self, name: str) -> str | None:
-        return await resources.import_user(
+        return await imported.import_user(
             self.db,
             DirectoryId(self.directory.id),
             user_name=name,
@@ -349,7 +349,7 @@ async def test_somebody_imported_is_dropped_only_while_unmanaged(pushes):
     )
 
     dropped = [
-        await resources.drop_imported(pushes.db, directory, who, request_id="r3")
+        await imported.drop_imported(pushes.db, directory, who, request_id="r3")
         for who in (ann, bob)
     ]
 

@@ -7,7 +7,7 @@ provider writes to them, and dropped again when several complete passes did not 
 from collections.abc import Mapping
 
 from calscim.core.model import CalUserId, DirectoryId, Link, OrgMember
-from calscim.store import ledger, resources
+from calscim.store import imported, ledger
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
 
@@ -27,7 +27,7 @@ async def import_existing(
             if person.user in known_accounts or person.email.casefold() in known_addresses:
                 continue
             given, family = split_name(person.name, person.email)
-            user = await resources.import_user(
+            user = await imported.import_user(
                 db,
                 directory,
                 user_name=person.email,
@@ -49,7 +49,7 @@ async def drop_gone(db: Database, organization: str, request_id: str) -> int:
     """Drop imported people that stayed away; returns how many."""
     gone = await ledger.gone_unmanaged(db, organization)
     for directory, user, _ in gone:
-        await resources.drop_imported(db, directory, user, request_id=request_id)
+        await imported.drop_imported(db, directory, user, request_id=request_id)
     await ledger.drop_orphans(db, organization)
     return len(gone)
 

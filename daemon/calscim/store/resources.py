@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary, ref
 import asyncpg
 import orjson
 
-from calscim.core.model import DirectoryId, UserId
 from calscim.errors import ScimError
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
@@ -371,46 +370,3 @@ def _found(row: asyncpg.Record | None) -> Found | None:
 def _page(row: asyncpg.Record | None) -> Page:
     row = allowed(row)
     return Page(row["total"], tuple(row["bodies"] or ()))
-
-
-# ------------------------------------------------------------------ people who are in Cal.com already
-
-
-async def import_user(
-    db: Database,
-    directory_id: DirectoryId,
-    *,
-    user_name: str,
-    given_name: str,
-    family_name: str,
-    email: str,
-    active: bool,
-    request_id: str,
-) -> UserId | None:
-    """Record somebody the identity provider has not written to. None when name or address is known."""
-    if await db.fetchval(sql("scim.known_person"), directory_id, [key(user_name), key(email)]):
-        return None
-    data = {
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": user_name,
-        "name": {"givenName": given_name, "familyName": family_name},
-        "displayName": " ".join(dict.fromkeys((given_name, family_name))),
-        "emails": [{"value": email, "type": "work", "primary": True}],
-        "active": active,
-    }
-    state = UserState(user_name, None, email, (key(email),), active, orjson.dumps(data).decode())
-    origin = Origin(
-        directory_id, request_id, kind="import", body=db.cipher.seal(state.data.encode())
-    )
-    user_id = uuid.uuid4()
-    written = await create_user(db, origin, user_id, state, "", managed=False, source="cal.com")
-    return UserId(str(user_id)) if written.status == 201 else None
-
-
-async def drop_imported(
-    db: Database, directory_id: DirectoryId, user_id: UserId, *, request_id: str
-) -> bool:
-    """Delete somebody who left Cal.com, unless the provider has written to them meanwhile."""
-    origin = Origin(directory_id, request_id, kind="import")
-    written = await delete_user(db, origin, uuid.UUID(user_id), unmanaged=True)
-    return written.status == 204
