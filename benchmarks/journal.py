@@ -10,7 +10,8 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -74,33 +75,50 @@ WHERE sha256(coalesce(body, '')) <> body_digest OR sha256(coalesce(effect, '')) 
 PEOPLE = 5_000
 
 
-async def measure(rows: int) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="calscim-bench-"))
+async def measure(rows: int, server: str | None) -> None:
+    """``server``: a superuser's DSN without a database; None: the bundled Postgres, which hashes without OpenSSL."""
+    async with _database(server) as dsn:
+        owner = await asyncpg.connect(dsn)
+        await migrate.migrate(owner, await owner.fetchval("SELECT current_user"))
+        async with await Database.open(dsn, size=4) as db:
+            directory = await admin.create_directory(
+                db, Editor(), organization="acme", name="Okta", provider="okta-scim-v2"
+            )
+            began = time.perf_counter()
+            text = MAKE.format(directory=directory.id, rows=rows, people=PEOPLE)
+            await owner.execute(text, timeout=3600)
+            await owner.execute("VACUUM ANALYZE")
+            size = await owner.fetchval(
+                "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
+                " WHERE relname ~ '^journal' AND relkind = 'r'"
+            )
+            version = await owner.fetchval("SHOW server_version")
+            seconds = time.perf_counter() - began
+            print(
+                f"Postgres {version}; {rows:,} rows made in {seconds:.0f} s, {size / 2**20:.0f} MiB"
+            )
+            await _measure(db, owner, directory, rows)
+        await owner.close()
+
+
+@asynccontextmanager
+async def _database(server: str | None) -> AsyncIterator[str]:
+    """An empty one, which goes again."""
+    if server is None:
+        folder = Path(tempfile.mkdtemp(prefix="calscim-bench-"))
+        try:
+            async with await embedded.start(folder / "postgres") as running:
+                yield running.owner_dsn
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    connection = await asyncpg.connect(f"{server}/postgres")
+    await connection.execute("CREATE DATABASE calscim_bench")
     try:
-        async with await embedded.start(folder / "postgres") as running:
-            owner = await asyncpg.connect(running.owner_dsn)
-            await migrate.migrate(owner, embedded.SERVING_ROLE)
-            async with await Database.open(running.owner_dsn, size=4) as db:
-                directory = await admin.create_directory(
-                    db, Editor(), organization="acme", name="Okta", provider="okta-scim-v2"
-                )
-                began = time.perf_counter()
-                text = MAKE.format(directory=directory.id, rows=rows, people=PEOPLE)
-                await owner.execute(text, timeout=3600)
-                await owner.execute("VACUUM ANALYZE")
-                size = await owner.fetchval(
-                    "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
-                    " WHERE relname ~ '^journal' AND relkind = 'r'"
-                )
-                version = await owner.fetchval("SHOW server_version")
-                seconds = time.perf_counter() - began
-                print(
-                    f"Postgres {version}; {rows:,} rows made in {seconds:.0f} s, {size / 2**20:.0f} MiB"
-                )
-                await _measure(db, owner, directory, rows)
-            await owner.close()
+        yield f"{server}/calscim_bench"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        await connection.execute("DROP DATABASE calscim_bench WITH (FORCE)")
+        await connection.close()
 
 
 async def _measure(
@@ -134,15 +152,17 @@ async def _timed(what: str, rows: int, call: Callable[[], Awaitable[object]]):
     return result
 
 
-def run(rows: int) -> None:
-    asyncio.run(measure(rows))
+def run(rows: int, server: str | None = None) -> None:
+    asyncio.run(measure(rows, server))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--postgres", metavar="DSN", help="a superuser's, without a database")
+    arguments = parser.parse_args()
     print(describe())
-    run(parser.parse_args().rows)
+    run(arguments.rows, arguments.postgres)
 
 
 if __name__ == "__main__":

@@ -53,13 +53,14 @@ SELECT DISTINCT value FROM (
     UNION ALL SELECT jsonb_array_elements_text(e -> 'emails') FROM effects WHERE jsonb_typeof(e -> 'emails') = 'array'
 ) v WHERE value <> '';
 
--- name: shared, which of these somebody else goes by as well
+-- name: shared, which of these somebody else in these directories goes by as well
 SELECT i.value FROM unnest($2::text[]) i (value)
-WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[])
+WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[]) AND u.directory_id = ANY ($3::text[])
               AND (u.user_name_key = i.value OR lower(u.external_id) = i.value))
-   OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id <> ALL ($1::text[]::uuid[]) AND e.value_key = i.value)
+   OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id <> ALL ($1::text[]::uuid[])
+              AND e.directory_id = ANY ($3::text[]) AND e.value_key = i.value)
    OR EXISTS (SELECT FROM calscim.tombstones t WHERE t.kind = 'User' AND t.id <> ALL ($1::text[]::uuid[])
-              AND (lower(t.name) = i.value OR lower(t.email) = i.value));
+              AND t.directory_id = ANY ($3::text[]) AND (lower(t.name) = i.value OR lower(t.email) = i.value));
 
 -- name: candidates, rows that may name a person, after these; the exact look is taken in erase_rows
 SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.body, j.effect

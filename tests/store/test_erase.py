@@ -367,8 +367,11 @@ async def test_another_organization_is_left_alone(db, owning, left):
     await there.happen()
     await there.deactivate()
 
-    await erase.erase(owning, EDITOR, ANN, "acme")
+    found = await erase.erase(owning, EDITOR, ANN, "acme")
 
+    assert found.shared == ()
+    bodies = "SELECT count(*) FROM calscim.journal WHERE stream = $1 AND body IS NOT NULL"
+    assert await db.fetchval(bodies, left.directory.id) == 1  # Bob's
     assert (
         await db.fetchval(
             "SELECT count(*) FROM calscim.journal WHERE stream = $1 AND body IS NULL", globex.id

@@ -207,14 +207,18 @@ class _Piece:
         if seq <= self.seq:
             why = "stands twice" if seq > self.begin else "stands before the first row"
         elif not (row["body_matches"] or self._erased(row, "body")):
-            why = "has another body than it was written with"
+            why = f"has another body than it was written with{_none(row['no_body'])}"
         elif not (row["effect_matches"] or self._erased(row, "effect")):
-            why = "has another effect than it was written with"
+            why = f"has another effect than it was written with{_none(row['no_effect'])}"
         elif row["prev_hash"] != self.hash:
             why = "does not continue the row before it"
         else:
             why = "was changed: its hash does not cover what it says"
         return Broken(self.stream, seq, why, at, request_id)
+
+
+def _none(nothing: bool) -> str:
+    return ": none, and no erasure tells of it" if nothing else ""
 
 
 def _pieces(row: asyncpg.Record, checkpoint: Head | None, erased: Erasures) -> list[_Piece]:

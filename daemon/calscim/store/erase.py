@@ -162,14 +162,15 @@ async def _who(
         rows = await connection.fetch(sql("erase.formerly"), person, directories)
         ids = [row["id"] for row in rows]
     users = tuple(await connection.fetch(sql("erase.users"), ids))
-    known = {row["value"].casefold() for row in await connection.fetch(sql("erase.known_as"), ids)}
+    known = {row["value"].lower() for row in await connection.fetch(sql("erase.known_as"), ids)}
     if not ids and "@" in person:  # somebody whom no directory knows, and Cal.com does
-        known.add(person.casefold())
+        known.add(person.lower())
     if not known:
         raise _nobody(person, organization)
     names = {value for value in known if not _NAME.match(value)}
     shared = {
-        row["value"] for row in await connection.fetch(sql("erase.shared"), ids, sorted(names))
+        row["value"]
+        for row in await connection.fetch(sql("erase.shared"), ids, sorted(names), directories)
     }
     earlier = min(known - names, default=None)
     name = earlier or f"erased-{ids[0][:8] if ids else secrets.token_hex(4)}"

@@ -124,5 +124,5 @@ class Search:
         return [
             value
             for value in effect["skipped"]
-            if not (self.who.in_text(value) or value.casefold() in self.who.words)
+            if not (self.who.in_text(value) or value.lower() in self.who.words)
         ]

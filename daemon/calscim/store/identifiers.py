@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 _KEYS = frozenset({"username", "user_name", "externalid", "external_id", "display"})
+_ASCII = re.compile(r"[\x20-\x7e]+")
 _NOTHING = re.compile(r"(?!)")
 
 
@@ -27,7 +28,7 @@ class Identifiers:
 
     @classmethod
     def of(cls, values: Iterable[str]) -> "Identifiers":
-        known = {value.casefold() for value in values if value.strip()}
+        known = {value.lower() for value in values if value.strip()}
         addresses = frozenset(value for value in known if "@" in value)
         words = frozenset(known - addresses)
         return cls(addresses, words, _by_itself(addresses), _compared(words))
@@ -40,7 +41,7 @@ class Identifiers:
         except orjson.JSONDecodeError:
             return self.in_text(text)
         return any(
-            self.in_text(one) or (key.casefold() in _KEYS and one.casefold() in self.words)
+            self.in_text(one) or (key.lower() in _KEYS and one.lower() in self.words)
             for key, one in _strings("", value)
         )
 
@@ -52,8 +53,11 @@ class Identifiers:
         return self._address.sub(name, text)
 
     def needles(self) -> list[str]:
-        """What lower(encode(..., 'escape')) of a row holds if the row names them and JSON escapes no letter."""
-        return sorted(_needle(value) for value in self.addresses | self.words)
+        """What lower(encode(..., 'escape')) of a row holds if the row names them and JSON escapes no letter.
+
+        Postgres shows only ASCII so, in which case is all there is to fold: the longest run of it.
+        """
+        return sorted({_needle(value) for value in self.addresses | self.words})
 
 
 def _by_itself(addresses: frozenset[str]) -> re.Pattern[str]:
@@ -86,8 +90,5 @@ def _strings(key: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _needle(value: str) -> str:
-    escaped = json.dumps(value, ensure_ascii=False)[1:-1].encode()
-    return "".join(
-        "\\\\" if byte == 0x5C else chr(byte) if byte < 0x80 else f"\\{byte:03o}"
-        for byte in escaped
-    )
+    run = max(_ASCII.findall(value), key=len, default="")
+    return json.dumps(run)[1:-1].replace("\\", "\\\\")
