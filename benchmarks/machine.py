@@ -12,7 +12,7 @@ def describe() -> str:
         for name in ("calscim", "aiohttp", "asyncpg", "orjson", "uvloop", "scim2-server")
     )
     return (
-        f"{_processor()}, {os.cpu_count()} cores, {_memory()}; "
+        f"{_processor()}, {os.cpu_count()} cores, {_memory()}, load {os.getloadavg()[0]:.1f}; "
         f"Python {platform.python_version()}; {versions}"
     )
 
@@ -46,3 +46,19 @@ def _memory_of(pid: int, what: str) -> float:
         if line.startswith(what):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of the processor, and its children that have ended and that run."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (folder / "stat").read_text(encoding="utf-8")
+        except OSError:  # it has ended
+            continue
+        fields = said.rpartition(")")[2].split()
+        if int(folder.name) == pid:
+            total += sum(int(ticks) for ticks in fields[11:15])
+        elif int(fields[1]) == pid:
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")

@@ -19,9 +19,11 @@ from calscim.store import embedded
 REACH = {"saml-jackson": 3.0, "scimmy": 1.5}  # how many times as fast ours is to be
 
 
-async def compare(servers: Sequence[Server], log: Callable[[str], None]) -> list[Play]:
+async def compare(
+    servers: Sequence[Server], log: Callable[[str], None], postgres: int = 0
+) -> list[Play]:
     """Ours first. A server that does not do the work is left out, with the reason."""
-    plays = [Play(server) for server in servers]
+    plays = [Play(server, 0 if "in memory" in server.name else postgres) for server in servers]
 
     async def each(does: Callable[[Play, Any], Awaitable[None]], what: Any = None) -> None:
         for play in list(plays):
@@ -62,6 +64,13 @@ def table(plays: Sequence[Play]) -> list[str]:
                 f"{'  ours is so much faster':<34}{ours.rate / play.rate:>7.1f}x{times}{goal}"
             )
     lines += [f"{play.server.name}: {text}" for play in plays for text in play.remarks]
+    lines.append("milliseconds of processor a request of the mixed sequence, server and database:")
+    for play in plays:
+        own, database = (1e3 * seconds for seconds in play.processor_each)
+        whole = sum(play.processor_each) / sum(ours.processor_each)
+        lines.append(
+            f"  {play.server.name:<32}{own:>6.2f} +{database:>6.2f}   {whole:>5.1f} times ours"
+        )
     most = (f"{play.server.name} {most_resident(play.server.pid):.0f} MB" for play in plays)
     return [*lines, f"memory at most: {', '.join(most)}"]
 
@@ -79,7 +88,7 @@ async def measure() -> None:
                 f"@/{embedded.DATABASE}?", "@localhost/peers?"
             )  # a URL needs a host
             async with peers(print, dsn) as others:
-                plays = await compare([ours, *others], print)
+                plays = await compare([ours, *others], print, running.server.get_pid())
                 print("\n".join(table(plays)))
             running.server.cleanup()
     finally:

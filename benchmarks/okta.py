@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.bodies import group, patch, user
+from benchmarks.machine import processor_seconds
 from benchmarks.servers import Server
 from benchmarks.wire import Connection
 
@@ -32,15 +33,25 @@ class Play:
     """One server's part: what it was sent, how long each took, and what it cannot do."""
 
     server: Server
+    postgres: int = 0  # the process whose children serve the database, for who has one
     groups: list[str] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)  # requests a second
+    spent: list[tuple[float, float]] = field(default_factory=list)  # seconds of processor a request
     alone: dict[str, float] = field(default_factory=dict)  # of one operation only
+    last: tuple[float, float] = (0.0, 0.0)
     made: dict[int, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         return sorted(self.rounds)[len(self.rounds) // 2]
+
+    @property
+    def processor_each(self) -> tuple[float, float]:
+        """The middle of the rounds: seconds a request of the server and of the database."""
+        middle = len(self.spent) // 2
+        own, database = (sorted(part) for part in zip(*self.spent, strict=True))
+        return own[middle], database[middle]
 
     # ---------------------------------------------------------------- the requests
 
@@ -148,6 +159,7 @@ class Play:
     ) -> float:
         """Requests a second."""
         queue, count = iter(numbers), 0
+        before = self.processor()
 
         async def worker() -> None:
             nonlocal count
@@ -159,11 +171,20 @@ class Play:
 
         began = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
-        return count / (time.perf_counter() - began)
+        took = time.perf_counter() - began
+        after = self.processor()
+        self.last = ((after[0] - before[0]) / count, (after[1] - before[1]) / count)
+        return count / took
+
+    def processor(self) -> tuple[float, float]:
+        """Seconds of the server and of its database."""
+        own = processor_seconds(self.server.pid)
+        return own, processor_seconds(self.postgres) if self.postgres else 0.0
 
     async def round(self, start: int) -> None:
         numbers = list(range(start, start + EACH))
         self.rounds.append(await self.people(numbers, self.person))
+        self.spent.append(self.last)
         connection = self.server.connection()
         for number in (numbers[0], numbers[-1]):
             await self.settled(connection, number)
