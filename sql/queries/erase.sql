@@ -102,6 +102,11 @@ SET state = (state::jsonb || CASE kind
 WHERE kind IN ('User', 'Gone') AND id = ANY ($1::text[]) AND strpos(state, $2) = 0
 RETURNING id;
 
+-- name: told, what their accounts had for attributes
+DELETE FROM calscim.attributes_told a USING calscim.links l
+WHERE l.user_id = ANY ($1::text[]::uuid[]) AND a.organization = l.organization AND a.cal_user_id = l.cal_user_id
+RETURNING a.attribute_id;
+
 -- name: links, accounts that have left
 DELETE FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
 

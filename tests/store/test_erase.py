@@ -40,7 +40,7 @@ SELECT string_agg(content, ' ') FROM (
     UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked t
     UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.passes t
     UNION ALL SELECT t::text FROM calscim.requests t UNION ALL SELECT t::text FROM calscim.openings t
-    UNION ALL SELECT t::text FROM calscim.sightings t
+    UNION ALL SELECT t::text FROM calscim.sightings t UNION ALL SELECT t::text FROM calscim.attributes_told t
 ) x
 """
 
@@ -312,8 +312,10 @@ async def test_an_unfinished_deprovision_is_refused(db, owning, left):
         await erase.erase(owning, EDITOR, ANN)
 
     await db.execute("UPDATE calscim.links SET missed = 3")
+    await db.execute("INSERT INTO calscim.attributes_told VALUES ('acme', 7, 'a1', '[\"Sales\"]')")
     await erase.erase(owning, EDITOR, ANN)
     assert await db.fetchval("SELECT count(*) FROM calscim.links") == 0
+    assert await db.fetchval("SELECT count(*) FROM calscim.attributes_told") == 0
 
 
 async def test_a_call_under_way_and_a_held_removal_are_refused(db, owning, left):

@@ -43,7 +43,8 @@ class Tables:
         for table in ("tombstones", "openings"):
             changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
             found[table] = len(changed)
-        found["links"] = len(await self.connection.fetch(sql("erase.links"), ids))
+        for table, query in (("attributes_told", "erase.told"), ("links", "erase.links")):
+            found[table] = len(await self.connection.fetch(sql(query), ids))
         return found
 
     async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
