@@ -15,7 +15,7 @@ ORDER BY s.organization, s.stream = s.id DESC, s.stream;
 
 -- name: formerly, users that an earlier state of theirs names so
 SELECT DISTINCT j.resource_id AS id
-FROM calscim.journal j, LATERAL (SELECT convert_from(j.effect, 'UTF8') AS text) t
+FROM calscim.journal j, LATERAL (SELECT convert_from(j.effect, 'UTF8') AS text OFFSET 0) t
 WHERE j.stream = ANY ($2::text[]) AND j.resource_type = 'User' AND j.kind IN ('scim', 'import')
   AND strpos(lower(t.text), lower($1)) > 0
   AND t.text::jsonb ->> 'op' = 'user.put'
@@ -62,19 +62,21 @@ WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[])
    OR EXISTS (SELECT FROM calscim.tombstones t WHERE t.kind = 'User' AND t.id <> ALL ($1::text[]::uuid[])
               AND t.directory_id = ANY ($3::text[]) AND (lower(t.name) = i.value OR lower(t.email) = i.value));
 
--- name: candidates, rows that may name a person, after these; the exact look is taken in erase_rows
+-- name: candidates, rows that may name a person; the exact look is taken in erase_rows. OFFSET: the text is made once
 SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.body, j.effect
-FROM unnest($1::text[], $2::bigint[]) w (stream, after)
-JOIN calscim.journal j ON j.stream = w.stream AND j.seq > w.after
+FROM calscim.journal j
 CROSS JOIN LATERAL (
     SELECT lower(encode(coalesce(j.body, ''), 'escape') || ' ' || encode(coalesce(j.effect, ''), 'escape')
-                 || ' ' || j.path) AS text) t
-WHERE j.path <> 'person.erase'
-  AND (j.resource_id = ANY ($3::text[])
+                 || ' ' || j.path) AS text OFFSET 0) t
+WHERE j.stream = ANY ($1::text[]) AND j.path <> 'person.erase'
+  AND (j.resource_id = ANY ($2::text[])
        OR substr(j.body, 1, 8) = '\x8963616c7363696d'
        OR strpos(t.text, '\\u') > 0
-       OR EXISTS (SELECT FROM unnest($4::text[] || $3::text[]) i WHERE strpos(t.text, i) > 0))
-ORDER BY j.stream, j.seq;
+       OR EXISTS (SELECT FROM unnest($3::text[] || $2::text[]) i WHERE strpos(t.text, i) > 0));
+
+-- name: since, the rows of a stream that came after the long look
+SELECT stream, seq, kind, path, resource_type, resource_id, body, effect
+FROM calscim.journal WHERE stream = $1 AND seq > $2 AND path <> 'person.erase' ORDER BY seq;
 
 -- name: held, sets that wait for an operator and name somebody so
 SELECT hash FROM calscim.holds

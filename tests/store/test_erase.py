@@ -597,6 +597,7 @@ NOBODY = [
     "former_members",
     "mappings",
     "made_teams",
+    "offices",
     "ledger",
     "offices",
     "cursors",

@@ -85,9 +85,8 @@ async def erase(
             await connection.fetchval(sql("admin.lock_head"), row["stream"])
         await _refuse(connection, who, organization)
         await _delete_inactive(connection, editor, who)
-        await who.search.look(
-            connection, {row["stream"]: row["seq"] for row in streams}, found.rows
-        )
+        since = {row["stream"]: row["seq"] for row in streams}
+        await who.search.look_since(connection, since, found.rows)
         await _write(connection, editor, who, found.rows, streams)
         changed |= await tables.put_users()
     return replace(found, tables=changed)
@@ -109,7 +108,7 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
         who = await _who(db, connection, person, organization, streams, cipher)
         await _refuse(connection, who, organization)
         rows = Rows()
-        await who.search.look(connection, {row["stream"]: 0 for row in streams}, rows)
+        await who.search.look(connection, [row["stream"] for row in streams], rows)
         tables = await Tables(connection, who.search, who.name, organization).count()
         tables["tombstones"] = sum(row["name"] != who.name for row in who.users)
     found = who.found(rows, tables)

@@ -46,6 +46,12 @@ class Rows:
         }
         return len(named)
 
+    def sort(self) -> None:
+        for column in (self.body, self.effect):
+            for numbers in column.values():
+                numbers.sort()
+        self.paths.sort()
+
     def streams(self) -> set[str]:
         return self.body.keys() | self.effect.keys()
 
@@ -65,17 +71,22 @@ class Search:
     who: Identifiers
     cipher: Cipher
 
-    async def look(self, connection: Connection, after: Mapping[str, int], found: Rows) -> None:
-        """Add the rows of these streams that come after a seq; inside of the caller's transaction."""
+    async def look(self, connection: Connection, streams: Collection[str], found: Rows) -> None:
+        """Add all rows of these streams; inside of the caller's transaction. Reads the whole journal."""
         cursor = await connection.cursor(
-            sql("erase.candidates"),
-            list(after.keys()),
-            list(after.values()),
-            sorted(self.ids),
-            self.who.needles(),
+            sql("erase.candidates"), list(streams), sorted(self.ids), self.who.needles()
         )
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
+                self._judge(row, found)
+        found.sort()
+
+    async def look_since(
+        self, connection: Connection, after: Mapping[str, int], found: Rows
+    ) -> None:
+        """Add what came after the seq of each stream: a few rows, by their keys, while everybody waits."""
+        for stream, seq in after.items():
+            for row in await connection.fetch(sql("erase.since"), stream, seq):
                 self._judge(row, found)
 
     def speaks(self, line: Mapping[str, Any]) -> bool:
