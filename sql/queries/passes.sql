@@ -22,10 +22,13 @@ DELETE FROM calscim.passes
 WHERE organization = $1 AND id < (
     SELECT id FROM calscim.passes WHERE organization = $1 ORDER BY id DESC OFFSET 1000 LIMIT 1);
 
--- name: latest, the last pass that ended and the last complete one
+-- name: latest, the last pass that ended, the full one before it, and when one was complete
 SELECT p.id, p.scope, p.begun_at, p.finished_at, p.complete, p.in_step, p.report,
        (SELECT max(c.finished_at) FROM calscim.passes c
-        WHERE c.organization = $1 AND c.complete AND c.scope = 'full') AS last_complete
+        WHERE c.organization = $1 AND c.complete AND c.scope = 'full') AS last_complete,
+       (SELECT f.report FROM calscim.passes f
+        WHERE f.organization = $1 AND f.scope = 'full' AND f.finished_at IS NOT NULL AND f.id < p.id
+        ORDER BY f.id DESC LIMIT 1) AS before
 FROM calscim.passes p
 WHERE p.organization = $1 AND p.finished_at IS NOT NULL
 ORDER BY p.id DESC

@@ -194,6 +194,35 @@ async def test_plan_status_and_explain_say_what_waits(drifted):
     assert (told["desired"], told["observed"]) == (None, "MEMBER")
 
 
+async def test_a_pass_over_a_push_does_not_say_that_all_is_in_step(drifted):
+    await drifted.full()
+    await drifted.okta.assign(CEM, "Cem", "Example")
+
+    report = await drifted.push()
+
+    [one] = (await status(drifted.db, ["acme"]))["organizations"]
+    assert report.in_step
+    assert not one["in_step"]
+    assert [entry["email"] for entry in one["waiting"]] == [EVE]
+    assert one["waiting_total"] == 1
+    await drifted.full()
+    [one] = (await status(drifted.db, ["acme"]))["organizations"]
+    assert one["in_step"]
+    assert one["waiting"] == []
+
+
+async def test_of_very_many_that_wait_the_stored_report_names_some(drifted, monkeypatch):
+    monkeypatch.setattr("calscim.reconcile.cycle.LISTED", 2)
+    for name in ("fay", "gus", "hal"):
+        drifted.world.add_person(f"{name}@acme.example", name=name)
+        drifted.world.put_on_team("Sales", f"{name}@acme.example")
+
+    await drifted.full()
+
+    [one] = (await status(drifted.db, ["acme"]))["organizations"]
+    assert (len(one["waiting"]), one["waiting_total"]) == (2, 4)
+
+
 async def test_looking_counts_for_nothing(drifted):
     for _ in range(5):
         assert exit_code(await drifted.plan()) in {PENDING, HELD}

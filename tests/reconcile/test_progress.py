@@ -1,5 +1,7 @@
 """How far a long pass has come is seen while it goes on."""
 
+import asyncio
+
 import pytest
 from rich.console import Console
 from structlog.testing import capture_logs
@@ -9,6 +11,7 @@ from calscim.clock import SystemClock
 from calscim.core.budget import Budget
 from calscim.reconcile.progress import Progress
 from calscim.service.status import status
+from calscim.service.syncing import sync
 from calscim.store import leases, passes
 
 
@@ -112,3 +115,26 @@ async def test_a_person_reads_it_in_a_sentence(stage, progress):
         console.print(_shown_status(await status(stage.db, ["acme"])))
 
     assert "acme: 1,240 of 5,100 actions done, about 32 min left" in text.get()
+
+
+async def test_whoever_asked_for_the_pass_is_told(stage, progress, monkeypatch):
+    monkeypatch.setattr("calscim.service.syncing.TELL_EVERY", 0.0)
+    heard, said = [], asyncio.Event()
+    await progress.come_to(3, 9)
+
+    def tell(going) -> None:
+        heard.append(going)
+        said.set()
+
+    async def finish() -> None:
+        await said.wait()
+        requests = await passes.asked(stage.db, "acme")
+        await passes.finish(stage.db, progress.pass_id, complete=True, in_step=True, report={})
+        await passes.answer(stage.db, requests, progress.pass_id, "")
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(finish())
+        answer = await sync(stage.db, "acme", tell)
+
+    assert answer.complete
+    assert (heard[0]["done"], heard[0]["of"]) == (3, 9)

@@ -1,5 +1,6 @@
 """calscim plan, sync, approve, status, explain: what is to be done, and why."""
 
+from functools import partial
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,8 +17,10 @@ from calscim.service.inspect import chosen, inspect
 from calscim.service.organizations import windows
 from calscim.service.status import status
 from calscim.service.syncing import sync
+from calscim.settings import Organization
 
 STALE = 4
+SHOWN = 50  # of those who wait, to a person
 
 
 def register(verbs: Verbs) -> None:
@@ -98,7 +101,7 @@ async def _sync(call: Call) -> int:
     async with opened(settings) as db:
         for organization in chosen(settings, call.arguments.organization):
             call.output.say(f"waiting for a full pass over {organization.name} …")
-            answer = await sync(db, organization.name)
+            answer = await sync(db, organization.name, partial(_say_progress, call, organization))
             report = answer.report or {}
             pending = report.get("pending") or report.get("unsettled")
             code = HELD if report.get("held") else PENDING if pending else IN_STEP
@@ -115,12 +118,21 @@ async def _sync(call: Call) -> int:
             sum(value.get("actions", {}).values()),
             value.get("pending", 0),
             value.get("held", 0),
+            value.get("waiting_total", 0),
         )
         for value in values
     )
-    shown = table(("organization", "pass", "done#", "pending#", "held#"), rows)
+    shown = table(("organization", "pass", "done#", "pending#", "held#", "waiting#"), rows)
     call.output.data(values, shown)
     return _worst(codes)
+
+
+def _say_progress(call: Call, organization: Organization, going: dict[str, Any]) -> None:
+    call.output.say(f"{organization.name}: {_done(going)}")
+
+
+def _done(going: dict[str, Any]) -> str:
+    return f"{going['done']:,} of {going['of']:,} actions done{_left(going)}"
 
 
 async def _approve(call: Call) -> int:
@@ -167,7 +179,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
                     one["pending"],
                     len(one["held"]),
                     len(one["parked"]),
-                    len(one["waiting"]),
+                    one["waiting_total"],
                     one["lease"]["holder"] if one["lease"] else "none holds the lease",
                 )
                 for one in value["organizations"]
@@ -208,7 +220,7 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
     if going := one["progress"]:
         parts.append(
             Text(
-                f"\n{one['name']}: {going['done']:,} of {going['of']:,} actions done{_left(going)}",
+                f"\n{one['name']}: {_done(going)}",
                 style="green",
             )
         )
@@ -230,7 +242,10 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
         )
         for entry in one["parked"]
     ]
-    parts += [Text(f"waiting: {entry['email']}: {entry['reason']}") for entry in one["waiting"]]
+    shown = one["waiting"][:SHOWN]
+    parts += [Text(f"waiting: {entry['email']}: {entry['reason']}") for entry in shown]
+    if more := one["waiting_total"] - len(shown):
+        parts.append(Text(f"waiting: {more:,} more"))
     return parts
 
 

@@ -38,6 +38,7 @@ from calscim.store.pool import Database
 
 log = structlog.get_logger()
 
+LISTED = 500  # of those who wait, in the stored report
 SMALL = 2  # reads that a touched pass may spend on looking at teams again
 
 
@@ -357,7 +358,8 @@ class Cycle:
             "away": tally.away,
             "interrupted": tally.interrupted,
             "incomplete": list(planned.incomplete),
-            "waiting": waiting_json(planned),
+            "waiting": waiting_json(planned)[:LISTED],
+            "waiting_total": len(planned.waiting) + len(planned.unsettled),
             "unsettled": len(planned.unsettled),
             "seconds_left": round(self.client.budget.estimate(now, len(tally.pending))),
         }

@@ -44,14 +44,19 @@ async def status(
 
 async def _organization(db: Database, name: str) -> dict[str, Any]:
     latest = await passes.latest(db, name)
-    report = latest.report if latest is not None else {}
+    report, full = ({}, {}) if latest is None else (latest.report, latest.full)
+    held = await holds.current(db, name)
+    stuck = await parked.parked(db, name)
+    waiting = _waiting(full, report)
     lease = await db.fetchrow(sql("lease.show"), name)
     going = await passes.running(db, name) if lease is not None and lease["held"] else None
     if going is not None:
         going["since"] = _time(going["since"])
     return {
         "name": name,
-        "in_step": latest is not None and latest.in_step,
+        "in_step": latest is not None
+        and latest.in_step
+        and not (held or stuck or full.get("unsettled")),
         "last_complete_pass": _time(latest.last_complete) if latest else None,
         "last_pass": _time(latest.finished_at) if latest else None,
         "away": report.get("away"),
@@ -67,7 +72,7 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
                 "approved": hold.approved_at is not None,
                 "actions": hold.actions,
             }
-            for hold in await holds.current(db, name)
+            for hold in held
         ],
         "parked": [
             {
@@ -78,14 +83,23 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
                 "attempts": entry.attempts,
                 "next_try": _time(entry.next_try),
             }
-            for entry in (await parked.parked(db, name)).values()
+            for entry in stuck.values()
         ],
-        "waiting": report.get("waiting", []),
+        "waiting": waiting,
+        "waiting_total": max(full.get("waiting_total", 0), len(waiting)),
         "budget": await passes.budget(db, name),
         "lease": {"holder": lease["holder"], "term": lease["term"]}
         if lease is not None and lease["held"]
         else None,
     }
+
+
+def _waiting(full: dict[str, Any], latest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Whom the last look at everything found waiting, and what a pass since then says of them."""
+    entries = [*full.get("waiting", []), *latest.get("waiting", [])]
+    return list(
+        {(one["email"], one.get("kind"), one.get("team_id")): one for one in entries}.values()
+    )
 
 
 def _maintenance(windows: Sequence[Window], now: datetime) -> dict[str, Any]:

@@ -27,11 +27,15 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The last pass that ended, and when one last read everything."""
+    """The last pass that ended, and when one last read everything.
+
+    ``full``: the report of the last pass over everything; a pass over a push says nothing about the rest.
+    """
 
     complete: bool
     in_step: bool
     report: dict[str, Any]
+    full: dict[str, Any]
     finished_at: datetime
     last_complete: datetime | None
 
@@ -72,10 +76,13 @@ async def latest(db: Database, organization: str) -> Latest | None:
     row = await db.fetchrow(sql("passes.latest"), organization)
     if row is None:
         return None
+    report = orjson.loads(row["report"])
+    full = report if row["scope"] == "full" else orjson.loads(row["before"] or "{}")
     return Latest(
         row["complete"],
         row["in_step"],
-        orjson.loads(row["report"]),
+        report,
+        full,
         row["finished_at"],
         row["last_complete"],
     )
