@@ -15,5 +15,10 @@ DELETE FROM calscim.attributes_told t
 USING unnest($2::bigint[], $3::text[]) AS gone (cal_user_id, attribute_id)
 WHERE t.organization = $1 AND t.cal_user_id = gone.cal_user_id AND t.attribute_id = gone.attribute_id;
 
+-- name: orphans, of accounts that no user is any more
+DELETE FROM calscim.attributes_told t
+WHERE t.organization = $1 AND NOT EXISTS (
+    SELECT FROM calscim.links l WHERE l.organization = $1 AND l.cal_user_id = t.cal_user_id);
+
 -- name: forget_person, who has left the organization, and the attributes with it
 DELETE FROM calscim.attributes_told WHERE organization = $1 AND cal_user_id = $2;

@@ -74,3 +74,20 @@ def test_a_folder_for_the_journals_heads_that_is_not_there_is_a_warning(
     assert "journal.head_file" in ran.err
     configuration.write_text(text + '[journal]\nhead_file = "heads.jsonl"\n')
     assert "head_file" not in calscim("check").err
+
+
+def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(
+    calscim, calcom, configuration
+):
+    calcom.add_attribute("Office")
+    rows = "".join(
+        f'[[organization.attributes]]\nfrom = "title"\nto = "{name}"\n'
+        for name in ("office", "Titel")
+    )
+    configuration.write_text(configuration.read_text() + rows)
+
+    ran = calscim("check")
+
+    assert ran.code == 0
+    assert "Cal.com has no attribute Titel" in ran.err
+    assert "office:" not in ran.err

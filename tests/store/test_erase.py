@@ -615,3 +615,23 @@ async def test_every_table_is_looked_through_or_known_to_hold_nobody(owning):
     )
 
     assert {name for (name,) in tables} == {*re.findall(r"calscim\.(\w+)", EVERYTHING), *NOBODY}
+
+
+async def test_what_cal_com_was_told_of_somebody_goes_with_them(db, owning, left):
+    await db.execute(
+        "INSERT INTO calscim.links VALUES ('acme', $1, 7, 'created', $2, now(), 3)", left.ann, ANN
+    )
+    await db.execute(
+        "INSERT INTO calscim.attributes_told VALUES ('acme', 7, 'a1', '[\"Grade 7\"]')"
+    )
+    await db.execute(
+        "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, user_id, because, request_id, term,"
+        " outcome, finished_at) VALUES ('acme', 1, 'h', 'user.update', $1, $2, $3, 'r', 1, 'done', now())",
+        ANN,
+        left.ann,
+        'grade: nothing -> "Grade 7" (journal 3)',
+    )
+
+    await erase.erase(owning, EDITOR, ANN)
+
+    assert "Grade 7" not in await everything(owning)

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
+from calscim.calcom.reader import Reader
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
+from calscim.core import attributes
 from calscim.core.model import Incomplete, Role
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.inspect import reading
@@ -155,6 +157,7 @@ async def _organization(settings: Settings, organization: Organization) -> Check
                 f"{organization.organization_id}"
             )
             people = await reader.people()
+            astray = await _attributes(reader, organization)
     except RemoteError as error:
         return Check(what, False, f"{error}{whose if error.kind is RemoteKind.AUTH else ''}")
     if isinstance(people, Incomplete):
@@ -176,6 +179,18 @@ async def _organization(settings: Settings, organization: Organization) -> Check
     warning = ""
     if me.organization_id not in {None, organization.organization_id}:
         warning = f"the key belongs to organization {me.organization_id} first"
+    warning = "; ".join(filter(None, (warning, astray)))
     count = len(people.value)
     detail = f"{organization.api_url}, key of {me.email} ({mine.role.value}), {count} people"
     return Check(what, True, detail, warning)
+
+
+async def _attributes(reader: Reader, organization: Organization) -> str:
+    """What of the organization's table of attributes leads nowhere."""
+    if not organization.attributes:
+        return ""
+    found = await reader.attributes()
+    if isinstance(found, Incomplete):
+        return f"people's attributes will be left as they are: {found.reason}"
+    named = (attributes.named(found.value, rule.to) for rule in organization.attributes)
+    return "; ".join(one for one in named if isinstance(one, str))

@@ -285,6 +285,19 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             (one["name"], one["desired"], one["observed"], one["because"]) for one in value["teams"]
         )
         parts += [Text(), table(columns, rows)]
+    if value["attributes"]:
+        titles = ("attribute", "from", "wanted", "in Cal.com", "because")
+        attributes = (
+            (
+                one["attribute"],
+                one["from"],
+                ", ".join(one["desired"]),
+                None if one["observed"] is None else ", ".join(one["observed"]),
+                one["because"],
+            )
+            for one in value["attributes"]
+        )
+        parts += [Text(), table(titles, attributes)]
     if value["sources"]:
         headings = ("group", "team", "role", "mode", "member since#", "left#")
         sources = (

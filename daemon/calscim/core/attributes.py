@@ -247,12 +247,18 @@ class Attributes:
 
 
 def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
+    """Both sides; and where that takes several calls, which of them this is."""
     if change.step is Step.OPTION:
         return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
     has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
     should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
     because = f"{one.attribute.name}: {has} -> {should} (journal {user.seq})"
-    return f"{because}; somebody changed it in Cal.com" if drift else because
+    if drift:
+        because += "; somebody changed it in Cal.com"
+    if len(one.surplus) + len(one.missing) > 1:
+        verb = "sets" if change.step is Step.ASSIGN else "takes away"
+        because += f'; {verb} "{change.value}"'
+    return because
 
 
 def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:

@@ -3,6 +3,7 @@
 What the reconciler works with (ids, accounts, teams, outcomes) stays as it is.
 """
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,10 @@ class Tables:
         both, text = (ids, addresses, self.organization), (addresses, self.organization)
         for row in await self.connection.fetch(sql("erase.actions"), *both):
             email = self.name if row["theirs"] else self._clean(row["email"])
-            values = (email, self._clean(row["because"]), self._clean(row["detail"]))
+            because = self._clean(row["because"])
+            if row["theirs"]:  # what was said of an attribute of theirs
+                because = _QUOTED.sub('"…"', because)
+            values = (email, because, self._clean(row["detail"]))
             if values != (row["email"], row["because"], row["detail"]):
                 yield "actions", (row["id"], *values)
         for row in await self.connection.fetch(sql("erase.parked"), *both):
@@ -77,6 +81,7 @@ class Tables:
         return self.search.who.without(text, self.name)
 
 
+_QUOTED = re.compile(r'"[^"]*"')
 _PUT = {
     "actions": "put_action",
     "parked": "put_parked",

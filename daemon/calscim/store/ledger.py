@@ -111,5 +111,6 @@ async def gone_unmanaged(
 
 
 async def drop_orphans(db: Database, organization: str) -> None:
-    """Forget links nobody needs any more."""
+    """Forget links nobody needs any more, and what was told of their accounts."""
     await db.execute(sql("ledger.orphans"), organization, PATIENCE)
+    await db.execute(sql("attributes.orphans"), organization)
