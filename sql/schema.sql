@@ -42,6 +42,14 @@ CREATE TABLE calscim.pauses (
     PRIMARY KEY (scope, target)
 );
 
+-- Where the tables were when an organization was last reconciled: those of a restored dump are others, and what
+-- happened since the dump is not in them.
+CREATE TABLE calscim.home (
+    organization  text PRIMARY KEY,
+    relation      oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    database      oid NOT NULL
+);
+
 -- ---------------------------------------------------------------- the journal
 
 -- One row a stream (a directory's id, or '@' and an organization's name). Locked by every writer of

@@ -19,7 +19,7 @@ from calscim.reconcile.cycle import Cycle, Report
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched, touched
-from calscim.store import actions, leases, parked, passes
+from calscim.store import actions, admin, leases, parked, passes
 from calscim.store.leases import Lease, LeaseLost
 from calscim.store.parked import Key, Parked
 from calscim.store.pool import Database
@@ -114,7 +114,20 @@ class Reconciler:
                 if self.clock.monotonic() - renewed > leases.DURATION:
                     raise
 
+    async def _look_around(self) -> None:
+        """Before anything else is done under a lease: after a restore there is nothing to be done."""
+        editor = admin.Editor(by=self.holder, cipher=self.db.cipher)
+        paused = await admin.pause_if_restored(self.db, editor, self.organization)
+        if paused is not None:
+            log.warning(
+                "database.restored",
+                organization=self.organization,
+                paused=paused,
+                then=[f"calscim directory resume {name!r}" for name in paused],
+            )
+
     async def _work(self, cycle: Cycle, lease: Lease) -> None:
+        await self._look_around()
         if left := await actions.abandon(self.db, lease):
             log.warning("reconcile.resumed", organization=self.organization, unknown=left)
         self._next_full = self._latest = self.clock.monotonic()

@@ -24,6 +24,7 @@ from calscim.store.admin.mappings import (
     remove_mapping,
 )
 from calscim.store.admin.pauses import Pause, Scope, pause, pauses, resume
+from calscim.store.admin.restored import pause_if_restored
 from calscim.store.admin.tokens import Token, create_token, find_token, revoke_token, tokens
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "groups",
     "mappings",
     "pause",
+    "pause_if_restored",
     "pauses",
     "remove_mapping",
     "resume",

@@ -1,0 +1,217 @@
+"""After a restore: of what was there, nothing is done to Cal.com; of an older state, nobody is taken off unseen."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+
+from calscim.clock import SystemClock
+from calscim.core.model import Kind
+from calscim.scim.app import app
+from calscim.scim.metrics import Metrics
+from calscim.settings import Scim
+from calscim.store import admin, chain, leases, rebuild
+from calscim.store.pool import Database
+from tests import conftest
+from tests.faults import stage as faults
+from tests.faults.cluster import restore, run
+from tests.faults.waiting import until
+from tests.reconcile.stage import EDITOR, Stage, staged
+from tests.server import OWNER, Server
+
+PEOPLE = ("ann", "bob", "cem", "dan", "eve", "fay")
+Restore = Callable[[], Awaitable[Database]]
+
+
+def address(name: str) -> str:
+    return f"{name}@acme.example"
+
+
+@pytest.fixture
+async def story(db: Database) -> AsyncIterator[Stage]:
+    """Six people on an exclusive team, three of them on a managed one as well; everything is in step."""
+    async with staged(db) as made:
+        await made.given("Sales", "exclusive", *PEOPLE)
+        await made.given("Engineering", "managed", *PEOPLE[:3])
+        yield made
+
+
+@pytest.fixture
+async def dump(
+    story: Stage, database: conftest.Database, postgres: Server, tmp_path: Path
+) -> AsyncIterator[Restore]:
+    """Backs up what the story has come to when it is called, and restores it into another database."""
+    path = tmp_path / "calscim.dump"
+    name = f"{database.name}_restored"
+    superuser = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+    opened: list[Database] = []
+
+    async def restored() -> Database:
+        await run("pg_dump", "-Fc", "-f", path, "-d", database.owner_dsn)
+        await superuser.execute(f"CREATE DATABASE {name}")
+        await restore(path, postgres.dsn(name, OWNER))
+        opened.append(await Database.open(postgres.dsn(name)))
+        return opened[0]
+
+    yield restored
+    for one in opened:
+        await one.close()
+    await superuser.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await superuser.close()
+
+
+@asynccontextmanager
+async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
+    """The same Cal.com and the same Okta, with a daemon on another database."""
+    lease = await leases.take(db, "acme", "restored") or story.lease
+    server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+    await server.start_server()
+    story.okta.base_url = str(server.make_url(f"/scim/v2/{story.directory.id}"))
+    made = replace(story, db=db, lease=lease, cycle=None)
+    made.cycle = made.make_cycle()
+    try:
+        yield made
+    finally:
+        await server.close()
+
+
+async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothing(
+    story: Stage, dump: Restore
+) -> None:
+    await leases.release(story.db, story.lease)
+    story.simulation.writes.clear()
+
+    async with going_on(story, await dump()) as after:
+        report = await after.full()
+
+        assert report.in_step
+        assert (await after.plan()).actions == ()
+        assert story.simulation.writes == []
+        assert not (await chain.verify(after.db)).broken
+        for directory in await admin.directories(after.db):
+            assert (await rebuild.compare(after.db, directory)).different == 0
+
+
+async def since_the_dump(story: Stage) -> None:
+    """Gus comes to both teams, bob leaves one, dan leaves the company."""
+    await story.okta.assign(address("gus"), "Gus", "Example")
+    await story.okta.change_members("Sales", add=[address("gus")], remove=[])
+    await story.okta.change_members("Engineering", add=[address("gus")], remove=[address("bob")])
+    await story.okta.deactivate(address("dan"))
+    await story.full()
+    await story.full()
+
+
+async def forced_sync(story: Stage) -> None:
+    """As Okta's: everybody is looked up by name and written, then every group whole."""
+    people, members = list(story.okta.users), dict(story.okta.members)
+    for email in people:
+        await story.okta.assign(email, email.partition("@")[0].capitalize(), "Example")
+    await story.okta.deactivate(address("dan"))
+    for name, emails in members.items():
+        await story.okta.push_group(name, emails)
+        await story.okta.push_now(name, emails)
+
+
+async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_said_everything_again(
+    story: Stage, dump: Restore
+) -> None:
+    assert await admin.pause_if_restored(story.db, EDITOR, "acme") is None
+    restored = await dump()
+    await since_the_dump(story)
+    await leases.release(story.db, story.lease)
+    before = story.world.snapshot()
+    story.simulation.writes.clear()
+
+    async with going_on(story, restored) as after:
+        paused = await admin.pause_if_restored(after.db, EDITOR, "acme")
+        await after.full()
+        await forced_sync(after)
+        await after.full()
+        assert paused == ["Okta"]
+        assert story.simulation.writes == []
+
+        await admin.resume(
+            after.db, EDITOR, organization="acme", scope="directory", target=story.directory.id
+        )
+        await after.full()
+        assert after.world.snapshot()["teams"] == before["teams"]
+        assert after.world.snapshot()["people"] == before["people"]
+        assert (await after.plan()).actions == ()
+
+
+async def test_without_the_pause_whoever_came_since_would_be_a_stranger_on_an_exclusive_team(
+    story: Stage, dump: Restore
+) -> None:
+    restored = await dump()
+    await since_the_dump(story)
+    await leases.release(story.db, story.lease)
+
+    async with going_on(story, restored) as after:
+        removed = {
+            (action.kind, action.email)
+            for action in (await after.plan()).actions
+            if action.kind in {Kind.DEPROVISION, Kind.REMOVE}
+        }
+
+    assert {email for _, email in removed} == {address("gus")}
+
+
+async def test_a_restore_is_noticed_once(story: Stage, dump: Restore) -> None:
+    await admin.pause_if_restored(story.db, EDITOR, "acme")
+    restored = await dump()
+
+    assert await admin.pause_if_restored(story.db, EDITOR, "acme") is None
+    assert await admin.pause_if_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert await admin.pause_if_restored(restored, EDITOR, "acme") is None
+    assert not (await chain.verify(restored)).broken
+
+
+async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paused_for_a_while_is_for_longer(
+    story: Stage, dump: Restore
+) -> None:
+    await admin.pause_if_restored(story.db, EDITOR, "acme")
+    await admin.pause(
+        story.db,
+        EDITOR,
+        organization="acme",
+        scope="directory",
+        target=story.directory.id,
+        seconds=60,
+    )
+
+    restored = await dump()
+
+    assert await admin.pause_if_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert [one.until for one in await admin.pauses(restored)] == [None]
+
+
+async def test_a_daemon_says_that_its_database_was_restored_and_what_lets_it_go_on(
+    database: conftest.Database, postgres: Server, tmp_path: Path
+) -> None:
+    async with faults.stage(tmp_path, database.dsn, database.dsn) as site:
+        daemon = await site.start()
+        await until(lambda: daemon.events("reconcile.pass"), 20)
+        await daemon.terminate()
+        path, name = tmp_path / "calscim.dump", f"{database.name}_daemon"
+        await run("pg_dump", "-Fc", "-f", path, "-d", database.owner_dsn)
+        superuser = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+        await superuser.execute(f"CREATE DATABASE {name}")
+        await restore(path, postgres.dsn(name, OWNER))
+        site.dsn = postgres.dsn(name)
+        site.configure()
+
+        daemon = await site.start()
+
+        await until(lambda: daemon.events("database.restored"), 20)
+        assert daemon.events("database.restored")[0]["paused"] == ["Okta"]
+        assert daemon.events("database.restored")[0]["then"] == ["calscim directory resume 'Okta'"]
+        assert "paused" in await site.calscim("directory", "list")
+        await daemon.terminate()
+    await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await superuser.close()
