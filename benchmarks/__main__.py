@@ -11,4 +11,5 @@ if __name__ == "__main__":
     journal.run(100_000 if quick else 1_000_000)
     calls.main(quick=quick)
     if not quick:
+        memory.main()
         planning.main()

@@ -56,8 +56,8 @@ async def answers(port: int, path: str) -> None:
 
 
 @asynccontextmanager
-async def daemon(folder: Path) -> AsyncIterator[Server]:
-    """calscim serving one directory, with a Cal.com that is away, so that nothing is reconciled."""
+async def daemon(folder: Path, calcom: int | None = None) -> AsyncIterator[Server]:
+    """calscim serving one directory. ``calcom``: the port of one; without, it is away and nothing is reconciled."""
     scim, ops = free_port(), free_port()
     config = folder / "calscim.toml"
     config.write_text(
@@ -73,9 +73,9 @@ listen = "127.0.0.1:{ops}"
 level = "warning"
 [[organization]]
 name = "acme"
-organization_id = 1
-api_key = "cal_none"
-api_url = "http://127.0.0.1:9"
+organization_id = 42
+api_key = "cal_sim"
+api_url = "http://127.0.0.1:{calcom or 9}"
 """,
         encoding="utf-8",
     )
@@ -85,13 +85,10 @@ api_url = "http://127.0.0.1:9"
     try:
         await answers(ops, "/readyz")
         made = json.loads(
-            subprocess.check_output(
-                [
-                    *command,
-                    *("directory", "create", "--organization", "acme", "--name", "bench"),
-                    *("--provider", "okta-scim-v2", "--json"),
-                ],
-                stderr=subprocess.DEVNULL,
+            calscim(
+                folder,
+                *("directory", "create", "--organization", "acme", "--name", "bench"),
+                *("--provider", "okta-scim-v2", "--json"),
             )
         )
         prefix = "/" + made["base_url"].split("/", 3)[3]
@@ -102,6 +99,29 @@ api_url = "http://127.0.0.1:9"
     finally:
         serving.terminate()
         serving.wait(30)
+
+
+@asynccontextmanager
+async def simulated() -> AsyncIterator[int]:
+    """The simulated Cal.com, which takes 120 calls a minute as the real one does."""
+    port = free_port()
+    command = [sys.executable, "-m", "calscim", "sim", "calcom", "--listen", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        await answers(port, "/")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def calscim(folder: Path, *arguments: str) -> str:
+    """A command beside the daemon of that folder."""
+    return subprocess.check_output(
+        [sys.executable, "-m", "calscim", "--config", str(folder / "calscim.toml"), *arguments],
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 @asynccontextmanager
