@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import calls, journal, mixed, planning, scim
+from benchmarks import calls, journal, memory, mixed, planning, scim
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv

@@ -136,7 +136,7 @@ async def sizes(server: Server) -> list[str]:
         line("  last", last, last / first, reach="8 ms"),
         line("  by cursor, of the first 50", shallow, reach="8 ms"),
         line("  by cursor, of the last 50", deep, deep / shallow, reach="8 ms"),
-        f"{'memory of the daemon at most':<50}{most_resident(server.pid):7.0f} MB   (reach 150 MB; nothing is reconciled)",
+        f"{'memory at most, nothing being reconciled':<50}{most_resident(server.pid):7.0f} MB   (reach 150 MB)",
     ]
 
 
