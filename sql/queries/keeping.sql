@@ -99,3 +99,6 @@ GROUP BY 1 ORDER BY 1;
 SELECT (e - 'data')::text AS effect, coalesce((e -> 'data')::text, '') AS data
 FROM (SELECT x::jsonb AS e, place FROM unnest($1::text[]) WITH ORDINALITY u (x, place)) j
 ORDER BY place;
+
+-- name: unhurried, this transaction waits for files, readers or other connections; the server would end it after a while
+SET LOCAL idle_in_transaction_session_timeout = 0;

@@ -80,6 +80,7 @@ def _named(month: str) -> tuple[date, str]:
 @asynccontextmanager
 async def _alone(db: Database) -> AsyncIterator[None]:
     async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("keeping.unhurried"))
         if not await connection.fetchval(sql("keeping.alone")):
             raise UsageError("the journal is being archived already: wait until that has ended")
         yield
@@ -150,6 +151,7 @@ async def _write(db: Database, first: date, writer: Writer) -> None:
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("keeping.unhurried"))
         cursor = await connection.cursor(sql("keeping.month_rows"), first)
         while batch := await cursor.fetch(_BATCH):
             await asyncio.to_thread(writer.append, batch)

@@ -73,6 +73,7 @@ async def verify(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("keeping.unhurried"))
         streams = await connection.fetch(sql("chain.streams"))
         erased = await erasures.load(connection)
         pieces = [
@@ -139,6 +140,7 @@ class _Walk:
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+                await connection.execute(sql("keeping.unhurried"))
                 self._waiting.discard(task)
                 await self._walk(connection)
         except StoreUnavailable:

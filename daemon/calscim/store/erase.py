@@ -104,6 +104,7 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("keeping.unhurried"))
         streams = await connection.fetch(sql("erase.streams"), organization)
         who = await _who(db, connection, person, organization, streams, cipher)
         await _refuse(connection, who, organization)

@@ -57,6 +57,7 @@ async def rows(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(sql("keeping.unhurried"))
         cursor = await connection.cursor(sql("history.rows"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):
             for row in batch:

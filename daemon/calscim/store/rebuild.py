@@ -81,6 +81,7 @@ async def replayed(
 ) -> Tables:
     """The same within the caller's transaction; nothing is archived meanwhile."""
     await connection.execute(sql("rebuild.hold"))
+    await connection.execute(sql("keeping.unhurried"))
     tables = Tables(erased=await erasures.load(connection))
     if files is None:
         await opening.load(connection, tables, directory, moment)
