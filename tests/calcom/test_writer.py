@@ -1,6 +1,7 @@
 """A row before, one call, a row after: what each action sends, and what its answer comes to."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -391,3 +392,12 @@ async def test_a_value_that_somebody_has_already_was_told_before(writer, calcom)
     outcome = await writer.perform(told(Step.ASSIGN), "r")
 
     assert (outcome.result, outcome.option) == (Result.ALREADY, "o1")
+
+
+async def test_a_locale_is_told_without_the_address(writer, calcom):
+    calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, email="another@acme.example"))
+
+    outcome = await writer.perform(replace(UPDATE, profile=True, time_zone="Europe/Rome"), "r")
+
+    assert outcome.result is Result.DONE
+    assert calcom.sent[0].body == {"locale": "en", "timeZone": "Europe/Rome"}

@@ -860,3 +860,56 @@ def test_a_user_whose_link_was_lost_with_the_deprovision_is_invited_again():
 
     assert show(w.plan()) == ["user.create ann MEMBER"]
     assert UserId("ann") not in w.links
+
+
+# ------------------------------------------------------------------ locale and time zone
+
+
+def told(w):
+    """The world after what it should remember was recorded."""
+    w.note(w.plan())
+    return w
+
+
+def test_what_the_directory_has_at_first_sight_is_taken_for_what_cal_com_has():
+    w = told(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
+
+    assert show(w.plan()) == []
+
+
+def test_a_changed_locale_is_told_once_and_alone():
+    w = told(world().user("ann").change("ann", locale="de"))
+    w.change("ann", locale="fr", time_zone="Europe/Paris")
+
+    (action,) = w.plan().actions
+    assert (action.kind, action.profile, action.locale, action.time_zone) == (
+        Kind.UPDATE,
+        True,
+        "fr",
+        "Europe/Paris",
+    )
+    w.apply(action)
+    assert show(w.plan()) == []
+
+
+def test_with_a_new_address_the_locale_goes_in_the_same_update():
+    w = told(world().user("ann").change("ann", locale="de"))
+    w.change("ann", locale="fr", email="ann.new")
+
+    (action,) = w.plan().actions
+    assert (action.profile, action.locale) == (False, "fr")
+    w.apply(action)
+    assert show(w.plan()) == []
+
+
+def test_a_locale_that_the_directory_drops_is_told_to_nobody():
+    w = told(world().user("ann").change("ann", locale="de"))
+
+    assert show(told(w.change("ann", locale=None)).plan()) == []
+
+
+def test_add_only_changes_no_locale():
+    w = told(world().user("ann").change("ann", locale="de")).change("ann", locale="fr")
+    w.policy = replace(w.policy, people=PeopleMode.ADD_ONLY)
+
+    assert show(w.plan()) == ["user.update ann [observed]"]

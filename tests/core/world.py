@@ -44,6 +44,7 @@ from calscim.core.model import (
 )
 from calscim.core.plan import Policy, plan
 from calscim.core.policy import Rule, Source
+from calscim.core.values import PROFILE, profile
 
 ME = CalUserId(1)
 SUFFIX = "@acme.com"
@@ -345,6 +346,7 @@ class World:
             case Kind.UPDATE:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, email=action.email)
+                self._remember(action.cal_user, PROFILE, profile(action.locale, action.time_zone))
             case Kind.DEPROVISION:
                 self._left(action.cal_user)
             case Kind.ADD:
@@ -437,6 +439,8 @@ class World:
         self.people[account] = person
         origin = "created" if action.kind is Kind.CREATE else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
+        if action.kind is Kind.CREATE:
+            self._remember(account, PROFILE, profile(action.locale, action.time_zone))
         self.missed.pop(action.user, None)
         self._office(action, account)
 

@@ -1,6 +1,7 @@
 """From Okta's push to Cal.com's team and back: real HTTP, real Postgres, the simulated Cal.com."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -613,3 +614,28 @@ async def test_a_large_company_is_thought_about_beside_the_requests(stage, monke
 
     here = threading.current_thread()
     assert [thread is here for thread in threads] == [True, False]
+
+
+async def test_a_changed_locale_and_time_zone_reach_the_account_once(stage):
+    await assigned(stage, "ann")
+    await stage.full()
+
+    await stage.okta.update_profile(address("ann"), locale="fr", timezone="Europe/Paris")
+    await stage.push()
+
+    account = stage.world.account(address("ann"))
+    assert (account.locale, account.time_zone) == ("fr", "Europe/Paris")
+    writes = len(stage.simulation.writes)
+    await stage.full()
+    assert len(stage.simulation.writes) == writes
+
+
+async def test_a_locale_that_somebody_chose_in_cal_com_stays(stage):
+    await assigned(stage, "ann")
+    await stage.full()
+    account = stage.world.account(address("ann"))
+    stage.world.update(replace(account, locale="it"))
+
+    await stage.full()
+
+    assert stage.world.account(address("ann")).locale == "it"

@@ -155,7 +155,7 @@ class Writer:
 
     async def _update(self, action: Action, turn: Turn) -> Outcome:
         account = await self._client.change_user(turn, _account(action), _changes(action))
-        if account.email.casefold() != action.email.casefold():
+        if not action.profile and account.email.casefold() != action.email.casefold():
             kept = f"Cal.com kept the address {account.email}; change it there by hand"
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
         return Outcome(Result.DONE, cal_user=action.cal_user)
@@ -209,7 +209,9 @@ class Writer:
 
 def _changes(action: Action) -> dict[str, Any]:
     """What a profile can be told. ``locale`` always, as Cal.com resets it when it is left out."""
-    body = {"email": action.email, "locale": action.locale or LOCALE}
+    body = {"locale": action.locale or LOCALE}
+    if not action.profile:
+        body["email"] = action.email
     if action.time_zone:
         body["timeZone"] = action.time_zone
     return body

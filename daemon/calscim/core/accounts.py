@@ -27,6 +27,7 @@ from calscim.core.model import (
     Waiting,
 )
 from calscim.core.policy import Policy
+from calscim.core.values import PROFILE, profile
 
 
 class Accounts:
@@ -53,6 +54,7 @@ class Accounts:
         self._renamed: list[tuple[User, OrgMember]] = []
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
+        self.told: list[tuple[CalUserId, str, str]] = []
         self.coming: dict[Key, State] = {}  # people an action of this plan invites
 
     def walk(self, keys: Iterable[Key] | None, users: frozenset[UserId] | None) -> None:
@@ -131,6 +133,8 @@ class Accounts:
             self._wait(user, "has not accepted the invitation yet")
         if user.email != seen.email:
             self._renamed.append((user, seen))
+        if seen.accepted:
+            self._preferences(user, seen)
         if seen.accepted and self._desired.roles:
             self._organization_role(account, user, seen)
 
@@ -158,7 +162,7 @@ class Accounts:
         self._wait(user, "is being brought back into the organization; teams follow")
 
     def _profile(self, user: User, seen: OrgMember) -> None:
-        """Only addresses: the API cannot change a name, and does not show locale and time zone."""
+        """Only addresses: the API cannot change a name."""
         address = user.email.casefold()
         if not address:
             self._wait(user, "the directory gives no e-mail address; the account keeps its own")
@@ -176,6 +180,27 @@ class Accounts:
             Cause(user.directory, user.seq),
             seen=seen,
         )
+
+    def _preferences(self, user: User, seen: OrgMember) -> None:
+        """Locale and time zone, which no list shows: told when the directory's change, never repaired.
+
+        What the directory has at the first sight of an account is taken for what Cal.com has.
+        """
+        now = profile(user.locale, user.time_zone)
+        before = self._directory.attributes.get((seen.user, PROFILE))
+        if now == (before or ""):
+            return
+        if before is None or not now:
+            self.told.append((seen.user, PROFILE, now))
+        elif user.email.casefold() == seen.email.casefold():  # else they go with the address
+            self._action(
+                Kind.UPDATE,
+                user,
+                f"the directory has another locale or time zone (journal {user.seq})",
+                Cause(user.directory, user.seq),
+                seen=seen,
+                profile=True,
+            )
 
     # ---------------------------------------------------------------- leaving
 
@@ -246,6 +271,7 @@ class Accounts:
         role: Role | None = None,
         sources: Sources | None = None,
         drift: bool = False,
+        profile: bool = False,
     ) -> Action:
         key = self._people.of[user.id]
         behind = [one for one in self._people.users(key) if one.managed and one.active]
@@ -269,6 +295,7 @@ class Accounts:
             cause=cause,
             drift=drift,
             state=state,
+            profile=profile,
         )
         self.actions.append(action)
         return action

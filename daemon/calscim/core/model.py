@@ -333,6 +333,7 @@ class Action:
     guard: str | None = None  # the limit that holds it, in words
     new_team: str | None = None  # the name of the team where that is yet to be made
     change: Change | None = None  # of an attribute
+    profile: bool = False  # an update of locale and time zone alone
     creator: bool = False  # of somebody who owns the team only because calscim made it
 
 

@@ -75,7 +75,7 @@ def plan(
     found = (*accounts.actions, *newteams.named(lists.actions, awaited), *owners.actions, *new)
     found = (*found, *attributes.actions)
     actions = tuple(sorted(found, key=order))
-    told = tuple(sorted(attributes.told))
+    told = tuple(sorted((*accounts.told, *attributes.told)))
     return Plan(
         organization=policy.organization,
         actions=actions,

@@ -23,6 +23,8 @@ def fingerprint(action: Action) -> str:
     """What makes an action another one: a changed address, role or account is tried at once."""
     change = action.change
     told = "" if change is None else f":{change.attribute.id}:{change.value}"
+    if action.profile:
+        told = f":{action.locale}:{action.time_zone}"
     return f"{digest([action])}:{action.email}:{action.name or ''}{told}"
 
 

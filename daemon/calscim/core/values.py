@@ -63,6 +63,15 @@ def _text(value: Any) -> str:
     return ""
 
 
+PROFILE = "@profile"  # goes for an attribute where it is remembered what was told
+
+
+def profile(locale: str | None, time_zone: str | None) -> str:
+    """Locale and time zone as they are remembered once they are told; "" for neither."""
+    told = {"locale": locale, "time_zone": time_zone}
+    return whole(f"{name} {value}" for name, value in told.items() if value)
+
+
 def normal(kind: AttributeType, value: str) -> str | None:
     """The form in which values are compared and told; None for a number that is none."""
     if kind is not AttributeType.NUMBER:

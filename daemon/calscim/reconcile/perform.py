@@ -13,7 +13,7 @@ import structlog
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.guards import floors
+from calscim.core.floors import demotes, floors
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -33,6 +33,7 @@ from calscim.core.model import (
     UserId,
 )
 from calscim.core.plan import Policy
+from calscim.core.values import PROFILE, profile
 from calscim.reconcile.attributes import Telling
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
@@ -162,7 +163,7 @@ class Performer:
                 return action, Incomplete("the members could not be read before the change")
             action = replace(action, membership=number)
         person = (self.view.people or {}).get(user)
-        if action.kind is Kind.DEPROVISION or _demotes(action):
+        if action.kind is Kind.DEPROVISION or demotes(action):
             number = action.membership if action.team is None else _membership(person)
             if number is not None and number != UNKNOWN:
                 fresh = await self.reader.person(number)
@@ -307,6 +308,7 @@ class Performer:
             case Kind.UPDATE:
                 assert action.cal_user is not None
                 self.view.changed(action.cal_user, email=action.email, name=action.name)
+                await self._preferences(action, action.cal_user)
             case Kind.DEPROVISION:
                 assert action.cal_user is not None
                 self.view.left(action.cal_user, action.membership or UNKNOWN)
@@ -355,8 +357,14 @@ class Performer:
         )
         origin = "created" if action.kind is Kind.CREATE else "attached"
         await self._link(action.user, cal_user, origin, action.email)
+        if action.kind is Kind.CREATE:
+            await self._preferences(action, cal_user)
         if action.role not in (None, Role.MEMBER):
             await self.record.office(action, cal_user)
+
+    async def _preferences(self, action: Action, cal_user: CalUserId) -> None:
+        """Locale and time zone are on record once they were told: no list shows them."""
+        await self.record.told([(cal_user, PROFILE, profile(action.locale, action.time_zone))])
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user
@@ -387,12 +395,3 @@ def _takes_value(action: Action) -> bool:
 
 def _membership(person: OrgMember | None) -> MembershipId | None:
     return None if person is None else person.membership
-
-
-def _demotes(action: Action) -> bool:
-    return (
-        action.kind is Kind.ROLE
-        and action.role is not None
-        and action.observed_role is not None
-        and action.role.rank < action.observed_role.rank
-    )

@@ -122,7 +122,7 @@ async def _load(
                 if row["scope"] == "team"
             ),
             paused=any(row["scope"] == "organization" for row in pauses),
-            attributes={} if not attributes else await _told(connection, organization, only),
+            attributes=await _told(connection, organization, only),
             creators={
                 TeamId(row["team_id"]): Creator(
                     CalUserId(row["cal_user_id"]),
