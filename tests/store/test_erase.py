@@ -517,6 +517,22 @@ async def test_without_such_a_row_in_the_transaction_nothing_is_erased(owning, o
                 await connection.execute(CHANGE, okta.id)
 
 
+async def test_a_partition_is_guarded_as_the_whole_is(owning, okta, left):
+    partition = await owning.fetchval(
+        "SELECT tableoid::regclass::text FROM calscim.journal WHERE stream = $1 AND seq = 2",
+        okta.id,
+    )
+    change = f"UPDATE {partition} SET body = NULL WHERE stream = $1 AND seq = $2"
+
+    async with owning.connection() as connection, connection.transaction():
+        await claim(connection, okta, [2])
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with connection.transaction():
+                await connection.execute(change, okta.id, 3)
+
+        assert await connection.execute(change, okta.id, 2) == "UPDATE 1"
+
+
 async def test_what_tells_of_an_erasure_cannot_be_erased(owning, okta, left):
     await erase.erase(owning, EDITOR, ANN)
     stream, seq = await owning.fetchrow(

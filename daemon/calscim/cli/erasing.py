@@ -10,8 +10,10 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened_as_owner
 from calscim.cli.output import fields
-from calscim.store import archives, erase
+from calscim.store import archives, chain, erase
 from calscim.store.erase import Found
+
+_MANY = 50_000  # rows that take long enough to say so
 
 
 def register(verbs: Verbs) -> None:
@@ -35,6 +37,9 @@ async def _erase(call: Call) -> None:
     name = arguments.organization
     organization = the_organization(call.settings(), name).name if name else None
     async with opened_as_owner(call.settings()) as db:
+        rows = await chain.size(db)
+        if rows > _MANY:
+            call.output.say(f"looking through {rows:,} rows of the journal ...")
         found = (
             await erase.erase(db, call.editor(), arguments.person, organization)
             if arguments.yes
