@@ -211,5 +211,5 @@ class Play:
             await step(connection, number)
             return 1
 
-        count = EACH // 5 if operation == "list" else 2 * EACH
+        count = EACH // 8 if operation == "list" else EACH
         self.alone[operation] = await self.people(range(start, start + count), once)

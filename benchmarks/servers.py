@@ -45,7 +45,7 @@ def free_port() -> int:
 
 
 async def answers(port: int, path: str) -> None:
-    for _ in range(200):
+    for _ in range(600):  # a minute: a busy machine is slow to make a database
         try:
             await Connection("127.0.0.1", port, "").send("GET", path)
         except OSError:

@@ -172,6 +172,16 @@ async def test_a_filter_that_only_users_can_have_finds_no_groups_at_the_root(pro
     assert names(*found) == people[1::2]
 
 
+async def test_the_bare_word_asks_for_the_first_page_and_null_for_none(provider, people):
+    bare = (await provider("GET", "/Users?cursor&count=3")).body
+    null = (await provider("POST", "/Users/.search", {"cursor": None, "count": 3})).body
+
+    assert names(bare) == names(null) == people[:3]
+    assert "nextCursor" in bare
+    assert "nextCursor" not in null
+    assert null["startIndex"] == 1
+
+
 async def test_a_search_by_body_takes_cursors(provider, people):
     for path in ("/Users/.search", "/.search"):
         first = await provider("POST", path, {"cursor": "", "count": 8})
