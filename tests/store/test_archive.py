@@ -29,8 +29,10 @@ from calscim.store.erasures import Erasures
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import GroupState, MemberChange, UserState
+from calscim.store.sql import sql
 
 EDITOR = Editor(by="ada")
+PATIENCE = "SET LOCAL lock_timeout = '50ms'"
 
 
 @pytest.fixture
@@ -372,6 +374,21 @@ async def test_only_one_archives_at_a_time(owning, owner, pushed, tmp_path):
 
         with pytest.raises(UsageError, match="already"):
             await archive.archive(owning, EDITOR, "2020-03", tmp_path)
+
+
+async def test_a_transaction_that_does_not_end_is_not_waited_for(
+    db, owning, pushed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        archive, "sql", lambda name: {"keeping.patience": PATIENCE}.get(name) or sql(name)
+    )
+
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE calscim.journal IN ROW EXCLUSIVE MODE")
+        with pytest.raises(StoreError, match="in use all the time; nothing was dropped"):
+            await archive.archive(owning, EDITOR, "2020-03", tmp_path)
+
+    assert (await archive.archive(owning, EDITOR, "2020-03", tmp_path)).rows == 4
 
 
 # ------------------------------------------------------------------ from the files

@@ -60,8 +60,7 @@ async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Arc
         await _ready(db, first, month, partition)
         checkpoint.write(beside, await checkpoint.checkpoint(db))
         found = await _export(db, first, path)
-        async with db.connection() as connection, connection.transaction():
-            await connection.execute(sql("keeping.patience"))
+        async with _patiently(db) as connection:
             await _take(connection, editor, first, partition, path.name, found)
     return Archived(month, path, beside, found.rows, found.digest)
 
@@ -84,6 +83,20 @@ async def _alone(db: Database) -> AsyncIterator[None]:
         if not await connection.fetchval(sql("keeping.alone")):
             raise UsageError("the journal is being archived already: wait until that has ended")
         yield
+
+
+@asynccontextmanager
+async def _patiently(db: Database) -> AsyncIterator[Connection]:
+    """A transaction that gives up rather than to keep everybody waiting who comes after it."""
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("keeping.patience"))
+        try:
+            yield connection
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            raise StoreError(
+                "the journal was in use all the time; nothing was dropped: ask again, or look in "
+                "pg_stat_activity for a transaction that does not end"
+            ) from error
 
 
 def _done_before(month: str, path: Path, beside: Path, row: asyncpg.Record) -> Archived:
@@ -113,8 +126,7 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
     if found["earlier"]:
         raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
     if found["unsettled"]:
-        async with db.connection() as connection, connection.transaction():
-            await connection.execute(sql("keeping.patience"))
+        async with _patiently(db) as connection:
             await connection.fetchval(sql("keeping.settle"))
     elif not found["there"]:
         raise UsageError(f"there is no {month} in the journal: it begins later")
