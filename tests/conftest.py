@@ -1,7 +1,6 @@
 """One Postgres a session, one fresh database a test; nothing but loopback, nothing of the environment."""
 
 import asyncio
-import itertools
 import os
 import shutil
 import tempfile
@@ -13,7 +12,8 @@ import asyncpg
 import pytest
 
 from calscim.store import pool as pool_room
-from tests.server import OWNER, PREFIX, Server, bundled, database_of, given
+from tests.databases import Databases
+from tests.server import OWNER, Server, bundled, database_of, given
 
 GIVEN = os.environ.pop("TEST_POSTGRES", "")
 
@@ -60,17 +60,16 @@ def postgres() -> Iterator[Server]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-_numbers = itertools.count(1)
+@pytest.fixture(scope="session")
+def databases(postgres: Server) -> Databases:
+    return Databases(postgres)
 
 
 @pytest.fixture
-async def database(postgres: Server) -> AsyncIterator[Database]:
-    name = f"{PREFIX}_{next(_numbers)}"
-    admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {postgres.template}")
+async def database(postgres: Server, databases: Databases) -> AsyncIterator[Database]:
+    name = await databases.lend()
     yield Database(postgres.dsn(name), postgres.dsn(name, OWNER))
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    await databases.take_back(name)
 
 
 @pytest.fixture

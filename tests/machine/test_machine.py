@@ -31,7 +31,7 @@ from calscim.sim.calcom import Fault
 from calscim.store import admin, holds, rebuild
 from calscim.store.pool import Database
 from tests.reconcile.stage import staged
-from tests.server import OWNER, PREFIX
+from tests.server import OWNER
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "12"))
 STEPS = int(os.environ.get("SOAK_STEPS", "20"))
@@ -99,8 +99,7 @@ class Watched(calcom.World):
 
 
 class Machine(RuleBasedStateMachine):
-    postgres = None
-    numbers = itertools.count(1)
+    databases = None
 
     def __init__(self):
         super().__init__()
@@ -116,14 +115,11 @@ class Machine(RuleBasedStateMachine):
         self.run(self._begin())
 
     async def _begin(self):
-        self.name = f"{PREFIX}_machine_{next(self.numbers)}"
-        admin_connection = await asyncpg.connect(self.postgres.dsn("postgres", OWNER))
-        await admin_connection.execute(
-            f"CREATE DATABASE {self.name} TEMPLATE {self.postgres.template}"
-        )
-        await admin_connection.close()
+        self.name = await self.databases.lend()
         self.stack = AsyncExitStack()
-        db = await self.stack.enter_async_context(await Database.open(self.postgres.dsn(self.name)))
+        db = await self.stack.enter_async_context(
+            await Database.open(self.databases.server.dsn(self.name))
+        )
         self.stage = await self.stack.enter_async_context(staged(db, Watched))
         self.stage.okta.style = "oin"
         self._watch()
@@ -326,7 +322,7 @@ class Machine(RuleBasedStateMachine):
         assert not {name for name, active in self.model.active.items() if not active} & people
         plan = await self.stage.plan()
         assert plan.actions == (), plan.actions
-        owner = await asyncpg.connect(self.postgres.dsn(self.name, OWNER))
+        owner = await asyncpg.connect(self.databases.server.dsn(self.name, OWNER))
         assert (
             await owner.fetchval("SELECT count(*) FROM calscim.actions WHERE finished_at IS NULL")
             == 0
@@ -343,15 +339,13 @@ class Machine(RuleBasedStateMachine):
     async def _end(self):
         if hasattr(self, "stack"):
             await self.stack.aclose()
-        connection = await asyncpg.connect(self.postgres.dsn("postgres", OWNER))
         if hasattr(self, "name"):
-            await connection.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
-        await connection.close()
+            await self.databases.take_back(self.name)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_whatever_happens_cal_com_ends_as_the_directory_says(postgres):
-    Machine.postgres = postgres
+def test_whatever_happens_cal_com_ends_as_the_directory_says(databases):
+    Machine.databases = databases
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
