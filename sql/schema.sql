@@ -912,6 +912,8 @@ CREATE TABLE calscim.actions (
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
+-- What may have happened: few rows, asked for in every pass.
+CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
 
 -- What did not succeed, when it is tried again, and why it failed.
 CREATE TABLE calscim.parked (

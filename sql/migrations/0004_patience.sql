@@ -9,3 +9,6 @@ CREATE TABLE calscim.sightings (
     last_seen     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization, digest)
 );
+
+-- What may have happened: few rows, asked for in every pass.
+CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';

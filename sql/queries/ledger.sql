@@ -53,6 +53,37 @@ ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
         IS DISTINCT FROM (excluded.user_id, excluded.role, excluded.mode, excluded.mapping_ids,
                           excluded.membership_id, 0);
 
+-- name: attempted, memberships that an add without an outcome may have made since everything was last looked at
+SELECT a.team_id, a.cal_user_id
+FROM calscim.actions a
+WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
+  AND a.pass_id >= coalesce((SELECT max(p.id) FROM calscim.passes p
+                             WHERE p.organization = $1 AND p.scope = 'full' AND p.complete), 0)
+  AND a.cal_user_id IS NOT NULL AND a.user_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM calscim.actions b
+                  WHERE b.organization = $1 AND b.team_id = a.team_id AND b.cal_user_id = a.cal_user_id
+                    AND b.id > a.id AND b.outcome IS DISTINCT FROM 'already')
+  AND NOT EXISTS (SELECT FROM calscim.ledger l
+                  WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id);
+
+-- name: adopt, such a membership that was seen, given by the mappings of the groups that its person is or was in
+INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)
+SELECT a.organization, a.team_id, a.cal_user_id, a.user_id, 'added', coalesce(a.role, 'MEMBER'), g.mode, g.ids
+FROM calscim.actions a
+CROSS JOIN LATERAL (
+    SELECT array_agg(m.id ORDER BY m.id) AS ids, min(m.mode) AS mode
+    FROM calscim.mappings m
+    WHERE m.team_id = a.team_id AND EXISTS (
+        SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
+        UNION ALL
+        SELECT FROM calscim.former_members f WHERE f.group_id = m.group_id AND f.member_id = a.user_id)
+) g
+WHERE a.organization = $1 AND a.team_id = $2 AND a.cal_user_id = $3 AND a.outcome = 'unknown'
+  AND a.kind = 'member.add' AND g.ids IS NOT NULL
+ORDER BY a.id DESC
+LIMIT 1
+ON CONFLICT DO NOTHING;
+
 -- name: taken, a team membership that is gone
 DELETE FROM calscim.ledger WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3;
 

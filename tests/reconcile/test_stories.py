@@ -473,6 +473,45 @@ async def test_a_write_whose_answer_was_lost_is_observed_and_counted_as_calscims
     assert stage.team("Sales") == {}
 
 
+@pytest.mark.parametrize("look", ["push", "full", "restart"])
+async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_group_at_once(
+    stage, look
+):
+    await stage.full()
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await assigned(stage, "ann")
+    await stage.push()
+    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop-after")]
+    await stage.okta.push_group("Sales", addresses("ann"))
+    await stage.push()
+    assert address("ann") in stage.team("Sales")
+
+    await stage.okta.push_now("Sales", [])
+    if look == "restart":
+        await stage.restart()
+    await (stage.push() if look == "push" else stage.full())
+
+    assert stage.team("Sales") == {}
+
+
+async def test_somebody_put_on_by_hand_after_a_write_that_did_nothing_stays(stage):
+    await stage.full()
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await assigned(stage, "ann")
+    await stage.push()
+    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop")]
+    await stage.okta.push_group("Sales", addresses("ann"))
+    await stage.push()
+    await stage.okta.push_now("Sales", [])
+    await stage.full()  # nobody is there: the write did nothing
+    stage.world.put_on_team("Sales", address("ann"))
+
+    await stage.full()
+    await stage.full()
+
+    assert address("ann") in stage.team("Sales")
+
+
 async def test_a_wrong_key_is_said_and_nothing_is_touched(stage):
     await stage.given("Sales", "exclusive", *PEOPLE)
     stage.world.api_key = "another"

@@ -95,7 +95,7 @@ class Cycle:
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()
         await self.view.read_everything(self.reader, picture.directory, since)
-        if await self._import(picture):
+        if await self._import(picture) + await self._adopt():
             picture = await self._wanted()
         await self._look_up(picture.directory, again=True)
         if since is not None:
@@ -129,6 +129,8 @@ class Cycle:
             picture = await self._wanted()
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams, again=touched.look)
+        if await self._adopt():
+            picture = await self._wanted(users)
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
@@ -189,6 +191,20 @@ class Cycle:
             member = self.view.teams.get(team, {}).get(creator.cal_user)
             if creator.membership is None and member is not None and member.membership != UNKNOWN:
                 await newteams.saw_creator(self.db, self.organization, team, member.membership)
+
+    async def _adopt(self) -> int:
+        """Who is on a team where an attempt without an outcome may have put them goes on record as put there.
+
+        Without that somebody whose group was taken away before anybody could look would stay for ever.
+        """
+        found = [
+            (team, cal_user)
+            for team, cal_user in await ledger.attempted(self.db, self.organization)
+            if team not in self.view.gaps and cal_user in self.view.teams.get(team, {})
+        ]
+        for team, cal_user in found:
+            await ledger.adopt(self.db, self.organization, team, cal_user)
+        return len(found)
 
     async def _import(self, picture: Picture) -> int:
         if not self.import_existing or self.view.people is None or picture.directory.paused:

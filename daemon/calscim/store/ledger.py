@@ -64,6 +64,20 @@ async def give(db: Database, organization: str, edge: Edge) -> None:
     )
 
 
+async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
+    """Memberships that an add may have made whose outcome nobody knows, and that are not on record.
+
+    Only of attempts since the last complete look at everything: what that did not show was not made.
+    """
+    rows = await db.fetch(sql("ledger.attempted"), organization)
+    return [(TeamId(row["team_id"]), CalUserId(row["cal_user_id"])) for row in rows]
+
+
+async def adopt(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
+    """Such a membership was seen: it counts as one that calscim made."""
+    await db.execute(sql("ledger.adopt"), organization, team, cal_user)
+
+
 async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
     await db.execute(sql("ledger.taken"), organization, team, cal_user)
 
