@@ -192,7 +192,7 @@ CREATE TABLE calscim.users (
     changed_seq    bigint NOT NULL,        -- the journal row behind the present state
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
-);
+) WITH (fillfactor = 80);                  -- room beside a user for its next state: no index is touched then
 -- What is looked up stands in front, and lists have an index of another collation, so that neither is taken for
 -- the other by a plan that was made while the table was empty.
 CREATE UNIQUE INDEX users_user_name ON calscim.users (user_name_key text_pattern_ops, directory_id);
@@ -430,7 +430,10 @@ BEGIN
         WHERE id = p_id
         RETURNING * INTO u;
     END IF;
-    IF v_changed AND p_set IS NULL THEN
+    IF v_changed AND p_set IS NULL
+        AND ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY e.value_key)
+            <> ARRAY(SELECT e FROM unnest(p_emails) e ORDER BY e)
+    THEN
         DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
         INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
         SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
