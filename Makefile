@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 
-.PHONY: help run demo test check format soak chaos bench clean lock
+.PHONY: help run demo test guide check format soak chaos bench clean lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ demo: $(STAMP) ## play a whole story against the simulated Cal.com
 
 test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server)
 	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest --cov --cov-report=term
+
+guide: $(STAMP) ## write docs/guide/cases.md anew: what calscim prints in each case
+	$(BIN)/python -m tests.guide
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 	$(BIN)/ruff format --check .

@@ -35,11 +35,11 @@ SELECT j.stream, j.seq, j.request_id
 FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
 JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
 
--- name: of_person, the last things done about a person
+-- name: of_person, the last things done about a person; for a team with how they came into the organization and left
 SELECT a.id, a.kind, a.email, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
        a.finished_at, a.outcome, a.detail
 FROM calscim.actions a
 WHERE a.organization = $1 AND (a.user_id = $2::uuid OR a.cal_user_id = $3 OR lower(a.email) = lower($4))
-  AND ($5::bigint IS NULL OR a.team_id = $5)
+  AND ($5::bigint IS NULL OR a.team_id = $5 OR a.kind IN ('user.create', 'user.attach', 'user.deprovision'))
 ORDER BY a.id DESC
 LIMIT 20;

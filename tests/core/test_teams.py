@@ -501,7 +501,7 @@ def test_a_stranger_on_an_exclusive_team_is_drift():
     (action,) = w.plan().actions
 
     assert (action.kind, action.drift, action.cause, action.user) == (Kind.REMOVE, True, None, None)
-    assert action.because == "is in no group of T7: Sales"
+    assert action.because == "is in none of the groups mapped to T7: Sales"
 
 
 def test_an_unmanaged_person_on_an_exclusive_team_is_taken_off_as_drift():

@@ -116,7 +116,7 @@ async def test_status_says_which_window_is_open_and_until_when(stage):
 
     assert inside["window"] == {
         "window": "Sat 22:00-06:00 Europe/Berlin",
-        "until": "2026-11-22T05:00:00+00:00",
+        "until": datetime(2026, 11, 22, 5, tzinfo=UTC),
     }
     assert outside["window"] is None
-    assert outside["next_window"] == "2026-11-28T21:00:00+00:00"
+    assert outside["next_window"] == datetime(2026, 11, 28, 21, tzinfo=UTC)

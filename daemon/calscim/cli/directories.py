@@ -5,7 +5,7 @@ from typing import Any
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import fields, table
+from calscim.cli.output import fields, moment, table
 from calscim.settings import Settings
 from calscim.store import admin
 
@@ -133,7 +133,7 @@ def _state(directory: admin.Directory) -> str:
         return "active"
     if directory.paused_until is None:
         return "paused"
-    return f"paused until {directory.paused_until:%Y-%m-%d %H:%M}Z"
+    return f"paused until {moment(directory.paused_until)}"
 
 
 async def _show(call: Call) -> None:
@@ -157,7 +157,7 @@ async def _pause(call: Call) -> None:
             seconds=call.arguments.seconds,
         )
     value = {"id": found.id, "name": found.name, "paused": True, "paused_until": until}
-    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "until `calscim directory resume`"
+    end = f"until {moment(until)}" if until else "until `calscim directory resume`"
     call.output.data(value, f"{found.name} is paused {end}; SCIM goes on being accepted")
 
 

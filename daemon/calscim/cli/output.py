@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -84,6 +84,16 @@ def fields(rows: Iterable[tuple[str, Any]]) -> Table:
     return made
 
 
+def moment(value: datetime) -> str:
+    """To the second, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 change``, ``2 changes``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def cell(value: Any) -> Text:
     """A value as text: moments to the second in UTC, nothing as a dash."""
     if value is None or value == "":
@@ -91,6 +101,6 @@ def cell(value: Any) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, datetime):
-        return Text(f"{value:%Y-%m-%d %H:%M:%S}Z")
+        return Text(moment(value))
     text = str(value)
     return Text(text, style=_STYLES.get(text, ""))

@@ -36,7 +36,7 @@ async def _list(call: Call) -> None:
                 }
                 for entry in (await parked.parked(db, organization.name)).values()
             ]
-    columns = ("action", "person", "team#", "tries#", "again", "because")
+    columns = ("action", "person", "team#", "tries#", "next try", "because")
     names = ("kind", "email", "team_id", "attempts", "next_try", "reason")
     call.output.data(value, table(columns, ([row[name] for name in names] for row in value)))
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import fields, table
+from calscim.cli.output import counted, fields, moment, table
 from calscim.core.render import HELD, IN_STEP, PENDING, exit_code, plan_json
 from calscim.service import approve as approving
 from calscim.service import explain as explaining
@@ -20,6 +20,7 @@ from calscim.service.syncing import sync
 from calscim.settings import Organization
 
 STALE = 4
+_LABELS = {"changed_seq": "journal", "seq": "journal", "cal_user_id": "Cal.com user"}
 SHOWN = 50  # of those who wait, to a person
 
 
@@ -61,12 +62,9 @@ def _worst(codes: list[int]) -> int:
 
 
 def _shown_plan(value: dict[str, Any]) -> RenderableType:
-    parts: list[RenderableType] = []
-    early = sum("kind" in one for one in value["waiting"])
-    counts = f"{len(value['actions'])} changes" if value["actions"] or early else "in step"
-    if early:
-        counts += f" and {early} that wait"
-    parts.append(Text(f"{value['organization']}: {counts}, plan {value['hash']}", style="bold"))
+    parts: list[RenderableType] = [
+        Text(f"{value['organization']}: {_counts(value)}", style="bold"),
+    ]
     if value["actions"]:
         parts.append(
             table(
@@ -94,6 +92,25 @@ def _shown_plan(value: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def _counts(value: dict[str, Any]) -> str:
+    """How much there is to do; ``in step`` only where everything was read."""
+    actions = value["actions"]
+    early = sum("kind" in one for one in value["waiting"])
+    said = [counted(len(actions), "change")] if actions or early or value["incomplete"] else []
+    said += [
+        f"{number} of them {state}"
+        for state in ("observed", "paused")
+        if (number := sum(action["state"] == state for action in actions))
+    ]
+    if early:
+        said.append(f"{early} more to wait for")
+    if value["incomplete"]:
+        said.append("not everything could be read")
+    if actions:
+        said.append(f"plan {value['hash']}")
+    return ", ".join(said) or "in step"
+
+
 async def _sync(call: Call) -> int:
     settings = call.settings()
     codes = [IN_STEP]
@@ -115,7 +132,7 @@ async def _sync(call: Call) -> int:
         (
             value["organization"],
             "complete" if value["complete"] else "incomplete",
-            sum(value.get("actions", {}).values()),
+            _succeeded(value.get("actions", {})),
             value.get("pending", 0),
             value.get("held", 0),
             value.get("waiting_total", 0),
@@ -125,6 +142,15 @@ async def _sync(call: Call) -> int:
     shown = table(("organization", "pass", "done#", "pending#", "held#", "waiting#"), rows)
     call.output.data(values, shown)
     return _worst(codes)
+
+
+def _succeeded(outcomes: dict[str, int]) -> int:
+    """``outcomes``: kind and outcome -> how many."""
+    return sum(
+        count
+        for outcome, count in outcomes.items()
+        if outcome.rpartition(" ")[2] in ("done", "already", "gone")
+    )
 
 
 def _say_progress(call: Call, organization: Organization, going: dict[str, Any]) -> None:
@@ -196,7 +222,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
                     one["users"],
                     one["groups"],
                     one["journal_seq"],
-                    "paused" if one["paused"] else "active",
+                    _state(one),
                 )
                 for one in value["directories"]
             ),
@@ -207,12 +233,19 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def _state(directory: dict[str, Any]) -> str:
+    if not directory["paused"]:
+        return "active"
+    until = directory["paused_until"]
+    return f"paused until {moment(until)}" if until else "paused"
+
+
 def _troubles(one: dict[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if window := one["window"]:
         parts.append(
             Text(
-                f"\n{one['name']}: Cal.com is left alone until {window['until']}: "
+                f"\n{one['name']}: Cal.com is left alone until {moment(window['until'])}: "
                 f"maintenance window {window['window']}",
                 style="yellow",
             )
@@ -225,9 +258,11 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
             )
         )
     elif one["pending"] and one["seconds_left"]:
-        parts.append(Text(f"\n{one['name']}: {one['pending']:,} actions are left{_left(one)}"))
+        left = counted(one["pending"], "action")
+        parts.append(Text(f"\n{one['name']}: {left} left{_left(one)}"))
     if one["away"]:
         parts.append(Text(f"\n{one['name']}: {one['away']}", style="red"))
+    parts += [Text(f"\nnot read: {reason}", style="red") for reason in one["incomplete"]]
     for held in one["held"]:
         people = ", ".join(sorted({action["email"] for action in held["actions"]})[:8])
         parts.append(
@@ -238,7 +273,8 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
         )
     parts += [
         Text(
-            f"parked: {entry['kind']} {entry['email']}: {entry['reason']} (again {entry['next_try']})"
+            f"parked: {entry['kind']} {entry['email']}: {entry['reason']} "
+            f"(next try {moment(entry['next_try'])})"
         )
         for entry in one["parked"]
     ]
@@ -273,7 +309,10 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
         Text(value["because"], style="bold"),
         fields(
             [
-                *((name.replace("_", " "), text) for name, text in value["person"].items()),
+                *(
+                    (_LABELS.get(name, name.replace("_", " ")), text)
+                    for name, text in value["person"].items()
+                ),
                 ("wanted as", value["desired"]),
                 ("in Cal.com as", value["observed"]),
             ]
@@ -313,12 +352,12 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
         )
         parts += [Text(), table(headings, sources)]
     if value["actions"]:
-        named = ("when", "action", "team#", "outcome", "journal#", "because")
+        named = ("when", "action", "team", "outcome", "journal#", "because")
         actions = (
             (
-                one["begun_at"][:19],
+                one["begun_at"],
                 one["kind"],
-                one["team_id"],
+                one["team"] or one["team_id"],
                 one["outcome"],
                 one["seq"],
                 one["because"],

@@ -5,7 +5,7 @@ from typing import Any
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import table
+from calscim.cli.output import moment, table
 from calscim.core import newteams
 from calscim.core.model import Incomplete, Team, TeamId
 from calscim.errors import RemoteError, RemoteKind, UsageError
@@ -154,7 +154,7 @@ async def _pause(call: Call) -> None:
             seconds=call.arguments.seconds,
         )
     value = {"id": team.id, "name": team.name, "paused": True, "paused_until": until}
-    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "until `calscim team resume`"
+    end = f"until {moment(until)}" if until else "until `calscim team resume`"
     call.output.data(value, f"{team.name} is paused {end}")
 
 

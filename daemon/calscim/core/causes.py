@@ -84,7 +84,7 @@ class Causes:
         persons = [user.id for user in users] or [departed.id for departed in gone]
         if edge is not None and edge.user not in persons:
             persons.append(edge.user)
-        left = self.leaving(concerned.values(), persons, deleted=edge is not None)
+        left = self.leaving(concerned.values(), persons, deleted=edge is not None, gave=given)
         if left is not None or not removed:
             return left
         return self._unmapped(removed)
@@ -100,12 +100,20 @@ class Causes:
         return Reason(Cause(stream, seq), because)
 
     def leaving(
-        self, mappings: Iterable[Mapping], users: Iterable[UserId], *, deleted: bool = False
+        self,
+        mappings: Iterable[Mapping],
+        users: Iterable[UserId],
+        *,
+        deleted: bool = False,
+        gave: Iterable[Mapping] = (),
     ) -> Reason | None:
         """The last row that took one of these users out of one of these groups.
 
-        ``deleted``: or out of a group that is not there any more, which no mapping is bound to.
+        ``deleted``: or out of a group that is not there any more, which no mapping is bound to; ``gave``: the
+        mappings that gave what ends, so that such a group can be named.
         """
+        lost = ", ".join(sorted({one.group_name for one in gave if one.group is None}))
+        was_in = f"{lost}, which the provider deleted" if lost else "a group that is not mapped now"
         left: list[tuple[int, str, str]] = []
         bound = {mapping.group: mapping for mapping in mappings if mapping.group is not None}
         for user in users:
@@ -114,7 +122,7 @@ class Causes:
                     if self._member(mapping, user) is None:
                         left.append((seq, mapping.directory, f"left {self.group(mapping)}"))
                 elif deleted and group not in self._directory.groups:
-                    left.append((seq, self._stream(user), "was in a group that is not mapped now"))
+                    left.append((seq, self._stream(user), f"was in {was_in}"))
         if not left:
             return None
         seq, stream, what = max(left)
@@ -128,7 +136,7 @@ class Causes:
             cause = Cause(self._policy.stream, last.removed_seq or 0)
             return Reason(cause, f"the mapping of {self.group(last)} was removed")
         live = [mapping for mapping in self._directory.mappings if mapping.team is None]
-        return self.leaving((*given, *live), users, deleted=True)
+        return self.leaving((*given, *live), users, deleted=True, gave=given)
 
     def given(self, edge: Edge | None) -> list[Mapping]:
         """The mappings that gave an edge, as far as they still are known."""

@@ -65,10 +65,13 @@ def settled(
     early = {id(one.action): one for one in _early(plan, sightings, patience, counts=counts)}
     if not early:
         return plan
+    several = len(early) > 1
     note = (
-        f"{len(early)} changes that nobody asked for wait until they were seen in {patience.passes} "
-        f"complete passes and for {patience.seconds:g} seconds"
+        f"{len(early)} {'changes' if several else 'change'} that nobody asked for "
+        f"{'wait until they were' if several else 'waits until it was'} seen in {patience.passes} complete passes"
     )
+    if patience.seconds:
+        note += f" and for {patience.seconds:g} seconds"
     return replace(
         plan,
         actions=tuple(action for action in plan.actions if id(action) not in early),

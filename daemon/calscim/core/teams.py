@@ -287,7 +287,9 @@ class Teams:
     def _unasked(self, team: TeamId, edge: Edge | None) -> str:
         if edge is None or team in self._desired.exclusive:
             names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
-            return f"is in no group of {self._roster.name(team)}: {', '.join(names)}"
+            return (
+                f"is in none of the groups mapped to {self._roster.name(team)}: {', '.join(names)}"
+            )
         return f"no group wants this person on {self._roster.name(team)} any more"
 
     # ---------------------------------------------------------------- in words

@@ -65,7 +65,10 @@ def split_name(name: str, email: str) -> tuple[str, str]:
 
 
 def _known(picture: Picture, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
+    """Accounts and addresses. Whom the provider deleted is about to leave: that is nobody to show it again."""
     users = [user for user in picture.directory.users.values() if user.directory == directory]
+    gone = [one for one in picture.directory.departed.values() if one.directory == directory]
     links = picture.directory.links
-    accounts = {links[user.id].cal_user for user in users if user.id in links}
+    ids = [*(user.id for user in users), *(one.id for one in gone)]
+    accounts = {links[number].cal_user for number in ids if number in links}
     return accounts, {user.email.casefold() for user in users}

@@ -31,9 +31,9 @@ async def status(
                 "organization": row["organization"],
                 "provider": row["provider"],
                 "paused": row["paused"],
-                "paused_until": _time(row["paused_until"]),
+                "paused_until": row["paused_until"],
                 "journal_seq": row["journal_seq"],
-                "last_change": _time(row["last_change"]) if row["journal_seq"] else None,
+                "last_change": row["last_change"] if row["journal_seq"] else None,
                 "users": row["users"],
                 "groups": row["groups"],
             }
@@ -50,15 +50,13 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
     waiting = _waiting(full, report)
     lease = await db.fetchrow(sql("lease.show"), name)
     going = await passes.running(db, name) if lease is not None and lease["held"] else None
-    if going is not None:
-        going["since"] = _time(going["since"])
     return {
         "name": name,
         "in_step": latest is not None
         and latest.in_step
         and not (held or stuck or full.get("unsettled")),
-        "last_complete_pass": _time(latest.last_complete) if latest else None,
-        "last_pass": _time(latest.finished_at) if latest else None,
+        "last_complete_pass": latest.last_complete if latest else None,
+        "last_pass": latest.finished_at if latest else None,
         "away": report.get("away"),
         "incomplete": report.get("incomplete", []),
         "pending": report.get("pending", 0),
@@ -68,7 +66,7 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
             {
                 "hash": hold.hash,
                 "guard": hold.guard,
-                "since": _time(hold.first_seen),
+                "since": hold.first_seen,
                 "approved": hold.approved_at is not None,
                 "actions": hold.actions,
             }
@@ -81,7 +79,7 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
                 "team_id": entry.key.team,
                 "reason": entry.reason,
                 "attempts": entry.attempts,
-                "next_try": _time(entry.next_try),
+                "next_try": entry.next_try,
             }
             for entry in stuck.values()
         ],
@@ -107,10 +105,6 @@ def _maintenance(windows: Sequence[Window], now: datetime) -> dict[str, Any]:
     return {
         "window": None
         if window is None
-        else {"window": window.text, "until": _time(closes(windows, now))},
-        "next_window": _time(opens(windows, now)),
+        else {"window": window.text, "until": closes(windows, now)},
+        "next_window": opens(windows, now),
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

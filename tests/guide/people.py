@@ -1,0 +1,208 @@
+"""The guide's chapter about people in the organization."""
+
+from calscim.sim.calcom import Fault
+from tests.guide.play import Play, address, addresses
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+async def invited(play: Play) -> None:
+    """Somebody new
+
+    Okta assigns ann to the application. She is in no group yet: being assigned is enough for the organization.
+    """
+    await play.assign("ann")
+    await play.calscim("plan")
+    play.say(
+        "The daemon does this by itself, right after the push. `calscim sync` asks it for a full pass and waits:"
+    )
+    await play.sync()
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+
+
+async def attached(play: Play) -> None:
+    """Somebody who has an account already
+
+    ann has an account of her own at Cal.com, outside the organization, and Okta assigns her. Nobody gets a second
+    account: hers is attached.
+    """
+    play.world.add_person(address("ann"), name="Ann Example", in_org=False)
+    await play.assign("ann")
+    await play.calscim("plan")
+    play.say(
+        "The plan cannot know of an account outside the organization. Cal.com says so when the invitation is tried, and",
+        "the daemon then attaches the account instead:",
+    )
+    await play.sync()
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+
+
+async def refused(play: Play) -> None:
+    """The same where Cal.com does not allow it
+
+    A self-hosted Cal.com has no way to attach an account by its address. The action is parked, with what a person
+    can do about it; everybody else goes on.
+    """
+    play.world.dialect = "self-hosted"
+    play.world.add_person(address("ann"), name="Ann Example", in_org=False)
+    await play.assign("ann", "bob")
+    await play.sync()
+    await play.calscim("parked list")
+    await play.calscim("explain ann@acme.example")
+    play.say("Somebody invites ann in Cal.com, and she accepts. Nothing else is to be done:")
+    play.world.join(
+        play.world.user_id(address("ann")), play.world.organization_id, "MEMBER", accepted=True
+    )
+    await play.sync()
+    await play.calscim("plan")
+
+
+async def pending(play: Play) -> None:
+    """An invitation that has not been accepted yet
+
+    Where Cal.com does not accept people of the organization's domain by itself, they have to follow an invitation.
+    Okta pushes ann in the group Sales, which is mapped to the team Sales.
+    """
+    play.world.auto_accept_domains = frozenset()
+    play.world.add_person(address("ann"), name="Ann Example", in_org=False)
+    await play.map("Sales", "managed")
+    await play.assign("ann")
+    await play.okta.push_group("Sales", addresses("ann"))
+    await play.sync()
+    await play.calscim("plan")
+    await play.calscim("status")
+    play.say("The team waits for her. She accepts:")
+    play.world.accept(address("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+
+
+async def inactive(play: Play) -> None:
+    """Created inactive
+
+    Okta creates ann as inactive. She is not invited before she is activated.
+    """
+    await play.okta.assign(address("ann"), "Ann", "Example", active=False)
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+    play.say("Okta activates her:")
+    await play.okta.reactivate(address("ann"))
+    await play.calscim("plan")
+
+
+async def deactivated(play: Play) -> None:
+    """Deactivated, and back again
+
+    Okta deactivates ann. She loses the organization and every team with it; her account is not deleted.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Okta deactivates ann:")
+    await play.okta.deactivate(address("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+    play.say("Okta activates her again. She gets the same account, and all of her teams:")
+    await play.okta.reactivate(address("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("plan")
+
+
+async def deleted(play: Play) -> None:
+    """Deleted
+
+    Okta never deletes a user, other providers do. The person leaves as one who was deactivated does.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("The provider deletes ann:")
+    await play.okta._call("DELETE", f"/Users/{play.okta.users[address('ann')]}")
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+
+
+async def renamed(play: Play) -> None:
+    """Another e-mail address
+
+    The user in the directory and the account at Cal.com are linked by their ids, once. So another address changes
+    the account, and makes no second one.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("ann marries, and Okta changes her user name and her address:")
+    new = address("ann.lee")
+    await play.okta.update_profile(
+        address("ann"), userName=new, emails=[{"value": new, "primary": True, "type": "work"}]
+    )
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann.lee@acme.example Sales")
+
+
+async def office(play: Play) -> None:
+    """A role in the organization
+
+    `--team @organization` maps a group to a role in the organization itself. It comes and goes with the group; a
+    role that somebody gave by hand stays.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Okta pushes ann in the group IT admins:")
+    await play.okta.push_group("IT admins", addresses("ann"))
+    await play.calscim(
+        'mapping add --group "IT admins" --team @organization --role ADMIN --mode managed',
+        quiet=True,
+    )
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example")
+    play.say("ann leaves the group:")
+    await play.okta.remove_members("IT admins", addresses("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("plan")
+
+
+async def attributes(play: Play) -> None:
+    """Attributes
+
+    What the directory says of people goes into attributes of Cal.com's organization, as a table in the
+    configuration declares it.
+    """
+    play.world.add_attribute("department", "SINGLE_SELECT", ("Sales", "Marketing"))
+    play.configure(
+        "",
+        organization=f'[[organization.attributes]]\nfrom = "{ENTERPRISE}:department"\nto = "department"',
+    )
+    await play.assign("ann")
+    await play.sync()
+    play.say("Okta sends ann's department:")
+    await play.okta.update_profile(address("ann"), **{ENTERPRISE: {"department": "Sales"}})
+    await play.calscim("plan")
+    await play.sync()
+    play.say("Somebody changes it in Cal.com:")
+    play.world.set_attribute(address("ann"), "department", "Marketing")
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+
+
+async def failing(play: Play) -> None:
+    """Cal.com fails for one person
+
+    A change that does not succeed is parked with its reason, and tried again after a minute, then in growing steps.
+    It stops nobody else.
+    """
+    await play.map("Sales", "managed")
+    await play.assign("ann", "bob", "cem")
+    await play.okta.push_group("Sales", addresses("ann", "bob", "cem"))
+    play.simulation.faults = [Fault(method="POST", path="/users", status=500)]
+    play.say("ann, bob and cem are pushed. Cal.com answers the first invitation with an error:")
+    await play.sync()
+    await play.calscim("status")
+    await play.calscim("parked list")
+    await play.calscim("explain ann@acme.example Sales")
+    play.say("To try now rather than in a minute:")
+    await play.calscim("parked retry")
+    await play.sync()
+    await play.calscim("plan")
