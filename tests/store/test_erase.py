@@ -607,6 +607,7 @@ NOBODY = [
     "directories",
     "tokens",
     "pauses",
+    "home",
     "heads",
     "groups",
     "members",
