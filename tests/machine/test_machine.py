@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from calscim.errors import RemoteError
+from calscim.settings import Attribute, Source
 from calscim.sim import calcom
 from calscim.sim.calcom import Fault
 from calscim.store import admin, holds, ledger, rebuild
@@ -38,10 +39,20 @@ STEPS = int(os.environ.get("SOAK_STEPS", "20"))
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
 GROUPS = ("Sales", "Platform", "Both")
 TEAMS = ("Sales", "Engineering")
+NEW = "Support"  # a team that Cal.com does not have at first
+KINDS = {"title": "TEXT", "office": "SINGLE_SELECT", "skills": "MULTI_SELECT"}
+SAID = st.fixed_dictionaries(
+    {
+        "title": st.sampled_from([(), ("a",), ("b",)]),
+        "office": st.sampled_from([(), ("a",), ("b",)]),
+        "skills": st.sampled_from([(), ("a",), ("a", "b"), ("b", "c")]),
+    }
+)
+HR = "urn:acme:hr"
 FAULTS = st.builds(
     Fault,
     method=st.sampled_from(["", "GET", "POST", "PATCH", "DELETE"]),
-    path=st.sampled_from(["", "/users", "/memberships", "/teams/"]),
+    path=st.sampled_from(["", "/users", "/memberships", "/teams/", "/teams", "/attributes"]),
     kind=st.sampled_from(["status", "drop", "malformed", "status-after", "drop-after", "short"]),
     status=st.sampled_from([500, 502, 404, 409]),
     times=st.integers(1, 3),
@@ -64,6 +75,8 @@ class Model:
     groups: dict[str, set[str]] = field(default_factory=dict)
     mapped: dict[tuple[str, str], str] = field(default_factory=dict)  # (group, team) -> mode
     by_hand: set[tuple[str, str]] = field(default_factory=set)  # (team, name) put there by hand
+    said: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # name -> attributes
+    edited: set[tuple[str, str, str]] = field(default_factory=set)  # name, attribute, value by hand
 
     def wanted(self, team):
         return {
@@ -123,6 +136,13 @@ class Machine(RuleBasedStateMachine):
         self.stage = await self.stack.enter_async_context(staged(db, Watched))
         self.stage.okta.style = "oin"
         self.stage.reconcile(drift_passes=passes)
+        for name, kind in KINDS.items():
+            self.stage.world.add_attribute(name, kind, ("a", "b"))
+        self.stage.organize(
+            attributes=tuple(
+                Attribute(Source(name, HR, name), name, create_options=True) for name in KINDS
+            )
+        )
         self._watch()
         await self._pass(full=True)
 
@@ -208,7 +228,31 @@ class Machine(RuleBasedStateMachine):
 
         self.run(do())
 
+    @precondition(lambda self: self.model.active)
+    @rule(data=st.data(), said=SAID)
+    def say(self, data, said):
+        """The provider writes somebody's attributes; what it leaves out is cleared."""
+        name = data.draw(st.sampled_from(sorted(self.model.active)))
+        values = {key: list(value) for key, value in said.items() if value}
+
+        async def do():
+            await self.stage.okta.update_profile(address(name), **{HR: values})
+            self.model.said[name] = said
+
+        self.run(do())
+
     # ---------------------------------------------------------------- operators
+
+    @rule(group=groups, mode=st.sampled_from(["managed", "exclusive"]))
+    def map_to_a_new_team(self, group, mode):
+        if (group, NEW) in self.model.mapped:
+            return
+
+        async def do():
+            await self.stage.map(group, NEW, mode)
+            self.model.mapped[group, NEW] = mode
+
+        self.run(do())
 
     @rule(group=groups, team=teams, mode=st.sampled_from(["managed", "exclusive"]))
     def map(self, group, team, mode):
@@ -265,6 +309,15 @@ class Machine(RuleBasedStateMachine):
         world.take_off_team(team, address(name))
         self.by_hand = False
         self.model.by_hand.discard((team, name))
+
+    @rule(name=names, attribute=st.sampled_from(sorted(KINDS)), value=st.sampled_from("abx"))
+    def edit_by_hand(self, name, attribute, value):
+        world = self.stage.world
+        account = world.account(address(name))
+        if account is None or not world.find(account.id, world.organization_id):
+            return
+        world.set_attribute(address(name), attribute, value)
+        self.model.edited.add((name, attribute, value))
 
     @rule(fault=FAULTS)
     def fault(self, fault):
@@ -338,6 +391,9 @@ class Machine(RuleBasedStateMachine):
             elif mapped:
                 hand = {name for where, name in self.model.by_hand if where == team}
                 assert there - wanted <= hand, (team, wanted, there, hand)
+        self._settled_on_the_new_team()
+        for name in [name for name, active in self.model.active.items() if active]:
+            self._settled_attributes(name)
         people = {email.partition("@")[0] for email in self.stage.world.snapshot()["people"]}
         assert {name for name, active in self.model.active.items() if active} <= people
         assert not {name for name, active in self.model.active.items() if not active} & people
@@ -350,6 +406,26 @@ class Machine(RuleBasedStateMachine):
         )
         await owner.close()
         await self._replays()
+
+    def _settled_on_the_new_team(self):
+        """Made once, for a group that was pushed, and never left by its owner: nobody else owns it."""
+        made = [team for team in self.stage.world.teams.values() if team.name == NEW]
+        due = any(team == NEW and group in self.model.groups for group, team in self.model.mapped)
+        assert len(made) <= 1
+        assert made or not due
+        if made:
+            there = {email.partition("@")[0] for email in self.stage.team(NEW)}
+            assert there == {"owner"} | self.model.wanted(NEW)
+
+    def _settled_attributes(self, name):
+        """What the directory says is there; otherwise nothing but what was set by hand."""
+        values = self.stage.world.values(address(name))
+        for attribute, said in self.model.said.get(name, {}).items():
+            has = values.get(attribute, [])
+            if said:
+                assert sorted(has) == sorted(said), (name, attribute, said, has)
+            else:
+                assert {(name, attribute, one) for one in has} <= self.model.edited
 
     async def _replays(self):
         """The journal alone gives the same tables."""
