@@ -109,6 +109,15 @@ def test_what_was_cleared_and_is_set_by_hand_then_stays():
     assert show(w.holds("ann", "department", "Sales").plan()) == []
 
 
+def test_what_was_taken_away_on_both_sides_is_forgotten():
+    w = ann(department="Sales")
+    settle(w)
+    w.says("ann").holds("ann", "department")
+    assert settle(w) == 0
+
+    assert show(w.holds("ann", "department", "Sales").plan()) == []
+
+
 # ------------------------------------------------------------------ drift and modes
 
 
@@ -238,6 +247,10 @@ def test_a_missing_option_is_made_once_where_that_is_allowed():
         "user.update ann assign department Sales",
         "user.update bob assign department Sales",
     ]
+    backwards = world()
+    backwards.__dict__.update(w.__dict__)
+    backwards.users = dict(reversed(list(w.users.items())))
+    assert show(backwards.plan()) == show(w.plan())
     settle(w)
     assert w.values("bob", "department") == ["Sales"]
 

@@ -177,6 +177,23 @@ async def test_a_lost_answer_is_made_good(stage, kind, method):
     assert (await status(stage.db, ["acme"]))["organizations"][0]["parked"] == []
 
 
+async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
+    await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
+    await says(stage, department="Sales")
+    stage.simulation.faults = [Fault(method="DELETE", path=PATH, status=400)]
+
+    await says(stage, department="Marketing")
+
+    assert has(stage) == ["Sales"]
+    [parked] = (await status(stage.db, ["acme"]))["organizations"][0]["parked"]
+    assert (parked["kind"], parked["email"]) == ("user.update", ANN)
+
+    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.full()
+    assert has(stage) == ["Marketing"]
+    assert (await stage.full()).in_step
+
+
 class Crash(Exception):  # noqa: N818 - not an error of anything under test
     """The process ends here."""
 

@@ -33,6 +33,8 @@ from calscim.core.model import (
 from calscim.core.policy import Policy, Rule
 from calscim.core.values import normal, values, whole
 
+_NONE: list[Held] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -83,7 +85,8 @@ class Attributes:
         self.actions: list[Action] = []
         self.told: list[tuple[CalUserId, str, str]] = []
         self._pairs = self._resolved(observed.attributes)
-        self._making: set[tuple[str, str]] = set()  # options that an action of this plan makes
+        self._making: dict[tuple[str, str], Action] = {}  # options that the plan makes
+        self._wholes: dict[tuple[str, ...], str] = {}
         self._unseen = 0
 
     def _resolved(
@@ -113,9 +116,10 @@ class Attributes:
         if not self._pairs or self._departures.seen is None:
             return
         everybody = self._people.speakers if keys is None else keys
-        for key in sorted(everybody, key=lambda key: (isinstance(key, str), key)):
+        for key in everybody:
             if self._departures.wanted(key):
                 self._person(key, self._people.speakers[key])
+        self.actions += self._making.values()
         if self._unseen:
             self.notes.append(
                 f"the attributes of {self._unseen} people are not shown by Cal.com: left as they are"
@@ -136,17 +140,22 @@ class Attributes:
         if has is None:
             self._unseen += 1
             return
+        held: dict[str, list[Held]] = {}
+        for one in has:
+            held.setdefault(one.attribute, []).append(one)
         for rule, attribute in self._pairs:
             should = self._should(user, rule, attribute)
+            mine = held.get(attribute.id, _NONE)
             if should is not None:
-                held = tuple(one for one in has if one.attribute == attribute.id)
-                self._attribute(key, user, seen, Wanted(rule, attribute, held, should))
+                self._attribute(key, user, seen, Wanted(rule, attribute, tuple(mine), should))
 
     def _should(self, user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...] | None:
         """The values that the directory gives; None: one that the attribute cannot have."""
         given = values(rule.source, user.data)
         if attribute.type is not AttributeType.MULTI_SELECT:
             given = given[:1]
+        if attribute.type is not AttributeType.NUMBER:
+            return given
         found = []
         for value in given:
             made = normal(attribute.type, value)
@@ -165,10 +174,15 @@ class Attributes:
         )
         if not one.should and before is None:
             return  # the directory never said anything about it
-        surplus, missing = one.surplus, one.missing
+        if len(one.has) == len(one.should) == 1 and one.has[0].value == one.should[0]:
+            surplus: tuple[Held, ...] = ()  # nearly always
+            missing: tuple[str, ...] = ()
+        else:
+            surplus, missing = one.surplus, one.missing
         if not surplus and not missing:
-            if account is not None and before != whole(one.should):
-                self.told.append((account, one.attribute.id, whole(one.should)))
+            now = self._whole(one.should)
+            if account is not None and before != now:
+                self.told.append((account, one.attribute.id, now))
             return
         options = dict(self._options(key, user, seen, one, missing))
         if len(options) < len(missing):
@@ -179,10 +193,17 @@ class Attributes:
             change = Change(
                 Step.UNASSIGN, one.attribute, held.value, held.option, whole(one.should)
             )
-            self._act(key, user, seen, one, change, before)
+            self.actions.append(self._action(key, user, seen, one, change, before))
         for value in missing:
             change = Change(Step.ASSIGN, one.attribute, value, options[value], whole(one.should))
-            self._act(key, user, seen, one, change, before)
+            self.actions.append(self._action(key, user, seen, one, change, before))
+
+    def _whole(self, should: tuple[str, ...]) -> str:
+        """Few values, many people."""
+        known = self._wholes.get(should)
+        if known is None:
+            known = self._wholes[should] = whole(should)
+        return known
 
     def _options(
         self, key: Key, user: User, seen: OrgMember | None, one: Wanted, missing: Sequence[str]
@@ -194,10 +215,8 @@ class Attributes:
             elif (option := one.attribute.options.get(value)) is not None:
                 yield value, option
             elif one.rule.create_options:
-                if (one.attribute.id, value) not in self._making:
-                    self._making.add((one.attribute.id, value))
-                    change = Change(Step.OPTION, one.attribute, value, None, whole(one.should))
-                    self._act(key, user, seen, one, change, None)
+                change = Change(Step.OPTION, one.attribute, value, None, whole(one.should))
+                self._make(self._action(key, user, seen, one, change, None), change)
                 yield value, None
             else:
                 self._wait(
@@ -206,7 +225,14 @@ class Attributes:
                     "create_options = true",
                 )
 
-    def _act(
+    def _make(self, action: Action, change: Change) -> None:
+        """Of all who want an option the first by address asks for it, in whatever order they came."""
+        place = (change.attribute.id, change.value)
+        before = self._making.get(place)
+        if before is None or _first(action) < _first(before):
+            self._making[place] = action
+
+    def _action(
         self,
         key: Key,
         user: User,
@@ -214,7 +240,7 @@ class Attributes:
         one: Wanted,
         change: Change,
         before: str | None,
-    ) -> None:
+    ) -> Action:
         fills = change.step is not Step.UNASSIGN and (
             not one.has or one.attribute.type is AttributeType.MULTI_SELECT
         )
@@ -227,23 +253,26 @@ class Attributes:
         )
         if isinstance(key, str) and state is State.RUN:
             state = self._accounts.coming[key]
-        self.actions.append(
-            Action(
-                Kind.UPDATE,
-                user.email if seen is None else seen.email,
-                _because(one, change, user, drift=drift),
-                user=user.id,
-                cal_user=None if isinstance(key, str) else key,
-                membership=None if seen is None else seen.membership,
-                cause=Cause(user.directory, user.seq),
-                drift=drift,
-                state=state,
-                change=change,
-            )
+        return Action(
+            Kind.UPDATE,
+            user.email if seen is None else seen.email,
+            _because(one, change, user, drift=drift),
+            user=user.id,
+            cal_user=None if isinstance(key, str) else key,
+            membership=None if seen is None else seen.membership,
+            cause=Cause(user.directory, user.seq),
+            drift=drift,
+            state=state,
+            change=change,
         )
 
     def _wait(self, user: User, reason: str) -> None:
         self._accounts.say(user.id, user.email, reason)
+
+
+def _first(action: Action) -> tuple[bool, str, str]:
+    """An action that may run goes before one that may not."""
+    return action.state is not State.RUN, action.email.casefold(), action.user or ""
 
 
 def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from calscim.core.model import AttributeType
@@ -22,6 +23,9 @@ def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:
     if source.schema is not None:
         data = _part(data, source.schema) or {}
     found = _part(data, source.attribute)
+    if isinstance(found, str) and source.sub is None and source.where is None:  # nearly always
+        text = found.strip()
+        return (text,) if text else ()
     entries = found if isinstance(found, list) else [found]
     if source.where is not None:
         entries = [
@@ -29,7 +33,8 @@ def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:
             for one in entries
             if str(_part(one, source.where) or "").casefold() == (source.equals or "").casefold()
         ]
-    entries = sorted(entries, key=lambda one: _part(one, "primary") is not True)
+    if len(entries) > 1:
+        entries = sorted(entries, key=lambda one: _part(one, "primary") is not True)
     return tuple(dict.fromkeys(_texts(entries, source.sub)))
 
 
@@ -51,6 +56,8 @@ def _part(data: Any, name: str) -> Any:
         return None
     if name in data:
         return data[name]
+    if not data:
+        return None
     low = name.lower()
     return next((part for key, part in data.items() if key.lower() == low), None)
 
@@ -66,6 +73,7 @@ def _text(value: Any) -> str:
 PROFILE = "@profile"  # goes for an attribute where it is remembered what was told
 
 
+@cache
 def profile(locale: str | None, time_zone: str | None) -> str:
     """Locale and time zone as they are remembered once they are told; "" for neither."""
     told = {"locale": locale, "time_zone": time_zone}
