@@ -62,7 +62,7 @@ SELECT EXISTS (
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
-           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
+           calscim.groups_json(u.id, $4))) AS bodies
 FROM calscim.users u WHERE u.user_name_key = $3 AND u.directory_id = $2;
 
 -- name: users_by_email, the same where Okta's unique identifier is email; OFFSET 0: user after user, whatever the sizes
