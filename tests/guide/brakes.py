@@ -78,13 +78,13 @@ async def drift(play: Play) -> None:
     Removals that no push asked for have a limit of their own, `drift_removals`, which is narrower: two strangers on
     an exclusive team are more than a mistake.
     """
+    play.configure('[guards]\nmax_removals_per_team = "80%"')
     for name in ("gus", "hal"):
         play.world.add_person(address(name), name=f"{name.capitalize()} Example")
     await play.given("Sales", "exclusive", "ann", "bob")
     play.say("Somebody puts gus and hal on Sales in Cal.com:")
     for name in ("gus", "hal"):
         play.world.put_on_team("Sales", address(name))
-    play.configure('[guards]\nmax_removals_per_team = "80%"')
     await play.calscim("plan")
 
 
@@ -133,6 +133,9 @@ async def paused(play: Play) -> None:
     await play.sync()
     await play.calscim("plan")
     await play.calscim("status")
+    play.say(
+        "What is paused counts neither as pending nor as out of step. The pause ends by itself, or:"
+    )
     await play.calscim("directory resume Okta")
     await play.calscim("plan")
 
@@ -155,18 +158,27 @@ async def window(play: Play) -> None:
 async def incomplete(play: Play) -> None:
     """Cal.com fails in the middle of a list
 
-    An error is never taken for an empty list. Nobody is removed from a team that could not be read completely;
-    the other teams go on.
+    An error is never taken for the end of a list. Nobody is taken off a team that was not read completely; everything
+    else goes on.
     """
-    play.world.add_person(address("gus"), name="Gus Example")
-    await play.given("Sales", "exclusive", "ann", "bob")
-    play.say("gus is on the exclusive team Sales by hand, and Cal.com cannot list its members:")
-    play.world.put_on_team("Sales", address("gus"))
-    number = play.world.team_id("Sales")
-    play.simulation.faults = [Fault(method="GET", path=f"/teams/{number}/memberships", times=-1)]
+    for number in range(260):
+        play.world.add_person(address(f"guest{number}"), name=f"Guest {number}")
+        play.world.put_on_team("Sales", address(f"guest{number}"))
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say(
+        "The team Sales also has 260 members by hand, so that its list takes several pages. Okta takes ann out of the group,",
+        "and Cal.com answers the second page with an error:",
+    )
+    await play.okta.remove_members("Sales", addresses("ann"))
+    path = f"/teams/{play.world.team_id('Sales')}/memberships"
+    play.simulation.faults = [Fault(method="GET", path=path, skip=1, times=-1)]
     await play.calscim("plan")
+    play.simulation.faults = [Fault(method="GET", path=path, skip=1, times=-1)]
     await play.sync()
     await play.calscim("status")
+    await play.calscim("explain ann@acme.example Sales")
     play.say("It answers again:")
     play.simulation.faults = []
     await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")

@@ -67,6 +67,8 @@ How to read the blocks:
 - Ids, hashes and times differ from one run to the next, so others stand in their place: it always is nine o'clock.
 - `# exit code 2` is the verb's exit code, where it is not 0. `plan` and `sync`: 0 in step, 2 changes pending, 3 something held,
   1 not everything could be read.
+- The first column of a plan: `run` is done by the daemon's next pass, which is right after a push; `held` is over a limit and waits
+  for `approve`; `observed` and `paused` are only shown.
 - What `mapping add` and `mapping change` print, the mapping field by field, is left out, but for warnings.
 - `journal 8` is the row with that number in the directory's journal: `calscim journal show 8` has the provider's request."""
 

@@ -7,6 +7,7 @@ simulated one. ``say`` tells a step, ``calscim`` runs a verb and shows it, ``syn
 import asyncio
 import io
 import shlex
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ class Play:
     def say(self, *sentences: str) -> None:
         """A paragraph between the blocks."""
         self._close()
-        self._parts.append(" ".join(sentences))
+        self._parts.append(textwrap.fill(" ".join(sentences), 120))
 
     def configure(self, toml: str, *, organization: str = "") -> None:
         """Lines for the configuration file, shown; ``organization``: in the table of the only one."""

@@ -183,13 +183,15 @@ async def patient(play: Play) -> None:
     With `drift_passes`, what nobody asked for is taken away only when so many complete full passes in a row saw it.
     """
     play.world.add_person(address("gus"), name="Gus Example")
-    play.configure("[reconcile]\ndrift_passes = 2")
+    play.configure("[reconcile]\ndrift_passes = 3")
     await play.given("Sales", "exclusive", "ann", "bob")
     play.say("Somebody puts gus on Sales in Cal.com:")
     play.world.put_on_team("Sales", address("gus"))
     await play.sync()
     await play.calscim("plan")
     await play.calscim("status")
-    play.say("The next full pass sees him again:")
+    await play.calscim("explain gus@acme.example Sales")
+    play.say("The next two full passes see him again:")
+    await play.sync()
     await play.sync()
     await play.calscim("plan")

@@ -189,7 +189,7 @@ async def test_plan_status_and_explain_say_what_waits(drifted):
         "member.remove that nobody asked for waits, seen in 1 of 3 complete passes and for 0 of 600"
     )
     assert told["because"].startswith(
-        "member.remove that nobody asked for waits, seen in 2 of 3 complete passes"
+        "member.remove that nobody asked for waits, seen in 1 of 3 complete passes"
     )
     assert (told["desired"], told["observed"]) == (None, "MEMBER")
 

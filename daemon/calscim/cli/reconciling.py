@@ -338,7 +338,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
         )
         parts += [Text(), table(titles, attributes)]
     if value["sources"]:
-        headings = ("group", "team", "role", "mode", "member since#", "left#")
+        headings = ("group", "team", "role", "mode", "member since#", "left#", "unmapped#")
         sources = (
             (
                 one["group"],
@@ -347,6 +347,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
                 one["mode"],
                 one["member_since_seq"],
                 one["left_seq"],
+                one["unmapped_seq"],
             )
             for one in value["sources"]
         )

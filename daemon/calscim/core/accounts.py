@@ -230,7 +230,7 @@ class Accounts:
         sources = self._desired.roles.get(account)
         if sources is None or sources.role is seen.role or sources.mode is Mode.ADD_ONLY:
             return
-        reason = self._causes.giving(account, sources)
+        reason = self._causes.giving(account, sources, sources.role)
         because = f"{reason.because} gives the role {sources.role.value} in the organization"
         lowers = sources.role.rank < seen.role.rank
         if lowers and (floor := self._departures.floor(seen)) is not None:

@@ -16,6 +16,7 @@ from calscim.core.model import (
     GroupId,
     Mapping,
     MappingId,
+    Role,
     TeamId,
     User,
     UserId,
@@ -41,13 +42,17 @@ class Causes:
         self.mappings = {mapping.id: mapping for mapping in directory.mappings}
         self._left: dict[UserId, list[tuple[GroupId, int]]] | None = None
 
-    def giving(self, key: Key, sources: Sources) -> Reason:
-        """Why somebody is wanted: the groups by name, and the latest of their rows."""
+    def giving(self, key: Key, sources: Sources, role: Role | None = None) -> Reason:
+        """Why somebody is wanted: the groups by name, and the latest of their rows.
+
+        ``role``: only the groups that give this one.
+        """
         if len(sources.mappings) == 1 and key not in self._desired.people.several:
             return self._only(self._desired.people.speakers[key], sources.mappings[0])
         found: list[tuple[int, str, Mapping]] = []
         said: set[tuple[str, int]] = set()
-        for mapping in sources.mappings:
+        of_role = [one for one in sources.mappings if role in (None, one.role)]
+        for mapping in of_role or sources.mappings:
             for user in self._desired.people.users(key):
                 seq = self._member(mapping, user.id) if user.active else None
                 if seq is not None:

@@ -55,14 +55,16 @@ def settled(
     patience: Patience,
     *,
     counts: bool = True,
+    looks: bool = False,
 ) -> Plan:
     """The plan with the drift that has not lasted yet moved to ``unsettled``; a note says how much there is.
 
-    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last.
+    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``looks``: it
+    is only asked what the next of them will do, so that the reasons tell of those before it.
     """
     if not patience:
         return plan
-    early = {id(one.action): one for one in _early(plan, sightings, patience, counts=counts)}
+    early = {id(one.action): one for one in _early(plan, sightings, patience, counts, looks)}
     if not early:
         return plan
     several = len(early) > 1
@@ -81,7 +83,11 @@ def settled(
 
 
 def _early(
-    plan: Plan, sightings: MappingOf[str, Sighting], patience: Patience, *, counts: bool
+    plan: Plan,
+    sightings: MappingOf[str, Sighting],
+    patience: Patience,
+    counts: bool,
+    looks: bool,
 ) -> Iterator[Unsettled]:
     for action in plan.actions:
         if not _is_unasked(action) or action.state is not State.RUN:
@@ -89,7 +95,8 @@ def _early(
         sighting = sightings.get(digest([action]), NEVER)
         passes = sighting.passes + counts
         if passes < patience.passes or sighting.seconds < patience.seconds:
-            yield Unsettled(action, _reason(action, passes, sighting.seconds, patience))
+            seen = sighting.passes if looks else passes
+            yield Unsettled(action, _reason(action, seen, sighting.seconds, patience))
 
 
 def _reason(action: Action, passes: int, seconds: float, patience: Patience) -> str:

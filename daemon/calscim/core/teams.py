@@ -192,7 +192,7 @@ class Teams:
             return
         if self._departures.leaves(member.user) or self._made_it(team, member):
             return
-        reason = self._causes.giving(member.user, sources)
+        reason = self._causes.giving(member.user, sources, sources.role)
         if member.role.rank > sources.role.rank:
             floor = self._roster.floor(team, member, edge)
             if floor is not None:

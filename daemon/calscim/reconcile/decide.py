@@ -36,10 +36,12 @@ async def decide(
     scope: Scope,
     *,
     everything: bool,
+    looks: bool = False,
 ) -> Plan:
     """The guarded plan. Sets that were approved run, also what is left of an interrupted one.
 
-    ``everything``: a look at the whole organization, one of the passes that drift has to last.
+    ``everything``: a look at the whole organization, one of the passes that drift has to last; ``looks``: it only
+    is asked what the next of these will do.
     """
     organization = rules.policy.organization
     planned = await _thought(
@@ -48,7 +50,7 @@ async def decide(
     )
     if rules.patience:
         seen = await sightings.kept(db, organization)
-        planned = settled(planned, seen, rules.patience, counts=everything)
+        planned = settled(planned, seen, rules.patience, counts=everything, looks=looks)
     approved = await holds.approved(db, organization)
     guarded = await _thought(
         picture,

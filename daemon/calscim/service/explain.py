@@ -1,11 +1,12 @@
 """Why a person is or is not on a team: both sides of this moment, the sources, the ledger, the last actions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
 from calscim.clock import SystemClock
-from calscim.core.model import Incomplete, Kind, OrgMember, Plan, Scope, TeamId, UserId
+from calscim.core.model import Incomplete, Kind, OrgMember, Plan, Role, Scope, TeamId, UserId
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
@@ -42,7 +43,7 @@ async def explain(
             await view.read_team(reader, number)
     scope = Scope(teams=frozenset({chosen})) if stranger and chosen else Scope(frozenset(users))
     observed = view.observed()
-    plan = await decide(db, picture, observed, ruled, scope, everything=True)
+    plan = await decide(db, picture, observed, ruled, scope, everything=True, looks=True)
     actions = await _actions(db, organization.name, subject, chosen, view)
     stuck = (await parked.parked(db, organization.name)).values()
     gaps: dict[TeamId | None, str] = dict(view.gaps.items())
@@ -53,7 +54,7 @@ async def explain(
     def both_sides(number: TeamId | None) -> dict[str, Any]:
         seen = _seen(view, subject, number)
         return {
-            "desired": _wanted(plan, subject, number),
+            "desired": _wanted(plan, subject, number, sources),
             "observed": seen,
             "because": reasons.because(number, seen),
         }
@@ -172,7 +173,9 @@ async def _actions(
     return [{**row, "team": view.names.get(row["team_id"])} for row in rows]
 
 
-def _wanted(plan: Plan, subject: Subject, team: TeamId | None) -> str | None:
+def _wanted(
+    plan: Plan, subject: Subject, team: TeamId | None, sources: Sequence[dict[str, Any]]
+) -> str | None:
     """The role that is wanted; None: not wanted. Without a team: of the organization."""
     early = [one.action for one in unsettled(plan, subject, team)]
     for action in (*planned(plan, subject, team), *early):
@@ -183,8 +186,12 @@ def _wanted(plan: Plan, subject: Subject, team: TeamId | None) -> str | None:
     edge = in_place(plan, subject, team)
     if edge is not None:
         return edge.role.value
-    wanted = subject.active and subject.row.get("managed")
-    return "MEMBER" if team is None and wanted else None
+    if not (subject.active and subject.row.get("managed")):
+        return None
+    if team is None:
+        return Role.MEMBER.value
+    given = [Role(one["role"]) for one in sources if one["team_id"] == team and one["gives"]]
+    return max(given, key=lambda role: role.rank).value if given else None
 
 
 def _seen(view: View, subject: Subject, team: TeamId | None) -> str | None:

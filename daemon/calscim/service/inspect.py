@@ -58,7 +58,9 @@ async def inspect(db: Database, settings: Settings, organization: Organization) 
         view = View()
         await view.read_everything(reader, picture.directory)
         await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
-    planned = await decide(db, picture, view.observed(), ruled, Scope(), everything=True)
+    planned = await decide(
+        db, picture, view.observed(), ruled, Scope(), everything=True, looks=True
+    )
     await remember(db, organization.name, planned, everything=not planned.incomplete)
     head = max(picture.heads.values(), default=0)
     return Inspection(organization.name, picture, view, planned, head)

@@ -1,0 +1,129 @@
+"""What explain says in the less usual cases, and what a deleted user leaves behind."""
+
+from calscim.service.explain import explain
+from calscim.service.status import status
+from calscim.sim.calcom import Fault
+from calscim.store import admin
+
+ANN, BOB = "ann@acme.example", "bob@acme.example"
+
+
+async def told(stage, person, team="Sales"):
+    return await explain(stage.db, stage.settings, stage.organization, person, team)
+
+
+async def because(stage, person, team="Sales"):
+    return (await told(stage, person, team))["because"]
+
+
+async def deleted(stage, email):
+    await stage.okta._call("DELETE", f"/Users/{stage.okta.users[email]}")
+
+
+async def test_somebody_deactivated_is_not_said_to_be_on_the_team(stage):
+    await stage.given("Sales", "managed", "ann", "bob")
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+
+    found = await told(stage, ANN)
+
+    assert found["because"].startswith(
+        "not on the team: the provider says that this user is not active"
+    )
+    assert next(action["kind"] for action in found["actions"]) == "user.deprovision"
+
+
+async def test_a_team_that_cannot_be_read_is_said_so(stage):
+    await stage.given("Sales", "managed", "ann", "bob")
+    path = f"/teams/{stage.team_id('Sales')}/memberships"
+    stage.simulation.faults = [Fault(method="GET", path=path, times=-1)]
+
+    assert (await because(stage, ANN)).startswith("not known now: the members of team")
+    [shown] = (await told(stage, ANN, None))["teams"]
+    assert shown["because"].startswith("not known now: the members of team")
+
+
+async def test_a_membership_waits_for_an_invitation_that_is_parked(stage):
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await stage.okta.assign(ANN, "Ann", "Example")
+    await stage.okta.push_group("Sales", [ANN])
+    stage.simulation.faults = [Fault(method="POST", path="/users", status=500)]
+    await stage.full()
+
+    assert (await because(stage, ANN)).startswith(
+        "member.add waits for the account, user.create is parked until "
+    )
+
+
+async def test_what_is_parked_for_one_team_is_not_said_of_another(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.given("Engineering", "managed", "ann")
+    for team in ("Sales", "Engineering"):
+        stage.world.take_off_team(team, ANN)
+    path = f"/teams/{stage.team_id('Sales')}/memberships"
+    stage.simulation.faults = [Fault(method="POST", path=path, status=500)]
+    await stage.full()
+    stage.world.take_off_team("Engineering", ANN)
+
+    assert (await because(stage, ANN)).startswith("member.add is parked until ")
+    assert (await because(stage, ANN, "Engineering")).startswith("member.add (run): ")
+
+
+async def test_whoever_left_with_a_deleted_group_or_a_mapping_is_told_so(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.given("Engineering", "managed", "ann")
+    await stage.okta.delete_group("Sales")
+    [mapping] = [one for one in await admin.mappings(stage.db) if one.group_name == "Engineering"]
+    await admin.remove_mapping(stage.db, stage.editor, mapping)
+    await stage.push()
+
+    assert "was in Sales, which the provider deleted (journal " in await because(stage, ANN)
+    assert "Engineering is not mapped to this team any more" in await because(
+        stage, ANN, "Engineering"
+    )
+
+
+async def test_somebody_invited_is_wanted_on_the_team_while_they_are_waited_for(stage):
+    stage.world.auto_accept_domains = frozenset()
+    stage.world.add_person(ANN, name="Ann", in_org=False)
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await stage.okta.assign(ANN, "Ann", "Example")
+    await stage.okta.push_group("Sales", [ANN])
+    await stage.full()
+
+    found = await told(stage, ANN)
+
+    assert (found["desired"], found["observed"]) == ("MEMBER", None)
+    assert found["because"] == "waiting: has not accepted the invitation yet"
+
+
+async def test_a_role_is_explained_by_the_groups_that_give_it(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.map("Leads", stage.team_id("Sales"), "managed", role="ADMIN")
+    await stage.okta.push_group("Leads", [ANN])
+
+    [action] = (await stage.plan()).actions
+
+    assert action.because.startswith("Leads (journal ")
+    assert "Sales (journal " not in action.because
+
+
+async def test_a_deleted_user_is_not_imported_by_the_pass_that_removes_them(stage):
+    await stage.given("Sales", "managed", "ann", "bob")
+    await deleted(stage, ANN)
+
+    await stage.full()
+
+    assert ANN not in stage.people()
+    assert ANN not in {one["userName"] for one in await stage.okta.import_users()}
+    assert (await because(stage, ANN)).startswith("not on the team: the provider deleted this user")
+
+
+async def test_status_says_what_could_not_be_read(stage):
+    await stage.given("Sales", "managed", "ann")
+    stage.simulation.faults = [Fault(method="GET", path="memberships", times=-1)]
+    await stage.full()
+
+    [shown] = (await status(stage.db, ["acme"]))["organizations"]
+
+    assert "could not be read" in shown["incomplete"][0]
