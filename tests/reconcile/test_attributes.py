@@ -187,6 +187,7 @@ async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
     assert has(stage) == ["Sales"]
     [parked] = (await status(stage.db, ["acme"]))["organizations"][0]["parked"]
     assert (parked["kind"], parked["email"]) == ("user.update", ANN)
+    assert parked["reason"].startswith("the attribute department: Cal.com answered DELETE")
 
     await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
     await stage.full()

@@ -49,6 +49,7 @@ class Parking:
     async def park(self, action: Action, reason: str, *, refused: bool) -> None:
         """``refused``: flatly, so that soon again will be the same."""
         key = key_of(action)
+        reason = _about(action) + reason
         earlier = self.parked.get(key)
         attempts = 1 + (earlier.attempts if earlier else 0)
         seconds = wait(attempts, refused=refused, jitter=self.jitter())
@@ -76,6 +77,13 @@ def key_of(action: Action) -> Key:
     """What is parked is one action on one person: a changed action replaces it."""
     subject = action.user or str(action.cal_user or 0)
     return Key(_name_of(action), subject, action.team or 0)
+
+
+def _about(action: Action) -> str:
+    """What neither kind, person nor team says."""
+    if action.new_team is not None:
+        return f"the team {action.new_team}: "
+    return "" if action.change is None else f"the attribute {action.change.attribute.name}: "
 
 
 def _name_of(action: Action) -> str:
