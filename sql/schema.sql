@@ -297,7 +297,8 @@ CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STAB
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object.
+-- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
+-- not substr(), which would count all characters.
 CREATE FUNCTION calscim.resource_json(
     p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
     p_base text, p_extra text
@@ -305,7 +306,7 @@ CREATE FUNCTION calscim.resource_json(
     SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
         || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
         || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
-        || '\""},' || p_extra || substr(p_data::text, 2)
+        || '\""},' || p_extra || right(p_data::text, -1)
 $$;
 
 -- The groups that name somebody directly, as the attribute "groups" and a comma. OFFSET 0 keeps the planner from

@@ -73,3 +73,15 @@ BEGIN
         'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base));
     RETURN w;
 END $$;
+
+-- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
+-- not substr(), which would count all characters.
+CREATE OR REPLACE FUNCTION calscim.resource_json(
+    p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
+    p_base text, p_extra text
+) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
+        || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
+        || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
+        || '\""},' || p_extra || right(p_data::text, -1)
+$$;
