@@ -195,6 +195,24 @@ async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
     assert (await stage.full()).in_step
 
 
+@pytest.mark.parametrize("kind", ["drop", "status"])
+async def test_one_persons_trouble_stops_nobody_else(stage, kind):
+    stage.world.add_attribute("department", "SINGLE_SELECT", ("Sales",))
+    stage.organize(attributes=(department(),))
+    others = [f"p{number}@acme.example" for number in range(4)]
+    for email in others:
+        await stage.okta.assign(email, "P", "Example", **{URN: {"department": "Sales"}})
+    stage.simulation.faults = [Fault(method="POST", path=PATH, kind=kind, status=404, skip=1)]
+
+    await stage.full()
+
+    told = [email for email in others if stage.world.values(email).get("department")]
+    assert len(told) == 3
+    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.full()
+    assert all(stage.world.values(email) == {"department": ["Sales"]} for email in others)
+
+
 class Crash(Exception):  # noqa: N818 - not an error of anything under test
     """The process ends here."""
 

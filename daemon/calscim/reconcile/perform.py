@@ -231,9 +231,7 @@ class Performer:
                         Kind.TEAM,
                     )
                 ):
-                    self.view.doubt(action.team)
-                    if action.change is not None:
-                        self.view.attributes.forget(action.change)
+                    self.view.doubt_after(action, gone=True)
                     await self.parking.park(action, outcome.detail, refused=True)
                     return False
                 await self._done(action, outcome)
@@ -244,7 +242,7 @@ class Performer:
             case Result.REFUSED:
                 await self.parking.park(action, outcome.detail, refused=True)
             case Result.UNKNOWN:
-                self.view.doubt(action.team)
+                self.view.doubt_after(action, gone=False)
                 await self.parking.park(action, outcome.detail, refused=False)
                 if self._silent >= GIVE_UP_AFTER:
                     raise Away(outcome.detail)

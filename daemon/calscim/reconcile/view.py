@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
 from calscim.core.model import (
+    Action,
     CalUserId,
     Complete,
     Directory,
@@ -19,6 +20,7 @@ from calscim.core.model import (
     Observed,
     OrgMember,
     Role,
+    Step,
     TeamId,
     TeamMember,
 )
@@ -212,6 +214,21 @@ class View:
             self.people, self.people_gap = None, "a write to the organization had no clear outcome"
         else:
             self.stale.add(team)
+
+    def doubt_after(self, action: Action, *, gone: bool) -> None:
+        """As ``doubt``; of an attribute only that person's are not known any more, or its options.
+
+        ``gone``: what the action was about does not exist.
+        """
+        change = action.change
+        if change is None:
+            self.doubt(action.team)
+            return
+        if change.step is Step.OPTION or gone:
+            self.attributes.forget(change)
+        user = action.cal_user
+        if self.people is not None and user is not None and user in self.people:
+            self.people[user] = replace(self.people[user], attributes=None)
 
 
 def teams_of(directory: Directory) -> set[TeamId]:
