@@ -18,6 +18,7 @@ CHAPTERS: dict[str, tuple[Case, ...]] = {
         people.invited,
         people.attached,
         people.refused,
+        people.there,
         people.pending,
         people.inactive,
         people.deactivated,
@@ -29,6 +30,7 @@ CHAPTERS: dict[str, tuple[Case, ...]] = {
     "Teams and groups": (
         teams.pushed_then_mapped,
         teams.mapped_then_pushed,
+        teams.left,
         teams.several,
         teams.renamed,
         teams.deleted,
@@ -49,7 +51,7 @@ CHAPTERS: dict[str, tuple[Case, ...]] = {
         brakes.drift,
         brakes.protected,
     ),
-    "Leaving Cal.com alone": (brakes.observe, brakes.paused, brakes.window),
+    "Leaving Cal.com alone": (brakes.observe, brakes.paused, teams.paused, brakes.window),
     "When Cal.com fails": (brakes.incomplete, people.failing),
 }
 CASES = tuple(case for cases in CHAPTERS.values() for case in cases)

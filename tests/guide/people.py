@@ -39,6 +39,22 @@ async def attached(play: Play) -> None:
     await play.calscim("explain ann@acme.example")
 
 
+async def there(play: Play) -> None:
+    """Somebody who is in the organization already
+
+    Who is in the organization before calscim comes is shown to Okta's import, and left alone until Okta writes to them.
+    """
+    play.world.add_person(address("ann"), name="Ann Example")
+    await play.sync()
+    await play.calscim("explain ann@acme.example")
+    play.say(
+        "Okta finds ann by her address and takes her over, which changes nothing in Cal.com; from now on it decides whether she stays:"
+    )
+    await play.assign("ann")
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+
+
 async def refused(play: Play) -> None:
     """The same where Cal.com does not allow it
 

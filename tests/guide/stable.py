@@ -1,11 +1,13 @@
 """What differs from one run to the next, made the same: one rule, a line for each kind of value.
 
 A value keeps its length, so that columns stay where they are; one value has one stand-in throughout a case. Names
-of this machine are replaced by what a real installation would show. A moment stands as far from nine o'clock of
-``NINE`` as it was from the present, to the minute; moments of that day are those that the frozen clock gave.
+of this machine are replaced by what a real installation would show. What happened during
+the case happened at ``NINE``; what is to come, as many minutes later as it lies in the future. Moments near ``NINE`` are
+those that the frozen clock gave.
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,5 +45,5 @@ class Stable:
         moment = datetime.fromisoformat(text)
         if abs(moment - NINE) < timedelta(days=2):
             return text
-        minutes = round((moment - self._now()).total_seconds() / 60)
+        minutes = max(0, math.ceil((moment - self._now()).total_seconds() / 60))
         return f"{NINE + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S}Z"

@@ -36,6 +36,21 @@ async def mapped_then_pushed(play: Play) -> None:
     await play.calscim("mapping list")
 
 
+async def left(play: Play) -> None:
+    """Somebody leaves a group
+
+    In `managed`, whom a group put on the team leaves it with the group. In `add-only`, nobody ever does.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    await play.given("Engineering", "add-only", "ann", "cem")
+    play.say("ann leaves both groups:")
+    await play.okta.remove_members("Sales", addresses("ann"))
+    await play.okta.remove_members("Engineering", addresses("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example")
+
+
 async def several(play: Play) -> None:
     """Several groups on one team, one group on several teams
 
@@ -194,4 +209,23 @@ async def patient(play: Play) -> None:
     play.say("The next two full passes see him again:")
     await play.sync()
     await play.sync()
+    await play.calscim("plan")
+
+
+async def paused(play: Play) -> None:
+    """A team is paused
+
+    One team is left alone, everything else goes on. That is for the time in which somebody works on it in Cal.com.
+    """
+    await play.given("Sales", "managed", "ann")
+    await play.given("Engineering", "managed", "ann")
+    await play.calscim("team pause Sales --for 2h")
+    play.say("Okta pushes bob into both groups:")
+    await play.assign("bob")
+    await play.okta.add_members("Sales", addresses("bob"))
+    await play.okta.add_members("Engineering", addresses("bob"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain bob@acme.example Sales")
+    await play.calscim("team resume Sales")
     await play.calscim("plan")

@@ -1,5 +1,8 @@
 """What explain says in the less usual cases, and what a deleted user leaves behind."""
 
+import pytest
+
+from calscim.errors import RemoteError
 from calscim.service.explain import explain
 from calscim.service.status import status
 from calscim.sim.calcom import Fault
@@ -127,3 +130,26 @@ async def test_status_says_what_could_not_be_read(stage):
     [shown] = (await status(stage.db, ["acme"]))["organizations"]
 
     assert "could not be read" in shown["incomplete"][0]
+
+
+async def test_a_team_may_be_named_by_its_slug(stage):
+    stage.world.add_team("Support EU", slug="support-eu")
+
+    assert (await told(stage, "owner@acme.example", "support-eu"))["team"]["name"] == "Support EU"
+
+
+async def test_teams_that_cannot_be_listed_are_not_said_to_be_missing(stage):
+    stage.simulation.faults = [Fault(method="GET", path="/teams", times=-1)]
+
+    with pytest.raises(RemoteError, match="teams could not be read"):
+        await told(stage, "owner@acme.example")
+
+
+async def test_whom_add_only_leaves_on_the_team_was_not_put_there_by_hand(stage):
+    await stage.given("Sales", "add-only", "ann", "bob")
+    await stage.okta.remove_members("Sales", [ANN])
+    await stage.push()
+
+    assert (await because(stage, ANN)).startswith(
+        "still on the team: calscim put them there, and add-only leaves them; left Sales (journal "
+    )

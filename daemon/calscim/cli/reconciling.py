@@ -21,7 +21,7 @@ from calscim.settings import Organization
 
 STALE = 4
 _LABELS = {"changed_seq": "journal", "seq": "journal", "cal_user_id": "Cal.com user"}
-SHOWN = 50  # of those who wait, to a person
+SHOWN = 50  # of what is parked and of those who wait, to a person
 
 
 def register(verbs: Verbs) -> None:
@@ -276,8 +276,10 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
             f"parked: {entry['kind']} {entry['email']}: {entry['reason']} "
             f"(next try {moment(entry['next_try'])})"
         )
-        for entry in one["parked"]
+        for entry in one["parked"][:SHOWN]
     ]
+    if (more := len(one["parked"]) - SHOWN) > 0:
+        parts.append(Text(f"parked: {more:,} more: calscim parked list"))
     shown = one["waiting"][:SHOWN]
     parts += [Text(f"waiting: {entry['email']}: {entry['reason']}") for entry in shown]
     if more := one["waiting_total"] - len(shown):

@@ -41,6 +41,7 @@ class View:
     teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
     gaps: dict[TeamId, str] = field(default_factory=dict)
     names: dict[TeamId, str] = field(default_factory=dict)
+    slugs: dict[TeamId, str | None] = field(default_factory=dict)
     stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
@@ -118,6 +119,7 @@ class View:
         if isinstance(answer, Incomplete):
             return answer.reason
         self.names = {number: team.name for number, team in answer.value.items()}
+        self.slugs = {number: team.slug for number, team in answer.value.items()}
         return None
 
     async def read_team(self, reader: Reader, team: TeamId) -> None:

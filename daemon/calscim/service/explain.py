@@ -7,7 +7,7 @@ import asyncpg
 
 from calscim.clock import SystemClock
 from calscim.core.model import Incomplete, Kind, OrgMember, Plan, Role, Scope, TeamId, UserId
-from calscim.errors import UsageError
+from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
@@ -24,13 +24,18 @@ from calscim.store.sql import sql
 async def explain(
     db: Database, settings: Settings, organization: Organization, person: str, team: str | None
 ) -> dict[str, Any]:
-    """In the form of ``calscim explain --json``. UsageError for a person or a team nobody knows."""
+    """In the form of ``calscim explain --json``.
+
+    UsageError for a person or a team nobody knows, RemoteError when Cal.com does not say which teams there are.
+    """
     ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
         view = View()
         view.me = (await reader.me()).user
         await view.read_people(reader)
-        await view.read_names(reader)
+        gap = await view.read_names(reader)
+        if gap is not None and team is not None:
+            raise RemoteError(RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {gap}")
         subject = await _subject(db, organization.name, person, view)
         users = [subject.user] if subject.user else []
         chosen = None if team is None else find_team(view, team)
@@ -49,7 +54,8 @@ async def explain(
     gaps: dict[TeamId | None, str] = dict(view.gaps.items())
     if isinstance(observed.people, Incomplete):
         gaps[None] = f"the organization's members: {observed.people.reason}"
-    reasons = Reasons(plan, subject, gaps, sources, actions, stuck)
+    given = await _ledger(db, organization.name, subject, chosen)
+    reasons = Reasons(plan, subject, gaps, sources, given, actions, stuck)
 
     def both_sides(number: TeamId | None) -> dict[str, Any]:
         seen = _seen(view, subject, number)
@@ -64,7 +70,7 @@ async def explain(
         "team": None if chosen is None else {"id": chosen, "name": view.names.get(chosen, "")},
         **both_sides(chosen),
         "sources": sources,
-        "ledger": await _ledger(db, organization.name, subject, chosen),
+        "ledger": given,
         "actions": actions,
         "attributes": attributes.shown(
             ruled.policy,
@@ -83,9 +89,9 @@ async def explain(
 
 
 def find_team(view: View, wanted: str) -> TeamId:
-    """A team by id or name. UsageError naming what there is."""
+    """A team by id, slug or name. UsageError naming what there is."""
     for number, name in view.names.items():
-        if wanted in (str(number), name) or wanted.casefold() == name.casefold():
+        if wanted in (str(number), view.slugs.get(number)) or wanted.casefold() == name.casefold():
             return number
     known = ", ".join(sorted(view.names.values())) or "none"
     raise UsageError(f"Cal.com has no team {wanted}; it has: {known}")

@@ -52,13 +52,14 @@ def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
 class Reasons:
     """What is known of one person. ``gaps``: teams (None: the organization) that could not be read, and why not.
 
-    ``sources`` and ``actions`` are in the form of ``explain --json``, the actions with the latest first.
+    ``sources``, ``ledger`` and ``actions`` are in the form of ``explain --json``, the actions with the latest first.
     """
 
     plan: Plan
     subject: Subject
     gaps: Mapping[TeamId | None, str]
     sources: Sequence[dict[str, Any]]
+    ledger: Sequence[dict[str, Any]]
     actions: Sequence[dict[str, Any]]
     parked: Collection[Parked]
 
@@ -122,11 +123,19 @@ class Reasons:
             yield f"on the team as wanted: member of {giving}"
         if giving:
             yield f"not on the team yet: member of {giving}"
+        left = [
+            f"left {source['group']} (journal {source['left_seq']})"
+            for source in sources
+            if source["left_seq"]
+        ]
+        for entry in self.ledger:
+            if seen is not None and entry["team_id"] == team and entry["origin"] == "added":
+                why = left[-1] if left else "no mapped group wants it any more"
+                yield f"still on the team: calscim put them there, and {entry['mode']} leaves them; {why}"
         if seen is not None:
             yield "on the team by hand: no mapped group wants it, and its mode leaves it alone"
-        for source in reversed(sources):
-            if source["left_seq"]:
-                yield f"not on the team: left {source['group']} (journal {source['left_seq']})"
+        if left:
+            yield f"not on the team: {left[-1]}"
         for action in self.actions:
             if action["team_id"] == team or action["kind"] in _TAKES:
                 if action["kind"] in _TAKES and action["outcome"] == "done":
