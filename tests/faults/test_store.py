@@ -352,3 +352,16 @@ async def test_a_database_that_does_not_exist_yet_is_unavailable(proxied: str) -
     async with await Database.open(proxied + "_not_restored", size=1) as store:
         with pytest.raises(StoreUnavailable, match="does not exist"):
             await store.fetchval("SELECT 1")
+
+
+async def test_a_connection_that_ends_while_a_statement_is_prepared_is_lost(store):
+    """asyncpg reaches for its protocol at the next step, and there is none any more."""
+    with pytest.raises(pool.ConnectionLost):
+        async with store.connection() as connection:
+            connection.terminate()
+            raise AttributeError("'NoneType' object has no attribute 'bind_execute'")
+
+    with pytest.raises(AttributeError, match="misspelt"):
+        async with store.connection():
+            raise AttributeError("misspelt")
+    assert await store.fetchval("SELECT 1") == 1

@@ -88,6 +88,9 @@ class _Loan:
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             await self._pool.expire_connections()  # the primary may be another host by now
             raise _unavailable(error) from error
+        if isinstance(error, AttributeError) and _ended(self._connection, error):
+            # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
+            raise ConnectionLost(str(_unavailable(error))) from error
         if isinstance(error, (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
             if _ended(self._connection, error):
                 raise ConnectionLost(str(_unavailable(error))) from error
