@@ -1,0 +1,54 @@
+"""What tables, moments and counts look like."""
+
+import io
+from datetime import UTC, datetime, timedelta, timezone
+
+from rich.console import Console
+
+from calscim.cli.output import Output, counted, moment, table
+
+NOON = datetime(2026, 3, 2, 12, 0, 1, 500_000, tzinfo=UTC)
+
+
+def shown(*rows, terminal=False):
+    out = io.StringIO()
+    made = table(("name", "age#", "since"), rows)
+    Console(file=out, width=60, force_terminal=terminal, color_system=None, highlight=False).print(
+        made
+    )
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_a_pipe_gets_the_same_columns_as_a_terminal():
+    rows = [("ann", 7, NOON), ("陽子", 42, None), ("", 1, True)]
+
+    assert shown(*rows) == shown(*rows, terminal=True)
+    assert shown(*rows)[:2] == ["name  age  since", "ann     7  2026-03-02 12:00:01Z"]
+
+
+def test_a_pipe_gets_whole_lines_however_long(capsys):
+    Output().show(table(("name", "age#", "since"), [("x" * 1500, 1, "y" * 1500)]))
+
+    assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 1500}    1  {'y' * 1500}"
+
+
+def test_a_table_without_rows_has_its_headings():
+    assert shown() == ["name  age  since"]
+
+
+def test_a_value_of_several_lines_stays_in_its_column():
+    assert shown(("one\ntwo", 1, "here")) == ["name  age  since", "one     1  here", "two"]
+
+
+def test_moments_are_in_utc_and_to_the_second():
+    berlin = timezone(timedelta(hours=1))
+
+    assert moment(NOON.astimezone(berlin)) == "2026-03-02 12:00:01Z"
+
+
+def test_one_is_not_many():
+    assert [counted(number, "change") for number in (0, 1, 5000)] == [
+        "0 changes",
+        "1 change",
+        "5,000 changes",
+    ]
