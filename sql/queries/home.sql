@@ -1,14 +1,13 @@
--- name: moved, whether the tables are others than those that the organization was reconciled from before; noted at once
-WITH here AS (
-    SELECT 'calscim.journal'::regclass::oid AS relation, d.oid AS database
-    FROM pg_database d WHERE d.datname = current_database()
-), before AS (
-    SELECT h.relation, h.database FROM calscim.home h WHERE h.organization = $1
-), noted AS (
-    INSERT INTO calscim.home (organization, relation, database) SELECT $1, relation, database FROM here
-    ON CONFLICT (organization) DO UPDATE SET relation = excluded.relation, database = excluded.database
-)
-SELECT EXISTS (SELECT FROM before b, here h WHERE (b.relation, b.database) <> (h.relation, h.database));
+-- name: moved, whether the tables are others than those that the organization was reconciled from before
+SELECT EXISTS (
+    SELECT FROM calscim.home h JOIN pg_database d ON d.datname = current_database()
+    WHERE h.organization = $1 AND (h.relation, h.database) <> ('calscim.journal'::regclass::oid, d.oid));
+
+-- name: note, the tables that the organization is reconciled from now
+INSERT INTO calscim.home (organization, relation, database)
+SELECT $1, 'calscim.journal'::regclass::oid, d.oid FROM pg_database d WHERE d.datname = current_database()
+ON CONFLICT (organization) DO UPDATE SET relation = excluded.relation, database = excluded.database
+WHERE (home.relation, home.database) <> (excluded.relation, excluded.database);
 
 -- name: running, the directories of an organization that are not paused until somebody resumes them
 SELECT d.id, d.name FROM calscim.directories d

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
@@ -15,6 +16,7 @@ from calscim.core.model import Kind
 from calscim.scim.app import app
 from calscim.scim.metrics import Metrics
 from calscim.settings import Scim
+from calscim.sim.okta import Okta
 from calscim.store import admin, chain, leases, rebuild
 from calscim.store.pool import Database
 from tests import conftest
@@ -83,10 +85,13 @@ async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
 async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothing(
     story: Stage, dump: Restore
 ) -> None:
+    await admin.at_home(story.db, "acme")
     await leases.release(story.db, story.lease)
     story.simulation.writes.clear()
 
     async with going_on(story, await dump()) as after:
+        assert await admin.moved(after.db, "acme")
+        assert not await after.cycle.differs()
         report = await after.full()
 
         assert report.in_step
@@ -121,7 +126,7 @@ async def forced_sync(story: Stage) -> None:
 async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_said_everything_again(
     story: Stage, dump: Restore
 ) -> None:
-    assert await admin.pause_if_restored(story.db, EDITOR, "acme") is None
+    await admin.at_home(story.db, "acme")
     restored = await dump()
     await since_the_dump(story)
     await leases.release(story.db, story.lease)
@@ -129,7 +134,9 @@ async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_sai
     story.simulation.writes.clear()
 
     async with going_on(story, restored) as after:
-        paused = await admin.pause_if_restored(after.db, EDITOR, "acme")
+        assert await admin.moved(after.db, "acme")
+        assert await after.cycle.differs()
+        paused = await admin.pause_restored(after.db, EDITOR, "acme")
         await after.full()
         await forced_sync(after)
         await after.full()
@@ -163,19 +170,20 @@ async def test_without_the_pause_whoever_came_since_would_be_a_stranger_on_an_ex
 
 
 async def test_a_restore_is_noticed_once(story: Stage, dump: Restore) -> None:
-    await admin.pause_if_restored(story.db, EDITOR, "acme")
+    await admin.at_home(story.db, "acme")
     restored = await dump()
 
-    assert await admin.pause_if_restored(story.db, EDITOR, "acme") is None
-    assert await admin.pause_if_restored(restored, EDITOR, "acme") == ["Okta"]
-    assert await admin.pause_if_restored(restored, EDITOR, "acme") is None
+    assert not await admin.moved(story.db, "acme")
+    assert await admin.moved(restored, "acme")
+    assert await admin.pause_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert not await admin.moved(restored, "acme")
     assert not (await chain.verify(restored)).broken
 
 
 async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paused_for_a_while_is_for_longer(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.pause_if_restored(story.db, EDITOR, "acme")
+    await admin.at_home(story.db, "acme")
     await admin.pause(
         story.db,
         EDITOR,
@@ -187,16 +195,21 @@ async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paus
 
     restored = await dump()
 
-    assert await admin.pause_if_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert await admin.pause_restored(restored, EDITOR, "acme") == ["Okta"]
     assert [one.until for one in await admin.pauses(restored)] == [None]
 
 
-async def test_a_daemon_says_that_its_database_was_restored_and_what_lets_it_go_on(
-    database: conftest.Database, postgres: Server, tmp_path: Path
+@pytest.mark.parametrize("older", [True, False], ids=["older", "latest"])
+async def test_a_daemon_leaves_cal_com_alone_only_where_the_dump_is_older_than_cal_com(
+    database: conftest.Database, postgres: Server, tmp_path: Path, older: bool
 ) -> None:
     async with faults.stage(tmp_path, database.dsn, database.dsn) as site:
         daemon = await site.start()
-        await until(lambda: daemon.events("reconcile.pass"), 20)
+        async with aiohttp.ClientSession() as session:
+            okta = Okta(session, site.base_url(daemon), site.token)
+            await okta.assign(address("ann"), "Ann", "Example")
+            await okta.push_group("Sales", [address("ann")])
+        await until(lambda: site.teams()["Sales"] == {address("ann")}, 20)
         await daemon.terminate()
         path, name = tmp_path / "calscim.dump", f"{database.name}_daemon"
         await run("pg_dump", "-Fc", "-f", path, "-d", database.owner_dsn)
@@ -205,13 +218,17 @@ async def test_a_daemon_says_that_its_database_was_restored_and_what_lets_it_go_
         await restore(path, postgres.dsn(name, OWNER))
         site.dsn = postgres.dsn(name)
         site.configure()
+        if older:
+            site.world.add_person(address("gus"), name="Gus Example")
+            site.world.put_on_team("Sales", address("gus"))
 
         daemon = await site.start()
+        await until(lambda: daemon.events("reconcile.pass"), 20)
 
-        await until(lambda: daemon.events("database.restored"), 20)
-        assert daemon.events("database.restored")[0]["paused"] == ["Okta"]
-        assert daemon.events("database.restored")[0]["then"] == ["calscim directory resume 'Okta'"]
-        assert "paused" in await site.calscim("directory", "list")
+        said = [(event["paused"], event["then"]) for event in daemon.events("database.restored")]
+        assert said == ([(["Okta"], ["calscim directory resume 'Okta'"])] if older else [])
+        assert ("paused" in await site.calscim("directory", "list")) is older
+        assert (address("gus") in site.teams()["Sales"]) is older
         await daemon.terminate()
     await superuser.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await superuser.close()

@@ -113,6 +113,17 @@ class Cycle:
         await passes.prune(self.db, self.organization)
         return report
 
+    async def differs(self) -> bool:
+        """Whether there would be anything to do, or that cannot be told; does nothing of it."""
+        picture = await self._wanted()
+        await self.view.read_everything(self.reader, picture.directory)
+        await self._look_up(picture.directory, again=True)
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, Scope(), everything=False
+        )
+        doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
+        return doing or bool(planned.unsettled) or bool(planned.incomplete)
+
     async def touched(
         self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
     ) -> Report:

@@ -114,25 +114,29 @@ class Reconciler:
                 if self.clock.monotonic() - renewed > leases.DURATION:
                     raise
 
-    async def _look_around(self) -> None:
-        """Before anything else is done under a lease: after a restore there is nothing to be done."""
-        editor = admin.Editor(by=self.holder, cipher=self.db.cipher)
-        paused = await admin.pause_if_restored(self.db, editor, self.organization)
-        if paused is not None:
+    async def _look_around(self, cycle: Cycle) -> None:
+        """Before anything else is done under a lease: whether the database is a restored one, of an older state."""
+        if await admin.moved(self.db, self.organization) and await cycle.differs():
+            editor = admin.Editor(by=self.holder, cipher=self.db.cipher)
+            paused = await admin.pause_restored(self.db, editor, self.organization)
             log.warning(
                 "database.restored",
                 organization=self.organization,
                 paused=paused,
                 then=[f"calscim directory resume {name!r}" for name in paused],
             )
+        await admin.at_home(self.db, self.organization)
 
     async def _work(self, cycle: Cycle, lease: Lease) -> None:
-        await self._look_around()
         if left := await actions.abandon(self.db, lease):
             log.warning("reconcile.resumed", organization=self.organization, unknown=left)
         self._next_full = self._latest = self.clock.monotonic()
+        looked = False
         while not self.stopping.is_set():
             try:
+                if not looked:
+                    await self._look_around(cycle)
+                    looked = True
                 report = await self._next(cycle)
                 if report is not None:
                     self._after(report, cycle.sweep)

@@ -24,7 +24,7 @@ from calscim.store.admin.mappings import (
     remove_mapping,
 )
 from calscim.store.admin.pauses import Pause, Scope, pause, pauses, resume
-from calscim.store.admin.restored import pause_if_restored
+from calscim.store.admin.restored import at_home, moved, pause_restored
 from calscim.store.admin.tokens import Token, create_token, find_token, revoke_token, tokens
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "TeamRef",
     "Token",
     "add_mapping",
+    "at_home",
     "change_mapping",
     "create_directory",
     "create_token",
@@ -48,8 +49,9 @@ __all__ = [
     "find_token",
     "groups",
     "mappings",
+    "moved",
     "pause",
-    "pause_if_restored",
+    "pause_restored",
     "pauses",
     "remove_mapping",
     "resume",
