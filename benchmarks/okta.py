@@ -5,11 +5,12 @@ tenth a list of 100 users. A server is timed after it was seen to do the work, a
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from benchmarks.bodies import group, patch, user
 from benchmarks.machine import processor_seconds
@@ -68,11 +69,11 @@ class Play:
             f"/Users?filter=userName%20eq%20%22user{number}@acme.example%22&startIndex=1&count=100"
         )
         _, answer = await self.send(connection, "GET", path)
-        return list(json.loads(answer).get("Resources") or [])
+        return list(orjson.loads(answer).get("Resources") or [])
 
     async def create(self, connection: Connection, number: int) -> str:
         _, answer = await self.send(connection, "POST", "/Users", user(number))
-        return str(json.loads(answer)["id"])
+        return str(orjson.loads(answer)["id"])
 
     async def put(self, connection: Connection, number: int, made: str) -> None:
         body = user(number, "Bea", made)
@@ -88,7 +89,7 @@ class Play:
 
     async def page(self, connection: Connection) -> int:
         _, answer = await self.send(connection, "GET", "/Users?startIndex=1&count=100")
-        return len(json.loads(answer)["Resources"])
+        return len(orjson.loads(answer)["Resources"])
 
     async def person(self, connection: Connection, number: int) -> int:
         """Everything, for one. Returns how many requests it was."""
@@ -111,7 +112,7 @@ class Play:
         connection = self.server.connection()
         for number in range(8):
             _, answer = await self.send(connection, "POST", "/Groups", group(f"group {number}", []))
-            self.groups.append(str(json.loads(answer)["id"]))
+            self.groups.append(str(orjson.loads(answer)["id"]))
         number = 9_000_000
         await self.person(connection, number)
         await self.settled(connection, number)
@@ -119,7 +120,7 @@ class Play:
         if (shown := await self.page(connection)) != 100:
             self.remarks.append(f"a page of 100 has {shown} users")
         _, answer = await self.send(connection, "GET", "/Users?startIndex=1&count=1")
-        if (total := json.loads(answer)["totalResults"]) != BEFORE + 1:
+        if (total := orjson.loads(answer)["totalResults"]) != BEFORE + 1:
             self.remarks.append(
                 f"says that there are {total} users where {BEFORE + 1} are: an import ends there"
             )
@@ -136,13 +137,13 @@ class Play:
             raise RefusedError(f"user{number} was made and is found {len(found)} times")
         made = found[0]["id"]
         _, answer = await self.send(connection, "GET", f"/Users/{made}")
-        shown = json.loads(answer)
+        shown = orjson.loads(answer)
         if shown.get("name", {}).get("givenName") != "Bea":
             raise RefusedError("what PUT has changed is not there")
         if shown.get("active") is not False:
             raise RefusedError("what PATCH has changed is not there")
         _, answer = await self.send(connection, "GET", f"/Groups/{self.groups[number % 8]}")
-        members = json.loads(answer).get("members") or []
+        members = orjson.loads(answer).get("members") or []
         if not members:
             self.remark("shows no members of a group: that they went in cannot be read back")
         elif made not in [member["value"] for member in members]:

@@ -91,6 +91,9 @@ class Cycle:
         ``since``: teams that were read since then belong to this pass and are not read again.
         """
         began = self.clock.monotonic()
+        await self.view.read_key(
+            self.reader
+        )  # first: while Cal.com is away nothing else is worth the work
         heads = await passes.heads(self.db, self.organization)
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()
@@ -115,6 +118,7 @@ class Cycle:
 
     async def differs(self) -> bool:
         """Whether there would be anything to do, or that cannot be told; does nothing of it."""
+        await self.view.read_key(self.reader)
         picture = await self._wanted()
         await self.view.read_everything(self.reader, picture.directory)
         await self._look_up(picture.directory, again=True)

@@ -75,14 +75,14 @@ class View:
 
     # -------------------------------------------------------------- reading
 
+    async def read_key(self, reader: Reader) -> None:
+        """Whose key it is. RemoteError when it is not taken, or when Cal.com is away."""
+        self.me = (await reader.me()).user
+
     async def read_everything(
         self, reader: Reader, directory: Directory, since: float | None = None
     ) -> None:
-        """The key's own user, everybody, and every team that matters. RemoteError when the key is bad.
-
-        ``since``: teams that were read since then are not read again.
-        """
-        self.me = (await reader.me()).user
+        """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
         await self.read_people(reader)
         gap = await self.read_names(reader)
         wanted = teams_of(directory)

@@ -31,7 +31,7 @@ async def explain(
     ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
         view = View()
-        view.me = (await reader.me()).user
+        await view.read_key(reader)
         await view.read_people(reader)
         gap = await view.read_names(reader)
         if gap is not None and team is not None:

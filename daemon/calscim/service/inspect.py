@@ -56,6 +56,7 @@ async def inspect(db: Database, settings: Settings, organization: Organization) 
     async with reading(settings, organization) as reader:
         picture = await wanted(db, ruled, SystemClock().now())
         view = View()
+        await view.read_key(reader)
         await view.read_everything(reader, picture.directory)
         await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
     planned = await decide(

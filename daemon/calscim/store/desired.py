@@ -68,7 +68,7 @@ async def load(
         return await reading.picture(directories, list(attributes))
 
 
-_AT_ONCE = 2_000  # rows that are held beside what is made of them
+_AT_ONCE = 500  # rows held beside what is made of them, and worked on before others have their turn
 _NO_ATTRIBUTES: dict[str, Any] = {}
 
 
