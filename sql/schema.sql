@@ -593,6 +593,30 @@ BEGIN
     RETURN w;
 END $$;
 
+-- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
+CREATE FUNCTION calscim.add_member(p_directory text, p_group uuid, p_member uuid, p_seq bigint, p_at timestamptz)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_kind text;
+BEGIN
+    IF EXISTS (SELECT FROM calscim.users u WHERE u.id = p_member AND u.directory_id = p_directory) THEN
+        v_kind := 'User';
+    ELSIF p_member <> p_group
+        AND EXISTS (SELECT FROM calscim.groups g WHERE g.id = p_member AND g.directory_id = p_directory)
+    THEN
+        v_kind := 'Group';
+    ELSE
+        RETURN 'unknown';
+    END IF;
+    INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
+    VALUES (p_group, p_member, v_kind, p_directory, p_seq, p_at)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN 'there';
+    END IF;
+    DELETE FROM calscim.former_members WHERE group_id = p_group AND member_id = p_member;
+    RETURN v_kind;
+END $$;
+
 -- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
 -- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
 CREATE FUNCTION calscim.group_update(
@@ -608,6 +632,7 @@ DECLARE
     v_groups uuid[] := '{}';
     v_removed uuid[] := '{}';
     v_renamed boolean;
+    v_id uuid;
     g calscim.groups;
     v_bound bigint[] := '{}';
     w calscim.written;
@@ -655,7 +680,16 @@ BEGIN
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
     w.skipped := p_unknown;
-    IF cardinality(p_add) > 0 THEN
+    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
+        FOREACH v_id IN ARRAY p_add LOOP
+            CASE calscim.add_member(o.stream, p_id, v_id, v_seq, v_at)
+                WHEN 'User' THEN v_users := v_users || v_id;
+                WHEN 'Group' THEN v_groups := v_groups || v_id;
+                WHEN 'unknown' THEN w.skipped := w.skipped || v_id::text;
+                ELSE NULL;  -- is in the group already
+            END CASE;
+        END LOOP;
+    ELSIF cardinality(p_add) > 0 THEN
         WITH known AS (
             SELECT k.member_id, k.kind FROM calscim.member_kinds(o.stream, p_id, p_add) k
         ), added AS (
