@@ -66,17 +66,21 @@ WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
   AND NOT EXISTS (SELECT FROM calscim.ledger l
                   WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id);
 
--- name: adopt, such a membership that was seen, given by the mappings of the groups that its person is or was in
+-- name: adopt, such a membership that was seen, given by its person's groups' mappings; of a deleted group by all of the team's
 INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)
 SELECT a.organization, a.team_id, a.cal_user_id, a.user_id, 'added', coalesce(a.role, 'MEMBER'), g.mode, g.ids
 FROM calscim.actions a
 CROSS JOIN LATERAL (
-    SELECT array_agg(m.id ORDER BY m.id) AS ids, min(m.mode) AS mode
-    FROM calscim.mappings m
-    WHERE m.team_id = a.team_id AND EXISTS (
-        SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
-        UNION ALL
-        SELECT FROM calscim.former_members f WHERE f.group_id = m.group_id AND f.member_id = a.user_id)
+    SELECT coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.theirs), array_agg(m.id ORDER BY m.id)) AS ids,
+           coalesce(min(m.mode) FILTER (WHERE m.theirs), min(m.mode)) AS mode
+    FROM (
+        SELECT m.id, m.mode, EXISTS (
+            SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
+            UNION ALL
+            SELECT FROM calscim.former_members f WHERE f.group_id = m.group_id AND f.member_id = a.user_id) AS theirs
+        FROM calscim.mappings m JOIN calscim.directories d ON d.id = m.directory_id
+        WHERE m.team_id = a.team_id AND d.organization = a.organization
+    ) m
 ) g
 WHERE a.organization = $1 AND a.team_id = $2 AND a.cal_user_id = $3 AND a.outcome = 'unknown'
   AND a.kind = 'member.add' AND g.ids IS NOT NULL

@@ -494,6 +494,22 @@ async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_grou
     assert stage.team("Sales") == {}
 
 
+async def test_somebody_put_on_by_a_write_without_an_answer_leaves_when_the_group_is_deleted(stage):
+    await stage.full()
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await assigned(stage, "ann")
+    await stage.push()
+    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop-after")]
+    await stage.okta.push_group("Sales", addresses("ann"))
+    await stage.push()
+    assert address("ann") in stage.team("Sales")
+
+    await stage.okta.delete_group("Sales")
+    await stage.full()
+
+    assert stage.team("Sales") == {}
+
+
 async def test_somebody_put_on_by_hand_after_a_write_that_did_nothing_stays(stage):
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")
