@@ -34,7 +34,7 @@ from calscim.store.pool import Database
 from tests.reconcile.stage import staged
 from tests.server import OWNER
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
 STEPS = int(os.environ.get("SOAK_STEPS", "20"))
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
 GROUPS = ("Sales", "Platform", "Both")
