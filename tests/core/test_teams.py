@@ -959,3 +959,14 @@ def test_who_left_one_group_and_still_is_in_another_of_the_same_mappings_has_not
     )
 
     assert "bob" not in "".join(show(w.plan()))
+
+
+def test_nobody_leaves_a_team_that_another_mapping_is_about_to_be_bound_to():
+    """Its mapping still has the number of a team yet to be made, by the name of this one."""
+    w = world().user("ann").group("A").map("A", 7).group("B", "ann").map("B", -2)
+    w.on(7, "ann", ledger="added")
+    assert "member.remove ann T7 drift" in show(w.plan())
+
+    w.remap(2, new_team="t7")
+
+    assert not [one for one in show(w.plan()) if one.startswith("member.remove")]

@@ -37,6 +37,28 @@ def with_awaited(observed: Observed, teams: MappingOf[TeamId, str]) -> Observed:
     )
 
 
+def without_removals(
+    actions: Iterable[Action], observed: Observed, directory: Directory
+) -> list[Action]:
+    """Nobody is taken off a team of a name that a pushed group's mapping waits for: it is about to be bound to it."""
+    waited = {
+        mapping.new_team.casefold()
+        for mapping in directory.mappings
+        if mapping.removed_seq is None
+        and mapping.group is not None
+        and mapping.new_team is not None
+    }
+    if not waited:
+        return list(actions)
+    return [
+        action
+        for action in actions
+        if action.kind is not Kind.REMOVE
+        or action.team is None
+        or observed.team_names.get(action.team, "").casefold() not in waited
+    ]
+
+
 def creations(
     directory: Directory,
     wanted: Desired,

@@ -72,7 +72,8 @@ def plan(
     incomplete = list(lists.incomplete)
     if isinstance(observed.people, Incomplete):
         incomplete.insert(0, f"the organization's members: {observed.people.reason}")
-    found = (*accounts.actions, *newteams.named(lists.actions, awaited), *owners.actions, *new)
+    kept = newteams.without_removals(lists.actions, observed, directory)
+    found = (*accounts.actions, *newteams.named(kept, awaited), *owners.actions, *new)
     found = (*found, *attributes.actions)
     actions = tuple(sorted(found, key=order))
     told = tuple(sorted((*accounts.told, *attributes.told)))
