@@ -106,6 +106,7 @@ async def measure(people: int, teams: int) -> list[str]:
     await migrate.migrate(owner, embedded.SERVING_ROLE)
     await owner.close()
     lines: list[str] = []
+    holding: asyncio.Task[None] | None = None
     try:
         async with await Database.open(running.owner_dsn) as db, staged(db) as stage:
             holding = asyncio.create_task(_hold(stage))
@@ -148,9 +149,10 @@ async def measure(people: int, teams: int) -> list[str]:
             )
             await stage.push()
             reads, writes = _reads_and_writes(stage)
-            holding.cancel()
             lines.append(f"one pushed change: {reads} reads and {writes} write (reach 3 and 1)")
     finally:
+        if holding is not None:
+            holding.cancel()
         running.server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
     return lines

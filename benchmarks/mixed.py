@@ -84,9 +84,8 @@ async def measure() -> None:
             owner = await asyncpg.connect(running.owner_dsn)
             await owner.execute("CREATE DATABASE peers")
             await owner.close()
-            dsn = running.owner_dsn.replace(
-                f"@/{embedded.DATABASE}?", "@localhost/peers?"
-            )  # a URL needs a host
+            # A URL needs a host.
+            dsn = running.owner_dsn.replace(f"@/{embedded.DATABASE}?", "@localhost/peers?")
             async with peers(print, dsn) as others:
                 plays = await compare([ours, *others], print, running.server.get_pid())
                 print("\n".join(table(plays)))

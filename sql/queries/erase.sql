@@ -84,9 +84,9 @@ WHERE current AND released_at IS NULL AND ($2::text IS NULL OR organization = $2
   AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text), i) > 0)
 ORDER BY hash;
 
--- name: without_skipped, the effect of a group's row without what it says of somebody
-SELECT jsonb_set(convert_from(effect, 'UTF8')::jsonb, '{skipped}', to_jsonb($3::text[]))::text
-FROM calscim.journal WHERE stream = $1 AND seq = $2;
+-- name: without_skipped, the effects of groups' rows without their unknown members: what is kept here nobody can erase later
+SELECT seq, jsonb_set(convert_from(effect, 'UTF8')::jsonb, '{skipped}', '[]')::text AS text
+FROM calscim.journal WHERE stream = $1 AND seq = ANY ($2::bigint[]);
 
 -- name: journal, what the row says is done
 SELECT calscim.journal_erase('@' || $1, $2);

@@ -16,12 +16,8 @@ SELECT EXISTS (
        array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key ORDER BY s.place) AS keys,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
-           '"groups":[' || coalesce(m.groups, '') || '],') ORDER BY s.place) AS bodies
-FROM shown s JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
-    SELECT string_agg('{"value":"' || g.id || '","$ref":"' || $3 || '/Groups/' || g.id || '","display":'
-        || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key) AS groups
-    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
-    WHERE m.member_id = u.id) m ON true
+           calscim.groups_json(u.id, $3)) ORDER BY s.place) AS bodies
+FROM shown s JOIN calscim.users u USING (id)
 WHERE s.place <= $5;
 
 -- name: groups, the same for groups; $6: with their members

@@ -66,18 +66,24 @@ WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
   AND NOT EXISTS (SELECT FROM calscim.ledger l
                   WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id);
 
--- name: adopt, such a membership that was seen, given by its person's groups' mappings; of a deleted group by all of the team's
+-- name: adopt, such a membership that was seen, given by its person's groups' mappings; of a deleted group by those that lost theirs
 INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)
 SELECT a.organization, a.team_id, a.cal_user_id, a.user_id, 'added', coalesce(a.role, 'MEMBER'), g.mode, g.ids
 FROM calscim.actions a
 CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.theirs), array_agg(m.id ORDER BY m.id)) AS ids,
-           coalesce(min(m.mode) FILTER (WHERE m.theirs), min(m.mode)) AS mode
+    SELECT coalesce(array_agg(m.id ORDER BY m.id) FILTER (WHERE m.theirs),
+                    array_agg(m.id ORDER BY m.id) FILTER (WHERE m.group_id IS NULL)) AS ids,
+           (ARRAY['observe', 'add-only', 'managed', 'exclusive'])[
+               coalesce(max(m.strength) FILTER (WHERE m.theirs), max(m.strength) FILTER (WHERE m.group_id IS NULL))
+           ] AS mode
     FROM (
-        SELECT m.id, m.mode, EXISTS (
-            SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
-            UNION ALL
-            SELECT FROM calscim.former_members f WHERE f.group_id = m.group_id AND f.member_id = a.user_id) AS theirs
+        SELECT m.id, m.group_id,
+               array_position(ARRAY['observe', 'add-only', 'managed', 'exclusive'], m.mode) AS strength,
+               EXISTS (
+                   SELECT FROM calscim.members i WHERE i.group_id = m.group_id AND i.member_id = a.user_id
+                   UNION ALL
+                   SELECT FROM calscim.former_members f
+                   WHERE f.group_id = m.group_id AND f.member_id = a.user_id) AS theirs
         FROM calscim.mappings m JOIN calscim.directories d ON d.id = m.directory_id
         WHERE m.team_id = a.team_id AND d.organization = a.organization
     ) m

@@ -19,8 +19,8 @@ SELECT EXISTS (
       AND ((team_id = $2 AND coalesce(outcome, 'unknown') = 'unknown') OR (team_id = $3 AND outcome = 'done')));
 
 -- name: made, a team that calscim made, with its owner for having made it
-INSERT INTO calscim.made_teams (organization, team_id, name, cal_user_id, membership_id)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO calscim.made_teams (organization, team_id, name, cal_user_id)
+VALUES ($1, $2, $3, $4)
 ON CONFLICT (organization, team_id) DO NOTHING;
 
 -- name: seen, the membership that came with the team

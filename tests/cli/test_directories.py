@@ -85,7 +85,6 @@ def test_a_directory_is_paused_for_a_while_and_resumed(calscim, okta):
 
 
 def test_a_duration_without_a_unit_is_a_misuse(calscim, okta):
-    assert "needs a unit" in calscim("directory", "pause", "Okta", "--for", "2").err or True
     ran = calscim("directory", "pause", "Okta", "--for", "2")
 
     assert ran.code == 64

@@ -724,6 +724,13 @@ def test_a_role_that_calscim_gave_goes_with_the_group(mode, expected: list[str])
     assert show(w.plan()) == expected
 
 
+def test_a_role_goes_with_the_group_also_when_the_address_changed():
+    w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
+    w.office("ann").leave("A", "ann").change("ann", email="anna")
+
+    assert show(w.plan()) == ["user.update anna", "member.role ann MEMBER"]
+
+
 def test_a_role_that_was_given_by_hand_stays_when_the_group_is_left():
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.leave("A", "ann")

@@ -35,7 +35,7 @@ from tests.reconcile.stage import staged
 from tests.server import OWNER
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
-STEPS = int(os.environ.get("SOAK_STEPS", "20"))
+STEPS = int(os.environ.get("SOAK_STEPS", "12"))
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
 GROUPS = ("Sales", "Platform", "Both")
 TEAMS = ("Sales", "Engineering")

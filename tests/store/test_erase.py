@@ -201,9 +201,31 @@ async def test_a_group_keeps_its_effect_without_the_unknown_member(db, owning, o
     (effect,) = json.loads(
         await db.fetchval("SELECT effect FROM calscim.journal WHERE path = 'person.erase'")
     )["instead"][okta.id].values()
-    assert json.loads(effect)["skipped"] == ["nobody"]
+    assert json.loads(effect)["skipped"] == []
     then = await rebuild.as_of(db, okta.id, None)
     assert set(then.people_of(str(left.group))) == {str(left.bob)}
+
+
+async def test_two_people_whom_one_row_names_can_both_be_erased(db, owning, okta, acme):
+    await resources.create_group(
+        db,
+        acme.origin(b"{}"),
+        uuid.uuid4(),
+        GroupState("Later", None, '{"displayName": "Later"}'),
+        MemberChange(unknown=(ANN, BOB)),
+        "",
+    )
+    await acme.deactivate()
+    await acme.put(acme.bob, BOB, active=False)
+
+    await erase.erase(owning, EDITOR, ANN)
+    await erase.erase(owning, EDITOR, BOB)
+
+    text = await everything(owning)
+    assert ANN not in text
+    assert BOB not in text
+    assert not (await chain.verify(owning)).broken
+    assert (await rebuild.compare(db, okta)).different == 0
 
 
 async def test_membership_of_an_earlier_moment_is_shown_under_the_new_name(db, owning, okta, left):
@@ -616,7 +638,6 @@ NOBODY = [
     "made_teams",
     "offices",
     "ledger",
-    "offices",
     "cursors",
     "leases",
     "budgets",

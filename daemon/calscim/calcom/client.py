@@ -171,13 +171,12 @@ class Client:
         """What a person's attributes are."""
         return await self._get(f"/attributes/options/{user}", _list(rows.option))
 
-    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> str:
-        """The option's id, as the value is kept as."""
+    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
         body = {"attributeId": attribute, "attributeOptionId": option}
-        return await self._post(turn, f"/attributes/options/{user}", body, rows.assigned)
+        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
 
     async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> str:
-        """For TEXT and NUMBER. One of ``assign_option`` and this, as Cal.com fails on neither."""
+        """For TEXT and NUMBER; returns the id of the option that the value is kept as."""
         body = {"attributeId": attribute, "value": value}
         return await self._post(turn, f"/attributes/options/{user}", body, rows.assigned)
 

@@ -37,6 +37,8 @@ async def _erase(call: Call) -> None:
     name = arguments.organization
     organization = the_organization(call.settings(), name).name if name else None
     async with opened_as_owner(call.settings()) as db:
+        if arguments.archive:  # before anything is done: what is wrong with the files is said first
+            await archives.opened(db, arguments.archive)
         rows = await chain.size(db)
         if rows > _MANY:
             call.output.say(f"looking through {rows:,} rows of the journal ...")

@@ -74,7 +74,7 @@ class Accounts:
         self.actions += offices.unnamed(
             self._directory, self._desired, self._causes, self._departures, keys
         )
-        done = {action.cal_user for action in self.actions}
+        done = {action.cal_user for action in self.actions if action.kind is Kind.ROLE}
         self.actions += (
             action
             for action in offices.ended(

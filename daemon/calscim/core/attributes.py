@@ -151,9 +151,7 @@ class Attributes:
 
     def _should(self, user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...] | None:
         """The values that the directory gives; None: one that the attribute cannot have."""
-        given = values(rule.source, user.data)
-        if attribute.type is not AttributeType.MULTI_SELECT:
-            given = given[:1]
+        given = _given(user, rule, attribute)
         if attribute.type is not AttributeType.NUMBER:
             return given
         found = []
@@ -320,10 +318,16 @@ def lacking(
         attribute = named(every, rule.to)
         if isinstance(attribute, str) or not attribute.type.selects:
             continue
-        wanted = (values(rule.source, user.data) for user in users)
+        wanted = (_given(user, rule, attribute) for user in users)
         if any(value not in attribute.options for given in wanted for value in given):
             found.append(attribute)
     return found
+
+
+def _given(user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...]:
+    """What the directory says, as far as the attribute takes it: all values, or the first."""
+    given = values(rule.source, user.data)
+    return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]
 
 
 def keys(policy: Policy) -> frozenset[str]:

@@ -71,7 +71,11 @@ class Creators:
             return
         sources = self._desired.teams.get(team, {}).get(member.user)
         wanted = sources is not None and sources.role is Role.OWNER
-        if wanted or self._departures.leaves(member.user) or self._protected(member.user):
+        if (
+            wanted
+            or self._departures.leaves(member.user)
+            or self._departures.protected(member.user)
+        ):
             return
         name = self._roster.name(team)
         owner = next((one.user for one in members if self._stays_owner(team, member, one)), None)
@@ -114,11 +118,6 @@ class Creators:
             and (team, member.user) not in self._touched
             and not self._departures.leaves(member.user)
         )
-
-    def _protected(self, user: CalUserId) -> bool:
-        addresses = {address.casefold() for address in self._departures.addresses(user)}
-        addresses.add(self._roster.email(user, None).casefold())
-        return not addresses.isdisjoint(self._policy.protected)
 
 
 def owns(creator: Creator, member: TeamMember) -> bool:

@@ -102,9 +102,7 @@ class Mapping:
     seq: int  # row in the organization's stream
     removed_seq: int | None = None  # set: an operator has unmapped it
     since: int = 0  # how far the directory's journal had come at ``seq``; 0: not known
-    new_team: str | None = (
-        None  # what to call the team, which is yet to be made; ``team`` is below 0
-    )
+    new_team: str | None = None  # the name of a team that is yet to be made; ``team`` is below 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,9 +364,8 @@ class Plan:
     links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
-    told: tuple[
-        tuple[CalUserId, str, str], ...
-    ] = ()  # attributes that are as wanted: to be recorded
+    # Attributes that are as wanted: to be recorded.
+    told: tuple[tuple[CalUserId, str, str], ...] = ()
     unsettled: tuple[Unsettled, ...] = ()  # drift that has not lasted yet: not among the actions
 
 

@@ -13,7 +13,17 @@ from dataclasses import replace
 from calscim.core import states
 from calscim.core.causes import Causes
 from calscim.core.mapping import Desired, strongest
-from calscim.core.model import Action, Cause, Complete, Directory, Kind, Observed, Team, TeamId
+from calscim.core.model import (
+    Action,
+    Cause,
+    Complete,
+    Directory,
+    Kind,
+    Observed,
+    State,
+    Team,
+    TeamId,
+)
 from calscim.core.policy import Policy
 
 
@@ -38,24 +48,26 @@ def with_awaited(observed: Observed, teams: MappingOf[TeamId, str]) -> Observed:
 
 
 def without_removals(
-    actions: Iterable[Action], observed: Observed, directory: Directory
-) -> list[Action]:
-    """Nobody is taken off a team of a name that a pushed group's mapping waits for: it is about to be bound to it."""
-    waited = {
-        mapping.new_team.casefold()
-        for mapping in directory.mappings
-        if mapping.removed_seq is None
-        and mapping.group is not None
-        and mapping.new_team is not None
+    actions: Iterable[Action], creations: Iterable[Action], observed: Observed
+) -> tuple[list[Action], list[str]]:
+    """Nobody is taken off a team of a name that is to be made now: its mappings are about to be bound to it.
+
+    Returns what is left, and a note for each team that keeps somebody.
+    """
+    making = {
+        one.new_team.casefold(): one for one in creations if one.new_team and one.state is State.RUN
     }
-    if not waited:
-        return list(actions)
-    return [
-        action
-        for action in actions
-        if action.kind is not Kind.REMOVE
-        or action.team is None
-        or observed.team_names.get(action.team, "").casefold() not in waited
+    left: list[Action] = []
+    kept: dict[str, int] = {}
+    for action in actions:
+        name = "" if action.team is None else observed.team_names.get(action.team, "")
+        if action.kind is Kind.REMOVE and name.casefold() in making:
+            kept[name] = kept.get(name, 0) + 1
+        else:
+            left.append(action)
+    return left, [
+        f"{count} who would leave {name} stay until the mapping that waits for a team of this name has it"
+        for name, count in sorted(kept.items())
     ]
 
 

@@ -66,8 +66,9 @@ def ended(
         if departures.leaves(account) or departures.floor(seen) is not None:
             continue
         given = [causes.mappings[number] for number in office.mappings if number in causes.mappings]
-        modes = [mapping.mode for mapping in given] or [office.mode]
-        strongest = max(modes, key=lambda mode: STRENGTH[mode])
+        if not given:
+            continue  # of a directory that was deleted: it stays, as memberships of teams do
+        strongest = max((mapping.mode for mapping in given), key=lambda mode: STRENGTH[mode])
         if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
         users = wanted.people.users(account)

@@ -10,12 +10,8 @@ from typing import Any
 from calscim.core.model import AttributeType
 from calscim.core.policy import Source
 
-_MAIN = (
-    "value",
-    "display",
-    "displayname",
-    "formatted",
-)  # of a complex value without a sub-attribute
+# What a complex value stands for where no sub-attribute is named.
+_MAIN = ("value", "display", "displayname", "formatted")
 
 
 def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Catalogue:
 
 @dataclass(slots=True)
 class Telling:
-    """One pass's changes of attributes. ``people``: what each person is known to have."""
+    """One pass's changes of attributes."""
 
     catalogue: Catalogue
     record: Recorder

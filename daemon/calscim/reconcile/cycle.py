@@ -91,9 +91,8 @@ class Cycle:
         ``since``: teams that were read since then belong to this pass and are not read again.
         """
         began = self.clock.monotonic()
-        await self.view.read_key(
-            self.reader
-        )  # first: while Cal.com is away nothing else is worth the work
+        # First: while Cal.com is away nothing else is worth the work.
+        await self.view.read_key(self.reader)
         heads = await passes.heads(self.db, self.organization)
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()

@@ -20,9 +20,8 @@ class Tally:
     """What became of a plan's actions."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
-    pending: list[Action] = field(
-        default_factory=list
-    )  # wanted, and not done by the end of the pass
+    # Wanted, and not done by the end of the pass.
+    pending: list[Action] = field(default_factory=list)
     interrupted: bool = False  # fresh news came before the end
     away: str | None = None
 

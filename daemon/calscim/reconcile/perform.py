@@ -158,10 +158,10 @@ class Performer:
         if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
             return action, None
         if action.membership in (None, UNKNOWN):
-            number = await self._number(action, user)
-            if number is None:
-                return action, Incomplete("the members could not be read before the change")
-            action = replace(action, membership=number)
+            known = await self._number(action, user)
+            if isinstance(known, Incomplete):
+                return action, known
+            action = replace(action, membership=known)
         person = (self.view.people or {}).get(user)
         if action.kind is Kind.DEPROVISION or demotes(action):
             number = action.membership if action.team is None else _membership(person)
@@ -176,16 +176,22 @@ class Performer:
             return action, "nobody else owns the team any more"
         return action, floors(action, person, member, self.view.me, self.policy)
 
-    async def _number(self, action: Action, user: CalUserId) -> MembershipId | None:
-        """Of a membership that was made without telling its number; None when the list does not show it."""
+    async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
+        """Of a membership that was made without telling its number."""
         found: OrgMember | TeamMember | None
+        gap: str | None
         if action.team is None:
             await self.view.read_people(self.reader)
-            found = (self.view.people or {}).get(user)
+            found, gap = (self.view.people or {}).get(user), self.view.people_gap
         else:
             await self.view.read_team(self.reader, action.team)
             found = self.view.teams.get(action.team, {}).get(user)
-        return None if found is None else found.membership
+            gap = self.view.gaps.get(action.team)
+        if found is not None:
+            return found.membership
+        return Incomplete(
+            gap or "Cal.com's list does not show this membership yet: looked at again later"
+        )
 
     def _request_id(self, action: Action) -> str:
         if action.cause is None:
@@ -378,9 +384,8 @@ class Performer:
         membership = outcome.membership or (before.membership if before else UNKNOWN)
         role = action.role or Role.MEMBER
         made = action.kind is Kind.ADD and outcome.result is Result.DONE
-        if (
-            made or action.kind is Kind.ROLE or before is None
-        ):  # who was there has the role they had
+        # Who was there already has the role they had.
+        if made or action.kind is Kind.ROLE or before is None:
             self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
         await self.record.given(action, membership, made=made)
         if action.creator:

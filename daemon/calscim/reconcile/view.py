@@ -48,12 +48,10 @@ class View:
     attributes: Catalogue = field(default_factory=Catalogue)
     recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
     now: Callable[[], float] = lambda: 0.0
-    read_at: dict[TeamId, float] = field(
-        default_factory=dict
-    )  # when a team was last read to its end
-    gone: set[TeamId] = field(
-        default_factory=set
-    )  # wanted, and no team of the organization any more
+    # When a team was last read to its end.
+    read_at: dict[TeamId, float] = field(default_factory=dict)
+    # Wanted, and no team of the organization any more.
+    gone: set[TeamId] = field(default_factory=set)
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
         """The view as the planner wants it; ``teams`` None: all that were looked at."""

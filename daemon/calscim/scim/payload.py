@@ -279,7 +279,10 @@ def _told(one: dict[str, Any]) -> bool:
 
 
 def set_email(resource: dict[str, Any], value: str | None) -> None:
-    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one; without one, it goes."""
+    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one.
+
+    Without one, every address goes that is primary, for work or of no kind.
+    """
     emails: list[dict[str, Any]] = resource.get("emails", [])
     chosen = _main_email(resource)
     same = [one for one in emails if value and folded(one.get("value", "")) == folded(value)]

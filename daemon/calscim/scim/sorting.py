@@ -10,9 +10,8 @@ from calscim.scim.schema import Attribute, Type
 from calscim.store.keysets import Keyset
 from calscim.store.resources import Selection
 
-LONGEST_KEY = (
-    400  # characters of a value that order the pages of a cursor, which has to fit into a URL
-)
+# Characters of a value that order the pages of a cursor, which has to fit into a URL.
+LONGEST_KEY = 400
 
 
 def compile_sort(kind: Type, text: str, *, descending: bool, selection: Selection) -> Selection:

@@ -103,12 +103,7 @@ class _Reading:
                     async for row in self._rows("groups", self._directories)
                 },
                 members=await self._members(),
-                former={
-                    (GroupId(self._one(row["group_id"])), UserId(self._one(row["user_id"]))): row[
-                        "seq"
-                    ]
-                    async for row in self._rows("former", self._organization, self._only)
-                },
+                former=await self._former(),
                 mappings=await self._mappings(),
                 links=links,
                 ledger=await self._ledger(),
@@ -202,6 +197,13 @@ class _Reading:
             group = GroupId(self._one(row["group_id"]))
             members.setdefault(group, {})[UserId(self._one(row["user_id"]))] = row["seq"]
         return members
+
+    async def _former(self) -> dict[tuple[GroupId, UserId], int]:
+        former: dict[tuple[GroupId, UserId], int] = {}
+        async for row in self._rows("former", self._organization, self._only):
+            group, user = GroupId(self._one(row["group_id"])), UserId(self._one(row["user_id"]))
+            former[group, user] = row["seq"]
+        return former
 
     async def _mappings(self) -> tuple[Mapping, ...]:
         return tuple(

@@ -277,9 +277,9 @@ async def _instead(
 ) -> dict[str, dict[str, str]]:
     return {
         stream: {
-            str(seq): await connection.fetchval(sql("erase.without_skipped"), stream, seq, stay)
-            for seq, stay in members.items()
+            str(row["seq"]): row["text"]
+            for row in await connection.fetch(sql("erase.without_skipped"), stream, seqs)
         }
-        for stream, members in rows.instead.items()
+        for stream, seqs in rows.instead.items()
         if stream in streams
     }

@@ -2,7 +2,7 @@
 
 A row of theirs loses its body and its effect; the row of a deletion keeps its effect, which is an id. Any other row
 that names them loses its body, and the effect too where nothing is rebuilt from it. A group's effect that names
-them among its unknown members is kept without that.
+them among its unknown members is kept without those.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,19 +20,19 @@ from calscim.store.pool import Connection
 from calscim.store.sql import sql
 
 _BATCH = 500
-_TABLES = frozenset({"scim", "refused", "import"})  # what the tables are rebuilt from
+_TABLES = frozenset({"scim", "import"})  # what the tables are rebuilt from
 
 
 @dataclass(slots=True)
 class Rows:
-    """By stream. ``instead``: effects of groups, to be made without the person: seq -> unknown members that stay.
+    """By stream. ``instead``: effects of groups, to be kept without their unknown members.
 
     ``paths``: rows whose path names them, which the chain covers. ``others``: users whose own data names them.
     """
 
     body: dict[str, list[int]] = field(default_factory=dict)
     effect: dict[str, list[int]] = field(default_factory=dict)
-    instead: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    instead: dict[str, list[int]] = field(default_factory=dict)
     paths: list[tuple[str, int]] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
 
@@ -120,10 +120,9 @@ class Search:
         elif not replayed:
             gone = effect.get("user_id") in self.ids or self.who.speaks(row["effect"])
         elif effect.get("op") == "group.put":
-            stay = self._unknown(effect)
-            gone = len(stay) < len(effect["skipped"])
+            gone = any(self._names(value) for value in effect["skipped"])
             if gone:
-                found.instead.setdefault(stream, {})[seq] = stay
+                found.instead.setdefault(stream, []).append(seq)
         else:
             gone = False
             if self.who.speaks(row["effect"]):
@@ -131,9 +130,5 @@ class Search:
         if gone:
             found.effect.setdefault(stream, []).append(seq)
 
-    def _unknown(self, effect: Mapping[str, Any]) -> list[str]:
-        return [
-            value
-            for value in effect["skipped"]
-            if not (self.who.in_text(value) or value.lower() in self.who.words)
-        ]
+    def _names(self, value: str) -> bool:
+        return self.who.in_text(value) or value.lower() in self.who.words

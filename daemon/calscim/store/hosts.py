@@ -80,7 +80,10 @@ class Hosts:
                 self._pooled = pooled
                 return connection
             connection.terminate()
-        raise ConnectionError("a pooler is in between at one moment, and not at the next")
+        raise ConnectionError(
+            "a pooler is in between at one moment, and not at the next: "
+            "let database.dsn always go through it, or never"
+        )
 
     async def _try(
         self, dsn: str, timeout: float, options: dict[str, Any], pooled: bool

@@ -24,7 +24,7 @@ async def bind(
 
     A mapping of the same group to the same team that was added meanwhile takes the waiting one's place.
     """
-    editor = Editor(by="calscim", request_id=request_id)
+    editor = Editor(by="calscim", request_id=request_id, cipher=db.cipher)
     async with transaction(db) as connection:
         rows = await connection.fetch(sql("newteams.lock"), organization, awaited, team.id)
         for row in rows:
@@ -47,7 +47,7 @@ async def bind(
                 await connection.execute(sql("newteams.bind"), row["id"], team.id, team.name)
         if creator is not None:
             await connection.execute(
-                sql("newteams.made"), organization, team.id, team.name, creator, None
+                sql("newteams.made"), organization, team.id, team.name, creator
             )
 
 
