@@ -82,3 +82,12 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
 async def db(database: Database) -> AsyncIterator[pool_room.Database]:
     async with await pool_room.Database.open(database.dsn) as opened:
         yield opened
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """Whoever owns the database, with the triggers off."""
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 import orjson
 import pytest
 from aiohttp import web
@@ -49,14 +48,6 @@ def registry() -> CollectorRegistry:
 @pytest.fixture
 def metrics(registry) -> Metrics:
     return Metrics(registry)
-
-
-@pytest.fixture
-async def owner(database):
-    connection = await asyncpg.connect(database.owner_dsn)
-    await connection.execute("SET session_replication_role = replica")
-    yield connection
-    await connection.close()
 
 
 async def append(db: Database, stream: str = "@acme") -> None:

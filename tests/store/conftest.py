@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-import asyncpg
 import pytest
 
 FRESH = datetime.fromisoformat("2021-01-01T00:00:00+00:00")
@@ -16,15 +15,6 @@ TIMES = {
 }
 
 Age = Callable[[str], Awaitable[None]]
-
-
-@pytest.fixture
-async def owner(database):
-    """Whoever owns the database, with the triggers off."""
-    connection = await asyncpg.connect(database.owner_dsn)
-    await connection.execute("SET session_replication_role = replica")
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The walk over the hash chain: in pieces side by side, it finds what one walk from end to end would find."""
 
-import asyncpg
 import pytest
 
 from calscim.errors import StoreUnavailable
@@ -16,14 +15,6 @@ async def journal(db, monkeypatch):
     monkeypatch.setattr(chain, "_PIECE", 2)
     for _ in range(7):
         await db.fetchval(APPEND, "@acme")
-
-
-@pytest.fixture
-async def owner(database):
-    connection = await asyncpg.connect(database.owner_dsn)
-    await connection.execute("SET session_replication_role = replica")
-    yield connection
-    await connection.close()
 
 
 @pytest.mark.parametrize("width", [1, 3])

@@ -17,14 +17,6 @@ APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 
 
 
 @pytest.fixture
-async def owner(database):
-    connection = await asyncpg.connect(database.owner_dsn)
-    await connection.execute("SET session_replication_role = replica")
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def journal(db):
     for stream in ("@acme", "@beta", "@acme"):
         await db.fetchval(APPEND, stream)

@@ -101,11 +101,10 @@ AWKWARD = "".join(map(chr, range(1, 32))) + "\"\\/\x7f\u0085\u2028ä€😀'"
 
 
 @pytest.fixture
-async def owner(database):
-    connection = await asyncpg.connect(database.owner_dsn)
-    await connection.execute("SET TIME ZONE 'Asia/Kathmandu'")
-    yield connection
-    await connection.close()
+async def owner(owner):
+    """Somewhere else."""
+    await owner.execute("SET TIME ZONE 'Asia/Kathmandu'")
+    return owner
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ MONTH = "to_char(clock_timestamp() AT TIME ZONE 'UTC' + make_interval(months => 
 
 
 @pytest.fixture
-async def owner(database):
-    connection = await asyncpg.connect(database.owner_dsn)
-    yield connection
-    await connection.close()
+async def owner(owner):
+    """With the triggers on."""
+    await owner.execute("SET session_replication_role = origin")
+    return owner
 
 
 @pytest.fixture

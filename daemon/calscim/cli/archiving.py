@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from calscim.cli.call import Call, Verbs
-from calscim.cli.database import opened_as_owner, refuse_ahead
+from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.errors import UsageError
 from calscim.store import archive
@@ -46,7 +46,7 @@ async def _archive(call: Call) -> None:
     if arguments.keep is not None and arguments.keep < 0:
         raise UsageError("--keep takes how many months that are over stay: 0 or more")
     done: list[Archived] = []
-    async with opened_as_owner(call.settings()) as db:
+    async with opened(call.settings(), owner=True) as db:
         await refuse_ahead(db)
         months = (
             [arguments.month]

@@ -16,39 +16,25 @@ _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, size: int = 2) -> AsyncIterator[Database]:
-    """A database whose schema is this release's. StoreError, with what to run, when it is not."""
-    cipher = cipher_of(settings.journal)
-    if settings.database.embedded is None:
-        assert settings.database.dsn is not None, "settings have one or the other"
-        async with _opened(settings.database.dsn, size, cipher) as db:
-            yield db
-        return
-    async with await embedded.start(settings.database.embedded) as running:
-        owner = await asyncpg.connect(running.owner_dsn)
-        try:
-            await migrate.ensure(owner, embedded.SERVING_ROLE)
-        finally:
-            await owner.close()
-        async with _opened(running.serving_dsn, size, cipher) as db:
-            yield db
+async def opened(
+    settings: Settings, *, owner: bool = False, size: int = 3
+) -> AsyncIterator[Database]:
+    """A database whose schema is this release's. StoreError, with what to run, when it is not.
 
-
-@asynccontextmanager
-async def opened_as_owner(settings: Settings, *, size: int = 3) -> AsyncIterator[Database]:
-    """The same for the owner of the tables: database.migration_dsn, else database.dsn."""
-    cipher = cipher_of(settings.journal)
-    database = settings.database
+    ``owner``: as the owner of the tables, by database.migration_dsn where there is one.
+    """
+    database, cipher = settings.database, cipher_of(settings.journal)
     if database.embedded is None:
-        dsn = database.migration_dsn or database.dsn
+        dsn = (owner and database.migration_dsn) or database.dsn
         assert dsn is not None, "settings have one or the other"
         async with _opened(dsn, size, cipher) as db:
             yield db
         return
     async with await embedded.start(database.embedded) as running:
-        async with connected(running.owner_dsn, "database.embedded") as owner:
-            await migrate.ensure(owner, embedded.SERVING_ROLE)
-        async with _opened(running.owner_dsn, size, cipher) as db:
+        async with connected(running.owner_dsn, "database.embedded") as connection:
+            await migrate.ensure(connection, embedded.SERVING_ROLE)
+        dsn = running.owner_dsn if owner else running.serving_dsn
+        async with _opened(dsn, size, cipher) as db:
             yield db
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
-from calscim.cli.database import opened_as_owner
+from calscim.cli.database import opened
 from calscim.cli.output import fields
 from calscim.store import archives, chain, erase
 from calscim.store.erase import Found
@@ -36,7 +36,7 @@ async def _erase(call: Call) -> None:
     arguments = call.arguments
     name = arguments.organization
     organization = the_organization(call.settings(), name).name if name else None
-    async with opened_as_owner(call.settings()) as db:
+    async with opened(call.settings(), owner=True) as db:
         if arguments.archive:  # before anything is done: what is wrong with the files is said first
             await archives.opened(db, arguments.archive)
         rows = await chain.size(db)
