@@ -510,3 +510,8 @@ def line(action: Action) -> str:
 
 def waits(plan: Plan) -> dict[str, str]:
     return {one.email.removesuffix(SUFFIX): one.reason for one in plan.waiting}
+
+
+def sales(mode: Mode = MANAGED, role: Role = MEMBER) -> World:
+    """ann is in Sales, which is mapped to team 7."""
+    return world().user("ann").group("Sales", "ann").map("Sales", 7, mode, role)

@@ -167,3 +167,19 @@ async def staged(
         stage.cycle = stage.make_cycle()
         yield stage
         await server.close()
+
+
+PEOPLE = ("ann", "bob", "cem", "dan", "eve")
+
+
+def address(name):
+    return f"{name}@acme.example"
+
+
+def addresses(*names):
+    return [address(name) for name in names]
+
+
+async def assigned(stage, *names):
+    for name in names or PEOPLE:
+        await stage.okta.assign(address(name), name.capitalize(), "Example")

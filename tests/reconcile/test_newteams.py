@@ -7,12 +7,9 @@ from calscim.service.explain import explain
 from calscim.service.status import status
 from calscim.sim.calcom import Fault
 from calscim.store import actions, admin, newteams
+from tests.reconcile.stage import address
 
 OWNER = "owner@acme.example"  # the API key's own user
-
-
-def address(name):
-    return f"{name}@acme.example"
 
 
 async def pushed(stage, group, *names):

@@ -1,9 +1,13 @@
-"""A journal that is older than the test."""
+"""A directory and people in it, and a journal that is older than the test."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import pytest
+
+from calscim.store import admin
+from calscim.store.pool import Database
+from tests.store.acme import EDITOR, Acme
 
 FRESH = datetime.fromisoformat("2021-01-01T00:00:00+00:00")
 TIMES = {
@@ -15,6 +19,34 @@ TIMES = {
 }
 
 Age = Callable[[str], Awaitable[None]]
+
+
+@pytest.fixture
+async def owning(database):
+    async with await Database.open(database.owner_dsn) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def okta(db):
+    return await admin.create_directory(
+        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
+    )
+
+
+@pytest.fixture
+async def acme(db, okta):
+    acme = Acme(db, okta)
+    await acme.happen()
+    return acme
+
+
+@pytest.fixture
+async def left(acme):
+    """Ann was deactivated, and calscim has taken her out of Cal.com."""
+    await acme.deactivate()
+    await acme.done_in_calcom()
+    return acme
 
 
 @pytest.fixture

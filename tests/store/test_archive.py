@@ -14,7 +14,6 @@ import pytest
 
 from calscim.errors import StoreError, UsageError
 from calscim.store import (
-    admin,
     archive,
     archive_file,
     archives,
@@ -27,25 +26,11 @@ from calscim.store import (
 from calscim.store.admin import Editor
 from calscim.store.erasures import Erasures
 from calscim.store.journal import Origin
-from calscim.store.pool import Database
 from calscim.store.resources import GroupState, MemberChange, UserState
 from calscim.store.sql import sql
 
 EDITOR = Editor(by="ada")
 PATIENCE = "SET LOCAL lock_timeout = '50ms'"
-
-
-@pytest.fixture
-async def owning(database):
-    async with await Database.open(database.owner_dsn) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def okta(db):
-    return await admin.create_directory(
-        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
-    )
 
 
 class Pushed:

@@ -3,9 +3,7 @@
 import json
 import re
 import uuid
-from dataclasses import replace
 
-import asyncpg
 import pytest
 
 from calscim.errors import StoreError, UsageError
@@ -19,120 +17,13 @@ from calscim.store import (
     erase,
     history,
     imported,
-    migrate,
     rebuild,
     resources,
 )
 from calscim.store.actions import Attempts
-from calscim.store.admin import Editor
 from calscim.store.history import Wanted
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import GroupState, MemberChange, UserState
-
-EDITOR = Editor(by="ada")
-ANN, OLD, BOB = "ann@acme.example", "ann.maiden@acme.example", "bob@acme.example"
-EVERYTHING = """
-SELECT string_agg(content, ' ') FROM (
-    SELECT encode(coalesce(body, ''), 'escape') || encode(coalesce(effect, ''), 'escape') AS content FROM calscim.journal
-    UNION ALL SELECT t::text FROM calscim.users t UNION ALL SELECT t::text FROM calscim.user_emails t
-    UNION ALL SELECT t::text FROM calscim.tombstones t UNION ALL SELECT t::text FROM calscim.links t
-    UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked t
-    UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.passes t
-    UNION ALL SELECT t::text FROM calscim.requests t UNION ALL SELECT t::text FROM calscim.openings t
-    UNION ALL SELECT t::text FROM calscim.sightings t UNION ALL SELECT t::text FROM calscim.attributes_told t
-) x
-"""
-
-
-@pytest.fixture
-async def owning(database):
-    async with await Database.open(database.owner_dsn) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def okta(db):
-    return await admin.create_directory(
-        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
-    )
-
-
-class Acme:
-    """Ann, who was called otherwise once, and Bob; a group with both, which Okta sent with their addresses."""
-
-    def __init__(self, db, directory):
-        self.db, self.directory = db, directory
-        self.ann, self.bob, self.group = (uuid.uuid4() for _ in range(3))
-        self.ids = {self.ann: "00uann", self.bob: "00ubob"}
-
-    def origin(self, body: bytes) -> Origin:
-        return Origin(self.directory.id, "r", body=body)
-
-    def state(self, key, address, *, active=True, **data) -> UserState:
-        data |= {"userName": address, "name": {"givenName": "First"}, "n": 12345678901234567890.5}
-        return UserState(address, self.ids[key], address, (address,), active, json.dumps(data))
-
-    async def push(self, key, address, **changes):
-        body = json.dumps({"userName": address, "externalId": self.ids[key]}).encode()
-        await resources.create_user(
-            self.db, self.origin(body), key, self.state(key, address, **changes), ""
-        )
-
-    async def put(self, key, address, **changes):
-        body = json.dumps({"userName": address}).encode()
-        await resources.update_user(
-            self.db, self.origin(body), key, self.state(key, address, **changes), "", None
-        )
-
-    async def push_group(self):
-        await resources.create_group(
-            self.db,
-            self.origin(json.dumps({"members": [{"display": ANN}, {"display": BOB}]}).encode()),
-            self.group,
-            GroupState("Sales", None, '{"displayName": "Sales"}'),
-            MemberChange(frozenset([self.ann, self.bob]), unknown=(OLD.upper(), "nobody")),
-            "",
-        )
-
-    async def happen(self):
-        await self.push(self.ann, OLD)
-        await self.push(self.bob, BOB)
-        await self.push_group()
-        await self.put(self.ann, ANN)
-
-    async def deactivate(self):
-        await self.put(self.ann, ANN, active=False)
-
-    async def done_in_calcom(self, outcome="done"):
-        number = await self.db.fetchval(
-            "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, because,"
-            " request_id, term) VALUES ('acme', 1, 'h', 'user.deprovision', $1, $2, 7, $3, 'r', 1) RETURNING id",
-            ANN,
-            self.ann,
-            f"{ANN} is inactive",
-        )
-        if outcome:
-            await Attempts(self.db, None, 1, "h").finish(number, outcome, f"told {ANN}", None)
-
-
-@pytest.fixture
-async def acme(db, okta):
-    acme = Acme(db, okta)
-    await acme.happen()
-    return acme
-
-
-@pytest.fixture
-async def left(acme):
-    """Ann was deactivated, and calscim has taken her out of Cal.com."""
-    await acme.deactivate()
-    await acme.done_in_calcom()
-    return acme
-
-
-async def everything(db) -> str:
-    return (await db.fetchval(EVERYTHING)).lower()
+from calscim.store.resources import GroupState, MemberChange
+from tests.store.acme import ANN, BOB, EDITOR, EVERYTHING, OLD, Acme, everything
 
 
 async def test_nothing_says_the_address_any_more(db, owning, left):
@@ -470,149 +361,6 @@ async def test_a_later_archive_still_has_the_erased_name(db, owning, okta, acme,
     assert (await rebuild.compare(db, okta)).differences == ()
     opened = await archives.opened(db, [tmp_path])
     assert (await rebuild.compare(db, okta, opened)).differences == ()
-
-
-# ------------------------------------------------------------------ nothing else can be taken out
-
-CHANGE = "UPDATE calscim.journal SET body = NULL WHERE stream = $1 AND seq = 2"
-
-
-async def test_the_serving_role_cannot_erase(db, okta, left):
-    with pytest.raises(UsageError, match="only the owner"):
-        await erase.erase(db, EDITOR, ANN)
-
-    async with db.connection() as connection, connection.transaction():
-        seq = await claim(connection, okta, [2])
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with connection.transaction():
-                await connection.execute("SELECT calscim.journal_erase('@acme', $1)", seq)
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(CHANGE, okta.id)
-
-
-async def claim(connection, okta, bodies, effects=(), path="person.erase") -> int:
-    """A row that says that these were erased, and the pointer to it."""
-    edit = {"name": "x", "users": [], "instead": {}}
-    edit["rows"] = {okta.id: {"body": list(bodies), "effect": list(effects)}}
-    seq = await EDITOR.write(connection, "acme", path, ("User", "x"), edit)
-    await connection.execute("SELECT set_config('calscim.erasure', $1, true)", f"@acme {seq}")
-    return seq
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE calscim.journal SET body = NULL WHERE stream = $1 AND seq = 3",
-        "UPDATE calscim.journal SET body = '' WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET body = 'eve' WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET effect = NULL WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET body = NULL, effect = NULL WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET body = NULL, status = 1 WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET body = NULL, body_digest = sha256('') WHERE stream = $1 AND seq = 2",
-        "UPDATE calscim.journal SET body = NULL, at = at - interval '9 years' WHERE stream = $1 AND seq = 2",
-        "DELETE FROM calscim.journal WHERE stream = $1 AND seq = 2",
-    ],
-)
-async def test_the_owner_can_do_just_what_the_row_says(owning, okta, left, statement):
-    async with owning.connection() as connection, connection.transaction():
-        await claim(connection, okta, [2])
-        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
-            async with connection.transaction():
-                await connection.execute(statement, okta.id)
-
-        assert await connection.execute(CHANGE, okta.id) == "UPDATE 1"
-
-
-async def test_without_such_a_row_in_the_transaction_nothing_is_erased(owning, okta, left):
-    async with owning.connection() as connection:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(CHANGE, okta.id)
-
-        async with connection.transaction():
-            seq = await claim(connection, okta, [2])
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):  # that one has ended
-            async with connection.transaction():
-                await connection.execute("SELECT calscim.journal_erase('@acme', $1)", seq)
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with connection.transaction():
-                await claim(connection, okta, [2], path="directory.create")
-                await connection.execute(CHANGE, okta.id)
-
-
-async def test_a_partition_is_guarded_as_the_whole_is(owning, okta, left):
-    partition = await owning.fetchval(
-        "SELECT tableoid::regclass::text FROM calscim.journal WHERE stream = $1 AND seq = 2",
-        okta.id,
-    )
-    change = f"UPDATE {partition} SET body = NULL WHERE stream = $1 AND seq = $2"
-
-    async with owning.connection() as connection, connection.transaction():
-        await claim(connection, okta, [2])
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with connection.transaction():
-                await connection.execute(change, okta.id, 3)
-
-        assert await connection.execute(change, okta.id, 2) == "UPDATE 1"
-
-
-async def test_what_tells_of_an_erasure_cannot_be_erased(owning, okta, left):
-    await erase.erase(owning, EDITOR, ANN)
-    stream, seq = await owning.fetchrow(
-        "SELECT stream, seq FROM calscim.journal WHERE path = 'person.erase'"
-    )
-
-    async with owning.connection() as connection, connection.transaction():
-        await claim(connection, replace(okta, id=stream), [seq], [seq])
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(
-                "UPDATE calscim.journal SET body = NULL WHERE path = 'person.erase' AND seq = $1",
-                seq,
-            )
-
-
-async def test_a_body_that_is_gone_without_a_word_is_broken(db, owner, owning, okta, left):
-    await erase.erase(owning, EDITOR, ANN)
-    await owner.execute(CHANGE, okta.id)
-
-    (broken,) = (await chain.verify(db)).broken
-
-    assert (broken.stream, broken.seq) == (okta.id, 2)
-
-
-async def test_an_erased_row_cannot_get_another_body(db, owner, owning, okta, left):
-    await erase.erase(owning, EDITOR, ANN)
-    await owner.execute(
-        "UPDATE calscim.journal SET body = 'eve' WHERE stream = $1 AND seq = 1", okta.id
-    )
-
-    (broken,) = (await chain.verify(db)).broken
-
-    assert (broken.stream, broken.seq) == (okta.id, 1)
-
-
-async def test_one_role_that_is_no_superuser_can_erase_and_still_not_change(
-    database, owning, okta, left
-):
-    await owning.execute(
-        "ALTER SCHEMA calscim OWNER TO calscim; DO $$ DECLARE t record; BEGIN FOR t IN SELECT c.oid::regclass AS name"
-        " FROM pg_class c WHERE relnamespace = 'calscim'::regnamespace AND relkind IN ('r', 'p')"
-        " LOOP EXECUTE format('ALTER TABLE %s OWNER TO calscim', t.name); END LOOP; END $$"
-    )
-    await owning.execute(
-        "DO $$ DECLARE f record; BEGIN FOR f IN SELECT oid::regprocedure AS name FROM pg_proc"
-        " WHERE pronamespace = 'calscim'::regnamespace"
-        " LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO calscim', f.name); END LOOP; END $$"
-    )
-    connection = await asyncpg.connect(database.dsn)
-    await migrate.migrate(connection, "calscim")
-    await connection.close()
-    async with await Database.open(database.dsn) as db:
-        await erase.erase(db, EDITOR, ANN)
-
-        assert (await chain.verify(db)).broken == ()
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await db.execute("UPDATE calscim.journal SET status = 1")
-        assert ANN not in await everything(owning)
 
 
 async def test_the_rows_of_an_erased_person_can_still_be_found(db, owning, okta, left):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from calscim.store import admin, rebuild, resources
+from calscim.store import rebuild, resources
 from calscim.store.admin import Directory, Editor
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
@@ -16,13 +16,6 @@ from calscim.store.resources import GroupState, MemberChange, UserState
 
 EDITOR = Editor(by="ada")
 TABLES = ("users", "user_emails", "groups", "members", "former_members", "tombstones")
-
-
-@pytest.fixture
-async def okta(db) -> Directory:
-    return await admin.create_directory(
-        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
-    )
 
 
 class Pusher:
