@@ -195,6 +195,48 @@ async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
     assert (await stage.full()).in_step
 
 
+async def test_what_was_set_by_hand_since_the_last_full_pass_does_not_stay_beside_a_pushed_value(
+    stage,
+):
+    await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
+    stage.world.set_attribute(ANN, "department", "Marketing")
+
+    await says(stage, department="Sales")
+
+    assert has(stage) == ["Sales"]
+    assert (await stage.full()).in_step
+
+
+async def test_whose_attributes_cannot_be_read_again_keeps_them_until_they_can_be(stage):
+    await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
+    await stage.full()
+    stage.world.set_attribute(ANN, "department", "Marketing")
+    stage.simulation.faults = [Fault(method="GET", path="/memberships/", status=500, times=9)]
+
+    await says(stage, department="Sales")
+    assert has(stage) == ["Marketing"]
+
+    stage.simulation.faults = []
+    await stage.full()
+    assert has(stage) == ["Sales"]
+
+
+async def test_many_peoples_attributes_are_read_again_in_one_list(stage):
+    await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
+    for name in ("bob", "cem", "dan"):
+        await stage.okta.assign(f"{name}@acme.example", name, "Example")
+    await stage.full()
+    for name in ("ann", "bob", "cem", "dan"):
+        values = {URN: {"department": "Sales"}, "active": True}
+        await stage.okta.update_profile(f"{name}@acme.example", **values)
+    stage.simulation.calls.clear()
+
+    await stage.push()
+
+    reads = {call: count for call, count in stage.simulation.calls.items() if "GET" in call}
+    assert sum(count for call, count in reads.items() if "memberships" in call) == 1
+
+
 @pytest.mark.parametrize("kind", ["drop", "status"])
 async def test_one_persons_trouble_stops_nobody_else(stage, kind):
     stage.world.add_attribute("department", "SINGLE_SELECT", ("Sales",))

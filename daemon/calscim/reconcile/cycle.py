@@ -147,6 +147,8 @@ class Cycle:
             picture = await self._wanted(users)
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
+        if touched.look and self.rules.policy.attributes:
+            await self._look_at_holders(picture, scope)
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
         await passes.advance(self.db, self.organization, heads)
         return report
@@ -186,6 +188,22 @@ class Cycle:
         for team in sorted(teams):
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
+
+    async def _look_at_holders(self, picture: Picture, scope: Scope) -> None:
+        """Before an attribute is changed its holder is read again.
+
+        Cal.com lists one value of a selection of one, and keeps two: one that was set by hand meanwhile would
+        stay beside ours, unseen.
+        """
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, scope, everything=False
+        )
+        holders = {
+            action.cal_user
+            for action in planned.actions
+            if action.state is State.RUN and action.change and action.cal_user is not None
+        }
+        await self.view.read_again(self.reader, holders)
 
     def _may_be_read(self) -> bool:
         """Whether something could not be read that is there, as far as is known."""

@@ -5,7 +5,7 @@ believed. Nor is one that shows a role or an address as it was before calscim ch
 That a list lacks somebody calscim just added is believed: doing it again does no harm.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
@@ -110,6 +110,20 @@ class View:
                 for number, person in answer.value.items()
                 if person.membership not in self.deleted
             }
+
+    async def read_again(self, reader: Reader, users: Collection[CalUserId]) -> None:
+        """A few of the people that are known, or everybody where that takes fewer reads."""
+        people = self.people or {}
+        numbers = {user: people[user].membership for user in sorted(users) if user in people}
+        if UNKNOWN in numbers.values() or len(numbers) > self.pages_of_people():
+            await self.read_people(reader)
+            return
+        for user, number in numbers.items():
+            fresh = await reader.person(number)
+            if isinstance(fresh, OrgMember):
+                people[user] = self._settled(fresh)
+            else:
+                people[user] = replace(people[user], attributes=None)
 
     async def read_names(self, reader: Reader) -> str | None:
         """The teams of the organization; returns why not when that fails."""
