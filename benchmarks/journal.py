@@ -82,7 +82,11 @@ async def measure(rows: int, server: str | None) -> None:
         await migrate.migrate(owner, await owner.fetchval("SELECT current_user"))
         async with await Database.open(dsn, size=4) as db:
             directory = await admin.create_directory(
-                db, Editor(), organization="acme", name="Okta", provider="okta-scim-v2"
+                db,
+                Editor(by="bench", cipher=db.cipher),
+                organization="acme",
+                name="Okta",
+                provider="okta-scim-v2",
             )
             began = time.perf_counter()
             text = MAKE.format(directory=directory.id, rows=rows, people=PEOPLE)

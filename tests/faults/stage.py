@@ -16,13 +16,14 @@ import aiohttp
 from calscim.core.model import Mode, Role
 from calscim.sim import calcom
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
 from tests.faults.waiting import until
 
 INHERITED = ("PATH", "HOME", "PYTHONPATH")
 KEY = "cal_faults"
 ORGANIZATION = "acme"
-EDITOR = admin.Editor(by="adversity")
+EDITOR = admin.Editor(by="adversity", cipher=PLAIN)
 TEAMS = ("Sales", "Engineering", "Support")
 
 

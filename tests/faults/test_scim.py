@@ -17,6 +17,7 @@ from calscim.scim.metrics import Metrics
 from calscim.service.daemon import ANSWER, CONNECTING
 from calscim.settings import Scim
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
@@ -31,7 +32,7 @@ SILENT = ("half-open", "half-open pool")
 @pytest.fixture
 async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[Okta]:
     """A provider that speaks to SCIM in this process, which reaches its database through the proxy."""
-    editor = admin.Editor(by="test")
+    editor = admin.Editor(by="test", cipher=PLAIN)
     async with await Database.open(database.dsn, size=1) as direct:
         directory = await admin.create_directory(
             direct, editor, organization="acme", name="Okta", provider="okta-scim-v2"

@@ -24,11 +24,12 @@ from calscim.settings import Database as DatabaseSettings
 from calscim.settings import Organization, Scim, Settings
 from calscim.sim import calcom, okta
 from calscim.store import admin, leases, passes
+from calscim.store.encryption import PLAIN
 from calscim.store.leases import Lease
 from calscim.store.pool import Database
 
 KEY = "cal_secret"
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 
 @dataclass

@@ -16,9 +16,10 @@ from calscim.scim.app import app
 from calscim.scim.metrics import Metrics
 from calscim.settings import Scim
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
 
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 

@@ -18,6 +18,7 @@ from calscim.scim.filters import compile_filter
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN, Type
 from calscim.scim.sorting import compile_sort
 from calscim.store import admin, resources
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import MemberChange, Reader, Selection
@@ -76,7 +77,7 @@ class Stage:
 @asynccontextmanager
 async def staged(db: Database) -> AsyncIterator[Stage]:
     """A directory of its own, so that nothing else is found."""
-    editor = admin.Editor(by="test")
+    editor = admin.Editor(by="test", cipher=PLAIN)
     directory = await admin.create_directory(
         db, editor, organization="acme", name=uuid.uuid4().hex, provider="okta-scim-v2"
     )

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -39,7 +40,7 @@ async def test_a_token_is_taken_as_people_paste_it(provider, form):
 
 
 async def test_a_token_is_worth_nothing_in_another_directory(provider):
-    editor = admin.Editor(by="test")
+    editor = admin.Editor(by="test", cipher=PLAIN)
     other = await admin.create_directory(
         provider.db, editor, organization="acme", name="Other", provider="okta-scim-v2"
     )
@@ -53,7 +54,7 @@ async def test_a_token_is_worth_nothing_in_another_directory(provider):
 async def test_a_revoked_token_is_refused_from_the_next_request_on(provider):
     assert (await provider("GET", "/Users")).status == 200
     [token] = await admin.tokens(provider.db, provider.directory)
-    await admin.revoke_token(provider.db, admin.Editor(by="test"), token)
+    await admin.revoke_token(provider.db, admin.Editor(by="test", cipher=PLAIN), token)
 
     assert (await provider("GET", "/Users")).status == 401
     assert (await provider("POST", "/Users", {"userName": "ann"})).status == 401
@@ -523,7 +524,7 @@ async def test_refused_operations_of_a_bulk_request_are_journaled_as_they_came(p
 async def test_a_bulk_request_ends_with_the_token_that_is_revoked_meanwhile(provider):
     [token] = await admin.tokens(provider.db, provider.directory)
     await provider("GET", "/Users")
-    await admin.revoke_token(provider.db, admin.Editor(by="test"), token)
+    await admin.revoke_token(provider.db, admin.Editor(by="test", cipher=PLAIN), token)
 
     answer = await provider(
         "POST",

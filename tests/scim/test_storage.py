@@ -13,12 +13,13 @@ from scim2_server.testing import AsyncScimStorageContract, BlockingStorage
 from calscim.scim import schema
 from calscim.scim.storage import Storage
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import Reader
 from tests.server import OWNER
 
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 _numbers = itertools.count(1)
 
 

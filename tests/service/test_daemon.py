@@ -19,7 +19,7 @@ from calscim.errors import ConfigError
 from calscim.service.daemon import Serving, serve
 from calscim.settings import Database, Journal, Ops, Scim, Settings
 from calscim.store import admin
-from calscim.store.encryption import cipher, key_id, new_key, sealed_with
+from calscim.store.encryption import PLAIN, cipher, key_id, new_key, sealed_with
 
 KEY = new_key()
 
@@ -52,9 +52,15 @@ async def receiver():
 async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, database, receiver):
     url, received = receiver
     directory = await admin.create_directory(
-        db, admin.Editor(), organization="acme", name="Okta", provider="okta-scim-v2"
+        db,
+        admin.Editor(by="test", cipher=PLAIN),
+        organization="acme",
+        name="Okta",
+        provider="okta-scim-v2",
     )
-    _, token = await admin.create_token(db, admin.Editor(), directory, name="test")
+    _, token = await admin.create_token(
+        db, admin.Editor(by="test", cipher=PLAIN), directory, name="test"
+    )
     settings = Settings(
         Database(dsn=database.dsn),
         Scim(listen="127.0.0.1:0"),

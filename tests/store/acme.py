@@ -8,10 +8,11 @@ from calscim.store import (
 )
 from calscim.store.actions import Attempts
 from calscim.store.admin import Editor
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.resources import GroupState, MemberChange, UserState
 
-EDITOR = Editor(by="ada")
+EDITOR = Editor(by="ada", cipher=PLAIN)
 ANN, OLD, BOB = "ann@acme.example", "ann.maiden@acme.example", "bob@acme.example"
 EVERYTHING = """
 SELECT string_agg(content, ' ') FROM (

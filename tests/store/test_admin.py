@@ -12,10 +12,11 @@ from calscim.core.model import Mode, Role
 from calscim.errors import UsageError
 from calscim.store import admin
 from calscim.store.admin import Directory, Editor, TeamRef
+from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
 
 SALES = TeamRef(101, "Sales")
-EDITOR = Editor(by="ada@desk")
+EDITOR = Editor(by="ada@desk", cipher=PLAIN)
 
 
 @pytest.fixture
@@ -47,6 +48,11 @@ async def push_group(db: Database, directory: Directory, name: str) -> str:
 async def add(db: Database, directory: Directory, group: str, **changes):
     wanted = {"team": SALES, "role": Role.MEMBER, "mode": Mode.MANAGED} | changes
     return await admin.add_mapping(db, EDITOR, directory, group=group, **wanted)
+
+
+def test_nobody_edits_without_saying_how_bodies_are_stored():
+    with pytest.raises(TypeError, match="cipher"):
+        Editor(by="ada")
 
 
 async def test_a_directory_gets_an_id_that_fits_into_a_url_and_a_head(db, okta):

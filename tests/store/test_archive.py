@@ -24,12 +24,13 @@ from calscim.store import (
     resources,
 )
 from calscim.store.admin import Editor
+from calscim.store.encryption import PLAIN
 from calscim.store.erasures import Erasures
 from calscim.store.journal import Origin
 from calscim.store.resources import GroupState, MemberChange, UserState
 from calscim.store.sql import sql
 
-EDITOR = Editor(by="ada")
+EDITOR = Editor(by="ada", cipher=PLAIN)
 PATIENCE = "SET LOCAL lock_timeout = '50ms'"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calscim.errors import ConfigError, StoreError
 from calscim.settings import Journal
-from calscim.store.encryption import MAGIC, KeyMissing, Plain, cipher, key_id, new_key, sealed_with
+from calscim.store.encryption import MAGIC, PLAIN, KeyMissing, cipher, key_id, new_key, sealed_with
 
 KEY, OTHER = new_key(), new_key()
 
@@ -17,7 +17,7 @@ bodies = st.one_of(st.binary(), st.binary().map(lambda rest: MAGIC + rest))
 
 @given(bodies)
 def test_whatever_is_sealed_opens_again(body):
-    for one in (Plain(), cipher(KEY), cipher(None, [KEY])):
+    for one in (PLAIN, cipher(KEY), cipher(None, [KEY])):
         assert one.open(one.seal(body)) == body
 
 
@@ -31,7 +31,7 @@ def test_a_sealed_body_does_not_show(body):
 
 @given(bodies)
 def test_what_was_stored_without_a_key_stays_readable_with_one(body):
-    assert cipher(KEY).open(Plain().seal(body)) == body
+    assert cipher(KEY).open(PLAIN.seal(body)) == body
 
 
 @given(st.binary(min_size=1))
@@ -73,7 +73,7 @@ def test_without_its_key_a_body_says_which_one_it_needs():
     sealed = cipher(KEY).seal(b"secret")
     name = key_id(KEY)
 
-    for one in (Plain(), cipher(OTHER)):
+    for one in (PLAIN, cipher(OTHER)):
         with pytest.raises(KeyMissing, match=f"{name}.*journal.old_key_files") as caught:
             one.open(sealed)
         assert caught.value.key_id == name == sealed_with(sealed)
@@ -88,7 +88,7 @@ def test_switched_off_the_old_keys_still_open():
 
 
 def test_nothing_stays_nothing():
-    assert cipher(KEY).seal(b"") == Plain().seal(b"") == b""
+    assert cipher(KEY).seal(b"") == PLAIN.seal(b"") == b""
 
 
 def test_a_key_is_never_shown():
@@ -115,4 +115,4 @@ def test_without_the_extra_a_key_is_a_configuration_error(monkeypatch):
 
 def test_a_form_of_a_later_release_is_not_taken_for_something_else():
     with pytest.raises(StoreError, match="later"):
-        Plain().open(MAGIC + b"\x07whatever")
+        PLAIN.open(MAGIC + b"\x07whatever")

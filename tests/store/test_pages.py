@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calscim.store import admin, resources
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pages import Places, users_page
 from calscim.store.pool import Database
 from calscim.store.resources import Reader, UserState
 
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 
 class Directory:

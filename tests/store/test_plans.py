@@ -8,10 +8,11 @@ import orjson
 import pytest
 
 from calscim.store import admin
+from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 BASE = "https://scim.example.com/scim/v2/x"
 
 

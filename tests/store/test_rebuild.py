@@ -10,11 +10,12 @@ import pytest
 
 from calscim.store import rebuild, resources
 from calscim.store.admin import Directory, Editor
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import GroupState, MemberChange, UserState
 
-EDITOR = Editor(by="ada")
+EDITOR = Editor(by="ada", cipher=PLAIN)
 TABLES = ("users", "user_emails", "groups", "members", "former_members", "tombstones")
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from calscim.core.model import DirectoryId, Mode, Role
 from calscim.store import admin, imported, resources
+from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import GroupState, MemberChange, UserState, Written
 
-EDITOR = admin.Editor(by="test")
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
 MISSING = uuid.UUID("00000000-0000-4000-8000-000000000000")
 
 

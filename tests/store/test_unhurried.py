@@ -7,10 +7,11 @@ import pytest
 from calscim.errors import StoreUnavailable
 from calscim.store import admin, archive, chain, history, hosts
 from calscim.store.admin import Editor
+from calscim.store.encryption import PLAIN
 from calscim.store.history import Wanted
 from calscim.store.pool import Database
 
-EDITOR = Editor(by="ada")
+EDITOR = Editor(by="ada", cipher=PLAIN)
 WHILE = "SELECT pg_sleep(0.3)"
 
 

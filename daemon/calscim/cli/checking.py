@@ -14,7 +14,7 @@ from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.inspect import reading
 from calscim.settings import Journal, Organization, Settings
 from calscim.store import embedded, migrate
-from calscim.store.encryption import Cipher, Opening, Sealing, cipher_of
+from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.pool import Connection
 from calscim.store.pooler import goes_through
 from calscim.store.sql import sql
@@ -103,19 +103,17 @@ def _head_file(journal: Journal) -> Iterator[str]:
 
 
 def _sealing(cipher: Cipher) -> str:
-    match cipher:
-        case Sealing():
-            detail = f"bodies are sealed with the key {cipher.present}"
-            if old := len(cipher.held) - 1:
-                detail += (
-                    "; 1 old key opens what it sealed"
-                    if old == 1
-                    else f"; {old} old keys open what they sealed"
-                )
-        case Opening():
-            detail = f"bodies are not sealed; old keys open what was: {', '.join(cipher.held)}"
-        case _:
-            detail = "bodies are not sealed: journal.encryption_key_file would do that"
+    if cipher.present is None:
+        if cipher.held:
+            return f"bodies are not sealed; old keys open what was: {', '.join(cipher.held)}"
+        return "bodies are not sealed: journal.encryption_key_file would do that"
+    detail = f"bodies are sealed with the key {cipher.present.hex()}"
+    if old := len(cipher.held) - 1:
+        detail += (
+            "; 1 old key opens what it sealed"
+            if old == 1
+            else f"; {old} old keys open what they sealed"
+        )
     return detail
 
 

@@ -20,7 +20,6 @@ from calscim.store import admin, holds, passes
 from calscim.store.pool import Database
 
 KEY = "cal_demo"
-EDITOR = admin.Editor(by="calscim demo")
 DEADLINE = 15.0  # seconds for each step to come true
 SALES, ENGINEERING, SUPPORT = "Sales", "Engineering", "Support"
 
@@ -48,6 +47,7 @@ class Story:
     world: calcom.World
     okta: okta.Okta
     db: Database
+    editor: admin.Editor
     settings: Settings
     directory: admin.Directory
     tell: Tell
@@ -86,7 +86,7 @@ class Story:
         number = self.world.team_id(team)
         await admin.add_mapping(
             self.db,
-            EDITOR,
+            self.editor,
             self.directory,
             group=group,
             team=admin.TeamRef(number, team),
@@ -146,13 +146,14 @@ async def _with(where: Serving, settings: Settings, world: calcom.World, told: T
         await Database.open(where.dsn, size=4) as db,
         aiohttp.ClientSession() as session,
     ):
+        editor = admin.Editor(by="calscim demo", cipher=db.cipher)
         made = await admin.create_directory(
-            db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
+            db, editor, organization="acme", name="Okta", provider="okta-scim-v2"
         )
-        _, token = await admin.create_token(db, EDITOR, made, name="demo")
+        _, token = await admin.create_token(db, editor, made, name="demo")
         speaker = okta.Okta(session, f"http://{where.scim}/scim/v2/{made.id}", token)
         settings = replace(settings, database=DatabaseSettings(dsn=where.dsn))
-        story = Story(world, speaker, db, settings, made, told)
+        story = Story(world, speaker, db, editor, settings, made, told)
         for chapter in CHAPTERS:
             await chapter(story)
         return story.steps

@@ -68,7 +68,8 @@ async def _serve(
     settings: Settings, calcom: str | None, folder: Path, tell: Callable[[Trial], None]
 ) -> None:
     async def ready(serving: Serving) -> None:
-        async with await Database.open(serving.dsn, size=2) as db:
+        cipher = cipher_of(settings.journal)
+        async with await Database.open(serving.dsn, size=2, cipher=cipher) as db:
             trial = await _prepare(db, settings, calcom, folder, serving)
         tell(trial)
 
@@ -85,7 +86,7 @@ async def _prepare(
         directory = known[DIRECTORY].id
         token = _remembered(folder / "token", str)
     else:
-        editor = admin.Editor(by="calscim run", cipher=cipher_of(settings.journal))
+        editor = admin.Editor(by="calscim run", cipher=db.cipher)
         made = await admin.create_directory(
             db, editor, organization=organization.name, name=DIRECTORY, provider="okta-scim-v2"
         )

@@ -9,9 +9,9 @@ Only bodies are sealed: the effects are what the tables are rebuilt from, and th
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import TYPE_CHECKING, NewType
 
 from calscim.errors import ConfigError, Problem, StoreError
 from calscim.settings import Journal
@@ -43,70 +43,47 @@ class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
         )
 
 
-class Cipher(Protocol):
-    """``open`` gives back what went into ``seal``, also when another Cipher sealed it, given its key."""
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """Seals with the ``present`` key, or without one stores as it comes; opens with every key of ``keys``, by id."""
+
+    present: bytes | None = None
+    keys: "Mapping[bytes, AESGCM]" = field(default_factory=dict, repr=False)
+
+    @property
+    def held(self) -> list[str]:
+        """Ids in hexadecimal digits."""
+        return [one.hex() for one in self.keys]
 
     def seal(self, plain: bytes) -> Sealed:
         """What is to be stored. Nothing stays nothing. Twice the same bytes are sealed differently."""
-        ...
-
-    def open(self, stored: bytes) -> bytes:
-        """KeyMissing when the key is not held, StoreError when the bytes were changed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """No key: bodies are stored as they come."""
-
-    def seal(self, plain: bytes) -> Sealed:
-        return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
-
-    def open(self, stored: bytes) -> bytes:
-        return _opened(stored, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Sealing:
-    """Seals with one key; opens with that and the earlier ones."""
-
-    key_id: bytes
-    keys: "dict[bytes, AESGCM]" = field(repr=False)
-
-    @property
-    def present(self) -> str:
-        return self.key_id.hex()
-
-    @property
-    def held(self) -> list[str]:
-        return [one.hex() for one in self.keys]
-
-    def seal(self, plain: bytes) -> Sealed:
+        if self.present is None:
+            return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
         if not plain:
             return NOTHING
-        front = FRONT + self.key_id
+        front = FRONT + self.present
         nonce = secrets.token_bytes(_NONCE)
-        return Sealed(front + nonce + self.keys[self.key_id].encrypt(nonce, plain, front))
+        return Sealed(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
 
     def open(self, stored: bytes) -> bytes:
-        return _opened(stored, self.keys)
+        """What went into ``seal``, also another's. KeyMissing; StoreError when the bytes were changed."""
+        if not stored.startswith(MAGIC):
+            return stored
+        if stored.startswith(_PLAIN):
+            return stored[len(_PLAIN) :]
+        name = _name(stored)
+        if name is None:
+            raise StoreError(
+                "a body is stored in a form that this release does not know: "
+                "use the release that wrote it, or a later one"
+            )
+        key = self.keys.get(name)
+        if key is None:
+            raise KeyMissing(name.hex())
+        return _decrypted(key, stored)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Encryption was switched off: stores as it comes, and opens what was sealed before."""
-
-    keys: "dict[bytes, AESGCM]" = field(repr=False)
-
-    @property
-    def held(self) -> list[str]:
-        return [one.hex() for one in self.keys]
-
-    def seal(self, plain: bytes) -> Sealed:
-        return Plain().seal(plain)
-
-    def open(self, stored: bytes) -> bytes:
-        return _opened(stored, self.keys)
+PLAIN = Cipher()  # no key: bodies are stored as they come
 
 
 def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
@@ -115,9 +92,7 @@ def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
     ConfigError where there is a key and what it takes to use it is not installed.
     """
     keys = {_id_of(one): _aes(one) for one in (*old_keys, *([] if key is None else [key]))}
-    if key is not None:
-        return Sealing(_id_of(key), keys)
-    return Opening(keys) if keys else Plain()
+    return Cipher(None if key is None else _id_of(key), keys)
 
 
 def cipher_of(journal: Journal) -> Cipher:
@@ -159,20 +134,7 @@ def _aes(key: bytes) -> "AESGCM":
     return AESGCM(key)
 
 
-def _opened(stored: bytes, keys: "dict[bytes, AESGCM]") -> bytes:
-    if not stored.startswith(MAGIC):
-        return stored
-    if stored.startswith(_PLAIN):
-        return stored[len(_PLAIN) :]
-    name = _name(stored)
-    if name is None:
-        raise StoreError(
-            "a body is stored in a form that this release does not know: "
-            "use the release that wrote it, or a later one"
-        )
-    key = keys.get(name)
-    if key is None:
-        raise KeyMissing(name.hex())
+def _decrypted(key: "AESGCM", stored: bytes) -> bytes:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - there is a key, so it is there
 
     front = len(FRONT) + _ID

@@ -11,7 +11,7 @@ from typing import Any, Self
 import asyncpg
 
 from calscim.errors import StoreUnavailable
-from calscim.store.encryption import Cipher, Plain
+from calscim.store.encryption import PLAIN, Cipher
 from calscim.store.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
 from calscim.store.hosts import hosts
 
@@ -130,7 +130,7 @@ class Database:
         patience: float = 1.5,
         connecting: float | None = None,
         within: float | None = None,
-        cipher: Cipher | None = None,
+        cipher: Cipher = PLAIN,
     ) -> Self:
         """``patience``: seconds to wait for a connection before StoreUnavailable.
 
@@ -138,8 +138,6 @@ class Database:
 
         ``within``: seconds from asking for a connection until it is cut, where the server does not answer
         or is stuck. None: as long as it takes.
-
-        ``cipher``: None where bodies are stored as they come.
         """
         way = hosts(dsn, None if within is None else max(within, LONGEST))
         pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
@@ -151,7 +149,7 @@ class Database:
         )
         await pool
         longest = patience if within is None else min(patience, within)
-        return cls(pool, longest, within, cipher or Plain())
+        return cls(pool, longest, within, cipher)
 
     def within(self, seconds: float) -> Self:
         """The same connections, lent for less."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from calscim.store.encryption import Cipher, Plain
+from calscim.store.encryption import Cipher
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
@@ -19,11 +19,14 @@ def _request_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who edits. ``by`` stands in the journal's remote column; one request id for all of a command's edits."""
+    """Who edits. ``by`` stands in the journal's remote column; one request id for all of a command's edits.
 
-    by: str = ""
+    ``cipher`` has no default: an edit's body is never stored in the clear by oversight.
+    """
+
+    by: str
+    cipher: Cipher
     request_id: str = field(default_factory=_request_id)
-    cipher: Cipher = field(default_factory=Plain)
 
     async def write(
         self,
