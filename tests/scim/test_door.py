@@ -107,15 +107,15 @@ async def test_head_is_answered_as_get_is_but_without_a_body(provider):
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("OPTIONS", "/Users", "GET, POST"),
-        ("OPTIONS", "/Groups/x", "GET, PUT, PATCH, DELETE"),
-        ("OPTIONS", "/Schemas", "GET"),
+        ("OPTIONS", "/Users", "GET, POST, HEAD"),
+        ("OPTIONS", "/Groups/x", "GET, PUT, PATCH, DELETE, HEAD"),
+        ("OPTIONS", "/Schemas", "GET, HEAD"),
         ("OPTIONS", "/Bulk", "POST"),
-        ("TRACE", "/Users", "GET, POST"),
-        ("DELETE", "/Users", "GET, POST"),
-        ("POST", "/Users/x", "GET, PUT, PATCH, DELETE"),
+        ("TRACE", "/Users", "GET, POST, HEAD"),
+        ("DELETE", "/Users", "GET, POST, HEAD"),
+        ("POST", "/Users/x", "GET, PUT, PATCH, DELETE, HEAD"),
         ("HEAD", "/Bulk", "POST"),
-        ("PUT", "", "GET"),
+        ("PUT", "", "GET, HEAD"),
     ],
 )
 async def test_any_other_method_is_told_which_there_are(provider, method, path, allow):

@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
+from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN
 from calscim.store import admin
 from calscim.store.encryption import PLAIN
 
@@ -29,7 +31,9 @@ async def test_a_wrong_or_missing_token_is_401_with_a_scim_error(provider, heade
     assert answer.body["schemas"] == [ERROR]
     assert answer.body["status"] == "401"
     assert answer.body["detail"]
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    challenge = answer.headers["WWW-Authenticate"]
+    assert challenge.startswith("Bearer")
+    assert ('error="invalid_token"' in challenge) == (header == "Bearer wrong")
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER {}", "{}", "Bearer Bearer {}"])
@@ -111,7 +115,8 @@ BAD = [
     ("GET", "/Users?filter=userName%20eq%20%22%00%22", b"", 400, "invalidFilter"),
     ("GET", "/Users?startIndex=abc", b"", 400, "invalidValue"),
     ("GET", "/Users?count=1.5", b"", 400, "invalidValue"),
-    ("GET", "/Users?count=99999999999999999999", b"", 400, "invalidValue"),
+    ("POST", "/Users/.search", b'{"count": 1.5}', 400, "invalidValue"),
+    ("POST", "/Users/.search", b'{"count": true}', 400, "invalidValue"),
     ("GET", "/Users?sortBy=nosuch", b"", 400, "invalidPath"),
     ("GET", "/Users?attributes=a&excludedAttributes=b", b"", 400, "invalidValue"),
     ("GET", "/Users/00919288221112222", b"", 404, None),
@@ -459,6 +464,57 @@ async def test_an_address_is_looked_up_by_any_of_its_names(provider):
         assert [one["id"] for one in found["Resources"]] == [ann], attribute
 
 
+async def test_a_part_of_a_part_of_an_extension_can_be_chosen_and_left_out(provider):
+    manager = {"value": "m", "$ref": "../Users/m"}
+    ann = await provider.user("ann@acme.com", **{ENTERPRISE_URN: {"manager": manager}})
+    name = f"{ENTERPRISE_URN}:manager.value"
+
+    only = (await provider("GET", f"/Users/{ann}?attributes={name}")).body
+    without = (await provider("GET", f"/Users/{ann}?excludedAttributes={name}")).body
+
+    assert only[ENTERPRISE_URN] == {"manager": {"value": "m"}}
+    assert without[ENTERPRISE_URN] == {"manager": {"$ref": "../Users/m"}}
+
+
+async def test_the_schemas_say_what_is_really_required_unique_and_returned(provider):
+    def named(attributes: list[dict[str, Any]], name: str) -> dict[str, Any]:
+        return next(one for one in attributes if one["name"] == name)
+
+    group = (await provider("GET", f"/Schemas/{GROUP_URN}")).body["attributes"]
+    enterprise = (await provider("GET", f"/Schemas/{ENTERPRISE_URN}")).body["attributes"]
+
+    assert named(group, "displayName")["uniqueness"] == "server"
+    display = named(named(group, "members")["subAttributes"], "display")
+    assert (display["mutability"], display["returned"]) == ("readOnly", "never")
+    parts = named(enterprise, "manager")["subAttributes"]
+    assert [part["required"] for part in parts] == [False, False, False]
+
+
+async def test_a_count_or_start_beyond_all_numbers_is_a_page_like_another(provider):
+    await provider.user("ann@acme.com")
+
+    counted = (await provider("GET", f"/Users?count={'9' * 30}")).body
+    started = (await provider("GET", f"/Users?startIndex={'9' * 30}")).body
+
+    assert (counted["totalResults"], counted["itemsPerPage"]) == (1, 1)
+    assert (started["totalResults"], started["itemsPerPage"]) == (1, 0)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_write_that_wants_no_such_version_is_refused(provider, method):
+    ann = await provider.user("ann@acme.com")
+    sales = (await provider("POST", "/Groups", {"displayName": "Sales"})).body["id"]
+    title = {"op": "add", "path": "title", "value": "x"}
+    bodies = {"PUT": {"userName": "a", "displayName": "a"}, "PATCH": patch(title)}
+
+    for path in (f"/Users/{ann}", f"/Groups/{sales}"):
+        for tag in ("*", 'W/"1"'):
+            refused = await provider(method, path, bodies.get(method), If_None_Match=tag)
+            assert refused.status == 412, (path, tag)
+    other = await provider(method, f"/Users/{ann}", bodies.get(method), If_None_Match='"9"')
+    assert other.status in (200, 204)
+
+
 # -------------------------------------------------------------------- bulk
 
 
@@ -490,6 +546,58 @@ async def test_bulk_resolves_references_and_reports_each_operation(provider):
     group = answer.body["Operations"][1]["location"].rpartition("/")[2]
     ann = answer.body["Operations"][0]["location"].rpartition("/")[2]
     assert await provider.members(group) == {ann}
+
+
+async def test_an_operation_in_bulk_may_refer_to_a_later_one(provider):
+    outer, inner, ann = (
+        {
+            "method": "POST",
+            "path": "/Groups",
+            "bulkId": "outer",
+            "data": {"displayName": "Outer", "members": [{"value": "bulkId:inner"}]},
+        },
+        {
+            "method": "POST",
+            "path": "/Groups",
+            "bulkId": "inner",
+            "data": {"displayName": "Inner", "members": [{"value": "bulkId:ann"}]},
+        },
+        {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann@a.io"}},
+    )
+    deactivated = {"method": "PUT", "path": "/Users/bulkId:ann", "data": {"userName": "a@a.io"}}
+
+    answer = await provider("POST", "/Bulk", {"Operations": [deactivated, outer, inner, ann]})
+
+    told = [(one.get("bulkId"), one["status"]) for one in answer.body["Operations"]]
+    assert told == [(None, "200"), ("outer", "201"), ("inner", "201"), ("ann", "201")]
+    outer, inner, ann = (
+        one["location"].rpartition("/")[2] for one in answer.body["Operations"][1:]
+    )
+    assert await provider.members(outer) == {inner}
+    assert await provider.members(inner) == {ann}
+
+
+async def test_operations_in_bulk_that_refer_to_each_other_in_a_circle_are_refused(provider):
+    def group(name: str, member: str) -> dict[str, Any]:
+        data = {"displayName": name, "members": [{"value": f"bulkId:{member}"}]}
+        return {"method": "POST", "path": "/Groups", "bulkId": name, "data": data}
+
+    circle = [group("a", "b"), group("b", "c"), group("c", "a"), group("self", "self")]
+
+    answer = await provider("POST", "/Bulk", {"Operations": circle})
+
+    assert [one["status"] for one in answer.body["Operations"]] == ["409"] * 4
+    assert (await provider("GET", "/Groups")).body["totalResults"] == 0
+
+
+async def test_a_text_that_speaks_of_a_bulk_id_is_no_reference(provider):
+    data = {"userName": "ann@a.io", "title": "keeper of bulkId:ann"}
+    made = {"method": "POST", "path": "/Users", "bulkId": "x", "data": data}
+
+    answer = await provider("POST", "/Bulk", {"Operations": [made]})
+
+    ann = answer.body["Operations"][0]["location"].rpartition("/")[2]
+    assert (await provider("GET", f"/Users/{ann}")).body["title"] == "keeper of bulkId:ann"
 
 
 async def test_refused_operations_of_a_bulk_request_are_journaled_as_they_came(provider):

@@ -250,6 +250,18 @@ def test_entra_makes_a_value_by_choosing_it(op):
     assert address["addresses"] == [{"type": "work", "locality": "London"}]
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ('emails[value eq "nobody@example.com"]', {"type": "work"}),
+        ('emails[value eq "nobody@example.com"].type', "work"),
+        ('emails[type eq "other"]', {"value": "new@example.com"}),
+    ],
+)
+def test_a_value_that_is_not_there_cannot_be_replaced(path, value):
+    assert refused({"op": "replace", "path": path, "value": value}) == "noTarget"
+
+
 def test_a_filter_that_describes_no_value_makes_none():
     operation = {
         "op": "replace",

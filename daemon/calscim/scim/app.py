@@ -261,12 +261,14 @@ class _Door:
         if method == "POST":
             if number is not None:
                 raise ScimError(
-                    405, "POST goes to the collection", headers={"Allow": "GET, PUT, PATCH, DELETE"}
+                    405,
+                    "POST goes to the collection",
+                    headers={"Allow": "GET, PUT, PATCH, DELETE, HEAD"},
                 )
             made: web.Response = await room.create(x)
             return made
         if number is None:
-            raise ScimError(405, f"{method} needs an id", headers={"Allow": "GET, POST"})
+            raise ScimError(405, f"{method} needs an id", headers={"Allow": "GET, POST, HEAD"})
         handlers = {"PUT": room.replace, "PATCH": room.modify, "DELETE": room.delete}
         response: web.Response = await handlers[method](x, number)
         return response
@@ -283,6 +285,8 @@ def _is_search(x: Exchange) -> bool:
 
 def _only(x: Exchange, *methods: str) -> None:
     if x.method not in methods:
+        if "GET" in methods:
+            methods = (*methods, "HEAD")
         raise ScimError(
             405,
             f"{x.method} is not possible here: use {' or '.join(methods)}",

@@ -19,6 +19,7 @@ REMEMBERED = 1024
 FAILURES = 30  # a minute and address
 WINDOW = 60.0  # seconds
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="SCIM"'}
+_INVALID = {"WWW-Authenticate": 'Bearer realm="SCIM", error="invalid_token"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class Authenticator:
         self._limit(remote)
         token = bearer(header)
         if token is None:
-            raise self.refused(remote, "a bearer token is needed in the Authorization header")
+            raise self.refused(
+                remote, "a bearer token is needed in the Authorization header", _CHALLENGE
+            )
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         found = self._known.get(digest) or await self._find(digest)
         if found is None or not hmac.compare_digest(found.directory, directory):
@@ -77,7 +80,7 @@ class Authenticator:
                 headers={"Retry-After": str(int(left) + 1)},
             )
 
-    def refused(self, remote: str, detail: str) -> ScimError:
+    def refused(self, remote: str, detail: str, challenge: dict[str, str] = _INVALID) -> ScimError:
         """Count a failed attempt."""
         now = self.clock.monotonic()
         since, count = self._failed.get(remote, (now, 0))
@@ -87,7 +90,7 @@ class Authenticator:
         self._failed.move_to_end(remote)
         if len(self._failed) > REMEMBERED:
             self._failed.popitem(last=False)
-        return ScimError(401, detail, headers=_CHALLENGE)
+        return ScimError(401, detail, headers=challenge)
 
 
 def bearer(header: str | None) -> str | None:

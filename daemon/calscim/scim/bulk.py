@@ -1,7 +1,7 @@
 """Bulk (RFC 7644 section 3.7): operations one after the other, each a change of its own with its journal row."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from calscim.store import journal
 RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"^/?(Users|Groups)(?:/([^/?]+))?$", re.IGNORECASE)
+
+_REFERENCE = re.compile(r"(|\S*/)bulkId:([^/]+)")
 
 Change = Callable[[Exchange, str, str, str | None], Awaitable[web.Response]]
 
@@ -34,21 +36,49 @@ async def bulk(x: Exchange, change: Change) -> web.Response:
     if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
         raise ScimError(400, "failOnErrors takes a whole number", "invalidValue")
     ids: dict[str, str] = {}
-    answers: list[dict[str, Any]] = []
+    answers: dict[int, dict[str, Any]] = {}
     failed = 0
-    for number, entry in enumerate(entries):
-        answer, error = await _one(x, change, entry, number, ids)
-        answers.append(answer)
+    for number in _order(entries):
+        answers[number], error = await _one(x, change, entries[number], number, ids)
         failed += error
         if most and failed >= most:
             break
-    return value_response({"schemas": [RESPONSE], "Operations": answers})
+    shown = [answers[number] for number in sorted(answers)]
+    return value_response({"schemas": [RESPONSE], "Operations": shown})
+
+
+def _order(entries: list[Any]) -> list[int]:
+    """As they came, but what is referred to first; a circle cannot be, and is refused when it is met."""
+    lows = [_low(entry) for entry in entries]
+    made = {
+        str(low.get("bulkid")): number
+        for number, low in enumerate(lows)
+        if str(low.get("method", "")).upper() == "POST"
+    }
+    needed = [
+        iter(
+            [made[name] for name in _references((low.get("path"), low.get("data"))) if name in made]
+        )
+        for low in lows
+    ]
+    ordered: list[int] = []
+    begun: set[int] = set()
+    for first in range(len(entries)):
+        stack = [first] if first not in begun else []
+        while stack:
+            begun.add(stack[-1])
+            following = next((number for number in needed[stack[-1]] if number not in begun), None)
+            if following is None:
+                ordered.append(stack.pop())
+            else:
+                stack.append(following)
+    return ordered
 
 
 async def _one(
     x: Exchange, change: Change, entry: Any, number: int, ids: dict[str, str]
 ) -> tuple[dict[str, Any], bool]:
-    low = {name.lower(): value for name, value in entry.items()} if isinstance(entry, dict) else {}
+    low = _low(entry)
     method = str(low.get("method", "")).upper()
     answer: dict[str, Any] = {"method": method}
     if isinstance(low.get("bulkid"), str):
@@ -94,7 +124,7 @@ def _prepared(
     path = low.get("path")
     if method not in _METHODS or not isinstance(path, str):
         raise ScimError(400, "an operation needs a method and a path", "invalidSyntax")
-    if method == "POST" and not isinstance(low.get("bulkid"), str):
+    if method == "POST" and not (low.get("bulkid") and isinstance(low["bulkid"], str)):
         raise ScimError(400, "a POST in bulk needs a bulkId", "invalidSyntax")
     data = low.get("data", {})
     if not isinstance(data, dict):
@@ -117,11 +147,31 @@ def _resolved(value: Any, ids: dict[str, str]) -> Any:
         return {key: _resolved(part, ids) for key, part in value.items()}
     if isinstance(value, list):
         return [_resolved(part, ids) for part in value]
-    if isinstance(value, str) and "bulkId:" in value:
-        before, _, name = value.partition("bulkId:")
+    if (found := _reference(value)) is not None:
+        before, name = found.groups()
         if name not in ids:
             raise ScimError(
-                409, f"no earlier operation has the bulkId {name[:100]}", "invalidValue"
+                409,
+                f"bulkId {name[:100]} names nothing that was created: its POST is missing, failed, "
+                "or refers to this operation",
+                "invalidValue",
             )
-        return before + ids[name]
+        return str(before + ids[name])
     return value
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _references(part)
+    elif (found := _reference(value)) is not None:
+        yield found[2]
+
+
+def _reference(value: Any) -> re.Match[str] | None:
+    """A whole value or the end of a path; a text may well speak of ``bulkId:`` elsewhere."""
+    return _REFERENCE.fullmatch(value) if isinstance(value, str) and "bulkId:" in value else None
+
+
+def _low(entry: Any) -> dict[str, Any]:
+    return {name.lower(): value for name, value in entry.items()} if isinstance(entry, dict) else {}

@@ -12,6 +12,8 @@ from scim2_models.path import CompareOperator, Comparison
 from calscim.errors import ScimError
 from calscim.scim.schema import Attribute
 
+_TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
+
 
 def comparable(value: str, attribute: Attribute) -> str:
     """A text as its attribute compares it: NFC, without case unless it is case exact, by code points."""
@@ -52,6 +54,8 @@ def suits(attribute: Attribute, node: Comparison) -> None:
     equality = node.op in (CompareOperator.eq, CompareOperator.ne)
     if attribute.kind in ("boolean", "binary") and not equality:
         raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")
+    if attribute.kind == "dateTime" and node.op in _TEXTUAL:
+        raise ScimError(400, f"{node.attr_path} is a date: use gt, ge, lt or le", "invalidFilter")
 
 
 def readable(text: str, kind: str) -> None:

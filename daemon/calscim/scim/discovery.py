@@ -9,9 +9,19 @@ from scim2_server.service import ScimService
 from calscim.errors import ScimError
 from calscim.scim.exchange import Exchange
 from calscim.scim.responses import value_response
-from calscim.scim.schema import GROUP_URN, pagination, provider
+from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, pagination, provider
 
 ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
+_TRUTHS: dict[tuple[str, ...], dict[str, Any]] = {
+    (GROUP_URN, "displayName"): {"uniqueness": "server"},
+    (GROUP_URN, "members", "display"): {
+        "mutability": "readOnly",
+        "returned": "never",
+        "description": "The member's name, to filter by.",
+    },
+    (ENTERPRISE_URN, "manager", "value"): {"required": False},
+    (ENTERPRISE_URN, "manager", "$ref"): {"required": False},
+}
 
 
 class Discovery:
@@ -47,12 +57,11 @@ class Discovery:
 
 
 def _correct(shown: Any) -> None:
-    """A member's display is the user's name: it is read, never written."""
+    """Say of the attributes what holds here, where scim2-models says something else."""
     for schema in shown.get("Resources", [shown]):
-        if schema.get("id") != GROUP_URN:
-            continue
-        for attribute in schema["attributes"]:
-            if attribute["name"] == "members":
-                for sub in attribute["subAttributes"]:
-                    if sub["name"] == "display":
-                        sub["mutability"] = "readOnly"
+        for (urn, *names), truth in _TRUTHS.items():
+            if schema.get("id") == urn:
+                found: dict[str, Any] = {"subAttributes": schema["attributes"]}
+                for name in names:
+                    found = next(one for one in found["subAttributes"] if one["name"] == name)
+                found.update(truth)

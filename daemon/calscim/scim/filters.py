@@ -45,7 +45,6 @@ _ORDERING = {
     CompareOperator.lt: "<",
     CompareOperator.le: "<=",
 }
-_TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
 COLUMNS = {"meta.created": "created_at", "meta.lastmodified": "updated_at"}
 _ASSIGNED = {*COLUMNS, "id", "meta", "meta.resourcetype", "meta.version", "meta.location"}
 _EMPTY = "('null', '\"\"', '{}', '[]')"
@@ -212,8 +211,6 @@ class Compiler:
         return f"(e.v ->> {self.bind(target.below, 'text')})"
 
     def moment(self, column: str, node: Comparison) -> str:
-        if node.op in _TEXTUAL:  # a date is no text
-            return "false"
         return _decided(column, node.op, self.bind(instant(node.value), "timestamptz"))
 
     def compare(self, value: str, attribute: Attribute, node: Comparison) -> str:

@@ -10,7 +10,7 @@ from aiohttp import web
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
 from calscim.scim.comparisons import as_uuid
-from calscim.scim.conditions import expected, unchanged
+from calscim.scim.conditions import conditional, expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.patch import GroupChange
 from calscim.scim.responses import etag, json_response, value_response
@@ -51,7 +51,7 @@ async def read(x: Exchange, text: str) -> web.Response:
     if found is None:
         raise missing("Group", text)
     headers = {"ETag": etag(found.version)}
-    if unchanged(x.headers.get("If-None-Match"), found.version):
+    if unchanged(x.headers, found.version):
         return web.Response(status=304, headers=headers)
     if projection:
         return value_response(projection.apply(orjson.loads(found.body)), headers=headers)
@@ -61,7 +61,7 @@ async def read(x: Exchange, text: str) -> web.Response:
 async def replace(x: Exchange, text: str) -> web.Response:
     """The members are those given, none when they are left out."""
     resource, members = payload.group(x.json())
-    number, version = await at_version(x, text, "Group", x.headers.get("If-Match"))
+    number, version = await at_version(x, text, "Group")
     change = member_change([("replace", members or [])])
     written = await resources.update_group(
         x.db, x.origin, number, state(resource), change, x.reader.base, version, answer(x)
@@ -78,13 +78,13 @@ async def modify(x: Exchange, text: str) -> web.Response:
     x.resource = ("Group", text[:100])
     if number is None:
         raise missing("Group", text)
-    if x.headers.get("If-Match") is None and (change := direct.members(body)) is not None:
+    if not conditional(x.headers) and (change := direct.members(body)) is not None:
         return await _modified(x, number, text, change, None)
     for _ in range(TRIES):
         found = await resources.group_state(x.db, x.caller.directory, number)
         if found is None:
             raise missing("Group", text)
-        named = expected(x.headers.get("If-Match"), found[0])
+        named = expected(x.headers, found[0])
         change = patch.group(found[1], body)
         attributes = None if change.resource == found[1] else state(change.resource)
         # Members alone are sets: they need no version, unless the client named one.
@@ -125,7 +125,7 @@ async def _modified(
 
 async def delete(x: Exchange, text: str) -> web.Response:
     """Its members stay users."""
-    number, version = await at_version(x, text, "Group", x.headers.get("If-Match"))
+    number, version = await at_version(x, text, "Group")
     written = await resources.delete_group(x.db, x.origin, number, version)
     settled(x, written, "Group", text)
     return web.Response(status=204)

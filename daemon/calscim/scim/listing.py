@@ -75,12 +75,9 @@ def _number(name: str, value: Any, default: int) -> int:
     if value is None or value == "":
         return default
     try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = None
-    if number is None or isinstance(value, bool) or abs(number) > _FAR:
-        raise ScimError(400, f"{name} takes a whole number", "invalidValue")
-    return number
+        return max(-_FAR, min(int(str(value)), _FAR))
+    except ValueError as error:
+        raise ScimError(400, f"{name} takes a whole number", "invalidValue") from error
 
 
 def _names(value: Any) -> str | None:

@@ -285,7 +285,8 @@ def _selected(
         return
     if not matched:
         fresh = selection.described_by(attribute, chosen)
-        if fresh is None:
+        # Entra replaces emails[type eq "work"].value of a user without one; nobody means another replace.
+        if fresh is None or (operation.op == "replace" and (sub is None or "value" in fresh)):
             raise ScimError(
                 400,
                 f"no value of {attribute.name} matches the filter: add one first",

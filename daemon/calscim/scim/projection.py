@@ -38,9 +38,9 @@ class Projection:
 
     def apply(self, resource: dict[str, Any]) -> dict[str, Any]:
         if self.only:
-            return _kept(resource, self.only)
+            return _kept(resource, self.only | _ALWAYS)
         if self.without:
-            return _dropped(resource, self.without)
+            return _dropped(resource, self.without - _ALWAYS)
         return resource
 
 
@@ -71,27 +71,26 @@ def _split(names: Iterable[str], key: str) -> frozenset[str]:
     return frozenset(below)
 
 
-def _kept(resource: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+def _kept(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     shown = {}
-    for key, value in resource.items():
+    for key, part in value.items():
         lower = key.lower()
-        if lower in _ALWAYS or lower in names:
-            shown[key] = value
+        if lower in names:
+            shown[key] = part
         elif below := _split(names, lower):
-            part = _each(value, below, _kept_below)
-            if part not in ({}, [], None):
-                shown[key] = part
+            left = _each(part, below, _kept)
+            if left not in ({}, [], None):
+                shown[key] = left
     return shown
 
 
-def _dropped(resource: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+def _dropped(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     shown = {}
-    for key, value in resource.items():
+    for key, part in value.items():
         lower = key.lower()
-        if lower in names and lower not in _ALWAYS:
-            continue
-        below = _split(names, lower)
-        shown[key] = _each(value, below, _dropped_below) if below else value
+        if lower not in names:
+            below = _split(names, lower)
+            shown[key] = _each(part, below, _dropped) if below else part
     return shown
 
 
@@ -99,11 +98,3 @@ def _each(value: Any, names: frozenset[str], change: Any) -> Any:
     if isinstance(value, list):
         return [change(entry, names) if isinstance(entry, dict) else entry for entry in value]
     return change(value, names) if isinstance(value, dict) else value
-
-
-def _kept_below(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {key: entry for key, entry in value.items() if key.lower() in names}
-
-
-def _dropped_below(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {key: entry for key, entry in value.items() if key.lower() not in names}

@@ -10,7 +10,7 @@ from aiohttp import web
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
 from calscim.scim.comparisons import as_uuid
-from calscim.scim.conditions import expected, unchanged
+from calscim.scim.conditions import conditional, expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.responses import etag, json_response, value_response
 from calscim.store import resources
@@ -37,7 +37,7 @@ async def read(x: Exchange, text: str) -> web.Response:
     if found is None:
         raise missing("User", text)
     headers = {"ETag": etag(found.version)}
-    if unchanged(x.headers.get("If-None-Match"), found.version):
+    if unchanged(x.headers, found.version):
         return web.Response(status=304, headers=headers)
     if projection:
         return value_response(projection.apply(orjson.loads(found.body)), headers=headers)
@@ -47,14 +47,14 @@ async def read(x: Exchange, text: str) -> web.Response:
 async def replace(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.1: what is left out is cleared."""
     resource = payload.user(x.json())
-    return await _change(x, text, lambda _: resource, reads=x.headers.get("If-Match") is not None)
+    return await _change(x, text, lambda _: resource, reads=conditional(x.headers))
 
 
 async def modify(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.2."""
     body = x.json()
     number = as_uuid(text)
-    if number is not None and x.headers.get("If-Match") is None:
+    if number is not None and not conditional(x.headers):
         x.resource = ("User", text)
         if (values := direct.values(body)) is not None:
             written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
@@ -65,27 +65,25 @@ async def modify(x: Exchange, text: str) -> web.Response:
 
 async def delete(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.6."""
-    number, version = await at_version(x, text, "User", x.headers.get("If-Match"))
+    number, version = await at_version(x, text, "User")
     written = await resources.delete_user(x.db, x.origin, number, version)
     settled(x, written, "User", text)
     return web.Response(status=204)
 
 
-async def at_version(
-    x: Exchange, text: str, kind: str, header: str | None
-) -> tuple[uuid.UUID, int | None]:
+async def at_version(x: Exchange, text: str, kind: str) -> tuple[uuid.UUID, int | None]:
     """The id, and the version a condition names; ScimError 404 or 412."""
     number = as_uuid(text)
     x.resource = (kind, text[:100])
     if number is None:
         raise missing(kind, text)
-    if header is None:
+    if not conditional(x.headers):
         return number, None
     read_state = resources.user_state if kind == "User" else resources.group_state
     found = await read_state(x.db, x.caller.directory, number)
     if found is None:
         raise missing(kind, text)
-    expected(header, found[0])
+    expected(x.headers, found[0])
     return number, found[0]
 
 
@@ -104,7 +102,7 @@ async def _change(
             if found is None:
                 raise missing("User", text)
             version = found[0]
-            named = expected(x.headers.get("If-Match"), version)
+            named = expected(x.headers, version)
             resource = change(found[1])
         else:
             resource = change({})
