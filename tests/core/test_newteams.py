@@ -3,7 +3,8 @@
 import pytest
 
 from calscim.core.model import Cause, Team, TeamId
-from calscim.core.newteams import existing, slug
+from calscim.core.naming import meant, slug
+from calscim.core.newteams import existing
 from calscim.core.render import action_json
 from tests.core.world import ADD_ONLY, MANAGED, OBSERVE, show, world
 
@@ -67,18 +68,30 @@ TEAMS = [
     Team(TeamId(2), "Support", "help"),
     Team(TeamId(3), "Twice", "twice"),
     Team(TeamId(4), "Twice", "twice-2"),
+    Team(TeamId(5), "Help", "help-2"),
+    Team(TeamId(6), "2", "two"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "number"), [("Sales", 1), ("help", 2), ("SUPPORT", 2), ("twice", 3)]
+    ("wanted", "number"),
+    [("2", 2), ("help", 2), ("twice", 3), ("Help", 5), ("Sales", 1), ("SUPPORT", 2), ("two", 6)],
 )
-def test_a_team_is_recognised_by_name_by_slug_and_in_another_case(wanted, number):
+def test_a_team_is_meant_by_id_by_slug_by_name_and_in_another_case_in_that_order(wanted, number):
+    assert meant(TEAMS, wanted).id == number
     assert existing(TEAMS, wanted).id == number
 
 
-def test_a_team_that_cannot_be_told_is_not_guessed():
-    assert "2 teams in Cal.com are called 'Twice'" in existing(TEAMS, "Twice")
+@pytest.mark.parametrize("wanted", ["Twice", "TWICE"])
+def test_a_team_that_cannot_be_told_is_not_guessed(wanted):
+    assert meant(TEAMS, wanted) == (
+        f"2 teams in Cal.com are called {wanted!r}: give the id of one instead: "
+        "3 ('Twice', twice) or 4 ('Twice', twice-2)"
+    )
+    assert existing(TEAMS, wanted) == meant(TEAMS, wanted)
+
+
+def test_a_team_that_has_the_address_of_the_new_one_is_said():
     assert "has the address 'help' already" in existing(TEAMS, "Help!")
     assert existing(TEAMS, "Marketing") is None
 
@@ -89,8 +102,26 @@ def test_a_team_that_cannot_be_told_is_not_guessed():
         ("Sales EU", "sales-eu"),
         ("R&D / Köln", "r-d-koln"),
         ("  x  ", "x"),
-        ("営業", "team-e596b6e6a5ad"),
+        ("Sales 🎉", "sales"),
+        ("営業", "team-"),
+        ("営業1部", "1-"),
+        ("Łódź", "odz-"),
     ],
 )
 def test_a_name_has_one_slug(name, expected):
-    assert slug(name) == expected
+    found = slug(name)
+
+    assert found == slug(name)
+    assert found.startswith(expected)
+    assert len(found) == len(expected) + (12 if expected.endswith("-") else 0)
+
+
+@pytest.mark.parametrize(("one", "other"), [("営業部東京", "営業部大阪"), ("営業1部", "開発1部")])
+def test_names_that_an_address_cannot_spell_have_slugs_of_their_own(one, other):
+    assert slug(one) != slug(other)
+
+
+def test_a_team_made_with_an_earlier_form_of_the_slug_is_found_by_its_name():
+    made = Team(TeamId(9), "営業", "team-e596b6e6a5ad")
+
+    assert existing([*TEAMS, made], "営業") == made

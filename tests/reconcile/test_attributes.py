@@ -384,3 +384,47 @@ async def test_explain_shows_a_persons_attributes(stage):
         }
     ]
     assert 'department: nothing -> "Sales"' in found["attributes"][0]["because"]
+
+
+async def shown(stage, person, team=None):
+    found = await explain(stage.db, stage.settings, stage.organization, person, team)
+    return found["because"], found["attributes"][0]["because"]
+
+
+async def test_an_attribute_that_is_parked_is_said_of_the_attribute_and_of_nothing_else(stage):
+    await ready(stage, "TEXT")
+    stage.simulation.faults = [Fault(method="POST", path=PATH, status=500, times=-1)]
+    await says(stage, department="Sales")
+    stage.simulation.faults = []
+
+    person, attribute = await shown(stage, ANN)
+    assert attribute.startswith("user.update is parked until ")
+    assert person.startswith("an active user of the directory (journal ")
+
+    await stage.okta.update_profile(ANN, **{URN: {"department": "Marketing"}, "active": True})
+    assert (await shown(stage, ANN))[1].startswith('user.update (run): department: nothing -> "M')
+
+
+async def test_what_somebody_else_is_to_be_told_is_not_said_of_a_stranger(stage):
+    await ready(stage, "TEXT")
+    await stage.okta.update_profile(ANN, **{URN: {"department": "Sales"}, "active": True})
+    stage.world.add_person("eve@acme.example", name="Eve")
+
+    _, attribute = await shown(stage, "eve@acme.example", "Sales")
+
+    assert attribute == "no provider has written to this person"
+
+
+async def test_a_persons_new_locale_is_not_said_to_wait_for_a_parked_attribute(stage):
+    await ready(stage, "TEXT")
+    stage.simulation.faults = [Fault(method="POST", path=PATH, status=500, times=-1)]
+    await says(stage, department="Sales")
+    stage.simulation.faults = []
+
+    await stage.okta.update_profile(
+        ANN, **{URN: {"department": "Sales"}, "active": True, "locale": "de"}
+    )
+
+    person, attribute = await shown(stage, ANN)
+    assert person.startswith("user.update (run): ")
+    assert attribute.startswith("user.update is parked until ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calscim.errors import RemoteError
+from calscim.errors import RemoteError, UsageError
 from calscim.service.explain import explain
 from calscim.service.status import status
 from calscim.sim.calcom import Fault
@@ -136,6 +136,23 @@ async def test_a_team_may_be_named_by_its_slug(stage):
     stage.world.add_team("Support EU", slug="support-eu")
 
     assert (await told(stage, "owner@acme.example", "support-eu"))["team"]["name"] == "Support EU"
+
+
+async def test_two_teams_of_one_name_have_to_be_told_apart(stage):
+    other = stage.world.add_team("Sales", slug="sales-2")
+
+    with pytest.raises(UsageError) as raised:
+        await told(stage, "owner@acme.example", "Sales")
+
+    assert str(raised.value) == (
+        "2 teams in Cal.com are called 'Sales': give the id of one instead: "
+        f"{stage.team_id('Sales')} ('Sales', sales) or {other} ('Sales', sales-2)"
+    )
+
+
+async def test_a_team_that_is_not_there_is_refused_with_a_near_miss(stage):
+    with pytest.raises(UsageError, match="did you mean Engineering"):
+        await told(stage, "owner@acme.example", "Engeneering")
 
 
 async def test_teams_that_cannot_be_listed_are_not_said_to_be_missing(stage):

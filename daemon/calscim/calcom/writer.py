@@ -19,7 +19,7 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
-from calscim.core.newteams import slug
+from calscim.core.naming import slug
 from calscim.errors import RemoteError, RemoteKind
 
 NAME_LENGTH = 50  # Cal.com refuses longer names

@@ -193,7 +193,7 @@ class _Reading:
         if name not in self._teams:
             self._teams[name] = await read_teams(self._settings, organization)
         if create:
-            return resolve_or_new(self._teams[name], organization, wanted)[0]
+            return resolve_or_new(self._teams[name], wanted)[0]
         return resolve(self._teams[name], organization, wanted)
 
 

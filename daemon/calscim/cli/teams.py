@@ -9,7 +9,7 @@ from calscim.cli.output import moment, table
 from calscim.core import newteams
 from calscim.core.model import Incomplete, Team, TeamId
 from calscim.errors import RemoteError, RemoteKind, UsageError
-from calscim.service.inspect import chosen, reading
+from calscim.service.inspect import chosen, reading, the_team
 from calscim.settings import Organization, Settings
 from calscim.store import admin
 from calscim.store.admin import TeamRef, names
@@ -57,20 +57,16 @@ async def find_or_new(
     """A team by id, slug or name, or one to be made, with a sentence about it. UsageError when it is unclear."""
     if wanted == ORGANIZATION:
         return TeamRef(None, organization.name), None
-    return resolve_or_new(await read_teams(settings, organization), organization, wanted)
+    return resolve_or_new(await read_teams(settings, organization), wanted)
 
 
-def resolve_or_new(
-    teams: dict[TeamId, Team], organization: Organization, wanted: str
-) -> tuple[TeamRef, str | None]:
-    if wanted in map(str, teams):
-        return resolve(teams, organization, wanted), None
-    there = newteams.existing(teams.values(), wanted)
+def resolve_or_new(teams: dict[TeamId, Team], wanted: str) -> tuple[TeamRef, str | None]:
+    name = names.clean("a team", wanted)
+    there = newteams.existing(teams.values(), name)
     if isinstance(there, str):
         raise UsageError(there)
     if there is not None:
         return TeamRef(there.id, there.name), None
-    name = names.clean("a team", wanted)
     if name.isdecimal():
         raise UsageError(
             f"no team has the id {name}, and a new one is not called by a number alone"
@@ -81,25 +77,8 @@ def resolve_or_new(
 
 
 def resolve(teams: dict[TeamId, Team], organization: Organization, wanted: str) -> TeamRef:
-    """The id before the slug before the name; a name in another case only when it is the only one."""
-    every = list(teams.values())
-    for found in (
-        [team for team in every if str(team.id) == wanted],
-        [team for team in every if team.slug == wanted],
-        [team for team in every if team.name == wanted],
-        [team for team in every if team.name.casefold() == wanted.casefold()],
-    ):
-        if len(found) == 1:
-            return TeamRef(found[0].id, found[0].name)
-        if found:
-            numbers = ", ".join(str(team.id) for team in found)
-            raise UsageError(
-                f"{len(found)} teams are called {wanted!r}: give the id of one ({numbers})"
-            )
-    known = [name for team in every for name in (team.name, team.slug) if name]
-    listed = ", ".join(sorted(team.name for team in every)) or "none"
-    what = f"team in {organization.name}'s Cal.com called"
-    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
+    found = the_team(teams.values(), organization.name, wanted)
+    return TeamRef(found.id, found.name)
 
 
 async def _list(call: Call) -> None:

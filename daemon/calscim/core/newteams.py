@@ -4,8 +4,6 @@ Such a team goes by a number below zero until Cal.com gives it one. It is planne
 whoever comes onto it is in the plan beside the team itself.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
@@ -24,6 +22,7 @@ from calscim.core.model import (
     Team,
     TeamId,
 )
+from calscim.core.naming import meant, slug
 from calscim.core.policy import Policy
 
 
@@ -115,34 +114,13 @@ def named(actions: Iterable[Action], teams: MappingOf[TeamId, str]) -> list[Acti
 
 
 def existing(teams: Iterable[Team], wanted: str) -> Team | str | None:
-    """The team that is meant where Cal.com has it already; or why it is not clear; or none.
-
-    By its exact name, then by its slug, then by its name in another case.
-    """
-    every = sorted(teams, key=lambda team: team.id)
-    for found in (
-        [team for team in every if team.name == wanted],
-        [team for team in every if team.slug == wanted],
-        [team for team in every if team.name.casefold() == wanted.casefold()],
-    ):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            numbers = ", ".join(str(team.id) for team in found)
-            return (
-                f"{len(found)} teams in Cal.com are called {wanted!r}: map the group to one of them by its "
-                f"id ({numbers})"
-            )
+    """The team that is meant where Cal.com has it already; or why it is not clear; or none."""
+    every = list(teams)
+    found = meant(every, wanted)
     taken = next((team for team in every if team.slug == slug(wanted)), None)
-    if taken is None:
-        return None
+    if found is not None or taken is None:
+        return found
     return (
         f"the team {taken.name!r} has the address {taken.slug!r} already: map the group to it "
         f"(--team {taken.id}), or give the new team another name"
     )
-
-
-def slug(name: str) -> str:
-    """The part of the address that the team gets: the same for the same name, so that it is never made twice."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or f"team-{name.encode().hex()[:16]}"

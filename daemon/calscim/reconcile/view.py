@@ -21,6 +21,7 @@ from calscim.core.model import (
     OrgMember,
     Role,
     Step,
+    Team,
     TeamId,
     TeamMember,
 )
@@ -133,6 +134,10 @@ class View:
         self.names = {number: team.name for number, team in answer.value.items()}
         self.slugs = {number: team.slug for number, team in answer.value.items()}
         return None
+
+    def listed(self) -> list[Team]:
+        """The teams of the organization, as last read."""
+        return [Team(team, name, self.slugs.get(team)) for team, name in self.names.items()]
 
     async def read_team(self, reader: Reader, team: TeamId) -> None:
         answer = await reader.team_members(team, expected=self.teams.get(team, {}).keys())

@@ -1,5 +1,6 @@
 """A person's attributes on both sides, as ``calscim explain`` shows them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from calscim.core.attributes import named
@@ -11,10 +12,12 @@ from calscim.core.model import (
     Observed,
     Plan,
     User,
-    UserId,
 )
 from calscim.core.policy import Policy, Rule
 from calscim.core.values import normal, values
+from calscim.reconcile.parking import key_of
+from calscim.service.reasons import until
+from calscim.store.parked import Key, Parked
 
 
 def shown(
@@ -23,6 +26,7 @@ def shown(
     planned: Plan,
     user: User | None,
     cal_user: CalUserId | None,
+    parked: Mapping[Key, Parked],
 ) -> list[dict[str, Any]]:
     """One entry for each row of the table. ``observed`` None: Cal.com has no such attribute, or did not say."""
     entries = []
@@ -38,7 +42,7 @@ def shown(
                 "from": rule.source.text,
                 "desired": list(wanted),
                 "observed": has,
-                "because": _because(planned, found, user, wanted),
+                "because": _because(planned, found, user, cal_user, wanted, parked),
             }
         )
     return entries
@@ -63,17 +67,33 @@ def _has(observed: Observed, attribute: Attribute, cal_user: CalUserId | None) -
 
 
 def _because(
-    planned: Plan, attribute: Attribute | str, user: User | None, wanted: tuple[str, ...]
+    planned: Plan,
+    attribute: Attribute | str,
+    user: User | None,
+    cal_user: CalUserId | None,
+    wanted: tuple[str, ...],
+    parked: Mapping[Key, Parked],
 ) -> str:
     if isinstance(attribute, str):
         return next((note for note in planned.notes if note.startswith("attributes ")), attribute)
-    number: UserId | None = None if user is None else user.id
-    for action in planned.actions:
-        if action.change is not None and action.change.attribute.id == attribute.id:
-            return f"{action.kind.value} ({action.state.value}): {action.because}"
-    for waiting in planned.waiting:
-        if waiting.user == number:
-            return f"waiting: {waiting.reason}"
+    coming = [
+        action
+        for action in planned.actions
+        if action.change is not None
+        and action.change.attribute.id == attribute.id
+        and (
+            (user is not None and action.user == user.id)
+            or (cal_user is not None and action.cal_user == cal_user)
+        )
+    ]
+    for action in coming:
+        if (early := parked.get(key_of(action))) is not None:
+            return f"{action.kind.value} {until(early)}"
+    for action in coming:
+        return f"{action.kind.value} ({action.state.value}): {action.because}"
     if user is None or not user.managed:
         return "no provider has written to this person"
+    for waiting in planned.waiting:
+        if waiting.user == user.id:
+            return f"waiting: {waiting.reason}"
     return "as the directory says" if wanted else "the directory gives no value, and never gave one"

@@ -12,7 +12,7 @@ from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
 from calscim.service import attributes
-from calscim.service.inspect import reading
+from calscim.service.inspect import reading, the_team
 from calscim.service.organizations import rules
 from calscim.service.reasons import Reasons, Subject, in_place, planned, unsettled
 from calscim.settings import Organization, Settings
@@ -38,7 +38,7 @@ async def explain(
             raise RemoteError(RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {gap}")
         subject = await _subject(db, organization.name, person, view)
         users = [subject.user] if subject.user else []
-        chosen = None if team is None else find_team(view, team)
+        chosen = None if team is None else the_team(view.listed(), organization.name, team).id
         stranger = subject.user is None and chosen is not None  # who is wanted there decides
         now = SystemClock().now()
         picture = await wanted(db, ruled, now, None if stranger else users)
@@ -50,7 +50,7 @@ async def explain(
     observed = view.observed()
     plan = await decide(db, picture, observed, ruled, scope, everything=True, looks=True)
     actions = await _actions(db, organization.name, subject, chosen, view)
-    stuck = (await parked.parked(db, organization.name)).values()
+    stuck = await parked.parked(db, organization.name)
     gaps: dict[TeamId | None, str] = dict(view.gaps.items())
     if isinstance(observed.people, Incomplete):
         gaps[None] = f"the organization's members: {observed.people.reason}"
@@ -78,6 +78,7 @@ async def explain(
             plan,
             None if subject.user is None else picture.directory.users.get(subject.user),
             subject.cal_user,
+            stuck,
         ),
         "teams": []
         if chosen is not None
@@ -86,15 +87,6 @@ async def explain(
             for number in sorted(view.teams.keys() | view.gaps.keys())
         ],
     }
-
-
-def find_team(view: View, wanted: str) -> TeamId:
-    """A team by id, slug or name. UsageError naming what there is."""
-    for number, name in view.names.items():
-        if wanted in (str(number), view.slugs.get(number)) or wanted.casefold() == name.casefold():
-            return number
-    known = ", ".join(sorted(view.names.values())) or "none"
-    raise UsageError(f"Cal.com has no team {wanted}; it has: {known}")
 
 
 async def _subject(db: Database, organization: str, person: str, view: View) -> Subject:

@@ -1,6 +1,6 @@
 """What an operator asks without a daemon: the plan of this moment, why somebody is where they are."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -8,13 +8,15 @@ import aiohttp
 
 from calscim.calcom.reader import Reader
 from calscim.clock import SystemClock
-from calscim.core.model import Plan, Scope
+from calscim.core.model import Plan, Scope, Team
+from calscim.core.naming import meant
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide, remember
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.view import View
 from calscim.service.organizations import client, rules
 from calscim.settings import Organization, Settings
+from calscim.store.admin import names
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
 
@@ -48,6 +50,20 @@ def chosen(settings: Settings, name: str | None) -> list[Organization]:
         known = ", ".join(one.name for one in settings.organizations) or "none"
         raise UsageError(f"no organization is called {name}; configured: {known}")
     return found
+
+
+def the_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
+    """The team that is meant by an id, a slug or a name. UsageError naming candidates or near misses."""
+    every = list(teams)
+    found = meant(every, wanted)
+    if isinstance(found, str):
+        raise UsageError(found)
+    if found is not None:
+        return found
+    known = [name for team in every for name in (team.name, team.slug) if name]
+    listed = ", ".join(sorted(team.name for team in every)) or "none"
+    what = f"team in {organization}'s Cal.com called"
+    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
 
 
 async def inspect(db: Database, settings: Settings, organization: Organization) -> Inspection:

@@ -1,11 +1,12 @@
 """One sentence on why somebody is, or is not, in the organization or on a team."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from calscim.core.model import Action, CalUserId, Edge, Kind, Plan, TeamId, Unsettled, UserId
-from calscim.store.parked import Parked
+from calscim.reconcile.parking import key_of
+from calscim.store.parked import Key, Parked
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
@@ -42,10 +43,15 @@ def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> Edge | None:
 
 
 def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
-    return action.team == team and (
+    """Attributes have a table of their own."""
+    return (action.team, action.change) == (team, None) and (
         (subject.user is not None and action.user == subject.user)
         or (subject.cal_user is not None and action.cal_user == subject.cal_user)
     )
+
+
+def until(early: Parked) -> str:
+    return f"is parked until {early.next_try:%Y-%m-%d %H:%M:%S}Z: {early.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Reasons:
     sources: Sequence[dict[str, Any]]
     ledger: Sequence[dict[str, Any]]
     actions: Sequence[dict[str, Any]]
-    parked: Collection[Parked]
+    parked: Mapping[Key, Parked]
 
     def because(self, team: TeamId | None, seen: str | None) -> str:
         """``team`` None: the organization; ``seen``: the role there. What is about to happen comes first."""
@@ -91,14 +97,11 @@ class Reasons:
     def _coming(self, action: Action) -> str:
         """What is planned, and what it waits for."""
         kind = action.kind.value
-        for entry in self.parked:
-            until = f"is parked until {entry.next_try:%Y-%m-%d %H:%M:%S}Z: {entry.reason}"
-            if entry.email != action.email:
-                continue
-            if (entry.key.action, entry.key.team) == (kind, action.team):
-                return f"{kind} {until}"
-            if action.kind is Kind.ADD and entry.key.action in _INVITES:
-                return f"{kind} waits for the account, {entry.key.action} {until}"
+        if (early := self.parked.get(key_of(action))) is not None:
+            return f"{kind} {until(early)}"
+        for invite in _INVITES if action.kind is Kind.ADD else ():
+            if (early := self.parked.get(Key(invite, action.user or "", 0))) is not None:
+                return f"{kind} waits for the account, {invite} {until(early)}"
         state = action.state.value
         return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.because}"
 
