@@ -324,6 +324,8 @@ def test_an_extension_goes_with_its_last_attribute():
 def test_an_unknown_extension_is_changed_where_it_is_stored():
     assert patched("replace", f"{CUSTOM}:SHOESIZE", 43)[CUSTOM] == {"shoeSize": 43}
     assert patched("add", value={CUSTOM.upper(): {"hat": 7}})[CUSTOM] == {"shoeSize": 42, "hat": 7}
+    assert patched("replace", value={f"{CUSTOM}:SHOESIZE": 43})[CUSTOM] == {"shoeSize": 43}
+    assert CUSTOM not in patched("replace", value={f"{CUSTOM}:shoeSize": None})
     assert CUSTOM not in patched("remove", f"{CUSTOM}:shoeSize")
     assert CUSTOM not in patched("remove", CUSTOM)
     assert CUSTOM not in patched("replace", value={CUSTOM: None})["schemas"]
@@ -362,6 +364,7 @@ def test_unknown_names_without_a_path_are_left_out():
             "name.nick": "A",
             "a b": 1,
             "urn:a:b:c": "x",
+            f"{ENTERPRISE_URN}:shoeSize": 42,
             "": 1,
         },
     )
@@ -472,6 +475,7 @@ def test_what_is_no_list_of_operations_is_refused(given, apply):
             "invalidPath",
         ),
         ({"op": "replace", "path": "urn:no:such:extension:title", "value": "y"}, "invalidPath"),
+        ({"op": "add", "path": f"{ENTERPRISE_URN}:shoeSize", "value": 42}, "invalidPath"),
         ({"op": "replace", "path": "id", "value": "x"}, "mutability"),
         ({"op": "replace", "path": "meta.version", "value": "x"}, "mutability"),
         ({"op": "add", "path": "groups", "value": [{"value": "x"}]}, "mutability"),

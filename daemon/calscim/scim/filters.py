@@ -25,7 +25,7 @@ from scim2_models.path import (
 from calscim.errors import ScimError
 from calscim.scim.comparisons import as_uuid, comparable, instant, readable, suits, typed
 from calscim.scim.grammar import parse_filter
-from calscim.scim.schema import GROUP, USER, Attribute, Type
+from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Attribute, Type
 from calscim.store.resources import (
     FIRST_GROUP_PARAMETER,
     FIRST_USER_PARAMETER,
@@ -34,10 +34,11 @@ from calscim.store.resources import (
 )
 
 _ALIASES = {
-    "email": ("emails", "value"),
-    "username": ("userName", None),
-    "givenname": ("name", "givenName"),
-    "familyname": ("name", "familyName"),
+    "email": (None, "emails", "value"),
+    "username": (None, "userName", None),
+    "givenname": (None, "name", "givenName"),
+    "familyname": (None, "name", "familyName"),
+    "manager": (ENTERPRISE_URN, "manager", "value"),
 }
 _ORDERING = {
     CompareOperator.gt: ">",
@@ -95,10 +96,10 @@ class Compiler:
         raise ScimError(400, "this filter expression is not supported", "invalidFilter")
 
     def target(self, path: AttrPath) -> Target:
-        attr, sub = path.attr, path.sub_attr
-        if path.uri is None and sub is None and attr.lower() in _ALIASES and self.kind is USER:
-            attr, sub = _ALIASES[attr.lower()]
-        found = self.kind.find(path.uri, attr)
+        uri, attr, sub = path.uri, path.attr, path.sub_attr
+        if uri is None and sub is None and attr.lower() in _ALIASES and self.kind is USER:
+            uri, attr, sub = _ALIASES[attr.lower()]
+        found = self.kind.find(uri, attr)
         if found is None or found[1].write_only:
             raise unknown(str(path))
         urn, attribute = found
@@ -139,10 +140,12 @@ class Compiler:
 
     @staticmethod
     def compared(target: Target, node: Comparison) -> Target:
-        """What a comparison of a complex attribute is about: its values' "value", or whether it is there."""
+        """What a comparison of a complex attribute is about: its "value", or whether it is there."""
         value = target.attribute.subs.get("value")
         if target.multi and value is not None:
             return Target(value, target.path, value.name, True, f"{target.name}.value")
+        if value is not None and node.value is not None:
+            return Target(value, (*target.path, value.name), None, False, f"{target.name}.value")
         if node.value is None:
             return target
         raise ScimError(

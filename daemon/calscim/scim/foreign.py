@@ -6,6 +6,7 @@ from scim2_models.path import AttrPath, ValuePath
 
 from calscim.errors import ScimError
 from calscim.scim import payload
+from calscim.scim.schema import ENTERPRISE_URN
 
 
 def set_whole(resource: dict[str, Any], name: str, value: Any) -> None:
@@ -20,11 +21,11 @@ def set_whole(resource: dict[str, Any], name: str, value: Any) -> None:
 
 
 def set_part(resource: dict[str, Any], node: AttrPath | ValuePath, value: Any) -> bool:
-    """One attribute of such an extension; False where none of that URN is stored."""
+    """One attribute of such an extension; False where none of that URN is stored, or it is understood."""
     if not isinstance(node, AttrPath) or node.uri is None or node.sub_attr is not None:
         return False
     urn = stored(resource, node.uri)
-    if urn is None:
+    if urn is None or urn == ENTERPRISE_URN:
         return False
     host = resource[urn]
     if node.attr.lower() == "password":

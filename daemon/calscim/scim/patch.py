@@ -114,15 +114,29 @@ def _merge(kind: Type, resource: dict[str, Any], operation: Operation) -> None:
             _merge(kind, resource, Operation(operation.op, None, value, True))
         elif low in _EXTRAS or kind.top(name) is not None or _known(kind, name):
             _at(kind, resource, operation, name, value)
-        elif low.startswith("urn:") and (value is None or isinstance(value, dict)):
-            foreign.set_whole(resource, name, None if operation.op == "remove" else value)
+        elif low.startswith("urn:"):
+            _foreign(resource, name, value)
+
+
+def _foreign(resource: dict[str, Any], name: str, value: Any) -> None:
+    """An extension that is not understood, or one attribute of such a one that is there."""
+    if isinstance(value, dict) or (value is None and foreign.stored(resource, name)):
+        foreign.set_whole(resource, name, value)
+    elif (node := _path(name)) is not None:
+        foreign.set_part(resource, node, value)
+
+
+def _path(name: str) -> AttrPath | ValuePath | None:
+    try:
+        return parse_path(name)
+    except ScimError:
+        return None
 
 
 def _known(kind: Type, name: str) -> bool:
     """Whether a dotted name or one with a URN means something."""
-    try:
-        node = parse_path(name)
-    except ScimError:
+    node = _path(name)
+    if node is None:
         return False
     path = node.attr_path if isinstance(node, ValuePath) else node
     found = kind.find(path.uri, path.attr)
