@@ -476,6 +476,17 @@ async def test_a_part_of_a_part_of_an_extension_can_be_chosen_and_left_out(provi
     assert without[ENTERPRISE_URN] == {"manager": {"$ref": "../Users/m"}}
 
 
+async def test_values_of_which_nothing_was_asked_for_are_left_out(provider):
+    emails = [{"value": "a@acme.com", "display": "A"}, {"value": "b@acme.com"}]
+    ann = await provider.user("ann@acme.com", emails=emails)
+
+    named = (await provider("GET", f"/Users/{ann}?attributes=emails.display")).body
+    nothing = (await provider("GET", f"/Users/{ann}?attributes=emails.nosuch")).body
+
+    assert named["emails"] == [{"display": "A"}]
+    assert "emails" not in nothing
+
+
 async def test_the_schemas_say_what_is_really_required_unique_and_returned(provider):
     def named(attributes: list[dict[str, Any]], name: str) -> dict[str, Any]:
         return next(one for one in attributes if one["name"] == name)

@@ -79,6 +79,8 @@ def _kept(value: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
             shown[key] = part
         elif below := _split(names, lower):
             left = _each(part, below, _kept)
+            if isinstance(left, list):
+                left = [entry for entry in left if entry != {}]
             if left not in ({}, [], None):
                 shown[key] = left
     return shown
