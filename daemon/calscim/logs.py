@@ -64,7 +64,17 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root.setLevel(_LEVELS[level])
     # aiohttp's access log would repeat scim.request; asyncio's debug lines are about asyncio.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_no_http)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _no_http(record: logging.LogRecord) -> bool:
+    """Whoever finds the port may send what is no HTTP: that is a line, neither an error nor a traceback."""
+    kind = record.exc_info and record.exc_info[0]
+    if kind and kind.__module__ == "aiohttp.http_exceptions":  # by name: aiohttp is slow to import
+        record.exc_info = None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return logging.getLogger().isEnabledFor(record.levelno)
 
 
 class _Line:

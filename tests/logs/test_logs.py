@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import LineTooLong
 
 from calscim import logs
 
@@ -30,6 +31,23 @@ def test_a_line_is_one_json_object_with_its_event_first(lines):
     assert list(line)[:3] == ["timestamp", "level", "event"]
     assert line["event"] == "scim.request"
     assert line["status"] == 200
+
+
+def test_what_is_no_http_is_a_line_and_no_error(lines):
+    server = logging.getLogger("aiohttp.server")
+
+    for error in (LineTooLong(b"x", 1), OSError("disk")):
+        server.error("Error handling request from %s", "192.0.2.1", exc_info=error)
+    logging.getLogger().setLevel("WARNING")
+    server.error("Error handling request", exc_info=LineTooLong(b"x", 1))
+
+    malformed, ours = lines()
+    assert (malformed["level"], malformed["event"]) == (
+        "info",
+        "Error handling request from 192.0.2.1",
+    )
+    assert "exception" not in malformed
+    assert (ours["level"], "exception" in ours) == ("error", True)
 
 
 def test_what_other_libraries_log_takes_the_same_way(lines):
