@@ -23,10 +23,10 @@ FROM calscim.journal_archived WHERE stream = $1 HAVING count(*) > 0;
 -- name: clear_opening, to be written anew
 DELETE FROM calscim.openings WHERE stream = $1;
 
--- name: month, whether a month can be archived: by whom, when, and after which others
+-- name: month, whether a month can be archived: by whom, when ($3, else now) and after which others; over means for an hour, when whoever began before midnight has ended
 SELECT to_regclass('calscim.' || $2) IS NOT NULL AS there,
        pg_has_role(c.relowner, 'USAGE') AS owner,
-       ($1::date + interval '1 month') AT TIME ZONE 'UTC' <= clock_timestamp() AS over,
+       ($1::date + interval '1 month') AT TIME ZONE 'UTC' + interval '1 hour' <= coalesce($3, clock_timestamp()) AS over,
        EXISTS (SELECT FROM calscim.journal_default d
                WHERE d.at < ($1::date + interval '1 month') AT TIME ZONE 'UTC') AS unsettled,
        (SELECT to_char(min(j.at) AT TIME ZONE 'UTC', 'YYYY-MM') FROM calscim.journal j
@@ -71,6 +71,9 @@ SELECT ($1::date + interval '1 month') AT TIME ZONE 'UTC' - interval '1 microsec
 -- name: lock_organization, before the journal: heads come first
 SELECT calscim.lock_head('@' || $1);
 
+-- name: hold_month, as it is: whoever still writes to it is waited for, and nobody comes after them
+LOCK TABLE ONLY calscim./* month */ journal_default IN SHARE MODE;
+
 -- name: drop_month, for good
 SELECT calscim.journal_drop($1);
 
@@ -89,10 +92,11 @@ FROM calscim.journal_archived WHERE partition = $1 HAVING count(*) > 0;
 -- name: alone, one archiving at a time
 SELECT pg_try_advisory_xact_lock(x'63616c7363696d33'::bigint);
 
--- name: closed, months with rows that are over, but for the last $1 months before this one
+-- name: closed, months with rows that are over for an hour now ($2 tells the time), but for the last $1 of them
 SELECT to_char(date_trunc('month', at AT TIME ZONE 'UTC'), 'YYYY-MM') AS month
 FROM calscim.journal
-WHERE at < (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') - make_interval(months => $1)) AT TIME ZONE 'UTC'
+WHERE at < (date_trunc('month', (coalesce($2, clock_timestamp()) - interval '1 hour') AT TIME ZONE 'UTC')
+            - make_interval(months => $1)) AT TIME ZONE 'UTC'
 GROUP BY 1 ORDER BY 1;
 
 -- name: effects, as rebuild.effects has them, of rows that were archived

@@ -1,12 +1,13 @@
 """A month leaves the journal only into a file that proves itself; everything goes on from there."""
 
+import asyncio
 import gzip
 import hashlib
 import json
 import re
 import uuid
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -29,9 +30,15 @@ from calscim.store.erasures import Erasures
 from calscim.store.journal import Origin
 from calscim.store.resources import GroupState, MemberChange, UserState
 from calscim.store.sql import sql
+from tests.faults.waiting import until
 
 EDITOR = Editor(by="ada", cipher=PLAIN)
 PATIENCE = "SET LOCAL lock_timeout = '50ms'"
+LATE = """
+INSERT INTO calscim.journal SELECT late.* FROM calscim.journal j,
+    jsonb_populate_record(j, jsonb_build_object('stream', '@late')) late WHERE j.at < '2020-04-01Z' LIMIT 1
+"""
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation::regclass::text LIKE 'calscim.journal%'"
 
 
 class Pushed:
@@ -375,6 +382,33 @@ async def test_a_transaction_that_does_not_end_is_not_waited_for(
             await archive.archive(owning, EDITOR, "2020-03", tmp_path)
 
     assert (await archive.archive(owning, EDITOR, "2020-03", tmp_path)).rows == 4
+
+
+async def test_a_row_that_comes_at_the_last_moment_is_not_lost(owning, owner, pushed, tmp_path):
+    await owning.execute("SELECT calscim.journal_settle()")
+
+    async with owner.transaction():
+        await owner.execute(LATE)
+        archiving = asyncio.create_task(archive.archive(owning, EDITOR, "2020-03", tmp_path))
+        await until(lambda: owner.fetchval(WAITING))
+    with pytest.raises(StoreError, match="nothing was dropped"):
+        await archiving
+
+    assert await owner.fetchval("SELECT count(*) FROM calscim.journal WHERE stream = '@late'") == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "over"),
+    [("2020-04-01T00:59:59+00:00", False), ("2020-04-01T01:00:00+00:00", True)],
+)
+async def test_a_month_is_over_an_hour_after_its_end(owning, pushed, now, over):
+    moment = datetime.fromisoformat(now)
+
+    month = await owning.fetchrow(sql("keeping.month"), date(2020, 3, 1), "journal_2020_03", moment)
+    closed = await owning.fetch(sql("keeping.closed"), 0, moment)
+
+    assert month["over"] is over
+    assert [row["month"] for row in closed] == (["2020-03"] if over else [])
 
 
 # ------------------------------------------------------------------ from the files

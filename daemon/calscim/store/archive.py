@@ -23,6 +23,7 @@ from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
 _BATCH = 2_000
+_ANY_MONTH = "/* month */ journal_default"
 _MONTH = re.compile(r"^(?P<year>\d{4})-(?P<month>\d{2})$")
 
 
@@ -42,7 +43,7 @@ class Archived:
 
 async def closed_months(db: Database, keep: int) -> list[str]:
     """The months that can be archived, the oldest first, but for the last ``keep`` that are over."""
-    return [row["month"] for row in await db.fetch(sql("keeping.closed"), keep)]
+    return [row["month"] for row in await db.fetch(sql("keeping.closed"), keep, None)]
 
 
 async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Archived:
@@ -114,7 +115,7 @@ def _done_before(month: str, path: Path, beside: Path, row: asyncpg.Record) -> A
 
 
 async def _ready(db: Database, first: date, month: str, partition: str) -> None:
-    found = await db.fetchrow(sql("keeping.month"), first, partition)
+    found = await db.fetchrow(sql("keeping.month"), first, partition, None)
     assert found is not None, "the journal is there"
     if not found["owner"]:
         raise UsageError(
@@ -122,7 +123,7 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
             "that `calscim migrate` uses"
         )
     if not found["over"]:
-        raise UsageError(f"{month} is not over: archive it in the month after it, or later")
+        raise UsageError(f"{month} is not over for an hour yet: archive it later")
     if found["earlier"]:
         raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
     if found["unsettled"]:
@@ -186,6 +187,7 @@ async def _take(
     connection: Connection, editor: Editor, first: date, partition: str, file: str, found: Walked
 ) -> None:
     """All of it or nothing: what the month came to, the drop, and the rows that tell of it."""
+    await connection.execute(sql("keeping.hold_month").replace(_ANY_MONTH, partition))
     ends = await connection.fetch(sql("keeping.month_ends"), first)
     _agree(ends, found, file)
     last = await connection.fetchval(sql("keeping.month_last"), first)
