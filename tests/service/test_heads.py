@@ -148,12 +148,30 @@ async def test_a_file_that_cannot_be_written_is_logged_counted_and_written_later
     assert counted(registry, "file") == (1, 1)
 
 
+REFUSALS = ("calscim_journal_head_refusals", {"place": "file"})
+
+
 def counted(registry: CollectorRegistry, place: str) -> tuple[float, float]:
     def of(outcome: str) -> float:
         labels = {"place": place, "outcome": outcome}
         return registry.get_sample_value("calscim_journal_heads_total", labels) or 0
 
     return of("written"), of("failed")
+
+
+async def test_refusals_in_a_row_are_told_until_one_is_taken(db, metrics, registry, tmp_path):
+    path = tmp_path / "later" / "heads.jsonl"
+    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    seen = []
+    await append(db)
+
+    for _ in range(3):
+        await heads.look()
+        seen.append(registry.get_sample_value(*REFUSALS))
+    path.parent.mkdir()
+    await heads.look()
+
+    assert (*seen, registry.get_sample_value(*REFUSALS)) == (1, 2, 3, 0)
 
 
 # ------------------------------------------------------------------ the URL

@@ -14,7 +14,7 @@ from typing import Protocol
 import aiohttp
 import asyncpg
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from calscim.clock import Clock
 from calscim.errors import StoreError
@@ -34,6 +34,12 @@ class Metrics:
             "calscim_journal_heads",
             "Checkpoints of the journal that were given to a place elsewhere",
             ["place", "outcome"],
+            registry=registry,
+        )
+        self.refusals = Gauge(
+            "calscim_journal_head_refusals",
+            "Checkpoints in a row that a place elsewhere did not take",
+            ["place"],
             registry=registry,
         )
         self.altered = Counter(
@@ -168,9 +174,11 @@ class Heads:
         except StoreError as error:
             log.warning("journal.head_refused", place=place.name, reason=str(error))
             self._metrics.heads.labels(place.name, "failed").inc()
+            self._metrics.refusals.labels(place.name).inc()
             return
         self._given[place.name] = self._seen
         self._metrics.heads.labels(place.name, "written").inc()
+        self._metrics.refusals.labels(place.name).set(0)
 
 
 def _append(path: Path, line: bytes) -> None:
