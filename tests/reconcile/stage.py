@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from calscim.clock import SystemClock
 from calscim.core.model import Mode, Role
-from calscim.reconcile.cycle import Cycle, Report
+from calscim.reconcile.cycle import Cycle
+from calscim.reconcile.report import Report
 from calscim.reconcile.touched import touched
 from calscim.scim.app import app
 from calscim.scim.metrics import Metrics

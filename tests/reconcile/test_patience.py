@@ -212,7 +212,7 @@ async def test_a_pass_over_a_push_does_not_say_that_all_is_in_step(drifted):
 
 
 async def test_of_very_many_that_wait_the_stored_report_names_some(drifted, monkeypatch):
-    monkeypatch.setattr("calscim.reconcile.cycle.LISTED", 2)
+    monkeypatch.setattr("calscim.reconcile.report.LISTED", 2)
     for name in ("fay", "gus", "hal"):
         drifted.world.add_person(f"{name}@acme.example", name=name)
         drifted.world.put_on_team("Sales", f"{name}@acme.example")

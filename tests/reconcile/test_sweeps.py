@@ -12,9 +12,10 @@ from calscim.calcom.reader import Reader
 from calscim.clock import SystemClock
 from calscim.core.budget import Budget
 from calscim.core.model import TeamMember
-from calscim.reconcile.cycle import Cycle, Report
+from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.loop import RENEW, Reconciler, Timing
 from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.report import Report
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.view import View
 from calscim.service.organizations import client, cycle_of

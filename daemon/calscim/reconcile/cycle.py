@@ -2,30 +2,27 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import structlog
 
 from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
-from calscim.core.guards import Held
-from calscim.core.model import Action, Directory, Kind, Plan, Scope, State, TeamId, UserId
-from calscim.core.render import waiting_json
+from calscim.core.model import Directory, Plan, Scope, State, TeamId, UserId
 from calscim.core.settling import unasked
 from calscim.core.windows import closes, opened
 from calscim.reconcile.attributes import Telling
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
+from calscim.reconcile.lastlook import LastLook
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.pausing import wanted
 from calscim.reconcile.perform import Performer
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
+from calscim.reconcile.report import Report, concluded, drift, log_held, log_pass, stored
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
@@ -36,29 +33,7 @@ from calscim.store.leases import Lease
 from calscim.store.parked import Key, Parked
 from calscim.store.pool import Database
 
-log = structlog.get_logger()
-
-LISTED = 500  # of those who wait, in the stored report
 SMALL = 2  # reads that a touched pass may spend on looking at teams again
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a pass came to. ``complete``: everything it set out to read was read."""
-
-    scope: str
-    complete: bool
-    again: bool  # it is not, and may be if tried again soon
-    in_step: bool
-    away: str | None
-    interrupted: bool
-    pending: int
-    held: int
-    parked: int
-    seconds: float
-    window_left: float | None  # seconds, in a maintenance window: nothing was changed
-    drift: Counter[str]  # missing, surplus, role
-    outcomes: Counter[tuple[str, str]]  # kind, outcome
 
 
 @dataclass(slots=True)
@@ -184,7 +159,7 @@ class Cycle:
         planned = await decide(
             self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
         )
-        teams = {action.team for action in _drift(planned) if action.team is not None}
+        teams = {action.team for action in drift(planned) if action.team is not None}
         for team in sorted(teams):
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
@@ -265,58 +240,37 @@ class Cycle:
         await attributes.told(self.db, self.organization, planned.told)
         if everything:
             self.sweep.drifting = Counter(
-                action.team for action in _drift(planned) if action.team is not None
+                action.team for action in drift(planned) if action.team is not None
             )
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
-        self._tell(await remember(self.db, self.organization, planned, everything=everything))
+        fresh = await remember(self.db, self.organization, planned, everything=everything)
+        log_held(self.organization, fresh)
         stuck = await parked.parked(self.db, self.organization)
         tally = await self._perform(pass_id, planned, stuck, interrupted)
         if everything:
             await self._forget_settled(planned, stuck)
-        held = sum(action.state is State.HELD for action in planned.actions)
-        complete = not planned.incomplete and tally.away is None
-        in_step = complete and not tally.pending and not held and not planned.unsettled
+        done = concluded(
+            scope_name,
+            planned,
+            tally,
+            readable=self._may_be_read(),
+            parked=len(await parked.parked(self.db, self.organization)),
+            seconds=round(self.clock.monotonic() - began, 3),
+            window_left=self._closing(),
+        )
+        left = self.client.budget.estimate(self.clock.monotonic(), done.pending)
         await self._save_budget()
         await passes.finish(
             self.db,
             pass_id,
-            complete=complete,
-            in_step=in_step,
-            report=self._report(planned, tally, held),
+            complete=done.complete,
+            in_step=done.in_step,
+            report=stored(planned, done, left),
         )
-        seconds = round(self.clock.monotonic() - began, 3)
         window = opened(self.rules.windows, self.clock.now())
-        log.info(
-            "reconcile.pass",
-            organization=self.organization,
-            pass_id=pass_id,
-            scope=scope_name,
-            seconds=seconds,
-            in_step=in_step,
-            complete=complete,
-            held=held,
-            pending=len(tally.pending),
-            waiting=len(planned.waiting) + len(planned.unsettled),
-            **_said(actions=_shown(tally)),
-            **_said(incomplete=list(planned.incomplete), away=tally.away, cut=tally.interrupted),
-            **_said(window=window.text if window else None),
-        )
-        return Report(
-            scope=scope_name,
-            complete=complete,
-            again=not complete and (tally.away is not None or self._may_be_read()),
-            in_step=in_step,
-            away=tally.away,
-            interrupted=tally.interrupted,
-            pending=len(tally.pending),
-            held=held,
-            parked=len(await parked.parked(self.db, self.organization)),
-            seconds=seconds,
-            window_left=self._closing(),
-            drift=Counter(_DIRECTION[action.kind] for action in _drift(planned)),
-            outcomes=tally.outcomes,
-        )
+        log_pass(self.organization, pass_id, planned, done, window)
+        return done
 
     async def _perform(
         self,
@@ -349,7 +303,7 @@ class Cycle:
             record=record,
             new_teams=NewTeams(self.reader, self.view, record),
             telling=Telling(self.view.attributes, record),
-            policy=self.rules.policy,
+            last_look=LastLook(self.reader, self.view, self.rules.policy),
             parking=Parking(record, stuck, self.jitter),
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
@@ -365,19 +319,6 @@ class Cycle:
         now = self.clock.now()
         end = closes(self.rules.windows, now)
         return None if end is None else (end - now).total_seconds()
-
-    def _tell(self, fresh: Sequence[Held]) -> None:
-        """A new hold is one alert; the same hold in later passes is none."""
-        for held in fresh:
-            log.warning(
-                "reconcile.held",
-                organization=self.organization,
-                hash=held.hash,
-                guard=held.guard,
-                actions=len(held.actions),
-                people=sorted({action.email for action in held.actions})[:20],
-                then=f"calscim approve {held.hash}",
-            )
 
     async def _note_drift(self, planned: Plan) -> None:
         """A look at everything counts for each team that it read; without the people it counts for none."""
@@ -396,22 +337,6 @@ class Cycle:
         gone = [key for key in stuck if key not in wanted and key not in attaching]
         await Recorder(self.db, self.organization).unpark_all(gone)
 
-    def _report(self, planned: Plan, tally: Tally, held: int) -> dict[str, Any]:
-        now = self.clock.monotonic()
-        return {
-            "hash": planned.hash,
-            "actions": _shown(tally),
-            "pending": len(tally.pending),
-            "held": held,
-            "away": tally.away,
-            "interrupted": tally.interrupted,
-            "incomplete": list(planned.incomplete),
-            "waiting": waiting_json(planned)[:LISTED],
-            "waiting_total": len(planned.waiting) + len(planned.unsettled),
-            "unsettled": len(planned.unsettled),
-            "seconds_left": round(self.client.budget.estimate(now, len(tally.pending))),
-        }
-
     async def _save_budget(self) -> None:
         now = self.clock.monotonic()
         budget = self.client.budget
@@ -420,30 +345,5 @@ class Cycle:
         )
 
 
-_DIRECTION = {
-    Kind.DEPROVISION: "surplus",
-    Kind.REMOVE: "surplus",
-    Kind.ROLE: "role",
-    Kind.UPDATE: "role",
-    Kind.CREATE: "missing",
-    Kind.TEAM: "missing",
-    Kind.ATTACH: "missing",
-    Kind.ADD: "missing",
-}
-
-
-def _drift(planned: Plan) -> Iterator[Action]:
-    yield from (action for action in planned.actions if action.drift)
-    yield from (one.action for one in planned.unsettled)
-
-
-def _shown(tally: Tally) -> dict[str, int]:
-    return {f"{kind} {outcome}": count for (kind, outcome), count in sorted(tally.outcomes.items())}
-
-
 def _request_id() -> str:
     return f"pass-{uuid.uuid4()}"
-
-
-def _said(**details: Any) -> dict[str, Any]:
-    return {name: detail for name, detail in details.items() if detail}

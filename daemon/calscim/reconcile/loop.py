@@ -15,8 +15,9 @@ import structlog
 from calscim.clock import Clock
 from calscim.core.model import TeamId, UserId
 from calscim.errors import RemoteError, StoreError, StoreUnavailable
-from calscim.reconcile.cycle import Cycle, Report
+from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.report import Report
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched, touched
 from calscim.store import actions, admin, leases, parked, passes

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from calscim.reconcile.cycle import Report
+from calscim.reconcile.report import Report
 
 
 class Metrics:

@@ -7,7 +7,6 @@ each only once.
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.core.creators import owns_beside
 from calscim.core.model import Action, Incomplete, Role, Team, TeamId
 from calscim.core.newteams import existing
 from calscim.reconcile.record import Recorder
@@ -54,11 +53,3 @@ class NewTeams:
         member = self.view.teams.get(team.id, {}).get(me)
         if member is not None and member.role is Role.OWNER:
             await self.record.saw_creator(team.id, member.membership)
-
-    def still_owned(self, action: Action) -> bool:
-        """Whether somebody else owns the team that the one who made it is to leave."""
-        members = {} if action.team is None else self.view.teams.get(action.team, {})
-        return any(
-            action.cal_user is not None and owns_beside(action.cal_user, member)
-            for member in members.values()
-        )

@@ -9,11 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-import structlog
-
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.floors import demotes, floors
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -22,7 +19,6 @@ from calscim.core.model import (
     Incomplete,
     Kind,
     Link,
-    MembershipId,
     OrgMember,
     Plan,
     Role,
@@ -32,16 +28,14 @@ from calscim.core.model import (
     TeamMember,
     UserId,
 )
-from calscim.core.plan import Policy
 from calscim.core.values import PROFILE, profile
 from calscim.reconcile.attributes import Telling
+from calscim.reconcile.lastlook import LastLook
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import UNKNOWN, View
-
-log = structlog.get_logger()
 
 GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
 THROTTLED_TRIES = 5
@@ -59,7 +53,7 @@ class Performer:
     writer: Writer
     view: View
     record: Recorder
-    policy: Policy
+    last_look: LastLook
     parking: Parking
     request_ids: Mapping[Cause, str]
     default_request_id: str
@@ -111,7 +105,7 @@ class Performer:
         if ready is None:
             self.tally.count("blocked", action)
             return False
-        ready, refusal = await self._last_look(ready)
+        ready, refusal = await self.last_look.take(ready)
         if isinstance(refusal, Incomplete):
             await self.parking.park(action, refusal.reason, refused=False)
             return False
@@ -150,47 +144,6 @@ class Performer:
         ready = replace(action, cal_user=cal_user, team=team, new_team=None)
         return (
             ready if change is None else self.telling.ready(ready, change, self.view.held(cal_user))
-        )
-
-    async def _last_look(self, action: Action) -> tuple[Action, str | Incomplete | None]:
-        """Read the person again before anything is taken away; returns why not, or what could not be read."""
-        user = action.cal_user
-        if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
-            return action, None
-        if action.membership in (None, UNKNOWN):
-            known = await self._number(action, user)
-            if isinstance(known, Incomplete):
-                return action, known
-            action = replace(action, membership=known)
-        person = (self.view.people or {}).get(user)
-        if action.kind is Kind.DEPROVISION or demotes(action):
-            number = action.membership if action.team is None else _membership(person)
-            if number is not None and number != UNKNOWN:
-                fresh = await self.reader.person(number)
-                if isinstance(fresh, Incomplete):
-                    return action, fresh
-                person = fresh or person
-        member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
-        assert self.view.me is not None
-        if action.creator and not self.new_teams.still_owned(action):
-            return action, "nobody else owns the team any more"
-        return action, floors(action, person, member, self.view.me, self.policy)
-
-    async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
-        """Of a membership that was made without telling its number."""
-        found: OrgMember | TeamMember | None
-        gap: str | None
-        if action.team is None:
-            await self.view.read_people(self.reader)
-            found, gap = (self.view.people or {}).get(user), self.view.people_gap
-        else:
-            await self.view.read_team(self.reader, action.team)
-            found = self.view.teams.get(action.team, {}).get(user)
-            gap = self.view.gaps.get(action.team)
-        if found is not None:
-            return found.membership
-        return Incomplete(
-            gap or "Cal.com's list does not show this membership yet: looked at again later"
         )
 
     def _request_id(self, action: Action) -> str:
@@ -394,7 +347,3 @@ class Performer:
 
 def _takes_value(action: Action) -> bool:
     return action.change is not None and action.change.step is Step.UNASSIGN
-
-
-def _membership(person: OrgMember | None) -> MembershipId | None:
-    return None if person is None else person.membership

@@ -1,0 +1,78 @@
+"""The last look at a person before anything is taken away from them; reads, and cannot write."""
+
+from dataclasses import dataclass, replace
+
+from calscim.calcom.reader import Reader
+from calscim.core.creators import owns_beside
+from calscim.core.floors import demotes, floors
+from calscim.core.model import (
+    Action,
+    CalUserId,
+    Incomplete,
+    Kind,
+    MembershipId,
+    OrgMember,
+    TeamMember,
+)
+from calscim.core.plan import Policy
+from calscim.reconcile.view import UNKNOWN, View
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    reader: Reader
+    view: View
+    policy: Policy
+
+    async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:
+        """The action with its membership; and why not, or what could not be read."""
+        user = action.cal_user
+        if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
+            return action, None
+        if action.membership in (None, UNKNOWN):
+            known = await self._number(action, user)
+            if isinstance(known, Incomplete):
+                return action, known
+            action = replace(action, membership=known)
+        person = (self.view.people or {}).get(user)
+        if action.kind is Kind.DEPROVISION or demotes(action):
+            number = action.membership if action.team is None else _membership(person)
+            if number is not None and number != UNKNOWN:
+                fresh = await self.reader.person(number)
+                if isinstance(fresh, Incomplete):
+                    return action, fresh
+                person = fresh or person
+        member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
+        assert self.view.me is not None
+        if action.creator and not self._still_owned(action):
+            return action, "nobody else owns the team any more"
+        return action, floors(action, person, member, self.view.me, self.policy)
+
+    async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
+        """Of a membership that was made without telling its number."""
+        found: OrgMember | TeamMember | None
+        gap: str | None
+        if action.team is None:
+            await self.view.read_people(self.reader)
+            found, gap = (self.view.people or {}).get(user), self.view.people_gap
+        else:
+            await self.view.read_team(self.reader, action.team)
+            found = self.view.teams.get(action.team, {}).get(user)
+            gap = self.view.gaps.get(action.team)
+        if found is not None:
+            return found.membership
+        return Incomplete(
+            gap or "Cal.com's list does not show this membership yet: looked at again later"
+        )
+
+    def _still_owned(self, action: Action) -> bool:
+        """Whether somebody else owns the team that the one who made it is to leave."""
+        members = {} if action.team is None else self.view.teams.get(action.team, {})
+        return any(
+            action.cal_user is not None and owns_beside(action.cal_user, member)
+            for member in members.values()
+        )
+
+
+def _membership(person: OrgMember | None) -> MembershipId | None:
+    return None if person is None else person.membership
