@@ -69,28 +69,9 @@ def test_an_observing_mapping_gives_no_role_with_the_invitation():
     assert show(w.plan()) == ["user.create ann MEMBER"]
 
 
-def test_an_exclusive_mapping_of_the_organization_lowers_other_administrators():
-    w = world().user("ann", role=ADMIN).account("eve", role=ADMIN).user("bob", role=ADMIN)
-    w.group("A", "ann", "bob").map("A", None, EXCLUSIVE, ADMIN).leave("A", "bob")
-
-    assert show(w.plan()) == ["member.role bob MEMBER", "member.role eve MEMBER drift"]
-
-
-def test_other_administrators_keep_their_role_while_the_exclusive_group_is_not_pushed():
-    w = world().account("eve", role=ADMIN).map("A", None, EXCLUSIVE, ADMIN)
-
-    assert w.plan().actions == ()
-
-
-def test_protected_administrators_keep_their_role():
-    w = world().account("eve", role=ADMIN).group("A").map("A", None, EXCLUSIVE, ADMIN)
-    w.policy = Policy("acme", frozenset({"eve@acme.com"}))
-
-    assert w.plan().actions == ()
-
-
 def test_an_administrator_who_leaves_is_not_demoted_before():
-    w = world().user("ann", role=ADMIN, active=False).group("A").map("A", None, EXCLUSIVE, ADMIN)
+    w = world().user("ann", role=ADMIN, active=False).group("A").map("A", None, MANAGED, ADMIN)
+    w.office("ann")
 
     assert show(w.plan()) == ["user.deprovision ann"]
 

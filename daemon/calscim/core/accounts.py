@@ -71,16 +71,8 @@ class Accounts:
                 self._account(key, self.seen)
         for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
             self._profile(user, seen)
-        self.actions += offices.unnamed(
+        self.actions += offices.ended(
             self._directory, self._desired, self._causes, self._departures, keys
-        )
-        done = {action.cal_user for action in self.actions if action.kind is Kind.ROLE}
-        self.actions += (
-            action
-            for action in offices.ended(
-                self._directory, self._desired, self._causes, self._departures, keys
-            )
-            if action.cal_user not in done
         )
         last = None if self.seen is None else offices.last(self.actions, self.seen)
         if last is not None:

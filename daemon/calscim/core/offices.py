@@ -1,4 +1,4 @@
-"""Offices in the organization: those calscim gave that end, those that no exclusive mapping names, the last one."""
+"""Offices in the organization: those calscim gave that end, and the last one, which stays."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
@@ -7,46 +7,7 @@ from calscim.core.causes import Causes
 from calscim.core.departures import Departures
 from calscim.core.identity import Key
 from calscim.core.mapping import STRENGTH, Desired
-from calscim.core.model import Action, CalUserId, Directory, Kind, Mapping, Mode, OrgMember, Role
-
-
-def unnamed(
-    directory: Directory,
-    wanted: Desired,
-    causes: Causes,
-    departures: Departures,
-    keys: Iterable[Key] | None,
-) -> Iterator[Action]:
-    """Administrators become members whom an exclusive mapping of the organization's roles does not name."""
-    live = _exclusive(directory)
-    if not live or departures.seen is None or any(mapping.group is None for mapping in live):
-        return
-    chosen = None if keys is None else set(keys)
-    for account, seen in sorted(departures.seen.items()):
-        named = account in wanted.roles or (chosen is not None and account not in chosen)
-        if named or seen.role is not Role.ADMIN or departures.leaves(account):
-            continue
-        if departures.floor(seen) is not None:
-            continue
-        users = wanted.people.users(account)
-        reason = causes.leaving(live, [user.id for user in users])
-        yield Action(
-            Kind.ROLE,
-            seen.email,
-            "is in no group that gives a role in the organization, and these are exclusive"
-            if reason is None
-            else f"{reason.because}, which gave a role in the organization",
-            user=users[0].id if users else None,
-            cal_user=account,
-            membership=seen.membership,
-            role=Role.MEMBER,
-            observed_role=seen.role,
-            mode=Mode.EXCLUSIVE,
-            mappings=tuple(mapping.id for mapping in live),
-            cause=None if reason is None else reason.cause,
-            drift=reason is None,
-            state=departures.state(mapping.directory for mapping in live),
-        )
+from calscim.core.model import Action, CalUserId, Directory, Kind, Mode, OrgMember, Role
 
 
 def ended(
@@ -103,15 +64,6 @@ def last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Ac
     if administrators - {action.cal_user for action in losing}:
         return None
     return min(losing, key=lambda one: (one.cal_user not in administrators, one.cal_user or 0))
-
-
-def _exclusive(directory: Directory) -> list[Mapping]:
-    live = [
-        mapping
-        for mapping in directory.mappings
-        if mapping.team is None and mapping.mode is Mode.EXCLUSIVE and mapping.removed_seq is None
-    ]
-    return sorted(live, key=lambda mapping: mapping.id)
 
 
 def _loses_office(action: Action) -> bool:
