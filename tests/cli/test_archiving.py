@@ -70,7 +70,11 @@ def test_rows_in_a_file_are_told_of(calscim, old, tmp_path):
     assert "was archived: it is in journal-2020-03.jsonl.gz" in one.err
     assert [json.loads(line)["seq"] for line in everything.out.splitlines()] == [3]
     assert "earlier rows were archived" in everything.err
-    assert "earlier rows" not in calscim("journal", "export", "--since", "2021-01-01").err
+    assert "in journal-2020-03.jsonl.gz. Keep these with the export" in everything.err
+    assert everything.code == 7
+    assert calscim("journal", "export", "--partial").code == 0
+    later = calscim("journal", "export", "--since", "2021-01-01")
+    assert (later.code, later.err) == (0, "")
 
 
 def test_a_changed_file_is_found(calscim, old, tmp_path):

@@ -26,6 +26,7 @@ from calscim.store.history import Wanted
 from calscim.store.pool import Database
 
 BROKEN = 5
+INCOMPLETE = 7
 _WIDTH = 4  # connections that walk the chain
 _LOOK = 1.0  # seconds between two looks of `tail --follow`
 
@@ -46,7 +47,16 @@ def register(verbs: Verbs) -> None:
     )
     archiving.archives_option(verify)
     archiving.register(nouns)
-    export = nouns.add("export", _export, "every row as a line of JSON, oldest first")
+    export = nouns.add(
+        "export",
+        _export,
+        "every row as a line of JSON, oldest first",
+        details="Exit 7 where rows are in archived months or a body cannot be opened: all else is written, and "
+        "standard error says which files or keys are lacking. What was erased is said in its row.",
+    )
+    export.add_argument(
+        "--partial", action="store_true", help="what is here will do: exit 0 without the rest"
+    )
     export.add_argument(
         "--stored",
         action="store_true",
@@ -315,7 +325,7 @@ def _progress(total: int) -> Iterator[chain.Progress]:
         yield lambda more: bar.advance(task, more)
 
 
-async def _export(call: Call) -> None:
+async def _export(call: Call) -> int:
     lacking: Counter[str] = Counter()
     async with opened(call.settings()) as db:
         wanted = await _wanted(db, call)
@@ -329,5 +339,7 @@ async def _export(call: Call) -> None:
         call.output.warn(f"{count} row(s) without their bodies: {why}")
     if files:
         call.output.warn(
-            f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}"
+            f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}. "
+            f"Keep these with the export, or ask with --since for what came after {files[-1].last:%Y-%m-%dT%H:%MZ}"
         )
+    return INCOMPLETE if (lacking or files) and not call.arguments.partial else 0
