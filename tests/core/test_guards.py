@@ -468,28 +468,6 @@ def test_a_later_set_that_was_approved_as_well_is_released_too():
     assert set(states(w.guarded(first.hash, second.hash))) == {"run"}
 
 
-def test_a_smaller_pass_does_not_let_through_what_is_held():
-    w = team_of(10, 4)
-    holding = {digest([action]): action.guard for action in w.guarded().actions}
-
-    planned = w.plan(users=["u00"])
-    plan = guard(planned, w.directory, w.observed, w.guards, holding=holding)
-
-    assert states(guard(planned, w.directory, w.observed, w.guards)) == ["run"]
-    assert states(plan) == ["held"]
-
-
-def test_the_teams_of_a_leaver_held_already_do_not_count():
-    w = team_of(10, 3).user("z").on(7, "z", ledger="added").change("z", active=False)
-    w.guards = replace(w.guards, max_removals_per_organization=Limit(100))
-    planned = w.plan()
-    holding = {digest([planned.actions[0]]): "held before"}
-
-    plan = guard(planned, w.directory, w.observed, w.guards, holding=holding)
-
-    assert [action.guard for action in plan.actions] == ["held before", None, None, None]
-
-
 @given(
     st.integers(1, 30),
     st.integers(0, 30),

@@ -36,6 +36,19 @@ async def test_somebody_deactivated_is_not_said_to_be_on_the_team(stage):
     assert next(action["kind"] for action in found["actions"]) == "user.deprovision"
 
 
+async def test_somebody_in_no_mapped_group_is_said_to_be_out_where_only_those_belong(stage):
+    stage.organize(provision_people="mapped")
+    await stage.given("Sales", "managed", "ann", "bob")
+    await stage.okta.remove_members("Sales", [ANN])
+    await stage.push()
+
+    found = await told(stage, ANN, None)
+
+    assert (found["desired"], found["observed"]) == (None, None)
+    assert "in no mapped group" in found["because"]
+    assert (await told(stage, BOB, None))["desired"] == "MEMBER"
+
+
 async def test_a_team_that_cannot_be_read_is_said_so(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     path = f"/teams/{stage.team_id('Sales')}/memberships"

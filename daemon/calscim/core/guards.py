@@ -11,7 +11,6 @@ others there, but a leaver is held only by the limit on leavers.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 
 from calscim.core.digest import digest
@@ -66,15 +65,13 @@ def guard(
     policy: GuardPolicy,
     approved: frozenset[str] = frozenset(),
     sizes: Sizes | None = None,
-    holding: MappingOf[str, str] | None = None,
 ) -> Plan:
     """The plan with what is over a limit held.
 
     ``approved``: hashes of held sets, or of the whole plan, which release exactly those actions; these count
-    towards no limit any more. ``sizes``: for passes that did not look at everything. ``holding``: what is held
-    already, as guard by the digest of a single action: a smaller pass does not let it slip through.
+    towards no limit any more. ``sizes``: for passes that did not look at everything.
     """
-    limits = _Limits(observed, policy, sizes or Sizes(), holding or {})
+    limits = _Limits(observed, policy, sizes or Sizes())
     free: frozenset[int] = frozenset()
     guarded = _held(plan, limits, free)
     while True:
@@ -143,11 +140,9 @@ class _Limits:
         observed: Observed,
         policy: GuardPolicy,
         sizes: Sizes,
-        holding: MappingOf[str, str],
     ) -> None:
         self._policy = policy
         self._names = observed.team_names
-        self._holding = holding
         self._teams = {
             team: members.value
             for team, members in observed.teams.items()
@@ -164,16 +159,8 @@ class _Limits:
     def over(self, running: Sequence[Action]) -> Iterator[tuple[Action, str]]:
         """Each action to be held, once, with the limit that holds it."""
         held: set[int] = set()
-        if self._holding:
-            for action in running:
-                sentence = self._holding.get(digest([action]))
-                if sentence is not None:
-                    held.add(id(action))
-                    yield action, sentence
         leaving: set[CalUserId | None] = {
-            action.cal_user
-            for action in running
-            if action.kind is Kind.DEPROVISION and id(action) not in held
+            action.cal_user for action in running if action.kind is Kind.DEPROVISION
         }
         for scope in self._of_people(running):
             if scope.over:

@@ -26,7 +26,7 @@ from calscim.reconcile.report import Report, concluded, drift, log_held, log_pas
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import UNKNOWN, View, teams_of
-from calscim.store import actions, attributes, ledger, newteams, parked, passes, sightings
+from calscim.store import actions, attributes, holds, ledger, newteams, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -105,12 +105,16 @@ class Cycle:
     async def touched(
         self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
     ) -> Report:
-        """Look at what a few journal rows concern, and correct just that."""
+        """Look at what a few journal rows concern, and correct just that.
+
+        While something is held everybody is planned for: what comes to a set over its limit is held with it.
+        """
         if self.view.me is None:  # nothing is known yet: everything is looked at
             return await self.full(interrupted)
         began = self.clock.monotonic()
         pass_id = await passes.begin(self.db, self.organization, "touched")
-        users = None if touched.everyone else touched.users
+        everybody = touched.everyone or await holds.current(self.db, self.organization)
+        users = None if everybody else touched.users
         picture = await self._wanted(users)
         known = picture.directory.users.keys() | picture.directory.departed.keys()
         if users is not None and users - known:  # perhaps a group that was a member
@@ -244,7 +248,8 @@ class Cycle:
             )
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
-        fresh = await remember(self.db, self.organization, planned, everything=everything)
+        whole = everything or (scope.users is None and not planned.incomplete)
+        fresh = await remember(self.db, self.organization, planned, everything=whole)
         log_held(self.organization, fresh)
         stuck = await parked.parked(self.db, self.organization)
         tally = await self._perform(pass_id, planned, stuck, interrupted)

@@ -73,7 +73,7 @@ async def _thought(picture: Picture, work: Callable[[], Plan]) -> Plan:
 
 
 async def _still_held(db: Database, guarded: Plan) -> Plan:
-    """A pass over a few people lets nothing through that is held as part of a larger set."""
+    """What is thought about a few people shows as held what is held as part of a larger set."""
     held = {
         identity(entry): hold.guard
         for hold in await holds.current(db, guarded.organization)

@@ -6,7 +6,17 @@ from typing import Any
 import asyncpg
 
 from calscim.clock import SystemClock
-from calscim.core.model import Incomplete, Kind, OrgMember, Plan, Role, Scope, TeamId, UserId
+from calscim.core.model import (
+    Incomplete,
+    Kind,
+    OrgMember,
+    Plan,
+    Provision,
+    Role,
+    Scope,
+    TeamId,
+    UserId,
+)
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
@@ -55,12 +65,16 @@ async def explain(
     if isinstance(observed.people, Incomplete):
         gaps[None] = f"the organization's members: {observed.people.reason}"
     given = await _ledger(db, organization.name, subject, chosen)
-    reasons = Reasons(plan, subject, gaps, sources, given, actions, stuck)
+    gives = any(source["gives"] and source["mode"] != "observe" for source in sources)
+    unmapped = ruled.policy.provision is Provision.MAPPED and not gives
+    reasons = Reasons(plan, subject, gaps, sources, given, actions, stuck, unmapped)
 
     def both_sides(number: TeamId | None) -> dict[str, Any]:
         seen = _seen(view, subject, number)
         return {
-            "desired": _wanted(plan, subject, number, sources),
+            "desired": None
+            if number is None and unmapped
+            else _wanted(plan, subject, number, sources),
             "observed": seen,
             "because": reasons.because(number, seen),
         }

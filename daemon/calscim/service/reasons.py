@@ -58,6 +58,7 @@ def until(early: Parked) -> str:
 class Reasons:
     """What is known of one person. ``gaps``: teams (None: the organization) that could not be read, and why not.
 
+    ``unmapped``: in no mapped group where only those belong to the organization.
     ``sources``, ``ledger`` and ``actions`` are in the form of ``explain --json``, the actions with the latest first.
     """
 
@@ -68,6 +69,7 @@ class Reasons:
     ledger: Sequence[dict[str, Any]]
     actions: Sequence[dict[str, Any]]
     parked: Mapping[Key, Parked]
+    unmapped: bool
 
     def because(self, team: TeamId | None, seen: str | None) -> str:
         """``team`` None: the organization; ``seen``: the role there. What is about to happen comes first."""
@@ -113,6 +115,8 @@ class Reasons:
             return "was in Cal.com already; the provider has not written to this user, so calscim leaves it alone"
         if not row.get("active"):
             return f"the provider says that this user is not active (journal {seq})"
+        if self.unmapped:
+            return f"an active user of the directory (journal {seq}), but in no mapped group, as provision_people asks"
         return f"an active user of the directory (journal {seq})"
 
     def _on_team(self, team: TeamId, seen: str | None) -> Iterator[str]:
