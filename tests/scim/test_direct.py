@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.scim import direct, patch, payload
+from calscim.scim.schema import GROUP, USER, Type
 
 NAMES = [
     "active",
@@ -26,6 +27,10 @@ def of(*operations: dict) -> dict:
     return {"Operations": list(operations)}
 
 
+def parsed(*operations: dict, kind: Type = USER) -> list[patch.Operation]:
+    return patch.operations(kind, of(*operations))
+
+
 @pytest.mark.parametrize(
     "operation",
     [
@@ -36,7 +41,7 @@ def of(*operations: dict) -> dict:
     ],
 )
 def test_a_deactivation_needs_no_reading(operation):
-    assert direct.values(of(operation)) == {"active": False}
+    assert direct.values(parsed(operation)) == {"active": False}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,7 @@ def test_a_deactivation_needs_no_reading(operation):
     ],
 )
 def test_whatever_depends_on_more_is_read_first(operation):
-    assert direct.values(of(operation)) is None
+    assert direct.values(parsed(operation)) is None
 
 
 simple = st.one_of(
@@ -81,14 +86,14 @@ def test_what_is_put_in_place_is_what_patching_gives(operations):
     current = payload.user({"userName": "ann", "title": "old", "emails": [{"value": "a@b"}]})
 
     try:
-        values = direct.values(of(*operations))
+        values = direct.values(parsed(*operations))
     except patch.ScimError:
         with pytest.raises(patch.ScimError):
-            patch.user(current, of(*operations))
+            patch.user(current, parsed(*operations))
         return
 
     if values is not None:
-        assert {**current, **values} == patch.user(current, of(*operations))
+        assert {**current, **values} == patch.user(current, parsed(*operations))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_what_is_put_in_place_is_what_patching_gives(operations):
     ],
 )
 def test_members_alone_need_no_reading(operation, steps):
-    change = direct.members(of(operation))
+    change = direct.members(parsed(operation, kind=GROUP))
 
     assert change is not None
     assert change.steps == steps
@@ -117,7 +122,7 @@ def test_members_alone_need_no_reading(operation, steps):
     ],
 )
 def test_a_groups_attributes_are_read_first(operation):
-    assert direct.members(of(operation)) is None
+    assert direct.members(parsed(operation, kind=GROUP)) is None
 
 
 async def test_a_user_nobody_made_is_404_and_journaled(provider):

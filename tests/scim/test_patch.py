@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calscim.errors import ScimError
 from calscim.scim import patch, payload
-from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
+from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN
 
 CUSTOM = "urn:example:params:scim:schemas:extension:hr:2.0:User"
 ADA = payload.user(
@@ -30,11 +30,9 @@ TEAM = payload.group({"displayName": "Engineering", "externalId": "00g1"})[0]
 MISSING = object()
 
 
-def body(*operations):
-    return {
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        "Operations": list(operations),
-    }
+def body(*operations, kind=USER):
+    schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"]
+    return patch.operations(kind, {"schemas": schemas, "Operations": list(operations)})
 
 
 def patched(op, path=None, value=MISSING, *, of=ADA):
@@ -56,7 +54,7 @@ def refused(*operations, of=ADA):
 
 
 def steps(*operations):
-    return patch.group(TEAM, body(*operations)).steps
+    return patch.group(TEAM, body(*operations, kind=GROUP)).steps
 
 
 # ------------------------------------------------------------------ single values
@@ -377,7 +375,8 @@ def test_the_core_schemas_urn_may_hold_attributes():
 
 
 def test_a_body_without_schemas_and_with_small_letters_is_understood():
-    made = patch.user(ADA, {"operations": [{"OP": "replace", "Path": "title", "VALUE": "Lady"}]})
+    sent = {"operations": [{"OP": "replace", "Path": "title", "VALUE": "Lady"}]}
+    made = patch.user(ADA, patch.operations(USER, sent))
 
     assert made["title"] == "Lady"
 
@@ -443,12 +442,10 @@ def test_flat_names_are_parts_of_the_name():
         {"Operations": [{"op": "add", "path": "title", "value": "x"}] * 5001},
     ],
 )
-@pytest.mark.parametrize("apply", [(patch.user, ADA), (patch.group, TEAM)])
-def test_what_is_no_list_of_operations_is_refused(given, apply):
-    function, current = apply
-
+@pytest.mark.parametrize("kind", [USER, GROUP])
+def test_what_is_no_list_of_operations_is_refused(given, kind):
     with pytest.raises(ScimError) as caught:
-        function(current, given)
+        patch.operations(kind, given)
 
     assert caught.value.scim_type == "invalidSyntax"
 
@@ -539,7 +536,7 @@ def test_a_password_is_not_stored_in_an_unknown_extension_either():
 
 def test_a_group_is_renamed_by_oktas_own_request():
     change = patch.group(
-        TEAM, body({"op": "replace", "value": {"id": "x", "displayName": "Engines"}})
+        TEAM, body({"op": "replace", "value": {"id": "x", "displayName": "Engines"}}, kind=GROUP)
     )
 
     assert change.resource == TEAM | {"displayName": "Engines"}

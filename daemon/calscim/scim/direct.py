@@ -3,24 +3,25 @@
 Most of what providers send is of this kind: somebody is (de)activated, members come and go.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from calscim.scim import payload
-from calscim.scim.patch import GroupChange, Operation, group, is_members, operations
-from calscim.scim.schema import GROUP, USER, USER_URN
+from calscim.scim.patch import GroupChange, Operation, group, is_members
+from calscim.scim.schema import USER, USER_URN
 
 _KEYED = ("userName", "externalId")  # what is looked up by, or has to be unique
 _SAID_ALONG = ("id", "schemas", "meta")
 _NOBODY = {"displayName": "-"}
 
 
-def values(body: dict[str, Any]) -> dict[str, Any] | None:
+def values(operations: Iterable[Operation]) -> dict[str, Any] | None:
     """Top-level attributes that a user's PATCH sets, each of one simple value; None where it does more.
 
     The user after it is the user before it with these in place.
     """
     given: dict[str, Any] = {}
-    for operation in operations(USER, body):
+    for operation in operations:
         named = _named(operation)
         if operation.op == "remove" or named is None:
             return None
@@ -37,15 +38,15 @@ def values(body: dict[str, Any]) -> dict[str, Any] | None:
     return given or None
 
 
-def members(body: dict[str, Any]) -> GroupChange | None:
+def members(operations: Sequence[Operation]) -> GroupChange | None:
     """The steps of a group's PATCH that is about members only; None where it does more."""
-    for operation in operations(GROUP, body):
+    for operation in operations:
         if operation.path is not None:
             if not is_members(operation.path):
                 return None
         elif (named := _named(operation)) is None or not all(map(is_members, named)):
             return None
-    return group(_NOBODY, body)
+    return group(_NOBODY, operations)
 
 
 def _named(operation: Operation) -> dict[str, Any] | None:

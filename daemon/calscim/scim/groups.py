@@ -14,6 +14,7 @@ from calscim.scim.conditions import conditional, expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.patch import GroupChange
 from calscim.scim.responses import etag, json_response, value_response
+from calscim.scim.schema import GROUP
 from calscim.scim.users import TRIES, at_version, missing, settled
 from calscim.store import resources
 from calscim.store.resources import GroupState, MemberChange, Written
@@ -78,14 +79,15 @@ async def modify(x: Exchange, text: str) -> web.Response:
     x.resource = ("Group", text[:100])
     if number is None:
         raise missing("Group", text)
-    if not conditional(x.headers) and (change := direct.members(body)) is not None:
+    given = patch.operations(GROUP, body)
+    if not conditional(x.headers) and (change := direct.members(given)) is not None:
         return await _modified(x, number, text, change, None)
     for _ in range(TRIES):
         found = await resources.group_state(x.db, x.caller.directory, number)
         if found is None:
             raise missing("Group", text)
         named = expected(x.headers, found[0])
-        change = patch.group(found[1], body)
+        change = patch.group(found[1], given)
         attributes = None if change.resource == found[1] else state(change.resource)
         # Members alone are sets: they need no version, unless the client named one.
         version = found[0] if named or attributes is not None else None

@@ -3,6 +3,7 @@
 The resource handed in is never changed: an operation that fails leaves nothing half done.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,10 +75,10 @@ def _operation(entry: Any) -> Operation:
     return Operation(op.lower(), path or None, low.get("value"), "value" in low)
 
 
-def user(current: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+def user(current: dict[str, Any], given: Iterable[Operation]) -> dict[str, Any]:
     """The user after all operations."""
     resource = copied(current)
-    for operation in operations(USER, body):
+    for operation in given:
         if operation.path is None:
             _merge(USER, resource, operation)
         else:
@@ -85,10 +86,10 @@ def user(current: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     return payload.finished(resource)
 
 
-def group(current: dict[str, Any], body: dict[str, Any]) -> GroupChange:
+def group(current: dict[str, Any], given: Iterable[Operation]) -> GroupChange:
     """What becomes of the attributes, and the members' steps; the present members need not be known."""
     change = GroupChange(copied(current))
-    for operation in operations(GROUP, body):
+    for operation in given:
         if operation.path is None:
             _group_merge(change, operation)
         elif is_members(operation.path):

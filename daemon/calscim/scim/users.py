@@ -13,6 +13,7 @@ from calscim.scim.comparisons import as_uuid
 from calscim.scim.conditions import conditional, expected, unchanged
 from calscim.scim.exchange import Exchange
 from calscim.scim.responses import etag, json_response, value_response
+from calscim.scim.schema import USER
 from calscim.store import resources
 from calscim.store.resources import UserState, Written
 
@@ -54,13 +55,15 @@ async def modify(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.2."""
     body = x.json()
     number = as_uuid(text)
-    if number is not None and not conditional(x.headers):
-        x.resource = ("User", text)
-        if (values := direct.values(body)) is not None:
-            written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
-            settled(x, written, "User", text)
-            return shown(x, written, text)
-    return await _change(x, text, lambda current: patch.user(current, body), reads=True)
+    x.resource = ("User", text[:100])
+    if number is None:
+        raise missing("User", text)
+    given = patch.operations(USER, body)
+    if not conditional(x.headers) and (values := direct.values(given)) is not None:
+        written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
+        settled(x, written, "User", text)
+        return shown(x, written, text)
+    return await _change(x, text, lambda current: patch.user(current, given), reads=True)
 
 
 async def delete(x: Exchange, text: str) -> web.Response:

@@ -125,7 +125,10 @@ def read(path: Path) -> tuple[Mark, ...]:
     """
     try:
         content = path.read_bytes()
-        found = _marks(orjson.loads(content)) if _is_one(content) else _of_lines(content)
+        try:
+            found: tuple[Mark, ...] | None = _marks(orjson.loads(content))
+        except orjson.JSONDecodeError:
+            found = _of_lines(content)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -136,14 +139,6 @@ def read(path: Path) -> tuple[Mark, ...]:
             "journal.head_file, or the log's events journal.head in JSON"
         )
     return found
-
-
-def _is_one(content: bytes) -> bool:
-    try:
-        orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _of_lines(content: bytes) -> tuple[Mark, ...] | None:
