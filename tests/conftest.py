@@ -10,12 +10,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from calscim.store import pool as pool_room
 from tests.databases import Databases
-from tests.server import OWNER, Server, bundled, database_of, given
+from tests.server import OWNER, WORKER, Server, bundled, claim, database_of, give_back, given
 
-GIVEN = os.environ.pop("TEST_POSTGRES", "")
+GIVEN = os.environ.get("TEST_POSTGRES", "")
+# How long an example takes says something about the machine.
+settings.register_profile("calscim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calscim")
 
 
 def pytest_configure() -> None:
@@ -25,8 +29,17 @@ def pytest_configure() -> None:
     os.environ.pop("NOTIFY_SOCKET", None)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A given server is claimed before the first worker, and given back after the last; one that is refused, never."""
+    if GIVEN and not WORKER:
+        asyncio.run(claim(GIVEN))
+        session.config.add_cleanup(lambda: asyncio.run(give_back(GIVEN)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What brings a server of its own says nothing about a given one."""
+    """What brings a server of its own says nothing about a given one; a worker begins with the longest test."""
+    if WORKER:
+        items.sort(key=lambda item: item.path.parent.name != "machine")
     if GIVEN:
         reason = "has the bundled Postgres for itself, whatever TEST_POSTGRES is"
         for item in items:

@@ -1,9 +1,11 @@
 """The Postgres of a test session: the bundled one, or the one that TEST_POSTGRES names (`make test PG=...`).
 
 On somebody's server everything that is made has a name beginning with calscim_test, but the serving role, and goes
-at the end; a role calscim that was there before is taken for an installation, and the session refuses.
+at the end; a role calscim that was there before is taken for an installation, and the session refuses. Workers
+(`pytest -n`) share such a server: each has names of its own, and the session makes and takes away what they share.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,10 +13,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+import pytest
 
 from calscim.store import embedded, migrate
 
-PREFIX = "calscim_test"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+_ALL = "calscim_test"
+PREFIX = f"{_ALL}_{WORKER}" if WORKER else _ALL
 OWNER = "postgres"  # what tests call the superuser, whatever its name
 PASSWORD = "calscim-test"  # of the serving role, where the server asks for one
 _MARK = "made by the tests of calscim"
@@ -76,9 +81,9 @@ async def bundled(folder: Path) -> AsyncIterator[Server]:
     async with await embedded.start(folder) as running:
         server = Server(running.owner_dsn)
         admin = await asyncpg.connect(server.dsn("postgres", OWNER))
-        # The tests may lose everything at a power cut.
-        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
-            await admin.execute(f"ALTER SYSTEM SET {setting}")
+        # The tests may lose everything at a power cut, and nothing is analysed but by a test.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
+            await admin.execute(f"ALTER SYSTEM SET {setting} = off")
         await admin.execute("SELECT pg_reload_conf()")
         await _make_template(admin, server)
         await admin.close()
@@ -87,18 +92,26 @@ async def bundled(folder: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def given(dsn: str) -> AsyncIterator[Server]:
-    """Somebody's Postgres, by its superuser's DSN. RuntimeError where the tests may not have it."""
+    """Somebody's Postgres that was claimed, with a template."""
     server = Server(dsn, password=True)
     admin = await asyncpg.connect(server.dsn("postgres", OWNER))
+    await _make_template(admin, server)
+    await admin.close()
+    yield server
+
+
+async def claim(dsn: str) -> None:
+    """Somebody's Postgres for this session, by its superuser's DSN. UsageError where the tests may not have it."""
+    admin = await asyncpg.connect(Server(dsn).dsn("postgres", OWNER))
     try:
         if not await admin.fetchval("SELECT current_setting('is_superuser') = 'on'"):
-            raise RuntimeError("TEST_POSTGRES has to be the DSN of a superuser")
+            raise pytest.UsageError("TEST_POSTGRES has to be the DSN of a superuser")
         mark = await admin.fetchrow(
             "SELECT shobj_description(oid, 'pg_authid') AS text FROM pg_roles WHERE rolname = $1",
             embedded.SERVING_ROLE,
         )
         if mark is not None and mark["text"] != _MARK:
-            raise RuntimeError(
+            raise pytest.UsageError(
                 f"the server of TEST_POSTGRES has a role {embedded.SERVING_ROLE} that the tests did not make: "
                 "give them a server on which nobody works"
             )
@@ -107,13 +120,15 @@ async def given(dsn: str) -> AsyncIterator[Server]:
             f"CREATE ROLE {embedded.SERVING_ROLE} LOGIN PASSWORD '{PASSWORD}'; "
             f"COMMENT ON ROLE {embedded.SERVING_ROLE} IS '{_MARK}'"
         )
-        try:
-            await _make_template(admin, server)
-            yield server
-        finally:
-            await _clean(admin)
     finally:
         await admin.close()
+
+
+async def give_back(dsn: str) -> None:
+    """As it was before."""
+    admin = await asyncpg.connect(Server(dsn).dsn("postgres", OWNER))
+    await _clean(admin)
+    await admin.close()
 
 
 async def _make_template(admin: asyncpg.Connection, server: Server) -> None:
@@ -125,7 +140,7 @@ async def _make_template(admin: asyncpg.Connection, server: Server) -> None:
 
 async def _clean(admin: asyncpg.Connection) -> None:
     for row in await admin.fetch(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", PREFIX
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", _ALL
     ):
         await admin.execute(f"DROP DATABASE {row['datname']} WITH (FORCE)")
     await admin.execute(f"DROP ROLE IF EXISTS {embedded.SERVING_ROLE}")

@@ -282,9 +282,7 @@ async def test_a_replica_that_catches_up_between_two_looks_is_believed_the_secon
     assert found.value.keys() > added
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.sampled_from([0, 1, 20, 248, 249, 250, 251, 400, 499, 620]),
     seed=st.integers(0, 10_000),

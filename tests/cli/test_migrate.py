@@ -5,16 +5,17 @@ import re
 import asyncpg
 import pytest
 
-from tests.server import OWNER
+from tests.server import OWNER, PREFIX
 
 
 @pytest.fixture
 async def empty(postgres):
     """An empty database, as (its owner's DSN, the serving role's DSN)."""
     admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
-    await admin.execute("CREATE DATABASE calscim_test_empty")
-    yield postgres.dsn("calscim_test_empty", OWNER), postgres.dsn("calscim_test_empty")
-    await admin.execute("DROP DATABASE calscim_test_empty WITH (FORCE)")
+    name = f"{PREFIX}_empty"
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield postgres.dsn(name, OWNER), postgres.dsn(name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 
 

@@ -437,7 +437,7 @@ def _by_hand(draw, w, person):
         w.holds(person, name, *held)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(worlds(), st.data())
 def test_applied_step_by_step_the_plan_shrinks_to_nothing_and_only_declared_attributes_are_touched(
     w, data
@@ -457,7 +457,7 @@ def test_applied_step_by_step_the_plan_shrinks_to_nothing_and_only_declared_attr
         assert after == untouched
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(worlds())
 def test_after_its_first_action_a_plan_is_the_rest_of_itself(w):
     w.note(w.plan())
@@ -478,7 +478,7 @@ def test_after_its_first_action_a_plan_is_the_rest_of_itself(w):
     assert lines(rest) == lines(running[1:])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(), st.sampled_from(["attributes", "people", "person"]))
 def test_what_was_not_read_changes_nothing(w, gap):
     if gap == "attributes":
@@ -494,7 +494,7 @@ def test_what_was_not_read_changes_nothing(w, gap):
     assert touched == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds())
 def test_observing_and_adding_only_take_nothing_away(w):
     for mode in (PeopleMode.OBSERVE, PeopleMode.ADD_ONLY):

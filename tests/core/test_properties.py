@@ -18,9 +18,7 @@ GROUPS = ["A", "B", "C"]
 TEAMS = [7, 8]
 MODES = st.sampled_from(list(Mode))
 ROLES = st.sampled_from(list(Role))
-MANY = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+MANY = settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @st.composite

@@ -466,7 +466,6 @@ def test_whatever_happens_cal_com_ends_as_the_directory_says(databases):
             settings=settings(
                 max_examples=EXAMPLES,
                 stateful_step_count=STEPS,
-                deadline=None,
                 derandomize="SOAK_EXAMPLES" not in os.environ,  # the same stories for everybody
                 phases=(Phase.explicit, Phase.generate),
                 suppress_health_check=list(HealthCheck),

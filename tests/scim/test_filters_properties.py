@@ -207,7 +207,6 @@ async def _agree(stage: Stage, kind: Type, filters: list[str]) -> int:
 several = settings(
     max_examples=40,
     phases=(Phase.explicit, Phase.generate),
-    deadline=None,
     derandomize=True,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

@@ -272,7 +272,6 @@ def _encoded(body: Any) -> bytes:
 hostile = settings(
     max_examples=40,
     phases=(Phase.explicit, Phase.generate),
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -668,7 +668,7 @@ OPERATION = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(OPERATION, min_size=1, max_size=4))
 def test_whatever_is_sent_a_patch_makes_a_storable_user_or_refuses(operations):
     before, sent = copy.deepcopy(ADA), copy.deepcopy(operations)
@@ -687,7 +687,7 @@ def test_whatever_is_sent_a_patch_makes_a_storable_user_or_refuses(operations):
         assert sum(one.get("primary") is True for one in made.get("emails", [])) <= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(EMAIL.map(lambda one: one | {"value": one["value"] + "@new", "primary": False}))
 def test_adding_and_removing_an_address_restores(address):
     added = patched("add", "emails", [address])
@@ -695,7 +695,7 @@ def test_adding_and_removing_an_address_restores(address):
     assert patched("remove", "emails", [address], of=added) == ADA
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(OPERATION, min_size=1, max_size=3))
 def test_a_replacement_that_is_repeated_changes_nothing_more(operations):
     operations = [one | {"op": "replace"} for one in operations]

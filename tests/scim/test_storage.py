@@ -17,7 +17,7 @@ from calscim.store.encryption import PLAIN
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import Reader
-from tests.server import OWNER
+from tests.server import OWNER, PREFIX
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 _numbers = itertools.count(1)
@@ -30,9 +30,10 @@ def dsn(postgres) -> Iterator[str]:
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(admin_does(f"CREATE DATABASE calscim_test_contract TEMPLATE {postgres.template}"))
-    yield postgres.dsn("calscim_test_contract")
-    asyncio.run(admin_does("DROP DATABASE calscim_test_contract WITH (FORCE)"))
+    name = f"{PREFIX}_contract"
+    asyncio.run(admin_does(f"CREATE DATABASE {name} TEMPLATE {postgres.template}"))
+    yield postgres.dsn(name)
+    asyncio.run(admin_does(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 class TestOurStorage(AsyncScimStorageContract):

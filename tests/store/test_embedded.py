@@ -1,7 +1,11 @@
 """The bundled Postgres: made by whoever comes first, also when several come at once."""
 
 import asyncio
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +22,20 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.own_postgres
-async def test_two_commands_that_are_first_at_the_same_time_share_one_server(tmp_path):
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not below pytest's, which each session that begins closes to other users, such as Postgres's."""
+    made = Path(tempfile.mkdtemp(prefix="calscim-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
+
+@pytest.mark.own_postgres
+async def test_two_commands_that_are_first_at_the_same_time_share_one_server(folder):
     async def start():
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", START, str(tmp_path / "postgres"), stdout=-1, stderr=-1
+            sys.executable, "-c", START, str(folder / "postgres"), stdout=-1, stderr=-1
         )
         out, error = await process.communicate()
         assert process.returncode == 0, error.decode()

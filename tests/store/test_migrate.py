@@ -7,7 +7,7 @@ import pytest
 
 from calscim.store import migrate
 from calscim.store.sql import all_queries, folder
-from tests.server import OWNER
+from tests.server import OWNER, PREFIX
 
 APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
 
@@ -27,8 +27,9 @@ ORDER BY 1, 2, 3, 4
 
 async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
     admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
-    await admin.execute("CREATE DATABASE calscim_test_schema_file")
-    direct = await asyncpg.connect(postgres.dsn("calscim_test_schema_file", OWNER))
+    name = f"{PREFIX}_schema_file"
+    await admin.execute(f"CREATE DATABASE {name}")
+    direct = await asyncpg.connect(postgres.dsn(name, OWNER))
     migrated = await asyncpg.connect(database.owner_dsn)
     await direct.execute((folder() / "schema.sql").read_text())
 
@@ -39,7 +40,7 @@ async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
     assert found
     for connection in (direct, migrated):
         await connection.close()
-    await admin.execute("DROP DATABASE calscim_test_schema_file")
+    await admin.execute(f"DROP DATABASE {name}")
     await admin.close()
 
 

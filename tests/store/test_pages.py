@@ -111,7 +111,6 @@ async def test_every_page_is_the_one_that_was_asked_for(directory: Directory) ->
 
     @settings(
         max_examples=40,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(st.lists(steps, min_size=5, max_size=30))
