@@ -826,16 +826,3 @@ def test_who_left_one_group_and_still_is_in_another_of_the_same_mappings_has_not
     )
 
     assert "bob" not in "".join(show(w.plan()))
-
-
-@pytest.mark.parametrize(("mode", "stays"), [(MANAGED, True), (OBSERVE, False)])
-def test_nobody_leaves_a_team_that_another_mapping_is_about_to_be_bound_to(mode, stays: bool):
-    """Its mapping still has the number of a team yet to be made, by the name of this one."""
-    w = world().user("ann").group("A").map("A", 7).group("B", "ann").map("B", -2, mode)
-    w.on(7, "ann", ledger="added").remap(2, new_team="t7")
-
-    plan = w.plan()
-
-    leaving = [one for one in show(plan) if one.startswith("member.remove")]
-    assert (leaving == []) is stays
-    assert any("stay until the mapping" in note for note in plan.notes) is stays

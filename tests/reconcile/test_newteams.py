@@ -315,3 +315,50 @@ async def test_a_person_of_a_group_whose_team_is_yet_to_be_made_can_be_explained
     found = await explain(stage.db, stage.settings, stage.organization, address("ann"), None)
 
     assert [one["create_team"] for one in found["sources"]] == [True]
+
+
+async def test_nobody_leaves_a_team_that_another_mapping_waits_for(stage):
+    await stage.map("Support", "Support", "managed")
+    number = stage.world.add_team("Support", slug="support")
+    await stage.map("Helpdesk", number, "managed")
+    await pushed(stage, "Helpdesk", "ann")
+    await stage.full()
+    assert {row.team_id for row in await admin.mappings(stage.db)} == {number}
+
+    await stage.okta.remove_members("Helpdesk", [address("ann")])
+    await stage.okta.push_group("Support", [address("ann")])
+    await stage.full()
+
+    assert stage.team("Support") == {address("ann"): "MEMBER"}
+    assert not [call for call in stage.simulation.calls if call.startswith("DELETE")]
+
+
+async def test_a_mapping_that_cannot_be_bound_keeps_nobody_on_a_team_of_that_name(stage):
+    await stage.map("Support", "SUPPORT", "managed")
+    number = stage.world.add_team("Support", slug="first")
+    stage.world.add_team("support", slug="second")
+    await stage.map("Helpdesk", number, "managed")
+    await pushed(stage, "Helpdesk", "ann", "bob")
+    await pushed(stage, "Support", "cyd")
+    await stage.full()
+
+    await stage.okta.remove_members("Helpdesk", [address("ann")])
+    await stage.full()
+
+    assert stage.team("Support") == {address("bob"): "MEMBER"}
+    [parked] = (await status(stage.db, ["acme"]))["organizations"][0]["parked"]
+    assert "2 teams in Cal.com are called 'SUPPORT'" in parked["reason"]
+
+
+async def test_a_team_that_was_deleted_since_it_was_listed_is_made_anew(stage):
+    old = stage.world.add_team("Support", slug="support")
+    await pushed(stage, "Support", "ann")
+    await stage.full()
+    stage.world.remove_team("Support")
+    await stage.map("Support", "Support", "managed")
+
+    await stage.push()
+
+    [row] = await admin.mappings(stage.db)
+    assert row.team_id == stage.team_id("Support") != old
+    assert stage.team("Support")[address("ann")] == "MEMBER"

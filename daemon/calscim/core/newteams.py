@@ -18,7 +18,6 @@ from calscim.core.model import (
     Directory,
     Kind,
     Observed,
-    State,
     Team,
     TeamId,
 )
@@ -44,30 +43,6 @@ def with_awaited(observed: Observed, teams: MappingOf[TeamId, str]) -> Observed:
         teams={**observed.teams, **{team: Complete({}) for team in teams}},
         team_names={**observed.team_names, **teams},
     )
-
-
-def without_removals(
-    actions: Iterable[Action], creations: Iterable[Action], observed: Observed
-) -> tuple[list[Action], list[str]]:
-    """Nobody is taken off a team of a name that is to be made now: its mappings are about to be bound to it.
-
-    Returns what is left, and a note for each team that keeps somebody.
-    """
-    making = {
-        one.new_team.casefold(): one for one in creations if one.new_team and one.state is State.RUN
-    }
-    left: list[Action] = []
-    kept: dict[str, int] = {}
-    for action in actions:
-        name = "" if action.team is None else observed.team_names.get(action.team, "")
-        if action.kind is Kind.REMOVE and name.casefold() in making:
-            kept[name] = kept.get(name, 0) + 1
-        else:
-            left.append(action)
-    return left, [
-        f"{count} who would leave {name} stay until the mapping that waits for a team of this name has it"
-        for name, count in sorted(kept.items())
-    ]
 
 
 def creations(

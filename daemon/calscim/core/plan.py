@@ -72,8 +72,7 @@ def plan(
     incomplete = list(lists.incomplete)
     if isinstance(observed.people, Incomplete):
         incomplete.insert(0, f"the organization's members: {observed.people.reason}")
-    left, kept = newteams.without_removals(lists.actions, new, observed)
-    found = (*accounts.actions, *newteams.named(left, awaited), *owners.actions, *new)
+    found = (*accounts.actions, *newteams.named(lists.actions, awaited), *owners.actions, *new)
     found = (*found, *attributes.actions)
     actions = tuple(sorted(found, key=order))
     told = tuple(sorted((*accounts.told, *attributes.told)))
@@ -85,7 +84,7 @@ def plan(
         in_place=tuple(lists.in_place),
         told=told,
         links=tuple(sorted(people.found, key=lambda link: link.user)),
-        notes=tuple(sorted((*lists.notes, *owners.notes, *kept, *attributes.notes))),
+        notes=tuple(sorted((*lists.notes, *owners.notes, *attributes.notes))),
     )
 
 

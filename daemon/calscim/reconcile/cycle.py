@@ -10,6 +10,7 @@ from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
 from calscim.core.model import Directory, Plan, Scope, State, TeamId, UserId
+from calscim.core.newteams import awaited
 from calscim.core.settling import unasked
 from calscim.core.windows import closes, opened
 from calscim.reconcile.attributes import Telling
@@ -25,8 +26,8 @@ from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.report import Report, concluded, drift, log_held, log_pass, stored
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
-from calscim.reconcile.view import UNKNOWN, View, teams_of
-from calscim.store import actions, attributes, holds, ledger, newteams, parked, passes, sightings
+from calscim.reconcile.view import View, teams_of
+from calscim.store import actions, attributes, holds, ledger, parked, passes, sightings
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
@@ -72,7 +73,11 @@ class Cycle:
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()
         await self.view.read_everything(self.reader, picture.directory, since)
-        if await self._import(picture) + await self._adopt():
+        if (
+            await self._import(picture)
+            + await self._adopt()
+            + await self._recognise(picture.directory)
+        ):
             picture = await self._wanted()
         await self._look_up(picture.directory, again=True)
         if since is not None:
@@ -81,7 +86,7 @@ class Cycle:
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
             await drop_gone(self.db, self.organization, _request_id())
-        await self._see_creators(picture.directory)
+        await self._new_teams().see_creators(picture.directory)
         for team in self._newly_read():
             await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
             self.judged[team] = self.view.read_at[team]
@@ -122,7 +127,7 @@ class Cycle:
             picture = await self._wanted()
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams, again=touched.look)
-        if await self._adopt():
+        if await self._adopt() + await self._recognise(picture.directory):
             picture = await self._wanted(users)
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
@@ -196,13 +201,6 @@ class Cycle:
             if team in self.view.read_at and self.view.read_at[team] != self.judged.get(team)
         }
 
-    async def _see_creators(self, directory: Directory) -> None:
-        """Where the key's own user was not visible yet when calscim made a team."""
-        for team, creator in directory.creators.items():
-            member = self.view.teams.get(team, {}).get(creator.cal_user)
-            if creator.membership is None and member is not None and member.membership != UNKNOWN:
-                await newteams.saw_creator(self.db, self.organization, team, member.membership)
-
     async def _adopt(self) -> int:
         """Who is on a team where an attempt without an outcome may have put them goes on record as put there.
 
@@ -216,6 +214,14 @@ class Cycle:
         for team, cal_user in found:
             await ledger.adopt(self.db, self.organization, team, cal_user)
         return len(found)
+
+    def _new_teams(self) -> NewTeams:
+        return NewTeams(self.reader, self.view, Recorder(self.db, self.organization))
+
+    async def _recognise(self, directory: Directory) -> int:
+        if directory.paused:
+            return 0
+        return await self._new_teams().recognise(awaited(directory), _request_id())
 
     async def _import(self, picture: Picture) -> int:
         if not self.import_existing or self.view.people is None or picture.directory.paused:
@@ -306,7 +312,7 @@ class Cycle:
             ),
             view=self.view,
             record=record,
-            new_teams=NewTeams(self.reader, self.view, record),
+            new_teams=self._new_teams(),
             telling=Telling(self.view.attributes, record),
             last_look=LastLook(self.reader, self.view, self.rules.policy),
             parking=Parking(record, stuck, self.jitter),

@@ -4,13 +4,14 @@ An answer that was lost makes no second team: the name's slug is the same at the
 each only once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.core.model import Action, Incomplete, Role, Team, TeamId
+from calscim.core.model import Action, Directory, Incomplete, Role, Team, TeamId
 from calscim.core.newteams import existing
 from calscim.reconcile.record import Recorder
-from calscim.reconcile.view import View
+from calscim.reconcile.view import UNKNOWN, View
 
 
 @dataclass(slots=True)
@@ -22,19 +23,29 @@ class NewTeams:
     record: Recorder
     made: dict[TeamId, TeamId] = field(default_factory=dict)
 
-    async def look(self, action: Action) -> Team | str | Incomplete | None:
+    async def recognise(self, waiting: Mapping[TeamId, str], request_id: str) -> int:
+        """Mappings that wait for a team which is listed by now get it before anything is planned for either."""
+        bound = 0
+        for awaited, name in waiting.items():
+            if not isinstance(existing(self.view.listed(), name), Team):
+                continue
+            there = await self.look(name)  # what was listed may be gone by now
+            if isinstance(there, Team):
+                await self.found(awaited, there, request_id)
+                bound += 1
+        return bound
+
+    async def look(self, name: str) -> Team | str | Incomplete | None:
         """The team where it is there already; or why it is not clear; None: it is to be made."""
         teams = await self.reader.teams(expected=self.view.names.keys())
         if isinstance(teams, Incomplete):
             return teams
-        assert action.new_team is not None
-        return existing(teams.value.values(), action.new_team)
+        return existing(teams.value.values(), name)
 
-    async def found(self, action: Action, team: Team, request_id: str) -> None:
+    async def found(self, awaited: TeamId, team: Team, request_id: str) -> None:
         """It was there. Made by a call whose answer was lost, its owner is calscim's doing all the same."""
-        assert action.team is not None
-        ours = await self.record.may_be_made(action.team, team.id)
-        await self._bind(action.team, team, request_id, ours=ours)
+        ours = await self.record.may_be_made(awaited, team.id)
+        await self._bind(awaited, team, request_id, ours=ours)
 
     async def created(self, action: Action, team: TeamId, request_id: str) -> None:
         assert action.team is not None and action.new_team is not None
@@ -53,3 +64,10 @@ class NewTeams:
         member = self.view.teams.get(team.id, {}).get(me)
         if member is not None and member.role is Role.OWNER:
             await self.record.saw_creator(team.id, member.membership)
+
+    async def see_creators(self, directory: Directory) -> None:
+        """Where the key's own user was not visible yet when calscim made a team."""
+        for team, creator in directory.creators.items():
+            member = self.view.teams.get(team, {}).get(creator.cal_user)
+            if creator.membership is None and member is not None and member.membership != UNKNOWN:
+                await self.record.saw_creator(team, member.membership)

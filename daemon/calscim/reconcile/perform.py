@@ -153,16 +153,17 @@ class Performer:
 
     async def _new_team(self, action: Action) -> bool:
         """Looks for the team first: it may be there, by hand or by a call whose answer was lost."""
-        there = await self.new_teams.look(action)
+        assert action.team is not None and action.new_team is not None
+        there = await self.new_teams.look(action.new_team)
         if there is None:
             outcome = await self.writer.perform(action, self._request_id(action))
             if outcome.result is not Result.CONFLICT:
                 return await self._settle(action, outcome)
-            there = await self.new_teams.look(action) or Incomplete(
+            there = await self.new_teams.look(action.new_team) or Incomplete(
                 f"{outcome.detail}; Cal.com does not show the team yet"
             )
         if isinstance(there, Team):
-            await self.new_teams.found(action, there, self._request_id(action))
+            await self.new_teams.found(action.team, there, self._request_id(action))
             self.tally.count("already", action)
             await self.record.unpark(key_of(action))
         elif isinstance(there, Incomplete):
