@@ -181,6 +181,39 @@ def has_another_postmaster(site: Stage, killed: int) -> bool:
 
 
 @pytest.mark.own_postgres
+async def test_a_change_answered_503_by_a_frozen_postgres_is_not_kept_when_it_goes_on(
+    bundled: Stage, session: aiohttp.ClientSession
+) -> None:
+    await bundled.start()
+    await bundled.prepare()
+    speaker = okta(bundled, session)
+    await asyncio.gather(*(speaker.create(f"p{number}@acme.example") for number in range(4)))
+    direct = await asyncpg.connect(bundled.direct)
+    backends = await direct.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    frozen = [postmaster(bundled), *(row["pid"] for row in backends)]
+
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        marks = [f"mark-{number}-x" for number in range(900, 904)]
+        answered = [
+            await speaker.once("POST", "/Users", mark, {"userName": f"{mark}@acme.example"})
+            for mark in marks
+        ]
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+    await speaker.create("ann@acme.example")
+    found = await kept(direct, bundled.directory)
+    await direct.close()
+    assert [status for status, _ in answered] == [503] * 4
+    assert not found.keys() & set(marks)
+
+
+@pytest.mark.own_postgres
 async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon(
     bundled: Stage, session: aiohttp.ClientSession
 ) -> None:

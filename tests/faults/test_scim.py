@@ -129,12 +129,13 @@ async def test_a_503_says_when_to_come_back_and_is_a_scim_error(
     assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
 
 
+@pytest.mark.parametrize("words", [b"mark-999-x", b"COMMIT"], ids=["change", "commit"])
 @pytest.mark.parametrize("silent", [False, True], ids=["cut", "half-open"])
 async def test_a_change_that_was_made_and_whose_answer_was_lost_is_answered_truly(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection, silent: bool
+    provider: Okta, proxy: Proxy, direct: asyncpg.Connection, silent: bool, words: bytes
 ) -> None:
     await provider.create("bob@acme.example")
-    sprung = proxy.cut_after(b"mark-999-x", silent=silent)
+    sprung = proxy.cut_after(words, silent=silent)
 
     status, _ = await provider.once("POST", "/Users", "mark-999-x", user("ann", "mark-999-x"))
 

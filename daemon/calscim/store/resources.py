@@ -247,7 +247,9 @@ def _changes(db: Database) -> Callable[[str, Sequence[_Change]], Awaitable[list[
         database = here()
         assert database is not None, "somebody waits for an answer of this database"
         columns = list(zip(*changes, strict=True))
-        rows = await database.fetch(sql("scim.changes"), stream, *columns)
+        # Its own BEGIN: what a server that does not answer finds when it wakes up is never committed.
+        async with database.connection() as connection, connection.transaction():
+            rows = await connection.fetch(sql("scim.changes"), stream, *columns)
         return [_written(*row) for row in rows]
 
     return make
