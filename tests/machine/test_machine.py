@@ -173,6 +173,7 @@ class Machine(RuleBasedStateMachine):
             name = world.accounts[user].email.partition("@")[0]
             if name == "owner" or self.model.active.get(name) is not False:
                 self.wrong.append(f"{name} lost the organization")
+            self.model.by_hand = {one for one in self.model.by_hand if one[1] != name}
 
         world.dropped, world.left = dropped, left
 
@@ -180,7 +181,8 @@ class Machine(RuleBasedStateMachine):
         name = email.partition("@")[0]
         if name == "owner" or name in self.model.wanted(team):
             self.wrong.append(f"{name} was taken off {team}, where the directory wants them")
-        if not self.model.exclusive(team) and (team, name) in self.model.by_hand:
+        leaves = self.model.active.get(name) is False
+        if not self.model.exclusive(team) and not leaves and (team, name) in self.model.by_hand:
             self.wrong.append(f"{name} was taken off {team}, where they were put by hand")
 
     async def _pass(self, *, full):
@@ -210,8 +212,6 @@ class Machine(RuleBasedStateMachine):
             else:
                 await self.stage.okta.deactivate(address(name))
             self.model.active[name] = active
-            if not active:  # leaving the organization ends what was done by hand
-                self.model.by_hand = {one for one in self.model.by_hand if one[1] != name}
 
         self.run(do())
 
