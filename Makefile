@@ -40,8 +40,12 @@ format: $(STAMP) ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(STAMP) ## many more runs of the state machine (EXAMPLES=10000)
-	SOAK_EXAMPLES=$(or $(EXAMPLES),10000) SOAK_STEPS=40 $(BIN)/python -m pytest -q tests/machine
+soak: $(STAMP) ## many more runs of the state machine, 250 a seed (EXAMPLES=10000 SEED=1); stops at a finding
+	@seed=$(or $(SEED),1); left=$(or $(EXAMPLES),10000); while [ $$left -gt 0 ]; do \
+		some=$$((left < 250 ? left : 250)); echo "seed $$seed, $$some of $$left runs"; \
+		SOAK_EXAMPLES=$$some SOAK_STEPS=40 $(BIN)/python -m pytest -q tests/machine --hypothesis-seed=$$seed || exit 1; \
+		seed=$$((seed + 1)); left=$$((left - some)); \
+	done
 
 chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1); none lost, none twice
 	$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
