@@ -132,14 +132,15 @@ async def test_a_story_ends_in_step_and_can_be_verified_and_rebuilt(store: Datab
         assert not (await chain.verify(store)).broken
 
 
-async def test_statements_of_many_clients_at_once_get_their_own_answers(store: Database) -> None:
+async def test_statements_of_many_clients_at_once_get_their_own_answers(bounced: str) -> None:
     async def ask(number: int) -> int:
         # Each has its own text and columns, so that another's plan would show.
         found = await store.fetchrow(f"SELECT $1::int AS a{number}, {number} AS b", number)
         assert found is not None
         return found[f"a{number}"] - found["b"]
 
-    assert set(await asyncio.gather(*(ask(number) for number in range(300)))) == {0}
+    async with await Database.open(bounced, size=8, patience=20) as store:
+        assert set(await asyncio.gather(*(ask(number) for number in range(300)))) == {0}
 
 
 async def test_several_hosts_may_each_be_a_pooler(
