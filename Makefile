@@ -22,8 +22,8 @@ run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com
 demo: $(STAMP) ## play a whole story against the simulated Cal.com
 	$(BIN)/calscim demo
 
-test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server)
-	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest --cov --cov-report=term
+test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=2)
+	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal --cov --cov-report=term
 
 guide: $(STAMP) ## write docs/guide/cases.md anew: what calscim prints in each case
 	$(BIN)/python -m tests.guide
