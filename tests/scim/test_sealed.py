@@ -1,10 +1,11 @@
 """With a key no request can be read in the table, and nothing else is different."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
@@ -155,14 +156,18 @@ async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
 def losing(db: Database, monkeypatch) -> list[str]:
     """The connection is lost between the first commit and its answer; what was lost is in the list."""
     lost: list[str] = []
-    fetch = Database.fetch
+    connection = Database.connection
 
-    async def cut(self: Database, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        found = await fetch(self, query, *arguments)
-        if "calscim.changes" in query and not lost:
-            lost.append(query)
+    @asynccontextmanager
+    async def cut(self: Database) -> AsyncIterator[Any]:
+        asked: list[Any] = []
+        async with connection(self) as lent:
+            with lent.query_logger(asked.append):
+                yield lent
+        found = [one.query for one in asked if "calscim.changes" in one.query]
+        if found and not lost:
+            lost.extend(found)
             raise ConnectionLost("cut")
-        return found
 
-    monkeypatch.setattr(Database, "fetch", cut)
+    monkeypatch.setattr(Database, "connection", cut)
     return lost
