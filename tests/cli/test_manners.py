@@ -112,9 +112,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(configuration, calscim, okta)
 
 
 def test_an_interrupt_ends_quietly_with_130(tmp_path: Path):
+    # A run in the background ignores interrupts, and its children would.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = subprocess.Popen(
         [*CALSCIM, "sim", "calcom", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, cwd=tmp_path
     )
+    signal.signal(signal.SIGINT, before)
     assert started.stderr is not None
     started.stderr.readline()
 
