@@ -57,17 +57,22 @@ async def test_a_write_whose_answer_was_lost_is_observed_and_counted_as_calscims
     assert stage.team("Sales") == {}
 
 
-@pytest.mark.parametrize("look", ["push", "full", "restart"])
-async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_group_at_once(
-    stage, look
-):
+async def ann_is_put_on_sales(stage, kind):
+    """By a write whose answer never comes."""
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")
     await assigned(stage, "ann")
     await stage.push()
-    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop-after")]
+    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind=kind)]
     await stage.okta.push_group("Sales", addresses("ann"))
     await stage.push()
+
+
+@pytest.mark.parametrize("look", ["push", "full", "restart"])
+async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_group_at_once(
+    stage, look
+):
+    await ann_is_put_on_sales(stage, kind="drop-after")
     assert address("ann") in stage.team("Sales")
 
     await stage.okta.push_now("Sales", [])
@@ -79,13 +84,7 @@ async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_grou
 
 
 async def test_somebody_put_on_by_a_write_without_an_answer_leaves_when_the_group_is_deleted(stage):
-    await stage.full()
-    await stage.map("Sales", stage.team_id("Sales"), "managed")
-    await assigned(stage, "ann")
-    await stage.push()
-    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop-after")]
-    await stage.okta.push_group("Sales", addresses("ann"))
-    await stage.push()
+    await ann_is_put_on_sales(stage, kind="drop-after")
     assert address("ann") in stage.team("Sales")
 
     await stage.okta.delete_group("Sales")
@@ -95,13 +94,7 @@ async def test_somebody_put_on_by_a_write_without_an_answer_leaves_when_the_grou
 
 
 async def test_somebody_put_on_by_hand_after_a_write_that_did_nothing_stays(stage):
-    await stage.full()
-    await stage.map("Sales", stage.team_id("Sales"), "managed")
-    await assigned(stage, "ann")
-    await stage.push()
-    stage.simulation.faults = [Fault(method="POST", path="/teams/", kind="drop")]
-    await stage.okta.push_group("Sales", addresses("ann"))
-    await stage.push()
+    await ann_is_put_on_sales(stage, kind="drop")
     await stage.okta.push_now("Sales", [])
     await stage.full()  # nobody is there: the write did nothing
     stage.world.put_on_team("Sales", address("ann"))

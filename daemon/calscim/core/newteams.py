@@ -11,16 +11,7 @@ from dataclasses import replace
 from calscim.core import states
 from calscim.core.causes import Causes
 from calscim.core.mapping import Desired, strongest
-from calscim.core.model import (
-    Action,
-    Cause,
-    Complete,
-    Directory,
-    Kind,
-    Observed,
-    Team,
-    TeamId,
-)
+from calscim.core.model import Action, Cause, Complete, Directory, Kind, Observed, Team, TeamId
 from calscim.core.naming import meant, slug
 from calscim.core.policy import Policy
 
