@@ -1,13 +1,12 @@
 """Turns: in order of arrival, together while one is under way, and nobody suffers for another's mistake."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from calscim.errors import StoreUnavailable
 from calscim.store import turns
-from calscim.store.turns import TOGETHER, Turns
+from calscim.store.turns import TOGETHER, Batches, Turns
 
 
 class Server:
@@ -18,15 +17,17 @@ class Server:
         self.open = asyncio.Event()
         self.busy = asyncio.Event()
 
-    async def perform(self, stream: str, changes: Sequence[str]) -> list[str]:
-        self.busy.set()
-        await self.open.wait()
-        if "bad" in changes:
-            raise ValueError("bad")
-        if "away" in changes:
-            raise StoreUnavailable("away")
-        self.made.append(list(changes))
-        return [f"{stream} {change}" for change in changes]
+    async def perform(self, stream: str, batches: Batches[str, str]) -> None:
+        while batches.take():
+            changes = batches.changes
+            self.busy.set()
+            await self.open.wait()
+            if "bad" in changes:
+                raise ValueError("bad")
+            if "away" in changes:
+                raise StoreUnavailable("away")
+            self.made.append(changes)
+            batches.answer([f"{stream} {change}" for change in changes])
 
 
 @pytest.fixture

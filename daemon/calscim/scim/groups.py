@@ -17,7 +17,8 @@ from calscim.scim.responses import etag, json_response, value_response
 from calscim.scim.schema import GROUP
 from calscim.scim.users import TRIES, at_version, missing, settled
 from calscim.store import resources
-from calscim.store.resources import GroupState, MemberChange, Written
+from calscim.store.changes import Written
+from calscim.store.resources import GroupState, MemberChange
 
 log = structlog.get_logger()
 

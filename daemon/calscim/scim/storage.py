@@ -33,10 +33,11 @@ from calscim.scim.schema import GROUP, USER, Type
 from calscim.scim.sorting import compile_sort
 from calscim.scim.walk import Position, walk
 from calscim.store import keysets, resources
+from calscim.store.changes import Written
 from calscim.store.journal import Origin
 from calscim.store.keysets import Place, Stretch
 from calscim.store.pool import Database
-from calscim.store.resources import MemberChange, Page, Reader, Selection, Written
+from calscim.store.resources import MemberChange, Page, Reader, Selection
 
 _EVERYTHING = 2**31 - 1
 _STATUS = {

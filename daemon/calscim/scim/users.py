@@ -15,7 +15,8 @@ from calscim.scim.exchange import Exchange
 from calscim.scim.responses import etag, json_response, value_response
 from calscim.scim.schema import USER
 from calscim.store import resources
-from calscim.store.resources import UserState, Written
+from calscim.store.changes import Written
+from calscim.store.resources import UserState
 
 TRIES = 200  # each failure means that somebody else's change went in
 

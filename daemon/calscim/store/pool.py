@@ -5,7 +5,9 @@ a statement stays asyncpg's own error.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Self
 
 import asyncpg
@@ -44,6 +46,12 @@ class ConnectionLost(StoreUnavailable):
     """The connection ended under way: what was asked last may have been done, or not."""
 
 
+@dataclass(slots=True)
+class _Pool:
+    connections: asyncpg.Pool
+    sought: int = 0  # how many ask for one, and have none yet
+
+
 class _Loan:
     """A connection of the pool, for as long as the block lasts.
 
@@ -53,7 +61,7 @@ class _Loan:
 
     __slots__ = ("_connection", "_patience", "_pool", "_timer", "_within")
 
-    def __init__(self, pool: asyncpg.Pool, patience: float, within: float | None) -> None:
+    def __init__(self, pool: _Pool, patience: float, within: float | None) -> None:
         self._pool = pool
         self._patience = patience
         self._within = within
@@ -61,15 +69,17 @@ class _Loan:
         self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Connection:
-        if self._within is not None:
-            self._timer = asyncio.get_running_loop().call_later(self._within, self._cut)
+        self.renew()
+        self._pool.sought += 1
         try:
-            self._connection = await self._pool.acquire(timeout=self._patience)
+            self._connection = await self._pool.connections.acquire(timeout=self._patience)
         except BaseException as error:
             self._disarm()
             if isinstance(error, _NO_CONNECTION):
                 raise _unavailable(error) from error
             raise
+        finally:
+            self._pool.sought -= 1
         lent: Connection = self._connection
         return lent
 
@@ -81,12 +91,20 @@ class _Loan:
             self._disarm()
             # What was committed stays so, whatever becomes of the connection.
             with suppress(*_NO_CONNECTION):
-                await self._pool.release(self._connection, timeout=_GIVE_BACK)
+                await self._pool.connections.release(self._connection, timeout=_GIVE_BACK)
+
+    def renew(self) -> None:
+        """From now on, the whole time again."""
+        self._disarm()
+        if self._within is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._within, self._cut)
 
     async def _explain(self, error: BaseException) -> None:
         """Raise what an error means; return where it means what it says."""
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            await self._pool.expire_connections()  # the primary may be another host by now
+            await (
+                self._pool.connections.expire_connections()
+            )  # the primary may be another host by now
             raise _unavailable(error) from error
         if isinstance(error, AttributeError) and _ended(self._connection, error):
             # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
@@ -113,9 +131,7 @@ class Database:
     ``cipher`` is what bodies pass on their way into its journal, and back.
     """
 
-    def __init__(
-        self, pool: asyncpg.Pool, patience: float, within: float | None, cipher: Cipher
-    ) -> None:
+    def __init__(self, pool: _Pool, patience: float, within: float | None, cipher: Cipher) -> None:
         self.cipher = cipher
         self._pool = pool
         self._patience = patience
@@ -149,7 +165,7 @@ class Database:
         )
         await pool
         longest = patience if within is None else min(patience, within)
-        return cls(pool, longest, within, cipher)
+        return cls(_Pool(pool), longest, within, cipher)
 
     def within(self, seconds: float) -> Self:
         """The same connections, lent for less."""
@@ -158,15 +174,20 @@ class Database:
     async def close(self) -> None:
         """Give the connections back; those still in use, or without an answer, are cut after a moment."""
         try:
-            await asyncio.wait_for(self._pool.close(), _GOODBYE)
+            await asyncio.wait_for(self._pool.connections.close(), _GOODBYE)
         except TimeoutError:
-            self._pool.terminate()
+            self._pool.connections.terminate()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def sought(self) -> bool:
+        """Whether somebody waits for a connection at this moment."""
+        return self._pool.sought > 0
 
     def connection(self) -> "_Loan":
         """A connection for a few statements. StoreUnavailable when the server is away or goes away."""
@@ -187,6 +208,18 @@ class Database:
     async def execute(self, query: str, *arguments: Any) -> str:
         async with self.connection() as connection:
             return await connection.execute(query, *arguments)
+
+
+@asynccontextmanager
+async def begun(connection: Connection) -> AsyncIterator[None]:
+    """A transaction, which the caller commits. What it has not committed, or begun anew, is rolled back."""
+    await connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        with suppress(*_NO_CONNECTION):  # without a connection nothing is open
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
 
 
 def _ended(connection: Connection, error: BaseException) -> bool:

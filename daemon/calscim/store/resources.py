@@ -6,19 +6,18 @@ statement, so that a revoked one is refused although its holder was known a mome
 
 import unicodedata
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
-from weakref import WeakKeyDictionary, ref
+from typing import Any, Literal
 
 import asyncpg
 import orjson
 
 from calscim.errors import ScimError
+from calscim.store.changes import Written, write
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.sql import sql
-from calscim.store.turns import Turns
 
 
 def key(text: str) -> str:
@@ -58,17 +57,6 @@ class MemberChange:
 
     def __bool__(self) -> bool:
         return bool(self.add or self.remove or self.replace or self.unknown)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a change. 401, 404, 409 and 412 have changed nothing and are not journaled yet."""
-
-    status: int
-    seq: int | None
-    version: int | None
-    body: str | None
-    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +107,7 @@ async def create_user(
     source: str = "provider",
 ) -> Written:
     arguments = {**_user(user_id, state, base), "managed": managed, "source": source}
-    return await _write(db, "user.create", origin, arguments)
+    return await write(db, "user.create", origin, arguments)
 
 
 async def update_user(
@@ -131,14 +119,14 @@ async def update_user(
     expected: int | None = None,
 ) -> Written:
     arguments = {**_user(user_id, state, base), "expected": expected}
-    return await _write(db, "user.update", origin, arguments)
+    return await write(db, "user.update", origin, arguments)
 
 
 async def set_user(
     db: Database, origin: Origin, user_id: uuid.UUID, values: dict[str, Any], base: str
 ) -> Written:
     """Put top-level attributes in place, neither userName nor externalId nor emails; the others stay."""
-    return await _write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
+    return await write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
 
 
 def _user(user_id: uuid.UUID, state: UserState, base: str) -> dict[str, Any]:
@@ -164,7 +152,7 @@ async def delete_user(
     unmanaged: bool = False,
 ) -> Written:
     arguments = {"id": user_id, "expected": expected, "unmanaged": unmanaged}
-    return await _write(db, "user.delete", origin, arguments)
+    return await write(db, "user.delete", origin, arguments)
 
 
 async def create_group(
@@ -178,7 +166,7 @@ async def create_group(
 ) -> Written:
     """``answer``: full, bare (without members) or none."""
     arguments = {**_group(state), **_members(members), "id": group_id}
-    return await _write(db, "group.create", origin, {**arguments, "base": base, "answer": answer})
+    return await write(db, "group.create", origin, {**arguments, "base": base, "answer": answer})
 
 
 async def update_group(
@@ -194,7 +182,7 @@ async def update_group(
     """``state`` None: its attributes stay."""
     attributes = {} if state is None else _group(state)
     arguments = {**attributes, **_members(members), "id": group_id, "expected": expected}
-    return await _write(db, "group.update", origin, {**arguments, "base": base, "answer": answer})
+    return await write(db, "group.update", origin, {**arguments, "base": base, "answer": answer})
 
 
 def _group(state: GroupState) -> dict[str, Any]:
@@ -224,41 +212,7 @@ def _array(texts: Iterable[str]) -> str:
 async def delete_group(
     db: Database, origin: Origin, group_id: uuid.UUID, expected: int | None = None
 ) -> Written:
-    return await _write(db, "group.delete", origin, {"id": group_id, "expected": expected})
-
-
-_Change: TypeAlias = "tuple[object, ...]"  # the columns of calscim.changes, without the stream
-_turns: "WeakKeyDictionary[Database, Turns[_Change, Written]]" = WeakKeyDictionary()
-
-
-async def _write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
-    turns = _turns.get(db)
-    if turns is None:
-        turns = _turns[db] = Turns(_changes(db))
-    _, *columns = origin.arguments()
-    change = (op, *columns, orjson.dumps(arguments).decode())
-    return await turns.take(origin.stream, change, len(origin.body))
-
-
-def _changes(db: Database) -> Callable[[str, Sequence[_Change]], Awaitable[list[Written]]]:
-    here = ref(db)  # the turns of a database must not keep it
-
-    async def make(stream: str, changes: Sequence[_Change]) -> list[Written]:
-        database = here()
-        assert database is not None, "somebody waits for an answer of this database"
-        columns = list(zip(*changes, strict=True))
-        # Its own BEGIN: what a server that does not answer finds when it wakes up is never committed.
-        async with database.connection() as connection, connection.transaction():
-            rows = await connection.fetch(sql("scim.changes"), stream, *columns)
-        return [_written(*row) for row in rows]
-
-    return make
-
-
-def _written(
-    status: int, seq: int | None, version: int | None, body: str | None, skipped: list[str] | None
-) -> Written:
-    return Written(status, seq, version, body, tuple(skipped or ()))
+    return await write(db, "group.delete", origin, {"id": group_id, "expected": expected})
 
 
 # ------------------------------------------------------------------ reading

@@ -27,6 +27,7 @@ class _Waiting(Generic[C, R]):
     weight: int
     answer: asyncio.Future[R]
     begun: bool = False
+    alone: bool = False  # it was made together with others, and that failed
 
     def give_up(self) -> None:
         """What was not sent yet is not made."""
@@ -38,12 +39,68 @@ class _Waiting(Generic[C, R]):
             )
 
 
-class Turns(Generic[C, R]):
-    """A queue for each stream, in order of arrival. ``perform`` makes some changes and answers in their order."""
+class Batches(Generic[C, R]):
+    """What a queue holds, some at a time. Who makes them takes some, and answers them before taking others."""
 
-    def __init__(self, perform: Callable[[str, Sequence[C]], Awaitable[Sequence[R]]]) -> None:
+    def __init__(self) -> None:
+        self._queue: deque[_Waiting[C, R]] = deque()
+        self._taken: list[_Waiting[C, R]] = []
+
+    def add(self, waiting: _Waiting[C, R]) -> None:
+        self._queue.append(waiting)
+
+    def take(self) -> bool:
+        """Have some to make in ``changes``: those that are not answered yet, or the next. False: there are none."""
+        while not self._taken and self._queue:
+            self._taken = _next(self._queue)
+        return bool(self._taken)
+
+    @property
+    def changes(self) -> list[C]:
+        return [waiting.change for waiting in self._taken]
+
+    def wait(self) -> bool:
+        """Whether there are others than those that were taken."""
+        return bool(self._queue)
+
+    def answer(self, answers: Sequence[R]) -> None:
+        for waiting, answer in zip(self._taken, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+        self._taken = []
+
+    def refuse(self, error: Exception) -> None:
+        """Those that were taken could not be made: a database that is away is so for each. Otherwise one that cannot
+        be made does not take the others with it: they come again, each alone.
+        """
+        if isinstance(error, StoreUnavailable) or len(self._taken) == 1:
+            for waiting in self._taken:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(
+                        StoreUnavailable(str(error))
+                        if isinstance(error, StoreUnavailable)
+                        else error
+                    )
+        else:
+            for waiting in self._taken:
+                waiting.alone = True
+            self._queue.extendleft(reversed(self._taken))
+        self._taken = []
+
+    def abandon(self) -> None:
+        for waiting in (*self._taken, *self._queue):
+            waiting.answer.cancel()
+
+
+class Turns(Generic[C, R]):
+    """A queue for each stream, in order of arrival.
+
+    ``perform`` makes the changes of the batches, as many after each other as it likes.
+    """
+
+    def __init__(self, perform: Callable[[str, Batches[C, R]], Awaitable[None]]) -> None:
         self._perform = perform
-        self._queues: dict[str, deque[_Waiting[C, R]]] = {}
+        self._batches: dict[str, Batches[C, R]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, stream: str, change: C, weight: int = 0) -> R:
@@ -53,60 +110,43 @@ class Turns(Generic[C, R]):
         """
         loop = asyncio.get_running_loop()
         waiting: _Waiting[C, R] = _Waiting(change, weight, loop.create_future())
-        queue = self._queues.get(stream)
-        if queue is None:
-            queue = self._queues[stream] = deque()
-            task = loop.create_task(self._serve(stream, queue), name=f"changes of {stream}")
+        batches = self._batches.get(stream)
+        if batches is None:
+            batches = self._batches[stream] = Batches()
+            task = loop.create_task(self._serve(stream, batches), name=f"changes of {stream}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        queue.append(waiting)
+        batches.add(waiting)
         timer = loop.call_later(PATIENCE, waiting.give_up)
         try:
             return await waiting.answer
         finally:
             timer.cancel()
 
-    async def _serve(self, stream: str, queue: "deque[_Waiting[C, R]]") -> None:
+    async def _serve(self, stream: str, batches: Batches[C, R]) -> None:
         """Until nobody waits any more."""
         try:
-            while queue:
-                if some := _next(queue):
-                    await self._make(stream, some)
+            while batches.take():
+                try:
+                    await self._perform(stream, batches)
+                except Exception as error:  # noqa: BLE001 - raised again where each change was asked for
+                    batches.refuse(error)
         finally:
-            del self._queues[stream]
-            for waiting in queue:
-                waiting.answer.cancel()
-
-    async def _make(self, stream: str, some: "list[_Waiting[C, R]]") -> None:
-        try:
-            answers = await self._perform(stream, [waiting.change for waiting in some])
-        except StoreUnavailable as error:
-            for waiting in some:
-                _refuse(waiting, StoreUnavailable(str(error)))
-        except Exception as error:  # noqa: BLE001 - raised again where each change was asked for
-            if len(some) == 1:
-                _refuse(some[0], error)
-                return
-            for waiting in some:  # one that cannot be made does not take the others with it
-                await self._make(stream, [waiting])
-        else:
-            for waiting, answer in zip(some, answers, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
+            del self._batches[stream]
+            batches.abandon()
 
 
 def _next(queue: "deque[_Waiting[C, R]]") -> "list[_Waiting[C, R]]":
     some: list[_Waiting[C, R]] = []
     weight = 0
     while queue and len(some) < TOGETHER and weight < HEAVY:
+        if some and queue[0].alone:
+            break
         waiting = queue.popleft()
         if not waiting.answer.done():
             waiting.begun = True
             weight += waiting.weight
             some.append(waiting)
+            if waiting.alone:
+                break
     return some
-
-
-def _refuse(waiting: "_Waiting[C, R]", error: Exception) -> None:
-    if not waiting.answer.done():
-        waiting.answer.set_exception(error)
