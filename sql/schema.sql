@@ -112,6 +112,18 @@ BEGIN
     RETURN v_seq;
 END $$;
 
+-- Locks a stream's head and returns it.
+CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.heads LANGUAGE plpgsql AS $$
+DECLARE v_head calscim.heads;
+BEGIN
+    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM calscim.lock_head(p_stream);
+        SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
+    END IF;
+    RETURN v_head;
+END $$;
+
 -- The text of a row that its hash covers, with prev_hash in front; docs/reference/journal.md defines it.
 CREATE FUNCTION calscim.journal_header(
     p_stream text, p_seq bigint, p_at timestamptz, p_kind text, p_request_id text, p_method text,
@@ -130,48 +142,57 @@ CREATE TYPE calscim.origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
--- Appends one row to a stream whose head the transaction has locked, and wakes whoever listens.
-CREATE FUNCTION calscim.record(
-    o calscim.origin, p_head calscim.heads, p_at timestamptz, p_status integer, p_resource_type text,
-    p_resource_id text, p_effect bytea, p_users integer DEFAULT 0, p_groups integer DEFAULT 0
-) RETURNS bigint LANGUAGE plpgsql AS $$
+-- The row that comes after a head.
+CREATE FUNCTION calscim.link(
+    p_head calscim.heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+    p_resource_id text, p_effect bytea
+) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
     v_body_digest bytea := sha256(coalesce(o.body, ''));
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
-    v_hash bytea;
 BEGIN
-    v_hash := sha256(p_head.hash || convert_to(calscim.journal_header(
+    RETURN ROW(
         o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8'));
-    INSERT INTO calscim.journal VALUES (
-        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest,
-        p_head.hash, v_hash);
-    UPDATE calscim.heads
-    SET seq = v_seq, at = p_at, hash = v_hash, users = users + p_users, groups = groups + p_groups,
-        gone = gone + (p_users < 0)::integer
-    WHERE stream = o.stream;
-    IF o.kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
-        PERFORM pg_notify('calscim', o.stream);
-    END IF;
-    RETURN v_seq;
+        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        sha256(p_head.hash || convert_to(calscim.journal_header(
+            o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+            p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
--- The same for a stream that is not locked yet. Returns the row's seq.
+-- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
+-- it is after them.
+CREATE FUNCTION calscim.record(p_head calscim.heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
+    UPDATE calscim.heads
+    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
+        gone = p_head.gone
+    WHERE stream = p_head.stream;
+    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+        PERFORM pg_notify('calscim', p_head.stream);
+    END IF;
+END $$;
+
+-- One row, to a stream that is not locked yet. Returns its seq.
 CREATE FUNCTION calscim.append(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads;
+    v_head calscim.heads := calscim.locked_head(p_stream);
+    j calscim.journal;
 BEGIN
-    PERFORM calscim.lock_head(p_stream);
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
-    RETURN calscim.record(
+    j := calscim.link(
+        v_head,
         ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.origin,
-        v_head, greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
+        greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
+    v_head.seq := j.seq;
+    v_head.at := j.at;
+    v_head.hash := j.hash;
+    PERFORM calscim.record(v_head, ARRAY[j]);
+    RETURN j.seq;
 END $$;
 
 -- ---------------------------------------------------------------- users, groups, members
@@ -260,38 +281,28 @@ CREATE TABLE calscim.tombstones (
 );
 
 -- ---------------------------------------------------------------- writing users, groups, members
--- One function a change: it locks the directory's head, changes the tables and appends the journal row. What
--- it answers with other than 2xx has changed nothing. The effect of a row is enough to repeat it on tables
--- that were built from the rows before it:
+-- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
+-- say. calscim.changes locks the head before and appends the rows after. What is answered with other than 2xx has
+-- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
 --   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
 --   user.delete   its id
 --   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
 --   group.delete  its id
 
--- What a function below did. 401: the token is no longer valid, 404: no such resource here, 409: the name is
--- taken, 412: another version.
+-- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
+-- 412: another version.
 CREATE TYPE calscim.written AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
--- Locks the head of the directory and returns it; NULL when the token has been revoked meanwhile.
-CREATE FUNCTION calscim.begin_change(o calscim.origin) RETURNS calscim.heads LANGUAGE plpgsql AS $$
-DECLARE v_head calscim.heads;
-BEGIN
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream FOR UPDATE;
-    IF NOT FOUND THEN
-        PERFORM calscim.lock_head(o.stream);
-        SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream;
-    END IF;
-    IF o.token_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-        WHERE t.id = o.token_id AND d.id = o.stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
-    ) THEN
-        RETURN NULL;
-    END IF;
-    RETURN v_head;
-END $$;
+-- The journal row that a change is going to have.
+CREATE TYPE calscim.turn AS (stream text, seq bigint, at timestamptz);
+
+-- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
+CREATE TYPE calscim.made AS (
+    status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
+    users integer, groups integer
+);
 
 CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
@@ -342,20 +353,14 @@ CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS by
 $$;
 
 CREATE FUNCTION calscim.user_create(
-    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+    t calscim.turn, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
     p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
     THEN
         w.status := 409;
         RETURN w;
@@ -364,38 +369,29 @@ BEGIN
         id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
         changed_seq, created_at, updated_at)
     VALUES (
-        p_id, o.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
-        p_data, v_head.seq + 1, v_at, v_at)
+        p_id, t.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, t.seq, t.at, t.at)
     RETURNING * INTO u;
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT o.stream, e, p_id FROM unnest(p_emails) e;
-    w.seq := calscim.record(
-        o, v_head, v_at, 201, 'User', p_id::text, calscim.user_effect(u, p_emails), p_users => 1);
-    w.status := 201;
-    w.version := 1;
-    w.body := calscim.resource_json('User', p_id, u.data, 1, v_at, v_at, p_base, '"groups":[],');
-    RETURN w;
+    SELECT t.stream, e, p_id FROM unnest(p_emails) e;
+    RETURN ROW(
+        201, 1, calscim.resource_json('User', p_id, u.data, 1, t.at, t.at, p_base, '"groups":[],'), NULL,
+        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.made;
 END $$;
 
 -- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
 -- is what it was. p_expected NULL: whatever version it has. p_set: only these attributes, of which neither a
 -- column but active nor the addresses depend; the other arguments are NULL then.
 CREATE FUNCTION calscim.user_update(
-    o calscim.origin, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+    t calscim.turn, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
     p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     v_changed boolean;
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -415,7 +411,7 @@ BEGIN
         p_emails := ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY 1);
     END IF;
     IF p_user_name_key <> u.user_name_key AND EXISTS (
-        SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
+        SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
     THEN
         w.status := 409;
         RETURN w;
@@ -426,8 +422,8 @@ BEGIN
         UPDATE calscim.users
         SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
             email = p_email, active = p_active, managed = true, data = p_data,
-            version = version + v_changed::integer, changed_seq = v_head.seq + 1,
-            updated_at = CASE WHEN v_changed THEN v_at ELSE updated_at END
+            version = version + v_changed::integer, changed_seq = t.seq,
+            updated_at = CASE WHEN v_changed THEN t.at ELSE updated_at END
         WHERE id = p_id
         RETURNING * INTO u;
     END IF;
@@ -437,15 +433,12 @@ BEGIN
     THEN
         DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
         INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-        SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+        SELECT t.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
-    w.status := 200;
-    w.version := u.version;
-    w.body := calscim.resource_json(
-        'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base));
-    RETURN w;
+    RETURN ROW(
+        200, u.version, calscim.resource_json(
+            'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base)),
+        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.made;
 END $$;
 
 -- Takes somebody, user or group, off every group, and says so in those groups' versions.
@@ -465,19 +458,13 @@ END $$;
 
 -- p_unmanaged: only somebody the provider has never written to (409 otherwise).
 CREATE FUNCTION calscim.user_delete(
-    o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+    t calscim.turn, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -491,15 +478,13 @@ BEGIN
         w.status := 409;
         RETURN w;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 204, 'User', p_id::text,
-        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), p_users => -1);
-    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
     DELETE FROM calscim.users WHERE id = p_id;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
-    VALUES (p_id, o.stream, 'User', u.user_name, u.email, u.managed, w.seq, v_at);
-    w.status := 204;
-    RETURN w;
+    VALUES (p_id, t.stream, 'User', u.user_name, u.email, u.managed, t.seq, t.at);
+    RETURN ROW(
+        204, NULL, NULL, NULL, 'User', p_id,
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
 END $$;
 
 -- Which of these ids can be members of this group, and as what.
@@ -545,24 +530,18 @@ BEGIN
 END $$;
 
 CREATE FUNCTION calscim.group_create(
-    o calscim.origin, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
+    t calscim.turn, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
     p_members uuid[], p_unknown text[], p_base text, p_answer text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     v_users uuid[];
     v_groups uuid[];
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
     IF EXISTS (
-        SELECT FROM calscim.groups x WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key)
+        SELECT FROM calscim.groups x WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key)
     THEN
         w.status := 409;
         RETURN w;
@@ -570,12 +549,12 @@ BEGIN
     INSERT INTO calscim.groups (
         id, directory_id, display_name, display_name_key, external_id, data, changed_seq, created_at, updated_at)
     VALUES (
-        p_id, o.stream, p_display_name, p_display_name_key, p_external_id, p_data, v_head.seq + 1, v_at, v_at)
+        p_id, t.stream, p_display_name, p_display_name_key, p_external_id, p_data, t.seq, t.at, t.at)
     RETURNING * INTO g;
     WITH added AS (
         INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-        SELECT p_id, k.member_id, k.kind, o.stream, v_head.seq + 1, v_at
-        FROM calscim.member_kinds(o.stream, p_id, p_members) k
+        SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at
+        FROM calscim.member_kinds(t.stream, p_id, p_members) k
         RETURNING member_id, kind
     )
     SELECT coalesce(array_agg(member_id) FILTER (WHERE kind = 'User'), '{}'),
@@ -583,14 +562,10 @@ BEGIN
     INTO v_users, v_groups FROM added;
     w.skipped := p_unknown || ARRAY(
         SELECT i::text FROM (SELECT unnest(p_members) EXCEPT SELECT unnest(v_users || v_groups)) s (i));
-    v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
-    w.seq := calscim.record(
-        o, v_head, v_at, 201, 'Group', p_id::text,
-        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), p_groups => 1);
-    w.status := 201;
-    w.version := 1;
-    w.body := calscim.group_json(g, p_base, p_answer);
-    RETURN w;
+    v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+    RETURN ROW(
+        201, 1, calscim.group_json(g, p_base, p_answer), w.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), 0, 1)::calscim.made;
 END $$;
 
 -- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
@@ -620,14 +595,11 @@ END $$;
 -- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
 -- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
 CREATE FUNCTION calscim.group_update(
-    o calscim.origin, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
+    t calscim.turn, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
     p_base text, p_answer text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
-    v_seq bigint := v_head.seq + 1;
     v_users uuid[] := '{}';
     v_groups uuid[] := '{}';
     v_removed uuid[] := '{}';
@@ -635,13 +607,9 @@ DECLARE
     v_id uuid;
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -654,7 +622,7 @@ BEGIN
     v_renamed := p_data IS NOT NULL AND p_display_name <> g.display_name;
     IF v_renamed AND EXISTS (
         SELECT FROM calscim.groups x
-        WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
+        WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
     THEN
         w.status := 409;
         RETURN w;
@@ -676,13 +644,13 @@ BEGIN
     END IF;
     IF cardinality(v_removed) > 0 THEN
         INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-        SELECT p_id, r, o.stream, v_seq, v_at FROM unnest(v_removed) r
+        SELECT p_id, r, t.stream, t.seq, t.at FROM unnest(v_removed) r
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
     w.skipped := p_unknown;
     IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
         FOREACH v_id IN ARRAY p_add LOOP
-            CASE calscim.add_member(o.stream, p_id, v_id, v_seq, v_at)
+            CASE calscim.add_member(t.stream, p_id, v_id, t.seq, t.at)
                 WHEN 'User' THEN v_users := v_users || v_id;
                 WHEN 'Group' THEN v_groups := v_groups || v_id;
                 WHEN 'unknown' THEN w.skipped := w.skipped || v_id::text;
@@ -691,10 +659,10 @@ BEGIN
         END LOOP;
     ELSIF cardinality(p_add) > 0 THEN
         WITH known AS (
-            SELECT k.member_id, k.kind FROM calscim.member_kinds(o.stream, p_id, p_add) k
+            SELECT k.member_id, k.kind FROM calscim.member_kinds(t.stream, p_id, p_add) k
         ), added AS (
             INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-            SELECT p_id, k.member_id, k.kind, o.stream, v_seq, v_at FROM known k
+            SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at FROM known k
             ON CONFLICT DO NOTHING
             RETURNING member_id, kind
         ), returned AS (
@@ -714,35 +682,25 @@ BEGIN
         SET display_name = CASE WHEN p_data IS NULL THEN display_name ELSE p_display_name END,
             display_name_key = CASE WHEN p_data IS NULL THEN display_name_key ELSE p_display_name_key END,
             external_id = CASE WHEN p_data IS NULL THEN external_id ELSE p_external_id END,
-            data = coalesce(p_data, data), version = version + 1, changed_seq = v_seq, updated_at = v_at
+            data = coalesce(p_data, data), version = version + 1, changed_seq = t.seq, updated_at = t.at
         WHERE id = p_id
         RETURNING * INTO g;
     END IF;
     IF v_renamed THEN
-        v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
+        v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
     END IF;
-    w.status := CASE p_answer WHEN 'none' THEN 204 ELSE 200 END;
-    w.seq := calscim.record(
-        o, v_head, v_at, w.status, 'Group', p_id::text,
-        calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound));
-    w.version := g.version;
-    w.body := calscim.group_json(g, p_base, p_answer);
-    RETURN w;
+    RETURN ROW(
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), w.skipped,
+        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound), 0, 0)::calscim.made;
 END $$;
 
-CREATE FUNCTION calscim.group_delete(o calscim.origin, p_id uuid, p_expected bigint)
-RETURNS calscim.written LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.group_delete(t calscim.turn, p_id uuid, p_expected bigint)
+RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     g calscim.groups;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -752,53 +710,51 @@ BEGIN
         w.version := g.version;
         RETURN w;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 204, 'Group', p_id::text,
-        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), p_groups => -1);
-    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
     INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-    SELECT p_id, m.member_id, o.stream, w.seq, v_at FROM calscim.members m WHERE m.group_id = p_id
+    SELECT p_id, m.member_id, t.stream, t.seq, t.at FROM calscim.members m WHERE m.group_id = p_id
     ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     DELETE FROM calscim.groups WHERE id = p_id;
     UPDATE calscim.mappings SET group_id = NULL WHERE group_id = p_id AND removed_at IS NULL;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, seq, at)
-    VALUES (p_id, o.stream, 'Group', g.display_name, w.seq, v_at);
-    w.status := 204;
-    RETURN w;
+    VALUES (p_id, t.stream, 'Group', g.display_name, t.seq, t.at);
+    RETURN ROW(
+        204, NULL, NULL, NULL, 'Group', p_id,
+        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.made;
 END $$;
 
 -- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
-CREATE FUNCTION calscim.change(p_op text, o calscim.origin, a jsonb) RETURNS calscim.written LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.change(p_op text, t calscim.turn, a jsonb) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE v_id uuid := (a ->> 'id')::uuid;
 BEGIN
     CASE p_op
     WHEN 'user.create' THEN
         RETURN calscim.user_create(
-            o, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
+            t, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
             (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             (a ->> 'managed')::boolean, a ->> 'source', a -> 'data', a ->> 'base');
     WHEN 'user.update' THEN
         RETURN calscim.user_update(
-            o, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
+            t, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
             a ->> 'email', (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             a -> 'data', a ->> 'base');
     WHEN 'user.set' THEN
         RETURN calscim.user_update(
-            o, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
+            t, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
     WHEN 'user.delete' THEN
-        RETURN calscim.user_delete(o, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
+        RETURN calscim.user_delete(t, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
     WHEN 'group.create' THEN
         RETURN calscim.group_create(
-            o, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
+            t, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
             (a ->> 'add')::uuid[], (a ->> 'unknown')::text[], a ->> 'base',
             a ->> 'answer');
     WHEN 'group.update' THEN
         RETURN calscim.group_update(
-            o, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
+            t, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
             a -> 'data', (a ->> 'replace')::boolean, (a ->> 'add')::uuid[], (a ->> 'remove')::uuid[],
             (a ->> 'unknown')::text[], a ->> 'base', a ->> 'answer');
     WHEN 'group.delete' THEN
-        RETURN calscim.group_delete(o, v_id, (a ->> 'expected')::bigint);
+        RETURN calscim.group_delete(t, v_id, (a ->> 'expected')::bigint);
     END CASE;
 END $$;
 
@@ -808,8 +764,16 @@ END $$;
 CREATE FUNCTION calscim.changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
     p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
-) RETURNS SETOF calscim.written LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
-DECLARE c record;
+) RETURNS SETOF calscim.written LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_valid bigint;  -- the last token, when it is
+    v_at timestamptz;
+    v_rows calscim.journal[] := '{}';
+    c record;
+    w calscim.made;
+    j calscim.journal;
 BEGIN
     FOR c IN
         SELECT * FROM unnest(
@@ -817,12 +781,47 @@ BEGIN
         ) WITH ORDINALITY u (op, kind, request_id, method, path, remote, token_id, body, arguments, place)
         ORDER BY place
     LOOP
-        RETURN NEXT calscim.change(
-            c.op,
-            ROW(p_stream, c.kind, c.request_id, c.method, c.path, c.remote, c.token_id, c.body)::calscim.origin,
-            c.arguments::jsonb);
+        IF c.token_id IS NOT NULL AND c.token_id IS DISTINCT FROM v_valid AND NOT EXISTS (
+            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+            WHERE t.id = c.token_id AND d.id = p_stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()))
+        THEN
+            RETURN NEXT ROW(401, NULL, NULL, NULL, NULL)::calscim.written;
+            CONTINUE;
+        END IF;
+        v_valid := c.token_id;
+        v_at := greatest(clock_timestamp(), v_head.at);
+        w := calscim.change(c.op, ROW(p_stream, v_head.seq + 1, v_at)::calscim.turn, c.arguments::jsonb);
+        IF w.effect IS NOT NULL THEN
+            j := calscim.link(
+                v_head,
+                ROW(p_stream, c.kind, c.request_id, c.method, c.path, c.remote, c.token_id, c.body)::calscim.origin,
+                v_at, w.status, w.resource_type, w.resource_id, w.effect);
+            v_rows := v_rows || j;
+            v_head.seq := j.seq;
+            v_head.at := v_at;
+            v_head.hash := j.hash;
+            v_head.users := v_head.users + w.users;
+            v_head.groups := v_head.groups + w.groups;
+            v_head.gone := v_head.gone + (w.users < 0)::integer;
+        END IF;
+        RETURN NEXT ROW(
+            w.status, CASE WHEN w.effect IS NULL THEN NULL ELSE j.seq END, w.version, w.body, w.skipped
+        )::calscim.written;
     END LOOP;
+    IF cardinality(v_rows) > 0 THEN
+        PERFORM calscim.record(v_head, v_rows);
+    END IF;
 END $$;
+
+-- Deletes a user in a change of its own.
+CREATE FUNCTION calscim.user_delete(o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
+RETURNS calscim.written LANGUAGE sql AS $$
+    SELECT * FROM calscim.changes(
+        o.stream, ARRAY['user.delete'], ARRAY[o.kind], ARRAY[o.request_id], ARRAY[o.method], ARRAY[o.path],
+        ARRAY[o.remote], ARRAY[o.token_id], ARRAY[o.body],
+        ARRAY[jsonb_build_object('id', p_id, 'expected', p_expected, 'unmanaged', p_unmanaged)::text])
+$$;
 
 -- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
 CREATE FUNCTION calscim.outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)

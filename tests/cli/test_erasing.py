@@ -8,10 +8,12 @@ import pytest
 
 ANN = "ann@acme.example"
 PUSHED = """
-SELECT calscim.user_create(
-    ROW($1, 'scim', 'r', 'POST', '/Users', '', NULL, $2)::calscim.origin,
-    '11111111-2222-3333-4444-555555555555', 'ann@acme.example', 'ann@acme.example', '00uann', 'ann@acme.example',
-    '{ann@acme.example}', $3, true, 'provider', '{"userName": "ann@acme.example"}', '')
+SELECT * FROM calscim.changes(
+    $1, '{user.create}', '{scim}', '{r}', '{POST}', '{/Users}', '{""}', '{NULL}', ARRAY[$2::bytea],
+    ARRAY[jsonb_build_object(
+        'id', '11111111-2222-3333-4444-555555555555', 'user_name', 'ann@acme.example', 'key', 'ann@acme.example',
+        'external_id', '00uann', 'email', 'ann@acme.example', 'emails', '{ann@acme.example}', 'active', $3::boolean,
+        'managed', true, 'source', 'provider', 'data', '{"userName": "ann@acme.example"}'::jsonb, 'base', '')::text])
 """
 
 

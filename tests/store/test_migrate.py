@@ -90,7 +90,7 @@ async def test_migrating_twice_changes_nothing(database):
         "UPDATE calscim.journal SET status = 1",
         "DELETE FROM calscim.journal",
         "TRUNCATE calscim.journal",
-        "DROP TABLE calscim.journal",
+        "DROP TABLE calscim.journal CASCADE",
         "DROP TABLE calscim.journal_default",
     ],
 )
