@@ -7,7 +7,6 @@ a statement stays asyncpg's own error.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Self
 
 import asyncpg
@@ -40,16 +39,69 @@ _NO_CONNECTION = (
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
 _GOODBYE = 2.0  # seconds for all connections to end
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
+_SPARE = 5.0  # seconds until connections that were given back are seen to
 
 
 class ConnectionLost(StoreUnavailable):
     """The connection ended under way: what was asked last may have been done, or not."""
 
 
-@dataclass(slots=True)
 class _Pool:
-    connections: asyncpg.Pool
-    sought: int = 0  # how many ask for one, and have none yet
+    """asyncpg's pool, and the connections that were given back a moment ago.
+
+    Those are lent again as they are: to go through the pool costs a task and two turns of the loop each time,
+    about as much as a look-up does.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+        self.sought = 0  # how many ask for a connection, and have none yet
+        self.expired = 0  # how often all that were there became unfit
+        self._spare: list[Any] = []
+        self._tidying: asyncio.Task[None] | None = None
+
+    async def acquire(self, patience: float) -> Any:
+        while self._spare:
+            connection = self._spare.pop()
+            if _is_open(connection):
+                return connection
+        self.sought += 1
+        try:
+            return await self.pool.acquire(timeout=patience)
+        finally:
+            self.sought -= 1
+
+    async def give_back(self, connection: Any, *, fit: bool) -> None:
+        """``fit``: it is as it was when it was lent."""
+        if not fit or self.sought or not _is_open(connection) or connection.is_in_transaction():
+            await self.pool.release(connection, timeout=_GIVE_BACK)
+            return
+        self._spare.append(connection)
+        if self._tidying is None:
+            self._tidying = asyncio.create_task(self._tidy(), name="idle connections")
+
+    async def expire(self) -> None:
+        """None that is there now is lent again."""
+        self.expired += 1
+        await self.pool.expire_connections()
+        await self._empty()
+
+    async def close(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
+        await self._empty()
+        await self.pool.close()
+
+    async def _tidy(self) -> None:
+        """Now and then to asyncpg's pool, which closes those that nobody uses."""
+        await asyncio.sleep(_SPARE)
+        self._tidying = None
+        await self._empty()
+
+    async def _empty(self) -> None:
+        while self._spare:
+            with suppress(*_NO_CONNECTION):
+                await self.pool.release(self._spare.pop(), timeout=_GIVE_BACK)
 
 
 class _Loan:
@@ -59,27 +111,26 @@ class _Loan:
     never confirms it. A class and no generator: every request passes here.
     """
 
-    __slots__ = ("_connection", "_patience", "_pool", "_timer", "_within")
+    __slots__ = ("_connection", "_expired", "_patience", "_pool", "_timer", "_within")
 
     def __init__(self, pool: _Pool, patience: float, within: float | None) -> None:
         self._pool = pool
         self._patience = patience
         self._within = within
         self._connection: Any = None
+        self._expired = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Connection:
         self.renew()
-        self._pool.sought += 1
         try:
-            self._connection = await self._pool.connections.acquire(timeout=self._patience)
+            self._connection = await self._pool.acquire(self._patience)
         except BaseException as error:
             self._disarm()
             if isinstance(error, _NO_CONNECTION):
                 raise _unavailable(error) from error
             raise
-        finally:
-            self._pool.sought -= 1
+        self._expired = self._pool.expired
         lent: Connection = self._connection
         return lent
 
@@ -91,7 +142,8 @@ class _Loan:
             self._disarm()
             # What was committed stays so, whatever becomes of the connection.
             with suppress(*_NO_CONNECTION):
-                await self._pool.connections.release(self._connection, timeout=_GIVE_BACK)
+                fit = error is None and self._expired == self._pool.expired
+                await self._pool.give_back(self._connection, fit=fit)
 
     def renew(self) -> None:
         """From now on, the whole time again."""
@@ -102,9 +154,7 @@ class _Loan:
     async def _explain(self, error: BaseException) -> None:
         """Raise what an error means; return where it means what it says."""
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            await (
-                self._pool.connections.expire_connections()
-            )  # the primary may be another host by now
+            await self._pool.expire()  # the primary may be another host by now
             raise _unavailable(error) from error
         if isinstance(error, AttributeError) and _ended(self._connection, error):
             # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
@@ -174,9 +224,9 @@ class Database:
     async def close(self) -> None:
         """Give the connections back; those still in use, or without an answer, are cut after a moment."""
         try:
-            await asyncio.wait_for(self._pool.connections.close(), _GOODBYE)
+            await asyncio.wait_for(self._pool.close(), _GOODBYE)
         except TimeoutError:
-            self._pool.connections.terminate()
+            self._pool.pool.terminate()
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,6 +270,13 @@ async def begun(connection: Connection) -> AsyncIterator[None]:
         with suppress(*_NO_CONNECTION):  # without a connection nothing is open
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
+
+
+def _is_open(connection: Any) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # it ended, and was taken out of the pool
+        return False
 
 
 def _ended(connection: Connection, error: BaseException) -> bool:
