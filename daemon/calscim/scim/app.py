@@ -6,7 +6,6 @@ A request that changes something is answered after its transaction; without a da
 import asyncio
 import ipaddress
 import re
-import uuid
 from collections.abc import Awaitable, Callable
 from random import getrandbits
 from typing import Any
@@ -297,4 +296,4 @@ def _only(x: Exchange, *methods: str) -> None:
 def _request_id(given: str | None) -> str:
     if given is not None and _REQUEST_ID.match(given):
         return given
-    return str(uuid.UUID(int=getrandbits(128), version=4))  # it names a request, and is no secret
+    return f"{getrandbits(128):032x}"  # it names a request, and is no secret

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -47,9 +48,7 @@ class Exchange:
 
     @property
     def reader(self) -> Reader:
-        return Reader(
-            self.caller.token_id, self.caller.directory, orjson.dumps(self.base).decode()[1:-1]
-        )
+        return Reader(self.caller.token_id, self.caller.directory, _within_json(self.base))
 
     @property
     def origin(self) -> Origin:
@@ -100,6 +99,11 @@ def from_request(
         began=began,
         body=body,
     )
+
+
+@lru_cache(maxsize=1024)
+def _within_json(text: str) -> str:
+    return orjson.dumps(text).decode()[1:-1]
 
 
 def storable(text: str) -> str:

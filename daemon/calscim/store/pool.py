@@ -59,6 +59,7 @@ class _Pool:
         self.expired = 0  # how often all that were there became unfit
         self._spare: list[Any] = []
         self._tidying: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def acquire(self, patience: float) -> Any:
         while self._spare:
@@ -72,8 +73,9 @@ class _Pool:
             self.sought -= 1
 
     async def give_back(self, connection: Any, *, fit: bool) -> None:
-        """``fit``: it is as it was when it was lent."""
-        if not fit or self.sought or not _is_open(connection) or connection.is_in_transaction():
+        """``fit``: nothing has gone wrong with it. What somebody waits for goes to them, through the pool."""
+        fit = fit and not self._closing and not self.sought
+        if not fit or not _is_open(connection) or connection.is_in_transaction():
             await self.pool.release(connection, timeout=_GIVE_BACK)
             return
         self._spare.append(connection)
@@ -87,6 +89,7 @@ class _Pool:
         await self._empty()
 
     async def close(self) -> None:
+        self._closing = True
         if self._tidying is not None:
             self._tidying.cancel()
         await self._empty()
