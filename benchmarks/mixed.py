@@ -61,7 +61,7 @@ def table(plays: Sequence[Play]) -> list[str]:
             goal = "" if wanted is None else f"   (reach {wanted:.1f} in the mixed one)"
             times = "".join(f"{ours.alone[n] / play.alone[n]:>8.1f}x" for n in OPERATIONS)
             lines.append(
-                f"{'  ours is so much faster':<34}{ours.rate / play.rate:>7.1f}x{times}{goal}"
+                f"{'  ours is so much faster':<34}{faster(ours, play):>7.1f}x{times}{goal}"
             )
     lines += [f"{play.server.name}: {text}" for play in plays for text in play.remarks]
     lines.append("milliseconds of processor a request of the mixed sequence, server and database:")

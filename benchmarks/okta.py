@@ -19,7 +19,7 @@ from benchmarks.wire import Connection
 
 CONCURRENCY = 8
 BEFORE = 1000  # users that are there when the clock starts
-ROUNDS, EACH = 5, 320  # people of a round; the servers take turns
+ROUNDS, EACH = 7, 320  # people of a round; the servers take turns
 OPERATIONS = ("create", "look-up", "GET", "PUT", "PATCH", "member", "list")
 
 Send = Callable[..., Awaitable[Any]]

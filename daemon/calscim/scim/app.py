@@ -63,6 +63,7 @@ class _Door:
         self.authenticator = Authenticator(db, clock)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = frozenset(settings.trusted_proxies)
+        self.log = log.bind()  # made once: a line for every request passes through it
 
     async def elsewhere(self, _: web.Request) -> web.Response:
         return error_response(
@@ -157,7 +158,7 @@ class _Door:
         self.metrics.answered(
             directory, request.method, resource, status, seconds, None if x is None else x.seq
         )
-        log.info(
+        self.log.info(
             "scim.request",
             request_id=request_id,
             directory=directory or request.match_info["directory"][:40],
