@@ -95,3 +95,27 @@ async def test_a_listener_survives_a_server_that_is_away_for_a_while(
 
     await until(lambda: proxy.accepted > accepted)
     await heard(woken, say)
+
+
+async def test_whose_directory_a_stream_is_is_asked_once(
+    woken: list[str], owner: asyncpg.Connection, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetchval, asked = Database.fetchval, []
+
+    async def counted(db: Database, query: str, *arguments: object) -> object:
+        asked.append(*arguments)
+        return await fetchval(db, query, *arguments)
+
+    monkeypatch.setattr(Database, "fetchval", counted)
+    stream = "d" * 24
+    await owner.execute(
+        "INSERT INTO calscim.directories (id, organization, name, provider) "
+        "VALUES ($1, 'beta', 'Okta', 'okta-scim-v2')",
+        stream,
+    )
+    await heard(woken, say)
+    for one in ("gone", "gone", stream, stream, stream):
+        await owner.execute("SELECT pg_notify($1, $2)", news.CHANNEL, one)
+    await until(lambda: woken.count("beta") == 3)
+
+    assert asked == ["gone", stream]

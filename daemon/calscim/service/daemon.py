@@ -1,6 +1,7 @@
 """The composition root: pool, listeners and reconcilers in one task group, their signals and their end."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 
 DAY = 86_400.0  # seconds
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
+COLLECT = 10_000  # new objects after which the collector looks at them
 HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
 # Seconds that a SCIM request may wait for the database, and then for a new connection, to see whether what
 # it lost the first one over was done: 503 comes within two.
@@ -98,6 +100,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         elsewhere = places(settings.journal, session, clock, holder)
         heads = Heads(db, elsewhere, HeadMetrics(registry))
         serving = await _listen(stack, settings, requests, clock, registry, dsn)
+        _leave_to_itself()
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:
@@ -130,6 +133,15 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
             for task in background:
                 task.cancel()
     log.info("service.stopped")
+
+
+def _leave_to_itself() -> None:
+    """What was loaded until now stays for good: the collector need not walk through it again and again, nor come
+    every few requests. Measured in docs/decisions/0008-what-a-request-costs.md.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT)
 
 
 @asynccontextmanager

@@ -40,21 +40,24 @@ async def hear(
 
     ``listen_dsn``: a way past the pooler that ``dsn`` goes through; without it nothing is heard there, and this ends.
     """
-    organizations: dict[str, str] = {}
+    organizations: dict[str, str] = {}  # of each stream that was announced; "" for those of none
     way = hosts(listen_dsn or dsn)
 
-    async def announce(stream: str) -> None:
-        if stream.startswith("@"):
-            wake(stream.removeprefix("@"))
-            return
-        if stream not in organizations:
-            organizations[stream] = await db.fetchval(sql("passes.organization_of"), stream) or ""
-        if organizations[stream]:
-            wake(organizations[stream])
+    def announce(stream: str) -> bool:
+        """False: whom it concerns has to be looked up first."""
+        named = stream.startswith("@")
+        organization = stream.removeprefix("@") if named else organizations.get(stream)
+        if organization:
+            wake(organization)
+        return organization is not None
+
+    async def look_up(stream: str) -> None:
+        organizations[stream] = await db.fetchval(sql("passes.organization_of"), stream) or ""
+        announce(stream)
 
     while True:
         try:
-            await _listen(way, announce, through_a_pooler=listen_dsn is not None)
+            await _listen(way, announce, look_up, through_a_pooler=listen_dsn is not None)
         except _DeafError:
             log.warning(
                 "news.deaf",
@@ -72,16 +75,26 @@ class _DeafError(Exception):
 
 
 async def _listen(
-    way: Hosts, announce: Callable[[str], Awaitable[None]], *, through_a_pooler: bool
+    way: Hosts,
+    announce: Callable[[str], bool],
+    look_up: Callable[[str], Awaitable[None]],
+    *,
+    through_a_pooler: bool,
 ) -> None:
     """On one connection, until it is lost. ``through_a_pooler``: also on such a one, it may keep sessions."""
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    heard: asyncio.Queue[str] = asyncio.Queue()  # what is not known yet
+
+    def hear(*told: object) -> None:  # hundreds of times a second while a provider pushes
+        stream = str(told[3])
+        if not announce(stream):
+            heard.put_nowait(stream)
+
     connection = await way.connect(timeout=PATIENCE)
     try:
         if goes_through(connection) and not through_a_pooler:
             raise _DeafError
         async with asyncio.timeout(PATIENCE):
-            await connection.add_listener(CHANNEL, lambda *told: heard.put_nowait(str(told[3])))
+            await connection.add_listener(CHANNEL, hear)
         connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))
         while True:
             try:
@@ -92,6 +105,7 @@ async def _listen(
                 continue
             if stream == _GONE:
                 raise ConnectionResetError("the server closed the connection")
-            await announce(stream)
+            if not announce(stream):
+                await look_up(stream)
     finally:
         connection.terminate()
