@@ -30,8 +30,9 @@ class Trap:
     """What happens once, to the first connection whose client says these words."""
 
     words: bytes
-    after: bool  # let the server carry it out first, and lose its answer
+    after: bool = False  # let the server carry it out first, and lose its answer
     silent: bool = False  # go silent rather than cut
+    released: asyncio.Event | None = None  # keep the words until then, and pass them on
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -98,6 +99,11 @@ class Proxy:
         for link in list(self._links):
             link.cut()
 
+    def forget_clients(self) -> None:
+        """Reset every client there is; the server hears nothing of it before it has to answer."""
+        for link in self._links:
+            link.client.transport.abort()
+
     async def refuse(self) -> None:
         """Reset what there is, and let nobody in."""
         self.mode = Mode.REFUSE
@@ -131,11 +137,17 @@ class Proxy:
 
     def cut_before(self, words: bytes) -> asyncio.Event:
         """Cut the connection instead of passing the words on. The event: it happened."""
-        return self._trap(Trap(words, after=False))
+        return self._trap(Trap(words))
 
     def cut_after(self, words: bytes, *, silent: bool = False) -> asyncio.Event:
         """Let the server finish the statement with these words, then lose its answer."""
         return self._trap(Trap(words, after=True, silent=silent))
+
+    def hold(self, words: bytes) -> Trap:
+        """Keep the words back until ``released``, whatever becomes of the client meanwhile."""
+        held = Trap(words, released=asyncio.Event())
+        self._trap(held)
+        return held
 
     def cut_at(self, count: int) -> None:
         """Each new connection dies once its client has said that many bytes."""
@@ -207,10 +219,13 @@ class Proxy:
             trap = next((trap for trap in self._traps if trap.words in chunk), None)
             if trap is not None:
                 self._traps.remove(trap)
-                if not trap.after:
+                if trap.after:
+                    link.caught = trap
+                else:
                     trap.sprung.set()
-                    return
-                link.caught = trap
+                    if trap.released is None:
+                        return
+                    await trap.released.wait()
             server.write(chunk)
             await server.drain()
 

@@ -1,7 +1,6 @@
 """With a key no request can be read in the table, and nothing else is different."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from calscim.settings import Scim
 from calscim.store import chain, imported
 from calscim.store.encryption import cipher, key_id, new_key, sealed_with
 from calscim.store.pool import ConnectionLost, Database
+from calscim.store.turns import Batches
 from tests.scim.conftest import GROUP, USER
 
 KEY = new_key()
@@ -137,7 +137,7 @@ async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
     """Sealed a second time the body would be another one, and the look-up would find nothing."""
     number = await sealed.user("ann@acme.example")
     before = len(await bodies(sealed))
-    lost = losing(sealed.db, monkeypatch)
+    lost = losing(monkeypatch)
     told = {
         "POST": user("bob@acme.example"),
         "PUT": user("ann@acme.example", title="x"),
@@ -153,21 +153,16 @@ async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
     assert len(await bodies(sealed)) == before + 1
 
 
-def losing(db: Database, monkeypatch) -> list[str]:
+def losing(monkeypatch) -> list[Sequence[Any]]:
     """The connection is lost between the first commit and its answer; what was lost is in the list."""
-    lost: list[str] = []
-    connection = Database.connection
+    lost: list[Sequence[Any]] = []
+    answer = Batches.answer
 
-    @asynccontextmanager
-    async def cut(self: Database) -> AsyncIterator[Any]:
-        asked: list[Any] = []
-        async with connection(self) as lent:
-            with lent.query_logger(asked.append):
-                yield lent
-        found = [one.query for one in asked if "calscim.changes" in one.query]
-        if found and not lost:
-            lost.extend(found)
+    def cut(batches: Batches[Any, Any], answers: Sequence[Any]) -> None:
+        if not lost:
+            lost.append(answers)
             raise ConnectionLost("cut")
+        answer(batches, answers)
 
-    monkeypatch.setattr(Database, "connection", cut)
+    monkeypatch.setattr(Batches, "answer", cut)
     return lost

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from calscim.store import admin, chain, pool, resources
+from calscim.errors import StoreUnavailable
+from calscim.store import admin, chain, changes, pool, resources
 from calscim.store.changes import Written
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
@@ -49,6 +50,7 @@ class Pushes:
         await first
 
     async def waits(self) -> bool:
+        await self.owner.execute("SELECT pg_stat_clear_snapshot()")  # kept for a transaction
         return bool(
             await self.owner.fetchval(
                 "SELECT count(*) FROM pg_stat_activity "
@@ -70,26 +72,19 @@ async def pushes(database, okta, owner) -> AsyncIterator[Pushes]:
         yield pushes
 
 
-def transactions(told: list[str]) -> list[str]:
+def said(told: list[str]) -> list[str]:
     """Without what asyncpg asks for itself."""
-    words = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT 1")
-    known = {sql("scim.changes"): "changes"}
-    return [known.get(one, one) for one in told if one in known or one.startswith(words)]
+    known = {sql("scim.changes"): "changes", sql("scim.time"): "time", "SELECT 1": "SELECT 1"}
+    return [known[one] for one in told if one in known]
 
 
-async def test_where_others_wait_a_commit_begins_the_next_transaction(pushes):
+async def test_those_that_wait_follow_on_the_same_connection_in_one_statement(pushes):
     async with pushes.held():
         others = [pushes.create(name) for name in ("second", "third")]
         await asyncio.sleep(0)
 
     assert [written.status for written in await asyncio.gather(*others)] == [201, 201]
-    assert transactions(pushes.told) == [
-        "BEGIN",
-        "changes",
-        "COMMIT AND CHAIN",
-        "changes",
-        "COMMIT",
-    ]
+    assert said(pushes.told) == ["changes", "changes"]
     assert await pushes.names() == ["first", "second", "third"]
 
 
@@ -101,24 +96,99 @@ async def test_who_waits_for_a_connection_has_it_before_the_next_changes(pushes)
 
     assert await reader == 1
     await second
-    assert transactions(pushes.told) == [
-        *("BEGIN", "changes", "COMMIT"),
-        *("SELECT 1",),
-        *("BEGIN", "changes", "COMMIT"),
-    ]
+    assert said(pushes.told) == ["changes", "SELECT 1", "changes"]
 
 
-async def test_a_transaction_that_was_begun_for_nothing_is_ended(pushes):
-    told = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+async def test_a_change_whose_caller_is_gone_before_its_turn_is_not_made(pushes):
     async with pushes.held():
         second = pushes.create("second")
         await asyncio.sleep(0)
         second.cancel()
 
     assert await pushes.names() == ["first"]
-    assert transactions(pushes.told) == ["BEGIN", "changes", "COMMIT AND CHAIN", "ROLLBACK"]
-    assert not told, "the pool found a transaction that was left open"
+
+
+async def test_a_change_that_its_server_makes_too_late_is_undone(pushes, database, owner):
+    async with await Database.open(database.dsn, size=1, within=0.3) as hurried:
+        impatient = Pushes(hurried, pushes.directory, owner)
+        async with owner.transaction():
+            await owner.fetchval("SELECT calscim.lock_head($1)", pushes.directory)
+            late = impatient.create("late")
+            await until(pushes.waits)
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(StoreUnavailable) as lost:
+                await late
+            assert await pushes.waits(), "the server goes on with it"
+        assert began < lost.value.until < began + 0.4
+        await pushes.create("next")  # after it, at the head's lock
+
+    assert await pushes.names() == ["next"]
+    assert not (await chain.verify(pushes.db)).broken
+
+
+async def seeming_late(owner: asyncpg.Connection, times: int) -> None:
+    """As if the server's clock had been set forward, for so many statements of the test's database."""
+    await owner.execute("CREATE SEQUENCE public.statements")  # which is not undone
+    await owner.execute("GRANT USAGE ON SEQUENCE public.statements TO PUBLIC")
+    await owner.execute(
+        f"""CREATE OR REPLACE FUNCTION calscim.in_time(p_until timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('public.statements') <= {times} THEN
+                    RAISE EXCEPTION 'late' USING ERRCODE = 'CS001';
+                END IF;
+                RETURN clock_timestamp();
+            END $$"""
+    )
+
+
+async def test_a_server_whose_clock_was_set_is_asked_for_its_time_again(pushes, database, owner):
+    async with await Database.open(database.dsn, size=1, within=30.0) as db:
+        timed = Pushes(db, pushes.directory, owner)
+        await timed.listen()
+        for name in ("first", "second"):
+            await timed.create(name)
+        assert said(timed.told) == ["time", "changes", "changes"]
+
+        await seeming_late(owner, 1)
+        assert (await timed.create("third")).status == 201
+
+        assert said(timed.told)[3:] == ["changes", "time", "changes"]
+    assert await pushes.names() == ["first", "second", "third"]
+    assert not (await chain.verify(pushes.db)).broken
+
+
+async def test_a_server_that_finds_every_change_late_makes_none(pushes, owner):
+    await seeming_late(owner, 2)
+
+    with pytest.raises(StoreUnavailable, match="pg_stat_activity"):
+        await pushes.create("first")
+
+    assert await pushes.names() == []
+    assert (await pushes.create("second")).status == 201
+
+
+async def test_each_answer_says_the_time_as_well(pushes, database, owner, monkeypatch):
+    now, passed = changes._time, []
+    monkeypatch.setattr(changes, "_time", lambda: now() + sum(passed))
+    async with await Database.open(database.dsn, size=1, within=1000.0) as db:
+        timed = Pushes(db, pushes.directory, owner)
+        await timed.listen()
+        for name in ("first", "second", "third"):
+            await timed.create(name)
+            passed.append(changes.FRESH * 0.6)
+
+    assert said(timed.told) == ["time", "changes", "changes", "changes"]
+
+
+async def test_the_time_is_asked_again_when_it_is_an_old_one(pushes, database, owner, monkeypatch):
+    monkeypatch.setattr(changes, "FRESH", -1.0)
+    async with await Database.open(database.dsn, size=1, within=30.0) as db:
+        timed = Pushes(db, pushes.directory, owner)
+        await timed.listen()
+        for name in ("first", "second"):
+            await timed.create(name)
+
+    assert said(timed.told) == ["time", "changes", "time", "changes"]
 
 
 async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch):

@@ -25,7 +25,7 @@ class Server:
             if "bad" in changes:
                 raise ValueError("bad")
             if "away" in changes:
-                raise StoreUnavailable("away")
+                raise StoreUnavailable("away", until=7.0)
             self.made.append(changes)
             batches.answer([f"{stream} {change}" for change in changes])
 
@@ -93,6 +93,7 @@ async def test_a_database_that_is_away_is_away_for_all_of_them(server):
     assert answers[0] == "a 1"
     assert [type(answer) for answer in answers[1:]] == [StoreUnavailable, StoreUnavailable]
     assert answers[1] is not answers[2]
+    assert [answer.until for answer in answers[1:]] == [7.0, 7.0]
 
 
 async def test_streams_do_not_wait_for_each_other(server):

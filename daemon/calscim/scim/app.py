@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from random import getrandbits
 from typing import Any
 
@@ -32,6 +33,7 @@ log = structlog.get_logger()
 
 SLOW_BODY = 20.0  # seconds for a body to arrive
 AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
+LAST = 0.3  # seconds to look once more when it cannot be made any more
 LOOK = 0.1  # seconds between two looks
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -199,8 +201,8 @@ class _Door:
     async def _outcome(self, x: Exchange, away: StoreUnavailable) -> web.Response:
         """The connection was lost under way: answer with what is true, if that can be known in time."""
         try:
-            async with asyncio.timeout(AGAIN):
-                found = await self._looked_for(x)
+            async with asyncio.timeout_at(max(_now() + AGAIN, away.until + LAST)):
+                found = await self._looked_for(x, away.until)
                 if found is None:
                     raise away
                 x.seq = found.seq
@@ -213,13 +215,15 @@ class _Door:
         except TimeoutError as error:
             raise away from error
 
-    async def _looked_for(self, x: Exchange) -> journal.Outcome | None:
-        """As often as the time allows: the server may be coming back."""
+    async def _looked_for(self, x: Exchange, until: float) -> journal.Outcome | None:
+        """As often as the time allows: the server may be coming back, and until then the change may be made."""
         while True:
-            try:
-                return await journal.outcome(self.db, x.origin, x.began)
-            except StoreUnavailable:
-                await self.clock.sleep(LOOK)
+            over = _now() > until
+            with suppress(StoreUnavailable):
+                found = await journal.outcome(self.db, x.origin, x.began)
+                if found is not None or over:
+                    return found
+            await self.clock.sleep(LOOK)
 
     async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
         match parts:
@@ -292,6 +296,11 @@ def _only(x: Exchange, *methods: str) -> None:
             f"{x.method} is not possible here: use {' or '.join(methods)}",
             headers={"Allow": ", ".join(methods)},
         )
+
+
+def _now() -> float:
+    """By the event loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
 def _request_id(given: str | None) -> str:

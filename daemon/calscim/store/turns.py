@@ -77,7 +77,7 @@ class Batches(Generic[C, R]):
             for waiting in self._taken:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(
-                        StoreUnavailable(str(error))
+                        StoreUnavailable(str(error), until=error.until)
                         if isinstance(error, StoreUnavailable)
                         else error
                     )
