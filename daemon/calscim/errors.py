@@ -84,11 +84,4 @@ class StoreError(CalscimError):
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - named for what it tells: SCIM answers 503
-    """The database cannot be reached or cannot write at the moment; the same call may succeed later.
-
-    ``until``: by the event loop's clock, how long what was asked for may yet be done. 0: it is not.
-    """
-
-    def __init__(self, message: str, *, until: float = 0.0) -> None:
-        self.until = until
-        super().__init__(message)
+    """The database cannot be reached or cannot write at the moment; the same call may succeed later."""

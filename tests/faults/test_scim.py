@@ -22,9 +22,8 @@ from calscim.store.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
 from tests.faults.pushes import Okta, account, kept
-from tests.faults.waiting import until
+from tests.faults.waiting import IN_TIME, until
 
-IN_TIME = 2.0 + 0.4  # seconds: the promise, and a busy machine's share
 LOUD = ("refuse", "drop", "slow")
 SILENT = ("half-open", "half-open pool")
 

@@ -5,6 +5,10 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+IN_TIME = (
+    2.0 + 0.4
+)  # seconds for SCIM to answer without a database: the promise, and a busy machine's share
+
 
 async def until(
     probe: Callable[[], Any | Awaitable[Any]], seconds: float = 10.0, *, pause: float = 0.02

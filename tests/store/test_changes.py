@@ -12,7 +12,7 @@ from calscim.errors import StoreUnavailable
 from calscim.store import admin, chain, changes, pool, resources
 from calscim.store.changes import Written
 from calscim.store.journal import Origin
-from calscim.store.pool import Database
+from calscim.store.pool import ConnectionLost, Database
 from calscim.store.resources import UserState
 from calscim.store.sql import sql
 from tests.faults.waiting import until
@@ -116,7 +116,7 @@ async def test_a_change_that_its_server_makes_too_late_is_undone(pushes, databas
             late = impatient.create("late")
             await until(pushes.waits)
             began = asyncio.get_running_loop().time()
-            with pytest.raises(StoreUnavailable) as lost:
+            with pytest.raises(ConnectionLost) as lost:
                 await late
             assert await pushes.waits(), "the server goes on with it"
         assert began < lost.value.until < began + 0.4

@@ -6,6 +6,7 @@ import pytest
 
 from calscim.errors import StoreUnavailable
 from calscim.store import turns
+from calscim.store.pool import ConnectionLost
 from calscim.store.turns import TOGETHER, Batches, Turns
 
 
@@ -25,7 +26,7 @@ class Server:
             if "bad" in changes:
                 raise ValueError("bad")
             if "away" in changes:
-                raise StoreUnavailable("away", until=7.0)
+                raise ConnectionLost("away", 7.0)
             self.made.append(changes)
             batches.answer([f"{stream} {change}" for change in changes])
 
@@ -91,9 +92,22 @@ async def test_a_database_that_is_away_is_away_for_all_of_them(server):
     answers = await (await ask(Turns(server.perform), server, "1", "2", "away"))
 
     assert answers[0] == "a 1"
-    assert [type(answer) for answer in answers[1:]] == [StoreUnavailable, StoreUnavailable]
+    assert [type(answer) for answer in answers[1:]] == [ConnectionLost, ConnectionLost]
     assert answers[1] is not answers[2]
     assert [answer.until for answer in answers[1:]] == [7.0, 7.0]
+
+
+@pytest.mark.parametrize(("waited", "made"), [(100.0, ["1", "2"]), (-1.0, [])])
+async def test_who_has_waited_for_a_database_that_does_not_answer_waits_no_longer(
+    server, monkeypatch, waited, made
+):
+    monkeypatch.setattr(turns, "WAITED", waited)
+
+    answers = await (await ask(Turns(server.perform), server, "away", "1", "2"))
+
+    assert isinstance(answers[0], ConnectionLost)
+    assert [type(answer) for answer in answers[1:]] == [str if made else StoreUnavailable] * 2
+    assert server.made == ([made] if made else [])
 
 
 async def test_streams_do_not_wait_for_each_other(server):

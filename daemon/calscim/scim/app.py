@@ -27,7 +27,7 @@ from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
 from calscim.settings import Scim
 from calscim.store import journal
-from calscim.store.pool import Database
+from calscim.store.pool import ConnectionLost, Database
 
 log = structlog.get_logger()
 
@@ -193,18 +193,18 @@ class _Door:
     async def _handled(self, x: Exchange, parts: list[str]) -> web.Response:
         try:
             return await self._route(x, parts)
-        except StoreUnavailable as away:
+        except ConnectionLost as lost:
             if x.method not in WRITES or _is_search(x):
                 raise
-            return await self._outcome(x, away)
+            return await self._outcome(x, lost)
 
-    async def _outcome(self, x: Exchange, away: StoreUnavailable) -> web.Response:
+    async def _outcome(self, x: Exchange, lost: ConnectionLost) -> web.Response:
         """The connection was lost under way: answer with what is true, if that can be known in time."""
         try:
-            async with asyncio.timeout_at(max(_now() + AGAIN, away.until + LAST)):
-                found = await self._looked_for(x, away.until)
+            async with asyncio.timeout_at(max(_now() + AGAIN, lost.until + LAST)):
+                found = await self._looked_for(x, lost.until)
                 if found is None:
-                    raise away
+                    raise lost
                 x.seq = found.seq
                 if found.status == 204 or not found.resource_id:
                     return web.Response(status=204)
@@ -213,7 +213,7 @@ class _Door:
                 response.set_status(found.status)
                 return response
         except TimeoutError as error:
-            raise away from error
+            raise lost from error
 
     async def _looked_for(self, x: Exchange, until: float) -> journal.Outcome | None:
         """As often as the time allows: the server may be coming back, and until then the change may be made."""

@@ -42,7 +42,14 @@ _SPARE = 5.0  # seconds until connections that were given back are seen to
 
 
 class ConnectionLost(StoreUnavailable):
-    """The connection ended under way: what was asked last may have been done, or not."""
+    """The connection ended under way: what was asked last may have been done, or not.
+
+    ``until``: by the event loop's clock, how long it may yet be done.
+    """
+
+    def __init__(self, message: str, until: float = 0.0) -> None:
+        self.until = until
+        super().__init__(message)
 
 
 class _Pool:
@@ -171,7 +178,7 @@ class _Loan:
                 raise _unavailable(error) from error
 
     def _lost(self, error: BaseException) -> ConnectionLost:
-        return ConnectionLost(str(_unavailable(error)), until=self.ends or 0.0)
+        return ConnectionLost(str(_unavailable(error)), self.ends or 0.0)
 
     def _cut(self) -> None:
         if self._connection is not None:

@@ -8,12 +8,14 @@ share a transaction and its wait. Measured in docs/decisions/0005-turns.md.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from calscim.errors import StoreUnavailable
 
 PATIENCE = 1.5  # seconds in the queue, while the changes in front do not end
+WAITED = 0.2  # seconds in the queue after which nobody waits for a second connection, when the first was lost
 TOGETHER = 16  # changes in one transaction
 HEAVY = 128 * 1024  # bytes of requests after which no more are taken along
 
@@ -26,17 +28,22 @@ class _Waiting(Generic[C, R]):
     change: C
     weight: int
     answer: asyncio.Future[R]
+    since: float  # by the event loop's clock
     begun: bool = False
     alone: bool = False  # it was made together with others, and that failed
 
     def give_up(self) -> None:
         """What was not sent yet is not made."""
-        if not self.begun and not self.answer.done():
-            self.answer.set_exception(
+        if not self.begun:
+            self.fail(
                 StoreUnavailable(
                     "changes of this directory wait for one that does not end; see pg_stat_activity"
                 )
             )
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Batches(Generic[C, R]):
@@ -70,17 +77,20 @@ class Batches(Generic[C, R]):
         self._taken = []
 
     def refuse(self, error: Exception) -> None:
-        """Those that were taken could not be made: a database that is away is so for each. Otherwise one that cannot
-        be made does not take the others with it: they come again, each alone.
+        """Those that were taken could not be made: a database that is away is so for each, and for those that have
+        waited for it to answer. Otherwise one that cannot be made does not take the others with it: they come
+        again, each alone.
         """
-        if isinstance(error, StoreUnavailable) or len(self._taken) == 1:
+        if isinstance(error, StoreUnavailable):
             for waiting in self._taken:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(
-                        StoreUnavailable(str(error), until=error.until)
-                        if isinstance(error, StoreUnavailable)
-                        else error
-                    )
+                waiting.fail(copy(error))  # an exception is raised once
+            late = asyncio.get_running_loop().time() - WAITED
+            for waiting in self._queue:  # in order of arrival
+                if waiting.since > late:
+                    break
+                waiting.fail(StoreUnavailable(str(error)))
+        elif len(self._taken) == 1:
+            self._taken[0].fail(error)
         else:
             for waiting in self._taken:
                 waiting.alone = True
@@ -109,7 +119,7 @@ class Turns(Generic[C, R]):
         A caller that goes away leaves a change that was sent to its end.
         """
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[C, R] = _Waiting(change, weight, loop.create_future())
+        waiting: _Waiting[C, R] = _Waiting(change, weight, loop.create_future(), loop.time())
         batches = self._batches.get(stream)
         if batches is None:
             batches = self._batches[stream] = Batches()
