@@ -4,12 +4,9 @@ FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
 
--- name: changes, one or several of one directory: see schema.sql; undone unless they are ready by $11
-SELECT status, seq, version, body, skipped, calscim.in_time($11) AS at
+-- name: changes, one or several of one directory: see schema.sql
+SELECT status, seq, version, body, skipped
 FROM calscim.changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
-
--- name: time, by the server's clock
-SELECT clock_timestamp();
 
 -- name: refuse, a change that was asked for and not made
 SELECT calscim.append($1, $2, $3, $4, $5, $9, $6, $7, $10, $11, $8, NULL);

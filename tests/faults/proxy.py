@@ -99,11 +99,6 @@ class Proxy:
         for link in list(self._links):
             link.cut()
 
-    def forget_clients(self) -> None:
-        """Reset every client there is; the server hears nothing of it before it has to answer."""
-        for link in self._links:
-            link.client.transport.abort()
-
     async def refuse(self) -> None:
         """Reset what there is, and let nobody in."""
         self.mode = Mode.REFUSE

@@ -12,7 +12,7 @@ from calscim.errors import StoreUnavailable
 from calscim.store import admin, chain, changes, pool, resources
 from calscim.store.changes import Written
 from calscim.store.journal import Origin
-from calscim.store.pool import ConnectionLost, Database
+from calscim.store.pool import Database
 from calscim.store.resources import UserState
 from calscim.store.sql import sql
 from tests.faults.waiting import until
@@ -72,20 +72,48 @@ async def pushes(database, okta, owner) -> AsyncIterator[Pushes]:
         yield pushes
 
 
-def said(told: list[str]) -> list[str]:
+def transactions(told: list[str]) -> list[str]:
     """Without what asyncpg asks for itself."""
-    known = {sql("scim.changes"): "changes", sql("scim.time"): "time", "SELECT 1": "SELECT 1"}
-    return [known[one] for one in told if one in known]
+    words = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT 1")
+    known = {sql("scim.changes"): "changes"}
+    return [known.get(one, one) for one in told if one in known or one.startswith(words)]
 
 
-async def test_those_that_wait_follow_on_the_same_connection_in_one_statement(pushes):
+async def test_where_others_wait_a_commit_begins_the_next_transaction(pushes):
     async with pushes.held():
         others = [pushes.create(name) for name in ("second", "third")]
         await asyncio.sleep(0)
 
     assert [written.status for written in await asyncio.gather(*others)] == [201, 201]
-    assert said(pushes.told) == ["changes", "changes"]
     assert await pushes.names() == ["first", "second", "third"]
+    assert transactions(pushes.told) == [
+        "BEGIN",
+        *("changes", "COMMIT AND CHAIN"),
+        *("changes", "COMMIT AND CHAIN"),
+        "ROLLBACK",  # nobody came
+    ]
+
+
+async def test_who_comes_soon_after_others_had_to_wait_finds_a_transaction_begun(
+    pushes, monkeypatch
+):
+    monkeypatch.setattr(changes, "LINGER", 60.0)
+    async with pushes.held():
+        second = pushes.create("second")
+        await asyncio.sleep(0)
+    await second
+    await pushes.create("third")
+
+    assert transactions(pushes.told) == ["BEGIN", *("changes", "COMMIT AND CHAIN") * 3]
+
+
+async def test_a_lone_change_keeps_no_connection_longer_than_it_takes(pushes, monkeypatch):
+    monkeypatch.setattr(changes, "LINGER", 60.0)
+
+    await pushes.create("first")
+
+    assert await pushes.names() == ["first"], "with the only connection"
+    assert transactions(pushes.told) == ["BEGIN", "changes", "COMMIT"]
 
 
 async def test_who_waits_for_a_connection_has_it_before_the_next_changes(pushes):
@@ -96,99 +124,24 @@ async def test_who_waits_for_a_connection_has_it_before_the_next_changes(pushes)
 
     assert await reader == 1
     await second
-    assert said(pushes.told) == ["changes", "SELECT 1", "changes"]
+    assert transactions(pushes.told) == [
+        *("BEGIN", "changes", "COMMIT"),
+        *("SELECT 1",),
+        *("BEGIN", "changes", "COMMIT"),
+    ]
 
 
-async def test_a_change_whose_caller_is_gone_before_its_turn_is_not_made(pushes):
+async def test_a_transaction_that_was_begun_for_nothing_is_ended(pushes):
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     async with pushes.held():
         second = pushes.create("second")
         await asyncio.sleep(0)
         second.cancel()
 
     assert await pushes.names() == ["first"]
-
-
-async def test_a_change_that_its_server_makes_too_late_is_undone(pushes, database, owner):
-    async with await Database.open(database.dsn, size=1, within=0.3) as hurried:
-        impatient = Pushes(hurried, pushes.directory, owner)
-        async with owner.transaction():
-            await owner.fetchval("SELECT calscim.lock_head($1)", pushes.directory)
-            late = impatient.create("late")
-            await until(pushes.waits)
-            began = asyncio.get_running_loop().time()
-            with pytest.raises(ConnectionLost) as lost:
-                await late
-            assert await pushes.waits(), "the server goes on with it"
-        assert began < lost.value.until < began + 0.4
-        await pushes.create("next")  # after it, at the head's lock
-
-    assert await pushes.names() == ["next"]
-    assert not (await chain.verify(pushes.db)).broken
-
-
-async def seeming_late(owner: asyncpg.Connection, times: int) -> None:
-    """As if the server's clock had been set forward, for so many statements of the test's database."""
-    await owner.execute("CREATE SEQUENCE public.statements")  # which is not undone
-    await owner.execute("GRANT USAGE ON SEQUENCE public.statements TO PUBLIC")
-    await owner.execute(
-        f"""CREATE OR REPLACE FUNCTION calscim.in_time(p_until timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$
-            BEGIN
-                IF nextval('public.statements') <= {times} THEN
-                    RAISE EXCEPTION 'late' USING ERRCODE = 'CS001';
-                END IF;
-                RETURN clock_timestamp();
-            END $$"""
-    )
-
-
-async def test_a_server_whose_clock_was_set_is_asked_for_its_time_again(pushes, database, owner):
-    async with await Database.open(database.dsn, size=1, within=30.0) as db:
-        timed = Pushes(db, pushes.directory, owner)
-        await timed.listen()
-        for name in ("first", "second"):
-            await timed.create(name)
-        assert said(timed.told) == ["time", "changes", "changes"]
-
-        await seeming_late(owner, 1)
-        assert (await timed.create("third")).status == 201
-
-        assert said(timed.told)[3:] == ["changes", "time", "changes"]
-    assert await pushes.names() == ["first", "second", "third"]
-    assert not (await chain.verify(pushes.db)).broken
-
-
-async def test_a_server_that_finds_every_change_late_makes_none(pushes, owner):
-    await seeming_late(owner, 2)
-
-    with pytest.raises(StoreUnavailable, match="pg_stat_activity"):
-        await pushes.create("first")
-
-    assert await pushes.names() == []
-    assert (await pushes.create("second")).status == 201
-
-
-async def test_each_answer_says_the_time_as_well(pushes, database, owner, monkeypatch):
-    now, passed = changes._time, []
-    monkeypatch.setattr(changes, "_time", lambda: now() + sum(passed))
-    async with await Database.open(database.dsn, size=1, within=1000.0) as db:
-        timed = Pushes(db, pushes.directory, owner)
-        await timed.listen()
-        for name in ("first", "second", "third"):
-            await timed.create(name)
-            passed.append(changes.FRESH * 0.6)
-
-    assert said(timed.told) == ["time", "changes", "changes", "changes"]
-
-
-async def test_the_time_is_asked_again_when_it_is_an_old_one(pushes, database, owner, monkeypatch):
-    monkeypatch.setattr(changes, "FRESH", -1.0)
-    async with await Database.open(database.dsn, size=1, within=30.0) as db:
-        timed = Pushes(db, pushes.directory, owner)
-        await timed.listen()
-        for name in ("first", "second"):
-            await timed.create(name)
-
-    assert said(timed.told) == ["time", "changes", "time", "changes"]
+    assert transactions(pushes.told) == ["BEGIN", "changes", "COMMIT AND CHAIN", "ROLLBACK"]
+    assert not told, "the pool found a transaction that was left open"
 
 
 async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch):
@@ -200,7 +153,29 @@ async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch
         await asyncio.sleep(0)
     await second
 
-    assert [loan is renewed[0] for loan in renewed] == [True, True]
+    assert [loan is renewed[0] for loan in renewed] == [True, True, True]
+
+
+async def test_what_was_never_committed_needs_no_looking_for(pushes, monkeypatch):
+    monkeypatch.setattr(changes, "LINGER", 60.0)
+    async with pushes.held():
+        second = pushes.create("second")
+        await asyncio.sleep(0)
+    await second  # its connection waits for the next
+
+    async with pushes.owner.transaction():
+        await pushes.owner.fetchval("SELECT calscim.lock_head($1)", pushes.directory)
+        third = pushes.create("third")
+        await until(pushes.waits)
+        await pushes.owner.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        with pytest.raises(StoreUnavailable) as lost:
+            await third
+
+    assert type(lost.value) is StoreUnavailable
+    assert await pushes.names() == ["first", "second"]
 
 
 async def test_a_change_that_is_a_mistake_does_not_take_the_others_with_it(pushes):

@@ -28,7 +28,7 @@ class Session:
         origin = ("scim", str(uuid.uuid4()), "POST", "/x", "", self.token, b"{}")
         text = orjson.dumps({"id": number, "base": BASE, **arguments}).decode()
         columns = ([one] for one in (op, *origin, text))
-        row = await self.connection.fetchrow(sql("scim.changes"), self.directory, *columns, None)
+        row = await self.connection.fetchrow(sql("scim.changes"), self.directory, *columns)
         assert row is not None
         assert row["status"] < 300, row
         return str(row["body"])

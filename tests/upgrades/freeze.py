@@ -38,7 +38,7 @@ async def recorded(self, query, *arguments, **options):
     rows = await fetch(self, query, *arguments, **options)
     if "calscim.changes(" in query:
         with open({path!r}, "a") as calls:
-            stream, *columns, bodies, details = arguments[:10]  # and by when, since 0012
+            stream, *columns, bodies, details = arguments
             made = *[list(one) for one in columns], [base64.b64encode(one).decode() for one in bodies], list(details)
             answers = [{{"status": row["status"], "skipped": row["skipped"]}} for row in rows]
             calls.write(json.dumps([stream, *made, answers]) + "\\n")

@@ -7,7 +7,6 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from random import getrandbits
 from typing import Any
 
@@ -33,7 +32,6 @@ log = structlog.get_logger()
 
 SLOW_BODY = 20.0  # seconds for a body to arrive
 AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
-LAST = 0.3  # seconds to look once more when it cannot be made any more
 LOOK = 0.1  # seconds between two looks
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -201,8 +199,8 @@ class _Door:
     async def _outcome(self, x: Exchange, lost: ConnectionLost) -> web.Response:
         """The connection was lost under way: answer with what is true, if that can be known in time."""
         try:
-            async with asyncio.timeout_at(max(_now() + AGAIN, lost.until + LAST)):
-                found = await self._looked_for(x, lost.until)
+            async with asyncio.timeout(AGAIN):
+                found = await self._looked_for(x)
                 if found is None:
                     raise lost
                 x.seq = found.seq
@@ -215,15 +213,13 @@ class _Door:
         except TimeoutError as error:
             raise lost from error
 
-    async def _looked_for(self, x: Exchange, until: float) -> journal.Outcome | None:
-        """As often as the time allows: the server may be coming back, and until then the change may be made."""
+    async def _looked_for(self, x: Exchange) -> journal.Outcome | None:
+        """As often as the time allows: the server may be coming back."""
         while True:
-            over = _now() > until
-            with suppress(StoreUnavailable):
-                found = await journal.outcome(self.db, x.origin, x.began)
-                if found is not None or over:
-                    return found
-            await self.clock.sleep(LOOK)
+            try:
+                return await journal.outcome(self.db, x.origin, x.began)
+            except StoreUnavailable:
+                await self.clock.sleep(LOOK)
 
     async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
         match parts:
@@ -296,11 +292,6 @@ def _only(x: Exchange, *methods: str) -> None:
             f"{x.method} is not possible here: use {' or '.join(methods)}",
             headers={"Allow": ", ".join(methods)},
         )
-
-
-def _now() -> float:
-    """By the event loop's clock."""
-    return asyncio.get_running_loop().time()
 
 
 def _request_id(given: str | None) -> str:

@@ -5,7 +5,8 @@ a statement stays asyncpg's own error.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import asyncpg
@@ -42,14 +43,7 @@ _SPARE = 5.0  # seconds until connections that were given back are seen to
 
 
 class ConnectionLost(StoreUnavailable):
-    """The connection ended under way: what was asked last may have been done, or not.
-
-    ``until``: by the event loop's clock, how long it may yet be done.
-    """
-
-    def __init__(self, message: str, until: float = 0.0) -> None:
-        self.until = until
-        super().__init__(message)
+    """The connection ended under way: what was asked last may have been done, or not."""
 
 
 class _Pool:
@@ -120,7 +114,7 @@ class _Loan:
     never confirms it. A class and no generator: every request passes here.
     """
 
-    __slots__ = ("_connection", "_expired", "_patience", "_pool", "_timer", "_within", "ends")
+    __slots__ = ("_connection", "_expired", "_patience", "_pool", "_timer", "_within")
 
     def __init__(self, pool: _Pool, patience: float, within: float | None) -> None:
         self._pool = pool
@@ -129,7 +123,6 @@ class _Loan:
         self._connection: Any = None
         self._expired = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.ends: float | None = None  # when it is cut, by the event loop's clock
 
     async def __aenter__(self) -> Connection:
         self.renew()
@@ -159,9 +152,7 @@ class _Loan:
         """From now on, the whole time again."""
         self._disarm()
         if self._within is not None:
-            loop = asyncio.get_running_loop()
-            self.ends = loop.time() + self._within
-            self._timer = loop.call_at(self.ends, self._cut)
+            self._timer = asyncio.get_running_loop().call_later(self._within, self._cut)
 
     async def _explain(self, error: BaseException) -> None:
         """Raise what an error means; return where it means what it says."""
@@ -170,15 +161,12 @@ class _Loan:
             raise _unavailable(error) from error
         if isinstance(error, AttributeError) and _ended(self._connection, error):
             # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
-            raise self._lost(error) from error
+            raise ConnectionLost(str(_unavailable(error))) from error
         if isinstance(error, (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
             if _ended(self._connection, error):
-                raise self._lost(error) from error
+                raise ConnectionLost(str(_unavailable(error))) from error
             if not isinstance(error, asyncpg.InterfaceError):  # which is a mistake in the call
                 raise _unavailable(error) from error
-
-    def _lost(self, error: BaseException) -> ConnectionLost:
-        return ConnectionLost(str(_unavailable(error)), self.ends or 0.0)
 
     def _cut(self) -> None:
         if self._connection is not None:
@@ -273,6 +261,18 @@ class Database:
     async def execute(self, query: str, *arguments: Any) -> str:
         async with self.connection() as connection:
             return await connection.execute(query, *arguments)
+
+
+@asynccontextmanager
+async def begun(connection: Connection) -> AsyncIterator[None]:
+    """A transaction, which the caller commits. What it has not committed, or begun anew, is rolled back."""
+    await connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        with suppress(*_NO_CONNECTION):  # without a connection nothing is open
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
 
 
 def _is_open(connection: Any) -> bool:

@@ -52,9 +52,11 @@ class Batches(Generic[C, R]):
     def __init__(self) -> None:
         self._queue: deque[_Waiting[C, R]] = deque()
         self._taken: list[_Waiting[C, R]] = []
+        self._awaited: asyncio.Future[None] | None = None
 
     def add(self, waiting: _Waiting[C, R]) -> None:
         self._queue.append(waiting)
+        self._wake()
 
     def take(self) -> bool:
         """Have some to make in ``changes``: those that are not answered yet, or the next. False: there are none."""
@@ -69,6 +71,22 @@ class Batches(Generic[C, R]):
     def wait(self) -> bool:
         """Whether there are others than those that were taken."""
         return bool(self._queue)
+
+    async def await_some(self, seconds: float) -> bool:
+        """Take some as soon as there are; False when none have come in that time."""
+        loop = asyncio.get_running_loop()
+        self._awaited = loop.create_future()
+        timer = loop.call_later(seconds, self._wake)
+        try:
+            await self._awaited
+        finally:
+            timer.cancel()
+            self._awaited = None
+        return self.take()
+
+    def _wake(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
 
     def answer(self, answers: Sequence[R]) -> None:
         for waiting, answer in zip(self._taken, answers, strict=True):
