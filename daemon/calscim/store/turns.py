@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from calscim.errors import StoreUnavailable
 
 PATIENCE = 1.5  # seconds in the queue, while the changes in front do not end
-WAITED = 0.2  # seconds in the queue after which nobody waits for a second connection, when the first was lost
+WAITED = 0.1  # seconds in the queue after which nobody waits for a second connection, when the first was lost
 TOGETHER = 16  # changes in one transaction
 HEAVY = 128 * 1024  # bytes of requests after which no more are taken along
 
