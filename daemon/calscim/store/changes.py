@@ -1,7 +1,7 @@
 """Changes on their way into the database: those that go together are one statement in a transaction of its own.
 
 Where others wait already, its commit begins the next one on the same connection, so that their statement is on
-its way before anybody is answered. Measured in docs/decisions/0005-turns.md.
+its way before anybody is answered, and whoever comes soon finds it begun. Measured in docs/decisions/0005-turns.md.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,9 +17,7 @@ from calscim.store.pool import ConnectionLost, Database, begun
 from calscim.store.sql import sql
 from calscim.store.turns import Batches, Turns
 
-LINGER = (
-    0.005  # seconds that a transaction stays begun for the next change, once others had to wait
-)
+LINGER = 0.005  # seconds to stay for the next change, once others had to wait
 
 _Change: TypeAlias = "tuple[object, ...]"  # the columns of calscim.changes, without the stream
 
