@@ -61,6 +61,28 @@ def test_an_action_that_became_another_one_is_tried_at_once(changes: dict):
 
 
 @pytest.mark.parametrize(
+    ("changes", "tried"),
+    [
+        ({"locale": "fr"}, True),
+        ({"time_zone": "Europe/Rome"}, True),
+        ({"because": "another"}, False),
+    ],
+)
+def test_a_profile_that_is_to_become_another_one_is_tried_at_once(changes: dict, tried: bool):
+    update = Action(
+        Kind.UPDATE,
+        "ann@acme.com",
+        "because",
+        cal_user=CalUserId(101),
+        locale="de",
+        time_zone="Europe/Berlin",
+        profile=True,
+    )
+
+    assert due(fingerprint(update), 3600.0, replace(update, **changes)) is tried
+
+
+@pytest.mark.parametrize(
     "changes", [{"because": "another"}, {"cause": Cause("okta", 9)}, {"drift": True}]
 )
 def test_another_reason_does_not_make_it_another_action(changes: dict):
