@@ -32,8 +32,9 @@ class Trap:
     words: bytes
     after: bool = False  # let the server carry it out first, and lose its answer
     silent: bool = False  # go silent rather than cut
-    released: asyncio.Event | None = None  # keep the words until then, and pass them on
+    held: bool = False  # keep the words until it is released, and pass them on
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(eq=False, slots=True)
@@ -140,9 +141,9 @@ class Proxy:
 
     def hold(self, words: bytes) -> Trap:
         """Keep the words back until ``released``, whatever becomes of the client meanwhile."""
-        held = Trap(words, released=asyncio.Event())
-        self._trap(held)
-        return held
+        trap = Trap(words, held=True)
+        self._trap(trap)
+        return trap
 
     def cut_at(self, count: int) -> None:
         """Each new connection dies once its client has said that many bytes."""
@@ -218,7 +219,7 @@ class Proxy:
                     link.caught = trap
                 else:
                     trap.sprung.set()
-                    if trap.released is None:
+                    if not trap.held:
                         return
                     await trap.released.wait()
             server.write(chunk)

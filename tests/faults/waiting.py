@@ -5,9 +5,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-IN_TIME = (
-    2.0 + 0.4
-)  # seconds for SCIM to answer without a database: the promise, and a busy machine's share
+# Seconds for SCIM to answer without a database: the promise, and a busy machine's share.
+IN_TIME = 2.0 + 0.4
 
 
 async def until(

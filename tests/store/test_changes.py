@@ -39,6 +39,10 @@ class Pushes:
             resources.create_user(self.db, origin, number or uuid.uuid4(), state, "")
         )
 
+    async def queued(self) -> None:
+        """Those that were asked for have taken their place in the queue: each of their tasks had its first step."""
+        await asyncio.sleep(0)
+
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """With a first change under way."""
@@ -82,7 +86,7 @@ def transactions(told: list[str]) -> list[str]:
 async def test_where_others_wait_a_commit_begins_the_next_transaction(pushes):
     async with pushes.held():
         others = [pushes.create(name) for name in ("second", "third")]
-        await asyncio.sleep(0)
+        await pushes.queued()
 
     assert [written.status for written in await asyncio.gather(*others)] == [201, 201]
     assert await pushes.names() == ["first", "second", "third"]
@@ -100,7 +104,7 @@ async def test_who_comes_soon_after_others_had_to_wait_finds_a_transaction_begun
     monkeypatch.setattr(changes, "LINGER", 60.0)
     async with pushes.held():
         second = pushes.create("second")
-        await asyncio.sleep(0)
+        await pushes.queued()
     await second
     await pushes.create("third")
 
@@ -120,7 +124,7 @@ async def test_who_waits_for_a_connection_has_it_before_the_next_changes(pushes)
     async with pushes.held():
         reader = asyncio.create_task(pushes.db.fetchval("SELECT 1"))
         second = pushes.create("second")
-        await asyncio.sleep(0)
+        await pushes.queued()
 
     assert await reader == 1
     await second
@@ -136,7 +140,7 @@ async def test_a_transaction_that_was_begun_for_nothing_is_ended(pushes):
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     async with pushes.held():
         second = pushes.create("second")
-        await asyncio.sleep(0)
+        await pushes.queued()
         second.cancel()
 
     assert await pushes.names() == ["first"]
@@ -150,7 +154,7 @@ async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch
 
     async with pushes.held():
         second = pushes.create("second")
-        await asyncio.sleep(0)
+        await pushes.queued()
     await second
 
     assert [loan is renewed[0] for loan in renewed] == [True, True, True]
@@ -160,7 +164,7 @@ async def test_what_was_never_committed_needs_no_looking_for(pushes, monkeypatch
     monkeypatch.setattr(changes, "LINGER", 60.0)
     async with pushes.held():
         second = pushes.create("second")
-        await asyncio.sleep(0)
+        await pushes.queued()
     await second  # its connection waits for the next
 
     async with pushes.owner.transaction():
@@ -183,7 +187,7 @@ async def test_a_change_that_is_a_mistake_does_not_take_the_others_with_it(pushe
     await pushes.create("there", number)
     async with pushes.held():
         good, bad, last = pushes.create("good"), pushes.create("bad", number), pushes.create("last")
-        await asyncio.sleep(0)
+        await pushes.queued()
 
     assert (await good).status == 201
     with pytest.raises(asyncpg.UniqueViolationError):
@@ -197,7 +201,7 @@ async def test_each_of_them_is_refused_or_made_by_itself_and_counted(pushes, okt
     async with pushes.held():
         made, again = pushes.create("second"), pushes.create("SECOND")
         third = pushes.create("third")
-        await asyncio.sleep(0)
+        await pushes.queued()
 
     assert [(one.status, one.seq) for one in (await made, await again, await third)] == [
         (201, 2),
@@ -223,7 +227,7 @@ async def test_each_of_them_is_judged_by_its_own_token(pushes, okta):
         others = [
             pushes.create(f"{number}", token=tokens[name]) for number, name in enumerate(order)
         ]
-        await asyncio.sleep(0)
+        await pushes.queued()
 
     written = await asyncio.gather(*others)
 

@@ -100,7 +100,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         elsewhere = places(settings.journal, session, clock, holder)
         heads = Heads(db, elsewhere, HeadMetrics(registry))
         serving = await _listen(stack, settings, requests, clock, registry, dsn)
-        _leave_to_itself()
+        _collect_less()
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:
@@ -135,7 +135,7 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
     log.info("service.stopped")
 
 
-def _leave_to_itself() -> None:
+def _collect_less() -> None:
     """What was loaded until now stays for good: the collector need not walk through it again and again, nor come
     every few requests. Measured in docs/decisions/0008-what-a-request-costs.md.
     """

@@ -84,8 +84,8 @@ async def _listen(
     """On one connection, until it is lost. ``through_a_pooler``: also on such a one, it may keep sessions."""
     heard: asyncio.Queue[str] = asyncio.Queue()  # what is not known yet
 
-    def hear(*told: object) -> None:  # hundreds of times a second while a provider pushes
-        stream = str(told[3])
+    def told(*what: object) -> None:  # hundreds of times a second while a provider pushes
+        stream = str(what[3])
         if not announce(stream):
             heard.put_nowait(stream)
 
@@ -94,7 +94,7 @@ async def _listen(
         if goes_through(connection) and not through_a_pooler:
             raise _DeafError
         async with asyncio.timeout(PATIENCE):
-            await connection.add_listener(CHANNEL, hear)
+            await connection.add_listener(CHANNEL, told)
         connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))
         while True:
             try:
