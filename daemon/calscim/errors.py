@@ -53,15 +53,19 @@ class RemoteKind(Enum):
 
     UNREACHABLE = "unreachable"  # no answer, or a 5xx: the outcome of a write is unknown
     THROTTLED = "throttled"  # 429: nothing happened, ask again after retry_after
-    AUTH = "auth"  # 401, and 403 on calls that any working key may make
+    AUTH = "auth"  # 401, and 403 that is about the key or the organization
     REJECTED = "rejected"  # 400, 403, 422: the same call will be refused again
     CONFLICT = "conflict"  # 409 and its dialects: it is there already
-    GONE = "gone"  # 404: the thing acted on does not exist
+    GONE = "gone"  # 404, or a 400 about an id: the thing acted on does not exist
+    NO_PROFILE = "no_profile"  # 403, 422: the person has no Profile in the organization
     MALFORMED = "malformed"  # an answer that is not in the documented form
 
 
 class RemoteError(CalscimError):
-    """Cal.com did not do what was asked; ``retry_after`` is in seconds where Cal.com named a time."""
+    """Cal.com did not do what was asked; ``retry_after`` is in seconds where Cal.com named a time.
+
+    ``properties`` are the fields of the request that Cal.com found invalid, by their names in the request.
+    """
 
     def __init__(
         self,
@@ -71,11 +75,13 @@ class RemoteError(CalscimError):
         status: int | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        properties: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.properties = properties
         super().__init__(message)
 
 

@@ -5,6 +5,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from calscim.calcom.answers import error_of
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rows import Account, Attribute, Me, Option, OrgMembership, TeamMembership
@@ -12,6 +13,8 @@ from calscim.core.budget import Budget
 from calscim.core.model import OrgMember, Role, Team, TeamMember
 from calscim.errors import RemoteError, RemoteKind
 from tests.calcom.conftest import API, KEY, ROOT, label, org_row, user_row
+from tests.calcom.refusals import LOW_ROLE, NO_ORGANIZATION, OUTSIDE
+from tests.calcom.refusals import REFUSALS as RECORDED
 
 TEAM = {"id": 9, "parentId": 7, "name": "Sales", "slug": "sales", "isOrganization": False}
 MEMBER = {key: value for key, value in org_row(5, team=9).items() if key != "attributes"}
@@ -43,11 +46,18 @@ READS = [
         [ADA],
     ),
     (
+        f"{ROOT}/users?take=1000&skip=1000",
+        [user_row(42, "ada@acme.example")],
+        lambda client: client.all_users(1000),
+        [ADA],
+    ),
+    (
         f"{ROOT}/teams?take=250&skip=0",
         [TEAM],
         lambda client: client.teams(0),
         [Team(9, "Sales", "sales")],
     ),
+    (f"{ROOT}/teams/9", TEAM, lambda client: client.team(9), Team(9, "Sales", "sales")),
     (
         f"{ROOT}/teams/9/memberships?take=250&skip=250",
         [MEMBER],
@@ -93,9 +103,9 @@ WRITES = [
     (
         "POST",
         f"{ROOT}/memberships",
-        {"userId": 105, "role": "ADMIN", "accepted": True},
+        {"userId": 105, "role": "ADMIN", "accepted": False},
         org_row(5),
-        lambda client, turn: client.attach(turn, 105, Role.ADMIN),
+        lambda client, turn: client.attach(turn, 105, Role.ADMIN, accepted=False),
     ),
     (
         "POST",
@@ -156,6 +166,13 @@ WRITES = [
         {"role": "ADMIN"},
         MEMBER,
         lambda client, turn: client.change_member(turn, 9, 5, Role.ADMIN),
+    ),
+    (
+        "PATCH",
+        f"{ROOT}/teams/9/memberships/5",
+        {"accepted": True},
+        MEMBER,
+        lambda client, turn: client.accept_member(turn, 9, 5),
     ),
     (
         "DELETE",
@@ -232,8 +249,11 @@ NO = {"message": "no", "statusCode": 400}
 REFUSALS = [
     # status, code, message, details -> kind of a read, kind of a write
     (401, "UnauthorizedException", "Invalid API Key", None, "AUTH", "AUTH"),
-    (403, "ForbiddenException", "RolesGuard - role too low", None, "AUTH", "REJECTED"),
-    (403, "ForbiddenException", "IsUserInOrg - not in it", None, "REJECTED", "REJECTED"),
+    (403, "ForbiddenException", "RolesGuard - role too low", None, "AUTH", "AUTH"),
+    (403, "ForbiddenException", "IsOrgGuard - no organization", None, "AUTH", "AUTH"),
+    (403, "ForbiddenException", "IsAdminAPIEnabledGuard - off", None, "AUTH", "AUTH"),
+    (403, "ForbiddenException", "PbacGuard - organization.remove", None, "AUTH", "REJECTED"),
+    (403, "ForbiddenException", "IsUserInOrg - not in it", None, "NO_PROFILE", "NO_PROFILE"),
     (404, "NotFoundException", "Membership (5) not found.", None, "GONE", "GONE"),
     (404, "NOT_FOUND", "Invalid Query", None, "GONE", "GONE"),
     (409, "ConflictException", "A user already exists", None, "CONFLICT", "CONFLICT"),
@@ -250,7 +270,7 @@ REFUSALS = [
         "CONFLICT",
     ),
     (400, "BadRequestException", "Bad Request Exception", NO, "REJECTED", "REJECTED"),
-    (400, "BAD_REQUEST", "The referenced data does not exist.", None, "REJECTED", "REJECTED"),
+    (400, "BAD_REQUEST", "The referenced data does not exist.", None, "GONE", "GONE"),
     (422, "UnprocessableEntityException", "not part of it", NO, "REJECTED", "REJECTED"),
     (500, "INTERNAL_SERVER_ERROR", "There was an error", None, "UNREACHABLE", "UNREACHABLE"),
     (408, "RequestTimeout", "slow", None, "UNREACHABLE", "UNREACHABLE"),
@@ -274,10 +294,69 @@ async def test_each_refusal_means_one_thing(
     with pytest.raises(RemoteError) as reading:
         await client.membership(5)
     with pytest.raises(RemoteError) as writing:
-        await client.attach(await client.turn("r"), 105, Role.MEMBER)
+        await client.attach(await client.turn("r"), 105, Role.MEMBER, accepted=False)
 
     assert (reading.value.kind.name, writing.value.kind.name) == (read, write)
     assert (writing.value.status, writing.value.code) == (status, code)
+
+
+@pytest.mark.parametrize("refusal", RECORDED, ids=str)
+def test_a_recorded_refusal_has_its_kind_and_names_the_invalid_fields(refusal):
+    error = error_of(refusal.method, refusal.url, refusal.status, refusal.body)
+
+    assert error.kind is refusal.kind
+    assert error.properties == tuple(name for name, _ in refusal.invalid)
+
+
+def test_every_kind_of_refusal_was_recorded():
+    assert {refusal.kind for refusal in RECORDED} == set(RemoteKind)
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        (NO_ORGANIZATION, "organization_id is wrong"),
+        (LOW_ROLE, "has too low a role"),
+        ("RolesGuard - User is not a member of the organization", "not a member of this"),
+        ("IsAdminAPIEnabledGuard - not enabled", "plan lacks the Admin API"),
+        ("PbacGuard - organization.listMembers", "give calscim the key of an administrator"),
+    ],
+    ids=label,
+)
+def test_each_403_about_the_key_says_what_the_operator_can_do(message, advice):
+    body = {"error": {"code": "ForbiddenException", "message": message}}
+
+    said = str(error_of("GET", f"{ROOT}/memberships", 403, body))
+
+    assert advice in said
+    assert said.endswith("(calscim check)")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(403, OUTSIDE), (422, "User is not part of the Organization")]
+)
+def test_a_missing_profile_is_said_of_the_person_and_not_of_the_key(status, message):
+    said = str(error_of("PATCH", f"{ROOT}/users/42", status, {"error": {"message": message}}))
+
+    assert "has no Profile in the organization, that is, has not accepted the invitation" in said
+    assert "key" not in said
+
+
+def test_another_422_is_only_a_refusal():
+    body = {"error": {"code": "UnprocessableEntityException", "message": "Slots are taken"}}
+
+    assert error_of("POST", f"{ROOT}/teams", 422, body).kind is RemoteKind.REJECTED
+
+
+@pytest.mark.parametrize(
+    "details",
+    [None, "a text", [], {"errors": "x"}, {"errors": ["x", {"property": 5}, {"constraints": []}]}],
+    ids=str,
+)
+def test_details_in_another_form_name_no_fields(details):
+    body = {"error": {"code": "X", "message": "no", "details": details}}
+
+    assert error_of("POST", f"{ROOT}/users", 400, body).properties == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from calscim.calcom.ratelimit import Allowance, allowances, blocked_for, tightest
+from calscim.calcom.ratelimit import Allowance, allowances, binding, blocked_for
 from calscim.errors import RemoteError, RemoteKind
 
 ME = {"id": 5, "email": "bot@acme.example", "organizationId": 7}
@@ -18,10 +18,46 @@ def limits(name: str, limit: object, remaining: object, reset: object) -> dict[s
     }
 
 
-def test_the_limit_with_the_fewest_calls_left_rules_whatever_its_name():
+# Headers of answers that a real API v2 gave a key with two limits, then one with a single limit.
+TWO_LIMITS_FIRST_CALL = {**limits("Short", 5, 4, 10), **limits("Long", 100000, 99999, 86400)}
+TWO_LIMITS_FIFTH_CALL = {**limits("Short", 5, 0, 10), **limits("Long", 100000, 99995, 86400)}
+TWO_LIMITS_SIXTH_CALL = {**limits("Short", 5, 0, 5), **limits("Long", 100000, 99994, 86400)}
+ONE_LIMIT_FIFTH_CALL = limits("Only", 5, 0, 10)
+ONE_LIMIT_SIXTH_CALL = limits("Only", 5, 0, 5)  # 429
+
+
+def test_the_limit_with_the_most_calls_left_binds_whatever_its_name():
     found = allowances({**limits("Default", 120, 80, 40), **limits("My-own", 500, 3, 12)})
 
-    assert tightest(found) == Allowance(500, 3, 12)
+    assert binding(found) == Allowance(120, 80, 40)
+
+
+def test_of_used_up_limits_the_first_to_reset_binds():
+    found = allowances({**limits("A", 10, 0, 33), **limits("B", 10, 0, 7), **limits("C", 9, 0, 50)})
+
+    assert binding(found) == Allowance(10, 0, 7)
+
+
+@pytest.mark.parametrize(
+    ("headers", "left"),
+    [
+        (TWO_LIMITS_FIRST_CALL, 99999),
+        (TWO_LIMITS_FIFTH_CALL, 99995),
+        (TWO_LIMITS_SIXTH_CALL, 99994),
+    ],
+    ids=["first", "fifth", "sixth"],
+)
+def test_a_used_up_limit_does_not_bind_while_another_has_calls_left(headers, left):
+    assert binding(allowances(headers)) == Allowance(100000, left, None)
+
+
+def test_the_only_limit_of_a_key_binds():
+    assert binding(allowances(ONE_LIMIT_FIFTH_CALL)) == Allowance(5, 0, 10)
+
+
+def test_the_end_of_a_long_window_counts_only_once_its_calls_are_used_up():
+    assert binding(allowances(limits("Hour", 1000, 7, 2400))) == Allowance(1000, 7, None)
+    assert binding(allowances(limits("Hour", 1000, 0, 2400))) == Allowance(1000, 0, 2400)
 
 
 def test_headers_are_known_in_any_case():
@@ -30,23 +66,33 @@ def test_headers_are_known_in_any_case():
 
 @pytest.mark.parametrize("value", ["", "many", "-1", "inf", "nan"])
 def test_a_header_that_is_no_number_is_left_out(value):
-    assert tightest(allowances({"X-RateLimit-Remaining-Default": value})) is None
+    assert binding(allowances({"X-RateLimit-Remaining-Default": value})) is None
 
 
 def test_a_reset_that_cannot_be_seconds_is_not_waited_for():
     assert blocked_for(allowances(limits("Default", 120, 0, 1_789_000_000))) == 60
 
 
-def test_a_block_lasts_until_the_last_used_up_limit_resets():
+def test_a_block_lasts_until_the_first_used_up_limit_resets():
     found = allowances(
         {
             **limits("A", 10, 0, 7),
             **limits("B", 10, 0, 33),
-            **limits("C", 10, 5, 50),
+            **limits("C", 10, 5, 3),
         }
     )
 
-    assert blocked_for(found) == 33
+    assert blocked_for(found) == 7
+
+
+def test_a_block_is_as_long_as_the_answer_that_refused_the_call_says():
+    assert blocked_for(allowances(ONE_LIMIT_SIXTH_CALL)) == 5
+
+
+def test_a_limit_of_a_day_does_not_lengthen_the_block_of_a_short_one():
+    found = allowances({**limits("Short", 5, 0, 5), **limits("Long", 100000, 0, 86400)})
+
+    assert blocked_for(found) == 5
 
 
 async def test_a_throttled_call_says_when_to_come_back_and_is_not_repeated(client, calcom):
@@ -98,6 +144,39 @@ async def test_calls_wait_when_the_headers_say_that_none_are_left(client, calcom
     await client.me()
 
     assert 30 <= sum(clock.slept) < 32
+
+
+async def test_calls_go_on_when_one_of_two_limits_is_used_up(client, calcom, clock):
+    for headers in (TWO_LIMITS_FIRST_CALL, TWO_LIMITS_FIFTH_CALL, TWO_LIMITS_SIXTH_CALL):
+        calcom.answer("GET", "/v2/me", ME, headers=headers)
+    calcom.answer("GET", "/v2/me", ME)
+
+    for _ in range(4):
+        await client.me()
+
+    assert clock.slept == []
+
+
+async def test_a_limit_by_the_hour_does_not_spread_a_minutes_calls_over_the_hour(
+    client, calcom, clock
+):
+    for left in range(999, 749, -1):
+        calcom.answer("GET", "/v2/me", ME, headers=limits("Hour", 1000, left, 3000))
+
+    for _ in range(250):
+        await client.me()
+
+    assert sum(clock.slept) < 130  # 118 calls a minute
+
+
+async def test_a_limit_by_the_hour_that_is_used_up_is_waited_for(client, calcom, clock):
+    calcom.answer("GET", "/v2/me", ME, headers=limits("Hour", 1000, 0, 2400))
+    calcom.answer("GET", "/v2/me", ME)
+
+    await client.me()
+    await client.me()
+
+    assert 2400 <= sum(clock.slept) < 2402
 
 
 async def test_a_turn_is_in_the_budget_before_anything_is_sent(client, clock):

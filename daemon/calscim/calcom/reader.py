@@ -1,23 +1,18 @@
-"""Reads an organization. Cannot write. What was not read to its end is Incomplete, never empty.
+"""Reads an organization. Cannot write. What was not read to its end is Incomplete, never empty."""
 
-Lists have no total and no order and may come from a replica that lags, so pages can repeat or miss rows.
-The proof that nothing is missing is a count: pages of an unchanged list always bring as many rows as it
-has, so a read without repetitions is all of it. With repetitions the reads are joined until they hold as
-many rows as one read brings. Absence that would be much is looked at twice.
-"""
-
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
 
 from calscim.calcom import rows
-from calscim.calcom.client import PAGE, Client
-from calscim.calcom.rows import Me, OrgMembership, TeamMembership
+from calscim.calcom.client import PAGE, USERS_PAGE, Client
+from calscim.calcom.lists import RemoteList, read_list
+from calscim.calcom.rows import Account, Me, OrgMembership, TeamMembership
 from calscim.core.model import (
     Attribute,
     AttributeType,
     CalUserId,
     Complete,
+    Held,
     Incomplete,
     MembershipId,
     OrgMember,
@@ -29,27 +24,11 @@ from calscim.errors import RemoteError, RemoteKind
 
 __all__ = ["Me", "Reader"]
 
-MOST_PAGES = 2000
+ADDRESSES = 50  # that one call asks about
+_TEAMS = "/teams"
 _TYPES = {kind.value for kind in AttributeType}
-MOST_READS = 12  # of one list, until nothing is missing
-IDLE_READS = 3  # of them, in a row, that bring nothing new
-SHARE = 0.1  # of the rows last known: when more than that is absent, it is looked at twice
 
-Key = TypeVar("Key", bound=Hashable)
 Row = TypeVar("Row")
-Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read(Generic[Key, Row]):
-    """One way through a list: its rows, and how many there were with repetitions."""
-
-    rows: Mapping[Key, Row]
-    brought: int
-
-    @property
-    def whole(self) -> bool:
-        return len(self.rows) == self.brought
 
 
 class Reader:
@@ -71,40 +50,106 @@ class Reader:
     ) -> Complete[dict[CalUserId, OrgMember]] | Incomplete:
         """Everybody in the organization, pending or not."""
 
-        async def page(skip: int) -> list[OrgMembership]:
-            return await self._client.memberships(skip)
-
         def kept(row: OrgMembership) -> tuple[CalUserId, OrgMember] | None:
             mine = row.team == self._client.organization_id
             return (row.member.user, row.member) if mine else None
 
-        return await self._list("the organization's members", page, kept, expected)
+        everybody = RemoteList(
+            "the organization's members", "/memberships", self._client.memberships, kept, PAGE
+        )
+        return await read_list(everybody, self._client.paging, expected)
 
     async def teams(
         self, expected: Collection[TeamId] = ()
     ) -> Complete[dict[TeamId, Team]] | Incomplete:
-        async def page(skip: int) -> list[Team]:
-            return await self._client.teams(skip)
-
-        return await self._list(
-            "the organization's teams", page, lambda team: (team.id, team), expected
+        every_team = RemoteList(
+            "the organization's teams",
+            _TEAMS,
+            self._client.teams,
+            lambda team: (team.id, team),
+            PAGE,
         )
+        return await read_list(every_team, self._client.paging, expected)
+
+    async def pages_teams(self) -> bool | None:
+        """Return whether GET teams minds take and skip; None: there is no team to tell by.
+
+        Raises RemoteError. Source: a recorded self-hosted build, which answers every page with the whole list.
+        """
+        first = await self._client.teams(0, 1)
+        if not first:
+            return None
+        return len(first) == 1 and await self._client.teams(1, 1) != first
+
+    @property
+    def calls_for_teams(self) -> int | None:
+        """How many calls the list of teams takes, as its last read showed; None: it was not read yet."""
+        return self._client.paging.calls.get(_TEAMS)
+
+    async def team(self, number: TeamId) -> Team | Incomplete | None:
+        """One team of the organization; None: the organization has no such team (404, IsTeamInOrg)."""
+
+        async def look() -> Team:
+            team = await self._client.team(number)
+            _insist(team.id == number, f"team {team.id} was answered")
+            return team
+
+        return await _one(look)
 
     async def team_members(
         self, team: TeamId, expected: Collection[CalUserId] = ()
     ) -> Complete[dict[CalUserId, TeamMember]] | Incomplete:
-        async def page(skip: int) -> list[TeamMembership]:
-            found = await self._client.team_memberships(team, skip)
+        async def page(skip: int, take: int) -> list[TeamMembership]:
+            found = await self._client.team_memberships(team, skip, take)
             for row in found:
                 _insist(row.team == team, f"a member of team {row.team} is in the list of {team}")
             return found
 
-        return await self._list(
+        members = RemoteList(
             f"the members of team {team}",
+            f"{_TEAMS}/{team}/memberships",
             page,
             lambda row: (row.member.user, row.member),
-            expected,
+            PAGE,
         )
+        return await read_list(members, self._client.paging, expected)
+
+    async def profiles(self, emails: Sequence[str]) -> dict[CalUserId, Account] | Incomplete:
+        """The accounts with one of these addresses, exactly as written, and a Profile in the organization."""
+        addresses = list(dict.fromkeys(emails))
+        found: dict[CalUserId, Account] = {}
+        try:
+            for start in range(0, len(addresses), ADDRESSES):
+                accounts = await self._accounts(addresses[start : start + ADDRESSES])
+                found.update((account.user, account) for account in accounts)
+        except RemoteError as error:
+            if error.kind is RemoteKind.AUTH:
+                raise
+            return Incomplete(f"the organization's Profiles could not be read: {error}")
+        return found
+
+    async def _accounts(self, emails: list[str]) -> list[Account]:
+        """Halve the addresses where Cal.com finds one invalid: no account can have that one."""
+        try:
+            return await self._client.users(emails)
+        except RemoteError as error:
+            if error.kind is not RemoteKind.REJECTED or "emails" not in error.properties:
+                raise
+        if len(emails) == 1:
+            return []
+        half = len(emails) // 2
+        return [*await self._accounts(emails[:half]), *await self._accounts(emails[half:])]
+
+    async def everyone_with_profile(self) -> Complete[dict[CalUserId, Account]] | Incomplete:
+        """Every account that has a Profile in the organization, of accepted and of pending members."""
+        profiles = RemoteList(
+            "the organization's Profiles",
+            "/users",
+            self._client.all_users,
+            lambda account: (account.user, account),
+            USERS_PAGE,
+        )
+        return await read_list(profiles, self._client.paging, ())
 
     async def attributes(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
         """The organization's attributes, without their options.
@@ -112,17 +157,15 @@ class Reader:
         Never raises: a key that may not see them, and a Cal.com without them, can do everything else.
         """
 
-        async def page(skip: int) -> list[rows.Attribute]:
-            return await self._client.attributes(skip)
-
         def kept(row: rows.Attribute) -> tuple[str, Attribute] | None:
             if row.type not in _TYPES:
                 return None
             return row.id, Attribute(row.id, row.name, row.slug, AttributeType(row.type))
 
         name = "the organization's attributes"
+        attributes = RemoteList(name, "/attributes", self._client.attributes, kept, PAGE)
         try:
-            found = await self._list(name, page, kept, ())
+            found = await read_list(attributes, self._client.paging, ())
         except RemoteError as error:
             return Incomplete(f"{name} could not be read: {error}")
         if isinstance(found, Incomplete):
@@ -136,6 +179,14 @@ class Reader:
         except RemoteError as error:
             return Incomplete(str(error))
         return {option.value: option.id for option in found}
+
+    async def assigned(self, user: CalUserId) -> tuple[Held, ...] | Incomplete:
+        """Every option that a person has; lists of members show one of several values. Never raises."""
+        try:
+            found = await self._client.assigned(user)
+        except RemoteError as error:
+            return Incomplete(str(error))
+        return tuple(sorted(Held(option.attribute, option.id, option.value) for option in found))
 
     async def person(self, membership: MembershipId) -> OrgMember | Incomplete | None:
         """One person's membership of the organization; None: it is gone."""
@@ -168,83 +219,6 @@ class Reader:
             return found
         wanted = email.casefold()
         return next((one for one in found.value.values() if one.email.casefold() == wanted), None)
-
-    # -------------------------------------------------------------- lists
-
-    async def _list(
-        self,
-        name: str,
-        page: Callable[[int], Awaitable[list[Found]]],
-        kept: Callable[[Found], tuple[Key, Row] | None],
-        expected: Collection[Key],
-    ) -> Complete[dict[Key, Row]] | Incomplete:
-        try:
-            first = await _proven(page, kept)
-            if first is None:
-                return Incomplete(f"{name} changed again and again while they were read")
-            if _plausible(first, expected):
-                return Complete(first)
-            second = await _proven(page, kept)
-        except RemoteError as error:
-            if error.kind is RemoteKind.AUTH:
-                raise
-            return Incomplete(f"{name} could not be read: {error}")
-        if second is not None and (second.keys() == first.keys() or _plausible(second, expected)):
-            return Complete(second)
-        return Incomplete(
-            f"{name} were {len(expected)} and now are {len(first)}, and a second look differs"
-        )
-
-
-async def _proven(
-    page: Callable[[int], Awaitable[list[Found]]],
-    kept: Callable[[Found], tuple[Key, Row] | None],
-) -> dict[Key, Row] | None:
-    """All rows, by a read without repetitions or by several that add up; None when neither comes about."""
-    joined: dict[Key, Row] = {}
-    brought, idle = -1, 0
-    for _ in range(MOST_READS):
-        read = await _read(page, kept)
-        if read.whole:
-            return dict(read.rows)
-        if read.brought != brought:  # the list has changed: what was seen of it is not one list's
-            joined, brought, idle = {}, read.brought, 0
-        before = len(joined)
-        joined.update(read.rows)
-        if len(joined) == brought:
-            return joined
-        idle = idle + 1 if len(joined) == before else 0
-        if len(joined) > brought or idle == IDLE_READS:
-            return None
-    return None
-
-
-async def _read(
-    page: Callable[[int], Awaitable[list[Found]]],
-    kept: Callable[[Found], tuple[Key, Row] | None],
-) -> _Read[Key, Row]:
-    """Page after page, until one is short. Rows that are not kept do not count."""
-    rows: dict[Key, Row] = {}
-    brought = 0
-    for number in range(MOST_PAGES):
-        found = await page(number * PAGE)
-        for entry in filter(None, map(kept, found)):
-            rows[entry[0]] = entry[1]
-            brought += 1
-        if len(found) < PAGE:
-            return _Read(rows, brought)
-    raise RemoteError(
-        RemoteKind.MALFORMED, f"the list does not end after {MOST_PAGES} pages of {PAGE}"
-    )
-
-
-def _plausible(found: Mapping[Key, Row], expected: Collection[Key]) -> bool:
-    """Whether what is absent may be so after one look.
-
-    One page is of one moment; between pages a row can be passed over when another is deleted.
-    """
-    absent = sum(1 for key in expected if key not in found)
-    return absent == 0 or (len(found) < PAGE and absent <= len(expected) * SHARE)
 
 
 async def _one(look: Callable[[], Awaitable[Row]]) -> Row | Incomplete | None:

@@ -136,7 +136,7 @@ def held(data: Any) -> tuple[Held, ...] | None:
 
 
 def _values(data: Any) -> list[Held]:
-    """One attribute of somebody: a selection of many has a list of options, the others have one."""
+    """One attribute of a member: multiSelect has a list of options; text, number, singleSelect have one."""
     attribute = _text(data, "id")
     entries = data.get("options", [data])
     return rows_of(
@@ -145,8 +145,11 @@ def _values(data: Any) -> list[Held]:
 
 
 def _value(data: Any, key: str) -> str:
-    """A text, or a number as one."""
-    value = _object(data).get(key)
+    """Return a text, or a number as one. "" for null: the value of a NUMBER attribute is not a number."""
+    row = _object(data)
+    value = row.get(key)
+    if value is None and key in row:
+        return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Unreadable(f"{key} should be text or a number, not {_named(value)}")
     return str(value)

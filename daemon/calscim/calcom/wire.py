@@ -16,7 +16,7 @@ from calscim import __version__
 from calscim.calcom import answers
 from calscim.calcom.answers import Unreadable
 from calscim.calcom.metrics import Metrics
-from calscim.calcom.ratelimit import allowances, blocked_for, tightest
+from calscim.calcom.ratelimit import allowances, binding, blocked_for
 from calscim.clock import Clock
 from calscim.core.budget import Budget
 from calscim.errors import RemoteError, RemoteKind
@@ -155,7 +155,7 @@ class Wire:
         """Tell the budget what the answer says of it."""
         now = self._clock.monotonic()
         found = allowances(answer.headers)
-        if (one := tightest(found)) is not None:
+        if (one := binding(found)) is not None:
             self.budget.answered(
                 now, limit=one.limit, remaining=one.remaining, reset_in=one.reset_in
             )
