@@ -3,9 +3,9 @@
 import aiohttp
 import pytest
 
-from calscim.sim.calcom import Fault, Simulation, World
-from calscim.sim.throttle import Throttle
-from tests.sim.conftest import ORG
+from calscim.sim.calcom import Fault, Simulation, World, serve
+from calscim.sim.throttle import Limit, Throttle
+from tests.sim.conftest import ORG, Api
 
 ADA = "ada@acme.example"
 
@@ -53,6 +53,61 @@ def test_a_window_begins_with_its_first_call(clock):
     assert throttle.take()[0]["X-RateLimit-Reset-Default"] == "1"
     clock.now += 1
     assert throttle.take()[0]["X-RateLimit-Remaining-Default"] == "1"
+
+
+def test_a_call_is_refused_when_all_of_several_limits_are_used_up(clock):
+    short, long = Limit("Short", 2, window=10, block=5), Limit("Long", 3, window=100, block=50)
+    throttle = Throttle((short, long), clock)
+
+    allowed = [throttle.take()[1] for _ in range(3)]
+    headers, is_allowed = throttle.take()
+
+    assert (allowed, is_allowed, throttle.refused) == ([True, True, True], False, 1)
+    assert headers == {
+        "X-RateLimit-Limit-Short": "2",
+        "X-RateLimit-Remaining-Short": "0",
+        "X-RateLimit-Reset-Short": "5",
+        "X-RateLimit-Limit-Long": "3",
+        "X-RateLimit-Remaining-Long": "0",
+        "X-RateLimit-Reset-Long": "50",
+    }
+
+
+def test_the_shortest_of_several_blocks_opens_the_key_again(clock):
+    throttle = Throttle((Limit("Short", 1, block=5), Limit("Long", 1, block=50)), clock)
+    throttle.take()
+    throttle.take()
+
+    clock.now += 4
+    before = throttle.take()[1]
+    clock.now += 1
+    after = throttle.take()[1]
+
+    assert (before, after) == (False, True)
+
+
+async def test_a_simulation_has_the_limits_it_is_given(world, clock):
+    limits = (Limit("Short", 1), Limit("Long", 10))
+    simulation = Simulation(world, limit=limits, clock=clock)
+    async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
+        api = Api(session, url)
+        answers = [await api("GET", "/v2/me") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [answer.headers["X-RateLimit-Remaining-Short"] for answer in answers] == ["0", "0"]
+    assert answers[1].headers["X-RateLimit-Remaining-Long"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "limit"),
+    [("Bearer cal_sim", "120"), ("Bearer cal_other", None), ("Bearer token", "500")],
+)
+async def test_what_is_no_api_key_has_a_limit_of_its_own(clock, world, authorization, limit):
+    simulation = Simulation(world, limit=120, clock=clock)
+    async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
+        answer = await Api(session, url, headers={"Authorization": authorization})("GET", "/v2/me")
+
+    assert answer.headers.get("X-RateLimit-Limit-Default") == limit
 
 
 async def test_every_answer_says_what_is_left(world, clock, api, simulation):
@@ -233,6 +288,37 @@ async def test_a_simulation_that_stands_alone_is_changed_by_hand_without_a_key(a
 
     assert state.body["teams"] == {"Sales": {}, "Support": {"bob@acme.example": "MEMBER"}}
     assert ADA not in state.body["people"]
+
+
+async def test_people_who_are_hard_to_come_by_are_made_by_hand(api, world):
+    world.add_person("eve@acme.example")
+
+    await api("POST", "/_sim/people", {"email": "Sue@Acme.example", "in_org": False})
+    await api("POST", "/_sim/half-member", {"email": "hal@acme.example"})
+    await api("POST", "/_sim/half-member", {"email": "eve@acme.example"})
+    await api("POST", "/_sim/members", {"team": "Sales", "email": ADA, "accepted": False})
+    await api("POST", "/_sim/members", {"team": "Sales", "email": "eve@acme.example"})
+    await api("POST", "/_sim/pending", {"team": "Sales", "email": "eve@acme.example"})
+    await api("POST", "/_sim/pending", {"email": ADA})
+
+    assert world.stored("Sue@Acme.example") is not None
+    for email in ("hal@acme.example", "eve@acme.example"):
+        account = world.stored(email)
+        assert (account.profile, world.find(account.id, 42).accepted) == (False, True)
+    assert world.snapshot()["pending"] == [ADA]
+    assert [one.accepted for one in world.of_team(world.team_id("Sales"))] == [False, False]
+
+
+async def test_an_account_that_is_deleted_by_hand_is_gone_and_not_counted(api, world):
+    number = world.user_id(ADA)
+    world.put_on_team("Sales", ADA)
+
+    await api("POST", "/_sim/delete-account", {"email": ADA})
+    attached = await api("POST", f"{ORG}/memberships", {"userId": number, "role": "MEMBER"})
+
+    assert world.snapshot()["teams"]["Sales"] == {}
+    assert world.accounts_deleted == 0
+    assert attached.error[:2] == (400, "BAD_REQUEST")
 
 
 async def test_faults_are_made_and_mended_by_hand(api, simulation):

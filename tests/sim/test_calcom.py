@@ -1,10 +1,18 @@
-"""The simulated Cal.com has the real one's traps. Each answer is checked against its OpenAPI document."""
+"""The simulated Cal.com has the real one's traps. Each answer is checked against its OpenAPI document.
+
+What a real API v2 was recorded to answer is compared in test_story.py and test_calls.py.
+"""
 
 import pytest
 
+from calscim.sim import builds
+from calscim.sim.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
+from calscim.sim.calcom import World
 from tests.sim.conftest import ORG
 
-ADA, OWNER = "ada@acme.example", "owner@acme.example"
+ADA, BOB, OWNER = "ada@acme.example", "bob@acme.example", "owner@acme.example"
+OLDER = [SELF_HOSTED_2025_12, BEFORE_2025_08_18]
+EXISTS = (409, "CONFLICT", "Invalid Input: Trying to create a record that already exists.")
 
 
 @pytest.fixture
@@ -52,10 +60,33 @@ async def test_a_key_whose_user_has_left_is_refused_and_has_no_organization(api,
     assert (await api("GET", "/v2/me")).data["organizationId"] is None
 
 
-async def test_an_organization_without_the_admin_api_is_refused(api, world):
-    world.admin_api = False
+@pytest.mark.parametrize(("build", "status"), [(HOSTED_2026, 403), (SELF_HOSTED_2025_12, 200)])
+async def test_only_hosted_cal_com_refuses_an_organization_without_the_admin_api(
+    api, world, build, status
+):
+    world.build, world.admin_api = build, False
 
-    assert "Admin API" in (await api("GET", f"{ORG}/teams")).error[2]
+    assert (await api("GET", f"{ORG}/teams")).status == status
+
+
+def test_an_unknown_build_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="hosted 2026"):
+        World(build="hosted 2025")
+
+
+async def test_an_unknown_path_is_refused_before_the_key_is_looked_at(api):
+    api.key = None
+
+    answer = await api("GET", f"{ORG}/nothing")
+
+    assert answer.error[:2] == (404, "NotFoundException")
+
+
+async def test_head_is_answered_like_get_without_a_body(api):
+    async with api.session.head(
+        f"{api.url}/v2/me", headers={"Authorization": "Bearer cal_sim"}
+    ) as response:
+        assert (response.status, await response.read()) == (200, b"")
 
 
 # -------------------------------------------------------------------- lists
@@ -99,6 +130,49 @@ async def test_take_and_skip_have_limits(api, query):
     assert (await api("GET", f"{ORG}/memberships?{query}")).status == 400
 
 
+async def test_every_field_that_fails_is_in_the_error(api):
+    answer = await api("GET", f"{ORG}/memberships?take=0&skip=-1")
+
+    errors = answer.body["error"]["details"]["errors"]
+    assert {one["property"]: one["constraints"] for one in errors} == {
+        "take": {"min": "take must not be less than 1"},
+        "skip": {"min": "skip must not be less than 0"},
+    }
+
+
+@pytest.mark.parametrize("build", builds.NAMES)
+async def test_the_list_of_teams_ignores_take_and_skip_unless_the_world_pages_teams(
+    api, world, build
+):
+    world.build = build
+    for number in range(4):
+        world.add_team(f"Team {number}")
+
+    ignored = (await api("GET", f"{ORG}/teams?take=2&skip=1000")).data
+    world.pages_teams = True
+    paged = (await api("GET", f"{ORG}/teams?take=2&skip=4")).data
+
+    assert (len(ignored), len(paged)) == (5, 1)
+
+
+async def test_users_are_filtered_by_team(api, world):
+    world.put_on_team("Sales", ADA)
+
+    found = (await api("GET", f"{ORG}/users?teamIds={world.team_id('Sales')}")).data
+
+    assert [row["email"] for row in found] == [ADA]
+
+
+@pytest.mark.parametrize(
+    "query", [f"emails={ADA}&emails={OWNER}", f"emails[]={ADA}&emails[]={OWNER}"]
+)
+async def test_several_addresses_are_asked_for_by_repeating_the_parameter(api, world, query):
+    world.add_person(BOB)
+
+    assert len((await api("GET", f"{ORG}/users?{query}")).data) == 2
+    assert (await api("GET", f"{ORG}/users?emails={ADA},{OWNER}")).status == 400
+
+
 async def test_people_without_a_profile_are_no_users(api, world):
     world.add_person("pending@acme.example", accepted=False)
 
@@ -131,41 +205,78 @@ async def test_a_quiet_user_gets_no_mail(api, world):
     assert world.mails == []
 
 
-async def test_older_builds_drop_what_they_do_not_know(api, world):
-    world.dialect = "self-hosted"
-    body = {"email": "bob@acme.example", "name": "Bob", "skipNotificationEmail": True}
+@pytest.mark.parametrize("build", OLDER)
+async def test_older_builds_drop_what_they_do_not_know(api, world, build):
+    world.build = build
+    body = {"email": BOB, "name": "Bob", "skipNotificationEmail": True}
     made = (await api("POST", f"{ORG}/users", body)).data
 
     assert made["name"] is None
-    assert world.mails == ["bob@acme.example"]
+    assert world.mails == [BOB]
+
+
+async def test_a_new_user_is_stored_in_lower_case_without_a_locale_of_its_own(api):
+    made = (await api("POST", f"{ORG}/users", {"email": "Bob@Acme.example"})).data
+
+    assert (made["email"], made["locale"], made["username"]) == (BOB, None, "bob-acme")
+
+
+@pytest.mark.parametrize("build", builds.NAMES)
+async def test_a_user_who_is_not_accepted_is_pending_with_a_profile(api, world, sales, build):
+    world.build = build
+    made = (await api("POST", f"{ORG}/users", {"email": BOB, "autoAccept": False})).data
+
+    added = await api("POST", sales, {"userId": made["id"], "accepted": True})
+
+    assert world.snapshot()["pending"] == [BOB]
+    assert added.status == 201
+
+
+INVITED = (400, "BadRequestException", "user_already_invited_or_member")
+MEMBER = (409, "ConflictException", "A user already exists with that email")
 
 
 @pytest.mark.parametrize(
-    ("dialect", "in_org", "expected"),
+    ("build", "there", "expected"),
     [
-        ("hosted", True, (400, "BadRequestException", "user_already_invited_or_member")),
-        ("hosted", False, (400, "BadRequestException", "user_already_invited_or_member")),
-        (
-            "self-hosted",
-            True,
-            (409, "ConflictException", "A user already exists with that email"),
-        ),
-        (
-            "self-hosted",
-            False,
-            (409, "CONFLICT", "Trying to create a record that already exists."),
-        ),
+        (HOSTED_2026, {}, INVITED),
+        (HOSTED_2026, {"in_org": False}, INVITED),
+        *((build, {}, MEMBER) for build in OLDER),
+        *((build, {"accepted": False, "profile": True}, MEMBER) for build in OLDER),
+        *((build, {"in_org": False}, EXISTS) for build in OLDER),
+        *((build, {"accepted": False}, EXISTS) for build in OLDER),
+        *((build, {"profile": False}, EXISTS) for build in OLDER),
     ],
 )
-async def test_an_account_that_exists_is_told_in_each_dialect(
-    api, world, dialect, in_org, expected
+async def test_an_account_that_exists_is_told_as_each_build_tells_it(
+    api, world, build, there, expected
 ):
-    world.dialect = dialect
-    world.add_person("bob@acme.example", in_org=in_org)
+    world.build = build
+    world.add_person(BOB, **there)
 
     answer = await api("POST", f"{ORG}/users", {"email": "Bob@acme.example"})
 
     assert answer.error == expected
+
+
+@pytest.mark.parametrize("build", builds.NAMES)
+async def test_an_account_stored_in_mixed_case_is_made_a_second_time(api, world, build):
+    world.build = build
+    first = world.add_person("Bob@acme.example", in_org=False)
+
+    second = (await api("POST", f"{ORG}/users", {"email": "Bob@acme.example"})).data
+
+    assert second["id"] != first
+    assert [world.user_id(email) for email in ("Bob@acme.example", BOB)] == [first, second["id"]]
+
+
+@pytest.mark.parametrize(("build", "status"), [(HOSTED_2026, 201), *((b, 400) for b in OLDER)])
+async def test_older_builds_cannot_take_a_username(api, world, build, status):
+    world.build = build
+
+    answer = await api("POST", f"{ORG}/users", {"email": BOB, "username": "bobby"})
+
+    assert answer.status == status
 
 
 @pytest.mark.parametrize(
@@ -185,27 +296,88 @@ async def test_a_user_that_does_not_validate_is_refused_with_its_fields(api, bod
     assert answer.body["error"]["details"]["errors"][0]["constraints"]
 
 
-async def test_a_locale_that_is_left_out_is_lost(api, world):
+async def test_what_is_left_out_is_kept(api, world):
     user = f"{ORG}/users/{world.user_id(ADA)}"
     await api("PATCH", user, {"locale": "de"})
 
     changed = (await api("PATCH", user, {"timeZone": "Asia/Tokyo"})).data
 
-    assert (changed["locale"], changed["timeZone"]) == ("en", "Asia/Tokyo")
+    assert (changed["locale"], changed["timeZone"]) == ("de", "Asia/Tokyo")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-AT", "EN", "", "he", 7])
+async def test_only_the_locales_of_cal_coms_list_can_be_set(api, world, locale):
+    answer = await api("PATCH", f"{ORG}/users/{world.user_id(ADA)}", {"locale": locale})
+
+    [error] = answer.body["error"]["details"]["errors"]
+    assert error["constraints"] == {"localeValidator": "Please include a valid locale"}
+    assert world.account(ADA).locale == "en"
+
+
+async def test_a_locale_is_cleared_with_null(api, world):
+    changed = await api("PATCH", f"{ORG}/users/{world.user_id(ADA)}", {"locale": None})
+
+    assert changed.data["locale"] is None
+
+
+@pytest.mark.parametrize("locale", ["en-US", "xx-YY"])
+async def test_a_new_user_has_any_locale_that_is_sent(api, locale):
+    made = await api("POST", f"{ORG}/users", {"email": BOB, "locale": locale})
+
+    assert made.data["locale"] == locale
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("america/new_york", "America/New_York"),
+        ("AMERICA/ARGENTINA/BUENOS_AIRES", "America/Argentina/Buenos_Aires"),
+        ("utc", "UTC"),
+        ("etc/gmt+1", "Etc/GMT+1"),
+        ("Asia/Calcutta", "Asia/Calcutta"),
+    ],
+)
+async def test_the_case_of_a_time_zone_is_corrected(api, world, sent, kept):
+    changed = await api("PATCH", f"{ORG}/users/{world.user_id(ADA)}", {"timeZone": sent})
+
+    assert changed.data["timeZone"] == kept
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["US/Pacific", "Pacific Standard Time", "Europe/Kyiv", "America/Port-au-Prince", "EST5EDT", ""],
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_time_zones_that_cal_com_does_not_find_are_refused(api, world, method, sent):
+    path = f"{ORG}/users" if method == "POST" else f"{ORG}/users/{world.user_id(ADA)}"
+
+    answer = await api(method, path, {"email": BOB, "timeZone": sent})
+
+    [error] = answer.body["error"]["details"]["errors"]
+    assert (answer.status, error["property"]) == (400, "timeZone")
+    assert error["constraints"] == {"timezoneValidator": "Please include a valid time zone"}
+
+
+async def test_a_name_and_a_week_start_are_dropped_silently(api, world):
+    user = f"{ORG}/users/{world.user_id(ADA)}"
+
+    changed = (await api("PATCH", user, {"name": "Countess", "weekStart": "Monday"})).data
+
+    assert (changed["name"], changed["weekStart"]) == ("Ada", "Sunday")
 
 
 async def test_a_weekday_is_more_than_it_can_take(api, world):
     answer = await api("PATCH", f"{ORG}/users/{world.user_id(ADA)}", {"weekday": "Monday"})
 
-    assert (answer.status, answer.body["statusCode"]) == (500, 500)
+    assert answer.error[:2] == (500, "INTERNAL_SERVER_ERROR")
 
 
-async def test_an_address_is_changed_on_the_same_account(api, world):
+async def test_an_address_is_changed_on_the_same_account_in_lower_case(api, world):
     number = world.user_id(ADA)
 
-    await api("PATCH", f"{ORG}/users/{number}", {"email": "ada.l@acme.example", "locale": "en"})
+    await api("PATCH", f"{ORG}/users/{number}", {"email": "Ada.L@Acme.example"})
 
-    assert world.user_id("ada.l@acme.example") == number
+    assert world.stored("ada.l@acme.example").id == number
     assert world.account(ADA) is None
 
 
@@ -215,18 +387,16 @@ async def test_somebody_elses_address_cannot_be_taken(api, world):
     assert answer.error[:2] == (409, "CONFLICT")
 
 
-async def test_people_from_group_sync_cannot_be_changed(api, world):
-    number = world.add_person("synced@acme.example", profile=False)
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("there", [{"profile": False}, {"accepted": False}, {"in_org": False}])
+async def test_people_without_a_profile_cannot_be_changed_or_deleted(api, world, method, there):
+    number = world.add_person(BOB, **there)
 
-    answer = await api("PATCH", f"{ORG}/users/{number}", {"locale": "en"})
+    answer = await api(method, f"{ORG}/users/{number}", {"locale": "en"})
 
-    assert answer.error[:2] == (404, "NOT_FOUND")
-
-
-async def test_people_outside_the_organization_cannot_be_changed(api, world):
-    number = world.add_person("out@acme.example", in_org=False)
-
-    assert (await api("PATCH", f"{ORG}/users/{number}", {"locale": "en"})).status == 403
+    assert answer.error[:2] == (403, "ForbiddenException")
+    assert answer.error[2].startswith("IsUserInOrg")
+    assert world.accounts_deleted == 0
 
 
 async def test_deleting_a_user_deletes_the_account_and_is_counted(api, world):
@@ -254,13 +424,39 @@ async def test_attaching_by_number_makes_no_profile_and_shuts_the_teams(api, wor
     )
 
 
-async def test_attaching_by_number_again_changes_the_same_membership(api, world):
+@pytest.mark.parametrize("build", builds.NAMES)
+async def test_attaching_by_number_again_sets_the_role_and_the_acceptance_again(api, world, build):
+    world.build = build
     body = {"userId": world.user_id(ADA), "role": "ADMIN", "accepted": True}
 
     first = (await api("POST", f"{ORG}/memberships", body)).data
-    second = (await api("POST", f"{ORG}/memberships", body)).data
+    second = (await api("POST", f"{ORG}/memberships", {"userId": world.user_id(ADA)})).data
 
-    assert first == second
+    assert first["id"] == second["id"]
+    assert (first["role"], first["accepted"]) == ("ADMIN", True)
+    assert (second["role"], second["accepted"]) == ("MEMBER", False)
+
+
+async def test_a_half_member_has_nothing_to_accept_until_the_membership_is_pending(
+    api, world, sales
+):
+    number = world.add_person(BOB, in_org=False)
+    await api("POST", f"{ORG}/memberships", {"userId": number, "accepted": True})
+    with pytest.raises(AssertionError, match="no invitation"):
+        world.accept(BOB)
+
+    await api("POST", f"{ORG}/memberships", {"userId": number, "accepted": False})
+    world.accept(BOB)
+
+    assert (await api("POST", sales, {"userId": number, "accepted": True})).status == 201
+
+
+async def test_accepting_over_the_api_makes_no_profile(api, world, sales):
+    number = world.add_person(BOB, accepted=False)
+
+    await api("PATCH", membership(world, BOB), {"accepted": True})
+
+    assert (await api("POST", sales, {"userId": number, "accepted": True})).status == 422
 
 
 async def test_nobody_of_that_number_can_be_attached(api):
@@ -299,18 +495,22 @@ async def test_an_invitation_needs_an_account_that_is_not_a_member(api):
     assert (unknown.status, member.error[2]) == (404, "user_already_invited_or_member")
 
 
-async def test_older_builds_know_no_invitation(api, world):
-    world.dialect = "self-hosted"
+@pytest.mark.parametrize("build", OLDER)
+async def test_older_builds_know_no_invitation(api, world, build):
+    world.build = build
     world.add_person("out@acme.example", in_org=False)
 
     answer = await api(
         "POST", f"{ORG}/memberships", {"email": "out@acme.example", "role": "MEMBER"}
     )
 
-    assert answer.status == 400
+    [error] = answer.body["error"]["details"]["errors"]
+    assert error["constraints"] == {"isInt": "userId must be an integer number"}
 
 
-async def test_leaving_ends_every_team_and_keeps_the_account_under_another_name(api, world):
+@pytest.mark.parametrize("build", [HOSTED_2026, SELF_HOSTED_2025_12])
+async def test_leaving_ends_every_team_and_keeps_the_account_under_another_name(api, world, build):
+    world.build = build
     number = world.user_id(ADA)
     world.put_on_team("Sales", ADA)
 
@@ -320,6 +520,17 @@ async def test_leaving_ends_every_team_and_keeps_the_account_under_another_name(
     assert world.accounts[number].username == f"ada-{number}"
     assert world.accounts[number].profile is False
     assert world.accounts_deleted == 0
+
+
+async def test_before_2025_08_18_leaving_ends_only_the_membership(api, world):
+    world.build = BEFORE_2025_08_18
+    world.put_on_team("Sales", ADA)
+
+    await api("DELETE", membership(world, ADA))
+
+    assert ADA not in world.snapshot()["people"]
+    assert world.snapshot()["teams"]["Sales"] == {ADA: "MEMBER"}
+    assert (world.account(ADA).username, world.account(ADA).profile) == ("ada", True)
 
 
 async def test_the_last_owner_is_not_protected(api, world):
@@ -383,13 +594,65 @@ async def test_a_new_member_is_pending_unless_told_otherwise(api, world, sales):
     assert added["accepted"] is False
 
 
+async def test_a_new_member_of_an_accepted_domain_is_accepted_whatever_is_sent(api, world, sales):
+    world.auto_accept_domains = frozenset({"acme.example"})
+
+    added = (await api("POST", sales, {"userId": world.user_id(ADA), "accepted": False})).data
+
+    assert (added["accepted"], added["role"]) == (True, "MEMBER")
+
+
+@pytest.mark.parametrize("build", builds.NAMES)
+async def test_a_team_is_open_to_everyone_with_a_profile_and_to_them_only(api, world, sales, build):
+    world.build = build
+    people = {
+        "pending": world.add_person("p@acme.example", accepted=False, profile=True),
+        "invited": world.add_person("i@acme.example", accepted=False),
+        "half": world.add_person("h@acme.example", profile=False),
+        "outside": world.add_person("o@acme.example", in_org=False),
+        "nobody": 4711,
+    }
+
+    statuses = {
+        name: (await api("POST", sales, {"userId": number})).status
+        for name, number in people.items()
+    }
+
+    assert statuses == {"pending": 201, "invited": 422, "half": 422, "outside": 422, "nobody": 422}
+
+
+async def test_a_pending_member_of_a_team_is_accepted(api, world, sales):
+    path = f"{sales}/{world.put_on_team('Sales', ADA, accepted=False)}"
+
+    assert (await api("GET", path)).data["accepted"] is False
+    assert (await api("PATCH", path, {"accepted": True})).data["accepted"] is True
+
+
 async def test_a_member_is_read_changed_and_removed(api, world, sales):
     path = f"{sales}/{world.put_on_team('Sales', ADA)}"
 
     assert (await api("GET", path)).data["role"] == "MEMBER"
     assert (await api("PATCH", path, {"role": "OWNER"})).data["role"] == "OWNER"
     assert (await api("DELETE", path)).status == 200
-    assert (await api("DELETE", path)).error[:2] == (404, "NotFoundException")
+    assert (await api("DELETE", path)).error[2].startswith("Membership with id")
+
+
+async def test_a_team_is_renamed_and_deleted(api, world, sales):
+    world.put_on_team("Sales", ADA)
+    path = f"{ORG}/teams/{world.team_id('Sales')}"
+
+    renamed = (await api("PATCH", path, {"name": "Selling"})).data
+    deleted = await api("DELETE", path)
+
+    assert (renamed["name"], renamed["slug"], deleted.status) == ("Selling", "sales", 200)
+    assert (await api("GET", path)).status == 404
+    assert world.teams == {}
+
+
+async def test_the_keys_user_waits_on_a_new_team_that_does_not_accept_its_creator(api, world):
+    await api("POST", f"{ORG}/teams", {"name": "New", "autoAcceptCreator": False})
+
+    assert world.find(world.me, world.team_id("New")).accepted is False
 
 
 async def test_a_team_that_is_gone_is_not_found(api, world, sales):
@@ -416,7 +679,7 @@ async def test_an_option_is_assigned_once_and_taken_away(api, world):
     assert world.values(ADA) == {}
 
 
-async def test_a_text_is_assigned_by_value_and_shown_with_the_member(api, world):
+async def test_values_are_shown_with_the_member(api, world):
     attribute = world.add_attribute("Title")
     number = world.add_attribute("Floor", "NUMBER")
     skills = world.add_attribute("Skills", "MULTI_SELECT", ("Go", "C"))
@@ -424,12 +687,73 @@ async def test_a_text_is_assigned_by_value_and_shown_with_the_member(api, world)
 
     await api("POST", user, {"attributeId": attribute, "value": "Countess"})
     await api("POST", user, {"attributeId": number, "value": "3"})
-    for value in ("Go", "C"):
-        await api("POST", user, {"attributeId": skills, "value": value})
+    for option in world.attributes[skills].options:
+        await api("POST", user, {"attributeId": skills, "attributeOptionId": option})
     shown = (await api("GET", membership(world, ADA))).data["attributes"]
 
-    assert [one.get("option") for one in shown] == ["Countess", 3.0, None]
+    assert [(one["type"], one.get("option")) for one in shown] == [
+        ("text", "Countess"),
+        ("number", 3),
+        ("multiSelect", None),
+    ]
     assert [one["option"] for one in shown[2]["options"]] == ["Go", "C"]
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "NUMBER"])
+async def test_each_value_is_one_more_and_only_the_first_is_shown_with_the_member(api, world, kind):
+    attribute = world.add_attribute("Floor", kind)
+    user = f"{ORG}/attributes/options/{world.user_id(ADA)}"
+
+    for value in ("3", "3", "4"):
+        assert (await api("POST", user, {"attributeId": attribute, "value": value})).status == 201
+    [shown] = (await api("GET", membership(world, ADA))).data["attributes"]
+    options = (await api("GET", user)).data
+
+    assert [option["value"] for option in options] == ["3", "3", "4"]
+    assert (str(shown["option"]), shown["optionId"]) == ("3", options[0]["id"])
+
+    await api("DELETE", f"{user}/{options[0]['id']}")
+    [shown] = (await api("GET", membership(world, ADA))).data["attributes"]
+    assert shown["optionId"] == options[1]["id"]
+
+
+@pytest.mark.parametrize("value", ["seven", "nan", "inf"])
+async def test_a_number_that_is_none_is_taken_and_shown_as_null(api, world, value):
+    attribute = world.add_attribute("Floor", "NUMBER")
+    world.set_attribute(ADA, "Floor", value)
+
+    rows = (await api("GET", f"{ORG}/memberships")).data
+
+    [shown] = [held for row in rows for held in row["attributes"]]
+    assert (shown["id"], shown["option"]) == (attribute, None)
+
+
+async def test_a_single_selection_takes_a_second_option(api, world):
+    attribute = world.add_attribute("Office", "SINGLE_SELECT", ("Berlin", "Oslo"))
+    user = f"{ORG}/attributes/options/{world.user_id(ADA)}"
+
+    for option in world.attributes[attribute].options:
+        body = {"attributeId": attribute, "attributeOptionId": option}
+        assert (await api("POST", user, body)).status == 201
+
+    [shown] = (await api("GET", membership(world, ADA))).data["attributes"]
+    assert shown["option"] == "Berlin"
+    assert world.values(ADA) == {"Office": ["Berlin", "Oslo"]}
+
+
+async def test_a_selection_can_have_the_same_option_twice(api, world):
+    attribute = world.add_attribute("Office", "SINGLE_SELECT", ("Oslo",))
+
+    body = {"value": "Oslo", "slug": "oslo"}
+    again = await api("POST", f"{ORG}/attributes/{attribute}/options", body)
+
+    assert again.status == 201
+    assert list(world.attributes[attribute].options.values()) == ["Oslo", "Oslo"]
+
+
+async def test_an_attribute_that_is_not_there_is_null_and_has_no_options(api):
+    assert (await api("GET", f"{ORG}/attributes/nope")).data is None
+    assert (await api("GET", f"{ORG}/attributes/nope/options")).data == []
 
 
 async def test_neither_option_nor_value_is_more_than_it_can_take(api, world):

@@ -6,6 +6,7 @@ from pathlib import Path
 from calscim.cli.call import Call, Verbs
 from calscim.errors import UsageError
 from calscim.settings import Tcp, address
+from calscim.sim import builds
 from calscim.sim import calcom as simulated
 
 
@@ -16,7 +17,8 @@ def register(verbs: Verbs) -> None:
         _calcom,
         "a simulated Cal.com, on loopback",
         data=False,
-        details="GET /_sim/state shows it; POST /_sim/faults, /_sim/people and the like change it by hand.",
+        details="GET /_sim/state shows it; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
+        "/_sim/faults and the like change it by hand.",
     )
     calcom.add_argument("--listen", type=_tcp, default="127.0.0.1:9010", metavar="HOST:PORT")
     calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="(42)")
@@ -25,7 +27,13 @@ def register(verbs: Verbs) -> None:
         "--owner", default="owner@acme.example", metavar="EMAIL", help="the key's user"
     )
     calcom.add_argument("--team", action="append", metavar="NAME", help="(Sales, Engineering)")
-    calcom.add_argument("--dialect", choices=("hosted", "self-hosted"), default="hosted")
+    calcom.add_argument(
+        "--build",
+        choices=builds.NAMES,
+        default=builds.HOSTED_2026,
+        metavar="NAME",
+        help=f"which Cal.com to behave as: {', '.join(builds.NAMES)} ({builds.HOSTED_2026})",
+    )
     calcom.add_argument(
         "--limit", type=int, default=120, metavar="N", help="calls a minute; 0: none"
     )
@@ -47,14 +55,14 @@ async def _calcom(call: Call) -> None:
     if "@" not in wanted.owner:
         raise UsageError(f"{wanted.owner!r} is no e-mail address: write it as owner@acme.example")
     world = simulated.World(
-        organization_id=wanted.organization_id, api_key=wanted.api_key, dialect=wanted.dialect
+        organization_id=wanted.organization_id, api_key=wanted.api_key, build=wanted.build
     )
     if wanted.data is not None:
         world = simulated.World.remembered(
             wanted.data,
             organization_id=wanted.organization_id,
             api_key=wanted.api_key,
-            dialect=wanted.dialect,
+            build=wanted.build,
         )
     if not world.accounts:
         world.add_person(wanted.owner, role="OWNER")

@@ -5,13 +5,12 @@ from typing import Any
 
 from aiohttp import web
 
-from calscim.sim import shapes
-from calscim.sim.requests import body_of, number_in, page, text
-from calscim.sim.shapes import Refused, invalid, success
+from calscim.sim import requests, shapes
+from calscim.sim.requests import body_of, cut, number_in, query_of
+from calscim.sim.shapes import Refused, success
 from calscim.sim.state import Membership, SimAttribute
+from calscim.sim.validation import validated
 from calscim.sim.world import World
-
-TYPES = ("TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT")
 
 
 @dataclass(slots=True)
@@ -27,37 +26,46 @@ class Attributes:
                 web.get(f"{root}/options/{{user}}", self._assigned),
                 web.post(f"{root}/options/{{user}}", self._assign),
                 web.delete(f"{root}/options/{{user}}/{{option}}", self._unassign),
+                web.get(f"{root}/{{attribute}}", self._one),
                 web.get(f"{root}/{{attribute}}/options", self._options),
                 web.post(f"{root}/{{attribute}}/options", self._add_option),
             ]
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        found = [
-            shapes.attribute(one, self.world.organization_id)
-            for one in self.world.attributes.values()
-        ]
-        return success(page(request, found, 250, self.world.random))
+        query = query_of(request, requests.LIST)
+        rows = [self._shown(one) for one in self.world.attributes.values()]
+        return success(cut(rows, query, self.world.random))
+
+    async def _one(self, request: web.Request) -> web.Response:
+        """An unknown attribute is null, and no error."""
+        attribute = self.world.attributes.get(request.match_info["attribute"])
+        return success(None if attribute is None else self._shown(attribute))
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await body_of(request)
-        name, kind = text(body, "name"), body.get("type")
-        if kind not in TYPES:
-            raise invalid("type", kind, f"must be one of the following values: {', '.join(TYPES)}")
-        options = tuple(text(option, "value") for option in body.get("options", []))
-        made = self.world.add_attribute(name, kind, options)
-        shown = shapes.attribute(self.world.attributes[made], self.world.organization_id)
-        return success(shown, 201)
+        body = await body_of(request, requests.CREATE_ATTRIBUTE)
+        options = [validated(requests.CREATE_OPTION, one) for one in body["options"]]
+        if any(one.slug == body["slug"] for one in self.world.attributes.values()):
+            raise shapes.exists_already()
+        number = self.world.add_attribute(body["name"], body["type"])
+        attribute = self.world.attributes[number]
+        attribute.slug = body["slug"]
+        for option in options:
+            self._new_option(attribute, **option)
+        return success(self._shown(attribute), 201)
 
     async def _options(self, request: web.Request) -> web.Response:
-        attribute = self._attribute(request.match_info["attribute"])
-        return success([shapes.option(attribute, number) for number in attribute.options])
+        """An unknown attribute has none, which is no error."""
+        attribute = self.world.attributes.get(request.match_info["attribute"])
+        if attribute is None:
+            return success([])
+        return success([shapes.option(attribute, option) for option in attribute.options])
 
     async def _add_option(self, request: web.Request) -> web.Response:
+        """Never a conflict: the same value can be there several times."""
+        body = await body_of(request, requests.CREATE_OPTION)
         attribute = self._attribute(request.match_info["attribute"])
-        body = await body_of(request)
-        number = self._new_option(attribute, text(body, "value"))
-        return success(shapes.option(attribute, number), 201)
+        return success(shapes.option(attribute, self._new_option(attribute, **body)), 201)
 
     async def _assigned(self, request: web.Request) -> web.Response:
         membership = self.world.find(number_in(request, "user"), self.world.organization_id)
@@ -65,16 +73,26 @@ class Attributes:
         return success([shapes.option(attribute, option) for attribute, option in held])
 
     async def _assign(self, request: web.Request) -> web.Response:
+        """A named option counts whatever attribute it belongs to; a value always makes a new option."""
+        body = await body_of(request, requests.ASSIGN_OPTION)
         membership = self._accepted(request)
-        body = await body_of(request)
-        attribute = self._attribute(text(body, "attributeId"))
-        if "attributeOptionId" not in body and "value" not in body:
-            return shapes.uncaught()
-        option = self._option(attribute, body)
+        option = body.get("attributeOptionId")
+        if option is None:
+            if body.get("value") is None:
+                return shapes.uncaught()
+            option = self._option_for(body)
+        elif not any(option in one.options for one in self.world.attributes.values()):
+            raise shapes.refers_to_nothing()
         if (membership.id, option) in self.world.assigned.values():
-            raise Refused(409, "ConflictException", "The option is assigned to the user already")
+            raise shapes.exists_already()
         number = self.world.assign(membership, option)
-        return success(_assignment(number, membership, option), 201)
+        return success(shapes.assignment(number, membership.id, option), 201)
+
+    def _option_for(self, body: dict[str, Any]) -> str:
+        attribute = self._attribute(body["attributeId"])
+        if attribute.type not in ("TEXT", "NUMBER"):
+            raise Refused(400, "BadRequestException", "Attribute type does not support value")
+        return self._new_option(attribute, body["value"])
 
     async def _unassign(self, request: web.Request) -> web.Response:
         membership = self._accepted(request)
@@ -82,27 +100,14 @@ class Attributes:
         for number, held in self.world.assigned.items():
             if held == (membership.id, option):
                 self.world.unassign(number)
-                return success(_assignment(number, membership, option))
-        raise Refused(404, "NotFoundException", "The option is not assigned to the user")
+                return success(shapes.assignment(number, membership.id, option))
+        raise Refused(404, "NotFoundException", "Attribute does not belong to this user")
 
-    def _option(self, attribute: SimAttribute, body: dict[str, Any]) -> str:
-        """The option that is named, or the one with that value; a text or number makes its own."""
-        if "attributeOptionId" in body:
-            option = text(body, "attributeOptionId")
-            if option not in attribute.options:
-                raise Refused(404, "NotFoundException", "Attribute option not found")
-            return option
-        value = text(body, "value")
-        for option, known in attribute.options.items():
-            if known == value:
-                return option
-        if attribute.type not in ("TEXT", "NUMBER"):
-            raise Refused(404, "NotFoundException", "Attribute option not found")
-        return self._new_option(attribute, value)
-
-    def _new_option(self, attribute: SimAttribute, value: str) -> str:
+    def _new_option(self, attribute: SimAttribute, value: str, slug: str | None = None) -> str:
         number = f"opt-{self.world.new_id()}"
         attribute.options[number] = value
+        if slug is not None:
+            attribute.slugs[number] = slug
         self.world.save()
         return number
 
@@ -112,11 +117,18 @@ class Attributes:
         return self.world.attributes[number]
 
     def _accepted(self, request: web.Request) -> Membership:
-        membership = self.world.find(number_in(request, "user"), self.world.organization_id)
-        if membership is None or not membership.accepted:
+        user, organization = number_in(request, "user"), self.world.organization_id
+        membership = self.world.find(user, organization)
+        if membership is None:
+            raise Refused(
+                404,
+                "NotFoundException",
+                f"Membership for user with id {user} within organization id {organization} not "
+                "found",
+            )
+        if not membership.accepted:
             raise Refused(404, "NotFoundException", "User is not a member of the organization")
         return membership
 
-
-def _assignment(number: str, membership: Membership, option: str) -> dict[str, Any]:
-    return {"id": number, "memberId": membership.id, "attributeOptionId": option}
+    def _shown(self, attribute: SimAttribute) -> dict[str, Any]:
+        return shapes.attribute(attribute, self.world.organization_id)

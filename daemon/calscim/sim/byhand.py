@@ -19,7 +19,10 @@ class Simulated(Protocol):
 class ByHand:
     """``GET /_sim/state`` and ``/_sim/calls``; ``POST /_sim/people|teams|members|leave|accept|roles|faults``.
 
-    A body's fields are those of the world's method of that purpose; ``members`` with ``remove`` takes off.
+    ``POST /_sim/pending`` makes a membership pending, ``/_sim/half-member`` an accepted member without a
+    Profile, ``/_sim/delete-account`` deletes an account. A body's fields are those of the world's method of
+    that purpose; ``members`` with ``remove`` takes off. ``roles`` and ``pending`` are about the organization
+    where the body has no ``team``.
     ``POST /_sim/faults`` takes one fault or ``{"faults": [...]}``, which replace all; DELETE ends them.
     """
 
@@ -77,6 +80,12 @@ class ByHand:
                 world.remove_from_org(**body)
             case "accept":
                 world.accept(**body)
+            case "pending":
+                world.make_pending(body.get("team"), body["email"])
+            case "half-member":
+                world.make_half_member(**body)
+            case "delete-account":
+                world.delete_account_of(**body)
             case "faults":
                 self._simulated.faults.extend(_faults(body, self._simulated.faults))
             case _:

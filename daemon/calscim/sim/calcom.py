@@ -12,15 +12,22 @@ from aiohttp import web
 
 from calscim.clock import SystemClock
 from calscim.sim import shapes
-from calscim.sim.admission import TOO_MANY, know_the_key, let_in
+from calscim.sim.admission import (
+    TOO_MANY,
+    accept_the_key,
+    is_api_key,
+    know_the_key,
+    let_in,
+)
 from calscim.sim.byhand import ByHand
 from calscim.sim.faults import Fault
+from calscim.sim.requests import unreadable
 from calscim.sim.routes import Routes
 from calscim.sim.shapes import Refused
-from calscim.sim.throttle import Throttle
+from calscim.sim.throttle import Limit, Throttle
 from calscim.sim.world import World
 
-__all__ = ["Call", "Fault", "Simulation", "World", "run", "serve"]
+__all__ = ["Call", "Fault", "Limit", "Simulation", "World", "run", "serve"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,16 +47,18 @@ class Simulation:
     """A world behind HTTP. ``calls`` counts by method and path, with ``#`` for numbers."""
 
     world: World
-    limit: int | None = None  # calls a minute; None: none
+    limit: int | tuple[Limit, ...] | None = None  # calls a minute, or several limits; None: none
     faults: list[Fault] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     writes: list[Call] = field(default_factory=list)  # what was sent to change something
     shuffled: bool = False  # lists of many pages come in another order at every call
     clock: Callable[[], float] = SystemClock().monotonic
     throttle: Throttle = field(init=False)
+    token_throttle: Throttle = field(init=False)  # of what is no API key
 
     def __post_init__(self) -> None:
         self.throttle = Throttle(self.limit, self.clock)
+        self.token_throttle = Throttle(500 if self.limit else None, self.clock)
 
     @property
     def throttled(self) -> int:
@@ -69,18 +78,28 @@ class Simulation:
         await self._count(request)
         headers: dict[str, str] = {}
         try:
-            know_the_key(self.world, request.headers.get("Authorization"))
-            headers, allowed = self.throttle.take()
-            if not allowed:
-                return shapes.failure(TOO_MANY, request.path_qs, headers)
+            await self._understand(request)
+            authorization = request.headers.get("Authorization")
+            know_the_key(self.world, authorization)
+            assert authorization is not None
+            is_key = is_api_key(self.world, authorization)
+            headers, is_allowed = (self.throttle if is_key else self.token_throttle).take()
+            if not is_allowed:
+                raise TOO_MANY
+            accept_the_key(self.world, authorization)
             return await self._with_faults(request, handler, headers)
         except Refused as refused:
             return shapes.failure(refused, request.path_qs, headers)
-        except web.HTTPException:
+
+    async def _understand(self, request: web.Request) -> None:
+        """Raise Refused for what Cal.com refuses before it looks at the key: the body, then the path."""
+        if request.content_type == "application/json":
+            refused = unreadable(await request.read())
+            if refused is not None:
+                raise refused
+        if request.match_info.http_exception is not None:
             message = f"Cannot {request.method} {request.path}"
-            return shapes.failure(
-                Refused(404, "NotFoundException", message), request.path_qs, headers
-            )
+            raise Refused(404, "NotFoundException", message)
 
     async def _count(self, request: web.Request) -> None:
         template = "/".join("#" if part.isdecimal() else part for part in request.path.split("/"))

@@ -1,9 +1,11 @@
-"""What a simulated Cal.com's answers look like, as its OpenAPI document has them."""
+"""What a simulated Cal.com's answers look like: the fields that a real one was recorded with."""
 
+from math import isfinite
 from typing import Any
 
 from aiohttp import web
 
+from calscim.sim.names import slug
 from calscim.sim.state import Account, Membership, SimAttribute, SimTeam, State
 
 MOMENT = "2026-11-01T00:00:00.000Z"
@@ -18,22 +20,31 @@ PHRASES = {
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault of the simulation
-    """An error body. Codes in capitals come from the database's layer, which gives no details."""
+    """An error body. Only codes that end in Exception come with details."""
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
         self.status, self.code, self.message = status, code, message
         self.details = details
-        if details is None and not code.isupper():
+        if details is None and code.endswith("Exception"):
             phrase = PHRASES.get(status, "Error")
             self.details = {"message": message, "error": phrase, "statusCode": status}
         super().__init__(message)
 
 
-def invalid(name: str, value: Any, problem: str) -> Refused:
-    """A field that does not pass validation."""
-    error = {"target": {}, "value": value, "property": name, "children": []}
-    error["constraints"] = {"invalid": f"{name} {problem}"}
-    return Refused(400, "BadRequestException", "Bad Request Exception", {"errors": [error]})
+def exists_already() -> Refused:
+    message = "Invalid Input: Trying to create a record that already exists."
+    return Refused(409, "CONFLICT", message)
+
+
+def refers_to_nothing() -> Refused:
+    message = "Invalid input: The referenced data does not exist."
+    return Refused(400, "BAD_REQUEST", message)
+
+
+def broken() -> Refused:
+    """Return the server error that Cal.com's filter puts into the envelope."""
+    message = "There was an error, please try again later."
+    return Refused(500, "INTERNAL_SERVER_ERROR", message)
 
 
 def success(data: Any, status: int = 200) -> web.Response:
@@ -56,19 +67,22 @@ def uncaught(status: int = 500) -> web.Response:
 
 
 def key_holder(account: Account, organization: int | None) -> dict[str, Any]:
-    return {
+    shown = {
         "id": account.id,
         "username": account.username,
         "email": account.email,
         "name": account.name,
         "avatarUrl": None,
         "bio": None,
-        "timeFormat": 12,
+        "timeFormat": account.time_format,
         "defaultScheduleId": None,
         "weekStart": "Sunday",
         "timeZone": account.time_zone,
         "organizationId": organization,
     }
+    if organization is not None:
+        shown["organization"] = {"isPlatform": False, "id": organization}
+    return shown
 
 
 def user(account: Account, organization: int) -> dict[str, Any]:
@@ -77,7 +91,7 @@ def user(account: Account, organization: int) -> dict[str, Any]:
         "username": account.username,
         "name": account.name,
         "email": account.email,
-        "emailVerified": None,
+        "emailVerified": None if account.invited else MOMENT,
         "bio": None,
         "avatarUrl": None,
         "timeZone": account.time_zone,
@@ -86,19 +100,19 @@ def user(account: Account, organization: int) -> dict[str, Any]:
         "theme": None,
         "defaultScheduleId": None,
         "locale": account.locale,
-        "timeFormat": 12,
+        "timeFormat": account.time_format,
         "hideBranding": False,
         "brandColor": None,
         "darkBrandColor": None,
         "allowDynamicBooking": True,
         "createdDate": MOMENT,
-        "verified": True,
-        "invitedTo": organization,
+        "verified": account.invited,
+        "invitedTo": organization if account.invited else None,
         "profile": {
             "id": account.id,
             "organizationId": organization,
             "userId": account.id,
-            "username": account.username,
+            "username": account.profile_username or account.username,
         },
     }
 
@@ -121,39 +135,72 @@ def membership(state: State, one: Membership, *, of_organization: bool) -> dict[
         },
     }
     if of_organization:
+        shown["customRoleId"] = f"{one.role.lower()}_role"
+        shown["createdAt"] = shown["updatedAt"] = MOMENT
         shown["attributes"] = _held(state, one)
     return shown
 
 
+_TYPES = {
+    "TEXT": "text",
+    "NUMBER": "number",
+    "SINGLE_SELECT": "singleSelect",
+    "MULTI_SELECT": "multiSelect",
+}
+
+
 def _held(state: State, one: Membership) -> list[dict[str, Any]]:
-    """A member's attributes: one entry each, with a list of options only for MULTI_SELECT."""
+    """Return one entry for each attribute: all options of a MULTI_SELECT, only the first of the others."""
     found: dict[str, dict[str, Any]] = {}
     for attribute, option in state.options_of(one.id):
-        value: Any = attribute.options[option]
-        base = {"id": attribute.id, "name": attribute.name, "type": attribute.type.lower()}
+        value = attribute.options[option]
+        if attribute.id not in found:
+            found[attribute.id] = {
+                "id": attribute.id,
+                "name": attribute.name,
+                "type": _TYPES[attribute.type],
+            }
+            if attribute.type == "MULTI_SELECT":
+                found[attribute.id]["options"] = []
+            else:
+                shown = _number(value) if attribute.type == "NUMBER" else value
+                found[attribute.id] |= {"option": shown, "optionId": option}
         if attribute.type == "MULTI_SELECT":
-            entry = found.setdefault(attribute.id, {**base, "options": []})
-            entry["options"].append({"optionId": option, "option": value})
-            continue
-        value = float(value) if attribute.type == "NUMBER" else value
-        found[attribute.id] = {**base, "option": value, "optionId": option}
+            found[attribute.id]["options"].append({"optionId": option, "option": value})
     return list(found.values())
+
+
+def _number(value: str) -> float | None:
+    """Return the number, null for a value that is none: Cal.com takes any text for a NUMBER."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number if isfinite(number) else None
 
 
 def team(one: SimTeam, organization: int) -> dict[str, Any]:
     return {
+        "hideBookATeamMember": False,
+        "timeZone": "Europe/London",
+        "weekStart": "Sunday",
         "id": one.id,
         "parentId": organization,
         "name": one.name,
         "slug": one.slug,
         "logoUrl": None,
+        "calVideoLogo": None,
+        "appLogo": None,
+        "appIconLogo": None,
         "bio": None,
         "hideBranding": False,
         "isOrganization": False,
         "isPrivate": False,
-        "metadata": None,
-        "timeZone": "Europe/London",
-        "weekStart": "Sunday",
+        "theme": None,
+        "brandColor": None,
+        "darkBrandColor": None,
+        "bannerUrl": None,
+        "timeFormat": None,
     }
 
 
@@ -166,10 +213,35 @@ def attribute(one: SimAttribute, organization: int) -> dict[str, Any]:
         "slug": one.slug,
         "enabled": True,
         "usersCanEditRelation": False,
+        "createdAt": MOMENT,
+        "updatedAt": MOMENT,
+        "isWeightsEnabled": False,
+        "isLocked": False,
     }
 
 
 def option(one: SimAttribute, number: str) -> dict[str, Any]:
     value = one.options[number]
-    slug = value.lower().replace(" ", "-")
-    return {"id": number, "attributeId": one.id, "value": value, "slug": slug}
+    return {
+        "id": number,
+        "attributeId": one.id,
+        "value": value,
+        "slug": one.slugs.get(number, slug(value)),
+        "isGroup": False,
+        "contains": [],
+    }
+
+
+def assignment(number: str, membership: int, option: str) -> dict[str, Any]:
+    return {
+        "id": number,
+        "memberId": membership,
+        "attributeOptionId": option,
+        "weight": None,
+        "createdAt": MOMENT,
+        "createdById": None,
+        "createdByDSyncId": None,
+        "updatedAt": MOMENT,
+        "updatedById": None,
+        "updatedByDSyncId": None,
+    }

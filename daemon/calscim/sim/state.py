@@ -13,9 +13,12 @@ class Account:
     email: str
     username: str
     name: str | None = None
-    locale: str = "en"
+    locale: str | None = "en"
     time_zone: str = "Europe/London"
     profile: bool = False  # in the organization; without one no team takes the account
+    profile_username: str | None = None  # None: the same as the account's
+    time_format: int = 12
+    invited: bool = False  # created by the organization, not by its own sign-up
 
 
 @dataclass(slots=True)
@@ -38,13 +41,17 @@ class SimTeam:
 
 @dataclass(slots=True)
 class SimAttribute:
-    """``options``: option's id -> value. TEXT and NUMBER get one for each value somebody has."""
+    """``options``: option's id -> value. TEXT and NUMBER get one for each value that is set.
+
+    ``slugs``: option's id -> the slug it was created with, where that is not the value's own.
+    """
 
     id: str
     name: str
     slug: str
     type: str
     options: dict[str, str] = field(default_factory=dict)
+    slugs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,7 +63,7 @@ class State:
     teams: dict[int, SimTeam] = field(default_factory=dict)
     attributes: dict[str, SimAttribute] = field(default_factory=dict)
     assigned: dict[str, tuple[int, str]] = field(default_factory=dict)  # id -> membership, option
-    _by_email: dict[str, int] = field(default_factory=dict, repr=False)
+    _by_email: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)  # case-folded
     _by_team: dict[int, dict[int, Membership]] = field(default_factory=dict, repr=False)  # by user
 
     def copy(self) -> "State":
@@ -70,8 +77,9 @@ class State:
         ).indexed()
 
     def indexed(self) -> Self:
-        self._by_email = {one.email.casefold(): one.id for one in self.accounts.values()}
-        self._by_team = {}
+        self._by_email, self._by_team = {}, {}
+        for account in self.accounts.values():
+            self._index(account)
         for one in self.memberships.values():
             self._by_team.setdefault(one.team_id, {})[one.user_id] = one
         return self
@@ -79,8 +87,14 @@ class State:
     # ---------------------------------------------------------------- looking
 
     def account(self, email: str) -> Account | None:
-        """By address, in any case."""
-        number = self._by_email.get(email.casefold())
+        """By address: the account stored exactly so, else one stored in another case."""
+        spellings = self._by_email.get(email.casefold(), {})
+        number = spellings.get(email, next(iter(spellings.values()), None))
+        return None if number is None else self.accounts[number]
+
+    def stored(self, email: str) -> Account | None:
+        """By address, case-sensitively: the way Cal.com looks an account up."""
+        number = self._by_email.get(email.casefold(), {}).get(email)
         return None if number is None else self.accounts[number]
 
     def user_id(self, email: str) -> int:
@@ -108,14 +122,17 @@ class State:
     # ---------------------------------------------------------------- writing rows
 
     def put_account(self, account: Account) -> None:
-        before = self.accounts.pop(account.id, None)
-        if before is not None:
-            self._by_email.pop(before.email.casefold(), None)
+        if account.id in self.accounts:
+            self.drop_account(account.id)
         self.accounts[account.id] = account
-        self._by_email[account.email.casefold()] = account.id
+        self._index(account)
 
     def drop_account(self, user: int) -> None:
-        del self._by_email[self.accounts.pop(user).email.casefold()]
+        email = self.accounts.pop(user).email
+        self._by_email[email.casefold()].pop(email, None)
+
+    def _index(self, account: Account) -> None:
+        self._by_email.setdefault(account.email.casefold(), {})[account.email] = account.id
 
     def put_membership(self, membership: Membership) -> None:
         self.memberships.pop(membership.id, None)

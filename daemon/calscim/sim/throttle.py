@@ -1,45 +1,70 @@
-"""Cal.com's rate limit: so many calls in a window that starts with its first, then a block."""
+"""Cal.com's rate limits: so many calls in a window that starts with the first of them, then a block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-WINDOW = 60.0
-BLOCK = 60.0
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many calls in ``window`` seconds; one more, and the key is blocked for ``block`` seconds."""
+
+    name: str
+    calls: int
+    window: float = 60.0
+    block: float = 60.0
 
 
-@dataclass(slots=True)
 class Throttle:
-    """``limit`` None: there is none, and no headers."""
+    """A key's limits, each with headers of its own. Without limits there are no headers.
 
-    limit: int | None
-    clock: Callable[[], float]
-    name: str = "Default"
-    refused: int = 0
-    _ends: float = float("-inf")
-    _used: int = 0
-    _blocked_until: float = float("-inf")
+    A call is refused only when every limit is used up.
+    """
+
+    def __init__(self, limits: int | Sequence[Limit] | None, clock: Callable[[], float]) -> None:
+        """A number is the calls of the one limit that a key has by default."""
+        if isinstance(limits, int):
+            limits = (Limit("Default", limits),)
+        self._counts = [_Count(limit) for limit in limits or ()]
+        self._clock = clock
+        self.refused = 0
 
     def take(self) -> tuple[dict[str, str], bool]:
         """The headers of the answer to one more call, and whether it is let through."""
-        if self.limit is None:
-            return {}, True
-        now = self.clock()
-        if now < self._blocked_until:
-            self.refused += 1
-            return self._headers(0, self._blocked_until - now), False
-        if now >= self._ends:
-            self._ends, self._used = now + WINDOW, 0
-        self._used += 1
-        if self._used > self.limit:
-            self._blocked_until, self._ends = now + BLOCK, now
-            self.refused += 1
-            return self._headers(0, BLOCK), False
-        return self._headers(self.limit - self._used, self._ends - now), True
+        now = self._clock()
+        blocked = [count.take(now) for count in self._counts]
+        headers: dict[str, str] = {}
+        for count in self._counts:
+            headers |= count.headers(now)
+        is_refused = bool(blocked) and all(blocked)
+        self.refused += is_refused
+        return headers, not is_refused
 
-    def _headers(self, remaining: int, reset: float) -> dict[str, str]:
+
+@dataclass(slots=True)
+class _Count:
+    limit: Limit
+    used: int = 0
+    ends: float = float("-inf")
+    blocked_until: float = float("-inf")
+
+    def take(self, now: float) -> bool:
+        """Count one more call. Returns True if this limit is used up."""
+        if now < self.blocked_until:
+            return True
+        if now >= self.ends:
+            self.ends, self.used = now + self.limit.window, 0
+        self.used += 1
+        if self.used <= self.limit.calls:
+            return False
+        self.blocked_until, self.ends = now + self.limit.block, now
+        return True
+
+    def headers(self, now: float) -> dict[str, str]:
+        name = self.limit.name
+        reset = max(self.ends, self.blocked_until) - now
         return {
-            f"X-RateLimit-Limit-{self.name}": str(self.limit),
-            f"X-RateLimit-Remaining-{self.name}": str(remaining),
-            f"X-RateLimit-Reset-{self.name}": str(ceil(reset)),
+            f"X-RateLimit-Limit-{name}": str(self.limit.calls),
+            f"X-RateLimit-Remaining-{name}": str(max(0, self.limit.calls - self.used)),
+            f"X-RateLimit-Reset-{name}": str(ceil(reset)),
         }

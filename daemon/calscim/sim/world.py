@@ -1,6 +1,6 @@
 """A simulated Cal.com without its HTTP: one organization, changed by hand or by what its API can do.
 
-Behaves as Cal.com's API is documented to, traps included: the last owner is not protected, and deleting a
+Behaves as a real API v2 was recorded, traps included: the last owner is not protected, and deleting a
 user deletes the account (which is counted, so that a test can insist it never happened).
 """
 
@@ -13,6 +13,8 @@ from random import Random
 from typing import Any, Self
 
 from calscim.clock import SystemClock
+from calscim.sim import builds
+from calscim.sim.names import slug as slug_of
 from calscim.sim.state import ROLES, Account, Membership, SimAttribute, SimTeam, State
 
 __all__ = ["ROLES", "Account", "Membership", "SimAttribute", "SimTeam", "World"]
@@ -20,16 +22,18 @@ __all__ = ["ROLES", "Account", "Membership", "SimAttribute", "SimTeam", "World"]
 
 @dataclass(slots=True)
 class World(State):
-    """``dialect``: hosted (api.cal.com in 2026) or self-hosted (older builds).
+    """``build``: which Cal.com this is, one of ``builds.NAMES``; it may be changed at any time.
 
     ``lag_writes`` and ``lag_seconds``: how far behind the replica is that answers reads.
     """
 
     organization_id: int = 42
     api_key: str = "cal_sim"
-    dialect: str = "hosted"
+    build: str = builds.HOSTED_2026
+    pages_teams: bool = False  # whether the list of teams heeds take and skip
     auto_accept_domains: frozenset[str] | None = None  # None: every domain
-    admin_api: bool = True  # what the Organization plan has
+    admin_api: bool = True  # what the Organization plan has; not every build checks it
+    api_key_state: str = "valid"  # or expired, deleted
     seed: int = 0
     lag_writes: int = 0
     lag_seconds: float = 0.0
@@ -44,6 +48,12 @@ class World(State):
 
     def __post_init__(self) -> None:
         self.random.seed(self.seed)
+        builds.named(self.build)
+
+    @property
+    def can(self) -> builds.Build:
+        """What this build can do."""
+        return builds.named(self.build)
 
     @classmethod
     def remembered(cls, path: Path, **new: Any) -> Self:
@@ -114,12 +124,14 @@ class World(State):
         accepted: bool = True,
         in_org: bool = True,
         profile: bool | None = None,
+        username: str | None = None,
     ) -> int:
         """An account, in the organization or outside; the first owner or admin is the API key's user.
 
-        ``profile`` False: somebody whom Cal.com's own group sync brought in.
+        The address stays in the case given. ``profile`` None: exactly those who have accepted have one.
+        False with ``accepted``: a half-member, whom Cal.com's own group sync or POST memberships made.
         """
-        account = Account(self.new_id(), email, email.partition("@")[0], name)
+        account = Account(self.new_id(), email, username or email.partition("@")[0], name)
         if in_org:
             account.profile = accepted if profile is None else profile
         self.put_account(account)
@@ -131,43 +143,69 @@ class World(State):
         return account.id
 
     def add_team(self, name: str, slug: str | None = None) -> int:
-        team = SimTeam(self.new_id(), name, slug or name.lower().replace(" ", "-"))
+        team = SimTeam(self.new_id(), name, slug or slug_of(name))
         self.teams[team.id] = team
         self.save()
         return team.id
 
     def remove_team(self, name: str) -> None:
-        team = self.team_id(name)
-        del self.teams[team]
-        self._drop(self.of_team(team))
+        self.end_team(self.team_id(name))
 
-    def put_on_team(self, team: str, email: str, role: str = "MEMBER") -> int:
-        return self.join(self.user_id(email), self.team_id(team), role, accepted=True).id
+    def put_on_team(
+        self, team: str, email: str, role: str = "MEMBER", *, accepted: bool = True
+    ) -> int:
+        return self.join(self.user_id(email), self.team_id(team), role, accepted=accepted).id
+
+    def make_pending(self, team: str | None, email: str) -> None:
+        """Make a membership of the team pending, or that of the organization for None; a Profile stays."""
+        self.change(self._membership(team, email), accepted=False)
 
     def take_off_team(self, team: str, email: str) -> None:
         membership = self.find(self.user_id(email), self.team_id(team))
         self._drop([membership] if membership else [])
 
     def remove_from_org(self, email: str) -> None:
-        self.leave(self.user_id(email))
+        """In Cal.com's own pages, which end the Profile and the teams on every build."""
+        self._leave_everything(self.user_id(email))
 
     def accept(self, email: str) -> None:
-        """The person follows the invitation."""
+        """The person follows every invitation, which also gives them a Profile.
+
+        A half-member has nothing to follow: AssertionError.
+        """
         account = self.accounts[self.user_id(email)]
+        pending = [one for one in self._of_user(account.id) if not one.accepted]
+        assert pending, f"{email} has no invitation to accept"
         self.put_account(replace(account, profile=True))
-        for one in self._of_user(account.id):
+        for one in pending:
             self.put_membership(replace(one, accepted=True))
         self.save()
 
+    def make_half_member(self, email: str) -> None:
+        """Accepted in the organization without a Profile: a new account, or one that is there."""
+        account = self.account(email)
+        if account is None:
+            self.add_person(email, profile=False)
+            return
+        self.put_account(replace(account, profile=False))
+        self.join(account.id, self.organization_id, "MEMBER", accepted=True)
+
+    def delete_account_of(self, email: str) -> None:
+        """In Cal.com's own pages; ``accounts_deleted`` counts only what the API deleted."""
+        self._delete_account(self.user_id(email))
+
     def set_role(self, team: str | None, email: str, role: str) -> None:
+        self.change(self._membership(team, email), role=role)
+
+    def _membership(self, team: str | None, email: str) -> Membership:
         number = self.organization_id if team is None else self.team_id(team)
         membership = self.find(self.user_id(email), number)
         assert membership is not None, f"{email} is not there"
-        self.change(membership, role=role)
+        return membership
 
     def add_attribute(self, name: str, kind: str = "TEXT", options: tuple[str, ...] = ()) -> str:
         """An attribute's id. ``kind``: TEXT, NUMBER, SINGLE_SELECT, MULTI_SELECT."""
-        made = SimAttribute(f"attr-{self.new_id()}", name, name.lower().replace(" ", "-"), kind)
+        made = SimAttribute(f"attr-{self.new_id()}", name, slug_of(name), kind)
         made.options = {f"opt-{self.new_id()}": value for value in options}
         self.attributes[made.id] = made
         self.save()
@@ -264,21 +302,23 @@ class World(State):
         return changed
 
     def leave(self, user: int) -> None:
-        """Out of the organization and every team; the account survives under another username."""
-        account = self.accounts[user]
-        username = f"{account.username}-{account.id}"
-        self.put_account(replace(account, profile=False, username=username))
-        self._drop(self._of_user(user))
+        """Out of the organization. Builds that do not cascade leave the Profile and the teams behind."""
+        membership = self.find(user, self.organization_id)
+        if self.can.cascades or membership is None:
+            self._leave_everything(user)
+        else:
+            self._drop([membership])
 
     def drop(self, membership: Membership) -> None:
         self._drop([membership])
 
+    def end_team(self, team: int) -> None:
+        del self.teams[team]
+        self._drop(self.of_team(team))
+
     def delete_account(self, user: int) -> None:
         self.accounts_deleted += 1
-        for one in self._of_user(user):
-            self.drop_membership(one.id)
-        self.drop_account(user)
-        self.save()
+        self._delete_account(user)
 
     def assign(self, membership: Membership, option: str) -> str:
         number = f"assigned-{self.new_id()}"
@@ -288,6 +328,19 @@ class World(State):
 
     def unassign(self, number: str) -> None:
         del self.assigned[number]
+        self.save()
+
+    def _leave_everything(self, user: int) -> None:
+        """The account survives under another username."""
+        account = self.accounts[user]
+        username = f"{account.username}-{account.id}"
+        self.put_account(replace(account, profile=False, profile_username=None, username=username))
+        self._drop(self._of_user(user))
+
+    def _delete_account(self, user: int) -> None:
+        for one in self._of_user(user):
+            self.drop_membership(one.id)
+        self.drop_account(user)
         self.save()
 
     def _join(self, user: int, team: int, role: str, *, accepted: bool) -> Membership:
