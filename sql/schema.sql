@@ -901,6 +901,25 @@ CREATE TABLE calscim.links (
 CREATE INDEX links_account ON calscim.links (organization, cal_user_id);
 CREATE INDEX links_email ON calscim.links (organization, lower(email));
 
+-- The account that each user had when it last left the organization. When the user comes back, calscim attaches
+-- the same account by its number: Cal.com keeps accounts, and refuses to create a second one for an address.
+CREATE TABLE calscim.former_accounts (
+    organization  text NOT NULL,
+    user_id       uuid NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    left_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, user_id)
+);
+
+-- What calscim has learned about the build of Cal.com behind an organization, from answers to its own calls.
+CREATE TABLE calscim.build_traits (
+    organization  text NOT NULL,
+    trait         text NOT NULL CHECK (trait IN ('invites_by_email', 'clears_teams')),
+    value         boolean NOT NULL,
+    learned_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, trait)
+);
+
 -- Team memberships that calscim made, or found in place when they were wanted.
 CREATE TABLE calscim.ledger (
     organization   text NOT NULL,

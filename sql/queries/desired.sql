@@ -110,6 +110,11 @@ SELECT user_id::text, cal_user_id, origin, email, missed
 FROM calscim.links
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
 
+-- name: former_accounts, which account a user had before it left the organization
+SELECT user_id::text, cal_user_id
+FROM calscim.former_accounts
+WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
+
 -- name: told, attributes that the directory gave a value, of all or of the accounts of the given users
 SELECT t.cal_user_id, t.attribute_id, t.value FROM calscim.attributes_told t
 WHERE t.organization = $1

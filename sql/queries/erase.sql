@@ -112,6 +112,9 @@ RETURNING a.attribute_id;
 -- name: links, accounts that have left
 DELETE FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
 
+-- name: former_accounts, accounts that they had before
+DELETE FROM calscim.former_accounts WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
+
 -- name: actions, attempts that are about or speak of somebody
 SELECT id, email, because, detail, coalesce(user_id = ANY ($1::text[]::uuid[]), false) AS theirs
 FROM calscim.actions

@@ -6,8 +6,29 @@ ON CONFLICT (organization, user_id) DO UPDATE
         linked_at = now(), missed = 0
     WHERE links.cal_user_id <> excluded.cal_user_id;
 
--- name: unlink, the account has left the organization
+-- name: unlink, the account has left the organization: its users get it back when they return
+WITH gone AS (
+    DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2 RETURNING user_id
+)
+INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
+SELECT $1, user_id, $2 FROM gone
+ON CONFLICT (organization, user_id) DO UPDATE SET cal_user_id = excluded.cal_user_id, left_at = now();
+
+-- name: former_account, the number of the account that the user, else another user of this address, had
+SELECT f.cal_user_id
+FROM calscim.former_accounts f
+LEFT JOIN calscim.users u ON u.id = f.user_id
+LEFT JOIN calscim.tombstones t ON t.id = f.user_id AND t.kind = 'User'
+WHERE f.organization = $1
+  AND (f.user_id = $2::uuid OR ($3 <> '' AND lower(coalesce(u.email, t.email)) = lower($3)))
+ORDER BY f.user_id = $2::uuid DESC, f.left_at DESC
+LIMIT 1;
+
+-- name: forget_links, the account does not exist any more
 DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2;
+
+-- name: forget_former, the account does not exist any more
+DELETE FROM calscim.former_accounts WHERE organization = $1 AND cal_user_id = $2;
 
 -- name: forget_person, and with it what it was given on teams
 DELETE FROM calscim.ledger WHERE organization = $1 AND cal_user_id = $2;
@@ -118,6 +139,12 @@ JOIN calscim.users u ON u.id = l.user_id
 WHERE l.organization = $1 AND l.missed >= $2 AND NOT u.managed;
 
 -- name: orphans, links of deleted or unmanaged users whose account several complete passes did not show
-DELETE FROM calscim.links l
-WHERE l.organization = $1 AND l.missed >= $2
-  AND NOT EXISTS (SELECT FROM calscim.users u WHERE u.id = l.user_id AND u.managed);
+WITH gone AS (
+    DELETE FROM calscim.links l
+    WHERE l.organization = $1 AND l.missed >= $2
+      AND NOT EXISTS (SELECT FROM calscim.users u WHERE u.id = l.user_id AND u.managed)
+    RETURNING l.user_id, l.cal_user_id
+)
+INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
+SELECT $1, user_id, cal_user_id FROM gone
+ON CONFLICT (organization, user_id) DO UPDATE SET cal_user_id = excluded.cal_user_id, left_at = now();

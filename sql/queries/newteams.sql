@@ -29,3 +29,8 @@ WHERE organization = $1 AND team_id = $2 AND membership_id IS NULL;
 
 -- name: released, somebody else owns the team
 UPDATE calscim.made_teams SET released_at = clock_timestamp() WHERE organization = $1 AND team_id = $2;
+
+-- name: rename, mappings show a team by the name that Cal.com has for it now
+UPDATE calscim.mappings m SET team_name = n.name
+FROM unnest($2::bigint[], $3::text[]) n (id, name), calscim.directories d
+WHERE d.id = m.directory_id AND d.organization = $1 AND m.team_id = n.id AND m.team_name <> n.name;

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import aiohttp
 
 from calscim.calcom import rows
+from calscim.calcom.lists import Paging
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rows import (
     Account,
@@ -27,11 +28,15 @@ from calscim.core.budget import Budget
 from calscim.core.model import CalUserId, MembershipId, Role, Team, TeamId
 
 PAGE = 250  # rows, the most that a list gives at once
+USERS_PAGE = 1000  # rows, the most that the list of users gives at once
 T = TypeVar("T")
 
 
 class Client:
-    """One organization's calls with one key. Reads find their turn themselves, writes are handed one."""
+    """One organization's calls with one key. Reads find their turn themselves, writes are handed one.
+
+    ``paging`` is what reads found out about the lists; it lives here, as readers come and go.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Client:
         metrics: Metrics | None = None,
     ) -> None:
         self.organization_id = organization_id
+        self.paging = Paging(organization)
         self._wire = Wire(
             session,
             organization=organization,
@@ -80,16 +86,22 @@ class Client:
 
     # -------------------------------------------------------------- the organization's memberships
 
-    async def memberships(self, skip: int) -> list[OrgMembership]:
+    async def memberships(self, skip: int, take: int = PAGE) -> list[OrgMembership]:
         """One page, in no order: everybody, accepted or not."""
-        return await self._page("/memberships", rows.org_membership, skip)
+        return await self._page("/memberships", rows.org_membership, skip, take)
 
     async def membership(self, number: MembershipId) -> OrgMembership:
         return await self._get(f"/memberships/{number}", rows.org_membership)
 
-    async def attach(self, turn: Turn, user: CalUserId, role: Role) -> OrgMembership:
-        """Bring a known account in, accepted. Makes it no profile, so that teams stay shut to it."""
-        body = {"userId": user, "role": role.value, "accepted": True}
+    async def attach(
+        self, turn: Turn, user: CalUserId, role: Role, *, accepted: bool
+    ) -> OrgMembership:
+        """Create the account's membership, or replace the role and state of the one that it has.
+
+        Cal.com makes no Profile here: the person gets one by accepting a pending membership. ``accepted`` True
+        is only right for an account that has its Profile. GONE: there is no such account.
+        """
+        body = {"userId": user, "role": role.value, "accepted": accepted}
         return await self._post(turn, "/memberships", body, rows.org_membership)
 
     async def invite(self, turn: Turn, email: str, role: Role) -> OrgMembership:
@@ -113,9 +125,17 @@ class Client:
     # -------------------------------------------------------------- users
 
     async def users(self, emails: list[str]) -> list[Account]:
-        """Those of the addresses, exactly as written, that have a profile in the organization."""
+        """Those of the addresses, exactly as written, that have a profile in the organization.
+
+        Cal.com compares an address with its case, and stores the addresses it creates in lower case. The
+        parameter is repeated for each address; several in one, with commas, are refused with a 400.
+        """
         query = [("take", "1000"), ("skip", "0"), *(("emails", email) for email in emails)]
         return await self._get("/users", _list(rows.account), query)
+
+    async def all_users(self, skip: int, take: int = USERS_PAGE) -> list[Account]:
+        """One page of everyone who has a Profile in the organization."""
+        return await self._page("/users", rows.account, skip, take)
 
     async def create_user(self, turn: Turn, body: Mapping[str, Any]) -> Account:
         return await self._post(turn, "/users", body, rows.account)
@@ -125,15 +145,22 @@ class Client:
 
     # -------------------------------------------------------------- teams
 
-    async def teams(self, skip: int) -> list[Team]:
-        return await self._page("/teams", rows.team, skip)
+    async def teams(self, skip: int, take: int = PAGE) -> list[Team]:
+        """One page, or every team: builds from 2025-09-11 on ignore ``skip`` and ``take`` here."""
+        return await self._page("/teams", rows.team, skip, take)
+
+    async def team(self, team: TeamId) -> Team:
+        """GONE: the organization has no such team."""
+        return await self._get(f"/teams/{team}", rows.team)
 
     async def create_team(self, turn: Turn, name: str, slug: str) -> Team:
         """The key's own user becomes its owner. CONFLICT when the slug is taken."""
         return await self._post(turn, "/teams", {"name": name, "slug": slug}, rows.team)
 
-    async def team_memberships(self, team: TeamId, skip: int) -> list[TeamMembership]:
-        return await self._page(f"/teams/{team}/memberships", rows.team_membership, skip)
+    async def team_memberships(
+        self, team: TeamId, skip: int, take: int = PAGE
+    ) -> list[TeamMembership]:
+        return await self._page(f"/teams/{team}/memberships", rows.team_membership, skip, take)
 
     async def team_membership(self, team: TeamId, number: MembershipId) -> TeamMembership:
         return await self._get(f"/teams/{team}/memberships/{number}", rows.team_membership)
@@ -151,13 +178,17 @@ class Client:
         path = f"/teams/{team}/memberships/{number}"
         return await self._patch(turn, path, {"role": role.value}, rows.team_membership)
 
+    async def accept_member(self, turn: Turn, team: TeamId, number: MembershipId) -> TeamMembership:
+        path = f"/teams/{team}/memberships/{number}"
+        return await self._patch(turn, path, {"accepted": True}, rows.team_membership)
+
     async def remove_member(self, turn: Turn, team: TeamId, number: MembershipId) -> None:
         await self._delete(turn, f"/teams/{team}/memberships/{number}")
 
     # -------------------------------------------------------------- attributes
 
-    async def attributes(self, skip: int) -> list[Attribute]:
-        return await self._page("/attributes", rows.attribute, skip)
+    async def attributes(self, skip: int, take: int = PAGE) -> list[Attribute]:
+        return await self._page("/attributes", rows.attribute, skip, take)
 
     async def options(self, attribute: str) -> list[Option]:
         """Every value of a selection; not paged."""
@@ -185,8 +216,8 @@ class Client:
 
     # -------------------------------------------------------------- methods
 
-    async def _page(self, path: str, parse: Callable[[Any], T], skip: int) -> list[T]:
-        return await self._get(path, _list(parse), [("take", str(PAGE)), ("skip", str(skip))])
+    async def _page(self, path: str, parse: Callable[[Any], T], skip: int, take: int) -> list[T]:
+        return await self._get(path, _list(parse), [("take", str(take)), ("skip", str(skip))])
 
     async def _get(
         self, path: str, parse: Callable[[Any], T], query: Sequence[tuple[str, str]] = ()

@@ -1,11 +1,13 @@
 """Performs one action: a row before, one call that changes something, a row after. The only way to change Cal.com."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Protocol, assert_never
 
 from calscim.calcom.client import Client
+from calscim.calcom.rows import Account
 from calscim.calcom.wire import Turn
 from calscim.core.model import (
     Action,
@@ -23,7 +25,7 @@ from calscim.core.naming import slug
 from calscim.errors import RemoteError, RemoteKind
 
 NAME_LENGTH = 50  # Cal.com refuses longer names
-LOCALE = "en"  # Cal.com's own default, which it falls back to when none is sent
+PREFERENCES = frozenset({"locale", "timeZone"})  # what a second try leaves out
 
 
 class Result(Enum):
@@ -31,6 +33,7 @@ class Result(Enum):
     ALREADY = "already"  # it was so before
     GONE = "gone"  # what was to be changed does not exist any more
     CONFLICT = "conflict"  # the account exists: attach it instead
+    NO_PROFILE = "no_profile"  # the person has no Profile in the organization
     REFUSED = "refused"
     THROTTLED = "throttled"
     AUTH = "auth"
@@ -49,6 +52,7 @@ class Outcome:
     retry_after: float | None = None
     team: TeamId | None = None
     option: str | None = None
+    invites_by_email: bool | None = None  # what an invitation showed of the build
 
 
 INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
@@ -56,7 +60,7 @@ INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for t
 NUMBERLESS = Outcome(
     Result.UNKNOWN, "nothing was sent: the membership's number has to be read from Cal.com first"
 )
-_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.ROLE, Kind.REMOVE)
+_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.ACCEPT, Kind.ROLE, Kind.REMOVE)
 
 
 class ActionLog(Protocol):
@@ -79,14 +83,25 @@ _RESULTS = {
     RemoteKind.REJECTED: Result.REFUSED,
     RemoteKind.CONFLICT: Result.CONFLICT,
     RemoteKind.GONE: Result.GONE,
+    RemoteKind.NO_PROFILE: Result.NO_PROFILE,
 }
 
 
 class Writer:
-    def __init__(self, client: Client, log: ActionLog, *, notify_new_users: bool = True) -> None:
+    """``invites_by_email``: whether the build takes an address in POST memberships; None: not known yet."""
+
+    def __init__(
+        self,
+        client: Client,
+        log: ActionLog,
+        *,
+        notify_new_users: bool = True,
+        invites_by_email: bool | None = None,
+    ) -> None:
         self._client = client
         self._log = log
         self._notify = notify_new_users
+        self._invites_by_email = invites_by_email
 
     async def perform(self, action: Action, request_id: str) -> Outcome:
         """Never raises for what Cal.com answers; what ``begin`` raises goes through.
@@ -111,8 +126,7 @@ class Writer:
         role = action.role or Role.MEMBER
         match action.kind:
             case Kind.CREATE:
-                account = await self._client.create_user(turn, self._new_user(action, role))
-                return Outcome(Result.DONE, cal_user=account.user)
+                return await self._create(action, turn, role)
             case Kind.ATTACH:
                 return await self._attach(action, turn, role)
             case Kind.UPDATE if action.change is not None:
@@ -130,6 +144,10 @@ class Writer:
                 assert action.team is not None, "a member is added to a team"
                 row = await self._client.add_member(turn, action.team, _account(action), role)
                 return _made(row.member)
+            case Kind.ACCEPT:
+                assert action.team is not None, "a team membership is accepted"
+                row = await self._client.accept_member(turn, action.team, _membership(action))
+                return _made(row.member)
             case Kind.ROLE:
                 return await self._change_role(action, turn, role)
             case Kind.REMOVE:
@@ -139,26 +157,86 @@ class Writer:
             case _:
                 assert_never(action.kind)
 
-    async def _attach(self, action: Action, turn: Turn, role: Role) -> Outcome:
-        """By address where that is possible, as only this gives a profile and with it the teams.
+    async def _with_preferences(
+        self,
+        turn: Turn,
+        body: dict[str, Any],
+        call: Callable[[Turn, dict[str, Any]], Awaitable[Account]],
+    ) -> tuple[Account | None, str]:
+        """Make the call; where Cal.com refuses only the locale or the time zone, make it again without.
 
-        Cal.com says at once and without doing anything where it is not: then by account.
+        Returns the account, or None where nothing else was to be sent, and what was left out, in words.
         """
+        left_out: list[str] = []
+        while body:
+            try:
+                return await call(turn, body), "; ".join(left_out)
+            except RemoteError as error:
+                refused = sorted(PREFERENCES & body.keys() & set(error.properties))
+                if error.kind is not RemoteKind.REJECTED or not refused:
+                    raise
+            left_out += [f"Cal.com refused the {name} {body[name]}: left out" for name in refused]
+            body = {name: value for name, value in body.items() if name not in refused}
+            if body:
+                turn = await self._client.turn(turn.request_id)
+        return None, "; ".join(left_out)
+
+    async def _create(self, action: Action, turn: Turn, role: Role) -> Outcome:
+        body = self._new_user(action, role)
+        account, left_out = await self._with_preferences(turn, body, self._client.create_user)
+        assert account is not None, "an account is created with its address"
+        return Outcome(Result.DONE, left_out, cal_user=account.user)
+
+    async def _attach(self, action: Action, turn: Turn, role: Role) -> Outcome:
+        """Attach by address where the build can, since only that gives a Profile at once; else by number.
+
+        Cal.com changes nothing when it cannot. A member (``membership``) is only ever changed by number: Cal.com
+        refuses to invite a member.
+        """
+        if action.membership is not None and await self._has_profile(action, turn):
+            return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
+        invites = self._invites_by_email
+        if action.membership is None and (invites is not False or action.cal_user is None):
+            try:
+                invited = await self._client.invite(turn, action.email, role)
+            except RemoteError as error:
+                if "userId" in error.properties:  # this build knows accounts by number only
+                    invites = self._invites_by_email = False
+                impossible = error.status == 400 and error.kind is RemoteKind.REJECTED
+                if action.cal_user is None or not (impossible or error.kind is RemoteKind.GONE):
+                    return replace(_failure(action, error), invites_by_email=invites)
+                turn = await self._client.turn(turn.request_id)
+            else:
+                return replace(_made(invited.member), invites_by_email=True)
+        if action.membership is not None:
+            turn = await self._client.turn(turn.request_id)
+        attached = await self._client.attach(
+            turn, _account(action), role, accepted=action.has_profile
+        )
+        return replace(_made(attached.member), invites_by_email=invites)
+
+    async def _has_profile(self, action: Action, turn: Turn) -> bool:
+        """Ask Cal.com itself, by a change of nothing: no list could lag behind the answer."""
         try:
-            return _made((await self._client.invite(turn, action.email, role)).member)
+            await self._client.change_user(turn, _account(action), {})
         except RemoteError as error:
-            impossible = error.status == 400 and error.kind is RemoteKind.REJECTED
-            if action.cal_user is None or not (impossible or error.kind is RemoteKind.GONE):
-                raise
-        turn = await self._client.turn(turn.request_id)
-        return _made((await self._client.attach(turn, action.cal_user, role)).member)
+            if error.kind is RemoteKind.NO_PROFILE:
+                return False
+            raise
+        return True
 
     async def _update(self, action: Action, turn: Turn) -> Outcome:
-        account = await self._client.change_user(turn, _account(action), _changes(action))
+        account, left_out = await self._with_preferences(
+            turn,
+            _changes(action),
+            lambda turn, body: self._client.change_user(turn, _account(action), body),
+        )
+        if account is None:
+            return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
         if not action.profile and account.email.casefold() != action.email.casefold():
             kept = f"Cal.com kept the address {account.email}; change it there by hand"
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
-        return Outcome(Result.DONE, cal_user=action.cal_user)
+        return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
 
     async def _attribute(self, action: Action, change: Change, turn: Turn) -> Outcome:
         """``option`` of the outcome: the one that was made, assigned or taken away."""
@@ -194,12 +272,10 @@ class Writer:
         """Without ``username``, which older builds cannot take; fields unknown to them they drop."""
         body: dict[str, Any] = {
             "email": action.email,
-            "locale": action.locale or LOCALE,
             "organizationRole": role.value,
             "autoAccept": True,
+            **_preferences(action),
         }
-        if action.time_zone:
-            body["timeZone"] = action.time_zone
         if action.name:
             body["name"] = action.name[:NAME_LENGTH]
         if not self._notify:
@@ -208,13 +284,16 @@ class Writer:
 
 
 def _changes(action: Action) -> dict[str, Any]:
-    """What a profile can be told. ``locale`` always, as Cal.com resets it when it is left out."""
-    body = {"locale": action.locale or LOCALE}
+    """Only what changed: Cal.com keeps what is left out."""
+    body = _preferences(action)
     if not action.profile:
         body["email"] = action.email
-    if action.time_zone:
-        body["timeZone"] = action.time_zone
     return body
+
+
+def _preferences(action: Action) -> dict[str, Any]:
+    values = {"locale": action.locale, "timeZone": action.time_zone}
+    return {name: value for name, value in values.items() if value}
 
 
 def _account(action: Action) -> CalUserId:
@@ -243,8 +322,4 @@ def _failure(action: Action, error: RemoteError) -> Outcome:
     change = action.change
     if result is Result.CONFLICT and change is not None and change.step is Step.ASSIGN:
         return Outcome(Result.ALREADY, detail, cal_user=action.cal_user, option=change.option)
-    if result is Result.GONE and action.kind is Kind.ATTACH and action.cal_user is not None:
-        result = Result.REFUSED
-    if error.status == 422 and action.kind is Kind.ADD:
-        detail += "; teams open to a person who has accepted the invitation to the organization"
     return Outcome(result, detail, retry_after=error.retry_after)

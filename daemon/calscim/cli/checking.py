@@ -9,8 +9,10 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
 from calscim.core import attributes
+from calscim.core.build import BuildTraits
 from calscim.core.model import Incomplete, Role
 from calscim.errors import RemoteError, RemoteKind, StoreError
+from calscim.service.build import describe
 from calscim.service.inspect import reading
 from calscim.settings import Journal, Organization, Settings
 from calscim.store import embedded, migrate
@@ -38,7 +40,8 @@ async def _check(call: Call) -> int:
     settings = call.settings()
     found = [Check("configuration", True, str(call.configuration or "variables alone"))]
     found += await _stored(settings)
-    found += [await _organization(settings, one) for one in settings.organizations]
+    for organization in settings.organizations:
+        found += await _organization(settings, organization)
     if not settings.organizations:
         hint = "none is configured: add an [[organization]] table"
         found.append(Check("organization", False, hint))
@@ -144,18 +147,44 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
     return Check("database", True, f"{named}, schema {version}{newer}", warning)
 
 
-async def _organization(settings: Settings, organization: Organization) -> Check:
+async def _traits(settings: Settings, organization: str) -> BuildTraits:
+    """What the daemon has learned so far; nothing where the database cannot say."""
+    try:
+        async with _connection(settings) as connection:
+            if await migrate.current(connection) < migrate.latest():
+                return BuildTraits()
+            rows = await connection.fetch(sql("build_traits.load"), organization)
+    except StoreError:
+        return BuildTraits()
+    return BuildTraits(**{row["trait"]: row["value"] for row in rows})
+
+
+async def _organization(settings: Settings, organization: Organization) -> list[Check]:
+    """The organization's key, and the build of Cal.com where the key is taken."""
+    try:
+        async with reading(settings, organization) as reader:
+            key = await _key(reader, organization)
+            if not key.ok:
+                return [key]
+            pages_teams = await reader.pages_teams()
+    except RemoteError as error:
+        return [Check(f"organization {organization.name}", False, str(error))]
+    traits = await _traits(settings, organization.name)
+    build = describe(organization.api_url, traits, pages_teams=pages_teams)
+    return [key, Check(f"Cal.com of {organization.name}", True, str(build))]
+
+
+async def _key(reader: Reader, organization: Organization) -> Check:
     what = f"organization {organization.name}"
     whose = ""
     try:
-        async with reading(settings, organization) as reader:
-            me = await reader.me()
-            whose = (
-                f"; the key's user {me.email} has to be an ADMIN or OWNER of organization "
-                f"{organization.organization_id}"
-            )
-            people = await reader.people()
-            astray = await _attributes(reader, organization)
+        me = await reader.me()
+        whose = (
+            f"; the key's user {me.email} has to be an ADMIN or OWNER of organization "
+            f"{organization.organization_id}"
+        )
+        people = await reader.people()
+        astray = await _attributes(reader, organization)
     except RemoteError as error:
         return Check(what, False, f"{error}{whose if error.kind is RemoteKind.AUTH else ''}")
     if isinstance(people, Incomplete):

@@ -4,6 +4,7 @@ Nobody is touched whom no provider has written to. Nobody is deprovisioned whom 
 or who is an owner, the key's own user, the last administrator or protected.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 
@@ -27,7 +28,10 @@ from calscim.core.model import (
     Waiting,
 )
 from calscim.core.policy import Policy
-from calscim.core.values import PROFILE, profile
+from calscim.core.user_preferences import Preferences, preferences
+from calscim.core.values import PROFILE
+
+NOT_ACCEPTED = "has not accepted the invitation yet"
 
 
 class Accounts:
@@ -55,7 +59,9 @@ class Accounts:
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
         self.told: list[tuple[CalUserId, str, str]] = []
+        self._unmatched: Counter[str] = Counter()
         self.coming: dict[Key, State] = {}  # people an action of this plan invites
+        self.notes: list[str] = []
 
     def walk(self, keys: Iterable[Key] | None, users: frozenset[UserId] | None) -> None:
         """Everybody, or just these people; ``users`` are the same people's users."""
@@ -71,6 +77,11 @@ class Accounts:
                 self._account(key, self.seen)
         for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
             self._profile(user, seen)
+        self.notes = [
+            f"Cal.com has no {what}, which the directory has for {count} "
+            f"{'people' if count > 1 else 'person'}: left out"
+            for what, count in sorted(self._unmatched.items())
+        ]
         self.actions += offices.ended(
             self._directory, self._desired, self._causes, self._departures, keys
         )
@@ -98,16 +109,21 @@ class Accounts:
             return
         sources = self._role(address)
         role = sources.role if sources is not None else Role.MEMBER
+        former = self._directory.former_accounts.get(user.id)
         because = (
             f"an active user of the directory (journal {user.seq}) who is not in the organization"
         )
+        if former is not None:
+            because += f"; attaches account {former}, which left it"
         action = self._action(
-            Kind.CREATE,
+            Kind.CREATE if former is None else Kind.ATTACH,
             user,
             because,
             Cause(user.directory, user.seq),
+            account=former,
             role=role,
             sources=sources,
+            preferences=self._preferences_of(user, None, change=False),
         )
         self.coming[address] = action.state
 
@@ -122,13 +138,37 @@ class Accounts:
             self._absent(user, account)
             return
         if not seen.accepted:
-            self._wait(user, "has not accepted the invitation yet")
+            self._wait(user, NOT_ACCEPTED)
+            if seen.has_profile is False:
+                return  # Cal.com changes only users that have a Profile
+        elif not seen.has_joined:
+            self._half_member(user, seen)
+            return
         if user.email != seen.email:
             self._renamed.append((user, seen))
         if seen.accepted:
             self._preferences(user, seen)
         if seen.accepted and self._desired.roles:
             self._organization_role(account, user, seen)
+
+    def _half_member(self, user: User, seen: OrgMember) -> None:
+        """Make an accepted membership without a Profile pending, so that the person can accept it."""
+        problem = "is in the organization without a Profile, so that no team takes this person"
+        floor = self._departures.floor(seen)
+        if floor is not None:
+            self._wait(user, f"{problem}, but is left alone: {floor}")
+            return
+        action = self._action(
+            Kind.ATTACH,
+            user,
+            f"{problem}: makes the membership pending, so that the person can accept the invitation",
+            None,
+            seen=seen,
+            role=seen.role,
+            drift=True,
+        )
+        if action.state is State.RUN:
+            self._wait(user, "has to accept the invitation in Cal.com again; teams follow")
 
     def _absent(self, user: User, account: CalUserId) -> None:
         """Linked, and not in the list: only several complete passes in a row make it true."""
@@ -150,6 +190,7 @@ class Accounts:
             role=sources.role if sources is not None else Role.MEMBER,
             sources=sources,
             drift=True,
+            preferences=self._preferences_of(user, None, change=False),
         )
         self._wait(user, "is being brought back into the organization; teams follow")
 
@@ -171,19 +212,23 @@ class Accounts:
             f"the directory has another address than {seen.email} (journal {user.seq})",
             Cause(user.directory, user.seq),
             seen=seen,
+            preferences=self._preferences_of(
+                user, self._directory.attributes.get((seen.user, PROFILE))
+            ),
         )
 
     def _preferences(self, user: User, seen: OrgMember) -> None:
-        """Locale and time zone, which no list shows: told when the directory's change, never repaired.
+        """Send locale and time zone when the directory's values change.
 
-        What the directory has at the first sight of an account is taken for what Cal.com has.
+        No list of Cal.com's shows them, so that they are never repaired. The directory's values at the first
+        sight of an account are recorded, and not sent: people may have chosen others in Cal.com.
         """
-        now = profile(user.locale, user.time_zone)
         before = self._directory.attributes.get((seen.user, PROFILE))
-        if now == (before or ""):
+        now = self._preferences_of(user, before)
+        if now.record == (before or ""):
             return
-        if before is None or not now:
-            self.told.append((seen.user, PROFILE, now))
+        if now.is_empty:
+            self.told.append((seen.user, PROFILE, now.record))
         elif user.email.casefold() == seen.email.casefold():  # else they go with the address
             self._action(
                 Kind.UPDATE,
@@ -192,7 +237,16 @@ class Accounts:
                 Cause(user.directory, user.seq),
                 seen=seen,
                 profile=True,
+                preferences=now,
             )
+
+    def _preferences_of(
+        self, user: User, before: str | None, *, change: bool = True
+    ) -> Preferences:
+        """Return what a call may carry of the user's locale and time zone, and count what is left out."""
+        found = preferences(user.locale, user.time_zone, before, change=change)
+        self._unmatched.update(found.unmatched)
+        return found
 
     # ---------------------------------------------------------------- leaving
 
@@ -264,6 +318,7 @@ class Accounts:
         sources: Sources | None = None,
         drift: bool = False,
         profile: bool = False,
+        preferences: Preferences | None = None,
     ) -> Action:
         key = self._people.of[user.id]
         behind = [one for one in self._people.users(key) if one.managed and one.active]
@@ -280,14 +335,15 @@ class Accounts:
             role=role,
             observed_role=None if seen is None else seen.role,
             name=user.name,
-            locale=user.locale,
-            time_zone=user.time_zone,
+            locale=None if preferences is None else preferences.locale,
+            time_zone=None if preferences is None else preferences.time_zone,
             mode=None if sources is None else sources.mode,
             mappings=() if sources is None else sources.ids,
             cause=cause,
             drift=drift,
             state=state,
             profile=profile,
+            preferences=None if preferences is None else preferences.record,
         )
         self.actions.append(action)
         return action

@@ -134,7 +134,7 @@ class Attributes:
         else:
             assert self._departures.seen is not None
             seen = self._departures.seen.get(key)
-            if seen is None or not seen.accepted:
+            if seen is None or not seen.has_joined:
                 return  # said where people are waited for
             has = seen.attributes
         if has is None:
@@ -322,6 +322,17 @@ def lacking(
         if any(value not in attribute.options for given in wanted for value in given):
             found.append(attribute)
     return found
+
+
+def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
+    """The ids of the table's attributes of which lists show one value, however many somebody has."""
+    every = list(attributes)
+    found = (named(every, rule.to) for rule in policy.attributes)
+    return frozenset(
+        one.id
+        for one in found
+        if isinstance(one, Attribute) and one.type is not AttributeType.MULTI_SELECT
+    )
 
 
 def _given(user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...]:

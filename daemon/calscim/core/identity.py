@@ -6,8 +6,8 @@ another address is not given away to whoever gets the old one; and one that has 
 for an inactive user's, for it would be taken away.
 """
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calscim.core.model import (
@@ -64,12 +64,12 @@ def identify(directory: Directory, observed: Observed | None = None) -> People:
     found: list[Link] = []
     accounts = _Addresses(directory, observed, _linked(directory)) if unlinked else None
     for user in unlinked:
+        assert accounts is not None
         address = user.email.casefold()
-        if not address:
+        known = accounts.of(user, address) if address else accounts.returned(user)
+        if known is None and not address:
             nameless.append(user)
             continue
-        assert accounts is not None
-        known = accounts.of(user, address)
         key: Key = address if known is None else known
         of[user.id] = key
         if (speaker := speakers.setdefault(key, user)) is not user:
@@ -114,8 +114,11 @@ class _Addresses:
         linked: MappingOf[CalUserId, Sequence[User]],
     ) -> None:
         self._owners = linked
+        self._former = directory.former_accounts
+        self._accounts: Collection[CalUserId] = ()
         self._seen: dict[str, CalUserId] = {}
         if observed is not None and isinstance(observed.people, Complete):
+            self._accounts = observed.people.value
             for account, person in sorted(observed.people.value.items(), reverse=True):
                 self._seen[person.email.casefold()] = account
         self._written: dict[str, CalUserId] = {}
@@ -131,10 +134,17 @@ class _Addresses:
         """The account seen with that address, else that of another user whom a provider gave it."""
         account = self._seen.get(address)
         if account is None:
-            return self._written.get(address)
+            returned = self.returned(user)
+            return self._written.get(address) if returned is None else returned
         taken = any(
             owner.directory == user.directory
             and (not user.active or owner.email.casefold() not in ("", address))
             for owner in self._owners.get(account, ())
         )
         return None if taken else account
+
+    def returned(self, user: User) -> CalUserId | None:
+        """Return the account that an active user had before, where it is in the organization again."""
+        account = self._former.get(user.id)
+        known = user.active and account in self._accounts and account not in self._owners
+        return account if known else None

@@ -166,6 +166,8 @@ class Directory:
     creators: MappingOf[TeamId, Creator] = field(default_factory=dict)
     offices: MappingOf[CalUserId, Office] = field(default_factory=dict)
     attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # last told
+    # The account that a user had before it left the organization.
+    former_accounts: MappingOf[UserId, CalUserId] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------ what Cal.com has
@@ -213,6 +215,16 @@ class OrgMember:
     role: Role
     accepted: bool
     attributes: tuple[Held, ...] | None = None  # None: not shown
+    has_profile: bool | None = None  # in the organization; None: not looked at
+
+    @property
+    def has_joined(self) -> bool:
+        """Return True if Cal.com treats the person as a member, as far as is known.
+
+        An accepted membership without a Profile is a half-member: no team takes the person, the user cannot
+        be changed, and there is no invitation left to accept.
+        """
+        return self.accepted and self.has_profile is not False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +281,7 @@ class Kind(Enum):
     UPDATE = "user.update"
     TEAM = "team.create"
     ADD = "member.add"
+    ACCEPT = "member.accept"
     ROLE = "member.role"
     REMOVE = "member.remove"
 
@@ -332,6 +345,8 @@ class Action:
     new_team: str | None = None  # the name of the team where that is yet to be made
     change: Change | None = None  # of an attribute
     profile: bool = False  # an update of locale and time zone alone
+    preferences: str | None = None  # the directory's locale and time zone, recorded on success
+    has_profile: bool = False  # an account that is attached and still has its Profile
     creator: bool = False  # of somebody who owns the team only because calscim made it
 
 

@@ -84,7 +84,7 @@ def plan(
         in_place=tuple(lists.in_place),
         told=told,
         links=tuple(sorted(people.found, key=lambda link: link.user)),
-        notes=tuple(sorted((*lists.notes, *owners.notes, *attributes.notes))),
+        notes=tuple(sorted((*accounts.notes, *lists.notes, *owners.notes, *attributes.notes))),
     )
 
 

@@ -22,9 +22,10 @@ def wait(attempts: int, *, refused: bool, jitter: float) -> float:
 def fingerprint(action: Action) -> str:
     """What makes an action another one: a changed address, role or account is tried at once."""
     change = action.change
-    told = "" if change is None else f":{change.attribute.id}:{change.value}"
-    if action.profile:
-        told = f":{action.locale}:{action.time_zone}"
+    if change is None:
+        told = f":{action.locale or ''}:{action.time_zone or ''}"
+    else:
+        told = f":{change.attribute.id}:{change.value}"
     return f"{digest([action])}:{action.email}:{action.name or ''}{told}"
 
 

@@ -2,8 +2,8 @@
 
 A removal needs three things: a Complete look at the team, a directory that visibly does not want the
 person there, and a mode that takes away: managed for what calscim added itself, exclusive for anybody. A
-membership that waits for its acceptance counts as there. The key's own user, protected people, owners
-that calscim did not make and the last administrator of a team are never taken off or demoted.
+pending membership counts as there, and is accepted where it is wanted. The key's own user, protected
+people, owners that calscim did not make and the last administrator of a team are never taken off or demoted.
 """
 
 from collections.abc import Iterable
@@ -109,6 +109,8 @@ class Teams:
         self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
     ) -> Edge:
         """Wanted and there. The ledger's own entry is handed back where nothing about it changed."""
+        if not member.accepted:
+            self._pending(team, member, sources, edge)
         if member.role is not sources.role:
             self._role(team, member, sources, edge)
         # What calscim made of somebody stays on record until Cal.com shows what is wanted instead.
@@ -138,6 +140,32 @@ class Teams:
             sources.mode,
             sources.ids,
             member.membership,
+        )
+
+    def _pending(
+        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
+    ) -> None:
+        """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
+        if not self._ready(member.user):
+            return
+        reason = self._causes.giving(member.user, sources)
+        user = self._people.speakers[member.user]
+        self.actions.append(
+            Action(
+                Kind.ACCEPT,
+                user.email or self._roster.email(member.user, edge),
+                f"{reason.because} puts this person on {self._roster.name(team)}, where the membership is "
+                "pending: accepts it, so that the person gets bookings",
+                user=user.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                role=member.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                state=states.of_wanted(self._directory, team, sources),
+            )
         )
 
     def _missing(self, team: TeamId, key: Key, sources: Sources) -> None:
@@ -179,7 +207,7 @@ class Teams:
         if self._departures.seen is None:
             return True  # not known; at worst it is refused
         person = self._departures.seen.get(key)
-        return person is not None and person.accepted and not self._departures.leaves(key)
+        return person is not None and person.has_joined and not self._departures.leaves(key)
 
     def _made_it(self, team: TeamId, member: TeamMember) -> bool:
         """Owns the team for having made it: see creators."""

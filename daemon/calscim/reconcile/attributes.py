@@ -1,6 +1,6 @@
 """People's attributes: what is known of them in Cal.com, and carrying out what is to become of them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
@@ -84,6 +84,22 @@ class Telling:
 
     catalogue: Catalogue
     record: Recorder
+    confirm_options: Callable[[CalUserId], Awaitable[bool]]
+    _checked: set[CalUserId] = field(default_factory=set)
+
+    def has_none(self, user: CalUserId) -> None:
+        """The account was created in this pass: there are no options to read."""
+        self._checked.add(user)
+
+    async def is_outdated(self, user: CalUserId) -> bool:
+        """Read every option that the person has, once a pass; return True if they are not as was known.
+
+        Lists show one value of a TEXT, a NUMBER or a SINGLE_SELECT, and Cal.com keeps several.
+        """
+        if user in self._checked:
+            return False
+        self._checked.add(user)
+        return not await self.confirm_options(user)
 
     def ready(self, action: Action, change: Change, held: Sequence[Held] | None) -> Action | None:
         """The action with what earlier ones brought about; None where it has to wait for one of them.

@@ -4,19 +4,33 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
-from calscim.core.model import Directory, Plan, Scope, State, TeamId, UserId
+from calscim.core.attributes import single_valued
+from calscim.core.model import (
+    Action,
+    Directory,
+    Incomplete,
+    Plan,
+    Scope,
+    State,
+    TeamId,
+    UserId,
+    Waiting,
+)
 from calscim.core.newteams import awaited
 from calscim.core.settling import unasked
 from calscim.core.windows import closes, opened
 from calscim.reconcile.attributes import Telling
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
 from calscim.reconcile.importing import drop_gone, import_existing
+from calscim.reconcile.joining import Joining
 from calscim.reconcile.lastlook import LastLook
+from calscim.reconcile.leaving import Leaving
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.pausing import wanted
@@ -26,14 +40,26 @@ from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.report import Report, concluded, drift, log_held, log_pass, stored
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
-from calscim.reconcile.view import View, teams_of
-from calscim.store import actions, attributes, holds, ledger, parked, passes, sightings
+from calscim.reconcile.view import View, members_wanted, teams_of
+from calscim.store import (
+    actions,
+    attributes,
+    build_traits,
+    holds,
+    ledger,
+    newteams,
+    parked,
+    passes,
+    sightings,
+)
 from calscim.store.actions import Attempts
 from calscim.store.desired import Picture
 from calscim.store.leases import Lease
 from calscim.store.parked import Key, Parked
 from calscim.store.pool import Database
 
+SHARE = 50  # full passes in which the options of everybody who has some are read once
+FEW = 5  # people whose options a full pass reads at least
 SMALL = 2  # reads that a touched pass may spend on looking at teams again
 
 
@@ -72,14 +98,18 @@ class Cycle:
         heads = await passes.heads(self.db, self.organization)
         pass_id = await passes.begin(self.db, self.organization, "full")
         picture = await self._wanted()
+        self.view.traits = await build_traits.load(self.db, self.organization)
         await self.view.read_everything(self.reader, picture.directory, since)
+        await self._rename_teams(picture.directory)
         if (
             await self._import(picture)
             + await self._adopt()
             + await self._recognise(picture.directory)
         ):
             picture = await self._wanted()
+        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
         await self._look_up(picture.directory, again=True)
+        await self._look_for_doubles()
         if since is not None:
             await self._look_again(picture, began)
         report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
@@ -131,8 +161,6 @@ class Cycle:
             picture = await self._wanted(users)
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
-        if touched.look and self.rules.policy.attributes:
-            await self._look_at_holders(picture, scope)
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
         await passes.advance(self.db, self.organization, heads)
         return report
@@ -173,21 +201,28 @@ class Cycle:
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
 
-    async def _look_at_holders(self, picture: Picture, scope: Scope) -> None:
-        """Before an attribute is changed its holder is read again.
+    async def _look_for_doubles(self) -> None:
+        """Read the options of some people: lists show one of several values, so that doubles stay unseen.
 
-        Cal.com lists one value of a selection of one, and keeps two: one that was set by hand meanwhile would
-        stay beside ours, unseen.
+        First of those whose options were not read yet or turned out to be others, then of those read longest ago.
+        A pass reads a share of them, and no more than reads may take of the rate limit.
         """
-        planned = await decide(
-            self.db, picture, self.view.observed(), self.rules, scope, everything=False
-        )
-        holders = {
-            action.cal_user
-            for action in planned.actions
-            if action.state is State.RUN and action.change and action.cal_user is not None
-        }
-        await self.view.read_again(self.reader, holders)
+        observed = self.view.attributes.observed()
+        if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
+            return
+        single = single_valued(observed.value, self.rules.policy)
+        holders = [
+            person.user
+            for person in (self.view.people or {}).values()
+            if any(held.attribute in single for held in person.attributes or ())
+        ]
+        read_at = self.view.options_read_at
+        holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
+        keep = round(self.client.budget.limit * (1 - self.sweep.share))
+        for user in holders[: max(FEW, len(holders) // SHARE)]:
+            if self.client.budget.delay(self.clock.monotonic(), keep=keep) > 0:
+                return
+            await self.view.read_options(self.reader, user)
 
     def _may_be_read(self) -> bool:
         """Whether something could not be read that is there, as far as is known."""
@@ -222,6 +257,12 @@ class Cycle:
         if directory.paused:
             return 0
         return await self._new_teams().recognise(awaited(directory), _request_id())
+
+    async def _rename_teams(self, directory: Directory) -> None:
+        """Mappings show their teams under the names that Cal.com has for them now."""
+        names = self.view.names
+        mapped = {team: names[team] for team in sorted(teams_of(directory)) if team in names}
+        await newteams.rename(self.db, self.organization, mapped)
 
     async def _import(self, picture: Picture) -> int:
         if not self.import_existing or self.view.people is None or picture.directory.paused:
@@ -258,7 +299,8 @@ class Cycle:
         fresh = await remember(self.db, self.organization, planned, everything=whole)
         log_held(self.organization, fresh)
         stuck = await parked.parked(self.db, self.organization)
-        tally = await self._perform(pass_id, planned, stuck, interrupted)
+        tally = await self._perform(pass_id, picture, planned, stuck, interrupted)
+        planned = replace(planned, waiting=_with(planned.waiting, tally.waiting))
         if everything:
             await self._forget_settled(planned, stuck)
         done = concluded(
@@ -286,6 +328,7 @@ class Cycle:
     async def _perform(
         self,
         pass_id: int,
+        picture: Picture,
         planned: Plan,
         stuck: Mapping[Key, Parked],
         interrupted: Callable[[], bool],
@@ -305,17 +348,39 @@ class Cycle:
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [action.cause for action in running if action.cause is not None]
         record = Recorder(self.db, self.organization)
+        parking = Parking(record, stuck, self.jitter)
+        writer = Writer(
+            self.client,
+            AttemptLog(attempts),
+            notify_new_users=self.notify_new_users,
+            invites_by_email=self.view.traits.invites_by_email,
+        )
+
+        async def replan(user: UserId) -> list[Action]:
+            again = await decide(
+                self.db,
+                picture,
+                self.view.observed(),
+                self.rules,
+                Scope(users=frozenset({user})),
+                everything=False,
+            )
+            return [one for one in again.actions if one.state is State.RUN and one.change]
+
         performer = Performer(
             reader=self.reader,
-            writer=Writer(
-                self.client, AttemptLog(attempts), notify_new_users=self.notify_new_users
-            ),
+            writer=writer,
             view=self.view,
             record=record,
             new_teams=self._new_teams(),
-            telling=Telling(self.view.attributes, record),
+            telling=Telling(
+                self.view.attributes, record, partial(self.view.confirm_options, self.reader)
+            ),
+            joining=Joining(self.reader, writer, self.view, record, parking),
+            leaving=Leaving(self.reader, writer, self.view, record),
+            replan=replan,
             last_look=LastLook(self.reader, self.view, self.rules.policy),
-            parking=Parking(record, stuck, self.jitter),
+            parking=parking,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
             interrupted=lambda: interrupted() or self._closing() is not None,
@@ -354,6 +419,12 @@ class Cycle:
         await passes.note_budget(
             self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
         )
+
+
+def _with(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:
+    """Those who waited when the pass was planned, and those who wait since it made them pending."""
+    known = {one.user for one in waiting}
+    return (*waiting, *(one for user, one in more.items() if user not in known))
 
 
 def _request_id() -> str:

@@ -17,6 +17,8 @@ from calscim.core.model import (
 from calscim.core.plan import Policy
 from calscim.reconcile.view import UNKNOWN, View
 
+_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE, Kind.ACCEPT)
+
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
@@ -27,7 +29,7 @@ class LastLook:
     async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:
         """The action with its membership; and why not, or what could not be read."""
         user = action.cal_user
-        if user is None or action.kind not in (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE):
+        if user is None or action.kind not in _ON_A_MEMBERSHIP:
             return action, None
         if action.membership in (None, UNKNOWN):
             known = await self._number(action, user)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from calscim.core.model import Action
+from calscim.core.model import Action, UserId, Waiting
 from calscim.core.retry import due, fingerprint, wait
 from calscim.reconcile.record import Recorder
 from calscim.store.parked import Key, Parked
@@ -22,6 +22,7 @@ class Tally:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
     # Wanted, and not done by the end of the pass.
     pending: list[Action] = field(default_factory=list)
+    waiting: dict[UserId, Waiting] = field(default_factory=dict)  # for their own acceptance
     interrupted: bool = False  # fresh news came before the end
     away: str | None = None
 

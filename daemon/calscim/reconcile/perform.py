@@ -5,12 +5,13 @@ Cal.com itself is gone.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.core.accounts import NOT_ACCEPTED
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -27,10 +28,13 @@ from calscim.core.model import (
     Team,
     TeamMember,
     UserId,
+    Waiting,
 )
-from calscim.core.values import PROFILE, profile
+from calscim.core.values import PROFILE
 from calscim.reconcile.attributes import Telling
+from calscim.reconcile.joining import Joining, is_deleted
 from calscim.reconcile.lastlook import LastLook
+from calscim.reconcile.leaving import Leaving
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.progress import Progress
@@ -61,6 +65,9 @@ class Performer:
     new_teams: NewTeams
     progress: Progress
     telling: Telling
+    joining: Joining
+    leaving: Leaving
+    replan: Callable[[UserId], Awaitable[Sequence[Action]]]  # a person's changes of attributes
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
     _silent: int = 0
 
@@ -80,7 +87,10 @@ class Performer:
                 break
             action = queue.popleft()
             try:
-                again = await self._one(action)
+                if await self._is_outdated(action):
+                    queue = await self._replanned(action, queue)
+                    continue
+                again = await self._one(action, queue)
             except Away as away:
                 self.tally.away = str(away)
                 self.tally.pending += [action, *queue]
@@ -94,17 +104,26 @@ class Performer:
                 queue.appendleft(action)
         return self.tally
 
-    async def _one(self, action: Action) -> bool:
+    async def _one(self, action: Action, upcoming: Iterable[Action]) -> bool:
         """True: to be tried again in this pass, once the rate limit lets it."""
         if self.parking.is_early(action):
             self.tally.count("parked", action)
             return False
         if action.kind is Kind.TEAM:
             return await self._new_team(action)
+        if self._awaits_acceptance(action):
+            assert action.user is not None, "teams and attributes are those of users"
+            self.tally.waiting[action.user] = Waiting(action.user, action.email, NOT_ACCEPTED)
+            return False
         ready = self._resolve(action)
         if ready is None:
             self.tally.count("blocked", action)
             return False
+        if ready.kind in (Kind.CREATE, Kind.ATTACH):
+            prepared = await self._prepared(ready, upcoming)
+            if prepared is None:
+                return False
+            ready = prepared
         ready, refusal = await self.last_look.take(ready)
         if isinstance(refusal, Incomplete):
             await self.parking.park(action, refusal.reason, refused=False)
@@ -114,10 +133,64 @@ class Performer:
             return False
         if ready.change is not None:
             await self.telling.claim(ready, ready.change)
+        if ready.kind is Kind.DEPROVISION:
+            return await self._deprovision(ready)
         outcome = await self.writer.perform(ready, self._request_id(action))
         return await self._settle(ready, outcome)
 
+    async def _deprovision(self, action: Action) -> bool:
+        assert action.cal_user is not None, "a member has an account"
+        request_id = self._request_id(action)
+        stopped = await self.leaving.leave_teams(action, request_id)
+        if stopped is not None:
+            return await self._settle(action, stopped)
+        before = self.view.memberships_of(action.cal_user)
+        outcome = await self.writer.perform(action, request_id)
+        again = await self._settle(action, outcome)
+        if outcome.result is Result.DONE:
+            await self.leaving.learn(action, before, request_id)
+        return again
+
     # -------------------------------------------------------------- before the call
+
+    async def _prepared(self, action: Action, upcoming: Iterable[Action]) -> Action | None:
+        """Return what is to be performed; None: the person is a member already, or the look failed."""
+        others = (other for other in upcoming if other.kind in (Kind.CREATE, Kind.ATTACH))
+        prepared = await self.joining.prepare(action, others)
+        if isinstance(prepared, Link):
+            await self._recognised(action, prepared)
+            return None
+        return prepared
+
+    async def _recognised(self, action: Action, link: Link) -> None:
+        self._made[link.user] = link.cal_user
+        await self.record.link(link)
+        self.tally.count("already", action)
+        await self.record.unpark(key_of(action))
+
+    async def _is_outdated(self, action: Action) -> bool:
+        """Return True if the person has other options than the plan was made for; read once a pass."""
+        change = action.change
+        if change is None or change.step is Step.OPTION or self.parking.is_early(action):
+            return False
+        account = action.cal_user
+        if account is None and action.user is not None:
+            account = self._made.get(action.user)
+        return account is not None and await self.telling.is_outdated(account)
+
+    async def _replanned(self, action: Action, queue: deque[Action]) -> deque[Action]:
+        """The queue with the person's changes of attributes planned again, and first."""
+        assert action.user is not None, "attributes are those of users"
+        rest = [one for one in queue if one.change is None or one.user != action.user]
+        return deque([*await self.replan(action.user), *rest])
+
+    def _awaits_acceptance(self, action: Action) -> bool:
+        """Return True if an earlier action made the person pending: the rest follows the acceptance."""
+        if action.user is None or (action.kind is not Kind.ADD and action.change is None):
+            return False
+        cal_user = action.cal_user or self._made.get(action.user)
+        person = None if cal_user is None else (self.view.people or {}).get(cal_user)
+        return person is not None and not person.has_joined
 
     def _resolve(self, action: Action) -> Action | None:
         """Fill in the account that an earlier action of this plan made; None while there is none."""
@@ -134,13 +207,6 @@ class Performer:
             cal_user = self._made.get(action.user)
         if cal_user is None:
             return None
-        people = self.view.people
-        if (
-            people is not None
-            and (person := people.get(cal_user)) is not None
-            and not person.accepted
-        ):
-            return None  # the next pass shows it as waiting
         ready = replace(action, cal_user=cal_user, team=team, new_team=None)
         return (
             ready if change is None else self.telling.ready(ready, change, self.view.held(cal_user))
@@ -175,6 +241,9 @@ class Performer:
     # -------------------------------------------------------------- after the call
 
     async def _settle(self, action: Action, outcome: Outcome) -> bool:
+        await self._learn(outcome)
+        if is_deleted(action, outcome):
+            return await self._create_anew(action)
         result = outcome.result
         self._silent = self._silent + 1 if result is Result.UNKNOWN else 0
         match result:
@@ -184,7 +253,9 @@ class Performer:
                     and not _takes_value(action)
                     and action.kind
                     in (
+                        Kind.ACCEPT,
                         Kind.ADD,
+                        Kind.ATTACH,
                         Kind.CREATE,
                         Kind.UPDATE,
                         Kind.ROLE,
@@ -199,6 +270,10 @@ class Performer:
                 await self.record.unpark(key_of(action))
             case Result.CONFLICT:
                 return await self._conflict(action, outcome)
+            case Result.NO_PROFILE:
+                if action.cal_user is not None:
+                    self.view.lacks_profile(action.cal_user)
+                self.tally.count("blocked", action)
             case Result.REFUSED:
                 await self.parking.park(action, outcome.detail, refused=True)
             case Result.UNKNOWN:
@@ -215,47 +290,48 @@ class Performer:
                 assert_never(result)
         return False
 
+    async def _learn(self, outcome: Outcome) -> None:
+        """Remember what an answer showed of the build."""
+        invites = outcome.invites_by_email
+        if invites is not None and invites is not self.view.traits.invites_by_email:
+            self.view.traits = replace(self.view.traits, invites_by_email=invites)
+            await self.record.learn("invites_by_email", value=invites)
+
+    async def _create_anew(self, action: Action) -> bool:
+        """Create the account that was to be attached and does not exist in Cal.com any more."""
+        created = await self.joining.replace_deleted(action)
+        outcome = await self.writer.perform(created, self._request_id(action))
+        return await self._settle(created, outcome)
+
     async def _conflict(self, action: Action, outcome: Outcome) -> bool:
-        """The account exists: bring it in by its address, or recognise it in the organization."""
+        """The account exists: attach it by address or by number, or recognise it in the organization."""
         if action.kind is not Kind.CREATE or action.user is None:
             if action.change is not None:  # an option that somebody made meanwhile: read next time
                 self.view.attributes.forget(action.change)
             await self.parking.park(action, outcome.detail, refused=action.change is None)
             return False
-        attach = replace(
-            action,
-            kind=Kind.ATTACH,
-            because=f"{action.because}; the account exists already",
-        )
-        attached = await self.writer.perform(attach, self._request_id(action))
-        match attached.result:
-            case Result.CONFLICT | Result.ALREADY:
-                await self._recognise(action, action.user)
-                return False
-            case Result.GONE | Result.REFUSED:
-                await self.parking.park(
-                    action,
-                    "an account with this address exists outside the organization, and this Cal.com does "
-                    f"not let it be attached by address: invite the person by hand once ({attached.detail})",
-                    refused=True,
-                )
-                return False
-        return await self._settle(attach, attached)
-
-    async def _recognise(self, action: Action, user: UserId) -> None:
-        """Somebody who joined since the last full pass."""
-        found = await self.reader.person_by_email(action.email)
-        if isinstance(found, Incomplete):
-            await self.parking.park(action, found.reason, refused=False)
-        elif found is None:
+        attach, attached = await self.joining.attach_existing(action, self._request_id(action))
+        await self._learn(attached)
+        if attached.result not in (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED):
+            return await self._settle(attach, attached)
+        recognised = await self.joining.recognise(action)
+        if isinstance(recognised, Link):
+            await self._recognised(action, recognised)
+        elif isinstance(recognised, Incomplete):
+            await self.parking.park(action, recognised.reason, refused=False)
+        elif attached.result in (Result.GONE, Result.REFUSED):
+            await self.parking.park(
+                action,
+                "an account with this address exists outside the organization, this Cal.com does not let it be "
+                "attached by address, and calscim does not know its number: invite the person by hand once "
+                f"({attached.detail})",
+                refused=True,
+            )
+        else:
             await self.parking.park(
                 action, "the account exists, but is not shown in the organization", refused=False
             )
-        else:
-            self.view.joined(found)
-            await self._link(user, found.user, "found", action.email)
-            self.tally.count("already", action)
-            await self.record.unpark(key_of(action))
+        return False
 
     async def _done(self, action: Action, outcome: Outcome) -> None:
         match action.kind:
@@ -274,6 +350,9 @@ class Performer:
             case Kind.TEAM:
                 assert outcome.team is not None
                 await self.new_teams.created(action, outcome.team, self._request_id(action))
+            case Kind.ACCEPT:
+                assert action.cal_user is not None and action.team is not None
+                self.view.accepted_on_team(action.team, action.cal_user)
             case Kind.ADD | Kind.ROLE:
                 await self._on_team(action, outcome)
             case Kind.REMOVE:
@@ -301,6 +380,13 @@ class Performer:
         if cal_user is None or action.user is None:
             self.view.doubt(None)
             return
+        if action.membership is not None:
+            if outcome.result is Result.ALREADY:
+                self.view.found_profile(action.membership)
+            else:
+                self.view.made_pending(cal_user)
+            return
+        created = action.kind is Kind.CREATE
         self.view.joined(
             OrgMember(
                 membership=outcome.membership or UNKNOWN,
@@ -311,18 +397,21 @@ class Performer:
                 role=action.role or Role.MEMBER,
                 accepted=outcome.accepted is not False,
                 attributes=(),
+                has_profile=created or action.has_profile or None,
             )
         )
-        origin = "created" if action.kind is Kind.CREATE else "attached"
+        origin = "created" if created else "attached"
         await self._link(action.user, cal_user, origin, action.email)
-        if action.kind is Kind.CREATE:
+        if created:
+            self.telling.has_none(cal_user)
             await self._preferences(action, cal_user)
         if action.role not in (None, Role.MEMBER):
             await self.record.office(action, cal_user)
 
     async def _preferences(self, action: Action, cal_user: CalUserId) -> None:
         """Locale and time zone are on record once they were told: no list shows them."""
-        await self.record.told([(cal_user, PROFILE, profile(action.locale, action.time_zone))])
+        if action.preferences is not None:
+            await self.record.told([(cal_user, PROFILE, action.preferences)])
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user

@@ -15,8 +15,9 @@ from calscim.core.model import (
     Role,
     Team,
     TeamId,
+    UserId,
 )
-from calscim.store import attributes, ledger, newteams, parked
+from calscim.store import attributes, build_traits, ledger, newteams, parked
 from calscim.store.actions import Attempts
 from calscim.store.parked import Key
 from calscim.store.pool import Database
@@ -34,6 +35,15 @@ class Recorder:
 
     async def left(self, cal_user: CalUserId) -> None:
         await ledger.forget_person(self.db, self.organization, cal_user)
+
+    async def former_account(self, user: UserId, email: str) -> CalUserId | None:
+        return await ledger.former_account(self.db, self.organization, user, email)
+
+    async def forget_account(self, cal_user: CalUserId) -> None:
+        await ledger.forget_account(self.db, self.organization, cal_user)
+
+    async def learn(self, trait: str, *, value: bool) -> None:
+        await build_traits.learn(self.db, self.organization, trait, value=value)
 
     async def taken(self, team: TeamId, cal_user: CalUserId) -> None:
         await ledger.take(self.db, self.organization, team, cal_user)

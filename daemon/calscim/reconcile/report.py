@@ -26,6 +26,7 @@ _DIRECTION = {
     Kind.TEAM: "missing",
     Kind.ATTACH: "missing",
     Kind.ADD: "missing",
+    Kind.ACCEPT: "missing",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
+from calscim.core.build import BuildTraits
 from calscim.core.model import (
     Action,
     CalUserId,
@@ -25,9 +26,12 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
+from calscim.core.newteams import awaited
+from calscim.errors import RemoteError
 from calscim.reconcile.attributes import Catalogue
 from calscim.reconcile.recent import Recent
 
+LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
 UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under which id
 
@@ -53,6 +57,13 @@ class View:
     read_at: dict[TeamId, float] = field(default_factory=dict)
     # Wanted, and no team of the organization any more.
     gone: set[TeamId] = field(default_factory=set)
+    traits: BuildTraits = field(default_factory=BuildTraits)
+    profiles: dict[MembershipId, bool] = field(default_factory=dict)  # whether there is one
+    # Every option that a person has, for those whose options were read; lists show one of several values.
+    options: dict[CalUserId, tuple[Held, ...]] = field(default_factory=dict)
+    options_read_at: dict[CalUserId, float] = field(default_factory=dict)
+    # Accounts that calscim created, until a list shows the numbers of their memberships.
+    _with_profile: set[CalUserId] = field(default_factory=set)
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
         """The view as the planner wants it; ``teams`` None: all that were looked at."""
@@ -83,8 +94,8 @@ class View:
     ) -> None:
         """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
         await self.read_people(reader)
-        gap = await self.read_names(reader)
         wanted = teams_of(directory)
+        gap = await self.read_names(reader, wanted, whole=bool(awaited(directory)))
         self.teams = {team: members for team, members in self.teams.items() if team in wanted}
         fresh = {team for team in wanted if self._is_fresh(team, since)}
         self.gaps.clear()
@@ -112,27 +123,115 @@ class View:
                 if person.membership not in self.deleted
             }
 
-    async def read_again(self, reader: Reader, users: Collection[CalUserId]) -> None:
-        """A few of the people that are known, or everybody where that takes fewer reads."""
-        people = self.people or {}
-        numbers = {user: people[user].membership for user in sorted(users) if user in people}
-        if UNKNOWN in numbers.values() or len(numbers) > self.pages_of_people():
-            await self.read_people(reader)
-            return
-        for user, number in numbers.items():
-            fresh = await reader.person(number)
-            if isinstance(fresh, OrgMember):
-                people[user] = self._settled(fresh)
-            else:
-                people[user] = replace(people[user], attributes=None)
+    async def read_profiles(self, reader: Reader, users: Collection[CalUserId]) -> None:
+        """Find out which accepted members have a Profile, of those whose Profile was not seen yet.
 
-    async def read_names(self, reader: Reader) -> str | None:
-        """The teams of the organization; returns why not when that fails."""
+        A membership keeps its Profile, so that each is looked for until it was seen once. A key that may not
+        list users can do everything else: then no Profile is known to be missing.
+        """
+        try:
+            await self._read_profiles(reader, users)
+        except RemoteError as error:
+            if error.status != 403:
+                raise
+
+    async def _read_profiles(self, reader: Reader, users: Collection[CalUserId]) -> None:
+        people = self.people or {}
+        unseen = [
+            people[user]
+            for user in sorted(users)
+            if user in people and people[user].accepted and people[user].has_profile is not True
+        ]
+        if not unseen:
+            return
+        found: Collection[CalUserId] = ()
+        if len(unseen) <= LOOKED_UP * self.pages_of_people():
+            some = await reader.profiles([person.email for person in unseen])
+            found = () if isinstance(some, Incomplete) else some
+        if any(person.user not in found for person in unseen):
+            # A list may know a person by another address, so that only the whole list proves an absence.
+            everyone = await reader.everyone_with_profile()
+            if isinstance(everyone, Incomplete):
+                return
+            found = everyone.value
+        for person in unseen:
+            self.profiles[person.membership] = person.user in found
+            people[person.user] = replace(person, has_profile=person.user in found)
+
+    def found_profile(self, membership: MembershipId) -> None:
+        """The member has a Profile after all."""
+        self._note_profile(membership, has_profile=True)
+
+    def lacks_profile(self, user: CalUserId) -> None:
+        """Cal.com refused a call because the member has no Profile."""
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self._note_profile(person.membership, has_profile=False)
+
+    def made_pending(self, user: CalUserId) -> None:
+        """The member has to accept the membership again, and gets a Profile by that."""
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.profiles.pop(person.membership, None)
+            self.people[user] = replace(person, accepted=False, has_profile=None)
+
+    def _note_profile(self, membership: MembershipId, *, has_profile: bool) -> None:
+        self.profiles[membership] = has_profile
+        people = self.people or {}
+        for user, person in people.items():
+            if person.membership == membership:
+                people[user] = replace(person, has_profile=has_profile)
+                return
+
+    async def read_options(self, reader: Reader, user: CalUserId) -> bool | None:
+        """Read every option that a person has; returns whether it is what was known, None if unreadable."""
+        fresh = await reader.assigned(user)
+        if isinstance(fresh, Incomplete):
+            return None
+        known = self.held(user)
+        self.options[user], self.options_read_at[user] = fresh, self.now()
+        if known is not None and _places(known) == _places(fresh):
+            return True
+        if self.people is not None and user in self.people:
+            self.people[user] = replace(self.people[user], attributes=fresh)
+        return False
+
+    async def confirm_options(self, reader: Reader, user: CalUserId) -> bool:
+        """Return True if the person has exactly the options that were known.
+
+        Options that cannot be read are not known any more, so that nothing is planned for them.
+        """
+        found = await self.read_options(reader, user)
+        if found is None and self.people is not None and user in self.people:
+            self.people[user] = replace(self.people[user], attributes=None)
+        return found is True
+
+    async def read_names(
+        self, reader: Reader, wanted: Collection[TeamId] | None = None, *, whole: bool = False
+    ) -> str | None:
+        """Read the names of the organization's teams; returns why not when that fails.
+
+        The teams of ``wanted`` are read by number if that takes fewer calls than the list of teams; the names
+        of other teams then stay as last read. ``wanted`` None, or ``whole``: the list is read in any case.
+        """
+        calls = reader.calls_for_teams
+        if wanted is not None and not whole and calls is not None and len(wanted) < calls:
+            return await self._read_names_of(reader, wanted)
         answer = await reader.teams()
         if isinstance(answer, Incomplete):
             return answer.reason
         self.names = {number: team.name for number, team in answer.value.items()}
         self.slugs = {number: team.slug for number, team in answer.value.items()}
+        return None
+
+    async def _read_names_of(self, reader: Reader, wanted: Collection[TeamId]) -> str | None:
+        for number in sorted(wanted):
+            team = await reader.team(number)
+            if isinstance(team, Incomplete):
+                return team.reason
+            if team is None:
+                self.names.pop(number, None)
+                self.slugs.pop(number, None)
+            else:
+                self.names[number], self.slugs[number] = team.name, team.slug
         return None
 
     def listed(self) -> list[Team]:
@@ -156,14 +255,39 @@ class View:
     def _settled(self, person: OrgMember) -> OrgMember:
         role = self.recent.believed(("role", None, person.user), person.role)
         email = self.recent.believed(("email", person.user), person.email)
-        told = self.recent.believed(("attributes", person.user), person.attributes)
-        if role is person.role and email == person.email and told == person.attributes:
+        told = self._all_options(
+            person.user, self.recent.believed(("attributes", person.user), person.attributes)
+        )
+        if person.user in self._with_profile:
+            self._with_profile.discard(person.user)
+            self.profiles[person.membership] = True
+        has_profile = self.profiles.get(person.membership)
+        if (role, email, told, has_profile) == (person.role, person.email, person.attributes, None):
             return person
-        return replace(person, role=role, email=email, attributes=told)
+        return replace(person, role=role, email=email, attributes=told, has_profile=has_profile)
+
+    def _all_options(
+        self, user: CalUserId, shown: tuple[Held, ...] | None
+    ) -> tuple[Held, ...] | None:
+        """What the last read of the person's options gave, unless the list contradicts it."""
+        known = self.options.get(user)
+        if known is None or shown is None:
+            return shown
+        if _places(shown) <= _places(known) and {one.attribute for one in shown} == {
+            one.attribute for one in known
+        }:
+            return known
+        del self.options[user]
+        self.options_read_at.pop(user, None)  # somebody changed them: to be read soon
+        return shown
 
     def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
         role = self.recent.believed(("role", team, member.user), member.role)
         return member if role is member.role else replace(member, role=role)
+
+    def memberships_of(self, user: CalUserId) -> dict[TeamId, TeamMember]:
+        """The person's memberships of the teams that were read."""
+        return {team: members[user] for team, members in self.teams.items() if user in members}
 
     def pages(self, team: TeamId) -> int:
         """How many reads that team takes, as far as is known."""
@@ -175,6 +299,8 @@ class View:
     # -------------------------------------------------------------- own writes
 
     def joined(self, person: OrgMember) -> None:
+        if person.has_profile:
+            self._with_profile.add(person.user)
         if self.people is not None:
             self.people[person.user] = person
 
@@ -214,6 +340,8 @@ class View:
         if self.people is not None and (person := self.people.get(user)) is not None:
             self.recent.changed(("attributes", user), person.attributes, held)
             self.people[user] = replace(person, attributes=held)
+            if user in self.options:
+                self.options[user] = held
 
     def put(self, team: TeamId, member: TeamMember) -> None:
         members = self.teams.setdefault(team, {})
@@ -222,6 +350,11 @@ class View:
         members[member.user] = member
         if member.membership == UNKNOWN:
             self.stale.add(team)
+
+    def accepted_on_team(self, team: TeamId, user: CalUserId) -> None:
+        members = self.teams.get(team, {})
+        if (member := members.get(user)) is not None:
+            members[user] = replace(member, accepted=True)
 
     def took(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:
         self.deleted_on_teams.add(membership)
@@ -248,6 +381,13 @@ class View:
         user = action.cal_user
         if self.people is not None and user is not None and user in self.people:
             self.people[user] = replace(self.people[user], attributes=None)
+            self.options.pop(user, None)
+            self.options_read_at.pop(user, None)
+
+
+def _places(held: Iterable[Held]) -> set[tuple[str, str]]:
+    """Which options; lists and options spell numbers differently."""
+    return {(one.attribute, one.option) for one in held}
 
 
 def teams_of(directory: Directory) -> set[TeamId]:
@@ -258,3 +398,13 @@ def teams_of(directory: Directory) -> set[TeamId]:
         if mapping.team is not None and mapping.new_team is None
     }
     return mapped | {team for team, _ in directory.ledger}
+
+
+def members_wanted(directory: Directory, view: View) -> set[CalUserId]:
+    """Accounts of active users of the directories, by their links, else by their addresses."""
+    wanted = [user for user in directory.users.values() if user.active and user.managed]
+    links = directory.links
+    addresses = {user.email.casefold() for user in wanted if user.id not in links}
+    linked = {links[user.id].cal_user for user in wanted if user.id in links}
+    people = view.people or {}
+    return linked | {one.user for one in people.values() if one.email.casefold() in addresses}

@@ -20,7 +20,7 @@ from calscim.core.model import (
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.reconcile.decide import decide
 from calscim.reconcile.pausing import wanted
-from calscim.reconcile.view import View
+from calscim.reconcile.view import View, members_wanted
 from calscim.service import attributes
 from calscim.service.inspect import reading, the_team
 from calscim.service.organizations import rules
@@ -52,6 +52,7 @@ async def explain(
         stranger = subject.user is None and chosen is not None  # who is wanted there decides
         now = SystemClock().now()
         picture = await wanted(db, ruled, now, None if stranger else users)
+        await view.read_profiles(reader, members_wanted(picture.directory, view))
         await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
         sources = await _sources(db, subject, chosen)
         for number in sorted(_relevant(sources, picture.directory.ledger, chosen)):

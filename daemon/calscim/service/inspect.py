@@ -13,7 +13,7 @@ from calscim.core.naming import meant
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide, remember
 from calscim.reconcile.pausing import wanted
-from calscim.reconcile.view import View
+from calscim.reconcile.view import View, members_wanted
 from calscim.service.organizations import client, rules
 from calscim.settings import Organization, Settings
 from calscim.store.admin import names
@@ -74,6 +74,7 @@ async def inspect(db: Database, settings: Settings, organization: Organization) 
         view = View()
         await view.read_key(reader)
         await view.read_everything(reader, picture.directory)
+        await view.read_profiles(reader, members_wanted(picture.directory, view))
         await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
     planned = await decide(
         db, picture, view.observed(), ruled, Scope(), everything=True, looks=True

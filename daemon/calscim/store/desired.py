@@ -130,6 +130,10 @@ class _Reading:
                     async for row in self._rows("creators", self._organization)
                 },
                 offices=await self._offices(),
+                former_accounts={
+                    UserId(self._one(row["user_id"])): CalUserId(row["cal_user_id"])
+                    async for row in self._rows("former_accounts", self._organization, self._only)
+                },
             ),
             heads={DirectoryId(row["id"]): row["seq"] for row in directories},
             names={DirectoryId(row["id"]): row["name"] for row in directories},

@@ -44,7 +44,11 @@ class Tables:
         for table in ("tombstones", "openings"):
             changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
             found[table] = len(changed)
-        for table, query in (("attributes_told", "erase.told"), ("links", "erase.links")):
+        for table, query in (
+            ("attributes_told", "erase.told"),
+            ("links", "erase.links"),
+            ("former_accounts", "erase.former_accounts"),
+        ):
             found[table] = len(await self.connection.fetch(sql(query), ids))
         return found
 

@@ -31,6 +31,30 @@ async def forget_person(db: Database, organization: str, cal_user: CalUserId) ->
         await connection.execute(sql("attributes.forget_person"), organization, cal_user)
 
 
+async def former_account(
+    db: Database, organization: str, user: UserId, email: str
+) -> CalUserId | None:
+    """Return the account that the user had before it left the organization.
+
+    Without one, return the account that another user with the same address had.
+    """
+    number = await db.fetchval(sql("ledger.former_account"), organization, user, email)
+    return None if number is None else CalUserId(number)
+
+
+async def forget_account(db: Database, organization: str, cal_user: CalUserId) -> None:
+    """Forget an account that no longer exists in Cal.com, with everything recorded about it."""
+    async with db.connection() as connection, connection.transaction():
+        for query in (
+            "ledger.forget_links",
+            "ledger.forget_former",
+            "ledger.forget_person",
+            "ledger.leave_office",
+            "attributes.forget_person",
+        ):
+            await connection.execute(sql(query), organization, cal_user)
+
+
 async def give_office(db: Database, organization: str, office: Office) -> None:
     """A role in the organization that was just given."""
     await db.execute(

@@ -1,5 +1,7 @@
 """Teams that calscim made: the mappings that waited for them, and their owner for having made them."""
 
+from collections.abc import Mapping
+
 from calscim.core.model import CalUserId, MembershipId, Team, TeamId
 from calscim.store.admin.edits import Editor, transaction
 from calscim.store.pool import Database
@@ -56,6 +58,14 @@ async def saw_creator(
 ) -> None:
     """Which membership came with the team: a later one, made by hand, is another."""
     await db.execute(sql("newteams.seen"), organization, team, membership)
+
+
+async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -> None:
+    """Show mappings under the names that their teams have in Cal.com now."""
+    if names:
+        await db.execute(
+            sql("newteams.rename"), organization, list(names.keys()), list(names.values())
+        )
 
 
 async def release(db: Database, organization: str, team: TeamId) -> None:
