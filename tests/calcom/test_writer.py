@@ -105,7 +105,7 @@ async def test_a_call_that_is_cut_off_is_finished_as_unknown(client, calcom, dia
 # -------------------------------------------------------------------- what is sent
 
 
-async def test_a_new_user_is_accepted_at_once_and_gets_a_locale(writer, calcom):
+async def test_a_new_user_is_accepted_at_once_and_keeps_cal_coms_own_preferences(writer, calcom):
     calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
 
     outcome = await writer.perform(CREATE, "r")
@@ -113,7 +113,6 @@ async def test_a_new_user_is_accepted_at_once_and_gets_a_locale(writer, calcom):
     assert outcome == Outcome(Result.DONE, cal_user=42)
     assert calcom.sent[0].body == {
         "email": ADA,
-        "locale": "en",
         "organizationRole": "MEMBER",
         "autoAccept": True,
     }
@@ -145,13 +144,68 @@ async def test_a_new_user_gets_what_the_directory_knows_and_never_a_username(cli
     }
 
 
-async def test_a_changed_address_is_sent_with_the_locale(writer, calcom):
+async def test_a_changed_address_is_sent_alone(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
 
     outcome = await writer.perform(UPDATE, "r")
 
     assert outcome.result is Result.DONE
-    assert calcom.sent[0].body == {"email": ADA, "locale": "en"}
+    assert calcom.sent[0].body == {"email": ADA}
+
+
+def invalid(*properties):
+    """The details of a 400 about these fields."""
+    return {"errors": [{"property": name, "constraints": {"x": "no"}} for name in properties]}
+
+
+@pytest.mark.parametrize(
+    ("refused", "second"),
+    [
+        (["timeZone"], {"locale": "de"}),
+        (["locale"], {"timeZone": "Europe/Rome"}),
+        (["locale", "timeZone"], {}),
+    ],
+)
+async def test_a_preference_that_cal_com_refuses_costs_no_account(writer, calcom, refused, second):
+    calcom.refuse("POST", f"{ROOT}/users", 400, "BadRequestException", "no", invalid(*refused))
+    calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
+    action = replace(CREATE, locale="de", time_zone="Europe/Rome")
+
+    outcome = await writer.perform(action, "r")
+
+    assert (outcome.result, outcome.cal_user) == (Result.DONE, 42)
+    assert all(f"refused the {name}" in outcome.detail for name in refused)
+    rest = {"email": ADA, "organizationRole": "MEMBER", "autoAccept": True}
+    assert calcom.sent[1].body == {**rest, **second}
+
+
+async def test_a_preference_that_cal_com_refuses_costs_no_address(writer, calcom):
+    calcom.refuse("PATCH", f"{ROOT}/users/105", 400, "X", "no", invalid("locale"))
+    calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
+
+    outcome = await writer.perform(replace(UPDATE, locale="de"), "r")
+
+    assert outcome.result is Result.DONE
+    assert [sent.body for sent in calcom.sent] == [{"email": ADA, "locale": "de"}, {"email": ADA}]
+
+
+async def test_preferences_that_are_refused_alone_are_done_without_another_call(writer, calcom):
+    calcom.refuse("PATCH", f"{ROOT}/users/105", 400, "X", "no", invalid("locale"))
+
+    outcome = await writer.perform(replace(UPDATE, profile=True, locale="de"), "r")
+
+    assert (outcome.result, outcome.detail) == (
+        Result.DONE,
+        "Cal.com refused the locale de: left out",
+    )
+    assert len(calcom.sent) == 1
+
+
+async def test_what_is_refused_for_another_field_is_refused(writer, calcom):
+    calcom.refuse("POST", f"{ROOT}/users", 400, "X", "no", invalid("email"))
+
+    assert (await writer.perform(replace(CREATE, locale="de"), "r")).result is Result.REFUSED
+    assert len(calcom.sent) == 1
 
 
 async def test_an_address_that_calcom_keeps_is_told_as_refused(writer, calcom):
@@ -202,7 +256,9 @@ async def test_an_account_is_attached_by_address_where_cal_com_can(writer, calco
 
     outcome = await writer.perform(KNOWN, "r")
 
-    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=False)
+    assert outcome == Outcome(
+        Result.DONE, cal_user=105, membership=5, accepted=False, invites_by_email=True
+    )
     assert [sent.body for sent in calcom.sent] == [{"email": ADA, "role": "MEMBER"}]
 
 
@@ -216,8 +272,58 @@ async def test_a_known_account_is_attached_by_its_number_where_the_address_does_
     outcome = await writer.perform(KNOWN, "r")
 
     assert outcome.result is Result.DONE
-    assert calcom.sent[1].body == {"userId": 105, "role": "MEMBER", "accepted": True}
+    assert calcom.sent[1].body == {"userId": 105, "role": "MEMBER", "accepted": False}
     assert len(diary.rows) == 2
+
+
+async def test_an_account_that_kept_its_profile_is_attached_accepted(client, calcom, diary):
+    calcom.answer("POST", f"{ROOT}/memberships", org_row(5, email=ADA), status=201)
+    writer = Writer(client, diary, invites_by_email=False)
+
+    await writer.perform(replace(KNOWN, has_profile=True), "r")
+
+    assert [sent.body for sent in calcom.sent] == [
+        {"userId": 105, "role": "MEMBER", "accepted": True}
+    ]
+
+
+async def test_a_build_that_invites_by_number_only_is_found_out_once(writer, calcom):
+    details = invalid("userId")
+    calcom.refuse("POST", f"{ROOT}/memberships", 400, "BadRequestException", "no", details)
+    for _ in range(2):
+        calcom.answer("POST", f"{ROOT}/memberships", org_row(5, email=ADA), status=201)
+
+    first = await writer.perform(KNOWN, "r")
+    second = await writer.perform(KNOWN, "r")
+
+    assert (first.invites_by_email, second.invites_by_email) == (False, False)
+    assert ["email" in sent.body for sent in calcom.sent] == [True, False, False]
+
+
+@pytest.mark.parametrize("reason", ["IsUserInOrg - user with id=105 is not part of it.", None])
+async def test_a_half_member_is_made_pending_where_cal_com_confirms_it(writer, calcom, reason):
+    if reason is None:
+        calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
+    else:
+        calcom.refuse("PATCH", f"{ROOT}/users/105", 403, "ForbiddenException", reason)
+        calcom.answer("POST", f"{ROOT}/memberships", org_row(5, accepted=False), status=201)
+
+    outcome = await writer.perform(replace(KNOWN, membership=5, role=Role.ADMIN), "r")
+
+    assert outcome.result is (Result.ALREADY if reason is None else Result.DONE)
+    assert calcom.sent[0].body == {}
+    pending = {"userId": 105, "role": "ADMIN", "accepted": False}
+    assert [sent.body for sent in calcom.sent[1:]] == ([] if reason is None else [pending])
+
+
+async def test_a_pending_team_membership_is_accepted(writer, calcom):
+    calcom.answer("PATCH", f"{ROOT}/teams/9/memberships/5", org_row(5, team=9))
+    action = Action(Kind.ACCEPT, ADA, "because", cal_user=105, membership=5, team=9)
+
+    outcome = await writer.perform(action, "r")
+
+    assert (outcome.result, outcome.accepted) == (Result.DONE, True)
+    assert calcom.sent[0].body == {"accepted": True}
 
 
 @pytest.mark.parametrize(
@@ -238,11 +344,11 @@ async def test_an_account_without_outcome_by_address_is_not_tried_again(writer, 
     assert len(calcom.sent) == 1
 
 
-async def test_a_known_account_that_can_be_attached_in_no_way_is_refused(writer, calcom):
+async def test_a_known_account_that_does_not_exist_any_more_is_gone(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
 
-    assert (await writer.perform(KNOWN, "r")).result is Result.REFUSED
+    assert (await writer.perform(KNOWN, "r")).result is Result.GONE
 
 
 # -------------------------------------------------------------------- what answers come to
@@ -293,7 +399,7 @@ async def test_each_refusal_has_its_result(
     assert len(calcom.sent) == 1
 
 
-async def test_a_person_without_a_profile_is_refused_with_what_is_waited_for(writer, calcom):
+async def test_a_person_without_a_profile_is_told_apart_from_other_refusals(writer, calcom):
     calcom.refuse(
         "POST",
         f"{ROOT}/teams/9/memberships",
@@ -304,8 +410,8 @@ async def test_a_person_without_a_profile_is_refused_with_what_is_waited_for(wri
 
     outcome = await writer.perform(ADD, "r")
 
-    assert outcome.result is Result.REFUSED
-    assert "accepted the invitation" in outcome.detail
+    assert outcome.result is Result.NO_PROFILE
+    assert "has no Profile" in outcome.detail
 
 
 async def test_a_throttled_write_says_when_to_come_back(writer, calcom):
@@ -394,10 +500,10 @@ async def test_a_value_that_somebody_has_already_was_told_before(writer, calcom)
     assert (outcome.result, outcome.option) == (Result.ALREADY, "o1")
 
 
-async def test_a_locale_is_told_without_the_address(writer, calcom):
+async def test_a_preference_is_sent_without_the_address(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, email="another@acme.example"))
 
     outcome = await writer.perform(replace(UPDATE, profile=True, time_zone="Europe/Rome"), "r")
 
     assert outcome.result is Result.DONE
-    assert calcom.sent[0].body == {"locale": "en", "timeZone": "Europe/Rome"}
+    assert calcom.sent[0].body == {"timeZone": "Europe/Rome"}

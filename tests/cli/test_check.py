@@ -13,7 +13,16 @@ def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
         "database",
         "journal",
         "organization acme",
+        "Cal.com of acme",
     ]
+
+
+def test_the_build_of_cal_com_and_what_it_cannot_do_are_said(calscim, calcom):
+    ran = calscim("check", "--json")
+
+    [build] = [one["detail"] for one in ran.json["checks"] if one["what"] == "Cal.com of acme"]
+    assert build.startswith("self-hosted")
+    assert "lists all teams in one answer" in build
 
 
 def test_a_wrong_key_is_named(calscim, calcom):
@@ -59,6 +68,7 @@ def test_cal_com_is_looked_at_although_the_database_is_away(
         "database": False,
         "journal": True,
         "organization acme": True,
+        "Cal.com of acme": True,
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from calscim.core.model import Cause, Kind, PeopleMode, Provision, UserId
 from calscim.core.plan import Policy
+from calscim.core.values import PROFILE
 from tests.core.world import (
     ADD_ONLY,
     ADMIN,
@@ -15,6 +16,7 @@ from tests.core.world import (
     OBSERVE,
     OWNER,
     address,
+    sales,
     show,
     waits,
     world,
@@ -695,13 +697,97 @@ def test_whose_office_ended_keeps_it_out_of_scope():
     assert show(w.plan(users=["eve"])) == ["member.role eve MEMBER drift"]
 
 
-def test_a_user_whose_link_was_lost_with_the_deprovision_is_invited_again():
+def test_a_user_who_comes_back_gets_the_account_they_had():
     w = world().user("ann").change("ann", active=False)
+    account = w.accounts["ann"]
     w.apply(w.plan().actions[0])
     w.change("ann", active=True)
 
-    assert show(w.plan()) == ["user.create ann MEMBER"]
+    [action] = w.plan().actions
+
+    assert (action.kind, action.cal_user, action.membership) == (Kind.ATTACH, account, None)
     assert UserId("ann") not in w.links
+
+
+def test_an_account_that_came_back_by_itself_under_another_address_is_recognised():
+    w = world().user("ann").change("ann", active=False)
+    w.apply(w.plan().actions[0])
+    w.change("ann", active=True).account("ann", email="ann.private@else.example")
+
+    planned = w.plan()
+
+    assert [link.cal_user for link in planned.links] == [w.accounts["ann"]]
+    assert show(planned) == ["user.update ann"]
+
+
+def test_an_account_that_came_back_is_not_taken_for_an_inactive_user():
+    w = world().user("ann").change("ann", active=False)
+    w.apply(w.plan().actions[0])
+    w.account("ann", email="ann.private@else.example")
+
+    assert w.plan().actions == ()
+
+
+# ------------------------------------------------------------------ members without a Profile
+
+
+def half_member(w, name="ann", **changes):
+    """The account is accepted in the organization, and Cal.com shows no Profile for it."""
+    account = w.accounts[name]
+    w.people[account] = replace(w.people[account], has_profile=False, **changes)
+    return w
+
+
+def test_a_half_member_is_made_pending_and_waits_for_acceptance():
+    w = half_member(sales(), role=ADMIN)
+
+    planned = w.plan()
+
+    [action] = planned.actions
+    assert (action.kind, action.cal_user) == (Kind.ATTACH, w.accounts["ann"])
+    assert action.membership == w.people[w.accounts["ann"]].membership
+    assert action.role is ADMIN
+    assert "accept" in waits(planned)["ann"]
+    w.apply(action)
+    assert show(w.plan()) == []
+    assert waits(w.plan()) == {"ann": "has not accepted the invitation yet"}
+
+
+@pytest.mark.parametrize("why", ["owner", "protected", "the key's user"])
+def test_a_half_member_who_is_protected_is_left_alone_and_said(why):
+    w = sales()
+    if why == "protected":
+        w.policy = replace(w.policy, protected=frozenset({"ann@acme.com"}))
+    if why == "the key's user":
+        w.user("me")
+    name = "me" if why == "the key's user" else "ann"
+    half_member(w, name, role=OWNER if why == "owner" else MEMBER)
+
+    planned = w.plan()
+
+    assert not [one for one in planned.actions if one.kind is Kind.ATTACH]
+    assert "is left alone" in waits(planned)[name]
+
+
+def test_a_half_member_gets_neither_teams_nor_attributes_nor_another_address():
+    w = sales().rule("title", "title").attribute("title").says("ann", title="Boss")
+    half_member(w.change("ann", email="ann.new"))
+
+    assert [one.kind for one in w.plan().actions] == [Kind.ATTACH]
+
+
+def test_a_half_member_whom_no_provider_wrote_to_is_left_alone():
+    w = half_member(world().user("ann", managed=False))
+
+    assert w.plan().actions == ()
+
+
+def test_a_pending_person_without_a_profile_is_not_sent_another_address():
+    w = world().user("ann", accepted=False)
+    half_member(w.change("ann", email="ann.new"), accepted=False)
+
+    assert w.plan().actions == ()
+    assert waits(w.plan())["ann.new"] == "has not accepted the invitation yet"
 
 
 # ------------------------------------------------------------------ locale and time zone
@@ -742,6 +828,58 @@ def test_with_a_new_address_the_locale_goes_in_the_same_update():
     assert (action.profile, action.locale) == (False, "fr")
     w.apply(action)
     assert show(w.plan()) == []
+
+
+def test_a_change_carries_only_what_changed():
+    w = told(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
+    w.change("ann", time_zone="Europe/Rome")
+
+    [action] = w.plan().actions
+
+    assert (action.profile, action.locale, action.time_zone) == (True, None, "Europe/Rome")
+
+
+def test_a_new_address_goes_without_a_locale_that_did_not_change():
+    w = told(world().user("ann").change("ann", locale="en-US", time_zone="Europe/Berlin"))
+    w.change("ann", email="ann.new")
+
+    [action] = w.plan().actions
+
+    assert (action.profile, action.locale, action.time_zone) == (False, None, None)
+    w.apply(action)
+    assert show(w.plan()) == []
+
+
+def test_a_locale_that_means_the_same_language_is_recorded_and_not_sent():
+    w = told(world().user("ann").change("ann", locale="en-US")).change("ann", locale="en-GB")
+
+    assert show(w.plan()) == []
+    assert told(w).told[w.accounts["ann"], PROFILE] == '["locale en-GB"]'
+
+
+def test_a_locale_and_a_time_zone_are_sent_as_cal_com_spells_them():
+    w = world().user("ann", account=False)
+    w.change("ann", locale="de-AT", time_zone="Pacific Standard Time")
+
+    [action] = w.plan().actions
+
+    assert (action.locale, action.time_zone) == ("de", "America/Los_Angeles")
+
+
+def test_what_cal_com_does_not_know_is_left_out_and_said_once():
+    w = world().user("ann", account=False).user("bob").user("cem", account=False)
+    for name in ("ann", "bob"):
+        w.change(name, locale="tlh")
+    w.change("cem", time_zone="Mars/Olympus")
+
+    planned = w.plan()
+
+    assert [one.locale for one in planned.actions] == [None, None]
+    assert [one.time_zone for one in planned.actions] == [None, None]
+    assert planned.notes == (
+        'Cal.com has no language for the locale "tlh", which the directory has for 2 people: left out',
+        'Cal.com has no time zone "Mars/Olympus", which the directory has for 1 person: left out',
+    )
 
 
 def test_a_locale_that_the_directory_drops_is_told_to_nobody():

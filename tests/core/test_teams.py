@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.core.model import CalUserId, Cause, Kind, Mode, Role, TeamId
+from calscim.core.model import CalUserId, Cause, Kind, Mode, Role, State, TeamId
 from calscim.core.plan import Policy, plan
 from tests.core.world import (
     ADD_ONLY,
@@ -304,11 +304,44 @@ def test_edges_in_place_come_by_team_and_account():
     ]
 
 
-def test_a_membership_that_waits_for_acceptance_counts_as_there():
-    made = sales().on(7, "ann", accepted=False).plan()
+def test_a_pending_membership_that_is_wanted_counts_as_there_and_is_accepted():
+    w = sales().on(7, "ann", accepted=False)
 
-    assert made.actions == ()
+    made = w.plan()
+
+    assert show(made) == ["member.accept ann T7 MEMBER"]
+    assert made.actions[0].membership == w.teams[7][w.accounts["ann"]].membership
     assert len(made.in_place) == 1
+    w.apply(made.actions[0])
+    assert w.plan().actions == ()
+
+
+def test_a_pending_membership_keeps_its_role_and_a_wrong_one_is_a_change_of_its_own():
+    w = sales(EXCLUSIVE, ADMIN).on(7, "ann", accepted=False)
+
+    assert show(w.plan()) == ["member.accept ann T7 MEMBER", "member.role ann T7 ADMIN"]
+
+
+@pytest.mark.parametrize("mode", [OBSERVE, ADD_ONLY])
+def test_a_pending_membership_is_accepted_as_people_are_added(mode):
+    [action] = sales(mode).on(7, "ann", accepted=False).plan().actions
+
+    assert (action.kind, action.state) == (
+        Kind.ACCEPT,
+        State.OBSERVED if mode is OBSERVE else State.RUN,
+    )
+
+
+def test_a_pending_membership_waits_for_the_invitation_to_the_organization():
+    w = world().user("ann", accepted=False).group("Sales", "ann").map("Sales", 7)
+
+    assert w.on(7, "ann", accepted=False).plan().actions == ()
+
+
+def test_a_pending_membership_that_nobody_wants_is_not_accepted():
+    w = sales().leave("Sales", "ann").on(7, "ann", accepted=False)
+
+    assert w.plan().actions == ()
 
 
 def test_a_role_calscim_did_not_give_is_not_recorded_as_given():

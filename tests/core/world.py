@@ -44,7 +44,7 @@ from calscim.core.model import (
 )
 from calscim.core.plan import Policy, plan
 from calscim.core.policy import Rule, Source
-from calscim.core.values import PROFILE, profile
+from calscim.core.values import PROFILE
 
 ME = CalUserId(1)
 SUFFIX = "@acme.com"
@@ -79,6 +79,7 @@ class World:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     attributes_gap: str | None = None
     told: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
+    former_accounts: dict[UserId, CalUserId] = field(default_factory=dict)
     policy: Policy = field(default_factory=lambda: Policy("acme"))
     guards: GuardPolicy = field(default_factory=GuardPolicy)
     seq: int = 0
@@ -296,6 +297,7 @@ class World:
             paused=self.paused,
             offices=self.offices,
             attributes=self.told,
+            former_accounts=self.former_accounts,
         )
 
     @property
@@ -346,11 +348,14 @@ class World:
             case Kind.UPDATE:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, email=action.email)
-                self._remember(action.cal_user, PROFILE, profile(action.locale, action.time_zone))
+                self._remember(action.cal_user, PROFILE, action.preferences)
             case Kind.DEPROVISION:
                 self._left(action.cal_user)
             case Kind.ADD:
                 self._added(action)
+            case Kind.ACCEPT:
+                member = self.teams[action.team][action.cal_user]
+                self.teams[action.team][action.cal_user] = replace(member, accepted=True)
             case Kind.ROLE if action.team is None:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, role=action.role)
@@ -430,6 +435,10 @@ class World:
         return [one.value for one in held if one.attribute == attribute]
 
     def _joined(self, action: Action) -> None:
+        if action.membership is not None:
+            person = self.people[action.cal_user]
+            self.people[person.user] = replace(person, accepted=False, has_profile=None)
+            return
         account = action.cal_user or CalUserId(self._number())
         name = action.email.removesuffix(SUFFIX)
         self.accounts.setdefault(name, account)
@@ -440,7 +449,7 @@ class World:
         origin = "created" if action.kind is Kind.CREATE else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
         if action.kind is Kind.CREATE:
-            self._remember(account, PROFILE, profile(action.locale, action.time_zone))
+            self._remember(account, PROFILE, action.preferences)
         self.missed.pop(action.user, None)
         self._office(action, account)
 
@@ -448,6 +457,9 @@ class World:
         del self.people[account]
         for members in self.teams.values():
             members.pop(account, None)
+        self.former_accounts |= {
+            user: account for user, link in self.links.items() if link.cal_user == account
+        }
         self.links = {user: link for user, link in self.links.items() if link.cal_user != account}
         self.ledger = {key: edge for key, edge in self.ledger.items() if key[1] != account}
         self.offices.pop(account, None)

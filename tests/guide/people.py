@@ -61,16 +61,16 @@ async def refused(play: Play) -> None:
     A self-hosted Cal.com has no way to attach an account by its address. The action is parked, with what a person
     can do about it; everybody else goes on.
     """
-    play.world.dialect = "self-hosted"
+    play.world.build = "self-hosted 2025-12"
     play.world.add_person(address("ann"), name="Ann Example", in_org=False)
     await play.assign("ann", "bob")
     await play.sync()
     await play.calscim("parked list")
     await play.calscim("explain ann@acme.example")
     play.say("Somebody invites ann in Cal.com, and she accepts. Nothing else is to be done:")
-    play.world.join(
-        play.world.user_id(address("ann")), play.world.organization_id, "MEMBER", accepted=True
-    )
+    ann = play.world.user_id(address("ann"))
+    play.world.join(ann, play.world.organization_id, "MEMBER", accepted=False)
+    play.world.accept(address("ann"))
     await play.sync()
     await play.calscim("plan")
 
@@ -88,8 +88,7 @@ async def pending(play: Play) -> None:
     await play.okta.push_group("Sales", addresses("ann"))
     await play.sync()
     await play.calscim("plan")
-    play.say("She was invited, and the team waits for her. The passes to come say so:")
-    await play.sync()
+    play.say("She was invited, and the team waits for her:")
     await play.calscim("status")
     await play.calscim("explain ann@acme.example Sales")
     play.say("She accepts:")
@@ -128,6 +127,69 @@ async def deactivated(play: Play) -> None:
     await play.calscim("plan")
     await play.sync()
     await play.calscim("plan")
+
+
+async def reactivated_by_number(play: Play) -> None:
+    """Back again where Cal.com attaches accounts by number only
+
+    A self-hosted Cal.com of December 2025 keeps the account of a member who left, refuses to create it again, and
+    attaches it by its number. calscim knows the number. It attaches the account as pending: only by accepting does
+    the person get the Profile that teams ask for.
+    """
+    play.world.build = "self-hosted 2025-12"
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Okta deactivates ann, and activates her again later:")
+    await play.okta.deactivate(address("ann"))
+    await play.sync()
+    await play.okta.reactivate(address("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("status")
+    await play.calscim("explain ann@acme.example Sales")
+    play.say("ann accepts the invitation in Cal.com:")
+    play.world.accept(address("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("plan")
+
+
+async def half_member(play: Play) -> None:
+    """A member without a Profile
+
+    Something other than calscim attached ann's account to a self-hosted Cal.com as accepted. Cal.com then lists her as
+    a member, but she has no Profile: no team takes her, and there is no invitation left to accept. calscim finds such
+    half-members and makes their membership pending. Owners, the key's own user, and protected people are left alone.
+    """
+    play.world.build = "self-hosted 2025-12"
+    play.world.add_person(address("ann"), name="Ann Example", profile=False)
+    await play.map("Sales", "managed")
+    await play.assign("ann")
+    await play.okta.push_group("Sales", addresses("ann"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+    play.say("ann accepts the invitation in Cal.com:")
+    play.world.accept(address("ann"))
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+
+
+async def account_deleted(play: Play) -> None:
+    """The account was deleted in Cal.com
+
+    ann's account is deleted in Cal.com, while Okta still has her. After three complete passes without the account the
+    daemon tries to attach it. Cal.com answers that there is no such account, and the daemon creates another.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("An administrator of Cal.com deletes ann's account:")
+    play.world.delete_account_of(address("ann"))
+    await play.sync()
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+    await play.sync()
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
 
 
 async def deleted(play: Play) -> None:

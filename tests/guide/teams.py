@@ -76,6 +76,22 @@ async def several(play: Play) -> None:
     await play.calscim("explain ann@acme.example Sales")
 
 
+async def pending(play: Play) -> None:
+    """A team membership that is pending
+
+    Cal.com gives bookings only to accepted members of a team. A pending membership that the directory wants is accepted.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Somebody makes ann's membership of the team pending in Cal.com:")
+    world = play.world
+    membership = world.find(world.user_id(address("ann")), world.team_id("Sales"))
+    assert membership is not None
+    world.change(membership, accepted=False)
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("plan")
+
+
 async def renamed(play: Play) -> None:
     """A group is renamed
 

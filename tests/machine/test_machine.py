@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import pytest
@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from calscim.errors import RemoteError
 from calscim.settings import Attribute, Source
-from calscim.sim import calcom
+from calscim.sim import builds, calcom
 from calscim.sim.calcom import Fault
 from calscim.store import admin, holds, ledger, rebuild
 from calscim.store.pool import Database
@@ -36,6 +36,7 @@ from tests.server import OWNER
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
 STEPS = int(os.environ.get("SOAK_STEPS", "12"))
+BUILDS = [os.environ["SOAK_BUILD"]] if "SOAK_BUILD" in os.environ else list(builds.NAMES)
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")
 GROUPS = ("Sales", "Platform", "Both")
 TEAMS = ("Sales", "Engineering")
@@ -136,11 +137,11 @@ class Machine(RuleBasedStateMachine):
     def run(self, coroutine):
         return self.runner.run(coroutine)
 
-    @initialize(passes=st.sampled_from([1, 1, 2]))
-    def begin(self, passes):
-        self.run(self._begin(passes))
+    @initialize(passes=st.sampled_from([1, 1, 2]), build=st.sampled_from(BUILDS))
+    def begin(self, passes, build):
+        self.run(self._begin(passes, build))
 
-    async def _begin(self, passes):
+    async def _begin(self, passes, build):
         self.name = await self.databases.lend()
         self.stack = AsyncExitStack()
         db = await self.stack.enter_async_context(
@@ -148,6 +149,7 @@ class Machine(RuleBasedStateMachine):
         )
         self.stage = await self.stack.enter_async_context(staged(db, Watched))
         self.stage.okta.style = "oin"
+        self.stage.world.build = build
         self.stage.reconcile(drift_passes=passes)
         for name, kind in KINDS.items():
             self.stage.world.add_attribute(name, kind, ("a", "b"))
@@ -324,6 +326,33 @@ class Machine(RuleBasedStateMachine):
         self.by_hand = False
         self.model.by_hand.discard((team, name))
 
+    @rule(name=names)
+    def accept(self, name):
+        """The person accepts the invitation in Cal.com."""
+        world = self.stage.world
+        account = world.account(address(name))
+        membership = account and world.find(account.id, world.organization_id)
+        if membership and not membership.accepted:
+            world.accept(address(name))
+
+    @rule(name=names)
+    def make_half_member(self, name):
+        """Another program attaches the account as accepted, without a Profile."""
+        world = self.stage.world
+        account = world.account(address(name))
+        if account is None or account.profile or world.find(account.id, world.organization_id):
+            return
+        world.make_half_member(address(name))
+
+    @rule(team=teams, name=names)
+    def make_pending(self, team, name):
+        """A team membership is made pending by hand."""
+        world = self.stage.world
+        account = world.account(address(name))
+        membership = account and world.find(account.id, world.team_id(team))
+        if membership:
+            world.change(membership, accepted=False)
+
     @rule(name=names, attribute=st.sampled_from(sorted(KINDS)), value=st.sampled_from("abx"))
     def edit_by_hand(self, name, attribute, value):
         world = self.stage.world
@@ -395,7 +424,9 @@ class Machine(RuleBasedStateMachine):
             await self.stage.db.execute(
                 "UPDATE calscim.parked SET next_try = now(), refused = false"
             )
+            self._everybody_accepts()
             await self._pass(full=True)
+        assert self._pending() == []
         for team in TEAMS:
             there = {email.partition("@")[0] for email in self.stage.team(team)}
             wanted = self.model.wanted(team)
@@ -421,6 +452,19 @@ class Machine(RuleBasedStateMachine):
         )
         await owner.close()
         await self._replays()
+
+    def _pending(self):
+        world = self.stage.world
+        return [one for one in world.memberships.values() if not one.accepted]
+
+    def _everybody_accepts(self):
+        """Follow every invitation to the organization; pending team memberships are left to calscim."""
+        world = self.stage.world
+        for one in world.of_team(world.organization_id):
+            account = world.accounts[one.user_id]
+            if not one.accepted:
+                world.put_account(replace(account, profile=True))
+                world.change(one, accepted=True)
 
     def _settled_on_the_new_team(self):
         """Made once, for a group that was pushed, and never left by its owner: nobody else owns it."""

@@ -10,6 +10,7 @@ from calscim.reconcile import decide
 from calscim.service.approve import Stale, approve
 from calscim.service.explain import explain
 from calscim.service.status import status
+from calscim.sim import builds
 from calscim.store import admin, holds, parked
 from tests.reconcile.stage import PEOPLE, address, addresses, assigned
 
@@ -299,11 +300,11 @@ async def test_imported_people_that_okta_never_wrote_to_are_left_alone_and_go_wh
     assert address("old") not in {one["userName"] for one in await stage.okta.import_users()}
 
 
-@pytest.mark.parametrize("dialect", ["hosted", "self-hosted"])
+@pytest.mark.parametrize("build", builds.NAMES)
 async def test_an_account_outside_the_organization_is_attached_or_parked_with_the_reason(
-    stage, dialect
+    stage, build
 ):
-    stage.world.dialect = dialect
+    stage.world.build = build
     stage.world.add_person(address("ann"), name="Ann", in_org=False)
     await assigned(stage, "ann", "bob")
 
@@ -311,10 +312,10 @@ async def test_an_account_outside_the_organization_is_attached_or_parked_with_th
 
     people = stage.world.snapshot()["people"]
     assert address("bob") in people
-    assert (address("ann") in people) == (dialect == "hosted")
+    assert (address("ann") in people) == (build == builds.HOSTED_2026)
     stuck = await parked.parked(stage.db, "acme")
     assert [entry.email for entry in stuck.values()] == (
-        [] if dialect == "hosted" else [address("ann")]
+        [] if build == builds.HOSTED_2026 else [address("ann")]
     )
 
 

@@ -385,6 +385,8 @@ NOBODY = [
     "mappings",
     "made_teams",
     "offices",
+    "former_accounts",
+    "build_traits",
     "ledger",
     "cursors",
     "leases",
