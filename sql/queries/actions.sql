@@ -1,12 +1,27 @@
 -- name: begin, the row before the call; none when the lease's term is over
 INSERT INTO calscim.actions (
     organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, team_id, role, because,
-    stream, seq, request_id, term)
-SELECT $1, $2, $3, $4, $5, $6::uuid, $7, $8, $9, $10, $11, $12, $13, $14
+    stream, seq, request_id, term, membership_id, takes, drift, approved, teams)
+SELECT $1, $2, $3, $4, $5, $6::uuid, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17, $18, $19, $20::bigint[]
 WHERE EXISTS (
     SELECT FROM calscim.leases
     WHERE organization = $1 AND holder = $15 AND term = $14 AND expires_at > clock_timestamp())
 RETURNING id;
+
+-- name: taken, what was taken away within the window, each membership once; an attempt without an outcome counts
+SELECT DISTINCT ON (kind, team_id, membership_id) kind, team_id, drift, approved, teams
+FROM calscim.actions
+WHERE organization = $1 AND takes AND begun_at > clock_timestamp() - make_interval(secs => $2)
+  AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
+ORDER BY kind, team_id, membership_id, approved DESC, id DESC;
+
+-- name: added, who came into the organization and onto its teams within the window
+SELECT team_id, approved, count(DISTINCT coalesce(cal_user_id::text, user_id::text)) AS people
+FROM calscim.actions
+WHERE organization = $1 AND begun_at > clock_timestamp() - make_interval(secs => $2)
+  AND kind IN ('user.create', 'user.attach', 'member.add') AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
+  AND (kind <> 'user.attach' OR membership_id IS NULL)
+GROUP BY team_id, approved;
 
 -- name: finish, the row after the call, and its line in the organization's journal
 WITH finished AS (
@@ -36,7 +51,7 @@ FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
 JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
 
 -- name: of_person, the last things done about a person; for a team with how they came into the organization and left
-SELECT a.id, a.kind, a.email, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
+SELECT a.id, a.kind, a.email, a.user_id::text, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
        a.finished_at, a.outcome, a.detail
 FROM calscim.actions a
 WHERE a.organization = $1 AND (a.user_id = $2::uuid OR a.cal_user_id = $3 OR lower(a.email) = lower($4))

@@ -33,6 +33,9 @@ class Inherited:
         return "systemd"
 
 
+# Listening on every address includes these.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
 Address: TypeAlias = Tcp | Unix | Inherited
 
 
@@ -55,3 +58,12 @@ def address(text: str) -> Address:
     if port > 65535:
         raise ValueError(f"there is no port {port}: write one between 1 and 65535")
     return Tcp(found["six"] or found["host"], port)
+
+
+def url_of(listen: str, scheme: str) -> str | None:
+    """How this machine reaches a listener of its own; None where the address does not say."""
+    at = address(listen)
+    if not isinstance(at, Tcp) or at.port == 0:
+        return None
+    host = _LOOPBACK.get(at.host, at.host)
+    return f"{scheme}://{Tcp(host, at.port)}"

@@ -3,13 +3,15 @@
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from calscim.errors import ConfigError, Problem
 from calscim.settings import contradictions, variables
-from calscim.settings.model import Attribute, Organization, Settings
+from calscim.settings.addresses import url_of
+from calscim.settings.model import Attribute, Organization, Scim, Settings
 from calscim.settings.options import ATTRIBUTE, ORGANIZATION, SECTIONS, Option, Place, Section
 from calscim.settings.values import FILES
 from calscim.settings.variables import Given, Table, spelled
@@ -51,6 +53,8 @@ class _Loader:
         for section in SECTIONS:
             table = self._merged(section, tables[section.name], given.sections.get(section.name))
             made[section.name] = self._made(section, table, section.name)
+            if section.name == "scim" and made["scim"] and "public_url" not in table:
+                made["scim"] = _reachable(made["scim"])
             wrong += contradictions.of_keys(section.name, table.keys())
         made["organizations"] = self._made_organizations(organizations, given.organizations)
         wrong += contradictions.of_values(made)
@@ -274,6 +278,12 @@ class _Loader:
         if self._credentials and (Path(self._credentials) / path).exists():
             return Path(self._credentials) / path
         return self._folder / path
+
+
+def _reachable(scim: Scim) -> Scim:
+    """With the public URL that follows from the listener; the default where none does."""
+    scheme = "http" if scim.tls_certificate_file is None else "https"
+    return replace(scim, public_url=url_of(scim.listen, scheme) or scim.public_url)
 
 
 def _unreadable(error: OSError) -> str:

@@ -115,6 +115,8 @@ class Guards:
     drift_removals: Limit = Limit(percent=10)
     min_team_size: int = 5
     min_organization_size: int = 20
+    window: float = 86400.0
+    max_new_people: Limit | None = None  # None: "off"
 
 
 @dataclass(frozen=True, slots=True)

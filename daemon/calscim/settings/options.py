@@ -128,6 +128,8 @@ SECTIONS = (
             Option("drift_removals", values.LIMIT),
             Option("min_team_size", values.at_least(1)),
             Option("min_organization_size", values.at_least(1)),
+            Option("window", values.DURATION),
+            Option("max_new_people", values.LIMIT_OR_OFF),
         ),
     ),
     Section(

@@ -100,6 +100,11 @@ def limit(value: object) -> Limit:
     return Limit(count, percent)
 
 
+def _limit_or_off(value: object) -> Limit | None:
+    """As ``limit``, or ``"off"`` for none."""
+    return None if value == "off" else limit(value)
+
+
 def _share(value: object) -> float:
     """``"50%"`` as 0.5."""
     found = _PERCENT.match(_text(value))
@@ -295,6 +300,7 @@ BOOLEAN = Kind(_boolean, _boolean_variable)
 DURATION = Kind(_positive_duration)
 PAUSE = Kind(duration)  # may be nothing
 LIMIT = Kind(limit)
+LIMIT_OR_OFF = Kind(_limit_or_off)
 SHARE = Kind(_share)
 LISTEN = Kind(_listen)
 URL = Kind(_url)

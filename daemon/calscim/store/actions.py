@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calscim.core.model import Action, Cause
+from calscim.core.floors import takes
+from calscim.core.limits import WindowUsage
+from calscim.core.model import Action, Cause, Kind, TeamId
 from calscim.store.leases import Lease, LeaseLost
 from calscim.store.pool import Database
 from calscim.store.sql import sql
@@ -37,6 +39,11 @@ class Attempts:
             request_id,
             self.lease.term,
             self.lease.holder,
+            action.membership,
+            takes(action),
+            action.drift,
+            action.approved,
+            list(action.teams),
         )
         if number is None:
             raise LeaseLost(f"the lease of {self.lease.organization} is over; nothing was sent")
@@ -51,6 +58,22 @@ class Attempts:
         team: int | None = None,
     ) -> None:
         await self.db.execute(sql("actions.finish"), number, outcome, detail, cal_user, team)
+
+
+async def window_usage(db: Database, organization: str, seconds: float) -> WindowUsage:
+    """Return what attempts of the last ``seconds`` took away and added."""
+    usage = WindowUsage()
+    for row in await db.fetch(sql("actions.taken"), organization, seconds):
+        usage.took(
+            Kind(row["kind"]),
+            row["team_id"],
+            [TeamId(team) for team in row["teams"]],
+            drift=row["drift"],
+            approved=row["approved"],
+        )
+    for row in await db.fetch(sql("actions.added"), organization, seconds):
+        usage.brought(row["team_id"], row["people"], approved=row["approved"])
+    return usage
 
 
 async def abandon(db: Database, lease: Lease) -> int:
