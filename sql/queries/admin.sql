@@ -1,6 +1,11 @@
 -- name: append, an operator's edit as a row of the organization's journal
 SELECT calscim.append('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $8);
 
+-- name: ask, a full pass of the running daemon, once for all edits of a transaction; the edit's row wakes the daemon
+INSERT INTO calscim.requests (organization)
+SELECT $1 WHERE NOT EXISTS (
+    SELECT FROM calscim.requests WHERE organization = $1 AND asked_at = now() AND taken_at IS NULL AND done_at IS NULL);
+
 -- name: lock_head, the directory's stream until the transaction ends; makes it when there is none
 SELECT calscim.lock_head($1);
 
@@ -62,6 +67,19 @@ SELECT id::text FROM calscim.groups WHERE directory_id = $1 AND display_name = $
 -- name: group_names, all that were pushed
 SELECT display_name FROM calscim.groups WHERE directory_id = $1;
 
+-- name: members_of, users of the given groups, through nested groups too; the journal row that put them there
+WITH RECURSIVE nested AS (
+    SELECT g.id AS root, g.id FROM calscim.groups g WHERE g.id = ANY ($1::uuid[])
+    UNION
+    SELECT n.root, c.member_id
+    FROM nested n
+    JOIN calscim.members c ON c.group_id = n.id AND c.kind = 'Group'
+)
+SELECT n.root::text AS group_id, m.member_id::text AS user_id, max(m.seq) AS seq
+FROM nested n
+JOIN calscim.members m ON m.group_id = n.id AND m.kind = 'User'
+GROUP BY n.root, m.member_id;
+
 -- name: groups, those of one directory or of all in use, with what they are mapped to
 SELECT g.id::text, g.display_name AS name, g.directory_id, d.name AS directory, d.organization,
        (SELECT count(*) FROM calscim.members m WHERE m.group_id = g.id) AS members,
@@ -103,7 +121,7 @@ SELECT id FROM calscim.mappings WHERE id = $1 AND removed_at IS NULL FOR UPDATE;
 
 -- name: mappings, those in use of one directory, of one organization, of one team, or one of them
 SELECT m.id, m.directory_id, d.name AS directory, d.organization, m.group_name, m.group_id::text, m.team_id,
-       m.team_name, m.role, m.mode, m.seq, m.created_at, g.display_name,
+       m.team_name, m.role, m.mode, m.seq, m.created_at, g.display_name, m.former_names,
        (SELECT count(*) FROM calscim.members e WHERE e.group_id = m.group_id) AS members,
        EXISTS (SELECT FROM calscim.pauses p
                WHERE (p.until IS NULL OR p.until > clock_timestamp())

@@ -44,6 +44,7 @@ SELECT id::text, directory_id, email, active, managed, changed_seq,
                 nullif(trim(concat_ws(' ', data#>>'{name,givenName}', data#>>'{name,familyName}')), ''),
                 user_name) AS name,
        nullif(data->>'locale', '') AS locale, nullif(data->>'timezone', '') AS time_zone,
+       CASE WHEN email = '' THEN user_name END AS user_name,
        CASE WHEN cardinality($3::text[]) > 0 THEN
            (SELECT jsonb_object_agg(e.key, e.value)::text FROM jsonb_each(data) e WHERE lower(e.key) = ANY ($3))
        END AS attributes

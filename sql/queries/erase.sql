@@ -27,6 +27,8 @@ SELECT i.id, coalesce(u.directory_id, t.directory_id) AS directory, d.name AS di
        d.organization, d.deleted_at IS NOT NULL AS deleted, u.id IS NOT NULL AS there,
        coalesce(u.active, false) AS active, coalesce(u.managed, t.managed) AS managed, u.source,
        coalesce(u.user_name, t.name) AS name, l.cal_user_id, l.missed,
+       EXISTS (SELECT FROM calscim.former_accounts f
+               WHERE f.user_id = i.id::uuid AND f.organization = d.organization) AS has_left,
        EXISTS (SELECT FROM calscim.actions a WHERE a.user_id = i.id::uuid AND a.finished_at IS NULL) AS under_way
 FROM unnest($1::text[]) i (id)
 LEFT JOIN calscim.users u ON u.id = i.id::uuid

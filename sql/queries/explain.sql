@@ -1,4 +1,4 @@
--- name: person, who is meant: by id, userName or address, managed ones first
+-- name: people, who may be meant by an id, a userName or an address: the entry of that id, else active ones first
 SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.active, u.managed, u.source,
        u.changed_seq, l.cal_user_id
 FROM calscim.users u
@@ -7,9 +7,18 @@ LEFT JOIN calscim.links l ON l.user_id = u.id AND l.organization = d.organizatio
 WHERE d.organization = $1
   AND (u.id::text = $2 OR u.user_name_key = lower($2) OR lower(u.email) = lower($2)
        OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = lower($2)))
-ORDER BY u.managed DESC, u.id;
+ORDER BY u.id::text = $2 DESC, u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 
--- name: departed, a deleted user of that name
+-- name: entries, these users, in the order of people
+SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.active, u.managed, u.source,
+       u.changed_seq, l.cal_user_id
+FROM calscim.users u
+JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
+LEFT JOIN calscim.links l ON l.user_id = u.id AND l.organization = d.organization
+WHERE u.id = ANY ($1::uuid[])
+ORDER BY u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
+
+-- name: departed, deleted users of that name, the last one first
 SELECT t.id::text, t.directory_id, d.name AS directory, t.name AS user_name, t.email, t.seq, l.cal_user_id
 FROM calscim.tombstones t
 JOIN calscim.directories d ON d.id = t.directory_id
@@ -17,17 +26,57 @@ LEFT JOIN calscim.links l ON l.user_id = t.id AND l.organization = d.organizatio
 WHERE d.organization = $1 AND t.kind = 'User'
   AND (t.id::text = $2 OR lower(t.name) = lower($2) OR lower(t.email) = lower($2))
 ORDER BY t.seq DESC
-LIMIT 1;
+LIMIT 5;
 
--- name: sources, the mapped groups a person is or was in
-SELECT m.id AS mapping, m.group_name, g.display_name, m.team_id, m.team_name, m.role, m.mode, m.directory_id,
-       me.seq AS added_seq, f.seq AS removed_seq, m.removed_seq AS unmapped_seq
+-- name: sources, the mapped groups that these users are in, through nested groups too, or were in
+WITH RECURSIVE inside AS (
+    SELECT m.member_id AS user_id, m.group_id, m.seq FROM calscim.members m WHERE m.member_id = ANY ($1::uuid[])
+    UNION
+    SELECT i.user_id, m.group_id, i.seq
+    FROM inside i
+    JOIN calscim.members m ON m.member_id = i.group_id
+), membership AS (
+    SELECT user_id, group_id, max(seq) AS seq FROM inside GROUP BY user_id, group_id
+)
+SELECT m.id AS mapping, m.group_name, m.group_id::text, g.display_name, m.team_id, m.team_name, m.role, m.mode,
+       m.directory_id, i.seq AS added_seq, f.seq AS removed_seq, m.removed_seq AS unmapped_seq, p.id::text AS user_id
 FROM calscim.mappings m
+CROSS JOIN unnest($1::uuid[]) AS p (id)
 LEFT JOIN calscim.groups g ON g.id = m.group_id
-LEFT JOIN calscim.members me ON me.group_id = m.group_id AND me.member_id = $1::uuid
-LEFT JOIN calscim.former_members f ON f.group_id = m.group_id AND f.member_id = $1::uuid
-WHERE (me.seq IS NOT NULL OR f.seq IS NOT NULL) AND ($2::bigint IS NULL OR m.team_id = $2)
-ORDER BY m.id;
+LEFT JOIN membership i ON i.group_id = m.group_id AND i.user_id = p.id
+LEFT JOIN calscim.former_members f ON f.group_id = m.group_id AND f.member_id = p.id
+WHERE (i.seq IS NOT NULL OR f.seq IS NOT NULL) AND ($2::bigint IS NULL OR m.team_id = $2)
+ORDER BY m.id, array_position($1::uuid[], p.id);
+
+-- name: groups, every group that these users are in, mapped or not; through: the group inside of it that they are in
+WITH RECURSIVE inside AS (
+    SELECT m.member_id AS user_id, m.group_id, m.seq, NULL::uuid AS through
+    FROM calscim.members m WHERE m.member_id = ANY ($1::uuid[])
+    UNION
+    SELECT i.user_id, m.group_id, i.seq, coalesce(i.through, i.group_id)
+    FROM inside i
+    JOIN calscim.members m ON m.member_id = i.group_id
+), membership AS (
+    SELECT DISTINCT ON (user_id, group_id) user_id, group_id, seq, through
+    FROM inside ORDER BY user_id, group_id, through IS NOT NULL, seq DESC
+)
+SELECT i.user_id::text, g.id::text AS group_id, g.display_name AS "group", d.name AS directory, i.seq AS member_since_seq,
+       t.display_name AS through,
+       coalesce((SELECT json_agg(json_build_object('id', m.id, 'team_id', CASE WHEN m.team_id > 0 THEN m.team_id END,
+                                                   'team', m.team_name, 'role', m.role, 'mode', m.mode) ORDER BY m.id)
+                 FROM calscim.mappings m WHERE m.group_id = g.id AND m.removed_at IS NULL), '[]')::text AS mappings
+FROM membership i
+JOIN calscim.groups g ON g.id = i.group_id
+JOIN calscim.directories d ON d.id = g.directory_id
+LEFT JOIN calscim.groups t ON t.id = i.through
+ORDER BY array_position($1::uuid[], i.user_id), g.display_name_key, g.id;
+
+-- name: teams, those that mappings have named, as they were called then
+SELECT DISTINCT ON (m.team_id) m.team_id, m.team_name
+FROM calscim.mappings m
+JOIN calscim.directories d ON d.id = m.directory_id
+WHERE d.organization = $1 AND m.team_id > 0
+ORDER BY m.team_id, m.removed_at IS NOT NULL, m.id DESC;
 
 -- name: given, what the ledger says of a person
 SELECT team_id, origin, role, mode, mapping_ids, membership_id, written_at

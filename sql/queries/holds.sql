@@ -5,15 +5,19 @@ ON CONFLICT (organization, hash) DO UPDATE
     SET last_seen = clock_timestamp(), current = true, guard = excluded.guard, actions = excluded.actions,
         first_seen = CASE WHEN h.current THEN h.first_seen ELSE clock_timestamp() END,
         approved_at = CASE WHEN h.current THEN h.approved_at END,
-        released_at = CASE WHEN h.current THEN h.released_at END
-RETURNING (xmax = 0 OR first_seen = last_seen) AS fresh;
+        released_at = CASE WHEN h.current THEN h.released_at END,
+        announced_at = CASE WHEN h.current THEN h.announced_at END;
+
+-- name: announced, the daemon has alerted the operator to these sets
+UPDATE calscim.holds SET announced_at = clock_timestamp()
+WHERE organization = $1 AND hash = ANY ($2::text[]) AND announced_at IS NULL;
 
 -- name: settle, holds that the present plan no longer has; an approved one is the daemon's to judge
 UPDATE calscim.holds SET current = false
 WHERE organization = $1 AND current AND hash <> ALL ($2::text[]) AND approved_at IS NULL;
 
 -- name: current, what is held now
-SELECT hash, guard, actions, first_seen, last_seen, approved_at FROM calscim.holds
+SELECT hash, guard, actions, first_seen, last_seen, approved_at, announced_at FROM calscim.holds
 WHERE organization = $1 AND current AND released_at IS NULL
 ORDER BY first_seen, hash;
 

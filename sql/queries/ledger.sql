@@ -1,10 +1,14 @@
--- name: link, which account a user is; an earlier link is replaced only when it had another account
-INSERT INTO calscim.links (organization, user_id, cal_user_id, origin, email)
-SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
-ON CONFLICT (organization, user_id) DO UPDATE
-    SET cal_user_id = excluded.cal_user_id, origin = excluded.origin, email = excluded.email,
-        linked_at = now(), missed = 0
-    WHERE links.cal_user_id <> excluded.cal_user_id;
+-- name: link, which account a user is, and so nobody's former one; a link is replaced only when it had another account
+WITH linked AS (
+    INSERT INTO calscim.links (organization, user_id, cal_user_id, origin, email)
+    SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
+    ON CONFLICT (organization, user_id) DO UPDATE
+        SET cal_user_id = excluded.cal_user_id, origin = excluded.origin, email = excluded.email,
+            linked_at = now(), missed = 0
+        WHERE links.cal_user_id <> excluded.cal_user_id
+)
+DELETE FROM calscim.former_accounts
+WHERE organization = $1 AND (user_id = ANY ($2::uuid[]) OR cal_user_id = ANY ($3::bigint[]));
 
 -- name: unlink, the account has left the organization: its users get it back when they return
 WITH gone AS (
@@ -132,11 +136,17 @@ WITH counted AS (
 )
 SELECT cal_user_id FROM counted WHERE missed >= $4;
 
--- name: gone_unmanaged, imported people that several complete passes did not show
-SELECT u.directory_id, u.id::text AS user_id, l.cal_user_id
+-- name: gone_unmanaged, imported people whose account left, or that several complete passes did not show
+SELECT u.directory_id, u.id::text AS user_id
 FROM calscim.links l
 JOIN calscim.users u ON u.id = l.user_id
-WHERE l.organization = $1 AND l.missed >= $2 AND NOT u.managed;
+WHERE l.organization = $1 AND l.missed >= $2 AND NOT u.managed
+UNION ALL
+SELECT u.directory_id, u.id::text
+FROM calscim.former_accounts f
+JOIN calscim.users u ON u.id = f.user_id
+WHERE f.organization = $1 AND NOT u.managed
+  AND NOT EXISTS (SELECT FROM calscim.links l WHERE l.organization = $1 AND l.user_id = u.id);
 
 -- name: orphans, links of deleted or unmanaged users whose account several complete passes did not show
 WITH gone AS (

@@ -6,6 +6,11 @@ UPDATE calscim.passes
 SET finished_at = clock_timestamp(), complete = $2, in_step = $3, report = $4::text::jsonb
 WHERE id = $1;
 
+-- name: retry, the last pass that ended could not do its work: when it is tried again, and what waits for it
+UPDATE calscim.passes SET report = report || jsonb_build_object('retry', $2::text::jsonb)
+WHERE id = (SELECT p.id FROM calscim.passes p WHERE p.organization = $1 AND p.finished_at IS NOT NULL
+            ORDER BY p.id DESC LIMIT 1);
+
 -- name: progress, how far it has come
 UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1 AND finished_at IS NULL;
 

@@ -19,6 +19,10 @@ SELECT EXISTS (
     SELECT FROM calscim.users WHERE directory_id = $1 AND user_name_key = ANY ($2)
     UNION ALL SELECT FROM calscim.user_emails WHERE directory_id = $1 AND value_key = ANY ($2));
 
+-- name: follow, an imported entry gets the address of its account: see schema.sql
+SELECT calscim.user_follow(
+    ROW($1, 'import', $2, '', '', '', NULL, $3)::calscim.origin, $4, $5, $6, $7, $8, $9::text::jsonb);
+
 -- name: user_state, what a PATCH starts from
 SELECT version, data::text AS data FROM calscim.users WHERE directory_id = $1 AND id = $2;
 

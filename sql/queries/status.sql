@@ -7,3 +7,18 @@ LEFT JOIN calscim.pauses p
     ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > now())
 WHERE d.deleted_at IS NULL
 ORDER BY d.organization, d.name;
+
+-- name: away_since, when the passes began to end without an answer of Cal.com; NULL: the last one had an answer
+SELECT min(p.finished_at) FROM calscim.passes p
+WHERE p.organization = $1 AND p.finished_at IS NOT NULL
+  AND p.id > coalesce((SELECT max(g.id) FROM calscim.passes g
+                       WHERE g.organization = $1 AND g.finished_at IS NOT NULL AND g.report->>'away' IS NULL), 0);
+
+-- name: rate_limited_until, when calls may go on; NULL: they may now. $2: calls of a window that are never used
+SELECT resets_at FROM calscim.budgets
+WHERE organization = $1 AND remaining <= least($2::integer, "limit" / 10) AND resets_at > clock_timestamp();
+
+-- name: daemons, those that run on this database, as far as this role may see them
+SELECT DISTINCT substr(application_name, length($1) + 1) AS name FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, $1)
+ORDER BY 1;

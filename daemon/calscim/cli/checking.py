@@ -13,9 +13,10 @@ from calscim.core.build import BuildTraits
 from calscim.core.model import Incomplete, Role
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.build import describe
+from calscim.service.fingerprints import stale
 from calscim.service.inspect import reading
 from calscim.settings import Journal, Organization, Settings
-from calscim.store import embedded, migrate
+from calscim.store import embedded, health, migrate
 from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.pool import Connection
 from calscim.store.pooler import goes_through
@@ -42,6 +43,7 @@ async def _check(call: Call) -> int:
     found += await _stored(settings)
     for organization in settings.organizations:
         found += await _organization(settings, organization)
+    found += await _daemons(settings)
     if not settings.organizations:
         hint = "none is configured: add an [[organization]] table"
         found.append(Check("organization", False, hint))
@@ -133,6 +135,8 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
             await migrate.check(connection)
         except StoreError as error:
             return Check("database", False, f"{named}: {error}")
+        if refused := await health.refusal(connection) or await health.refused_write(connection):
+            return Check("database", False, f"{named}: {refused}")
     warning = ""
     if goes_through(connection) and not listens:
         warning = (
@@ -157,6 +161,30 @@ async def _traits(settings: Settings, organization: str) -> BuildTraits:
     except StoreError:
         return BuildTraits()
     return BuildTraits(**{row["trait"]: row["value"] for row in rows})
+
+
+async def _daemons(settings: Settings) -> list[Check]:
+    """Whether the daemons that run use the keys and the certificate that this configuration names."""
+    try:
+        async with _connection(settings) as connection:
+            if await migrate.current(connection) < migrate.latest():
+                return []
+            running = await stale(connection, settings)
+    except (StoreError, OSError):  # the checks of the database and of the configuration report it
+        return []
+    return [_daemon(holder, keys) for holder, keys in running.items()]
+
+
+def _daemon(holder: str, keys: list[str]) -> Check:
+    what = f"daemon {holder}"
+    if not keys:
+        return Check(what, True, "uses the keys of this configuration")
+    used = f"uses another {' and another '.join(keys)} than this configuration"
+    warning = (
+        "`systemctl reload calscim` (SIGHUP) makes it read them again; where they are systemd credentials, "
+        "or this is said after that as well, `systemctl restart calscim`"
+    )
+    return Check(what, True, used, f"{used}: {warning}")
 
 
 async def _organization(settings: Settings, organization: Organization) -> list[Check]:

@@ -58,6 +58,8 @@ async def refusals() -> AsyncIterator[None]:
     """What Postgres refuses, as StoreError with what to look at."""
     try:
         yield
+    except StoreError:  # says what to do already
+        raise
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise StoreError(f"{error}: correct the user and password in database.dsn") from error
     except asyncpg.InvalidCatalogNameError as error:

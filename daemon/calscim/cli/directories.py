@@ -18,6 +18,11 @@ def register(verbs: Verbs) -> None:
     create.add_argument(
         "--provider", required=True, choices=admin.PROVIDERS, metavar="P", help=_providers()
     )
+    create.add_argument(
+        "--paused",
+        action="store_true",
+        help="leave Cal.com alone until `calscim directory resume`: to adopt an existing organization",
+    )
     nouns.add("list", _list, "every directory")
     show = nouns.add("show", _show, "one directory")
     pause = nouns.add("pause", _pause, "leave Cal.com alone; SCIM goes on being accepted")
@@ -69,6 +74,7 @@ async def _create(call: Call) -> None:
             organization=organization.name,
             name=call.arguments.name,
             provider=call.arguments.provider,
+            paused=call.arguments.paused,
         )
         _, token = await admin.create_token(db, editor, made, name="first")
     url = base_url(settings, made.id)
@@ -81,12 +87,13 @@ async def _create(call: Call) -> None:
         "token": token,
     }
     call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
-    call.output.say(_next_steps(made.provider))
+    call.output.say(_next_steps(made))
 
 
-def _next_steps(provider: str) -> str:
-    steps = _OKTA if provider == "okta-scim-v2" else _OTHERS
-    return f"\nThe token is shown only now. Next:\n{steps}"
+def _next_steps(made: admin.Directory) -> str:
+    steps = _OKTA if made.provider == "okta-scim-v2" else _OTHERS
+    last = _RESUME.format(name=made.name) if made.paused else _RUNNING
+    return f"\nThe token is shown only now. Next:\n{steps}{last}"
 
 
 _OKTA = """\
@@ -97,6 +104,14 @@ _OKTA = """\
   3. Provisioning, To App: enable Create Users, Update User Attributes, Deactivate Users.
   4. Assignments: assign people. Push Groups: push the groups that are to become teams.
   5. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
+
+_RUNNING = """
+Everyone whom the provider assigns gets an account in Cal.com right away. To look at the plan first:
+calscim directory pause, or --paused when the directory is created."""
+
+_RESUME = """
+The directory is paused: Cal.com is left alone, whatever the provider pushes. When calscim plan shows
+what you want: calscim directory resume "{name}"."""
 
 _OTHERS = """\
   1. Give the identity provider the base url (tenant URL) and the token (secret token, bearer).

@@ -7,9 +7,11 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
+from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import find_or_new, find_team
 from calscim.core.model import Mode, Role
 from calscim.store import admin
+from calscim.store.admin import MappingEdits
 
 ROLES = [role.value for role in Role]
 MODES = [mode.value for mode in Mode]
@@ -53,6 +55,8 @@ def register(verbs: Verbs) -> None:
     )
     for parser in (change, remove):
         parser.add_argument("id", metavar="ID", type=int, help="its number in the list")
+    for parser in (add, change, remove):
+        parser.add_argument("--dry-run", action="store_true", help=mapping_files.DRY_RUN)
 
     mapping_files.register(nouns)
 
@@ -84,7 +88,7 @@ def as_json(row: admin.MappingRow) -> dict[str, Any]:
     }
 
 
-async def _add(call: Call) -> None:
+async def _add(call: Call) -> int | None:
     settings, arguments = call.settings(), call.arguments
     async with opened(settings) as db:
         directory = await the_directory(db, arguments.directory)
@@ -93,32 +97,52 @@ async def _add(call: Call) -> None:
             team, about = await find_or_new(settings, organization, arguments.team)
         else:
             team, about = await find_team(settings, organization, arguments.team), None
-        added, warnings = await admin.add_mapping(
-            db,
-            call.editor(),
+        drafted = admin.draft(
             directory,
             group=arguments.group,
             team=team,
             role=Role(arguments.role),
             mode=Mode(arguments.mode),
         )
-    for warning in [*([] if about is None else [about]), *warnings]:
-        call.output.warn(warning)
-    call.output.data(as_json(added), _shown(added))
-
-
-async def _change(call: Call) -> None:
-    arguments = call.arguments
-    async with opened(call.settings()) as db:
-        row = await admin.find_mapping(db, arguments.id)
-        changed = await admin.change_mapping(
+        if arguments.dry_run:
+            _warn(call, about, await admin.preview_mapping(db, drafted))
+            edits = MappingEdits(add=(drafted,))
+            return await show_plans(call, db, settings, organization.name, edits)
+        added, warnings = await admin.add_mapping(
             db,
             call.editor(),
-            row,
-            role=Role(arguments.role) if arguments.role else row.role,
-            mode=Mode(arguments.mode) if arguments.mode else row.mode,
+            directory,
+            group=drafted.group,
+            team=team,
+            role=drafted.role,
+            mode=drafted.mode,
         )
+    _warn(call, about, warnings)
+    call.output.data(as_json(added), _shown(added))
+    return None
+
+
+def _warn(call: Call, about: str | None, warnings: list[str]) -> None:
+    for warning in [*([] if about is None else [about]), *warnings]:
+        call.output.warn(warning)
+
+
+async def _change(call: Call) -> int | None:
+    settings, arguments = call.settings(), call.arguments
+    async with opened(settings) as db:
+        row = await admin.find_mapping(db, arguments.id)
+        role = Role(arguments.role) if arguments.role else row.role
+        mode = Mode(arguments.mode) if arguments.mode else row.mode
+        if arguments.dry_run:
+            directory = await admin.find_directory(db, row.directory_id)
+            drafted = admin.draft(
+                directory, group=row.group_name, team=row.team, role=role, mode=mode
+            )
+            edits = MappingEdits(change=((row, drafted),))
+            return await show_plans(call, db, settings, row.organization, edits)
+        changed = await admin.change_mapping(db, call.editor(), row, role=role, mode=mode)
     call.output.data(as_json(changed), _shown(changed))
+    return None
 
 
 async def _list(call: Call) -> None:
@@ -150,12 +174,17 @@ async def _list(call: Call) -> None:
     call.output.data(value, shown if found else "no mapping yet: see `calscim mapping add --help`")
 
 
-async def _remove(call: Call) -> None:
-    async with opened(call.settings()) as db:
+async def _remove(call: Call) -> int | None:
+    settings = call.settings()
+    async with opened(settings) as db:
         row = await admin.find_mapping(db, call.arguments.id)
+        if call.arguments.dry_run:
+            edits = MappingEdits(remove=(row,))
+            return await show_plans(call, db, settings, row.organization, edits)
         seq = await admin.remove_mapping(db, call.editor(), row)
     value = {**as_json(row), "state": "removed", "removed_seq": seq}
     call.output.data(value, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")
+    return None
 
 
 def _shown(row: admin.MappingRow) -> Any:

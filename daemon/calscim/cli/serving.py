@@ -1,5 +1,9 @@
 """calscim serve, run, demo: the daemon."""
 
+import argparse
+import shlex
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +14,7 @@ from rich.text import Text
 from calscim import logs
 from calscim.cli.call import Call, Verbs
 from calscim.cli.output import fields
-from calscim.errors import ConfigError
-from calscim.settings import Database, Settings, load
+from calscim.clock import SystemClock
 
 if (
     TYPE_CHECKING
@@ -23,6 +26,12 @@ def register(verbs: Verbs) -> None:
     verbs.add("serve", _serve, "run the daemon", data=False)
     run = verbs.add("run", _run, "serve with nothing prepared, to try it", data=False)
     run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
+    run.add_argument(
+        "--port",
+        type=_a_port,
+        metavar="PORT",
+        help="where SCIM answers on 127.0.0.1 (default: 8085); 0: any port that is free",
+    )
     demo = verbs.add("demo", _demo, "play a whole story and end", data=False)
     demo.add_argument(
         "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
@@ -31,45 +40,52 @@ def register(verbs: Verbs) -> None:
 
 async def _serve(call: Call) -> None:
     from calscim.service.daemon import serve  # noqa: PLC0415 - see above
+    from calscim.service.starting import start  # noqa: PLC0415 - see above
 
     settings = call.settings()
     logs.configure(settings.log.level, settings.log.format)
-    await serve(settings)
+    await start(lambda: serve(settings, read=call.settings), SystemClock())
 
 
 async def _run(call: Call) -> None:
     from calscim.service import trial  # noqa: PLC0415 - see above
 
     folder = Path(call.arguments.data or "var")
-    settings = _settings_or_none(call, folder)
-    logs.configure(settings.log.level, settings.log.format)
 
     def tell(made: "trial.Trial") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
         if made.calcom is not None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
         rows.append(("mapped groups", ", ".join(made.groups) or "none yet"))
+        rows.append(("metrics", f"http://{made.ops}/metrics"))
         call.output.show("")
         call.output.show(fields(rows))
-        call.output.write("\nTry it:\n")
+        call.output.write("\nTry it, in another shell:\n")
         for line in _curl(made):
             call.output.write(line)
-        call.output.write("\nStop with Ctrl-C; the data stays in " + str(folder))
+        call.output.write("\nEvery verb works beside it, there:\n")
+        for name, value in made.exports.items():
+            call.output.write(f"export {name}={shlex.quote(value)}")
+        for verb in ("status", "plan", "explain ann@acme.example"):
+            call.output.write(f"{_program()} {verb}")
+        call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
+        sys.stdout.flush()  # a pipe or a file is not written to before, and the daemon goes on
 
-    await trial.run(settings, folder, tell)
+    wanted = trial.Wanted(folder, call.configuration, call.environ, call.arguments.port)
+    await trial.run(wanted, tell)
 
 
-def _settings_or_none(call: Call, folder: Path) -> Settings:
-    """The configuration where there is one; without a database in its variables, the bundled one in the folder."""
-    if call.configuration is None and not any(name.startswith("CALSCIM_") for name in call.environ):
-        return Settings(database=Database())
-    try:
-        return call.settings()
-    except ConfigError as error:
-        missing = [problem for problem in error.problems if "database" not in problem.where]
-        if missing or call.configuration is not None:
-            raise
-        return load(None, {**call.environ, "CALSCIM_DATABASE_EMBEDDED": str(folder / "postgres")})
+def _program() -> str:
+    """How a shell finds this program: by its name, or else by its path."""
+    name = "calscim"
+    path = Path(sys.argv[0]).absolute()
+    return name if shutil.which(name) or path.name != name else shlex.quote(str(path))
+
+
+def _a_port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 0 to 65535")
+    return int(text)
 
 
 def _curl(made: "trial.Trial") -> list[str]:
@@ -81,8 +97,8 @@ def _curl(made: "trial.Trial") -> list[str]:
     group = made.groups[0] if made.groups else "Sales"
     user = '{"userName": "ann@acme.example", "displayName": "Ann Example", "active": true}'
     lines = [
-        f"USER=$({call}/Users -d '{user}' | cut -d '\"' -f 4); echo $USER",
-        f"""{call}/Groups -d '{{"displayName": "{group}", "members": [{{"value": "'$USER'"}}]}}'""",
+        f"ANN=$({call}/Users -d '{user}' | cut -d '\"' -f 4); echo $ANN",
+        f"""{call}/Groups -d '{{"displayName": "{group}", "members": [{{"value": "'$ANN'"}}]}}'""",
     ]
     if made.calcom is not None:
         lines.append(f"curl -s {made.calcom}/_sim/state")

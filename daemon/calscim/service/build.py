@@ -45,7 +45,7 @@ def _limits(traits: BuildTraits, *, invites: bool, hosted: bool, pages: bool | N
             "it attaches accounts by number only: people who come back have to accept an invitation, and an "
             "account that calscim never saw has to be invited by hand"
         )
-    if not invites and not hosted:
+    if traits.invites_by_email is False:
         found.append("it takes neither a name nor notify_new_users = false for new people")
     if pages is False:
         found.append("it lists all teams in one answer")

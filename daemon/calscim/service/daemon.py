@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,23 +21,26 @@ from prometheus_client import CollectorRegistry
 from calscim import systemd
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
-from calscim.errors import ConfigError, StoreError, StoreUnavailable
+from calscim.errors import StoreError, StoreUnavailable
 from calscim.reconcile.loop import Reconciler
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.app import app as scim_app
 from calscim.scim.metrics import Metrics as ScimMetrics
+from calscim.service.fingerprints import Published
 from calscim.service.heads import Heads, places
 from calscim.service.heads import Metrics as HeadMetrics
-from calscim.service.listeners import bound, listen, load_certificate, tls_context
+from calscim.service.listeners import bound, listen
 from calscim.service.news import hear
 from calscim.service.ops import ops_app
-from calscim.service.organizations import reconciler
+from calscim.service.organizations import Running
 from calscim.service.postgres import forget_the_dead, keep
+from calscim.service.reload import Certificate, Reloads
 from calscim.settings import Settings
-from calscim.store import embedded, migrate
+from calscim.store import embedded, health, migrate
 from calscim.store.encryption import cipher_of
-from calscim.store.pool import Database
+from calscim.store.pool import AccessDenied, Database
 from calscim.store.retention import ensure_partitions
+from calscim.store.standing import session_name
 
 log = structlog.get_logger()
 
@@ -62,10 +66,13 @@ class Serving:
 Ready = Callable[[Serving], Coroutine[Any, Any, None]]
 
 
-async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
+async def serve(
+    settings: Settings, *, ready: Ready | None = None, read: Callable[[], Settings] | None = None
+) -> None:
     """Run until SIGTERM or SIGINT. ConfigError and StoreError when it cannot begin.
 
-    ``ready`` is called once, in its own task, when both listeners answer.
+    ``ready`` is called once, in its own task, when both listeners answer. ``read`` reads the configuration again
+    on SIGHUP; None: only the certificate is.
     """
     stopping = asyncio.Event()
     clock = SystemClock()
@@ -91,25 +98,48 @@ async def serve(settings: Settings, *, ready: Ready | None = None) -> None:
         registry = CollectorRegistry()
         holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         metrics, calls = ReconcileMetrics(registry), CallMetrics(registry)
-        reconcilers = {
-            organization.name: reconciler(
+        organizations = {
+            organization.name: Running(
                 db, settings, organization, session, holder, clock, metrics, calls
             )
             for organization in settings.organizations
         }
+        reconcilers = {name: one.reconciler for name, one in organizations.items()}
         elsewhere = places(settings.journal, session, clock, holder)
         heads = Heads(db, elsewhere, HeadMetrics(registry))
-        serving = await _listen(stack, settings, requests, clock, registry, dsn)
+        certificate = Certificate(settings.scim)
+        published = Published(db, holder)
+        reloads = Reloads(
+            settings,
+            read or (lambda: settings),
+            databases=(db, requests),
+            organizations=organizations,
+            certificate=certificate,
+            published=published,
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.hangup.set)
+        serving = await _listen(
+            stack, settings, requests, db, clock, registry, dsn, certificate.context
+        )
         _collect_less()
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(
-                    hear(dsn, db, clock, _waker(reconcilers), settings.database.listen_dsn),
+                    hear(
+                        dsn,
+                        db,
+                        clock,
+                        _waker(reconcilers),
+                        settings.database.listen_dsn,
+                        session_name(holder),
+                    ),
                     name="news",
                 ),
                 group.create_task(_watchdog(clock), name="watchdog"),
+                group.create_task(reloads.run(), name="reloads"),
+                group.create_task(published.run(), name="published"),
                 group.create_task(_partitions(db, clock), name="partitions"),
                 group.create_task(heads.run(settings.journal.head_interval, clock), name="heads"),
             ]
@@ -171,37 +201,35 @@ async def _check_schema(db: Database) -> None:
             if await migrate.ahead(connection):
                 version = await migrate.current(connection)
                 log.info("database.ahead", version=version, known=migrate.latest())
+    except AccessDenied:  # as a missing migration
+        raise
     except StoreUnavailable as error:
         log.warning("database.away", reason=str(error))
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise StoreError(f"{error}: `calscim migrate` gives the serving role its rights") from error
 
 
 async def _listen(
     stack: AsyncExitStack,
     settings: Settings,
+    requests: Database,
     db: Database,
     clock: Clock,
     registry: CollectorRegistry,
     dsn: str,
+    tls: ssl.SSLContext | None,
 ) -> Serving:
     async def unready() -> str | None:
         try:
-            async with db.connection() as connection, asyncio.timeout(1.5):
+            async with requests.connection() as connection, asyncio.timeout(1.5):
                 await migrate.check(connection)
+                refusal = await health.refusal(connection)
         except (StoreError, TimeoutError) as error:
             return str(error) or "the database does not answer"
-        return None
+        return refusal or requests.refused or db.refused
 
-    tls = tls_context(settings.scim.tls_certificate_file, settings.scim.tls_key_file)
-    scim = await _start(stack, scim_app(db, settings.scim, clock, ScimMetrics(registry)))
+    scim = await _start(stack, scim_app(requests, settings.scim, clock, ScimMetrics(registry)))
     ops = await _start(stack, ops_app(registry, unready))
     scim_site = await listen(scim, settings.scim.listen, name="scim", tls=tls)
     ops_site = await listen(ops, settings.ops.listen, name="ops")
-    if tls is not None:
-        _reload_on_hangup(settings, tls)
-    else:  # there is nothing to reload, and no reason to end
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: None)
     return Serving(bound(scim_site), bound(ops_site), dsn)
 
 
@@ -212,22 +240,6 @@ async def _start(stack: AsyncExitStack, application: web.Application) -> web.App
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     return runner
-
-
-def _reload_on_hangup(settings: Settings, tls: Any) -> None:
-    certificate, key = settings.scim.tls_certificate_file, settings.scim.tls_key_file
-    assert certificate is not None and key is not None
-
-    def reload() -> None:
-        systemd.notify_reloading()
-        try:
-            load_certificate(tls, certificate, key)
-            log.info("tls.reloaded", certificate=str(certificate))
-        except ConfigError as error:  # the old certificate goes on serving
-            log.error("tls.kept", reason=str(error))  # noqa: TRY400 - no traceback for an operator
-        systemd.notify("READY=1")
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
 def _waker(reconcilers: dict[str, Reconciler]) -> Callable[[str], None]:
@@ -269,12 +281,15 @@ async def _partitions(db: Database, clock: Clock) -> None:
     while True:
         try:
             made = await ensure_partitions(db)
-        except StoreUnavailable:
-            await clock.sleep(60)
-            continue
-        except asyncpg.PostgresError as error:  # rows go on being kept, in the default partition
+        except (
+            AccessDenied,
+            asyncpg.PostgresError,
+        ) as error:  # rows go on being kept, in the default partition
             log.warning("journal.partitions_refused", reason=str(error))
             await clock.sleep(DAY)
+            continue
+        except StoreUnavailable:
+            await clock.sleep(60)
             continue
         log.debug("journal.partitions", partitions=[one.name for one in made])
         await clock.sleep(DAY)

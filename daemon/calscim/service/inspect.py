@@ -3,8 +3,12 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import aiohttp
+import structlog
 
 from calscim.calcom.reader import Reader
 from calscim.clock import SystemClock
@@ -13,30 +17,50 @@ from calscim.core.naming import meant
 from calscim.errors import UsageError
 from calscim.reconcile.decide import decide, remember
 from calscim.reconcile.pausing import wanted
-from calscim.reconcile.view import View, members_wanted
-from calscim.service.organizations import client, rules
+from calscim.reconcile.view import View, members_wanted, teams_of
+from calscim.service.organizations import NOTED, client, rules
+from calscim.service.preview import with_edits
 from calscim.settings import Organization, Settings
-from calscim.store.admin import names
+from calscim.store.admin import MappingEdits, names
+from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One organization as it is now, on both sides."""
+    """One organization as it is now, on both sides.
+
+    ``saved``: the plan without the edits that are not saved; None where there are none.
+    """
 
     organization: str
     picture: Picture
     view: View
     plan: Plan
     journal_seq: int
+    waiting_mappings: list[dict[str, Any]]  # in the form of ``plan --json``
+    saved: Plan | None = None
 
 
 @asynccontextmanager
 async def reading(settings: Settings, organization: Organization) -> AsyncIterator[Reader]:
     """A reader of one organization's Cal.com, for as long as it is needed."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Reader(client(session, settings, organization, SystemClock()))
+        calls = client(session, settings, organization, SystemClock())
+        calls.tell_waits(partial(_say_wait, organization.name))
+        yield Reader(calls)
+
+
+async def _say_wait(organization: str, seconds: float) -> None:
+    """A person who waits for an answer gets to know why it takes long."""
+    if seconds >= NOTED:
+        until = SystemClock().now() + timedelta(seconds=seconds)
+        log.warning(
+            "calcom.rate_limited", organization=organization, until=f"{until:%Y-%m-%d %H:%M:%S}Z"
+        )
 
 
 def chosen(settings: Settings, name: str | None) -> list[Organization]:
@@ -66,11 +90,21 @@ def the_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
     raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
 
 
-async def inspect(db: Database, settings: Settings, organization: Organization) -> Inspection:
-    """Read both sides completely and plan; what is held is stored, so that it can be approved."""
+async def inspect(
+    db: Database,
+    settings: Settings,
+    organization: Organization,
+    edits: MappingEdits | None = None,
+) -> Inspection:
+    """Read both sides completely and plan; what is held is stored, so that it can be approved.
+
+    ``edits``: plan with these edits of mappings, which are not saved. Then nothing is stored.
+    """
     ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
-        picture = await wanted(db, ruled, SystemClock().now())
+        before = picture = await wanted(db, ruled, SystemClock().now())
+        if edits is not None:
+            picture = await with_edits(db, picture, edits.of(organization.name))
         view = View()
         await view.read_key(reader)
         await view.read_everything(reader, picture.directory)
@@ -79,6 +113,11 @@ async def inspect(db: Database, settings: Settings, organization: Organization) 
     planned = await decide(
         db, picture, view.observed(), ruled, Scope(), everything=True, looks=True
     )
-    await remember(db, organization.name, planned, everything=not planned.incomplete)
     head = max(picture.heads.values(), default=0)
-    return Inspection(organization.name, picture, view, planned, head)
+    unbound = await waiting_mappings(db, organization.name)
+    if edits is None:
+        await remember(db, organization.name, planned, everything=not planned.incomplete)
+        return Inspection(organization.name, picture, view, planned, head, unbound)
+    observed = view.observed(teams_of(before.directory))
+    saved = await decide(db, before, observed, ruled, Scope(), everything=True, looks=True)
+    return Inspection(organization.name, picture, view, planned, head, unbound, saved)

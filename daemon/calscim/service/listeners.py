@@ -1,5 +1,6 @@
 """Sockets: host and port, a path, or one that systemd opened; TLS where certificate and key are configured."""
 
+import errno
 import socket
 import ssl
 from pathlib import Path
@@ -7,20 +8,25 @@ from pathlib import Path
 from aiohttp import web
 
 from calscim import systemd
-from calscim.errors import ConfigError, Problem
+from calscim.errors import AddressUnavailable, ConfigError, Problem
 
 BACKLOG = 512
+_LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 async def listen(
     runner: web.AppRunner, address: str, *, name: str, tls: ssl.SSLContext | None = None
 ) -> web.BaseSite:
-    """Start answering on ``host:port``, ``unix:/path`` or ``systemd``. ConfigError when that cannot be."""
+    """Start answering on ``host:port``, ``unix:/path`` or ``systemd``.
+
+    ConfigError when that cannot be, AddressUnavailable when it may be possible later.
+    """
     try:
         site = _site(runner, address, name, tls)
         await site.start()
     except OSError as error:
-        raise ConfigError(
+        kind = AddressUnavailable if error.errno in _LATER else ConfigError
+        raise kind(
             [Problem(f"{name}.listen", f"cannot listen on {address}: {error.strerror or error}")]
         ) from error
     return site

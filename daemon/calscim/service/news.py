@@ -34,11 +34,17 @@ _LOST = (
 
 
 async def hear(
-    dsn: str, db: Database, clock: Clock, wake: Callable[[str], None], listen_dsn: str | None = None
+    dsn: str,
+    db: Database,
+    clock: Clock,
+    wake: Callable[[str], None],
+    listen_dsn: str | None = None,
+    name: str = "calscim",
 ) -> None:
     """For ever: call ``wake`` with the organization of each announced journal row.
 
     ``listen_dsn``: a way past the pooler that ``dsn`` goes through; without it nothing is heard there, and this ends.
+    ``name``: the connection's application_name, by which `calscim status` knows that the daemon runs.
     """
     organizations: dict[str, str] = {}  # of each stream that was announced; "" for those of none
     way = hosts(listen_dsn or dsn)
@@ -57,7 +63,7 @@ async def hear(
 
     while True:
         try:
-            await _listen(way, announce, look_up, through_a_pooler=listen_dsn is not None)
+            await _listen(way, name, announce, look_up, through_a_pooler=listen_dsn is not None)
         except _DeafError:
             log.warning(
                 "news.deaf",
@@ -76,6 +82,7 @@ class _DeafError(Exception):
 
 async def _listen(
     way: Hosts,
+    name: str,
     announce: Callable[[str], bool],
     look_up: Callable[[str], Awaitable[None]],
     *,
@@ -89,7 +96,8 @@ async def _listen(
         if not announce(stream):
             heard.put_nowait(stream)
 
-    connection = await way.connect(timeout=PATIENCE)
+    settings = {"application_name": name}
+    connection = await way.connect(timeout=PATIENCE, server_settings=settings)
     try:
         if goes_through(connection) and not through_a_pooler:
             raise _DeafError

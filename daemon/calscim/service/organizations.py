@@ -1,6 +1,7 @@
 """From an organization's settings to its reconciler."""
 
 import random
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -18,17 +19,22 @@ from calscim.core.plan import Policy
 from calscim.core.policy import Rule, Source
 from calscim.core.settling import Patience
 from calscim.core.windows import Window
+from calscim.errors import StoreError
+from calscim.reconcile.assignment import Timing
 from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.decide import Rules
-from calscim.reconcile.loop import Reconciler, Timing
+from calscim.reconcile.loop import Reconciler
 from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.recent import Recent
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.view import View
 from calscim.settings import Attribute, Guards, Organization, Settings
 from calscim.settings import Limit as LimitSetting
+from calscim.store import passes
 from calscim.store.leases import Lease
 from calscim.store.pool import Database
+
+NOTED = 1.0  # seconds: shorter waits for the rate limit are not worth a word
 
 
 def policy(organization: Organization) -> Policy:
@@ -65,6 +71,8 @@ def guard_policy(guards: Guards) -> GuardPolicy:
         drift_removals=_limit(guards.drift_removals),
         min_team_size=guards.min_team_size,
         min_organization_size=guards.min_organization_size,
+        max_new_people=None if guards.max_new_people is None else _limit(guards.max_new_people),
+        window=guards.window,
     )
 
 
@@ -125,6 +133,7 @@ def cycle_of(
     lease: Lease,
 ) -> Cycle:
     """The passes of an organization under one lease, with nothing known of Cal.com yet."""
+    calls.tell_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
     reader = Reader(calls)
     view = View(
         recent=Recent(clock.monotonic, settings.reconcile.settle),
@@ -146,24 +155,70 @@ def cycle_of(
     )
 
 
-def reconciler(
-    db: Database,
-    settings: Settings,
-    organization: Organization,
-    session: aiohttp.ClientSession,
-    holder: str,
-    clock: Clock,
-    metrics: Metrics,
-    call_metrics: CallMetrics,
-) -> Reconciler:
-    shared = client(session, settings, organization, clock, call_metrics)
-    return Reconciler(
-        db=db,
-        organization=organization.name,
-        holder=holder,
-        timing=Timing(settings.reconcile.interval, settings.reconcile.debounce),
-        clock=clock,
-        jitter=random.SystemRandom().random,
-        cycle=partial(cycle_of, db, settings, organization, shared, clock),
-        metrics=metrics,
-    )
+async def _note_wait(
+    db: Database, organization: str, budget: Budget, clock: Clock, seconds: float
+) -> None:
+    """Let `calscim status` and `calscim sync` know that a pass waits for the rate limit, and for how long."""
+    if seconds < NOTED:
+        return
+    remaining = budget.remaining(clock.monotonic())
+    with suppress(StoreError):  # a pass that cannot tell goes on all the same
+        await passes.note_budget(db, organization, budget.limit, remaining, seconds)
+
+
+class Running:
+    """One organization's reconciler in this process, and whatever of it follows the configuration.
+
+    ``follow`` applies other settings to the next passes and to the one under way. service/reload.py decides which
+    settings can change.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        organization: Organization,
+        session: aiohttp.ClientSession,
+        holder: str,
+        clock: Clock,
+        metrics: Metrics,
+        call_metrics: CallMetrics,
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._organization = organization
+        self._clock = clock
+        self._client = client(session, settings, organization, clock, call_metrics)
+        self._cycle: Cycle | None = None
+        self._timing = Timing(settings.reconcile.interval, settings.reconcile.debounce)
+        self.reconciler = Reconciler(
+            db=db,
+            organization=organization.name,
+            holder=holder,
+            timing=self._timing,
+            clock=clock,
+            jitter=random.SystemRandom().random,
+            cycle=self._make_cycle,
+            metrics=metrics,
+        )
+
+    def follow(self, settings: Settings, organization: Organization) -> None:
+        """From now on these. The name, the number and the address of the organization are the same."""
+        self._settings, self._organization = settings, organization
+        timeout = settings.reconcile.request_timeout
+        self._client.use(api_key=organization.api_key, timeout=timeout)
+        self._client.budget.cap(organization.requests_per_minute)
+        self._timing.interval = settings.reconcile.interval
+        self._timing.debounce = settings.reconcile.debounce
+        if (cycle := self._cycle) is not None:
+            cycle.import_existing = organization.import_existing
+            cycle.notify_new_users = organization.notify_new_users
+            cycle.rules = rules(settings, organization)
+            cycle.sweep.share = settings.reconcile.read_share
+            cycle.view.recent.seconds = settings.reconcile.settle
+
+    def _make_cycle(self, lease: Lease) -> Cycle:
+        self._cycle = cycle_of(
+            self._db, self._settings, self._organization, self._client, self._clock, lease
+        )
+        return self._cycle

@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from calscim.clock import SystemClock
+from calscim.core.render import HELD, IN_STEP, PENDING, held_json
 from calscim.core.windows import Window, closes, opened, opens
-from calscim.store import holds, parked, passes
+from calscim.errors import StoreError
+from calscim.store import health, holds, parked, passes, standing
+from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -19,9 +22,14 @@ async def status(
 ) -> dict[str, Any]:
     """In the form of ``calscim status --json``. ``windows``: maintenance, by organization; judged at ``now``."""
     now = now or SystemClock().now()
+    refusal = await _refusal(db)
+    running = await standing.daemons(db)
     return {
+        "database": {"ok": refusal is None, "reason": refusal},
+        "daemons": running,
         "organizations": [
-            await _organization(db, name) | _maintenance((windows or {}).get(name, ()), now)
+            await _organization(db, name, running)
+            | _maintenance((windows or {}).get(name, ()), now)
             for name in organizations
         ],
         "directories": [
@@ -42,14 +50,41 @@ async def status(
     }
 
 
-async def _organization(db: Database, name: str) -> dict[str, Any]:
+async def _refusal(db: Database) -> str | None:
+    try:
+        async with db.connection() as connection:
+            return await health.refusal(connection)
+    except StoreError as error:
+        return str(error)
+
+
+def exit_status(value: dict[str, Any]) -> int:
+    """The exit code of `calscim plan`, of what ``status`` returned: by the last passes, not by a look at Cal.com.
+
+    1: the database takes no change, Cal.com does not answer, something was not read, or there was no pass yet;
+    3: something is held; 2: something is to be done, is parked, or is drift that has to last; 0: in step.
+    """
+    codes = [IN_STEP if value["database"]["ok"] else 1]
+    for one in value["organizations"]:
+        if one["away"] or one["incomplete"] or one["last_complete_pass"] is None:
+            codes.append(1)
+        elif one["held_counts"]["sets"]:
+            codes.append(HELD)
+        else:
+            codes.append(IN_STEP if one["in_step"] else PENDING)
+    return 1 if 1 in codes else max(codes)
+
+
+async def _organization(db: Database, name: str, running: Sequence[str]) -> dict[str, Any]:
     latest = await passes.latest(db, name)
     report, full = ({}, {}) if latest is None else (latest.report, latest.full)
     held = await holds.current(db, name)
     stuck = await parked.parked(db, name)
     waiting = _waiting(full, report)
     lease = await db.fetchrow(sql("lease.show"), name)
-    going = await passes.running(db, name) if lease is not None and lease["held"] else None
+    holder = lease["holder"] if lease is not None and lease["held"] else None
+    going = await passes.running(db, name) if holder is not None else None
+    waits = [hold for hold in held if hold.approved_at is None]
     return {
         "name": name,
         "in_step": latest is not None
@@ -58,8 +93,11 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
         "last_complete_pass": latest.last_complete if latest else None,
         "last_pass": latest.finished_at if latest else None,
         "away": report.get("away"),
+        "away_since": await standing.away_since(db, name),
+        "rate_limited_until": await standing.rate_limited_until(db, name),
         "incomplete": report.get("incomplete", []),
-        "pending": report.get("pending", 0),
+        "pending": max(report.get("pending", 0), (report.get("retry") or {}).get("changes", 0)),
+        "retry": report.get("retry"),
         "seconds_left": (going or report).get("seconds_left", 0),
         "progress": going,
         "held": [
@@ -72,10 +110,14 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
             }
             for hold in held
         ],
+        "held_counts": held_json(
+            [action["kind"] for hold in waits for action in hold.actions], len(waits)
+        ),
         "parked": [
             {
                 "kind": entry.key.action,
                 "email": entry.email,
+                "user_id": entry.key.subject,
                 "team_id": entry.key.team,
                 "reason": entry.reason,
                 "attempts": entry.attempts,
@@ -83,12 +125,17 @@ async def _organization(db: Database, name: str) -> dict[str, Any]:
             }
             for entry in stuck.values()
         ],
+        "limits": report.get("limits", []),
         "waiting": waiting,
         "waiting_total": max(full.get("waiting_total", 0), len(waiting)),
         "budget": await passes.budget(db, name),
-        "lease": {"holder": lease["holder"], "term": lease["term"]}
-        if lease is not None and lease["held"]
-        else None,
+        "waiting_mappings": await waiting_mappings(db, name),
+        "lease": None
+        if lease is None or holder is None
+        else {"holder": holder, "term": lease["term"]},
+        "standby": [
+            one for one in running if holder is None or not standing.is_holder(one, holder)
+        ],
     }
 
 
@@ -96,7 +143,10 @@ def _waiting(full: dict[str, Any], latest: dict[str, Any]) -> list[dict[str, Any
     """Whom the last look at everything found waiting, and what a pass since then says of them."""
     entries = [*full.get("waiting", []), *latest.get("waiting", [])]
     return list(
-        {(one["email"], one.get("kind"), one.get("team_id")): one for one in entries}.values()
+        {
+            (one["email"], one.get("user_id"), one.get("kind"), one.get("team_id")): one
+            for one in entries
+        }.values()
     )
 
 

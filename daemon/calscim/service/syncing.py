@@ -1,41 +1,57 @@
-"""Asks the running daemon for a full pass, and waits for its answer."""
+"""Asks the running daemon for a full pass, and waits for its answer.
+
+Rule: what keeps the answer waiting is said. No daemon is an error after TAKEN_WITHIN; a daemon that holds the lease
+is waited for as long as it holds it, with what it does: changes, or waiting for Cal.com's rate limit.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 from calscim.clock import SystemClock
 from calscim.errors import StoreError
-from calscim.store import passes
+from calscim.store import passes, standing
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
-TAKEN_WITHIN = 20.0  # seconds: another daemon may have to take the lease first
+TAKEN_WITHIN = 20.0  # seconds without a lease: another daemon may have to take it first
 LOOK = 0.1
 TELL_EVERY = 5.0
 
 
-async def sync(
-    db: Database, organization: str, told: Callable[[dict[str, Any]], None] | None = None
-) -> passes.Answer:
+Told = Callable[[dict[str, Any]], None]
+
+
+async def sync(db: Database, organization: str, told: Told | None = None) -> passes.Answer:
     """The pass that served the request. StoreError when no daemon takes it.
 
-    ``told`` hears every few seconds how far a long pass has come, in the form of ``passes.running``.
+    ``told`` hears every few seconds what the answer waits for: ``holder`` (the daemon at work; None: none holds the
+    lease), ``rate_limited_until``, and how far a pass has come, in the form of ``passes.running``, once it has
+    begun with its changes.
     """
     clock = SystemClock()
     request = await passes.ask(db, organization)
-    began = said = clock.monotonic()
+    alive = said = clock.monotonic()
     while True:
         answer = await passes.answered(db, request)
         if answer.complete is not None:
             return answer
-        if not answer.taken and clock.monotonic() - began > TAKEN_WITHIN:
-            lease = await db.fetchrow(sql("lease.show"), organization)
-            who = f"{lease['holder']} holds the lease" if lease and lease["held"] else "none runs"
-            raise StoreError(
-                f"no daemon has taken the request for {organization} ({who}): start `calscim serve`"
-            )
-        if told is not None and clock.monotonic() - said >= TELL_EVERY:
-            said = clock.monotonic()
-            if going := await passes.running(db, organization):
-                told(going)
+        now = clock.monotonic()
+        if now - said >= TELL_EVERY:
+            said = now
+            delay = await _delay(db, organization)
+            if delay["holder"] is not None:
+                alive = now
+            if told is not None:
+                told(delay)
+        if now - alive > TAKEN_WITHIN:
+            raise StoreError(f"no daemon runs for {organization}: start `calscim serve`")
         await clock.sleep(LOOK)
+
+
+async def _delay(db: Database, organization: str) -> dict[str, Any]:
+    lease = await db.fetchrow(sql("lease.show"), organization)
+    return {
+        **(await passes.running(db, organization) or {}),
+        "holder": lease["holder"] if lease is not None and lease["held"] else None,
+        "rate_limited_until": await standing.rate_limited_until(db, organization),
+    }

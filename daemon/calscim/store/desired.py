@@ -172,6 +172,7 @@ class _Reading:
                 locale=self._one(row["locale"]),
                 time_zone=self._one(row["time_zone"]),
                 data=orjson.loads(row["attributes"]) if row["attributes"] else _NO_ATTRIBUTES,
+                user_name=row["user_name"] or "",
             )
         return users
 

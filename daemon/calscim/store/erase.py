@@ -209,12 +209,15 @@ async def _refuse(connection: Connection, who: _Who, organization: str | None) -
 
 
 def _not_gone(row: asyncpg.Record) -> str | None:
+    is_imported = row["source"] == "cal.com" and not row["managed"]
+    if is_imported and not row["deleted"]:
+        if row["has_left"] and row["cal_user_id"] is None:
+            return None  # the entry goes with the next pass, if not with the erasure
+        return (
+            "is in the Cal.com organization: take them out of it there, then wait until "
+            "`calscim explain` does not know them any more"
+        )
     if row["active"] and not row["deleted"]:
-        if row["source"] == "cal.com" and not row["managed"]:
-            return (
-                "is in the Cal.com organization: take them out of it there, then wait until "
-                "`calscim explain` does not know them any more"
-            )
         return (
             f"is an active user of the directory {row['directory_name']}: "
             "deactivate or delete them in the identity provider first"

@@ -20,17 +20,20 @@ class Hold:
     actions: list[dict[str, Any]]
     first_seen: datetime
     approved_at: datetime | None
+    announced_at: datetime | None  # when the daemon alerted the operator
 
 
 async def hold(
     db: Database, organization: str, hash_: str, guard: str, actions: list[dict[str, Any]]
-) -> bool:
-    """Record a held set; True when it is new, so that it is told once and not in every pass."""
-    return bool(
-        await db.fetchval(
-            sql("holds.hold"), organization, hash_, guard, orjson.dumps(actions).decode()
-        )
-    )
+) -> None:
+    """Record a held set. The same set in later passes is one hold."""
+    await db.execute(sql("holds.hold"), organization, hash_, guard, orjson.dumps(actions).decode())
+
+
+async def announced(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """Note that the daemon alerted the operator to these sets, so that later passes do not."""
+    if hashes:
+        await db.execute(sql("holds.announced"), organization, list(hashes))
 
 
 async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
@@ -46,6 +49,7 @@ async def current(db: Database, organization: str) -> list[Hold]:
             orjson.loads(row["actions"]),
             row["first_seen"],
             row["approved_at"],
+            row["announced_at"],
         )
         for row in await db.fetch(sql("holds.current"), organization)
     ]

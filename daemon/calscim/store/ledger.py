@@ -137,15 +137,14 @@ async def saw_team(
         await take(db, organization, team, CalUserId(row["cal_user_id"]))
 
 
-async def gone_unmanaged(
-    db: Database, organization: str
-) -> list[tuple[DirectoryId, UserId, CalUserId]]:
-    """Imported people, never written by the provider, who have left Cal.com for PATIENCE passes."""
+async def gone_unmanaged(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
+    """Return the imported people, never written by the provider, who are not in Cal.com any more.
+
+    A person is gone after calscim ended the membership, at once, or after PATIENCE complete passes without
+    the account.
+    """
     rows = await db.fetch(sql("ledger.gone_unmanaged"), organization, PATIENCE)
-    return [
-        (DirectoryId(row["directory_id"]), UserId(row["user_id"]), CalUserId(row["cal_user_id"]))
-        for row in rows
-    ]
+    return [(DirectoryId(row["directory_id"]), UserId(row["user_id"])) for row in rows]
 
 
 async def drop_orphans(db: Database, organization: str) -> None:

@@ -11,7 +11,7 @@ from calscim.store.sql import sql
 class Key:
     """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
 
-    kind: str  # the action's; of an attribute followed by what is done, after a slash
+    kind: str  # the action's; of an attribute or an interim address followed by what is done, after a slash
     subject: str
     team_id: int  # 0: the organization; below 0: a team yet to be made
 
@@ -37,6 +37,7 @@ class Parked:
     since: datetime
     next_try: datetime
     due_in: float  # seconds, negative when overdue
+    unanswered: bool = False  # Cal.com did not answer: due at its next answer
 
 
 async def park(
@@ -50,8 +51,9 @@ async def park(
     fingerprint: str,
     attempts: int,
     wait: float,
+    unanswered: bool = False,
 ) -> None:
-    """``wait``: seconds until it is tried again."""
+    """``wait``: seconds until it is tried again, or, if ``unanswered``, until Cal.com answers again."""
     await db.execute(
         sql("parked.park"),
         organization,
@@ -64,6 +66,7 @@ async def park(
         fingerprint,
         attempts,
         wait,
+        unanswered,
     )
 
 
@@ -84,10 +87,16 @@ async def parked(db: Database, organization: str) -> dict[Key, Parked]:
             row["since"],
             row["next_try"],
             row["due_in"],
+            row["unanswered"],
         )
         for row in rows
     ]
     return {entry.key: entry for entry in found}
+
+
+async def release_unanswered(db: Database, organization: str) -> None:
+    """Make everything due now that was parked because Cal.com did not answer."""
+    await db.execute(sql("parked.release_unanswered"), organization)
 
 
 async def retry(db: Database, organization: str, email: str = "") -> int:

@@ -10,6 +10,8 @@ import orjson
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
+MOST_NEWS = 10_000  # journal rows that one pass takes
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -57,6 +59,11 @@ async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> Non
     await db.execute(sql("passes.progress"), pass_id, orjson.dumps(report).decode())
 
 
+async def note_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
+    """Show in the last pass that ended when it is tried again, and what waits for that."""
+    await db.execute(sql("passes.retry"), organization, orjson.dumps(retry).decode())
+
+
 async def running(db: Database, organization: str) -> dict[str, Any] | None:
     """How far the pass that is under way has come with its changes; None before the first of them.
 
@@ -88,7 +95,36 @@ async def latest(db: Database, organization: str) -> Latest | None:
     )
 
 
-async def news(db: Database, organization: str, limit: int = 10_000) -> list[News]:
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Journal rows that no pass has worked off yet, as many as one pass takes.
+
+    ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
+    """
+
+    news: list[News]
+    reached: dict[str, int]
+    more: bool
+
+
+async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Unread:
+    """Read what a pass takes next. A pass that advances to ``reached`` skips no row that it has not read."""
+    until = await heads(db, organization)
+    found = await news(db, organization, limit)
+    if len(found) < limit:
+        return Unread(found, until, more=False)
+    last = {row.stream: row.seq for row in found}
+    cut = found[
+        -1
+    ].stream  # its rows after the last one, and journals that sort after it, were not read
+    reached = {
+        stream: seq if stream == cut else max(seq, until.get(stream, 0))
+        for stream, seq in last.items()
+    }
+    return Unread(found, reached, more=True)
+
+
+async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[News]:
     """Journal rows nobody has worked off, oldest first, at most ``limit``."""
     return [
         News(

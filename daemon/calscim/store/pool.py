@@ -40,10 +40,20 @@ LONGEST = 60.0  # seconds after which the server ends a statement of a pool that
 _GOODBYE = 2.0  # seconds for all connections to end
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 _SPARE = 5.0  # seconds until connections that were given back are seen to
+_REMEMBERED = 30.0  # seconds after a refusal for want of room in which the database counts as full
+_RAISE = "exec_stmt_raise"  # where in Postgres an error of PL/pgSQL's RAISE comes from
+_NO_ROOM = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
 
 
 class ConnectionLost(StoreUnavailable):
     """The connection ended under way: what was asked last may have been done, or not."""
+
+
+class AccessDenied(StoreUnavailable, asyncpg.InsufficientPrivilegeError):
+    """The role lacks a right: an outage, which ends once `calscim migrate` has granted it.
+
+    What a trigger refuses, such as a change of the journal, is a mistake of the statement and none of these.
+    """
 
 
 class _Pool:
@@ -57,6 +67,7 @@ class _Pool:
         self.pool = pool
         self.sought = 0  # how many ask for a connection, and have none yet
         self.expired = 0  # how often all that were there became unfit
+        self.refused: tuple[float, str] | None = None  # the last refusal for want of room, and when
         self._spare: list[Any] = []
         self._tidying: asyncio.Task[None] | None = None
         self._closing = False
@@ -156,6 +167,15 @@ class _Loan:
 
     async def _explain(self, error: BaseException) -> None:
         """Raise what an error means; return where it means what it says."""
+        if isinstance(error, _NO_ROOM):
+            self._pool.refused = (asyncio.get_running_loop().time(), str(error))
+        if (
+            isinstance(error, asyncpg.InsufficientPrivilegeError)
+            and error.server_source_function != _RAISE
+        ):
+            raise AccessDenied(
+                f"{error}: `calscim migrate` gives the serving role its rights"
+            ) from error
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             await self._pool.expire()  # the primary may be another host by now
             raise _unavailable(error) from error
@@ -236,6 +256,16 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def refused(self) -> str | None:
+        """What Postgres refused a statement with a moment ago, because its disk is full or broken."""
+        if self._pool.refused is None:
+            return None
+        at, reason = self._pool.refused
+        if asyncio.get_running_loop().time() - at > _REMEMBERED:
+            return None
+        return f"the database has no room ({reason}): make room on its disk"
 
     @property
     def sought(self) -> bool:

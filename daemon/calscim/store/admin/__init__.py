@@ -13,14 +13,18 @@ from calscim.store.admin.directories import (
     find_directory,
 )
 from calscim.store.admin.edits import Editor, transaction
-from calscim.store.admin.groups import PushedGroup, groups
+from calscim.store.admin.groups import PushedGroup, group_named, groups, members_of
 from calscim.store.admin.mappings import (
+    Draft,
+    MappingEdits,
     MappingRow,
     TeamRef,
     add_mapping,
     change_mapping,
+    draft,
     find_mapping,
     mappings,
+    preview_mapping,
     remove_mapping,
 )
 from calscim.store.admin.pauses import Pause, Scope, pause, pauses, resume
@@ -30,7 +34,9 @@ from calscim.store.admin.tokens import Token, create_token, find_token, revoke_t
 __all__ = [
     "PROVIDERS",
     "Directory",
+    "Draft",
     "Editor",
+    "MappingEdits",
     "MappingRow",
     "Pause",
     "PushedGroup",
@@ -44,15 +50,19 @@ __all__ = [
     "create_token",
     "delete_directory",
     "directories",
+    "draft",
     "find_directory",
     "find_mapping",
     "find_token",
+    "group_named",
     "groups",
     "mappings",
+    "members_of",
     "moved",
     "pause",
     "pause_restored",
     "pauses",
+    "preview_mapping",
     "remove_mapping",
     "resume",
     "revoke_token",

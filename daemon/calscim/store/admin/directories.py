@@ -10,6 +10,7 @@ import asyncpg
 from calscim.errors import UsageError
 from calscim.store.admin import names
 from calscim.store.admin.edits import Editor, transaction
+from calscim.store.admin.pauses import pause_in
 from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
@@ -38,9 +39,18 @@ class Directory:
 
 
 async def create_directory(
-    db: Database, editor: Editor, *, organization: str, name: str, provider: str
+    db: Database,
+    editor: Editor,
+    *,
+    organization: str,
+    name: str,
+    provider: str,
+    paused: bool = False,
 ) -> Directory:
-    """UsageError for a provider that is not known, and for a name that is taken in any case."""
+    """UsageError for a provider that is not known, and for a name that is taken in any case.
+
+    ``paused``: the directory is paused from its first moment, until it is resumed.
+    """
     name = names.clean("a directory", name)
     if provider not in PROVIDERS:
         raise UsageError(f"{provider!r} is no provider: write one of {', '.join(PROVIDERS)}")
@@ -52,9 +62,12 @@ async def create_directory(
                 sql("admin.create_directory"), key, organization, name, provider
             )
             await connection.execute(sql("admin.lock_head"), key)
-            await editor.write(
-                connection, organization, "directory.create", ("Directory", key), edit
-            )
+            resource = ("Directory", key)
+            await editor.write_and_ask(connection, organization, "directory.create", resource, edit)
+            if paused:
+                await pause_in(
+                    connection, editor, organization=organization, scope="directory", target=key
+                )
             return await _one(connection, key)
     except asyncpg.UniqueViolationError:
         raise UsageError(
@@ -75,7 +88,7 @@ async def delete_directory(db: Database, editor: Editor, directory: Directory) -
             "name": directory.name,
             "tokens": [row["id"] for row in revoked],
         }
-        await editor.write(
+        await editor.write_and_ask(
             connection,
             directory.organization,
             "directory.delete",

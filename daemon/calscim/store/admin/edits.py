@@ -1,4 +1,8 @@
-"""One edit: its transaction and its row in the journal."""
+"""One edit: its transaction, its row in the journal, and the pass that it asks for.
+
+An edit that changes what is wanted of Cal.com (a directory, a mapping, the end of a pause) asks for a full pass in
+its own transaction, so that the operator sees what came of it without waiting for the periodic pass.
+"""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -42,6 +46,19 @@ class Editor:
         body = self.cipher.seal(effect)
         arguments = (organization, self.request_id, action, self.by, kind, key, body, effect)
         return int(await connection.fetchval(sql("admin.append"), *arguments))
+
+    async def write_and_ask(
+        self,
+        connection: Connection,
+        organization: str,
+        action: str,
+        resource: tuple[str, str],
+        edit: dict[str, Any],
+    ) -> int:
+        """As ``write``, and ask the daemon for a full pass once the transaction is committed."""
+        seq = await self.write(connection, organization, action, resource, edit)
+        await connection.execute(sql("admin.ask"), organization)
+        return seq
 
 
 @asynccontextmanager

@@ -1,10 +1,12 @@
 """Groups as they were pushed, and what each is mapped to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from calscim.core.model import GroupId, UserId
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -30,3 +32,17 @@ async def groups(
     return [
         PushedGroup(**{**row, "mappings": tuple(orjson.loads(row["mappings"]))}) for row in rows
     ]
+
+
+async def group_named(db: Database, directory: str, name: str) -> GroupId | None:
+    """The pushed group that a mapping of that name is bound to."""
+    found: GroupId | None = await db.fetchval(sql("admin.group_named"), directory, name)
+    return found
+
+
+async def members_of(db: Database, groups: Collection[GroupId]) -> dict[GroupId, dict[UserId, int]]:
+    """The users of each group, those of nested groups included, with the journal row that put them there."""
+    found: dict[GroupId, dict[UserId, int]] = {group: {} for group in groups}
+    for row in await db.fetch(sql("admin.members_of"), list(groups)):
+        found[GroupId(row["group_id"])][UserId(row["user_id"])] = row["seq"]
+    return found

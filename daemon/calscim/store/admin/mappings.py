@@ -26,11 +26,17 @@ class TeamRef:
     name: str
     new: bool = False
 
+    @property
+    def key(self) -> int | str | None:
+        """What makes two teams the same: the id, or the name of one that is yet to be made."""
+        return self.name if self.new else self.id
+
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
     """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now.
 
+    ``group_name`` follows the group when it is renamed; ``former_names`` are the names that it had before.
     ``team_id`` below 0: the team is yet to be made; mappings with one number share it.
     """
 
@@ -47,6 +53,7 @@ class MappingRow:
     seq: int
     created_at: datetime
     display_name: str | None
+    former_names: list[str]
     members: int
     paused: bool
 
@@ -74,6 +81,58 @@ class MappingRow:
     def group(self) -> str:
         """The group's name now, else the one that is waited for."""
         return self.display_name or self.group_name
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mapping that is not saved. ``draft`` makes one."""
+
+    directory: Directory
+    group: str
+    team: TeamRef
+    role: Role
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEdits:
+    """Edits of mappings that are not saved. ``change``: a saved mapping, and the draft that it becomes."""
+
+    add: tuple[Draft, ...] = ()
+    change: tuple[tuple[MappingRow, Draft], ...] = ()
+    remove: tuple[MappingRow, ...] = ()
+    renamed: tuple[tuple[MappingRow, Draft], ...] = ()  # written under a former name of the group
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.change or self.remove)
+
+    def of(self, organization: str) -> "MappingEdits":
+        """Those of one organization."""
+        return MappingEdits(
+            tuple(one for one in self.add if one.directory.organization == organization),
+            tuple(one for one in self.change if one[0].organization == organization),
+            tuple(one for one in self.remove if one.organization == organization),
+        )
+
+
+def draft(directory: Directory, *, group: str, team: TeamRef, role: Role, mode: Mode) -> Draft:
+    """UsageError for what ``add_mapping`` would refuse whatever else is mapped."""
+    _check(team, mode)
+    return Draft(directory, names.clean("a group", group), team, role, mode)
+
+
+async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
+    """Refuse and warn as ``add_mapping`` does, without saving anything. Returns the warnings."""
+    directory, team = drafted.directory, drafted.team
+    every = await mappings(db, organization=directory.organization)
+    same = [row for row in every if row.team.key == team.key]
+    if any((row.directory_id, row.group_name) == (directory.id, drafted.group) for row in same):
+        raise UsageError(await _taken(db, directory, drafted.group, team))
+    async with db.connection() as connection:
+        bound = await connection.fetchval(sql("admin.group_named"), directory.id, drafted.group)
+        warnings = [] if bound else await _unknown(connection, directory, drafted.group)
+    others = [row for row in same if row.team_id is not None]
+    return warnings + _exclusive(team, drafted.mode, others)
 
 
 async def mappings(
@@ -124,7 +183,7 @@ async def add_mapping(
                 "group_id": bound,
                 **_target(team, role, mode),
             }
-            seq = await editor.write(
+            seq = await editor.write_and_ask(
                 connection, directory.organization, "mapping.add", ("Mapping", str(number)), edit
             )
             await connection.execute(
@@ -145,7 +204,12 @@ async def add_mapping(
         raise UsageError(await _taken(db, directory, group, team)) from None
     every = [_row(row) for row in rows]
     added = next(row for row in every if row.id == number)
-    return added, warnings + _exclusive(added, every)
+    others = [
+        row
+        for row in every
+        if row.team_id == added.team_id and row.id != added.id and row.team_id is not None
+    ]
+    return added, warnings + _exclusive(added.team, added.mode, others)
 
 
 async def change_mapping(
@@ -164,7 +228,9 @@ async def change_mapping(
         await _lock(connection, mapping)
         edit = {**_identity(mapping), **_target(team, role, mode)}
         resource = ("Mapping", str(mapping.id))
-        seq = await editor.write(connection, mapping.organization, "mapping.change", resource, edit)
+        seq = await editor.write_and_ask(
+            connection, mapping.organization, "mapping.change", resource, edit
+        )
         await connection.execute(
             sql("admin.change_mapping"), mapping.id, role.value, mode.value, team.name, seq
         )
@@ -178,7 +244,9 @@ async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: M
         await _lock(connection, mapping)
         edit = {**_identity(mapping), **_target(mapping.team, mapping.role, mapping.mode)}
         resource = ("Mapping", str(mapping.id))
-        seq = await editor.write(connection, mapping.organization, "mapping.remove", resource, edit)
+        seq = await editor.write_and_ask(
+            connection, mapping.organization, "mapping.remove", resource, edit
+        )
         await connection.execute(sql("admin.remove_mapping"), mapping.id, seq)
     return seq
 
@@ -238,24 +306,19 @@ async def _taken(
     return f"{group!r} is mapped to {team.name} already: see `calscim mapping list`"
 
 
-def _exclusive(added: MappingRow, every: list[MappingRow]) -> list[str]:
-    """Modes meeting on one team: one exclusive mapping makes the team exclusive."""
-    others = [
-        row
-        for row in every
-        if row.team_id == added.team_id and row.id != added.id and row.team_id is not None
-    ]
-    if added.mode is Mode.EXCLUSIVE:
+def _exclusive(team: TeamRef, mode: Mode, others: list[MappingRow]) -> list[str]:
+    """Modes meeting on one team: one exclusive mapping makes the team exclusive. ``others``: of that team."""
+    if mode is Mode.EXCLUSIVE:
         whom = ", ".join(sorted({row.group for row in others}))
         return [
-            f"{added.team_name} becomes exclusive: whoever is in none of its groups will be removed from it"
+            f"{team.name} becomes exclusive: whoever is in none of its groups will be removed from it"
             + (f" (its other groups: {whom})" if whom else "")
         ]
     if first := next((row for row in others if row.mode is Mode.EXCLUSIVE), None):
         return [
             (
-                f"{added.team_name} stays exclusive because of mapping {first.id} ({first.group}): "
-                f"mode {added.mode.value} does not loosen that"
+                f"{team.name} stays exclusive because of mapping {first.id} ({first.group}): "
+                f"mode {mode.value} does not loosen that"
             )
         ]
     return []

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from calscim.store.admin.edits import Editor, transaction
-from calscim.store.pool import Database
+from calscim.store.pool import Connection, Database
 from calscim.store.sql import sql
 
 Scope: TypeAlias = Literal["directory", "organization", "team"]
@@ -32,11 +32,29 @@ async def pause(
 ) -> datetime | None:
     """Until ``resume``, or for so many seconds; returns the end. A second pause replaces the first one's end."""
     async with transaction(db) as connection:
-        until: datetime | None = await connection.fetchval(
-            sql("admin.pause"), scope, target, seconds
+        return await pause_in(
+            connection,
+            editor,
+            organization=organization,
+            scope=scope,
+            target=target,
+            seconds=seconds,
         )
-        edit = {"scope": scope, "target": target, "until": until}
-        await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
+
+
+async def pause_in(
+    connection: Connection,
+    editor: Editor,
+    *,
+    organization: str,
+    scope: Scope,
+    target: str,
+    seconds: float | None = None,
+) -> datetime | None:
+    """As ``pause``, as a part of the caller's transaction."""
+    until: datetime | None = await connection.fetchval(sql("admin.pause"), scope, target, seconds)
+    edit = {"scope": scope, "target": target, "until": until}
+    await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
     return until
 
 
@@ -49,7 +67,8 @@ async def resume(
         if not paused:  # there was none, or its time was over
             return False
         edit = {"scope": scope, "target": target}
-        await editor.write(connection, organization, f"{scope}.resume", ("Pause", target), edit)
+        resource = ("Pause", target)
+        await editor.write_and_ask(connection, organization, f"{scope}.resume", resource, edit)
     return True
 
 

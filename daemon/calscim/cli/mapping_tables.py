@@ -1,0 +1,130 @@
+"""The TOML of mappings, as `calscim mapping export` writes it: read, understood, compared with what is saved."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from calscim.cli.chosen import the_directory, the_organization
+from calscim.cli.teams import ORGANIZATION, read_teams, resolve, resolve_or_new
+from calscim.core.model import Mode, Role, Team, TeamId
+from calscim.errors import UsageError
+from calscim.settings import Settings
+from calscim.store import admin
+from calscim.store.admin import Draft, MappingEdits, MappingRow, TeamRef
+from calscim.store.pool import Database
+
+_KEYS = {"directory", "group", "team", "team_name", "create_team", "role", "mode"}
+Table = dict[str, Any]
+
+
+def read(path: Path) -> list[Table]:
+    """The tables of a file, not understood yet. UsageError when it is none of that kind."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    tables = document.pop("mapping", [])
+    if document or not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+        raise UsageError(
+            f"{path}: write nothing but [[mapping]] tables, as `calscim mapping export` does"
+        )
+    return tables
+
+
+async def edits(
+    settings: Settings, db: Database, tables: list[Table], present: Sequence[MappingRow]
+) -> MappingEdits:
+    """What makes the saved mappings those of the tables. UsageError with everything that is wrong with them."""
+    return _compared(await _Reading(settings, db, present).drafts(tables), present)
+
+
+class _Reading:
+    """Understands the tables; Cal.com is asked only for teams that no present mapping knows."""
+
+    def __init__(self, settings: Settings, db: Database, present: Sequence[MappingRow]) -> None:
+        self._settings = settings
+        self._db = db
+        self._known = {(row.organization, row.team_id): row.team_name for row in present}
+        self._teams: dict[str, dict[TeamId, Team]] = {}
+
+    async def drafts(self, tables: list[Table]) -> list[Draft]:
+        """UsageError with everything that is wrong with the file."""
+        found: list[Draft] = []
+        problems = []
+        for number, table in enumerate(tables, start=1):
+            try:
+                found.append(await self._draft(table))
+            except UsageError as error:
+                problems.append(f"mapping {number}: {error}")
+        keys = [_key(entry) for entry in found]
+        for entry in found:
+            if keys.count(_key(entry)) > 1:
+                keys = [key for key in keys if key != _key(entry)]
+                problems.append(f"{entry.group} to {entry.team.name} stands more than once")
+        if problems:
+            raise UsageError("the file cannot be applied:\n  " + "\n  ".join(problems))
+        return found
+
+    async def _draft(self, table: Table) -> Draft:
+        if unknown := sorted(table.keys() - _KEYS):
+            raise UsageError(
+                f"{', '.join(unknown)} is not known; the keys are {', '.join(sorted(_KEYS))}"
+            )
+        for key in ("group", "team", "mode"):
+            if not table.get(key) or not isinstance(table[key], int | str):
+                raise UsageError(f"{key} is missing")
+        directory = await the_directory(self._db, table.get("directory"))
+        create = table.get("create_team", False)
+        if not isinstance(create, bool):
+            raise UsageError("create_team is true or false")
+        team = await self._team(directory.organization, str(table["team"]), create=create)
+        try:
+            role, mode = Role(str(table.get("role", "MEMBER")).upper()), Mode(str(table["mode"]))
+        except ValueError as error:
+            raise UsageError(f"{error}: see `calscim mapping add --help`") from None
+        return admin.draft(directory, group=str(table["group"]), team=team, role=role, mode=mode)
+
+    async def _team(self, name: str, wanted: str, *, create: bool) -> TeamRef:
+        if wanted == ORGANIZATION:
+            return TeamRef(None, name)
+        known = self._known.get((name, int(wanted))) if wanted.isdecimal() else None
+        if known is not None:
+            return TeamRef(int(wanted), known)
+        organization = the_organization(self._settings, name)
+        if name not in self._teams:
+            self._teams[name] = await read_teams(self._settings, organization)
+        if create:
+            return resolve_or_new(self._teams[name], wanted)[0]
+        return resolve(self._teams[name], organization, wanted)
+
+
+def _key(drafted: Draft) -> tuple[str, str, int | str | None]:
+    return (drafted.directory.id, drafted.group, drafted.team.key)
+
+
+def _compared(wanted: list[Draft], present: Sequence[MappingRow]) -> MappingEdits:
+    there = {(row.directory_id, row.group_name, row.team.key): row for row in present}
+    known = {_key(drafted) for drafted in wanted} & there.keys()
+    former = {
+        (row.directory_id, name, row.team.key): key
+        for key, row in there.items()
+        if row.group_id is not None and key not in known
+        for name in row.former_names
+    }
+    add: list[Draft] = []
+    change: list[tuple[MappingRow, Draft]] = []
+    renamed: list[tuple[MappingRow, Draft]] = []
+    for drafted in wanted:
+        row = there.pop(_key(drafted), None)
+        if row is None and _key(drafted) in former:  # a file from before the group was renamed
+            row = there.pop(former[_key(drafted)], None)
+            if row is not None:
+                renamed.append((row, drafted))
+        if row is None:
+            add.append(drafted)
+        elif (row.role, row.mode) != (drafted.role, drafted.mode):
+            change.append((row, drafted))
+    return MappingEdits(tuple(add), tuple(change), tuple(there.values()), tuple(renamed))
