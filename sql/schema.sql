@@ -490,6 +490,46 @@ BEGIN
         convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
 END $$;
 
+-- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
+-- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
+CREATE FUNCTION calscim.user_follow(
+    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.locked_head(o.stream);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    u calscim.users;
+    j calscim.journal;
+BEGIN
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream AND NOT managed;
+    IF NOT FOUND THEN
+        RETURN 404;
+    END IF;
+    IF EXISTS (
+        SELECT FROM calscim.users x
+        WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
+        UNION ALL
+        SELECT FROM calscim.user_emails e
+        WHERE e.directory_id = o.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
+    THEN
+        RETURN 409;
+    END IF;
+    UPDATE calscim.users
+    SET user_name = p_user_name, user_name_key = p_user_name_key, email = p_email, data = p_data,
+        version = version + 1, changed_seq = v_head.seq + 1, updated_at = v_at
+    WHERE id = p_id
+    RETURNING * INTO u;
+    DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+    INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+    SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    j := calscim.next_row(v_head, o, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_head.seq := j.seq;
+    v_head.at := j.at;
+    v_head.hash := j.hash;
+    PERFORM calscim.record(v_head, ARRAY[j]);
+    RETURN 200;
+END $$;
+
 -- Which of these ids can be members of this group, and as what.
 CREATE FUNCTION calscim.member_kinds(p_directory text, p_group uuid, p_ids uuid[])
 RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
@@ -499,16 +539,31 @@ RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     WHERE g.directory_id = p_directory AND g.id <> p_group
 $$;
 
--- Gives the live mappings that wait for a group of exactly this name to this group.
+-- Gives a group its mappings when it gets a name. The live mappings that wait for exactly this name are bound to it,
+-- and returned. Those that are bound to it already follow: should the group be deleted, they wait for its last name.
+-- One that would meet another mapping of the directory with this name and team keeps the name it has.
 CREATE FUNCTION calscim.bind_mappings(p_directory text, p_group uuid, p_name text)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE v_bound bigint[];
+DECLARE
+    v_bound bigint[];
+    v_id bigint;
 BEGIN
     WITH bound AS (
         UPDATE calscim.mappings SET group_id = p_group
         WHERE directory_id = p_directory AND group_name = p_name AND group_id IS NULL AND removed_at IS NULL
         RETURNING id)
     SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_bound FROM bound;
+    FOR v_id IN
+        SELECT id FROM calscim.mappings
+        WHERE group_id = p_group AND group_name <> p_name AND removed_at IS NULL ORDER BY id
+    LOOP  -- one after the other, so that each sees the names that the others have got
+        UPDATE calscim.mappings m
+        SET group_name = p_name, former_names = array_remove(m.former_names, p_name) || m.group_name
+        WHERE m.id = v_id AND NOT EXISTS (
+            SELECT FROM calscim.mappings o
+            WHERE o.directory_id = m.directory_id AND o.group_name = p_name AND o.removed_at IS NULL
+                AND coalesce(o.team_id, 0) = coalesce(m.team_id, 0));
+    END LOOP;
     RETURN v_bound;
 END $$;
 
@@ -845,7 +900,7 @@ END $$;
 CREATE TABLE calscim.mappings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
-    group_name    text NOT NULL,           -- as typed; matched exactly
+    group_name    text NOT NULL,           -- as typed, then as the group was last called; matched exactly
     group_id      uuid,                    -- bound at the first match, unbound when the group is deleted
     team_id       bigint,                  -- NULL: the organization itself; below 0: team_name is yet to be made
     team_name     text NOT NULL,
@@ -855,7 +910,8 @@ CREATE TABLE calscim.mappings (
     created_at    timestamptz NOT NULL DEFAULT now(),
     removed_at    timestamptz,
     removed_seq   bigint,
-    since         bigint NOT NULL DEFAULT 0  -- how far the directory's journal had come at its last edit
+    since         bigint NOT NULL DEFAULT 0,  -- how far the directory's journal had come at its last edit
+    former_names  text[] NOT NULL DEFAULT '{}'  -- that the group had before, the latest last
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
     WHERE removed_at IS NULL;
@@ -968,8 +1024,15 @@ CREATE TABLE calscim.actions (
     begun_at       timestamptz NOT NULL DEFAULT now(),
     finished_at    timestamptz,
     outcome        text,                   -- done, already, refused, failed, unknown
-    detail         text NOT NULL DEFAULT ''
+    detail         text NOT NULL DEFAULT '',
+    membership_id  bigint,
+    takes          boolean NOT NULL DEFAULT false,  -- a removal or a demotion
+    drift          boolean NOT NULL DEFAULT false,  -- no journal row asked for it
+    approved       boolean NOT NULL DEFAULT false,  -- released by an operator
+    teams          bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
 );
+CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
+    WHERE takes OR kind IN ('user.create', 'user.attach', 'member.add');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
@@ -989,6 +1052,7 @@ CREATE TABLE calscim.parked (
     attempts      integer NOT NULL,
     since         timestamptz NOT NULL,
     next_try      timestamptz NOT NULL,
+    unanswered    boolean NOT NULL DEFAULT false,  -- Cal.com did not answer: due at its first answer
     PRIMARY KEY (organization, kind, subject, team_id)
 );
 
@@ -1003,6 +1067,7 @@ CREATE TABLE calscim.holds (
     approved_at   timestamptz,
     released_at   timestamptz,
     current       boolean NOT NULL DEFAULT true,
+    announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` alerts nobody
     PRIMARY KEY (organization, hash)
 );
 
@@ -1054,6 +1119,16 @@ CREATE TABLE calscim.leases (
     holder        text NOT NULL,
     term          bigint NOT NULL,
     expires_at    timestamptz NOT NULL
+);
+
+-- The daemons that run, and with which secrets: calscim check compares them with the files. Only fingerprints are kept,
+-- each an HMAC of the row's salt with the secret as its key.
+CREATE TABLE calscim.daemons (
+    holder        text PRIMARY KEY,        -- host/process/random, as in leases
+    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    salt          bytea NOT NULL,
+    fingerprints  jsonb NOT NULL           -- the key of the configuration -> hexadecimal digits
 );
 
 -- What the reconciler last knew of the budget, for status.

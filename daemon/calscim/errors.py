@@ -27,6 +27,10 @@ class ConfigError(CalscimError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+class AddressUnavailable(ConfigError):  # noqa: N818 - a state of affairs, which may end by itself
+    """An address to listen on is in use, or no address of this machine yet."""
+
+
 class UsageError(CalscimError):
     """A command asked for something that does not exist or cannot be; the message names what to type."""
 

@@ -30,6 +30,16 @@ def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> None:
             return
 
 
+def is_manager(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return True if a service manager started this process and waits for READY=1."""
+    return bool(environ.get("NOTIFY_SOCKET"))
+
+
+def notify_waiting(reason: str, seconds: float, environ: Mapping[str, str] = os.environ) -> None:
+    """The start takes longer: show why, and ask for so many more seconds (EXTEND_TIMEOUT_USEC, sd_notify(3))."""
+    notify(f"STATUS={reason}", f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}", environ=environ)
+
+
 def notify_reloading(environ: Mapping[str, str] = os.environ) -> None:
     """A reload has begun; ``READY=1`` ends it. Type=notify-reload wants the time of the machine's clock."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", environ=environ)

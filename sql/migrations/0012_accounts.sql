@@ -17,9 +17,11 @@ CREATE TABLE calscim.build_traits (
     PRIMARY KEY (organization, trait)
 );
 
--- Whom earlier releases took out of the organization: their attempts say which account it was.
+-- Whom earlier releases took out of the organization, and who have not returned: their attempts say which account it was.
 INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
 SELECT DISTINCT ON (organization, user_id) organization, user_id, cal_user_id
-FROM calscim.actions
+FROM calscim.actions a
 WHERE kind = 'user.deprovision' AND outcome = 'done' AND user_id IS NOT NULL AND cal_user_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM calscim.links l
+                  WHERE l.organization = a.organization AND (l.user_id = a.user_id OR l.cal_user_id = a.cal_user_id))
 ORDER BY organization, user_id, id DESC;

@@ -4,7 +4,7 @@ Raises RemoteError, whose kind says what the answer means. The call that deletes
 (DELETE /users/{id}) does not exist here. Source: Cal.com's OpenAPI document for /v2/organizations/{orgId}.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -68,6 +68,10 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.organization_id}, {self._wire!r})"
 
+    def use(self, *, api_key: str, timeout: float) -> None:
+        """Call with another key, or wait otherwise for answers, from the next call on."""
+        self._wire.use(api_key=api_key, timeout=timeout)
+
     @property
     def budget(self) -> Budget:
         return self._wire.budget
@@ -76,6 +80,10 @@ class Client:
     def calls(self) -> int:
         """How many were sent so far."""
         return self._wire.calls
+
+    def tell_waits(self, told: Callable[[float], Awaitable[None]]) -> None:
+        """Call ``told`` with the seconds whenever a call has to wait for the rate limit, before it waits."""
+        self._wire.on_wait = told
 
     async def turn(self, request_id: str) -> Turn:
         """Wait until one more call may be sent. To be had before a write is announced anywhere."""
@@ -116,6 +124,11 @@ class Client:
         self, turn: Turn, number: MembershipId, role: Role
     ) -> OrgMembership:
         body = {"role": role.value}
+        return await self._patch(turn, f"/memberships/{number}", body, rows.org_membership)
+
+    async def make_pending(self, turn: Turn, number: MembershipId) -> OrgMembership:
+        """Let the person accept the membership again; the role stays."""
+        body = {"accepted": False}
         return await self._patch(turn, f"/memberships/{number}", body, rows.org_membership)
 
     async def end_membership(self, turn: Turn, number: MembershipId) -> None:
@@ -161,9 +174,6 @@ class Client:
         self, team: TeamId, skip: int, take: int = PAGE
     ) -> list[TeamMembership]:
         return await self._page(f"/teams/{team}/memberships", rows.team_membership, skip, take)
-
-    async def team_membership(self, team: TeamId, number: MembershipId) -> TeamMembership:
-        return await self._get(f"/teams/{team}/memberships/{number}", rows.team_membership)
 
     async def add_member(
         self, turn: Turn, team: TeamId, user: CalUserId, role: Role

@@ -114,8 +114,12 @@ class Reader:
         )
         return await read_list(members, self._client.paging, expected)
 
-    async def profiles(self, emails: Sequence[str]) -> dict[CalUserId, Account] | Incomplete:
-        """The accounts with one of these addresses, exactly as written, and a Profile in the organization."""
+    async def profiles(self, emails: Sequence[str]) -> dict[CalUserId, Account] | Incomplete | None:
+        """The accounts with one of these addresses, exactly as written, and a Profile in the organization.
+
+        None: the key may not list users (403), which a custom role can forbid. Raises RemoteError (AUTH) for a
+        key that is refused altogether.
+        """
         addresses = list(dict.fromkeys(emails))
         found: dict[CalUserId, Account] = {}
         try:
@@ -123,6 +127,8 @@ class Reader:
                 accounts = await self._accounts(addresses[start : start + ADDRESSES])
                 found.update((account.user, account) for account in accounts)
         except RemoteError as error:
+            if error.status == 403:
+                return None
             if error.kind is RemoteKind.AUTH:
                 raise
             return Incomplete(f"the organization's Profiles could not be read: {error}")
@@ -140,8 +146,13 @@ class Reader:
         half = len(emails) // 2
         return [*await self._accounts(emails[:half]), *await self._accounts(emails[half:])]
 
-    async def everyone_with_profile(self) -> Complete[dict[CalUserId, Account]] | Incomplete:
-        """Every account that has a Profile in the organization, of accepted and of pending members."""
+    async def everyone_with_profile(
+        self,
+    ) -> Complete[dict[CalUserId, Account]] | Incomplete | None:
+        """Every account that has a Profile in the organization, of accepted and of pending members.
+
+        None and RemoteError as ``profiles``.
+        """
         profiles = RemoteList(
             "the organization's Profiles",
             "/users",
@@ -149,7 +160,12 @@ class Reader:
             lambda account: (account.user, account),
             USERS_PAGE,
         )
-        return await read_list(profiles, self._client.paging, ())
+        try:
+            return await read_list(profiles, self._client.paging, ())
+        except RemoteError as error:
+            if error.status != 403:
+                raise
+            return None
 
     async def attributes(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
         """The organization's attributes, without their options.
@@ -198,27 +214,6 @@ class Reader:
             return row.member
 
         return await _one(look)
-
-    async def team_member(
-        self, team: TeamId, membership: MembershipId
-    ) -> TeamMember | Incomplete | None:
-        """One person's membership of a team; None: it is gone, or the team is."""
-
-        async def look() -> TeamMember:
-            row = await self._client.team_membership(team, membership)
-            _insist(row.member.membership == membership, "another membership was answered")
-            _insist(row.team == team, f"it is team {row.team}'s")
-            return row.member
-
-        return await _one(look)
-
-    async def person_by_email(self, email: str) -> OrgMember | Incomplete | None:
-        """The member with that address, in any case; None: there is none. Costs a read of the list."""
-        found = await self.people()
-        if isinstance(found, Incomplete):
-            return found
-        wanted = email.casefold()
-        return next((one for one in found.value.values() if one.email.casefold() == wanted), None)
 
 
 async def _one(look: Callable[[], Awaitable[Row]]) -> Row | Incomplete | None:

@@ -4,7 +4,7 @@ Retries nothing, follows no redirect, reads no more than it has room for, and ne
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -60,6 +60,9 @@ class Wire:
     ) -> None:
         self.budget = budget
         self.calls = 0
+        self.on_wait: Callable[[float], Awaitable[None]] | None = (
+            None  # with the seconds, before them
+        )
         self._organization = organization
         self._session = session
         self._base = api_url.rstrip("/").removesuffix("/v2")
@@ -72,6 +75,11 @@ class Wire:
             "User-Agent": f"calscim/{__version__}",
         }
 
+    def use(self, *, api_key: str, timeout: float) -> None:
+        """From the next call on; calls under way end as they began."""
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._headers = {**self._headers, "Authorization": f"Bearer {api_key}"}
+
     def __repr__(self) -> str:
         return f"Wire({self._organization!r}, {self._base!r})"
 
@@ -79,6 +87,8 @@ class Wire:
         """Wait until the budget allows one more call, and count it."""
         while (wait := self.budget.delay(self._clock.monotonic())) > 0:
             log.info("calcom.waiting", organization=self._organization, seconds=round(wait, 1))
+            if self.on_wait is not None:
+                await self.on_wait(wait)
             await self._clock.sleep(wait)
         self.budget.take(self._clock.monotonic())
         return Turn(request_id or f"read-{uuid.uuid4()}")

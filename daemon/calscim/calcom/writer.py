@@ -13,6 +13,7 @@ from calscim.core.model import (
     Action,
     CalUserId,
     Change,
+    Incomplete,
     Kind,
     MembershipId,
     OrgMember,
@@ -24,6 +25,7 @@ from calscim.core.model import (
 from calscim.core.naming import slug
 from calscim.errors import RemoteError, RemoteKind
 
+SERVER_ERROR = 500  # of Cal.com's own; 502 to 504 are a proxy's, which Cal.com does not answer
 NAME_LENGTH = 50  # Cal.com refuses longer names
 PREFERENCES = frozenset({"locale", "timeZone"})  # what a second try leaves out
 
@@ -53,6 +55,7 @@ class Outcome:
     team: TeamId | None = None
     option: str | None = None
     invites_by_email: bool | None = None  # what an invitation showed of the build
+    served: bool = False  # of UNKNOWN: Cal.com itself answered, with a 500
 
 
 INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
@@ -190,13 +193,12 @@ class Writer:
     async def _attach(self, action: Action, turn: Turn, role: Role) -> Outcome:
         """Attach by address where the build can, since only that gives a Profile at once; else by number.
 
-        Cal.com changes nothing when it cannot. A member (``membership``) is only ever changed by number: Cal.com
-        refuses to invite a member.
+        Cal.com changes nothing when it cannot.
         """
-        if action.membership is not None and await self._has_profile(action, turn):
-            return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
+        if action.membership is not None:
+            return await self._repair(action, turn)
         invites = self._invites_by_email
-        if action.membership is None and (invites is not False or action.cal_user is None):
+        if invites is not False or action.cal_user is None:
             try:
                 invited = await self._client.invite(turn, action.email, role)
             except RemoteError as error:
@@ -208,17 +210,34 @@ class Writer:
                 turn = await self._client.turn(turn.request_id)
             else:
                 return replace(_made(invited.member), invites_by_email=True)
-        if action.membership is not None:
-            turn = await self._client.turn(turn.request_id)
         attached = await self._client.attach(
             turn, _account(action), role, accepted=action.has_profile
         )
         return replace(_made(attached.member), invites_by_email=invites)
 
-    async def _has_profile(self, action: Action, turn: Turn) -> bool:
+    async def _repair(self, action: Action, turn: Turn) -> Outcome:
+        """Make a half-member pending; a member who has a Profile after all is left alone."""
+        if await self._has_profile(_account(action), turn):
+            return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
+        turn = await self._client.turn(turn.request_id)
+        row = await self._client.make_pending(turn, _membership(action))
+        return _made(row.member)
+
+    async def has_profile(self, user: CalUserId, request_id: str) -> bool | Incomplete | None:
+        """Ask Cal.com whether an account has a Profile in the organization. None: the key may not change users.
+
+        Changes nothing, so that it is not logged as an attempt.
+        """
+        turn = await self._client.turn(request_id)
+        try:
+            return await self._has_profile(user, turn)
+        except RemoteError as error:
+            return None if error.kind is RemoteKind.REJECTED else Incomplete(str(error))
+
+    async def _has_profile(self, user: CalUserId, turn: Turn) -> bool:
         """Ask Cal.com itself, by a change of nothing: no list could lag behind the answer."""
         try:
-            await self._client.change_user(turn, _account(action), {})
+            await self._client.change_user(turn, user, {})
         except RemoteError as error:
             if error.kind is RemoteKind.NO_PROFILE:
                 return False
@@ -322,4 +341,5 @@ def _failure(action: Action, error: RemoteError) -> Outcome:
     change = action.change
     if result is Result.CONFLICT and change is not None and change.step is Step.ASSIGN:
         return Outcome(Result.ALREADY, detail, cal_user=action.cal_user, option=change.option)
-    return Outcome(result, detail, retry_after=error.retry_after)
+    served = error.kind is RemoteKind.UNREACHABLE and error.status == SERVER_ERROR
+    return Outcome(result, detail, retry_after=error.retry_after, served=served)

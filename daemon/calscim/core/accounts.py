@@ -7,8 +7,10 @@ or who is an owner, the key's own user, the last administrator or protected.
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 
 from calscim.core import offices
+from calscim.core.addresses import Move, Step, interim, is_interim, steps
 from calscim.core.causes import Causes
 from calscim.core.departures import Departures
 from calscim.core.identity import Key
@@ -17,7 +19,9 @@ from calscim.core.model import (
     Action,
     CalUserId,
     Cause,
+    Departed,
     Directory,
+    DirectoryId,
     Kind,
     Mode,
     OrgMember,
@@ -75,8 +79,7 @@ class Accounts:
                 self._stranger(key)
             elif self.seen is not None:
                 self._account(key, self.seen)
-        for user, seen in sorted(self._renamed, key=lambda one: one[1].user):
-            self._profile(user, seen)
+        self._change_addresses()
         self.notes = [
             f"Cal.com has no {what}, which the directory has for {count} "
             f"{'people' if count > 1 else 'person'}: left out"
@@ -194,27 +197,52 @@ class Accounts:
         )
         self._wait(user, "is being brought back into the organization; teams follow")
 
-    def _profile(self, user: User, seen: OrgMember) -> None:
+    def _change_addresses(self) -> None:
         """Only addresses: the API cannot change a name."""
+        moves = [move for one in self._renamed if (move := self._move(*one)) is not None]
+        found = steps(moves, self._seen_addresses())
+        for blocked in found.blocked:
+            reason = f"another account already has the address {blocked.user.email}"
+            if is_interim(blocked.seen.user, blocked.seen.email):
+                reason += f"; until then the account has the interim address {blocked.seen.email}"
+            self._wait(blocked.user, reason)
+        for step in found.steps:
+            self._change_address(step)
+
+    def _move(self, user: User, seen: OrgMember) -> Move | None:
         address = user.email.casefold()
         if not address:
             self._wait(user, "the directory gives no e-mail address; the account keeps its own")
-            return
+            return None
         if address == seen.email.casefold():
-            return
-        holder = self._seen_addresses().setdefault(address, seen.user)
-        if holder != seen.user:
-            self._wait(user, f"another account already has the address {user.email}")
-            return
+            return None
+        is_kept = self._departures.floor(seen) is not None or address in self._policy.protected
+        state = self._departures.state(self._behind(user), Kind.UPDATE)
+        return Move(user, seen, state, may_go_aside=not is_kept and "@" in address)
+
+    def _change_address(self, step: Step) -> None:
+        user, seen = step.move.user, step.move.seen
+        because = f"the directory has another address than {seen.email} (journal {user.seq})"
+        if step.circle:
+            because += f"; {step.circle} accounts exchange their addresses"
+        if step.is_interim:
+            because += ", and this one goes to an interim address first"
+        if step.is_stuck:
+            because += (
+                ", and each is an owner's, the key's own user's, or protected: give one of them another address in "
+                "Cal.com by hand"
+            )
+        preferences = self._directory.attributes.get((seen.user, PROFILE))
         self._action(
             Kind.UPDATE,
             user,
-            f"the directory has another address than {seen.email} (journal {user.seq})",
+            because,
             Cause(user.directory, user.seq),
             seen=seen,
-            preferences=self._preferences_of(
-                user, self._directory.attributes.get((seen.user, PROFILE))
-            ),
+            preferences=None if step.is_interim else self._preferences_of(user, preferences),
+            email=interim(seen.user, user.email) if step.is_interim else user.email,
+            place=step.place,
+            goes_aside=step.is_interim,
         )
 
     def _preferences(self, user: User, seen: OrgMember) -> None:
@@ -256,9 +284,30 @@ class Accounts:
             return
         floor = self._departures.floor(seen)
         if floor is None:
+            if is_interim(account, seen.email) and action.state is State.RUN:
+                self._give_back_address(action, account)
             self.actions.append(action)
             return
         self._leave_alone(action, floor)
+
+    def _give_back_address(self, leaving: Action, account: CalUserId) -> None:
+        """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
+        users: list[User | Departed] = [
+            *self._people.users(account),
+            *self._people.gone.get(account, ()),
+        ]
+        address = next((one.email for one in users if one.managed and one.email), "")
+        if not address or address.casefold() in self._seen_addresses():
+            return
+        self.actions.append(
+            replace(
+                leaving,
+                kind=Kind.UPDATE,
+                email=address,
+                because=f"leaves the organization on the interim address {leaving.email}",
+                place=(address.casefold(), -1),
+            )
+        )
 
     def _leave_alone(self, action: Action, floor: str) -> None:
         if action.user is not None:
@@ -296,14 +345,20 @@ class Accounts:
         before = self.waiting.get(user)
         if before is not None:
             email, reason = before.email, f"{before.reason}; {reason}"
-        self.waiting[user] = Waiting(user, email, reason)
+        known = None if email else self._directory.users.get(user)
+        self.waiting[user] = Waiting(user, email, reason, known.user_name if known else "")
 
     def _seen_addresses(self) -> dict[str, CalUserId]:
-        """Who has which address, with those that this plan gives out."""
+        """Who has which address."""
         if self._addresses is None:
             everybody = sorted((self.seen or {}).items(), reverse=True)
             self._addresses = {one.email.casefold(): account for account, one in everybody}
         return self._addresses
+
+    def _behind(self, user: User) -> set[DirectoryId]:
+        """The directories that want the person in the organization."""
+        users = self._people.users(self._people.of[user.id])
+        return {one.directory for one in users if one.managed and one.active}
 
     def _action(
         self,
@@ -319,15 +374,18 @@ class Accounts:
         drift: bool = False,
         profile: bool = False,
         preferences: Preferences | None = None,
+        email: str | None = None,
+        place: tuple[str, int] = ("", 0),
+        goes_aside: bool = False,
     ) -> Action:
-        key = self._people.of[user.id]
-        behind = [one for one in self._people.users(key) if one.managed and one.active]
-        state = self._departures.state({one.directory for one in behind}, kind)
+        """``email``: another one than the user's."""
+        repair = kind is Kind.ATTACH and seen is not None  # which changes a member
+        state = self._departures.state(self._behind(user), Kind.UPDATE if repair else kind)
         if sources is not None and sources.mode is Mode.OBSERVE:
             state = State.OBSERVED
         action = Action(
             kind,
-            user.email,
+            (user.email or ("" if seen is None else seen.email)) if email is None else email,
             because,
             user=user.id,
             cal_user=account if seen is None else seen.user,
@@ -344,6 +402,8 @@ class Accounts:
             state=state,
             profile=profile,
             preferences=None if preferences is None else preferences.record,
+            place=place,
+            interim=goes_aside,
         )
         self.actions.append(action)
         return action

@@ -21,12 +21,13 @@ class Budget:
     program with the same key does not get the two of them blocked.
     """
 
-    __slots__ = ("_cap", "_ends", "_left", "_previous_end", "blocked_until", "limit")
+    __slots__ = ("_allowed", "_cap", "_ends", "_left", "_previous_end", "blocked_until", "limit")
 
     def __init__(self, per_minute: int) -> None:
         if per_minute < 1:
             raise ValueError("a budget needs at least one call a minute; raise requests_per_minute")
         self._cap = per_minute
+        self._allowed: int | None = None  # Cal.com's limit, as the last answer had it
         self.limit = per_minute  # calls a window: Cal.com's limit, or the configured one if lower
         self.blocked_until = float("-inf")
         self._left = per_minute
@@ -62,6 +63,7 @@ class Budget:
         """
         self._roll(now)
         if limit is not None and limit > 0:
+            self._allowed = limit
             self.limit = min(self._cap, limit)
             self._left = min(self._left, self.limit)
         if now < self.blocked_until or remaining is None:
@@ -78,6 +80,15 @@ class Budget:
             self._ends = ends
         self._ends = ends if self._ends is None else self._closer(ends)
         self._left = min(self._left, max(0, remaining))
+
+    def cap(self, per_minute: int) -> None:
+        """Use another upper bound of one's own; what the present window has used stays counted."""
+        if per_minute < 1:
+            raise ValueError("a budget needs at least one call a minute; raise requests_per_minute")
+        used = self.limit - self._left
+        self._cap = per_minute
+        self.limit = per_minute if self._allowed is None else min(per_minute, self._allowed)
+        self._left = max(0, self.limit - used)
 
     def throttled(self, now: float, retry_in: float) -> None:
         """Cal.com answered 429: nothing may be sent for ``retry_in`` seconds."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from calscim.core.identity import Key
 from calscim.core.mapping import Desired, Sources
 from calscim.core.model import (
+    UNSAVED,
     Cause,
     Departed,
     Directory,
@@ -30,6 +31,11 @@ class Reason:
 
     cause: Cause | None
     because: str
+
+
+def row(seq: int) -> str:
+    """The journal row of an edit, as a part of a sentence."""
+    return "not saved yet" if seq == UNSAVED else f"journal {seq}"
 
 
 class Causes:
@@ -157,7 +163,7 @@ class Causes:
     def _unmapped(self, removed: Sequence[Mapping]) -> Reason:
         last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
         seq = last.removed_seq or 0
-        because = f"{self.group(last)} is not mapped to this team any more (journal {seq})"
+        because = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
         return Reason(Cause(self._policy.stream, seq), because)
 
     def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:

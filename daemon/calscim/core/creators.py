@@ -8,6 +8,7 @@ and exclusive mappings take back.
 from collections.abc import Iterable
 
 from calscim.core import states
+from calscim.core.causes import row
 from calscim.core.departures import Departures
 from calscim.core.mapping import Desired, Sources, strongest
 from calscim.core.model import (
@@ -97,7 +98,7 @@ class Creators:
             Action(
                 Kind.REMOVE if sources is None else Kind.ROLE,
                 self._roster.email(member.user, None),
-                f"owned {self._roster.name(team)} for having made it; {owner} owns it now (journal {seq})",
+                f"owned {self._roster.name(team)} for having made it; {owner} owns it now ({row(seq)})",
                 user=None if speaker is None else speaker.id,
                 cal_user=member.user,
                 membership=member.membership,

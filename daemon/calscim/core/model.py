@@ -10,6 +10,9 @@ from typing import Any, Generic, NewType, TypeVar
 
 T = TypeVar("T")
 
+# Stands for the journal row of an edit that is planned for and not saved: later than every row there is.
+UNSAVED = 2**63 - 1
+
 DirectoryId = NewType("DirectoryId", str)
 UserId = NewType("UserId", str)  # a SCIM user of ours
 GroupId = NewType("GroupId", str)
@@ -75,6 +78,7 @@ class User:
     locale: str | None = None
     time_zone: str | None = None
     data: MappingOf[str, Any] = field(default_factory=dict)  # what the attributes' table is about
+    user_name: str = ""  # of a user without an address, who has to be named by something
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +351,17 @@ class Action:
     profile: bool = False  # an update of locale and time zone alone
     preferences: str | None = None  # the directory's locale and time zone, recorded on success
     has_profile: bool = False  # an account that is attached and still has its Profile
+    approved: bool = False  # an operator released it: it counts towards no limit
+    teams: tuple[TeamId, ...] = ()  # memberships that end with a deprovision
     creator: bool = False  # of somebody who owns the team only because calscim made it
+    # Of an address that other accounts wait for or give up: which of these changes belong together, and its turn.
+    place: tuple[str, int] = field(default=("", 0), compare=False)
+    interim: bool = False  # an address for the time of an exchange, see addresses
+
+    @property
+    def brings_in(self) -> bool:
+        """Return True if the organization has one person more afterwards; a half-member is in it already."""
+        return self.kind in (Kind.CREATE, Kind.ATTACH) and self.membership is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +369,9 @@ class Waiting:
     """A person who cannot be helped along yet, and what is waited for."""
 
     user: UserId
-    email: str
+    email: str  # "" for a person without an address
     reason: str
+    user_name: str = ""  # of a person without an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +380,17 @@ class Unsettled:
 
     action: Action
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitUse:
+    """How much of a limit was used within the window. ``team`` None: the organization's."""
+
+    name: str  # the key of the configuration's [guards]
+    team: TeamId | None
+    used: int
+    limit: int
+    size: int  # what a percentage is taken of
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +407,8 @@ class Plan:
     notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
     # Attributes that are as wanted: to be recorded.
     told: tuple[tuple[CalUserId, str, str], ...] = ()
+    limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
+    members: int | None = None  # of the organization now; None: not read
     unsettled: tuple[Unsettled, ...] = ()  # drift that has not lasted yet: not among the actions
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
 from calscim.core import states
-from calscim.core.causes import Causes
+from calscim.core.causes import Causes, row
 from calscim.core.mapping import Desired, strongest
 from calscim.core.model import Action, Cause, Complete, Directory, Kind, Observed, Team, TeamId
 from calscim.core.naming import meant, slug
@@ -55,7 +55,7 @@ def creations(
             Action(
                 Kind.TEAM,
                 "",
-                f"{groups} is mapped to {name}, which Cal.com does not have (journal {last.seq})",
+                f"{groups} is mapped to {name}, which Cal.com does not have ({row(last.seq)})",
                 team=team,
                 mode=strongest(mappings),
                 mappings=tuple(mapping.id for mapping in mappings),

@@ -25,6 +25,7 @@ from calscim.core.model import (
     Scope,
     Step,
     UserId,
+    Waiting,
 )
 from calscim.core.policy import Policy, untouchable
 from calscim.core.roster import Roster
@@ -79,30 +80,42 @@ def plan(
     return Plan(
         organization=policy.organization,
         actions=actions,
-        waiting=tuple(sorted(accounts.waiting.values(), key=lambda one: (one.email, one.user))),
+        waiting=tuple(sorted(accounts.waiting.values(), key=_place)),
         incomplete=tuple(incomplete),
         in_place=tuple(lists.in_place),
+        members=None if isinstance(observed.people, Incomplete) else len(observed.people.value),
         told=told,
         links=tuple(sorted(people.found, key=lambda link: link.user)),
         notes=tuple(sorted((*accounts.notes, *lists.notes, *owners.notes, *attributes.notes))),
     )
 
 
-def order(action: Action) -> tuple[int, bool, int, str, str, int, str]:
+def order(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]:
     """The canonical order: kinds as listed, what drifted last, then by team, address and ids.
 
-    Attributes come after everything else: who is where matters more than what is said about them.
+    Attributes come after everything else: who is where matters more than what is said about them. Changes of
+    addresses that make room for each other stand together, in their turn; an account that leaves on an interim
+    address gets its own one before.
     """
     change = action.change
+    together, turn = action.place
+    kind = _ORDER[action.kind] if change is None else _LAST + _STEPS[change.step]
     return (
-        _ORDER[action.kind] if change is None else _LAST + _STEPS[change.step],
+        kind if turn >= 0 else -1,
         action.kind is Kind.REMOVE and action.drift,
         action.team or 0,
+        together or action.email.casefold(),
+        turn,
         action.email.casefold(),
         action.user or "",
         action.cal_user or 0,
         "" if change is None else f"{change.attribute.slug} {change.value}",
     )
+
+
+def _place(waiting: Waiting) -> tuple[str, str, str]:
+    """The canonical order of who waits: by address, without one by userName, then by id."""
+    return waiting.email, waiting.user_name, waiting.user
 
 
 def _chosen(

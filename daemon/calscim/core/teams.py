@@ -55,6 +55,7 @@ class Teams:
         self._departures = departures
         self._roster = roster
         self._coming = coming  # people an action of this plan invites
+        self._former = frozenset(directory.former_accounts.values())
         self.actions: list[Action] = []
         self.in_place: list[Edge] = []
         self.incomplete: list[str] = []
@@ -260,6 +261,9 @@ class Teams:
     def _surplus(self, team: TeamId, member: TeamMember) -> None:
         """On the team, and in none of its groups."""
         edge = self._directory.ledger.get((team, member.user))
+        if self._is_leftover(member):
+            self._leftover(team, member, edge)
+            return
         mode = self._removal_mode(team, member, edge)
         if mode in (None, Mode.ADD_ONLY) or self._departures.leaves(member.user):
             return
@@ -297,6 +301,38 @@ class Teams:
                 cause=None if reason is None else reason.cause,
                 drift=reason is None,
                 state=state,
+            )
+        )
+
+    def _is_leftover(self, member: TeamMember) -> bool:
+        """Return True for a person whom calscim took out of the organization, and who is not in it now."""
+        seen = self._departures.seen
+        return seen is not None and member.user not in seen and member.user in self._former
+
+    def _leftover(self, team: TeamId, member: TeamMember, edge: Edge | None) -> None:
+        """End a membership that a build from before 2025-08-18 left behind, whatever the team's mode."""
+        user = next(
+            (
+                one
+                for one, account in self._directory.former_accounts.items()
+                if account == member.user
+            ),
+            None,
+        )
+        known = None if user is None else self._directory.users.get(user)
+        live = self._desired.live.get(team, ())
+        self.actions.append(
+            Action(
+                Kind.REMOVE,
+                known.email if known is not None else self._roster.email(member.user, edge),
+                "left the organization, and this build of Cal.com left the team membership behind",
+                user=user,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                observed_role=member.role,
+                mode=Mode.MANAGED,
+                state=states.of_surplus(self._directory, team, Mode.MANAGED, (), live),
             )
         )
 

@@ -30,7 +30,13 @@ class Catalogue:
 
     known: dict[str, Attribute] = field(default_factory=dict)
     gap: str | None = "they were not read yet"
+    was_read: bool = False
     _options: dict[str, dict[str, str]] = field(default_factory=dict)  # attribute -> value -> id
+
+    @property
+    def lost(self) -> str | None:
+        """Why attributes that were read before could not be read. A build without attributes loses none."""
+        return self.gap if self.was_read else None
 
     def observed(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
         """As the planner wants it."""
@@ -45,7 +51,7 @@ class Catalogue:
         """Read what the table needs; ``again``: also which attributes there are, known or not."""
         if not policy.attributes:
             return
-        if again:
+        if again or self.lost is not None:
             await self._read(reader)
         seen = self.observed()
         if isinstance(seen, Incomplete):
@@ -58,7 +64,7 @@ class Catalogue:
         if isinstance(answer, Incomplete):
             self.gap = answer.reason
         else:
-            self.gap = None
+            self.gap, self.was_read = None, True
             self.known = {one.id: one for one in answer.value}
 
     async def read_options(self, reader: Reader, attribute: str) -> None:

@@ -10,11 +10,14 @@ from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
+from calscim.core.addresses import contested, given_up
 from calscim.core.attributes import single_valued
+from calscim.core.guards import limits_in_use
 from calscim.core.model import (
     Action,
     Directory,
     Incomplete,
+    Kind,
     Plan,
     Scope,
     State,
@@ -27,10 +30,16 @@ from calscim.core.settling import unasked
 from calscim.core.windows import closes, opened
 from calscim.reconcile.attributes import Telling
 from calscim.reconcile.decide import Rules, carry_out_approved, decide, remember
-from calscim.reconcile.importing import drop_gone, import_existing
+from calscim.reconcile.importing import (
+    drop_gone,
+    drop_unlinked,
+    follow_addresses,
+    import_existing,
+)
 from calscim.reconcile.joining import Joining
 from calscim.reconcile.lastlook import LastLook
 from calscim.reconcile.leaving import Leaving
+from calscim.reconcile.moving import Moving
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.pausing import wanted
@@ -38,6 +47,7 @@ from calscim.reconcile.perform import Performer
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import AttemptLog, Recorder
 from calscim.reconcile.report import Report, concluded, drift, log_held, log_pass, stored
+from calscim.reconcile.silence import Silence
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.touched import Touched
 from calscim.reconcile.view import View, members_wanted, teams_of
@@ -109,14 +119,19 @@ class Cycle:
             picture = await self._wanted()
         await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
         await self._look_up(picture.directory, again=True)
-        await self._look_for_doubles()
+        await self._look_for_doubles(picture.directory)
         if since is not None:
             await self._look_again(picture, began)
         report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
             await drop_gone(self.db, self.organization, _request_id())
+            await drop_unlinked(self.db, picture, self.view.people, _request_id())
         await self._new_teams().see_creators(picture.directory)
+        for (
+            team
+        ) in self.view.gone:  # what was remembered of a deleted team goes as its members would
+            await ledger.saw_team(self.db, self.organization, team, ())
         for team in self._newly_read():
             await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
             self.judged[team] = self.view.read_at[team]
@@ -130,6 +145,7 @@ class Cycle:
         await self.view.read_key(self.reader)
         picture = await self._wanted()
         await self.view.read_everything(self.reader, picture.directory)
+        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
         await self._look_up(picture.directory, again=True)
         planned = await decide(
             self.db, picture, self.view.observed(), self.rules, Scope(), everything=False
@@ -157,13 +173,28 @@ class Cycle:
             picture = await self._wanted()
         teams = touched.reach(picture.directory)
         await self._look_at(picture.directory, teams, again=touched.look)
+        if users is not None and self._makes_room(picture.directory):
+            users = None
+            picture = await self._wanted()
         if await self._adopt() + await self._recognise(picture.directory):
             picture = await self._wanted(users)
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
+        if any(kind == Kind.DEPROVISION.value for kind, _ in report.outcomes):
+            await drop_gone(self.db, self.organization, _request_id())
         await passes.advance(self.db, self.organization, heads)
         return report
+
+    def _makes_room(self, directory: Directory) -> bool:
+        """Return True if one of these users waits for another account's address, or has one that is waited for.
+
+        Such changes make room for each other, so that everybody is planned for.
+        """
+        people = self.view.people or {}
+        waited_for = contested(directory, people)
+        self.view.contested |= waited_for
+        return bool(waited_for) or not given_up(directory, people).isdisjoint(self.view.contested)
 
     # -------------------------------------------------------------- look
 
@@ -201,7 +232,7 @@ class Cycle:
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
 
-    async def _look_for_doubles(self) -> None:
+    async def _look_for_doubles(self, directory: Directory) -> None:
         """Read the options of some people: lists show one of several values, so that doubles stay unseen.
 
         First of those whose options were not read yet or turned out to be others, then of those read longest ago.
@@ -211,10 +242,12 @@ class Cycle:
         if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
             return
         single = single_valued(observed.value, self.rules.policy)
+        managed = members_wanted(directory, self.view)
         holders = [
             person.user
             for person in (self.view.people or {}).values()
-            if any(held.attribute in single for held in person.attributes or ())
+            if person.user in managed
+            and any(held.attribute in single for held in person.attributes or ())
         ]
         read_at = self.view.options_read_at
         holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
@@ -265,11 +298,16 @@ class Cycle:
         await newteams.rename(self.db, self.organization, mapped)
 
     async def _import(self, picture: Picture) -> int:
-        if not self.import_existing or self.view.people is None or picture.directory.paused:
+        """Record who is missing in a directory, and what changed of those who were recorded."""
+        people = self.view.people
+        if people is None or picture.directory.paused:
             return 0
-        return await import_existing(
-            self.db, self.organization, picture, self.view.people, _request_id()
-        )
+        changed = await follow_addresses(self.db, picture, people, _request_id())
+        if self.import_existing:
+            changed += await import_existing(
+                self.db, self.organization, picture, people, _request_id()
+            )
+        return changed
 
     # -------------------------------------------------------------- plan and perform
 
@@ -283,6 +321,8 @@ class Cycle:
         began: float,
     ) -> Report:
         everything = scope_name == "full"
+        if scope.users is None and self.view.people is not None:
+            self.view.contested = contested(picture.directory, self.view.people)
         planned = await decide(
             self.db, picture, self.view.observed(), self.rules, scope, everything=everything
         )
@@ -296,11 +336,16 @@ class Cycle:
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned)
         whole = everything or (scope.users is None and not planned.incomplete)
-        fresh = await remember(self.db, self.organization, planned, everything=whole)
-        log_held(self.organization, fresh)
+        unannounced = await remember(self.db, self.organization, planned, everything=whole)
+        log_held(self.organization, unannounced)
+        await holds.announced(self.db, self.organization, [one.hash for one in unannounced])
         stuck = await parked.parked(self.db, self.organization)
         tally = await self._perform(pass_id, picture, planned, stuck, interrupted)
         planned = replace(planned, waiting=_with(planned.waiting, tally.waiting))
+        if tally.outcomes:  # the limits as the pass leaves them
+            usage = await actions.window_usage(self.db, self.organization, self.rules.guards.window)
+            limits = limits_in_use(self.view.observed(), self.rules.guards, usage)
+            planned = replace(planned, limits=limits)
         if everything:
             await self._forget_settled(planned, stuck)
         done = concluded(
@@ -311,6 +356,7 @@ class Cycle:
             parked=len(await parked.parked(self.db, self.organization)),
             seconds=round(self.clock.monotonic() - began, 3),
             window_left=self._closing(),
+            lost=self.view.attributes.lost,
         )
         left = self.client.budget.estimate(self.clock.monotonic(), done.pending)
         await self._save_budget()
@@ -319,7 +365,7 @@ class Cycle:
             pass_id,
             complete=done.complete,
             in_step=done.in_step,
-            report=stored(planned, done, left),
+            report=stored(planned, done, left, self.view.names),
         )
         window = opened(self.rules.windows, self.clock.now())
         log_pass(self.organization, pass_id, planned, done, window)
@@ -376,7 +422,9 @@ class Cycle:
             telling=Telling(
                 self.view.attributes, record, partial(self.view.confirm_options, self.reader)
             ),
-            joining=Joining(self.reader, writer, self.view, record, parking),
+            joining=Joining(self.reader, writer, self.view, record),
+            silence=Silence(self.reader, parking, self.view.unanswered),
+            moving=Moving(self.view, parking, planned.actions),
             leaving=Leaving(self.reader, writer, self.view, record),
             replan=replan,
             last_look=LastLook(self.reader, self.view, self.rules.policy),
@@ -409,8 +457,7 @@ class Cycle:
     async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
         """What is parked and not wanted any more is forgotten."""
         wanted = {key_of(action) for action in planned.actions}
-        attaching = {replace(key, kind="user.create") for key in stuck if key.kind == "user.attach"}
-        gone = [key for key in stuck if key not in wanted and key not in attaching]
+        gone = [key for key in stuck if key not in wanted]
         await Recorder(self.db, self.organization).unpark_all(gone)
 
     async def _save_budget(self) -> None:

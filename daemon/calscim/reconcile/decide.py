@@ -1,7 +1,7 @@
 """From what is wanted and what was seen to what may be done, with what operators have let go."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from calscim.core.plan import Policy, plan
 from calscim.core.render import action_json
 from calscim.core.settling import Patience, settled
 from calscim.core.windows import Window
-from calscim.store import holds, sightings
+from calscim.store import actions, holds, sightings
 from calscim.store.desired import Picture
+from calscim.store.holds import Hold
 from calscim.store.pool import Database
 
 LARGE = 2_000  # users, from which on a plan takes longer than a request should wait
@@ -52,9 +53,12 @@ async def decide(
         seen = await sightings.kept(db, organization)
         planned = settled(planned, seen, rules.patience, counts=everything, looks=looks)
     approved = await holds.approved(db, organization)
+    usage = await actions.window_usage(db, organization, rules.guards.window)
     guarded = await _thought(
         picture,
-        lambda: guard(planned, picture.directory, observed, rules.guards, approved=approved),
+        lambda: guard(
+            planned, picture.directory, observed, rules.guards, approved=approved, usage=usage
+        ),
     )
     if scope.users is not None:
         guarded = await _still_held(db, guarded)
@@ -92,7 +96,7 @@ def _kept(action: Action, held: dict[tuple[Any, ...], str]) -> Action:
 
 def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
     if action.state is State.HELD and identity(action_json(action)) in free:
-        return replace(action, state=State.RUN, guard=None)
+        return replace(action, state=State.RUN, guard=None, approved=True)
     return action
 
 
@@ -109,38 +113,42 @@ def identity(entry: dict[str, Any]) -> tuple[Any, ...]:
 
 async def remember(
     db: Database, organization: str, planned: Plan, *, everything: bool
-) -> list[Held]:
-    """Store what is held, so that it can be approved; returns the sets that are new.
+) -> list[Hold]:
+    """Store what is held, so that it can be approved; return the sets that the daemon has not announced.
+
+    Storing a set and alerting the operator are two things: `calscim plan` and `calscim approve` store what they
+    find and alert nobody, so that only ``holds.announced`` makes a set known. The daemon calls it after the alert
+    is out: a daemon that is killed in between alerts once more, never too rarely.
 
     ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
     """
-    sets = held_sets(planned)
-    if not everything:  # what is a part of a set that is held already is no set of its own
-        known = [
-            {identity(entry) for entry in hold.actions}
-            for hold in await holds.current(db, organization)
-        ]
-        sets = tuple(
-            held
-            for held in sets
-            if not any(
-                {identity(action_json(action)) for action in held.actions} <= one for one in known
-            )
-        )
-    fresh = [
-        held
-        for held in sets
-        if await holds.hold(
-            db,
-            organization,
-            held.hash,
-            held.guard,
-            [action_json(action) for action in held.actions],
-        )
-    ]
+    known = [] if everything else await holds.current(db, organization)
+    found = set()
+    for held in held_sets(planned):
+        if (whole := _containing(known, held)) is not None:
+            found.add(whole.hash)
+            continue
+        shown = [action_json(action) for action in held.actions]
+        await holds.hold(db, organization, held.hash, held.guard, shown)
+        found.add(held.hash)
     if everything:
-        await holds.settle(db, organization, [held.hash for held in sets])
-    return fresh
+        await holds.settle(db, organization, found)
+    if not found:
+        return []
+    return [
+        hold
+        for hold in await holds.current(db, organization)
+        if hold.hash in found and hold.announced_at is None
+    ]
+
+
+def _containing(known: Sequence[Hold], held: Held) -> Hold | None:
+    """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
+    wanted = {identity(action_json(action)) for action in held.actions}
+    for hold in known:
+        if wanted <= {identity(entry) for entry in hold.actions}:
+            return hold
+    return None
 
 
 async def carry_out_approved(db: Database, organization: str, planned: Plan) -> None:

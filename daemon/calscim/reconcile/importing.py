@@ -1,12 +1,14 @@
 """People who already are in the Cal.com organization, shown to the identity provider's import.
 
 They are recorded in every directory of the organization that does not know them, unmanaged until the
-provider writes to them, and dropped again when several complete passes did not show them.
+provider writes to them. An entry follows the address of its account. It goes with the person, whoever ended
+the membership: at once after calscim did, else when several complete passes did not show the account.
 """
 
 from collections.abc import Mapping
 
-from calscim.core.model import CalUserId, DirectoryId, Link, OrgMember
+from calscim.core.addresses import is_interim
+from calscim.core.model import CalUserId, DirectoryId, Link, OrgMember, User
 from calscim.store import imported, ledger
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
@@ -25,6 +27,8 @@ async def import_existing(
         known_accounts, known_addresses = _known(picture, directory)
         for person in people.values():
             if person.user in known_accounts or person.email.casefold() in known_addresses:
+                continue
+            if is_interim(person.user, person.email):
                 continue
             given, family = split_name(person.name, person.email)
             user = await imported.import_user(
@@ -45,13 +49,57 @@ async def import_existing(
     return recorded
 
 
+async def follow_addresses(
+    db: Database, picture: Picture, people: Mapping[CalUserId, OrgMember], request_id: str
+) -> int:
+    """Give imported entries the addresses that their accounts have now; returns how many changed.
+
+    An entry whose new address another user of the directory has goes: the directory knows the person by it.
+    """
+    changed = 0
+    for user in _unmanaged(picture):
+        link = picture.directory.links.get(user.id)
+        person = None if link is None else people.get(link.cal_user)
+        if person is None or person.email.casefold() == user.email.casefold():
+            continue
+        if is_interim(person.user, person.email):
+            continue
+        given, family = split_name(person.name, person.email)
+        if not await imported.follow(
+            db,
+            user.directory,
+            user.id,
+            given_name=given,
+            family_name=family,
+            email=person.email,
+            request_id=request_id,
+        ):
+            await imported.drop_imported(db, user.directory, user.id, request_id=request_id)
+        changed += 1
+    return changed
+
+
 async def drop_gone(db: Database, organization: str, request_id: str) -> int:
-    """Drop imported people that stayed away; returns how many."""
+    """Drop the imported entries of people who left; returns how many."""
     gone = await ledger.gone_unmanaged(db, organization)
-    for directory, user, _ in gone:
+    for directory, user in gone:
         await imported.drop_imported(db, directory, user, request_id=request_id)
     await ledger.drop_orphans(db, organization)
     return len(gone)
+
+
+async def drop_unlinked(
+    db: Database, picture: Picture, people: Mapping[CalUserId, OrgMember], request_id: str
+) -> None:
+    """Drop imported entries that neither a link nor the address connects to a member.
+
+    Such an entry is left when its account was deleted in Cal.com, or when calscim was stopped right after the
+    import. One complete list is enough: a person who is there is imported again.
+    """
+    addresses = {person.email.casefold() for person in people.values()}
+    for user in _unmanaged(picture):
+        if user.id not in picture.directory.links and user.email.casefold() not in addresses:
+            await imported.drop_imported(db, user.directory, user.id, request_id=request_id)
 
 
 def split_name(name: str, email: str) -> tuple[str, str]:
@@ -62,6 +110,10 @@ def split_name(name: str, email: str) -> tuple[str, str]:
     if len(words) == 1:
         return words[0], words[0]
     return " ".join(words[:-1]), words[-1]
+
+
+def _unmanaged(picture: Picture) -> list[User]:
+    return [user for user in picture.directory.users.values() if not user.managed]
 
 
 def _known(picture: Picture, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.calcom.rows import Account
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.model import Action, CalUserId, Incomplete, Kind, Link, OrgMember
-from calscim.errors import RemoteError
-from calscim.reconcile.parking import Parking
+from calscim.core.model import Action, CalUserId, Incomplete, Kind, Link
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import View
 
-LOOKED_UP = 25  # people whom one call looks up before they are created
+LOOKED_UP = 25  # people whom one call looks up at least, by two spellings of their addresses
 
 
 @dataclass(slots=True)
@@ -27,13 +25,14 @@ class Joining:
     writer: Writer
     view: View
     record: Recorder
-    parking: Parking
     _looked_up: dict[str, Account | None] = field(default_factory=dict)
 
     # -------------------------------------------------------------- before the call
 
-    async def prepare(self, action: Action, upcoming: Iterable[Action]) -> Action | Link | None:
-        """Return the action to perform, or the link to a member who needs neither; None: parked.
+    async def prepare(
+        self, action: Action, upcoming: Iterable[Action], request_id: str
+    ) -> Action | Link | Incomplete:
+        """Return the action to perform, or the link to a member who needs neither.
 
         ``upcoming``: later actions of the plan, which are looked up with the same call.
         """
@@ -41,24 +40,40 @@ class Joining:
             return action
         found = await self._account(action, upcoming)
         if isinstance(found, Incomplete):
-            await self.parking.park(action, found.reason, refused=False)
-            return None
-        if found is None:
+            return found
+        if found is not None:
+            action = replace(action, kind=Kind.ATTACH, cal_user=found.user)
+        return action if action.cal_user is None else await self._checked(action, request_id)
+
+    async def _checked(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+        """Look whether the account to attach has a Profile, which makes it a member's.
+
+        To attach an account replaces the role and the state of a membership that there is, so that a member whom
+        somebody brought in by hand would become pending. Builds before 2025-08-18 keep the Profile of a member who
+        left. Cal.com itself is asked, as its lists may lag.
+        """
+        assert action.cal_user is not None, "an account is attached by its number"
+        has_profile = await self.writer.has_profile(action.cal_user, request_id)
+        if isinstance(has_profile, Incomplete):
+            return has_profile
+        if has_profile is False:
             return action
         recognised = await self.recognise(action)
-        if isinstance(recognised, Incomplete):
-            await self.parking.park(action, recognised.reason, refused=False)
-            return None
-        if recognised is not None:
-            return recognised
-        # Builds before 2025-08-18 keep the Profile of a member who left.
-        return replace(action, kind=Kind.ATTACH, cal_user=found.user, has_profile=True)
+        return recognised or replace(action, has_profile=has_profile is True)
 
     async def recognise(self, action: Action) -> Link | Incomplete | None:
-        """Return the link to the member with the action's address; None: there is no such member."""
-        member = await self.reader.person_by_email(action.email)
-        if not isinstance(member, OrgMember):
-            return member
+        """Return the link to the member with the action's address, else with its account; None: there is none."""
+        people = await self.reader.people()
+        if isinstance(people, Incomplete):
+            return people
+        there = [one for one in people.value.values() if one.membership not in self.view.deleted]
+        address = action.email.casefold()
+        member = next(
+            (one for one in there if one.email.casefold() == address),
+            next((one for one in there if one.user == action.cal_user), None),
+        )
+        if member is None:
+            return None
         self.view.joined(member)
         return _link(action, member.user)
 
@@ -70,29 +85,24 @@ class Joining:
         if not all(one in self._looked_up for one in spellings):
             wanted = dict.fromkeys(spellings)
             for other in upcoming:
-                if len(wanted) >= 2 * LOOKED_UP:
+                if len(wanted) > 2 * LOOKED_UP - 2:
                     break
                 wanted.update(dict.fromkeys(_spellings(other.email)))
-            found = await self._profiles(list(wanted))
+            found = await self.reader.profiles(list(wanted))
             if isinstance(found, Incomplete):
                 return found
             self._looked_up.update(wanted)
-            self._looked_up.update({account.email: account for account in found.values()})
+            if found is not None:  # else Cal.com's own check has to do
+                self._looked_up.update({account.email: account for account in found.values()})
         return next(filter(None, (self._looked_up.get(one) for one in spellings)), None)
-
-    async def _profiles(self, emails: list[str]) -> dict[CalUserId, Account] | Incomplete:
-        """As the reader; a key that may not list users leaves the look to Cal.com's own check."""
-        try:
-            return await self.reader.profiles(emails)
-        except RemoteError as error:
-            if error.status != 403:
-                raise
-            return {}
 
     # -------------------------------------------------------------- after the call
 
-    async def attach_existing(self, action: Action, request_id: str) -> tuple[Action, Outcome]:
-        """Attach the account that Cal.com refused to create again, by address or by the number it had."""
+    async def existing(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+        """Return how to attach the account that Cal.com refused to create again: by address, or by its number.
+
+        Or the link to a member who has it.
+        """
         assert action.user is not None, "accounts are created for users"
         number = await self.record.former_account(action.user, action.email)
         attach = replace(
@@ -101,17 +111,14 @@ class Joining:
             cal_user=number,
             because=f"{action.because}; the account exists already",
         )
-        return attach, await self.writer.perform(attach, request_id)
+        return attach if number is None else await self._checked(attach, request_id)
 
-    async def replace_deleted(self, action: Action) -> Action:
-        """Forget an account that Cal.com does not have any more; returns the action that creates another."""
-        assert action.cal_user is not None, "an account that is gone had a number"
-        await self.record.forget_account(action.cal_user)
+    def anew(self, action: Action) -> Action:
+        """Return the action that creates another account for one that Cal.com does not have any more."""
         return replace(
             action,
             kind=Kind.CREATE,
             cal_user=None,
-            membership=None,
             because=f"{action.because}; account {action.cal_user} was deleted in Cal.com",
         )
 
@@ -128,7 +135,7 @@ def is_deleted(action: Action, outcome: Outcome) -> bool:
 
 def _spellings(email: str) -> list[str]:
     """The spellings of an address that Cal.com is asked for: it compares exactly, and stores in lower case."""
-    return list(dict.fromkeys((email, email.lower())))
+    return list(dict.fromkeys((email, email.lower()))) if email else []
 
 
 def _link(action: Action, cal_user: CalUserId) -> Link:

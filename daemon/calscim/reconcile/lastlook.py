@@ -14,7 +14,7 @@ from calscim.core.model import (
     OrgMember,
     TeamMember,
 )
-from calscim.core.plan import Policy
+from calscim.core.plan import Policy, untouchable
 from calscim.reconcile.view import UNKNOWN, View
 
 _ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE, Kind.ACCEPT)
@@ -29,6 +29,8 @@ class LastLook:
     async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:
         """The action with its membership; and why not, or what could not be read."""
         user = action.cal_user
+        if action.kind is Kind.ATTACH and action.membership is not None:
+            return action, await self._of_half_member(action.membership)
         if user is None or action.kind not in _ON_A_MEMBERSHIP:
             return action, None
         if action.membership in (None, UNKNOWN):
@@ -50,13 +52,23 @@ class LastLook:
             return action, "nobody else owns the team any more"
         return action, floors(action, person, member, self.view.me, self.policy)
 
+    async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:
+        """Why a half-member does not become pending: meanwhile an owner, or protected."""
+        fresh = await self.reader.person(membership)
+        if fresh is None or isinstance(fresh, Incomplete):
+            return fresh
+        assert self.view.me is not None
+        return untouchable(fresh, self.view.me, self.policy)
+
     async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
         """Of a membership that was made without telling its number."""
         found: OrgMember | TeamMember | None
         gap: str | None
         if action.team is None:
             await self.view.read_people(self.reader)
-            found, gap = (self.view.people or {}).get(user), self.view.people_gap
+            people = self.view.people
+            found = None if people is None else people.get(user)
+            gap = self.view.people_gap if people is None else None
         else:
             await self.view.read_team(self.reader, action.team)
             found = self.view.teams.get(action.team, {}).get(user)

@@ -1,7 +1,7 @@
 """Takes a person out of the organization, on builds of Cal.com that leave the team memberships behind too.
 
 Since 2025-08-18 Cal.com ends the team memberships with the organization membership. Which kind of build answers
-is learned after the first deprovision of somebody who was on a team; from then on teams go first where needed.
+is learned after the first deprovision of a person who had a Profile; from then on teams go first where needed.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from calscim.core.model import (
     CalUserId,
     Incomplete,
     Kind,
+    OrgMember,
     TeamId,
     TeamMember,
 )
@@ -41,31 +42,29 @@ class Leaving:
         return await self._end_all(action, request_id)
 
     async def learn(
-        self, action: Action, before: Mapping[TeamId, TeamMember], request_id: str
+        self,
+        action: Action,
+        person: OrgMember | None,
+        before: Mapping[TeamId, TeamMember],
+        request_id: str,
     ) -> None:
-        """After a deprovision: look once whether the team memberships went with it, and end those that did not.
+        """After a deprovision: find out once whether the build ends team memberships, and end those it left.
 
-        ``before``: the person's team memberships before the deprovision. A lagging replica that still shows one
-        proves nothing: the build leaves memberships behind if Cal.com deletes one now.
+        ``person``, ``before``: the membership of the organization and those of teams before the deprovision. A
+        build that leaves team memberships behind leaves the Profile behind too. Cal.com itself is asked for it:
+        lists may lag, and a team membership may have been ended by hand. A person who had no Profile proves
+        nothing. What stays unknown is found by the next full pass, which ends leftovers.
         """
-        if self.view.traits.clears_teams is not None:
+        had_profile = bool(before) or (person is not None and person.has_profile is True)
+        if self.view.traits.clears_teams is not None or not had_profile:
             return
-        left = await (self._left_on_a_team(before) if before else self._kept_profile(action))
-        if left is False:
-            await self._note(clears_teams=True)
-        elif left:
+        assert action.cal_user is not None, "a member has an account"
+        has_profile = await self.writer.has_profile(action.cal_user, request_id)
+        if has_profile is None or isinstance(has_profile, Incomplete):
+            return
+        await self._note(clears_teams=not has_profile)
+        if has_profile:
             await self._end_all(action, request_id, before)
-
-    async def _left_on_a_team(self, before: Mapping[TeamId, TeamMember]) -> bool | None:
-        """Return whether Cal.com still has one of the memberships; None: that could not be read."""
-        team, member = next(iter(before.items()))
-        seen = await self.reader.team_member(team, member.membership)
-        return None if isinstance(seen, Incomplete) else seen is not None
-
-    async def _kept_profile(self, action: Action) -> bool | None:
-        """Return whether the person still has a Profile: builds that keep it keep the teams as well."""
-        found = await self.reader.profiles([action.email])
-        return None if isinstance(found, Incomplete) else action.cal_user in found
 
     async def _note(self, *, clears_teams: bool) -> None:
         self.view.traits = replace(self.view.traits, clears_teams=clears_teams)
@@ -88,8 +87,6 @@ class Leaving:
             outcome = await self._end(action, team, member, request_id)
             if outcome.result not in _ENDED:
                 return outcome
-            if outcome.result is Result.DONE and self.view.traits.clears_teams is None:
-                await self._note(clears_teams=False)
         return None
 
     async def _end(

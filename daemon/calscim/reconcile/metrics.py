@@ -4,13 +4,16 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from calscim.clock import Clock, SystemClock
 from calscim.reconcile.report import Report
 
 
 class Metrics:
     """One set for all organizations of the process."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._pending_since: dict[str, datetime | None] = {}
         self._seconds = Histogram(
             "calscim_reconcile_seconds",
             "How long passes took",
@@ -66,8 +69,6 @@ class Metrics:
         for (kind, outcome), count in report.outcomes.items():
             self._actions.labels(organization, kind, outcome).inc(count)
         self._parked.labels(organization).set(report.parked)
-        if not report.pending:
-            self._oldest.labels(organization).set(0)
         if report.scope != "full":
             return
         self._held.labels(organization).set(report.held)
@@ -76,8 +77,15 @@ class Metrics:
             for direction in ("missing", "surplus", "role"):
                 self._drift.labels(organization, direction).set(report.drift[direction])
 
-    def oldest_pending(self, organization: str, since: datetime, now: datetime) -> None:
-        self._oldest.labels(organization).set((now - since).total_seconds())
+    def pending(self, organization: str, since: datetime | None) -> None:
+        """``since`` when the oldest push waits; the age grows with every scrape until None."""
+        if organization not in self._pending_since:
+            self._oldest.labels(organization).set_function(lambda: self._age(organization))
+        self._pending_since[organization] = since
+
+    def _age(self, organization: str) -> float:
+        since = self._pending_since[organization]
+        return 0.0 if since is None else (self._clock.now() - since).total_seconds()
 
     def lease(self, organization: str, *, held: bool) -> None:
         self._lease.labels(organization).set(held)

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -13,6 +13,8 @@ from calscim.reconcile.record import Recorder
 from calscim.store.parked import Key, Parked
 
 log = structlog.get_logger()
+
+UNANSWERED_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -40,19 +42,29 @@ class Parking:
     parked: Mapping[Key, Parked]
     jitter: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
+    _has_unanswered: bool = False  # among what this pass has put aside
 
     def is_early(self, action: Action) -> bool:
         """Whether it was put aside and is not due yet."""
         parked = self.parked.get(key_of(action))
         return parked is not None and not due(parked.fingerprint, parked.due_in, action)
 
-    async def park(self, action: Action, reason: str, *, refused: bool) -> None:
-        """``refused``: flatly, so that soon again will be the same."""
+    async def park(
+        self, action: Action, reason: str, *, refused: bool, unanswered: bool = False
+    ) -> None:
+        """``refused``: flatly, so that soon again will be the same.
+
+        ``unanswered``: Cal.com may be at fault and not the action, which is due at its next answer. An action that
+        goes on failing while Cal.com answers is at fault itself.
+        """
         key = key_of(action)
         reason = _about(action) + reason
         earlier = self.parked.get(key)
         attempts = 1 + (earlier.attempts if earlier else 0)
-        seconds = wait(attempts, refused=refused, jitter=self.jitter())
+        if earlier is not None and not earlier.unanswered and attempts > UNANSWERED_TRIES:
+            unanswered = False
+        seconds = wait(attempts, refused=refused, jitter=self.jitter(), unanswered=unanswered)
+        self._has_unanswered |= unanswered
         await self.record.park(
             key,
             action,
@@ -61,6 +73,7 @@ class Parking:
             attempts=attempts,
             seconds=seconds,
             mark=fingerprint(action),
+            unanswered=unanswered,
         )
         self.tally.count("refused" if refused else "failed", action)
         log.warning(
@@ -71,6 +84,17 @@ class Parking:
             reason=reason,
             next_try_seconds=round(seconds),
         )
+
+    async def release(self) -> None:
+        """Make everything due that was put aside because Cal.com did not answer."""
+        if not self._has_unanswered and not any(one.unanswered for one in self.parked.values()):
+            return
+        await self.record.release_unanswered()
+        self._has_unanswered = False
+        self.parked = {
+            key: replace(one, due_in=0.0, unanswered=False) if one.unanswered else one
+            for key, one in self.parked.items()
+        }
 
 
 def key_of(action: Action) -> Key:
@@ -87,9 +111,9 @@ def _about(action: Action) -> str:
 
 
 def _name_of(action: Action) -> str:
-    """The kind; of an attribute with what is done, as one person may have several things done."""
+    """The kind; of an attribute and an address with what is done, as one person may have several things done."""
     change = action.change
     if change is None:
-        return action.kind.value
+        return f"{action.kind.value}/interim" if action.interim else action.kind.value
     value = hashlib.sha256(change.value.encode()).hexdigest()[:12]
     return f"{action.kind.value}/{change.step.value}/{change.attribute.id}/{value}"

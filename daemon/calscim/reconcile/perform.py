@@ -1,13 +1,15 @@
 """Carries out a plan, one action after the other: one bad person or team stops nobody else.
 
 Refuses to remove or demote without a last look at the person, and stops when the lease, the key or
-Cal.com itself is gone.
+Cal.com itself is gone. What fails because of that is parked for nobody: see silence.
 """
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
+
+import structlog
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
@@ -35,18 +37,19 @@ from calscim.reconcile.attributes import Telling
 from calscim.reconcile.joining import Joining, is_deleted
 from calscim.reconcile.lastlook import LastLook
 from calscim.reconcile.leaving import Leaving
+from calscim.reconcile.moving import Moving
 from calscim.reconcile.newteams import NewTeams
 from calscim.reconcile.parking import Parking, Tally, key_of
 from calscim.reconcile.progress import Progress
 from calscim.reconcile.record import Recorder
+from calscim.reconcile.silence import Away, Silence
 from calscim.reconcile.view import UNKNOWN, View
 
-GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
+log = structlog.get_logger()
+
 THROTTLED_TRIES = 5
-
-
-class Away(Exception):  # noqa: N818 - a state of affairs, not a fault
-    """Cal.com does not answer, or does not take the key: nothing else will succeed now."""
+_UNHEARD = (Result.UNKNOWN, Result.THROTTLED, Result.AUTH)
+_EXISTS = (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED)  # answers to an attach
 
 
 @dataclass(slots=True)
@@ -67,9 +70,10 @@ class Performer:
     telling: Telling
     joining: Joining
     leaving: Leaving
+    silence: Silence
+    moving: Moving
     replan: Callable[[UserId], Awaitable[Sequence[Action]]]  # a person's changes of attributes
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
-    _silent: int = 0
 
     @property
     def tally(self) -> Tally:
@@ -77,11 +81,12 @@ class Performer:
 
     async def perform(self, plan: Plan) -> Tally:
         """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
-        queue = deque(action for action in plan.actions if action.state is State.RUN)
+        running = [action for action in plan.actions if action.state is State.RUN]
+        queue = deque(self.silence.order(running))
         throttled, of = 0, len(queue)
         while queue:
             await self.progress.come_to(of - len(queue), of)
-            if self.interrupted():
+            if self.interrupted() and not self.moving.is_under_way(queue[0]):
                 self.tally.interrupted = True
                 self.tally.pending += queue
                 break
@@ -102,7 +107,17 @@ class Performer:
                     self.tally.pending += [action, *queue]
                     break
                 queue.appendleft(action)
+            elif self.silence.is_long:
+                self.tally.pending += queue
+                break
+        await self._close()
         return self.tally
+
+    async def _close(self) -> None:
+        tally = self.tally
+        gap = await self.silence.close(is_known_away=tally.interrupted or tally.away is not None)
+        if not tally.interrupted:  # else the next pass goes on at once
+            tally.away = tally.away or gap
 
     async def _one(self, action: Action, upcoming: Iterable[Action]) -> bool:
         """True: to be tried again in this pass, once the rate limit lets it."""
@@ -126,7 +141,7 @@ class Performer:
             ready = prepared
         ready, refusal = await self.last_look.take(ready)
         if isinstance(refusal, Incomplete):
-            await self.parking.park(action, refusal.reason, refused=False)
+            await self.silence.unread(action, refusal.reason)
             return False
         if refusal is not None:
             await self.parking.park(action, refusal, refused=True)
@@ -136,7 +151,7 @@ class Performer:
         if ready.kind is Kind.DEPROVISION:
             return await self._deprovision(ready)
         outcome = await self.writer.perform(ready, self._request_id(action))
-        return await self._settle(ready, outcome)
+        return await self._settle(ready, outcome, action if action.brings_in else ready)
 
     async def _deprovision(self, action: Action) -> bool:
         assert action.cal_user is not None, "a member has an account"
@@ -145,26 +160,36 @@ class Performer:
         if stopped is not None:
             return await self._settle(action, stopped)
         before = self.view.memberships_of(action.cal_user)
+        person = (self.view.people or {}).get(action.cal_user)
+        action = replace(action, teams=tuple(sorted(before)))
         outcome = await self.writer.perform(action, request_id)
         again = await self._settle(action, outcome)
-        if outcome.result is Result.DONE:
-            await self.leaving.learn(action, before, request_id)
+        if (
+            outcome.result is Result.DONE
+        ):  # else another has ended the membership, in a way of its own
+            await self.leaving.learn(action, person, before, request_id)
         return again
 
     # -------------------------------------------------------------- before the call
 
     async def _prepared(self, action: Action, upcoming: Iterable[Action]) -> Action | None:
-        """Return what is to be performed; None: the person is a member already, or the look failed."""
-        others = (other for other in upcoming if other.kind in (Kind.CREATE, Kind.ATTACH))
-        prepared = await self.joining.prepare(action, others)
-        if isinstance(prepared, Link):
-            await self._recognised(action, prepared)
-            return None
-        return prepared
+        """Return what is to be performed; None: the person is a member already, or that could not be read."""
+        others = (
+            other for other in upcoming if other.brings_in and not self.parking.is_early(other)
+        )
+        prepared = await self.joining.prepare(action, others, self._request_id(action))
+        if isinstance(prepared, Action):
+            return prepared
+        await self._recognised(action, prepared)
+        return None
 
-    async def _recognised(self, action: Action, link: Link) -> None:
-        self._made[link.user] = link.cal_user
-        await self.record.link(link)
+    async def _recognised(self, action: Action, found: Link | Incomplete) -> None:
+        """Nobody has to be brought in: the person is a member already, or that could not be read."""
+        if isinstance(found, Incomplete):
+            await self.silence.unread(action, found.reason)
+            return
+        self._made[found.user] = found.cal_user
+        await self.record.link(found)
         self.tally.count("already", action)
         await self.record.unpark(key_of(action))
 
@@ -172,6 +197,8 @@ class Performer:
         """Return True if the person has other options than the plan was made for; read once a pass."""
         change = action.change
         if change is None or change.step is Step.OPTION or self.parking.is_early(action):
+            return False
+        if self._awaits_acceptance(action):
             return False
         account = action.cal_user
         if account is None and action.user is not None:
@@ -196,7 +223,7 @@ class Performer:
         """Fill in the account that an earlier action of this plan made; None while there is none."""
         change = action.change
         if action.kind is not Kind.ADD and change is None:
-            return action
+            return self.moving.ready(action)
         team = action.team
         if action.new_team is not None and team is not None:
             team = self.new_teams.made.get(team)
@@ -233,19 +260,24 @@ class Performer:
             self.tally.count("already", action)
             await self.record.unpark(key_of(action))
         elif isinstance(there, Incomplete):
-            await self.parking.park(action, there.reason, refused=False)
+            await self.silence.unread(action, there.reason)
         else:
             await self.parking.park(action, there, refused=True)
         return False
 
     # -------------------------------------------------------------- after the call
 
-    async def _settle(self, action: Action, outcome: Outcome) -> bool:
+    async def _settle(
+        self, action: Action, outcome: Outcome, planned: Action | None = None
+    ) -> bool:
+        """``planned``: what the plan has instead of the action that was performed; it is what is parked."""
+        planned = planned or action
         await self._learn(outcome)
         if is_deleted(action, outcome):
-            return await self._create_anew(action)
+            return await self._create_anew(action, planned)
         result = outcome.result
-        self._silent = self._silent + 1 if result is Result.UNKNOWN else 0
+        if result not in _UNHEARD:
+            await self.silence.answered(planned)
         match result:
             case Result.DONE | Result.ALREADY | Result.GONE:
                 if (
@@ -263,24 +295,22 @@ class Performer:
                     )
                 ):
                     self.view.doubt_after(action, gone=True)
-                    await self.parking.park(action, outcome.detail, refused=True)
+                    await self.parking.park(planned, outcome.detail, refused=True)
                     return False
                 await self._done(action, outcome)
                 self.tally.count(result.value, action)
-                await self.record.unpark(key_of(action))
+                await self.record.unpark(key_of(planned))
             case Result.CONFLICT:
-                return await self._conflict(action, outcome)
+                return await self._conflict(action, outcome, planned)
             case Result.NO_PROFILE:
                 if action.cal_user is not None:
                     self.view.lacks_profile(action.cal_user)
                 self.tally.count("blocked", action)
             case Result.REFUSED:
-                await self.parking.park(action, outcome.detail, refused=True)
+                await self.parking.park(planned, _refusal(action, outcome), refused=True)
             case Result.UNKNOWN:
                 self.view.doubt_after(action, gone=False)
-                await self.parking.park(action, outcome.detail, refused=False)
-                if self._silent >= GIVE_UP_AFTER:
-                    raise Away(outcome.detail)
+                self.silence.unanswered(planned, outcome.detail, served=outcome.served)
             case Result.THROTTLED:
                 self.tally.count("throttled", action)
                 return True
@@ -297,39 +327,50 @@ class Performer:
             self.view.traits = replace(self.view.traits, invites_by_email=invites)
             await self.record.learn("invites_by_email", value=invites)
 
-    async def _create_anew(self, action: Action) -> bool:
+    async def _create_anew(self, action: Action, planned: Action) -> bool:
         """Create the account that was to be attached and does not exist in Cal.com any more."""
-        created = await self.joining.replace_deleted(action)
+        created = self.joining.anew(action)
         outcome = await self.writer.perform(created, self._request_id(action))
-        return await self._settle(created, outcome)
+        if outcome.result is Result.DONE:  # else it may exist after all
+            assert action.cal_user is not None, "an account that is gone had a number"
+            await self.record.forget_account(action.cal_user)
+        return await self._settle(created, outcome, planned)
 
-    async def _conflict(self, action: Action, outcome: Outcome) -> bool:
+    async def _conflict(self, action: Action, outcome: Outcome, planned: Action) -> bool:
         """The account exists: attach it by address or by number, or recognise it in the organization."""
-        if action.kind is not Kind.CREATE or action.user is None:
+        if not action.brings_in or action.user is None:
             if action.change is not None:  # an option that somebody made meanwhile: read next time
                 self.view.attributes.forget(action.change)
-            await self.parking.park(action, outcome.detail, refused=action.change is None)
-            return False
-        attach, attached = await self.joining.attach_existing(action, self._request_id(action))
-        await self._learn(attached)
-        if attached.result not in (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED):
-            return await self._settle(attach, attached)
-        recognised = await self.joining.recognise(action)
-        if isinstance(recognised, Link):
-            await self._recognised(action, recognised)
-        elif isinstance(recognised, Incomplete):
-            await self.parking.park(action, recognised.reason, refused=False)
-        elif attached.result in (Result.GONE, Result.REFUSED):
             await self.parking.park(
-                action,
+                action, _refusal(action, outcome), refused=action.change is None
+            )
+            return False
+        if action.kind is Kind.CREATE:
+            request_id = self._request_id(action)
+            existing = await self.joining.existing(action, request_id)
+            if not isinstance(existing, Action):
+                await self._recognised(planned, existing)
+                return False
+            action, outcome = existing, await self.writer.perform(existing, request_id)
+            await self._learn(outcome)
+            if outcome.result not in _EXISTS:
+                return await self._settle(action, outcome, planned)
+        recognised = await self.joining.recognise(action)
+        if recognised is not None:
+            await self._recognised(planned, recognised)
+        elif outcome.result is Result.REFUSED and action.cal_user is not None:
+            await self.parking.park(planned, outcome.detail, refused=True)
+        elif outcome.result in (Result.GONE, Result.REFUSED):
+            await self.parking.park(
+                planned,
                 "an account with this address exists outside the organization, this Cal.com does not let it be "
                 "attached by address, and calscim does not know its number: invite the person by hand once "
-                f"({attached.detail})",
+                f"({outcome.detail})",
                 refused=True,
             )
         else:
             await self.parking.park(
-                action, "the account exists, but is not shown in the organization", refused=False
+                planned, "the account exists, but is not shown in the organization", refused=False
             )
         return False
 
@@ -341,8 +382,9 @@ class Performer:
                 await self._told(action, action.change, outcome)
             case Kind.UPDATE:
                 assert action.cal_user is not None
+                self.moving.done(action)
                 self.view.changed(action.cal_user, email=action.email, name=action.name)
-                await self._preferences(action, action.cal_user)
+                await self._preferences(action, action.cal_user, outcome.detail)
             case Kind.DEPROVISION:
                 assert action.cal_user is not None
                 self.view.left(action.cal_user, action.membership or UNKNOWN)
@@ -404,12 +446,14 @@ class Performer:
         await self._link(action.user, cal_user, origin, action.email)
         if created:
             self.telling.has_none(cal_user)
-            await self._preferences(action, cal_user)
+            await self._preferences(action, cal_user, outcome.detail)
         if action.role not in (None, Role.MEMBER):
             await self.record.office(action, cal_user)
 
-    async def _preferences(self, action: Action, cal_user: CalUserId) -> None:
+    async def _preferences(self, action: Action, cal_user: CalUserId, left_out: str) -> None:
         """Locale and time zone are on record once they were told: no list shows them."""
+        if left_out:
+            log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
         if action.preferences is not None:
             await self.record.told([(cal_user, PROFILE, action.preferences)])
 
@@ -433,6 +477,22 @@ class Performer:
         await self.record.given(action, membership, made=made)
         if action.creator:
             await self.record.release(action.team)
+
+
+def _refusal(action: Action, outcome: Outcome) -> str:
+    """Say what to do about an address that Cal.com does not give."""
+    if action.interim:
+        return (
+            f"Cal.com does not take the interim address {action.email} for an exchange of addresses: give one of the "
+            f"accounts another address in Cal.com by hand, and the rest follows ({outcome.detail})"
+        )
+    is_address = action.kind is Kind.UPDATE and action.change is None and not action.profile
+    if is_address and outcome.result is Result.CONFLICT:
+        return (
+            f"an account outside of the organization has the address {action.email}: change or delete that account "
+            f"in Cal.com, or give the person another address in the directory ({outcome.detail})"
+        )
+    return outcome.detail
 
 
 def _takes_value(action: Action) -> bool:

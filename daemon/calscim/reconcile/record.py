@@ -107,6 +107,7 @@ class Recorder:
         attempts: int,
         seconds: float,
         mark: str,
+        unanswered: bool,
     ) -> None:
         await parked.park(
             self.db,
@@ -118,7 +119,11 @@ class Recorder:
             fingerprint=mark,
             attempts=attempts,
             wait=seconds,
+            unanswered=unanswered,
         )
+
+    async def release_unanswered(self) -> None:
+        await parked.release_unanswered(self.db, self.organization)
 
     async def unpark(self, key: Key) -> None:
         await parked.unpark(self.db, self.organization, key)

@@ -1,17 +1,17 @@
 """What a pass came to, for those who ask: the loop, the log, the row that ``calscim status`` reads."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from calscim.core.guards import Held
-from calscim.core.model import Action, Kind, Plan, State
-from calscim.core.render import waiting_json
+from calscim.core.model import Action, Kind, Plan, State, TeamId
+from calscim.core.render import held_of, limits_json, waiting_json, who
 from calscim.core.windows import Window
 from calscim.reconcile.parking import Tally
+from calscim.store.holds import Hold
 
 log = structlog.get_logger()
 
@@ -36,7 +36,8 @@ class Report:
 
     scope: str
     complete: bool
-    again: bool  # it is not, and may be if tried again soon
+    again: bool  # something was not read, and may be if tried again soon
+    unread: tuple[str, ...]  # what was not read, one sentence each
     in_step: bool
     away: str | None
     interrupted: bool
@@ -58,14 +59,19 @@ def concluded(
     parked: int,
     seconds: float,
     window_left: float | None,
+    lost: str | None = None,
 ) -> Report:
-    """``readable``: what could not be read may be when it is tried again."""
+    """``readable``: what could not be read may be when it is tried again.
+
+    ``lost``: why attributes that were read before could not be read; they are left as they are meanwhile.
+    """
     held = sum(action.state is State.HELD for action in planned.actions)
     complete = not planned.incomplete and tally.away is None
     return Report(
         scope=scope,
         complete=complete,
-        again=not complete and (tally.away is not None or readable),
+        again=lost is not None or (not complete and (tally.away is not None or readable)),
+        unread=(*planned.incomplete, *(() if lost is None else (lost,))),
         in_step=complete and not tally.pending and not held and not planned.unsettled,
         away=tally.away,
         interrupted=tally.interrupted,
@@ -79,19 +85,23 @@ def concluded(
     )
 
 
-def stored(planned: Plan, done: Report, seconds_left: float) -> dict[str, Any]:
+def stored(
+    planned: Plan, done: Report, seconds_left: float, team_names: Mapping[TeamId, str]
+) -> dict[str, Any]:
     """As the row of the pass keeps it. ``seconds_left``: what the calls that are pending will take."""
     return {
         "hash": planned.hash,
         "actions": _shown(done),
         "pending": done.pending,
         "held": done.held,
+        "held_counts": held_of(planned),
         "away": done.away,
         "interrupted": done.interrupted,
         "incomplete": list(planned.incomplete),
         "waiting": waiting_json(planned)[:LISTED],
         "waiting_total": _waiting(planned),
         "unsettled": len(planned.unsettled),
+        "limits": limits_json(planned.limits, team_names),
         "seconds_left": round(seconds_left),
     }
 
@@ -117,16 +127,16 @@ def log_pass(
     )
 
 
-def log_held(organization: str, fresh: Iterable[Held]) -> None:
+def log_held(organization: str, unannounced: Iterable[Hold]) -> None:
     """A new hold is one alert; the same hold in later passes is none."""
-    for held in fresh:
+    for held in unannounced:
         log.warning(
             "reconcile.held",
             organization=organization,
             hash=held.hash,
             guard=held.guard,
             actions=len(held.actions),
-            people=sorted({action.email for action in held.actions})[:20],
+            people=sorted({who(action) for action in held.actions})[:20],
             then=f"calscim approve {held.hash}",
         )
 

@@ -23,6 +23,13 @@ class Touched:
     def __bool__(self) -> bool:
         return bool(self.users or self.groups or self.teams or self.everyone)
 
+    def update(self, other: "Touched") -> None:
+        """Concern what the other concerns as well."""
+        self.users |= other.users
+        self.groups |= other.groups
+        self.teams |= other.teams
+        self.everyone = self.everyone or other.everyone
+
     def reach(self, directory: Directory) -> frozenset[TeamId]:
         """The teams to look at: those of the touched groups, and those named outright."""
         mapped = {

@@ -27,9 +27,9 @@ from calscim.core.model import (
     TeamMember,
 )
 from calscim.core.newteams import awaited
-from calscim.errors import RemoteError
 from calscim.reconcile.attributes import Catalogue
 from calscim.reconcile.recent import Recent
+from calscim.store.parked import Key
 
 LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
@@ -62,6 +62,10 @@ class View:
     # Every option that a person has, for those whose options were read; lists show one of several values.
     options: dict[CalUserId, tuple[Held, ...]] = field(default_factory=dict)
     options_read_at: dict[CalUserId, float] = field(default_factory=dict)
+    # Addresses that users want and other accounts had when everybody was last planned for.
+    contested: set[str] = field(default_factory=set)
+    # What Cal.com left unanswered, in how many passes in a row: see silence.
+    unanswered: dict[Key, int] = field(default_factory=dict)
     # Accounts that calscim created, until a list shows the numbers of their memberships.
     _with_profile: set[CalUserId] = field(default_factory=set)
 
@@ -129,13 +133,6 @@ class View:
         A membership keeps its Profile, so that each is looked for until it was seen once. A key that may not
         list users can do everything else: then no Profile is known to be missing.
         """
-        try:
-            await self._read_profiles(reader, users)
-        except RemoteError as error:
-            if error.status != 403:
-                raise
-
-    async def _read_profiles(self, reader: Reader, users: Collection[CalUserId]) -> None:
         people = self.people or {}
         unseen = [
             people[user]
@@ -147,11 +144,13 @@ class View:
         found: Collection[CalUserId] = ()
         if len(unseen) <= LOOKED_UP * self.pages_of_people():
             some = await reader.profiles([person.email for person in unseen])
+            if some is None:
+                return
             found = () if isinstance(some, Incomplete) else some
         if any(person.user not in found for person in unseen):
             # A list may know a person by another address, so that only the whole list proves an absence.
             everyone = await reader.everyone_with_profile()
-            if isinstance(everyone, Incomplete):
+            if not isinstance(everyone, Complete):
                 return
             found = everyone.value
         for person in unseen:
@@ -305,12 +304,16 @@ class View:
             self.people[person.user] = person
 
     def left(self, user: CalUserId, membership: MembershipId) -> None:
-        """Somebody lost the organization, and every team with it."""
+        """Somebody lost the organization, and every team with it.
+
+        A list that still shows one of the teams is believed unless the build is known to end them.
+        """
         self.deleted.add(membership)
         if self.people is not None:
             self.people.pop(user, None)
         for members in self.teams.values():
-            if (member := members.pop(user, None)) is not None:
+            member = members.pop(user, None)
+            if member is not None and self.traits.clears_teams:
                 self.deleted_on_teams.add(member.membership)
 
     def changed(

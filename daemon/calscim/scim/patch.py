@@ -83,7 +83,17 @@ def user(current: dict[str, Any], given: Iterable[Operation]) -> dict[str, Any]:
             _merge(USER, resource, operation)
         else:
             _at(USER, resource, operation, operation.path, operation.value)
-    return payload.finished(resource)
+    return payload.finished(kept_active(resource, current))
+
+
+def kept_active(resource: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
+    """The user, still inactive if a change leaves ``active`` unassigned: that activates nobody.
+
+    An active user without the attribute stays active.
+    """
+    if "active" not in resource and current.get("active") is False:
+        resource["active"] = False
+    return resource
 
 
 def group(current: dict[str, Any], given: Iterable[Operation]) -> GroupChange:

@@ -25,11 +25,16 @@ _FLAT = {
 }
 
 
-def user(body: dict[str, Any]) -> dict[str, Any]:
-    """A user to be stored, of a POST or PUT. ScimError 400 names what is wrong."""
+def user(body: dict[str, Any], *, active: bool | None = True) -> dict[str, Any]:
+    """A user to be stored, of a POST or PUT. ScimError 400 names what is wrong.
+
+    ``active``: what an unassigned ``active`` means, which null, "" and a left-out attribute are alike (RFC 7643
+    section 2.5); None: it stays unassigned, and the caller keeps what the user has.
+    """
     resource = canonical(USER, body)
     _flat(body, resource)
-    resource.setdefault("active", True)
+    if active is not None:
+        resource.setdefault("active", active)
     return finished(resource)
 
 

@@ -47,8 +47,15 @@ async def read(x: Exchange, text: str) -> web.Response:
 
 
 async def replace(x: Exchange, text: str) -> web.Response:
-    """RFC 7644 section 3.5.1: what is left out is cleared."""
-    resource = payload.user(x.json())
+    """RFC 7644 section 3.5.1: what is left out is cleared, but ``active``, which is kept."""
+    resource = payload.user(x.json(), active=None)
+    if "active" not in resource:
+        return await _change(
+            x,
+            text,
+            lambda current: {"active": True} | patch.kept_active(resource, current),
+            reads=True,
+        )
     return await _change(x, text, lambda _: resource, reads=conditional(x.headers))
 
 

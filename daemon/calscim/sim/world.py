@@ -263,8 +263,11 @@ class World(State):
     # ---------------------------------------------------------------- what the API does
 
     def new_id(self) -> int:
+        """Return an unused number. In Cal.com an organization is a team itself, so no team has its number."""
         number = self.next_id
-        self.next_id += 1
+        if number == self.organization_id:
+            number += 1
+        self.next_id = number + 1
         return number
 
     def auto_accepted(self, email: str) -> bool:

@@ -1,0 +1,49 @@
+"""The rule for what fails again and again: wait longer each time, and say it once.
+
+A pass that could not read what it needed, a key that Cal.com refuses, a database that is away: each is tried again
+after ``Backoff.next`` seconds, and logged only when ``Notice.is_news`` says so. A new kind of failure takes both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+SHORTEST, LONGEST = 1.0, 30.0  # seconds between two tries
+REMINDER = 3600.0  # seconds after which a state that lasts is logged again
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Growing waits between two tries. ``jitter``: at least 0 and below 1."""
+
+    jitter: Callable[[], float]
+    failures: int = 0
+
+    def next(self) -> float:
+        """Count one more failure and return the seconds until the next try."""
+        wait = SHORTEST * 2.0 ** min(self.failures, 10)
+        self.failures += 1
+        return min(LONGEST, max(SHORTEST, min(LONGEST, wait) * (0.75 + 0.5 * self.jitter())))
+
+    def reset(self) -> None:
+        self.failures = 0
+
+
+@dataclass(slots=True)
+class Notice:
+    """Decides when a state that lasts is logged: at its start, when it changes, and every hour."""
+
+    _state: str | None = None
+    _said_at: float = 0.0
+
+    def is_news(self, state: str, now: float) -> bool:
+        """Return True if ``state`` is to be logged now."""
+        if state == self._state and now - self._said_at < REMINDER:
+            return False
+        self._state, self._said_at = state, now
+        return True
+
+    def end(self) -> bool:
+        """Return True if a state was logged that is over now."""
+        was = self._state is not None
+        self._state = None
+        return was
