@@ -65,12 +65,6 @@ READS = [
         [TEAM_MEMBER],
     ),
     (
-        f"{ROOT}/teams/9/memberships/5",
-        MEMBER,
-        lambda client: client.team_membership(9, 5),
-        TEAM_MEMBER,
-    ),
-    (
         f"{ROOT}/attributes?take=250&skip=0",
         [
             {
@@ -120,6 +114,13 @@ WRITES = [
         {"role": "ADMIN"},
         org_row(5),
         lambda client, turn: client.change_membership(turn, 5, Role.ADMIN),
+    ),
+    (
+        "PATCH",
+        f"{ROOT}/memberships/5",
+        {"accepted": False},
+        org_row(5, accepted=False),
+        lambda client, turn: client.make_pending(turn, 5),
     ),
     (
         "DELETE",

@@ -2,6 +2,11 @@
 
 import re
 
+import asyncpg
+import pytest
+
+from tests.store.test_health import FULL
+
 
 def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
     ran = calscim("check", "--json")
@@ -101,3 +106,31 @@ def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(
     assert ran.code == 0
     assert "Cal.com has no attribute Titel" in ran.err
     assert "office:" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("ALTER DATABASE {name} SET default_transaction_read_only = on", "is read-only"),
+        ("REVOKE INSERT ON calscim.journal FROM calscim", "INSERT on calscim.journal"),
+        ("ALTER DATABASE {name} SET temp_file_limit = '8kB'", "has no room"),
+        (FULL.format(table="journal"), "has no room"),
+        ("REVOKE USAGE ON SCHEMA calscim FROM calscim", "calscim migrate"),
+    ],
+    ids=["read-only", "without a right", "full", "a journal that cannot grow", "shut out"],
+)
+def test_a_database_that_takes_no_change_is_exit_1(calscim, calcom, database, run, fault, said):
+    run(as_owner(database, fault.format(name=database.name) if "{name}" in fault else fault))
+
+    ran = calscim("check", "--json")
+
+    assert ran.code == 1
+    [found] = [one for one in ran.json["checks"] if one["what"] == "database"]
+    assert not found["ok"]
+    assert said in found["detail"]
+
+
+async def as_owner(database, statement):
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute(statement)
+    await connection.close()

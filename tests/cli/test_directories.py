@@ -141,3 +141,20 @@ def test_a_secret_is_never_printed_again(calscim, okta):
     )
 
     assert okta["token"] not in printed
+
+
+def test_a_directory_created_paused_is_paused_and_says_how_to_resume_it(calscim):
+    made = calscim(
+        "directory", "create", "--name", "Okta", "--provider", "okta-scim-v2", "--paused"
+    )
+
+    assert made.code == 0
+    assert 'calscim directory resume "Okta"' in made.err
+    assert calscim("directory", "show", "Okta", "--json").json["paused"]
+
+
+def test_a_directory_that_is_not_paused_says_what_an_assignment_does(calscim):
+    made = calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
+
+    assert "gets an account in Cal.com right away" in made.err
+    assert "--paused" in made.err

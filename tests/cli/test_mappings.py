@@ -1,6 +1,13 @@
 """calscim mapping and team, against a simulated Cal.com."""
 
+import uuid
+
 import pytest
+
+from calscim.store import resources
+from calscim.store.journal import Origin
+from calscim.store.pool import Database
+from calscim.store.resources import GroupState, MemberChange
 
 ADD = ("mapping", "add", "--group", "Sales EMEA", "--mode", "managed")
 
@@ -222,3 +229,32 @@ def test_a_team_to_be_made_survives_export_and_apply(calscim, okta, calcom, tmp_
     assert calscim("mapping", "apply", str(file), "--yes").code == 0
     assert calscim("mapping", "list", "--json").json[0]["create_team"]
     assert calscim("mapping", "apply", str(file)).code == 0
+
+
+async def _renamed(dsn, directory, name, to):
+    """Push a group, and rename it."""
+    async with await Database.open(dsn) as db:
+        group, origin = uuid.uuid4(), Origin(directory, "push")
+        for called in (name, to):
+            state = GroupState(called, None, f'{{"displayName": "{called}"}}')
+            if called == name:
+                await resources.create_group(db, origin, group, state, MemberChange(), "")
+            else:
+                await resources.update_group(db, origin, group, state, MemberChange(), "")
+
+
+def test_a_file_from_before_a_group_was_renamed_removes_nothing(
+    calscim, okta, database, run, tmp_path
+):
+    calscim(*ADD, "--team", "Sales")
+    file = tmp_path / "mappings.toml"
+    file.write_text(calscim("mapping", "export").out)
+    run(_renamed(database.dsn, okta["id"], "Sales EMEA", "Sales Europe"))
+
+    applied = calscim("mapping", "apply", str(file), "--yes")
+
+    assert (applied.code, applied.out.strip()) == (0, "the mappings are as in the file")
+    assert "'Sales EMEA' is called 'Sales Europe' now" in applied.err
+    (row,) = calscim("mapping", "list", "--json").json
+    assert (row["group"], row["state"]) == ("Sales Europe", "active")
+    assert 'group = "Sales Europe"' in calscim("mapping", "export").out

@@ -255,3 +255,24 @@ def test_the_estimate_is_kept_when_the_key_is_used_alone(limit: int, calls: int)
         assert call(budget, server, now)
 
     assert promised == pytest.approx(now, abs=3.0 + calls / limit * 2)
+
+
+def test_another_upper_bound_holds_at_once_and_what_was_used_stays_counted():
+    budget = Budget(100)
+    for _ in range(30):
+        budget.take(0.0)
+
+    budget.cap(50)
+    assert (budget.limit, budget.remaining(0.0)) == (50, 20)
+
+    budget.cap(10)
+    assert budget.remaining(0.0) == 0
+
+
+def test_a_higher_bound_never_passes_what_cal_com_allows():
+    budget = Budget(20)
+    budget.answered(0.0, limit=60, remaining=59, reset_in=60.0)
+
+    budget.cap(1000)
+
+    assert budget.limit == 60

@@ -48,9 +48,14 @@ def test_the_form_of_a_plan():
         "waiting": [
             {
                 "email": "",
+                "user_name": "",
+                "user_id": "bob",
                 "reason": "the directory gives no e-mail address: Cal.com knows people by one",
             }
         ],
+        "held_counts": {"sets": 0, "removals": 0},
+        "seats": {"now": 2, "after": 2, "difference": 0},
+        "limits": [],
         "actions": [
             {
                 "kind": "member.add",

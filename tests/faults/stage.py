@@ -98,6 +98,7 @@ class Stage:
     embedded: Path | None = None  # then the daemons have a bundled Postgres, and no dsn
     listen_dsn: str = ""
     migration_dsn: str = ""
+    notify_socket: str = ""  # then the daemons have a service manager
     source: str = ""  # the PYTHONPATH of another release's daemon
     directory: str = ""
     token: str = ""
@@ -168,7 +169,8 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """What processes are started with."""
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        return inherited | ({"PYTHONPATH": self.source} if self.source else {})
+        manager = {"NOTIFY_SOCKET": self.notify_socket} if self.notify_socket else {}
+        return inherited | manager | ({"PYTHONPATH": self.source} if self.source else {})
 
     async def calscim(self, *arguments: str) -> str:
         """What a verb printed. RuntimeError, with what it said, when it fails."""

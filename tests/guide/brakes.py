@@ -25,6 +25,20 @@ async def team(play: Play) -> None:
     await play.calscim("plan")
 
 
+async def one_by_one(play: Play) -> None:
+    """Removals that come one by one
+
+    Okta sends each removal as a request of its own. The limits count what was taken away within 24 hours, so the
+    removals of one morning count together.
+    """
+    await play.given("Sales", "managed", "ann", "bob", "cem", "dan", "eve", "fay", "gus")
+    for name in ("ann", "bob", "cem", "dan"):
+        play.say(f"Okta takes {name} out of the group:")
+        await play.okta.remove_members("Sales", addresses(name))
+        await play.sync()
+    await play.calscim("plan")
+
+
 async def stale(play: Play) -> None:
     """An approval that comes too late
 
@@ -118,6 +132,43 @@ async def observe(play: Play) -> None:
     play.say("Exit code 0: nothing is pending. To let it happen:")
     await play.calscim("mapping change 1 --mode managed", quiet=True)
     await play.calscim("plan")
+
+
+async def adopting(play: Play) -> None:
+    """An organization that has people and teams already
+
+    The directory is created paused: Okta pushes, the plan shows what that comes to, and Cal.com is left alone until
+    the plan is as it should be.
+    """
+    for name in ("ann", "bob", "gus"):
+        play.world.add_person(address(name), name=f"{name.capitalize()} Example")
+    for name in ("ann", "gus"):
+        play.world.put_on_team("Sales", address(name))
+    play.say("ann, bob and gus are in Cal.com; ann and gus are on the team Sales.")
+    await play.create_paused()
+    await play.sync()
+    found = [one["userName"].partition("@")[0] for one in await play.okta.import_users()]
+    play.say(
+        "The daemon makes a full pass as soon as the directory is created, so that Okta's import finds",
+        f"{', '.join(sorted(found))}. Okta matches them, assigns ann, bob and cem, and pushes the group Sales",
+        "with these three:",
+    )
+    await play.assign("ann", "bob", "cem")
+    await play.okta.push_group("Sales", addresses("ann", "bob", "cem"))
+    await play.sync()
+    await play.calscim("plan")
+    play.say("What would a mapping do? `--dry-run` saves nothing. gus is in no group of Okta's:")
+    await play.calscim("mapping add --group Sales --team sales --mode exclusive --dry-run")
+    play.say("He is to stay:")
+    await play.calscim("mapping add --group Sales --team sales --mode managed --dry-run")
+    await play.calscim("mapping add --group Sales --team sales --mode managed", quiet=True)
+    play.say(
+        "The plan is as it should be. Resuming asks the daemon for a full pass, which carries it out:"
+    )
+    await play.calscim("directory resume Okta")
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("explain gus@acme.example Sales")
 
 
 async def paused(play: Play) -> None:

@@ -222,6 +222,42 @@ async def renamed(play: Play) -> None:
     await play.calscim("explain ann.lee@acme.example Sales")
 
 
+async def exchanged(play: Play) -> None:
+    """Two people exchange their addresses
+
+    Cal.com gives an address to one account only. So one of the two accounts goes to an interim address first, made of
+    its new address and its number. In a chain, where the last address is free, the order is enough.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Okta gives ann's address to bob, and bob's to ann:")
+    for before, after in (("ann", "passing"), ("bob", "ann"), ("passing", "bob")):
+        new = address(after)
+        await play.okta.update_profile(
+            address(before),
+            userName=new,
+            emails=[{"value": new, "primary": True, "type": "work"}],
+        )
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example Sales")
+    play.say(
+        "A protected person, an owner, and the key's own user never go to an interim address. Where nobody else takes part",
+        "in an exchange, calscim says what to do and changes nothing. ann and bob are protected now, and exchange their",
+        "addresses again:",
+    )
+    play.configure("", organization='protected = ["ann@acme.example", "bob@acme.example"]')
+    for before, after in (("ann", "passing"), ("bob", "ann"), ("passing", "bob")):
+        new = address(after)
+        await play.okta.update_profile(
+            address(before),
+            userName=new,
+            emails=[{"value": new, "primary": True, "type": "work"}],
+        )
+    await play.calscim("plan")
+    await play.sync()
+
+
 async def office(play: Play) -> None:
     """A role in the organization
 
@@ -266,6 +302,37 @@ async def attributes(play: Play) -> None:
     play.world.set_attribute(address("ann"), "department", "Marketing")
     await play.calscim("plan")
     await play.calscim("explain ann@acme.example")
+
+
+async def several_entries(play: Play) -> None:
+    """One address, two entries
+
+    bob leaves, and Okta deactivates him. His address is given to a new person, for whom the directory has an entry with
+    another userName. `explain` shows all entries of an address, active ones first, and which account each stands for.
+    """
+    await play.given("Sales", "managed", "ann", "bob", "cem", "dan", "eve", "fay", "gus")
+    play.say("Okta deactivates bob, and creates the new entry with his address:")
+    await play.okta.deactivate(address("bob"))
+    await play.sync()
+    await _assign_also(play, "robert", "bob")
+    await play.sync()
+    await play.calscim("explain bob@acme.example")
+    play.say(
+        "ann is entered a second time while her first entry is still active. Entries that share an account are one",
+        "person: ann stays as long as one of them is active. Then Okta deactivates the first entry, which was in Sales:",
+    )
+    await _assign_also(play, "ann.lee", "ann")
+    await play.sync()
+    await play.okta.deactivate(address("ann"))
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+
+
+async def _assign_also(play: Play, name: str, owner: str) -> None:
+    """Another entry, with an address that an entry has already."""
+    await play.assign(name)
+    emails = [{"value": address(owner), "primary": True, "type": "work"}]
+    await play.okta.update_profile(address(name), emails=emails)
 
 
 async def failing(play: Play) -> None:

@@ -28,6 +28,7 @@ from tests.reconcile.stage import KEY, Stage, staged
 
 HOLDER = "sidecar/812/6cc78d9b"
 DIRECTORY = "1lsbjhjymwbesg2hu550i77h"
+TOKEN = "zT3-kMWbqv0YtJc9uXo7RrNeQ5hLdAgS1fPiUy8Vw2E"
 SHOWN_URL = "https://api.cal.com"
 
 
@@ -46,11 +47,11 @@ class Play:
         self.stage = stage
         self._dsn = dsn
         self._file = folder / "calscim.toml"
-        names = {
+        self._names = {
             stage.directory.id: DIRECTORY,
             stage.organization.api_url: SHOWN_URL,
         }
-        self._stable = Stable(names, lambda: datetime.now(UTC))
+        self._stable = Stable(self._names, lambda: datetime.now(UTC))
         self._parts: list[str] = []
         self._shell: list[str] = []
         self._printed = ""
@@ -129,6 +130,18 @@ class Play:
         line = f'mapping add --group "{name}" --team "{name}" --mode {mode}'
         code, _, err = await asyncio.to_thread(self._run, line)
         assert code == 0, err
+
+    async def create_paused(self) -> None:
+        """The directory Okta anew, created paused and shown; Okta pushes to it from now on."""
+        code, _, err = await asyncio.to_thread(self._run, "directory delete Okta")
+        assert code == 0, err
+        await self.stage.full()
+        out = await self.calscim("directory create --name Okta --provider okta-scim-v2 --paused")
+        made = {line.split()[0]: line.split()[-1] for line in out.splitlines() if line.strip()}
+        self._names |= {made["id"]: DIRECTORY, made["token"]: TOKEN}
+        okta = self.stage.okta
+        okta.base_url = f"{okta.base_url.rpartition('/')[0]}/{made['id']}"
+        okta.token = made["token"]
 
     async def given(self, name: str, mode: str, *people: str) -> None:
         """A group with these people, mapped to the team of its name, and everything in step; said in a sentence."""

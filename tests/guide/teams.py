@@ -111,6 +111,34 @@ async def renamed(play: Play) -> None:
     await play.calscim("explain cem@acme.example Sales")
 
 
+async def renamed_then_deleted(play: Play) -> None:
+    """A group is renamed, deleted, and pushed again
+
+    The mapping takes the new name of its group. When the group is deleted, the mapping waits for the last name.
+    """
+    await play.given("Sales", "managed", "ann", "bob")
+    play.say("Okta renames Sales to Sales Europe, and deletes the group later:")
+    await play.okta.rename_group("Sales", "Sales Europe")
+    await play.okta.delete_group("Sales Europe")
+    await play.sync()
+    await play.calscim("mapping list")
+    play.say("Okta pushes Sales Europe again. The mapping is bound to the new group:")
+    await play.okta.push_group("Sales Europe", addresses("ann", "bob"))
+    await play.calscim("plan")
+    await play.sync()
+    await play.calscim("mapping list")
+    play.say(
+        "A group can also get the name that a mapping waits for by being renamed. A mapping waits for Key accounts:"
+    )
+    await play.calscim(
+        'mapping add --group "Key accounts" --team engineering --mode managed', quiet=True
+    )
+    await play.okta.push_group("Accounts", addresses("ann"))
+    play.say("Okta renames Accounts to Key accounts:")
+    await play.okta.rename_group("Accounts", "Key accounts")
+    await play.calscim("plan")
+
+
 async def deleted(play: Play) -> None:
     """A group is deleted
 

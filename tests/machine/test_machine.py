@@ -8,7 +8,9 @@ passes, the next plan is empty, and the journal alone gives the same tables.
 import asyncio
 import itertools
 import logging
+import math
 import os
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 
@@ -50,6 +52,9 @@ SAID = st.fixed_dictionaries(
     }
 )
 HR = "urn:acme:hr"
+WINDOW = 86_400.0  # longer than any story
+SHARE, LEAST = 0.3, 5  # max_removals_per_team and min_team_size
+LEAVERS, LEAST_PEOPLE = 0.05, 20  # max_deprovisions and min_organization_size
 METHODS = st.sampled_from(["", "GET", "POST", "PATCH", "DELETE"])
 PATHS = st.sampled_from(["", "/users", "/memberships", "/teams/", "/teams", "/attributes"])
 FAULTS = st.one_of(
@@ -91,6 +96,9 @@ class Model:
     by_hand: set[tuple[str, str]] = field(default_factory=set)  # (team, name) put there by hand
     said: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # name -> attributes
     edited: set[tuple[str, str, str]] = field(default_factory=set)  # name, attribute, value by hand
+    approved: set[tuple[str | None, str]] = field(default_factory=set)  # (team, name) released
+    removed: Counter[str | None] = field(default_factory=Counter)  # from a team, not approved
+    gone: Counter[str | None] = field(default_factory=Counter)  # approved or not
 
     def wanted(self, team):
         return {
@@ -137,9 +145,16 @@ class Machine(RuleBasedStateMachine):
     def run(self, coroutine):
         return self.runner.run(coroutine)
 
-    @initialize(passes=st.sampled_from([1, 1, 2]), build=st.sampled_from(BUILDS))
-    def begin(self, passes, build):
+    @initialize(
+        passes=st.sampled_from([1, 1, 2]),
+        build=st.sampled_from(BUILDS),
+        mode=st.sampled_from([None, "managed", "exclusive"]),
+    )
+    def begin(self, passes, build, mode):
+        """``mode``: of a team that a group has filled with everybody already; None: nothing is there."""
         self.run(self._begin(passes, build))
+        if mode is not None:
+            self.run(self._fill(mode))
 
     async def _begin(self, passes, build):
         self.name = await self.databases.lend()
@@ -151,6 +166,7 @@ class Machine(RuleBasedStateMachine):
         self.stage.okta.style = "oin"
         self.stage.world.build = build
         self.stage.reconcile(drift_passes=passes)
+        self.stage.guard(window=WINDOW)
         for name, kind in KINDS.items():
             self.stage.world.add_attribute(name, kind, ("a", "b"))
         self.stage.organize(
@@ -161,6 +177,16 @@ class Machine(RuleBasedStateMachine):
         self._watch()
         await self._pass(full=True)
 
+    async def _fill(self, mode):
+        await self.stage.map("Sales", self.stage.team_id("Sales"), mode)
+        for name in NAMES:
+            await self.stage.okta.assign(address(name), name.capitalize(), "Example")
+        await self.stage.okta.push_group("Sales", [address(name) for name in NAMES])
+        self.model.mapped["Sales", "Sales"] = mode
+        self.model.active = dict.fromkeys(NAMES, True)
+        self.model.groups["Sales"] = set(NAMES)
+        await self._pass(full=True)
+
     def _watch(self):
         """Judge every removal that comes over the API."""
         self.by_hand = False
@@ -169,18 +195,42 @@ class Machine(RuleBasedStateMachine):
         def dropped(membership):
             if not self.by_hand and membership.team_id in world.teams:
                 team = world.teams[membership.team_id].name
-                self._judge(team, world.accounts[membership.user_id].email)
+                name = world.accounts[membership.user_id].email.partition("@")[0]
+                self._judge(team, name)
+                self._count(team, name, len(world.of_team(membership.team_id)), SHARE, LEAST)
 
         def left(user):
             name = world.accounts[user].email.partition("@")[0]
             if name == "owner" or self.model.active.get(name) is not False:
                 self.wrong.append(f"{name} lost the organization")
+            self._count(None, name, len(world.of_team(42)), LEAVERS, LEAST_PEOPLE)
             self.model.by_hand = {one for one in self.model.by_hand if one[1] != name}
 
         world.dropped, world.left = dropped, left
 
-    def _judge(self, team, email):
-        name = email.partition("@")[0]
+    def _count(self, team, name, present, share, least):
+        """Within the window, which is longer than any story, no limit is passed without approval."""
+        model = self.model
+        size = present + model.gone[team]
+        model.gone[team] += 1
+        if (team, name) in model.approved:
+            return
+        model.removed[team] += 1
+        allowed = max(1, math.floor(share * max(size, least) + 1e-9))
+        if model.removed[team] > allowed:
+            self.wrong.append(
+                f"{model.removed[team]} left {team or 'the organization'}, {allowed} of {size} may"
+            )
+
+    async def _approve(self):
+        for hold in await holds.current(self.stage.db, "acme"):
+            for action in hold.actions:
+                name = action["email"].partition("@")[0]
+                team = self.stage.world.teams.get(action["team_id"])
+                self.model.approved.add((team.name if team else None, name))
+            await holds.approve(self.stage.db, "acme", hold.hash)
+
+    def _judge(self, team, name):
         if name == "owner" or name in self.model.wanted(team):
             self.wrong.append(f"{name} was taken off {team}, where the directory wants them")
         leaves = self.model.active.get(name) is False
@@ -229,6 +279,33 @@ class Machine(RuleBasedStateMachine):
             else:
                 await self.stage.okta.push_group(group, emails)
             self.model.groups[group] = set(chosen)
+
+        self.run(do())
+
+    @precondition(lambda self: any(self.model.groups.values()))
+    @rule(data=st.data())
+    def remove_member(self, data):
+        """Okta takes one person out of a group."""
+        filled = sorted(group for group, members in self.model.groups.items() if members)
+        group = data.draw(st.sampled_from(filled))
+        name = data.draw(st.sampled_from(sorted(self.model.groups[group])))
+
+        async def do():
+            await self.stage.okta.remove_members(group, [address(name)])
+            self.model.groups[group].discard(name)
+
+        self.run(do())
+
+    @precondition(lambda self: self.model.groups and self.model.active)
+    @rule(data=st.data())
+    def add_member(self, data):
+        """Okta puts one person into a group."""
+        group = data.draw(st.sampled_from(sorted(self.model.groups)))
+        name = data.draw(st.sampled_from(sorted(self.model.active)))
+
+        async def do():
+            await self.stage.okta.add_members(group, [address(name)])
+            self.model.groups[group].add(name)
 
         self.run(do())
 
@@ -282,11 +359,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def approve_everything(self):
-        async def do():
-            for hold in await holds.current(self.stage.db, "acme"):
-                await holds.approve(self.stage.db, "acme", hold.hash)
-
-        self.run(do())
+        self.run(self._approve())
 
     # ---------------------------------------------------------------- drift, faults, crashes
 
@@ -419,8 +492,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(
             8
         ):  # what is held is approved, what is parked is tried, what is missed is waited for
-            for hold in await holds.current(self.stage.db, "acme"):
-                await holds.approve(self.stage.db, "acme", hold.hash)
+            await self._approve()
             await self.stage.db.execute(
                 "UPDATE calscim.parked SET next_try = now(), refused = false"
             )
@@ -454,8 +526,16 @@ class Machine(RuleBasedStateMachine):
         await self._replays()
 
     def _pending(self):
+        """Team memberships that are wanted and pending; others are nobody's business."""
         world = self.stage.world
-        return [one for one in world.memberships.values() if not one.accepted]
+        return [
+            (team, name)
+            for team in TEAMS
+            for name in self.model.wanted(team)
+            if (account := world.account(address(name)))
+            and (one := world.find(account.id, world.team_id(team)))
+            and not one.accepted
+        ]
 
     def _everybody_accepts(self):
         """Follow every invitation to the organization; pending team memberships are left to calscim."""

@@ -22,7 +22,7 @@ from calscim.scim.metrics import Metrics
 from calscim.service.inspect import inspect
 from calscim.service.organizations import client, cycle_of
 from calscim.settings import Database as DatabaseSettings
-from calscim.settings import Organization, Scim, Settings
+from calscim.settings import Guards, Organization, Scim, Settings
 from calscim.sim import calcom, okta
 from calscim.store import admin, leases, passes
 from calscim.store.encryption import PLAIN
@@ -56,9 +56,9 @@ class Stage:
 
     async def push(self) -> Report | None:
         """The pass over what the last pushes touched."""
-        heads = await passes.heads(self.db, "acme")
-        news = touched(await passes.news(self.db, "acme"))
-        return await self.cycle.touched(news, heads, lambda: False) if news else None
+        unread = await passes.unread(self.db, "acme")
+        news = touched(unread.news)
+        return await self.cycle.touched(news, unread.reached, lambda: False) if news else None
 
     async def map(
         self, group: str, team: int | str | None, mode: str, role: str = "MEMBER"
@@ -119,6 +119,11 @@ class Stage:
         )
         self.cycle = self.make_cycle()
 
+    def guard(self, **changes: Any) -> None:
+        """Other settings of [guards]."""
+        self.settings = replace(self.settings, guards=replace(self.settings.guards, **changes))
+        self.cycle = self.make_cycle()
+
     async def another_directory(self, name: str) -> okta.Okta:
         made = await admin.create_directory(
             self.db, EDITOR, organization="acme", name=name, provider="okta-scim-v2"
@@ -154,7 +159,9 @@ async def staged(
             name="acme", organization_id=42, api_key=KEY, api_url=url, requests_per_minute=100_000
         )
         settings = Settings(
-            database=DatabaseSettings(dsn="postgresql://unused"), organizations=(organization,)
+            database=DatabaseSettings(dsn="postgresql://unused"),
+            organizations=(organization,),
+            guards=Guards(window=0.0),  # each pass by itself; stories about the window set one
         )
         made = await admin.create_directory(
             db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"

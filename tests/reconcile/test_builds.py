@@ -1,8 +1,12 @@
 """What differs from one build of Cal.com to another: coming back, half-members, deleted accounts, leaving."""
 
+from dataclasses import replace
+
 import pytest
+from structlog.testing import capture_logs
 
 from calscim.core.build import BuildTraits
+from calscim.reconcile.view import UNKNOWN
 from calscim.sim import preferences
 from calscim.sim.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.sim.calcom import Fault
@@ -164,6 +168,37 @@ async def test_a_half_member_that_is_protected_stays_and_is_said(stage):
 
     assert members(stage)[ANN] is True
     assert "is left alone: on the protected list" in (await waiting(stage))[ANN]
+
+
+@pytest.mark.parametrize(
+    ("role", "accepted"), [("OWNER", True), ("ADMIN", False)], ids=["owner", "administrator"]
+)
+async def test_a_half_member_who_is_promoted_before_the_repair_keeps_the_role(
+    stage, role, accepted
+):
+    await half_member(stage)
+
+    def meanwhile():
+        stage.world.set_role(None, ANN, role)
+        return False
+
+    await stage.cycle.full(meanwhile)
+
+    assert stage.people()[ANN] == role
+    assert members(stage)[ANN] is accepted
+
+
+async def test_a_half_member_who_is_removed_before_the_repair_is_not_brought_back(stage):
+    await half_member(stage)
+
+    def meanwhile():
+        if ANN in members(stage):
+            stage.world.remove_from_org(ANN)
+        return False
+
+    await stage.cycle.full(meanwhile)
+
+    assert ANN not in members(stage)
 
 
 async def test_a_push_that_meets_a_half_member_parks_nobody(stage):
@@ -435,3 +470,118 @@ async def test_a_key_that_may_not_list_users_can_do_everything_else(stage):
     await stage.given("Sales", "managed", "ann", "bob")
 
     assert (await stage.full()).in_step
+
+
+async def test_a_pending_leaver_teaches_nothing_about_the_build(stage):
+    stage.world.build = BEFORE_2025_08_18
+    stage.world.add_person(ANN, accepted=False, profile=False)
+    await assigned(stage, "ann", "bob")
+    await stage.full()
+
+    await stage.okta.deactivate(ANN)
+    await stage.full()
+
+    assert await build_traits.load(stage.db, "acme") == BuildTraits()
+
+
+def nothing_known_of_the_number(stage):
+    """As after an add whose answer did not tell the number."""
+    members = stage.cycle.view.teams[stage.team_id("Sales")]
+    user = stage.world.user_id(ANN)
+    members[user] = replace(members[user], membership=UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("before", "learned"),
+    [
+        (lambda stage: stage.world.remove_from_org(ANN), None),
+        (lambda stage: stage.world.take_off_team("Sales", ANN), False),
+        (nothing_known_of_the_number, False),
+    ],
+    ids=["removed by hand", "taken off the team by hand", "membership without a number"],
+)
+async def test_a_leaver_whose_team_membership_is_gone_anyway_teaches_nothing_wrong(
+    stage, before, learned
+):
+    await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
+    await stage.full()
+    before(stage)
+
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+
+    assert (await build_traits.load(stage.db, "acme")).clears_teams is learned
+
+
+async def test_a_list_that_lags_teaches_nothing_wrong_about_the_build(stage):
+    await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob", "cem")
+    await stage.full()
+    stage.world.lag(seconds=3600)
+    stage.simulation.calls.clear()
+
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+
+    assert (await build_traits.load(stage.db, "acme")).clears_teams is True
+    assert not stage.simulation.calls["GET /v2/organizations/#/teams/#/memberships"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(method="GET", path="/teams/", status=500, times=1, skip=1),
+        Fault(method="DELETE", path="/memberships/", kind="drop-after", times=1),
+    ],
+    ids=["the look fails", "the answer is lost"],
+)
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_what_a_leaver_left_behind_is_ended_by_a_later_pass(stage, fault, restarted):
+    await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
+    stage.simulation.faults = [replace(fault)]
+
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+    if restarted:
+        await stage.restart()
+    stage.simulation.faults = []
+    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    for _ in range(2):
+        await stage.full()
+
+    assert ANN not in members(stage)
+    assert ANN not in stage.team("Sales")
+    assert (await stage.full()).in_step
+
+
+async def test_a_team_that_is_gone_and_unmapped_is_forgotten(stage):
+    await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
+    [mapping] = await admin.mappings(stage.db, organization="acme")
+    stage.world.remove_team("Sales")
+    await admin.remove_mapping(stage.db, stage.editor, mapping)
+
+    for _ in range(4):
+        report = await stage.full()
+
+    assert report.complete and report.in_step
+
+
+async def test_add_only_repairs_no_half_member(stage):
+    stage.organize(people="add-only")
+    await half_member(stage)
+
+    await stage.full()
+
+    assert members(stage)[ANN] is True
+    assert [one.state.value for one in (await stage.plan()).actions] == ["observed"]
+
+
+async def test_a_refused_preference_is_logged(stage, monkeypatch):
+    monkeypatch.setattr(preferences, "_zones", frozenset)
+    stage.world.build = SELF_HOSTED_2025_12
+    await stage.okta.assign(ANN, "Ann", "Example", timezone="Europe/Vienna")
+
+    with capture_logs() as logs:
+        await stage.full()
+
+    [entry] = [one for one in logs if one["event"] == "reconcile.preference_refused"]
+    assert "Europe/Vienna" in entry["reason"]

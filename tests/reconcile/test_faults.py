@@ -113,3 +113,14 @@ async def test_a_wrong_key_is_said_and_nothing_is_touched(stage):
         await stage.full()
 
     assert len(stage.team("Sales")) == 5
+
+
+async def test_a_membership_that_no_list_shows_any_more_is_said_so(stage):
+    await stage.given("Sales", "managed", "ann", "bob", "cem")  # whose numbers are not known yet
+    stage.world.remove_from_org(address("ann"))
+    await stage.okta.deactivate(address("ann"))
+
+    await stage.push()
+
+    [stuck] = (await parked.parked(stage.db, "acme")).values()
+    assert "does not show this membership yet" in stuck.reason

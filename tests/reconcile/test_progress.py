@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from structlog.testing import capture_logs
 
-from calscim.cli.reconciling import _shown_status
+from calscim.cli.standing import _shown_status
 from calscim.clock import SystemClock
 from calscim.core.budget import Budget
 from calscim.reconcile.progress import Progress

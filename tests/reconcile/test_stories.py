@@ -91,6 +91,58 @@ async def test_a_group_renamed_to_a_waiting_mapping_brings_its_members(stage, st
     assert stage.team("Sales") == {address("ann"): "MEMBER"}
 
 
+async def test_a_mapping_waits_for_the_last_name_of_its_group(stage, style):
+    await stage.given("Sales", "managed", "ann")
+    await stage.okta.rename_group("Sales", "Sales Europe")
+    await stage.okta.rename_group("Sales Europe", "Sales EMEA")
+    await stage.okta.delete_group("Sales EMEA")
+    await stage.push()
+    assert stage.team("Sales") == {}
+
+    await stage.okta.push_group("Sales", addresses("ann"))
+    await stage.push()
+    assert stage.team("Sales") == {}
+
+    await stage.okta.push_group("Sales EMEA", addresses("ann"))
+    await stage.push()
+    assert stage.team("Sales") == {address("ann"): "MEMBER"}
+
+
+async def test_the_first_name_of_a_renamed_group_can_be_mapped_to_its_team_again(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.okta.rename_group("Sales", "Sales Europe")
+    await assigned(stage, "bob")
+    await stage.okta.push_group("Sales", addresses("bob"))
+
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+    await stage.push()
+
+    assert stage.team("Sales").keys() == set(addresses("ann", "bob"))
+
+
+async def test_a_mapping_that_another_one_of_its_team_has_the_name_of_keeps_its_own(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.map("Sales Europe", stage.team_id("Sales"), "managed", "ADMIN")
+
+    await stage.okta.rename_group("Sales", "Sales Europe")
+    await stage.push()
+    assert stage.team("Sales") == {address("ann"): "ADMIN"}
+
+    await stage.okta.delete_group("Sales Europe")
+    waiting = {row.group_name: row.state for row in await admin.mappings(stage.db)}
+    assert waiting == {"Sales": "waiting", "Sales Europe": "waiting"}
+
+
+async def test_a_waiting_mapping_is_bound_by_a_rename_beside_the_one_that_was_bound(stage, style):
+    await stage.given("Sales", "managed", "ann")
+    await stage.map("Everyone", stage.team_id("Engineering"), "managed")
+
+    await stage.okta.rename_group("Sales", "Everyone")
+    await stage.push()
+
+    assert stage.team("Sales") == stage.team("Engineering") == {address("ann"): "MEMBER"}
+
+
 async def test_a_deleted_group_takes_back_what_it_gave(stage):
     await stage.given("Sales", "managed", "ann")
 

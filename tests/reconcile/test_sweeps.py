@@ -3,44 +3,22 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from calscim.calcom.reader import Reader
-from calscim.clock import SystemClock
 from calscim.core.budget import Budget
 from calscim.core.model import TeamMember
-from calscim.reconcile.cycle import Cycle
-from calscim.reconcile.loop import RENEW, Reconciler, Timing
-from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.report import Report
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.view import View
-from calscim.service.organizations import client, cycle_of
 from calscim.sim.calcom import Fault
-from calscim.store import leases, passes
+from calscim.store import passes
+from tests.reconcile.driver import Driver, Hurried
 
 TEAMS = [f"T{number:02}" for number in range(12)]
 MEMBERS = "GET /v2/organizations/#/teams/#/memberships"
 LIMIT = 20  # calls a minute, so that twelve teams are more than half
-
-
-class Hurried(SystemClock):
-    """Whoever waits is there at once, and the clock with them. The lease is kept in real time."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds == RENEW:
-            await asyncio.sleep(seconds)
-        self.seconds += seconds
-        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -67,19 +45,15 @@ async def many(stage, clock):
 
 
 @dataclass
-class Watched(Reconciler):
-    """The real loop. ``until`` is asked before each step, and True ends it."""
+class Watched(Driver):
+    """Also notes when each team was read, and when each full pass ended."""
 
-    until: Any = None
-    reads: list[float] = field(default_factory=list)  # when each team was read
-    fulls: list[float] = field(default_factory=list)  # when full passes ended
-    stage: Any = None
+    reads: list[float] = field(default_factory=list)
+    fulls: list[float] = field(default_factory=list)
 
-    async def _next(self, cycle: Cycle) -> Report | None:
+    async def step(self) -> Report | None:
         self._note_reads()
-        if await self.until(self, cycle):
-            self.stopping.set()
-        report = await super()._next(cycle)
+        report = await super().step()
         self._note_reads()
         if report is not None and report.scope == "full":
             self.fulls.append(self.clock.monotonic())
@@ -91,24 +65,9 @@ class Watched(Reconciler):
 
 
 async def run(stage, clock, until) -> Watched:
-    await leases.release(stage.db, stage.lease)
-    calls = client(stage.session, stage.settings, stage.organization, clock)
-    loop = Watched(
-        db=stage.db,
-        organization="acme",
-        holder="test",
-        timing=Timing(300.0, 0.2),
-        clock=clock,
-        jitter=lambda: 0.5,
-        cycle=lambda lease: cycle_of(
-            stage.db, stage.settings, stage.organization, calls, clock, lease
-        ),
-        metrics=Metrics(CollectorRegistry()),
-        until=until,
-        stage=stage,
-    )
+    loop = Watched.of(stage, clock)
     async with asyncio.timeout(60):
-        await loop.run()
+        await loop.run(until)
     return loop
 
 

@@ -131,6 +131,11 @@ def test_a_user_is_active_unless_told_otherwise():
     assert user(active=None)["active"] is True
 
 
+@pytest.mark.parametrize("given", [{}, {"active": None}, {"active": ""}, {"active": []}])
+def test_an_unassigned_active_is_left_to_the_caller(given):
+    assert "active" not in payload.user({"userName": "ada"} | given, active=None)
+
+
 def test_the_last_primary_address_is_the_one():
     made = user(emails=[{"value": "a@b.c", "primary": "True"}, {"value": "d@e.f", "primary": True}])
 

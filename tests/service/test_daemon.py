@@ -1,10 +1,7 @@
 """The daemon as it is put together: what the configuration says of the journal reaches it."""
 
 import asyncio
-import base64
-from argparse import Namespace
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import orjson
@@ -12,10 +9,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from calscim.cli.call import Call
-from calscim.cli.output import Output
-from calscim.cli.serving import _settings_or_none
-from calscim.errors import ConfigError
 from calscim.service.daemon import Serving, serve
 from calscim.settings import Database, Journal, Ops, Scim, Settings
 from calscim.store import admin
@@ -89,24 +82,3 @@ async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, 
     assert sealed_with(row["body"]) == key_id(KEY)
     assert b"geheim" in cipher(KEY).open(row["body"])
     assert {head["stream"] for head in orjson.loads(posted)["heads"]} == {"@acme", directory.id}
-
-
-def call(**environ: str) -> Call:
-    return Call(Namespace(config=None), Output(), environ)
-
-
-def test_a_trial_without_a_database_has_everything_else_that_variables_say(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    text = base64.b64encode(KEY).decode()
-
-    settings = _settings_or_none(call(CALSCIM_JOURNAL_ENCRYPTION_KEY=text), Path("var"))
-
-    assert settings.database.embedded == tmp_path / "var/postgres"
-    assert settings.journal.encryption_key == KEY
-
-
-def test_a_trial_refuses_variables_that_are_wrong(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    with pytest.raises(ConfigError, match="CALSCIM_JOURNAL_ENCRYPTION_KEY"):
-        _settings_or_none(call(CALSCIM_JOURNAL_ENCRYPTION_KEY="short"), Path("var"))

@@ -692,3 +692,44 @@ def test_attributes_in_single_brackets_are_refused(wrong):
     (problem,) = wrong(MINIMAL + ACME + '[organization.attributes]\nfrom = "title"\nto = "x"')
 
     assert "[[organization.attributes]] in double brackets" in problem
+
+
+# ------------------------------------------------------------------ the public URL
+
+
+@pytest.mark.parametrize(
+    ("listen", "public_url"),
+    [
+        ("127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("0.0.0.0:9000", "http://127.0.0.1:9000"),
+        ("[::]:9000", "http://[::1]:9000"),
+        ("scim.internal:80", "http://scim.internal:80"),
+        ("127.0.0.1:0", "http://127.0.0.1:8085"),
+        ("unix:/run/scim.sock", "http://127.0.0.1:8085"),
+        ("systemd", "http://127.0.0.1:8085"),
+    ],
+)
+def test_the_public_url_follows_the_listener_where_it_is_left_out(read, listen, public_url):
+    assert read(f'{MINIMAL}[scim]\nlisten = "{listen}"\n').scim.public_url == public_url
+    assert read(MINIMAL, CALSCIM_SCIM_LISTEN=listen).scim.public_url == public_url
+
+
+def test_a_public_url_that_is_written_is_kept(read):
+    url = "https://scim.acme.example"
+
+    assert (
+        read(
+            MINIMAL, CALSCIM_SCIM_LISTEN="127.0.0.1:9000", CALSCIM_SCIM_PUBLIC_URL=url
+        ).scim.public_url
+        == url
+    )
+
+
+def test_the_public_url_is_https_where_there_is_a_certificate(read, tmp_path):
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_text("x")
+    tls = 'tls_certificate_file = "tls.crt"\ntls_key_file = "tls.key"\n'
+
+    scim = read(f'{MINIMAL}[scim]\nlisten = "127.0.0.1:9000"\n{tls}').scim
+
+    assert scim.public_url == "https://127.0.0.1:9000"

@@ -25,6 +25,15 @@ def membership(world, email: str) -> str:
     return f"{ORG}/memberships/{found.id}"
 
 
+def test_no_team_has_the_number_of_the_organization():
+    world = World(organization_id=7)
+
+    teams = {world.add_team(f"Team {n}", slug=f"team-{n}") for n in range(20)}
+
+    assert world.organization_id not in world.teams
+    assert len(world.teams) == len(teams) == 20
+
+
 # -------------------------------------------------------------------- who is let in
 
 

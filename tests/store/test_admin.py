@@ -10,7 +10,7 @@ import pytest
 
 from calscim.core.model import Mode, Role
 from calscim.errors import UsageError
-from calscim.store import admin
+from calscim.store import admin, passes
 from calscim.store.admin import Directory, Editor, TeamRef
 from calscim.store.encryption import PLAIN
 from calscim.store.pool import Database
@@ -302,3 +302,71 @@ async def test_groups_are_listed_with_members_and_mappings(db, okta):
     assert group.mappings == (
         {"id": mapping.id, "team_id": 101, "team": "Sales", "role": "MEMBER", "mode": "managed"},
     )
+
+
+# ------------------------------------------------------------------ what an edit asks for
+
+
+async def asked(db: Database) -> int:
+    """How many full passes are asked for now; they count as answered from here on."""
+    requests = await passes.asked(db, "acme")
+    await passes.answer(db, requests, 0, "")
+    return len(requests)
+
+
+async def test_every_edit_of_what_is_wanted_asks_for_one_full_pass(db, okta):
+    counted = {"create": await asked(db)}
+    mapping, _ = await add(db, okta, "Sales")
+    counted["add"] = await asked(db)
+    mapping = await admin.change_mapping(db, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED)
+    counted["change"] = await asked(db)
+    await admin.remove_mapping(db, EDITOR, mapping)
+    counted["remove"] = await asked(db)
+    for scope, target in (
+        ("directory", okta.id),
+        ("team", "acme/101"),
+        ("organization", "acme"),
+    ):
+        await admin.pause(db, EDITOR, organization="acme", scope=scope, target=target)
+        assert await asked(db) == 0
+        await admin.resume(db, EDITOR, organization="acme", scope=scope, target=target)
+        counted[f"resume {scope}"] = await asked(db)
+    await admin.delete_directory(db, EDITOR, okta)
+    counted["delete"] = await asked(db)
+
+    assert counted == dict.fromkeys(counted, 1)
+
+
+async def test_an_edit_that_changes_nothing_wanted_asks_for_no_pass(db, okta):
+    await asked(db)
+
+    token, _ = await admin.create_token(db, EDITOR, okta, name="first")
+    await admin.revoke_token(db, EDITOR, token)
+    await admin.resume(db, EDITOR, organization="acme", scope="directory", target=okta.id)
+
+    assert await asked(db) == 0
+
+
+async def test_edits_that_are_made_together_ask_once_and_when_undone_not_at_all(db, okta):
+    await asked(db)
+
+    async with admin.transaction(db) as together:
+        for group in ("Sales", "Platform", "Support"):
+            await add(together, okta, group)
+    assert await asked(db) == 1
+
+    with pytest.raises(UsageError):
+        async with admin.transaction(db) as together:
+            await add(together, okta, "Legal")
+            await add(together, okta, "Sales")
+    assert await asked(db) == 0
+
+
+async def test_a_directory_can_be_paused_from_its_first_moment(db):
+    made = await admin.create_directory(
+        db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2", paused=True
+    )
+
+    assert (made.paused, made.paused_until) == (True, None)
+    assert [path for path, _ in await journal(db)] == ["directory.create", "directory.pause"]
+    assert await asked(db) == 1

@@ -390,6 +390,7 @@ NOBODY = [
     "ledger",
     "cursors",
     "leases",
+    "daemons",
     "budgets",
     "journal_archived",
 ]

@@ -8,6 +8,8 @@ from calscim.store import migrate
 from calscim.store.pool import Database
 from tests import conftest
 from tests.faults.stage import Stage, stage
+from tests.faults.waiting import until
+from tests.upgrades.conftest import migrated
 
 INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1, 'another', $2)"
 
@@ -38,6 +40,21 @@ async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
         said = daemon.log.read_text(encoding="utf-8")
         assert "`calscim migrate` gives the serving role its rights" in said
         assert "Traceback" not in said
+
+
+async def test_under_systemd_a_daemon_waits_for_the_migration(
+    previous: conftest.Database, tmp_path: Path
+) -> None:
+    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+        site.notify_socket = str(tmp_path / "notify")
+        daemon = await site.begin()
+        await until(lambda: daemon.events("service.waiting"), 20)
+
+        await migrated(previous)
+
+        await daemon.ready()
+        assert "run `calscim migrate`" in daemon.events("service.waiting")[0]["reason"]
+        assert await daemon.terminate() == 0
 
 
 async def readiness(site: Stage, session: aiohttp.ClientSession) -> tuple[int, str]:

@@ -1,0 +1,40 @@
+"""calscim status and plan, against a simulated Cal.com."""
+
+import asyncpg
+
+
+def test_status_without_a_pass_is_an_error_only_for_whoever_asks_for_the_exit_code(calscim, okta):
+    assert calscim("status").code == 0
+    assert calscim("status", "--exit-code").code == 1
+
+
+def test_plan_shows_mappings_that_wait_for_a_group(calscim, okta, calcom):
+    calscim("mapping", "add", "--group", "Sales EU", "--team", "Sales", "--mode", "managed")
+
+    ran = calscim("plan", "--json")
+
+    [waiting] = ran.json[0]["waiting_mappings"]
+    assert (waiting["group"], waiting["team"], waiting["near"]) == ("Sales EU", "Sales", [])
+    assert ran.json[0]["held_counts"] == {"sets": 0, "removals": 0}
+    assert (
+        f"mapping {waiting['id']} waits for a group called 'Sales EU' in Okta, for the team Sales\n"
+        in calscim("plan").out
+    )
+
+
+def test_status_of_a_read_only_database_says_so(calscim, okta, database, run):
+    run(read_only(database))
+
+    ran = calscim("status", "--json")
+
+    assert not ran.json["database"]["ok"]
+    assert "the database takes no change: the database is read-only" in calscim("status").out
+    assert calscim("status", "--exit-code").code == 1
+
+
+async def read_only(database):
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute(
+        f"ALTER DATABASE {database.name} SET default_transaction_read_only = on"
+    )
+    await connection.close()

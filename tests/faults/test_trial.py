@@ -1,0 +1,89 @@
+"""`calscim run` as a newcomer starts it: what it prints works, line by line."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.stage import INHERITED
+from tests.faults.waiting import until
+
+pytestmark = pytest.mark.own_postgres
+CALSCIM = (sys.executable, "-m", "calscim")
+
+
+@dataclass
+class Run:
+    """A run, and a shell beside it. ``printed``: what it wrote on standard output and error."""
+
+    folder: Path
+    process: asyncio.subprocess.Process
+
+    @property
+    def printed(self) -> str:
+        return (self.folder / "run.log").read_text()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """With the lines that were printed to be exported."""
+        exports = dict(re.findall(r"^export (\w+)=(.+)$", self.printed, re.MULTILINE))
+        return {name: os.environ[name] for name in INHERITED if name in os.environ} | exports
+
+    async def shell(self, line: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-c", line, stdout=asyncio.subprocess.PIPE, env=self.environment, cwd=self.folder
+        )  # fmt: skip
+        out, _ = await process.communicate()
+        return out.decode()
+
+    async def calscim(self, *arguments: str) -> object:
+        return json.loads(await self.shell(" ".join((*CALSCIM, *arguments, "--json"))))
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Run]:
+    folder = Path(tempfile.mkdtemp(prefix="calscim-"))
+    folder.chmod(0o755)
+    with (folder / "run.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *CALSCIM, "run", "--data", "var", "--port", "0", stdout=log, stderr=log, cwd=folder,
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
+        )  # fmt: skip
+    run = Run(folder, process)
+    try:
+        await until(lambda: "Stop with" in run.printed, 60)
+        yield run
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_what_a_run_prints_can_be_pasted_and_every_verb_works_beside_it(running: Run):
+    lines = "\n".join(
+        line for line in running.printed.splitlines() if line.startswith(("ANN=", "curl"))
+    )
+    shown = await running.shell(lines)
+
+    base = re.search(r"SCIM Base URL +(\S+)", running.printed)
+    assert base is not None
+    (directory,) = await running.calscim("directory", "list")
+    assert directory["base_url"] == base[1]
+    assert f'"location":"{base[1]}/Groups/' in shown
+    (synced,) = await running.calscim("sync")
+    assert (synced["complete"], synced["pending"]) == (True, 0)
+    (plan,) = await running.calscim("plan")
+    assert plan["actions"] == []
+    assert (await running.calscim("explain", "ann@acme.example"))["teams"][0][
+        "observed"
+    ] == "MEMBER"
+    assert (await running.calscim("check"))["ok"]
