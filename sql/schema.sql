@@ -1131,6 +1131,14 @@ CREATE TABLE calscim.daemons (
     fingerprints  jsonb NOT NULL           -- the key of the configuration -> hexadecimal digits
 );
 
+-- Which daemons share the organizations, and which organizations each of them has in its configuration. What a daemon
+-- may do comes from its leases alone.
+CREATE TABLE calscim.shares (
+    holder         text PRIMARY KEY,
+    organizations  text[] NOT NULL,
+    expires_at     timestamptz NOT NULL
+);
+
 -- What the reconciler last knew of the budget, for status.
 CREATE TABLE calscim.budgets (
     organization  text PRIMARY KEY,

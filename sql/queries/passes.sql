@@ -66,6 +66,26 @@ WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
 ORDER BY 1, 2
 LIMIT $2;
 
+-- name: due, those of these organizations that have journal rows not worked off yet, requests, or parked actions to retry
+SELECT d.organization
+FROM unnest($1::text[]) o (name)
+JOIN calscim.directories d ON d.organization = o.name AND d.deleted_at IS NULL
+JOIN calscim.heads h ON h.stream = d.id
+LEFT JOIN calscim.cursors c ON c.organization = d.organization AND c.stream = d.id
+WHERE h.seq > coalesce(c.seq, 0)
+UNION
+SELECT o.name
+FROM unnest($1::text[]) o (name)
+JOIN calscim.heads h ON h.stream = '@' || o.name
+LEFT JOIN calscim.cursors c ON c.organization = o.name AND c.stream = h.stream
+WHERE h.seq > coalesce(c.seq, 0)
+UNION
+SELECT r.organization FROM calscim.requests r JOIN unnest($1::text[]) o (name) ON o.name = r.organization
+WHERE r.done_at IS NULL
+UNION
+SELECT p.organization FROM calscim.parked p JOIN unnest($1::text[]) o (name) ON o.name = p.organization
+WHERE p.next_try <= clock_timestamp();
+
 -- name: heads, where the organization's journals stand
 SELECT h.stream, h.seq, h.at
 FROM calscim.heads h

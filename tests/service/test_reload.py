@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
 from calscim.errors import ConfigError
-from calscim.reconcile.metrics import Metrics
+from calscim.reconcile.assignment import Timing
+from calscim.reconcile.slots import Slot, Slots
 from calscim.service.fingerprints import fingerprints, secrets_of
 from calscim.service.organizations import Running, rules
 from calscim.service.reload import Certificate, carried_over, differences
@@ -122,12 +123,10 @@ def test_a_fingerprint_differs_with_the_secret_the_salt_and_the_place_and_tells_
 
 
 def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_next():
-    registry = CollectorRegistry()
-    running = Running(
-        None, SETTINGS, ACME, None, "me", SystemClock(), Metrics(registry), CallMetrics(registry)
-    )
-    lease = Lease("acme", "me", 1)
-    cycle = running.reconciler.cycle(lease)
+    timing, clock = Timing(300, 0.2), SystemClock()
+    running = Running(None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry()))
+    lease, slot = Lease("acme", "me", 1), Slot(Slots(1, clock))
+    cycle = running.make_cycle(lease, slot)
     acme = replace(
         ACME,
         api_key="cal_two",
@@ -147,12 +146,11 @@ def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_
 
     running.follow(after, acme)
 
-    for one in (cycle, running.reconciler.cycle(lease)):
+    for one in (cycle, running.make_cycle(lease, slot)):
         assert one.rules == rules(after, acme)
         assert (one.import_existing, one.notify_new_users) == (False, False)
         assert (one.sweep.share, one.view.recent.seconds) == (0.6, 5)
         assert one.client.budget.limit == 7
         assert one.client._wire._headers["Authorization"] == "Bearer cal_two"
         assert one.client._wire._timeout.total == 3
-    timing = running.reconciler.timing
     assert (timing.interval, timing.debounce) == (1, 2)

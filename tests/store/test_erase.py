@@ -391,6 +391,7 @@ NOBODY = [
     "cursors",
     "leases",
     "daemons",
+    "shares",
     "budgets",
     "journal_archived",
 ]

@@ -5,6 +5,7 @@ Raises RemoteError, whose kind says what the answer means. The call that deletes
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from calscim.calcom.rows import (
     TeamMembership,
     rows_of,
 )
-from calscim.calcom.wire import Turn, Wire
+from calscim.calcom.wire import Turn, Waiting, Wire
 from calscim.clock import Clock
 from calscim.core.budget import Budget
 from calscim.core.model import CalUserId, MembershipId, Role, Team, TeamId
@@ -50,6 +51,7 @@ class Client:
         clock: Clock,
         timeout: float,
         metrics: Metrics | None = None,
+        waiting: Waiting = nullcontext,
     ) -> None:
         self.organization_id = organization_id
         self.paging = Paging(organization)
@@ -62,6 +64,7 @@ class Client:
             clock=clock,
             timeout=timeout,
             metrics=metrics,
+            waiting=waiting,
         )
         self._root = f"/v2/organizations/{organization_id}"
 

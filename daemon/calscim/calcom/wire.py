@@ -5,6 +5,7 @@ Retries nothing, follows no redirect, reads no more than it has room for, and ne
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 MOST_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
+Waiting = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,11 @@ class Wire:
         clock: Clock,
         timeout: float,
         metrics: Metrics | None = None,
+        waiting: Waiting = nullcontext,
     ) -> None:
+        """``waiting`` is entered for as long as Cal.com keeps the caller waiting."""
         self.budget = budget
+        self._waiting = waiting
         self.calls = 0
         self.on_wait: Callable[[float], Awaitable[None]] | None = (
             None  # with the seconds, before them
@@ -89,7 +94,8 @@ class Wire:
             log.info("calcom.waiting", organization=self._organization, seconds=round(wait, 1))
             if self.on_wait is not None:
                 await self.on_wait(wait)
-            await self._clock.sleep(wait)
+            async with self._waiting():
+                await self._clock.sleep(wait)
         self.budget.take(self._clock.monotonic())
         return Turn(request_id or f"read-{uuid.uuid4()}")
 
@@ -108,7 +114,8 @@ class Wire:
         self.calls += 1
         status = "none"
         try:
-            answer = await self._exchange(turn, method, path, query, body)
+            async with self._waiting():
+                answer = await self._exchange(turn, method, path, query, body)
             status = str(answer.status)
         finally:
             self._note(turn, method, path, status, began)

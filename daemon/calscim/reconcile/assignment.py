@@ -63,6 +63,7 @@ class Assignment:
     _next_full: float = field(init=False)
     _latest: float = field(init=False)  # the full pass waits no longer for reads that are spread
     _not_before: float = 0.0  # while Cal.com is away or refuses the key
+    _ended_at: float = 0.0  # when the last step ended
     _began: float = 0.0  # since when teams were read for the last full pass
     _heard_at: float | None = None  # since when there may be news
     _news_at: float | None = None  # since when the running pass knows of news
@@ -97,28 +98,28 @@ class Assignment:
             self._heard_at = self.clock.monotonic()
 
     def due(self) -> Due:
-        """When ``step`` has something to do."""
+        """When ``step`` has something to do; what is overdue stays at the moment since when it is."""
         now = self.clock.monotonic()
         if not self._has_begun:
             return Due(self._next_full, is_urgent=self._heard_at is not None)
         soon = [] if self._heard_at is None else [self._heard_at + self.timing.debounce]
         if self._more:
-            soon.append(max(now, self._not_before))
+            soon.append(max(self._ended_at, self._not_before))
         if self._unread is not None:
             soon.append(max(self._retry_at, self._not_before))
-        later = [now + self._until_full()]
+        later = [self._full_at()]
         if self._backlog:
-            later.append(max(now, self._not_before))
+            later.append(max(self._ended_at, self._not_before))
         elif (sweeping := self._sweep_due()) is not None:
             later.append(max(sweeping, self._not_before))
         if soon and min(soon) <= max(now, min(later)):
             return Due(min(soon), is_urgent=True)
         return Due(min(later), is_urgent=False)
 
-    def _until_full(self) -> float:
-        """Seconds. A pass whose reads are spread waits for the last of them, but not for ever."""
+    def _full_at(self) -> float:
+        """When the next full pass is due. One whose reads are spread waits for the last of them, but not for ever."""
         due = self._latest if self.cycle.sweep.going else self._next_full
-        return max(0.0, due + self._postponed() - self.clock.monotonic())
+        return due + self._postponed()
 
     def _postponed(self) -> float:
         """With a backlog, calls are for writes: a look at everything comes five intervals later."""
@@ -138,6 +139,8 @@ class Assignment:
         except RemoteError as error:
             await self._is_away(error)
             return None
+        finally:
+            self._ended_at = self.clock.monotonic()
         return report
 
     async def _begin(self) -> None:
@@ -174,7 +177,7 @@ class Assignment:
             if had_news:
                 await self._note_pending()
             return None
-        if self._until_full() <= 0:
+        if self._full_at() <= now:
             since = cycle.sweep.began
             self._began = self.clock.monotonic() if since is None else since
             return await self._full(since=since)
@@ -367,12 +370,12 @@ class Assignment:
     def _sweep_due(self) -> float | None:
         """When the next read ahead of the full pass is due; None: there is none to come."""
         sweep = self.cycle.sweep
-        now = self.clock.monotonic()
         if sweep.going:
-            return now + sweep.wait()
+            wait = sweep.wait()
+            return self.clock.monotonic() + wait if wait > 0 else self._ended_at
         if sweep.began is not None or self.cycle.view.me is None or not sweep.is_worth_it():
             return None
-        return max(now, self._ahead())
+        return max(self._ended_at, self._ahead())
 
     def _ahead(self) -> float:
         return self._next_full - self.timing.interval / 2

@@ -1,8 +1,9 @@
-"""The composition root: pool, listeners and reconcilers in one task group, their signals and their end."""
+"""The composition root: pool, listeners and the controller in one task group, their signals and their end."""
 
 import asyncio
 import gc
 import os
+import random
 import signal
 import socket
 import ssl
@@ -22,7 +23,8 @@ from calscim import systemd
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.errors import StoreError, StoreUnavailable
-from calscim.reconcile.loop import Reconciler
+from calscim.reconcile.assignment import Timing
+from calscim.reconcile.controller import PASSES, Controller
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.app import app as scim_app
 from calscim.scim.metrics import Metrics as ScimMetrics
@@ -47,11 +49,13 @@ log = structlog.get_logger()
 DAY = 86_400.0  # seconds
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
 COLLECT = 10_000  # new objects after which the collector looks at them
-HEADROOM = 6  # connections besides the pool of SCIM requests: reconcilers, status
+# Connections besides the pool of SCIM requests: one for each pass that works, and for leases, news and checkpoints.
+HEADROOM = PASSES + 2
 # Seconds that a SCIM request may wait for the database, and then for a new connection, to see whether what
 # it lost the first one over was done: 503 comes within two.
 ANSWER, CONNECTING = 1.1, 0.8
-PASS = 20.0  # seconds that a step of a reconciler may
+# Seconds that a statement of a pass may take, the wait for one of the connections included; and a new connection.
+PASS, REACHING = 20.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +93,40 @@ async def serve(
             )
         )
         db = await stack.enter_async_context(
-            await Database.open(dsn, size=HEADROOM, within=PASS, cipher=cipher)
+            await Database.open(
+                dsn,
+                size=HEADROOM,
+                patience=PASS,
+                connecting=REACHING,
+                within=PASS,
+                cipher=cipher,
+            )
         )
         await _check_schema(db)
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # How many calls there are at once is up to the passes: one must not wait for another's slow answer.
+                connector=aiohttp.TCPConnector(limit=0),
+            )
         )
         registry = CollectorRegistry()
         holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         metrics, calls = ReconcileMetrics(registry), CallMetrics(registry)
+        timing = Timing(settings.reconcile.interval, settings.reconcile.debounce)
         organizations = {
-            organization.name: Running(
-                db, settings, organization, session, holder, clock, metrics, calls
-            )
+            organization.name: Running(db, settings, organization, session, clock, timing, calls)
             for organization in settings.organizations
         }
-        reconcilers = {name: one.reconciler for name, one in organizations.items()}
+        controller = Controller(
+            db=db,
+            holder=holder,
+            organizations={name: one.make_cycle for name, one in organizations.items()},
+            timing=timing,
+            clock=clock,
+            jitter=random.SystemRandom().random,
+            metrics=metrics,
+        )
         elsewhere = places(settings.journal, session, clock, holder)
         heads = Heads(db, elsewhere, HeadMetrics(registry))
         certificate = Certificate(settings.scim)
@@ -116,6 +138,7 @@ async def serve(
             organizations=organizations,
             certificate=certificate,
             published=published,
+            wake=controller.wake,
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.hangup.set)
         serving = await _listen(
@@ -131,7 +154,7 @@ async def serve(
                         dsn,
                         db,
                         clock,
-                        _waker(reconcilers),
+                        controller.wake,
                         settings.database.listen_dsn,
                         session_name(holder),
                     ),
@@ -147,19 +170,16 @@ async def serve(
                 background.append(group.create_task(keep(bundled, clock), name="postgres"))
             if ready is not None:
                 background.append(group.create_task(ready(serving), name="ready"))
-            working = [
-                group.create_task(one.run(), name=f"reconcile {name}")
-                for name, one in reconcilers.items()
-            ]
+            reconciling = group.create_task(controller.run(), name="reconcile")
             systemd.notify("READY=1", f"STATUS=SCIM on {serving.scim}")
             log.info(
                 "service.ready",
                 scim=serving.scim,
                 ops=serving.ops,
-                organizations=sorted(reconcilers),
+                organizations=sorted(controller.organizations),
             )
             await stopping.wait()
-            await _drain(reconcilers, working)
+            await _drain(controller, reconciling)
             for task in background:
                 task.cancel()
     log.info("service.stopped")
@@ -242,14 +262,6 @@ async def _start(stack: AsyncExitStack, application: web.Application) -> web.App
     return runner
 
 
-def _waker(reconcilers: dict[str, Reconciler]) -> Callable[[str], None]:
-    def wake(organization: str) -> None:
-        if (one := reconcilers.get(organization)) is not None:
-            one.wake.set()
-
-    return wake
-
-
 def _signals(stopping: asyncio.Event) -> None:
     """The first signal drains, the second hurries."""
     loop = asyncio.get_running_loop()
@@ -264,14 +276,11 @@ def _signals(stopping: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop)
 
 
-async def _drain(reconcilers: dict[str, Reconciler], working: list[asyncio.Task[None]]) -> None:
-    """Let each reconciler finish the call under way and give its lease back; cut what takes too long."""
+async def _drain(controller: Controller, reconciling: asyncio.Task[None]) -> None:
+    """Let the calls under way finish and give the leases back; cut what takes too long."""
     log.info("service.stopping")
-    for one in reconcilers.values():
-        one.stopping.set()
-    if not working:
-        return
-    _, late = await asyncio.wait(working, timeout=DRAIN / 2)
+    controller.stopping.set()
+    _, late = await asyncio.wait({reconciling}, timeout=DRAIN / 2)
     for task in late:
         task.cancel()
 

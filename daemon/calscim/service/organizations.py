@@ -1,7 +1,7 @@
-"""From an organization's settings to its reconciler."""
+"""From an organization's settings to its passes."""
 
 import random
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import UTC
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ import aiohttp
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.calcom.reader import Reader
+from calscim.calcom.wire import Waiting
 from calscim.clock import Clock
 from calscim.core.budget import Budget
 from calscim.core.guards import GuardPolicy, Limit
@@ -23,9 +24,8 @@ from calscim.errors import StoreError
 from calscim.reconcile.assignment import Timing
 from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.decide import Rules
-from calscim.reconcile.loop import Reconciler
-from calscim.reconcile.metrics import Metrics
 from calscim.reconcile.recent import Recent
+from calscim.reconcile.slots import Slot
 from calscim.reconcile.sweep import Sweep
 from calscim.reconcile.view import View
 from calscim.settings import Attribute, Guards, Organization, Settings
@@ -109,6 +109,7 @@ def client(
     organization: Organization,
     clock: Clock,
     calls: CallMetrics | None = None,
+    waiting: Waiting = nullcontext,
 ) -> Client:
     """The one client of an organization: whatever calls Cal.com shares its budget."""
     return Client(
@@ -121,6 +122,7 @@ def client(
         clock=clock,
         timeout=settings.reconcile.request_timeout,
         metrics=calls,
+        waiting=waiting,
     )
 
 
@@ -167,10 +169,10 @@ async def _note_wait(
 
 
 class Running:
-    """One organization's reconciler in this process, and whatever of it follows the configuration.
+    """Makes one organization's passes in this process, and what of them follows the configuration.
 
     ``follow`` applies other settings to the next passes and to the one under way. service/reload.py decides which
-    settings can change.
+    settings can change. ``timing`` is that of all organizations.
     """
 
     def __init__(
@@ -179,28 +181,18 @@ class Running:
         settings: Settings,
         organization: Organization,
         session: aiohttp.ClientSession,
-        holder: str,
         clock: Clock,
-        metrics: Metrics,
+        timing: Timing,
         call_metrics: CallMetrics,
     ) -> None:
         self._db = db
         self._settings = settings
         self._organization = organization
         self._clock = clock
-        self._client = client(session, settings, organization, clock, call_metrics)
+        self._client = client(session, settings, organization, clock, call_metrics, self._lend_slot)
         self._cycle: Cycle | None = None
-        self._timing = Timing(settings.reconcile.interval, settings.reconcile.debounce)
-        self.reconciler = Reconciler(
-            db=db,
-            organization=organization.name,
-            holder=holder,
-            timing=self._timing,
-            clock=clock,
-            jitter=random.SystemRandom().random,
-            cycle=self._make_cycle,
-            metrics=metrics,
-        )
+        self._slot: Slot | None = None
+        self._timing = timing
 
     def follow(self, settings: Settings, organization: Organization) -> None:
         """From now on these. The name, the number and the address of the organization are the same."""
@@ -217,8 +209,13 @@ class Running:
             cycle.sweep.share = settings.reconcile.read_share
             cycle.view.recent.seconds = settings.reconcile.settle
 
-    def _make_cycle(self, lease: Lease) -> Cycle:
+    def make_cycle(self, lease: Lease, slot: Slot) -> Cycle:
+        """The passes under one lease; they lend ``slot`` while Cal.com keeps them waiting."""
+        self._slot = slot
         self._cycle = cycle_of(
             self._db, self._settings, self._organization, self._client, self._clock, lease
         )
         return self._cycle
+
+    def _lend_slot(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._slot is None else self._slot.lent()

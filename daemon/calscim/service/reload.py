@@ -151,7 +151,10 @@ class Reloads:
         organizations: Mapping[str, Running],
         certificate: Certificate,
         published: Published,
+        wake: Callable[[str], None],
     ) -> None:
+        """``wake``: told the name of an organization that has been asked for a full pass."""
+        self._wake = wake
         self.hangup = asyncio.Event()
         self._settings = settings
         self._read = read
@@ -227,8 +230,8 @@ class Reloads:
     async def _ask(self, applied: Iterable[str]) -> None:
         """A full pass of every organization that the change concerns, so that it is seen to work at once."""
         everywhere = any(key.startswith(_EVERYWHERE) for key in applied)
-        for name, running in self._organizations.items():
+        for name in self._organizations:
             if everywhere or any(key.startswith(f"organization.{name}.") for key in applied):
                 with suppress(StoreError, asyncpg.PostgresError):  # the periodic pass comes anyway
                     await passes.ask(self._databases[0], name)
-                running.reconciler.wake.set()
+                self._wake(name)

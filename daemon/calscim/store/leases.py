@@ -1,5 +1,6 @@
 """Who may change an organization's Cal.com: one daemon at a time, under a term that only grows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from calscim.errors import StoreError
@@ -41,3 +42,30 @@ async def release(db: Database, lease: Lease) -> None:
     await db.within(PATIENCE).execute(
         sql("lease.release"), lease.organization, lease.holder, lease.term
     )
+
+
+async def free(db: Database, organizations: Collection[str], holder: str) -> list[str]:
+    """Those of the organizations that ``holder`` could take."""
+    rows = await db.within(PATIENCE).fetch(sql("lease.free"), list(organizations), holder)
+    return [row["name"] for row in rows]
+
+
+async def take_all(db: Database, organizations: Collection[str], holder: str) -> list[Lease]:
+    """The leases of those of the organizations that were free."""
+    rows = await db.within(PATIENCE).fetch(
+        sql("lease.take_all"), list(organizations), holder, DURATION
+    )
+    return [Lease(row["organization"], holder, row["term"]) for row in rows]
+
+
+async def renew_all(db: Database, held: Collection[Lease], holder: str) -> set[Lease]:
+    """Keep what ``holder`` has for another DURATION; returns the leases that were kept."""
+    names = [lease.organization for lease in held]
+    rows = await db.within(PATIENCE).fetch(sql("lease.renew_all"), names, holder, DURATION)
+    return {Lease(row["organization"], holder, row["term"]) for row in rows}
+
+
+async def release_all(db: Database, held: Collection[Lease], holder: str) -> None:
+    """Let the next daemon have these now."""
+    names, terms = [one.organization for one in held], [one.term for one in held]
+    await db.within(PATIENCE).execute(sql("lease.release_all"), names, holder, terms)

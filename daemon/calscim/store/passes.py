@@ -1,6 +1,6 @@
 """Passes, what is asked of them, how far they have read the journals, and what is left of the budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,6 +139,12 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
         )
         for row in await db.fetch(sql("passes.news"), organization, limit)
     ]
+
+
+async def due(db: Database, organizations: Collection[str]) -> list[str]:
+    """Those of the organizations for which a pass may have something to do besides the periodic one."""
+    rows = await db.fetch(sql("passes.due"), list(organizations))
+    return [row["organization"] for row in rows]
 
 
 async def heads(db: Database, organization: str) -> dict[str, int]:

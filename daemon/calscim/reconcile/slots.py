@@ -1,0 +1,123 @@
+"""How many passes work at once, and in which order they get to it.
+
+A pass holds a slot while it works. It lends the slot to another pass while Cal.com keeps it waiting: for the rate
+limit, or for an answer that is slow. The order is that of the times at which passes were due; a periodic pass counts as
+due ``HANDICAP`` later, so that pushes go first and periodic passes still have their turn.
+"""
+
+import asyncio
+import heapq
+import itertools
+from typing import Self
+
+from calscim.clock import Clock
+
+HANDICAP = 60.0  # seconds
+LEND_AFTER = 0.5  # seconds that a call to Cal.com may take before its pass lends the slot
+
+
+class Slots:
+    """At most ``size`` slots are held at once."""
+
+    def __init__(self, size: int, clock: Clock) -> None:
+        self.clock = clock
+        self._free = size
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    @property
+    def is_crowded(self) -> bool:
+        """Return True if a pass waits that is urgent, or that has waited for long."""
+        self._forget_done()
+        return bool(self._waiting) and self._waiting[0][0] <= self.clock.monotonic()
+
+    async def acquire(self, slot: "Slot") -> None:
+        self._forget_done()
+        if self._free and not self._waiting:
+            self._free -= 1
+            return
+        turn = slot.turn = asyncio.get_running_loop().create_future()
+        self.enqueue(slot)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
+        finally:
+            slot.turn = None
+
+    def enqueue(self, slot: "Slot") -> None:
+        assert slot.turn is not None
+        heapq.heappush(self._waiting, (slot.key, next(self._numbers), slot.turn))
+
+    def release(self) -> None:
+        self._forget_done()
+        if self._waiting:
+            heapq.heappop(self._waiting)[2].set_result(None)
+        else:
+            self._free += 1
+
+    def _forget_done(self) -> None:
+        while self._waiting and self._waiting[0][2].done():
+            heapq.heappop(self._waiting)
+
+
+class Slot:
+    """One organization's slot: ``async with`` it to work, ``lent`` while Cal.com keeps the pass waiting."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.key = 0.0
+        self.turn: asyncio.Future[None] | None = None  # while it waits
+        self.is_held = False
+        self._slots = slots
+
+    def be_due(self, at: float, *, is_urgent: bool) -> None:
+        """Set the place in the queue. A waiting pass only moves forward."""
+        key = at if is_urgent else at + HANDICAP
+        if self.turn is None:
+            self.key = key
+        elif key < self.key:
+            self.key = key
+            self._slots.enqueue(self)
+
+    async def __aenter__(self) -> Self:
+        await self._slots.acquire(self)
+        self.is_held = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        if self.is_held:
+            self.is_held = False
+            self._slots.release()
+
+    def lent(self) -> "Lending":
+        """While the block waits, for longer than ``LEND_AFTER``, another pass has the slot."""
+        return Lending(self)
+
+
+class Lending:
+    """A class and no generator: every call to Cal.com passes here."""
+
+    __slots__ = ("_had", "_slot", "_timer")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._had = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        self._had = self._slot.is_held
+        if self._had:
+            self._timer = asyncio.get_running_loop().call_later(LEND_AFTER, self._slot.let_go)
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        ends = error is not None and not isinstance(error, Exception)  # cancelled: no more work
+        if self._had and not self._slot.is_held and not ends:
+            self._slot.key = float("-inf")  # what has begun goes before what has not
+            await self._slot.__aenter__()

@@ -1,0 +1,32 @@
+-- name: renew, this daemon still runs; nothing where its row is gone
+UPDATE calscim.shares SET expires_at = clock_timestamp() + make_interval(secs => $2)
+WHERE holder = $1
+RETURNING true;
+
+-- name: enter, this daemon runs; rows of daemons that are long gone are taken away
+WITH gone AS (
+    DELETE FROM calscim.shares WHERE expires_at < clock_timestamp() - interval '1 hour')
+INSERT INTO calscim.shares (holder, organizations, expires_at)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (holder) DO UPDATE SET organizations = excluded.organizations, expires_at = excluded.expires_at;
+
+-- name: parts, how many organizations each living daemon should have, and has
+WITH asked AS (
+    SELECT d.holder, o.name FROM calscim.shares d, unnest(d.organizations) o (name)
+    WHERE d.expires_at > clock_timestamp()
+), counted AS (
+    SELECT name, count(*) AS daemons FROM asked GROUP BY name
+)
+SELECT a.holder, ceil(sum(1.0 / c.daemons) - 0.000001)::int AS share,
+       (SELECT count(*) FROM calscim.leases l
+        WHERE l.holder = a.holder AND l.expires_at > clock_timestamp())::int AS held
+FROM asked a JOIN counted c USING (name)
+GROUP BY a.holder;
+
+-- name: configured, those of these organizations that one of these daemons is configured for
+SELECT DISTINCT o.name
+FROM calscim.shares d, unnest(d.organizations) o (name)
+WHERE d.holder = ANY ($1::text[]) AND o.name = ANY ($2::text[]);
+
+-- name: leave, this daemon ends
+DELETE FROM calscim.shares WHERE holder = $1;
