@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import calls, journal, memory, mixed, planning, scim
+from benchmarks import calls, journal, memory, mixed, organizations, planning, scim
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
@@ -10,6 +10,7 @@ if __name__ == "__main__":
     mixed.main()
     journal.run(100_000 if quick else 1_000_000)
     calls.main(quick=quick)
+    organizations.main(quick=quick)
     if not quick:
         memory.main()
         planning.main()
