@@ -54,7 +54,8 @@ JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
 SELECT a.id, a.kind, a.email, a.user_id::text, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
        a.finished_at, a.outcome, a.detail
 FROM calscim.actions a
-WHERE a.organization = $1 AND (a.user_id = $2::uuid OR a.cal_user_id = $3 OR lower(a.email) = lower($4))
+WHERE a.organization = $1
+  AND (a.user_id = $2::uuid OR a.cal_user_id = $3 OR calscim.name_key(a.email) = calscim.name_key($4))
   AND ($5::bigint IS NULL OR a.team_id = $5 OR a.kind IN ('user.create', 'user.attach', 'user.deprovision'))
 ORDER BY a.id DESC
 LIMIT 20;

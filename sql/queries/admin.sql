@@ -61,7 +61,7 @@ SELECT scope, target, since, until FROM calscim.pauses
 WHERE until IS NULL OR until > clock_timestamp()
 ORDER BY scope, target;
 
--- name: group_named, the pushed group of exactly that name
+-- name: group_named, the pushed group of exactly that name; $2: its spelling
 SELECT id::text FROM calscim.groups WHERE directory_id = $1 AND display_name = $2;
 
 -- name: group_names, all that were pushed
@@ -104,7 +104,8 @@ VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9,
 -- name: new_team, the number of a team yet to be made that goes by this name already
 SELECT m.team_id FROM calscim.mappings m
 JOIN calscim.directories d ON d.id = m.directory_id AND d.deleted_at IS NULL
-WHERE d.organization = $1 AND m.team_name = $2 AND m.team_id < 0 AND m.removed_at IS NULL
+WHERE d.organization = $1 AND calscim.name_key(m.team_name) = calscim.name_key($2) AND m.team_id < 0
+  AND m.removed_at IS NULL
 ORDER BY m.team_id DESC
 LIMIT 1;
 

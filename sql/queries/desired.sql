@@ -14,12 +14,12 @@ WHERE (until IS NULL OR until > now())
 
 -- name: same_people, the users given and those that are the same person by account or by address
 WITH given AS (
-    SELECT u.id, lower(u.email) AS email_key, l.cal_user_id
+    SELECT u.id, calscim.name_key(u.email) AS email_key, l.cal_user_id
     FROM calscim.users u
     LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = u.id
     WHERE u.id = ANY ($2::uuid[])
     UNION
-    SELECT t.id, lower(t.email), l.cal_user_id
+    SELECT t.id, calscim.name_key(t.email), l.cal_user_id
     FROM calscim.tombstones t
     LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = t.id
     WHERE t.id = ANY ($2::uuid[])
@@ -35,7 +35,7 @@ JOIN given g ON g.cal_user_id = l.cal_user_id
 WHERE l.organization = $1
 UNION
 SELECT l.user_id FROM calscim.links l
-JOIN given g ON g.email_key = lower(l.email)
+JOIN given g ON g.email_key = calscim.name_key(l.email)
 WHERE l.organization = $1;
 
 -- name: users, all or the given ones

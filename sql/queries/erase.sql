@@ -17,10 +17,12 @@ ORDER BY s.organization, s.stream = s.id DESC, s.stream;
 SELECT DISTINCT j.resource_id AS id
 FROM calscim.journal j, LATERAL (SELECT convert_from(j.effect, 'UTF8') AS text OFFSET 0) t
 WHERE j.stream = ANY ($2::text[]) AND j.resource_type = 'User' AND j.kind IN ('scim', 'import')
-  AND strpos(lower(t.text), lower($1)) > 0
+  AND (octet_length($1) > length($1) OR strpos(lower(t.text COLLATE "C"), lower(calscim.trimmed($1) COLLATE "C")) > 0)
   AND t.text::jsonb ->> 'op' = 'user.put'
-  AND (lower(t.text::jsonb ->> 'user_name') = lower($1) OR lower(t.text::jsonb ->> 'email') = lower($1)
-       OR t.text::jsonb -> 'emails' @> to_jsonb(lower($1)));
+  AND (calscim.name_key(t.text::jsonb ->> 'user_name') = calscim.name_key($1)
+       OR calscim.name_key(t.text::jsonb ->> 'email') = calscim.name_key($1)
+       OR EXISTS (SELECT FROM jsonb_array_elements_text(t.text::jsonb -> 'emails') e
+                  WHERE calscim.name_key(e) = calscim.name_key($1)));
 
 -- name: users, what is there of these ids, and what still keeps them
 SELECT i.id, coalesce(u.directory_id, t.directory_id) AS directory, d.name AS directory_name,
@@ -58,11 +60,12 @@ SELECT DISTINCT value FROM (
 -- name: shared, which of these somebody else in these directories goes by as well
 SELECT i.value FROM unnest($2::text[]) i (value)
 WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[]) AND u.directory_id = ANY ($3::text[])
-              AND (u.user_name_key = i.value OR lower(u.external_id) = i.value))
+              AND (u.user_name_key = i.value OR calscim.name_key(u.external_id) = i.value))
    OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id <> ALL ($1::text[]::uuid[])
               AND e.directory_id = ANY ($3::text[]) AND e.value_key = i.value)
    OR EXISTS (SELECT FROM calscim.tombstones t WHERE t.kind = 'User' AND t.id <> ALL ($1::text[]::uuid[])
-              AND t.directory_id = ANY ($3::text[]) AND (lower(t.name) = i.value OR lower(t.email) = i.value));
+              AND t.directory_id = ANY ($3::text[])
+              AND (calscim.name_key(t.name) = i.value OR calscim.name_key(t.email) = i.value));
 
 -- name: candidates, rows that may name a person; the exact look is taken in erase_rows. OFFSET: the text is made once
 SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.body, j.effect
@@ -83,7 +86,7 @@ FROM calscim.journal WHERE stream = $1 AND seq > $2 AND path <> 'person.erase' O
 -- name: held, sets that wait for an operator and name somebody so
 SELECT hash FROM calscim.holds
 WHERE current AND released_at IS NULL AND ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text), i) > 0)
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(calscim.folded(actions::text), i) > 0)
 ORDER BY hash;
 
 -- name: without_skipped, the effects of groups' rows without their unknown members: what is kept here nobody can erase later
@@ -122,7 +125,7 @@ SELECT id, email, because, detail, coalesce(user_id = ANY ($1::text[]::uuid[]), 
 FROM calscim.actions
 WHERE ($3::text IS NULL OR organization = $3)
   AND (user_id = ANY ($1::text[]::uuid[])
-       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, because, detail)), i) > 0));
+       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, because, detail) COLLATE "C"), i) > 0));
 
 -- name: put_action, without them
 UPDATE calscim.actions SET email = $2, because = $3, detail = $4 WHERE id = $1;
@@ -132,7 +135,7 @@ SELECT organization, kind, subject, team_id, email, reason, subject = ANY ($1::t
 FROM calscim.parked
 WHERE ($3::text IS NULL OR organization = $3)
   AND (subject = ANY ($1::text[])
-       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, reason)), i) > 0));
+       OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, reason) COLLATE "C"), i) > 0));
 
 -- name: put_parked, without them
 UPDATE calscim.parked SET email = $5, reason = $6
@@ -141,14 +144,14 @@ WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
 -- name: holds, sets that were held and speak of somebody
 SELECT organization, hash, actions::text FROM calscim.holds
 WHERE ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text), i) > 0);
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text COLLATE "C"), i) > 0);
 
 -- name: put_hold, without them
 UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
 
 -- name: sightings, drift about somebody
 SELECT organization, digest, email FROM calscim.sightings
-WHERE ($2::text IS NULL OR organization = $2) AND lower(email) = ANY ($1::text[]);
+WHERE ($2::text IS NULL OR organization = $2) AND calscim.name_key(email) = ANY ($1::text[]);
 
 -- name: put_sighting, without them
 UPDATE calscim.sightings SET email = $3 WHERE organization = $1 AND digest = $2;
@@ -156,7 +159,7 @@ UPDATE calscim.sightings SET email = $3 WHERE organization = $1 AND digest = $2;
 -- name: passes, reports that speak of somebody
 SELECT id, report::text FROM calscim.passes
 WHERE ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(report::text), i) > 0);
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(report::text COLLATE "C"), i) > 0);
 
 -- name: put_pass, without them
 UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1;
@@ -164,7 +167,7 @@ UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1;
 -- name: requests, answers that speak of somebody
 SELECT id, detail FROM calscim.requests
 WHERE ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(detail), i) > 0);
+  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(detail COLLATE "C"), i) > 0);
 
 -- name: put_request, without them
 UPDATE calscim.requests SET detail = $2 WHERE id = $1;

@@ -5,8 +5,8 @@ FROM calscim.users u
 JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
 LEFT JOIN calscim.links l ON l.user_id = u.id AND l.organization = d.organization
 WHERE d.organization = $1
-  AND (u.id::text = $2 OR u.user_name_key = lower($2) OR lower(u.email) = lower($2)
-       OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = lower($2)))
+  AND (u.id::text = $2 OR u.user_name_key = calscim.name_key($2) OR calscim.name_key(u.email) = calscim.name_key($2)
+       OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = calscim.name_key($2)))
 ORDER BY u.id::text = $2 DESC, u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 
 -- name: entries, these users, in the order of people
@@ -24,7 +24,8 @@ FROM calscim.tombstones t
 JOIN calscim.directories d ON d.id = t.directory_id
 LEFT JOIN calscim.links l ON l.user_id = t.id AND l.organization = d.organization
 WHERE d.organization = $1 AND t.kind = 'User'
-  AND (t.id::text = $2 OR lower(t.name) = lower($2) OR lower(t.email) = lower($2))
+  AND (t.id::text = $2 OR calscim.name_key(t.name) = calscim.name_key($2)
+       OR calscim.name_key(t.email) = calscim.name_key($2))
 ORDER BY t.seq DESC
 LIMIT 5;
 

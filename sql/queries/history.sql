@@ -49,22 +49,22 @@ ORDER BY seq;
 -- name: people, ids of whoever goes or went by that id, userName or address
 SELECT id::text FROM calscim.users
 WHERE ($2::text[] IS NULL OR directory_id = ANY ($2))
-  AND (id::text = $1 OR user_name_key = lower($1) OR lower(email) = lower($1))
+  AND (id::text = $1 OR user_name_key = calscim.name_key($1) OR calscim.name_key(email) = calscim.name_key($1))
 UNION
 SELECT user_id::text FROM calscim.user_emails
-WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND value_key = lower($1)
+WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND value_key = calscim.name_key($1)
 UNION
 SELECT id::text FROM calscim.tombstones
 WHERE kind = 'User' AND ($2::text[] IS NULL OR directory_id = ANY ($2))
-  AND (id::text = $1 OR lower(name) = lower($1) OR lower(email) = lower($1));
+  AND (id::text = $1 OR calscim.name_key(name) = calscim.name_key($1) OR calscim.name_key(email) = calscim.name_key($1));
 
 -- name: group_ids, ids of the groups that are or were called that
 SELECT id::text FROM calscim.groups
-WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND (id::text = $1 OR display_name_key = lower($1))
+WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND (id::text = $1 OR display_name_key = calscim.name_key($1))
 UNION
 SELECT id::text FROM calscim.tombstones
 WHERE kind = 'Group' AND ($2::text[] IS NULL OR directory_id = ANY ($2))
-  AND (id::text = $1 OR lower(name) = lower($1));
+  AND (id::text = $1 OR calscim.name_key(name) = calscim.name_key($1));
 
 -- name: streams_of, the journals of an organization: its own, and its directories', deleted ones too
 SELECT '@' || $1::text AS stream UNION ALL SELECT id FROM calscim.directories WHERE organization = $1;

@@ -24,7 +24,7 @@ FROM calscim.former_accounts f
 LEFT JOIN calscim.users u ON u.id = f.user_id
 LEFT JOIN calscim.tombstones t ON t.id = f.user_id AND t.kind = 'User'
 WHERE f.organization = $1
-  AND (f.user_id = $2::uuid OR ($3 <> '' AND lower(coalesce(u.email, t.email)) = lower($3)))
+  AND (f.user_id = $2::uuid OR ($3 <> '' AND calscim.name_key(coalesce(u.email, t.email)) = calscim.name_key($3)))
 ORDER BY f.user_id = $2::uuid DESC, f.left_at DESC
 LIMIT 1;
 

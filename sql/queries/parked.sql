@@ -20,5 +20,5 @@ FROM calscim.parked WHERE organization = $1 ORDER BY kind, email, team_id;
 
 -- name: retry, try again in the next pass
 UPDATE calscim.parked SET next_try = clock_timestamp(), refused = false
-WHERE organization = $1 AND ($2 = '' OR lower(email) = lower($2))
+WHERE organization = $1 AND ($2 = '' OR calscim.name_key(email) = calscim.name_key($2))
 RETURNING email;

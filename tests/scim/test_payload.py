@@ -225,23 +225,135 @@ def test_flat_names_fill_in_what_is_missing():
 # ------------------------------------------------------------------ the address
 
 
+NAME = "ada@example.com"
+WORK = {"value": "work@acme.example", "type": "work"}
+BARE = {"value": "bare@acme.example"}
+CUSTOM_TYPE = {"value": "team@acme.example", "type": "team"}
+HOME = {"value": "home@mail.example", "type": "home"}
+OTHER = {"value": "other@mail.example", "type": "other"}
+
+
+def primary(one):
+    return one | {"primary": True}
+
+
 @pytest.mark.parametrize(
-    ("emails", "told"),
+    ("name", "emails", "told"),
     [
-        ([{"value": "a@x"}, {"value": "b@x", "primary": True}], "b@x"),
-        ([{"value": "a@x", "type": "home"}, {"value": "b@x", "type": "WORK"}], "b@x"),
-        ([{"value": "a@x", "type": "home"}, {"value": "b@x"}], "a@x"),
-        ([{"value": "a@x", "type": "work"}, {"value": "b@x", "primary": True}], "b@x"),
-        ([], "ada@example.com"),
+        (NAME, [WORK, BARE, primary(CUSTOM_TYPE)], "team@acme.example"),
+        (NAME, [WORK, primary(HOME)], "home@mail.example"),
+        (NAME, [HOME, BARE, WORK], "work@acme.example"),
+        (NAME, [HOME, WORK | {"type": "WORK"}], "work@acme.example"),
+        (NAME, [WORK | {"value": "first@acme.example"}, WORK], "first@acme.example"),
+        (NAME, [HOME, BARE, CUSTOM_TYPE], "bare@acme.example"),
+        (NAME, [OTHER, CUSTOM_TYPE, BARE], "team@acme.example"),
+        (NAME, [HOME, OTHER], NAME),
+        (NAME, [], NAME),
+        ("ada", [HOME, OTHER], "home@mail.example"),
+        ("ada", [OTHER, HOME], "other@mail.example"),
+        ("ada", [], ""),
+        ("ada@desk", [], ""),
+        ("ada@desk", [HOME], "home@mail.example"),
     ],
 )
-def test_cal_com_is_told_the_primary_then_the_work_then_the_first_address(emails, told):
-    assert payload.email_of(user(emails=emails)) == told
+def test_the_login_address_is_that_of_the_table_in_the_reference(name, emails, told):
+    assert payload.email_of(user(userName=name, emails=emails)) == told
+
+
+def test_a_text_that_can_be_no_address_is_never_the_login():
+    made = user(active=False, emails=[{"value": "n/a", "primary": True}, HOME])
+
+    assert payload.email_of(made) == NAME
 
 
 def test_a_user_name_that_is_no_address_is_none():
     assert payload.email_of(user(userName="ada")) == ""
     assert payload.emails_of(user()) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ada",
+        "@acme.example",
+        "ada@",
+        "ada@acme",
+        "ada@@acme.example",
+        "ada lovelace@acme.example",
+        "ada@acme .example",
+        "ada@acme..example",
+        "ada@.example",
+        "ada\x07@acme.example",
+        "Ada <ada@acme.example>",
+        '{"value":"ada@acme.example"}',
+    ],
+)
+def test_an_address_that_can_be_none_is_refused_unless_the_user_is_inactive(value):
+    error = refused({"userName": "ada", "emails": [{"value": value}]})
+    inactive = user(active=False, emails=[{"value": value}])
+
+    assert error.scim_type == "invalidValue"
+    assert value[:20] in error.detail or repr(value)[:20] in error.detail
+    assert inactive["emails"] == [{"value": value}]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "o'brien+tag@acme.example",
+        "ada_l.x-y@sub.acme.co.uk",
+        "jürgen@bücher.example",
+        "用户@例子.公司",
+        '"a"@acme.example',
+        "{ada}@acme.example",
+    ],
+)
+def test_an_unusual_address_is_taken(value):
+    assert payload.email_of(user(emails=[{"value": value}])) == value
+
+
+def test_white_space_around_values_is_taken_off():
+    made = user(
+        userName=" ada@acme.example\n",
+        externalId="\tx1 ",
+        name={"givenName": "\u00a0Ada ", "familyName": "  "},
+        title="   ",
+        active=" True ",
+        emails=[{"value": " ada@acme.example ", "type": " work "}, {"value": "  "}, " "],
+        email="  ",
+        **{CUSTOM: {"kept": " as it came "}},
+    )
+
+    assert (made["userName"], made["externalId"], made["active"]) == (
+        NAME.replace("example.com", "acme.example"),
+        "x1",
+        True,
+    )
+    assert made["name"] == {"givenName": "Ada"}
+    assert made["emails"] == [{"value": "ada@acme.example", "type": "work"}]
+    assert "title" not in made
+    assert made[CUSTOM] == {"kept": " as it came "}
+    assert payload.member_ids([{"value": " u1 "}, "u1", {"value": "u1\n"}]) == ["u1"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"emails": '[{"value": "ada@acme.example"}]'},
+        {"emails": ['{"value": "ada@acme.example"}']},
+        {"phoneNumbers": [' {"value": "1"}']},
+        {ENTERPRISE_URN: {"manager": '{"value": "1"}'}},
+    ],
+)
+def test_json_as_a_text_where_an_object_belongs_is_refused(given):
+    assert "JSON" in refused({"userName": "ada", **given}).detail
+
+
+def test_json_as_a_text_is_no_member():
+    assert (
+        "JSON"
+        in refused({"displayName": "a", "members": ['{"value": "u1"}']}, of=payload.group).detail
+    )
 
 
 def test_addresses_are_compared_without_regard_to_case():

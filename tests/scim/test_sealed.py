@@ -58,8 +58,18 @@ async def test_what_was_sent_cannot_be_read_in_the_table(sealed):
 async def test_a_refused_request_and_an_operation_in_bulk_are_sealed_as_well(sealed):
     await sealed.user("ann@acme.example")
     assert (await sealed("POST", "/Users", user("ann@acme.example", x=SECRET))).status == 409
-    twice = {"method": "POST", "path": "/Users", "bulkId": "1", "data": user("bob@x", x=SECRET)}
-    again = {"method": "POST", "path": "/Users", "bulkId": "2", "data": user("bob@x", x=SECRET)}
+    twice = {
+        "method": "POST",
+        "path": "/Users",
+        "bulkId": "1",
+        "data": user("bob@acme.example", x=SECRET),
+    }
+    again = {
+        "method": "POST",
+        "path": "/Users",
+        "bulkId": "2",
+        "data": user("bob@acme.example", x=SECRET),
+    }
     await sealed("POST", "/Bulk", {"Operations": [twice, again]})
 
     rows = (await sealed.journal())[1:]

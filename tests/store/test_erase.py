@@ -193,6 +193,28 @@ async def test_what_waits_and_was_reported_loses_the_address_and_keeps_the_rest(
     assert ANN not in await everything(owning)
 
 
+async def test_an_address_is_found_and_erased_in_whatever_spelling_it_stands(db, owning, okta):
+    composed, decomposed, capital = "éva@acme.example", "e\u0301va@acme.example", "ÉVA@ACME.example"
+    for number, spelling in enumerate((composed, decomposed, capital)):
+        await db.execute(
+            "INSERT INTO calscim.requests (organization, detail) VALUES ('acme', $1)", spelling
+        )
+        await db.execute(
+            "INSERT INTO calscim.sightings VALUES ('acme', $1, 3, $2)", str(number), spelling
+        )
+        await db.execute(
+            "INSERT INTO calscim.passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
+            json.dumps({"waiting": [{"email": spelling}]}),
+        )
+
+    found = await erase.erase(owning, EDITOR, f" {capital}")
+
+    text = await everything(owning)
+    assert found.tables["requests"] == found.tables["sightings"] == found.tables["passes"] == 3
+    for gone in (composed, decomposed, capital.lower()):
+        assert gone not in text
+
+
 # ------------------------------------------------------------------ who is not erased
 
 

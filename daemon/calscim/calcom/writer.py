@@ -24,6 +24,7 @@ from calscim.core.model import (
 )
 from calscim.core.naming import slug
 from calscim.errors import RemoteError, RemoteKind
+from calscim.names import address_key
 
 SERVER_ERROR = 500  # of Cal.com's own; 502 to 504 are a proxy's, which Cal.com does not answer
 NAME_LENGTH = 50  # Cal.com refuses longer names
@@ -252,7 +253,7 @@ class Writer:
         )
         if account is None:
             return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
-        if not action.profile and account.email.casefold() != action.email.casefold():
+        if not action.profile and address_key(account.email) != address_key(action.email):
             kept = f"Cal.com kept the address {account.email}; change it there by hand"
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
         return Outcome(Result.DONE, left_out, cal_user=action.cal_user)

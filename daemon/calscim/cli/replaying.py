@@ -13,6 +13,7 @@ from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.errors import UsageError
+from calscim.names import group_key, spelling, user_name_key
 from calscim.store import admin, archives, rebuild
 from calscim.store.admin import Directory, names
 from calscim.store.pool import Database
@@ -50,7 +51,7 @@ async def _membership(call: Call) -> None:
     for key, since in tables.people_of(group).items():
         name, email = tables.called(key)
         value.append({"user_id": key, "user_name": name, "email": email, "since": since})
-    value.sort(key=lambda row: str(row["user_name"]).casefold())
+    value.sort(key=lambda row: user_name_key(str(row["user_name"])))
     shown = table(
         ("user", "e-mail", "since"),
         ((row["user_name"], row["email"], row["since"]) for row in value),
@@ -63,8 +64,8 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
     called = {key: group.display_name for key, group in tables.groups.items()}
     for found in (
         [key for key in called if key == wanted],
-        [key for key, name in called.items() if name == wanted],
-        [key for key, name in called.items() if name.casefold() == wanted.casefold()],
+        [key for key, name in called.items() if spelling(name) == spelling(wanted)],
+        [key for key, name in called.items() if group_key(name) == group_key(wanted)],
     ):
         if found:
             return found[0]

@@ -9,6 +9,7 @@ from calscim.cli.output import moment, table
 from calscim.core import newteams
 from calscim.core.model import Incomplete, Team, TeamId
 from calscim.errors import RemoteError, RemoteKind, UsageError
+from calscim.names import team_key
 from calscim.service.inspect import chosen, reading, the_team
 from calscim.settings import Organization, Settings
 from calscim.store import admin
@@ -100,7 +101,7 @@ async def _list(call: Call) -> None:
                         "groups": groups,
                     }
                 )
-    values.sort(key=lambda value: (value["organization"], value["name"].casefold()))
+    values.sort(key=lambda value: (value["organization"], team_key(value["name"])))
     shown = table(
         ("id#", "team", "slug", "organization", "mapped groups", "state"),
         (

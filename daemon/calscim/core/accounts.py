@@ -34,6 +34,7 @@ from calscim.core.model import (
 from calscim.core.policy import Policy
 from calscim.core.user_preferences import Preferences, preferences
 from calscim.core.values import PROFILE
+from calscim.names import address_key
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
 
@@ -210,11 +211,11 @@ class Accounts:
             self._change_address(step)
 
     def _move(self, user: User, seen: OrgMember) -> Move | None:
-        address = user.email.casefold()
+        address = address_key(user.email)
         if not address:
             self._wait(user, "the directory gives no e-mail address; the account keeps its own")
             return None
-        if address == seen.email.casefold():
+        if address == address_key(seen.email):
             return None
         is_kept = self._departures.floor(seen) is not None or address in self._policy.protected
         state = self._departures.state(self._behind(user), Kind.UPDATE)
@@ -257,7 +258,7 @@ class Accounts:
             return
         if now.is_empty:
             self.told.append((seen.user, PROFILE, now.record))
-        elif user.email.casefold() == seen.email.casefold():  # else they go with the address
+        elif address_key(user.email) == address_key(seen.email):  # else they go with the address
             self._action(
                 Kind.UPDATE,
                 user,
@@ -297,7 +298,7 @@ class Accounts:
             *self._people.gone.get(account, ()),
         ]
         address = next((one.email for one in users if one.managed and one.email), "")
-        if not address or address.casefold() in self._seen_addresses():
+        if not address or address_key(address) in self._seen_addresses():
             return
         self.actions.append(
             replace(
@@ -305,7 +306,7 @@ class Accounts:
                 kind=Kind.UPDATE,
                 email=address,
                 because=f"leaves the organization on the interim address {leaving.email}",
-                place=(address.casefold(), -1),
+                place=(address_key(address), -1),
             )
         )
 
@@ -352,7 +353,7 @@ class Accounts:
         """Who has which address."""
         if self._addresses is None:
             everybody = sorted((self.seen or {}).items(), reverse=True)
-            self._addresses = {one.email.casefold(): account for account, one in everybody}
+            self._addresses = {address_key(one.email): account for account, one in everybody}
         return self._addresses
 
     def _behind(self, user: User) -> set[DirectoryId]:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from calscim.core.model import CalUserId, Directory, OrgMember, State, User
+from calscim.names import address_key
 
 LOCAL_PART = 64  # characters before the @, RFC 5321 4.5.3.1.1
 _MARK = re.compile(r"\+calscim-([0-9]+)$")
@@ -34,11 +35,11 @@ class Move:
 
     @property
     def old(self) -> str:
-        return self.seen.email.casefold()
+        return address_key(self.seen.email)
 
     @property
     def new(self) -> str:
-        return self.user.email.casefold()
+        return address_key(self.user.email)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def is_interim(account: CalUserId, address: str) -> bool:
 
 def contested(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses that users of the directories want and other accounts have."""
-    held = {person.email.casefold(): account for account, person in people.items()}
+    held = {address_key(person.email): account for account, person in people.items()}
     return {
         address
         for address, person in _wanted(directory, people)
@@ -90,9 +91,9 @@ def contested(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> se
 def given_up(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses of accounts whose users have other ones in the directories."""
     return {
-        person.email.casefold()
+        address_key(person.email)
         for address, person in _wanted(directory, people)
-        if address not in ("", person.email.casefold())
+        if address not in ("", address_key(person.email))
     }
 
 
@@ -103,11 +104,11 @@ def _wanted(
         link = directory.links.get(user.id)
         person = None if link is None else people.get(link.cal_user)
         if person is not None and user.active and user.managed:
-            yield user.email.casefold(), person
+            yield address_key(user.email), person
 
 
 def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
-    """Put the moves in order. ``held``: which account has an address now; keys are casefolded."""
+    """Put the moves in order. ``held``: which account has an address now; addresses by their keys."""
     claims: dict[str, Move] = {}
     blocked: list[Move] = []
     for move in sorted(moves, key=lambda one: one.seen.user):

@@ -32,6 +32,7 @@ from calscim.core.model import (
 )
 from calscim.core.policy import Policy, Rule
 from calscim.core.values import normal, values, whole
+from calscim.names import address_key, attribute_key
 
 _NONE: list[Held] = []
 
@@ -270,7 +271,7 @@ class Attributes:
 
 def _first(action: Action) -> tuple[bool, str, str]:
     """An action that may run goes before one that may not."""
-    return action.state is not State.RUN, action.email.casefold(), action.user or ""
+    return action.state is not State.RUN, address_key(action.email), action.user or ""
 
 
 def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
@@ -291,11 +292,11 @@ def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
 def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
     """By slug, by name, by either in another case; or why not."""
     every = list(attributes)
-    low = wanted.casefold()
+    key = attribute_key(wanted)
     for found in (
         [one for one in every if one.slug == wanted],
         [one for one in every if one.name == wanted],
-        [one for one in every if low in (one.slug.casefold(), one.name.casefold())],
+        [one for one in every if key in (attribute_key(one.slug), attribute_key(one.name))],
     ):
         if len(found) == 1:
             return found[0]

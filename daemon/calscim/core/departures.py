@@ -27,6 +27,7 @@ from calscim.core.model import (
     User,
 )
 from calscim.core.policy import Policy, untouchable
+from calscim.names import address_key
 
 
 class Departures:
@@ -118,7 +119,7 @@ class Departures:
         """Whether any address that anybody knows this account by is on the protected list."""
         protected = self._policy.protected
         return bool(protected) and any(
-            address.casefold() in protected for address in self.addresses(account)
+            address_key(address) in protected for address in self.addresses(account)
         )
 
     def addresses(self, account: CalUserId) -> list[str]:

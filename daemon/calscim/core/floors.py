@@ -2,6 +2,7 @@
 
 from calscim.core.model import Action, CalUserId, Kind, OrgMember, Role, TeamMember
 from calscim.core.policy import Policy, untouchable
+from calscim.names import address_key
 
 
 def floors(
@@ -20,9 +21,9 @@ def floors(
         return None
     if action.cal_user == me and not action.creator:
         return "the API key belongs to this person"
-    addresses = {action.email.casefold()}
+    addresses = {address_key(action.email)}
     if person is not None:
-        addresses.add(person.email.casefold())
+        addresses.add(address_key(person.email))
     if not policy.protected.isdisjoint(addresses):
         return "on the protected list"
     if action.team is None:

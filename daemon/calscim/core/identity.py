@@ -1,7 +1,7 @@
 """Who is who: which SCIM users are one person, and which account of Cal.com's that person has.
 
 A link between a user and an account is made once and outlives every change of address. Without one, the
-address decides, in any case of its letters. An account whose owner in the same directory has moved to
+address decides, as calscim.names compares addresses. An account whose owner in the same directory has moved to
 another address is not given away to whoever gets the old one; and one that has an owner there is never taken
 for an inactive user's, for it would be taken away.
 """
@@ -20,8 +20,9 @@ from calscim.core.model import (
     User,
     UserId,
 )
+from calscim.names import address_key
 
-Key = CalUserId | str  # a person: an account, or an address without one, casefolded
+Key = CalUserId | str  # a person: an account, or an address without one, by its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def identify(directory: Directory, observed: Observed | None = None) -> People:
     accounts = _Addresses(directory, observed, _linked(directory)) if unlinked else None
     for user in unlinked:
         assert accounts is not None
-        address = user.email.casefold()
+        address = address_key(user.email)
         known = accounts.of(user, address) if address else accounts.returned(user)
         if known is None and not address:
             nameless.append(user)
@@ -120,13 +121,13 @@ class _Addresses:
         if observed is not None and isinstance(observed.people, Complete):
             self._accounts = observed.people.value
             for account, person in sorted(observed.people.value.items(), reverse=True):
-                self._seen[person.email.casefold()] = account
+                self._seen[address_key(person.email)] = account
         self._written: dict[str, CalUserId] = {}
         everyone: list[User | Departed] = [*directory.users.values(), *directory.departed.values()]
         for one in everyone:
             link = directory.links.get(one.id)
             if link is not None and one.managed and one.email:
-                address = one.email.casefold()
+                address = address_key(one.email)
                 known = self._written.get(address, link.cal_user)
                 self._written[address] = min(known, link.cal_user)
 
@@ -138,7 +139,7 @@ class _Addresses:
             return self._written.get(address) if returned is None else returned
         taken = any(
             owner.directory == user.directory
-            and (not user.active or owner.email.casefold() not in ("", address))
+            and (not user.active or address_key(owner.email) not in ("", address))
             for owner in self._owners.get(account, ())
         )
         return None if taken else account

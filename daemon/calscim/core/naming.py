@@ -6,10 +6,11 @@ import unicodedata
 from collections.abc import Iterable
 
 from calscim.core.model import Team
+from calscim.names import spelling, team_key
 
 
 def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
-    """The team of that id, else slug, else exact name, else name in another case; None: there is none.
+    """The team of that id, else slug, else exact name, else name but for case; None: there is none.
 
     Where several fit equally well, the sentence that says which these are, and what to write instead.
     """
@@ -17,8 +18,8 @@ def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
     for found in (
         [team for team in every if str(team.id) == wanted],
         [team for team in every if team.slug == wanted],
-        [team for team in every if team.name == wanted],
-        [team for team in every if team.name.casefold() == wanted.casefold()],
+        [team for team in every if spelling(team.name) == spelling(wanted)],
+        [team for team in every if team_key(team.name) == team_key(wanted)],
     ):
         if len(found) == 1:
             return found[0]

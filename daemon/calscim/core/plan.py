@@ -30,6 +30,7 @@ from calscim.core.model import (
 from calscim.core.policy import Policy, untouchable
 from calscim.core.roster import Roster
 from calscim.core.teams import Teams
+from calscim.names import address_key
 
 __all__ = ["Policy", "digest", "plan", "untouchable"]
 
@@ -104,9 +105,9 @@ def order(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]
         kind if turn >= 0 else -1,
         action.kind is Kind.REMOVE and action.drift,
         action.team or 0,
-        together or action.email.casefold(),
+        together or address_key(action.email),
         turn,
-        action.email.casefold(),
+        address_key(action.email),
         action.user or "",
         action.cal_user or 0,
         "" if change is None else f"{change.attribute.slug} {change.value}",

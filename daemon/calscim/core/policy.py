@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from calscim.core.model import CalUserId, OrgMember, PeopleMode, Provision, Role
+from calscim.names import address_key
 
 PATIENCE = 3  # complete passes in a row without an account before it counts as gone
 
@@ -30,7 +31,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Read from an organization's settings. ``protected``: addresses, casefolded."""
+    """Read from an organization's settings. ``protected``: addresses, by their keys."""
 
     organization: str
     protected: frozenset[str] = frozenset()
@@ -51,6 +52,6 @@ def untouchable(person: OrgMember, me: CalUserId, policy: Policy) -> str | None:
         return "the API key belongs to this person"
     if person.role is Role.OWNER:
         return "an owner of the organization"
-    if person.email.casefold() in policy.protected:
+    if address_key(person.email) in policy.protected:
         return "on the protected list"
     return None

@@ -17,6 +17,7 @@ from calscim.core.model import (
     TeamMember,
 )
 from calscim.core.policy import Policy
+from calscim.names import address_key
 
 
 class Roster:
@@ -37,7 +38,7 @@ class Roster:
             return "the API key belongs to this person"
         protected = self._policy.protected
         if protected and any(
-            address.casefold() in protected for address in self._addresses(member.user, edge)
+            address_key(address) in protected for address in self._addresses(member.user, edge)
         ):
             return "on the protected list"
         added = edge is not None and edge.origin == "added"

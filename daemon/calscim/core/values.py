@@ -9,6 +9,7 @@ from typing import Any
 
 from calscim.core.model import AttributeType
 from calscim.core.policy import Source
+from calscim.names import folded
 
 # What a complex value stands for where no sub-attribute is named.
 _MAIN = ("value", "display", "displayname", "formatted")
@@ -27,7 +28,7 @@ def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:
         entries = [
             one
             for one in entries
-            if str(_part(one, source.where) or "").casefold() == (source.equals or "").casefold()
+            if folded(str(_part(one, source.where) or "")) == folded(source.equals or "")
         ]
     if len(entries) > 1:
         entries = sorted(entries, key=lambda one: _part(one, "primary") is not True)

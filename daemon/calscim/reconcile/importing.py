@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from calscim.core.addresses import is_interim
 from calscim.core.model import CalUserId, DirectoryId, Link, OrgMember, User
+from calscim.names import address_key
 from calscim.store import imported, ledger
 from calscim.store.desired import Picture
 from calscim.store.pool import Database
@@ -26,7 +27,7 @@ async def import_existing(
     for directory in picture.heads:
         known_accounts, known_addresses = _known(picture, directory)
         for person in people.values():
-            if person.user in known_accounts or person.email.casefold() in known_addresses:
+            if person.user in known_accounts or address_key(person.email) in known_addresses:
                 continue
             if is_interim(person.user, person.email):
                 continue
@@ -60,7 +61,7 @@ async def follow_addresses(
     for user in _unmanaged(picture):
         link = picture.directory.links.get(user.id)
         person = None if link is None else people.get(link.cal_user)
-        if person is None or person.email.casefold() == user.email.casefold():
+        if person is None or address_key(person.email) == address_key(user.email):
             continue
         if is_interim(person.user, person.email):
             continue
@@ -96,9 +97,9 @@ async def drop_unlinked(
     Such an entry is left when its account was deleted in Cal.com, or when calscim was stopped right after the
     import. One complete list is enough: a person who is there is imported again.
     """
-    addresses = {person.email.casefold() for person in people.values()}
+    addresses = {address_key(person.email) for person in people.values()}
     for user in _unmanaged(picture):
-        if user.id not in picture.directory.links and user.email.casefold() not in addresses:
+        if user.id not in picture.directory.links and address_key(user.email) not in addresses:
             await imported.drop_imported(db, user.directory, user.id, request_id=request_id)
 
 
@@ -123,4 +124,4 @@ def _known(picture: Picture, directory: DirectoryId) -> tuple[set[CalUserId], se
     links = picture.directory.links
     ids = [*(user.id for user in users), *(one.id for one in gone)]
     accounts = {links[number].cal_user for number in ids if number in links}
-    return accounts, {user.email.casefold() for user in users}
+    return accounts, {address_key(user.email) for user in users}

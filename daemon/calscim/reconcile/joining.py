@@ -11,6 +11,7 @@ from calscim.calcom.reader import Reader
 from calscim.calcom.rows import Account
 from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.core.model import Action, CalUserId, Incomplete, Kind, Link
+from calscim.names import address_key
 from calscim.reconcile.record import Recorder
 from calscim.reconcile.view import View
 
@@ -67,9 +68,9 @@ class Joining:
         if isinstance(people, Incomplete):
             return people
         there = [one for one in people.value.values() if one.membership not in self.view.deleted]
-        address = action.email.casefold()
+        address = address_key(action.email)
         member = next(
-            (one for one in there if one.email.casefold() == address),
+            (one for one in there if address_key(one.email) == address),
             next((one for one in there if one.user == action.cal_user), None),
         )
         if member is None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from calscim.core.model import Action, CalUserId, Kind, State
+from calscim.names import address_key
 from calscim.reconcile.parking import Parking
 from calscim.reconcile.view import View
 
@@ -46,9 +47,9 @@ class Moving:
 
     def _is_free(self, address: str, account: CalUserId | None) -> bool:
         """Return True if no other account of the organization has the address; False also if that is unknown."""
-        wanted, people = address.casefold(), self.view.people
+        wanted, people = address_key(address), self.view.people
         return people is not None and not any(
-            person.user != account and person.email.casefold() == wanted
+            person.user != account and address_key(person.email) == wanted
             for person in people.values()
         )
 

@@ -27,6 +27,7 @@ from calscim.core.model import (
     TeamMember,
 )
 from calscim.core.newteams import awaited
+from calscim.names import address_key
 from calscim.reconcile.attributes import Catalogue
 from calscim.reconcile.recent import Recent
 from calscim.store.parked import Key
@@ -407,7 +408,7 @@ def members_wanted(directory: Directory, view: View) -> set[CalUserId]:
     """Accounts of active users of the directories, by their links, else by their addresses."""
     wanted = [user for user in directory.users.values() if user.active and user.managed]
     links = directory.links
-    addresses = {user.email.casefold() for user in wanted if user.id not in links}
+    addresses = {address_key(user.email) for user in wanted if user.id not in links}
     linked = {links[user.id].cal_user for user in wanted if user.id in links}
     people = view.people or {}
-    return linked | {one.user for one in people.values() if one.email.casefold() in addresses}
+    return linked | {one.user for one in people.values() if address_key(one.email) in addresses}

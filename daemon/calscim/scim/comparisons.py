@@ -1,6 +1,6 @@
 """What a filter compares with: a value of the attribute's type, an operator that suits it, one form for both sides.
 
-Both sides of a comparison are folded by the database, so that they agree whatever its locale makes of a letter.
+Both sides of a comparison are folded by the database, with the rules of calscim.names, whatever its collation is.
 """
 
 import uuid
@@ -16,13 +16,12 @@ _TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
 
 
 def comparable(value: str, attribute: Attribute) -> str:
-    """A text as its attribute compares it: NFC, without case unless it is case exact, by code points."""
+    """A text as its attribute compares it: as calscim.names folds it, or NFC if it is case exact; by code points."""
     if attribute.kind == "binary":  # base64: each of its letters counts
         return f'({value}) COLLATE "C"'
-    folded = f"normalize({value}, NFC)"
-    if not attribute.exact:
-        folded = f"lower({folded})"
-    return f'{folded} COLLATE "C"'
+    if attribute.exact:
+        return f'normalize({value}, NFC) COLLATE "C"'
+    return f'calscim.folded({value}) COLLATE "C"'
 
 
 def typed(attribute: Attribute, node: Comparison) -> Comparison:

@@ -23,6 +23,7 @@ from scim2_models.path import (
 )
 
 from calscim.errors import ScimError
+from calscim.names import folded, trimmed, user_name_key
 from calscim.scim.comparisons import as_uuid, comparable, instant, readable, suits, typed
 from calscim.scim.grammar import parse_filter
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Attribute, Type
@@ -30,7 +31,6 @@ from calscim.store.resources import (
     FIRST_GROUP_PARAMETER,
     FIRST_USER_PARAMETER,
     Selection,
-    key,
 )
 
 _ALIASES = {
@@ -66,9 +66,12 @@ class Target:
 
 @dataclass(slots=True)
 class Compiler:
+    """``beside``: another type that the filter is for as well, whose attributes have no value here."""
+
     kind: Type
     first: int
     parameters: list[Any] = field(default_factory=list)
+    beside: Type | None = None
 
     @property
     def row(self) -> str:
@@ -81,6 +84,8 @@ class Compiler:
     # ---------------------------------------------------------------- nodes
 
     def compile(self, node: FilterNode) -> str:
+        if isinstance(node, Comparison | Present | ValuePath) and self.lacks(node.attr_path):
+            return self.absent(node)
         match node:
             case Comparison():
                 return self.comparison(node)
@@ -94,6 +99,27 @@ class Compiler:
             case ValuePath():
                 return self.value_path(node)
         raise ScimError(400, "this filter expression is not supported", "invalidFilter")
+
+    def lacks(self, path: AttrPath) -> bool:
+        """Return True for an attribute that only the type beside has (RFC 7644 section 3.4.2.1)."""
+        return self.beside is not None and not self.has(path) and compiler_of(self.beside).has(path)
+
+    def absent(self, node: Comparison | Present | ValuePath) -> str:
+        """What a filter comes to where its attribute has no value. ScimError 400 for what the other type refuses."""
+        assert self.beside is not None
+        compiler_of(self.beside).compile(node)
+        if not isinstance(node, Comparison):
+            return "false"
+        if node.op == CompareOperator.ne:
+            return "false" if node.value is None else "true"
+        return "true" if node.op == CompareOperator.eq and node.value is None else "false"
+
+    def has(self, path: AttrPath) -> bool:
+        try:
+            self.target(path)
+        except ScimError:
+            return False
+        return True
 
     def target(self, path: AttrPath) -> Target:
         uri, attr, sub = path.uri, path.attr, path.sub_attr
@@ -220,7 +246,8 @@ class Compiler:
         if attribute.kind == "boolean":
             return _decided(f"({value})::boolean", node.op, self.bind(node.value, "boolean"))
         left = comparable(value, attribute)
-        right = comparable(self.bind(node.value, "text"), attribute)
+        text = trimmed(node.value) if node.op == CompareOperator.eq else node.value
+        right = comparable(self.bind(text, "text"), attribute)
         match node.op:
             case CompareOperator.co:
                 return f"coalesce(strpos({left}, {right}) > 0, false)"
@@ -251,8 +278,11 @@ class Compiler:
         if node.op != CompareOperator.eq:
             return None
         if name == "externalid":
-            # Not coalesce(), which no index serves.
-            return f"({row}.external_id IS NOT NULL AND {row}.external_id = {self.bind(value, 'text')})"
+            # Not coalesce(), which no index serves. Earlier releases stored white space around a value.
+            either = ", ".join(
+                self.bind(one, "text") for one in {value: None, trimmed(value): None}
+            )
+            return f"({row}.external_id IS NOT NULL AND {row}.external_id IN ({either}))"
         if name in ("id", "members.value", "groups.value"):
             number = as_uuid(value)
             if number is None or str(number) != value:  # ids are case exact
@@ -273,10 +303,9 @@ class Compiler:
         )
 
     def keyed(self, column: str, node: Comparison) -> str:
-        value = key(node.value)
         if node.op == CompareOperator.eq:
-            return f"{column} = {self.bind(value, 'text')}"
-        pattern = re.sub(r"([\\%_])", r"\\\1", value) + "%"
+            return f"{column} = {self.bind(user_name_key(node.value), 'text')}"
+        pattern = re.sub(r"([\\%_])", r"\\\1", folded(node.value.lstrip())) + "%"
         return f"{column} LIKE {self.bind(pattern, 'text')}"
 
     # ---------------------------------------------------------------- presence and value paths
@@ -344,9 +373,13 @@ def compiler_of(kind: Type, parameters: Iterable[Any] = ()) -> Compiler:
     return Compiler(kind, first, list(parameters))
 
 
-def compile_filter(kind: Type, text: str) -> Selection:
-    """ScimError 400 invalidFilter for what cannot be asked."""
+def compile_filter(kind: Type, text: str, beside: Type | None = None) -> Selection:
+    """ScimError 400 invalidFilter for what cannot be asked.
+
+    ``beside``: the other type of a list of both. An attribute that only the other one has is without a value here.
+    """
     compiler = compiler_of(kind)
+    compiler.beside = beside
     readable(text, "invalidFilter")
     where = compiler.compile(parse_filter(text))
     return Selection(where, "", tuple(compiler.parameters))

@@ -7,6 +7,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from calscim import names
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
 from calscim.scim.comparisons import as_uuid
@@ -192,5 +193,7 @@ def shown(x: Exchange, written: Written, number: str) -> web.Response:
 
 def state(resource: dict[str, Any]) -> GroupState:
     return GroupState(
-        resource["displayName"], resource.get("externalId"), orjson.dumps(resource).decode()
+        names.spelling(resource["displayName"]),
+        resource.get("externalId"),
+        orjson.dumps(resource).decode(),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from calscim.errors import ScimError
+from calscim.names import address_key
 from calscim.scim import payload
 from calscim.scim.schema import Attribute
 
@@ -35,7 +36,7 @@ def _same(stored: dict[str, Any], given: dict[str, Any]) -> bool:
 
 
 def _folded(value: Any) -> Any:
-    return payload.folded(value) if isinstance(value, str) else value
+    return address_key(value) if isinstance(value, str) else value
 
 
 def without(host: dict[str, Any], attribute: Attribute, value: Any) -> None:

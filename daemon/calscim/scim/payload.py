@@ -3,11 +3,13 @@
 Tolerant where providers are sloppy and nothing is lost by it; every tolerance is named in docs/reference/scim.md.
 """
 
-import re
-import unicodedata
+from collections.abc import Collection
 from typing import Any
 
+import orjson
+
 from calscim.errors import ScimError
+from calscim.names import address_key, folded, is_address
 from calscim.scim.schema import GROUP, GROUP_URN, USER, USER_URN, Attribute, Type
 
 LONGEST = 8192  # characters of any one text
@@ -16,7 +18,7 @@ LONGEST_KEY = (
     2048  # bytes of what is looked up by: an entry of a Postgres index has less than 2,704
 )
 MOST_VALUES = 500  # of one multi-valued attribute
-_ADDRESS = re.compile(r"^[^@\s]+@[^@\s]+$")
+_PRIVATE = ("home", "other")  # types of addresses that are not the company's
 _FLAT = {
     "email": "emails",
     "username": "userName",
@@ -38,8 +40,11 @@ def user(body: dict[str, Any], *, active: bool | None = True) -> dict[str, Any]:
     return finished(resource)
 
 
-def finished(resource: dict[str, Any]) -> dict[str, Any]:
-    """What holds of every stored user, however it came about."""
+def finished(resource: dict[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """What holds of every stored user, however it came about. ``known``: addresses that were stored before.
+
+    ScimError 400 for a new address that can be none, unless the user is inactive: nothing stops a deactivation.
+    """
     _named(resource, "userName")
     _schemas(USER_URN, resource)
     for name in [key for key, value in resource.items() if isinstance(value, list)]:
@@ -54,8 +59,25 @@ def finished(resource: dict[str, Any]) -> dict[str, Any]:
         else:
             del resource[name]
     for one in resource.get("emails", ()):
-        _findable("emails.value", one.get("value", ""))
+        value = one.get("value", "")
+        _findable("emails.value", value)
+        if resource.get("active") is not False and value not in known:
+            _insist_on_address(value)
     return resource
+
+
+def addresses(resource: dict[str, Any]) -> frozenset[str]:
+    """Every address as it is stored."""
+    return frozenset(one.get("value", "") for one in resource.get("emails", ()))
+
+
+def _insist_on_address(value: str) -> None:
+    if value and (_is_json(value) or not is_address(value)):
+        raise ScimError(
+            400,
+            f"emails.value {value[:200]!r} cannot be an e-mail address: send one such as ann@example.com",
+            "invalidValue",
+        )
 
 
 def group(body: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:
@@ -74,7 +96,7 @@ def finished_group(resource: dict[str, Any]) -> dict[str, Any]:
 def _named(resource: dict[str, Any], attribute: str) -> None:
     """The attribute without which there is no resource."""
     name = resource.get(attribute)
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str):
         raise ScimError(400, f"{attribute} is required and must not be empty", "invalidValue")
     if len(name) > LONGEST_NAME:
         raise ScimError(400, f"{attribute} has more than {LONGEST_NAME} characters", "invalidValue")
@@ -105,7 +127,7 @@ def _distinct(values: list[Any]) -> list[Any]:
 def member_ids(value: Any) -> list[str]:
     """Ids of members given as objects, texts or references; each once, in order."""
     found: dict[str, None] = {}
-    if value == "":
+    if _is_blank(value):
         return []
     for entry in value if isinstance(value, list) else [value]:
         if entry is None:
@@ -114,41 +136,49 @@ def member_ids(value: Any) -> list[str]:
         if isinstance(entry, dict):
             low = {key.lower(): part for key, part in entry.items()}
             number = low.get("value") or str(low.get("$ref", "")).rstrip("/").rpartition("/")[2]
-        if not isinstance(number, str) or not number:
+        if not isinstance(number, str) or _is_blank(number):
             raise ScimError(400, "a member needs a value: the id of a user", "invalidValue")
+        _refuse_json("members", number)
         found[_text("members.value", number)] = None
     return list(found)
 
 
 def email_of(resource: dict[str, Any]) -> str:
-    """The address Cal.com is told: the primary one, the work one, the first, or a userName that is one."""
-    chosen = _main_email(resource)
+    """The address of the account in Cal.com; "" when the user has none. docs/reference/scim.md has the table.
+
+    The primary address, else the first for work, else the first that is not private, else a userName that is an
+    address, else the first private one. A text that can be no address counts as none.
+    """
+    emails = [one for one in resource.get("emails", ()) if is_address(one.get("value", ""))]
+    chosen = _main_email(emails)
     if chosen is not None:
         return str(chosen["value"])
     name: str = resource["userName"]
-    return name if _ADDRESS.match(name) else ""
+    if is_address(name):
+        return name
+    return str(emails[0]["value"]) if emails else ""
 
 
-def _main_email(resource: dict[str, Any]) -> dict[str, Any] | None:
-    emails: list[dict[str, Any]] = [one for one in resource.get("emails", ()) if one.get("value")]
+def _main_email(emails: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the address that ``email`` stands for: never a private one that is not primary."""
     for choice in (
         [one for one in emails if one.get("primary")],
-        [one for one in emails if str(one.get("type", "")).lower() == "work"],
-        emails,
+        [one for one in emails if folded(str(one.get("type", ""))) == "work"],
+        [one for one in emails if not _is_private(one)],
     ):
         if choice:
             return choice[0]
     return None
 
 
+def _is_private(one: dict[str, Any]) -> bool:
+    return not one.get("primary") and folded(str(one.get("type", ""))) in _PRIVATE
+
+
 def emails_of(resource: dict[str, Any]) -> tuple[str, ...]:
     """Every address, as it is compared."""
     values = (one.get("value") for one in resource.get("emails", ()))
-    return tuple(dict.fromkeys(folded(value) for value in values if value))
-
-
-def folded(text: str) -> str:
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).lower()
+    return tuple(dict.fromkeys(address_key(value) for value in values if value))
 
 
 def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -174,7 +204,7 @@ def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> d
 
 def coerced(attribute: Attribute, path: str, value: Any) -> Any:
     """A value in the attribute's form; None for one that clears it. ScimError 400 for a wrong type."""
-    if value is None or value in ("", []):
+    if _is_blank(value) or value == []:
         return None
     if attribute.multi:
         entries = value if isinstance(value, list) else [value]
@@ -182,7 +212,7 @@ def coerced(attribute: Attribute, path: str, value: Any) -> Any:
             raise ScimError(400, f"{path} has more than {MOST_VALUES} values", "invalidValue")
         made = []
         for entry in entries:
-            single = None if entry in (None, "") else _single(attribute, path, entry)
+            single = None if _is_blank(entry) else _single(attribute, path, entry)
             if single is not None and single not in made:
                 made.append(single)
         return made or None
@@ -196,6 +226,7 @@ def coerced(attribute: Attribute, path: str, value: Any) -> Any:
 def parts(attribute: Attribute, path: str, value: Any) -> dict[str, Any]:
     """A complex value's known, writable sub-attributes; None for one that is cleared."""
     if isinstance(value, str) and "value" in attribute.subs:
+        _refuse_json(path, value)
         value = {"value": value}  # a bare text where an object belongs: Entra's manager
     if not isinstance(value, dict):
         raise ScimError(400, f"{path} takes an object", "invalidValue")
@@ -232,6 +263,11 @@ def _boolean(path: str, value: Any) -> bool | None:
 
 
 def _text(path: str, value: str) -> str:
+    """A text without white space around it."""
+    return _storable(path, value.strip())
+
+
+def _storable(path: str, value: str) -> str:
     if "\x00" in value:
         raise ScimError(400, f"{path} holds a NUL character", "invalidValue")
     if len(value) > LONGEST:
@@ -239,11 +275,35 @@ def _text(path: str, value: str) -> str:
     return value
 
 
+def _is_blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _is_json(text: str) -> bool:
+    """Return True for an object or a list that was made a text of."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        return isinstance(orjson.loads(text), dict | list)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _refuse_json(path: str, value: str) -> None:
+    """ScimError 400 for JSON in quotes where an object belongs: stored as a text, it would mean nothing."""
+    if _is_json(value):
+        raise ScimError(
+            400,
+            f"{path} has JSON as a text: send the object itself, without quotes",
+            "invalidValue",
+        )
+
+
 def kept(path: str, value: Any) -> Any:
     """A copy of what is stored without being understood: no NUL anywhere, and no password."""
-    name = _text(path[:100], path)
+    name = _storable(path[:100], path)
     if isinstance(value, str):
-        return _text(name[:100], value)
+        return _storable(name[:100], value)
     if isinstance(value, dict):
         return {
             key: kept(f"{name}.{key}", part)
@@ -259,7 +319,9 @@ def _flat(body: dict[str, Any], resource: dict[str, Any]) -> None:
     """Attributes that Okta's set-up for Cal.com names at the top level."""
     for key, value in body.items():
         name = _FLAT.get(key.lower())
-        if name is None or key in ("userName", "emails") or not isinstance(value, str) or not value:
+        if name is None or key in ("userName", "emails") or not isinstance(value, str):
+            continue
+        if _is_blank(value):
             continue
         set_flat(resource, name, _text(key, value))
 
@@ -268,7 +330,7 @@ def set_flat(resource: dict[str, Any], name: str, value: str) -> None:
     """email, givenName and familyName where the schema has them; userName only when there is none."""
     if name == "emails":
         emails = resource.setdefault("emails", [])
-        if not any(folded(one.get("value", "")) == folded(value) for one in emails):
+        if not any(address_key(one.get("value", "")) == address_key(value) for one in emails):
             for one in emails:
                 one.pop("primary", None)
             emails.append({"value": value, "type": "work", "primary": True})
@@ -278,21 +340,15 @@ def set_flat(resource: dict[str, Any], name: str, value: str) -> None:
         resource.setdefault("name", {}).setdefault(name, value)
 
 
-def _told(one: dict[str, Any]) -> bool:
-    """Whether an address is one that ``email`` stands for: primary, for work, or of no kind."""
-    return bool(one.get("primary")) or str(one.get("type") or "work").lower() == "work"
-
-
 def set_email(resource: dict[str, Any], value: str | None) -> None:
-    """A PATCH of ``email``: the address that ``email_of`` tells becomes this one.
-
-    Without one, every address goes that is primary, for work or of no kind.
-    """
+    """A PATCH of ``email``: the address that it stands for becomes this one. Without one, only private ones stay."""
     emails: list[dict[str, Any]] = resource.get("emails", [])
-    chosen = _main_email(resource)
-    same = [one for one in emails if value and folded(one.get("value", "")) == folded(value)]
+    chosen = _main_email([one for one in emails if one.get("value")])
+    same = [
+        one for one in emails if value and address_key(one.get("value", "")) == address_key(value)
+    ]
     if not value:
-        emails = [one for one in emails if not _told(one)]
+        emails = [one for one in emails if _is_private(one)]
     elif same:
         same[0]["value"] = value
         if not any(one is chosen for one in same):

@@ -14,6 +14,7 @@ from scim2_models.path import (
 )
 
 from calscim.errors import ScimError
+from calscim.names import folded, trimmed
 from calscim.scim import payload
 from calscim.scim.comparisons import check, instant
 from calscim.scim.grammar import count
@@ -99,7 +100,9 @@ def _holds(sub: Attribute, node: Comparison, found: Any) -> bool:
     if sub.kind == "dateTime":
         found, wanted = instant(found), instant(wanted)
     elif isinstance(found, str) and not sub.exact:
-        found, wanted = payload.folded(found), payload.folded(str(wanted))
+        found, wanted = folded(found), folded(str(wanted))
+    if node.op in (CompareOperator.eq, CompareOperator.ne) and isinstance(found, str):
+        found, wanted = trimmed(found), trimmed(str(wanted))
     match node.op:
         case CompareOperator.eq:
             return bool(found == wanted)

@@ -14,6 +14,7 @@ import asyncpg
 from calscim.core.identity import Key, People
 from calscim.core.model import CalUserId, OrgMember, UserId
 from calscim.errors import RemoteError, RemoteKind, UsageError
+from calscim.names import address_key, trimmed
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
@@ -57,6 +58,7 @@ class Entries:
 
 async def find(db: Database, organization: str, person: str) -> Entries:
     """Those that ``person``, an id, a userName or an address, may mean."""
+    person = trimmed(person)
     return Entries(
         [_row(row) for row in await db.fetch(sql("explain.people"), organization, person)],
         [_row(row) for row in await db.fetch(sql("explain.departed"), organization, person)],
@@ -124,7 +126,7 @@ def stranger(
             f"no directory of {organization} knows {person}, and Cal.com cannot be asked: {away}",
         )
     for seen in people:
-        if person.casefold() in (seen.email.casefold(), str(seen.user)):
+        if address_key(person) in (address_key(seen.email), str(seen.user)):
             return Subject(_account(seen), None, seen.user, seen.email)
     raise UsageError(
         f"neither a directory of {organization} nor its Cal.com knows {person}: "

@@ -21,6 +21,7 @@ from calscim.core.policy import Rule, Source
 from calscim.core.settling import Patience
 from calscim.core.windows import Window
 from calscim.errors import StoreError
+from calscim.names import address_key
 from calscim.reconcile.assignment import Timing
 from calscim.reconcile.cycle import Cycle
 from calscim.reconcile.decide import Rules
@@ -40,7 +41,7 @@ NOTED = 1.0  # seconds: shorter waits for the rate limit are not worth a word
 def policy(organization: Organization) -> Policy:
     return Policy(
         organization=organization.name,
-        protected=frozenset(address.casefold() for address in organization.protected),
+        protected=frozenset(address_key(address) for address in organization.protected),
         people=PeopleMode(organization.people),
         provision=Provision(organization.provision_people),
         attributes=tuple(_rule(one) for one in organization.attributes),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calscim.errors import ConfigError, Problem
+from calscim.names import attribute_key
 from calscim.settings import contradictions, variables
 from calscim.settings.addresses import url_of
 from calscim.settings.model import Attribute, Organization, Scim, Settings
@@ -224,7 +225,7 @@ class _Loader:
         for number, table in enumerate(tables, start=1):
             known = self._known(ATTRIBUTE, table, f"{label}[{number}]")
             made.append(self._made(ATTRIBUTE, known, f"{label}[{number}]"))
-        targets = Counter(one.to.casefold() for one in made if one is not None)
+        targets = Counter(attribute_key(one.to) for one in made if one is not None)
         for target, count in targets.items():
             if count > 1:
                 self._problem(where, f"has {count} rows to {target}: leave one of them")

@@ -4,6 +4,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Self
 
+from calscim.names import address_key
+
 ROLES = ("MEMBER", "ADMIN", "OWNER")
 
 
@@ -63,7 +65,7 @@ class State:
     teams: dict[int, SimTeam] = field(default_factory=dict)
     attributes: dict[str, SimAttribute] = field(default_factory=dict)
     assigned: dict[str, tuple[int, str]] = field(default_factory=dict)  # id -> membership, option
-    _by_email: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)  # case-folded
+    _by_email: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)  # by its key
     _by_team: dict[int, dict[int, Membership]] = field(default_factory=dict, repr=False)  # by user
 
     def copy(self) -> "State":
@@ -88,13 +90,13 @@ class State:
 
     def account(self, email: str) -> Account | None:
         """By address: the account stored exactly so, else one stored in another case."""
-        spellings = self._by_email.get(email.casefold(), {})
+        spellings = self._by_email.get(address_key(email), {})
         number = spellings.get(email, next(iter(spellings.values()), None))
         return None if number is None else self.accounts[number]
 
     def stored(self, email: str) -> Account | None:
         """By address, case-sensitively: the way Cal.com looks an account up."""
-        number = self._by_email.get(email.casefold(), {}).get(email)
+        number = self._by_email.get(address_key(email), {}).get(email)
         return None if number is None else self.accounts[number]
 
     def user_id(self, email: str) -> int:
@@ -129,10 +131,10 @@ class State:
 
     def drop_account(self, user: int) -> None:
         email = self.accounts.pop(user).email
-        self._by_email[email.casefold()].pop(email, None)
+        self._by_email[address_key(email)].pop(email, None)
 
     def _index(self, account: Account) -> None:
-        self._by_email.setdefault(account.email.casefold(), {})[account.email] = account.id
+        self._by_email.setdefault(address_key(account.email), {})[account.email] = account.id
 
     def put_membership(self, membership: Membership) -> None:
         self.memberships.pop(membership.id, None)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Self
 
 from calscim.clock import SystemClock
+from calscim.names import address_key
 from calscim.sim import builds
 from calscim.sim.names import slug as slug_of
 from calscim.sim.state import ROLES, Account, Membership, SimAttribute, SimTeam, State
@@ -272,7 +273,7 @@ class World(State):
 
     def auto_accepted(self, email: str) -> bool:
         domains = self.auto_accept_domains
-        return domains is None or email.rpartition("@")[2].casefold() in domains
+        return domains is None or address_key(email).rpartition("@")[2] in domains
 
     def enrol(self, account: Account, role: str, *, accepted: bool, mail: bool) -> None:
         """A new account of the organization's own."""

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from calscim.errors import UsageError
+from calscim.names import address_key
 from calscim.store import archive_file, archives, history
 from calscim.store.admin import Editor
 from calscim.store.encryption import Cipher
@@ -162,9 +163,11 @@ async def _who(
         rows = await connection.fetch(sql("erase.formerly"), person, directories)
         ids = [row["id"] for row in rows]
     users = tuple(await connection.fetch(sql("erase.users"), ids))
-    known = {row["value"].lower() for row in await connection.fetch(sql("erase.known_as"), ids)}
+    known = {
+        address_key(row["value"]) for row in await connection.fetch(sql("erase.known_as"), ids)
+    }
     if not ids and "@" in person:  # somebody whom no directory knows, and Cal.com does
-        known.add(person.lower())
+        known.add(address_key(person))
     if not known:
         raise _nobody(person, organization)
     names = {value for value in known if not _NAME.match(value)}

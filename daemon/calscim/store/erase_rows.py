@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import orjson
 
+from calscim.names import address_key
 from calscim.store import archive_file
 from calscim.store.encryption import Cipher
 from calscim.store.erasures import PATH
@@ -131,4 +132,4 @@ class Search:
             found.effect.setdefault(stream, []).append(seq)
 
     def _names(self, value: str) -> bool:
-        return self.who.in_text(value) or value.lower() in self.who.words
+        return self.who.in_text(value) or address_key(value) in self.who.words

@@ -55,7 +55,8 @@ class Tables:
     async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
         """Which rows, and the arguments that change each."""
         ids, addresses = sorted(self.search.ids), sorted(self.search.who.addresses)
-        both, text = (ids, addresses, self.organization), (addresses, self.organization)
+        runs = self.search.who.runs()
+        both, text = (ids, runs, self.organization), (runs, self.organization)
         for row in await self.connection.fetch(sql("erase.actions"), *both):
             email = self.name if row["theirs"] else self._clean(row["email"])
             because = self._clean(row["because"])
@@ -76,7 +77,8 @@ class Tables:
             ("passes", ("id",), "report"),
             ("requests", ("id",), "detail"),
         ):
-            for row in await self.connection.fetch(sql(f"erase.{table}"), *text):
+            wanted = (addresses, self.organization) if table == "sightings" else text
+            for row in await self.connection.fetch(sql(f"erase.{table}"), *wanted):
                 cleaned = self._clean(row[column])
                 if cleaned != row[column]:
                     yield table, (*(row[key] for key in keys), cleaned)

@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 
 from calscim.errors import StoreError
+from calscim.names import trimmed
 from calscim.store import encryption
 from calscim.store.encryption import Cipher, KeyMissing
 from calscim.store.pool import Database
@@ -87,12 +88,16 @@ async def streams_of(db: Database, organization: str) -> list[str]:
 
 async def people(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
     """Ids of the users, also deleted ones, who go or went by that."""
-    return [row["id"] for row in await db.fetch(sql("history.people"), wanted, directories)]
+    return [
+        row["id"] for row in await db.fetch(sql("history.people"), trimmed(wanted), directories)
+    ]
 
 
 async def group_ids(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
     """Ids of the groups, also deleted ones, that are or were called that."""
-    return [row["id"] for row in await db.fetch(sql("history.group_ids"), wanted, directories)]
+    return [
+        row["id"] for row in await db.fetch(sql("history.group_ids"), trimmed(wanted), directories)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

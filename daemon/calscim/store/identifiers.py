@@ -9,17 +9,21 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 import orjson
 
+from calscim.names import address_key
+
 _KEYS = frozenset({"username", "user_name", "externalid", "external_id", "display"})
 _ASCII = re.compile(r"[\x20-\x7e]+")
+_PLAIN = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
 _NOTHING = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Compared without regard to case."""
+    """Compared as calscim.names compares them."""
 
     addresses: frozenset[str]
     words: frozenset[str]
@@ -28,7 +32,7 @@ class Identifiers:
 
     @classmethod
     def of(cls, values: Iterable[str]) -> "Identifiers":
-        known = {value.lower() for value in values if value.strip()}
+        known = {address_key(value) for value in values} - {""}
         addresses = frozenset(value for value in known if "@" in value)
         words = frozenset(known - addresses)
         return cls(addresses, words, _by_itself(addresses), _compared(words))
@@ -41,7 +45,7 @@ class Identifiers:
         except orjson.JSONDecodeError:
             return self.in_text(text)
         return any(
-            self.in_text(one) or (key.lower() in _KEYS and one.lower() in self.words)
+            self.in_text(one) or (key.lower() in _KEYS and address_key(one) in self.words)
             for key, one in _strings("", value)
         )
 
@@ -59,20 +63,31 @@ class Identifiers:
         """
         return sorted({_needle(value) for value in self.addresses | self.words})
 
+    def runs(self) -> list[str]:
+        """Part of each address that a text which names it has, whatever JSON escapes: the longest run of ASCII."""
+        return sorted(
+            {max(_PLAIN.findall(value), key=len, default="@") for value in self.addresses}
+        )
+
+
+def _spellings(names: frozenset[str]) -> str:
+    """A pattern of all these, composed and decomposed, the longest first."""
+    either = {normalize(form, name) for name in names for form in ("NFC", "NFD")}
+    return "|".join(re.escape(one) for one in sorted(either, key=lambda one: (-len(one), one)))
+
 
 def _by_itself(addresses: frozenset[str]) -> re.Pattern[str]:
     """Not within a longer address."""
     if not addresses:
         return _NOTHING
-    either = "|".join(re.escape(address) for address in sorted(addresses, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.%+'-])(?:{either})(?![\w-]|\.\w)", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.%+'-])(?:{_spellings(addresses)})(?![\w-]|\.\w)", re.IGNORECASE)
 
 
 def _compared(words: frozenset[str]) -> re.Pattern[str]:
     """In a filter or a path, such as userName eq "ann"."""
     if not words:
         return _NOTHING
-    either = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    either = _spellings(words)
     return re.compile(rf'(?:userName|externalId)\s+\w\w\s+"(?:{either})"', re.IGNORECASE)
 
 

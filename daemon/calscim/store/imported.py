@@ -9,9 +9,10 @@ import uuid
 import orjson
 
 from calscim.core.model import DirectoryId, UserId
+from calscim.names import address_key, user_name_key
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
-from calscim.store.resources import UserState, create_user, delete_user, key
+from calscim.store.resources import UserState, create_user, delete_user
 from calscim.store.sql import sql
 
 
@@ -27,7 +28,9 @@ async def import_user(
     request_id: str,
 ) -> UserId | None:
     """Record somebody the identity provider has not written to. None when name or address is known."""
-    if await db.fetchval(sql("scim.known_person"), directory_id, [key(user_name), key(email)]):
+    if await db.fetchval(
+        sql("scim.known_person"), directory_id, [user_name_key(user_name), address_key(email)]
+    ):
         return None
     state = _state(user_name, given_name, family_name, email, active=active)
     origin = Origin(
@@ -57,7 +60,7 @@ async def follow(
         db.cipher.seal(state.data.encode()),
         uuid.UUID(user_id),
         state.user_name,
-        key(state.user_name),
+        user_name_key(state.user_name),
         state.email,
         list(state.emails),
         state.data,
@@ -85,4 +88,6 @@ def _state(
         "emails": [{"value": email, "type": "work", "primary": True}],
         "active": active,
     }
-    return UserState(user_name, None, email, (key(email),), active, orjson.dumps(data).decode())
+    return UserState(
+        user_name, None, email, (address_key(email),), active, orjson.dumps(data).decode()
+    )

@@ -4,9 +4,8 @@ Bodies are JSON text assembled by Postgres, to be sent as they are. Reads judge 
 statement, so that a revoked one is refused although its holder was known a moment ago.
 """
 
-import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,15 +13,11 @@ import asyncpg
 import orjson
 
 from calscim.errors import ScimError
+from calscim.names import address_key, group_key, user_name_key
 from calscim.store.changes import Written, write
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.sql import sql
-
-
-def key(text: str) -> str:
-    """What is compared in place of a text that is not case exact."""
-    return unicodedata.normalize("NFC", text).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +28,13 @@ class UserState:
     external_id: str | None
     email: str  # the address Cal.com is told
     emails: tuple[str, ...]  # every address, by key
-    active: bool
+    active: bool | None  # None: what the user is, active for a new one
     data: str
 
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """``data`` is the resource without id, meta and members, as JSON."""
+    """``display_name``: its spelling. ``data``: the resource as pushed without id, meta and members, as JSON."""
 
     display_name: str
     external_id: str | None
@@ -106,7 +101,13 @@ async def create_user(
     managed: bool = True,
     source: str = "provider",
 ) -> Written:
-    arguments = {**_user(user_id, state, base), "managed": managed, "source": source}
+    active = state.active is not False
+    arguments = {
+        **_user(user_id, state, base),
+        "active": active,
+        "managed": managed,
+        "source": source,
+    }
     return await write(db, "user.create", origin, arguments)
 
 
@@ -129,11 +130,18 @@ async def set_user(
     return await write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
 
 
+_SOUGHT: dict[str, Callable[[str], str]] = {
+    "name": user_name_key,
+    "email": address_key,
+    "external_id": str,
+}
+
+
 def _user(user_id: uuid.UUID, state: UserState, base: str) -> dict[str, Any]:
     return {
         "id": user_id,
         "user_name": state.user_name,
-        "key": key(state.user_name),
+        "key": user_name_key(state.user_name),
         "external_id": state.external_id,
         "email": state.email,
         "emails": _array(state.emails),
@@ -188,7 +196,7 @@ async def update_group(
 def _group(state: GroupState) -> dict[str, Any]:
     return {
         "display_name": state.display_name,
-        "key": key(state.display_name),
+        "key": group_key(state.display_name),
         "external_id": state.external_id,
         "data": orjson.Fragment(state.data),
     }
@@ -255,7 +263,7 @@ async def users_looked_up(
     db: Database, reader: Reader, attribute: Literal["name", "email", "external_id"], value: str
 ) -> tuple[str, ...]:
     """Everybody whose attribute is this, names and addresses in whatever case: at most a few."""
-    sought = value if attribute == "external_id" else key(value)
+    sought = _SOUGHT[attribute](value)
     row = await db.fetchrow(
         sql(f"scim.users_by_{attribute}"), reader.token_id, reader.directory, sought, reader.base
     )

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from unicodedata import category
 
 from calscim.errors import UsageError
+from calscim.names import folded, spelling
 
 
 def clean(what: str, name: str) -> str:
-    """The name without blanks around it. UsageError when nothing, or something unprintable, is left."""
-    name = name.strip()
-    if not name or not name.isprintable():
+    """Return the name as it is compared. UsageError if it is blank or has a control character."""
+    name = spelling(name)
+    if not name or any(category(one) == "Cc" for one in name):
         raise UsageError(f"{name!r} cannot be the name of {what}: write printable text")
     return name
 
@@ -18,10 +20,10 @@ def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most like the one wanted, without regard to case."""
     by_key: dict[str, str] = {}
     for name in known:
-        by_key.setdefault(name.casefold(), name)
-    keys = get_close_matches(wanted.casefold(), by_key, n=count)
+        by_key.setdefault(folded(name), name)
+    keys = get_close_matches(folded(wanted), by_key, n=count)
     if not keys:  # a part of a name is no close match of the whole
-        part = wanted.casefold()
+        part = folded(wanted)
         keys = sorted(key for key in by_key if len(part) > 2 and part in key)
     return [by_key[key] for key in keys][:count]
 
