@@ -23,8 +23,8 @@ SELECT EXISTS (
 SELECT calscim.user_follow(
     ROW($1, 'import', $2, '', '', '', NULL, $3)::calscim.origin, $4, $5, $6, $7, $8, $9::text::jsonb);
 
--- name: user_state, what a PATCH starts from
-SELECT version, data::text AS data FROM calscim.users WHERE directory_id = $1 AND id = $2;
+-- name: user_state, what a PATCH starts from; active even where it was removed from the resource
+SELECT version, (jsonb_build_object('active', active) || data)::text AS data FROM calscim.users WHERE directory_id = $1 AND id = $2;
 
 -- name: group_state, what a PATCH of attributes starts from
 SELECT version, data::text AS data FROM calscim.groups WHERE directory_id = $1 AND id = $2;

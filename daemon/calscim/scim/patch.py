@@ -30,6 +30,10 @@ _EXTRAS = ("email", "givenname", "familyname")
 _IGNORED = ("id", "meta", "schemas", "groups", "password")
 
 
+class _Refused(list[ScimError]):
+    """What could not be done with extensions that calscim does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     op: str
@@ -76,36 +80,34 @@ def _operation(entry: Any) -> Operation:
 
 
 def user(current: dict[str, Any], given: Iterable[Operation]) -> dict[str, Any]:
-    """The user after all operations."""
-    resource = copied(current)
+    """The user after all operations.
+
+    One on an extension that calscim does not know, and that cannot be done, is left out where the user is inactive
+    after the others: it never stops a deactivation. Without ``active`` afterwards the user stays what it is.
+    """
+    resource, refused = copied(current), _Refused()
     for operation in given:
         if operation.path is None:
-            _merge(USER, resource, operation)
+            _merge(USER, resource, operation, refused)
         else:
-            _at(USER, resource, operation, operation.path, operation.value)
-    return payload.finished(kept_active(resource, current))
-
-
-def kept_active(resource: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
-    """The user, still inactive if a change leaves ``active`` unassigned: that activates nobody.
-
-    An active user without the attribute stays active.
-    """
-    if "active" not in resource and current.get("active") is False:
-        resource["active"] = False
-    return resource
+            _at(USER, resource, operation, operation.path, operation.value, refused)
+    if refused and resource.get("active") is not False:
+        raise refused[0]
+    return payload.finished(resource, payload.addresses(current))
 
 
 def group(current: dict[str, Any], given: Iterable[Operation]) -> GroupChange:
     """What becomes of the attributes, and the members' steps; the present members need not be known."""
-    change = GroupChange(copied(current))
+    change, refused = GroupChange(copied(current)), _Refused()
     for operation in given:
         if operation.path is None:
-            _group_merge(change, operation)
+            _group_merge(change, operation, refused)
         elif is_members(operation.path):
             _members(change, operation, operation.path, operation.value)
         else:
-            _at(GROUP, change.resource, operation, operation.path, operation.value)
+            _at(GROUP, change.resource, operation, operation.path, operation.value, refused)
+    if refused:
+        raise refused[0]
     payload.finished_group(change.resource)
     return change
 
@@ -113,7 +115,7 @@ def group(current: dict[str, Any], given: Iterable[Operation]) -> GroupChange:
 # -------------------------------------------------------------------- without a path
 
 
-def _merge(kind: Type, resource: dict[str, Any], operation: Operation) -> None:
+def _merge(kind: Type, resource: dict[str, Any], operation: Operation, refused: _Refused) -> None:
     """Each attribute of the value; names may be dotted or URNs. Read-only and unknown ones are ignored."""
     if not isinstance(operation.value, dict):
         raise ScimError(400, "without a path the value has to be an object", "invalidValue")
@@ -122,19 +124,14 @@ def _merge(kind: Type, resource: dict[str, Any], operation: Operation) -> None:
         if low in _IGNORED:
             continue
         if low == kind.urn.lower():
-            _merge(kind, resource, Operation(operation.op, None, value, True))
-        elif low in _EXTRAS or kind.top(name) is not None or _known(kind, name):
-            _at(kind, resource, operation, name, value)
-        elif low.startswith("urn:"):
-            _foreign(resource, name, value)
-
-
-def _foreign(resource: dict[str, Any], name: str, value: Any) -> None:
-    """An extension that is not understood, or one attribute of such a one that is there."""
-    if isinstance(value, dict) or (value is None and foreign.stored(resource, name)):
-        foreign.set_whole(resource, name, value)
-    elif (node := _path(name)) is not None:
-        foreign.set_part(resource, node, value)
+            _merge(kind, resource, Operation(operation.op, None, value, True), refused)
+        elif (
+            low in _EXTRAS
+            or kind.top(name) is not None
+            or (foreign.is_foreign(name) and foreign.is_changed_by(resource, name, value))
+            or _known(kind, name)
+        ):
+            _at(kind, resource, operation, name, value, refused)
 
 
 def _path(name: str) -> AttrPath | ValuePath | None:
@@ -154,7 +151,7 @@ def _known(kind: Type, name: str) -> bool:
     return found is not None and (node.sub_attr is None or node.sub_attr.lower() in found[1].subs)
 
 
-def _group_merge(change: GroupChange, operation: Operation) -> None:
+def _group_merge(change: GroupChange, operation: Operation, refused: _Refused) -> None:
     if not isinstance(operation.value, dict):
         raise ScimError(400, "without a path the value has to be an object", "invalidValue")
     rest = {}
@@ -163,30 +160,38 @@ def _group_merge(change: GroupChange, operation: Operation) -> None:
             _members(change, operation, name, value)
         else:
             rest[name] = value
-    _merge(GROUP, change.resource, Operation(operation.op, None, rest, True))
+    _merge(GROUP, change.resource, Operation(operation.op, None, rest, True), refused)
 
 
 # -------------------------------------------------------------------- with a path
 
 
-def _at(kind: Type, resource: dict[str, Any], operation: Operation, path: str, value: Any) -> None:
+def _at(
+    kind: Type,
+    resource: dict[str, Any],
+    operation: Operation,
+    path: str,
+    value: Any,
+    refused: _Refused,
+) -> None:
     extension = kind.extensions.get(path.lower())
     if extension is not None:
         _attribute(resource, extension, operation, value)
         return
     if kind is USER and path.lower() in _EXTRAS:
-        _flat(resource, path, operation, value)
+        _flat(resource, path, operation, value, refused)
         return
-    if foreign.stored(resource, path) is not None:
-        foreign.set_whole(resource, path, None if operation.op == "remove" else value)
+    if foreign.is_foreign(path):
+        try:
+            foreign.change(resource, operation.op, path, value)
+        except ScimError as error:
+            refused.append(error)
         return
     node = parse_path(path)
     attr_path = node.attr_path if isinstance(node, ValuePath) else node
     found = kind.find(attr_path.uri, attr_path.attr)
     if found is None:
-        if not foreign.set_part(resource, node, None if operation.op == "remove" else value):
-            raise ScimError(400, f"{path[:200]} is no attribute of {kind.name}", "invalidPath")
-        return
+        raise ScimError(400, f"{path[:200]} is no attribute of {kind.name}", "invalidPath")
     urn, attribute = found
     if attribute.name in ("password", "schemas"):
         return
@@ -208,10 +213,12 @@ def _at(kind: Type, resource: dict[str, Any], operation: Operation, path: str, v
         del resource[urn]
 
 
-def _flat(resource: dict[str, Any], path: str, operation: Operation, value: Any) -> None:
+def _flat(
+    resource: dict[str, Any], path: str, operation: Operation, value: Any, refused: _Refused
+) -> None:
     """Attributes that Okta's set-up for Cal.com names at the top level."""
     if path.lower() != "email":
-        _at(USER, resource, operation, f"name.{path}", value)
+        _at(USER, resource, operation, f"name.{path}", value, refused)
         return
     address = USER.attributes["emails"].subs["value"]
     made = None if operation.op == "remove" else payload.coerced(address, "email", value)
@@ -234,6 +241,8 @@ def _attribute(
         return
     made = payload.coerced(attribute, name, value)
     if made is None:
+        if name == "active":
+            return  # unassigned, which is no reason to change what the user is: see docs/reference/scim.md
         if operation.op == "replace" or not attribute.multi:
             host.pop(name, None)
     elif attribute.multi and operation.op == "add":

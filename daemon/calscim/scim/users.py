@@ -53,7 +53,7 @@ async def replace(x: Exchange, text: str) -> web.Response:
         return await _change(
             x,
             text,
-            lambda current: {"active": True} | patch.kept_active(resource, current),
+            lambda current: {**resource, "active": current["active"]},
             reads=True,
         )
     return await _change(x, text, lambda _: resource, reads=conditional(x.headers))
@@ -161,7 +161,7 @@ def state(resource: dict[str, Any]) -> UserState:
         external_id=resource.get("externalId"),
         email=payload.email_of(resource),
         emails=payload.emails_of(resource),
-        active=resource.get("active", True),
+        active=resource.get("active"),
         data=orjson.dumps(resource).decode(),
     )
 
