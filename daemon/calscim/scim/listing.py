@@ -14,7 +14,7 @@ from calscim.scim.filters import compile_filter
 from calscim.scim.projection import Projection
 from calscim.scim.responses import json_response, list_text, page_text
 from calscim.scim.schema import DEFAULT_COUNT, GROUP, MAX_RESULTS, USER, Type
-from calscim.scim.sorting import compile_keyset, compile_sort
+from calscim.scim.sorting import compile_keyset, compile_sort, lacks
 from calscim.scim.walk import Position, walk
 from calscim.store import keysets, pages, resources
 from calscim.store.keysets import Keyset, Place, Stretch
@@ -98,42 +98,30 @@ async def search(x: Exchange, kind: Type, given: Any) -> web.Response:
 
 
 async def search_all(x: Exchange, given: Any) -> web.Response:
-    """Users, then groups, as one list; a filter that one of them cannot have matches none of it."""
+    """Users, then groups, as one list; an attribute that one of them lacks has no value there."""
     asked = Search.of(given)
     if asked.cursor is not None:
         return await _walked(x, asked, (USER, GROUP))
-    users = await _or_none(x, USER, asked, asked.start - 1, asked.count)
+    users = await _page(x, USER, asked, asked.start - 1, asked.count, GROUP)
     left = asked.count - len(users.bodies)
     offset = max(0, asked.start - 1 - users.total)
-    groups = await _or_none(x, GROUP, asked, offset, left)
+    groups = await _page(x, GROUP, asked, offset, left, USER)
     return _shown(asked, Page(users.total + groups.total, users.bodies + groups.bodies))
 
 
-async def _or_none(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
-    try:
-        return await _page(x, kind, asked, offset, count)
-    except ScimError as error:
-        _of_other(error, kind, asked)
-        return Page(0, ())
-
-
-def _of_other(error: ScimError, kind: Type, asked: Search) -> None:
-    """Raise the error again unless the filter is one of the other type."""
-    if error.scim_type != "invalidFilter" or asked.filter is None:
-        raise error
-    compile_filter(GROUP if kind is USER else USER, asked.filter)
-
-
-async def _page(x: Exchange, kind: Type, asked: Search, offset: int, count: int) -> Page:
+async def _page(
+    x: Exchange, kind: Type, asked: Search, offset: int, count: int, beside: Type | None = None
+) -> Page:
     if kind is USER and asked.sort_by is None:
         if asked.filter is None:
             return await pages.users_page(x.db, x.reader, offset, count)
-        if (plain := _LOOK_UP.fullmatch(asked.filter)) is not None:  # no need of a grammar
+        plain = _LOOK_UP.fullmatch(asked.filter)
+        if plain is not None and plain[2].strip() == plain[2]:  # no need of a grammar
             column = _COLUMNS[plain[1].lower()]
             found = await resources.users_looked_up(x.db, x.reader, column, plain[2])
             return Page(len(found), found[offset : offset + count])
-    selection = Selection() if asked.filter is None else compile_filter(kind, asked.filter)
-    if asked.sort_by is not None:
+    selection = Selection() if asked.filter is None else compile_filter(kind, asked.filter, beside)
+    if asked.sort_by is not None and not lacks(kind, asked.sort_by, beside):
         selection = compile_sort(
             kind, asked.sort_by, descending=asked.descending, selection=selection
         )
@@ -152,13 +140,8 @@ async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Re
 
     async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
         kind = by_name[name]
-        try:
-            return await _beside(x, kind, asked, place, count, forward=forward)
-        except ScimError as error:
-            if len(kinds) == 1:
-                raise
-            _of_other(error, kind, asked)
-            return Stretch(Page(0, ()), more=False, first=None, last=None)
+        other = next((one for one in kinds if one is not kind), None)
+        return await _beside(x, kind, asked, place, count, other, forward=forward)
 
     position = (
         Position.of(sealing.open(asked.cursor, query, asked.count, now)) if asked.cursor else None
@@ -173,9 +156,16 @@ async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Re
 
 
 async def _beside(
-    x: Exchange, kind: Type, asked: Search, place: Place | None, count: int, *, forward: bool
+    x: Exchange,
+    kind: Type,
+    asked: Search,
+    place: Place | None,
+    count: int,
+    other: Type | None,
+    *,
+    forward: bool,
 ) -> Stretch:
-    keyset = keyset_of(kind, asked.filter, asked.sort_by, descending=asked.descending)
+    keyset = keyset_of(kind, asked.filter, asked.sort_by, other, descending=asked.descending)
     if kind is USER:
         return await keysets.users_beside(x.db, x.reader, keyset, place, count, forward=forward)
     members = asked.projection.needs("members")
@@ -185,11 +175,19 @@ async def _beside(
 
 
 def keyset_of(
-    kind: Type, filter_text: str | None, sort_by: str | None, *, descending: bool
+    kind: Type,
+    filter_text: str | None,
+    sort_by: str | None,
+    beside: Type | None = None,
+    *,
+    descending: bool,
 ) -> Keyset:
-    """What a cursor goes through. ScimError 400 for a filter or an order that cannot be."""
-    selection = Selection() if filter_text is None else compile_filter(kind, filter_text)
-    if sort_by is None:
+    """What a cursor goes through. ScimError 400 for a filter or an order that cannot be.
+
+    ``beside``: the other type of a list of both.
+    """
+    selection = Selection() if filter_text is None else compile_filter(kind, filter_text, beside)
+    if sort_by is None or lacks(kind, sort_by, beside):
         return Keyset(selection.where, parameters=selection.parameters)
     return compile_keyset(kind, sort_by, descending=descending, selection=selection)
 

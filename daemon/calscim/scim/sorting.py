@@ -29,6 +29,20 @@ def compile_keyset(kind: Type, text: str, *, descending: bool, selection: Select
     return Keyset(selection.where, key, descending, tuple(compiler.parameters))
 
 
+def lacks(kind: Type, text: str, beside: Type | None) -> bool:
+    """Return True for an attribute that only the type beside has: all resources of this one are without a value."""
+    if beside is None:
+        return False
+    compiler = compiler_of(kind)
+    compiler.beside = beside
+    try:
+        readable(text, "invalidPath")
+        path = parse_path(text)
+    except ScimError:
+        return False
+    return isinstance(path, AttrPath) and compiler.lacks(path)
+
+
 def _sorted_by(compiler: Compiler, text: str) -> tuple[str, Attribute]:
     """What is compared: SQL of its value, and the attribute whose rules hold."""
     target = _target(compiler, text)

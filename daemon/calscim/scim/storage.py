@@ -30,7 +30,7 @@ from calscim.scim.comparisons import as_uuid
 from calscim.scim.filters import compile_filter
 from calscim.scim.listing import keyset_of
 from calscim.scim.schema import GROUP, USER, Type
-from calscim.scim.sorting import compile_sort
+from calscim.scim.sorting import compile_sort, lacks
 from calscim.scim.walk import Position, walk
 from calscim.store import keysets, resources
 from calscim.store.changes import Written
@@ -96,7 +96,10 @@ class Storage(AsyncScimStorage):
         total = 0
         found: list[Resource[Any]] = []
         for resource_type in resource_types:
-            page = await self._page(resource_type, search_request, max(0, offset - total), left)
+            other = _beside(resource_type, resource_types)
+            page = await self._page(
+                resource_type, search_request, max(0, offset - total), left, other
+            )
             total += page.total
             left -= len(page.bodies)
             found += [self._resource(resource_type, body) for body in page.bodies]
@@ -109,7 +112,9 @@ class Storage(AsyncScimStorage):
         count = _EVERYTHING if asked.count is None else asked.count
 
         async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
-            return await self._beside(by_name[name], asked, place, count, forward=forward)
+            kind = by_name[name]
+            other = _beside(kind, resource_types)
+            return await self._beside(kind, asked, place, count, other, forward=forward)
 
         try:
             start = None if position is None else Position.of(position)
@@ -132,6 +137,7 @@ class Storage(AsyncScimStorage):
         asked: SearchRequest[Any],
         place: Place | None,
         count: int,
+        other: Type | None,
         *,
         forward: bool,
     ) -> Stretch:
@@ -140,7 +146,7 @@ class Storage(AsyncScimStorage):
         descending = asked.sort_order == SearchRequest.SortOrder.descending
         order = None if asked.sort_by is None else str(asked.sort_by)
         try:
-            keyset = keyset_of(kind, wanted, order, descending=descending)
+            keyset = keyset_of(kind, wanted, order, other, descending=descending)
         except ScimError as error:
             if error.scim_type == "invalidPath":
                 raise InvalidPathException(detail=error.detail) from error
@@ -149,16 +155,21 @@ class Storage(AsyncScimStorage):
         return await find(self._db, self._reader, keyset, place, count, forward=forward)
 
     async def _page(
-        self, resource_type: ResourceType, asked: SearchRequest[Any], offset: int, count: int
+        self,
+        resource_type: ResourceType,
+        asked: SearchRequest[Any],
+        offset: int,
+        count: int,
+        other: Type | None,
     ) -> Page:
         kind = _kind(resource_type)
         selection = Selection()
         try:
             if asked.filter is not None:
-                selection = compile_filter(kind, str(asked.filter))
+                selection = compile_filter(kind, str(asked.filter), other)
         except ScimError:  # the request was validated: it is another type that has this attribute
             return Page(0, ())
-        if asked.sort_by is not None:
+        if asked.sort_by is not None and not lacks(kind, str(asked.sort_by), other):
             descending = asked.sort_order == SearchRequest.SortOrder.descending
             try:
                 selection = compile_sort(
@@ -198,7 +209,7 @@ class Storage(AsyncScimStorage):
         version = _version(expected_version)
         body, origin = self._given(resource)
         if _kind(resource_type) is USER:
-            state = users.state(payload.user(body))
+            state = users.state(payload.user(body, active=None))
             written = await resources.update_user(
                 self._db, origin, number, state, self._reader.base, version
             )
@@ -243,6 +254,11 @@ class Storage(AsyncScimStorage):
         model: Any = self._provider.model_for(resource_type)
         made: Resource[Any] = model.model_validate(value)
         return made
+
+
+def _beside(resource_type: ResourceType, resource_types: list[ResourceType]) -> Type | None:
+    """The other type of a list of both."""
+    return next((_kind(one) for one in resource_types if one.name != resource_type.name), None)
 
 
 def _kind(resource_type: ResourceType) -> Type:
