@@ -882,6 +882,15 @@ def test_what_cal_com_does_not_know_is_left_out_and_said_once():
     )
 
 
+def test_a_person_who_gets_another_address_counts_once_for_what_is_left_out():
+    w = told(world().user("ann").change("ann", locale="de"))
+
+    planned = w.change("ann", locale="tlh", email="ann.lee").plan()
+
+    [note] = planned.notes
+    assert "which the directory has for 1 person" in note
+
+
 def test_a_locale_that_the_directory_drops_is_told_to_nobody():
     w = told(world().user("ann").change("ann", locale="de"))
 

@@ -4,6 +4,7 @@ import pytest
 
 from calscim.settings import Attribute, Source
 from calscim.sim.calcom import Fault
+from calscim.store import parked
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ANN = "ann@acme.example"
@@ -152,6 +153,43 @@ async def test_a_value_written_while_its_answer_is_lost_does_not_stay_twice(stag
     await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
 
     for _ in range(3):
+        await stage.full()
+
+    assert has(stage) == ["Sales"]
+
+
+@pytest.mark.parametrize("status", [500, 403, 404])
+async def test_a_change_for_which_the_values_cannot_be_read_is_parked(stage, ann, status):
+    await ann()
+    await says(stage, "Sales")
+    await stage.full()
+    path = "/attributes/options/"
+    stage.simulation.faults = [Fault(method="GET", path=path, status=status, times=-1)]
+
+    pushed = await says(stage, "Ops")
+
+    assert (pushed.in_step, pushed.parked) == (False, 2)  # one value goes, the other one comes
+    assert not (await stage.full()).in_step
+    stage.simulation.faults = []
+    await parked.retry(stage.db, "acme")
+    await stage.full()
+    assert has(stage) == ["Ops"]
+
+
+async def test_people_whose_values_cannot_be_read_hide_no_doubles_of_others(stage, ann):
+    await ann()
+    unreadable = [f"p{number}@acme.example" for number in range(6)]
+    for email in (*unreadable, ANN):
+        await stage.okta.assign(email, "Ann", "Example", **{URN: {"department": "Sales"}})
+    await stage.full()
+    await stage.restart()
+    users = [stage.world.user_id(email) for email in unreadable]
+    stage.simulation.faults = [
+        Fault(method="GET", path=f"/attributes/options/{user}", times=-1) for user in users
+    ]
+    add(stage, "Ops")
+
+    for _ in range(4):
         await stage.full()
 
     assert has(stage) == ["Sales"]

@@ -134,6 +134,20 @@ async def test_an_address_that_was_just_changed_is_not_sent_again(stage):
     assert sent(stage) == {}
 
 
+async def test_a_membership_that_was_just_accepted_is_not_accepted_again(stage):
+    await stage.given("Sales", "managed", "ann")
+    await stage.full()
+    stage.world.make_pending("Sales", ANN)
+    stage.world.lag(seconds=3600)
+    await stage.full()
+    stage.simulation.writes.clear()
+
+    report = await stage.full()
+
+    assert sent(stage) == {}
+    assert report.in_step
+
+
 # -------------------------------------------------------------------- what is remembered
 
 

@@ -49,6 +49,19 @@ async def test_somebody_in_no_mapped_group_is_said_to_be_out_where_only_those_be
     assert (await told(stage, BOB, None))["desired"] == "MEMBER"
 
 
+async def test_the_role_that_is_wanted_is_said_of_a_pending_member(stage):
+    await stage.map("Sales", stage.team_id("Sales"), "exclusive", role="ADMIN")
+    await stage.okta.assign(ANN, "Ann", "Example")
+    await stage.okta.push_group("Sales", [ANN])
+    await stage.full()
+    stage.world.set_role("Sales", ANN, "MEMBER")
+    stage.world.make_pending("Sales", ANN)
+
+    found = await told(stage, ANN)
+
+    assert (found["desired"], found["observed"]) == ("ADMIN", "MEMBER")
+
+
 async def test_a_team_that_cannot_be_read_is_said_so(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     path = f"/teams/{stage.team_id('Sales')}/memberships"

@@ -4,7 +4,7 @@ Nobody is touched whom no provider has written to. Nobody is deprovisioned whom 
 or who is an owner, the key's own user, the last administrator or protected.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
@@ -64,7 +64,7 @@ class Accounts:
         self.actions: list[Action] = []
         self.waiting: dict[UserId, Waiting] = {}
         self.told: list[tuple[CalUserId, str, str]] = []
-        self._unmatched: Counter[str] = Counter()
+        self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
         self.coming: dict[Key, State] = {}  # people an action of this plan invites
         self.notes: list[str] = []
 
@@ -82,9 +82,9 @@ class Accounts:
                 self._account(key, self.seen)
         self._change_addresses()
         self.notes = [
-            f"Cal.com has no {what}, which the directory has for {count} "
-            f"{'people' if count > 1 else 'person'}: left out"
-            for what, count in sorted(self._unmatched.items())
+            f"Cal.com has no {what}, which the directory has for {len(users)} "
+            f"{'people' if len(users) > 1 else 'person'}: left out"
+            for what, users in sorted(self._unmatched.items())
         ]
         self.actions += offices.ended(
             self._directory, self._desired, self._causes, self._departures, keys
@@ -274,7 +274,8 @@ class Accounts:
     ) -> Preferences:
         """Return what a call may carry of the user's locale and time zone, and count what is left out."""
         found = preferences(user.locale, user.time_zone, before, change=change)
-        self._unmatched.update(found.unmatched)
+        for what in found.unmatched:
+            self._unmatched[what].add(user.id)
         return found
 
     # ---------------------------------------------------------------- leaving

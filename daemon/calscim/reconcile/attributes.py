@@ -90,22 +90,23 @@ class Telling:
 
     catalogue: Catalogue
     record: Recorder
-    confirm_options: Callable[[CalUserId], Awaitable[bool]]
-    _checked: set[CalUserId] = field(default_factory=set)
+    read_options: Callable[[CalUserId], Awaitable[bool | Incomplete]]
+    _checked: dict[CalUserId, Incomplete | None] = field(default_factory=dict)
 
     def has_none(self, user: CalUserId) -> None:
         """The account was created in this pass: there are no options to read."""
-        self._checked.add(user)
+        self._checked[user] = None
 
-    async def is_outdated(self, user: CalUserId) -> bool:
+    async def is_outdated(self, user: CalUserId) -> bool | Incomplete:
         """Read every option that the person has, once a pass; return True if they are not as was known.
 
         Lists show one value of a TEXT, a NUMBER or a SINGLE_SELECT, and Cal.com keeps several.
         """
         if user in self._checked:
-            return False
-        self._checked.add(user)
-        return not await self.confirm_options(user)
+            return self._checked[user] or False
+        found = await self.read_options(user)
+        self._checked[user] = found if isinstance(found, Incomplete) else None
+        return found if isinstance(found, Incomplete) else not found
 
     def ready(self, action: Action, change: Change, held: Sequence[Held] | None) -> Action | None:
         """The action with what earlier ones brought about; None where it has to wait for one of them.

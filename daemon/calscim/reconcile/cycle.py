@@ -247,6 +247,7 @@ class Cycle:
             person.user
             for person in (self.view.people or {}).values()
             if person.user in managed
+            and person.has_joined
             and any(held.attribute in single for held in person.attributes or ())
         ]
         read_at = self.view.options_read_at
@@ -420,7 +421,7 @@ class Cycle:
             record=record,
             new_teams=self._new_teams(),
             telling=Telling(
-                self.view.attributes, record, partial(self.view.confirm_options, self.reader)
+                self.view.attributes, record, partial(self.view.read_options, self.reader)
             ),
             joining=Joining(self.reader, writer, self.view, record),
             silence=Silence(self.reader, parking, self.view.unanswered),

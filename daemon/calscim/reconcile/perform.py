@@ -92,7 +92,11 @@ class Performer:
                 break
             action = queue.popleft()
             try:
-                if await self._is_outdated(action):
+                outdated = await self._is_outdated(action)
+                if isinstance(outdated, Incomplete):
+                    await self.silence.unread(action, outdated.reason)
+                    continue
+                if outdated:
                     queue = await self._replanned(action, queue)
                     continue
                 again = await self._one(action, queue)
@@ -193,7 +197,7 @@ class Performer:
         self.tally.count("already", action)
         await self.record.unpark(key_of(action))
 
-    async def _is_outdated(self, action: Action) -> bool:
+    async def _is_outdated(self, action: Action) -> bool | Incomplete:
         """Return True if the person has other options than the plan was made for; read once a pass."""
         change = action.change
         if change is None or change.step is Step.OPTION or self.parking.is_early(action):

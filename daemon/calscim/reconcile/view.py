@@ -181,28 +181,19 @@ class View:
                 people[user] = replace(person, has_profile=has_profile)
                 return
 
-    async def read_options(self, reader: Reader, user: CalUserId) -> bool | None:
-        """Read every option that a person has; returns whether it is what was known, None if unreadable."""
+    async def read_options(self, reader: Reader, user: CalUserId) -> bool | Incomplete:
+        """Read every option that a person has; return True if it is what was known."""
+        self.options_read_at[user] = self.now()
         fresh = await reader.assigned(user)
         if isinstance(fresh, Incomplete):
-            return None
+            return fresh
         known = self.held(user)
-        self.options[user], self.options_read_at[user] = fresh, self.now()
+        self.options[user] = fresh
         if known is not None and _places(known) == _places(fresh):
             return True
         if self.people is not None and user in self.people:
             self.people[user] = replace(self.people[user], attributes=fresh)
         return False
-
-    async def confirm_options(self, reader: Reader, user: CalUserId) -> bool:
-        """Return True if the person has exactly the options that were known.
-
-        Options that cannot be read are not known any more, so that nothing is planned for them.
-        """
-        found = await self.read_options(reader, user)
-        if found is None and self.people is not None and user in self.people:
-            self.people[user] = replace(self.people[user], attributes=None)
-        return found is True
 
     async def read_names(
         self, reader: Reader, wanted: Collection[TeamId] | None = None, *, whole: bool = False
@@ -283,7 +274,10 @@ class View:
 
     def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
         role = self.recent.believed(("role", team, member.user), member.role)
-        return member if role is member.role else replace(member, role=role)
+        accepted = self.recent.believed(("accepted", team, member.user), member.accepted)
+        if (role, accepted) == (member.role, member.accepted):
+            return member
+        return replace(member, role=role, accepted=accepted)
 
     def memberships_of(self, user: CalUserId) -> dict[TeamId, TeamMember]:
         """The person's memberships of the teams that were read."""
@@ -358,6 +352,7 @@ class View:
     def accepted_on_team(self, team: TeamId, user: CalUserId) -> None:
         members = self.teams.get(team, {})
         if (member := members.get(user)) is not None:
+            self.recent.changed(("accepted", team, user), member.accepted, after=True)
             members[user] = replace(member, accepted=True)
 
     def took(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:

@@ -411,7 +411,7 @@ def _wanted(
     for action in (*planned(plan, subject, team), *early):
         if action.kind in (Kind.REMOVE, Kind.DEPROVISION):
             return None
-        if action.role is not None:
+        if action.role is not None and action.kind is not Kind.ACCEPT:  # which keeps the role
             return action.role.value
     edge = in_place(plan, subject, team)
     if edge is not None:
