@@ -1033,6 +1033,7 @@ CREATE TABLE calscim.former_accounts (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
     cal_user_id   bigint NOT NULL,
+    email         text NOT NULL,  -- the account's address when it left
     left_at       timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, user_id)
 );

@@ -4,6 +4,7 @@ CREATE TABLE calscim.former_accounts (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
     cal_user_id   bigint NOT NULL,
+    email         text NOT NULL,  -- the account's address when it left
     left_at       timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, user_id)
 );
@@ -18,8 +19,8 @@ CREATE TABLE calscim.build_traits (
 );
 
 -- Whom earlier releases took out of the organization, and who have not returned: their attempts say which account it was.
-INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
-SELECT DISTINCT ON (organization, user_id) organization, user_id, cal_user_id
+INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id, email)
+SELECT DISTINCT ON (organization, user_id) organization, user_id, cal_user_id, email
 FROM calscim.actions a
 WHERE kind = 'user.deprovision' AND outcome = 'done' AND user_id IS NOT NULL AND cal_user_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM calscim.links l

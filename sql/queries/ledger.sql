@@ -12,19 +12,18 @@ WHERE organization = $1 AND (user_id = ANY ($2::uuid[]) OR cal_user_id = ANY ($3
 
 -- name: unlink, the account has left the organization: its users get it back when they return
 WITH gone AS (
-    DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2 RETURNING user_id
+    DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2 RETURNING user_id, email
 )
-INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
-SELECT $1, user_id, $2 FROM gone
-ON CONFLICT (organization, user_id) DO UPDATE SET cal_user_id = excluded.cal_user_id, left_at = now();
+INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id, email)
+SELECT $1, user_id, $2, email FROM gone
+ON CONFLICT (organization, user_id) DO UPDATE
+    SET cal_user_id = excluded.cal_user_id, email = excluded.email, left_at = now();
 
--- name: former_account, the number of the account that the user, else another user of this address, had
+-- name: former_account, the account that the user had, else the account that had this address when it left
 SELECT f.cal_user_id
 FROM calscim.former_accounts f
-LEFT JOIN calscim.users u ON u.id = f.user_id
-LEFT JOIN calscim.tombstones t ON t.id = f.user_id AND t.kind = 'User'
 WHERE f.organization = $1
-  AND (f.user_id = $2::uuid OR ($3 <> '' AND calscim.name_key(coalesce(u.email, t.email)) = calscim.name_key($3)))
+  AND (f.user_id = $2::uuid OR ($3 <> '' AND calscim.name_key(f.email) = calscim.name_key($3)))
 ORDER BY f.user_id = $2::uuid DESC, f.left_at DESC
 LIMIT 1;
 
@@ -153,8 +152,9 @@ WITH gone AS (
     DELETE FROM calscim.links l
     WHERE l.organization = $1 AND l.missed >= $2
       AND NOT EXISTS (SELECT FROM calscim.users u WHERE u.id = l.user_id AND u.managed)
-    RETURNING l.user_id, l.cal_user_id
+    RETURNING l.user_id, l.cal_user_id, l.email
 )
-INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id)
-SELECT $1, user_id, cal_user_id FROM gone
-ON CONFLICT (organization, user_id) DO UPDATE SET cal_user_id = excluded.cal_user_id, left_at = now();
+INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id, email)
+SELECT $1, user_id, cal_user_id, email FROM gone
+ON CONFLICT (organization, user_id) DO UPDATE
+    SET cal_user_id = excluded.cal_user_id, email = excluded.email, left_at = now();

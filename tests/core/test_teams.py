@@ -859,3 +859,20 @@ def test_who_left_one_group_and_still_is_in_another_of_the_same_mappings_has_not
     )
 
     assert "bob" not in "".join(show(w.plan()))
+
+
+@pytest.mark.parametrize(("clears_teams", "removed"), [(None, True), (False, True), (True, False)])
+def test_a_membership_left_behind_is_ended_unless_the_build_ends_them_itself(
+    clears_teams: bool | None, removed: bool
+):
+    w = sales(ADD_ONLY).user("bob", active=False)
+    w.on(7, "bob")
+    account = w.accounts["bob"]
+    w.former_accounts[w.users["bob"].id] = account
+    del w.people[account]
+    del w.links["bob"]
+    w.clears_teams = clears_teams
+
+    kinds = [(one.kind, one.cal_user) for one in w.plan().actions]
+
+    assert ((Kind.REMOVE, account) in kinds) is removed

@@ -80,6 +80,7 @@ class World:
     attributes_gap: str | None = None
     told: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
     former_accounts: dict[UserId, CalUserId] = field(default_factory=dict)
+    clears_teams: bool | None = None
     policy: Policy = field(default_factory=lambda: Policy("acme"))
     guards: GuardPolicy = field(default_factory=GuardPolicy)
     seq: int = 0
@@ -313,7 +314,7 @@ class World:
             if self.attributes_gap is None
             else Incomplete(self.attributes_gap)
         )
-        return Observed(ME, people, teams, names, attributes)
+        return Observed(ME, people, teams, names, attributes, self.clears_teams)
 
     def plan(
         self, *, users: Iterable[str] | None = None, teams: Iterable[int] | None = None

@@ -553,6 +553,22 @@ async def test_what_a_leaver_left_behind_is_ended_by_a_later_pass(stage, fault, 
     assert (await stage.full()).in_step
 
 
+async def test_what_a_build_does_is_learned_again_after_a_week(stage):
+    await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem", "dan")
+    await stage.okta.deactivate(ANN)
+    await stage.full()
+    stage.world.build = SELF_HOSTED_2025_12
+    await stage.db.execute(
+        "UPDATE calscim.build_traits SET learned_at = learned_at - interval '8 days'"
+    )
+    assert await build_traits.load(stage.db, "acme") == BuildTraits()
+
+    await stage.okta.deactivate(address("bob"))
+    await stage.full()
+
+    assert await build_traits.load(stage.db, "acme") == BuildTraits(clears_teams=True)
+
+
 async def test_a_team_that_is_gone_and_unmapped_is_forgotten(stage):
     await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
     [mapping] = await admin.mappings(stage.db, organization="acme")

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from calscim.core.model import UserId
 from calscim.sim.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.sim.calcom import Fault
-from calscim.store import migrate, parked
+from calscim.store import ledger, migrate, parked
 from tests.reconcile.stage import address, assigned
 from tests.reconcile.test_builds import ANN, members, on_sales
 
@@ -226,3 +227,15 @@ async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):
 
     assert asked[ANN] > 0
     assert asked[zoe] == 0
+
+
+async def test_an_account_goes_to_a_new_user_of_the_address_it_had_when_it_left(stage):
+    """Not to the user of an address that its former user was given in the directory afterwards."""
+    account = await ann_left(stage, HOSTED_2026)
+    await stage.okta.update_profile(ANN, **named(NEW))
+    user = UserId("00000000-0000-0000-0000-000000000000")
+
+    found = await ledger.former_account(stage.db, "acme", user, ANN)
+    other = await ledger.former_account(stage.db, "acme", user, NEW)
+
+    assert (found, other) == (account, None)

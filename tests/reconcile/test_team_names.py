@@ -17,6 +17,7 @@ from calscim.core.model import (
     Team,
     TeamId,
 )
+from calscim.errors import RemoteError, RemoteKind
 from calscim.reconcile.view import View
 
 
@@ -29,6 +30,7 @@ class Calcom:
     )
     calls_for_teams: int | None = 3
     unreadable: set[int] = field(default_factory=set)
+    forbidden: bool = False  # to read one team by its number
     sent: list[str] = field(default_factory=list)
 
     async def people(self, expected=()):
@@ -43,6 +45,8 @@ class Calcom:
 
     async def team(self, number):
         self.sent.append(f"team {number}")
+        if self.forbidden:
+            raise RemoteError(RemoteKind.AUTH, "Cal.com refused the call", status=403)
         if number in self.unreadable:
             return Incomplete("Cal.com answered with 500")
         return self._team(number) if number in self.teams_there else None
@@ -151,6 +155,16 @@ async def test_a_team_that_cannot_be_read_is_not_gone(view, calcom):
     assert gap == "Cal.com answered with 500"
     assert view.gone == set()
     assert view.names[7] == "Team 7"
+
+
+async def test_a_key_that_may_not_read_one_team_reads_the_list(view, calcom):
+    calcom.forbidden = True
+
+    gap = await view.read_names(calcom, {TeamId(7)})
+
+    assert gap is None
+    assert view.names[7] == "Team 7"
+    assert calcom.sent == ["team 7", "list"]
 
 
 async def test_a_mapping_that_waits_for_a_new_team_has_the_list_read(view, calcom):

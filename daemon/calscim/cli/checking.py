@@ -17,6 +17,7 @@ from calscim.service.fingerprints import stale
 from calscim.service.inspect import reading
 from calscim.settings import Journal, Organization, Settings
 from calscim.store import embedded, health, migrate
+from calscim.store.build_traits import RELEARN_AFTER
 from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.pool import Connection
 from calscim.store.pooler import goes_through
@@ -157,7 +158,7 @@ async def _traits(settings: Settings, organization: str) -> BuildTraits:
         async with _connection(settings) as connection:
             if await migrate.current(connection) < migrate.latest():
                 return BuildTraits()
-            rows = await connection.fetch(sql("build_traits.load"), organization)
+            rows = await connection.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
     except StoreError:
         return BuildTraits()
     return BuildTraits(**{row["trait"]: row["value"] for row in rows})

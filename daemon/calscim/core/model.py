@@ -271,6 +271,7 @@ class Observed:
     attributes: "Complete[tuple[Attribute, ...]] | Incomplete" = field(
         default_factory=lambda: Incomplete("they were not looked at")
     )
+    clears_teams: bool | None = None  # see core.build.BuildTraits
 
 
 # ------------------------------------------------------------------ what to do

@@ -305,9 +305,17 @@ class Teams:
         )
 
     def _is_leftover(self, member: TeamMember) -> bool:
-        """Return True for a person whom calscim took out of the organization, and who is not in it now."""
+        """Return True for a person whom calscim took out of the organization, and who is not in it now.
+
+        Where Cal.com ends team memberships itself, such a row is a list that lags, or a person who was just added.
+        """
         seen = self._departures.seen
-        return seen is not None and member.user not in seen and member.user in self._former
+        return (
+            self._observed.clears_teams is not True
+            and seen is not None
+            and member.user not in seen
+            and member.user in self._former
+        )
 
     def _leftover(self, team: TeamId, member: TeamMember, edge: Edge | None) -> None:
         """End a membership that a build from before 2025-08-18 left behind, whatever the team's mode."""

@@ -27,6 +27,7 @@ from calscim.core.model import (
     TeamMember,
 )
 from calscim.core.newteams import awaited
+from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
 from calscim.reconcile.attributes import Catalogue
 from calscim.reconcile.recent import Recent
@@ -86,6 +87,7 @@ class View:
             teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
             team_names=self.names,
             attributes=self.attributes.observed(),
+            clears_teams=self.traits.clears_teams,
         )
 
     # -------------------------------------------------------------- reading
@@ -205,7 +207,12 @@ class View:
         """
         calls = reader.calls_for_teams
         if wanted is not None and not whole and calls is not None and len(wanted) < calls:
-            return await self._read_names_of(reader, wanted)
+            try:
+                return await self._read_names_of(reader, wanted)
+            except RemoteError as error:
+                if error.kind is not RemoteKind.AUTH:
+                    raise
+        # A key may be allowed to list teams and not to read one; a key that is refused fails here too.
         answer = await reader.teams()
         if isinstance(answer, Incomplete):
             return answer.reason

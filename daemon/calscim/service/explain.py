@@ -37,7 +37,7 @@ from calscim.service.inspect import reading, the_team
 from calscim.service.organizations import rules
 from calscim.service.reasons import Memory, Reasons, in_place, planned, unsettled
 from calscim.settings import Organization, Settings
-from calscim.store import holds, parked, passes
+from calscim.store import build_traits, holds, parked, passes
 from calscim.store.admin import names
 from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.desired import Picture
@@ -107,6 +107,7 @@ class _Look:
         """Find out whether Cal.com answers, who is in the organization, and which teams there are."""
         rows = await self.db.fetch(sql("explain.teams"), self.organization)
         self.names = {TeamId(row["team_id"]): row["team_name"] for row in rows}
+        self.view.traits = await build_traits.load(self.db, self.organization)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 await self.view.read_key(self.reader)

@@ -21,6 +21,7 @@ from calscim.reconcile.view import View, members_wanted, teams_of
 from calscim.service.organizations import NOTED, client, rules
 from calscim.service.preview import with_edits
 from calscim.settings import Organization, Settings
+from calscim.store import build_traits
 from calscim.store.admin import MappingEdits, names
 from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.desired import Picture
@@ -105,7 +106,7 @@ async def inspect(
         before = picture = await wanted(db, ruled, SystemClock().now())
         if edits is not None:
             picture = await with_edits(db, picture, edits.of(organization.name))
-        view = View()
+        view = View(traits=await build_traits.load(db, organization.name))
         await view.read_key(reader)
         await view.read_everything(reader, picture.directory)
         await view.read_profiles(reader, members_wanted(picture.directory, view))

@@ -1,13 +1,18 @@
 """What calscim has learned about the build of Cal.com behind an organization."""
 
+from datetime import timedelta
+
 from calscim.core.build import BuildTraits
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
+# An upgrade may change what Cal.com does, and no answer says so. Learning a trait again costs one call.
+RELEARN_AFTER = timedelta(days=7)
+
 
 async def load(db: Database, organization: str) -> BuildTraits:
-    """Return every trait that is known so far."""
-    rows = await db.fetch(sql("build_traits.load"), organization)
+    """Return the traits that an answer has shown within ``RELEARN_AFTER``."""
+    rows = await db.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
     return BuildTraits(**{row["trait"]: row["value"] for row in rows})
 
 

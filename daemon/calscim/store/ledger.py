@@ -36,7 +36,7 @@ async def former_account(
 ) -> CalUserId | None:
     """Return the account that the user had before it left the organization.
 
-    Without one, return the account that another user with the same address had.
+    Without one, return the account that had this address when it left.
     """
     number = await db.fetchval(sql("ledger.former_account"), organization, user, email)
     return None if number is None else CalUserId(number)
