@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         )
         self.stage = await self.stack.enter_async_context(staged(db, Watched))
         self.stage.okta.style = "oin"
-        self.stage.world.build = build
+        self.stage.world.build = self.build = build
         self.stage.reconcile(drift_passes=passes)
         self.stage.guard(window=WINDOW)
         for name, kind in KINDS.items():
@@ -216,6 +216,8 @@ class Machine(RuleBasedStateMachine):
         if (team, name) in model.approved:
             return
         model.removed[team] += 1
+        if team and model.active.get(name) is False and self.build == builds.BEFORE_2025_08_18:
+            return  # goes with the organization membership, which has a limit of its own
         allowed = max(1, math.floor(share * max(size, least) + 1e-9))
         if model.removed[team] > allowed:
             self.wrong.append(
