@@ -15,6 +15,7 @@ def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
     assert ran.json["ok"]
     assert [check["what"] for check in ran.json["checks"]] == [
         "configuration",
+        "listener",
         "database",
         "journal",
         "organization acme",
@@ -70,6 +71,7 @@ def test_cal_com_is_looked_at_although_the_database_is_away(
 
     assert checks == {
         "configuration": True,
+        "listener": True,
         "database": False,
         "journal": True,
         "organization acme": True,
@@ -134,3 +136,13 @@ async def as_owner(database, statement):
     connection = await asyncpg.connect(database.owner_dsn)
     await connection.execute(statement)
     await connection.close()
+
+
+def test_a_listener_for_a_proxy_that_is_not_trusted_is_said(calscim, calcom, configuration):
+    assert "trusted_proxies" in calscim("check").err
+
+    configuration.write_text(
+        configuration.read_text() + '\n[scim]\ntrusted_proxies = ["127.0.0.1", "unix"]\n'
+    )
+
+    assert "trusted_proxies" not in calscim("check").err

@@ -203,7 +203,7 @@ def test_check_warns_of_rows_that_another_daemon_sealed_with_a_key_that_is_not_h
 
     ran = calscim("check", "--json")
 
-    assert key_id(TWO) in ran.json["checks"][2]["warning"]
+    assert key_id(TWO) in ran.json["checks"][3]["warning"]
     assert f"warning: journal: a body was sealed with the key {key_id(TWO)}" in ran.err
 
 

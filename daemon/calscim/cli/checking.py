@@ -15,7 +15,8 @@ from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.build import describe
 from calscim.service.fingerprints import stale
 from calscim.service.inspect import reading
-from calscim.settings import Journal, Organization, Settings
+from calscim.service.listeners import UNTRUSTED, hides_clients
+from calscim.settings import Journal, Organization, Scim, Settings
 from calscim.store import embedded, health, migrate
 from calscim.store.build_traits import RELEARN_AFTER
 from calscim.store.encryption import Cipher, cipher_of
@@ -41,6 +42,7 @@ def register(verbs: Verbs) -> None:
 async def _check(call: Call) -> int:
     settings = call.settings()
     found = [Check("configuration", True, str(call.configuration or "variables alone"))]
+    found.append(_listener(settings.scim))
     found += await _stored(settings)
     for organization in settings.organizations:
         found += await _organization(settings, organization)
@@ -58,6 +60,11 @@ async def _check(call: Call) -> int:
     )
     call.output.data({"ok": ok, "checks": [asdict(check) for check in found]}, shown)
     return 0 if ok else 1
+
+
+def _listener(scim: Scim) -> Check:
+    """Whether the journal gets the addresses of clients, and the limits on failures tell them apart."""
+    return Check("listener", True, scim.listen, UNTRUSTED if hides_clients(scim) else "")
 
 
 @asynccontextmanager

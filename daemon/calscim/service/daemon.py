@@ -27,13 +27,24 @@ from calscim.reconcile.assignment import Timing
 from calscim.reconcile.controller import PASSES, Controller
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.app import app as scim_app
+from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics as ScimMetrics
+from calscim.scim.responses import error_response
+from calscim.service.connections import (
+    MOST_OF_A_CLIENT,
+    MOST_OF_OPS,
+    Connections,
+    Render,
+    Runner,
+    descriptors,
+    most_connections,
+)
 from calscim.service.fingerprints import Published
 from calscim.service.heads import Heads, places
 from calscim.service.heads import Metrics as HeadMetrics
-from calscim.service.listeners import bound, listen
+from calscim.service.listeners import UNTRUSTED, bound, hides_clients, listen
 from calscim.service.news import hear
-from calscim.service.ops import ops_app
+from calscim.service.ops import ops_app, plain_error
 from calscim.service.organizations import Running
 from calscim.service.postgres import forget_the_dead, keep
 from calscim.service.reload import Certificate, Reloads
@@ -246,17 +257,30 @@ async def _listen(
             return str(error) or "the database does not answer"
         return refusal or requests.refused or db.refused
 
-    scim = await _start(stack, scim_app(requests, settings.scim, clock, ScimMetrics(registry)))
-    ops = await _start(stack, ops_app(registry, unready))
+    scim_connections = Connections(
+        most_connections(descriptors()),
+        MOST_OF_A_CLIENT,
+        TrustedProxies.of(settings.scim.trusted_proxies),
+    )
+    ops_connections = Connections(MOST_OF_OPS, MOST_OF_OPS, TrustedProxies.of(()))
+    scim = await _start(
+        stack,
+        scim_app(requests, settings.scim, clock, ScimMetrics(registry)),
+        scim_connections,
+        error_response,
+    )
+    ops = await _start(stack, ops_app(registry, unready), ops_connections, plain_error)
+    if hides_clients(settings.scim):
+        log.warning("scim.no_trusted_proxies", listen=settings.scim.listen, hint=UNTRUSTED)
     scim_site = await listen(scim, settings.scim.listen, name="scim", tls=tls)
     ops_site = await listen(ops, settings.ops.listen, name="ops")
     return Serving(bound(scim_site), bound(ops_site), dsn)
 
 
-async def _start(stack: AsyncExitStack, application: web.Application) -> web.AppRunner:
-    runner = web.AppRunner(
-        application, access_log=None, handle_signals=False, shutdown_timeout=DRAIN / 2
-    )
+async def _start(
+    stack: AsyncExitStack, application: web.Application, connections: Connections, render: Render
+) -> web.AppRunner:
+    runner = Runner(application, connections, render, shutdown_timeout=DRAIN / 2)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     return runner

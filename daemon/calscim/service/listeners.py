@@ -1,17 +1,34 @@
 """Sockets: host and port, a path, or one that systemd opened; TLS where certificate and key are configured."""
 
+import asyncio
 import errno
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from calscim import systemd
 from calscim.errors import AddressUnavailable, ConfigError, Problem
+from calscim.settings import Scim, is_for_a_proxy
 
 BACKLOG = 512
+HANDSHAKE = 10.0  # seconds for TLS; uvloop would wait for 60
+FAREWELL = 5.0  # seconds for the end of TLS
 _LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+
+
+UNTRUSTED = (
+    "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
+    "all clients have the proxy's address in the journal, and share one limit on failed attempts; name the proxy, "
+    'as in trusted_proxies = ["127.0.0.1", "::1"] or ["unix"]'
+)
+
+
+def hides_clients(scim: Scim) -> bool:
+    """Return True if a proxy has to stand in front of the listener, and none is trusted."""
+    return is_for_a_proxy(scim.listen) and not scim.trusted_proxies
 
 
 async def listen(
@@ -22,7 +39,7 @@ async def listen(
     ConfigError when that cannot be, AddressUnavailable when it may be possible later.
     """
     try:
-        site = _site(runner, address, name, tls)
+        site = Site(runner, address, name, tls)
         await site.start()
     except OSError as error:
         kind = AddressUnavailable if error.errno in _LATER else ConfigError
@@ -32,25 +49,43 @@ async def listen(
     return site
 
 
-def _site(
-    runner: web.AppRunner, address: str, name: str, tls: ssl.SSLContext | None
-) -> web.BaseSite:
-    if address == "systemd":
-        return web.SockSite(runner, _activated(name), ssl_context=tls, backlog=BACKLOG)
-    if address.startswith("unix:"):
-        path = Path(address.removeprefix("unix:"))
-        if path.is_socket():
-            path.unlink()  # left behind by a process that was killed
-        return web.UnixSite(runner, str(path), ssl_context=tls, backlog=BACKLOG)
-    host, _, port = address.rpartition(":")
-    return web.TCPSite(
-        runner,
-        host.strip("[]") or None,
-        int(port),
-        ssl_context=tls,
-        backlog=BACKLOG,
-        reuse_address=True,
-    )
+class Site(web.BaseSite):
+    """A listener whose TLS handshakes have a time limit, which aiohttp's own sites cannot be given."""
+
+    __slots__ = ("_address", "_option")
+
+    def __init__(
+        self, runner: web.AppRunner, address: str, option: str, tls: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=BACKLOG)
+        self._address = address
+        self._option = option
+
+    @property
+    def name(self) -> str:
+        return self._address
+
+    async def start(self) -> None:
+        await super().start()
+        assert self._runner.server is not None, "the runner has been set up"
+        loop, factory = asyncio.get_running_loop(), self._runner.server
+        options: dict[str, Any] = {"ssl": self._ssl_context, "backlog": BACKLOG}
+        if self._ssl_context is not None:
+            options |= {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
+        if self._address == "systemd":
+            self._server = await loop.create_server(
+                factory, sock=_activated(self._option), **options
+            )
+        elif self._address.startswith("unix:"):
+            path = Path(self._address.removeprefix("unix:"))
+            if path.is_socket():
+                path.unlink()  # left behind by a process that was killed
+            self._server = await loop.create_unix_server(factory, str(path), **options)
+        else:
+            host, _, port = self._address.rpartition(":")
+            self._server = await loop.create_server(
+                factory, host.strip("[]") or None, int(port), reuse_address=True, **options
+            )
 
 
 def _activated(name: str) -> socket.socket:

@@ -5,7 +5,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from calscim.errors import ScimError
+
 Readiness = Callable[[], Awaitable[str | None]]
+
+
+def plain_error(error: ScimError) -> web.Response:
+    return web.Response(status=error.status, text=error.detail + "\n", headers=error.headers)
 
 
 def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:

@@ -190,7 +190,10 @@ def _toml(wanted: Wanted, calcom: str | None, listen: Mapping[str, str]) -> str:
         wanted.environ.get(f"CALSCIM_DATABASE_{key}") for key in ("DSN", "DSN_FILE", "EMBEDDED")
     ):
         document["database"] = {"embedded": str(wanted.folder.absolute() / "postgres")}
-    document["scim"] = {"listen": listen["CALSCIM_SCIM_LISTEN"]}
+    document["scim"] = {
+        "listen": listen["CALSCIM_SCIM_LISTEN"],
+        "trusted_proxies": ["127.0.0.1", "::1"],
+    }
     document["ops"] = {"listen": listen["CALSCIM_OPS_LISTEN"]}
     if calcom is not None:
         organization = tomlkit.table()

@@ -3,7 +3,14 @@
 ``load`` is the only way in for a running program; tests may build the dataclasses themselves.
 """
 
-from calscim.settings.addresses import Address, Inherited, Tcp, Unix, address
+from calscim.settings.addresses import (
+    Address,
+    Inherited,
+    Tcp,
+    Unix,
+    address,
+    is_for_a_proxy,
+)
 from calscim.settings.load import find, load
 from calscim.settings.model import (
     Attribute,
@@ -41,5 +48,6 @@ __all__ = [
     "address",
     "duration",
     "find",
+    "is_for_a_proxy",
     "load",
 ]

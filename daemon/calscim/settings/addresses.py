@@ -39,6 +39,14 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not 
 Address: TypeAlias = Tcp | Unix | Inherited
 
 
+def is_for_a_proxy(listen: str) -> bool:
+    """Return True if only a program on this machine can connect: to loopback, or to a Unix socket."""
+    at = address(listen)
+    if isinstance(at, Tcp):
+        return at.host == "localhost" or at.host.startswith("127.") or at.host == "::1"
+    return isinstance(at, Unix)
+
+
 def address(text: str) -> Address:
     """ValueError, with what to write instead, for anything else."""
     if text == "systemd":

@@ -267,11 +267,14 @@ def _email(text: str) -> str:
 
 
 def _network(text: str) -> str:
+    if text.lower() == "unix":
+        return "unix"
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueRefusedError(
-            f'{text!r} is not an address: write an IP as "127.0.0.1" or a network as "10.0.0.0/8"'
+            f'{text!r} is not an address: write an IP address as "127.0.0.1", a network as "10.0.0.0/8", '
+            'or "unix" for a proxy that connects by a Unix socket'
         ) from None
     return text
 
