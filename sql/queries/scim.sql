@@ -4,12 +4,22 @@ FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
 
+-- name: is_valid, whether a token still is
+SELECT EXISTS (
+    SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+    WHERE t.id = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()));
+
 -- name: changes, one or several of one directory: see schema.sql
 SELECT status, seq, version, body, skipped
 FROM calscim.changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
--- name: refuse, a change that was asked for and not made
-SELECT calscim.append($1, $2, $3, $4, $5, $9, $6, $7, $10, $11, $8, NULL);
+-- name: refuse, a change that was asked for and not made; no row if the token is valid no longer
+SELECT calscim.append($1, $2, $3, $4, $5, $9, $6, $7, $10, $11, $8, NULL)
+WHERE EXISTS (
+    SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+    WHERE t.id = $7 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()));
 
 -- name: outcome, whether a request whose connection was lost was committed; waits for its transaction to end
 SELECT status, seq, resource_type, resource_id FROM calscim.outcome($1, $2, $3, $4);

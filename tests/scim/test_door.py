@@ -9,12 +9,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from multidict import CIMultiDict
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from yarl import URL
 
 from calscim.clock import SystemClock
 from calscim.scim import app as door
+from calscim.scim import bodies
 from calscim.scim.metrics import Metrics
 from calscim.settings import Scim
 from tests.scim.conftest import Provider
@@ -63,13 +65,34 @@ async def test_nobody_is_believed_who_is_no_trusted_proxy(provider):
         ("203.0.113.7, nonsense", LOOPBACK),  # no further than what can be read
         ("10.0.0.1", LOOPBACK),
         ("unknown", LOOPBACK),
-        ("203.0.113.7:4711", LOOPBACK),
+        ("203.0.113.7:4711", "203.0.113.7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7, 10.0.0.1:443", "203.0.113.7"),
+        ("203.0.113.7, 10.1.2.3, 10.0.0.1", "203.0.113.7"),
         (",,,", LOOPBACK),
         ("", LOOPBACK),
     ],
 )
 async def test_a_trusted_proxy_names_the_caller(provider, forwarded, remote):
-    assert await remote_of(provider, forwarded, LOOPBACK, "10.0.0.1") == remote
+    assert await remote_of(provider, forwarded, "127.0.0.0/8", "10.0.0.0/8") == remote
+
+
+async def test_several_lines_of_addresses_are_one_list(provider):
+    forged = [("X-Forwarded-For", "198.51.100.9"), ("X-Forwarded-For", "203.0.113.7, 10.0.0.1")]
+    async with served(provider, trusted_proxies=("127.0.0.1", "10.0.0.0/8")) as behind:
+        sent = [
+            ("Authorization", f"Bearer {provider.token}"),
+            ("Content-Type", "application/json"),
+            *forged,
+        ]
+        async with provider.session.post(
+            f"{behind.base}/Users", data=b'{"userName": "ann"}', headers=CIMultiDict(sent)
+        ) as answer:
+            assert answer.status == 201, await answer.text()
+
+    assert (await provider.journal())[-1]["remote"] == "203.0.113.7"
 
 
 async def test_a_very_long_chain_of_addresses_is_read_from_the_right(provider):
@@ -80,13 +103,16 @@ async def test_a_very_long_chain_of_addresses_is_read_from_the_right(provider):
 
 async def test_guessers_behind_a_proxy_do_not_lock_each_other_out(provider):
     async with served(provider, trusted_proxies=(LOOPBACK,)) as behind:
-        for _ in range(30):
-            await behind("GET", "/Users", Authorization="Bearer x", X_Forwarded_For="203.0.113.7")
+        for _ in range(31):
+            guess = await behind(
+                "GET", "/Users", Authorization="Bearer x", X_Forwarded_For="203.0.113.7"
+            )
 
-        guesser = await behind("GET", "/Users", X_Forwarded_For="203.0.113.7")
-        okta = await behind("GET", "/Users", X_Forwarded_For="203.0.113.8")
+        other = await behind(
+            "GET", "/Users", Authorization="Bearer x", X_Forwarded_For="203.0.113.8"
+        )
 
-    assert (guesser.status, okta.status) == (429, 200)
+    assert (guess.status, other.status) == (429, 401)
 
 
 # -------------------------------------------------------------------- methods
@@ -206,7 +232,7 @@ async def connected(provider):
 
 
 async def test_a_body_that_does_not_arrive_is_given_up(provider, monkeypatch):
-    monkeypatch.setattr(door, "SLOW_BODY", 0.05)
+    monkeypatch.setattr(bodies, "SLOW_BODY", 0.05)
     reader, writer = await connected(provider)
 
     writer.write(head_of(provider, 1000) + b'{"userName": ')

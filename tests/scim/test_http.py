@@ -66,13 +66,27 @@ async def test_a_revoked_token_is_refused_from_the_next_request_on(provider):
 
 
 async def test_guessing_from_one_address_is_slowed_down(provider):
-    for _ in range(30):
-        await provider("GET", "/Users", Authorization="Bearer wrong")
+    statuses = []
+    for _ in range(32):
+        answer = await provider("GET", "/Users", Authorization="Bearer wrong")
+        statuses.append(answer.status)
 
-    answer = await provider("GET", "/Users")
-
-    assert answer.status == 429
+    assert statuses == [401] * 30 + [429] * 2
     assert int(answer.headers["Retry-After"]) > 0
+    assert answer.body["status"] == "429"
+    assert (await provider("GET", "/Users")).status == 200
+
+
+async def test_a_valid_token_is_taken_however_often_its_address_failed(provider):
+    """Also by a daemon that does not know the token yet."""
+    editor = admin.Editor(by="test", cipher=PLAIN)
+    for _ in range(40):
+        await provider("GET", "/Users", Authorization="Bearer wrong")
+    _, token = await admin.create_token(provider.db, editor, provider.directory, name="new")
+
+    answer = await provider("GET", "/Users", Authorization=f"Bearer {token}")
+
+    assert answer.status == 200
 
 
 # -------------------------------------------------------------------- bad input

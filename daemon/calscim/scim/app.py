@@ -4,20 +4,20 @@ A request that changes something is answered after its transaction; without a da
 """
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Awaitable, Callable
 from random import getrandbits
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from calscim.clock import Clock
 from calscim.errors import ScimError, StoreUnavailable
-from calscim.scim import groups, users
-from calscim.scim.authentication import Authenticator
+from calscim.scim import bodies, groups, users
+from calscim.scim.authentication import Authenticator, Caller
 from calscim.scim.bulk import bulk
+from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
 from calscim.scim.exchange import Exchange, from_request, storable
 from calscim.scim.listing import search, search_all
@@ -30,7 +30,11 @@ from calscim.store.pool import ConnectionLost, Database
 
 log = structlog.get_logger()
 
-SLOW_BODY = 20.0  # seconds for a body to arrive
+LONGEST_LINE = 16_384  # bytes of a request line: a filter of a few kilobytes, escaped
+LONGEST_FIELD = (
+    16_000  # bytes of a header; not LONGEST_LINE, so that errors tell one from the other
+)
+LINGER = 2.0  # seconds to drain a body that is not read, so that the client sees the answer
 AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
 LOOK = 0.1  # seconds between two looks
 RETRY_AFTER = {"Retry-After": "5"}
@@ -47,10 +51,18 @@ def app(db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> web.App
     door = _Door(db, settings, clock, metrics)
     application = web.Application(
         client_max_size=settings.max_body_bytes,
-        handler_args={"max_line_size": 16384, "max_field_size": 16384},
+        handler_args={
+            "max_line_size": LONGEST_LINE,
+            "max_field_size": LONGEST_FIELD,
+            "auto_decompress": False,
+            "lingering_time": LINGER,
+        },
     )
-    application.router.add_route("*", r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", door.answer)
-    application.router.add_route("*", r"/{rest:[\s\S]*}", door.elsewhere)
+    for path, handler in (
+        (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", door.answer),
+        (r"/{rest:[\s\S]*}", door.elsewhere),
+    ):
+        application.router.add_route("*", path, handler, expect_handler=_expected_later)
     return application
 
 
@@ -62,7 +74,7 @@ class _Door:
         self.metrics = metrics
         self.authenticator = Authenticator(db, clock)
         self.discovery = Discovery(settings.max_body_bytes)
-        self.proxies = frozenset(settings.trusted_proxies)
+        self.proxies = TrustedProxies.of(settings.trusted_proxies)
         self.log = log.bind()  # made once: a line for every request passes through it
 
     async def elsewhere(self, _: web.Request) -> web.Response:
@@ -75,20 +87,24 @@ class _Door:
         directory = request.match_info["directory"]
         parts = [part for part in request.match_info["rest"].split("/") if part]
         request_id = _request_id(request.headers.get("X-Request-Id"))
-        remote = self._remote(request)
+        remote = self.proxies.client(request.remote, request.headers.getall("X-Forwarded-For", ()))
+        caller: Caller | None = None
         x: Exchange | None = None
         error: ScimError | None = None
         try:
+            _well_formed(request)
             caller = await self.authenticator.caller(
                 request.headers.get("Authorization"), directory, remote
             )
-            body = await self._body(request)
+            if bodies.is_large(request):
+                await self.authenticator.confirm(caller, remote)
+            body = await bodies.read(request, self.settings.max_body_bytes)
             x = from_request(
                 request, self.db, self.settings, caller, request_id, remote, self.clock.now(), body
             )
             response = await self._handled(x, parts)
         except ScimError as refused:
-            error = await self._refused(x, refused, remote)
+            error = await self._refused(caller, x, refused, remote)
             response = error_response(error)
         except StoreUnavailable as away:
             log.warning("scim.unavailable", request_id=request_id, reason=str(away))
@@ -104,41 +120,30 @@ class _Door:
 
     # ---------------------------------------------------------------- before and after
 
-    async def _body(self, request: web.Request) -> bytes:
-        if not request.can_read_body:
-            return b""
-        try:
-            if request.content.is_eof():  # all of it is here, as it is for most
-                return await request.read()
-            async with asyncio.timeout(SLOW_BODY):
-                return await request.read()
-        except TimeoutError as error:
-            raise ScimError(408, "the body did not arrive in time: send it again") from error
-        except (ConnectionError, web.RequestPayloadError) as error:
-            raise ScimError(
-                400, "the body broke off or cannot be decoded: send it again"
-            ) from error
-        except web.HTTPRequestEntityTooLarge as error:
-            most = self.settings.max_body_bytes
-            raise ScimError(
-                413, f"the body has more than {most} bytes: send less at once"
-            ) from error
+    async def _refused(
+        self, caller: Caller | None, x: Exchange | None, refused: ScimError, remote: str
+    ) -> ScimError:
+        """Journal what an authenticated caller may not change.
 
-    async def _refused(self, x: Exchange | None, refused: ScimError, remote: str) -> ScimError:
-        """Journal what an authenticated caller may not change; forget a token that is valid no more."""
-        if x is None:
+        A token that is no longer valid is 401, whatever else is wrong with the request, and leaves no row.
+        """
+        if caller is None:
             return refused
         if refused.status == 401:
-            self.authenticator.forget(x.caller)
+            self.authenticator.forget(caller)
             return self.authenticator.refused(remote, refused.detail)
-        if x.method in WRITES and x.seq is None and not _is_search(x):
-            try:
-                kind, number = x.resource
-                x.seq = await journal.refuse(
-                    self.db, x.origin, refused.status, kind, storable(number)
-                )
-            except StoreUnavailable:
-                return ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+        try:
+            if x is None or x.method not in WRITES or x.seq is not None or _is_search(x):
+                await self.authenticator.confirm(caller, remote)
+                return refused
+            kind, number = x.resource
+            x.seq = await journal.refuse(self.db, x.origin, refused.status, kind, storable(number))
+            if x.seq is None:
+                await self.authenticator.confirm(caller, remote)
+        except StoreUnavailable:
+            return ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+        except ScimError as invalid:
+            return invalid
         return refused
 
     def _tell(
@@ -170,21 +175,6 @@ class _Door:
             **({} if x is None or x.seq is None else {"seq": x.seq}),
             **({} if error is None else {"detail": error.detail, "scim_type": error.scim_type}),
         )
-
-    def _remote(self, request: web.Request) -> str:
-        """The caller's address; X-Forwarded-For is believed of trusted proxies only, from the right."""
-        peer = request.remote or "unix"
-        if peer not in self.proxies and not (peer == "unix" and "unix" in self.proxies):
-            return peer
-        for text in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-            address = text.strip()
-            if address in self.proxies:
-                continue
-            try:
-                return str(ipaddress.ip_address(address))
-            except ValueError:
-                break
-        return peer
 
     # ---------------------------------------------------------------- routes
 
@@ -231,11 +221,13 @@ class _Door:
                 return await search_all(x, x.json())
             case ["Bulk"]:
                 _only(x, "POST")
+                await self.authenticator.confirm(x.caller, x.remote)  # there may be no operation
                 return await bulk(x, self._change)
             case ["Me", *_]:
                 raise ScimError(501, "/Me is not supported: a token stands for no user")
             case [name, *rest] if name in ENDPOINTS and len(rest) <= 1:
                 _only(x, "GET")
+                await self.authenticator.confirm(x.caller, x.remote)
                 return self.discovery.answer(x, name, rest[0] if rest else None)
             case [name, ".search"] if name.lower() in _TYPES:
                 _only(x, "POST")
@@ -277,6 +269,20 @@ class _Door:
 _KNOWN = frozenset(
     {"users", "groups", "bulk", "me", ".search", *(name.lower() for name in ENDPOINTS)}
 )
+
+
+async def _expected_later(_: web.Request) -> None:
+    """Expect: 100-continue is answered when the body is asked for, after authentication."""
+
+
+def _well_formed(request: web.Request) -> None:
+    """ScimError 400 or 417 for what RFC 9112 section 3.2 and RFC 9110 section 10.1.1 forbid."""
+    hosts = request.headers.getall("Host", ())
+    if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
+        raise ScimError(400, "the request needs exactly one Host header")
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise ScimError(417, "the only expectation that is supported is 100-continue")
 
 
 def _is_search(x: Exchange) -> bool:

@@ -1,24 +1,30 @@
 """Who is calling: a bearer token of exactly the directory in the path. Only digests are compared.
 
-A token that was valid a moment ago is not looked up again: every read and every change judges it anew in
-its own statement. Failed attempts are limited for each address, so that guessing is slow.
+A token that was valid a moment ago is not looked up again before the statement of a read or a change, which judges it
+itself. Whatever is answered without such a statement needs ``confirm`` first: a revoked token gets nothing but 401.
+Failed attempts are limited (see failures.py); the token is looked up first, so that a valid one is never limited.
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from calscim.clock import Clock
 from calscim.errors import ScimError
+from calscim.scim.failures import Failures
 from calscim.store.pool import Database
 from calscim.store.sql import sql
 
 REMEMBERED = 1024
-FAILURES = 30  # a minute and address
-WINDOW = 60.0  # seconds
+SUSPECTS = (
+    2  # look-ups at once for clients that failed too often: the rest of the pool stays for others
+)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="SCIM"'}
+_NOT_VALID = "this token is not valid for this directory: make one with `calscim token create`"
 _INVALID = {"WWW-Authenticate": 'Bearer realm="SCIM", error="invalid_token"'}
 
 
@@ -36,27 +42,39 @@ class Authenticator:
     db: Database
     clock: Clock
     _known: "OrderedDict[bytes, Caller]" = field(default_factory=OrderedDict)
-    _failed: "OrderedDict[str, tuple[float, int]]" = field(default_factory=OrderedDict)
+    _failures: Failures = field(init=False)
+    _suspects: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SUSPECTS))
+
+    def __post_init__(self) -> None:
+        self._failures = Failures(self.clock)
 
     async def caller(self, header: str | None, directory: str, remote: str) -> Caller:
-        """ScimError 401 for a token that is wrong, missing, expired, revoked or another directory's."""
-        self._limit(remote)
+        """ScimError 401 for a token that is wrong, missing, expired, revoked or another directory's.
+
+        429 instead, if the client has failed too often.
+        """
         token = bearer(header)
         if token is None:
             raise self.refused(
                 remote, "a bearer token is needed in the Authorization header", _CHALLENGE
             )
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        found = self._known.get(digest) or await self._find(digest)
+        found = self._known.get(digest)
+        if found is None:
+            found = await self._find(digest, suspect=self._failures.wait(remote) is not None)
         if found is None or not hmac.compare_digest(found.directory, directory):
-            raise self.refused(
-                remote,
-                "this token is not valid for this directory: make one with `calscim token create`",
-            )
+            raise self.refused(remote, _NOT_VALID)
         return found
 
-    async def _find(self, digest: bytes) -> Caller | None:
-        row = await self.db.fetchrow(sql("scim.authenticate"), digest)
+    async def confirm(self, caller: Caller, remote: str) -> None:
+        """ScimError 401 if the caller's token is valid no longer: revoked, expired, or its directory deleted."""
+        if not await self.db.fetchval(sql("scim.is_valid"), caller.token_id):
+            self.forget(caller)
+            raise self.refused(remote, _NOT_VALID)
+
+    async def _find(self, digest: bytes, *, suspect: bool) -> Caller | None:
+        async with self._suspects if suspect else nullcontext():
+            row = await self.db.fetchrow(sql("scim.authenticate"), digest)
         if row is None:
             return None
         found = Caller(row["id"], row["directory_id"], row["expires_at"])
@@ -70,26 +88,16 @@ class Authenticator:
         for digest in [one for one, known in self._known.items() if known == caller]:
             del self._known[digest]
 
-    def _limit(self, remote: str) -> None:
-        since, count = self._failed.get(remote, (0.0, 0))
-        left = since + WINDOW - self.clock.monotonic()
-        if count >= FAILURES and left > 0:
-            raise ScimError(
+    def refused(self, remote: str, detail: str, challenge: dict[str, str] = _INVALID) -> ScimError:
+        """Count a failed attempt; 429 for one too many."""
+        wait = self._failures.wait(remote)
+        if wait is not None:
+            return ScimError(
                 429,
                 "too many failed attempts from this address: wait, and correct the token",
-                headers={"Retry-After": str(int(left) + 1)},
+                headers={"Retry-After": str(wait)},
             )
-
-    def refused(self, remote: str, detail: str, challenge: dict[str, str] = _INVALID) -> ScimError:
-        """Count a failed attempt."""
-        now = self.clock.monotonic()
-        since, count = self._failed.get(remote, (now, 0))
-        if now - since > WINDOW:
-            since, count = now, 0
-        self._failed[remote] = (since, count + 1)
-        self._failed.move_to_end(remote)
-        if len(self._failed) > REMEMBERED:
-            self._failed.popitem(last=False)
+        self._failures.count(remote)
         return ScimError(401, detail, headers=challenge)
 
 

@@ -107,7 +107,8 @@ async def _one(
 async def _refused(x: Exchange, entry: Any, number: int, error: ScimError) -> None:
     """Journal an operation that was not made, as it came: an answer of 200 is not journaled as a refusal."""
     part = replace(x, path=f"{x.path}#{number}", body=orjson.dumps(entry))
-    await journal.refuse(x.db, part.origin, error.status, "", "")
+    if await journal.refuse(x.db, part.origin, error.status, "", "") is None:
+        raise ScimError(401, "the bearer token is no longer valid: make another one")
 
 
 def _target(path: str) -> tuple[str, str | None]:

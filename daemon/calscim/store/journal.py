@@ -48,14 +48,16 @@ class Outcome:
 
 async def refuse(
     db: Database, origin: Origin, status: int, resource_type: str, resource_id: str
-) -> int:
-    """Record a change that was asked for and not made; returns the row's seq."""
+) -> int | None:
+    """Record a change that was asked for and not made; return the row's seq.
+
+    None, and no row, if the token of the request is no longer valid.
+    """
     stream, _, *rest = origin.arguments()
-    return int(
-        await db.fetchval(
-            sql("scim.refuse"), stream, "refused", *rest, status, resource_type, resource_id
-        )
+    seq = await db.fetchval(
+        sql("scim.refuse"), stream, "refused", *rest, status, resource_type, resource_id
     )
+    return None if seq is None else int(seq)
 
 
 async def outcome(db: Database, origin: Origin, since: datetime) -> Outcome | None:
