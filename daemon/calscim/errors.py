@@ -32,7 +32,15 @@ class AddressUnavailable(ConfigError):  # noqa: N818 - a state of affairs, which
 
 
 class UsageError(CalscimError):
-    """A command asked for something that does not exist or cannot be; the message names what to type."""
+    """A command asked for something that does not exist or cannot be; the message names what to type.
+
+    ``details`` are shown below the message, one a line.
+    """
+
+    def __init__(self, message: str, *details: str) -> None:
+        self.message = message
+        self.details = details
+        super().__init__("\n  ".join((message, *details)))
 
 
 class ScimError(CalscimError):

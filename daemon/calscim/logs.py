@@ -1,6 +1,7 @@
 """Where log lines go and what they look like. Every line, also aiohttp's and asyncpg's, takes one way.
 
 An event is a fixed lower-case dotted name plus keys. No value of a key that names a secret is written.
+What a terminal would interpret is escaped (calscim.terminal).
 """
 
 import logging
@@ -13,6 +14,8 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
+
+from calscim.terminal import escape_json, printable, printable_block
 
 HIDDEN = "[hidden]"
 
@@ -107,14 +110,32 @@ class _StandardError(logging.StreamHandler[Any]):
 
 
 def _console(*, colours: bool) -> Any:
-    return structlog.dev.ConsoleRenderer(
+    renderer = structlog.dev.ConsoleRenderer(
         colors=colours, exception_formatter=structlog.dev.plain_traceback
     )
+
+    def render(logger: Any, name: str, event: Event) -> Any:
+        return renderer(logger, name, {key: _shown(key, value) for key, value in event.items()})
+
+    return render
+
+
+_BLOCKS = frozenset({"exception", "stack"})  # what structlog prints below the line as it is
+
+
+def _shown(key: str, value: Any) -> Any:
+    """Return a value of an event without what a terminal would interpret."""
+    if isinstance(value, str):
+        return printable_block(value) if key in _BLOCKS else printable(value)
+    shown = repr(value)
+    safe = printable(shown)
+    return value if safe == shown else safe
 
 
 def _json(_: Any, __: str, event: Event) -> str:
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    line = orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return escape_json(line)
 
 
 def hide_secrets(_: Any, __: str, event: Event) -> Event:

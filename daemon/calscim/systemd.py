@@ -9,12 +9,15 @@ import socket
 import time
 from collections.abc import Mapping
 
+from calscim.terminal import printable
+
 _FIRST_FD = 3  # SD_LISTEN_FDS_START
 
 
 def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> None:
     """Tell the service manager: ``READY=1``, ``STOPPING=1``, ``WATCHDOG=1``, ``STATUS=text``.
 
+    `systemctl status` shows the text on a terminal, so control characters in it are escaped.
     A manager that does not listen is no reason to stop serving: nothing is raised.
     """
     address = environ.get("NOTIFY_SOCKET")
@@ -25,7 +28,8 @@ def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         sender.setblocking(False)
         try:
-            sender.sendto("\n".join(" ".join(line.split()) for line in lines).encode(), address)
+            shown = "\n".join(printable(" ".join(line.split())) for line in lines)
+            sender.sendto(shown.encode(), address)
         except OSError:
             return
 

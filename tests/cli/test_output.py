@@ -37,7 +37,7 @@ def test_a_table_without_rows_has_its_headings():
 
 
 def test_a_value_of_several_lines_stays_in_its_column():
-    assert shown(("one\ntwo", 1, "here")) == ["name  age  since", "one     1  here", "two"]
+    assert shown((("one", "two"), 1, "here")) == ["name  age  since", "one     1  here", "two"]
 
 
 def test_moments_are_in_utc_and_to_the_second():

@@ -8,6 +8,7 @@ from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
 from calscim.settings import Settings
 from calscim.store import admin
+from calscim.terminal import printable
 
 
 def register(verbs: Verbs) -> None:
@@ -87,13 +88,13 @@ async def _create(call: Call) -> None:
         "token": token,
     }
     call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
-    call.output.say(_next_steps(made))
+    call.output.say(*_next_steps(made))
 
 
-def _next_steps(made: admin.Directory) -> str:
+def _next_steps(made: admin.Directory) -> list[str]:
     steps = _OKTA if made.provider == "okta-scim-v2" else _OTHERS
-    last = _RESUME.format(name=made.name) if made.paused else _RUNNING
-    return f"\nThe token is shown only now. Next:\n{steps}{last}"
+    last = _RESUME.format(name=printable(made.name)) if made.paused else _RUNNING
+    return ["", "The token is shown only now. Next:", *f"{steps}{last}".split("\n")]
 
 
 _OKTA = """\

@@ -3,13 +3,12 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import fields
+from calscim.cli.output import fields, lines
 from calscim.store import archives, chain, erase
 from calscim.store.erase import Found
 
@@ -85,7 +84,7 @@ def _shown(
     found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
 ) -> RenderableType:
     if found.nothing:
-        parts: list[RenderableType] = [Text("nothing is left to be erased")]
+        parts: list[RenderableType] = [lines("nothing is left to be erased")]
     else:
         users = (f"{row['name']} ({row['id']}) of {row['directory_name']}" for row in found.users)
         bodies, effects = (
@@ -96,7 +95,7 @@ def _shown(
         parts = [
             fields(
                 [
-                    ("who", "\n".join(users) or "somebody no directory knows"),
+                    ("who", tuple(users) or "somebody no directory knows"),
                     ("goes or went by", ", ".join(found.identifiers)),
                     ("is called from now on", found.name),
                     (
@@ -107,11 +106,11 @@ def _shown(
                 ]
             )
         ]
-    parts += [Text(text, style="yellow") for text in _stays(found, files, unread)]
+    parts += [lines(text, style="yellow") for text in _stays(found, files, unread)]
     if done:
-        parts.append(Text("erased. Backups, replicas' snapshots and logs are yours to see to"))
+        parts.append(lines("erased. Backups, replicas' snapshots and logs are yours to see to"))
     elif not found.nothing:
-        parts.append(Text("nothing was changed: add --yes to erase it for good"))
+        parts.append(lines("nothing was changed: add --yes to erase it for good"))
     return Group(*parts)
 
 

@@ -3,12 +3,11 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import fields, table
+from calscim.cli.output import fields, lines, table
 from calscim.service import explain as explaining
 
 _LABELS = {"changed_seq": "journal", "seq": "journal", "cal_user_id": "Cal.com user"}
@@ -34,9 +33,9 @@ async def _explain(call: Call) -> None:
 def _shown_explanation(value: dict[str, Any]) -> RenderableType:
     away = value["away"]
     parts: list[RenderableType] = [
-        *([] if away is None else [Text(f"without Cal.com: {away}", style="yellow")]),
+        *([] if away is None else [lines(f"without Cal.com: {away}", style="yellow")]),
         *_shared(value),
-        Text(value["because"], style="bold"),
+        lines(value["because"], style="bold"),
         fields(
             [
                 *(
@@ -53,7 +52,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
         rows = (
             (one["name"], one["desired"], one["observed"], one["because"]) for one in value["teams"]
         )
-        parts += [Text(), table(columns, rows)]
+        parts += [lines(), table(columns, rows)]
     if value["attributes"]:
         titles = ("attribute", "from", "wanted", "in Cal.com", "because")
         attributes = (
@@ -66,7 +65,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             )
             for one in value["attributes"]
         )
-        parts += [Text(), table(titles, attributes)]
+        parts += [lines(), table(titles, attributes)]
     if value["sources"] or value["groups"]:
         headings = ("group", "team", "role", "mode", "member since#", "left#", "unmapped#")
         sources = (
@@ -81,7 +80,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             )
             for one in value["sources"]
         )
-        parts += [Text(), table(headings, [*sources, *_other_groups(value)])]
+        parts += [lines(), table(headings, [*sources, *_other_groups(value)])]
     if value["actions"]:
         named = ("when", "action", "team", "outcome", "journal#", "because")
         actions = (
@@ -95,7 +94,7 @@ def _shown_explanation(value: dict[str, Any]) -> RenderableType:
             )
             for one in value["actions"]
         )
-        parts += [Text(), table(named, actions)]
+        parts += [lines(), table(named, actions)]
     return Group(*parts)
 
 
@@ -116,7 +115,7 @@ def _shared(value: dict[str, Any]) -> list[RenderableType]:
         for one in entries
     )
     columns = ("entry", "id", "directory", "state", "Cal.com user#", "because")
-    return [Text(_sharing(entries)), Text(), table(columns, rows), Text()]
+    return [lines(_sharing(entries)), lines(), table(columns, rows), lines()]
 
 
 def _sharing(entries: list[dict[str, Any]]) -> str:

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.text import Text
 
 from calscim.cli import archiving, keys
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
-from calscim.cli.output import dump, fields, table
+from calscim.cli.output import SafeConsole, dump, fields, lines, table
 from calscim.errors import UsageError
 from calscim.store import admin, archives, chain, checkpoint, history
 from calscim.store.checkpoint import Mark
 from calscim.store.history import Wanted
 from calscim.store.pool import Database
+from calscim.terminal import printable
 
 BROKEN = 5
 INCOMPLETE = 7
@@ -148,7 +148,9 @@ def _line(call: Call, row: dict[str, Any]) -> None:
     if call.output.json:
         call.output.write(dump(row))
     else:
-        call.output.write("  ".join(str(part) for part in _cells(row) if part not in {None, ""}))
+        call.output.write(
+            "  ".join(printable(str(part)) for part in _cells(row) if part not in {None, ""})
+        )
     sys.stdout.flush()
 
 
@@ -229,21 +231,25 @@ def _details(row: dict[str, Any]) -> RenderableType:
         plain["erased"] = " and ".join(row["erased"])
     return Group(
         fields((key.replace("_", " "), value) for key, value in plain.items()),
-        Text("body", style="bold"),
-        Text(row.get("unreadable") or _pretty(row.get("body_base64") or row["body"])),
-        Text("effect", style="bold"),
-        Text(dump(row["effect"], indent=True)),
-        Text(),
+        lines("body", style="bold"),
+        _pretty(row.get("unreadable") or row.get("body_base64") or row["body"]),
+        lines("effect", style="bold"),
+        _indented(row["effect"]),
+        lines(),
     )
 
 
-def _pretty(body: str | None) -> str:
+def _pretty(body: str | None) -> RenderableType:
     if not body:
-        return "-"
+        return lines("-")
     try:
-        return dump(orjson.loads(body), indent=True)
+        return _indented(orjson.loads(body))
     except orjson.JSONDecodeError:
-        return body
+        return lines(body)
+
+
+def _indented(value: Any) -> RenderableType:
+    return lines(*dump(value, indent=True).split("\n"))
 
 
 # ------------------------------------------------------------------ verify, export
@@ -285,12 +291,12 @@ async def _verify_files(db: Database, places: list[Path] | None) -> archives.Ver
 
 def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
     parts: list[RenderableType] = [
-        Text(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
+        lines(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
     ]
     whole = f"{found.rows:,} rows, {len(found.heads)} journals whole"
-    parts.append(Text(whole + (f", {len(found.broken)} broken" if found.broken else "")))
+    parts.append(lines(whole + (f", {len(found.broken)} broken" if found.broken else "")))
     if files.files:
-        parts.append(Text(f"{files.rows:,} rows in {files.files} archived months"))
+        parts.append(lines(f"{files.rows:,} rows in {files.files} archived months"))
     parts.append(
         table(("journal", "rows#", "hash"), ((h.stream, h.seq, h.hash) for h in found.heads))
     )
@@ -316,7 +322,7 @@ def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
 @contextmanager
 def _progress(total: int) -> Iterator[chain.Progress]:
     """A bar on standard error while it is a terminal; it goes away at the end."""
-    console = Console(file=sys.stderr)
+    console = SafeConsole(file=sys.stderr)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from types import TracebackType
 from typing import Any, NoReturn
 
 import uvloop
@@ -13,7 +15,8 @@ import uvloop
 from calscim import __version__, logs
 from calscim.cli.call import Call, Verbs, config_option
 from calscim.cli.output import Output
-from calscim.errors import CalscimError, ConfigError
+from calscim.errors import CalscimError, ConfigError, UsageError
+from calscim.terminal import printable, printable_block
 
 FAILED = 1
 MISUSED = 64  # EX_USAGE; 2 is a plan with changes in it
@@ -56,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # --help, --version, or arguments that are none
         return end.code if isinstance(end.code, int) else FAILED
     logs.configure("warning", "auto")
+    sys.excepthook = _show_defect
     call = Call(arguments, Output(json=getattr(arguments, "json", False)))
     try:
         code = _run(call)
@@ -78,11 +82,24 @@ def _run(call: Call) -> int:
         for problem in error.problems:
             call.output.say(f"  {problem}")
         return CONFIGURATION
+    except UsageError as error:
+        call.output.say(f"calscim: {error.message}", *(f"  {detail}" for detail in error.details))
+        return FAILED
     except CalscimError as error:
         call.output.say(f"calscim: {error}")
         return FAILED
     except asyncio.CancelledError:
         return HURRIED
+
+
+def _show_defect(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the traceback of an unexpected error; its message may quote text from outside."""
+    shown = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+    sys.stderr.write(
+        f"calscim: this is a defect of calscim, please report it:\n{printable_block(shown)}\n"
+    )
 
 
 async def _verb(call: Call) -> int | None:
@@ -107,7 +124,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(MISUSED, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(MISUSED, f"{self.prog}: {printable(message)}; see `{self.prog} --help`\n")
 
 
 def _verb_in(arguments: list[str]) -> str | None:

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from rich.text import Text
+from rich.console import Group, RenderableType
 
 from calscim.cli import mapping_tables
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
+from calscim.cli.output import lines
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import ORGANIZATION
 from calscim.errors import UsageError
 from calscim.store import admin
 from calscim.store.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.store.pool import Connection, Database
+from calscim.terminal import escape_toml, printable
 
 PENDING = 2
 DRY_RUN = "save nothing; print the plan that there would be, with the exit codes of `calscim plan`"
@@ -67,12 +69,12 @@ def _toml(rows: Sequence[MappingRow]) -> str:
         else:
             table["team"] = ORGANIZATION if row.team_id is None else row.team_id
             if row.team_id is not None:
-                table["team"].comment(row.team_name)
+                table["team"].comment(printable(row.team_name))
         table["role"] = row.role.value
         table["mode"] = row.mode.value
         tables.append(table)
     document["mapping"] = tables
-    return tomlkit.dumps(document)
+    return escape_toml(tomlkit.dumps(document))
 
 
 # ------------------------------------------------------------------ apply
@@ -151,25 +153,28 @@ def _entry(directory: str, group: str, team: TeamRef, of: Draft | MappingRow) ->
     }
 
 
-def _shown(edits: MappingEdits, applied: bool) -> Text:
-    shown = Text()
-    for one in edits.add:
-        shown.append(
-            f"+ {one.directory.name}: {one.group} to {'new team ' if one.team.new else ''}{one.team.name} "
-            f"({one.role.value}, {one.mode.value})\n",
-            style="green",
-        )
-    for row, one in edits.change:
-        shown.append(
-            f"~ {row.directory}: {row.group_name} to {row.team_name} "
-            f"({row.role.value}, {row.mode.value} becomes {one.role.value}, {one.mode.value})\n",
-            style="yellow",
-        )
-    for row in edits.remove:
-        shown.append(
-            f"- {row.directory}: {row.group_name} to {row.team_name} ({row.role.value}, {row.mode.value})\n",
-            style="red",
-        )
+def _shown(edits: MappingEdits, applied: bool) -> RenderableType:
+    added = (
+        f"+ {one.directory.name}: {one.group} to {'new team ' if one.team.new else ''}{one.team.name} "
+        f"({one.role.value}, {one.mode.value})"
+        for one in edits.add
+    )
+    changed = (
+        f"~ {row.directory}: {row.group_name} to {row.team_name} "
+        f"({row.role.value}, {row.mode.value} becomes {one.role.value}, {one.mode.value})"
+        for row, one in edits.change
+    )
+    removed = (
+        f"- {row.directory}: {row.group_name} to {row.team_name} ({row.role.value}, {row.mode.value})"
+        for row in edits.remove
+    )
     if not edits:
-        return shown.append("the mappings are as in the file")
-    return shown.append("applied" if applied else "nothing was changed: add --yes to do it")
+        end = "the mappings are as in the file"
+    else:
+        end = "applied" if applied else "nothing was changed: add --yes to do it"
+    return Group(
+        *(lines(text, style="green") for text in added),
+        *(lines(text, style="yellow") for text in changed),
+        *(lines(text, style="red") for text in removed),
+        lines(end),
+    )

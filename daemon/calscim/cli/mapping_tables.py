@@ -65,7 +65,7 @@ class _Reading:
                 keys = [key for key in keys if key != _key(entry)]
                 problems.append(f"{entry.group} to {entry.team.name} stands more than once")
         if problems:
-            raise UsageError("the file cannot be applied:\n  " + "\n  ".join(problems))
+            raise UsageError("the file cannot be applied:", *problems)
         return found
 
     async def _draft(self, table: Table) -> Draft:

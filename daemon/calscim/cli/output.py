@@ -1,4 +1,7 @@
-"""What a person or a script gets to see. With --json: exactly one JSON value on standard output."""
+"""What a person or a script gets to see. With --json: exactly one JSON value on standard output.
+
+The only module of the command line that writes to a terminal: see ``calscim.terminal`` for the rule.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +15,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from calscim import terminal
 
 _WIDTH_OF_A_PIPE = 2000  # whoever reads a pipe wants whole lines
 _STYLES = {
@@ -40,28 +45,46 @@ class Output:
     def show(self, shown: RenderableType) -> None:
         """Print for a person."""
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-        Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(
-            Text(shown) if isinstance(shown, str) else shown, crop=width is None
+        SafeConsole(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(
+            lines(shown) if isinstance(shown, str) else shown, crop=width is None
         )
 
-    def write(self, line: str) -> None:
-        """One line, as it is."""
-        sys.stdout.write(line + "\n")
+    def write(self, text: str) -> None:
+        """Write one or more lines unwrapped, such as JSON or a command to paste."""
+        sys.stdout.write(terminal.printable_lines(text) + "\n")
 
-    def say(self, text: str) -> None:
-        """To the person at the terminal, whatever standard output is."""
-        Console(file=sys.stderr, highlight=False, soft_wrap=True).print(Text(text))
+    def say(self, *texts: str) -> None:
+        """To the person at the terminal, whatever standard output is; each text on a line of its own."""
+        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts))
 
     def warn(self, text: str) -> None:
-        Console(file=sys.stderr, highlight=False, soft_wrap=True).print(
-            Text.assemble(("warning: ", "yellow"), text)
+        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(
+            Text.assemble(("warning: ", "yellow"), lines(text))
         )
+
+
+class SafeConsole(Console):
+    """A console that escapes control characters in all text, also where a caller forgot to."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.isprintable():
+                yield Segment(terminal.printable_lines(segment.text), segment.style)
+            else:
+                yield segment
+
+
+def lines(*texts: str, style: str = "") -> Text:
+    """Return a text of several lines. Each is escaped, so that a value cannot add a line of its own."""
+    return Text("\n".join(map(terminal.printable, texts)), style=style)
 
 
 def dump(value: Any, *, indent: bool = False) -> str:
     """JSON; moments as ISO 8601 with Z."""
     option = orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if indent else 0)
-    return orjson.dumps(value, default=str, option=option).decode()
+    return terminal.escape_json(orjson.dumps(value, default=str, option=option).decode())
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Rows":
@@ -129,12 +152,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def cell(value: Any) -> Text:
-    """A value as text: moments to the second in UTC, nothing as a dash."""
-    if value is None or value == "":
+    """A value as text: moments to the second in UTC, nothing as a dash, a tuple as one line a value."""
+    if value is None or (isinstance(value, str | tuple) and not value):
         return Text("-", style="dim")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, datetime):
         return Text(moment(value))
+    if isinstance(value, tuple):
+        return lines(*map(str, value))
     text = str(value)
-    return Text(text, style=_STYLES.get(text, ""))
+    return lines(text, style=_STYLES.get(text, ""))

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from calscim.cli import mapping_tables
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
-from calscim.cli.output import counted, table
+from calscim.cli.output import counted, lines, table
 from calscim.cli.standing import waiting_for_groups, worst
 from calscim.core.model import Plan
 from calscim.core.render import IN_STEP, action_json, exit_code, held_text, plan_json, who
@@ -106,7 +105,7 @@ def _named(plan: Plan) -> set[tuple[Any, ...]]:
 
 def _shown_plan(value: dict[str, Any], *, saved: bool = True) -> RenderableType:
     parts: list[RenderableType] = [
-        Text(f"{value['organization']}: {_counts(value)}", style="bold"),
+        lines(f"{value['organization']}: {_counts(value)}", style="bold"),
     ]
     if value["actions"]:
         parts.append(
@@ -131,20 +130,20 @@ def _shown_plan(value: dict[str, Any], *, saved: bool = True) -> RenderableType:
         else "once the mappings are saved, it waits for `calscim approve`"
     )
     parts += [
-        Text(f"held: {guard}\n  {then}", style="yellow")
+        lines(f"held: {guard}", f"  {then}", style="yellow")
         for guard in sorted({action["guard"] for action in value["actions"] if action["guard"]})
     ]
-    parts += [Text(f"waiting: {who(one)}: {one['reason']}") for one in value["waiting"]]
+    parts += [lines(f"waiting: {who(one)}: {one['reason']}") for one in value["waiting"]]
     parts += waiting_for_groups(value["waiting_mappings"])
     if (seats := value["seats"]) is not None and seats["difference"]:
         parts.append(
-            Text(
+            lines(
                 f"seats: {counted(seats['now'], 'member')} now, {seats['after']:,} after "
                 f"({seats['difference']:+,})"
             )
         )
-    parts += [Text(f"note: {note}") for note in value["notes"]]
-    parts += [Text(f"not read: {reason}", style="red") for reason in value["incomplete"]]
+    parts += [lines(f"note: {note}") for note in value["notes"]]
+    parts += [lines(f"not read: {reason}", style="red") for reason in value["incomplete"]]
     return Group(*parts)
 
 

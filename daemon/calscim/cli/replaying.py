@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened, refuse_ahead
-from calscim.cli.output import table
+from calscim.cli.output import lines, table
 from calscim.errors import UsageError
 from calscim.names import group_key, spelling, user_name_key
 from calscim.store import admin, archives, rebuild
@@ -134,12 +133,12 @@ def _shown(results: list[tuple[Directory, rebuild.Compared]], *, check: bool) ->
         )
     ]
     parts += [
-        Text(f"{one.name}: {difference}", style="yellow")
+        lines(f"{one.name}: {difference}", style="yellow")
         for one, found in results
         for difference in found.differences
     ]
     if any(found.different for _, found in results):
         parts.append(
-            Text("`calscim rebuild` writes them as the journal says" if check else "written anew")
+            lines("`calscim rebuild` writes them as the journal says" if check else "written anew")
         )
     return Group(*parts)

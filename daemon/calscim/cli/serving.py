@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from calscim import logs
 from calscim.cli.call import Call, Verbs
-from calscim.cli.output import fields
+from calscim.cli.output import fields, lines
 from calscim.clock import SystemClock
 
 if (
@@ -114,11 +113,11 @@ async def _demo(call: Call) -> None:
     def tell(step: "story.Step") -> None:
         nonlocal number
         number += 1
-        call.output.show(Text(f"\n{number}. {step.title}", style="bold"))
+        call.output.show(lines("", f"{number}. {step.title}", style="bold"))
         call.output.show(f"   {step.says}")
         shown = Table.grid(padding=(0, 2, 0, 3))
         for team, people in step.teams.items():
-            shown.add_row(Text(team, style="cyan"), Text(", ".join(people) or "nobody"))
+            shown.add_row(lines(team, style="cyan"), lines(", ".join(people) or "nobody"))
         call.output.show(shown)
 
     if call.arguments.data is not None:
@@ -131,4 +130,4 @@ async def _demo(call: Call) -> None:
         ) as made:
             Path(made).chmod(0o755)
             steps = await story.tell(Path(made), tell)
-    call.output.show(f"\nAll {steps} steps came true.")
+    call.output.show(lines("", f"All {steps} steps came true."))

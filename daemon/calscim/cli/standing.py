@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
-from calscim.cli.output import counted, moment, table
+from calscim.cli.output import counted, lines, moment, table
 from calscim.core.render import HELD, IN_STEP, PENDING, held_json, held_text, who
 from calscim.service.inspect import chosen
 from calscim.service.organizations import windows
@@ -135,7 +134,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
                 for one in value["organizations"]
             ),
         ),
-        Text(),
+        lines(),
         table(
             ("directory", "id", "organization", "users#", "groups#", "journal#", "state"),
             (
@@ -153,7 +152,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
         ),
     ]
     if (reason := value["database"]["reason"]) is not None:
-        parts.append(Text(f"\nthe database takes no change: {reason}", style="red"))
+        parts.append(lines("", f"the database takes no change: {reason}", style="red"))
     for one in value["organizations"]:
         parts += _troubles(one)
     return Group(*parts)
@@ -170,53 +169,55 @@ def _troubles(one: dict[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if window := one["window"]:
         parts.append(
-            Text(
-                f"\n{one['name']}: Cal.com is left alone until {moment(window['until'])}: "
+            lines(
+                "",
+                f"{one['name']}: Cal.com is left alone until {moment(window['until'])}: "
                 f"maintenance window {window['window']}",
                 style="yellow",
             )
         )
     if going := one["progress"]:
         parts.append(
-            Text(
-                f"\n{one['name']}: {_done(going)}",
+            lines(
+                "",
+                f"{one['name']}: {_done(going)}",
                 style="green",
             )
         )
     elif one["pending"] and one["seconds_left"]:
         left = counted(one["pending"], "action")
-        parts.append(Text(f"\n{one['name']}: {left} left{_left(one)}"))
+        parts.append(lines("", f"{one['name']}: {left} left{_left(one)}"))
     if one["away"]:
         since = f"away since {moment(one['away_since'])}: " if one["away_since"] else ""
-        parts.append(Text(f"\n{one['name']}: {since}{one['away']}", style="red"))
+        parts.append(lines("", f"{one['name']}: {since}{one['away']}", style="red"))
     if one["rate_limited_until"]:
         until = moment(one["rate_limited_until"])
-        parts.append(Text(f"\n{one['name']}: rate limited until {until}", style="yellow"))
+        parts.append(lines("", f"{one['name']}: rate limited until {until}", style="yellow"))
     if one["standby"]:
-        parts.append(Text(f"\n{one['name']}: standby: {', '.join(one['standby'])}"))
-    parts += [Text(f"\nnot read: {reason}", style="red") for reason in one["incomplete"]]
+        parts.append(lines("", f"{one['name']}: standby: {', '.join(one['standby'])}"))
+    parts += [lines("", f"not read: {reason}", style="red") for reason in one["incomplete"]]
     if retry := one["retry"]:
-        parts.append(Text(f"\n{one['name']}: {_retry(retry)}", style="yellow"))
+        parts.append(lines("", f"{one['name']}: {_retry(retry)}", style="yellow"))
     parts += [_held(held) for held in one["held"]]
-    parts += [Text(_limit(use)) for use in one["limits"]]
+    parts += [lines(_limit(use)) for use in one["limits"]]
     parts += [
-        Text(
+        lines(
             f"parked: {entry['kind']} {who(entry)}: {entry['reason']} "
             f"(next try {moment(entry['next_try'])})"
         )
         for entry in one["parked"][:SHOWN]
     ]
     if (more := len(one["parked"]) - SHOWN) > 0:
-        parts.append(Text(f"parked: {more:,} more: calscim parked list"))
+        parts.append(lines(f"parked: {more:,} more: calscim parked list"))
     shown = one["waiting"][:SHOWN]
-    parts += [Text(f"waiting: {who(entry)}: {entry['reason']}") for entry in shown]
+    parts += [lines(f"waiting: {who(entry)}: {entry['reason']}") for entry in shown]
     if more := one["waiting_total"] - len(shown):
-        parts.append(Text(f"waiting: {more:,} more"))
+        parts.append(lines(f"waiting: {more:,} more"))
     parts += waiting_for_groups(one["waiting_mappings"])
     return parts
 
 
-def _held(held: dict[str, Any]) -> Text:
+def _held(held: dict[str, Any]) -> RenderableType:
     """A set over a limit, and the command that releases it."""
     people = sorted({who(action) for action in held["actions"]})
     named = ", ".join(people[:NAMED]) + (
@@ -227,13 +228,13 @@ def _held(held: dict[str, Any]) -> Text:
         if held["approved"]
         else f"calscim approve {held['hash']}"
     )
-    return Text(f"\nheld: {held['guard']}\n  {named}\n  {then}", style="yellow")
+    return lines("", f"held: {held['guard']}", f"  {named}", f"  {then}", style="yellow")
 
 
 def waiting_for_groups(mappings: list[dict[str, Any]]) -> list[RenderableType]:
     """A line for each mapping that no pushed group answers, with the groups that may be meant."""
     return [
-        Text(
+        lines(
             f"mapping {one['id']} waits for a group called {one['group']!r} in {one['directory']}, "
             f"for the team {one['team']}"
             + (f"; did you mean {' or '.join(map(repr, one['near']))}?" if one["near"] else "")

@@ -6,6 +6,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from calscim.errors import ScimError
+from calscim.terminal import printable
 
 Readiness = Callable[[], Awaitable[str | None]]
 
@@ -24,7 +25,7 @@ def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:
         reason = await unready()
         if reason is None:
             return web.Response(text="ready\n")
-        return web.Response(status=503, text=reason + "\n", headers={"Retry-After": "2"})
+        return web.Response(status=503, text=printable(reason) + "\n", headers={"Retry-After": "2"})
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(
