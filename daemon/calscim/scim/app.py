@@ -19,9 +19,10 @@ from calscim.scim.authentication import Authenticator, Caller
 from calscim.scim.bulk import bulk
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
-from calscim.scim.exchange import Exchange, from_request, storable
+from calscim.scim.exchange import Exchange, from_request
 from calscim.scim.listing import search, search_all
 from calscim.scim.metrics import Metrics
+from calscim.scim.redaction import hide_in_message, kept_id
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
 from calscim.settings import Scim
@@ -137,7 +138,7 @@ class _Door:
                 await self.authenticator.confirm(caller, remote)
                 return refused
             kind, number = x.resource
-            x.seq = await journal.refuse(self.db, x.origin, refused.status, kind, storable(number))
+            x.seq = await journal.refuse(self.db, x.origin, refused.status, kind, kept_id(number))
             if x.seq is None:
                 await self.authenticator.confirm(caller, remote)
         except StoreUnavailable:
@@ -168,12 +169,16 @@ class _Door:
             request_id=request_id,
             directory=directory or request.match_info["directory"][:40],
             method=request.method,
-            path="/" + "/".join(parts)[:200],
+            path="/" + "/".join(parts).partition("?")[0][:200],
             status=status,
             seconds=round(seconds, 4),
             remote=remote,
             **({} if x is None or x.seq is None else {"seq": x.seq}),
-            **({} if error is None else {"detail": error.detail, "scim_type": error.scim_type}),
+            **(
+                {}
+                if error is None
+                else {"detail": hide_in_message(error.detail), "scim_type": error.scim_type}
+            ),
         )
 
     # ---------------------------------------------------------------- routes

@@ -11,6 +11,7 @@ from aiohttp import web
 from calscim.errors import ScimError
 from calscim.scim.authentication import Caller
 from calscim.scim.projection import Projection
+from calscim.scim.redaction import kept_body, kept_path
 from calscim.settings import Scim
 from calscim.store.journal import Origin
 from calscim.store.pool import Database
@@ -19,7 +20,6 @@ from calscim.store.resources import Reader
 MOST_DEPTH = 40
 LONGEST_PATH = 4096
 _JSON = ("application/json", "application/scim+json", "text/json")
-HIDDEN = "***"
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Exchange:
     settings: Scim
     caller: Caller
     method: str
-    path: str  # as it came, for the journal
+    path: str  # as it came
     query: Any
     headers: Any
     request_id: str
@@ -40,6 +40,7 @@ class Exchange:
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
     _origin: Origin | None = field(default=None, init=False)
+    _is_object: bool = field(default=False, init=False)  # the body was parsed
 
     @property
     def base(self) -> str:
@@ -52,16 +53,16 @@ class Exchange:
 
     @property
     def origin(self) -> Origin:
-        """What the journal says of this request, its passwords replaced. Made once."""
+        """What the journal says of this request, without secrets (calscim.scim.redaction). Made once."""
         if self._origin is None:
             self._origin = Origin(
                 stream=self.caller.directory,
                 request_id=self.request_id,
                 method=self.method,
-                path=storable(self.path[:LONGEST_PATH]),
+                path=storable(kept_path(self.path)[:LONGEST_PATH]),
                 remote=self.remote,
                 token_id=self.caller.token_id,
-                body=self.db.cipher.seal(without_passwords(self.body)),
+                body=self.db.cipher.seal(kept_body(self.body, is_object=self._is_object)),
             )
         return self._origin
 
@@ -73,7 +74,9 @@ class Exchange:
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind and kind not in _JSON:
             raise ScimError(415, f"send application/scim+json, not {kind[:100]}")
-        return parsed(self.body)
+        value = parsed(self.body)
+        self._is_object = True
+        return value
 
 
 def from_request(
@@ -131,43 +134,3 @@ def _deeper(value: Any, levels: int) -> bool:
     elif not isinstance(value, list):
         return False
     return levels == 0 or any(_deeper(entry, levels - 1) for entry in value)
-
-
-def without_passwords(body: bytes) -> bytes:
-    """The body for the journal. Only one that names a password is written anew, with it replaced.
-
-    A body that is no JSON and mentions a password is not kept at all.
-    """
-    named = b"password" in body.lower()
-    if not named and b"\\u" not in body:  # an escape may spell it
-        return body
-    try:
-        value = orjson.loads(body)
-        hidden = _hidden(value)
-    except (orjson.JSONDecodeError, RecursionError):
-        return b"" if named else body
-    return orjson.dumps(value) if hidden else body
-
-
-def _hidden(value: Any) -> bool:
-    """Replace every password in place; whether there was one."""
-    found = False
-    if isinstance(value, dict):
-        names_it = any(
-            key.lower() == "path" and isinstance(part, str) and _is_password(part)
-            for key, part in value.items()
-        )
-        for key, part in value.items():
-            if _is_password(key) or (names_it and key.lower() == "value"):
-                value[key] = HIDDEN
-                found = True
-            elif _hidden(part):
-                found = True
-    elif isinstance(value, list):
-        for part in value:
-            found = _hidden(part) or found
-    return found
-
-
-def _is_password(name: str) -> bool:
-    return name.lower().rpartition(":")[2].strip() == "password"

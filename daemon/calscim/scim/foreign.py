@@ -24,6 +24,7 @@ from calscim.errors import ScimError
 from calscim.names import folded, trimmed
 from calscim.scim import payload
 from calscim.scim.grammar import parse_path
+from calscim.scim.redaction import is_password, selects_by_password
 from calscim.scim.schema import ENTERPRISE_URN
 
 _OWN = ("urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", ENTERPRISE_URN.lower())
@@ -50,7 +51,7 @@ def change(resource: dict[str, Any], op: str, path: str, value: Any) -> None:
         return
     node = parse_path(path)
     at = node.attr_path if isinstance(node, ValuePath) else node
-    if at.uri is None or at.attr.lower() == "password":
+    if at.uri is None or is_password(path) or selects_by_password(path):
         return
     urn = stored(resource, at.uri)
     if urn is None and value is None:

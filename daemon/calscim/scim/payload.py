@@ -10,6 +10,7 @@ import orjson
 
 from calscim.errors import ScimError
 from calscim.names import address_key, folded, is_address
+from calscim.scim.redaction import is_password, names_password
 from calscim.scim.schema import GROUP, GROUP_URN, USER, USER_URN, Attribute, Type
 
 LONGEST = 8192  # characters of any one text
@@ -300,7 +301,7 @@ def _refuse_json(path: str, value: str) -> None:
 
 
 def kept(path: str, value: Any) -> Any:
-    """A copy of what is stored without being understood: no NUL anywhere, and no password."""
+    """A copy of what is stored without being understood: no NUL anywhere, and no password (calscim.scim.redaction)."""
     name = _storable(path[:100], path)
     if isinstance(value, str):
         return _storable(name[:100], value)
@@ -308,7 +309,7 @@ def kept(path: str, value: Any) -> Any:
         return {
             key: kept(f"{name}.{key}", part)
             for key, part in value.items()
-            if key.lower() != "password"
+            if not is_password(key) and not (key.lower() == "value" and names_password(value))
         }
     if isinstance(value, list):
         return [kept(name, part) for part in value]
