@@ -57,6 +57,29 @@ SELECT DISTINCT value FROM (
     UNION ALL SELECT jsonb_array_elements_text(e -> 'emails') FROM effects WHERE jsonb_typeof(e -> 'emails') = 'array'
 ) v WHERE value <> '';
 
+-- name: names, the full names that these ids have or had
+WITH states AS (
+    SELECT convert_from(effect, 'UTF8')::jsonb -> 'data' AS data FROM calscim.journal
+    WHERE resource_id = ANY ($1::text[]) AND resource_type = 'User' AND kind IN ('scim', 'import')
+      AND effect IS NOT NULL
+    UNION ALL SELECT data FROM calscim.users WHERE id = ANY ($1::text[]::uuid[])
+    UNION ALL
+    SELECT (state::jsonb ->> 'data')::jsonb FROM calscim.openings WHERE kind = 'User' AND id = ANY ($1::text[])
+)
+SELECT DISTINCT value FROM states, LATERAL unnest(ARRAY[
+    data ->> 'displayName', data #>> '{name,formatted}',
+    (data #>> '{name,givenName}') || ' ' || (data #>> '{name,familyName}'),
+    (data #>> '{name,familyName}') || ', ' || (data #>> '{name,givenName}')]) v (value)
+WHERE value <> '';
+
+-- name: shared_names, which of these names another user in these directories has as well
+SELECT i.value FROM unnest($2::text[]) i (value)
+WHERE EXISTS (
+    SELECT FROM calscim.users u
+    WHERE u.id <> ALL ($1::text[]::uuid[]) AND u.directory_id = ANY ($3::text[]) AND i.value = ANY (ARRAY[
+        calscim.name_key(u.data ->> 'displayName'), calscim.name_key(u.data #>> '{name,formatted}'),
+        calscim.name_key((u.data #>> '{name,givenName}') || ' ' || (u.data #>> '{name,familyName}'))]));
+
 -- name: shared, which of these somebody else in these directories goes by as well
 SELECT i.value FROM unnest($2::text[]) i (value)
 WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[]) AND u.directory_id = ANY ($3::text[])
@@ -68,19 +91,19 @@ WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[])
               AND (calscim.name_key(t.name) = i.value OR calscim.name_key(t.email) = i.value));
 
 -- name: candidates, rows that may name a person; the exact look is taken in erase_rows. OFFSET: the text is made once
-SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.body, j.effect
+SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.request_id, j.remote, j.body, j.effect
 FROM calscim.journal j
 CROSS JOIN LATERAL (
     SELECT lower(encode(coalesce(j.body, ''), 'escape') || ' ' || encode(coalesce(j.effect, ''), 'escape')
-                 || ' ' || j.path) AS text OFFSET 0) t
+                 || ' ' || concat_ws(' ', j.path, j.resource_id, j.request_id, j.remote)) AS text OFFSET 0) t
 WHERE j.stream = ANY ($1::text[]) AND j.path <> 'person.erase'
   AND (j.resource_id = ANY ($2::text[])
        OR substr(j.body, 1, 8) = '\x8963616c7363696d'
-       OR strpos(t.text, '\\u') > 0
+       OR strpos(t.text, '\\u') > 0 OR strpos(j.path, '%') > 0
        OR EXISTS (SELECT FROM unnest($3::text[] || $2::text[]) i WHERE strpos(t.text, i) > 0));
 
 -- name: since, the rows of a stream that came after the long look
-SELECT stream, seq, kind, path, resource_type, resource_id, body, effect
+SELECT stream, seq, kind, path, resource_type, resource_id, request_id, remote, body, effect
 FROM calscim.journal WHERE stream = $1 AND seq > $2 AND path <> 'person.erase' ORDER BY seq;
 
 -- name: held, sets that wait for an operator and name somebody so
@@ -144,7 +167,7 @@ WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
 -- name: holds, sets that were held and speak of somebody
 SELECT organization, hash, actions::text FROM calscim.holds
 WHERE ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(actions::text COLLATE "C"), i) > 0);
+  AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(actions::text COLLATE "C"), i) > 0);
 
 -- name: put_hold, without them
 UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
@@ -159,7 +182,7 @@ UPDATE calscim.sightings SET email = $3 WHERE organization = $1 AND digest = $2;
 -- name: passes, reports that speak of somebody
 SELECT id, report::text FROM calscim.passes
 WHERE ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(report::text COLLATE "C"), i) > 0);
+  AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(report::text COLLATE "C"), i) > 0);
 
 -- name: put_pass, without them
 UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1;

@@ -67,6 +67,16 @@ def test_with_yes_it_goes_and_the_journal_is_whole(calscim, pushed):
     assert (again.code, again.out.strip()) == (0, "nothing is left to be erased")
 
 
+def test_what_stays_is_said_with_the_reason(calscim, pushed):
+    pushed(active=False)
+
+    looked = calscim("erase", ANN, "--json").json
+    shown = calscim("erase", ANN).out
+
+    assert looked["stays"]["why"].keys() >= {"paths", "users", "archives", "ids"}
+    assert "they prove the journal" in shown
+
+
 def test_an_erased_row_says_so(calscim, okta, pushed):
     pushed(active=False)
     calscim("erase", ANN, "--yes")

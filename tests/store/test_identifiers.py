@@ -60,4 +60,6 @@ def test_an_address_gives_way_to_a_name_that_says_nothing():
 
 
 def test_what_postgres_is_asked_for_is_how_it_shows_bytes():
-    assert Identifiers.of(["Zoé@Acme", 'a\\b"']).needles() == ["@acme", 'a\\\\\\\\b\\\\"']
+    needles = Identifiers.of(["Zoé@Acme", 'a\\b"']).needles()
+
+    assert needles == ["@acme", "a%5cb%22", 'a\\\\\\\\b\\\\"', "zo%c3%a9%40acme"]

@@ -12,6 +12,14 @@ from calscim.cli.output import fields, lines
 from calscim.store import archives, chain, erase
 from calscim.store.erase import Found
 
+_WHY = {
+    "paths": "path, resource_id, request_id and remote are covered by the hash chain: without them the journal cannot "
+    "be verified",
+    "users": "the data of other users is the identity provider's: change it there",
+    "archives": "files of archived months are not changed: delete or replace them under your own retention rules",
+    "ids": "SCIM ids, Cal.com user ids, times, teams and digests stay in the journal and the tables: they prove the "
+    "journal and show what was done, and are no data about a person without the identity provider",
+}
 _MANY = 50_000  # rows that take long enough to say so
 
 
@@ -65,6 +73,7 @@ def _value(
             for row in found.users
         ],
         "identifiers": found.identifiers,
+        "full_names": found.called,
         "shared": found.shared,
         "journal": {
             "rows": found.rows.count(),
@@ -72,10 +81,14 @@ def _value(
         },
         "tables": found.tables,
         "stays": {
-            "paths": [{"stream": stream, "seq": seq} for stream, seq in found.rows.paths],
+            "paths": [
+                {"stream": stream, "seq": seq, "columns": columns}
+                for stream, seq, columns in found.rows.stays
+            ],
             "users": sorted(found.rows.others),
             "archives": files,
             "archives_not_read": unread,
+            "why": _WHY,
         },
     }
 
@@ -96,7 +109,7 @@ def _shown(
             fields(
                 [
                     ("who", tuple(users) or "somebody no directory knows"),
-                    ("goes or went by", ", ".join(found.identifiers)),
+                    ("goes or went by", ", ".join((*found.identifiers, *found.called))),
                     ("is called from now on", found.name),
                     (
                         "the journal",
@@ -107,6 +120,8 @@ def _shown(
             )
         ]
     parts += [lines(text, style="yellow") for text in _stays(found, files, unread)]
+    if not found.nothing:
+        parts.append(lines(f"stays: {_WHY['ids']}"))
     if done:
         parts.append(lines("erased. Backups, replicas' snapshots and logs are yours to see to"))
     elif not found.nothing:
@@ -121,9 +136,13 @@ def _stays(found: Found, files: dict[str, int] | None, unread: list[str]) -> lis
         said.append(
             f"somebody else goes by {', '.join(found.shared)} as well: rows that say only that are left"
         )
-    if found.rows.paths:
-        rows = ", ".join(f"{stream} {seq}" for stream, seq in found.rows.paths)
-        said.append(f"the path of these rows names them, and the chain covers it: {rows}")
+    if found.rows.stays:
+        rows = ", ".join(
+            f"{stream} {seq} ({', '.join(columns)})" for stream, seq, columns in found.rows.stays
+        )
+        said.append(
+            f"a column of these rows names them and stays, because the hash chain covers it: {rows}"
+        )
     if found.rows.others:
         users = ", ".join(sorted(found.rows.others))
         said.append(

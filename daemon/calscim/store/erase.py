@@ -6,7 +6,7 @@ organization's journal names every row that lost something: without such a row n
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,15 @@ _NAME = re.compile(r"^erased-[0-9a-f]{8}$")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a person. ``name`` stands for them from now on. ``shared``: what others go by as well."""
+    """What there is of a person. ``name`` stands for them from now on. ``shared``: what others go by as well.
+
+    ``identifiers``: addresses, userNames and externalIds; ``called``: full names.
+    """
 
     name: str
     users: tuple[asyncpg.Record, ...]
     identifiers: tuple[str, ...]
+    called: tuple[str, ...]
     shared: tuple[str, ...]
     rows: Rows
     tables: dict[str, int]
@@ -123,7 +127,7 @@ async def in_archives(
     db: Database, found: Found, places: Sequence[Path], cipher: Cipher | None = None
 ) -> dict[str, int]:
     """Which of the archived months' files speak of the person, and in how many rows. Files are not changed."""
-    search = _search(found.users, found.identifiers, cipher or db.cipher)
+    search = _search(found.users, found.identifiers, found.called, cipher or db.cipher)
     months = await archives.remembered(db)
     counted: dict[str, int] = {}
     for path in archives.found(months, places):
@@ -146,7 +150,8 @@ class _Who:
     def found(self, rows: Rows, tables: dict[str, int]) -> Found:
         who = self.search.who
         names = tuple(sorted(who.addresses | who.words))
-        return Found(self.name, self.users, names, self.shared, rows, tables)
+        called = tuple(sorted(who.names))
+        return Found(self.name, self.users, names, called, self.shared, rows, tables)
 
 
 async def _who(
@@ -175,9 +180,19 @@ async def _who(
         row["value"]
         for row in await connection.fetch(sql("erase.shared"), ids, sorted(names), directories)
     }
+    called = await _called(connection, ids, directories)
     earlier = min(known - names, default=None)
     name = earlier or f"erased-{ids[0][:8] if ids else secrets.token_hex(4)}"
-    return _Who(name, users, tuple(sorted(shared)), _search(users, names - shared, cipher))
+    return _Who(name, users, tuple(sorted(shared)), _search(users, names - shared, called, cipher))
+
+
+async def _called(
+    connection: Connection, ids: Sequence[str], directories: Sequence[str]
+) -> set[str]:
+    """Full names that these users have or had and no other user has."""
+    names = {address_key(row["value"]) for row in await connection.fetch(sql("erase.names"), ids)}
+    shared = await connection.fetch(sql("erase.shared_names"), ids, sorted(names), directories)
+    return names - {row["value"] for row in shared}
 
 
 def _nobody(person: str, organization: str | None) -> UsageError:
@@ -188,9 +203,13 @@ def _nobody(person: str, organization: str | None) -> UsageError:
 
 
 def _search(
-    users: Sequence[asyncpg.Record], names: Sequence[str] | set[str], cipher: Cipher
+    users: Sequence[asyncpg.Record],
+    names: Iterable[str],
+    called: Iterable[str],
+    cipher: Cipher,
 ) -> Search:
-    return Search(frozenset(row["id"] for row in users), Identifiers.of(names), cipher)
+    ids = frozenset(row["id"] for row in users)
+    return Search(ids, Identifiers.of(names, called, ids), cipher)
 
 
 # ------------------------------------------------------------------ whether

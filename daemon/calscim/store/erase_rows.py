@@ -3,11 +3,15 @@
 A row of theirs loses its body and its effect; the row of a deletion keeps its effect, which is an id. Any other row
 that names them loses its body, and the effect too where nothing is rebuilt from it. A group's effect that names
 them among its unknown members is kept without those.
+
+The hash covers the other columns directly (path, resource_id, request_id, remote), so they cannot change. ``stays``
+lists the rows where one of these names the person; new rows have no query string and no text there that is no id.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import asyncpg
 import orjson
@@ -21,6 +25,7 @@ from calscim.store.pool import Connection
 from calscim.store.sql import sql
 
 _BATCH = 500
+_COVERED = ("path", "resource_id", "request_id", "remote")  # by the hash, so they stay
 _TABLES = frozenset({"scim", "import"})  # what the tables are rebuilt from
 
 
@@ -28,13 +33,14 @@ _TABLES = frozenset({"scim", "import"})  # what the tables are rebuilt from
 class Rows:
     """By stream. ``instead``: effects of groups, to be kept without their unknown members.
 
-    ``paths``: rows whose path names them, which the chain covers. ``others``: users whose own data names them.
+    ``stays``: rows of which other columns name them, which the chain covers.
+    ``others``: users whose own data names them.
     """
 
     body: dict[str, list[int]] = field(default_factory=dict)
     effect: dict[str, list[int]] = field(default_factory=dict)
     instead: dict[str, list[int]] = field(default_factory=dict)
-    paths: list[tuple[str, int]] = field(default_factory=list)
+    stays: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
     others: set[str] = field(default_factory=set)
 
     def count(self) -> int:
@@ -51,7 +57,7 @@ class Rows:
         for column in (self.body, self.effect):
             for numbers in column.values():
                 numbers.sort()
-        self.paths.sort()
+        self.stays.sort()
 
     def streams(self) -> set[str]:
         return self.body.keys() | self.effect.keys()
@@ -66,7 +72,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``ids``: the person's users; ``who``: what they go by and nobody else does."""
+    """``ids``: the person's users; ``who``: what they go by and no other user does."""
 
     ids: frozenset[str]
     who: Identifiers
@@ -98,20 +104,25 @@ class Search:
         if line["resource_type"] == "User" and line["resource_id"] in self.ids:
             deleted = effect is not None and orjson.loads(effect).get("op") == "user.delete"
             return body is not None or (effect is not None and not deleted)
-        return (body is not None and self.who.speaks(self.cipher.open(body))) or (
+        return (body is not None and self._in_body(body)) or (
             effect is not None and self.who.speaks(effect)
         )
+
+    def _in_body(self, body: bytes) -> bool:
+        content = self.cipher.open(body)
+        return self.who.speaks(content) or self.who.refers(content)
 
     def _judge(self, row: asyncpg.Record, found: Rows) -> None:
         stream, seq = row["stream"], row["seq"]
         theirs = row["resource_type"] == "User" and row["resource_id"] in self.ids
         body = row["body"]
-        if body is not None and (theirs or self.who.speaks(self.cipher.open(body))):
+        if body is not None and (theirs or self._in_body(body)):
             found.body.setdefault(stream, []).append(seq)
         if row["effect"] is not None:
             self._judge_effect(row, found, theirs=theirs)
-        if self.who.in_text(row["path"]):
-            found.paths.append((stream, seq))
+        named = tuple(name for name in _COVERED if self.who.in_text(unquote(row[name])))
+        if named:
+            found.stays.append((stream, seq, named))
 
     def _judge_effect(self, row: asyncpg.Record, found: Rows, *, theirs: bool) -> None:
         stream, seq, effect = row["stream"], row["seq"], orjson.loads(row["effect"])

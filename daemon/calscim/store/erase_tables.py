@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from calscim.store.erase_rows import Search
 from calscim.store.pool import Connection
 from calscim.store.sql import sql
@@ -58,35 +60,67 @@ class Tables:
         runs = self.search.who.runs()
         both, text = (ids, runs, self.organization), (runs, self.organization)
         for row in await self.connection.fetch(sql("erase.actions"), *both):
-            email = self.name if row["theirs"] else self._clean(row["email"])
-            because = self._clean(row["because"])
+            clean = self._clean_theirs if row["theirs"] else self._clean
+            email = self.name if row["theirs"] else clean(row["email"])
+            because = clean(row["because"])
             if row["theirs"]:  # what was said of an attribute of theirs
                 because = _QUOTED.sub('"…"', because)
-            values = (email, because, self._clean(row["detail"]))
+            values = (email, because, clean(row["detail"]))
             if values != (row["email"], row["because"], row["detail"]):
                 yield "actions", (row["id"], *values)
         for row in await self.connection.fetch(sql("erase.parked"), *both):
-            email = self.name if row["theirs"] else self._clean(row["email"])
-            why = self._clean(row["reason"])
+            clean = self._clean_theirs if row["theirs"] else self._clean
+            email = self.name if row["theirs"] else clean(row["email"])
+            why = clean(row["reason"])
             if (email, why) != (row["email"], row["reason"]):
                 key = (row["organization"], row["kind"], row["subject"], row["team_id"])
                 yield "parked", (*key, email, why)
-        for table, keys, column in (
-            ("holds", ("organization", "hash"), "actions"),
-            ("sightings", ("organization", "digest"), "email"),
-            ("passes", ("id",), "report"),
-            ("requests", ("id",), "detail"),
+        for table, keys, column, wanted, clean in (
+            ("holds", ("organization", "hash"), "actions", (*text, ids), self._clean_json),
+            (
+                "sightings",
+                ("organization", "digest"),
+                "email",
+                (addresses, self.organization),
+                self._clean,
+            ),
+            ("passes", ("id",), "report", (*text, ids), self._clean_json),
+            ("requests", ("id",), "detail", text, self._clean),
         ):
-            wanted = (addresses, self.organization) if table == "sightings" else text
             for row in await self.connection.fetch(sql(f"erase.{table}"), *wanted):
-                cleaned = self._clean(row[column])
+                cleaned = clean(row[column])
                 if cleaned != row[column]:
                     yield table, (*(row[key] for key in keys), cleaned)
 
     def _clean(self, text: str) -> str:
         return self.search.who.without(text, self.name)
 
+    def _clean_theirs(self, text: str) -> str:
+        """A text that is about them, where a userName or a full name means them as well."""
+        return self.search.who.without_any(text, self.name)
 
+    def _clean_json(self, text: str) -> str:
+        value = orjson.loads(text)
+        cleaned = self._cleaned(value, theirs=False)
+        return text if cleaned == value else orjson.dumps(cleaned).decode()
+
+    def _cleaned(self, value: Any, *, theirs: bool) -> Any:
+        if isinstance(value, str):
+            return self._clean_theirs(value) if theirs else self._clean(value)
+        if isinstance(value, list):
+            return [self._cleaned(part, theirs=theirs) for part in value]
+        if isinstance(value, dict):
+            about = theirs or value.get("user_id") in self.search.ids
+            return {
+                key: self.name
+                if about and key in _NAMED and part
+                else self._cleaned(part, theirs=about)
+                for key, part in value.items()
+            }
+        return value
+
+
+_NAMED = frozenset({"email", "user_name"})  # who an entry of a report is about
 _QUOTED = re.compile(r'"[^"]*"')
 _PUT = {
     "actions": "put_action",
