@@ -1,15 +1,14 @@
 """One call of the command line: what was asked for, and what its verbs work with."""
 
 import argparse
-import getpass
 import os
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from calscim.cli.actor import actor
 from calscim.cli.output import Output
 from calscim.settings import Settings, duration, find, load
 from calscim.store.admin import Editor
@@ -34,13 +33,8 @@ class Call:
         return load(self.configuration, self.environ)
 
     def editor(self) -> Editor:
-        """Who stands in the journal behind an edit: the login and the machine."""
-        try:
-            login = getpass.getuser()
-        except (KeyError, OSError):  # a container's user without a name
-            login = str(os.getuid())
-        cipher = cipher_of(self.settings().journal)
-        return Editor(by=f"{login}@{socket.gethostname()}", cipher=cipher)
+        """Who stands in the journal behind an edit: the user and the machine."""
+        return Editor(by=actor(self.environ), cipher=cipher_of(self.settings().journal))
 
 
 Verb: TypeAlias = Callable[[Call], Awaitable[int | None]]

@@ -19,6 +19,7 @@ from calscim.service.inspect import chosen, inspect
 from calscim.settings import Settings
 from calscim.store import admin
 from calscim.store.admin import MappingEdits
+from calscim.store.admin.approvals import Approval
 from calscim.store.pool import Database
 
 STALE = 4
@@ -36,6 +37,7 @@ def register(verbs: Verbs) -> None:
     )
     approve = verbs.add("approve", _approve, "release exactly that held plan")
     approve.add_argument("hash", metavar="HASH", help="as `calscim plan` shows it")
+    approve.add_argument("--reason", default="", metavar="TEXT", help="why, for the journal")
 
 
 async def _plan(call: Call) -> int:
@@ -172,12 +174,33 @@ async def _approve(call: Call) -> int:
     settings = call.settings()
     async with opened(settings) as db:
         try:
-            name = await approving.approve(
-                db, settings, chosen(settings, None), call.arguments.hash
+            found = await approving.approve(
+                db,
+                settings,
+                chosen(settings, None),
+                call.arguments.hash,
+                call.editor(),
+                call.arguments.reason.strip(),
             )
         except approving.Stale as stale:
             call.output.say(f"calscim: {stale}")
             return STALE
-    value = {"organization": name, "hash": call.arguments.hash, "approved": True}
-    call.output.data(value, f"approved; the daemon of {name} carries it out in its next pass")
+    value = {
+        "organization": found.organization,
+        "hash": call.arguments.hash,
+        "approved": found.released,
+        "approved_by": found.people,
+        "needed": found.needed,
+        "journal": [{"stream": f"@{found.organization}", "seq": seq} for seq in found.seqs],
+    }
+    call.output.data(value, _said(found))
     return 0
+
+
+def _said(found: Approval) -> str:
+    if found.released:
+        return f"approved; the daemon of {found.organization} carries it out in its next pass"
+    return (
+        f"approved by {', '.join(found.people)}: {len(found.people)} of {found.needed} that guards.approvals asks "
+        "for. Nothing is released yet: another person has to run the same command"
+    )

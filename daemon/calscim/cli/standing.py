@@ -223,11 +223,13 @@ def _held(held: dict[str, Any]) -> RenderableType:
     named = ", ".join(people[:NAMED]) + (
         f" and {more:,} more" if (more := len(people) - NAMED) > 0 else ""
     )
-    then = (
-        "approved: the daemon's next pass carries it out"
-        if held["approved"]
-        else f"calscim approve {held['hash']}"
-    )
+    if held["approved"]:
+        then = "approved: the daemon's next pass carries it out"
+    elif held["approved_by"]:
+        by = ", ".join(held["approved_by"])
+        then = f"approved by {by}, needs another person: calscim approve {held['hash']}"
+    else:
+        then = f"calscim approve {held['hash']}"
     return lines("", f"held: {held['guard']}", f"  {named}", f"  {then}", style="yellow")
 
 

@@ -335,7 +335,7 @@ class Cycle:
                 action.team for action in drift(planned) if action.team is not None
             )
             await self._note_drift(planned)
-            await carry_out_approved(self.db, self.organization, planned)
+            await carry_out_approved(self.db, self.organization, planned, self.rules.approvals)
         whole = everything or (scope.users is None and not planned.incomplete)
         unannounced = await remember(self.db, self.organization, planned, everything=whole)
         log_held(self.organization, unannounced)

@@ -27,6 +27,7 @@ class Rules:
     guards: GuardPolicy
     patience: Patience
     windows: tuple[Window, ...]
+    approvals: int = 1  # different people who have to approve a held set
 
 
 async def decide(
@@ -52,7 +53,7 @@ async def decide(
     if rules.patience:
         seen = await sightings.kept(db, organization)
         planned = settled(planned, seen, rules.patience, counts=everything, looks=looks)
-    approved = await holds.approved(db, organization)
+    approved = await holds.approved(db, organization, rules.approvals)
     usage = await actions.window_usage(db, organization, rules.guards.window)
     guarded = await _thought(
         picture,
@@ -101,13 +102,14 @@ def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
 
 
 def identity(entry: dict[str, Any]) -> tuple[Any, ...]:
-    """What makes two shown actions the same one: the very membership, not just the person."""
+    """What makes two shown actions the same one: the very membership and role, not just the person."""
     return (
         entry["kind"],
         entry["team_id"],
         entry["user_id"],
         entry["email"],
         entry["membership_id"],
+        entry["role"],
     )
 
 
@@ -151,9 +153,11 @@ def _containing(known: Sequence[Hold], held: Held) -> Hold | None:
     return None
 
 
-async def carry_out_approved(db: Database, organization: str, planned: Plan) -> None:
+async def carry_out_approved(
+    db: Database, organization: str, planned: Plan, approvals: int
+) -> None:
     """Note which approved sets are met now, and which released ones are done."""
-    approved = await holds.approved(db, organization)
+    approved = await holds.approved(db, organization, approvals)
     running = {
         identity(action_json(action)) for action in planned.actions if action.state is State.RUN
     }

@@ -1,9 +1,13 @@
 """Lets a held set go, if the world still is the one it was held in."""
 
-from calscim.errors import CalscimError
+from calscim.core.guards import held_sets
+from calscim.core.model import Plan
+from calscim.errors import CalscimError, UsageError
 from calscim.service.inspect import inspect
 from calscim.settings import Organization, Settings
-from calscim.store import holds, passes
+from calscim.store import holds
+from calscim.store.admin import Editor, approvals
+from calscim.store.admin.approvals import LONGEST_REASON, Approval
 from calscim.store.pool import Database
 
 
@@ -12,22 +16,48 @@ class Stale(CalscimError):  # noqa: N818 - a state of affairs, not a fault
 
 
 async def approve(
-    db: Database, settings: Settings, organizations: list[Organization], hash_: str
-) -> str:
-    """Release the set; returns the organization's name. Stale when it is not held any more.
+    db: Database,
+    settings: Settings,
+    organizations: list[Organization],
+    hash_: str,
+    editor: Editor | None = None,
+    reason: str = "",
+) -> Approval:
+    """Approve the set, or all sets of the plan, with this hash. Stale when it is not held any more.
 
-    Both sides are read again first: what is released is what an operator saw, or nothing.
+    Both sides are read again first: what is released is what an operator saw, or nothing. A set that another pass
+    holds meanwhile is not among those of the plan, and is not released with them.
     """
+    if len(reason) > LONGEST_REASON:
+        raise UsageError(f"the reason has more than {LONGEST_REASON} characters: shorten it")
+    by = editor or Editor(by="calscim", cipher=db.cipher)
     for organization in organizations:
         inspection = await inspect(db, settings, organization)
-        held = [hold.hash for hold in await holds.current(db, organization.name)]
-        wanted = held if inspection.plan.hash == hash_ else [one for one in held if one == hash_]
-        if wanted:
-            for one in wanted:
-                await holds.approve(db, organization.name, one)
-            await passes.ask(db, organization.name)
-            return organization.name
+        hashes = _named(inspection.plan, hash_) or await _approved(db, organization.name, hash_)
+        if hashes:
+            approved = await approvals.approve(
+                db,
+                by,
+                organization.name,
+                hashes,
+                reason=reason,
+                needed=settings.guards.approvals,
+            )
+            if approved is not None:
+                return approved
     raise Stale(
         f"nothing with the hash {hash_} is held now; the world has changed or it never was: "
         "see `calscim plan` for what is held and its hash"
     )
+
+
+async def _approved(db: Database, organization: str, hash_: str) -> list[str]:
+    """The set if it is approved and waits for the daemon: approving it again changes nothing."""
+    current = await holds.current(db, organization)
+    return [hold.hash for hold in current if hold.hash == hash_ and hold.approved_at is not None]
+
+
+def _named(plan: Plan, hash_: str) -> list[str]:
+    """The hashes of the sets that a hash means, from the plan that was made just now."""
+    sets = [held.hash for held in held_sets(plan)]
+    return sets if plan.hash == hash_ else [one for one in sets if one == hash_]

@@ -83,6 +83,7 @@ def rules(settings: Settings, organization: Organization) -> Rules:
         guards=guard_policy(settings.guards),
         patience=Patience(settings.reconcile.drift_passes, settings.reconcile.drift_grace),
         windows=windows(settings, organization),
+        approvals=settings.guards.approvals,
     )
 
 

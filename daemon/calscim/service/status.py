@@ -106,6 +106,7 @@ async def _organization(db: Database, name: str, running: Sequence[str]) -> dict
                 "guard": hold.guard,
                 "since": hold.first_seen,
                 "approved": hold.approved_at is not None,
+                "approved_by": await holds.approvers(db, name, hold.hash),
                 "actions": hold.actions,
             }
             for hold in held

@@ -117,6 +117,7 @@ class Guards:
     min_organization_size: int = 20
     window: float = 86400.0
     max_new_people: Limit | None = None  # None: "off"
+    approvals: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ SECTIONS = (
             Option("min_organization_size", values.at_least(1)),
             Option("window", values.DURATION),
             Option("max_new_people", values.LIMIT_OR_OFF),
+            Option("approvals", values.at_least(1)),
         ),
     ),
     Section(

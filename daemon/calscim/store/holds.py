@@ -56,12 +56,23 @@ async def current(db: Database, organization: str) -> list[Hold]:
 
 
 async def approve(db: Database, organization: str, hash_: str) -> bool:
-    """Let a held set go; False when there is no such set now."""
+    """Let a held set go without a row in the journal; False when there is no such set now.
+
+    For simulations. Operators approve with ``admin.approvals``.
+    """
     return await db.fetchval(sql("holds.approve"), organization, hash_) is not None
 
 
-async def approved(db: Database, organization: str) -> frozenset[str]:
-    return frozenset(row["hash"] for row in await db.fetch(sql("holds.approved"), organization))
+async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
+    """The people who have approved a set since it has been held."""
+    rows = await db.fetch(sql("holds.approvers"), organization, hash_)
+    return [row["person"] for row in rows]
+
+
+async def approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
+    """Sets that are approved and not released yet; with ``needed`` over 1, by so many people in the journal."""
+    rows = await db.fetch(sql("holds.approved"), organization, needed)
+    return frozenset(row["hash"] for row in rows)
 
 
 async def release(db: Database, organization: str, hashes: Collection[str]) -> None:

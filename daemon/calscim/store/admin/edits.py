@@ -32,6 +32,11 @@ class Editor:
     cipher: Cipher
     request_id: str = field(default_factory=_request_id)
 
+    @property
+    def person(self) -> str:
+        """The person in ``by``, whatever account and machine they used: ``ann`` of ``ann via calscim@host``."""
+        return self.by.partition(" via ")[0].partition("@")[0]
+
     async def write(
         self,
         connection: Connection,
