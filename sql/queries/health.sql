@@ -2,19 +2,19 @@
 SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS read_only,
        CASE WHEN NOT pg_is_in_recovery() THEN txid_current() END AS number;
 
--- name: missing_rights, what `calscim migrate` grants and the role lacks, of the given tables and functions
+-- name: missing_rights, what `calscim migrate` grants and the role lacks, of the given tables, functions, privileges and columns
 SELECT 'USAGE on schema calscim' AS what WHERE NOT has_schema_privilege('calscim', 'USAGE')
 UNION ALL
-SELECT string_agg(p.name, ', ' ORDER BY p.nr) || ' on calscim.' || c.relname
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'calscim'
-CROSS JOIN LATERAL unnest(
-    CASE WHEN c.relname IN ('schema_version', 'openings') THEN ARRAY['SELECT']
-         WHEN c.relname LIKE 'journal%' THEN ARRAY['SELECT', 'INSERT']
-         ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) WITH ORDINALITY AS p (name, nr)
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname = ANY ($1::text[])
-  AND NOT has_table_privilege(c.oid, p.name)
-GROUP BY c.relname
+SELECT string_agg(m.privilege, ', ' ORDER BY m.nr) || ' on calscim.' || m.relname
+FROM (
+    SELECT c.relname, g.privilege, min(g.nr) AS nr
+    FROM unnest($1::text[], $3::text[], $4::text[]) WITH ORDINALITY AS g (name, privilege, attribute, nr)
+    JOIN pg_class c ON c.relname = g.name AND c.relnamespace = 'calscim'::regnamespace
+    LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = g.attribute AND NOT a.attisdropped
+    WHERE CASE WHEN g.attribute = '' THEN NOT has_table_privilege(c.oid, g.privilege)
+               ELSE NOT has_column_privilege(c.oid, a.attnum, g.privilege) END
+    GROUP BY c.relname, g.privilege) m
+GROUP BY m.relname
 UNION ALL
 SELECT DISTINCT 'EXECUTE on function calscim.' || f.proname
 FROM pg_proc f

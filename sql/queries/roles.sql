@@ -10,6 +10,10 @@ SELECT quote_ident($1);
 -- name: almighty, whether a role is a superuser
 SELECT rolsuper FROM pg_roles WHERE rolname = $1;
 
+-- name: may_edit, whether the connected role has the rights of operators
+SELECT coalesce(bool_and(has_table_privilege(c.oid, 'INSERT')), false)
+FROM pg_class c WHERE c.relnamespace = to_regnamespace('calscim') AND c.relname IN ('tokens', 'mappings', 'requests');
+
 -- name: may_change_journal, by its rights or because it owns the table
 SELECT has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(c.relowner, 'MEMBER')
 FROM pg_class c WHERE c.oid = to_regclass('calscim.journal');

@@ -5,7 +5,7 @@ import re
 import asyncpg
 import pytest
 
-from tests.server import OWNER, PREFIX
+from tests.server import OWNER, PASSWORD, PREFIX, database_of
 
 
 @pytest.fixture
@@ -63,6 +63,81 @@ def test_migrating_with_an_owner_lets_the_serving_role_serve(calscim, configured
     assert ran.err == ""
     assert calscim("directory", "list").code == 0
     assert calscim("migrate", "--json").json["migrations"] == []
+
+
+@pytest.fixture
+def three(configured, configuration, empty, postgres, run):
+    """The configuration with three roles; yields the operators' role."""
+    role = f"{PREFIX}_operator"
+
+    async def execute(statement):
+        admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
+        await admin.execute(statement)
+        await admin.close()
+
+    run(execute(f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'"))
+    configured()
+    dsn = postgres.dsn(database_of(empty[1]), role)
+    configuration.write_text(
+        configuration.read_text().replace("migration_dsn", f'operator_dsn = "{dsn}"\nmigration_dsn')
+    )
+    yield role
+
+    async def forget():
+        owner = await asyncpg.connect(empty[0])
+        await owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        await owner.close()
+
+    run(forget())
+
+
+def test_three_roles_are_set_up_and_explained(calscim, three):
+    ran = calscim("migrate")
+    again = calscim("migrate", "--json").json
+
+    assert ran.code == 0
+    assert ran.err == ""
+    assert re.search(rf"{three} +all other verbs +edit directories", ran.out)
+    assert "own the tables" in ran.out
+    assert (again["serving_role"], again["operator_role"]) == ("calscim", three)
+
+
+def test_verbs_that_edit_use_the_operators_role(calscim, three, configuration):
+    calscim("migrate")
+    made = ("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
+
+    assert calscim(*made).code == 0
+    for verb in (
+        ("token", "create", "--directory", "Okta", "--name", "two"),
+        ("directory", "pause", "Okta"),
+        ("directory", "resume", "Okta"),
+        ("directory", "list"),
+        ("status",),
+        ("journal", "verify"),
+        ("parked", "list"),
+        ("rebuild",),
+        ("rebuild", "--check"),
+    ):
+        assert (verb, calscim(*verb).code) == (verb, 0)
+    checks = {one["what"]: one for one in calscim("check", "--json").json["checks"]}
+    assert checks["operators' role"]["ok"]
+    assert checks["database"]["ok"]
+
+    lines = configuration.read_text().splitlines()
+    configuration.write_text("\n".join(line for line in lines if "operator_dsn" not in line))
+    refused = calscim("token", "create", "--directory", "Okta", "--name", "three")
+    assert refused.code == 1
+    assert "database.operator_dsn" in refused.err
+
+
+def test_operators_and_the_daemon_are_two_roles(calscim, three, configuration, empty):
+    text = configuration.read_text()
+    configuration.write_text(re.sub("operator_dsn = .*", f'operator_dsn = "{empty[1]}"', text))
+
+    ran = calscim("migrate")
+
+    assert ran.code == 1
+    assert "create a role for operators" in ran.err
 
 
 def test_one_role_for_both_is_said_out_loud(calscim, configured, empty):

@@ -44,6 +44,7 @@ async def _check(call: Call) -> int:
     found = [Check("configuration", True, str(call.configuration or "variables alone"))]
     found.append(_listener(settings.scim))
     found += await _stored(settings)
+    found += await _operators(settings)
     for organization in settings.organizations:
         found += await _organization(settings, organization)
     found += await _daemons(settings)
@@ -98,6 +99,27 @@ async def _stored(settings: Settings) -> list[Check]:
         found = Check("database", False, str(error))
     warnings = [*_sealed_elsewhere(cipher, newest), *_head_file(settings.journal)]
     return [found, Check("journal", True, _sealing(cipher), "; ".join(warnings))]
+
+
+async def _operators(settings: Settings) -> list[Check]:
+    """The role that verbs use which edit, where it is another one than the daemon's."""
+    dsn = settings.database.operator_dsn
+    if dsn is None:
+        return []
+    try:
+        async with connected(dsn, "database.operator_dsn") as connection:
+            role = await connection.fetchval(sql("roles.current"))
+            if await connection.fetchval(sql("roles.may_edit")):
+                return [Check("operators' role", True, role)]
+    except StoreError as error:
+        return [Check("operators' role", False, str(error))]
+    return [
+        Check(
+            "operators' role",
+            False,
+            f"{role} may not edit tokens and mappings: `calscim migrate` gives it its rights",
+        )
+    ]
 
 
 def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:

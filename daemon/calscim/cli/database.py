@@ -10,22 +10,24 @@ from calscim.settings import Settings
 from calscim.store import embedded, migrate
 from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.hosts import hosts
-from calscim.store.pool import Database
+from calscim.store.pool import AccessDenied, Database
 
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, owner: bool = False, size: int = 3
+    settings: Settings, *, owner: bool = False, serving: bool = False, size: int = 3
 ) -> AsyncIterator[Database]:
     """A database whose schema is this release's. StoreError, with what to run, when it is not.
 
-    ``owner``: as the owner of the tables, by database.migration_dsn where there is one.
+    As the operators' role, by database.operator_dsn, else as the serving role. ``owner``: as the owner of the
+    tables, by database.migration_dsn where there is one. ``serving``: to write what identity providers write.
     """
     database, cipher = settings.database, cipher_of(settings.journal)
     if database.embedded is None:
-        dsn = (owner and database.migration_dsn) or database.dsn
+        operator = None if owner or serving else database.operator_dsn
+        dsn = (owner and database.migration_dsn) or operator or database.dsn
         assert dsn is not None, "settings have one or the other"
         async with _opened(dsn, size, cipher) as db:
             yield db
@@ -58,6 +60,10 @@ async def refusals() -> AsyncIterator[None]:
     """What Postgres refuses, as StoreError with what to look at."""
     try:
         yield
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"{error}. Where operators have a role of their own, set database.operator_dsn to it"
+        ) from error
     except StoreError:  # says what to do already
         raise
     except asyncpg.InvalidAuthorizationSpecificationError as error:
@@ -65,7 +71,7 @@ async def refusals() -> AsyncIterator[None]:
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreError(f"{error}: create it, or correct its name in database.dsn") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise StoreError(f"{error}: `calscim migrate` gives the serving role its rights") from error
+        raise StoreError(f"{error}: `calscim migrate` gives each role its rights") from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"the database refused: {error}") from error
 

@@ -77,7 +77,7 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
 
 async def _rebuild(call: Call) -> int:
     check = call.arguments.check
-    async with opened(call.settings()) as db:
+    async with opened(call.settings(), serving=not check) as db:
         if not check:
             await refuse_ahead(db)
         wanted = call.arguments.directory

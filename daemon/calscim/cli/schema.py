@@ -2,12 +2,15 @@
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from rich.console import Group, RenderableType
+
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
-from calscim.cli.output import table
+from calscim.cli.output import lines, table
 from calscim.errors import StoreError
 from calscim.settings import Settings
-from calscim.store import embedded, migrate
+from calscim.store import embedded, grants, migrate
+from calscim.store.grants import Roles
 from calscim.store.pool import Connection
 from calscim.store.sql import sql
 
@@ -17,7 +20,8 @@ def register(verbs: Verbs) -> None:
         "migrate",
         _migrate,
         "bring the database's schema up to date",
-        details="Uses database.migration_dsn, else database.dsn; each migration is one transaction.",
+        details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets what the "
+        "roles of database.dsn and database.operator_dsn may do, and says so.",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be applied, and stop"
@@ -31,30 +35,43 @@ async def _migrate(call: Call) -> None:
             await embedded.start(database.embedded) as running,
             connected(running.owner_dsn, "database.embedded") as connection,
         ):
-            await _bring_up(call, connection, embedded.SERVING_ROLE)
+            await _bring_up(call, connection, Roles(embedded.SERVING_ROLE))
     elif database.migration_dsn is not None:
         async with connected(database.migration_dsn, "database.migration_dsn") as connection:
-            await _bring_up(call, connection, await _serving_role(call.settings(), connection))
+            await _bring_up(call, connection, await _roles(call.settings(), connection))
     else:
         assert database.dsn is not None, "settings have one or the other"
         async with connected(database.dsn, "database.dsn") as connection:
             role = await connection.fetchval(sql("roles.current"))
-            await _bring_up(call, connection, role)
+            await _bring_up(call, connection, Roles(role))
             await _warn_of_one_role(call, connection, role)
 
 
-async def _serving_role(settings: Settings, connection: Connection) -> str:
-    """The role of database.dsn. StoreError, with the statement to run, when the server has none such."""
-    dsn = settings.database.dsn
-    assert dsn is not None, "migration_dsn is refused without dsn"
+async def _roles(settings: Settings, connection: Connection) -> Roles:
+    """The roles of database.dsn and database.operator_dsn. StoreError, with what to run, when one is missing."""
+    database = settings.database
+    assert database.dsn is not None, "migration_dsn is refused without dsn"
+    serving = await _role("dsn", database.dsn, connection)
+    if database.operator_dsn is None:
+        return Roles(serving)
+    operator = await _role("operator_dsn", database.operator_dsn, connection)
+    if operator == serving:
+        raise StoreError(
+            f"database.operator_dsn and database.dsn both connect as {serving}: create a role for operators, "
+            "or leave operator_dsn out"
+        )
+    return Roles(serving, operator)
+
+
+async def _role(key: str, dsn: str, connection: Connection) -> str:
     role = user_of(dsn)
     if role is None:  # left to the system: the server knows
-        async with connected(dsn, "database.dsn") as serving:
-            return str(await serving.fetchval(sql("roles.current")))
+        async with connected(dsn, f"database.{key}") as other:
+            return str(await other.fetchval(sql("roles.current")))
     if not await connection.fetchval(sql("roles.known"), role):
         quoted = await connection.fetchval(sql("roles.quoted"), role)
         raise StoreError(
-            f"there is no role {role}, as which database.dsn connects: "
+            f"there is no role {role}, as which database.{key} connects: "
             f"run CREATE ROLE {quoted} LOGIN PASSWORD '...', then `calscim migrate` again"
         )
     return role
@@ -70,26 +87,52 @@ def user_of(dsn: str) -> str | None:
     return unquote(name.partition(":")[0]) or None if at else None
 
 
-async def _bring_up(call: Call, connection: Connection, role: str) -> None:
+async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
     dry = call.arguments.dry_run
-    found = await (migrate.pending(connection) if dry else migrate.migrate(connection, role))
+    found = await (
+        migrate.pending(connection)
+        if dry
+        else migrate.migrate(connection, roles.serving, roles.operator)
+    )
     version = await migrate.current(connection)
     value = {
         "version": version,
         "latest": migrate.latest(),
         "dry_run": dry,
         "migrations": [{"version": one.version, "name": one.name} for one in found],
-        "serving_role": role,
+        "serving_role": roles.serving,
+        "operator_role": roles.operator,
     }
     if found:
         done = "to be applied" if dry else "applied"
-        shown = table(
+        shown: RenderableType = table(
             ("migration", "name", "state"),
             ((f"{one.version:04}", one.name, done) for one in found),
         )
-        call.output.data(value, shown)
     else:
-        call.output.data(value, f"the schema is up to date (version {version})")
+        shown = lines(f"the schema is up to date (version {version})")
+    owner = await connection.fetchval(sql("roles.current"))
+    call.output.data(value, shown if dry else Group(shown, lines(), _explained(owner, roles)))
+    if not dry and owner != roles.serving and await grants.may_maintain(connection, roles.serving):
+        call.output.say(
+            f"{roles.serving} keeps EXECUTE on maintenance functions, which daemons of the release before ask for: "
+            "run `calscim migrate` again when all daemons are replaced"
+        )
+
+
+def _explained(owner: str, roles: Roles) -> RenderableType:
+    """Which role may do what."""
+    if owner == roles.serving:
+        return table(("role", "used for", "may"), [(owner, "everything", "everything")])
+    edits = "edit directories, tokens, mappings, pauses and holds"
+    serves = "answer SCIM and reconcile; append to the journal, never change it"
+    rows = [(owner, "migrate, journal archive, erase", "own the tables")]
+    if roles.operator is None:
+        rows.append((roles.serving, "the daemon and all other verbs", f"{serves}; {edits}"))
+    else:
+        rows.append((roles.serving, "the daemon, rebuild", serves))
+        rows.append((roles.operator, "all other verbs", f"{edits}; read everything"))
+    return table(("role", "used for", "may"), rows)
 
 
 async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> None:

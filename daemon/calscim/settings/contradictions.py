@@ -20,7 +20,7 @@ def _database(keys: AbstractSet[str]) -> Iterable[Wrong]:
     dsn = bool(keys & {"dsn", "dsn_file"})
     if dsn and "embedded" in keys:
         yield "dsn", "and embedded are both given: leave one of them out"
-    for key in ("migration_dsn", "listen_dsn"):
+    for key in ("migration_dsn", "operator_dsn", "listen_dsn"):
         if "embedded" in keys and keys & {key, f"{key}_file"}:
             yield key, "is of no use with embedded: leave it out"
     if not dsn and "embedded" not in keys:

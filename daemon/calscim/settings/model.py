@@ -27,6 +27,7 @@ class Window:
 class Database:
     dsn: str | None = field(default=None, repr=False)  # they may carry passwords
     migration_dsn: str | None = field(default=None, repr=False)
+    operator_dsn: str | None = field(default=None, repr=False)
     listen_dsn: str | None = field(default=None, repr=False)
     embedded: Path | None = None
     pool_size: int = 8

@@ -75,6 +75,7 @@ SECTIONS = (
         (
             Option("dsn", values.DSN, Place.SECRET),
             Option("migration_dsn", values.DSN, Place.SECRET),
+            Option("operator_dsn", values.DSN, Place.SECRET),
             Option("listen_dsn", values.DSN, Place.SECRET),
             Option("embedded", values.PATH, Place.FOLDER),
             Option("pool_size", values.at_least(1)),

@@ -20,6 +20,7 @@ from functools import cache
 
 import asyncpg
 
+from calscim.store import grants
 from calscim.store.pool import Connection, begun
 from calscim.store.sql import folder, sql
 
@@ -88,7 +89,10 @@ async def _read_only(connection: Connection) -> str | None:
 
 
 async def _missing_rights(connection: Connection) -> str | None:
-    rows = await connection.fetch(sql("health.missing_rights"), _known("TABLE"), _known("FUNCTION"))
+    tables, privileges, columns = _needed()
+    rows = await connection.fetch(
+        sql("health.missing_rights"), tables, _functions(), privileges, columns
+    )
     if not rows:
         return None
     shown = "; ".join(row["what"] for row in rows[:SHOWN])
@@ -97,7 +101,23 @@ async def _missing_rights(connection: Connection) -> str | None:
 
 
 @cache
-def _known(kind: str) -> list[str]:
-    """What this release uses. A newer one may be about to grant rights to what it has added."""
+def _needed() -> tuple[list[str], list[str], list[str]]:
+    """What the daemon needs: tables, privileges and columns, "" for all columns, side by side."""
+    needed = [
+        (grant.table, grant.privilege, column)
+        for grant in grants.of_serving()
+        for column in grant.columns or ("",)
+    ]
+    return (
+        [table for table, _, _ in needed],
+        [privilege for _, privilege, _ in needed],
+        [column for _, _, column in needed],
+    )
+
+
+@cache
+def _functions() -> list[str]:
+    """What this release calls. A newer one may be about to grant rights to what it has added."""
     text = (folder() / "schema.sql").read_text(encoding="utf-8")
-    return sorted(set(re.findall(rf"^CREATE {kind} calscim\.(\w+)", text, re.MULTILINE)))
+    known = set(re.findall(r"^CREATE FUNCTION calscim\.(\w+)", text, re.MULTILINE))
+    return sorted(known - set(grants.MAINTENANCE))

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 import asyncpg
 
 from calscim.errors import StoreError
+from calscim.store import grants
+from calscim.store.grants import Roles
 from calscim.store.sql import folder
 
 _FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
+_STRICT = 20  # daemons of releases before this version want EXECUTE on all functions
 _LOCK = 0x63616C7363696D  # "calscim": one migration at a time
 
 
@@ -97,13 +100,17 @@ async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
     return {row["version"]: row["oldest"] for row in rows}
 
 
-async def migrate(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
-    """Apply what is pending and grant the serving role its rights; returns what was applied."""
+async def migrate(
+    connection: asyncpg.Connection, serving_role: str, operator_role: str | None = None
+) -> list[Migration]:
+    """Apply what is pending and grant the roles their rights (calscim.store.grants); returns what was applied."""
+    before = await current(connection)
     applied = []
     while migration := await _apply_next(connection):
         applied.append(migration)
     async with _alone(connection):
-        await grant(connection, serving_role)
+        upgraded = bool(applied) and 0 < before < _STRICT
+        await grant(connection, serving_role, operator_role, upgraded=upgraded)
     return applied
 
 
@@ -138,34 +145,38 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
         yield
 
 
-async def grant(connection: asyncpg.Connection, role: str) -> None:
-    """Give the serving role what it needs and take the rest of the journal away from it.
+async def grant(
+    connection: asyncpg.Connection,
+    role: str,
+    operator: str | None = None,
+    *,
+    upgraded: bool = False,
+) -> None:
+    """Give the serving role and the operators' role what they need, and take everything else away from them.
 
-    An owner that serves as well takes the rights away from itself; the triggers then still refuse, and for a
-    superuser an event trigger refuses DROP. DROP by an owner that is none cannot be refused.
+    An owner that serves as well takes the rights to change the journal away from itself; the triggers then still
+    refuse, and for a superuser an event trigger refuses DROP. DROP by an owner that is none cannot be refused.
     """
-    name = await connection.fetchval("SELECT quote_ident($1)", role)
-    journal = await connection.fetch(
+    async with connection.transaction():
+        if not await _owns(connection, role):
+            await grants.grant(connection, Roles(role, operator), upgraded=upgraded)
+            await grants.revoke_temp(connection)
+            return
+        name = await connection.fetchval("SELECT quote_ident($1)", role)
+        tables = ", ".join(await _journals(connection))
+        await connection.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}")
+        if await _is_superuser(connection):
+            await connection.execute((folder() / "single_role.sql").read_text(encoding="utf-8"))
+
+
+async def _journals(connection: asyncpg.Connection) -> list[str]:
+    """The journal and its partitions, as they stand in a statement."""
+    rows = await connection.fetch(
         "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n "
         "ON n.oid = c.relnamespace WHERE n.nspname = 'calscim' AND c.relkind IN ('r', 'p') "
         "AND (c.relname = 'journal' OR c.relname LIKE 'journal\\_%')"
     )
-    tables = ", ".join(row["name"] for row in journal)
-    async with connection.transaction():
-        await connection.execute(
-            f"""
-            GRANT USAGE ON SCHEMA calscim TO {name};
-            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA calscim TO {name};
-            GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA calscim TO {name};
-            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA calscim TO {name};
-            REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON {tables} FROM {name};
-            REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON calscim.schema_version, calscim.openings FROM {name};
-            """  # noqa: S608 - names quoted by the server
-            if not await _owns(connection, role)
-            else f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}"
-        )
-        if await _owns(connection, role) and await _is_superuser(connection):
-            await connection.execute((folder() / "single_role.sql").read_text(encoding="utf-8"))
+    return [row["name"] for row in rows]
 
 
 async def _owns(connection: asyncpg.Connection, role: str) -> bool:

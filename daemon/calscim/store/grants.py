@@ -1,0 +1,231 @@
+"""What each Postgres role may do: the owner, the serving role, and the operators' role.
+
+- The owner makes the schema, archives and erases. `calscim migrate`, `journal archive` and `erase` use it.
+- The serving role is the daemon's: it answers SCIM and reconciles. With an operators' role it can make no directory,
+  token or mapping, end no pause and approve nothing; columns that it does not write are not granted.
+- The operators' role is the command line's: it edits directories, tokens, mappings, pauses and holds, and reads
+  everything. It cannot write what comes from an identity provider or from Cal.com.
+
+Without an operators' role the serving role may do what both may. A table that is in none of the lists is granted to
+the serving role in full, so that a release with a new table works; a test asks for it to be put into the lists.
+
+No role executes a maintenance function but ``journal_partitions``, which makes the months' empty partitions, at most
+36, with the owner's rights: the daemon calls it because it may not make tables. The run of migrate that upgrades a
+schema from before version 20 leaves EXECUTE as it was: daemons of the release before take a missing right for an
+outage. The next run takes it away.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import asyncpg
+
+# Functions that only the owner calls, and those of triggers, which nobody calls.
+MAINTENANCE = (
+    "journal_drop",
+    "journal_erase",
+    "journal_erases",
+    "journal_guard",
+    "journal_owner_only",
+    "journal_partition",
+    "journal_refuse",
+    "journal_rights",
+    "journal_settle",
+    "holds_guard",
+    "role_name",
+)
+_ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_READ = ("SELECT",)
+# A privilege with columns in parentheses holds for these columns.
+_UPSERT = ("SELECT", "INSERT", "UPDATE")
+
+SERVING: Mapping[str, tuple[str, ...]] = {
+    "actions": _UPSERT,
+    "attributes_told": _ALL,
+    "budgets": _UPSERT,
+    "build_traits": _UPSERT,
+    "cursors": _UPSERT,
+    "daemons": _ALL,
+    "directories": _READ,
+    "former_accounts": _ALL,
+    "former_members": _ALL,
+    "groups": _ALL,
+    "heads": _UPSERT,
+    "holds": (
+        "SELECT",
+        "INSERT (organization, hash, guard, actions)",
+        # approved_at is only ever cleared by this role: the trigger holds_guard sees to that.
+        "UPDATE (guard, actions, first_seen, last_seen, approved_at, released_at, current, announced_at)",
+    ),
+    "home": _UPSERT,
+    "journal": ("SELECT", "INSERT"),
+    "journal_archived": _READ,
+    "leases": _UPSERT,
+    "ledger": _ALL,
+    "links": _ALL,
+    "made_teams": _UPSERT,
+    # A mapping to a team that is yet to be made gives way to one that names the team.
+    "mappings": (
+        "SELECT",
+        "UPDATE (group_id, group_name, former_names, team_id, team_name, removed_at, removed_seq)",
+    ),
+    "members": ("SELECT", "INSERT", "DELETE"),
+    "offices": _ALL,
+    "openings": _READ,
+    "parked": _ALL,
+    "passes": _ALL,
+    # A daemon that finds itself on a restored copy pauses every directory; it ends no pause.
+    "pauses": ("SELECT", "INSERT (scope, target, until)", "UPDATE (until)"),
+    "requests": ("SELECT", "UPDATE (taken_at, done_at, pass_id, detail)"),
+    "schema_version": _READ,
+    "shares": _ALL,
+    "sightings": _ALL,
+    "tokens": _READ,
+    "tombstones": ("SELECT", "INSERT", "DELETE"),
+    "user_emails": ("SELECT", "INSERT", "DELETE"),
+    "users": _ALL,
+}
+
+OPERATORS: Mapping[str, tuple[str, ...]] = {
+    "directories": _UPSERT,
+    "heads": _UPSERT,
+    "holds": _UPSERT,
+    "journal": ("SELECT", "INSERT"),
+    "mappings": _UPSERT,
+    "parked": ("SELECT", "UPDATE (next_try, refused, unanswered)"),
+    "pauses": _ALL,
+    "requests": ("SELECT", "INSERT"),
+    "tokens": _UPSERT,
+}
+_BOTH = {"openings": _READ, "schema_version": _READ, "journal": ("SELECT", "INSERT")}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """``operator`` None: the serving role does the operators' part as well."""
+
+    serving: str
+    operator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One privilege on a table. No column: on all of them."""
+
+    table: str
+    privilege: str
+    columns: tuple[str, ...] = field(default=())
+
+
+def of_serving() -> Iterator[Grant]:
+    """Yield what the daemon needs, whatever else its role may do."""
+    for table, privileges in SERVING.items():
+        for text in privileges:
+            privilege, _, columns = text.partition(" (")
+            names = tuple(columns.rstrip(")").split(", ")) if columns else ()
+            yield Grant(table, privilege, names)
+
+
+async def grant(connection: asyncpg.Connection, roles: Roles, *, upgraded: bool = False) -> None:
+    """Set the rights of both roles, in the caller's transaction, whatever they were before.
+
+    ``upgraded``: daemons of the release before may run, and miss EXECUTE on maintenance functions.
+    """
+    tables = await _tables(connection)
+    if roles.operator is None:
+        both = {table: _BOTH.get(table, _ALL) for table in tables}
+        await _give(connection, roles.serving, _with_partitions(both, tables), sequences=True)
+        if not upgraded:
+            await _close_maintenance(connection, roles.serving)
+        return
+    serving = {table: SERVING.get(table, _ALL) for table in tables}
+    operators = {table: OPERATORS.get(table, _READ) for table in tables}
+    await _give(connection, roles.serving, _with_partitions(serving, tables), sequences=False)
+    await _give(connection, roles.operator, _with_partitions(operators, tables), sequences=True)
+    for role in (roles.serving, roles.operator):
+        await _close_maintenance(connection, role)
+
+
+async def _tables(connection: asyncpg.Connection) -> dict[str, str]:
+    """Every table, with the one it is a partition of or itself."""
+    rows = await connection.fetch(
+        "SELECT c.relname AS name, coalesce(p.relname, c.relname) AS of FROM pg_class c "
+        "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent "
+        "WHERE c.relnamespace = 'calscim'::regnamespace AND c.relkind IN ('r', 'p')"
+    )
+    return {row["name"]: row["of"] for row in rows}
+
+
+def _with_partitions(
+    granted: Mapping[str, tuple[str, ...]], tables: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """A partition has the privileges of its table."""
+    return {table: granted[whole] for table, whole in tables.items()}
+
+
+async def _give(
+    connection: asyncpg.Connection,
+    role: str,
+    granted: Mapping[str, tuple[str, ...]],
+    *,
+    sequences: bool,
+) -> None:
+    name = await connection.fetchval("SELECT quote_ident($1)", role)
+    statements = [
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA calscim FROM {name}",  # also from their columns
+        f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA calscim FROM {name}",
+        f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA calscim FROM {name}",
+        f"GRANT USAGE ON SCHEMA calscim TO {name}",
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA calscim TO {name}",
+        *(
+            f"GRANT {', '.join(privileges)} ON calscim.{_quoted(table)} TO {name}"
+            for table, privileges in sorted(granted.items())
+        ),
+    ]
+    if sequences:  # numbers that are asked for; identity columns need no right
+        statements.append(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA calscim TO {name}")
+    await connection.execute(";\n".join(statements))
+
+
+async def _close_maintenance(connection: asyncpg.Connection, role: str) -> None:
+    name = await connection.fetchval("SELECT quote_ident($1)", role)
+    for row in await connection.fetch(
+        "SELECT oid::regprocedure::text AS signature FROM pg_proc "
+        "WHERE pronamespace = 'calscim'::regnamespace AND proname = ANY ($1::text[])",
+        MAINTENANCE,
+    ):
+        await connection.execute(f"REVOKE ALL ON FUNCTION {row['signature']} FROM {name}, PUBLIC")
+
+
+async def may_maintain(connection: asyncpg.Connection, role: str) -> bool:
+    """Return True if the role executes a maintenance function, and another run of migrate takes that away."""
+    return bool(
+        await connection.fetchval(
+            "SELECT bool_or(has_function_privilege($1, oid, 'EXECUTE')) FROM pg_proc "
+            "WHERE pronamespace = 'calscim'::regnamespace AND proname = ANY ($2::text[])",
+            role,
+            MAINTENANCE,
+        )
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+async def revoke_temp(connection: asyncpg.Connection) -> bool:
+    """Let nobody but the owner make temporary tables in the database; return False where that is not ours to say.
+
+    PUBLIC has the right by default. It stays where the database belongs to another role, or has tables that are not
+    calscim's: another application may need it.
+    """
+    alone = await connection.fetchval(
+        "SELECT pg_has_role(d.datdba, 'USAGE') AND NOT EXISTS (SELECT FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'calscim' "
+        "AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%') "
+        "FROM pg_database d WHERE d.datname = current_database()"
+    )
+    if alone:
+        name = await connection.fetchval("SELECT quote_ident(current_database())")
+        await connection.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+    return bool(alone)
