@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from calscim.store import chain, erase, journal, rebuild, resources
+from calscim.store import admin, chain, erase, journal, rebuild, resources
 from calscim.store.resources import GroupState, MemberChange
 from tests.store.acme import ANN, BOB, EDITOR, OLD
 
@@ -54,6 +54,14 @@ async def where(db):
     return found
 
 
+async def refuse(db, acme, origin, status, kind="", key=""):
+    """Journal a refused request with a token that is valid."""
+    token, _ = await admin.create_token(db, EDITOR, acme.directory, name="t")
+    seq = await journal.refuse(db, replace(origin, token_id=token.id), status, kind, key)
+    assert seq is not None
+    return seq
+
+
 @pytest.fixture
 async def named(db, acme):
     """Ann in every place that the database has for her, and gone from Cal.com."""
@@ -88,10 +96,10 @@ async def named(db, acme):
         {"members": [{"display": normalize("NFD", FULL)}]},
         {"redirect": f"https://x/?login_hint={quote(ANN, safe='')}"},
     ):
-        await journal.refuse(db, origin(**body), 400, "Group", str(bob))
+        await refuse(db, acme, origin(**body), 400, "Group", str(bob))
     escaped = b'{"members":[{"display":"Annabel Exemplar-M\\u00fcller"}]}'
-    await journal.refuse(db, acme.origin(escaped), 409, "", "")
-    await journal.refuse(db, acme.origin(b'{"broken": "ann\\u0040acme.example'), 400, "", "")
+    await refuse(db, acme, acme.origin(escaped), 409)
+    await refuse(db, acme, acme.origin(b'{"broken": "ann\\u0040acme.example'), 400)
     await acme.put(ann, ANN, active=False, **data)
     await acme.done_in_calcom()
     about = {"user_id": str(ann), "email": ANN, "user_name": USER_NAME, "because": f"{FULL} left"}
@@ -139,7 +147,7 @@ async def test_no_column_of_any_table_names_the_person_afterwards(db, owning, ok
 async def test_what_stays_is_listed_row_by_row(db, owning, named):
     path = f"/scim/v2/x/Users?filter=userName%20eq%20%22{quote(ANN)}%22"
     old = replace(named.origin(b"{}"), path=path)  # as earlier releases kept it
-    seq = await journal.refuse(db, old, 400, "User", ANN)
+    seq = await refuse(db, named, old, 400, "User", ANN)
 
     found = await erase.erase(owning, EDITOR, ANN)
 
@@ -166,7 +174,7 @@ async def test_other_peoples_rows_stay_where_they_do_not_name_the_person(db, own
     unrelated = named.origin(
         json.dumps({"displayName": "Annabel", "userName": "annabel77"}).encode()
     )
-    seq = await journal.refuse(db, unrelated, 409, "", "")
+    seq = await refuse(db, named, unrelated, 409)
 
     await erase.erase(owning, EDITOR, ANN)
 
