@@ -92,6 +92,16 @@ def test_of_a_body_that_is_no_object_the_length_and_the_digest_are_kept():
     assert kept_body(b"") == b""
 
 
+@pytest.mark.parametrize("name", ["password", "p\\u0061ssword"])
+def test_a_very_large_body_that_names_a_password_is_not_looked_through(name):
+    members = "x" * redaction.LARGEST_REWRITTEN
+    body = f'{{"{name}": "{SECRET}", "a": "{members}"}}'.encode()
+
+    assert kept_body(body, is_object=True) == digest_of(body)
+    large = f'{{"note": "<\\u0026>", "a": "{members}"}}'.encode()
+    assert kept_body(large, is_object=True) == large
+
+
 def test_a_body_without_a_password_stays_as_it_came():
     for text in ('{"userName" : "Zo\\u00eb"}', '{"a":1,"a":2}', '{"note":"p\\u0061ss the salt"}'):
         assert kept_body(text.encode()) == text.encode()

@@ -7,7 +7,8 @@ The journal cannot be changed later, so the rules are strict and decided before 
 - The value of a password is replaced, however the request names the attribute: as a key in any case, with a prefix
   (``userPassword``), abbreviated (``passwd``, ``pwd``), with JSON escapes (``p\u0061ssword``), as the path of a PATCH
   operation with a URN, a filter or a sub-attribute, or within JSON in quotes.
-- Of a body that is no JSON object only its length and digest are kept: where a secret stands in it is not known.
+- Of a body that is no JSON object, or that names a password and is very large, only its length and digest are kept:
+  where a secret stands in it is not known.
 
 An attribute that only tells about a password, such as ``passwordLastChanged``, is kept.
 """
@@ -25,7 +26,12 @@ _PASSWORD = re.compile(
     r"(?:password|passwd|passwort|passphrase|passcode|pwd)s?(?:\d*|hash|value|salt|confirm|confirmation|plain)$"
 )
 # A quick look whether a name like that may be in a text, with separators between its parts.
-_MENTION = re.compile(rb"pass[^a-z0-9]{0,3}(?:word|wd|wort|phrase|code)|pwd", re.IGNORECASE)
+_MENTION = re.compile(rb"pass[^a-z0-9]{0,3}(?:word|wd|wort|phrase|code)|pwd")
+# No encoder escapes ASCII letters; what does is looked through without the escapes.
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA])")
+# A body that names a password is rewritten, which takes some 30 ms for this much and holds up other requests. Of a
+# longer one only the digest is kept. No resource is that large; a long list of members names no password.
+LARGEST_REWRITTEN = 128 * 1024  # bytes
 _JSON_ESCAPE = re.compile(rb"\\+u00([2-7][0-9a-fA-F])")
 _COMPARISON = re.compile(
     r"(?:pass[^a-z0-9]{0,3}(?:word|wd|wort|phrase|code)|pwd)\S*\s+(?:eq|ne|co|sw|ew|g[te]|l[te])\s",
@@ -72,6 +78,8 @@ def kept_body(body: bytes, *, is_object: bool = False) -> bytes:
     mentions = _mentions(body)
     if is_object and not mentions:
         return body
+    if mentions and len(body) > LARGEST_REWRITTEN:
+        return digest_of(body)
     try:
         value = orjson.loads(body)
         if not isinstance(value, dict):
@@ -113,6 +121,11 @@ def hide(value: Any) -> None:
 
 def is_password(name: str) -> bool:
     """Return True if an attribute name or path is a password's, with any URN, filter or parent attribute."""
+    low = name.lower()
+    return ("pas" in low or "pwd" in low or not low.isalnum()) and _ends(name)
+
+
+def _ends(name: str) -> bool:
     path = _FILTER.sub("", name).rpartition(":")[2]
     return any(
         _PASSWORD.search(_NO_LETTER.sub("", segment.lower())) is not None
@@ -133,18 +146,32 @@ def names_password(value: dict[str, Any]) -> bool:
 def hide_in_message(text: str) -> str:
     """Return an error message for the log: no query string, and no quotation where it mentions a password."""
     text = _PASTED.sub(f"?{HIDDEN}", text) if "?" in text else text
-    if _MENTION.search(text.encode(errors="replace")) is None:
+    if not _mentioned_in(text):
         return text
     return _QUOTED.sub(f'"{HIDDEN}"', re.sub(r"'(?:[^'\\]|\\.)*'?", f"'{HIDDEN}'", text))
 
 
 def _mentions(body: bytes) -> bool:
-    if _MENTION.search(body) is not None:
+    if _says(body):
         return True
-    if b"\\u00" not in body:
+    if b"\\u00" not in body or _ESCAPED_LETTER.search(body) is None:
         return False
-    plain = _JSON_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), body)
-    return _MENTION.search(plain) is not None
+    return len(body) > LARGEST_REWRITTEN or _says(
+        _JSON_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), body)
+    )
+
+
+def _says(body: bytes) -> bool:
+    low = body.lower()
+    return (b"pass" in low or b"pwd" in low) and _MENTION.search(low) is not None
+
+
+def _mentioned_in(text: str) -> bool:
+    """The same for one string; most have none of the letters."""
+    low = text.lower()
+    if "pass" not in low and "pwd" not in low and "\\u00" not in low:
+        return False
+    return _mentions(text.encode(errors="replace"))
 
 
 def _names_password(key: str, part: Any) -> bool:
@@ -170,7 +197,7 @@ def _hide_operation(value: dict[str, Any]) -> None:
 
 def _kept_text(text: str) -> str:
     """Return a text as it is, unless it is JSON in quotes or a filter that holds a password."""
-    if not _mentions(text.encode(errors="replace")):
+    if not _mentioned_in(text):
         return text
     if text.lstrip().startswith(("{", "[")) or _compares_password(text):
         return HIDDEN
