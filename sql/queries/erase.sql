@@ -109,7 +109,7 @@ FROM calscim.journal WHERE stream = $1 AND seq > $2 AND path <> 'person.erase' O
 -- name: held, sets that wait for an operator and name somebody so
 SELECT hash FROM calscim.holds
 WHERE current AND released_at IS NULL AND ($2::text IS NULL OR organization = $2)
-  AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(calscim.folded(actions::text), i) > 0)
+  AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(calscim.folded(actions::text), i) > 0)
 ORDER BY hash;
 
 -- name: without_skipped, the effects of groups' rows without their unknown members: what is kept here nobody can erase later

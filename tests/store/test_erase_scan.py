@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from calscim.errors import UsageError
 from calscim.store import admin, chain, erase, journal, rebuild, resources
 from calscim.store.resources import GroupState, MemberChange
 from tests.store.acme import ANN, BOB, EDITOR, OLD
@@ -156,6 +157,16 @@ async def test_what_stays_is_listed_row_by_row(db, owning, named):
         ("calscim.journal", "path"),
         ("calscim.journal", "resource_id"),
     }
+
+
+async def test_a_held_set_that_names_the_person_by_id_alone_is_in_the_way(db, owning, named):
+    await db.execute(
+        "INSERT INTO calscim.holds (organization, hash, guard, actions) VALUES ('acme', 'abc', 'g', $1::text::jsonb)",
+        json.dumps([{"user_id": str(named.ann), "email": ""}]),
+    )
+
+    with pytest.raises(UsageError, match="calscim approve abc"):
+        await erase.erase(owning, EDITOR, ANN)
 
 
 async def test_a_full_name_that_another_user_has_as_well_is_left(db, owning, named):

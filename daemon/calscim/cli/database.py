@@ -12,6 +12,7 @@ from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.hosts import hosts
 from calscim.store.pool import AccessDenied, Database
 
+_OPERATORS = "Where operators have a role of their own, set database.operator_dsn to it"
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
 
 
@@ -61,9 +62,7 @@ async def refusals() -> AsyncIterator[None]:
     try:
         yield
     except AccessDenied as error:
-        raise AccessDenied(
-            f"{error}. Where operators have a role of their own, set database.operator_dsn to it"
-        ) from error
+        raise AccessDenied(f"{error}. {_OPERATORS}") from error
     except StoreError:  # says what to do already
         raise
     except asyncpg.InvalidAuthorizationSpecificationError as error:
@@ -71,7 +70,9 @@ async def refusals() -> AsyncIterator[None]:
     except asyncpg.InvalidCatalogNameError as error:
         raise StoreError(f"{error}: create it, or correct its name in database.dsn") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise StoreError(f"{error}: `calscim migrate` gives each role its rights") from error
+        raise StoreError(
+            f"{error}: `calscim migrate` gives each role its rights. {_OPERATORS}"
+        ) from error
     except asyncpg.PostgresError as error:
         raise StoreError(f"the database refused: {error}") from error
 

@@ -223,7 +223,7 @@ async def _refuse(connection: Connection, who: _Who, organization: str | None) -
         if reason:
             raise UsageError(f"{row['name']} ({row['id']}) {reason}")
     addresses = sorted(who.search.who.addresses)
-    for row in await connection.fetch(sql("erase.held"), addresses, organization):
+    for row in await connection.fetch(sql("erase.held"), addresses, organization, ids):
         raise UsageError(
             f"a held removal still names them: `calscim approve {row['hash']}` lets it go, and "
             "`calscim status` tells when nothing is held any more"
