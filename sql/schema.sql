@@ -95,9 +95,17 @@ CREATE TABLE calscim.tokens (
     digest        bytea NOT NULL UNIQUE,   -- sha256 of the token; the token itself is never stored
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
-    revoked_at    timestamptz
+    revoked_at    timestamptz,
+    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write')),
+    replaced_by   bigint REFERENCES calscim.tokens
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
+
+-- When each token was last used. The serving role writes here and needs no right to change a token.
+CREATE TABLE calscim.token_uses (
+    token_id  bigint PRIMARY KEY REFERENCES calscim.tokens,
+    used_at   timestamptz NOT NULL
+);
 
 -- What is left alone until further notice, or until a time.
 CREATE TABLE calscim.pauses (

@@ -27,17 +27,25 @@ WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR d.id = $1 OR lower(d.name) =
 ORDER BY d.organization, lower(d.name);
 
 -- name: create_token, only its digest is kept
-INSERT INTO calscim.tokens (directory_id, name, digest, expires_at)
-VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
-RETURNING id, directory_id, name, created_at, expires_at, revoked_at;
+INSERT INTO calscim.tokens (directory_id, name, digest, expires_at, scope)
+VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5)
+RETURNING id, directory_id, name, created_at, expires_at, revoked_at, scope, replaced_by;
+
+-- name: replace_token, $2 replaces it and it ends after so many seconds, or earlier if it would anyway
+UPDATE calscim.tokens
+SET replaced_by = $2, expires_at = least(expires_at, clock_timestamp() + make_interval(secs => $3))
+WHERE id = $1 AND revoked_at IS NULL AND replaced_by IS NULL
+    AND (expires_at IS NULL OR expires_at > clock_timestamp())
+RETURNING expires_at;
 
 -- name: tokens, those of one directory or of all in use, the oldest first
-SELECT t.id, t.directory_id, t.name, t.created_at, t.expires_at, t.revoked_at,
-       d.name AS directory, d.organization,
+SELECT t.id, t.directory_id, t.name, t.created_at, t.expires_at, t.revoked_at, t.scope, t.replaced_by,
+       u.used_at AS last_used_at, d.name AS directory, d.organization,
        CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'
             WHEN t.expires_at <= clock_timestamp() THEN 'expired' ELSE 'valid' END AS state
 FROM calscim.tokens t
 JOIN calscim.directories d ON d.id = t.directory_id AND d.deleted_at IS NULL
+LEFT JOIN calscim.token_uses u ON u.token_id = t.id
 WHERE $1::text IS NULL OR d.id = $1
 ORDER BY d.organization, lower(d.name), t.id;
 

@@ -1,5 +1,5 @@
 -- name: authenticate, whose token this is; the directory's name goes into log lines
-SELECT t.id, t.directory_id, t.expires_at
+SELECT t.id, t.directory_id, t.expires_at, t.scope
 FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
@@ -9,6 +9,11 @@ SELECT EXISTS (
     SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
     WHERE t.id = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
         AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()));
+
+-- name: record_token_uses, when tokens were last used; the latest of several daemons stays
+INSERT INTO calscim.token_uses AS u (token_id, used_at)
+SELECT * FROM unnest($1::bigint[], $2::timestamptz[]) AS used (token_id, used_at) ORDER BY used.token_id
+ON CONFLICT (token_id) DO UPDATE SET used_at = greatest(u.used_at, excluded.used_at);
 
 -- name: changes, one or several of one directory: see schema.sql
 SELECT status, seq, version, body, skipped

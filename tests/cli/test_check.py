@@ -20,7 +20,18 @@ def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
         "journal",
         "organization acme",
         "Cal.com of acme",
+        "tokens",
     ]
+
+
+def test_a_token_that_ends_soon_is_a_warning_with_the_next_step(calscim, calcom):
+    calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
+    calscim("token", "rotate", "Okta")
+
+    ran = calscim("check")
+
+    assert ran.code == 0
+    assert "put its replacement" in ran.err
 
 
 def test_the_build_of_cal_com_and_what_it_cannot_do_are_said(calscim, calcom):

@@ -158,3 +158,70 @@ def test_a_directory_that_is_not_paused_says_what_an_assignment_does(calscim):
 
     assert "gets an account in Cal.com right away" in made.err
     assert "--paused" in made.err
+
+
+def test_a_rotated_token_is_replaced_by_one_like_it(calscim, okta):
+    calscim("token", "create", "okta", "--name", "import", "--scope", "read", "--expires", "90d")
+
+    made = calscim(
+        "token", "rotate", "Okta", "--token", "import", "--overlap", "12h", "--json"
+    ).json
+
+    first, old, new = calscim("token", "list", "--json").json
+    assert (made["replaces"], made["id"], made["scope"]) == (old["id"], new["id"], "read")
+    assert old["replaced_by"] == new["id"]
+    assert old["expires_at"] == made["replaced_expires_at"] < new["expires_at"]
+    assert [one["state"] for one in (first, old, new)] == ["valid"] * 3
+    assert first["last_used_at"] is None
+
+
+def test_a_rotation_without_overlap_ends_the_old_token_at_once(calscim, okta):
+    assert calscim("token", "rotate", "Okta", "--overlap", "0s").code == 0
+
+    states = [one["state"] for one in calscim("token", "list", "--json").json]
+    assert states == ["expired", "valid"]
+
+
+def test_a_token_that_was_rotated_is_not_rotated_again(calscim, okta):
+    calscim("token", "rotate", "Okta")
+    calscim("token", "rotate", "Okta")
+
+    listed = calscim("token", "list", "--json").json
+
+    assert [one["replaced_by"] for one in listed] == [listed[1]["id"], listed[2]["id"], None]
+
+
+def test_a_rotation_names_the_tokens_where_there_are_several(calscim, okta):
+    calscim("token", "create", "Okta", "--name", "second")
+
+    ran = calscim("token", "rotate", "Okta")
+
+    assert ran.code == 1
+    assert "first" in ran.err and "second" in ran.err and "--token" in ran.err
+
+
+def test_new_tokens_have_the_configured_lifetime_unless_they_are_for_good(
+    calscim, okta, monkeypatch
+):
+    monkeypatch.setenv("CALSCIM_TOKENS_LIFETIME", "30d")
+    calscim("token", "create", "Okta", "--name", "short")
+    calscim("token", "create", "Okta", "--name", "good", "--expires", "never")
+    calscim("token", "rotate", "Okta", "--token", "first")
+
+    listed = calscim("token", "list", "--json").json
+
+    assert [one["expires_at"] is not None for one in listed] == [True, True, False, True]
+
+
+def test_status_shows_the_tokens_of_a_directory(calscim, okta):
+    calscim("token", "rotate", "Okta", "--overlap", "24h")
+
+    [directory] = calscim("status", "--json").json["directories"]
+    shown = calscim("status").out
+
+    old, new = directory["tokens"]
+    assert directory["last_request"] is None
+    assert directory["token_expires_at"] is None
+    assert f"put its replacement, token {new['id']}" in old["warning"]
+    assert new["warning"] is None
+    assert f"token {old['id']} (first) of Okta ends at" in shown

@@ -14,6 +14,7 @@ from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
 from calscim.scim.metrics import Metrics as ScimMetrics
 from calscim.service.heads import Metrics as HeadMetrics
+from calscim.service.token_watch import Metrics as TokenMetrics
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus-rules.yml"
@@ -38,6 +39,9 @@ METRICS = {
     "calscim_journal_heads_total": {"place", "outcome"},
     "calscim_journal_head_refusals": {"place"},
     "calscim_journal_altered_total": set(),
+    "calscim_token_expires_timestamp_seconds": {"directory", "token"},
+    "calscim_token_last_used_timestamp_seconds": {"directory", "token"},
+    "calscim_tokens_expiring": {"directory"},
 }
 HISTOGRAMS = {
     "calscim_scim_request_seconds",
@@ -103,6 +107,7 @@ def test_the_code_has_these_metrics():
     ReconcileMetrics(registry)
     ScimMetrics(registry)
     HeadMetrics(registry)
+    TokenMetrics(registry)
 
     registered = {
         family.name + ("_total" if family.type == "counter" else "")

@@ -82,3 +82,5 @@ async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, 
     assert sealed_with(row["body"]) == key_id(KEY)
     assert b"geheim" in cipher(KEY).open(row["body"])
     assert {head["stream"] for head in orjson.loads(posted)["heads"]} == {"@acme", directory.id}
+    [used] = await admin.tokens(db, directory)
+    assert used.last_used_at is not None

@@ -398,6 +398,7 @@ NOBODY = [
     "schema_version",
     "directories",
     "tokens",
+    "token_uses",
     "pauses",
     "home",
     "heads",

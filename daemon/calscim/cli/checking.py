@@ -8,8 +8,10 @@ from calscim.calcom.reader import Reader
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
+from calscim.clock import SystemClock
 from calscim.core import attributes
 from calscim.core.build import BuildTraits
+from calscim.core.expiry import expiring
 from calscim.core.model import Incomplete, Role
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.service.build import describe
@@ -17,7 +19,7 @@ from calscim.service.fingerprints import stale
 from calscim.service.inspect import reading
 from calscim.service.listeners import UNTRUSTED, hides_clients
 from calscim.settings import Journal, Organization, Scim, Settings
-from calscim.store import embedded, health, migrate
+from calscim.store import admin, embedded, health, migrate
 from calscim.store.build_traits import RELEARN_AFTER
 from calscim.store.encryption import Cipher, cipher_of
 from calscim.store.pool import Connection
@@ -48,6 +50,7 @@ async def _check(call: Call) -> int:
     for organization in settings.organizations:
         found += await _organization(settings, organization)
     found += await _daemons(settings)
+    found += await _tokens(settings)
     if not settings.organizations:
         hint = "none is configured: add an [[organization]] table"
         found.append(Check("organization", False, hint))
@@ -203,6 +206,20 @@ async def _daemons(settings: Settings) -> list[Check]:
     except (StoreError, OSError):  # the checks of the database and of the configuration report it
         return []
     return [_daemon(holder, keys) for holder, keys in running.items()]
+
+
+async def _tokens(settings: Settings) -> list[Check]:
+    """Whether tokens end soon."""
+    try:
+        async with _connection(settings) as connection:
+            if await migrate.current(connection) < migrate.latest():
+                return []
+            known = await admin.tokens(connection)
+    except StoreError:  # the check of the database reports it
+        return []
+    valid = sum(token.state == "valid" for token in known)
+    warning = "; ".join(one.detail for one in expiring(known, SystemClock().now()))
+    return [Check("tokens", True, f"{valid} valid", warning)]
 
 
 def _daemon(holder: str, keys: list[str]) -> Check:

@@ -77,7 +77,9 @@ async def _create(call: Call) -> None:
             provider=call.arguments.provider,
             paused=call.arguments.paused,
         )
-        _, token = await admin.create_token(db, editor, made, name="first")
+        _, token = await admin.create_token(
+            db, editor, made, name="first", seconds=settings.tokens.lifetime
+        )
     url = base_url(settings, made.id)
     value = {
         "id": made.id,

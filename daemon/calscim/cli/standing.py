@@ -136,7 +136,17 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
         ),
         lines(),
         table(
-            ("directory", "id", "organization", "users#", "groups#", "journal#", "state"),
+            (
+                "directory",
+                "id",
+                "organization",
+                "users#",
+                "groups#",
+                "journal#",
+                "state",
+                "last request",
+                "token expires",
+            ),
             (
                 (
                     one["name"],
@@ -146,10 +156,18 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
                     one["groups"],
                     one["journal_seq"],
                     _state(one),
+                    one["last_request"] or "none yet",
+                    _token_end(one),
                 )
                 for one in value["directories"]
             ),
         ),
+    ]
+    parts += [
+        Text(f"\n{token['warning']}", style="yellow")
+        for one in value["directories"]
+        for token in one["tokens"]
+        if token["warning"] is not None
     ]
     if (reason := value["database"]["reason"]) is not None:
         parts.append(lines("", f"the database takes no change: {reason}", style="red"))
@@ -163,6 +181,13 @@ def _state(directory: dict[str, Any]) -> str:
         return "active"
     until = directory["paused_until"]
     return f"paused until {moment(until)}" if until else "paused"
+
+
+def _token_end(directory: dict[str, Any]) -> str:
+    if not directory["tokens"]:
+        return "no valid token"
+    ends = directory["token_expires_at"]
+    return moment(ends) if ends is not None else "never"
 
 
 def _troubles(one: dict[str, Any]) -> list[RenderableType]:

@@ -25,6 +25,8 @@ from calscim.scim.metrics import Metrics
 from calscim.scim.redaction import hide_in_message, kept_id
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
+from calscim.scim.scopes import require_scope
+from calscim.scim.token_uses import TokenUses
 from calscim.settings import Scim
 from calscim.store import journal
 from calscim.store.pool import ConnectionLost, Database
@@ -47,9 +49,15 @@ _ROOMS: dict[str, Any] = {"Users": users, "Groups": groups}
 Handler = Callable[[], Awaitable[web.Response]]
 
 
-def app(db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> web.Application:
-    """Serves ``/scim/v2/{directory}`` of every directory in the database."""
-    door = _Door(db, settings, clock, metrics)
+def app(
+    db: Database,
+    settings: Scim,
+    clock: Clock,
+    metrics: Metrics,
+    token_uses: TokenUses | None = None,
+) -> web.Application:
+    """Serves ``/scim/v2/{directory}`` of every directory in the database. ``token_uses`` learns of every use."""
+    door = _Door(db, settings, clock, metrics, token_uses or TokenUses())
     application = web.Application(
         client_max_size=settings.max_body_bytes,
         handler_args={
@@ -68,8 +76,16 @@ def app(db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> web.App
 
 
 class _Door:
-    def __init__(self, db: Database, settings: Scim, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        db: Database,
+        settings: Scim,
+        clock: Clock,
+        metrics: Metrics,
+        token_uses: TokenUses,
+    ) -> None:
         self.db = db
+        self.token_uses = token_uses
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
@@ -103,6 +119,7 @@ class _Door:
             x = from_request(
                 request, self.db, self.settings, caller, request_id, remote, self.clock.now(), body
             )
+            require_scope(x.caller, x.method, is_search=_is_search(x))
             response = await self._handled(x, parts)
         except ScimError as refused:
             error = await self._refused(caller, x, refused, remote)
@@ -116,6 +133,8 @@ class _Door:
             error = ScimError(500, "this request could not be answered; the log says why")
             response = error_response(error)
         response.headers["X-Request-Id"] = request_id
+        if x is not None and response.status != 401:
+            self.token_uses.note(x.caller.token_id, x.began)
         self._tell(request, x, parts, response.status, began, request_id, remote, error)
         return response
 

@@ -35,6 +35,7 @@ class Caller:
     token_id: int
     directory: str
     expires_at: datetime | None
+    scope: str = "write"
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Authenticator:
             row = await self.db.fetchrow(sql("scim.authenticate"), digest)
         if row is None:
             return None
-        found = Caller(row["id"], row["directory_id"], row["expires_at"])
+        found = Caller(row["id"], row["directory_id"], row["expires_at"], row["scope"])
         self._known[digest] = found
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

@@ -30,6 +30,7 @@ from calscim.scim.app import app as scim_app
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics as ScimMetrics
 from calscim.scim.responses import error_response
+from calscim.scim.token_uses import TokenUses
 from calscim.service.connections import (
     MOST_OF_A_CLIENT,
     MOST_OF_OPS,
@@ -48,6 +49,8 @@ from calscim.service.ops import ops_app, plain_error
 from calscim.service.organizations import Running
 from calscim.service.postgres import forget_the_dead, keep
 from calscim.service.reload import Certificate, Reloads
+from calscim.service.token_watch import Metrics as TokenMetrics
+from calscim.service.token_watch import TokenWatch
 from calscim.settings import Settings
 from calscim.store import embedded, health, migrate
 from calscim.store.encryption import cipher_of
@@ -140,6 +143,7 @@ async def serve(
         )
         elsewhere = places(settings.journal, session, clock, holder)
         heads = Heads(db, elsewhere, HeadMetrics(registry))
+        token_watch = TokenWatch(db, TokenUses(), clock, TokenMetrics(registry))
         certificate = Certificate(settings.scim)
         published = Published(db, holder)
         reloads = Reloads(
@@ -153,7 +157,15 @@ async def serve(
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.hangup.set)
         serving = await _listen(
-            stack, settings, requests, db, clock, registry, dsn, certificate.context
+            stack,
+            settings,
+            requests,
+            db,
+            clock,
+            registry,
+            dsn,
+            certificate.context,
+            token_watch.uses,
         )
         _collect_less()
         _signals(stopping)
@@ -175,6 +187,7 @@ async def serve(
                 group.create_task(reloads.run(), name="reloads"),
                 group.create_task(published.run(), name="published"),
                 group.create_task(_partitions(db, clock), name="partitions"),
+                group.create_task(token_watch.run(), name="tokens"),
                 group.create_task(heads.run(settings.journal.head_interval, clock), name="heads"),
             ]
             if bundled is not None:
@@ -247,6 +260,7 @@ async def _listen(
     registry: CollectorRegistry,
     dsn: str,
     tls: ssl.SSLContext | None,
+    token_uses: TokenUses,
 ) -> Serving:
     async def unready() -> str | None:
         try:
@@ -265,7 +279,7 @@ async def _listen(
     ops_connections = Connections(MOST_OF_OPS, MOST_OF_OPS, TrustedProxies.of(()))
     scim = await _start(
         stack,
-        scim_app(requests, settings.scim, clock, ScimMetrics(registry)),
+        scim_app(requests, settings.scim, clock, ScimMetrics(registry), token_uses),
         scim_connections,
         error_response,
     )

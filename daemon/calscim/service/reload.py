@@ -58,6 +58,7 @@ def carried_over(running: Settings, read: Settings) -> Settings:
             old_keys=read.journal.old_keys,
         ),
         scim=_with_certificate(running.scim, read.scim),
+        tokens=read.tokens,  # only the command line uses it
         reconcile=read.reconcile,
         guards=read.guards,
         log=read.log,

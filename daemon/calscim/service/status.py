@@ -1,14 +1,17 @@
 """How things stand, from what the last pass left in the database; asks nothing of Cal.com."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from calscim.clock import SystemClock
+from calscim.core.expiry import expiring
 from calscim.core.render import HELD, IN_STEP, PENDING, held_json
 from calscim.core.windows import Window, closes, opened, opens
 from calscim.errors import StoreError
 from calscim.store import health, holds, parked, passes, standing
+from calscim.store.admin import tokens
 from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.pool import Database
 from calscim.store.sql import sql
@@ -24,6 +27,7 @@ async def status(
     now = now or SystemClock().now()
     refusal = await _refusal(db)
     running = await standing.daemons(db)
+    by_directory = await _tokens(db, now)
     return {
         "database": {"ok": refusal is None, "reason": refusal},
         "daemons": running,
@@ -44,9 +48,42 @@ async def status(
                 "last_change": row["last_change"] if row["journal_seq"] else None,
                 "users": row["users"],
                 "groups": row["groups"],
+                **_token_standing(by_directory.get(row["id"], [])),
             }
             for row in await db.fetch(sql("status.directories"))
         ],
+    }
+
+
+async def _tokens(db: Database, now: datetime) -> dict[str, list[dict[str, Any]]]:
+    """The valid tokens by directory; ``warning`` is a sentence for one that ends soon."""
+    known = await tokens(db)
+    warnings = {one.token_id: one.detail for one in expiring(known, now)}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for token in known:
+        if token.state == "valid":
+            found[token.directory_id].append(
+                {
+                    "id": token.id,
+                    "name": token.name,
+                    "scope": token.scope,
+                    "expires_at": token.expires_at,
+                    "last_used_at": token.last_used_at,
+                    "replaced_by": token.replaced_by,
+                    "warning": warnings.get(token.id),
+                }
+            )
+    return found
+
+
+def _token_standing(valid: list[dict[str, Any]]) -> dict[str, Any]:
+    """``last_request``: by any valid token. ``token_expires_at``: when the last valid token expires, if all do."""
+    uses = [token["last_used_at"] for token in valid if token["last_used_at"] is not None]
+    ends = [token["expires_at"] for token in valid]
+    return {
+        "last_request": max(uses, default=None),
+        "token_expires_at": max(ends) if ends and None not in ends else None,
+        "tokens": valid,
     }
 
 

@@ -44,6 +44,13 @@ class Scim:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """Of bearer tokens that the command line makes."""
+
+    lifetime: float | None = None  # seconds until a new token expires; None: "off"
+
+
+@dataclass(frozen=True, slots=True)
 class Ops:
     listen: str = "127.0.0.1:8086"
 
@@ -131,6 +138,7 @@ class Log:
 class Settings:
     database: Database
     scim: Scim = Scim()
+    tokens: Tokens = Tokens()
     ops: Ops = Ops()
     organizations: tuple[Organization, ...] = ()
     journal: Journal = Journal()

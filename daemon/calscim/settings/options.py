@@ -93,6 +93,7 @@ SECTIONS = (
             Option("trusted_proxies", values.NETWORKS),
         ),
     ),
+    Section("tokens", model.Tokens, (Option("lifetime", values.DURATION_OR_OFF),)),
     Section("ops", model.Ops, (Option("listen", values.LISTEN),)),
     Section(
         "journal",

@@ -82,6 +82,11 @@ def _positive_duration(value: object) -> float:
     return seconds
 
 
+def _duration_or_off(value: object) -> float | None:
+    """As a duration longer than nothing, or ``"off"`` for none."""
+    return None if value == "off" else _positive_duration(value)
+
+
 def limit(value: object) -> Limit:
     """``"N"``, ``"N%"``, ``"N or N%"`` in either order; a plain number is a count."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -301,6 +306,7 @@ NAME = Kind(_name)
 PATH = Kind(_text)  # made absolute by the loader, who knows what it is relative to
 BOOLEAN = Kind(_boolean, _boolean_variable)
 DURATION = Kind(_positive_duration)
+DURATION_OR_OFF = Kind(_duration_or_off)
 PAUSE = Kind(duration)  # may be nothing
 LIMIT = Kind(limit)
 LIMIT_OR_OFF = Kind(_limit_or_off)

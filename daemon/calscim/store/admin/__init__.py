@@ -29,10 +29,21 @@ from calscim.store.admin.mappings import (
 )
 from calscim.store.admin.pauses import Pause, Scope, pause, pauses, resume
 from calscim.store.admin.restored import at_home, moved, pause_restored
-from calscim.store.admin.tokens import Token, create_token, find_token, revoke_token, tokens
+from calscim.store.admin.tokens import (
+    TOKEN_SCOPES,
+    Token,
+    TokenScope,
+    create_token,
+    find_token,
+    revoke_token,
+    rotate_token,
+    token_to_rotate,
+    tokens,
+)
 
 __all__ = [
     "PROVIDERS",
+    "TOKEN_SCOPES",
     "Directory",
     "Draft",
     "Editor",
@@ -43,6 +54,7 @@ __all__ = [
     "Scope",
     "TeamRef",
     "Token",
+    "TokenScope",
     "add_mapping",
     "at_home",
     "change_mapping",
@@ -66,6 +78,8 @@ __all__ = [
     "remove_mapping",
     "resume",
     "revoke_token",
+    "rotate_token",
+    "token_to_rotate",
     "tokens",
     "transaction",
 ]

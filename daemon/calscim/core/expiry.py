@@ -1,0 +1,87 @@
+"""Which tokens end soon, and what the operator does about each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+# Two working weeks: time for a change request in most companies, also over a holiday.
+WARN_BEFORE = timedelta(days=14)
+# A token that was made for less than eight weeks is warned of in its last quarter, not for most of its life.
+WARN_SHARE = 4
+
+
+class Expirable(Protocol):
+    """The part of a token that expiry depends on."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def directory_id(self) -> str: ...
+    @property
+    def directory(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def last_used_at(self) -> datetime | None: ...
+    @property
+    def replaced_by(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """A token that ends soon. ``detail`` is a sentence with the next step."""
+
+    token_id: int
+    directory_id: str
+    expires_at: datetime
+    detail: str
+
+
+def expiring(tokens: Sequence[Expirable], now: datetime) -> list[Expiring]:
+    """Return the valid tokens that end soon. A rotated token counts until its replacement was used after it."""
+    return list(_expiring(tokens, now))
+
+
+def _expiring(tokens: Sequence[Expirable], now: datetime) -> Iterator[Expiring]:
+    known = {token.id: token for token in tokens}
+    for token in tokens:
+        ends = token.expires_at
+        if token.state != "valid" or ends is None or now < _warn_from(token, ends):
+            continue
+        if not _is_superseded(token, known):
+            yield Expiring(token.id, token.directory_id, ends, _detail(token, ends))
+
+
+def _warn_from(token: Expirable, ends: datetime) -> datetime:
+    """A rotated token was not made to live as short as it does now: its life says nothing about the warning."""
+    if token.replaced_by is not None:
+        return ends - WARN_BEFORE
+    return ends - min(WARN_BEFORE, (ends - token.created_at) / WARN_SHARE)
+
+
+def _is_superseded(token: Expirable, known: Mapping[int, Expirable]) -> bool:
+    replacement = known.get(token.replaced_by) if token.replaced_by is not None else None
+    if replacement is None or replacement.last_used_at is None:
+        return False
+    return token.last_used_at is None or replacement.last_used_at > token.last_used_at
+
+
+def _detail(token: Expirable, ends: datetime) -> str:
+    named = (
+        f"token {token.id} ({token.name}) of {token.directory} ends at {ends:%Y-%m-%d %H:%M} UTC"
+    )
+    if token.replaced_by is not None:
+        return (
+            f"{named}: put its replacement, token {token.replaced_by}, into the identity provider"
+        )
+    return (
+        f"{named}: `calscim token rotate {token.directory} --token {token.id}`, "
+        f"or `calscim token revoke {token.id}` if no client uses it"
+    )
