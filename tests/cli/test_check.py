@@ -157,3 +157,31 @@ def test_a_listener_for_a_proxy_that_is_not_trusted_is_said(calscim, calcom, con
     )
 
     assert "trusted_proxies" not in calscim("check").err
+
+
+@pytest.fixture
+def plain_http(configuration):
+    text = configuration.read_text().replace("https://scim", "http://scim")
+    configuration.write_text(text)
+
+
+@pytest.mark.usefixtures("plain_http")
+def test_dangerous_configuration_is_a_warning_with_the_fix(calscim, calcom):
+    ran = calscim("check")
+
+    assert ran.code == 0
+    assert "scim.public_url: starts with http://" in ran.err
+    assert "write https://" in ran.err
+
+
+@pytest.mark.usefixtures("plain_http")
+@pytest.mark.parametrize("verb", ["check", "serve"])
+def test_dangerous_configuration_is_refused_with_strict(calscim, verb):
+    ran = calscim(verb, "--strict")
+
+    assert ran.code == 78
+    assert "scim.public_url" in ran.err
+
+
+def test_strict_refuses_nothing_that_is_sound(calscim, calcom):
+    assert calscim("check", "--strict").code == 0

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
 from calscim.calcom.reader import Reader
+from calscim.cli import hazards
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
@@ -38,13 +39,18 @@ class Check:
 
 
 def register(verbs: Verbs) -> None:
-    verbs.add("check", _check, "configuration, database, schema, each organization's API key")
+    summary = "configuration, database, schema, each organization's API key"
+    hazards.strict_option(verbs.add("check", _check, summary))
 
 
 async def _check(call: Call) -> int:
     settings = call.settings()
     found = [Check("configuration", True, str(call.configuration or "variables alone"))]
     found.append(_listener(settings.scim))
+    found += [
+        Check(f"configuration: {one.where}", True, "dangerous", one.message)
+        for one in hazards.found(call, settings)
+    ]
     found += await _stored(settings)
     found += await _operators(settings)
     for organization in settings.organizations:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from calscim import logs
 from calscim.cli.call import Call, Verbs
+from calscim.cli.hazards import reviewed, strict_option
 from calscim.cli.output import fields, lines
 from calscim.clock import SystemClock
 
@@ -22,7 +23,7 @@ if (
 
 
 def register(verbs: Verbs) -> None:
-    verbs.add("serve", _serve, "run the daemon", data=False)
+    strict_option(verbs.add("serve", _serve, "run the daemon", data=False))
     run = verbs.add("run", _run, "serve with nothing prepared, to try it", data=False)
     run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
     run.add_argument(
@@ -43,7 +44,8 @@ async def _serve(call: Call) -> None:
 
     settings = call.settings()
     logs.configure(settings.log.level, settings.log.format)
-    await start(lambda: serve(settings, read=call.settings), SystemClock())
+    settings = reviewed(call)
+    await start(lambda: serve(settings, read=lambda: reviewed(call)), SystemClock())
 
 
 async def _run(call: Call) -> None:

@@ -164,7 +164,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
         ),
     ]
     parts += [
-        Text(f"\n{token['warning']}", style="yellow")
+        lines("", token["warning"], style="yellow")
         for one in value["directories"]
         for token in one["tokens"]
         if token["warning"] is not None

@@ -11,7 +11,8 @@ from calscim.settings.addresses import (
     address,
     is_for_a_proxy,
 )
-from calscim.settings.load import find, load
+from calscim.settings.hazards import hazards
+from calscim.settings.load import find, load, secret_files
 from calscim.settings.model import (
     Attribute,
     Database,
@@ -48,6 +49,8 @@ __all__ = [
     "address",
     "duration",
     "find",
+    "hazards",
     "is_for_a_proxy",
     "load",
+    "secret_files",
 ]

@@ -14,7 +14,7 @@ from calscim.settings import contradictions, variables
 from calscim.settings.addresses import url_of
 from calscim.settings.model import Attribute, Organization, Scim, Settings
 from calscim.settings.options import ATTRIBUTE, ORGANIZATION, SECTIONS, Option, Place, Section
-from calscim.settings.values import FILES
+from calscim.settings.values import FILES, is_secret
 from calscim.settings.variables import Given, Table, spelled
 
 SEARCHED = (Path("config/calscim.toml"), Path("/etc/calscim/calscim.toml"))
@@ -35,6 +35,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return _Loader(path, environ).settings()
 
 
+def secret_files(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    """The files that ``load`` reads secrets from; the configuration itself where a secret stands in it."""
+    loader = _Loader(path, environ)
+    loader.settings()
+    return loader.secret_files
+
+
 class _Loader:
     def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
         self._path = path
@@ -42,6 +49,7 @@ class _Loader:
         self._credentials = environ.get("CREDENTIALS_DIRECTORY")
         self._environ = environ
         self._problems: list[Problem] = []
+        self.secret_files: list[Path] = []
 
     def settings(self) -> Settings:
         document = self._document()
@@ -207,6 +215,7 @@ class _Loader:
 
     def _value(self, option: Option, key: str, given: Given) -> Any:
         try:
+            self._remember_secret(option, key, given)
             if option.place is Place.TABLES:
                 return self._attributes(option.kind.read(given.value), given.where)
             if option.place is Place.SECRETS and key != option.key:
@@ -217,6 +226,16 @@ class _Loader:
         except ValueError as error:
             self._problem(given.where, str(error))
         return None
+
+    def _remember_secret(self, option: Option, key: str, given: Given) -> None:
+        """Remember which file the secret stands in: one of its own, or the configuration."""
+        if not option.is_secret:
+            return
+        if option.place is Place.FILE or key != option.key:
+            named = given.value if isinstance(given.value, list) else [given.value]
+            self.secret_files += [self._located(one) for one in named if isinstance(one, str)]
+        elif self._path is not None and not given.from_variable and is_secret(given.value):
+            self.secret_files.append(self._path)
 
     def _attributes(self, tables: list[dict[str, Any]], where: str) -> tuple[Attribute, ...]:
         """The organization's table of attributes, each row with problems of its own."""

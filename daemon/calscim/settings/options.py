@@ -25,6 +25,12 @@ class Option:
     kind: Kind
     place: Place = Place.VALUE
     field: str = ""  # of the dataclass, where that is called otherwise
+    is_private: bool = False  # a file that only the service may read
+
+    @property
+    def is_secret(self) -> bool:
+        """Return True if the file that the value stands in, or that it names, must not be read by others."""
+        return self.is_private or self.place in {Place.SECRET, Place.SECRETS}
 
     @property
     def name(self) -> str:
@@ -89,7 +95,7 @@ SECTIONS = (
             Option("public_url", values.URL),
             Option("max_body_bytes", values.at_least(1024)),
             Option("tls_certificate_file", values.PATH, Place.FILE),
-            Option("tls_key_file", values.PATH, Place.FILE),
+            Option("tls_key_file", values.PATH, Place.FILE, is_private=True),
             Option("trusted_proxies", values.NETWORKS),
         ),
     ),

@@ -243,6 +243,17 @@ def _dsn(value: object) -> str:
     return text
 
 
+def is_secret(written: object) -> bool:
+    """Return False for a DSN without a password: it names a role, which is no secret."""
+    if not isinstance(written, str) or not written.startswith(("postgresql://", "postgres://")):
+        return True
+    try:
+        parts = urlsplit(written)
+        return parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:
+        return True
+
+
 def _key(value: object) -> bytes:
     """32 random bytes, in base64 or as 64 hexadecimal digits. What was written is never quoted."""
     text = _text(value)
