@@ -2,7 +2,9 @@
 
 import datetime as dt
 import ipaddress
+import os
 import ssl
+import stat
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -138,3 +140,24 @@ async def test_a_certificate_with_another_ones_key_is_refused_and_the_old_one_st
 
     async with listening(provider, "127.0.0.1:0", tls) as address:
         assert await status_of(provider, f"https://{address}", trusting(old)) == 200
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+async def test_a_unix_socket_is_open_to_the_group_of_its_folder_and_to_no_other(
+    provider, tmp_path, umask
+):
+    """A proxy's group has the folder (setgid, systemd/calscim.tmpfiles): it can connect, whatever the umask is."""
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, -1, 33)
+    folder.chmod(0o2750)
+    group = folder.stat().st_gid
+    before = os.umask(umask)
+    try:
+        async with listening(provider, f"unix:{folder}/scim.sock"):
+            found = (folder / "scim.sock").stat()
+    finally:
+        os.umask(before)
+
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o660, group)

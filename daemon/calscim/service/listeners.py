@@ -16,6 +16,9 @@ from calscim.settings import Scim, is_for_a_proxy
 BACKLOG = 512
 HANDSHAKE = 10.0  # seconds for TLS; uvloop would wait for 60
 FAREWELL = 5.0  # seconds for the end of TLS
+# Whatever the umask is, the group may connect: the proxy's, where the socket's folder hands its group on (setgid).
+# Until the mode is set only the owner can: connecting takes the right to write, which no umask in use leaves to others.
+SOCKET_MODE = 0o660
 _LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
@@ -41,6 +44,8 @@ async def listen(
     try:
         site = Site(runner, address, name, tls)
         await site.start()
+        if address.startswith("unix:"):
+            Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
     except OSError as error:
         kind = AddressUnavailable if error.errno in _LATER else ConfigError
         raise kind(
