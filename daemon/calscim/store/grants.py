@@ -80,6 +80,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "schema_version": _READ,
     "shares": _ALL,
     "sightings": _ALL,
+    "token_uses": _UPSERT,
     "tokens": _READ,
     "tombstones": ("SELECT", "INSERT", "DELETE"),
     "user_emails": ("SELECT", "INSERT", "DELETE"),
