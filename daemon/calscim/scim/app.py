@@ -19,7 +19,7 @@ from calscim.scim.authentication import Authenticator, Caller
 from calscim.scim.bulk import bulk
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
-from calscim.scim.exchange import Exchange, from_request
+from calscim.scim.exchange import Exchange, computed, from_request
 from calscim.scim.listing import search, search_all
 from calscim.scim.metrics import Metrics
 from calscim.scim.redaction import hide_in_message, kept_id
@@ -242,7 +242,7 @@ class _Door:
                 return await search_all(x, x.query)
             case [".search"]:
                 _only(x, "POST")
-                return await search_all(x, x.json())
+                return await search_all(x, await computed(x, x.json))
             case ["Bulk"]:
                 _only(x, "POST")
                 await self.authenticator.confirm(x.caller, x.remote)  # there may be no operation
@@ -255,7 +255,7 @@ class _Door:
                 return self.discovery.answer(x, name, rest[0] if rest else None)
             case [name, ".search"] if name.lower() in _TYPES:
                 _only(x, "POST")
-                return await search(x, _TYPES[name.lower()][1], x.json())
+                return await search(x, _TYPES[name.lower()][1], await computed(x, x.json))
             case [name] if name.lower() in _TYPES:
                 _only(x, "GET", "POST")
                 endpoint, kind = _TYPES[name.lower()]

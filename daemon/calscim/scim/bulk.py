@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange
+from calscim.scim.exchange import Exchange, computed
 from calscim.scim.responses import error_value, value_response
 from calscim.scim.schema import MAX_OPERATIONS
 from calscim.store import journal
@@ -25,6 +25,21 @@ Change = Callable[[Exchange, str, str, str | None], Awaitable[web.Response]]
 
 async def bulk(x: Exchange, change: Change) -> web.Response:
     """``change`` does one operation: exchange, method, endpoint, id."""
+    entries, order, most = await computed(x, lambda: _read(x))
+    ids: dict[str, str] = {}
+    answers: dict[int, dict[str, Any]] = {}
+    failed = 0
+    for number in order:
+        answers[number], error = await _one(x, change, entries[number], number, ids)
+        failed += error
+        if most and failed >= most:
+            break
+    shown = [answers[number] for number in sorted(answers)]
+    return value_response({"schemas": [RESPONSE], "Operations": shown})
+
+
+def _read(x: Exchange) -> tuple[list[Any], list[int], int | None]:
+    """The operations, in which order they are done, and after how many failures no more are."""
     body = x.json()
     low = {name.lower(): value for name, value in body.items()}
     entries = low.get("operations")
@@ -35,16 +50,7 @@ async def bulk(x: Exchange, change: Change) -> web.Response:
     most = low.get("failonerrors")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
         raise ScimError(400, "failOnErrors takes a whole number", "invalidValue")
-    ids: dict[str, str] = {}
-    answers: dict[int, dict[str, Any]] = {}
-    failed = 0
-    for number in _order(entries):
-        answers[number], error = await _one(x, change, entries[number], number, ids)
-        failed += error
-        if most and failed >= most:
-            break
-    shown = [answers[number] for number in sorted(answers)]
-    return value_response({"schemas": [RESPONSE], "Operations": shown})
+    return entries, _order(entries), most
 
 
 def _order(entries: list[Any]) -> list[int]:
@@ -84,7 +90,7 @@ async def _one(
     if isinstance(low.get("bulkid"), str):
         answer["bulkId"] = low["bulkid"]
     try:
-        path, part = _prepared(x, low, method, number, ids)
+        path, part = await computed(x, lambda: _prepared(x, low, method, number, ids))
         endpoint, resource = _target(path)
         if method != "POST":
             answer["location"] = f"{x.base}/{endpoint}/{resource}"

@@ -1,15 +1,19 @@
 """One request as the rooms of SCIM see it: who, what, and what has to be remembered of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError
+from calscim.scim import structure
 from calscim.scim.authentication import Caller
+from calscim.scim.cost import Budget
+from calscim.scim.heavy import INLINE_BYTES, compute
 from calscim.scim.projection import Projection
 from calscim.scim.redaction import kept_body, kept_path
 from calscim.settings import Scim
@@ -17,9 +21,12 @@ from calscim.store.journal import Origin
 from calscim.store.pool import Database
 from calscim.store.resources import Reader
 
-MOST_DEPTH = 40
 LONGEST_PATH = 4096
 _JSON = ("application/json", "application/scim+json", "text/json")
+# Characters of one resource up to which attributes are left out at once; a group of 700 members.
+INLINE_SHOWN = 100_000
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -39,6 +46,7 @@ class Exchange:
     body: bytes = b""
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
+    budget: Budget = field(default_factory=Budget)  # one for all operations of a bulk request
     _origin: Origin | None = field(default=None, init=False)
     _is_object: bool = field(default=False, init=False)  # the body was parsed
 
@@ -79,6 +87,35 @@ class Exchange:
         return value
 
 
+async def computed(x: Exchange, function: Callable[[], T], *, at_once: bool = True) -> T:
+    """What ``function`` returns or raises, without holding the event loop for long.
+
+    ``at_once`` False: it takes long whatever the size of the body is.
+    """
+    if len(x.body) <= INLINE_BYTES:
+        return await compute(x.caller.directory, function, at_once=at_once)
+
+    def with_origin() -> T:
+        try:
+            return function()
+        finally:
+            x.origin  # noqa: B018 - which is as long, and kept
+
+    return await compute(x.caller.directory, with_origin, at_once=False)
+
+
+async def projected(x: Exchange, body: str) -> str:
+    """A resource as it is shown, with the attributes that are asked for."""
+    projection = x.projection()
+    if not projection:
+        return body
+    return await computed(
+        x,
+        lambda: orjson.dumps(projection.apply(orjson.loads(body))).decode(),
+        at_once=len(body) <= INLINE_SHOWN,
+    )
+
+
 def from_request(
     request: web.Request,
     db: Database,
@@ -115,22 +152,12 @@ def storable(text: str) -> str:
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """ScimError 400 for what is no JSON object, or one nested too deeply."""
+    """ScimError 400 for what is no JSON object, or one with too many values or nested too deeply."""
+    structure.check(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ScimError(400, f"the body is not JSON: {error}", "invalidSyntax") from error
     if not isinstance(value, dict):
         raise ScimError(400, "the body has to be a JSON object", "invalidSyntax")
-    # What has no more brackets than levels cannot be too deep: most bodies are not walked through.
-    if body.count(b"{") + body.count(b"[") > MOST_DEPTH and _deeper(value, MOST_DEPTH):
-        raise ScimError(400, f"the JSON is nested more than {MOST_DEPTH} deep", "invalidSyntax")
     return value
-
-
-def _deeper(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return False
-    return levels == 0 or any(_deeper(entry, levels - 1) for entry in value)

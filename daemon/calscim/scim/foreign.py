@@ -151,7 +151,8 @@ def _joined(before: Any, made: Any) -> Any:
     """The values that there are and the new ones; null adds nothing, but takes a single value away."""
     if isinstance(before, list):
         new = made if isinstance(made, list) else [] if made is None else [made]
-        return before + [one for one in new if one not in before]
+        known = {payload.equality(one) for one in before}
+        return before + [one for one in new if payload.equality(one) not in known]
     return _replaced(before, made)
 
 

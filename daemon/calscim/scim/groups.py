@@ -1,9 +1,9 @@
 """Groups. Members are changed as sets in the database: what one costs does not grow with the group."""
 
 import uuid
+from functools import partial
 from typing import Any
 
-import orjson
 import structlog
 from aiohttp import web
 
@@ -12,10 +12,11 @@ from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
 from calscim.scim.comparisons import as_uuid
 from calscim.scim.conditions import conditional, expected, unchanged
-from calscim.scim.exchange import Exchange
-from calscim.scim.patch import GroupChange
-from calscim.scim.responses import etag, json_response, value_response
+from calscim.scim.cost import INLINE, of_patch
+from calscim.scim.exchange import Exchange, computed, projected
+from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import GROUP
+from calscim.scim.sizes import as_stored
 from calscim.scim.users import TRIES, at_version, missing, settled
 from calscim.store import resources
 from calscim.store.changes import Written
@@ -27,21 +28,21 @@ MOST_MEMBERS = 50_000  # in one request
 
 
 async def create(x: Exchange) -> web.Response:
-    resource, members = payload.group(x.json())
+    made, change = await computed(x, lambda: _whole(x, "add"))
     number = uuid.uuid4()
     x.resource = ("Group", str(number))
     written = await resources.create_group(
         x.db,
         x.origin,
         number,
-        state(resource),
-        member_change([("add", members or [])]),
+        made,
+        change,
         x.reader.base,
         answer(x),
     )
-    settled(x, written, "Group", resource["displayName"])
+    settled(x, written, "Group", made.display_name)
     told(x, written)
-    return shown(x, written, str(number))
+    return await shown(x, written, str(number))
 
 
 async def read(x: Exchange, text: str) -> web.Response:
@@ -56,56 +57,84 @@ async def read(x: Exchange, text: str) -> web.Response:
     headers = {"ETag": etag(found.version)}
     if unchanged(x.headers, found.version):
         return web.Response(status=304, headers=headers)
-    if projection:
-        return value_response(projection.apply(orjson.loads(found.body)), headers=headers)
-    return json_response(found.body, headers=headers)
+    return json_response(await projected(x, found.body), headers=headers)
 
 
 async def replace(x: Exchange, text: str) -> web.Response:
     """The members are those given, none when they are left out."""
-    resource, members = payload.group(x.json())
+    made, change = await computed(x, lambda: _whole(x, "replace"))
     number, version = await at_version(x, text, "Group")
-    change = member_change([("replace", members or [])])
     written = await resources.update_group(
-        x.db, x.origin, number, state(resource), change, x.reader.base, version, answer(x)
+        x.db, x.origin, number, made, change, x.reader.base, version, answer(x)
     )
-    settled(x, written, "Group", resource["displayName"] if written.status == 409 else text)
+    settled(x, written, "Group", made.display_name if written.status == 409 else text)
     told(x, written)
-    return shown(x, written, text)
+    return await shown(x, written, text)
+
+
+def _whole(x: Exchange, op: str) -> tuple[GroupState, MemberChange]:
+    """The group that a POST or PUT describes."""
+    resource, members = payload.group(x.json())
+    return state(resource), member_change([(op, members or [])])
 
 
 async def modify(x: Exchange, text: str) -> web.Response:
     """204, so that a large group need not be read; 200 with what is asked for by ``attributes``."""
-    body = x.json()
+    body = await computed(x, x.json)
     number = as_uuid(text)
     x.resource = ("Group", text[:100])
     if number is None:
         raise missing("Group", text)
-    given = patch.operations(GROUP, body)
-    if not conditional(x.headers) and (change := direct.members(given)) is not None:
-        return await _modified(x, number, text, change, None)
+    given, known = await computed(x, lambda: _operations(x, body))
+    if known is not None:
+        return await _modified(x, number, text, text, known, None)
+    is_judged = False
     for _ in range(TRIES):
         found = await resources.group_state(x.db, x.caller.directory, number)
         if found is None:
             raise missing("Group", text)
         named = expected(x.headers, found[0])
-        change = patch.group(found[1], given)
-        attributes = None if change.resource == found[1] else state(change.resource)
+        cost = of_patch(GROUP, found[1], given)
+        if not is_judged:
+            x.budget.spend(cost)
+            is_judged = True
+        name, attributes, members = await computed(
+            x, partial(_after, found[1], given), at_once=cost <= INLINE
+        )
         # Members alone are sets: they need no version, unless the client named one.
         version = found[0] if named or attributes is not None else None
         try:
-            return await _modified(x, number, text, change, attributes, version)
+            return await _modified(x, number, text, name, members, attributes, version)
         except ScimError as error:
             if error.status != 412 or named:
                 raise
     raise StoreUnavailable("too many changes of this group at once: try again")
 
 
+def _operations(
+    x: Exchange, body: dict[str, Any]
+) -> tuple[list[patch.Operation], MemberChange | None]:
+    """The operations, and what they come to where they are about members only and depend on no version."""
+    given = patch.operations(GROUP, body)
+    change = None if conditional(x.headers) else direct.members(given)
+    return given, None if change is None else member_change(change.steps)
+
+
+def _after(
+    before: dict[str, Any], given: list[patch.Operation]
+) -> tuple[str, GroupState | None, MemberChange]:
+    """The name, the attributes if they are others than before, and what becomes of the members."""
+    change = patch.group(before, given)
+    attributes = None if change.resource == before else state(change.resource, before)
+    return change.resource["displayName"], attributes, member_change(change.steps)
+
+
 async def _modified(
     x: Exchange,
     number: uuid.UUID,
     text: str,
-    change: GroupChange,
+    name: str,
+    members: MemberChange,
     attributes: GroupState | None,
     version: int | None = None,
 ) -> web.Response:
@@ -114,17 +143,16 @@ async def _modified(
         x.origin,
         number,
         attributes,
-        member_change(change.steps),
+        members,
         x.reader.base,
         version,
         answer(x) if x.projection() else "none",
     )
-    name = change.resource["displayName"] if written.status == 409 else text
-    settled(x, written, "Group", name)
+    settled(x, written, "Group", name if written.status == 409 else text)
     told(x, written)
     if written.body is None:
         return web.Response(status=204, headers={"ETag": etag(written.version or 0)})
-    return shown(x, written, text)
+    return await shown(x, written, text)
 
 
 async def delete(x: Exchange, text: str) -> web.Response:
@@ -182,18 +210,16 @@ def told(x: Exchange, written: Written) -> None:
         )
 
 
-def shown(x: Exchange, written: Written, number: str) -> web.Response:
+async def shown(x: Exchange, written: Written, number: str) -> web.Response:
     headers = {"ETag": etag(written.version or 0), "Location": f"{x.base}/Groups/{number}"}
     assert written.body is not None
-    if projection := x.projection():
-        value = projection.apply(orjson.loads(written.body))
-        return value_response(value, written.status, headers)
-    return json_response(written.body, written.status, headers)
+    return json_response(await projected(x, written.body), written.status, headers)
 
 
-def state(resource: dict[str, Any]) -> GroupState:
+def state(resource: dict[str, Any], before: dict[str, Any] | None = None) -> GroupState:
+    """ScimError 400 for a resource that is too large: see calscim.scim.sizes."""
     return GroupState(
         names.spelling(resource["displayName"]),
         resource.get("externalId"),
-        orjson.dumps(resource).decode(),
+        as_stored(resource, before),
     )

@@ -366,7 +366,8 @@ def _remove_selected(
             _sub_of(entry, attribute, sub, operation, None)
         multivalued.prune(host, attribute)
         return
-    kept = [one for one in host[attribute.name] if not any(one is gone for gone in matched)]
+    gone = {id(one) for one in matched}
+    kept = [one for one in host[attribute.name] if id(one) not in gone]
     if kept:
         host[attribute.name] = kept
     else:

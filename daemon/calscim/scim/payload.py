@@ -3,7 +3,7 @@
 Tolerant where providers are sloppy and nothing is lost by it; every tolerance is named in docs/reference/scim.md.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
@@ -117,12 +117,26 @@ def _schemas(urn: str, resource: dict[str, Any]) -> None:
 
 def _distinct(values: list[Any]) -> list[Any]:
     """Each value once, those left out of which nothing is said but their kind."""
-    kept: list[Any] = []
+    return each_once(
+        one for one in values if not isinstance(one, dict) or one.keys() - {"primary", "type"}
+    )
+
+
+def each_once(values: Iterable[Any]) -> list[Any]:
+    """The first of those that are equal, in order. 500 values are not compared with 500 others."""
+    found: dict[Any, Any] = {}
     for one in values:
-        empty = isinstance(one, dict) and not one.keys() - {"primary", "type"}
-        if not empty and one not in kept:
-            kept.append(one)
-    return kept
+        found.setdefault(equality(one), one)
+    return list(found.values())
+
+
+def equality(value: Any) -> Any:
+    """Return something hashable that is equal for equal JSON values."""
+    if isinstance(value, dict):
+        return frozenset((name, equality(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return tuple(map(equality, value))
+    return value
 
 
 def member_ids(value: Any) -> list[str]:
@@ -211,12 +225,8 @@ def coerced(attribute: Attribute, path: str, value: Any) -> Any:
         entries = value if isinstance(value, list) else [value]
         if len(entries) > MOST_VALUES:
             raise ScimError(400, f"{path} has more than {MOST_VALUES} values", "invalidValue")
-        made = []
-        for entry in entries:
-            single = None if _is_blank(entry) else _single(attribute, path, entry)
-            if single is not None and single not in made:
-                made.append(single)
-        return made or None
+        made = (None if _is_blank(entry) else _single(attribute, path, entry) for entry in entries)
+        return each_once(single for single in made if single is not None) or None
     if isinstance(value, list):
         if len(value) > 1:
             raise ScimError(400, f"{path} takes one value, not a list", "invalidValue")

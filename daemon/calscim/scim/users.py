@@ -1,19 +1,21 @@
 """Users: created, read, replaced, patched, deleted. A change is made from the version it was read at."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import direct, patch, payload
 from calscim.scim.comparisons import as_uuid
 from calscim.scim.conditions import conditional, expected, unchanged
-from calscim.scim.exchange import Exchange
-from calscim.scim.responses import etag, json_response, value_response
+from calscim.scim.cost import INLINE, of_patch
+from calscim.scim.exchange import Exchange, computed, projected
+from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import USER
+from calscim.scim.sizes import as_stored
 from calscim.store import resources
 from calscim.store.changes import Written
 from calscim.store.resources import UserState
@@ -23,17 +25,16 @@ TRIES = 200  # each failure means that somebody else's change went in
 
 async def create(x: Exchange) -> web.Response:
     """RFC 7644 section 3.3."""
-    resource = payload.user(x.json())
+    made = await computed(x, lambda: state(payload.user(x.json())))
     number = uuid.uuid4()
     x.resource = ("User", str(number))
-    written = await resources.create_user(x.db, x.origin, number, state(resource), x.reader.base)
-    settled(x, written, "User", resource["userName"])
-    return shown(x, written, str(number))
+    written = await resources.create_user(x.db, x.origin, number, made, x.reader.base)
+    settled(x, written, "User", made.user_name)
+    return await shown(x, written, str(number))
 
 
 async def read(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.4.1."""
-    projection = x.projection()
     number = as_uuid(text)
     found = None if number is None else await resources.user(x.db, x.reader, number)
     if found is None:
@@ -41,14 +42,12 @@ async def read(x: Exchange, text: str) -> web.Response:
     headers = {"ETag": etag(found.version)}
     if unchanged(x.headers, found.version):
         return web.Response(status=304, headers=headers)
-    if projection:
-        return value_response(projection.apply(orjson.loads(found.body)), headers=headers)
-    return json_response(found.body, headers=headers)
+    return json_response(await projected(x, found.body), headers=headers)
 
 
 async def replace(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.1: what is left out is cleared, but ``active``, which is kept."""
-    resource = payload.user(x.json(), active=None)
+    resource = await computed(x, lambda: payload.user(x.json(), active=None))
     if "active" not in resource:
         return await _change(
             x,
@@ -61,17 +60,17 @@ async def replace(x: Exchange, text: str) -> web.Response:
 
 async def modify(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.2."""
-    body = x.json()
+    body = await computed(x, x.json)
     number = as_uuid(text)
     x.resource = ("User", text[:100])
     if number is None:
         raise missing("User", text)
-    given = patch.operations(USER, body)
+    given = await computed(x, lambda: patch.operations(USER, body))
     if not conditional(x.headers) and (values := direct.values(given)) is not None:
         written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
         settled(x, written, "User", text)
-        return shown(x, written, text)
-    return await _change(x, text, lambda current: patch.user(current, given), reads=True)
+        return await shown(x, written, text)
+    return await _change(x, text, lambda current: patch.user(current, given), given, reads=True)
 
 
 async def delete(x: Exchange, text: str) -> web.Response:
@@ -99,32 +98,49 @@ async def at_version(x: Exchange, text: str, kind: str) -> tuple[uuid.UUID, int 
 
 
 async def _change(
-    x: Exchange, text: str, change: Callable[[dict[str, Any]], dict[str, Any]], *, reads: bool
+    x: Exchange,
+    text: str,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    operations: Sequence[patch.Operation] = (),
+    *,
+    reads: bool,
 ) -> web.Response:
-    """``reads``: the change depends on the present state; a PUT without a condition does not."""
+    """``reads``: the change depends on the present state; a PUT without a condition does not.
+
+    ``operations``: what the change does, by which its cost is told.
+    """
     number = as_uuid(text)
     x.resource = ("User", text[:100])
     if number is None:
         raise missing("User", text)
+    is_judged = False
     for _ in range(TRIES):
-        version, named, resource = None, False, {}
+        version, named, before, at_once = None, False, {}, True
         if reads:
             found = await resources.user_state(x.db, x.caller.directory, number)
             if found is None:
                 raise missing("User", text)
             version = found[0]
             named = expected(x.headers, version)
-            resource = change(found[1])
-        else:
-            resource = change({})
-        written = await resources.update_user(
-            x.db, x.origin, number, state(resource), x.reader.base, version
-        )
+            before = found[1]
+            cost = of_patch(USER, before, operations)
+            at_once = cost <= INLINE
+            if not is_judged:
+                x.budget.spend(cost)
+                is_judged = True
+        made = await computed(x, partial(_changed, change, before), at_once=at_once)
+        written = await resources.update_user(x.db, x.origin, number, made, x.reader.base, version)
         if written.status == 412 and not named:
             continue
-        settled(x, written, "User", resource["userName"] if written.status == 409 else text)
-        return shown(x, written, text)
+        settled(x, written, "User", made.user_name if written.status == 409 else text)
+        return await shown(x, written, text)
     raise StoreUnavailable("too many changes of this user at once: try again")
+
+
+def _changed(
+    change: Callable[[dict[str, Any]], dict[str, Any]], before: dict[str, Any]
+) -> UserState:
+    return state(change(before), before)
 
 
 def settled(x: Exchange, written: Written, kind: str, name: str) -> None:
@@ -146,23 +162,21 @@ def settled(x: Exchange, written: Written, kind: str, name: str) -> None:
             raise ScimError(412, f"the {kind.lower()} was changed meanwhile: read it again")
 
 
-def shown(x: Exchange, written: Written, number: str) -> web.Response:
+async def shown(x: Exchange, written: Written, number: str) -> web.Response:
     headers = {"ETag": etag(written.version or 0), "Location": f"{x.base}/Users/{number}"}
     assert written.body is not None
-    if projection := x.projection():
-        value = projection.apply(orjson.loads(written.body))
-        return value_response(value, written.status, headers)
-    return json_response(written.body, written.status, headers)
+    return json_response(await projected(x, written.body), written.status, headers)
 
 
-def state(resource: dict[str, Any]) -> UserState:
+def state(resource: dict[str, Any], before: dict[str, Any] | None = None) -> UserState:
+    """ScimError 400 for a resource that is too large: see calscim.scim.sizes."""
     return UserState(
         user_name=resource["userName"],
         external_id=resource.get("externalId"),
         email=payload.email_of(resource),
         emails=payload.emails_of(resource),
         active=resource.get("active"),
-        data=orjson.dumps(resource).decode(),
+        data=as_stored(resource, before),
     )
 
 

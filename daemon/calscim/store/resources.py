@@ -205,10 +205,15 @@ def _group(state: GroupState) -> dict[str, Any]:
 def _members(members: MemberChange) -> dict[str, Any]:
     return {
         "replace": members.replace,
-        "add": "{" + ",".join(map(str, members.add)) + "}",
-        "remove": "{" + ",".join(map(str, members.remove)) + "}",
+        "add": _ids(members.add),
+        "remove": _ids(members.remove),
         "unknown": _array(members.unknown),
     }
+
+
+def _ids(numbers: Iterable[uuid.UUID]) -> str:
+    """As Postgres reads an array of ids. The hyphens that it can do without would take 50,000 ids another 50 ms."""
+    return "{" + ",".join(number.hex for number in numbers) + "}"
 
 
 def _array(texts: Iterable[str]) -> str:

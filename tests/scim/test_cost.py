@@ -1,0 +1,117 @@
+"""PATCH operations that compare too much are refused before the first of them is done."""
+
+from typing import Any
+
+import pytest
+
+from calscim.errors import ScimError
+from calscim.scim import cost, patch
+from calscim.scim.schema import USER
+
+MANY = [{"value": f"p{n}@acme.example", "type": "work"} for n in range(490)]
+
+
+def removes(operations: int, comparisons: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "op": "remove",
+            "path": "emails["
+            + " or ".join(f'value eq "a{n}.{m}@acme.example"' for m in range(comparisons))
+            + "]",
+        }
+        for n in range(operations)
+    ]
+
+
+def cost_of(resource: dict[str, Any], *operations: dict[str, Any]) -> int:
+    return cost.of_patch(USER, resource, patch.operations(USER, {"Operations": list(operations)}))
+
+
+async def test_thirty_removes_with_twenty_comparisons_over_490_values_are_too_many(
+    provider,
+) -> None:
+    ann = await provider.user("ann@acme.example", emails=MANY)
+
+    answer = await provider("PATCH", f"/Users/{ann}", {"Operations": removes(30, 20)})
+
+    assert (answer.status, answer.body["scimType"]) == (400, "tooMany")
+    assert "send fewer of them in one request" in answer.body["detail"]
+    assert (await provider.journal())[-1]["status"] == 400
+
+
+async def test_as_many_operations_as_are_allowed_pass_on_a_user_with_few_values(provider) -> None:
+    ann = await provider.user("ann@acme.example", emails=MANY[:5])
+
+    answer = await provider("PATCH", f"/Users/{ann}", {"Operations": removes(250, 5)})
+
+    assert answer.status == 200, answer
+
+
+async def test_the_operations_of_a_bulk_request_share_what_they_may_cost(provider) -> None:
+    ann = await provider.user("ann@acme.example", emails=MANY)
+    entry = {"method": "PATCH", "path": f"/Users/{ann}", "data": {"Operations": removes(2, 20)}}
+
+    answer = await provider("POST", "/Bulk", {"Operations": [entry] * 4})
+
+    statuses = [one["status"] for one in answer.body["Operations"]]
+    assert statuses == ["200", "400", "400", "400"]
+    assert answer.body["Operations"][-1]["response"]["scimType"] == "tooMany"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "remove", "path": 'emails[value co "a"]'},
+        {"op": "replace", "path": 'emails[value co "a"].type', "value": "home"},
+        {"op": "remove", "path": 'urn:ietf:params:scim:schemas:core:2.0:User:emails[value co "a"]'},
+        {"op": "add", "value": {'emails[value co "a"].type': "home"}},
+        {"op": "add", "value": {USER.urn: {'emails[value co "a"].type': "home"}}},
+        {"op": "add", "path": USER.urn, "value": {'emails[value co "a"].type': "home"}},
+    ],
+)
+def test_a_filter_counts_in_whatever_spelling_it_comes(operation: dict[str, Any]) -> None:
+    assert cost_of({"userName": "ann", "emails": MANY}, operation) > len(MANY)
+
+
+def test_values_count_that_the_same_request_adds() -> None:
+    adding = {"op": "add", "path": "emails", "value": MANY}
+
+    assert cost_of({"userName": "ann"}, adding, *removes(30, 20)) > cost.MOST
+
+
+def test_long_texts_count_for_more() -> None:
+    long = [{"value": "x" * 5000 + f"{n}@acme.example"} for n in range(40)]
+
+    assert cost_of({"userName": "ann", "emails": long}, *removes(1, 20)) > cost.MOST
+
+
+def test_values_without_a_value_are_compared_by_all_that_they_have() -> None:
+    addresses = [{"formatted": f"Street {n}"} for n in range(450)]
+    adding = {"op": "add", "path": "addresses", "value": [{"formatted": "x"}] * 400}
+
+    assert cost_of({"userName": "ann", "addresses": addresses}, adding) > cost.MOST
+
+
+def test_operations_on_a_large_unknown_extension_count() -> None:
+    urn = "urn:example:params:bulky:2.0:User"
+    resource = {"userName": "ann", urn: {"items": [{"n": "x" * 20} for _ in range(1500)]}}
+    one = {"op": "remove", "path": f'{urn}:items[n eq "a"]'}
+
+    assert cost_of(resource, *[one] * 40) > cost.MOST
+    assert cost_of(resource, {"op": "add", "path": f"{urn}:a", "value": "b"}) < cost.INLINE
+
+
+def test_what_providers_send_is_cheap() -> None:
+    ann = {"userName": "ann", "emails": MANY[:3], "active": True}
+    entra = {"op": "replace", "path": 'emails[type eq "work"].value', "value": "b@acme.example"}
+
+    assert cost_of(ann, entra, {"op": "replace", "path": "active", "value": False}) < 50
+
+
+def test_a_budget_is_spent_once() -> None:
+    budget = cost.Budget()
+
+    budget.spend(cost.MOST)
+
+    with pytest.raises(ScimError, match="compare too many values"):
+        budget.spend(1)

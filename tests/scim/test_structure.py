@@ -1,0 +1,196 @@
+"""Bodies with too many values, too deep a nesting, or too much to store are refused, large ones do not hold the loop."""
+
+import asyncio
+import threading
+import uuid
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calscim.errors import ScimError
+from calscim.scim import heavy, payload, structure
+from calscim.scim.groups import MOST_MEMBERS
+from calscim.scim.heavy import INLINE_BYTES, compute
+from calscim.scim.sizes import LARGEST_EXTENSION, LARGEST_RESOURCE, as_stored
+
+BULKY = "urn:example:params:bulky:2.0:User"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text('[]{},"\\ a', max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text('[{,"\\', max_size=2), inner)
+    ),
+    max_leaves=12,
+)
+
+
+def depth(value: Any) -> int:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 0
+    return 1 + max(map(depth, value), default=0)
+
+
+@given(JSON)
+def test_what_is_at_most_so_deep_passes_and_nothing_deeper(value: Any) -> None:
+    body = orjson.dumps({"value": value})
+    spare = structure.MOST_DEPTH - depth({"value": value})
+    wrapped = b'{"a":' * spare + body + b"}" * spare
+
+    structure.check(wrapped)
+
+    with pytest.raises(ScimError, match="nested more than 40 deep"):
+        structure.check(b"[" + wrapped + b"]")
+
+
+def test_a_body_with_too_many_values_is_refused_whatever_they_are() -> None:
+    for value in (b"{}", b"[]", b"1", b'""', b'"[{,"', b'{"a":1}', b'{"a":[]}', b'"\\""'):
+        body = b'{"a":[' + b",".join([value] * (structure.MOST_VALUES + 1)) + b"]}"
+
+        with pytest.raises(ScimError, match="more than 200,000 values") as refused:
+            structure.check(body)
+
+        assert (refused.value.status, refused.value.scim_type) == (400, "invalidSyntax")
+
+
+def test_commas_and_brackets_in_texts_are_no_values() -> None:
+    structure.check(orjson.dumps({"a": ',[{"\\' * structure.MOST_VALUES}))
+
+
+def test_as_many_members_as_a_request_may_name_are_not_too_many_values() -> None:
+    members = [{"value": str(uuid.UUID(int=n))} for n in range(MOST_MEMBERS)]
+
+    structure.check(orjson.dumps({"displayName": "Everybody", "members": members}))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100, b"]" * 100, b"}{" * 100, b'"[' * 100, b"[}" * 100])
+def test_what_is_no_json_is_left_to_the_parser(body: bytes) -> None:
+    structure.check(body)
+
+
+@given(st.lists(JSON, max_size=12))
+def test_each_of_equal_values_is_kept_once_and_in_order(values: list[Any]) -> None:
+    expected: list[Any] = []
+    for one in values:
+        if one not in expected:
+            expected.append(one)
+
+    assert payload.each_once(values) == expected
+
+
+# ------------------------------------------------------------------ what may be stored
+
+
+async def test_an_extension_of_more_than_64_kib_is_refused_however_it_comes(provider) -> None:
+    large = {"a": "x" * 8000, "b": ["y" * 8000] * 8}
+    ann = await provider.user("ann@acme.example")
+    whole = {"userName": "bea@acme.example", BULKY: large}
+    path = {"op": "add", "path": BULKY, "value": large}
+    part = {"op": "add", "value": {f"{BULKY}:b": large["b"], f"{BULKY}:a": large["a"]}}
+
+    answers = [
+        await provider("POST", "/Users", whole),
+        await provider("PUT", f"/Users/{ann}", whole),
+        await provider("PATCH", f"/Users/{ann}", {"Operations": [path]}),
+        await provider("PATCH", f"/Users/{ann}", {"Operations": [part]}),
+        await provider("POST", "/Groups", {"displayName": "Sales", BULKY: large}),
+    ]
+
+    for answer in answers:
+        assert (answer.status, answer.body["scimType"]) == (400, "invalidValue"), answer
+        assert f"send at most {LARGEST_EXTENSION}" in answer.body["detail"]
+
+
+async def test_an_extension_that_grows_by_small_changes_is_refused_in_the_end(provider) -> None:
+    ann = await provider.user("ann@acme.example")
+
+    statuses = []
+    for n in range(10):
+        operation = {"op": "add", "path": f"{BULKY}:a{n}", "value": "x" * 8000}
+        answer = await provider("PATCH", f"/Users/{ann}", {"Operations": [operation]})
+        statuses.append(answer.status)
+
+    assert statuses == [200] * 8 + [400] * 2
+
+
+def test_a_resource_of_more_than_256_kib_is_refused() -> None:
+    resource = {
+        "userName": "ann",
+        **{f"urn:example:params:a{n}:2.0:User": {"a": "x" * 60_000} for n in range(5)},
+    }
+
+    with pytest.raises(ScimError, match=f"send at most {LARGEST_RESOURCE}"):
+        as_stored(resource)
+
+
+def test_what_was_stored_larger_before_may_shrink_and_stay_but_not_grow() -> None:
+    before = {"userName": "ann", "active": True, BULKY: {"a": "x" * 300_000}}
+
+    assert as_stored({**before, "active": None}, before)
+    assert as_stored({**before, BULKY: {"a": "x" * 299_000}}, before)
+    with pytest.raises(ScimError):
+        as_stored({**before, BULKY: {"a": "x" * 300_001}}, before)
+
+
+# ------------------------------------------------------------------ the event loop
+
+
+async def test_a_long_computation_does_not_hold_the_event_loop() -> None:
+    released = threading.Event()
+
+    waiting = asyncio.create_task(compute("a", lambda: released.wait(10), at_once=False))
+    await asyncio.sleep(0)
+    released.set()
+
+    assert await waiting
+
+
+async def test_a_directory_has_one_computation_in_the_queue_so_that_others_get_their_turn() -> None:
+    released = threading.Event()
+    order: list[str] = []
+
+    tasks = [asyncio.create_task(compute("a", lambda: released.wait(10), at_once=False))]
+    await asyncio.sleep(0)
+    for directory in ("a", "a", "a", "b"):
+        append = lambda name=directory: order.append(name)  # noqa: E731
+        tasks.append(asyncio.create_task(compute(directory, append, at_once=False)))
+    await asyncio.sleep(0)
+    released.set()
+    await asyncio.gather(*tasks)
+
+    assert order[0] == "b"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "Bulk", ".search"])
+async def test_no_large_body_is_parsed_by_the_event_loop(
+    provider, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    threads = set()
+    parse = orjson.loads
+
+    def recorded(body: Any) -> Any:
+        if len(body) > INLINE_BYTES:
+            threads.add(threading.current_thread())
+        return parse(body)
+
+    ann = await provider.user("ann@acme.example")
+    monkeypatch.setattr("calscim.scim.exchange.orjson.loads", recorded)
+    name = {"userName": "bea@acme.example", "password": "secret"}
+    emails = [{"value": f"a{n}@acme.example", "display": "x" * 100} for n in range(300)]
+    operation = {"op": "add", "path": "emails", "value": emails}
+    entry = {"method": "POST", "path": "/Users", "bulkId": "a", "data": {**name, "emails": emails}}
+    answer = await {
+        "POST": lambda: provider("POST", "/Users", {**name, "emails": emails}),
+        "PUT": lambda: provider("PUT", f"/Users/{ann}", {**name, "emails": emails}),
+        "PATCH": lambda: provider("PATCH", f"/Users/{ann}", {"Operations": [operation]}),
+        "Bulk": lambda: provider("POST", "/Bulk", {"Operations": [entry]}),
+        ".search": lambda: provider("POST", "/Users/.search", {"ignored": emails}),
+    }[method]()
+
+    assert answer.status in (200, 201), answer
+    assert threads
+    assert threading.main_thread() not in threads
+    assert threads == set(heavy._thread._threads)
