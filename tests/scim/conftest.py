@@ -8,11 +8,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from calscim.clock import SystemClock
+from calscim.scim.admission import ADMISSION
 from calscim.scim.app import app
+from calscim.scim.flight import InFlight
 from calscim.scim.metrics import Metrics
 from calscim.settings import Scim
 from calscim.store import admin
@@ -40,6 +43,13 @@ class Provider:
     token: str
     directory: admin.Directory
     db: Database
+    application: web.Application | None = None
+
+    @property
+    def flight(self) -> InFlight:
+        """The bytes of requests that the application handles at this moment."""
+        assert self.application is not None, "the fixture sets it"
+        return self.application[ADMISSION].flight
 
     async def __call__(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str
@@ -84,9 +94,10 @@ async def provider(db: Database) -> AsyncIterator[Provider]:
     )
     _, token = await admin.create_token(db, EDITOR, directory, name="test")
     settings = Scim(public_url="https://scim.example.com", max_body_bytes=1024 * 1024)
-    server = TestServer(app(db, settings, SystemClock(), Metrics(CollectorRegistry())))
+    application = app(db, settings, SystemClock(), Metrics(CollectorRegistry()))
+    server = TestServer(application)
     await server.start_server()
     async with aiohttp.ClientSession() as session:
         base = str(server.make_url(f"/scim/v2/{directory.id}"))
-        yield Provider(session, base, token, directory, db)
+        yield Provider(session, base, token, directory, db, application)
     await server.close()

@@ -15,11 +15,13 @@ from aiohttp import HttpVersion11, web
 from calscim.clock import Clock
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import bodies, groups, users
+from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.authentication import Authenticator, Caller
 from calscim.scim.bulk import bulk
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
 from calscim.scim.exchange import Exchange, computed, from_request
+from calscim.scim.flight import Load
 from calscim.scim.listing import search, search_all
 from calscim.scim.metrics import Metrics
 from calscim.scim.redaction import hide_in_message, kept_id
@@ -67,6 +69,7 @@ def app(
             "lingering_time": LINGER,
         },
     )
+    application[ADMISSION] = door.admission
     for path, handler in (
         (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", door.answer),
         (r"/{rest:[\s\S]*}", door.elsewhere),
@@ -90,6 +93,7 @@ class _Door:
         self.clock = clock
         self.metrics = metrics
         self.authenticator = Authenticator(db, clock)
+        self.admission = Admission.of(settings.max_body_bytes, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
         self.log = log.bind()  # made once: a line for every request passes through it
@@ -108,6 +112,7 @@ class _Door:
         caller: Caller | None = None
         x: Exchange | None = None
         error: ScimError | None = None
+        load: Load | None = None
         try:
             _well_formed(request)
             caller = await self.authenticator.caller(
@@ -115,7 +120,9 @@ class _Door:
             )
             if bodies.is_large(request):
                 await self.authenticator.confirm(caller, remote)
+            load = self.admission.admit(caller.directory, request)
             body = await bodies.read(request, self.settings.max_body_bytes)
+            load.settle(len(body))
             x = from_request(
                 request, self.db, self.settings, caller, request_id, remote, self.clock.now(), body
             )
@@ -132,6 +139,9 @@ class _Door:
             log.exception("scim.failed", request_id=request_id)
             error = ScimError(500, "this request could not be answered; the log says why")
             response = error_response(error)
+        finally:
+            if load is not None:
+                load.end()
         response.headers["X-Request-Id"] = request_id
         if x is not None and response.status != 401:
             self.token_uses.note(x.caller.token_id, x.began)

@@ -1,5 +1,6 @@
 """What Prometheus is told of SCIM."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -27,9 +28,27 @@ class Metrics:
             ["directory"],
             registry=registry,
         )
+        self._throttled = Counter(
+            "calscim_scim_throttled",
+            "SCIM requests that were refused because their directory asked for too much at once",
+            ["directory", "reason"],
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "calscim_scim_bytes_in_flight",
+            "Bytes of request bodies that are being read and handled",
+            registry=registry,
+        )
         # Finding a child by its labels takes a lock and longer than counting.
         self._count = lru_cache(maxsize=4096)(self._requests.labels)
         self._head = lru_cache(maxsize=4096)(self._seq.labels)
+
+    def throttled(self, directory: str, reason: str) -> None:
+        self._throttled.labels(directory, reason).inc()
+
+    def in_flight(self, taken: Callable[[], float]) -> None:
+        """Ask ``taken`` whenever the metrics are read."""
+        self._in_flight.set_function(taken)
 
     def answered(
         self,
