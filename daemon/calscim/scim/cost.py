@@ -13,10 +13,9 @@ import orjson
 from scim2_models.path import ValuePath
 
 from calscim.errors import ScimError
-from calscim.scim.foreign import is_foreign
 from calscim.scim.grammar import count, parse_path
 from calscim.scim.patch import Operation
-from calscim.scim.schema import Type
+from calscim.scim.schema import Type, is_foreign
 
 # 250 operations with one comparison each on 100 values of 40 characters cost 90,000. The thread of calscim.scim.heavy
 # needs 0.1 to 2 s for 100,000 units, in which the event loop goes on.

@@ -25,17 +25,9 @@ from calscim.names import folded, trimmed
 from calscim.scim import payload
 from calscim.scim.grammar import parse_path
 from calscim.scim.redaction import is_password, selects_by_password
-from calscim.scim.schema import ENTERPRISE_URN
 
-_OWN = ("urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", ENTERPRISE_URN.lower())
 _END = re.compile(r"(?:user|group|\d+(?:\.\d+)*)", re.IGNORECASE)  # how the URN of a schema ends
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
-
-
-def is_foreign(path: str) -> bool:
-    """Return True if a path or a key is about an extension that calscim does not know."""
-    low = path.lower()
-    return low.startswith("urn:") and not low.startswith(_OWN)
 
 
 def change(resource: dict[str, Any], op: str, path: str, value: Any) -> None:
@@ -125,7 +117,7 @@ def _set_whole(resource: dict[str, Any], name: str, value: Any) -> None:
         return
     if not isinstance(value, dict):
         raise ScimError(400, f"{name[:200]} takes an object", "invalidValue")
-    resource[urn] = {**resource.get(urn, {}), **payload.kept(name, value)}
+    resource[urn] = {**resource.get(urn, {}), **payload.kept_extension(name, value)}
 
 
 # ------------------------------------------------------------------ a part of one

@@ -21,7 +21,7 @@ from calscim.errors import ScimError
 from calscim.scim import foreign, multivalued, payload, selection
 from calscim.scim.foreign import copied
 from calscim.scim.grammar import parse_path
-from calscim.scim.schema import GROUP, USER, Attribute, Type
+from calscim.scim.schema import GROUP, USER, Attribute, Type, is_foreign
 
 OPS = ("add", "replace", "remove")
 MOST_OPERATIONS = {"User": 250, "Group": 5000}  # a group's are mostly members, which cost little
@@ -128,7 +128,7 @@ def _merge(kind: Type, resource: dict[str, Any], operation: Operation, refused: 
         elif (
             low in _EXTRAS
             or kind.top(name) is not None
-            or (foreign.is_foreign(name) and foreign.is_changed_by(resource, name, value))
+            or (is_foreign(name) and foreign.is_changed_by(resource, name, value))
             or _known(kind, name)
         ):
             _at(kind, resource, operation, name, value, refused)
@@ -181,7 +181,7 @@ def _at(
     if kind is USER and path.lower() in _EXTRAS:
         _flat(resource, path, operation, value, refused)
         return
-    if foreign.is_foreign(path):
+    if is_foreign(path):
         try:
             foreign.change(resource, operation.op, path, value)
         except ScimError as error:

@@ -12,6 +12,7 @@ from calscim.errors import ScimError
 from calscim.names import address_key, folded, is_address
 from calscim.scim.redaction import is_password, names_password
 from calscim.scim.schema import GROUP, GROUP_URN, USER, USER_URN, Attribute, Type
+from calscim.scim.sizes import check_extension
 
 LONGEST = 8192  # characters of any one text
 LONGEST_NAME = 1024
@@ -207,7 +208,7 @@ def canonical(kind: Type, body: dict[str, Any], skip: tuple[str, ...] = ()) -> d
                 if low == kind.urn.lower():
                     resource = canonical(kind, value, skip) | resource
                 else:
-                    resource[key] = kept(key, value)
+                    resource[key] = kept_extension(key, value)
             continue
         if attribute.read_only or attribute.write_only or attribute.name in skip:
             continue
@@ -308,6 +309,13 @@ def _refuse_json(path: str, value: str) -> None:
             f"{path} has JSON as a text: send the object itself, without quotes",
             "invalidValue",
         )
+
+
+def kept_extension(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A copy of an extension that is stored without being understood. ScimError 400 if it is too large."""
+    check_extension(name, value)
+    copy: dict[str, Any] = kept(name, value)
+    return copy
 
 
 def kept(path: str, value: Any) -> Any:

@@ -32,6 +32,8 @@ USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
+_OWN = ("urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", ENTERPRISE_URN.lower())
+
 DEFAULT_COUNT = 100
 MAX_RESULTS = 1000
 CURSOR_TIMEOUT = 3600  # seconds that a cursor is good for
@@ -85,6 +87,12 @@ class Type:
         if extension is None or low not in extension.subs:
             return None
         return extension.name, extension.subs[low]
+
+
+def is_foreign(path: str) -> bool:
+    """Return True if a path or a key is about an extension that calscim does not know."""
+    low = path.lower()
+    return low.startswith("urn:") and not low.startswith(_OWN)
 
 
 def _attribute(described: Any) -> Attribute:

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from calscim.errors import ScimError
-from calscim.scim.foreign import is_foreign
+from calscim.scim.schema import is_foreign
 
 # A user with 500 values of each multi-valued attribute of RFC 7643 has about 250 kB; one of Okta's has 500 bytes.
 LARGEST_RESOURCE = 256 * 1024  # bytes as JSON, without a group's members
@@ -19,6 +19,11 @@ def as_stored(resource: dict[str, Any], before: dict[str, Any] | None = None) ->
     if len(data) > LARGEST_EXTENSION:
         _check(resource, data, {} if before is None else before)
     return data.decode()
+
+
+def check_extension(name: str, value: Any) -> None:
+    """ScimError 400 for an unknown extension that cannot be stored: known before each of its values is looked at."""
+    _insist(f"the extension {name[:200]}", len(orjson.dumps(value)), LARGEST_EXTENSION, None)
 
 
 def _check(resource: dict[str, Any], data: bytes, before: dict[str, Any]) -> None:
