@@ -14,7 +14,7 @@ from scim2_models import EnterpriseUser, Group, User
 
 from calscim.errors import ScimError
 from calscim.scim import groups, users
-from calscim.scim.filters import compile_filter
+from calscim.scim.filters import compile_filter, has_index
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN, Type
 from calscim.scim.sorting import compile_sort
 from calscim.store import admin, resources
@@ -536,3 +536,28 @@ async def test_the_beginning_of_a_name_has_an_index(
     conditions = await _conditions(crowd, kind, text)
 
     assert any(found.startswith(index) and condition in found for found in conditions), conditions
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (USER, 'userName eq "ann"', True),
+        (USER, 'externalId eq "1" or id eq "2"', True),
+        (USER, 'emails eq "ann@acme.example" and active eq true', True),
+        (USER, 'emails.value eq "ann@acme.example"', True),
+        (GROUP, 'displayName eq "Sales"', True),
+        (GROUP, 'members.value eq "x"', True),
+        (USER, 'userName sw "a"', False),
+        (USER, 'userName co "a"', False),
+        (USER, 'userName eq "ann" or active eq true', False),
+        (USER, 'not (userName eq "ann")', False),
+        (USER, 'userName ne "ann"', False),
+        (USER, 'emails[value eq "ann@acme.example"]', False),
+        (USER, 'name.familyName eq "Lee"', False),
+        (GROUP, 'userName eq "ann"', False),
+    ],
+)
+def test_a_filter_that_no_index_serves_counts_as_a_search(
+    kind: Any, text: str, expected: bool
+) -> None:
+    assert has_index(kind, text) is expected

@@ -31,7 +31,8 @@ from calscim.scim.scopes import require_scope
 from calscim.scim.token_uses import TokenUses
 from calscim.settings import Scim
 from calscim.store import journal
-from calscim.store.pool import ConnectionLost, Database
+from calscim.store.places import BORROWER
+from calscim.store.pool import ConnectionLost, Crowded, Database
 
 log = structlog.get_logger()
 
@@ -113,11 +114,13 @@ class _Door:
         x: Exchange | None = None
         error: ScimError | None = None
         load: Load | None = None
+        BORROWER.set("")
         try:
             _well_formed(request)
             caller = await self.authenticator.caller(
                 request.headers.get("Authorization"), directory, remote
             )
+            BORROWER.set(caller.directory)
             if bodies.is_large(request):
                 await self.authenticator.confirm(caller, remote)
             load = self.admission.admit(caller.directory, request)
@@ -130,6 +133,10 @@ class _Door:
             response = await self._handled(x, parts)
         except ScimError as refused:
             error = await self._refused(caller, x, refused, remote)
+            response = error_response(error)
+        except Crowded as crowded:
+            self.metrics.throttled(directory, crowded.reason)
+            error = ScimError(429, str(crowded), headers=RETRY_AFTER)
             response = error_response(error)
         except StoreUnavailable as away:
             log.warning("scim.unavailable", request_id=request_id, reason=str(away))

@@ -385,6 +385,28 @@ def compile_filter(kind: Type, text: str, beside: Type | None = None) -> Selecti
     return Selection(where, "", tuple(compiler.parameters))
 
 
+def has_index(kind: Type, text: str) -> bool:
+    """Return True if Postgres finds what the filter selects by an index, however many resources there are.
+
+    ``text`` was compiled before. "sw" does not count: a short beginning selects nearly all.
+    """
+    return _is_keyed(compiler_of(kind), parse_filter(text))
+
+
+def _is_keyed(compiler: Compiler, node: FilterNode) -> bool:
+    match node:
+        case Comparison(op=CompareOperator.eq) if compiler.has(node.attr_path):
+            target = compiler.target(node.attr_path)
+            if target.attribute.kind == "complex":
+                target = compiler.compared(target, node)
+            return compiler.indexed(target, node) is not None
+        case LogicalExpr(op=LogicalOperator.and_, terms=terms):
+            return any(_is_keyed(compiler, term) for term in terms)
+        case LogicalExpr(terms=terms):
+            return all(_is_keyed(compiler, term) for term in terms)
+    return False
+
+
 def _filled(value: str) -> str:
     return f"coalesce({value}, 'null') NOT IN {_EMPTY}"
 

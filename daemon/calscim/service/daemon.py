@@ -55,7 +55,7 @@ from calscim.service.token_watch import TokenWatch
 from calscim.settings import Settings
 from calscim.store import embedded, health, migrate
 from calscim.store.encryption import cipher_of
-from calscim.store.pool import AccessDenied, Database
+from calscim.store.pool import SEARCH, AccessDenied, Database
 from calscim.store.retention import ensure_partitions
 from calscim.store.standing import session_name
 
@@ -107,6 +107,7 @@ async def serve(
                 size=settings.database.pool_size,
                 connecting=CONNECTING,
                 within=ANSWER,
+                longest=SEARCH,
                 cipher=cipher,
             )
         )

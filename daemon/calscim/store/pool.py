@@ -15,6 +15,7 @@ from calscim.errors import StoreUnavailable
 from calscim.store.encryption import PLAIN, Cipher
 from calscim.store.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
 from calscim.store.hosts import hosts
+from calscim.store.places import BORROWER, Places, Present
 
 # What the server says when it is going, coming, full, stopped in the middle, or a standby that cannot write.
 _AWAY = (
@@ -37,6 +38,9 @@ _NO_CONNECTION = (
     asyncpg.InternalClientError,
 )
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
+# Seconds that a search may take which no index serves: 100,000 users are gone through in 0.5 to 1.5 s.
+SEARCH = 2.0
+_ENDING = 0.5  # seconds in which the server ends it, before its connection is cut
 _GOODBYE = 2.0  # seconds for all connections to end
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 _SPARE = 5.0  # seconds until connections that were given back are seen to
@@ -47,6 +51,14 @@ _NO_ROOM = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
 
 class ConnectionLost(StoreUnavailable):
     """The connection ended under way: what was asked last may have been done, or not."""
+
+
+class Crowded(StoreUnavailable):
+    """A directory asks for more of the database than its share: ``reason`` is searches or connections."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class AccessDenied(StoreUnavailable, asyncpg.InsufficientPrivilegeError):
@@ -63,8 +75,12 @@ class _Pool:
     about as much as a look-up does.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
         self.pool = pool
+        self.size = size
+        self.places = Places(size)
+        self.searches = Places(size)
+        self.present = Present()
         self.sought = 0  # how many ask for a connection, and have none yet
         self.expired = 0  # how often all that were there became unfit
         self.refused: tuple[float, str] | None = None  # the last refusal for want of room, and when
@@ -72,7 +88,27 @@ class _Pool:
         self._tidying: asyncio.Task[None] | None = None
         self._closing = False
 
-    async def acquire(self, patience: float) -> Any:
+    async def acquire(self, borrower: str, patience: float) -> Any:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self.present.note(borrower, began)
+        try:
+            await self.places.take(borrower, patience)
+        except TimeoutError as error:
+            if self.places.is_owed(borrower) or self.present.is_alone(borrower, began):
+                raise
+            raise Crowded(
+                "this directory has its share of the database's connections, and others wait: "
+                "send fewer requests at once",
+                "connections",
+            ) from error
+        try:
+            return await self._connected(patience - (loop.time() - began))
+        except BaseException:
+            self.places.give_back(borrower)
+            raise
+
+    async def _connected(self, patience: float) -> Any:
         while self._spare:
             connection = self._spare.pop()
             if _is_open(connection):
@@ -83,8 +119,15 @@ class _Pool:
         finally:
             self.sought -= 1
 
-    async def give_back(self, connection: Any, *, fit: bool) -> None:
-        """``fit``: nothing has gone wrong with it. What somebody waits for goes to them, through the pool."""
+    async def give_back(self, connection: Any, borrower: str, *, fit: bool) -> None:
+        """``fit``: nothing has gone wrong with it."""
+        try:
+            await self._keep(connection, fit=fit)
+        finally:
+            self.places.give_back(borrower)
+
+    async def _keep(self, connection: Any, *, fit: bool) -> None:
+        """Among those that are lent again, or in asyncpg's pool if a request waits for that one."""
         fit = fit and not self._closing and not self.sought
         if not fit or not _is_open(connection) or connection.is_in_transaction():
             await self.pool.release(connection, timeout=_GIVE_BACK)
@@ -125,20 +168,21 @@ class _Loan:
     never confirms it. A class and no generator: every request passes here.
     """
 
-    __slots__ = ("_connection", "_expired", "_patience", "_pool", "_timer", "_within")
+    __slots__ = ("_borrower", "_connection", "_expired", "_patience", "_pool", "_timer", "_within")
 
     def __init__(self, pool: _Pool, patience: float, within: float | None) -> None:
         self._pool = pool
         self._patience = patience
         self._within = within
         self._connection: Any = None
+        self._borrower = BORROWER.get()
         self._expired = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Connection:
         self.renew()
         try:
-            self._connection = await self._pool.acquire(self._patience)
+            self._connection = await self._pool.acquire(self._borrower, self._patience)
         except BaseException as error:
             self._disarm()
             if isinstance(error, _NO_CONNECTION):
@@ -157,7 +201,7 @@ class _Loan:
             # What was committed stays so, whatever becomes of the connection.
             with suppress(*_NO_CONNECTION):
                 fit = error is None and self._expired == self._pool.expired
-                await self._pool.give_back(self._connection, fit=fit)
+                await self._pool.give_back(self._connection, self._borrower, fit=fit)
 
     def renew(self) -> None:
         """From now on, the whole time again."""
@@ -219,6 +263,7 @@ class Database:
         patience: float = 1.5,
         connecting: float | None = None,
         within: float | None = None,
+        longest: float = LONGEST,
         cipher: Cipher = PLAIN,
     ) -> Self:
         """``patience``: seconds to wait for a connection before StoreUnavailable.
@@ -227,8 +272,10 @@ class Database:
 
         ``within``: seconds from asking for a connection until it is cut, where the server does not answer
         or is stuck. None: as long as it takes.
+
+        ``longest``: seconds after which the server ends a statement of a pool that has such a limit.
         """
-        way = hosts(dsn, None if within is None else max(within, LONGEST))
+        way = hosts(dsn, None if within is None else max(within, longest))
         pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
             min_size=0,
             max_size=size,
@@ -237,8 +284,8 @@ class Database:
             reset=_as_it_is,
         )
         await pool
-        longest = patience if within is None else min(patience, within)
-        return cls(_Pool(pool), longest, within, cipher)
+        shortest = patience if within is None else min(patience, within)
+        return cls(_Pool(pool, size), shortest, within, cipher)
 
     def within(self, seconds: float) -> Self:
         """The same connections, lent for less."""
@@ -270,11 +317,41 @@ class Database:
     @property
     def sought(self) -> bool:
         """Whether somebody waits for a connection at this moment."""
-        return self._pool.sought > 0
+        return self._pool.sought > 0 or self._pool.places.awaited
 
     def connection(self) -> "_Loan":
         """A connection for a few statements. StoreUnavailable when the server is away or goes away."""
         return _Loan(self._pool, self._patience, self._within)
+
+    @asynccontextmanager
+    async def searching(self) -> AsyncIterator[Self]:
+        """The same connections for one search that may take long. Crowded if it does, or if its place does not come."""
+        pool, borrower = self._pool, BORROWER.get()
+        loop = asyncio.get_running_loop()
+        alone = pool.present.is_alone(borrower, loop.time())
+        pool.searches.resize(max(1, pool.size - 1 if alone else pool.size // 2))
+        try:
+            await pool.searches.take(borrower, self._patience)
+        except TimeoutError as error:
+            raise Crowded(
+                "searches of this directory wait for others that take long: send fewer at once, "
+                "or compare userName, externalId, emails.value, displayName of a group or id with eq",
+                "searches",
+            ) from error
+        began = loop.time()
+        try:
+            yield type(self)(pool, self._patience, SEARCH + _ENDING, self.cipher)
+        except StoreUnavailable as error:
+            took = isinstance(error, ConnectionLost) and loop.time() - began >= SEARCH
+            if not took and not isinstance(error.__cause__, asyncpg.QueryCanceledError):
+                raise
+            raise Crowded(
+                f"this search takes more than {SEARCH:.0f} s: narrow it by comparing userName, "
+                "externalId, emails.value, displayName of a group or id with eq",
+                "searches",
+            ) from error
+        finally:
+            pool.searches.give_back(borrower)
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self.connection() as connection:

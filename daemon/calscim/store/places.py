@@ -1,0 +1,121 @@
+"""Who gets the next connection of a pool: directories take turns, and none has more than half while others wait.
+
+A directory alone may have all connections: its rate does not fall. A statement that takes long would keep another
+directory waiting all the same, so searches that no index serves have places of their own besides: all but one of the
+pool's connections while one directory is alone, half of them while there are others.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+# The directory for which a task works; "" for the daemon itself, and before a token was recognized. A context variable,
+# because a statement is sent far below the code that knows the directory; a task inherits it from the one that made it.
+BORROWER: ContextVar[str] = ContextVar("BORROWER", default="")
+# Seconds after its last statement in which a directory still counts as one that waits: an identity provider that pushes
+# changes or reads pages sends a request every few seconds.
+PRESENT = 60.0
+
+
+@dataclass(slots=True)
+class Places:
+    """``size`` places, for each as long as it holds one."""
+
+    size: int
+    taken: int = 0
+    _held: dict[str, int] = field(default_factory=dict)
+    _waiting: "OrderedDict[str, deque[asyncio.Future[None]]]" = field(default_factory=OrderedDict)
+
+    @property
+    def awaited(self) -> bool:
+        """Return True if a request waits for a place."""
+        return bool(self._waiting)
+
+    def is_owed(self, borrower: str) -> bool:
+        """Return True if a borrower has less than its half."""
+        return self._held.get(borrower, 0) < max(1, self.size // 2)
+
+    async def take(self, borrower: str, patience: float) -> None:
+        """Wait for a place. TimeoutError after ``patience`` seconds."""
+        if borrower not in self._waiting and self._is_free_for(borrower):
+            self._give(borrower)
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(borrower, deque()).append(place)
+        try:
+            async with asyncio.timeout(patience):
+                await place
+        except BaseException:
+            if place.done() and not place.cancelled():  # it was given in the same moment
+                self.give_back(borrower)
+            else:
+                self._forget(borrower, place)
+                self._hand_out()
+            raise
+
+    def give_back(self, borrower: str) -> None:
+        self.taken -= 1
+        self._held[borrower] -= 1
+        if not self._held[borrower]:
+            del self._held[borrower]
+        self._hand_out()
+
+    def resize(self, size: int) -> None:
+        """From now on so many places; who holds one keeps it."""
+        if size != self.size:
+            self.size = size
+            self._hand_out()
+
+    def _is_free_for(self, borrower: str) -> bool:
+        if self.taken >= self.size:
+            return False
+        return self.is_owed(borrower) or not (self._waiting.keys() - {borrower})
+
+    def _give(self, borrower: str) -> None:
+        self.taken += 1
+        self._held[borrower] = self._held.get(borrower, 0) + 1
+
+    def _hand_out(self) -> None:
+        """To those who have fewest, and among them to the one who waits longest."""
+        while self._waiting:
+            borrower = min(self._waiting, key=lambda name: self._held.get(name, 0))
+            if not self._is_free_for(borrower):
+                return
+            place = self._waiting[borrower][0]
+            self._forget(borrower, place)
+            if not place.done():
+                self._give(borrower)
+                place.set_result(None)
+
+    def _forget(self, borrower: str, place: "asyncio.Future[None]") -> None:
+        places = self._waiting.get(borrower)
+        if places is None or place not in places:
+            return
+        places.remove(place)
+        if places:
+            self._waiting.move_to_end(borrower)
+        else:
+            del self._waiting[borrower]
+
+
+@dataclass(slots=True)
+class Present:
+    """Whether more than one directory works at this time. The two that came last are enough to tell."""
+
+    _last: str = ""
+    _at: float = -PRESENT
+    _before: float = -PRESENT  # when one came last that is not ``_last``
+
+    def note(self, borrower: str, now: float) -> None:
+        if not borrower:
+            return
+        if borrower != self._last:
+            self._before = self._at
+            self._last = borrower
+        self._at = now
+
+    def is_alone(self, borrower: str, now: float) -> bool:
+        """Return True if no directory but this one has worked a moment ago."""
+        other = self._before if borrower == self._last else self._at
+        return now - other > PRESENT
