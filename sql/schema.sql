@@ -84,7 +84,11 @@ CREATE TABLE calscim.directories (
     name          text NOT NULL CHECK (name <> ''),
     provider      text NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
-    deleted_at    timestamptz
+    deleted_at    timestamptz,
+    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
+    throttled     bigint NOT NULL DEFAULT 0,
+    throttled_at  timestamptz,
+    CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 

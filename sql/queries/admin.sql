@@ -18,13 +18,16 @@ UPDATE calscim.directories SET deleted_at = clock_timestamp() WHERE id = $1 AND 
 -- name: directories, those in use, or one of them by id or name
 SELECT d.id, d.name, d.organization, d.provider, d.created_at, coalesce(h.seq, 0) AS journal_seq,
        coalesce(h.users, 0) AS users, coalesce(h.groups, 0) AS groups,
-       p.target IS NOT NULL AS paused, p.until AS paused_until
+       p.target IS NOT NULL AS paused, p.until AS paused_until, d.requests_per_second
 FROM calscim.directories d
 LEFT JOIN calscim.heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p
     ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > clock_timestamp())
 WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR d.id = $1 OR lower(d.name) = lower($1))
 ORDER BY d.organization, lower(d.name);
+
+-- name: set_rate, NULL: what the configuration says, 0: no limit
+UPDATE calscim.directories SET requests_per_second = $2 WHERE id = $1;
 
 -- name: create_token, only its digest is kept
 INSERT INTO calscim.tokens (directory_id, name, digest, expires_at, scope)

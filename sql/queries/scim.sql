@@ -206,3 +206,10 @@ SELECT EXISTS (
            'Group', g.id, g.data, g.version, g.created_at, g.updated_at, $3,
            CASE WHEN $6::boolean THEN calscim.members_json(g.id, $3) ELSE '' END) ORDER BY page.place) AS bodies
 FROM page JOIN calscim.groups g USING (id);
+
+-- name: rate_limits, of directories that have their own
+SELECT id, requests_per_second FROM calscim.directories WHERE requests_per_second IS NOT NULL AND deleted_at IS NULL;
+
+-- name: throttled, requests that were refused because their directory asked for too much at once
+UPDATE calscim.directories d SET throttled = d.throttled + n.count, throttled_at = clock_timestamp()
+FROM unnest($1::text[], $2::bigint[]) n (id, count) WHERE d.id = n.id;

@@ -1,6 +1,7 @@
 -- name: directories, where each directory stands
 SELECT d.id, d.name, d.organization, d.provider, h.seq AS journal_seq, h.at AS last_change,
-       h.users, h.groups, p.target IS NOT NULL AS paused, p.until AS paused_until
+       h.users, h.groups, p.target IS NOT NULL AS paused, p.until AS paused_until,
+       d.requests_per_second, d.throttled, d.throttled_at
 FROM calscim.directories d
 JOIN calscim.heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p

@@ -225,3 +225,20 @@ def test_status_shows_the_tokens_of_a_directory(calscim, okta):
     assert f"put its replacement, token {new['id']}" in old["warning"]
     assert new["warning"] is None
     assert f"token {old['id']} (first) of Okta ends at" in shown
+
+
+def test_a_directory_has_a_limit_of_its_own_on_requests_until_it_is_taken_back(calscim, okta):
+    for said, shown in (("50", 50), ("off", "off"), ("default", None)):
+        ran = calscim("directory", "set", "Okta", "--requests-per-second", said, "--json")
+        assert (ran.code, ran.json["requests_per_second"]) == (0, shown)
+        found = calscim("directory", "show", okta["id"], "--json").json
+        assert found["requests_per_second"] == shown
+
+
+def test_a_limit_below_what_providers_ask_for_is_refused_with_the_reason(calscim, okta):
+    ran = calscim("directory", "set", "Okta", "--requests-per-second", "24")
+
+    assert ran.code == 64
+    assert "write at least 25, which Microsoft Entra ID and the IPSIE profile ask for" in " ".join(
+        ran.err.split()
+    )

@@ -24,6 +24,8 @@ DASHBOARD = CONFIG / "grafana-dashboard.json"
 METRICS = {
     "calscim_scim_requests_total": {"directory", "method", "resource", "status"},
     "calscim_scim_request_seconds": set(),
+    "calscim_scim_throttled_total": {"directory", "reason"},
+    "calscim_scim_bytes_in_flight": set(),
     "calscim_journal_seq": {"directory"},
     "calscim_calcom_requests_total": {"organization", "method", "status"},
     "calscim_calcom_request_seconds": set(),

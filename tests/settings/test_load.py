@@ -403,6 +403,10 @@ def test_a_key_file_that_cannot_be_one_is_refused(wrong, tmp_path, content, expe
             "scim.public_url: 'https://a/?x' goes on after the path",
         ),
         ("[scim]\ntrusted_proxies = '127.0.0.1'", "scim.trusted_proxies: is text: write a list"),
+        (
+            "[scim]\nrequests_per_second = 24",
+            "scim.requests_per_second: is 24: write at least 25, which Microsoft Entra ID",
+        ),
         ("[scim]\ntrusted_proxies = ['proxy']", "scim.trusted_proxies: 'proxy' is not an address"),
         (
             "[reconcile]\ninterval = 300",

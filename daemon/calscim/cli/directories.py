@@ -1,13 +1,18 @@
 """calscim directory: one identity provider's way in."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
+from calscim.service.status import rate_shown
+from calscim.service.throttling import EVERY
 from calscim.settings import Settings
+from calscim.settings.values import LOWEST_RATE, rate
 from calscim.store import admin
+from calscim.store.rates import NONE
 from calscim.terminal import printable
 
 
@@ -29,14 +34,33 @@ def register(verbs: Verbs) -> None:
     pause = nouns.add("pause", _pause, "leave Cal.com alone; SCIM goes on being accepted")
     pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")
     resume = nouns.add("resume", _resume, "end a pause")
+    change = nouns.add("set", _set, "limit a directory's requests a second")
+    change.add_argument(
+        "--requests-per-second",
+        required=True,
+        type=_rate,
+        dest="rate",
+        metavar="N|off|default",
+        help=f"at least {LOWEST_RATE}; default: what scim.requests_per_second says",
+    )
     delete = nouns.add(
         "delete",
         _delete,
         "revoke its tokens and want nothing of it any more",
         details="Its people keep what they have in Cal.com; its journal is kept.",
     )
-    for parser in (show, pause, resume, delete):
+    for parser in (show, pause, resume, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
+
+
+def _rate(text: str) -> int | None:
+    """As the table has it: None for the default, 0 for no limit."""
+    if text == "default":
+        return None
+    try:
+        return rate(text) or NONE
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _providers() -> str:
@@ -62,6 +86,7 @@ def as_json(settings: Settings, directory: admin.Directory) -> dict[str, Any]:
         "users": directory.users,
         "groups": directory.groups,
         "journal_seq": directory.journal_seq,
+        "requests_per_second": rate_shown(directory.requests_per_second),
     }
 
 
@@ -192,6 +217,21 @@ async def _resume(call: Call) -> None:
         )
     value = {"id": found.id, "name": found.name, "paused": False, "was_paused": was}
     call.output.data(value, f"{found.name} {'goes on' if was else 'was not paused'}")
+
+
+async def _set(call: Call) -> None:
+    settings, stored = call.settings(), call.arguments.rate
+    async with opened(settings) as db:
+        found = await admin.find_directory(db, call.arguments.directory)
+        await admin.set_rate(db, call.editor(), found, stored)
+    value = {
+        "id": found.id,
+        "name": found.name,
+        "requests_per_second": rate_shown(stored),
+    }
+    limit = {None: "as many requests a second as scim.requests_per_second says", NONE: "any number"}
+    said = limit.get(stored, f"{stored} requests a second")
+    call.output.data(value, f"{found.name} may send {said}; daemons follow within {EVERY:.0f} s")
 
 
 async def _delete(call: Call) -> None:

@@ -171,9 +171,23 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
     ]
     if (reason := value["database"]["reason"]) is not None:
         parts.append(lines("", f"the database takes no change: {reason}", style="red"))
+    for directory in value["directories"]:
+        parts += _limited(directory)
     for one in value["organizations"]:
         parts += _troubles(one)
     return Group(*parts)
+
+
+def _limited(directory: dict[str, Any]) -> list[RenderableType]:
+    said = []
+    if (rate := directory["requests_per_second"]) is not None:
+        said.append(f"limit on requests a second: {rate}")
+    if directory["throttled"]:
+        said.append(
+            f"{directory['throttled']:,} request(s) were answered 429 or 503 because it asked for too much "
+            f"at once, the last at {moment(directory['throttled_at'])}"
+        )
+    return [lines("", f"{directory['name']}: {'; '.join(said)}")] if said else []
 
 
 def _state(directory: dict[str, Any]) -> str:

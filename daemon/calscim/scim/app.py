@@ -94,7 +94,7 @@ class _Door:
         self.clock = clock
         self.metrics = metrics
         self.authenticator = Authenticator(db, clock)
-        self.admission = Admission.of(settings.max_body_bytes, metrics)
+        self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
         self.log = log.bind()  # made once: a line for every request passes through it
@@ -135,7 +135,7 @@ class _Door:
             error = await self._refused(caller, x, refused, remote)
             response = error_response(error)
         except Crowded as crowded:
-            self.metrics.throttled(directory, crowded.reason)
+            self.admission.refuse(directory, crowded.reason)
             error = ScimError(429, str(crowded), headers=RETRY_AFTER)
             response = error_response(error)
         except StoreUnavailable as away:

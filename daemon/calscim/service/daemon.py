@@ -27,11 +27,13 @@ from calscim.errors import StoreError, StoreUnavailable
 from calscim.reconcile.assignment import Timing
 from calscim.reconcile.controller import PASSES, Controller
 from calscim.reconcile.metrics import Metrics as ReconcileMetrics
+from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.app import app as scim_app
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics as ScimMetrics
 from calscim.scim.responses import error_response
 from calscim.scim.token_uses import TokenUses
+from calscim.service import throttling
 from calscim.service.connections import (
     MOST_OF_A_CLIENT,
     MOST_OF_OPS,
@@ -83,6 +85,7 @@ class Serving:
     scim: str
     ops: str
     dsn: str
+    admission: Admission
 
 
 Ready = Callable[[Serving], Coroutine[Any, Any, None]]
@@ -190,6 +193,7 @@ async def serve(
                     name="news",
                 ),
                 group.create_task(_watchdog(clock), name="watchdog"),
+                group.create_task(throttling.run(db, serving.admission, clock), name="throttling"),
                 group.create_task(reloads.run(), name="reloads"),
                 group.create_task(published.run(), name="published"),
                 group.create_task(_partitions(db, clock), name="partitions"),
@@ -283,9 +287,10 @@ async def _listen(
         TrustedProxies.of(settings.scim.trusted_proxies),
     )
     ops_connections = Connections(MOST_OF_OPS, MOST_OF_OPS, TrustedProxies.of(()))
+    application = scim_app(requests, settings.scim, clock, ScimMetrics(registry), token_uses)
     scim = await _start(
         stack,
-        scim_app(requests, settings.scim, clock, ScimMetrics(registry), token_uses),
+        application,
         scim_connections,
         error_response,
     )
@@ -294,7 +299,7 @@ async def _listen(
         log.warning("scim.no_trusted_proxies", listen=settings.scim.listen, hint=UNTRUSTED)
     scim_site = await listen(scim, settings.scim.listen, name="scim", tls=tls)
     ops_site = await listen(ops, settings.ops.listen, name="ops")
-    return Serving(bound(scim_site), bound(ops_site), dsn)
+    return Serving(bound(scim_site), bound(ops_site), dsn, application[ADMISSION])
 
 
 async def _start(

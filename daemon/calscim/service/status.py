@@ -14,6 +14,7 @@ from calscim.store import health, holds, parked, passes, standing
 from calscim.store.admin import tokens
 from calscim.store.admin.waiting import waiting_mappings
 from calscim.store.pool import Database
+from calscim.store.rates import NONE
 from calscim.store.sql import sql
 
 
@@ -48,6 +49,9 @@ async def status(
                 "last_change": row["last_change"] if row["journal_seq"] else None,
                 "users": row["users"],
                 "groups": row["groups"],
+                "requests_per_second": rate_shown(row["requests_per_second"]),
+                "throttled": row["throttled"],
+                "throttled_at": row["throttled_at"],
                 **_token_standing(by_directory.get(row["id"], [])),
             }
             for row in await db.fetch(sql("status.directories"))
@@ -85,6 +89,11 @@ def _token_standing(valid: list[dict[str, Any]]) -> dict[str, Any]:
         "token_expires_at": max(ends) if ends and None not in ends else None,
         "tokens": valid,
     }
+
+
+def rate_shown(stored: int | None) -> int | str | None:
+    """A directory's own limit as operators write it; None for one that has none of its own."""
+    return "off" if stored == NONE else stored
 
 
 async def _refusal(db: Database) -> str | None:

@@ -41,6 +41,7 @@ class Scim:
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
     trusted_proxies: tuple[str, ...] = ()
+    requests_per_second: int | None = None  # of a directory; None: "off"
 
 
 @dataclass(frozen=True, slots=True)

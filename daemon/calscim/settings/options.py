@@ -97,6 +97,7 @@ SECTIONS = (
             Option("tls_certificate_file", values.PATH, Place.FILE),
             Option("tls_key_file", values.PATH, Place.FILE, is_private=True),
             Option("trusted_proxies", values.NETWORKS),
+            Option("requests_per_second", values.RATE),
         ),
     ),
     Section("tokens", model.Tokens, (Option("lifetime", values.DURATION_OR_OFF),)),

@@ -142,6 +142,27 @@ def at_least(lowest: int) -> Kind:
     return Kind(read, lambda text: int(text) if re.match(r"^\s*-?\d{1,18}\s*$", text) else text)
 
 
+# Requests a second that a limit must allow: Microsoft Entra ID asks SCIM servers for 25 a second and tenant, and the
+# IPSIE profile for SCIM has the same number.
+LOWEST_RATE = 25
+
+
+def rate(value: object) -> int | None:
+    """Requests a second; None for "off"."""
+    if value == "off":
+        return None
+    if isinstance(value, str) and _COUNT.match(value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueRefusedError(f'is {value!r}: write a whole number or "off"')
+    if not LOWEST_RATE <= value < 2**31:
+        raise ValueRefusedError(
+            f"is {value}: write at least {LOWEST_RATE}, which Microsoft Entra ID and the IPSIE profile "
+            'ask for, or "off"'
+        )
+    return value
+
+
 def one_of(*choices: str) -> Kind:
     """One of these words."""
 
@@ -321,6 +342,7 @@ DURATION_OR_OFF = Kind(_duration_or_off)
 PAUSE = Kind(duration)  # may be nothing
 LIMIT = Kind(limit)
 LIMIT_OR_OFF = Kind(_limit_or_off)
+RATE = Kind(rate)
 SHARE = Kind(_share)
 LISTEN = Kind(_listen)
 URL = Kind(_url)

@@ -11,6 +11,7 @@ from calscim.store.admin.directories import (
     delete_directory,
     directories,
     find_directory,
+    set_rate,
 )
 from calscim.store.admin.edits import Editor, transaction
 from calscim.store.admin.groups import PushedGroup, group_named, groups, members_of
@@ -79,6 +80,7 @@ __all__ = [
     "resume",
     "revoke_token",
     "rotate_token",
+    "set_rate",
     "token_to_rotate",
     "tokens",
     "transaction",

@@ -36,6 +36,7 @@ class Directory:
     groups: int = 0
     paused: bool = False
     paused_until: datetime | None = None
+    requests_per_second: int | None = None  # None: what the configuration says, 0: no limit
 
 
 async def create_directory(
@@ -96,6 +97,17 @@ async def delete_directory(db: Database, editor: Editor, directory: Directory) -
             edit,
         )
     return len(revoked)
+
+
+async def set_rate(
+    db: Database, editor: Editor, directory: Directory, requests_per_second: int | None
+) -> None:
+    """Limit a directory's requests a second. None: what the configuration says, 0: no limit."""
+    async with transaction(db) as connection:
+        await connection.execute(sql("admin.set_rate"), directory.id, requests_per_second)
+        edit = {"id": directory.id, "requests_per_second": requests_per_second}
+        resource = ("Directory", directory.id)
+        await editor.write(connection, directory.organization, "directory.set", resource, edit)
 
 
 async def directories(db: Database, organization: str | None = None) -> list[Directory]:
