@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import calls, journal, memory, mixed, organizations, planning, scim
+from benchmarks import calls, fairness, journal, memory, mixed, organizations, planning, scim
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
     scim.main(quick=quick)
     mixed.main()
+    fairness.main()
     journal.run(100_000 if quick else 1_000_000)
     calls.main(quick=quick)
     organizations.main(quick=quick)
