@@ -228,17 +228,25 @@ def test_status_shows_the_tokens_of_a_directory(calscim, okta):
 
 
 def test_a_directory_has_a_limit_of_its_own_on_requests_until_it_is_taken_back(calscim, okta):
-    for said, shown in (("50", 50), ("off", "off"), ("default", None)):
-        ran = calscim("directory", "set", "Okta", "--requests-per-second", said, "--json")
+    for said, shown in (("50", 50), ("0", "off"), ("off", "off"), ("default", None)):
+        ran = calscim("directory", "set", "Okta", f"requests_per_second={said}", "--json")
         assert (ran.code, ran.json["requests_per_second"]) == (0, shown)
         found = calscim("directory", "show", okta["id"], "--json").json
         assert found["requests_per_second"] == shown
 
 
 def test_a_limit_below_what_providers_ask_for_is_refused_with_the_reason(calscim, okta):
-    ran = calscim("directory", "set", "Okta", "--requests-per-second", "24")
+    ran = calscim("directory", "set", "Okta", "requests_per_second=24")
 
     assert ran.code == 64
     assert "write at least 25, which Microsoft Entra ID and the IPSIE profile ask for" in " ".join(
         ran.err.split()
     )
+
+
+@pytest.mark.parametrize("setting", ["requests=50", "requests_per_second", "name=x"])
+def test_what_is_no_setting_of_a_directory_is_refused(calscim, okta, setting):
+    ran = calscim("directory", "set", "Okta", setting)
+
+    assert ran.code == 64
+    assert "write requests_per_second=N" in " ".join(ran.err.split())

@@ -34,15 +34,7 @@ def register(verbs: Verbs) -> None:
     pause = nouns.add("pause", _pause, "leave Cal.com alone; SCIM goes on being accepted")
     pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")
     resume = nouns.add("resume", _resume, "end a pause")
-    change = nouns.add("set", _set, "limit a directory's requests a second")
-    change.add_argument(
-        "--requests-per-second",
-        required=True,
-        type=_rate,
-        dest="rate",
-        metavar="N|off|default",
-        help=f"at least {LOWEST_RATE}; default: what scim.requests_per_second says",
-    )
+    change = nouns.add("set", _set, "change a setting of a directory")
     delete = nouns.add(
         "delete",
         _delete,
@@ -51,16 +43,28 @@ def register(verbs: Verbs) -> None:
     )
     for parser in (show, pause, resume, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
+    change.add_argument(
+        "rate",
+        type=_rate,
+        metavar="KEY=VALUE",
+        help=f"requests_per_second=N: at least {LOWEST_RATE}, 0 for no limit, or default: what "
+        "scim.requests_per_second says",
+    )
 
 
 def _rate(text: str) -> int | None:
-    """As the table has it: None for the default, 0 for no limit."""
-    if text == "default":
+    """The value of ``requests_per_second=VALUE`` as the table has it: None for the default, 0 for no limit."""
+    key, equals, value = text.partition("=")
+    if key != "requests_per_second" or not equals:
+        raise ArgumentTypeError(
+            f"{text!r} is no setting of a directory: write requests_per_second=N"
+        )
+    if value == "default":
         return None
     try:
-        return rate(text) or NONE
+        return rate(value) or NONE
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise ArgumentTypeError(f"requests_per_second {error}") from error
 
 
 def _providers() -> str:

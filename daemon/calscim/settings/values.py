@@ -148,17 +148,17 @@ LOWEST_RATE = 25
 
 
 def rate(value: object) -> int | None:
-    """Requests a second; None for "off"."""
-    if value == "off":
-        return None
+    """Requests a second; None for 0 or "off"."""
     if isinstance(value, str) and _COUNT.match(value.strip()):
         value = int(value)
+    if value == "off" or (value == 0 and value is not False):
+        return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueRefusedError(f'is {value!r}: write a whole number or "off"')
+        raise ValueRefusedError(f"is {value!r}: write a whole number, or 0 for no limit")
     if not LOWEST_RATE <= value < 2**31:
         raise ValueRefusedError(
             f"is {value}: write at least {LOWEST_RATE}, which Microsoft Entra ID and the IPSIE profile "
-            'ask for, or "off"'
+            "ask for, or 0 for no limit"
         )
     return value
 
