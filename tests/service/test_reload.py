@@ -30,6 +30,7 @@ RESTART = {
     "scim.listen",
     "scim.public_url",
     "scim.max_body_bytes",
+    "scim.requests_per_second",
     "scim.trusted_proxies",
     "ops.listen",
     "journal.head_interval",

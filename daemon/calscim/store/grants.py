@@ -46,7 +46,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "build_traits": _UPSERT,
     "cursors": _UPSERT,
     "daemons": _ALL,
-    "directories": _READ,
+    "directories": ("SELECT", "UPDATE (throttled, throttled_at)"),
     "former_accounts": _ALL,
     "former_members": _ALL,
     "groups": _ALL,
