@@ -39,7 +39,7 @@ check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q tests/store/test_migrate.py
+	$(BIN)/python -m pytest -q tests/postgres/test_migrations.py
 
 format: $(STAMP) ## format the code and mend what can be mended
 	$(BIN)/ruff format .

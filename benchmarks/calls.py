@@ -19,13 +19,15 @@ import orjson
 
 from benchmarks.machine import describe
 from calscim import logs
-from calscim.scim import payload
+from calscim.directory import resources
+from calscim.directory.resources import GroupState, MemberChange
+from calscim.journal.append import Origin
+from calscim.postgres import embedded, migrations
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import leases
+from calscim.scim import decode as payload
 from calscim.scim.users import state
-from calscim.store import embedded, leases, migrate, resources
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import GroupState, MemberChange
-from tests.reconcile.stage import Stage, staged
+from tests.reconciler.stage import Stage, staged
 
 PEOPLE, TEAMS, EACH = 5_000, 100, 2  # and on how many teams everybody is
 PAGE = 250
@@ -80,7 +82,7 @@ async def _imported(stage: Stage, breaks: int) -> int:
         with suppress(asyncio.CancelledError):
             await task
         await stage.restart()
-    while not (await stage.full()).in_step:
+    while not (await stage.full()).in_sync:
         pass
     return breaks
 
@@ -107,7 +109,7 @@ async def measure(people: int, teams: int) -> list[str]:
     folder.chmod(0o755)
     running = await embedded.start(folder / "postgres")
     owner = await asyncpg.connect(running.owner_dsn)
-    await migrate.migrate(owner, embedded.SERVING_ROLE)
+    await migrations.migrate(owner, embedded.SERVING_ROLE)
     await owner.close()
     lines: list[str] = []
     holding: asyncio.Task[None] | None = None
@@ -133,7 +135,7 @@ async def measure(people: int, teams: int) -> list[str]:
 
             stage.simulation.calls.clear()
             began = time.perf_counter()
-            assert (await stage.full()).in_step
+            assert (await stage.full()).in_sync
             reads, writes = _reads_and_writes(stage)
             everybody = len(stage.people())  # with the owner
             idle = sum(map(_pages, (everybody, *sizes)))

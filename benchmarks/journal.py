@@ -17,9 +17,13 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.machine import describe
-from calscim.store import admin, chain, embedded, erase, migrate, rebuild
-from calscim.store.admin import Editor
-from calscim.store.pool import Database
+from calscim import admin
+from calscim.admin import Editor
+from calscim.journal import chain
+from calscim.journal.erasure import erase
+from calscim.journal.replay import rebuild
+from calscim.postgres import embedded, migrations
+from calscim.postgres.pool import Database
 
 MAKE = """
 DO $$
@@ -79,7 +83,7 @@ async def measure(rows: int, server: str | None) -> None:
     """``server``: a superuser's DSN without a database; None: the bundled Postgres, which hashes without OpenSSL."""
     async with _database(server) as dsn:
         owner = await asyncpg.connect(dsn)
-        await migrate.migrate(owner, await owner.fetchval("SELECT current_user"))
+        await migrations.migrate(owner, await owner.fetchval("SELECT current_user"))
         async with await Database.open(dsn, size=4) as db:
             directory = await admin.create_directory(
                 db,

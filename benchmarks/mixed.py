@@ -14,7 +14,7 @@ from benchmarks.machine import describe, most_resident
 from benchmarks.okta import BEFORE, CONCURRENCY, EACH, OPERATIONS, ROUNDS, Play, RefusedError
 from benchmarks.peers.running import node_version, peers
 from benchmarks.servers import Server, daemon
-from calscim.store import embedded
+from calscim.postgres import embedded
 
 REACH = {"saml-jackson": 3.0, "scimmy": 1.5}  # how many times as fast ours is to be
 

@@ -24,16 +24,17 @@ from aiohttp import web
 
 from benchmarks.machine import describe, most_resident, processor_seconds
 from benchmarks.servers import answers, free_port
-from calscim import logs
-from calscim.core.model import Mode, Role
-from calscim.scim import payload
+from calscim import admin, logs
+from calscim.directory import resources
+from calscim.directory.resources import GroupState, MemberChange
+from calscim.encryption import PLAIN
+from calscim.journal.append import Origin
+from calscim.planner.model import Mode, Role
+from calscim.postgres import embedded, migrations
+from calscim.postgres.pool import Database
+from calscim.scim import decode as payload
 from calscim.scim.users import state
-from calscim.sim.calcom import Simulation, World
-from calscim.store import admin, embedded, migrate, resources
-from calscim.store.encryption import PLAIN
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import GroupState, MemberChange
+from calscim.testing.calcom.calcom import Simulation, World
 
 SIZES = (1, 100, 1_000)
 INTERVAL = (
@@ -184,7 +185,7 @@ async def measure(count: int, seconds: float) -> None:
     running = await embedded.start(folder / "postgres")
     owner = await asyncpg.connect(running.owner_dsn)
     try:
-        await migrate.migrate(owner, embedded.SERVING_ROLE)
+        await migrations.migrate(owner, embedded.SERVING_ROLE)
         async with await Database.open(running.owner_dsn) as db:
             for number in range(count):
                 await fill(db, number)

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 
 from benchmarks.machine import describe
-from calscim.core.guards import GuardPolicy, guard
-from calscim.core.model import (
+from calscim.planner.model import (
     CalUserId,
     Complete,
     Directory,
@@ -37,7 +36,8 @@ from calscim.core.model import (
     User,
     UserId,
 )
-from calscim.core.plan import Policy, plan
+from calscim.planner.planner import Policy, plan
+from calscim.planner.safeguards.limits_check import GuardPolicy, guard
 
 PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is
 POLICY, GUARDS = Policy("acme", frozenset({"ceo@acme.com"})), GuardPolicy()

@@ -16,7 +16,7 @@ from benchmarks.bodies import group, patch, user
 from benchmarks.machine import describe, most_resident
 from benchmarks.servers import Server, daemon, floor
 from benchmarks.wire import Connection, load, median
-from calscim.store import embedded
+from calscim.postgres import embedded
 
 COUNT = 2000
 WARM = 200

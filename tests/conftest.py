@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from calscim.store import pool as pool_room
+from calscim.postgres import pool as pool_room
 from tests.databases import Databases
 from tests.server import OWNER, WORKER, Server, bundled, claim, database_of, give_back, given
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from calscim.store import embedded, migrate
+from calscim.postgres import embedded, migrations
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 _ALL = "calscim_test"
@@ -134,7 +134,7 @@ async def give_back(dsn: str) -> None:
 async def _make_template(admin: asyncpg.Connection, server: Server) -> None:
     await admin.execute(f"CREATE DATABASE {server.template}")
     owner = await asyncpg.connect(server.dsn(server.template, OWNER))
-    await migrate.migrate(owner, embedded.SERVING_ROLE)
+    await migrations.migrate(owner, embedded.SERVING_ROLE)
     await owner.close()
 
 

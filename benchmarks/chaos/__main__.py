@@ -23,8 +23,9 @@ import asyncpg
 from benchmarks.chaos.load import Load
 from benchmarks.chaos.storm import Storm
 from benchmarks.machine import describe
-from calscim.store import chain, migrate
-from calscim.store.pool import Database
+from calscim.journal import chain
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
 from tests.faults.cluster import Node
 from tests.faults.proxy import Proxy
 from tests.faults.pushes import Okta, account, kept
@@ -104,7 +105,7 @@ async def _site(folder: Path) -> AsyncIterator[tuple[Stage, Node, Proxy]]:
         await node.ask("CREATE ROLE calscim LOGIN")
         await node.ask("CREATE DATABASE calscim")
         owner = await asyncpg.connect(node.dsn("calscim"))
-        await migrate.migrate(owner, "calscim")
+        await migrations.migrate(owner, "calscim")
         await owner.close()
         async with Proxy(node.socket) as proxy:
             through = f"postgresql://calscim@127.0.0.1:{proxy.port}/calscim"

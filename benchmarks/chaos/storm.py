@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from calscim.sim.calcom import Fault
+from calscim.testing.calcom.calcom import Fault
 from tests.faults.cluster import Node
 from tests.faults.proxy import Proxy
 from tests.faults.stage import TEAMS, Daemon, Stage

@@ -13,7 +13,7 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from calscim.calcom.client import Client
-from calscim.core.budget import Budget
+from calscim.calcom.rate_budget import Budget
 
 API = "https://cal.test"
 KEY = "cal_live_verysecret"

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calscim.calcom.client import Client
+from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.budget import Budget
-from calscim.core.model import Action, Complete, Incomplete, Kind, Role
 from calscim.errors import RemoteError, RemoteKind
-from calscim.sim import builds
-from calscim.sim.calcom import Fault, Simulation, World, serve
-from calscim.sim.throttle import Throttle
+from calscim.planner.model import Action, Complete, Incomplete, Kind, Role
+from calscim.testing.calcom import builds
+from calscim.testing.calcom.calcom import Fault, Simulation, World, serve
+from calscim.testing.calcom.throttle import Throttle
 from tests.calcom.conftest import Clock
 
 ADA, OWNER = "ada@acme.example", "owner@acme.example"

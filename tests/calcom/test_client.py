@@ -5,13 +5,13 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from calscim.calcom.answers import error_of
 from calscim.calcom.client import Client
+from calscim.calcom.decode import Account, Attribute, Me, Option, OrgMembership, TeamMembership
+from calscim.calcom.errors import error_of
 from calscim.calcom.metrics import Metrics
-from calscim.calcom.rows import Account, Attribute, Me, Option, OrgMembership, TeamMembership
-from calscim.core.budget import Budget
-from calscim.core.model import OrgMember, Role, Team, TeamMember
+from calscim.calcom.rate_budget import Budget
 from calscim.errors import RemoteError, RemoteKind
+from calscim.planner.model import OrgMember, Role, Team, TeamMember
 from tests.calcom.conftest import API, KEY, ROOT, label, org_row, user_row
 from tests.calcom.refusals import LOW_ROLE, NO_ORGANIZATION, OUTSIDE
 from tests.calcom.refusals import REFUSALS as RECORDED
@@ -456,7 +456,7 @@ async def test_a_deletion_may_be_answered_with_nothing(client, calcom):
 
 
 async def test_an_answer_too_long_to_be_meant_is_not_read_on(client, calcom, monkeypatch):
-    monkeypatch.setattr("calscim.calcom.wire.MOST_BYTES", 1000)
+    monkeypatch.setattr("calscim.calcom.transport.MOST_BYTES", 1000)
     calcom.answer("GET", f"{ROOT}/memberships?take=250&skip=0", [org_row(n) for n in range(9)])
 
     with pytest.raises(RemoteError) as caught:

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.calcom.writer import Writer
-from calscim.core.model import Action, Kind, Role
+from calscim.planner.model import Action, Kind, Role
 from tests.calcom.conftest import ROOT, label, org_row, user_row
 from tests.calcom.contract import contract, needed
 from tests.calcom.test_client import READS, WRITES

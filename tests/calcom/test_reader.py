@@ -7,8 +7,8 @@ import structlog
 
 from calscim.calcom.lists import Paging
 from calscim.calcom.reader import Reader
-from calscim.core.model import Complete, Held, Incomplete, OrgMember, Role, Team
 from calscim.errors import RemoteError, RemoteKind
+from calscim.planner.model import Complete, Held, Incomplete, OrgMember, Role, Team
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 PEOPLE = f"{ROOT}/memberships"
@@ -231,7 +231,7 @@ class Shuffled:
         self.reads = 0
 
     async def memberships(self, skip, take=250):
-        from calscim.calcom.rows import OrgMembership
+        from calscim.calcom.decode import OrgMembership
 
         self.reads += 1
         self.random.shuffle(self.rows)

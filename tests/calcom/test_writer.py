@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.core.model import Action, Attribute, AttributeType, Change, Kind, Role, Step
+from calscim.planner.model import Action, Attribute, AttributeType, Change, Kind, Role, Step
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 ADA = "ada@acme.example"

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from calscim.cli import main
-from calscim.sim.calcom import World, serve
+from calscim.testing.calcom.calcom import World, serve
 
 
 @dataclass(frozen=True)

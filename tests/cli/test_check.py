@@ -5,7 +5,7 @@ import re
 import asyncpg
 import pytest
 
-from tests.store.test_health import FULL
+from tests.postgres.test_health import FULL
 
 
 def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
@@ -94,14 +94,14 @@ def test_a_folder_for_the_journals_heads_that_is_not_there_is_a_warning(
     calscim, calcom, configuration
 ):
     text = configuration.read_text()
-    configuration.write_text(text + '[journal]\nhead_file = "nowhere/heads.jsonl"\n')
+    configuration.write_text(text + '[journal]\ncheckpoint_file = "nowhere/heads.jsonl"\n')
 
     ran = calscim("check")
 
     assert ran.code == 0
-    assert "journal.head_file" in ran.err
-    configuration.write_text(text + '[journal]\nhead_file = "heads.jsonl"\n')
-    assert "head_file" not in calscim("check").err
+    assert "journal.checkpoint_file" in ran.err
+    configuration.write_text(text + '[journal]\ncheckpoint_file = "heads.jsonl"\n')
+    assert "checkpoint_file" not in calscim("check").err
 
 
 def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(

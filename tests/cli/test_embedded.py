@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from calscim.cli import main
-from calscim.store import embedded
+from calscim.postgres import embedded
 
 
 @pytest.fixture

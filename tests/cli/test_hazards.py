@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from calscim import systemd
+from calscim.app import daemon
 from calscim.cli import hazards
 from calscim.errors import ConfigError
-from calscim.service import daemon
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from calscim.store import resources
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import GroupState, MemberChange
+from calscim.directory import resources
+from calscim.directory.resources import GroupState, MemberChange
+from calscim.journal.append import Origin
+from calscim.postgres.pool import Database
 
 ADD = ("mapping", "add", "--group", "Sales EMEA", "--mode", "managed")
 

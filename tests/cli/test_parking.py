@@ -3,12 +3,12 @@
 import json
 
 from calscim.cli import main
-from calscim.store import parked
-from calscim.store.parked import Key
+from calscim.reconciler.state import retries
+from calscim.reconciler.state.retries import Key
 
 
 async def stuck(db):
-    await parked.park(
+    await retries.park(
         db,
         "acme",
         Key("user.create", "0b0c8a51-21c5-4f6b-9c6a-0d5f3c1f6f11", 0),
@@ -39,6 +39,6 @@ async def test_what_is_parked_is_shown_and_tried_again_when_asked(db, database, 
     assert shown["reason"] == "invite the person by hand once"
     assert await asyncio.to_thread(run, "retry", "ANN@acme.example", "--json") == 0
 
-    [entry] = (await parked.parked(db, "acme")).values()
+    [entry] = (await retries.parked(db, "acme")).values()
     assert entry.due_in <= 0
     assert not entry.refused

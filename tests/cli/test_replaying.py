@@ -5,10 +5,10 @@ import uuid
 
 import pytest
 
-from calscim.store import resources
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import GroupState, MemberChange, UserState
+from calscim.directory import resources
+from calscim.directory.resources import GroupState, MemberChange, UserState
+from calscim.journal.append import Origin
+from calscim.postgres.pool import Database
 
 ANN, BOB, SALES = (uuid.UUID(int=number) for number in (1, 2, 3))
 

@@ -7,7 +7,7 @@ import json
 import asyncpg
 import pytest
 
-from calscim.store.encryption import key_id, sealed_with
+from calscim.encryption import key_id, sealed_with
 
 
 @pytest.fixture

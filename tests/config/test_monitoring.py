@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from calscim.app.token_watch import Metrics as TokenMetrics
 from calscim.calcom.metrics import Metrics as CallMetrics
-from calscim.reconcile.metrics import Metrics as ReconcileMetrics
+from calscim.journal.publish import Metrics as HeadMetrics
+from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.scim.metrics import Metrics as ScimMetrics
-from calscim.service.heads import Metrics as HeadMetrics
-from calscim.service.token_watch import Metrics as TokenMetrics
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus-rules.yml"
@@ -93,7 +93,7 @@ def test_labels_that_are_asked_for_are_there():
 
 
 def test_what_an_operator_sets_the_pace_of_is_not_counted_in_a_stretch_of_time():
-    """Where journal.head_interval is longer than the stretch, such a rule never fires, or always does."""
+    """Where journal.checkpoint_interval is longer than the stretch, such a rule never fires, or always does."""
     assert not [one for one in rule_expressions() if "calscim_journal_heads_total" in one]
 
 

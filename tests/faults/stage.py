@@ -13,11 +13,11 @@ from typing import Any
 
 import aiohttp
 
-from calscim.core.model import Mode, Role
-from calscim.sim import calcom
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
-from calscim.store.pool import Database
+from calscim import admin
+from calscim.encryption import PLAIN
+from calscim.planner.model import Mode, Role
+from calscim.postgres.pool import Database
+from calscim.testing.calcom import calcom
 from tests.faults.waiting import until
 
 INHERITED = ("PATH", "HOME", "PYTHONPATH")

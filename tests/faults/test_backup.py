@@ -6,8 +6,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from calscim.store import chain, migrate
-from calscim.store.pool import Database
+from calscim.journal import chain
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.cluster import restore, run
 from tests.server import OWNER, Server
@@ -78,4 +79,4 @@ async def test_the_restored_journal_is_append_only_still(restored: conftest.Data
 
 async def test_the_restored_schema_is_up_to_date(restored: conftest.Database) -> None:
     async with await Database.open(restored.dsn) as store, store.connection() as connection:
-        assert await migrate.pending(connection) == []
+        assert await migrations.pending(connection) == []

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from calscim.errors import StoreUnavailable
-from calscim.store import migrate
-from calscim.store.pool import Database
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
 from tests.faults.cluster import Node
 from tests.faults.waiting import until
 
@@ -38,7 +38,7 @@ async def pair(folder: Path) -> AsyncIterator[tuple[Node, Node]]:
         await primary.ask("CREATE ROLE calscim LOGIN")
         await primary.ask("CREATE DATABASE calscim")
         owner = await asyncpg.connect(primary.dsn("calscim"))
-        await migrate.migrate(owner, "calscim")
+        await migrations.migrate(owner, "calscim")
         await owner.close()
         standby = await primary.standby(folder / "b")
         await standby.start()

@@ -3,8 +3,8 @@
 import pytest
 
 from calscim.errors import StoreUnavailable
-from calscim.store.hosts import hosts
-from calscim.store.pool import Database
+from calscim.postgres.hosts import hosts
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
 from tests.server import Server, by_way_of

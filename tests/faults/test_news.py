@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import asyncpg
 import pytest
 
+from calscim.app import pg_listener
 from calscim.clock import SystemClock
-from calscim.service import news
-from calscim.store.pool import Database
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until
@@ -21,11 +21,13 @@ async def woken(
     proxied: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[str]]:
     """Whom the listener woke, in order; it hears through the proxy."""
-    monkeypatch.setattr(news, "KEEPALIVE", 0.2)
-    monkeypatch.setattr(news, "PATIENCE", 0.3)
+    monkeypatch.setattr(pg_listener, "KEEPALIVE", 0.2)
+    monkeypatch.setattr(pg_listener, "PATIENCE", 0.3)
     heard: list[str] = []
     async with await Database.open(proxied, size=1, within=1.0) as store:
-        listening = asyncio.create_task(news.hear(proxied, store, SystemClock(), heard.append))
+        listening = asyncio.create_task(
+            pg_listener.hear(proxied, store, SystemClock(), heard.append)
+        )
         await until(lambda: proxy.connections)
         yield heard
         listening.cancel()
@@ -38,7 +40,7 @@ async def say(database: conftest.Database) -> AsyncIterator[Say]:
     connection = await asyncpg.connect(database.owner_dsn)
 
     async def announce() -> None:
-        await connection.execute("SELECT pg_notify($1, '@acme')", news.CHANNEL)
+        await connection.execute("SELECT pg_notify($1, '@acme')", pg_listener.CHANNEL)
 
     yield announce
     await connection.close()
@@ -115,7 +117,7 @@ async def test_whose_directory_a_stream_is_is_asked_once(
     )
     await heard(woken, say)
     for one in ("gone", "gone", stream, stream, stream):
-        await owner.execute("SELECT pg_notify($1, $2)", news.CHANNEL, one)
+        await owner.execute("SELECT pg_notify($1, $2)", pg_listener.CHANNEL, one)
     await until(lambda: woken.count("beta") == 3)
 
     assert asked == ["gone", stream]

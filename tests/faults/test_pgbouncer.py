@@ -10,17 +10,20 @@ import aiohttp
 import asyncpg
 import pytest
 
+from calscim import admin
 from calscim.errors import StoreUnavailable
-from calscim.store import admin, chain, migrate, rebuild
-from calscim.store.hosts import hosts
-from calscim.store.pool import Database
+from calscim.journal import chain
+from calscim.journal.replay import rebuild
+from calscim.postgres import migrations as migrate
+from calscim.postgres.hosts import hosts
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.bouncer import PROGRAM, SERVERS, bouncing
 from tests.faults.proxy import Proxy
 from tests.faults.pushes import Okta
 from tests.faults.stage import TEAMS, stage
 from tests.faults.waiting import until
-from tests.reconcile.stage import staged
+from tests.reconciler.stage import staged
 from tests.server import OWNER, PREFIX, Server, by_way_of
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="the program pgbouncer is not installed")

@@ -12,9 +12,10 @@ import aiohttp
 import asyncpg
 import pytest
 
-from calscim.sim import calcom
-from calscim.store import chain, migrate
-from calscim.store.pool import Database
+from calscim.journal import chain
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
+from calscim.testing.calcom import calcom
 from tests import conftest
 from tests.faults.cluster import Node
 from tests.faults.proxy import Proxy
@@ -65,7 +66,7 @@ async def holder(site: Stage, connection: asyncpg.Connection) -> Daemon | None:
     return next((one for one in site.daemons if f"/{one.pid}/" in (said or "")), None)
 
 
-def in_step(site: Stage, speaker: Okta) -> bool:
+def in_sync(site: Stage, speaker: Okta) -> bool:
     return site.teams() == {
         name: speaker.groups[name].members if name in speaker.groups else set() for name in TEAMS
     }
@@ -112,7 +113,7 @@ async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_no
     await site.start()
     await pushing
 
-    await until(lambda: in_step(site, speaker), 15)
+    await until(lambda: in_sync(site, speaker), 15)
     await nothing_is_lost(site, speaker)
     assert site.simulation.calls[MEMBERSHIPS] == 24
 
@@ -128,7 +129,7 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
         await node.ask("CREATE ROLE calscim LOGIN")
         await node.ask("CREATE DATABASE calscim")
         owner = await asyncpg.connect(node.dsn("calscim"))
-        await migrate.migrate(owner, "calscim")
+        await migrations.migrate(owner, "calscim")
         await owner.close()
         dsn = node.dsn("calscim", "calscim")
         async with stage(tmp_path, dsn, dsn) as site:
@@ -147,7 +148,7 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
             await node.start()
             await pushing
 
-            await until(lambda: in_step(site, speaker), 40)
+            await until(lambda: in_sync(site, speaker), 40)
             await nothing_is_lost(site, speaker)
             assert daemon.alive
     finally:
@@ -269,7 +270,7 @@ async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_kille
         return await holder(site, pool) is second
 
     await until(taken_over, 20)
-    await until(lambda: in_step(site, speaker))
+    await until(lambda: in_sync(site, speaker))
     await nothing_is_lost(site, speaker)
 
 
@@ -305,7 +306,7 @@ async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
 
     first.freeze()
     await pool.execute(OUT_OF_TIME)
-    await until(lambda: in_step(site, speaker), 15)
+    await until(lambda: in_sync(site, speaker), 15)
     term = await pool.fetchval("SELECT term FROM calscim.leases")
     newest = await pool.fetchval("SELECT max(id) FROM calscim.actions")
     first.thaw()
@@ -315,7 +316,7 @@ async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
         "SELECT count(*) FROM calscim.actions WHERE term < $1 AND id > $2", term, newest
     )
     assert late == 0
-    assert in_step(site, speaker)
+    assert in_sync(site, speaker)
 
 
 async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
@@ -327,12 +328,12 @@ async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
     group = await speaker.push_group("Sales")
     ann, bob = await speaker.create("ann@acme.example"), await speaker.create("bob@acme.example")
     await speaker.add(group, ann)
-    await until(lambda: in_step(site, speaker), 15)
+    await until(lambda: in_sync(site, speaker), 15)
 
     assert proxy.swallow_present(b"LISTEN") == 1
     await speaker.add(group, bob)
 
-    await until(lambda: in_step(site, speaker), 10)
+    await until(lambda: in_sync(site, speaker), 10)
     await nothing_is_lost(site, speaker)
 
 
@@ -354,5 +355,5 @@ async def test_a_daemon_that_starts_without_a_database_answers_503_and_recovers(
     speaker = okta(site, session)
     group = await speaker.push_group("Sales")
     await speaker.add(group, await speaker.create("ann@acme.example"))
-    await until(lambda: in_step(site, speaker), 40)
+    await until(lambda: in_sync(site, speaker), 40)
     assert await answers(session, f"{daemon.ops}/readyz") == 200

@@ -12,16 +12,16 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
+from calscim.app.connections import Connections, Runner
+from calscim.app.listeners import listen
 from calscim.clock import SystemClock
-from calscim.scim.app import app
+from calscim.config import Scim
+from calscim.encryption import PLAIN
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics
 from calscim.scim.responses import error_response
-from calscim.service.connections import Connections, Runner
-from calscim.service.listeners import listen
-from calscim.settings import Scim
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
+from calscim.scim.server import app
 from tests.faults.waiting import until
 
 CLIENT = "127.0.0.2"  # another address than the proxy's

@@ -11,19 +11,22 @@ import pytest
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
 from calscim.clock import SystemClock
-from calscim.core.model import Kind
-from calscim.scim.app import app
+from calscim.config import Scim
+from calscim.journal import chain
+from calscim.journal.replay import rebuild
+from calscim.planner.model import Kind
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import leases
 from calscim.scim.metrics import Metrics
-from calscim.settings import Scim
-from calscim.sim.okta import Okta
-from calscim.store import admin, chain, leases, rebuild
-from calscim.store.pool import Database
+from calscim.scim.server import app
+from calscim.testing.okta.client import Okta
 from tests import conftest
 from tests.faults import stage as faults
 from tests.faults.cluster import restore, run
 from tests.faults.waiting import until
-from tests.reconcile.stage import EDITOR, Stage, staged
+from tests.reconciler.stage import EDITOR, Stage, staged
 from tests.server import OWNER, Server
 
 PEOPLE = ("ann", "bob", "cem", "dan", "eve", "fay")
@@ -94,7 +97,7 @@ async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothi
         assert not await after.cycle.differs()
         report = await after.full()
 
-        assert report.in_step
+        assert report.in_sync
         assert (await after.plan()).actions == ()
         assert story.simulation.writes == []
         assert not (await chain.verify(after.db)).broken

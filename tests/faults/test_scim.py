@@ -11,14 +11,14 @@ import pytest
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
+from calscim.app.daemon import ANSWER, CONNECTING
 from calscim.clock import SystemClock
-from calscim.scim.app import app
+from calscim.config import Scim
+from calscim.encryption import PLAIN
+from calscim.postgres.pool import Database
 from calscim.scim.metrics import Metrics
-from calscim.service.daemon import ANSWER, CONNECTING
-from calscim.settings import Scim
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
-from calscim.store.pool import Database
+from calscim.scim.server import app
 from tests import conftest
 from tests.faults.proxy import Proxy
 from tests.faults.pushes import Okta, account, kept

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from calscim.errors import StoreUnavailable
-from calscim.store import pool
-from calscim.store.pool import Database
+from calscim.postgres import pool
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
 from tests.faults.waiting import until

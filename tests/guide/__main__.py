@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from calscim.store.pool import Database
+from calscim.postgres.pool import Database
 from tests.guide.document import CASES, PATH, assembled, heading, section, written
 from tests.server import OWNER, PREFIX, bundled
 

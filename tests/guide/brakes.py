@@ -1,6 +1,6 @@
 """The guide's chapter about what is held, and what is left alone."""
 
-from calscim.sim.calcom import Fault
+from calscim.testing.calcom.calcom import Fault
 from tests.guide.play import Play, address, addresses
 
 FIVE = ("ann", "bob", "cem", "dan", "eve")

@@ -1,6 +1,6 @@
 """The guide's chapter about people in the organization."""
 
-from calscim.sim.calcom import Fault
+from calscim.testing.calcom.calcom import Fault
 from tests.guide.play import Play, address, addresses
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

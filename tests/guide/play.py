@@ -18,13 +18,13 @@ import structlog
 
 from calscim.cli import main
 from calscim.clock import SystemClock
-from calscim.settings import load
-from calscim.sim.calcom import Simulation, World
-from calscim.sim.okta import Okta
-from calscim.store import leases, passes
-from calscim.store.pool import Database
+from calscim.config import load
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import leases, runs
+from calscim.testing.calcom.calcom import Simulation, World
+from calscim.testing.okta.client import Okta
 from tests.guide.stable import NINE, Stable
-from tests.reconcile.stage import KEY, Stage, staged
+from tests.reconciler.stage import KEY, Stage, staged
 
 HOLDER = "sidecar/812/6cc78d9b"
 DIRECTORY = "1lsbjhjymwbesg2hu550i77h"
@@ -106,11 +106,11 @@ class Play:
     async def sync(self) -> None:
         """A full pass of the daemon, asked for with ``calscim sync``."""
         await self._keep_the_lease()
-        earlier = await passes.asked(self.stage.db, "acme")  # as by `calscim approve`
+        earlier = await runs.asked(self.stage.db, "acme")  # as by `calscim approve`
         verb = asyncio.ensure_future(self.calscim("sync"))
         requests = earlier
         while not verb.done() and requests == earlier:
-            requests = await passes.asked(self.stage.db, "acme")
+            requests = await runs.asked(self.stage.db, "acme")
         await self.stage.cycle.full(lambda: False, requests)
         await verb
 

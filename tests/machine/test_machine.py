@@ -27,13 +27,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from calscim import admin
+from calscim.config import Attribute, Source
 from calscim.errors import RemoteError
-from calscim.settings import Attribute, Source
-from calscim.sim import builds, calcom
-from calscim.sim.calcom import Fault
-from calscim.store import admin, holds, ledger, rebuild
-from calscim.store.pool import Database
-from tests.reconcile.stage import staged
+from calscim.journal.replay import rebuild
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import holds, ledger
+from calscim.testing.calcom import builds, calcom
+from calscim.testing.calcom.calcom import Fault
+from tests.reconciler.stage import staged
 from tests.server import OWNER
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))

@@ -12,15 +12,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
 from calscim.clock import SystemClock
+from calscim.config import Scim
+from calscim.encryption import PLAIN
+from calscim.postgres.pool import Database
 from calscim.scim.admission import ADMISSION
-from calscim.scim.app import app
 from calscim.scim.flight import InFlight
 from calscim.scim.metrics import Metrics
-from calscim.settings import Scim
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
-from calscim.store.pool import Database
+from calscim.scim.server import app
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"

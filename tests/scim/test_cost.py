@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from calscim.errors import ScimError
-from calscim.scim import cost, patch
+from calscim.scim import cost
+from calscim.scim.patch import apply
 from calscim.scim.schema import USER
 
 MANY = [{"value": f"p{n}@acme.example", "type": "work"} for n in range(490)]
@@ -24,7 +25,7 @@ def removes(operations: int, comparisons: int) -> list[dict[str, Any]]:
 
 
 def cost_of(resource: dict[str, Any], *operations: dict[str, Any]) -> int:
-    return cost.of_patch(USER, resource, patch.operations(USER, {"Operations": list(operations)}))
+    return cost.of_patch(USER, resource, apply.operations(USER, {"Operations": list(operations)}))
 
 
 async def test_thirty_removes_with_twenty_comparisons_over_490_values_are_too_many(

@@ -12,16 +12,16 @@ import pytest
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
 from calscim.clock import SystemClock
+from calscim.config import Scim
+from calscim.directory.keyset_pages import Keyset, Place, users_beside
+from calscim.directory.resources import Reader
 from calscim.errors import ScimError
-from calscim.scim.app import app
-from calscim.scim.cursors import Cursors
+from calscim.postgres.pool import Database
 from calscim.scim.metrics import Metrics
-from calscim.settings import Scim
-from calscim.store import admin
-from calscim.store.keysets import Keyset, Place, users_beside
-from calscim.store.pool import Database
-from calscim.store.resources import Reader
+from calscim.scim.paging.cursor_token import Cursors
+from calscim.scim.server import app
 from tests.scim.conftest import EDITOR
 
 

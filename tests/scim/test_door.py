@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from calscim.clock import SystemClock
-from calscim.scim import app as door
+from calscim.config import Scim
 from calscim.scim import bodies
+from calscim.scim import server as door
 from calscim.scim.metrics import Metrics
-from calscim.settings import Scim
 from tests.scim.conftest import Provider
 
 LOOPBACK = "127.0.0.1"

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.errors import ScimError
-from calscim.scim import patch
+from calscim.scim.patch import apply
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, USER_URN
 
 ACME = "urn:example:params:scim:schemas:extension:acme:2.0:User"
@@ -15,8 +15,8 @@ def bare(**more):
 
 
 def user(*given, of=None):
-    found = patch.operations(USER, {"Operations": [dict(one) for one in given]})
-    return patch.user(bare() if of is None else of, found)
+    found = apply.operations(USER, {"Operations": [dict(one) for one in given]})
+    return apply.user(bare() if of is None else of, found)
 
 
 def extension(*given, **stored):
@@ -188,10 +188,10 @@ def test_a_password_in_an_extension_is_dropped():
 def test_groups_have_extensions_too():
     stored = {"schemas": [], "displayName": "Sales"}
 
-    change = patch.group(
-        stored, patch.operations(GROUP, {"Operations": [at("add", f"{ACME}:cost", 7)]})
+    change = apply.group(
+        stored, apply.operations(GROUP, {"Operations": [at("add", f"{ACME}:cost", 7)]})
     )
 
     assert change.resource[ACME] == {"cost": 7}
     with pytest.raises(ScimError):
-        patch.group(stored, patch.operations(GROUP, {"Operations": [at("add", ACME, "x")]}))
+        apply.group(stored, apply.operations(GROUP, {"Operations": [at("add", ACME, "x")]}))

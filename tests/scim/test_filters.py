@@ -12,17 +12,18 @@ import orjson
 import pytest
 from scim2_models import EnterpriseUser, Group, User
 
+from calscim import admin
+from calscim.directory import resources
+from calscim.directory.resources import MemberChange, Reader, Selection
+from calscim.encryption import PLAIN
 from calscim.errors import ScimError
+from calscim.journal.append import Origin
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
 from calscim.scim import groups, users
-from calscim.scim.filters import compile_filter, has_index
+from calscim.scim.filter.compile import compile_filter, has_index
+from calscim.scim.filter.sort import compile_sort
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN, Type
-from calscim.scim.sorting import compile_sort
-from calscim.store import admin, resources
-from calscim.store.encryption import PLAIN
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import MemberChange, Reader, Selection
-from calscim.store.sql import sql
 
 MODELS: dict[str, Any] = {"User": User[EnterpriseUser], "Group": Group}
 BASE = "https://scim.example.com/scim/v2/x"

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from scim2_models import ScimFilter, SearchRequest
 
+from calscim.directory.resources import Selection
 from calscim.errors import ScimError
-from calscim.scim.filters import compile_filter
+from calscim.postgres.pool import Database
+from calscim.scim.filter.compile import compile_filter
+from calscim.scim.filter.sort import compile_sort
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Type
-from calscim.scim.sorting import compile_sort
-from calscim.store.pool import Database
-from calscim.store.resources import Selection
 from tests.scim.test_filters import MODELS, Stage, staged
 
 # Texts that differ by case, by composition, by what LIKE makes of them, and by being a part of each other. Not

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from calscim.journal import chain
 from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
-from calscim.store import chain
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 SNAPSHOT = """

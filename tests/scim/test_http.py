@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from calscim import admin
+from calscim.encryption import PLAIN
 from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 
+from calscim.app.listeners import bound, listen, load_certificate, tls_context
 from calscim.clock import SystemClock
+from calscim.config import Scim
 from calscim.errors import ConfigError
-from calscim.scim.app import app
 from calscim.scim.metrics import Metrics
-from calscim.service.listeners import bound, listen, load_certificate, tls_context
-from calscim.settings import Scim
+from calscim.scim.server import app
 
 
 def certified(folder, name):

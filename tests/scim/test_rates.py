@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from calscim import admin
+from calscim.admin.status import status
+from calscim.app.throttling import exchange
 from calscim.clock import SystemClock
+from calscim.config import Scim
+from calscim.directory.rates import NONE
+from calscim.encryption import PLAIN
 from calscim.errors import ScimError
 from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.metrics import Metrics
 from calscim.scim.rates import Rates
-from calscim.service.status import status
-from calscim.service.throttling import exchange
-from calscim.settings import Scim
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
-from calscim.store.rates import NONE
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
+from calscim import admin
+from calscim.encryption import PLAIN
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 LARGE = b'{"userName": "' + b"x" * 200_000 + b'"}'

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.errors import ScimError
-from calscim.scim.filters import compile_filter
+from calscim.scim.filter.compile import compile_filter
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER
 
 

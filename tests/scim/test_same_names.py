@@ -2,10 +2,9 @@
 
 import pytest
 
-from calscim import names
-from calscim.core.model import Mode, Role
-from calscim.store import admin
-from calscim.store.admin import TeamRef
+from calscim import admin, names
+from calscim.admin import TeamRef
+from calscim.planner.model import Mode, Role
 from tests.scim.conftest import EDITOR
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

@@ -10,13 +10,14 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from calscim.clock import SystemClock
-from calscim.scim.app import app
+from calscim.config import Scim
+from calscim.directory import imported_users
+from calscim.directory.group_commit import Batches
+from calscim.encryption import cipher, key_id, new_key, sealed_with
+from calscim.journal import chain
+from calscim.postgres.pool import ConnectionLost, Database
 from calscim.scim.metrics import Metrics
-from calscim.settings import Scim
-from calscim.store import chain, imported
-from calscim.store.encryption import cipher, key_id, new_key, sealed_with
-from calscim.store.pool import ConnectionLost, Database
-from calscim.store.turns import Batches
+from calscim.scim.server import app
 from tests.scim.conftest import GROUP, USER
 
 KEY = new_key()
@@ -89,7 +90,7 @@ async def test_a_password_is_not_even_sealed(sealed):
 
 
 async def test_somebody_imported_is_sealed_and_shown(sealed):
-    await imported.import_user(
+    await imported_users.import_user(
         sealed.db,
         sealed.directory.id,
         user_name="old@acme.example",

@@ -10,14 +10,14 @@ from scim2_models import ScimProvider
 from scim2_server.storage import ScimStorage
 from scim2_server.testing import AsyncScimStorageContract, BlockingStorage
 
+from calscim import admin
+from calscim.directory.resources import Reader
+from calscim.encryption import PLAIN
+from calscim.journal.append import Origin
+from calscim.postgres.pool import Database
 from calscim.scim import schema
-from calscim.scim.storage import Storage
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
-from calscim.store.journal import Origin
-from calscim.store.pool import Database
-from calscim.store.resources import Reader
 from tests.server import OWNER, PREFIX
+from tests.support.scim2_storage import Storage
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 _numbers = itertools.count(1)

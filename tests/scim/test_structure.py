@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.errors import ScimError
-from calscim.scim import heavy, payload, structure
+from calscim.scim import decode, heavy, structure
 from calscim.scim.groups import MOST_MEMBERS
 from calscim.scim.heavy import INLINE_BYTES, compute
 from calscim.scim.sizes import LARGEST_EXTENSION, LARGEST_RESOURCE, as_stored
@@ -78,7 +78,7 @@ def test_each_of_equal_values_is_kept_once_and_in_order(values: list[Any]) -> No
         if one not in expected:
             expected.append(one)
 
-    assert payload.each_once(values) == expected
+    assert decode.each_once(values) == expected
 
 
 # ------------------------------------------------------------------ what may be stored
@@ -177,7 +177,7 @@ async def test_no_large_body_is_parsed_by_the_event_loop(
         return parse(body)
 
     ann = await provider.user("ann@acme.example")
-    monkeypatch.setattr("calscim.scim.exchange.orjson.loads", recorded)
+    monkeypatch.setattr("calscim.scim.request.orjson.loads", recorded)
     name = {"userName": "bea@acme.example", "password": "secret"}
     emails = [{"value": f"a{n}@acme.example", "display": "x" * 100} for n in range(300)]
     operation = {"op": "add", "path": "emails", "value": emails}

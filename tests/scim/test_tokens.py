@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from calscim import admin
+from calscim.directory import token_uses
+from calscim.encryption import PLAIN
 from calscim.scim.token_uses import TokenUses
-from calscim.store import admin, token_uses
-from calscim.store.encryption import PLAIN
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from calscim.settings import hazards, load
-from calscim.store import admin
-from calscim.store.encryption import PLAIN
+from calscim import admin
+from calscim.config import hazards, load
+from calscim.encryption import PLAIN
 
 EXAMPLE = Path(__file__).parents[2] / "config/scim.example.toml"
 EDITOR = admin.Editor(by="test", cipher=PLAIN)

@@ -8,7 +8,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from calscim.store import migrate
+from calscim.postgres import migrations as migrate
 from tests.conftest import Database
 from tests.server import OWNER, PREFIX, Server
 from tests.upgrades.release import KEPT

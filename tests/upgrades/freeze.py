@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from calscim.sim.okta import Okta
+from calscim.testing.okta.client import Okta
 from tests.faults.cluster import run
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import until

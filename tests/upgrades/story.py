@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from calscim.sim.okta import Okta
+from calscim.testing.okta.client import Okta
 from tests.faults.stage import ORGANIZATION, TEAMS, Stage
 
 PEOPLE = ("ann", "ben", "cleo", "dora", "emil", "fay")

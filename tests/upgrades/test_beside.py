@@ -8,10 +8,12 @@ import aiohttp
 import asyncpg
 import pytest
 
-from calscim.sim.okta import Okta
-from calscim.store import admin, chain, rebuild
-from calscim.store.pool import Database
-from calscim.store.sql import queries_in
+from calscim import admin
+from calscim.journal import chain
+from calscim.journal.replay import rebuild
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import queries_in
+from calscim.testing.okta.client import Okta
 from tests import conftest
 from tests.faults.stage import EDITOR, stage
 from tests.faults.waiting import until

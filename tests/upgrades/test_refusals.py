@@ -4,8 +4,8 @@ from pathlib import Path
 
 import aiohttp
 
-from calscim.store import migrate
-from calscim.store.pool import Database
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import until
@@ -72,16 +72,16 @@ async def test_readiness_follows_the_schema_under_a_running_daemon(
         await site.start()
 
         await owner.execute(
-            "DELETE FROM calscim.schema_version WHERE version = $1", migrate.latest()
+            "DELETE FROM calscim.schema_version WHERE version = $1", migrations.latest()
         )
         status, said = await readiness(site, session)
         assert status == 503 and "run `calscim migrate`" in said
 
-        await owner.execute(INSERT, migrate.latest(), 1)
-        await owner.execute(INSERT, migrate.latest() + 1, 1)
+        await owner.execute(INSERT, migrations.latest(), 1)
+        await owner.execute(INSERT, migrations.latest() + 1, 1)
         assert (await readiness(site, session))[0] == 200
 
-        await owner.execute(INSERT, migrate.latest() + 2, migrate.latest() + 2)
+        await owner.execute(INSERT, migrations.latest() + 2, migrations.latest() + 2)
         status, said = await readiness(site, session)
         assert status == 503 and "install a later release" in said
 

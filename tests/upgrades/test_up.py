@@ -8,10 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from calscim import admin
 from calscim.errors import StoreError
-from calscim.sim.okta import Okta
-from calscim.store import admin, chain, migrate, rebuild
-from calscim.store.pool import Database
+from calscim.journal import chain
+from calscim.journal.replay import rebuild
+from calscim.postgres import migrations
+from calscim.postgres.pool import Database
+from calscim.testing.okta.client import Okta
 from tests import conftest
 from tests.faults.stage import stage
 from tests.faults.waiting import until
@@ -117,4 +120,4 @@ async def test_this_release_refuses_the_schema_before_it_was_migrated(
         db.connection() as connection,
     ):
         with pytest.raises(StoreError, match="run `calscim migrate`"):
-            await migrate.check(connection)
+            await migrations.check(connection)

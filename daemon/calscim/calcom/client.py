@@ -11,10 +11,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from calscim.calcom import rows
-from calscim.calcom.lists import Paging
-from calscim.calcom.metrics import Metrics
-from calscim.calcom.rows import (
+from calscim.calcom import decode
+from calscim.calcom.decode import (
     Account,
     Attribute,
     Me,
@@ -23,10 +21,12 @@ from calscim.calcom.rows import (
     TeamMembership,
     rows_of,
 )
-from calscim.calcom.wire import Turn, Waiting, Wire
+from calscim.calcom.lists import Paging
+from calscim.calcom.metrics import Metrics
+from calscim.calcom.rate_budget import Budget
+from calscim.calcom.transport import Turn, Waiting, Wire
 from calscim.clock import Clock
-from calscim.core.budget import Budget
-from calscim.core.model import CalUserId, MembershipId, Role, Team, TeamId
+from calscim.planner.model import CalUserId, MembershipId, Role, Team, TeamId
 
 PAGE = 250  # rows, the most that a list gives at once
 USERS_PAGE = 1000  # rows, the most that the list of users gives at once
@@ -93,16 +93,16 @@ class Client:
         return await self._wire.turn(request_id)
 
     async def me(self) -> Me:
-        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", rows.me)
+        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", decode.me)
 
     # -------------------------------------------------------------- the organization's memberships
 
     async def memberships(self, skip: int, take: int = PAGE) -> list[OrgMembership]:
         """One page, in no order: everybody, accepted or not."""
-        return await self._page("/memberships", rows.org_membership, skip, take)
+        return await self._page("/memberships", decode.org_membership, skip, take)
 
     async def membership(self, number: MembershipId) -> OrgMembership:
-        return await self._get(f"/memberships/{number}", rows.org_membership)
+        return await self._get(f"/memberships/{number}", decode.org_membership)
 
     async def attach(
         self, turn: Turn, user: CalUserId, role: Role, *, accepted: bool
@@ -113,7 +113,7 @@ class Client:
         is only right for an account that has its Profile. GONE: there is no such account.
         """
         body = {"userId": user, "role": role.value, "accepted": accepted}
-        return await self._post(turn, "/memberships", body, rows.org_membership)
+        return await self._post(turn, "/memberships", body, decode.org_membership)
 
     async def invite(self, turn: Turn, email: str, role: Role) -> OrgMembership:
         """Bring the account with that address in; pending, unless its domain is accepted by itself.
@@ -121,18 +121,18 @@ class Client:
         Only hosted Cal.com has it: older builds miss ``userId`` and answer 400.
         """
         body = {"email": email, "role": role.value}
-        return await self._post(turn, "/memberships", body, rows.org_membership)
+        return await self._post(turn, "/memberships", body, decode.org_membership)
 
     async def change_membership(
         self, turn: Turn, number: MembershipId, role: Role
     ) -> OrgMembership:
         body = {"role": role.value}
-        return await self._patch(turn, f"/memberships/{number}", body, rows.org_membership)
+        return await self._patch(turn, f"/memberships/{number}", body, decode.org_membership)
 
     async def make_pending(self, turn: Turn, number: MembershipId) -> OrgMembership:
         """Let the person accept the membership again; the role stays."""
         body = {"accepted": False}
-        return await self._patch(turn, f"/memberships/{number}", body, rows.org_membership)
+        return await self._patch(turn, f"/memberships/{number}", body, decode.org_membership)
 
     async def end_membership(self, turn: Turn, number: MembershipId) -> None:
         """Out of the organization and its teams; the account survives."""
@@ -147,53 +147,53 @@ class Client:
         parameter is repeated for each address; several in one, with commas, are refused with a 400.
         """
         query = [("take", "1000"), ("skip", "0"), *(("emails", email) for email in emails)]
-        return await self._get("/users", _list(rows.account), query)
+        return await self._get("/users", _list(decode.account), query)
 
     async def all_users(self, skip: int, take: int = USERS_PAGE) -> list[Account]:
         """One page of everyone who has a Profile in the organization."""
-        return await self._page("/users", rows.account, skip, take)
+        return await self._page("/users", decode.account, skip, take)
 
     async def create_user(self, turn: Turn, body: Mapping[str, Any]) -> Account:
-        return await self._post(turn, "/users", body, rows.account)
+        return await self._post(turn, "/users", body, decode.account)
 
     async def change_user(self, turn: Turn, user: CalUserId, body: Mapping[str, Any]) -> Account:
-        return await self._patch(turn, f"/users/{user}", body, rows.account)
+        return await self._patch(turn, f"/users/{user}", body, decode.account)
 
     # -------------------------------------------------------------- teams
 
     async def teams(self, skip: int, take: int = PAGE) -> list[Team]:
         """One page, or every team: builds from 2025-09-11 on ignore ``skip`` and ``take`` here."""
-        return await self._page("/teams", rows.team, skip, take)
+        return await self._page("/teams", decode.team, skip, take)
 
     async def team(self, team: TeamId) -> Team:
         """GONE: the organization has no such team."""
-        return await self._get(f"/teams/{team}", rows.team)
+        return await self._get(f"/teams/{team}", decode.team)
 
     async def create_team(self, turn: Turn, name: str, slug: str) -> Team:
         """The key's own user becomes its owner. CONFLICT when the slug is taken."""
-        return await self._post(turn, "/teams", {"name": name, "slug": slug}, rows.team)
+        return await self._post(turn, "/teams", {"name": name, "slug": slug}, decode.team)
 
     async def team_memberships(
         self, team: TeamId, skip: int, take: int = PAGE
     ) -> list[TeamMembership]:
-        return await self._page(f"/teams/{team}/memberships", rows.team_membership, skip, take)
+        return await self._page(f"/teams/{team}/memberships", decode.team_membership, skip, take)
 
     async def add_member(
         self, turn: Turn, team: TeamId, user: CalUserId, role: Role
     ) -> TeamMembership:
         body = {"userId": user, "role": role.value, "accepted": True}
         path = f"/teams/{team}/memberships"
-        return await self._post(turn, path, body, rows.team_membership)
+        return await self._post(turn, path, body, decode.team_membership)
 
     async def change_member(
         self, turn: Turn, team: TeamId, number: MembershipId, role: Role
     ) -> TeamMembership:
         path = f"/teams/{team}/memberships/{number}"
-        return await self._patch(turn, path, {"role": role.value}, rows.team_membership)
+        return await self._patch(turn, path, {"role": role.value}, decode.team_membership)
 
     async def accept_member(self, turn: Turn, team: TeamId, number: MembershipId) -> TeamMembership:
         path = f"/teams/{team}/memberships/{number}"
-        return await self._patch(turn, path, {"accepted": True}, rows.team_membership)
+        return await self._patch(turn, path, {"accepted": True}, decode.team_membership)
 
     async def remove_member(self, turn: Turn, team: TeamId, number: MembershipId) -> None:
         await self._delete(turn, f"/teams/{team}/memberships/{number}")
@@ -201,28 +201,28 @@ class Client:
     # -------------------------------------------------------------- attributes
 
     async def attributes(self, skip: int, take: int = PAGE) -> list[Attribute]:
-        return await self._page("/attributes", rows.attribute, skip, take)
+        return await self._page("/attributes", decode.attribute, skip, take)
 
     async def options(self, attribute: str) -> list[Option]:
         """Every value of a selection; not paged."""
-        return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(rows.option))
+        return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(decode.option))
 
     async def create_option(self, turn: Turn, attribute: str, value: str, slug: str) -> Option:
         path = f"/attributes/{_quoted(attribute)}/options"
-        return await self._post(turn, path, {"value": value, "slug": slug}, rows.option)
+        return await self._post(turn, path, {"value": value, "slug": slug}, decode.option)
 
     async def assigned(self, user: CalUserId) -> list[Option]:
         """What a person's attributes are."""
-        return await self._get(f"/attributes/options/{user}", _list(rows.option))
+        return await self._get(f"/attributes/options/{user}", _list(decode.option))
 
     async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
         body = {"attributeId": attribute, "attributeOptionId": option}
-        await self._post(turn, f"/attributes/options/{user}", body, rows.nothing)
+        await self._post(turn, f"/attributes/options/{user}", body, decode.nothing)
 
     async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> str:
         """For TEXT and NUMBER; returns the id of the option that the value is kept as."""
         body = {"attributeId": attribute, "value": value}
-        return await self._post(turn, f"/attributes/options/{user}", body, rows.assigned)
+        return await self._post(turn, f"/attributes/options/{user}", body, decode.assigned)
 
     async def unassign(self, turn: Turn, user: CalUserId, option: str) -> None:
         await self._delete(turn, f"/attributes/options/{user}/{_quoted(option)}")
@@ -249,7 +249,7 @@ class Client:
         return await self._wire.send(turn, "PATCH", self._root + path, parse, body=body)
 
     async def _delete(self, turn: Turn, path: str) -> None:
-        await self._wire.send(turn, "DELETE", self._root + path, rows.nothing)
+        await self._wire.send(turn, "DELETE", self._root + path, decode.nothing)
 
 
 def _list(parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from calscim.core.model import Complete, Incomplete
 from calscim.errors import RemoteError, RemoteKind
+from calscim.planner.model import Complete, Incomplete
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ limit a key has, and no Retry-After.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from calscim.core.budget import WINDOW
+from calscim.calcom.rate_budget import WINDOW
 
 BLOCKED = 60.0  # seconds Cal.com blocks a key for, where an answer does not say
 LONGEST = 3600.0  # a reset further away than this is a moment or milliseconds, not seconds

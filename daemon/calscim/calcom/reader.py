@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-from calscim.calcom import rows
+from calscim.calcom import decode
 from calscim.calcom.client import PAGE, USERS_PAGE, Client
+from calscim.calcom.decode import Account, Me, OrgMembership, TeamMembership
 from calscim.calcom.lists import RemoteList, read_list
-from calscim.calcom.rows import Account, Me, OrgMembership, TeamMembership
-from calscim.core.model import (
+from calscim.errors import RemoteError, RemoteKind
+from calscim.planner.model import (
     Attribute,
     AttributeType,
     CalUserId,
@@ -20,7 +21,6 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
-from calscim.errors import RemoteError, RemoteKind
 
 __all__ = ["Me", "Reader"]
 
@@ -173,7 +173,7 @@ class Reader:
         Never raises: a key that may not see them, and a Cal.com without them, can do everything else.
         """
 
-        def kept(row: rows.Attribute) -> tuple[str, Attribute] | None:
+        def kept(row: decode.Attribute) -> tuple[str, Attribute] | None:
             if row.type not in _TYPES:
                 return None
             return row.id, Attribute(row.id, row.name, row.slug, AttributeType(row.type))

@@ -7,9 +7,11 @@ from enum import Enum
 from typing import Any, Protocol, assert_never
 
 from calscim.calcom.client import Client
-from calscim.calcom.rows import Account
-from calscim.calcom.wire import Turn
-from calscim.core.model import (
+from calscim.calcom.decode import Account
+from calscim.calcom.transport import Turn
+from calscim.errors import RemoteError, RemoteKind
+from calscim.names import address_key
+from calscim.planner.model import (
     Action,
     CalUserId,
     Change,
@@ -22,9 +24,7 @@ from calscim.core.model import (
     TeamId,
     TeamMember,
 )
-from calscim.core.naming import slug
-from calscim.errors import RemoteError, RemoteKind
-from calscim.names import address_key
+from calscim.planner.naming import slug
 
 SERVER_ERROR = 500  # of Cal.com's own; 502 to 504 are a proxy's, which Cal.com does not answer
 NAME_LENGTH = 50  # Cal.com refuses longer names

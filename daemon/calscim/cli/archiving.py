@@ -7,8 +7,8 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.errors import UsageError
-from calscim.store import archive
-from calscim.store.archive import Archived
+from calscim.journal.archive import export
+from calscim.journal.archive.export import Archived
 
 
 def register(nouns: Verbs) -> None:
@@ -49,13 +49,11 @@ async def _archive(call: Call) -> None:
     async with opened(call.settings(), owner=True) as db:
         await refuse_ahead(db)
         months = (
-            [arguments.month]
-            if arguments.month
-            else await archive.closed_months(db, arguments.keep)
+            [arguments.month] if arguments.month else await export.closed_months(db, arguments.keep)
         )
         editor = call.editor()
         for month in months:
-            done.append(await archive.archive(db, editor, month, arguments.to))
+            done.append(await export.archive(db, editor, month, arguments.to))
             call.output.say(f"{month} is in {done[-1].file}")
     value = [
         {

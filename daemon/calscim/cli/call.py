@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from calscim.admin import Editor
 from calscim.cli.actor import actor
 from calscim.cli.output import Output
-from calscim.settings import Settings, duration, find, load
-from calscim.store.admin import Editor
-from calscim.store.encryption import cipher_of
+from calscim.config import Settings, duration, find, load
+from calscim.config.ciphers import cipher_of
 
 
 @dataclass(frozen=True, slots=True)

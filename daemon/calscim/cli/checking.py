@@ -4,28 +4,30 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
+from calscim import admin
+from calscim.admin.build import describe
+from calscim.admin.plan_preview import reading
+from calscim.app.fingerprints import stale
+from calscim.app.listeners import UNTRUSTED, hides_clients
 from calscim.calcom.reader import Reader
 from calscim.cli import hazards
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import table
 from calscim.clock import SystemClock
-from calscim.core import attributes
-from calscim.core.build import BuildTraits
-from calscim.core.expiry import expiring
-from calscim.core.model import Incomplete, Role
+from calscim.config import Journal, Organization, Scim, Settings
+from calscim.config.ciphers import cipher_of
+from calscim.encryption import Cipher
 from calscim.errors import RemoteError, RemoteKind, StoreError
-from calscim.service.build import describe
-from calscim.service.fingerprints import stale
-from calscim.service.inspect import reading
-from calscim.service.listeners import UNTRUSTED, hides_clients
-from calscim.settings import Journal, Organization, Scim, Settings
-from calscim.store import admin, embedded, health, migrate
-from calscim.store.build_traits import RELEARN_AFTER
-from calscim.store.encryption import Cipher, cipher_of
-from calscim.store.pool import Connection
-from calscim.store.pooler import goes_through
-from calscim.store.sql import sql
+from calscim.planner.attributes import diff
+from calscim.planner.build import BuildTraits
+from calscim.planner.expiry import expiring
+from calscim.planner.model import Incomplete, Role
+from calscim.postgres import embedded, health, migrations
+from calscim.postgres.pgbouncer import goes_through
+from calscim.postgres.pool import Connection
+from calscim.postgres.queries import sql
+from calscim.reconciler.state.build_traits import RELEARN_AFTER
 
 _OLDEST = 130000  # Postgres 13
 
@@ -102,7 +104,7 @@ async def _stored(settings: Settings) -> list[Check]:
                 bundled=settings.database.embedded is not None,
                 listens=settings.database.listen_dsn is not None,
             )
-            if found.ok and await migrate.current(connection):
+            if found.ok and await migrations.current(connection):
                 newest = [row["body"] for row in await connection.fetch(sql("history.last_bodies"))]
     except StoreError as error:
         found = Check("database", False, str(error))
@@ -141,9 +143,9 @@ def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
 
 
 def _head_file(journal: Journal) -> Iterator[str]:
-    path = journal.head_file
+    path = journal.checkpoint_file
     if path is not None and not path.parent.is_dir():
-        yield f"the folder of journal.head_file, {path.parent}, is not there: make it, or correct the path"
+        yield f"the folder of journal.checkpoint_file, {path.parent}, is not there: make it, or correct the path"
 
 
 def _sealing(cipher: Cipher) -> str:
@@ -166,12 +168,12 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
     named = f"Postgres {server // 10000}.{server % 10000}"
     if server < _OLDEST:
         return Check("database", False, f"{named} is too old: use 13 or newer")
-    version = await migrate.current(connection)
+    version = await migrations.current(connection)
     if bundled and version == 0:
         return Check("database", True, f"{named}, empty: serve makes the schema")
-    if not bundled or version >= migrate.latest():  # serve brings the bundled one up to date
+    if not bundled or version >= migrations.latest():  # serve brings the bundled one up to date
         try:
-            await migrate.check(connection)
+            await migrations.check(connection)
         except StoreError as error:
             return Check("database", False, f"{named}: {error}")
         if refused := await health.refusal(connection) or await health.refused_write(connection):
@@ -185,7 +187,9 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
     if await connection.fetchval(sql("roles.may_change_journal")):
         warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
     newer = (
-        f", newer than this release's {migrate.latest()}" if await migrate.ahead(connection) else ""
+        f", newer than this release's {migrations.latest()}"
+        if await migrations.ahead(connection)
+        else ""
     )
     return Check("database", True, f"{named}, schema {version}{newer}", warning)
 
@@ -194,7 +198,7 @@ async def _traits(settings: Settings, organization: str) -> BuildTraits:
     """What the daemon has learned so far; nothing where the database cannot say."""
     try:
         async with _connection(settings) as connection:
-            if await migrate.current(connection) < migrate.latest():
+            if await migrations.current(connection) < migrations.latest():
                 return BuildTraits()
             rows = await connection.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
     except StoreError:
@@ -206,7 +210,7 @@ async def _daemons(settings: Settings) -> list[Check]:
     """Whether the daemons that run use the keys and the certificate that this configuration names."""
     try:
         async with _connection(settings) as connection:
-            if await migrate.current(connection) < migrate.latest():
+            if await migrations.current(connection) < migrations.latest():
                 return []
             running = await stale(connection, settings)
     except (StoreError, OSError):  # the checks of the database and of the configuration report it
@@ -218,7 +222,7 @@ async def _tokens(settings: Settings) -> list[Check]:
     """Whether tokens end soon."""
     try:
         async with _connection(settings) as connection:
-            if await migrate.current(connection) < migrate.latest():
+            if await migrations.current(connection) < migrations.latest():
                 return []
             known = await admin.tokens(connection)
     except StoreError:  # the check of the database reports it
@@ -300,5 +304,5 @@ async def _attributes(reader: Reader, organization: Organization) -> str:
     found = await reader.attributes()
     if isinstance(found, Incomplete):
         return f"people's attributes will be left as they are: {found.reason}"
-    named = (attributes.named(found.value, rule.to) for rule in organization.attributes)
+    named = (diff.named(found.value, rule.to) for rule in organization.attributes)
     return "; ".join(one for one in named if isinstance(one, str))

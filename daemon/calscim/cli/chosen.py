@@ -1,9 +1,9 @@
 """What a verb is about when it was not said: the only organization, the only directory."""
 
+from calscim import admin
+from calscim.config import Organization, Settings
 from calscim.errors import UsageError
-from calscim.settings import Organization, Settings
-from calscim.store import admin
-from calscim.store.pool import Database
+from calscim.postgres.pool import Database
 
 
 def the_organization(settings: Settings, name: str | None) -> Organization:

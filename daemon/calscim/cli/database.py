@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from calscim.config import Settings
+from calscim.config.ciphers import cipher_of
+from calscim.encryption import Cipher
 from calscim.errors import StoreError, StoreUnavailable
-from calscim.settings import Settings
-from calscim.store import embedded, migrate
-from calscim.store.encryption import Cipher, cipher_of
-from calscim.store.hosts import hosts
-from calscim.store.pool import AccessDenied, Database
+from calscim.postgres import embedded, migrations
+from calscim.postgres.hosts import hosts
+from calscim.postgres.pool import AccessDenied, Database
 
 _OPERATORS = "Where operators have a role of their own, set database.operator_dsn to it"
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
@@ -35,7 +36,7 @@ async def opened(
         return
     async with await embedded.start(database.embedded) as running:
         async with connected(running.owner_dsn, "database.embedded") as connection:
-            await migrate.ensure(connection, embedded.SERVING_ROLE)
+            await migrations.ensure(connection, embedded.SERVING_ROLE)
         dsn = running.owner_dsn if owner else running.serving_dsn
         async with _opened(dsn, size, cipher) as db:
             yield db
@@ -45,7 +46,7 @@ async def opened(
 async def _opened(dsn: str, size: int, cipher: Cipher) -> AsyncIterator[Database]:
     async with await Database.open(dsn, size=size, patience=_PATIENCE, cipher=cipher) as db:
         async with refusals(), db.connection() as connection:
-            await migrate.check(connection)
+            await migrations.check(connection)
         async with refusals():
             yield db
 
@@ -53,7 +54,7 @@ async def _opened(dsn: str, size: int, cipher: Cipher) -> AsyncIterator[Database
 async def refuse_ahead(db: Database) -> None:
     """For what writes whole tables: StoreError where a newer release may have more in them."""
     async with db.connection() as connection:
-        await migrate.pending(connection)
+        await migrations.pending(connection)
 
 
 @asynccontextmanager

@@ -3,16 +3,16 @@
 from argparse import ArgumentTypeError
 from typing import Any
 
+from calscim import admin
+from calscim.admin.status import rate_shown
+from calscim.app.throttling import EVERY
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
-from calscim.service.status import rate_shown
-from calscim.service.throttling import EVERY
-from calscim.settings import Settings
-from calscim.settings.values import LOWEST_RATE, rate
-from calscim.store import admin
-from calscim.store.rates import NONE
+from calscim.config import Settings
+from calscim.config.types import LOWEST_RATE, rate
+from calscim.directory.rates import NONE
 from calscim.terminal import printable
 
 

@@ -9,8 +9,10 @@ from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines
-from calscim.store import archives, chain, erase
-from calscim.store.erase import Found
+from calscim.journal import chain
+from calscim.journal.archive import read
+from calscim.journal.erasure import erase
+from calscim.journal.erasure.erase import Found
 
 _WHY = {
     "paths": "path, resource_id, request_id and remote are covered by the hash chain: without them the journal cannot "
@@ -45,7 +47,7 @@ async def _erase(call: Call) -> None:
     organization = the_organization(call.settings(), name).name if name else None
     async with opened(call.settings(), owner=True) as db:
         if arguments.archive:  # before anything is done: what is wrong with the files is said first
-            await archives.opened(db, arguments.archive)
+            await read.opened(db, arguments.archive)
         rows = await chain.size(db)
         if rows > _MANY:
             call.output.say(f"looking through {rows:,} rows of the journal ...")
@@ -55,7 +57,7 @@ async def _erase(call: Call) -> None:
             else await erase.examine(db, arguments.person, organization)
         )
         files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
-        unread = [] if files is not None else [one.file for one in await archives.remembered(db)]
+        unread = [] if files is not None else [one.file for one in await read.remembered(db)]
     done = arguments.yes and not found.nothing
     call.output.data(
         _value(found, files, unread, done=done), _shown(found, files, unread, done=done)

@@ -4,11 +4,11 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from calscim.admin.explain import explain as explaining
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines, table
-from calscim.service import explain as explaining
 
 _LABELS = {"changed_seq": "journal", "seq": "journal", "cal_user_id": "Cal.com user"}
 

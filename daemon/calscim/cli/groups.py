@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from calscim import admin
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import table
-from calscim.store import admin
 
 
 def register(verbs: Verbs) -> None:

@@ -8,8 +8,8 @@ import structlog
 
 from calscim import systemd
 from calscim.cli.call import Call
+from calscim.config import Settings, hazards, secret_files
 from calscim.errors import ConfigError, Problem
-from calscim.settings import Settings, hazards, secret_files
 
 log = structlog.get_logger()
 

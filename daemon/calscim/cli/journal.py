@@ -13,16 +13,18 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from calscim import admin
 from calscim.cli import archiving, keys
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import SafeConsole, dump, fields, lines, table
 from calscim.errors import UsageError
-from calscim.store import admin, archives, chain, checkpoint, history
-from calscim.store.checkpoint import Mark
-from calscim.store.history import Wanted
-from calscim.store.pool import Database
+from calscim.journal import chain, checkpoints, history
+from calscim.journal.archive import read as archives
+from calscim.journal.checkpoints import Mark
+from calscim.journal.history import Wanted
+from calscim.postgres.pool import Database
 from calscim.terminal import printable
 
 BROKEN = 5
@@ -43,7 +45,7 @@ def register(verbs: Verbs) -> None:
         "--against",
         type=Path,
         metavar="FILE",
-        help="what was kept elsewhere: an earlier output of verify --json, journal.head_file, journal.head events",
+        help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, journal.head events",
     )
     archiving.archives_option(verify)
     archiving.register(nouns)
@@ -256,11 +258,11 @@ def _indented(value: Any) -> RenderableType:
 
 
 async def _verify(call: Call) -> int:
-    marks = checkpoint.read(call.arguments.against) if call.arguments.against else ()
+    marks = checkpoints.read(call.arguments.against) if call.arguments.against else ()
     async with opened(call.settings(), size=_WIDTH) as db:
         with _progress(await chain.size(db)) as progress:
             found = await chain.verify(db, _last(marks), progress, width=_WIDTH)
-        found = _with(found, await checkpoint.verify_against(db, marks))
+        found = _with(found, await checkpoints.verify_against(db, marks))
         files = await _verify_files(db, call.arguments.archive)
     found = replace(found, broken=(*files.broken, *found.broken))
     value = {

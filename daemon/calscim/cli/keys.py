@@ -2,11 +2,12 @@
 
 import base64
 
+from calscim import encryption
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
 from calscim.cli.output import table
-from calscim.settings import Journal
-from calscim.store import encryption, history
+from calscim.config import Journal
+from calscim.journal import history
 
 
 def register(nouns: Verbs) -> None:

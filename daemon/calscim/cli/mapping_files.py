@@ -7,6 +7,8 @@ from typing import Any
 import tomlkit
 from rich.console import Group, RenderableType
 
+from calscim import admin
+from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.cli import mapping_tables
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
@@ -14,9 +16,7 @@ from calscim.cli.output import lines
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import ORGANIZATION
 from calscim.errors import UsageError
-from calscim.store import admin
-from calscim.store.admin import Draft, MappingEdits, MappingRow, TeamRef
-from calscim.store.pool import Connection, Database
+from calscim.postgres.pool import Connection, Database
 from calscim.terminal import escape_toml, printable
 
 PENDING = 2

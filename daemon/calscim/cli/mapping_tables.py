@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from calscim import admin
+from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.teams import ORGANIZATION, read_teams, resolve, resolve_or_new
-from calscim.core.model import Mode, Role, Team, TeamId
+from calscim.config import Settings
 from calscim.errors import UsageError
-from calscim.settings import Settings
-from calscim.store import admin
-from calscim.store.admin import Draft, MappingEdits, MappingRow, TeamRef
-from calscim.store.pool import Database
+from calscim.planner.model import Mode, Role, Team, TeamId
+from calscim.postgres.pool import Database
 
 _KEYS = {"directory", "group", "team", "team_name", "create_team", "role", "mode"}
 Table = dict[str, Any]

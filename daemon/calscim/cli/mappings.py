@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from calscim import admin
+from calscim.admin import MappingEdits
 from calscim.cli import mapping_files
 from calscim.cli.call import Call, Verbs
 from calscim.cli.chosen import the_directory, the_organization
@@ -9,9 +11,7 @@ from calscim.cli.database import opened
 from calscim.cli.output import fields, table
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import find_or_new, find_team
-from calscim.core.model import Mode, Role
-from calscim.store import admin
-from calscim.store.admin import MappingEdits
+from calscim.planner.model import Mode, Role
 
 ROLES = [role.value for role in Role]
 MODES = [mode.value for mode in Mode]

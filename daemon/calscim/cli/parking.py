@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from calscim.admin.plan_preview import chosen
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
 from calscim.cli.output import table
-from calscim.service.inspect import chosen
-from calscim.store import parked, passes
+from calscim.reconciler.state import retries, runs
 
 
 def register(verbs: Verbs) -> None:
@@ -34,7 +34,7 @@ async def _list(call: Call) -> None:
                     "since": entry.since,
                     "next_try": entry.next_try,
                 }
-                for entry in (await parked.parked(db, organization.name)).values()
+                for entry in (await retries.parked(db, organization.name)).values()
             ]
     columns = ("action", "person", "team#", "tries#", "next try", "because")
     names = ("kind", "email", "team_id", "attempts", "next_try", "reason")
@@ -47,8 +47,8 @@ async def _retry(call: Call) -> None:
     async with opened(settings) as db:
         for organization in chosen(settings, call.arguments.organization):
             name = organization.name
-            counts[name] = await parked.retry(db, name, call.arguments.person)
+            counts[name] = await retries.retry(db, name, call.arguments.person)
             if counts[name]:
-                await passes.ask(db, name)
+                await runs.ask(db, name)
     total = sum(counts.values())
     call.output.data(counts, f"{total} to be tried again in the daemon's next pass")

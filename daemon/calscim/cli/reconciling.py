@@ -6,21 +6,21 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from calscim import admin
+from calscim.admin import MappingEdits
+from calscim.admin import approve as approving
+from calscim.admin.approvals import Approval
+from calscim.admin.plan_preview import chosen, inspect
 from calscim.cli import mapping_tables
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, table
 from calscim.cli.standing import waiting_for_groups, worst
-from calscim.core.model import Plan
-from calscim.core.render import IN_STEP, action_json, exit_code, held_text, plan_json, who
-from calscim.reconcile.decide import identity
-from calscim.service import approve as approving
-from calscim.service.inspect import chosen, inspect
-from calscim.settings import Settings
-from calscim.store import admin
-from calscim.store.admin import MappingEdits
-from calscim.store.admin.approvals import Approval
-from calscim.store.pool import Database
+from calscim.config import Settings
+from calscim.planner.model import Plan
+from calscim.planner.render import IN_STEP, action_json, exit_code, held_text, plan_json, who
+from calscim.postgres.pool import Database
+from calscim.reconciler.approvals import identity
 
 STALE = 4
 

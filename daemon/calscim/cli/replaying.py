@@ -6,17 +6,19 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from calscim import admin
+from calscim.admin import Directory, names
 from calscim.cli.archiving import archives_option
 from calscim.cli.call import Call, Verbs, a_moment
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import lines, table
 from calscim.errors import UsageError
+from calscim.journal.archive import read
+from calscim.journal.replay import rebuild
+from calscim.journal.replay.apply import Tables
 from calscim.names import group_key, spelling, user_name_key
-from calscim.store import admin, archives, rebuild
-from calscim.store.admin import Directory, names
-from calscim.store.pool import Database
-from calscim.store.replay import Tables
+from calscim.postgres.pool import Database
 
 DIFFERENT = 6
 
@@ -107,7 +109,7 @@ async def _rebuild(call: Call) -> int:
 async def _files(db: Database, call: Call) -> tuple[Path, ...] | None:
     """With --archive: all archived months, each looked at. None: what they had come to is enough."""
     places = call.arguments.archive
-    return await archives.opened(db, places) if places else None
+    return await read.opened(db, places) if places else None
 
 
 def _as_json(directory: Directory, compared: rebuild.Compared) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from rich.console import Group, RenderableType
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import connected
 from calscim.cli.output import lines, table
+from calscim.config import Settings
 from calscim.errors import StoreError
-from calscim.settings import Settings
-from calscim.store import embedded, grants, migrate
-from calscim.store.grants import Roles
-from calscim.store.pool import Connection
-from calscim.store.sql import sql
+from calscim.postgres import embedded, grants, migrations
+from calscim.postgres.grants import Roles
+from calscim.postgres.pool import Connection
+from calscim.postgres.queries import sql
 
 
 def register(verbs: Verbs) -> None:
@@ -90,14 +90,14 @@ def user_of(dsn: str) -> str | None:
 async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
     dry = call.arguments.dry_run
     found = await (
-        migrate.pending(connection)
+        migrations.pending(connection)
         if dry
-        else migrate.migrate(connection, roles.serving, roles.operator)
+        else migrations.migrate(connection, roles.serving, roles.operator)
     )
-    version = await migrate.current(connection)
+    version = await migrations.current(connection)
     value = {
         "version": version,
-        "latest": migrate.latest(),
+        "latest": migrations.latest(),
         "dry_run": dry,
         "migrations": [{"version": one.version, "name": one.name} for one in found],
         "serving_role": roles.serving,

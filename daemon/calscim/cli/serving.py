@@ -19,7 +19,8 @@ from calscim.clock import SystemClock
 if (
     TYPE_CHECKING
 ):  # the daemon is loaded by the verbs that are one: all others start sooner without it
-    from calscim.service import story, trial
+    from calscim.app import demo as story
+    from calscim.app import playground
 
 
 def register(verbs: Verbs) -> None:
@@ -39,8 +40,8 @@ def register(verbs: Verbs) -> None:
 
 
 async def _serve(call: Call) -> None:
-    from calscim.service.daemon import serve  # noqa: PLC0415 - see above
-    from calscim.service.starting import start  # noqa: PLC0415 - see above
+    from calscim.app.daemon import serve  # noqa: PLC0415 - see above
+    from calscim.app.startup import start  # noqa: PLC0415 - see above
 
     settings = call.settings()
     logs.configure(settings.log.level, settings.log.format)
@@ -49,11 +50,11 @@ async def _serve(call: Call) -> None:
 
 
 async def _run(call: Call) -> None:
-    from calscim.service import trial  # noqa: PLC0415 - see above
+    from calscim.app import playground  # noqa: PLC0415 - see above
 
     folder = Path(call.arguments.data or "var")
 
-    def tell(made: "trial.Trial") -> None:
+    def tell(made: "playground.Trial") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
         if made.calcom is not None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
@@ -72,8 +73,8 @@ async def _run(call: Call) -> None:
         call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
         sys.stdout.flush()  # a pipe or a file is not written to before, and the daemon goes on
 
-    wanted = trial.Wanted(folder, call.configuration, call.environ, call.arguments.port)
-    await trial.run(wanted, tell)
+    wanted = playground.Wanted(folder, call.configuration, call.environ, call.arguments.port)
+    await playground.run(wanted, tell)
 
 
 def _program() -> str:
@@ -89,7 +90,7 @@ def _a_port(text: str) -> int:
     return int(text)
 
 
-def _curl(made: "trial.Trial") -> list[str]:
+def _curl(made: "playground.Trial") -> list[str]:
     """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
     call = (
         f"curl -s -H 'Authorization: Bearer {made.token}' "
@@ -107,7 +108,7 @@ def _curl(made: "trial.Trial") -> list[str]:
 
 
 async def _demo(call: Call) -> None:
-    from calscim.service import story  # noqa: PLC0415 - see above
+    from calscim.app import demo as story  # noqa: PLC0415 - see above
 
     logs.configure("warning", "auto")
     number = 0

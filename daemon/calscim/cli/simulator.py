@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from calscim.cli.call import Call, Verbs
+from calscim.config import Tcp, address
 from calscim.errors import UsageError
-from calscim.settings import Tcp, address
-from calscim.sim import builds
-from calscim.sim import calcom as simulated
+from calscim.testing.calcom import builds
+from calscim.testing.calcom import calcom as simulated
 
 
 def register(verbs: Verbs) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
+from calscim.admin.plan_preview import chosen
+from calscim.admin.status import exit_status, status
+from calscim.admin.sync import sync
 from calscim.cli.call import Call, Verbs
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, moment, table
-from calscim.core.render import HELD, IN_STEP, PENDING, held_json, held_text, who
-from calscim.service.inspect import chosen
-from calscim.service.organizations import windows
-from calscim.service.status import exit_status, status
-from calscim.service.syncing import sync
-from calscim.settings import Organization
+from calscim.config import Organization
+from calscim.planner.render import HELD, IN_STEP, PENDING, held_json, held_text, who
+from calscim.reconciler.from_settings import windows
 
 SHOWN = 50  # of what is parked and of those who wait, to a person
 NAMED = 8  # people of a held set
@@ -123,7 +123,7 @@ def _shown_status(value: dict[str, Any]) -> RenderableType:
             (
                 (
                     one["name"],
-                    one["in_step"],
+                    one["in_sync"],
                     one["last_complete_pass"],
                     one["pending"],
                     held_text(one["held_counts"]),

@@ -2,18 +2,18 @@
 
 from typing import Any
 
+from calscim import admin
+from calscim.admin import TeamRef, names
+from calscim.admin.plan_preview import chosen, reading, the_team
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
-from calscim.core import newteams
-from calscim.core.model import Incomplete, Team, TeamId
+from calscim.config import Organization, Settings
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import team_key
-from calscim.service.inspect import chosen, reading, the_team
-from calscim.settings import Organization, Settings
-from calscim.store import admin
-from calscim.store.admin import TeamRef, names
+from calscim.planner.model import Incomplete, Team, TeamId
+from calscim.planner.teams import creation
 
 ORGANIZATION = "@organization"
 
@@ -63,7 +63,7 @@ async def find_or_new(
 
 def resolve_or_new(teams: dict[TeamId, Team], wanted: str) -> tuple[TeamRef, str | None]:
     name = names.clean("a team", wanted)
-    there = newteams.existing(teams.values(), name)
+    there = creation.existing(teams.values(), name)
     if isinstance(there, str):
         raise UsageError(there)
     if there is not None:

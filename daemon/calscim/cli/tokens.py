@@ -2,12 +2,12 @@
 
 import math
 
+from calscim import admin
 from calscim.cli.call import Call, Verbs, a_duration
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
-from calscim.settings import Settings
-from calscim.store import admin
+from calscim.config import Settings
 
 # The old token stays valid for a day: time to put the new one into the identity provider and to see it used.
 OVERLAP = 86400.0

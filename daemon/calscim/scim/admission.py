@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from calscim.clock import Clock
+from calscim.config import Scim
 from calscim.errors import ScimError
 from calscim.scim.flight import BODIES, InFlight, Load, announced
 from calscim.scim.metrics import Metrics
 from calscim.scim.rates import Rates
-from calscim.settings import Scim
 
 
 @dataclass(slots=True)

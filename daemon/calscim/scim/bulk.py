@@ -9,10 +9,10 @@ import orjson
 from aiohttp import web
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange, computed
+from calscim.journal import append as journal
+from calscim.scim.request import Exchange, computed
 from calscim.scim.responses import error_value, value_response
 from calscim.scim.schema import MAX_OPERATIONS
-from calscim.store import journal
 
 RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")

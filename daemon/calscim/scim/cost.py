@@ -13,8 +13,8 @@ import orjson
 from scim2_models.path import ValuePath
 
 from calscim.errors import ScimError
-from calscim.scim.grammar import count, parse_path
-from calscim.scim.patch import Operation
+from calscim.scim.filter.parse import count, parse_path
+from calscim.scim.patch.apply import Operation
 from calscim.scim.schema import Type, is_foreign
 
 # 250 operations with one comparison each on 100 values of 40 characters cost 90,000. The thread of calscim.scim.heavy

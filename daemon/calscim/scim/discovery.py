@@ -7,7 +7,7 @@ from scim2_models import SCIMException
 from scim2_server.service import ScimService
 
 from calscim.errors import ScimError
-from calscim.scim.exchange import Exchange
+from calscim.scim.request import Exchange
 from calscim.scim.responses import value_response
 from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, pagination, provider
 

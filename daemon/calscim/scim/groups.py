@@ -8,19 +8,20 @@ import structlog
 from aiohttp import web
 
 from calscim import names
+from calscim.directory import resources
+from calscim.directory.resources import GroupState, MemberChange
+from calscim.directory.writes import Written
 from calscim.errors import ScimError, StoreUnavailable
-from calscim.scim import direct, patch, payload
-from calscim.scim.comparisons import as_uuid
-from calscim.scim.conditions import conditional, expected, unchanged
+from calscim.scim import decode
 from calscim.scim.cost import INLINE, of_patch
-from calscim.scim.exchange import Exchange, computed, projected
+from calscim.scim.etags import conditional, expected, unchanged
+from calscim.scim.filter.operands import as_uuid
+from calscim.scim.patch import apply, fast_path
+from calscim.scim.request import Exchange, computed, projected
 from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import GROUP
 from calscim.scim.sizes import as_stored
 from calscim.scim.users import TRIES, at_version, missing, settled
-from calscim.store import resources
-from calscim.store.changes import Written
-from calscim.store.resources import GroupState, MemberChange
 
 log = structlog.get_logger()
 
@@ -74,7 +75,7 @@ async def replace(x: Exchange, text: str) -> web.Response:
 
 def _whole(x: Exchange, op: str) -> tuple[GroupState, MemberChange]:
     """The group that a POST or PUT describes."""
-    resource, members = payload.group(x.json())
+    resource, members = decode.group(x.json())
     return state(resource), member_change([(op, members or [])])
 
 
@@ -113,18 +114,18 @@ async def modify(x: Exchange, text: str) -> web.Response:
 
 def _operations(
     x: Exchange, body: dict[str, Any]
-) -> tuple[list[patch.Operation], MemberChange | None]:
+) -> tuple[list[apply.Operation], MemberChange | None]:
     """The operations, and what they come to where they are about members only and depend on no version."""
-    given = patch.operations(GROUP, body)
-    change = None if conditional(x.headers) else direct.members(given)
+    given = apply.operations(GROUP, body)
+    change = None if conditional(x.headers) else fast_path.members(given)
     return given, None if change is None else member_change(change.steps)
 
 
 def _after(
-    before: dict[str, Any], given: list[patch.Operation]
+    before: dict[str, Any], given: list[apply.Operation]
 ) -> tuple[str, GroupState | None, MemberChange]:
     """The name, the attributes if they are others than before, and what becomes of the members."""
-    change = patch.group(before, given)
+    change = apply.group(before, given)
     attributes = None if change.resource == before else state(change.resource, before)
     return change.resource["displayName"], attributes, member_change(change.steps)
 

@@ -1,7 +1,7 @@
 """What the scope of a token opens: ``read`` opens GET, HEAD and searches, ``write`` opens everything."""
 
 from calscim.errors import ScimError
-from calscim.scim.authentication import Caller
+from calscim.scim.auth import Caller
 
 # RFC 6750, section 3.1
 _INSUFFICIENT = {

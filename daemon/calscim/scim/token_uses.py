@@ -1,6 +1,6 @@
 """Remembers when each token was last used, so that a request costs no write.
 
-The daemon takes the uses of the last minute and records them in one statement (service/token_watch.py). A daemon that
+The daemon takes the uses of the last minute and records them in one statement (app/token_watch.py). A daemon that
 is killed forgets at most that minute.
 """
 

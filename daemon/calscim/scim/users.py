@@ -7,25 +7,26 @@ from typing import Any
 
 from aiohttp import web
 
+from calscim.directory import resources
+from calscim.directory.resources import UserState
+from calscim.directory.writes import Written
 from calscim.errors import ScimError, StoreUnavailable
-from calscim.scim import direct, patch, payload
-from calscim.scim.comparisons import as_uuid
-from calscim.scim.conditions import conditional, expected, unchanged
+from calscim.scim import decode
 from calscim.scim.cost import INLINE, of_patch
-from calscim.scim.exchange import Exchange, computed, projected
+from calscim.scim.etags import conditional, expected, unchanged
+from calscim.scim.filter.operands import as_uuid
+from calscim.scim.patch import apply, fast_path
+from calscim.scim.request import Exchange, computed, projected
 from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import USER
 from calscim.scim.sizes import as_stored
-from calscim.store import resources
-from calscim.store.changes import Written
-from calscim.store.resources import UserState
 
 TRIES = 200  # each failure means that somebody else's change went in
 
 
 async def create(x: Exchange) -> web.Response:
     """RFC 7644 section 3.3."""
-    made = await computed(x, lambda: state(payload.user(x.json())))
+    made = await computed(x, lambda: state(decode.user(x.json())))
     number = uuid.uuid4()
     x.resource = ("User", str(number))
     written = await resources.create_user(x.db, x.origin, number, made, x.reader.base)
@@ -47,7 +48,7 @@ async def read(x: Exchange, text: str) -> web.Response:
 
 async def replace(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.1: what is left out is cleared, but ``active``, which is kept."""
-    resource = await computed(x, lambda: payload.user(x.json(), active=None))
+    resource = await computed(x, lambda: decode.user(x.json(), active=None))
     if "active" not in resource:
         return await _change(
             x,
@@ -65,12 +66,12 @@ async def modify(x: Exchange, text: str) -> web.Response:
     x.resource = ("User", text[:100])
     if number is None:
         raise missing("User", text)
-    given = await computed(x, lambda: patch.operations(USER, body))
-    if not conditional(x.headers) and (values := direct.values(given)) is not None:
+    given = await computed(x, lambda: apply.operations(USER, body))
+    if not conditional(x.headers) and (values := fast_path.values(given)) is not None:
         written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
         settled(x, written, "User", text)
         return await shown(x, written, text)
-    return await _change(x, text, lambda current: patch.user(current, given), given, reads=True)
+    return await _change(x, text, lambda current: apply.user(current, given), given, reads=True)
 
 
 async def delete(x: Exchange, text: str) -> web.Response:
@@ -101,7 +102,7 @@ async def _change(
     x: Exchange,
     text: str,
     change: Callable[[dict[str, Any]], dict[str, Any]],
-    operations: Sequence[patch.Operation] = (),
+    operations: Sequence[apply.Operation] = (),
     *,
     reads: bool,
 ) -> web.Response:
@@ -173,8 +174,8 @@ def state(resource: dict[str, Any], before: dict[str, Any] | None = None) -> Use
     return UserState(
         user_name=resource["userName"],
         external_id=resource.get("externalId"),
-        email=payload.email_of(resource),
-        emails=payload.emails_of(resource),
+        email=decode.email_of(resource),
+        emails=decode.emails_of(resource),
         active=resource.get("active"),
         data=as_stored(resource, before),
     )

@@ -1,0 +1,87 @@
+"""What operators edit: directories, tokens, mappings, pauses. Every edit is a row of the organization's journal.
+
+The row (kind ``admin``, stream ``@<organization>``) is written in the edit's own transaction, and never holds
+a secret. Nothing here asks Cal.com: teams come as numbers and names.
+"""
+
+from calscim.admin.directories import (
+    PROVIDERS,
+    Directory,
+    create_directory,
+    delete_directory,
+    directories,
+    find_directory,
+    set_rate,
+)
+from calscim.admin.groups import PushedGroup, group_named, groups, members_of
+from calscim.admin.mappings import (
+    Draft,
+    MappingEdits,
+    MappingRow,
+    TeamRef,
+    add_mapping,
+    change_mapping,
+    draft,
+    find_mapping,
+    mappings,
+    preview_mapping,
+    remove_mapping,
+)
+from calscim.admin.pauses import Pause, Scope, pause, pauses, resume
+from calscim.admin.tokens import (
+    TOKEN_SCOPES,
+    Token,
+    TokenScope,
+    create_token,
+    find_token,
+    revoke_token,
+    rotate_token,
+    token_to_rotate,
+    tokens,
+)
+from calscim.journal.audit import Editor, transaction
+from calscim.reconciler.state.restore_check import at_home, moved, pause_restored
+
+__all__ = [
+    "PROVIDERS",
+    "TOKEN_SCOPES",
+    "Directory",
+    "Draft",
+    "Editor",
+    "MappingEdits",
+    "MappingRow",
+    "Pause",
+    "PushedGroup",
+    "Scope",
+    "TeamRef",
+    "Token",
+    "TokenScope",
+    "add_mapping",
+    "at_home",
+    "change_mapping",
+    "create_directory",
+    "create_token",
+    "delete_directory",
+    "directories",
+    "draft",
+    "find_directory",
+    "find_mapping",
+    "find_token",
+    "group_named",
+    "groups",
+    "mappings",
+    "members_of",
+    "moved",
+    "pause",
+    "pause_restored",
+    "pauses",
+    "preview_mapping",
+    "remove_mapping",
+    "resume",
+    "revoke_token",
+    "rotate_token",
+    "set_rate",
+    "token_to_rotate",
+    "tokens",
+    "transaction",
+]

@@ -1,0 +1,96 @@
+"""Approvals of held sets: each is a row of the organization's journal, written with the release in one transaction.
+
+The row has the path ``hold.approve`` and the set's hash as its resource id; ``remote`` says who approved. Approvals
+are counted from these rows, so there is no second record that could say otherwise. With ``guards.approvals = 2`` a set
+is released by the second person. Two approvals by one person count once, whatever machine or account they used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+
+from calscim.journal.audit import Editor
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+PATH = "hold.approve"
+LONGEST_REASON = 1000  # characters: a sentence and a link to a ticket; the row is kept for good
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What came of approving the sets of one organization. ``people``: all who approved them, this one included."""
+
+    organization: str
+    released: bool
+    people: tuple[str, ...]
+    needed: int
+    seqs: tuple[int, ...]  # the rows in the organization's journal
+
+
+async def approve(
+    db: Database,
+    editor: Editor,
+    organization: str,
+    hashes: Sequence[str],
+    *,
+    reason: str = "",
+    needed: int = 1,
+) -> Approval | None:
+    """Approve these sets, all or none of them. None when one of them is not held any more.
+
+    A set that so many people approved already gets no further row. Once all are released, the daemon is asked for a
+    full pass.
+    """
+    async with db.connection() as connection, connection.transaction():
+        seqs: list[int] = []
+        people: set[str] = set()
+        released = True
+        held = await _locked(connection, organization, hashes)
+        if held is None:
+            return None
+        for hash_, hold in held.items():
+            approvers = await _people(connection, organization, hash_)
+            if editor.person not in approvers and not (
+                hold["approved"] and needed <= len(approvers)
+            ):
+                approvers.add(editor.person)
+                edit = {
+                    "hash": hash_,
+                    "guard": hold["guard"],
+                    "count": len(orjson.loads(hold["actions"])),
+                    "actor": editor.by,
+                    "reason": reason,
+                    "approvals": len(approvers),
+                    "needed": needed,
+                }
+                resource = ("Hold", hash_)
+                seqs.append(await editor.write(connection, organization, PATH, resource, edit))
+            if len(approvers) >= needed:
+                await connection.execute(sql("holds.approve"), organization, hash_)
+            else:
+                released = False
+            people |= approvers
+        if released:
+            await connection.execute(sql("admin.ask"), organization)
+    return Approval(organization, released, tuple(sorted(people)), needed, tuple(seqs))
+
+
+async def _locked(
+    connection: Connection, organization: str, hashes: Sequence[str]
+) -> dict[str, asyncpg.Record] | None:
+    """Lock the sets, in one order, so that two operators do not block each other; None when one is not held."""
+    found: dict[str, asyncpg.Record] = {}
+    for hash_ in sorted(hashes):
+        hold = await connection.fetchrow(sql("holds.lock"), organization, hash_)
+        if hold is None:
+            return None
+        found[hash_] = hold
+    return found
+
+
+async def _people(connection: Connection, organization: str, hash_: str) -> set[str]:
+    rows = await connection.fetch(sql("holds.approvers"), organization, hash_)
+    return {row["person"] for row in rows}

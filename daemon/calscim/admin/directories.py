@@ -1,0 +1,131 @@
+"""Directories: each is one identity provider's way in, with an id that is part of its base URL."""
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from calscim.admin import names
+from calscim.admin.pauses import pause_in
+from calscim.errors import UsageError
+from calscim.journal.audit import Editor, transaction
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+PROVIDERS = (
+    "okta-scim-v2",
+    "azure-scim-v2",
+    "onelogin-scim-v2",
+    "jumpcloud-scim-v2",
+    "generic-scim-v2",
+)
+_ID = string.ascii_lowercase + string.digits  # no underscore: Okta would cut a URL there
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    id: str
+    name: str
+    organization: str
+    provider: str
+    created_at: datetime
+    journal_seq: int = 0
+    users: int = 0
+    groups: int = 0
+    paused: bool = False
+    paused_until: datetime | None = None
+    requests_per_second: int | None = None  # None: what the configuration says, 0: no limit
+
+
+async def create_directory(
+    db: Database,
+    editor: Editor,
+    *,
+    organization: str,
+    name: str,
+    provider: str,
+    paused: bool = False,
+) -> Directory:
+    """UsageError for a provider that is not known, and for a name that is taken in any case.
+
+    ``paused``: the directory is paused from its first moment, until it is resumed.
+    """
+    name = names.clean("a directory", name)
+    if provider not in PROVIDERS:
+        raise UsageError(f"{provider!r} is no provider: write one of {', '.join(PROVIDERS)}")
+    key = "".join(secrets.choice(_ID) for _ in range(24))
+    edit = {"id": key, "name": name, "organization": organization, "provider": provider}
+    try:
+        async with transaction(db) as connection:
+            await connection.execute(
+                sql("admin.create_directory"), key, organization, name, provider
+            )
+            await connection.execute(sql("admin.lock_head"), key)
+            resource = ("Directory", key)
+            await editor.write_and_ask(connection, organization, "directory.create", resource, edit)
+            if paused:
+                await pause_in(
+                    connection, editor, organization=organization, scope="directory", target=key
+                )
+            return await _one(connection, key)
+    except asyncpg.UniqueViolationError:
+        raise UsageError(
+            f"there is a directory called {name!r} already: choose another name, "
+            "or see `calscim directory list`"
+        ) from None
+
+
+async def delete_directory(db: Database, editor: Editor, directory: Directory) -> int:
+    """Its tokens end and nothing of it is wanted any more; Cal.com stays as it is. Returns the tokens revoked."""
+    async with transaction(db) as connection:
+        await connection.execute(sql("admin.lock_head"), directory.id)
+        await connection.execute(sql("admin.delete_directory"), directory.id)
+        revoked = await connection.fetch(sql("admin.revoke_tokens_of"), directory.id)
+        await connection.fetch(sql("admin.resume"), "directory", directory.id)
+        edit = {
+            "id": directory.id,
+            "name": directory.name,
+            "tokens": [row["id"] for row in revoked],
+        }
+        await editor.write_and_ask(
+            connection,
+            directory.organization,
+            "directory.delete",
+            ("Directory", directory.id),
+            edit,
+        )
+    return len(revoked)
+
+
+async def set_rate(
+    db: Database, editor: Editor, directory: Directory, requests_per_second: int | None
+) -> None:
+    """Limit a directory's requests a second. None: what the configuration says, 0: no limit."""
+    async with transaction(db) as connection:
+        await connection.execute(sql("admin.set_rate"), directory.id, requests_per_second)
+        edit = {"id": directory.id, "requests_per_second": requests_per_second}
+        resource = ("Directory", directory.id)
+        await editor.write(connection, directory.organization, "directory.set", resource, edit)
+
+
+async def directories(db: Database, organization: str | None = None) -> list[Directory]:
+    """Those in use, by organization and name."""
+    rows = [Directory(**row) for row in await db.fetch(sql("admin.directories"), None)]
+    return [row for row in rows if organization in {None, row.organization}]
+
+
+async def find_directory(db: Database, wanted: str) -> Directory:
+    """By id or by name in any case. UsageError naming near misses when there is none."""
+    rows = await db.fetch(sql("admin.directories"), wanted)
+    if rows:
+        return Directory(**rows[0])
+    every = await directories(db)
+    known = [name for row in every for name in (row.name, row.id)]
+    listed = ", ".join(row.name for row in every) or "none: see `calscim directory create`"
+    raise UsageError(names.missing("directory", wanted, known, f"directories: {listed}"))
+
+
+async def _one(connection: Connection, key: str) -> Directory:
+    return Directory(**(await connection.fetch(sql("admin.directories"), key))[0])

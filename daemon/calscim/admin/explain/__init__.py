@@ -1,0 +1,1 @@
+"""Why a person is on a team, or is not."""

@@ -1,0 +1,99 @@
+"""A person's attributes on both sides, as ``calscim explain`` shows them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from calscim.admin.explain.reasons import until
+from calscim.planner.attributes.diff import named
+from calscim.planner.attributes.values import normal, values
+from calscim.planner.model import (
+    Attribute,
+    AttributeType,
+    CalUserId,
+    Complete,
+    Observed,
+    Plan,
+    User,
+)
+from calscim.planner.policy import Policy, Rule
+from calscim.reconciler.retry_queue import key_of
+from calscim.reconciler.state.retries import Key, Parked
+
+
+def shown(
+    policy: Policy,
+    observed: Observed,
+    planned: Plan,
+    user: User | None,
+    cal_user: CalUserId | None,
+    parked: Mapping[Key, Parked],
+) -> list[dict[str, Any]]:
+    """One entry for each row of the table. ``observed`` None: Cal.com has no such attribute, or did not say."""
+    entries = []
+    known = observed.attributes.value if isinstance(observed.attributes, Complete) else ()
+    for rule in policy.attributes:
+        found = named(known, rule.to)
+        attribute = None if isinstance(found, str) else found
+        has = None if attribute is None else _has(observed, attribute, cal_user)
+        wanted = () if user is None else _wanted(rule, attribute, user)
+        entries.append(
+            {
+                "attribute": rule.to,
+                "from": rule.source.text,
+                "desired": list(wanted),
+                "observed": has,
+                "because": _because(planned, found, user, cal_user, wanted, parked),
+            }
+        )
+    return entries
+
+
+def _wanted(rule: Rule, attribute: Attribute | None, user: User) -> tuple[str, ...]:
+    given = values(rule.source, user.data)
+    if attribute is None:
+        return given
+    if attribute.type is not AttributeType.MULTI_SELECT:
+        given = given[:1]
+    return tuple(normal(attribute.type, value) or value for value in given)
+
+
+def _has(observed: Observed, attribute: Attribute, cal_user: CalUserId | None) -> list[str] | None:
+    if cal_user is None or not isinstance(observed.people, Complete):
+        return None
+    person = observed.people.value.get(cal_user)
+    if person is None or person.attributes is None:
+        return None
+    return sorted(one.value for one in person.attributes if one.attribute == attribute.id)
+
+
+def _because(
+    planned: Plan,
+    attribute: Attribute | str,
+    user: User | None,
+    cal_user: CalUserId | None,
+    wanted: tuple[str, ...],
+    parked: Mapping[Key, Parked],
+) -> str:
+    if isinstance(attribute, str):
+        return next((note for note in planned.notes if note.startswith("attributes ")), attribute)
+    coming = [
+        action
+        for action in planned.actions
+        if action.change is not None
+        and action.change.attribute.id == attribute.id
+        and (
+            (user is not None and action.user == user.id)
+            or (cal_user is not None and action.cal_user == cal_user)
+        )
+    ]
+    for action in coming:
+        if (early := parked.get(key_of(action))) is not None:
+            return f"{action.kind.value} {until(early)}"
+    for action in coming:
+        return f"{action.kind.value} ({action.state.value}): {action.because}"
+    if user is None or not user.managed:
+        return "no provider has written to this person"
+    for waiting in planned.waiting:
+        if waiting.user == user.id:
+            return f"waiting: {waiting.reason}"
+    return "as the directory says" if wanted else "the directory gives no value, and never gave one"

@@ -1,0 +1,213 @@
+"""One sentence on why somebody is, or is not, in the organization or on a team."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from calscim.admin.explain.entries import Subject
+from calscim.planner.model import Action, Edge, Kind, Plan, TeamId, Unsettled
+from calscim.reconciler.retry_queue import key_of
+from calscim.reconciler.state.holds import Hold
+from calscim.reconciler.state.retries import Key, Parked
+
+_INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
+_TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
+_UNKNOWN = (
+    "no directory knows this person; calscim leaves them where they are, except on exclusive teams"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the last passes left in the database: it answers while Cal.com does not.
+
+    ``held`` and ``waiting`` are in the form of ``status --json``.
+    """
+
+    parked: Mapping[Key, Parked]
+    held: Sequence[Hold]
+    waiting: Sequence[dict[str, Any]]
+
+
+def planned(plan: Plan, subject: Subject, team: TeamId | None) -> list[Action]:
+    return [action for action in plan.actions if _is_about(action, subject, team)]
+
+
+def unsettled(plan: Plan, subject: Subject, team: TeamId | None) -> list[Unsettled]:
+    return [one for one in plan.unsettled if _is_about(one.action, subject, team)]
+
+
+def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> Edge | None:
+    for edge in plan.in_place:
+        if edge.team == team and edge.user in subject.users:
+            return edge
+    return None
+
+
+def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
+    """Attributes have a table of their own."""
+    return (action.team, action.change) == (team, None) and (
+        action.user in subject.users
+        or (subject.cal_user is not None and action.cal_user == subject.cal_user)
+    )
+
+
+def until(early: Parked) -> str:
+    return f"is parked until {early.next_try:%Y-%m-%d %H:%M:%S}Z: {early.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """What is known of one person. ``gaps``: teams (None: the organization) that could not be read, and why not.
+
+    ``unmapped``: in no mapped group where only those belong to the organization. ``near``: by team, a mapping that
+    waits for a group of nearly the name of one that the person is in.
+    ``sources``, ``ledger`` and ``actions`` are in the form of ``explain --json``, the actions with the latest first.
+    """
+
+    plan: Plan
+    subject: Subject
+    gaps: Mapping[TeamId | None, str]
+    sources: Sequence[dict[str, Any]]
+    ledger: Sequence[dict[str, Any]]
+    actions: Sequence[dict[str, Any]]
+    memory: Memory
+    unmapped: bool
+    near: Mapping[TeamId | None, str] = field(default_factory=dict)
+
+    def because(self, team: TeamId | None, seen: str | None) -> str:
+        """``team`` None: the organization; ``seen``: the role there. What is about to happen comes first."""
+        return next(self._sentences(team, seen))
+
+    def _sentences(self, team: TeamId | None, seen: str | None) -> Iterator[str]:
+        """The first that is true is the one that counts."""
+        subject = self.subject
+        if team in self.gaps:
+            yield f"not known now: {self.gaps[team]}; by the database: {self._remembered(team)}"
+        for action in planned(self.plan, subject, team):
+            yield self._coming(action)
+        for early in unsettled(self.plan, subject, team):
+            yield early.reason
+        for waiting in self.plan.waiting:
+            if waiting.user in subject.users:
+                yield f"waiting: {waiting.reason}"
+        if subject.user is None:
+            yield _UNKNOWN
+        if team is None or (seen is None and not subject.active):
+            yield f"{'' if team is None else 'not on the team: '}{self._membership()}"
+        assert team is not None
+        yield from self._on_team(team, seen)
+
+    def _coming(self, action: Action) -> str:
+        """What is planned, and what it waits for."""
+        kind = action.kind.value
+        if (early := self.memory.parked.get(key_of(action))) is not None:
+            return f"{kind} {until(early)}"
+        for invite in _INVITES if action.kind is Kind.ADD else ():
+            if (early := self.memory.parked.get(Key(invite, action.user or "", 0))) is not None:
+                return f"{kind} waits for the account, {invite} {until(early)}"
+        state = action.state.value
+        return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.because}"
+
+    def _membership(self) -> str:
+        row, seq = self.subject.row, self.subject.row.get("changed_seq")
+        if self.subject.deleted_seq is not None:
+            return f"the provider deleted this user (journal {self.subject.deleted_seq})"
+        if not row.get("managed"):
+            return "was in Cal.com already; the provider has not written to this user, so calscim leaves it alone"
+        if not row.get("active"):
+            return f"the provider says that this user is not active (journal {seq})"
+        if self.unmapped:
+            return f"an active user of the directory (journal {seq}), but in no mapped group, as provision_people asks"
+        return f"an active user of the directory (journal {seq})"
+
+    def _giving(self, team: TeamId) -> str:
+        """The groups that ask for the person to be on the team."""
+        return ", ".join(
+            f"{source['group']} (journal {source['member_since_seq']})"
+            for source in self.sources
+            if source["team_id"] == team and source["gives"]
+        )
+
+    def _left(self, team: TeamId) -> list[str]:
+        return [
+            f"left {source['group']} (journal {source['left_seq']})"
+            for source in self.sources
+            if source["team_id"] == team and source["left_seq"]
+        ]
+
+    def _in_no_group(self, team: TeamId) -> str:
+        near = f"; {self.near[team]}" if team in self.near else ""
+        return f"in no group that is mapped to it{near}"
+
+    def _on_team(self, team: TeamId, seen: str | None) -> Iterator[str]:
+        giving, left = self._giving(team), self._left(team)
+        if giving and seen is not None:
+            yield f"on the team as wanted: member of {giving}"
+        if giving:
+            yield f"not on the team yet: member of {giving}"
+        for entry in self.ledger:
+            if seen is not None and entry["team_id"] == team and entry["origin"] == "added":
+                why = left[-1] if left else "no mapped group wants it any more"
+                yield f"still on the team: calscim put them there, and {entry['mode']} leaves them; {why}"
+        if seen is not None:
+            yield "on the team by hand: no mapped group wants it, and its mode leaves it alone"
+        if left:
+            yield f"not on the team: {left[-1]}"
+        for action in self.actions:
+            if action["user_id"] is not None and action["user_id"] not in self.subject.users:
+                continue  # of another entry that had this account
+            if action["team_id"] == team or action["kind"] in _TAKES:
+                if action["kind"] in _TAKES and action["outcome"] == "done":
+                    yield f"not on the team: {action['because']}"
+                break
+        yield f"not on the team: {self._in_no_group(team)}"
+
+    # ---------------------------------------------------------------- without Cal.com
+
+    def _remembered(self, team: TeamId | None) -> str:
+        """What is wanted, what was done, and what it waits for, as far as that is known without Cal.com."""
+        if self.subject.user is None:
+            return _UNKNOWN
+        return "; ".join((*self._wished(team), *self._stuck(team)))
+
+    def _wished(self, team: TeamId | None) -> Iterator[str]:
+        if team is None:
+            yield self._membership()
+            return
+        if giving := self._giving(team):
+            yield f"wanted on the team: member of {giving}"
+        elif left := self._left(team):
+            yield f"not wanted on the team any more: {left[-1]}"
+        else:
+            yield f"not wanted on the team: {self._in_no_group(team)}"
+        for entry in self.ledger:
+            if entry["team_id"] == team:
+                put = "put this person there" if entry["origin"] == "added" else "found them there"
+                yield f"calscim {put}"
+
+    def _stuck(self, team: TeamId | None) -> Iterator[str]:
+        """What is held, parked and waited for since the last pass."""
+        subject = self.subject
+        for hold in self.memory.held:
+            for entry in hold.actions:
+                if entry["team_id"] == team and self._is_theirs(entry):
+                    yield f"{entry['kind']} is held: {hold.guard}"
+        for key, early in self.memory.parked.items():
+            if key.subject in subject.users and key.team == team:
+                yield f"{key.action} {until(early)}"
+        reasons = {
+            one["reason"]: None
+            for one in self.memory.waiting
+            if one.get("team_id") in (None, team) and self._is_theirs(one)
+        }
+        yield from (f"waiting: {reason}" for reason in reasons)
+
+    def _is_theirs(self, entry: Mapping[str, Any]) -> bool:
+        subject = self.subject
+        if entry.get("user_id") is not None:
+            return entry["user_id"] in subject.users
+        account = entry.get("cal_user_id")
+        if account is not None:
+            return bool(account == subject.cal_user)
+        return bool(subject.email) and entry.get("email") == subject.email

@@ -1,0 +1,324 @@
+"""Mappings: a group's people onto a team, with a role and a mode. Removing one keeps its row."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from calscim.admin import names
+from calscim.admin.directories import Directory
+from calscim.errors import UsageError
+from calscim.journal.audit import Editor, transaction
+from calscim.planner.model import Mode, Role
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRef:
+    """A team of Cal.com's as a mapping remembers it; ``id`` None is the organization itself.
+
+    ``new``: Cal.com has no such team yet, and calscim is to make it; it has no id then.
+    """
+
+    id: int | None
+    name: str
+    new: bool = False
+
+    @property
+    def key(self) -> int | str | None:
+        """What makes two teams the same: the id, or the name of one that is yet to be made."""
+        return self.name if self.new else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now.
+
+    ``group_name`` follows the group when it is renamed; ``former_names`` are the names that it had before.
+    ``team_id`` below 0: the team is yet to be made; mappings with one number share it.
+    """
+
+    id: int
+    directory_id: str
+    directory: str
+    organization: str
+    group_name: str
+    group_id: str | None
+    team_id: int | None
+    team_name: str
+    role: Role
+    mode: Mode
+    seq: int
+    created_at: datetime
+    display_name: str | None
+    former_names: list[str]
+    members: int
+    paused: bool
+
+    @property
+    def state(self) -> str:
+        """Waiting (no such group was pushed), paused, creating (the team is yet to be made), or active."""
+        if self.group_id is None:
+            return "waiting"
+        if self.paused:
+            return "paused"
+        return "creating" if self.create_team else "active"
+
+    @property
+    def create_team(self) -> bool:
+        """Whether the team is yet to be made."""
+        return self.team_id is not None and self.team_id < 0
+
+    @property
+    def team(self) -> TeamRef:
+        if self.create_team:
+            return TeamRef(None, self.team_name, new=True)
+        return TeamRef(self.team_id, self.team_name)
+
+    @property
+    def group(self) -> str:
+        """The group's name now, else the one that is waited for."""
+        return self.display_name or self.group_name
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mapping that is not saved. ``draft`` makes one."""
+
+    directory: Directory
+    group: str
+    team: TeamRef
+    role: Role
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEdits:
+    """Edits of mappings that are not saved. ``change``: a saved mapping, and the draft that it becomes."""
+
+    add: tuple[Draft, ...] = ()
+    change: tuple[tuple[MappingRow, Draft], ...] = ()
+    remove: tuple[MappingRow, ...] = ()
+    renamed: tuple[tuple[MappingRow, Draft], ...] = ()  # written under a former name of the group
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.change or self.remove)
+
+    def of(self, organization: str) -> "MappingEdits":
+        """Those of one organization."""
+        return MappingEdits(
+            tuple(one for one in self.add if one.directory.organization == organization),
+            tuple(one for one in self.change if one[0].organization == organization),
+            tuple(one for one in self.remove if one.organization == organization),
+        )
+
+
+def draft(directory: Directory, *, group: str, team: TeamRef, role: Role, mode: Mode) -> Draft:
+    """UsageError for what ``add_mapping`` would refuse whatever else is mapped."""
+    _check(team, mode)
+    return Draft(directory, names.clean("a group", group), team, role, mode)
+
+
+async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
+    """Refuse and warn as ``add_mapping`` does, without saving anything. Returns the warnings."""
+    directory, team = drafted.directory, drafted.team
+    every = await mappings(db, organization=directory.organization)
+    same = [row for row in every if row.team.key == team.key]
+    if any((row.directory_id, row.group_name) == (directory.id, drafted.group) for row in same):
+        raise UsageError(await _taken(db, directory, drafted.group, team))
+    async with db.connection() as connection:
+        bound = await connection.fetchval(sql("admin.group_named"), directory.id, drafted.group)
+        warnings = [] if bound else await _unknown(connection, directory, drafted.group)
+    others = [row for row in same if row.team_id is not None]
+    return warnings + _exclusive(team, drafted.mode, others)
+
+
+async def mappings(
+    db: "Database | Connection", *, directory: str | None = None, organization: str | None = None
+) -> list[MappingRow]:
+    """Those in use, of the directory with that id, of an organization, or all."""
+    rows = await db.fetch(sql("admin.mappings"), None, directory, organization)
+    return [_row(row) for row in rows]
+
+
+async def find_mapping(db: Database, number: int) -> MappingRow:
+    """UsageError when there is none with that number."""
+    rows = await db.fetch(sql("admin.mappings"), number, None, None)
+    if not rows:
+        raise UsageError(f"there is no mapping {number}: see `calscim mapping list`")
+    return _row(rows[0])
+
+
+async def add_mapping(
+    db: "Database | Connection",
+    editor: Editor,
+    directory: Directory,
+    *,
+    group: str,
+    team: TeamRef,
+    role: Role,
+    mode: Mode,
+) -> tuple[MappingRow, list[str]]:
+    """The mapping, and warnings in sentences. UsageError when group and team are mapped already.
+
+    The directory's head is locked, so that a group pushed meanwhile is bound either here or by the push.
+    """
+    group = names.clean("a group", group)
+    _check(team, mode)
+    try:
+        async with transaction(db) as connection:
+            await connection.execute(sql("admin.lock_head"), directory.id)
+            bound = await connection.fetchval(sql("admin.group_named"), directory.id, group)
+            number = await connection.fetchval(sql("admin.next_mapping"))
+            target = team.id
+            if team.new:
+                arguments = (directory.organization, team.name)
+                target = await connection.fetchval(sql("admin.new_team"), *arguments) or -number
+            edit = {
+                "id": number,
+                "directory": directory.id,
+                "group": group,
+                "group_id": bound,
+                **_target(team, role, mode),
+            }
+            seq = await editor.write_and_ask(
+                connection, directory.organization, "mapping.add", ("Mapping", str(number)), edit
+            )
+            await connection.execute(
+                sql("admin.add_mapping"),
+                number,
+                directory.id,
+                group,
+                bound,
+                target,
+                team.name,
+                role.value,
+                mode.value,
+                seq,
+            )
+            rows = await connection.fetch(sql("admin.mappings"), None, None, directory.organization)
+            warnings = [] if bound else await _unknown(connection, directory, group)
+    except asyncpg.UniqueViolationError:
+        raise UsageError(await _taken(db, directory, group, team)) from None
+    every = [_row(row) for row in rows]
+    added = next(row for row in every if row.id == number)
+    others = [
+        row
+        for row in every
+        if row.team_id == added.team_id and row.id != added.id and row.team_id is not None
+    ]
+    return added, warnings + _exclusive(added.team, added.mode, others)
+
+
+async def change_mapping(
+    db: "Database | Connection",
+    editor: Editor,
+    mapping: MappingRow,
+    *,
+    role: Role,
+    mode: Mode,
+    team_name: str | None = None,
+) -> MappingRow:
+    """Role and mode in place: nobody leaves the team in between."""
+    team = mapping.team if team_name is None else replace(mapping.team, name=team_name)
+    _check(team, mode)
+    async with transaction(db) as connection:
+        await _lock(connection, mapping)
+        edit = {**_identity(mapping), **_target(team, role, mode)}
+        resource = ("Mapping", str(mapping.id))
+        seq = await editor.write_and_ask(
+            connection, mapping.organization, "mapping.change", resource, edit
+        )
+        await connection.execute(
+            sql("admin.change_mapping"), mapping.id, role.value, mode.value, team.name, seq
+        )
+        rows = await connection.fetch(sql("admin.mappings"), mapping.id, None, None)
+    return _row(rows[0])
+
+
+async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: MappingRow) -> int:
+    """In managed and exclusive the next pass takes away what it alone had given. Returns the journal row."""
+    async with transaction(db) as connection:
+        await _lock(connection, mapping)
+        edit = {**_identity(mapping), **_target(mapping.team, mapping.role, mapping.mode)}
+        resource = ("Mapping", str(mapping.id))
+        seq = await editor.write_and_ask(
+            connection, mapping.organization, "mapping.remove", resource, edit
+        )
+        await connection.execute(sql("admin.remove_mapping"), mapping.id, seq)
+    return seq
+
+
+async def _lock(connection: Connection, mapping: MappingRow) -> None:
+    if await connection.fetchval(sql("admin.lock_mapping"), mapping.id) is None:
+        raise UsageError(f"mapping {mapping.id} was removed meanwhile: see `calscim mapping list`")
+
+
+def _check(team: TeamRef, mode: Mode) -> None:
+    if team.id is None and not team.new and mode is Mode.EXCLUSIVE:
+        raise UsageError(
+            "an organization cannot be exclusive: its other members would all be removed; "
+            "choose managed, add-only or observe"
+        )
+
+
+def _identity(mapping: MappingRow) -> dict[str, Any]:
+    return {
+        "id": mapping.id,
+        "directory": mapping.directory_id,
+        "group": mapping.group_name,
+        "group_id": mapping.group_id,
+    }
+
+
+def _target(team: TeamRef, role: Role, mode: Mode) -> dict[str, Any]:
+    new = {"create_team": True} if team.new else {}
+    return {"team_id": team.id, "team": team.name, **new, "role": role.value, "mode": mode.value}
+
+
+def _row(row: asyncpg.Record) -> MappingRow:
+    return MappingRow(**{**row, "role": Role(row["role"]), "mode": Mode(row["mode"])})
+
+
+async def _unknown(connection: Connection, directory: Directory, group: str) -> list[str]:
+    rows = await connection.fetch(sql("admin.group_names"), directory.id)
+    near = names.near(group, (row["display_name"] for row in rows))
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return [
+        (
+            f"no group called {group!r} was pushed to {directory.name} yet: the mapping waits for "
+            f"one, names are matched exactly{hint}"
+        )
+    ]
+
+
+async def _taken(
+    db: "Database | Connection", directory: Directory, group: str, team: TeamRef
+) -> str:
+    for row in await mappings(db, directory=directory.id):
+        if (row.group_name, row.team.id, row.create_team) == (group, team.id, team.new):
+            return (
+                f"{group!r} is mapped to {team.name} already, as {row.role.value} in mode {row.mode.value}: "
+                f"`calscim mapping change {row.id}` gives it another role or mode"
+            )
+    return f"{group!r} is mapped to {team.name} already: see `calscim mapping list`"
+
+
+def _exclusive(team: TeamRef, mode: Mode, others: list[MappingRow]) -> list[str]:
+    """Modes meeting on one team: one exclusive mapping makes the team exclusive. ``others``: of that team."""
+    if mode is Mode.EXCLUSIVE:
+        whom = ", ".join(sorted({row.group for row in others}))
+        return [
+            f"{team.name} becomes exclusive: whoever is in none of its groups will be removed from it"
+            + (f" (its other groups: {whom})" if whom else "")
+        ]
+    if first := next((row for row in others if row.mode is Mode.EXCLUSIVE), None):
+        return [
+            (
+                f"{team.name} stays exclusive because of mapping {first.id} ({first.group}): "
+                f"mode {mode.value} does not loosen that"
+            )
+        ]
+    return []

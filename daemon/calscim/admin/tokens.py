@@ -1,0 +1,187 @@
+"""Bearer tokens of a directory: several at a time, so that one can follow another without a gap.
+
+A token has one scope for its whole life: ``read`` opens GET and searches, ``write`` opens everything. Rotation makes a
+new token and lets the old one end after an overlap, in one transaction.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from calscim.admin import names
+from calscim.admin.directories import Directory
+from calscim.errors import UsageError
+from calscim.journal.audit import Editor, transaction
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+TokenScope: TypeAlias = Literal["read", "write"]
+TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a token; the token itself only its holder knows. ``state``: valid, expired, revoked."""
+
+    id: int
+    name: str
+    directory_id: str
+    directory: str
+    organization: str
+    state: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    scope: TokenScope = "write"
+    replaced_by: int | None = None  # the token that a rotation made in its place
+    last_used_at: datetime | None = None  # up to a minute late: daemons record uses in batches
+
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds from creation to expiry; None without expiry."""
+        if self.expires_at is None:
+            return None
+        return (self.expires_at - self.created_at).total_seconds()
+
+
+def digest(token: str) -> bytes:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def create_token(
+    db: Database,
+    editor: Editor,
+    directory: Directory,
+    *,
+    name: str,
+    seconds: float | None = None,
+    scope: TokenScope = "write",
+) -> tuple[Token, str]:
+    """The token's row, and the token: it is not to be had again. ``seconds`` until it expires."""
+    name = names.clean("a token", name)
+    async with transaction(db) as connection:
+        made, token = await _insert(connection, directory, name, seconds, scope)
+        resource = ("Token", str(made.id))
+        edit = _edit(made)
+        await editor.write(connection, directory.organization, "token.create", resource, edit)
+    return made, token
+
+
+async def rotate_token(
+    db: Database,
+    editor: Editor,
+    directory: Directory,
+    old: Token,
+    *,
+    overlap: float,
+    seconds: float | None = None,
+) -> tuple[Token, str, datetime]:
+    """Replace ``old`` by a new token of the same name and scope, and let ``old`` end after ``overlap`` seconds.
+
+    Returns the new row, the new token, and when the old one ends. UsageError if the old one is valid no more or was
+    rotated before.
+    """
+    async with transaction(db) as connection:
+        made, token = await _insert(connection, directory, old.name, seconds, old.scope)
+        ends = await connection.fetchval(sql("admin.replace_token"), old.id, made.id, overlap)
+        if ends is None:
+            raise UsageError(
+                f"token {old.id} ({old.name}) was revoked, expired or rotated meanwhile: "
+                "see `calscim token list`"
+            )
+        edit = {**_edit(made), "replaces": old.id, "replaced_expires_at": ends}
+        resource = ("Token", str(made.id))
+        await editor.write(connection, directory.organization, "token.rotate", resource, edit)
+    return made, token, ends
+
+
+async def _insert(
+    connection: Connection,
+    directory: Directory,
+    name: str,
+    seconds: float | None,
+    scope: TokenScope,
+) -> tuple[Token, str]:
+    token = secrets.token_urlsafe(32)
+    row = await connection.fetchrow(
+        sql("admin.create_token"), directory.id, name, digest(token), seconds, scope
+    )
+    assert row is not None, "an insert returns its row"
+    made = Token(
+        **row, directory=directory.name, organization=directory.organization, state="valid"
+    )
+    return made, token
+
+
+def _edit(made: Token) -> dict[str, Any]:
+    return {
+        "id": made.id,
+        "directory": made.directory_id,
+        "name": made.name,
+        "expires_at": made.expires_at,
+        "scope": made.scope,
+    }
+
+
+async def tokens(db: "Database | Connection", directory: Directory | None = None) -> list[Token]:
+    """Also those that are revoked or expired."""
+    rows = await db.fetch(sql("admin.tokens"), directory.id if directory else None)
+    return [Token(**row) for row in rows]
+
+
+async def token_to_rotate(db: Database, directory: Directory, wanted: str | None) -> Token:
+    """Return the named token, else the directory's only one that is valid and was not rotated.
+
+    UsageError where that is not exactly one.
+    """
+    rotatable = [one for one in await tokens(db, directory) if _may_rotate(one)]
+    if wanted is not None:
+        return _chosen(wanted, rotatable)
+    if len(rotatable) == 1:
+        return rotatable[0]
+    if not rotatable:
+        raise UsageError(
+            f"{directory.name} has no valid token to rotate: make one with "
+            f"`calscim token create {directory.name}`"
+        )
+    listed = ", ".join(f"{one.id} ({one.name})" for one in rotatable)
+    raise UsageError(f"{directory.name} has several tokens, {listed}: name one with --token")
+
+
+def _may_rotate(token: Token) -> bool:
+    return token.state == "valid" and token.replaced_by is None
+
+
+async def find_token(db: Database, wanted: str, directory: Directory | None = None) -> Token:
+    """By number, or by the name of one that is not revoked. UsageError when that is not exactly one."""
+    return _chosen(wanted, await tokens(db, directory))
+
+
+def _chosen(wanted: str, every: list[Token]) -> Token:
+    found = [row for row in every if wanted == str(row.id)] or [
+        row for row in every if row.name == wanted and row.state != "revoked"
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = ", ".join(str(row.id) for row in found)
+        raise UsageError(
+            f"{len(found)} tokens are called {wanted!r}: give the number of one ({numbers})"
+        )
+    raise UsageError(
+        names.missing("token", wanted, (row.name for row in every), "see `calscim token list`")
+    )
+
+
+async def revoke_token(db: Database, editor: Editor, token: Token) -> bool:
+    """From the next request on it is refused. False when it was revoked before."""
+    async with transaction(db) as connection:
+        if await connection.fetchval(sql("admin.revoke_token"), token.id) is None:
+            return False
+        edit = {"id": token.id, "directory": token.directory_id, "name": token.name}
+        resource = ("Token", str(token.id))
+        await editor.write(connection, token.organization, "token.revoke", resource, edit)
+    return True

@@ -1,0 +1,151 @@
+"""Sockets: host and port, a path, or one that systemd opened; TLS where certificate and key are configured."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from calscim import systemd
+from calscim.config import Scim, is_for_a_proxy
+from calscim.errors import AddressUnavailable, ConfigError, Problem
+
+BACKLOG = 512
+HANDSHAKE = 10.0  # seconds for TLS; uvloop would wait for 60
+FAREWELL = 5.0  # seconds for the end of TLS
+# Whatever the umask is, the group may connect: the proxy's, where the socket's folder hands its group on (setgid).
+# Until the mode is set only the owner can: connecting takes the right to write, which no umask in use leaves to others.
+SOCKET_MODE = 0o660
+_LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+
+
+UNTRUSTED = (
+    "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
+    "all clients have the proxy's address in the journal, and share one limit on failed attempts; name the proxy, "
+    'as in trusted_proxies = ["127.0.0.1", "::1"] or ["unix"]'
+)
+
+
+def hides_clients(scim: Scim) -> bool:
+    """Return True if a proxy has to stand in front of the listener, and none is trusted."""
+    return is_for_a_proxy(scim.listen) and not scim.trusted_proxies
+
+
+async def listen(
+    runner: web.AppRunner, address: str, *, name: str, tls: ssl.SSLContext | None = None
+) -> web.BaseSite:
+    """Start answering on ``host:port``, ``unix:/path`` or ``systemd``.
+
+    ConfigError when that cannot be, AddressUnavailable when it may be possible later.
+    """
+    try:
+        site = Site(runner, address, name, tls)
+        await site.start()
+        if address.startswith("unix:"):
+            Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
+    except OSError as error:
+        kind = AddressUnavailable if error.errno in _LATER else ConfigError
+        raise kind(
+            [Problem(f"{name}.listen", f"cannot listen on {address}: {error.strerror or error}")]
+        ) from error
+    return site
+
+
+class Site(web.BaseSite):
+    """A listener whose TLS handshakes have a time limit, which aiohttp's own sites cannot be given."""
+
+    __slots__ = ("_address", "_option")
+
+    def __init__(
+        self, runner: web.AppRunner, address: str, option: str, tls: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=BACKLOG)
+        self._address = address
+        self._option = option
+
+    @property
+    def name(self) -> str:
+        return self._address
+
+    async def start(self) -> None:
+        await super().start()
+        assert self._runner.server is not None, "the runner has been set up"
+        loop, factory = asyncio.get_running_loop(), self._runner.server
+        options: dict[str, Any] = {"ssl": self._ssl_context, "backlog": BACKLOG}
+        if self._ssl_context is not None:
+            options |= {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
+        if self._address == "systemd":
+            self._server = await loop.create_server(
+                factory, sock=_activated(self._option), **options
+            )
+        elif self._address.startswith("unix:"):
+            path = Path(self._address.removeprefix("unix:"))
+            if path.is_socket():
+                path.unlink()  # left behind by a process that was killed
+            self._server = await loop.create_unix_server(factory, str(path), **options)
+        else:
+            host, _, port = self._address.rpartition(":")
+            self._server = await loop.create_server(
+                factory, host.strip("[]") or None, int(port), reuse_address=True, **options
+            )
+
+
+def _activated(name: str) -> socket.socket:
+    """The socket of that name, else the only one, that systemd handed over (sd_listen_fds(3))."""
+    sockets = systemd.listen_fds()
+    number = sockets.get(name)
+    if number is None and len(sockets) == 1:
+        number = next(iter(sockets.values()))
+    if number is None:
+        raise ConfigError(
+            [
+                Problem(
+                    f"{name}.listen",
+                    f"systemd handed over no socket called {name}: start calscim.socket "
+                    f"(FileDescriptorName={name}), or write host:port here",
+                )
+            ]
+        )
+    return socket.socket(fileno=number)
+
+
+def bound(site: web.BaseSite) -> str:
+    """Where a site answers, as host:port or unix:/path; with port 0 the one that was given."""
+    server = site._server  # noqa: SLF001 - aiohttp has no public way to the socket
+    sockets = getattr(server, "sockets", None) or []
+    name = sockets[0].getsockname() if sockets else ""
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """A server context, or None without a certificate. ConfigError when the files do not do."""
+    if certificate is None or key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, certificate, key)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Read the files (again): connections made from now on get the new certificate."""
+    try:
+        # A pair that does not belong together would spoil the context that serves: tried apart first.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            [
+                Problem(
+                    "scim.tls_certificate_file",
+                    f"{certificate} and {key} cannot be used: {error}; both must be readable PEM "
+                    "files that belong together",
+                )
+            ]
+        ) from error

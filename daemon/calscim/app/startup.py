@@ -1,0 +1,56 @@
+"""A start that cannot succeed yet: a missing migration or right, a port in use, a Postgres that does not start.
+
+The rule: under systemd (Type=notify) the daemon waits, 1 s to 30 s between two tries, and says so once in the log and
+in ``systemctl status``; systemd never restarts it for this. Without a service manager it ends with an exit code and a
+message, as a terminal or a container runtime expects. What only an edit of the configuration mends always ends it.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from calscim import systemd
+from calscim.clock import Clock
+from calscim.errors import AddressUnavailable, StoreError
+from calscim.reconciler.backoff import LONGEST, Backoff, Notice
+
+log = structlog.get_logger()
+
+MARGIN = 60.0  # seconds that a try may take
+
+
+async def start(serve: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Run ``serve``, and again where it could not begin yet. Returns when it ended, or on SIGTERM while waiting."""
+    backoff, notice = Backoff(random.SystemRandom().random), Notice()
+    while True:
+        try:
+            return await serve()
+        except (StoreError, AddressUnavailable) as error:
+            if not systemd.is_manager():
+                raise
+            wait, reason = backoff.next(), str(error)
+        if notice.is_news(reason, clock.monotonic()):
+            log.warning("service.waiting", reason=reason, next_try_seconds=round(wait))
+        systemd.notify_waiting(f"waiting: {reason}", LONGEST + MARGIN)
+        if await _is_stopped(clock, wait):
+            return None
+
+
+async def _is_stopped(clock: Clock, seconds: float) -> bool:
+    """Wait; return True at once on SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    tasks = [asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(clock.sleep(seconds))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    return stopping.is_set()

@@ -1,0 +1,37 @@
+"""Carries limits on requests from the database to SCIM, and the count of refused requests back for `status`."""
+
+import structlog
+
+from calscim.clock import Clock
+from calscim.directory.rates import add_throttled, load_limits
+from calscim.errors import StoreUnavailable
+from calscim.postgres.pool import Database
+from calscim.scim.admission import Admission
+
+log = structlog.get_logger()
+
+EVERY = 5.0  # seconds until a limit that an operator sets is kept by every daemon
+
+
+async def exchange(db: Database, admission: Admission) -> None:
+    """Once. What could not be written is written the next time."""
+    admission.rates.set(await load_limits(db))
+    counts = admission.take_refused()
+    if not counts:
+        return
+    try:
+        await add_throttled(db, counts)
+    except BaseException:
+        admission.put_refused(counts)
+        raise
+    log.warning("scim.throttled", directories=counts)
+
+
+async def run(db: Database, admission: Admission, clock: Clock) -> None:
+    """Until it is cancelled; while the database is away the limits stay as they are."""
+    while True:
+        try:
+            await exchange(db, admission)
+        except StoreUnavailable as error:
+            log.debug("scim.throttling_unknown", reason=str(error))
+        await clock.sleep(EVERY)

@@ -1,0 +1,122 @@
+"""Records the use of tokens every minute, and shows uses and expiries in metrics and the log."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from calscim.admin import Token, tokens
+from calscim.clock import Clock
+from calscim.directory import token_uses
+from calscim.errors import StoreError
+from calscim.planner.expiry import Expiring, expiring
+from calscim.postgres.pool import Database
+from calscim.scim.token_uses import TokenUses
+
+log = structlog.get_logger()
+
+EVERY = (
+    60.0  # seconds: one write a minute and daemon, and "last used" is as exact as operators need
+)
+LONGEST = 2.0  # seconds for one statement: the daemon's end waits for the last one
+REPEAT = timedelta(days=1)  # how often the log names a token that ends soon
+
+
+class Metrics:
+    """When tokens were last used and when they expire; ``directory`` and ``token`` are ids."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ["directory", "token"]
+        self._expires = Gauge(
+            "calscim_token_expires_timestamp_seconds",
+            "When a valid token expires",
+            labels,
+            registry=registry,
+        )
+        self._used = Gauge(
+            "calscim_token_last_used_timestamp_seconds",
+            "When a valid token was last used, on any daemon",
+            labels,
+            registry=registry,
+        )
+        self._expiring = Gauge(
+            "calscim_tokens_expiring",
+            "Tokens of the directory that end soon and are not replaced yet",
+            ["directory"],
+            registry=registry,
+        )
+
+    def show(self, known: list[Token], ending: list[Expiring]) -> None:
+        """Replace all values: tokens that are valid no more are not shown."""
+        for gauge in (self._expires, self._used, self._expiring):
+            gauge.clear()
+        for token in known:
+            if token.state != "valid":
+                continue
+            self._expiring.labels(token.directory_id).inc(0)
+            if token.expires_at is not None:
+                ends = token.expires_at.timestamp()
+                self._expires.labels(token.directory_id, str(token.id)).set(ends)
+            if token.last_used_at is not None:
+                used = token.last_used_at.timestamp()
+                self._used.labels(token.directory_id, str(token.id)).set(used)
+        for one in ending:
+            self._expiring.labels(one.directory_id).inc()
+
+
+@dataclass(slots=True)
+class TokenWatch:
+    """Every daemon runs one. ``uses`` is filled by the SCIM application."""
+
+    db: Database
+    uses: TokenUses
+    clock: Clock
+    metrics: Metrics
+    _logged: dict[int, datetime] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Look every minute until cancelled; the last uses are recorded on the way out."""
+        try:
+            while True:
+                await self.look()
+                await self.clock.sleep(EVERY)
+        finally:
+            await asyncio.shield(self._record())
+
+    async def look(self) -> None:
+        """Record the uses, then show how tokens stand. A database that is away is tried again later."""
+        await self._record()
+        with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            known = await tokens(self.db.within(LONGEST))
+            now = self.clock.now()
+            ending = expiring(known, now)
+            self.metrics.show(known, ending)
+            self._log(ending, now)
+
+    async def _record(self) -> None:
+        taken = self.uses.take()
+        if not taken:
+            return
+        try:
+            await token_uses.record(self.db.within(LONGEST), taken)
+        except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self.uses.give_back(taken)
+            log.debug("token.use_unrecorded", reason=str(error))
+
+    def _log(self, ending: list[Expiring], now: datetime) -> None:
+        for one in ending:
+            logged = self._logged.get(one.token_id)
+            if logged is not None and now - logged < REPEAT:
+                continue
+            self._logged[one.token_id] = now
+            log.warning(
+                "token.expiring",
+                directory=one.directory_id,
+                token_id=one.token_id,
+                expires_at=one.expires_at.isoformat(),
+                detail=one.detail,
+            )

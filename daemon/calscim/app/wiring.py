@@ -1,0 +1,120 @@
+"""From an organization's settings to its passes."""
+
+import random
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from functools import partial
+
+import aiohttp
+
+from calscim.calcom.client import Client
+from calscim.calcom.metrics import Metrics as CallMetrics
+from calscim.calcom.rate_budget import Budget
+from calscim.calcom.reader import Reader
+from calscim.clock import Clock
+from calscim.config import Organization, Settings
+from calscim.errors import StoreError
+from calscim.postgres.pool import Database
+from calscim.reconciler.from_settings import NOTED, client, rules
+from calscim.reconciler.pending_echo import Recent
+from calscim.reconciler.prefetch import Sweep
+from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.schedule import Timing
+from calscim.reconciler.slots import Slot
+from calscim.reconciler.snapshot import View
+from calscim.reconciler.state import runs
+from calscim.reconciler.state.leases import Lease
+
+
+def cycle_of(
+    db: Database,
+    settings: Settings,
+    organization: Organization,
+    calls: Client,
+    clock: Clock,
+    lease: Lease,
+) -> Cycle:
+    """The passes of an organization under one lease, with nothing known of Cal.com yet."""
+    calls.tell_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
+    reader = Reader(calls)
+    view = View(
+        recent=Recent(clock.monotonic, settings.reconcile.stale_read_window),
+        now=clock.monotonic,
+    )
+    return Cycle(
+        db=db,
+        organization=organization.name,
+        import_existing=organization.import_existing,
+        notify_new_users=organization.notify_new_users,
+        rules=rules(settings, organization),
+        client=calls,
+        reader=reader,
+        clock=clock,
+        lease=lease,
+        jitter=random.SystemRandom().random,
+        view=view,
+        sweep=Sweep(view, reader, calls.budget, clock, settings.reconcile.read_budget_share),
+    )
+
+
+async def _note_wait(
+    db: Database, organization: str, budget: Budget, clock: Clock, seconds: float
+) -> None:
+    """Let `calscim status` and `calscim sync` know that a pass waits for the rate limit, and for how long."""
+    if seconds < NOTED:
+        return
+    remaining = budget.remaining(clock.monotonic())
+    with suppress(StoreError):  # a pass that cannot tell goes on all the same
+        await runs.note_budget(db, organization, budget.limit, remaining, seconds)
+
+
+class Running:
+    """Makes one organization's passes in this process, and what of them follows the configuration.
+
+    ``follow`` applies other settings to the next passes and to the one under way. app/reload.py decides which
+    settings can change. ``timing`` is that of all organizations.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        organization: Organization,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        timing: Timing,
+        call_metrics: CallMetrics,
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._organization = organization
+        self._clock = clock
+        self._client = client(session, settings, organization, clock, call_metrics, self._lend_slot)
+        self._cycle: Cycle | None = None
+        self._slot: Slot | None = None
+        self._timing = timing
+
+    def follow(self, settings: Settings, organization: Organization) -> None:
+        """From now on these. The name, the number and the address of the organization are the same."""
+        self._settings, self._organization = settings, organization
+        timeout = settings.reconcile.request_timeout
+        self._client.use(api_key=organization.api_key, timeout=timeout)
+        self._client.budget.cap(organization.requests_per_minute)
+        self._timing.interval = settings.reconcile.interval
+        self._timing.debounce = settings.reconcile.debounce
+        if (cycle := self._cycle) is not None:
+            cycle.import_existing = organization.import_existing
+            cycle.notify_new_users = organization.notify_new_users
+            cycle.rules = rules(settings, organization)
+            cycle.sweep.share = settings.reconcile.read_budget_share
+            cycle.view.recent.seconds = settings.reconcile.stale_read_window
+
+    def make_cycle(self, lease: Lease, slot: Slot) -> Cycle:
+        """The passes under one lease; they lend ``slot`` while Cal.com keeps them waiting."""
+        self._slot = slot
+        self._cycle = cycle_of(
+            self._db, self._settings, self._organization, self._client, self._clock, lease
+        )
+        return self._cycle
+
+    def _lend_slot(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._slot is None else self._slot.lent()

@@ -1,0 +1,171 @@
+"""Finds configuration that works and is dangerous: secrets that others can read, and traffic that others can read.
+
+Each hazard names the fix. ``calscim check`` warns of them, ``calscim serve`` logs them, and ``--strict`` refuses them.
+A new key that holds a secret, a listener or a URL belongs in the tables below.
+"""
+
+import ipaddress
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from calscim.config.addresses import Inherited, Tcp, address
+from calscim.config.model import Settings
+from calscim.errors import Problem
+
+# Others may read the secret, or put one of their own in its place. The owner's group may read: it is the service's.
+_OTHERS = stat.S_IROTH | stat.S_IWOTH
+# libpq falls back to plain text in all other modes.
+_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+
+
+def hazards(
+    settings: Settings,
+    secret_files: Iterable[Path],
+    environ: Mapping[str, str],
+    inherited: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Return every hazard, in the order of the configuration.
+
+    ``secret_files``: those that secrets were read from. ``inherited``: the addresses of the sockets that systemd
+    handed over, by listener; without it a listener on such a socket is not judged.
+    """
+    bound = inherited or {}
+    return [
+        *_exposed_files(secret_files),
+        *_postgres(settings, environ),
+        *_listeners(settings, bound),
+        *_urls(settings),
+    ]
+
+
+# ---------------------------------------------------------------- secrets in files
+
+
+def _exposed_files(paths: Iterable[Path]) -> Iterator[Problem]:
+    for path in dict.fromkeys(paths):
+        if _is_exposed(path):
+            yield Problem(
+                str(path),
+                "holds a secret and is open to every user of this machine: "
+                f"`chmod o= {path}`, and let the service's group read it",
+            )
+
+
+def _is_exposed(path: Path) -> bool:
+    """Return True if users other than the owner and the group can open the file, or replace what is in it."""
+    try:
+        target = path.resolve()
+        if not target.stat().st_mode & _OTHERS:
+            return False
+        return all(folder.stat().st_mode & stat.S_IXOTH for folder in target.parents)
+    except OSError:  # gone meanwhile, or in a folder that this user cannot look into
+        return False
+
+
+# ---------------------------------------------------------------- traffic
+
+
+def _postgres(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    database = settings.database
+    dsns = {
+        "dsn": database.dsn,
+        "migration_dsn": database.migration_dsn,
+        "listen_dsn": database.listen_dsn,
+    }
+    for key, dsn in dsns.items():
+        if dsn is not None and (host := _plain_text_host(dsn, environ)) is not None:
+            yield Problem(
+                f"database.{key}",
+                f"reaches Postgres on {host} without insisting on TLS: add ?sslmode=verify-full "
+                "(and sslrootcert=/path/of/the/ca.crt) to the DSN",
+            )
+
+
+def _plain_text_host(dsn: str, environ: Mapping[str, str]) -> str | None:
+    """Return the first host off this machine whose connection may be plain text."""
+    parts = urlsplit(dsn)
+    query = parse_qs(parts.query)
+    mode = query.get("sslmode", [environ.get("PGSSLMODE", "prefer")])[-1]
+    if mode in _ENCRYPTED:
+        return None
+    written = [_host(one) for one in parts.netloc.rpartition("@")[2].split(",")]
+    listed = ",".join(query.get("host", [])) or environ.get("PGHOST", "")
+    hosts = [host for host in written if host] or [_host(one) for one in listed.split(",") if one]
+    return next((host for host in hosts if not _is_local(host)), None)
+
+
+def _host(text: str) -> str:
+    """The host of ``host:port`` or ``[address]:port``, or the folder of a socket."""
+    text = unquote(text)
+    if text.startswith("/"):
+        return text
+    return text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
+
+
+def _listeners(settings: Settings, inherited: Mapping[str, str]) -> Iterator[Problem]:
+    scim = _public(settings.scim.listen, inherited.get("scim"))
+    if scim is not None and settings.scim.tls_certificate_file is None:
+        yield Problem(
+            "scim.listen",
+            f"serves tokens and people's data on {scim} without TLS: set scim.tls_certificate_file and "
+            "scim.tls_key_file, or listen on 127.0.0.1 or a unix socket behind a proxy that has TLS",
+        )
+    # These have no authentication, or protect it by being on this machine alone.
+    for key, listen in {"ops": settings.ops.listen}.items():
+        if (found := _public(listen, inherited.get(key))) is not None:
+            yield Problem(
+                f"{key}.listen",
+                f"answers without authentication on {found}: listen on 127.0.0.1 or a unix socket",
+            )
+
+
+def _public(listen: str, inherited: str | None) -> str | None:
+    """Return the address if others than this machine reach it."""
+    at = address(listen)
+    if isinstance(at, Inherited) and inherited is not None:
+        at = address(inherited)
+    return str(at) if isinstance(at, Tcp) and not _is_local(at.host) else None
+
+
+def _urls(settings: Settings) -> Iterator[Problem]:
+    if _is_plain_http(settings.scim.public_url):
+        yield Problem(
+            "scim.public_url",
+            "starts with http://, so that the identity provider sends its token in plain text: "
+            "serve HTTPS (scim.tls_certificate_file, or a proxy) and write https://",
+        )
+    if settings.journal.checkpoint_url is not None and _is_plain_http(
+        settings.journal.checkpoint_url
+    ):
+        yield Problem(
+            "journal.checkpoint_url",
+            "starts with http://, so that others can read and change the heads on their way: write https://",
+        )
+    for organization in settings.organizations:
+        if _is_plain_http(organization.api_url):
+            yield Problem(
+                f"organization.{organization.name}.api_url",
+                "starts with http://, so that Cal.com's API key is sent in plain text: write https://",
+            )
+
+
+def _is_plain_http(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_local(parts.hostname or "")
+
+
+def _is_local(host: str) -> bool:
+    """Return True for a loopback address or name, or the folder of a socket. Names are not looked up."""
+    if host.startswith(("/", "@")):
+        return True
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback

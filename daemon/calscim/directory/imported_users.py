@@ -1,0 +1,93 @@
+"""People who already are in Cal.com, recorded as users so that the provider's import finds them.
+
+They stay unmanaged until the provider writes to them, follow the address of their account, and go again when
+they leave Cal.com.
+"""
+
+import uuid
+
+import orjson
+
+from calscim.directory.resources import UserState, create_user, delete_user
+from calscim.journal.append import Origin
+from calscim.names import address_key, user_name_key
+from calscim.planner.model import DirectoryId, UserId
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+async def import_user(
+    db: Database,
+    directory_id: DirectoryId,
+    *,
+    user_name: str,
+    given_name: str,
+    family_name: str,
+    email: str,
+    active: bool,
+    request_id: str,
+) -> UserId | None:
+    """Record somebody the identity provider has not written to. None when name or address is known."""
+    if await db.fetchval(
+        sql("scim.known_person"), directory_id, [user_name_key(user_name), address_key(email)]
+    ):
+        return None
+    state = _state(user_name, given_name, family_name, email, active=active)
+    origin = Origin(
+        directory_id, request_id, kind="import", body=db.cipher.seal(state.data.encode())
+    )
+    user_id = uuid.uuid4()
+    written = await create_user(db, origin, user_id, state, "", managed=False, source="cal.com")
+    return UserId(str(user_id)) if written.status == 201 else None
+
+
+async def follow(
+    db: Database,
+    directory_id: DirectoryId,
+    user_id: UserId,
+    *,
+    given_name: str,
+    family_name: str,
+    email: str,
+    request_id: str,
+) -> bool:
+    """Give an imported entry its account's new address; return False if another user has it already."""
+    state = _state(email, given_name, family_name, email, active=True)
+    status = await db.fetchval(
+        sql("scim.follow"),
+        directory_id,
+        request_id,
+        db.cipher.seal(state.data.encode()),
+        uuid.UUID(user_id),
+        state.user_name,
+        user_name_key(state.user_name),
+        state.email,
+        list(state.emails),
+        state.data,
+    )
+    return bool(status != 409)
+
+
+async def drop_imported(
+    db: Database, directory_id: DirectoryId, user_id: UserId, *, request_id: str
+) -> bool:
+    """Delete somebody who left Cal.com, unless the provider has written to them meanwhile."""
+    origin = Origin(directory_id, request_id, kind="import")
+    written = await delete_user(db, origin, uuid.UUID(user_id), unmanaged=True)
+    return written.status == 204
+
+
+def _state(
+    user_name: str, given_name: str, family_name: str, email: str, *, active: bool
+) -> UserState:
+    data = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": user_name,
+        "name": {"givenName": given_name, "familyName": family_name},
+        "displayName": " ".join(dict.fromkeys((given_name, family_name))),
+        "emails": [{"value": email, "type": "work", "primary": True}],
+        "active": active,
+    }
+    return UserState(
+        user_name, None, email, (address_key(email),), active, orjson.dumps(data).decode()
+    )

@@ -1,0 +1,74 @@
+"""Pages of a directory's users in the order they were made, the way an import reads them.
+
+Counting to a page's first row costs more the further in it is. So the place of a row that was shown is kept, and
+the next page is counted from there; a page near the end is counted from the end. Each way gives the same page.
+"""
+
+from bisect import bisect_right, insort
+from weakref import WeakKeyDictionary
+
+import asyncpg
+
+from calscim.directory.resources import Page, Reader, allowed
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+MOST = 4096  # places kept of a directory
+
+_kept: "WeakKeyDictionary[Database, dict[str, Places]]" = WeakKeyDictionary()
+
+
+class Places:
+    """Which row (its ordinal) stood at which offset. All of it is void once a user was deleted."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.gone = -1
+        self._seen: list[tuple[int, int]] = []  # offset, ordinal
+
+    def before(self, offset: int) -> tuple[int, int] | None:
+        """The nearest known row at or before an offset."""
+        at = bisect_right(self._seen, (offset, 2**63))
+        return self._seen[at - 1] if at else None
+
+    def learn(self, gone: int, total: int, seen: list[tuple[int, int]]) -> None:
+        self.total = total
+        if gone != self.gone or len(self._seen) >= MOST:
+            self.gone, self._seen = gone, []
+        for one in seen:
+            if self.before(one[0]) != one:
+                insort(self._seen, one)
+
+    def forget(self) -> None:
+        self._seen = []
+
+
+async def users_page(db: Database, reader: Reader, offset: int, count: int) -> Page:
+    """From ``offset``, which begins with 0."""
+    places = _kept.setdefault(db, {}).setdefault(reader.directory, Places())
+    nearest = places.before(offset)
+    row = None
+    if nearest is not None and offset - nearest[0] <= max(0, places.total - offset):
+        place, ordinal = nearest
+        row = await _read(
+            db, "users_page_from", reader, ordinal, places.gone, offset - place, count
+        )
+        if not row["known"]:
+            places.forget()
+            row = None
+    if row is None:
+        back = offset > places.total // 2 > 0
+        row = await _read(db, "users_page_back" if back else "users_page", reader, offset, count)
+    bodies = tuple(row["bodies"] or ())
+    if bodies:
+        ends = [(offset, row["first"]), (offset + len(bodies) - 1, row["last"])]
+        places.learn(row["gone"], row["total"], ends)
+    return Page(row["total"], bodies)
+
+
+async def _read(db: Database, query: str, reader: Reader, *where: int) -> asyncpg.Record:
+    return allowed(
+        await db.fetchrow(
+            sql(f"scim.{query}"), reader.token_id, reader.directory, reader.base, *where
+        )
+    )

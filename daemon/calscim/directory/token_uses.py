@@ -1,0 +1,12 @@
+"""Records when tokens were last used."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+async def record(db: Database, uses: Mapping[int, datetime]) -> None:
+    """``uses``: the latest use by token number. One statement for all of them."""
+    await db.execute(sql("scim.record_token_uses"), list(uses), list(uses.values()))

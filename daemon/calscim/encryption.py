@@ -1,0 +1,141 @@
+"""Bodies at rest: sealed with AES-256-GCM before they are hashed and stored, opened when they are read.
+
+The digests and the chain cover the sealed bytes, so that proving the journal needs no key. What a sealed body
+needs to be opened stands in front of it: the form, the key's id, the nonce. Several keys may be held, so that
+what an earlier one sealed stays readable.
+
+Only bodies are sealed: the effects are what the tables are rebuilt from, and the tables hold the same data.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NewType
+
+from calscim.errors import ConfigError, Problem, StoreError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+# No JSON and no UTF-8 begins with 0x89; what somebody sends so all the same is wrapped as _PLAIN.
+MAGIC = b"\x89calscim"
+_PLAIN = MAGIC + b"\x00"
+FRONT = MAGIC + b"\x01"  # of a sealed body; its key's id, the nonce, and what AES-GCM made follow
+_ID = 8
+_NONCE = 12
+_KEY = 32
+
+# What goes into the table: nothing else is accepted there, so that no body is stored that did not pass a Cipher.
+Sealed = NewType("Sealed", bytes)
+NOTHING = Sealed(b"")
+
+
+class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
+    """A body was sealed with a key that is not held. ``key_id`` in hexadecimal digits."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"a body was sealed with the key {key_id}, which is not here: "
+            "add its file to journal.old_key_files"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """Seals with the ``present`` key, or without one stores as it comes; opens with every key of ``keys``, by id."""
+
+    present: bytes | None = None
+    keys: "Mapping[bytes, AESGCM]" = field(default_factory=dict, repr=False)
+
+    @property
+    def held(self) -> list[str]:
+        """Ids in hexadecimal digits."""
+        return [one.hex() for one in self.keys]
+
+    def seal(self, plain: bytes) -> Sealed:
+        """What is to be stored. Nothing stays nothing. Twice the same bytes are sealed differently."""
+        if self.present is None:
+            return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
+        if not plain:
+            return NOTHING
+        front = FRONT + self.present
+        nonce = secrets.token_bytes(_NONCE)
+        return Sealed(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
+
+    def open(self, stored: bytes) -> bytes:
+        """What went into ``seal``, also another's. KeyMissing; StoreError when the bytes were changed."""
+        if not stored.startswith(MAGIC):
+            return stored
+        if stored.startswith(_PLAIN):
+            return stored[len(_PLAIN) :]
+        name = _name(stored)
+        if name is None:
+            raise StoreError(
+                "a body is stored in a form that this release does not know: "
+                "use the release that wrote it, or a later one"
+            )
+        key = self.keys.get(name)
+        if key is None:
+            raise KeyMissing(name.hex())
+        return _decrypted(key, stored)
+
+
+PLAIN = Cipher()  # no key: bodies are stored as they come
+
+
+def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
+    """Of keys of 32 bytes. Old ones without a present one open what they sealed, and nothing more is sealed.
+
+    ConfigError where there is a key and what it takes to use it is not installed.
+    """
+    keys = {_id_of(one): _aes(one) for one in (*old_keys, *([] if key is None else [key]))}
+    return Cipher(None if key is None else _id_of(key), keys)
+
+
+def key_id(key: bytes) -> str:
+    """Names a key without telling anything of it, in hexadecimal digits."""
+    return _id_of(key).hex()
+
+
+def sealed_with(stored: bytes) -> str | None:
+    """The id of the key that opens this; None for what is not sealed."""
+    name = _name(stored)
+    return None if name is None else name.hex()
+
+
+def new_key() -> bytes:
+    return secrets.token_bytes(_KEY)
+
+
+def _id_of(key: bytes) -> bytes:
+    return hashlib.sha256(b"calscim journal key\x00" + key).digest()[:_ID]
+
+
+def _name(stored: bytes) -> bytes | None:
+    return stored[len(FRONT) : len(FRONT) + _ID] if stored.startswith(FRONT) else None
+
+
+def _aes(key: bytes) -> "AESGCM":
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - optional
+    except ImportError:
+        message = (
+            "encryption is not installed: pip install 'calscim[encryption]', or leave the key out"
+        )
+        raise ConfigError([Problem("journal.encryption_key", message)]) from None
+    return AESGCM(key)
+
+
+def _decrypted(key: "AESGCM", stored: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - there is a key, so it is there
+
+    front = len(FRONT) + _ID
+    nonce, rest = stored[front : front + _NONCE], stored[front + _NONCE :]
+    try:
+        return key.decrypt(nonce, rest, stored[:front])
+    except (InvalidTag, ValueError):
+        raise StoreError(
+            "a body was changed since it was sealed: see `calscim journal verify`"
+        ) from None

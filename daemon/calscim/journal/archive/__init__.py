@@ -1,0 +1,1 @@
+"""Files with the journal rows of months that are over."""

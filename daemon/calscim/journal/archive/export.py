@@ -1,0 +1,231 @@
+"""Takes the oldest month out of the journal: into a file that proves itself, then out of the database.
+
+Nothing is dropped before the file was read back from the disk and agrees with the journal, row by row and with
+what follows it. Ended at any point, it can be asked again. For the owner of the database; the serving role cannot.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import asyncpg
+
+from calscim.errors import StoreError, UsageError
+from calscim.journal import checkpoints
+from calscim.journal.archive import file as archive_file
+from calscim.journal.archive import opening_balance
+from calscim.journal.archive.file import End, Walked, Writer
+from calscim.journal.audit import Editor
+from calscim.journal.erasure import records
+from calscim.journal.erasure.records import Erasures
+from calscim.journal.replay import rebuild
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+_BATCH = 2_000
+_ANY_MONTH = "/* month */ journal_default"
+_MONTH = re.compile(r"^(?P<year>\d{4})-(?P<month>\d{2})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """``digest``: SHA-256 of the file, which is also in the journal. ``checkpoint``: the file beside it.
+
+    ``rows`` is None for what an earlier call has archived.
+    """
+
+    month: str
+    file: Path
+    checkpoint: Path
+    rows: int | None
+    digest: str
+
+
+async def closed_months(db: Database, keep: int) -> list[str]:
+    """The months that can be archived, the oldest first, but for the last ``keep`` that are over."""
+    return [row["month"] for row in await db.fetch(sql("keeping.closed"), keep, None)]
+
+
+async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Archived:
+    """``db`` is the owner's, ``month`` as 2026-09, in UTC. UsageError when it is not the next one to go.
+
+    What is there already is left: asked again after it was killed, it ends what it had begun.
+    """
+    first, partition = _named(month)
+    path = folder / f"journal-{month}.jsonl.gz"
+    beside = folder / f"journal-{month}.checkpoint.json"
+    async with _alone(db):
+        before = await db.fetchrow(sql("keeping.archive"), partition)
+        if before:
+            return _done_before(month, path, beside, before)
+        await _ready(db, first, month, partition)
+        checkpoints.write(beside, await checkpoints.checkpoint(db))
+        found = await _export(db, first, path)
+        async with _patiently(db) as connection:
+            await _take(connection, editor, first, partition, path.name, found)
+    return Archived(month, path, beside, found.rows, found.digest)
+
+
+def _named(month: str) -> tuple[date, str]:
+    found = _MONTH.match(month)
+    try:
+        if found:
+            first = date(int(found["year"]), int(found["month"]), 1)
+            return first, f"journal_{first:%Y_%m}"
+    except ValueError:
+        pass
+    raise UsageError(f"{month!r} is no month: write one like 2026-09")
+
+
+@asynccontextmanager
+async def _alone(db: Database) -> AsyncIterator[None]:
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("keeping.unhurried"))
+        if not await connection.fetchval(sql("keeping.alone")):
+            raise UsageError("the journal is being archived already: wait until that has ended")
+        yield
+
+
+@asynccontextmanager
+async def _patiently(db: Database) -> AsyncIterator[Connection]:
+    """A transaction that gives up rather than to keep everybody waiting who comes after it."""
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("keeping.patience"))
+        try:
+            yield connection
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            raise StoreError(
+                "the journal was in use all the time; nothing was dropped: ask again, or look in "
+                "pg_stat_activity for a transaction that does not end"
+            ) from error
+
+
+def _done_before(month: str, path: Path, beside: Path, row: asyncpg.Record) -> Archived:
+    if not path.exists():
+        raise UsageError(
+            f"{month} was archived on {row['archived_at']:%Y-%m-%d}, to a file called {row['file']}, "
+            f"which is not in {path.parent}"
+        )
+    if archive_file.digest(path) != row["digest"]:
+        raise StoreError(
+            f"{path} is not the file that {month} was archived to on {row['archived_at']:%Y-%m-%d} "
+            f"(SHA-256 {row['digest']}): look for a copy of that"
+        )
+    return Archived(month, path, beside, None, row["digest"])
+
+
+async def _ready(db: Database, first: date, month: str, partition: str) -> None:
+    found = await db.fetchrow(sql("keeping.month"), first, partition, None)
+    assert found is not None, "the journal is there"
+    if not found["owner"]:
+        raise UsageError(
+            "only the owner of the database may archive: set database.migration_dsn to the DSN of the role "
+            "that `calscim migrate` uses"
+        )
+    if not found["over"]:
+        raise UsageError(f"{month} is not over for an hour yet: archive it later")
+    if found["earlier"]:
+        raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
+    if found["unsettled"]:
+        async with _patiently(db) as connection:
+            await connection.fetchval(sql("keeping.settle"))
+    elif not found["there"]:
+        raise UsageError(f"there is no {month} in the journal: it begins later")
+
+
+# ------------------------------------------------------------------ the file
+
+
+async def _export(db: Database, first: date, path: Path) -> Walked:
+    """Write it, read it back, and only then give it its name."""
+    begins = {row["stream"]: row["hash"] for row in await db.fetch(sql("keeping.begins"))}
+    async with db.connection() as connection:
+        erased = await records.load(connection)
+    try:
+        writer = Writer(path)
+        try:
+            await _write(db, first, writer)
+            await asyncio.to_thread(writer.end)
+            found = await asyncio.to_thread(archive_file.proven, writer.beside, begins, erased)
+            if path.exists():
+                await asyncio.to_thread(_replaceable, path, begins, erased, found.ends)
+            writer.keep()
+        finally:
+            writer.forget()
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror}): see that the folder exists and has room"
+        ) from error
+    return found
+
+
+async def _write(db: Database, first: date, writer: Writer) -> None:
+    async with (
+        db.connection() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute(sql("keeping.unhurried"))
+        cursor = await connection.cursor(sql("keeping.month_rows"), first)
+        while batch := await cursor.fetch(_BATCH):
+            await asyncio.to_thread(writer.append, batch)
+
+
+def _replaceable(
+    path: Path, begins: Mapping[str, str], erased: Erasures, ends: Mapping[str, End]
+) -> None:
+    """Left by an attempt that did not end; not the only copy of another database's month."""
+    if archive_file.walk(path, begins, erased).ends != ends:
+        raise UsageError(
+            f"{path} is there already and has another journal in it: give a folder of this database's own"
+        )
+
+
+# ------------------------------------------------------------------ out of the database
+
+
+async def _take(
+    connection: Connection, editor: Editor, first: date, partition: str, file: str, found: Walked
+) -> None:
+    """All of it or nothing: what the month came to, the drop, and the rows that tell of it."""
+    await connection.execute(sql("keeping.hold_month").replace(_ANY_MONTH, partition))
+    ends = await connection.fetch(sql("keeping.month_ends"), first)
+    _agree(ends, found, file)
+    last = await connection.fetchval(sql("keeping.month_last"), first)
+    for end in ends:
+        if end["directory"]:
+            tables = await rebuild.replayed(connection, end["stream"], last)
+            await opening_balance.write(connection, end["stream"], tables)
+    organizations = sorted({end["organization"] for end in ends if end["organization"]})
+    for organization in organizations:
+        await connection.fetchval(sql("keeping.lock_organization"), organization)
+    await connection.execute(sql("keeping.drop_month"), partition)
+    for end in ends:
+        columns = (end["stream"], end["seq"], end["at"], end["hash"])
+        await connection.execute(
+            sql("keeping.archived"), *columns, partition, file, bytes.fromhex(found.digest)
+        )
+    for organization in organizations:
+        heads = [
+            {"stream": end["stream"], "seq": end["seq"], "hash": end["hash"]}
+            for end in ends
+            if end["organization"] == organization
+        ]
+        edit = {"partition": partition, "file": file, "sha256": found.digest, "heads": heads}
+        resource = ("Journal", partition)
+        await editor.write(connection, organization, "journal.archive", resource, edit)
+
+
+def _agree(ends: Sequence[asyncpg.Record], found: Walked, file: str) -> None:
+    for end in ends:
+        here = End(end["seq"], end["hash"], end["rows"])
+        if found.ends.get(end["stream"]) != here or end["followed"] != end["hash"]:
+            raise StoreError(
+                f"the journal of {end['stream']} does not go on from where {file} ends; "
+                "nothing was dropped. See `calscim journal verify`"
+            )
+    if len(ends) != len(found.ends):
+        raise StoreError(f"{file} has journals that the database has not; nothing was dropped")

@@ -1,0 +1,132 @@
+"""What the tables beside the journal say of an erased person: replaced by a name that says nothing.
+
+What the reconciler works with (ids, accounts, teams, outcomes) stays as it is.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from calscim.journal.erasure.rows import Search
+from calscim.postgres.pool import Connection
+from calscim.postgres.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Inside of the caller's transaction. ``name`` takes the place of every address."""
+
+    connection: Connection
+    search: Search
+    name: str
+    organization: str | None
+
+    async def count(self) -> dict[str, int]:
+        """How many rows of each table would change."""
+        found: dict[str, int] = {}
+        async for table, _ in self._changes():
+            found[table] = found.get(table, 0) + 1
+        return found
+
+    async def put_texts(self) -> dict[str, int]:
+        """Change what speaks of them; returns how many rows of each table. Takes as long as there is much to read."""
+        found: dict[str, int] = {}
+        for table, values in [change async for change in self._changes()]:
+            await self.connection.execute(sql(f"erase.{_PUT[table]}"), *values)
+            found[table] = found.get(table, 0) + 1
+        return found
+
+    async def put_users(self) -> dict[str, int]:
+        """Change what is about their users, which have been deleted by now. Quick."""
+        ids = sorted(self.search.ids)
+        found: dict[str, int] = {}
+        for table in ("tombstones", "openings"):
+            changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
+            found[table] = len(changed)
+        for table, query in (
+            ("attributes_told", "erase.told"),
+            ("links", "erase.links"),
+            ("former_accounts", "erase.former_accounts"),
+        ):
+            found[table] = len(await self.connection.fetch(sql(query), ids))
+        return found
+
+    async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
+        """Which rows, and the arguments that change each."""
+        ids, addresses = sorted(self.search.ids), sorted(self.search.who.addresses)
+        runs = self.search.who.runs()
+        both, text = (ids, runs, self.organization), (runs, self.organization)
+        for row in await self.connection.fetch(sql("erase.actions"), *both):
+            clean = self._clean_theirs if row["theirs"] else self._clean
+            email = self.name if row["theirs"] else clean(row["email"])
+            because = clean(row["because"])
+            if row["theirs"]:  # what was said of an attribute of theirs
+                because = _QUOTED.sub('"…"', because)
+            values = (email, because, clean(row["detail"]))
+            if values != (row["email"], row["because"], row["detail"]):
+                yield "actions", (row["id"], *values)
+        for row in await self.connection.fetch(sql("erase.parked"), *both):
+            clean = self._clean_theirs if row["theirs"] else self._clean
+            email = self.name if row["theirs"] else clean(row["email"])
+            why = clean(row["reason"])
+            if (email, why) != (row["email"], row["reason"]):
+                key = (row["organization"], row["kind"], row["subject"], row["team_id"])
+                yield "parked", (*key, email, why)
+        for table, keys, column, wanted, clean in (
+            ("holds", ("organization", "hash"), "actions", (*text, ids), self._clean_json),
+            (
+                "sightings",
+                ("organization", "digest"),
+                "email",
+                (addresses, self.organization),
+                self._clean,
+            ),
+            ("passes", ("id",), "report", (*text, ids), self._clean_json),
+            ("requests", ("id",), "detail", text, self._clean),
+        ):
+            for row in await self.connection.fetch(sql(f"erase.{table}"), *wanted):
+                cleaned = clean(row[column])
+                if cleaned != row[column]:
+                    yield table, (*(row[key] for key in keys), cleaned)
+
+    def _clean(self, text: str) -> str:
+        return self.search.who.without(text, self.name)
+
+    def _clean_theirs(self, text: str) -> str:
+        """A text that is about them, where a userName or a full name means them as well."""
+        return self.search.who.without_any(text, self.name)
+
+    def _clean_json(self, text: str) -> str:
+        value = orjson.loads(text)
+        cleaned = self._cleaned(value, theirs=False)
+        return text if cleaned == value else orjson.dumps(cleaned).decode()
+
+    def _cleaned(self, value: Any, *, theirs: bool) -> Any:
+        if isinstance(value, str):
+            return self._clean_theirs(value) if theirs else self._clean(value)
+        if isinstance(value, list):
+            return [self._cleaned(part, theirs=theirs) for part in value]
+        if isinstance(value, dict):
+            about = theirs or value.get("user_id") in self.search.ids
+            return {
+                key: self.name
+                if about and key in _NAMED and part
+                else self._cleaned(part, theirs=about)
+                for key, part in value.items()
+            }
+        return value
+
+
+_NAMED = frozenset({"email", "user_name"})  # who an entry of a report is about
+_QUOTED = re.compile(r'"[^"]*"')
+_PUT = {
+    "actions": "put_action",
+    "parked": "put_parked",
+    "holds": "put_hold",
+    "sightings": "put_sighting",
+    "passes": "put_pass",
+    "requests": "put_request",
+}

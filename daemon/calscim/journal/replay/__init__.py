@@ -1,0 +1,1 @@
+"""Users, groups and members as the journal alone gives them."""

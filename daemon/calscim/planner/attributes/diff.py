@@ -1,0 +1,373 @@
+"""What people's attributes in Cal.com have to become: only those in the declared table are ever touched.
+
+A value that the directory gives is kept in Cal.com, against edits there as well. One that it does not give is
+taken away only where calscim has told it before, so that a table which nobody fills yet clears nothing. What
+was not read, and an attribute that Cal.com does not have, changes nothing and is said.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from calscim.names import address_key, attribute_key
+from calscim.planner.attributes.values import normal, values, whole
+from calscim.planner.identity import Key, People
+from calscim.planner.model import (
+    Action,
+    Attribute,
+    AttributeType,
+    CalUserId,
+    Cause,
+    Change,
+    Complete,
+    Directory,
+    Held,
+    Incomplete,
+    Kind,
+    Observed,
+    OrgMember,
+    State,
+    Step,
+    User,
+)
+from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.membership import Accounts
+from calscim.planner.policy import Policy, Rule
+from calscim.planner.safeguards import gates
+
+_NONE: list[Held] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One attribute of one person: ``has`` before, ``should`` after."""
+
+    rule: Rule
+    attribute: Attribute
+    has: tuple[Held, ...]
+    should: tuple[str, ...]
+
+    @property
+    def surplus(self) -> tuple[Held, ...]:
+        """What has to go: of values that stand twice, all but one."""
+        left = set(self.should)
+        gone = []
+        for held in self.has:
+            value = normal(self.attribute.type, held.value)
+            if value in left:
+                left.remove(value)
+            else:
+                gone.append(held)
+        return tuple(gone)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        there = {normal(self.attribute.type, held.value) for held in self.has}
+        return tuple(value for value in self.should if value not in there)
+
+
+class Attributes:
+    """Fills ``actions``, ``told`` and ``notes``; what people wait for goes to ``accounts``."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed,
+        policy: Policy,
+        departures: Departures,
+        accounts: Accounts,
+        people: People,
+    ) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._departures = departures
+        self._accounts = accounts
+        self._people = people
+        self.notes: list[str] = []
+        self.actions: list[Action] = []
+        self.told: list[tuple[CalUserId, str, str]] = []
+        self._pairs = self._resolved(observed.attributes)
+        self._making: dict[tuple[str, str], Action] = {}  # options that the plan makes
+        self._wholes: dict[tuple[str, ...], str] = {}
+        self._unseen = 0
+
+    def _resolved(
+        self, attributes: Complete[tuple[Attribute, ...]] | Incomplete
+    ) -> list[tuple[Rule, Attribute]]:
+        """The rows of the table with what they lead to."""
+        if not self._policy.attributes:
+            return []
+        if isinstance(attributes, Incomplete):
+            self.notes.append(f"attributes are left as they are: {attributes.reason}")
+            return []
+        pairs: list[tuple[Rule, Attribute]] = []
+        for rule in self._policy.attributes:
+            found = named(attributes.value, rule.to)
+            if isinstance(found, str):
+                self.notes.append(found)
+            elif any(found.id == other.id for _, other in pairs):
+                self.notes.append(
+                    f"two rows of the table lead to the attribute {found.name}: the first counts"
+                )
+            else:
+                pairs.append((rule, found))
+        return pairs
+
+    def walk(self, keys: Iterable[Key] | None) -> None:
+        """Everybody, or just these people."""
+        if not self._pairs or self._departures.seen is None:
+            return
+        everybody = self._people.speakers if keys is None else keys
+        for key in everybody:
+            if self._departures.wanted(key):
+                self._person(key, self._people.speakers[key])
+        self.actions += self._making.values()
+        if self._unseen:
+            self.notes.append(
+                f"the attributes of {self._unseen} people are not shown by Cal.com: left as they are"
+            )
+
+    def _person(self, key: Key, user: User) -> None:
+        seen = None
+        has: tuple[Held, ...] | None = ()
+        if isinstance(key, str):
+            if key not in self._accounts.coming:
+                return
+        else:
+            assert self._departures.seen is not None
+            seen = self._departures.seen.get(key)
+            if seen is None or not seen.has_joined:
+                return  # said where people are waited for
+            has = seen.attributes
+        if has is None:
+            self._unseen += 1
+            return
+        held: dict[str, list[Held]] = {}
+        for one in has:
+            held.setdefault(one.attribute, []).append(one)
+        for rule, attribute in self._pairs:
+            should = self._should(user, rule, attribute)
+            mine = held.get(attribute.id, _NONE)
+            if should is not None:
+                self._attribute(key, user, seen, Wanted(rule, attribute, tuple(mine), should))
+
+    def _should(self, user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...] | None:
+        """The values that the directory gives; None: one that the attribute cannot have."""
+        given = _given(user, rule, attribute)
+        if attribute.type is not AttributeType.NUMBER:
+            return given
+        found = []
+        for value in given:
+            made = normal(attribute.type, value)
+            if made is None:
+                self._wait(
+                    user, f"{attribute.name} takes a number, and {rule.source.text} is {value!r}"
+                )
+                return None
+            found.append(made)
+        return tuple(dict.fromkeys(found))
+
+    def _attribute(self, key: Key, user: User, seen: OrgMember | None, one: Wanted) -> None:
+        account = None if seen is None else seen.user
+        before = (
+            None if account is None else self._directory.attributes.get((account, one.attribute.id))
+        )
+        if not one.should and before is None:
+            return  # the directory never said anything about it
+        if len(one.has) == len(one.should) == 1 and one.has[0].value == one.should[0]:
+            surplus: tuple[Held, ...] = ()  # nearly always
+            missing: tuple[str, ...] = ()
+        else:
+            surplus, missing = one.surplus, one.missing
+        if not surplus and not missing:
+            now = self._whole(one.should)
+            if account is not None and before != now:
+                self.told.append((account, one.attribute.id, now))
+            return
+        options = dict(self._options(key, user, seen, one, missing))
+        if len(options) < len(missing):
+            if one.attribute.type is not AttributeType.MULTI_SELECT:
+                return  # what is there stays until there is an option
+            missing = tuple(value for value in missing if value in options)
+        for held in surplus:
+            change = Change(
+                Step.UNASSIGN, one.attribute, held.value, held.option, whole(one.should)
+            )
+            self.actions.append(self._action(key, user, seen, one, change, before))
+        for value in missing:
+            change = Change(Step.ASSIGN, one.attribute, value, options[value], whole(one.should))
+            self.actions.append(self._action(key, user, seen, one, change, before))
+
+    def _whole(self, should: tuple[str, ...]) -> str:
+        """Few values, many people."""
+        known = self._wholes.get(should)
+        if known is None:
+            known = self._wholes[should] = whole(should)
+        return known
+
+    def _options(
+        self, key: Key, user: User, seen: OrgMember | None, one: Wanted, missing: Sequence[str]
+    ) -> Iterator[tuple[str, str | None]]:
+        """The option of each value, as far as there is one or is to be one; None: known after the call."""
+        for value in missing:
+            if not one.attribute.type.selects:
+                yield value, None
+            elif (option := one.attribute.options.get(value)) is not None:
+                yield value, option
+            elif one.rule.create_options:
+                change = Change(Step.OPTION, one.attribute, value, None, whole(one.should))
+                self._make(self._action(key, user, seen, one, change, None), change)
+                yield value, None
+            else:
+                self._wait(
+                    user,
+                    f'the attribute {one.attribute.name} has no option "{value}": create it in Cal.com, or set '
+                    "create_options = true",
+                )
+
+    def _make(self, action: Action, change: Change) -> None:
+        """Of all who want an option the first by address asks for it, in whatever order they came."""
+        place = (change.attribute.id, change.value)
+        before = self._making.get(place)
+        if before is None or _first(action) < _first(before):
+            self._making[place] = action
+
+    def _action(
+        self,
+        key: Key,
+        user: User,
+        seen: OrgMember | None,
+        one: Wanted,
+        change: Change,
+        before: str | None,
+    ) -> Action:
+        fills = change.step is not Step.UNASSIGN and (
+            not one.has or one.attribute.type is AttributeType.MULTI_SELECT
+        )
+        behind = {
+            other.directory for other in self._people.users(key) if other.managed and other.active
+        }
+        drift = before is not None and before == whole(one.should)
+        state = gates.of_person(
+            self._directory, self._policy.people, Kind.UPDATE, behind, fills=fills
+        )
+        if isinstance(key, str) and state is State.RUN:
+            state = self._accounts.coming[key]
+        return Action(
+            Kind.UPDATE,
+            user.email if seen is None else seen.email,
+            _because(one, change, user, drift=drift),
+            user=user.id,
+            cal_user=None if isinstance(key, str) else key,
+            membership=None if seen is None else seen.membership,
+            cause=Cause(user.directory, user.seq),
+            drift=drift,
+            state=state,
+            change=change,
+        )
+
+    def _wait(self, user: User, reason: str) -> None:
+        self._accounts.say(user.id, user.email, reason)
+
+
+def _first(action: Action) -> tuple[bool, str, str]:
+    """An action that may run goes before one that may not."""
+    return action.state is not State.RUN, address_key(action.email), action.user or ""
+
+
+def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
+    """Both sides; and where that takes several calls, which of them this is."""
+    if change.step is Step.OPTION:
+        return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
+    has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
+    should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
+    because = f"{one.attribute.name}: {has} -> {should} (journal {user.seq})"
+    if drift:
+        because += "; somebody changed it in Cal.com"
+    if len(one.surplus) + len(one.missing) > 1:
+        verb = "sets" if change.step is Step.ASSIGN else "takes away"
+        because += f'; {verb} "{change.value}"'
+    return because
+
+
+def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
+    """By slug, by name, by either in another case; or why not."""
+    every = list(attributes)
+    key = attribute_key(wanted)
+    for found in (
+        [one for one in every if one.slug == wanted],
+        [one for one in every if one.name == wanted],
+        [one for one in every if key in (attribute_key(one.slug), attribute_key(one.name))],
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return f"Cal.com has {len(found)} attributes called {wanted}: write the slug of one in the table"
+    known = ", ".join(sorted(one.slug for one in every)) or "none"
+    return (
+        f"Cal.com has no attribute {wanted}: make it there, or correct the table; it has: {known}"
+    )
+
+
+def lacking(
+    directory: Directory, policy: Policy, attributes: Iterable[Attribute]
+) -> list[Attribute]:
+    """The selections of which the directory wants a value that is no known option: those to be read."""
+    every = list(attributes)
+    found = []
+    users = [user for user in directory.users.values() if user.active and user.managed]
+    for rule in policy.attributes:
+        attribute = named(every, rule.to)
+        if isinstance(attribute, str) or not attribute.type.selects:
+            continue
+        wanted = (_given(user, rule, attribute) for user in users)
+        if any(value not in attribute.options for given in wanted for value in given):
+            found.append(attribute)
+    return found
+
+
+def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
+    """The ids of the table's attributes of which lists show one value, however many somebody has."""
+    every = list(attributes)
+    found = (named(every, rule.to) for rule in policy.attributes)
+    return frozenset(
+        one.id
+        for one in found
+        if isinstance(one, Attribute) and one.type is not AttributeType.MULTI_SELECT
+    )
+
+
+def _given(user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...]:
+    """What the directory says, as far as the attribute takes it: all values, or the first."""
+    given = values(rule.source, user.data)
+    return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]
+
+
+def keys(policy: Policy) -> frozenset[str]:
+    """What has to be known of each user, in lower case: core attributes and schemas."""
+    return frozenset(
+        (rule.source.schema or rule.source.attribute).lower() for rule in policy.attributes
+    )
+
+
+def applied(held: Sequence[Held], change: Change, option: str) -> tuple[Held, ...]:
+    """What somebody has after a call."""
+    rest = [one for one in held if (one.attribute, one.option) != (change.attribute.id, option)]
+    if change.step is Step.ASSIGN:
+        rest.append(Held(change.attribute.id, option, change.value))
+    return tuple(sorted(rest))
+
+
+def is_as_wanted(held: Sequence[Held], change: Change) -> bool:
+    """Whether nothing is left to do about the attribute."""
+    kind = change.attribute.type
+    has = [one.value for one in held if one.attribute == change.attribute.id]
+    return whole(normal(kind, value) or value for value in has) == change.whole
+
+
+def in_the_way(held: Sequence[Held], change: Change) -> bool:
+    """Whether a value has to go before another one comes: of attributes that have one only."""
+    return (
+        change.step is Step.ASSIGN
+        and change.attribute.type is not AttributeType.MULTI_SELECT
+        and any(one.attribute == change.attribute.id for one in held)
+    )

@@ -1,0 +1,96 @@
+"""The values that a SCIM user has under a path, and what makes two values of an attribute the same."""
+
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
+
+from calscim.names import folded
+from calscim.planner.model import AttributeType
+from calscim.planner.policy import Source
+
+# What a complex value stands for where no sub-attribute is named.
+_MAIN = ("value", "display", "displayname", "formatted")
+
+
+def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:
+    """Every value there, as text, each once; of several the primary one first. Names in any case."""
+    if source.schema is not None:
+        data = _part(data, source.schema) or {}
+    found = _part(data, source.attribute)
+    if isinstance(found, str) and source.sub is None and source.where is None:  # nearly always
+        text = found.strip()
+        return (text,) if text else ()
+    entries = found if isinstance(found, list) else [found]
+    if source.where is not None:
+        entries = [
+            one
+            for one in entries
+            if folded(str(_part(one, source.where) or "")) == folded(source.equals or "")
+        ]
+    if len(entries) > 1:
+        entries = sorted(entries, key=lambda one: _part(one, "primary") is not True)
+    return tuple(dict.fromkeys(_texts(entries, source.sub)))
+
+
+def _texts(entries: Iterable[Any], sub: str | None) -> Iterable[str]:
+    for entry in entries:
+        found = entry
+        if sub is not None:
+            found = _part(entry, sub)
+        elif isinstance(entry, dict):
+            found = next((part for name in _MAIN if (part := _part(entry, name)) is not None), None)
+        for one in found if isinstance(found, list) else [found]:
+            text = _text(one)
+            if text:
+                yield text
+
+
+def _part(data: Any, name: str) -> Any:
+    if not isinstance(data, dict):
+        return None
+    if name in data:
+        return data[name]
+    if not data:
+        return None
+    low = name.lower()
+    return next((part for key, part in data.items() if key.lower() == low), None)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str):
+        return str(value).strip()
+    return ""
+
+
+PROFILE = "@profile"  # goes for an attribute where it is remembered what was told
+
+
+@cache
+def profile(locale: str | None, time_zone: str | None) -> str:
+    """Locale and time zone as they are remembered once they are told; "" for neither."""
+    told = {"locale": locale, "time_zone": time_zone}
+    return whole(f"{name} {value}" for name, value in told.items() if value)
+
+
+def normal(kind: AttributeType, value: str) -> str | None:
+    """The form in which values are compared and told; None for a number that is none."""
+    if kind is not AttributeType.NUMBER:
+        return value
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number) >= 10**15:
+        return None
+    return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
+
+
+def whole(told: Iterable[str]) -> str:
+    """All values of one attribute of one person, as they are remembered; "" for none."""
+    every = sorted(told)
+    return json.dumps(every, ensure_ascii=False) if every else ""

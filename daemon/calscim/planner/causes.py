@@ -1,0 +1,186 @@
+"""The journal row behind what is wanted or wanted no more, and the sentence about it.
+
+What no row is behind is drift. Numbers of different journals are never compared.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from calscim.planner.desired import Desired, Sources
+from calscim.planner.identity import Key
+from calscim.planner.model import (
+    UNSAVED,
+    Cause,
+    Departed,
+    Directory,
+    Edge,
+    GroupId,
+    Mapping,
+    MappingId,
+    Role,
+    TeamId,
+    User,
+    UserId,
+)
+from calscim.planner.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """``cause`` None: nobody asked for it."""
+
+    cause: Cause | None
+    because: str
+
+
+def row(seq: int) -> str:
+    """The journal row of an edit, as a part of a sentence."""
+    return "not saved yet" if seq == UNSAVED else f"journal {seq}"
+
+
+class Causes:
+    """Looks rows up for the few people something is done about; builds no index before it is needed."""
+
+    def __init__(self, directory: Directory, wanted: Desired, policy: Policy) -> None:
+        self._directory = directory
+        self._desired = wanted
+        self._policy = policy
+        self.mappings = {mapping.id: mapping for mapping in directory.mappings}
+        self._left: dict[UserId, list[tuple[GroupId, int]]] | None = None
+
+    def giving(self, key: Key, sources: Sources, role: Role | None = None) -> Reason:
+        """Why somebody is wanted: the groups by name, and the latest of their rows.
+
+        ``role``: only the groups that give this one.
+        """
+        if len(sources.mappings) == 1 and key not in self._desired.people.several:
+            return self._only(self._desired.people.speakers[key], sources.mappings[0])
+        found: list[tuple[int, str, Mapping]] = []
+        said: set[tuple[str, int]] = set()
+        of_role = [one for one in sources.mappings if role in (None, one.role)]
+        for mapping in of_role or sources.mappings:
+            for user in self._desired.people.users(key):
+                seq = self._member(mapping, user.id) if user.active else None
+                if seq is not None:
+                    found.append((seq, user.directory, mapping))
+                    said.add((self.group(mapping), seq))
+        seq, stream, mapping = max(found, key=lambda one: (one[0], one[1], one[2].id))
+        names = ", ".join(f"{name} (journal {number})" for name, number in sorted(said))
+        return Reason(self._later(mapping, stream, seq), names)
+
+    def _only(self, user: User, mapping: Mapping) -> Reason:
+        """The usual case: one user in one group."""
+        seq = self._member(mapping, user.id)
+        assert seq is not None
+        cause = self._later(mapping, user.directory, seq)
+        return Reason(cause, f"{self.group(mapping)} (journal {seq})")
+
+    def _later(self, mapping: Mapping, stream: str, seq: int) -> Cause:
+        """The push that made somebody a member, or the edit of the mapping when that came after it."""
+        return (
+            Cause(self._policy.stream, mapping.seq) if mapping.since > seq else Cause(stream, seq)
+        )
+
+    def ending(
+        self, users: Sequence[User], gone: Sequence[Departed], edge: Edge | None, team: TeamId
+    ) -> Reason | None:
+        """Why somebody is not wanted on a team any more; None when no row says so."""
+        if not any(user.active for user in users) and (inactive := self.inactive(users, gone)):
+            return inactive
+        given = self.given(edge)
+        removed = [mapping for mapping in given if mapping.removed_seq is not None]
+        if removed and len(removed) == len(given):
+            return self._unmapped(removed)
+        concerned = {mapping.id: mapping for mapping in (*given, *self._of_team(team))}
+        persons = [user.id for user in users] or [departed.id for departed in gone]
+        if edge is not None and edge.user not in persons:
+            persons.append(edge.user)
+        left = self.leaving(concerned.values(), persons, deleted=edge is not None, gave=given)
+        if left is not None or not removed:
+            return left
+        return self._unmapped(removed)
+
+    def inactive(self, users: Sequence[User], gone: Sequence[Departed]) -> Reason | None:
+        """Of people whom no directory keeps active: the row that ended it."""
+        ended = [(user.seq, user.directory, "deactivated") for user in users if not user.active]
+        ended += [(departed.seq, departed.directory, "deleted") for departed in gone]
+        if not ended:
+            return None
+        seq, stream, what = max(ended)
+        because = f"the provider has {what} this user (journal {seq})"
+        return Reason(Cause(stream, seq), because)
+
+    def leaving(
+        self,
+        mappings: Iterable[Mapping],
+        users: Iterable[UserId],
+        *,
+        deleted: bool = False,
+        gave: Iterable[Mapping] = (),
+    ) -> Reason | None:
+        """The last row that took one of these users out of one of these groups.
+
+        ``deleted``: or out of a group that is not there any more, which no mapping is bound to; ``gave``: the
+        mappings that gave what ends, so that such a group can be named.
+        """
+        lost = ", ".join(sorted({one.group_name for one in gave if one.group is None}))
+        was_in = f"{lost}, which the provider deleted" if lost else "a group that is not mapped now"
+        left: list[tuple[int, str, str]] = []
+        bound = {mapping.group: mapping for mapping in mappings if mapping.group is not None}
+        for user in users:
+            for group, seq in self._groups_left(user):
+                if (mapping := bound.get(group)) is not None:
+                    if self._member(mapping, user) is None:
+                        left.append((seq, mapping.directory, f"left {self.group(mapping)}"))
+                elif deleted and group not in self._directory.groups:
+                    left.append((seq, self._stream(user), f"was in {was_in}"))
+        if not left:
+            return None
+        seq, stream, what = max(left)
+        return Reason(Cause(stream, seq), f"{what} (journal {seq})")
+
+    def out_of_office(self, given: Sequence[Mapping], users: Sequence[UserId]) -> Reason | None:
+        """Why a role in the organization ends; None when no row says so."""
+        removed = [mapping for mapping in given if mapping.removed_seq is not None]
+        if removed and len(removed) == len(given):
+            last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
+            cause = Cause(self._policy.stream, last.removed_seq or 0)
+            return Reason(cause, f"the mapping of {self.group(last)} was removed")
+        live = [mapping for mapping in self._directory.mappings if mapping.team is None]
+        return self.leaving((*given, *live), users, deleted=True, gave=given)
+
+    def given(self, edge: Edge | None) -> list[Mapping]:
+        """The mappings that gave an edge, as far as they still are known."""
+        ids: tuple[MappingId, ...] = edge.mappings if edge is not None else ()
+        return [self.mappings[number] for number in ids if number in self.mappings]
+
+    def group(self, mapping: Mapping) -> str:
+        """A group's present name, else the one that was typed."""
+        if mapping.group is None:
+            return mapping.group_name
+        return self._directory.groups.get(mapping.group, mapping.group_name)
+
+    def _unmapped(self, removed: Sequence[Mapping]) -> Reason:
+        last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
+        seq = last.removed_seq or 0
+        because = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
+        return Reason(Cause(self._policy.stream, seq), because)
+
+    def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:
+        return self._desired.live.get(team, ())
+
+    def _member(self, mapping: Mapping, user: UserId) -> int | None:
+        if mapping.group is None:
+            return None
+        return self._directory.members.get(mapping.group, {}).get(user)
+
+    def _stream(self, user: UserId) -> str:
+        known = self._directory.users.get(user) or self._directory.departed.get(user)
+        return "" if known is None else known.directory
+
+    def _groups_left(self, user: UserId) -> Sequence[tuple[GroupId, int]]:
+        if self._left is None:
+            self._left = {}
+            for (group, member), seq in self._directory.former.items():
+                self._left.setdefault(member, []).append((group, seq))
+        return self._left.get(user, ())

@@ -1,0 +1,151 @@
+"""Who is who: which SCIM users are one person, and which account of Cal.com's that person has.
+
+A link between a user and an account is made once and outlives every change of address. Without one, the
+address decides, as calscim.names compares addresses. An account whose owner in the same directory has moved to
+another address is not given away to whoever gets the old one; and one that has an owner there is never taken
+for an inactive user's, for it would be taken away.
+"""
+
+from collections.abc import Collection, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+
+from calscim.names import address_key
+from calscim.planner.model import (
+    CalUserId,
+    Complete,
+    Departed,
+    Directory,
+    Link,
+    Observed,
+    User,
+    UserId,
+)
+
+Key = CalUserId | str  # a person: an account, or an address without one, by its key
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody the directories name. One user speaks for each person; few people have several."""
+
+    of: MappingOf[UserId, Key]  # users without an address and without an account are not in it
+    speakers: MappingOf[Key, User]
+    several: MappingOf[Key, Sequence[User]]  # the speaker first
+    gone: MappingOf[CalUserId, Sequence[Departed]]  # deleted users that were linked
+    nameless: Sequence[User]  # neither address nor account
+    found: Sequence[Link]  # accounts that were recognised just now
+
+    def users(self, key: Key) -> Sequence[User]:
+        """Every user that is this person, the one that speaks for them first."""
+        several = self.several.get(key)
+        if several is not None:
+            return several
+        speaker = self.speakers.get(key)
+        return () if speaker is None else (speaker,)
+
+
+def identify(directory: Directory, observed: Observed | None = None) -> People:
+    """One pass over the users; addresses are looked at only for those without a link."""
+    of: dict[UserId, Key] = {}
+    speakers: dict[Key, User] = {}
+    several: dict[Key, list[User]] = {}
+    unlinked: list[User] = []
+    links = directory.links
+    for user in directory.users.values():
+        link = links.get(user.id)
+        if link is None:
+            unlinked.append(user)
+            continue
+        account = link.cal_user
+        of[user.id] = account
+        if (speaker := speakers.setdefault(account, user)) is not user:
+            several.setdefault(account, [speaker]).append(user)
+    nameless: list[User] = []
+    found: list[Link] = []
+    accounts = _Addresses(directory, observed, _linked(directory)) if unlinked else None
+    for user in unlinked:
+        assert accounts is not None
+        address = address_key(user.email)
+        known = accounts.of(user, address) if address else accounts.returned(user)
+        if known is None and not address:
+            nameless.append(user)
+            continue
+        key: Key = address if known is None else known
+        of[user.id] = key
+        if (speaker := speakers.setdefault(key, user)) is not user:
+            several.setdefault(key, [speaker]).append(user)
+        if known is not None:
+            found.append(Link(user.id, known, "found", user.email))
+    for key, users in several.items():
+        users.sort(key=_precedence)
+        speakers[key] = users[0]
+    return People(of, speakers, several, _gone(directory), nameless, found)
+
+
+def _precedence(user: User) -> tuple[bool, bool, str, str]:
+    """Who speaks for a person: somebody the provider keeps active, else somebody it has written to."""
+    return (not (user.managed and user.active), not user.managed, user.directory, user.id)
+
+
+def _gone(directory: Directory) -> dict[CalUserId, list[Departed]]:
+    gone: dict[CalUserId, list[Departed]] = {}
+    for departed in directory.departed.values():
+        link = directory.links.get(departed.id)
+        if link is not None:
+            gone.setdefault(link.cal_user, []).append(departed)
+    return gone
+
+
+def _linked(directory: Directory) -> dict[CalUserId, list[User]]:
+    linked: dict[CalUserId, list[User]] = {}
+    for user, link in directory.links.items():
+        if (one := directory.users.get(user)) is not None:
+            linked.setdefault(link.cal_user, []).append(one)
+    return linked
+
+
+class _Addresses:
+    """From an address to the account it stands for; ``linked``: the accounts' users by their links."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed | None,
+        linked: MappingOf[CalUserId, Sequence[User]],
+    ) -> None:
+        self._owners = linked
+        self._former = directory.former_accounts
+        self._accounts: Collection[CalUserId] = ()
+        self._seen: dict[str, CalUserId] = {}
+        if observed is not None and isinstance(observed.people, Complete):
+            self._accounts = observed.people.value
+            for account, person in sorted(observed.people.value.items(), reverse=True):
+                self._seen[address_key(person.email)] = account
+        self._written: dict[str, CalUserId] = {}
+        everyone: list[User | Departed] = [*directory.users.values(), *directory.departed.values()]
+        for one in everyone:
+            link = directory.links.get(one.id)
+            if link is not None and one.managed and one.email:
+                address = address_key(one.email)
+                known = self._written.get(address, link.cal_user)
+                self._written[address] = min(known, link.cal_user)
+
+    def of(self, user: User, address: str) -> CalUserId | None:
+        """The account seen with that address, else that of another user whom a provider gave it."""
+        account = self._seen.get(address)
+        if account is None:
+            returned = self.returned(user)
+            return self._written.get(address) if returned is None else returned
+        taken = any(
+            owner.directory == user.directory
+            and (not user.active or address_key(owner.email) not in ("", address))
+            for owner in self._owners.get(account, ())
+        )
+        return None if taken else account
+
+    def returned(self, user: User) -> CalUserId | None:
+        """Return the account that an active user had before, where it is in the organization again."""
+        account = self._former.get(user.id)
+        known = user.active and account in self._accounts and account not in self._owners
+        return account if known else None

@@ -1,0 +1,178 @@
+"""In which order accounts change their addresses, and through which interim address where they form a circle.
+
+The rules:
+
+- Cal.com gives an address to one account only (409 CONFLICT), so an address is freed before it is given on.
+- Two accounts that exchange addresses, or more in a ring, cannot begin. One of them goes to an interim address first:
+  its new address with ``+calscim-`` and its number behind the local part, so that mail reaches its person. An account
+  is on an interim address exactly if the address ends so with the account's own number.
+- The account on the interim address then is the end of a chain like any other: a pass that comes after a crash needs
+  to know nothing else to finish.
+- Neither an owner, the key's own user, nor a protected person goes to an interim address.
+- Where a member of the circle may not be changed now, none is moved. The changes stay in the plan and are not made
+  while another account has the address, so that the organization is not in sync.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from calscim.names import address_key
+from calscim.planner.model import CalUserId, Directory, OrgMember, State, User
+
+LOCAL_PART = 64  # characters before the @, RFC 5321 4.5.3.1.1
+_MARK = re.compile(r"\+calscim-([0-9]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An account whose user has another address in the directory. ``may_go_aside``: to an interim address."""
+
+    user: User
+    seen: OrgMember
+    state: State
+    may_go_aside: bool
+
+    @property
+    def old(self) -> str:
+        return address_key(self.seen.email)
+
+    @property
+    def new(self) -> str:
+        return address_key(self.user.email)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change of an address.
+
+    ``place``: the chain or the circle that the change is part of, and its turn. ``circle``: how many accounts exchange
+    their addresses, 0 without an exchange. ``is_stuck``: none of these accounts may go to an interim address.
+    """
+
+    move: Move
+    place: tuple[str, int] = ("", 0)
+    is_interim: bool = False
+    circle: int = 0
+    is_stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """``blocked``: moves to an address that another account has and keeps."""
+
+    steps: tuple[Step, ...]
+    blocked: tuple[Move, ...]
+
+
+def interim(account: CalUserId, address: str) -> str:
+    """Return the interim address of an account on its way to ``address``."""
+    local, _, domain = address.rpartition("@")
+    mark = f"+calscim-{account}"
+    return f"{local[: LOCAL_PART - len(mark)]}{mark}@{domain}"
+
+
+def is_interim(account: CalUserId, address: str) -> bool:
+    """Return True if calscim gave the account this address for the time of an exchange."""
+    found = _MARK.search(address.rpartition("@")[0])
+    return found is not None and int(found[1]) == account
+
+
+def contested(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+    """Return the addresses that users of the directories want and other accounts have."""
+    held = {address_key(person.email): account for account, person in people.items()}
+    return {
+        address
+        for address, person in _wanted(directory, people)
+        if held.get(address, person.user) != person.user
+    }
+
+
+def given_up(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+    """Return the addresses of accounts whose users have other ones in the directories."""
+    return {
+        address_key(person.email)
+        for address, person in _wanted(directory, people)
+        if address not in ("", address_key(person.email))
+    }
+
+
+def _wanted(
+    directory: Directory, people: Mapping[CalUserId, OrgMember]
+) -> Iterator[tuple[str, OrgMember]]:
+    for user in directory.users.values():
+        link = directory.links.get(user.id)
+        person = None if link is None else people.get(link.cal_user)
+        if person is not None and user.active and user.managed:
+            yield address_key(user.email), person
+
+
+def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
+    """Put the moves in order. ``held``: which account has an address now; addresses by their keys."""
+    claims: dict[str, Move] = {}
+    blocked: list[Move] = []
+    for move in sorted(moves, key=lambda one: one.seen.user):
+        if move.new in claims:
+            blocked.append(move)
+        else:
+            claims[move.new] = move
+    moving = {move.seen.user: move for move in claims.values()}
+    followers = {
+        held[move.new]: move for move in claims.values() if held.get(move.new) in moving
+    }  # who gets the address that an account gives up
+    ordered: list[Step] = []
+    placed: set[CalUserId] = set()
+    for move in claims.values():
+        if move.new in held and held[move.new] != move.seen.user:
+            continue
+        chain = _chain(move, followers)
+        stuck = next((n for n, one in enumerate(chain) if one.state is not State.RUN), len(chain))
+        going = chain[: stuck + 1]
+        ordered += _placed(going)
+        blocked += chain[stuck + 1 :]
+        placed |= {one.seen.user for one in chain}
+    for move in claims.values():
+        if move.seen.user in placed:
+            continue
+        chain = _chain(move, followers)
+        if followers.get(chain[-1].seen.user) is not move:
+            if held[move.new] not in moving:  # the first of a chain that cannot begin
+                blocked += chain
+                placed |= {one.seen.user for one in chain}
+            continue
+        ordered += _circle(chain)
+        placed |= {one.seen.user for one in chain}
+    return Steps(tuple(ordered), tuple(blocked))
+
+
+def _chain(first: Move, followers: Mapping[CalUserId, Move]) -> list[Move]:
+    """The move, and those that it makes room for, one after the other; each account once."""
+    chain = [first]
+    while (following := followers.get(chain[-1].seen.user)) is not None and following is not first:
+        chain.append(following)
+    return chain
+
+
+def _placed(chain: list[Move]) -> list[Step]:
+    if len(chain) == 1:
+        return [Step(chain[0])]
+    name = chain[-1].new  # which stays the last one while the others go
+    return [Step(move, (name, turn)) for turn, move in enumerate(chain, start=1)]
+
+
+def _circle(chain: list[Move]) -> list[Step]:
+    """The account that goes aside first and comes to its address last."""
+    size = len(chain)
+    aside = next((n for n, move in enumerate(chain) if move.may_go_aside), None)
+    runs = all(move.state is State.RUN for move in chain)
+    if aside is not None:
+        chain = [*chain[aside + 1 :], *chain[: aside + 1]]
+    name = chain[-1].new
+    found: list[Step] = []
+    if aside is not None and runs:
+        found.append(Step(chain[-1], (name, 0), is_interim=True, circle=size))
+    found += [
+        Step(move, (name, turn), circle=size, is_stuck=aside is None)
+        for turn, move in enumerate(chain, start=1)
+    ]
+    return found

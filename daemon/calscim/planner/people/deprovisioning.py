@@ -1,0 +1,143 @@
+"""Who leaves the organization and why, who never does, and under which addresses people are known.
+
+Nobody leaves whom no provider has written to, or whom any provider keeps active. Owners, the key's own user
+and protected people are left alone, whatever the directory says.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from calscim.names import address_key
+from calscim.planner.causes import Causes, Reason
+from calscim.planner.desired import Desired
+from calscim.planner.identity import Key
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Cause,
+    Complete,
+    Departed,
+    Directory,
+    DirectoryId,
+    Kind,
+    Link,
+    Observed,
+    OrgMember,
+    Provision,
+    State,
+    User,
+)
+from calscim.planner.policy import Policy, untouchable
+from calscim.planner.safeguards import gates
+
+
+class Departures:
+    """Each departure is worked out once, when it is asked for."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed,
+        policy: Policy,
+        wanted: Desired,
+        causes: Causes,
+    ) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._me = observed.me
+        self._desired = wanted
+        self._people = wanted.people
+        self._causes = causes
+        self._due: dict[CalUserId, Action | None] = {}
+        self.seen = observed.people.value if isinstance(observed.people, Complete) else None
+
+    def wanted(self, key: Key) -> bool:
+        """Whether a directory wants this person in the organization."""
+        user = self._people.speakers.get(key)
+        if user is None or not (user.active and user.managed):
+            return False
+        return self._policy.provision is Provision.ASSIGNED or key in self._desired.mapped
+
+    def leaves(self, account: CalUserId) -> bool:
+        """Whether a deprovision takes this person's teams along, sooner or later."""
+        action = self.due(account)
+        return action is not None and action.state is not State.OBSERVED
+
+    def due(self, account: CalUserId) -> Action | None:
+        """The deprovision that is due, floors aside; worked out once."""
+        if account not in self._due:
+            self._due[account] = self._judge(account)
+        return self._due[account]
+
+    def _judge(self, account: CalUserId) -> Action | None:
+        seen = None if self.seen is None else self.seen.get(account)
+        if seen is None or self.wanted(account):
+            return None
+        users = [user for user in self._people.users(account) if user.managed]
+        gone = [one for one in self._people.gone.get(account, ()) if one.managed]
+        if any(user.active for user in users):
+            reason = self._unprovisioned(account, users)
+        else:
+            reason = self._causes.inactive(users, gone)
+        if reason is None:
+            return None
+        who: Sequence[User | Departed] = users or gone
+        return Action(
+            Kind.DEPROVISION,
+            seen.email or who[0].email,
+            reason.because,
+            user=who[0].id,
+            cal_user=account,
+            membership=seen.membership,
+            observed_role=seen.role,
+            cause=reason.cause,
+            state=self.state({one.directory for one in users} | {one.directory for one in gone}),
+        )
+
+    def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Reason | None:
+        """Active, and in no mapped group: only for a row that took them out, or who calscim brought in."""
+        if account in self._desired.watched:
+            return None
+        left = self._causes.leaving(
+            self._directory.mappings, [user.id for user in users], deleted=True
+        )
+        if left is not None:
+            return Reason(left.cause, f"is in no mapped group any more: {left.because}")
+        links = [self._directory.links.get(user.id) for user in users]
+        if any(link is not None and _brought_in(link) for link in links):
+            user = users[0]
+            return Reason(Cause(user.directory, user.seq), "is in no mapped group any more")
+        return None
+
+    def floor(self, seen: OrgMember) -> str | None:
+        """Why this person is never deprovisioned or demoted in the organization, if so."""
+        floor = untouchable(seen, self._me, self._policy)
+        if floor is None and self.protected(seen.user):
+            return "on the protected list"
+        return floor
+
+    def protected(self, account: CalUserId) -> bool:
+        """Whether any address that anybody knows this account by is on the protected list."""
+        protected = self._policy.protected
+        return bool(protected) and any(
+            address_key(address) in protected for address in self.addresses(account)
+        )
+
+    def addresses(self, account: CalUserId) -> list[str]:
+        """Every address that anybody knows this account by, Cal.com's first."""
+        seen = None if self.seen is None else self.seen.get(account)
+        users: list[User | Departed] = [
+            *self._people.users(account),
+            *self._people.gone.get(account, ()),
+        ]
+        known = [] if seen is None else [seen.email]
+        known += [one.email for one in users]
+        known += [link.email for one in users if (link := self._directory.links.get(one.id))]
+        return known
+
+    def state(self, behind: Iterable[DirectoryId], kind: Kind = Kind.DEPROVISION) -> State:
+        """What becomes of an action about people that these directories ask for."""
+        return gates.of_person(self._directory, self._policy.people, kind, behind)
+
+
+def _brought_in(link: Link) -> bool:
+    return link.origin != "found"

@@ -1,0 +1,411 @@
+"""What is to be done about people in the organization: invite, attach, correct, deprovision.
+
+Nobody is touched whom no provider has written to. Nobody is deprovisioned whom any provider keeps active,
+or who is an owner, the key's own user, the last administrator or protected.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+
+from calscim.names import address_key
+from calscim.planner.attributes.values import PROFILE
+from calscim.planner.causes import Causes
+from calscim.planner.desired import Desired, Sources
+from calscim.planner.identity import Key
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Cause,
+    Departed,
+    Directory,
+    DirectoryId,
+    Kind,
+    Mode,
+    OrgMember,
+    Role,
+    State,
+    User,
+    UserId,
+    Waiting,
+)
+from calscim.planner.people import org_roles
+from calscim.planner.people.address_moves import Move, Step, interim, is_interim, steps
+from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.user_preferences import Preferences, preferences
+from calscim.planner.policy import Policy
+
+NOT_ACCEPTED = "has not accepted the invitation yet"
+
+
+class Accounts:
+    """Fills ``actions``, ``waiting`` and ``coming`` with one walk over the people in scope."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        policy: Policy,
+        wanted: Desired,
+        causes: Causes,
+        departures: Departures,
+        missed: MappingOf[UserId, int],
+    ) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._desired = wanted
+        self._people = wanted.people
+        self._causes = causes
+        self._departures = departures
+        self._missed = missed
+        self.seen = departures.seen
+        self._addresses: dict[str, CalUserId] | None = None
+        self._renamed: list[tuple[User, OrgMember]] = []
+        self.actions: list[Action] = []
+        self.waiting: dict[UserId, Waiting] = {}
+        self.told: list[tuple[CalUserId, str, str]] = []
+        self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
+        self.coming: dict[Key, State] = {}  # people an action of this plan invites
+        self.notes: list[str] = []
+
+    def walk(self, keys: Iterable[Key] | None, users: frozenset[UserId] | None) -> None:
+        """Everybody, or just these people; ``users`` are the same people's users."""
+        for user in self._people.nameless:
+            if users is None or user.id in users:
+                self._nameless(user)
+        speakers = self._people.speakers
+        everybody = (*speakers, *(set(self._people.gone) - speakers.keys()))
+        for key in everybody if keys is None else keys:
+            if isinstance(key, str):
+                self._stranger(key)
+            elif self.seen is not None:
+                self._account(key, self.seen)
+        self._change_addresses()
+        self.notes = [
+            f"Cal.com has no {what}, which the directory has for {len(users)} "
+            f"{'people' if len(users) > 1 else 'person'}: left out"
+            for what, users in sorted(self._unmatched.items())
+        ]
+        self.actions += org_roles.ended(
+            self._directory, self._desired, self._causes, self._departures, keys
+        )
+        last = None if self.seen is None else org_roles.last(self.actions, self.seen)
+        if last is not None:
+            self.actions.remove(last)
+            self._leave_alone(last, "the last administrator of the organization")
+
+    # ---------------------------------------------------------------- one person
+
+    def _nameless(self, user: User) -> None:
+        if user.active and user.managed:
+            self._wait(user, "the directory gives no e-mail address: Cal.com knows people by one")
+
+    def _stranger(self, address: str) -> None:
+        """A person without an account in the organization."""
+        if self.seen is None or not self._departures.wanted(address):
+            return
+        user = self._people.speakers[address]
+        if address in self._seen_addresses():
+            self._wait(
+                user,
+                "an account that belongs to another user of the directory still has this address",
+            )
+            return
+        sources = self._role(address)
+        role = sources.role if sources is not None else Role.MEMBER
+        former = self._directory.former_accounts.get(user.id)
+        because = (
+            f"an active user of the directory (journal {user.seq}) who is not in the organization"
+        )
+        if former is not None:
+            because += f"; attaches account {former}, which left it"
+        action = self._action(
+            Kind.CREATE if former is None else Kind.ATTACH,
+            user,
+            because,
+            Cause(user.directory, user.seq),
+            account=former,
+            role=role,
+            sources=sources,
+            preferences=self._preferences_of(user, None, change=False),
+        )
+        self.coming[address] = action.state
+
+    def _account(self, account: CalUserId, everybody: MappingOf[CalUserId, OrgMember]) -> None:
+        seen = everybody.get(account)
+        if not self._departures.wanted(account):
+            if seen is not None:
+                self._leave(account, seen)
+            return
+        user = self._people.speakers[account]
+        if seen is None:
+            self._absent(user, account)
+            return
+        if not seen.accepted:
+            self._wait(user, NOT_ACCEPTED)
+            if seen.has_profile is False:
+                return  # Cal.com changes only users that have a Profile
+        elif not seen.has_joined:
+            self._half_member(user, seen)
+            return
+        if user.email != seen.email:
+            self._renamed.append((user, seen))
+        if seen.accepted:
+            self._preferences(user, seen)
+        if seen.accepted and self._desired.roles:
+            self._organization_role(account, user, seen)
+
+    def _half_member(self, user: User, seen: OrgMember) -> None:
+        """Make an accepted membership without a Profile pending, so that the person can accept it."""
+        problem = "is in the organization without a Profile, so that no team takes this person"
+        floor = self._departures.floor(seen)
+        if floor is not None:
+            self._wait(user, f"{problem}, but is left alone: {floor}")
+            return
+        action = self._action(
+            Kind.ATTACH,
+            user,
+            f"{problem}: makes the membership pending, so that the person can accept the invitation",
+            None,
+            seen=seen,
+            role=seen.role,
+            drift=True,
+        )
+        if action.state is State.RUN:
+            self._wait(user, "has to accept the invitation in Cal.com again; teams follow")
+
+    def _absent(self, user: User, account: CalUserId) -> None:
+        """Linked, and not in the list: only several complete passes in a row make it true."""
+        times = max(
+            self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
+        )
+        if times < self._policy.patience:
+            reason = "the account was not in Cal.com's list; looking again before acting"
+            self._wait(user, reason)
+            return
+        sources = self._role(account)
+        self._action(
+            Kind.ATTACH,
+            user,
+            f"the account is not in the organization any more ({times} complete passes), "
+            "and the directory wants it there",
+            None,
+            account=account,
+            role=sources.role if sources is not None else Role.MEMBER,
+            sources=sources,
+            drift=True,
+            preferences=self._preferences_of(user, None, change=False),
+        )
+        self._wait(user, "is being brought back into the organization; teams follow")
+
+    def _change_addresses(self) -> None:
+        """Only addresses: the API cannot change a name."""
+        moves = [move for one in self._renamed if (move := self._move(*one)) is not None]
+        found = steps(moves, self._seen_addresses())
+        for blocked in found.blocked:
+            reason = f"another account already has the address {blocked.user.email}"
+            if is_interim(blocked.seen.user, blocked.seen.email):
+                reason += f"; until then the account has the interim address {blocked.seen.email}"
+            self._wait(blocked.user, reason)
+        for step in found.steps:
+            self._change_address(step)
+
+    def _move(self, user: User, seen: OrgMember) -> Move | None:
+        address = address_key(user.email)
+        if not address:
+            self._wait(user, "the directory gives no e-mail address; the account keeps its own")
+            return None
+        if address == address_key(seen.email):
+            return None
+        is_kept = self._departures.floor(seen) is not None or address in self._policy.protected
+        state = self._departures.state(self._behind(user), Kind.UPDATE)
+        return Move(user, seen, state, may_go_aside=not is_kept and "@" in address)
+
+    def _change_address(self, step: Step) -> None:
+        user, seen = step.move.user, step.move.seen
+        because = f"the directory has another address than {seen.email} (journal {user.seq})"
+        if step.circle:
+            because += f"; {step.circle} accounts exchange their addresses"
+        if step.is_interim:
+            because += ", and this one goes to an interim address first"
+        if step.is_stuck:
+            because += (
+                ", and each is an owner's, the key's own user's, or protected: give one of them another address in "
+                "Cal.com by hand"
+            )
+        preferences = self._directory.attributes.get((seen.user, PROFILE))
+        self._action(
+            Kind.UPDATE,
+            user,
+            because,
+            Cause(user.directory, user.seq),
+            seen=seen,
+            preferences=None if step.is_interim else self._preferences_of(user, preferences),
+            email=interim(seen.user, user.email) if step.is_interim else user.email,
+            place=step.place,
+            goes_aside=step.is_interim,
+        )
+
+    def _preferences(self, user: User, seen: OrgMember) -> None:
+        """Send locale and time zone when the directory's values change.
+
+        No list of Cal.com's shows them, so that they are never repaired. The directory's values at the first
+        sight of an account are recorded, and not sent: people may have chosen others in Cal.com.
+        """
+        before = self._directory.attributes.get((seen.user, PROFILE))
+        now = self._preferences_of(user, before)
+        if now.record == (before or ""):
+            return
+        if now.is_empty:
+            self.told.append((seen.user, PROFILE, now.record))
+        elif address_key(user.email) == address_key(seen.email):  # else they go with the address
+            self._action(
+                Kind.UPDATE,
+                user,
+                f"the directory has another locale or time zone (journal {user.seq})",
+                Cause(user.directory, user.seq),
+                seen=seen,
+                profile=True,
+                preferences=now,
+            )
+
+    def _preferences_of(
+        self, user: User, before: str | None, *, change: bool = True
+    ) -> Preferences:
+        """Return what a call may carry of the user's locale and time zone, and count what is left out."""
+        found = preferences(user.locale, user.time_zone, before, change=change)
+        for what in found.unmatched:
+            self._unmatched[what].add(user.id)
+        return found
+
+    # ---------------------------------------------------------------- leaving
+
+    def _leave(self, account: CalUserId, seen: OrgMember) -> None:
+        action = self._departures.due(account)
+        if action is None:
+            return
+        floor = self._departures.floor(seen)
+        if floor is None:
+            if is_interim(account, seen.email) and action.state is State.RUN:
+                self._give_back_address(action, account)
+            self.actions.append(action)
+            return
+        self._leave_alone(action, floor)
+
+    def _give_back_address(self, leaving: Action, account: CalUserId) -> None:
+        """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
+        users: list[User | Departed] = [
+            *self._people.users(account),
+            *self._people.gone.get(account, ()),
+        ]
+        address = next((one.email for one in users if one.managed and one.email), "")
+        if not address or address_key(address) in self._seen_addresses():
+            return
+        self.actions.append(
+            replace(
+                leaving,
+                kind=Kind.UPDATE,
+                email=address,
+                because=f"leaves the organization on the interim address {leaving.email}",
+                place=(address_key(address), -1),
+            )
+        )
+
+    def _leave_alone(self, action: Action, floor: str) -> None:
+        if action.user is not None:
+            reason = f"{action.because}, but is left alone: {floor}"
+            self.say(action.user, action.email, reason)
+
+    # ---------------------------------------------------------------- roles in the organization
+
+    def _role(self, key: Key) -> Sources | None:
+        """The role that an acting mapping gives in the organization."""
+        sources = self._desired.roles.get(key)
+        return None if sources is None or sources.mode is Mode.OBSERVE else sources
+
+    def _organization_role(self, account: CalUserId, user: User, seen: OrgMember) -> None:
+        sources = self._desired.roles.get(account)
+        if sources is None or sources.role is seen.role or sources.mode is Mode.ADD_ONLY:
+            return
+        reason = self._causes.giving(account, sources, sources.role)
+        because = f"{reason.because} gives the role {sources.role.value} in the organization"
+        lowers = sources.role.rank < seen.role.rank
+        if lowers and (floor := self._departures.floor(seen)) is not None:
+            self._wait(user, f"{because}, but is left alone: {floor}")
+            return
+        self._action(
+            Kind.ROLE, user, because, reason.cause, seen=seen, role=sources.role, sources=sources
+        )
+
+    # ---------------------------------------------------------------- collecting
+
+    def _wait(self, user: User, reason: str) -> None:
+        self.say(user.id, user.email, reason)
+
+    def say(self, user: UserId, email: str, reason: str) -> None:
+        """What a person waits for, after what was said already."""
+        before = self.waiting.get(user)
+        if before is not None:
+            email, reason = before.email, f"{before.reason}; {reason}"
+        known = None if email else self._directory.users.get(user)
+        self.waiting[user] = Waiting(user, email, reason, known.user_name if known else "")
+
+    def _seen_addresses(self) -> dict[str, CalUserId]:
+        """Who has which address."""
+        if self._addresses is None:
+            everybody = sorted((self.seen or {}).items(), reverse=True)
+            self._addresses = {address_key(one.email): account for account, one in everybody}
+        return self._addresses
+
+    def _behind(self, user: User) -> set[DirectoryId]:
+        """The directories that want the person in the organization."""
+        users = self._people.users(self._people.of[user.id])
+        return {one.directory for one in users if one.managed and one.active}
+
+    def _action(
+        self,
+        kind: Kind,
+        user: User,
+        because: str,
+        cause: Cause | None,
+        *,
+        seen: OrgMember | None = None,
+        account: CalUserId | None = None,
+        role: Role | None = None,
+        sources: Sources | None = None,
+        drift: bool = False,
+        profile: bool = False,
+        preferences: Preferences | None = None,
+        email: str | None = None,
+        place: tuple[str, int] = ("", 0),
+        goes_aside: bool = False,
+    ) -> Action:
+        """``email``: another one than the user's."""
+        repair = kind is Kind.ATTACH and seen is not None  # which changes a member
+        state = self._departures.state(self._behind(user), Kind.UPDATE if repair else kind)
+        if sources is not None and sources.mode is Mode.OBSERVE:
+            state = State.OBSERVED
+        action = Action(
+            kind,
+            (user.email or ("" if seen is None else seen.email)) if email is None else email,
+            because,
+            user=user.id,
+            cal_user=account if seen is None else seen.user,
+            membership=None if seen is None else seen.membership,
+            role=role,
+            observed_role=None if seen is None else seen.role,
+            name=user.name,
+            locale=None if preferences is None else preferences.locale,
+            time_zone=None if preferences is None else preferences.time_zone,
+            mode=None if sources is None else sources.mode,
+            mappings=() if sources is None else sources.ids,
+            cause=cause,
+            drift=drift,
+            state=state,
+            profile=profile,
+            preferences=None if preferences is None else preferences.record,
+            place=place,
+            interim=goes_aside,
+        )
+        self.actions.append(action)
+        return action

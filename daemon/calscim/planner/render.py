@@ -1,0 +1,152 @@
+"""Plans as they are shown: the form of ``plan --json``, and its exit code."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from calscim.planner.model import UNSAVED, Action, Kind, LimitUse, Plan, State
+from calscim.planner.safeguards.limits_check import held_sets
+
+IN_STEP, PENDING, HELD = 0, 2, 3
+
+
+def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:
+    return {
+        "kind": action.kind.value,
+        "team_id": None if action.new_team is not None else action.team,
+        "team": action.new_team or (team_names or {}).get(action.team),
+        "user_id": action.user,
+        "cal_user_id": action.cal_user,
+        "membership_id": action.membership,
+        "email": action.email,
+        "role": action.role.value if action.role else None,
+        "because": action.because,
+        "drift": action.drift,
+        "stream": action.cause.stream if action.cause else None,
+        "seq": action.cause.seq if action.cause and action.cause.seq != UNSAVED else None,
+        "state": action.state.value,
+        "guard": action.guard,
+    }
+
+
+def plan_json(plan: Plan, journal_seq: int, team_names: Any = None) -> dict[str, Any]:
+    return {
+        "organization": plan.organization,
+        "hash": plan.hash,
+        "journal_seq": journal_seq,
+        "complete": not plan.incomplete,
+        "incomplete": list(plan.incomplete),
+        "notes": list(plan.notes),
+        "waiting": waiting_json(plan),
+        "held_counts": held_of(plan),
+        "seats": seats_json(plan),
+        "limits": limits_json(plan.limits, team_names),
+        "actions": [action_json(action, team_names) for action in plan.actions],
+    }
+
+
+def seats_json(plan: Plan) -> dict[str, int] | None:
+    """Members of the organization, which Cal.com bills: now, and once what may run is done; None: not read."""
+    if plan.members is None:
+        return None
+    running = [action for action in plan.actions if action.state is State.RUN]
+    difference = sum(action.brings_in for action in running)
+    difference -= sum(action.kind is Kind.DEPROVISION for action in running)
+    after = plan.members + difference
+    return {"now": plan.members, "after": after, "difference": difference}
+
+
+def limits_json(limits: Iterable[LimitUse], team_names: Any = None) -> list[dict[str, Any]]:
+    """How much of each limit is used within the window."""
+    return [
+        {
+            "limit": use.name,
+            "team_id": use.team,
+            "team": (team_names or {}).get(use.team),
+            "used": use.used,
+            "allowed": use.limit,
+            "size": use.size,
+        }
+        for use in limits
+    ]
+
+
+def waiting_json(plan: Plan) -> list[dict[str, Any]]:
+    """Who is waited for, and drift that has not lasted yet; the latter with what is to be done."""
+    people = [
+        {
+            "email": one.email,
+            "user_name": one.user_name,
+            "user_id": one.user,
+            "reason": one.reason,
+        }
+        for one in plan.waiting
+    ]
+    drift = [
+        {
+            "email": one.action.email,
+            "user_id": one.action.user,
+            "cal_user_id": one.action.cal_user,
+            "reason": one.reason,
+            "kind": one.action.kind.value,
+            "team_id": one.action.team,
+        }
+        for one in plan.unsettled
+    ]
+    return [*people, *drift]
+
+
+def exit_code(plan: Plan) -> int:
+    """What runs, what is held and drift that waits: 0 in step, 2 changes pending, 3 something held."""
+    states = {action.state for action in plan.actions}
+    if State.HELD in states:
+        return HELD
+    return PENDING if State.RUN in states or plan.unsettled else IN_STEP
+
+
+def who(entry: Mapping[str, Any]) -> str:
+    """Name the person of a shown action or of somebody who waits: by address, else userName, else id.
+
+    "" for an action about nobody, such as one that makes a team.
+    """
+    for name in ("email", "user_name", "user_id"):
+        if entry.get(name):
+            return str(entry[name])
+    account = entry.get("cal_user_id")
+    return "" if account is None else f"Cal.com user {account}"
+
+
+_HELD_AS = {
+    Kind.DEPROVISION.value: "removals",
+    Kind.REMOVE.value: "removals",
+    Kind.ROLE.value: "demotions",
+    Kind.UPDATE.value: "updates",
+}
+
+
+def held_of(plan: Plan) -> dict[str, int]:
+    """How much of a plan is held, as ``held_json``."""
+    held = [action.kind.value for action in plan.actions if action.state is State.HELD]
+    return held_json(held, len(held_sets(plan)))
+
+
+def held_json(kinds: Iterable[str], sets: int) -> dict[str, int]:
+    """How much is held, the same in plan, sync and status: sets, which one hash each releases, and what is in them.
+
+    ``kinds``: of every held action. ``removals`` is always there; other sorts only where some are held.
+    """
+    counted = Counter(_HELD_AS.get(kind, "additions") for kind in kinds)
+    return {"sets": sets, "removals": 0, **{name: counted[name] for name in sorted(counted)}}
+
+
+def held_text(held: Mapping[str, int]) -> str:
+    """``8 removals in 1 set``; ``0`` where nothing is held."""
+    parts = [
+        f"{count:,} {name.removesuffix('s') if count == 1 else name}"
+        for name, count in held.items()
+        if name != "sets" and count
+    ]
+    if not parts:
+        return "0"
+    sets = held["sets"]
+    return f"{' and '.join(parts)} in {sets:,} set{'s' * (sets != 1)}"

@@ -1,0 +1,1 @@
+"""What is held, deferred or left alone."""

@@ -1,0 +1,110 @@
+"""The two stages of drift: what nobody asked for is taken away only when it stayed for a while.
+
+Removals that the directory asked for are never delayed. Whoever keeps the sightings counts complete looks
+only, and forgets an action that one of them did not want any more.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, replace
+
+from calscim.planner.action_id import digest
+from calscim.planner.model import Action, Plan, State, Unsettled
+from calscim.planner.safeguards.preflight import takes
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long drift must last: in complete passes in a row, and in seconds since the first."""
+
+    passes: int = 1
+    seconds: float = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether anything has to wait at all."""
+        return self.passes > 1 or self.seconds > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """In how many complete passes before this one an action was wanted, and how long ago first."""
+
+    passes: int
+    seconds: float
+
+
+NEVER = Sighting(0, 0.0)
+
+
+def unasked(plan: Plan) -> dict[str, Action]:
+    """What would be taken away with no journal row behind it, by digest: what sightings are kept of.
+
+    Held or waiting, it is wanted all the same; paused and only observed, it is not.
+    """
+    found = {
+        digest([action]): action
+        for action in plan.actions
+        if _is_unasked(action) and action.state in (State.RUN, State.HELD)
+    }
+    return found | {digest([one.action]): one.action for one in plan.unsettled}
+
+
+def settled(
+    plan: Plan,
+    sightings: MappingOf[str, Sighting],
+    patience: Patience,
+    *,
+    counts: bool = True,
+    looks: bool = False,
+) -> Plan:
+    """The plan with the drift that has not lasted yet moved to ``unsettled``; a note says how much there is.
+
+    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``looks``: it
+    is only asked what the next of them will do, so that the reasons tell of those before it.
+    """
+    if not patience:
+        return plan
+    early = {id(one.action): one for one in _early(plan, sightings, patience, counts, looks)}
+    if not early:
+        return plan
+    several = len(early) > 1
+    note = (
+        f"{len(early)} {'changes' if several else 'change'} that nobody asked for "
+        f"{'wait until they were' if several else 'waits until it was'} seen in {patience.passes} complete passes"
+    )
+    if patience.seconds:
+        note += f" and for {patience.seconds:g} seconds"
+    return replace(
+        plan,
+        actions=tuple(action for action in plan.actions if id(action) not in early),
+        unsettled=tuple(early.values()),
+        notes=(*plan.notes, note),
+    )
+
+
+def _early(
+    plan: Plan,
+    sightings: MappingOf[str, Sighting],
+    patience: Patience,
+    counts: bool,
+    looks: bool,
+) -> Iterator[Unsettled]:
+    for action in plan.actions:
+        if not _is_unasked(action) or action.state is not State.RUN:
+            continue
+        sighting = sightings.get(digest([action]), NEVER)
+        passes = sighting.passes + counts
+        if passes < patience.passes or sighting.seconds < patience.seconds:
+            seen = sighting.passes if looks else passes
+            yield Unsettled(action, _reason(action, seen, sighting.seconds, patience))
+
+
+def _reason(action: Action, passes: int, seconds: float, patience: Patience) -> str:
+    seen = f"seen in {passes} of {patience.passes} complete passes"
+    if patience.seconds:
+        seen += f" and for {seconds:.0f} of {patience.seconds:g} seconds"
+    return f"{action.kind.value} that nobody asked for waits, {seen}: {action.because}"
+
+
+def _is_unasked(action: Action) -> bool:
+    return action.drift and takes(action)

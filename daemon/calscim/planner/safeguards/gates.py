@@ -1,0 +1,80 @@
+"""Whether an action runs, is only reported, or waits for the end of a pause."""
+
+from collections.abc import Iterable, Sequence
+
+from calscim.planner.desired import Sources
+from calscim.planner.model import (
+    Directory,
+    DirectoryId,
+    Kind,
+    Mapping,
+    Mode,
+    PeopleMode,
+    State,
+    TeamId,
+)
+
+
+def of_person(
+    directory: Directory,
+    mode: PeopleMode,
+    kind: Kind,
+    behind: Iterable[DirectoryId],
+    *,
+    fills: bool = False,
+) -> State:
+    """An action in the organization that the directories ``behind`` ask for.
+
+    Add-only brings people in and changes nobody who is there: addresses and roles neither. ``fills``: gives
+    somebody what they have nothing of, which is no change either.
+    """
+    adds = fills or kind in (Kind.CREATE, Kind.ATTACH)
+    if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
+        return State.OBSERVED
+    if directory.paused or set(behind) <= directory.paused_directories:
+        return State.PAUSED
+    return State.RUN
+
+
+def of_wanted(directory: Directory, team: TeamId, sources: Sources) -> State:
+    """An add, or a role that is corrected."""
+    if sources.mode is Mode.OBSERVE:
+        return State.OBSERVED
+    return _of_team(directory, team, sources.mappings)
+
+
+def of_new_team(directory: Directory, team: TeamId, mappings: Sequence[Mapping]) -> State:
+    """A team that is to be made for these mappings."""
+    acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
+    return _of_team(directory, team, acting) if acting else State.OBSERVED
+
+
+def of_creator(directory: Directory, team: TeamId, live: Sequence[Mapping]) -> State:
+    """Taking back what the key's own user got by making a team."""
+    return _of_team(directory, team, live)
+
+
+def of_surplus(
+    directory: Directory,
+    team: TeamId,
+    mode: Mode | None,
+    given: Sequence[Mapping],
+    live: Sequence[Mapping],
+) -> State:
+    """A removal. ``given``: the mappings that gave the edge; ``live``: those of the team."""
+    if mode is Mode.OBSERVE:
+        return State.OBSERVED
+    paused = directory.paused_directories
+    if not given and any(mapping.directory in paused for mapping in live):
+        return State.PAUSED  # nobody's edge: whoever is paused might want it
+    return _of_team(directory, team, given or live)
+
+
+def _of_team(directory: Directory, team: TeamId, behind: Sequence[Mapping]) -> State:
+    """Paused with the organization, with the team, or when every directory behind it is."""
+    if directory.paused or team in directory.paused_teams:
+        return State.PAUSED
+    paused = directory.paused_directories
+    if paused and behind and all(mapping.directory in paused for mapping in behind):
+        return State.PAUSED
+    return State.RUN

@@ -1,0 +1,51 @@
+"""The last look before something is taken away, with what was read just before."""
+
+from calscim.names import address_key
+from calscim.planner.model import Action, CalUserId, Kind, OrgMember, Role, TeamMember
+from calscim.planner.policy import Policy, untouchable
+
+
+def floors(
+    action: Action,
+    person: OrgMember | None,
+    member: TeamMember | None,
+    me: CalUserId,
+    policy: Policy,
+) -> str | None:
+    """Why not, or None when it may be. ``person`` and ``member``: as they are now, None when not there.
+
+    The plan already respects the same floors; between the plan and the call people become owners and
+    settings change.
+    """
+    if not takes(action):
+        return None
+    if action.cal_user == me and not action.creator:
+        return "the API key belongs to this person"
+    addresses = {address_key(action.email)}
+    if person is not None:
+        addresses.add(address_key(person.email))
+    if not policy.protected.isdisjoint(addresses):
+        return "on the protected list"
+    if action.team is None:
+        if person is None:
+            return "the person could not be seen in the organization right before the change"
+        return untouchable(person, me, policy)
+    if member is None:
+        return "the person could not be seen on the team right before the change"
+    if member.role is Role.OWNER and action.observed_role is not Role.OWNER:
+        return "became an owner of the team in the meantime"
+    return None
+
+
+def takes(action: Action) -> bool:
+    """Whether somebody has less afterwards."""
+    return action.kind in (Kind.DEPROVISION, Kind.REMOVE) or demotes(action)
+
+
+def demotes(action: Action) -> bool:
+    return (
+        action.kind is Kind.ROLE
+        and action.role is not None
+        and action.observed_role is not None
+        and action.role.rank < action.observed_role.rank
+    )

@@ -1,0 +1,135 @@
+"""The key's own user on teams that calscim made: Cal.com makes it their owner, and nobody asked for that.
+
+It goes as soon as somebody else owns the team, and not before: a team never is without an owner. Only the
+very membership that came with the team is taken back; one that was made by hand later stays. Only managed
+and exclusive mappings take back.
+"""
+
+from collections.abc import Iterable
+
+from calscim.planner.causes import row
+from calscim.planner.desired import Desired, Sources, strongest
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Cause,
+    Complete,
+    Creator,
+    Directory,
+    Kind,
+    Mode,
+    Observed,
+    Role,
+    TeamId,
+    TeamMember,
+)
+from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.policy import Policy
+from calscim.planner.safeguards import gates
+from calscim.planner.teams.protection import Roster
+
+
+class Creators:
+    """Fills ``actions`` and ``notes``. ``planned``: what the same plan does to the teams otherwise."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed,
+        policy: Policy,
+        wanted: Desired,
+        departures: Departures,
+        roster: Roster,
+        planned: Iterable[Action],
+    ) -> None:
+        self._directory = directory
+        self._observed = observed
+        self._policy = policy
+        self._desired = wanted
+        self._departures = departures
+        self._roster = roster
+        self._touched = {
+            (action.team, action.cal_user)
+            for action in planned
+            if action.kind in (Kind.REMOVE, Kind.ROLE)
+        }
+        self.actions: list[Action] = []
+        self.notes: list[str] = []
+
+    def walk(self, teams: Iterable[TeamId]) -> None:
+        for team in sorted(self._directory.creators.keys() & set(teams)):
+            members = self._observed.teams[team]
+            creator = self._directory.creators[team]
+            if not isinstance(members, Complete):
+                continue
+            member = members.value.get(creator.cal_user)
+            if member is not None and owns(creator, member):
+                self._owner(team, member, members.value.values())
+
+    def _owner(self, team: TeamId, member: TeamMember, members: Iterable[TeamMember]) -> None:
+        live = self._desired.live.get(team, ())
+        if not live or strongest(live) not in (Mode.MANAGED, Mode.EXCLUSIVE):
+            return
+        sources = self._desired.teams.get(team, {}).get(member.user)
+        wanted = sources is not None and sources.role is Role.OWNER
+        if (
+            wanted
+            or self._departures.leaves(member.user)
+            or self._departures.protected(member.user)
+        ):
+            return
+        name = self._roster.name(team)
+        owner = next((one.user for one in members if self._stays_owner(team, member, one)), None)
+        if owner is None:
+            self.notes.append(
+                f"{self._roster.email(member.user, None)} stays the owner of {name}, which was made with this "
+                "person's key, until somebody else owns it: map a group to it with --role OWNER"
+            )
+            return
+        self._take_back(team, member, sources, self._roster.email(owner, None))
+
+    def _take_back(
+        self, team: TeamId, member: TeamMember, sources: Sources | None, owner: str
+    ) -> None:
+        live = self._desired.live[team]
+        seq = max(mapping.seq for mapping in live)
+        speaker = self._desired.people.speakers.get(member.user)
+        self.actions.append(
+            Action(
+                Kind.REMOVE if sources is None else Kind.ROLE,
+                self._roster.email(member.user, None),
+                f"owned {self._roster.name(team)} for having made it; {owner} owns it now ({row(seq)})",
+                user=None if speaker is None else speaker.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                role=None if sources is None else sources.role,
+                observed_role=member.role,
+                mode=strongest(live),
+                mappings=() if sources is None else sources.ids,
+                cause=Cause(self._policy.stream, seq),
+                state=gates.of_creator(self._directory, team, live),
+                creator=True,
+            )
+        )
+
+    def _stays_owner(self, team: TeamId, creator: TeamMember, member: TeamMember) -> bool:
+        return (
+            owns_beside(creator.user, member)
+            and (team, member.user) not in self._touched
+            and not self._departures.leaves(member.user)
+        )
+
+
+def owns(creator: Creator, member: TeamMember) -> bool:
+    """Whether this is the ownership that came with the making of the team."""
+    return (
+        member.user == creator.cal_user
+        and member.role is Role.OWNER
+        and member.membership == creator.membership
+    )
+
+
+def owns_beside(creator: CalUserId, member: TeamMember) -> bool:
+    """Whether somebody else owns the team."""
+    return member.user != creator and member.role is Role.OWNER and member.accepted

@@ -1,0 +1,381 @@
+"""What is to be done about teams: put people on, correct roles, take people off.
+
+A removal needs three things: a Complete look at the team, a directory that visibly does not want the
+person there, and a mode that takes away: managed for what calscim added itself, exclusive for anybody. A
+pending membership counts as there, and is accepted where it is wanted. The key's own user, protected
+people, owners that calscim did not make and the last administrator of a team are never taken off or demoted.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from operator import attrgetter
+
+from calscim.planner.causes import Causes
+from calscim.planner.desired import Desired, Sources, strongest
+from calscim.planner.identity import Key
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Directory,
+    Edge,
+    Incomplete,
+    Kind,
+    Mode,
+    Observed,
+    State,
+    TeamId,
+    TeamMember,
+)
+from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.safeguards import gates
+from calscim.planner.teams import creator_owner
+from calscim.planner.teams.protection import Roster
+
+Members = MappingOf[CalUserId, TeamMember]
+_KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
+
+
+class Teams:
+    """Fills ``actions``, ``in_place``, ``incomplete`` and ``notes``, one team after the other."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        observed: Observed,
+        wanted: Desired,
+        causes: Causes,
+        departures: Departures,
+        roster: Roster,
+        coming: MappingOf[Key, State],
+    ) -> None:
+        self._directory = directory
+        self._observed = observed
+        self._desired = wanted
+        self._people = wanted.people
+        self._causes = causes
+        self._departures = departures
+        self._roster = roster
+        self._coming = coming  # people an action of this plan invites
+        self._former = frozenset(directory.former_accounts.values())
+        self.actions: list[Action] = []
+        self.in_place: list[Edge] = []
+        self.incomplete: list[str] = []
+        self.notes: list[str] = []
+
+    def walk(self, teams: Iterable[TeamId], chosen: frozenset[Key] | None) -> None:
+        """These teams, for everybody or just for the people ``chosen``."""
+        for team in sorted(teams):
+            members = self._observed.teams[team]
+            if isinstance(members, Incomplete):
+                self.incomplete.append(f"team {self._roster.name(team)}: {members.reason}")
+            elif chosen is None:
+                self._whole(team, members.value)
+            else:
+                self._some(team, members.value, chosen)
+
+    def _whole(self, team: TeamId, members: Members) -> None:
+        wanted = self._desired.teams.get(team, {})
+        there: list[Edge] = []
+        ledger = self._directory.ledger
+        for key, sources in wanted.items():
+            member = None if isinstance(key, str) else members.get(key)
+            if member is None:
+                self._missing(team, key, sources)
+                continue
+            edge = ledger.get((team, member.user))
+            there.append(self._present(team, member, sources, edge))
+        there.sort(key=attrgetter("cal_user"))
+        self.in_place += there
+        if len(there) < len(members):
+            for account in sorted(members.keys() - wanted.keys()):
+                self._surplus(team, members[account])
+            self._wait_for_groups(team)
+
+    def _some(self, team: TeamId, members: Members, chosen: frozenset[Key]) -> None:
+        wanted = self._desired.teams.get(team, {})
+        for key in sorted(chosen, key=lambda key: (isinstance(key, str), key)):
+            sources = wanted.get(key)
+            member = None if isinstance(key, str) else members.get(key)
+            if sources is None:
+                if member is not None:
+                    self._surplus(team, member)
+            elif member is None:
+                self._missing(team, key, sources)
+            else:
+                edge = self._directory.ledger.get((team, member.user))
+                self.in_place.append(self._present(team, member, sources, edge))
+
+    # ---------------------------------------------------------------- wanted
+
+    def _present(
+        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
+    ) -> Edge:
+        """Wanted and there. The ledger's own entry is handed back where nothing about it changed."""
+        if not member.accepted:
+            self._pending(team, member, sources, edge)
+        if member.role is not sources.role:
+            self._role(team, member, sources, edge)
+        # What calscim made of somebody stays on record until Cal.com shows what is wanted instead.
+        role = sources.role
+        if member.role is not role:
+            role = member.role if edge is None else edge.role
+        user = self._people.speakers[member.user].id
+        if edge is None:
+            mode, ids = sources.mode, sources.ids
+            return Edge(team, member.user, user, "found", role, mode, ids, member.membership)
+        if self._people.of.get(edge.user) == member.user:
+            user = edge.user
+        if (
+            edge.role is role
+            and edge.mode is sources.mode
+            and edge.mappings == sources.ids
+            and edge.membership == member.membership
+            and edge.user == user
+        ):
+            return edge
+        return Edge(
+            team,
+            member.user,
+            user,
+            edge.origin,
+            role,
+            sources.mode,
+            sources.ids,
+            member.membership,
+        )
+
+    def _pending(
+        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
+    ) -> None:
+        """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
+        if not self._ready(member.user):
+            return
+        reason = self._causes.giving(member.user, sources)
+        user = self._people.speakers[member.user]
+        self.actions.append(
+            Action(
+                Kind.ACCEPT,
+                user.email or self._roster.email(member.user, edge),
+                f"{reason.because} puts this person on {self._roster.name(team)}, where the membership is "
+                "pending: accepts it, so that the person gets bookings",
+                user=user.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                role=member.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                state=gates.of_wanted(self._directory, team, sources),
+            )
+        )
+
+    def _missing(self, team: TeamId, key: Key, sources: Sources) -> None:
+        if not self._ready(key):
+            return
+        state = gates.of_wanted(self._directory, team, sources)
+        edge = None
+        if isinstance(key, str):
+            coming = self._coming[key]
+            state = coming if state is State.RUN else state
+        else:
+            edge = self._directory.ledger.get((team, key))
+        reason = self._causes.giving(key, sources)
+        user = self._people.speakers[key]
+        because = f"{reason.because} puts this person on {self._roster.name(team)}"
+        if edge is not None:
+            because += "; somebody took them off in Cal.com"
+        self.actions.append(
+            Action(
+                Kind.ADD,
+                user.email or self._roster.email(None if isinstance(key, str) else key, None),
+                because,
+                user=user.id,
+                cal_user=None if isinstance(key, str) else key,
+                team=team,
+                role=sources.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                drift=edge is not None,
+                state=state,
+            )
+        )
+
+    def _ready(self, key: Key) -> bool:
+        """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
+        if isinstance(key, str):
+            return key in self._coming
+        if self._departures.seen is None:
+            return True  # not known; at worst it is refused
+        person = self._departures.seen.get(key)
+        return person is not None and person.has_joined and not self._departures.leaves(key)
+
+    def _made_it(self, team: TeamId, member: TeamMember) -> bool:
+        """Owns the team for having made it: see creators."""
+        creator = self._directory.creators.get(team)
+        return creator is not None and creator_owner.owns(creator, member)
+
+    def _role(self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None) -> None:
+        added = edge is not None and edge.origin == "added"
+        if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
+            return
+        if self._departures.leaves(member.user) or self._made_it(team, member):
+            return
+        reason = self._causes.giving(member.user, sources, sources.role)
+        if member.role.rank > sources.role.rank:
+            floor = self._roster.floor(team, member, edge)
+            if floor is not None:
+                self._note(team, member, floor, f"keeps the role {member.role.value}")
+                return
+        drift = edge is not None and edge.role is sources.role
+        because = (
+            f"{reason.because} gives the role {sources.role.value} on {self._roster.name(team)}"
+        )
+        if drift:
+            because += f"; somebody made it {member.role.value} in Cal.com"
+        user = self._people.speakers[member.user]
+        state = gates.of_wanted(self._directory, team, sources)
+        if member.role.rank > sources.role.rank:
+            self._roster.count_out(team, member, sources.role, state)
+        self.actions.append(
+            Action(
+                Kind.ROLE,
+                user.email or self._roster.email(member.user, edge),
+                because,
+                user=user.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                role=sources.role,
+                observed_role=member.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                cause=reason.cause,
+                drift=drift,
+                state=state,
+            )
+        )
+
+    # ---------------------------------------------------------------- not wanted
+
+    def _surplus(self, team: TeamId, member: TeamMember) -> None:
+        """On the team, and in none of its groups."""
+        edge = self._directory.ledger.get((team, member.user))
+        if self._is_leftover(member):
+            self._leftover(team, member, edge)
+            return
+        mode = self._removal_mode(team, member, edge)
+        if mode in (None, Mode.ADD_ONLY) or self._departures.leaves(member.user):
+            return
+        if self._made_it(team, member):
+            return
+        users = self._people.users(member.user)
+        gone = self._people.gone.get(member.user, ())
+        reason = self._causes.ending(users, gone, edge, team)
+        if reason is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
+            return  # whose group is yet to be pushed; noted once for the team
+        floor = self._roster.floor(team, member, edge)
+        if floor is not None:
+            if mode is not Mode.OBSERVE:
+                self._note(team, member, floor, "stays")
+            return
+        live = self._desired.live.get(team, ())
+        given = self._causes.given(edge)
+        state = gates.of_surplus(self._directory, team, mode, given, live)
+        self._roster.count_out(team, member, None, state)
+        user = users[0].id if users else (gone[0].id if gone else None)
+        if user is None and edge is not None:
+            user = edge.user
+        self.actions.append(
+            Action(
+                Kind.REMOVE,
+                self._roster.email(member.user, edge),
+                reason.because if reason is not None else self._unasked(team, edge),
+                user=user,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                observed_role=member.role,
+                mode=mode,
+                mappings=() if edge is None else edge.mappings,
+                cause=None if reason is None else reason.cause,
+                drift=reason is None,
+                state=state,
+            )
+        )
+
+    def _is_leftover(self, member: TeamMember) -> bool:
+        """Return True for a person whom calscim took out of the organization, and who is not in it now.
+
+        Where Cal.com ends team memberships itself, such a row is a list that lags, or a person who was just added.
+        """
+        seen = self._departures.seen
+        return (
+            self._observed.clears_teams is not True
+            and seen is not None
+            and member.user not in seen
+            and member.user in self._former
+        )
+
+    def _leftover(self, team: TeamId, member: TeamMember, edge: Edge | None) -> None:
+        """End a membership that a build from before 2025-08-18 left behind, whatever the team's mode."""
+        user = next(
+            (
+                one
+                for one, account in self._directory.former_accounts.items()
+                if account == member.user
+            ),
+            None,
+        )
+        known = None if user is None else self._directory.users.get(user)
+        live = self._desired.live.get(team, ())
+        self.actions.append(
+            Action(
+                Kind.REMOVE,
+                known.email if known is not None else self._roster.email(member.user, edge),
+                "left the organization, and this build of Cal.com left the team membership behind",
+                user=user,
+                cal_user=member.user,
+                membership=member.membership,
+                team=team,
+                observed_role=member.role,
+                mode=Mode.MANAGED,
+                state=gates.of_surplus(self._directory, team, Mode.MANAGED, (), live),
+            )
+        )
+
+    def _removal_mode(self, team: TeamId, member: TeamMember, edge: Edge | None) -> Mode | None:
+        """Which mode decides about somebody who is not wanted; None: nobody does."""
+        if team in self._desired.exclusive:
+            return Mode.EXCLUSIVE
+        if edge is not None and edge.origin == "added":
+            given = self._causes.given(edge)
+            if given:
+                return strongest(given)
+            self._note(team, member, "the directory that gave it was deleted", "stays")
+            return None
+        return Mode.OBSERVE if self._desired.observed_only(team) else None
+
+    def _unasked(self, team: TeamId, edge: Edge | None) -> str:
+        if edge is None or team in self._desired.exclusive:
+            names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
+            return (
+                f"is in none of the groups mapped to {self._roster.name(team)}: {', '.join(names)}"
+            )
+        return f"no group wants this person on {self._roster.name(team)} any more"
+
+    # ---------------------------------------------------------------- in words
+
+    def _wait_for_groups(self, team: TeamId) -> None:
+        waiting = self._desired.waiting(team)
+        if waiting and team in self._desired.exclusive:
+            names = ", ".join(sorted(mapping.group_name for mapping in waiting))
+            self.notes.append(
+                f"{self._roster.name(team)}: whoever is there by hand stays until the group {names} is pushed"
+            )
+
+    def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
+        edge = self._directory.ledger.get((team, member.user))
+        who = self._roster.email(member.user, edge)
+        self.notes.append(f"{who} {what} on {self._roster.name(team)}: {floor}")

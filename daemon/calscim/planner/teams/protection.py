@@ -1,0 +1,91 @@
+"""A team's people: what they are called, who is never taken off or demoted, who leads it.
+
+The key's own user, protected people, owners that calscim did not make and the last administrator of a team
+keep what they have.
+"""
+
+from calscim.names import address_key
+from calscim.planner.model import (
+    CalUserId,
+    Directory,
+    Edge,
+    Incomplete,
+    Observed,
+    Role,
+    State,
+    TeamId,
+    TeamMember,
+)
+from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.policy import Policy
+
+
+class Roster:
+    """Counts who leads a team down with what is planned, so that somebody always is left."""
+
+    def __init__(
+        self, directory: Directory, observed: Observed, policy: Policy, departures: Departures
+    ) -> None:
+        self._directory = directory
+        self._observed = observed
+        self._policy = policy
+        self._departures = departures
+        self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
+
+    def floor(self, team: TeamId, member: TeamMember, edge: Edge | None) -> str | None:
+        """Why this person is never taken off or demoted, if so."""
+        if member.user == self._observed.me:
+            return "the API key belongs to this person"
+        protected = self._policy.protected
+        if protected and any(
+            address_key(address) in protected for address in self._addresses(member.user, edge)
+        ):
+            return "on the protected list"
+        added = edge is not None and edge.origin == "added"
+        made = added and edge is not None and edge.role is member.role
+        if member.role is Role.OWNER and not made:
+            return "an owner of the team whom calscim did not make one"
+        seen = None if self._departures.seen is None else self._departures.seen.get(member.user)
+        if seen is None and (protected or not added):  # protected under Cal.com's address, perhaps
+            return "not seen in the organization, so it is not known who this is"
+        if not added and seen is not None and seen.role is Role.OWNER:
+            return "an owner of the organization"
+        if member.role is Role.ADMIN and not made and self._leads_alone(team):
+            return "the last administrator of the team"
+        return None
+
+    def _leads_alone(self, team: TeamId) -> bool:
+        if team not in self._administrators:
+            members = self._observed.teams[team]
+            assert not isinstance(members, Incomplete)
+            self._administrators[team] = sum(
+                one.role is not Role.MEMBER
+                and one.accepted
+                and not self._departures.leaves(one.user)
+                for one in members.value.values()
+            )
+        return self._administrators[team] <= 1
+
+    def count_out(self, team: TeamId, member: TeamMember, role: Role | None, state: State) -> None:
+        """One administrator fewer, if what is planned is done."""
+        if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
+            return
+        self._leads_alone(team)
+        self._administrators[team] -= member.accepted
+
+    # ---------------------------------------------------------------- in words
+
+    def name(self, team: TeamId) -> str:
+        return self._observed.team_names.get(team) or f"team {team}"
+
+    def email(self, account: CalUserId | None, edge: Edge | None) -> str:
+        if account is not None and self._departures.seen is not None:
+            seen = self._departures.seen.get(account)
+            if seen is not None:
+                return seen.email
+        known = [] if account is None else [one for one in self._addresses(account, edge) if one]
+        return known[0] if known else f"account {account}"
+
+    def _addresses(self, account: CalUserId, edge: Edge | None) -> list[str]:
+        link = None if edge is None else self._directory.links.get(edge.user)
+        return [*self._departures.addresses(account), *([] if link is None else [link.email])]

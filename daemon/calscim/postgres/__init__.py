@@ -1,0 +1,1 @@
+"""Connections, named queries, migrations, the roles' rights, and the bundled Postgres."""

@@ -1,0 +1,137 @@
+"""Connecting to whichever of a DSN's hosts takes writes, within a time that a dead host cannot use up.
+
+asyncpg tries the hosts of a DSN one after the other as well, but under one time limit: a first host that
+swallows what it is sent would be waited for until nothing is left for the second.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import asyncpg
+
+from calscim.postgres import pgbouncer
+from calscim.postgres.pgbouncer import Connection as Connection  # noqa: PLC0414 - part of the interface
+
+# So that the server lets go of what a client left behind without a word: a lock that a dead connection
+# holds would stop every later push.
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_SINCE_14 = {"client_connection_check_interval": "2s"}
+REST = 0.5  # seconds after a silent server in which it is not tried again
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+@dataclass(slots=True)
+class Hosts:
+    """The ways to one database, the one that worked last in front.
+
+    Where nobody answered in time, others are told so at once for a moment, rather than to wait as well.
+    """
+
+    dsns: list[str]
+    statement_timeout: float | None = None  # seconds, kept by the server
+    _silent: BaseException | None = None
+    _pooled: bool = False  # the last connection went through a pooler
+
+    async def connect(self, _: str | None = None, *, timeout: float, **options: Any) -> Connection:
+        """A connection with the settings above. What the last host answered, when none will do."""
+        if self._silent is not None:
+            raise TimeoutError("the server did not answer a moment ago") from self._silent
+        ways = list(self.dsns)
+        failure: BaseException = OSError("a DSN has at least one host")
+        for dsn in ways:
+            try:
+                connection = await self._open(dsn, timeout / len(ways), options)
+            except _UNREACHABLE as error:
+                failure = error
+                continue
+            self.dsns.sort(key=dsn.__ne__)
+            return connection
+        if isinstance(failure, TimeoutError):
+            self._silent = failure
+            asyncio.get_running_loop().call_later(REST, self._listen_again)
+        raise failure
+
+    def _listen_again(self) -> None:
+        self._silent = None
+
+    async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Connection:
+        """As is fit for what is there: a server, or a pooler in front of one."""
+        for pooled in (self._pooled, not self._pooled):
+            try:
+                connection, direct = await self._try(dsn, timeout, options, pooled)
+            except pgbouncer.CONFUSED:  # asyncpg has a query of its own for target_session_attrs
+                if pooled:
+                    raise
+                continue
+            if direct is not pooled:
+                self._pooled = pooled
+                return connection
+            connection.terminate()
+        raise ConnectionError(
+            "a pooler is in between at one moment, and not at the next: "
+            "let database.dsn always go through it, or never"
+        )
+
+    async def _try(
+        self, dsn: str, timeout: float, options: dict[str, Any], pooled: bool
+    ) -> tuple[Connection, bool]:
+        """A connection for the one case, and whether it is a direct one."""
+        fit = options | pgbouncer.OPTIONS if pooled else options
+        connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **fit)
+        try:
+            return connection, await pgbouncer.set_up(
+                connection, self._settings(connection), timeout
+            )
+        except BaseException:
+            connection.terminate()
+            raise
+
+    def _settings(self, connection: Connection) -> dict[str, str]:
+        settings = dict(_SETTINGS)
+        if connection.get_server_version() >= (14, 0):
+            settings |= _SINCE_14
+        if self.statement_timeout is not None:
+            settings["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
+        return settings
+
+
+def hosts(dsn: str, statement_timeout: float | None = None) -> Hosts:
+    """One DSN a host. With several, only one that takes writes will do, unless the DSN says otherwise."""
+    parts = urlsplit(dsn)
+    options = dict(parse_qsl(parts.query))
+    role, at, places = parts.netloc.rpartition("@")
+    found = places.split(",")
+    if "host" in options:
+        names = options.pop("host").split(",")
+        ports = options.pop("port", "").split(",")
+        ports = ports * len(names) if len(ports) == 1 else ports
+        ways = [
+            {"host": name} | ({"port": port} if port else {})
+            for name, port in zip(names, ports, strict=True)
+        ]
+        found = [places] * len(ways)
+    else:
+        ways = [{}] * len(found)
+    if len(ways) == 1:
+        return Hosts([dsn], statement_timeout)
+    options.setdefault("target_session_attrs", "read-write")
+    return Hosts(
+        [
+            f"{parts.scheme}://{role}{at}{place}{parts.path}?{urlencode(way | options)}"
+            for place, way in zip(found, ways, strict=True)
+        ],
+        statement_timeout,
+    )

@@ -1,0 +1,193 @@
+"""Brings the schema up to date, one transaction a migration, and sets who may do what.
+
+Works with a schema that a newer release made, as long as that says so, and refuses to touch it.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from calscim.errors import StoreError
+from calscim.postgres import grants
+from calscim.postgres.grants import Roles
+from calscim.postgres.queries import folder
+
+_FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
+_STRICT = 20  # daemons of releases before this version want EXECUTE on all functions
+_LOCK = 0x63616C7363696D  # "calscim": one migration at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    version: int
+    name: str
+    text: str
+
+
+def migrations() -> list[Migration]:
+    """Every migration this release carries, in order."""
+    found = []
+    for path in (folder() / "migrations").iterdir():
+        if match := _FILE.match(path.name):
+            text = path.read_text(encoding="utf-8")
+            found.append(Migration(int(match["version"]), match["name"], text))
+    return sorted(found, key=lambda migration: migration.version)
+
+
+def latest() -> int:
+    """The schema version that this release works with."""
+    return migrations()[-1].version
+
+
+async def current(connection: asyncpg.Connection) -> int:
+    """The version of the schema in the database; 0 for an empty one."""
+    if await connection.fetchval("SELECT to_regclass('calscim.schema_version')") is None:
+        return 0
+    version = await connection.fetchval("SELECT max(version) FROM calscim.schema_version")
+    return int(version or 0)
+
+
+async def check(connection: asyncpg.Connection) -> None:
+    """That this release works with the schema: its own, or a newer one that only adds to it.
+
+    StoreError, with what to do, where it does not.
+    """
+    applied = await _applied(connection)
+    if missing := _missing(applied):
+        raise StoreError(
+            f"the database lacks {len(missing)} migration(s), up to version {missing[-1].version}: "
+            "run `calscim migrate`"
+        )
+    oldest = max(applied.values())
+    if oldest > latest():
+        raise StoreError(
+            f"the database has schema version {max(applied)}, which takes a calscim release that knows "
+            f"version {oldest} at least, and this one ends at {latest()}: install a later release"
+        )
+
+
+async def ahead(connection: asyncpg.Connection) -> bool:
+    """Whether a newer release made the schema."""
+    return await current(connection) > latest()
+
+
+async def pending(connection: asyncpg.Connection) -> list[Migration]:
+    """What is still to be applied. Raises StoreError when the database is ahead of this release."""
+    if await ahead(connection):
+        raise StoreError(
+            f"the database has schema version {await current(connection)}, this release knows up to "
+            f"{latest()}: use the calscim release that made it, or a later one, for this"
+        )
+    return _missing(await _applied(connection))
+
+
+def _missing(applied: dict[int, int]) -> list[Migration]:
+    return [migration for migration in migrations() if migration.version not in applied]
+
+
+async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
+    """The versions that were applied, with the oldest release, by its last version, that each is fit for."""
+    if await current(connection) == 0:
+        return {}
+    rows = await connection.fetch(
+        # The column came later than the table.
+        "SELECT version, coalesce((to_jsonb(s) ->> 'oldest')::integer, 1) AS oldest "
+        "FROM calscim.schema_version s"
+    )
+    return {row["version"]: row["oldest"] for row in rows}
+
+
+async def migrate(
+    connection: asyncpg.Connection, serving_role: str, operator_role: str | None = None
+) -> list[Migration]:
+    """Apply what is pending and grant the roles their rights (calscim.postgres.grants); returns what was applied."""
+    before = await current(connection)
+    applied = []
+    while migration := await _apply_next(connection):
+        applied.append(migration)
+    async with _alone(connection):
+        upgraded = bool(applied) and 0 < before < _STRICT
+        await grant(connection, serving_role, operator_role, upgraded=upgraded)
+    return applied
+
+
+async def ensure(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
+    """Migrate, unless a newer release did already: then look whether this one works with that."""
+    if not await ahead(connection):
+        return await migrate(connection, serving_role)
+    await check(connection)
+    return []
+
+
+async def _apply_next(connection: asyncpg.Connection) -> Migration | None:
+    """The first that is pending once nobody else migrates; None when there is none."""
+    async with _alone(connection):
+        missing = await pending(connection)
+        if not missing:
+            return None
+        await connection.execute(missing[0].text)
+        await connection.execute(
+            "INSERT INTO calscim.schema_version (version, name) VALUES ($1, $2)",
+            missing[0].version,
+            missing[0].name,
+        )
+        return missing[0]
+
+
+@asynccontextmanager
+async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction in which nobody else migrates; a lock of the session would stay behind in a pooler."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        yield
+
+
+async def grant(
+    connection: asyncpg.Connection,
+    role: str,
+    operator: str | None = None,
+    *,
+    upgraded: bool = False,
+) -> None:
+    """Give the serving role and the operators' role what they need, and take everything else away from them.
+
+    An owner that serves as well takes the rights to change the journal away from itself; the triggers then still
+    refuse, and for a superuser an event trigger refuses DROP. DROP by an owner that is none cannot be refused.
+    """
+    async with connection.transaction():
+        if not await _owns(connection, role):
+            await grants.grant(connection, Roles(role, operator), upgraded=upgraded)
+            await grants.revoke_temp(connection)
+            return
+        name = await connection.fetchval("SELECT quote_ident($1)", role)
+        tables = ", ".join(await _journals(connection))
+        await connection.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}")
+        if await _is_superuser(connection):
+            await connection.execute((folder() / "single_role.sql").read_text(encoding="utf-8"))
+
+
+async def _journals(connection: asyncpg.Connection) -> list[str]:
+    """The journal and its partitions, as they stand in a statement."""
+    rows = await connection.fetch(
+        "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n "
+        "ON n.oid = c.relnamespace WHERE n.nspname = 'calscim' AND c.relkind IN ('r', 'p') "
+        "AND (c.relname = 'journal' OR c.relname LIKE 'journal\\_%')"
+    )
+    return [row["name"] for row in rows]
+
+
+async def _owns(connection: asyncpg.Connection, role: str) -> bool:
+    return bool(
+        await connection.fetchval(
+            "SELECT pg_get_userbyid(relowner) = $1 FROM pg_class "
+            "WHERE oid = 'calscim.journal'::regclass",
+            role,
+        )
+    )
+
+
+async def _is_superuser(connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval("SELECT current_setting('is_superuser') = 'on'"))

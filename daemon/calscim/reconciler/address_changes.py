@@ -1,0 +1,75 @@
+"""Changes of addresses that make room for each other, for one pass.
+
+Nobody stays on an interim address: an exchange begins only if each of its changes may be made now, is not left in the
+middle for fresh news, and is taken back if it cannot go on. A pass after a crash plans the rest (see core/addresses).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from calscim.names import address_key
+from calscim.planner.model import Action, CalUserId, Kind, State
+from calscim.reconciler.retry_queue import Parking
+from calscim.reconciler.snapshot import View
+
+
+@dataclass(slots=True)
+class Moving:
+    """``actions``: of the whole plan, also those that do not run."""
+
+    view: View
+    parking: Parking
+    actions: Sequence[Action]
+    _old: dict[CalUserId, str] = field(default_factory=dict)  # of accounts on interim addresses
+
+    def is_under_way(self, upcoming: Action) -> bool:
+        """Return True if an account is on an interim address, and the next action helps it on."""
+        return bool(self._old) and _is_part(upcoming)
+
+    def ready(self, action: Action) -> Action | None:
+        """Return the action if it can be made now, or one that takes an exchange back; None: it has to wait."""
+        if not _is_part(action):
+            return action
+        if not self._is_free(action.email, action.cal_user):
+            return self._back(action)
+        if action.interim and not self._can_all_go(action.place[0]):
+            return None
+        return action
+
+    def done(self, action: Action) -> None:
+        """Remember the old address of an account that goes aside; call before the view changes."""
+        if action.cal_user is None:
+            return
+        self._old.pop(action.cal_user, None)
+        person = (self.view.people or {}).get(action.cal_user)
+        if action.interim and person is not None:
+            self._old[action.cal_user] = person.email
+
+    def _is_free(self, address: str, account: CalUserId | None) -> bool:
+        """Return True if no other account of the organization has the address; False also if that is unknown."""
+        wanted, people = address_key(address), self.view.people
+        return people is not None and not any(
+            person.user != account and address_key(person.email) == wanted
+            for person in people.values()
+        )
+
+    def _can_all_go(self, together: str) -> bool:
+        return all(
+            one.state is State.RUN and not self.parking.is_early(one)
+            for one in self.actions
+            if one.place[0] == together
+        )
+
+    def _back(self, action: Action) -> Action | None:
+        """The last change of an exchange cannot be made: the account gets its old address again, if that is free."""
+        old = None if action.cal_user is None else self._old.get(action.cal_user)
+        if old is None or not self._is_free(old, action.cal_user):
+            return None
+        because = f"{action.because}; the exchange cannot go on, so it is taken back"
+        return replace(
+            action, email=old, because=because, preferences=None, locale=None, time_zone=None
+        )
+
+
+def _is_part(action: Action) -> bool:
+    return action.kind is Kind.UPDATE and bool(action.place[0])

@@ -1,0 +1,181 @@
+"""From what is wanted and what was seen to what may be done, with what operators have let go."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from calscim.planner.model import Action, Observed, Plan, Scope, State
+from calscim.planner.planner import Policy, plan
+from calscim.planner.render import action_json
+from calscim.planner.safeguards.drift_grace import Patience, settled
+from calscim.planner.safeguards.limits_check import GuardPolicy, Held, guard, held_sets
+from calscim.planner.safeguards.windows import Window
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import attempts, drift_sightings, holds
+from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.holds import Hold
+
+LARGE = 2_000  # users, from which on a plan takes longer than a request should wait
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an organization's settings say about its passes."""
+
+    policy: Policy
+    guards: GuardPolicy
+    patience: Patience
+    windows: tuple[Window, ...]
+    approvals: int = 1  # different people who have to approve a held set
+
+
+async def decide(
+    db: Database,
+    picture: Picture,
+    observed: Observed,
+    rules: Rules,
+    scope: Scope,
+    *,
+    everything: bool,
+    looks: bool = False,
+) -> Plan:
+    """The guarded plan. Sets that were approved run, also what is left of an interrupted one.
+
+    ``everything``: a look at the whole organization, one of the passes that drift has to last; ``looks``: it only
+    is asked what the next of these will do.
+    """
+    organization = rules.policy.organization
+    planned = await _thought(
+        picture,
+        lambda: plan(picture.directory, observed, rules.policy, scope, missed=picture.missed),
+    )
+    if rules.patience:
+        seen = await drift_sightings.kept(db, organization)
+        planned = settled(planned, seen, rules.patience, counts=everything, looks=looks)
+    approved = await holds.approved(db, organization, rules.approvals)
+    usage = await attempts.window_usage(db, organization, rules.guards.window)
+    guarded = await _thought(
+        picture,
+        lambda: guard(
+            planned, picture.directory, observed, rules.guards, approved=approved, usage=usage
+        ),
+    )
+    if scope.users is not None:
+        guarded = await _still_held(db, guarded)
+    released = await holds.released(db, organization)
+    if not released:
+        return guarded
+    free = {identity(entry) for entries in released.values() for entry in entries}
+    return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
+
+
+async def _thought(picture: Picture, work: Callable[[], Plan]) -> Plan:
+    """What takes long for a large company is worked out in a thread: the provider is answered meanwhile."""
+    if len(picture.directory.users) < LARGE:
+        return work()
+    return await asyncio.to_thread(work)
+
+
+async def _still_held(db: Database, guarded: Plan) -> Plan:
+    """What is thought about a few people shows as held what is held as part of a larger set."""
+    held = {
+        identity(entry): hold.guard
+        for hold in await holds.current(db, guarded.organization)
+        if hold.approved_at is None
+        for entry in hold.actions
+    }
+    if not held:
+        return guarded
+    return replace(guarded, actions=tuple(_kept(action, held) for action in guarded.actions))
+
+
+def _kept(action: Action, held: dict[tuple[Any, ...], str]) -> Action:
+    sentence = held.get(identity(action_json(action))) if action.state is State.RUN else None
+    return action if sentence is None else replace(action, state=State.HELD, guard=sentence)
+
+
+def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
+    if action.state is State.HELD and identity(action_json(action)) in free:
+        return replace(action, state=State.RUN, guard=None, approved=True)
+    return action
+
+
+def identity(entry: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two shown actions the same one: the very membership and role, not just the person."""
+    return (
+        entry["kind"],
+        entry["team_id"],
+        entry["user_id"],
+        entry["email"],
+        entry["membership_id"],
+        entry["role"],
+    )
+
+
+async def remember(
+    db: Database, organization: str, planned: Plan, *, everything: bool
+) -> list[Hold]:
+    """Store what is held, so that it can be approved; return the sets that the daemon has not announced.
+
+    Storing a set and alerting the operator are two things: `calscim plan` and `calscim approve` store what they
+    find and alert nobody, so that only ``holds.announced`` makes a set known. The daemon calls it after the alert
+    is out: a daemon that is killed in between alerts once more, never too rarely.
+
+    ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
+    """
+    known = [] if everything else await holds.current(db, organization)
+    found = set()
+    for held in held_sets(planned):
+        if (whole := _containing(known, held)) is not None:
+            found.add(whole.hash)
+            continue
+        shown = [action_json(action) for action in held.actions]
+        await holds.hold(db, organization, held.hash, held.guard, shown)
+        found.add(held.hash)
+    if everything:
+        await holds.settle(db, organization, found)
+    if not found:
+        return []
+    return [
+        hold
+        for hold in await holds.current(db, organization)
+        if hold.hash in found and hold.announced_at is None
+    ]
+
+
+def _containing(known: Sequence[Hold], held: Held) -> Hold | None:
+    """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
+    wanted = {identity(action_json(action)) for action in held.actions}
+    for hold in known:
+        if wanted <= {identity(entry) for entry in hold.actions}:
+            return hold
+    return None
+
+
+async def carry_out_approved(
+    db: Database, organization: str, planned: Plan, approvals: int
+) -> None:
+    """Note which approved sets are met now, and which released ones are done."""
+    approved = await holds.approved(db, organization, approvals)
+    running = {
+        identity(action_json(action)) for action in planned.actions if action.state is State.RUN
+    }
+    current = {hold.hash: hold for hold in await holds.current(db, organization)}
+    met = [
+        hash_
+        for hash_ in approved
+        if hash_ in current and {identity(entry) for entry in current[hash_].actions} <= running
+    ]
+    if met:
+        await holds.release(db, organization, met)
+    if stale := sorted(approved - set(met)):
+        await holds.done(db, organization, stale)  # the world has changed since: approve anew
+    released = await holds.released(db, organization)
+    finished = [
+        hash_
+        for hash_, entries in released.items()
+        if hash_ not in met and not ({identity(entry) for entry in entries} & running)
+    ]
+    if finished:
+        await holds.done(db, organization, finished)

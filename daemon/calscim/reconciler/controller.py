@@ -1,0 +1,355 @@
+"""When the passes of all organizations of this process run: one for the process.
+
+The controller takes and renews the leases of all organizations in one statement each, looks for news of all of them
+with one query every two seconds, and starts a step of an organization's ``Assignment`` when it is due. ``Slots`` bounds
+how many passes work at once. What a pass does is up to ``Cycle``. Without a database the controller waits, says so
+once, and never guesses.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from calscim.clock import Clock
+from calscim.errors import StoreError, StoreUnavailable
+from calscim.postgres.pool import Database
+from calscim.reconciler.backoff import Backoff, Notice
+from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.schedule import Assignment, Timing
+from calscim.reconciler.sharing import Sharing
+from calscim.reconciler.slots import Slot, Slots
+from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state.leases import Lease, LeaseLost
+
+log = structlog.get_logger()
+
+POLL = 2.0  # seconds; in case a notification was lost, and for leases that become free
+RENEW = leases.DURATION / 3
+PASSES = 8  # that work at once
+MANY = 20  # organizations, from which on the log has one line for all of them
+
+MakeCycle = Callable[[Lease, Slot], Cycle]
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """An organization whose lease this daemon has."""
+
+    lease: Lease
+    assignment: Assignment
+    slot: Slot
+    task: asyncio.Task[None] | None = None  # its step, running or waiting for a slot
+
+    @property
+    def is_working(self) -> bool:
+        """Return True if a step has begun. One that only waits for a slot can be cancelled."""
+        return self.task is not None and self.slot.turn is None
+
+
+@dataclass(slots=True)
+class Failing:
+    """An organization whose passes the database ended: not taken again before ``until``."""
+
+    backoff: Backoff
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class Controller:
+    """``organizations``: those of the configuration. ``stopping`` is set to end."""
+
+    db: Database
+    holder: str
+    organizations: Mapping[str, MakeCycle]
+    timing: Timing
+    clock: Clock
+    jitter: Callable[[], float]
+    metrics: Metrics
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    slots: Slots = field(init=False)
+    sharing: Sharing = field(init=False)
+    _held: dict[str, Held] = field(default_factory=dict)
+    _due: list[tuple[float, int, Held]] = field(default_factory=list)
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _renewed: float = 0.0
+    _backoff: Backoff = field(init=False)
+    _waiting: Notice = field(default_factory=Notice)
+    _failing: dict[str, Failing] = field(default_factory=dict)  # passes that the database ended
+
+    def __post_init__(self) -> None:
+        self.slots = Slots(PASSES, self.clock)
+        self.sharing = Sharing(self.db, self.holder, frozenset(self.organizations))
+        self._backoff = Backoff(self.jitter)
+
+    async def run(self) -> None:
+        """Until ``stopping`` is set; then the actions under way are finished and the leases given back."""
+        for name in self.organizations:
+            self.metrics.lease(name, held=False)
+        if not self.organizations:
+            await self.stopping.wait()
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                background = [
+                    group.create_task(self._keep_leases(), name="leases"),
+                    group.create_task(self._look_for_news(), name="polling"),
+                    group.create_task(self._start_steps(group), name="steps"),
+                ]
+                await self.stopping.wait()
+                for task in background[1:]:
+                    task.cancel()
+                await self._finish()
+                background[0].cancel()
+        finally:
+            await asyncio.shield(self._leave())
+
+    def wake(self, organization: str) -> None:
+        """Note that the journal announced a row of this organization."""
+        if (held := self._held.get(organization)) is not None:
+            self._hear(held)
+
+    # -------------------------------------------------------------- leases
+
+    async def _keep_leases(self) -> None:
+        renew_at = 0.0
+        while True:
+            try:
+                if self.clock.monotonic() >= renew_at:
+                    await self._renew()
+                    renew_at = self.clock.monotonic() + RENEW
+                if not self.stopping.is_set():
+                    await self._take()
+                self._is_there()
+            except StoreUnavailable as away:
+                self._is_away(away)
+                if self._held and self.clock.monotonic() - self._renewed > leases.DURATION:
+                    self._drop_all("no lease could be renewed in time")
+                await self.clock.sleep(min(POLL, self._backoff.next()))
+                continue
+            await self.clock.sleep(POLL)
+
+    async def _renew(self) -> None:
+        """Renew what is held and this daemon's own row, and give back what others have too little of."""
+        before = list(self._held.values())
+        began = self.clock.monotonic()
+        kept = await leases.renew_all(self.db, [one.lease for one in before], self.holder)
+        self._renewed = began
+        lost = [one for one in before if one.lease not in kept and self._is_current(one)]
+        self._drop(lost)
+        _tell("lease.lost", [one.lease.organization for one in lost], "it ran out")
+        if self.stopping.is_set():
+            return
+        idle = [name for name, one in self._held.items() if not one.is_working]
+        await self._give_back(await self.sharing.surplus(len(self._held), idle))
+
+    async def _take(self) -> None:
+        """Take organizations that are free, as many as are this daemon's part."""
+        now = self.clock.monotonic()
+        early = {name for name, one in self._failing.items() if one.until > now}
+        missing = self.organizations.keys() - self._held.keys() - early
+        if not missing:
+            return
+        free = await leases.free(self.db, missing, self.holder)
+        wanted = await self.sharing.choose(free, len(self._held), self.clock.monotonic())
+        if not wanted:
+            return
+        began = self.clock.monotonic()
+        taken = await leases.take_all(self.db, wanted, self.holder)
+        if not self._held:
+            self._renewed = began
+        for lease in taken:
+            self._begin(lease)
+        self._backoff.reset()
+        _tell("lease.taken", [one.organization for one in taken], terms=[one.term for one in taken])
+
+    def _begin(self, lease: Lease) -> None:
+        name = lease.organization
+        slot = Slot(self.slots)
+        assignment = Assignment(
+            self.organizations[name](lease, slot),
+            self.timing,
+            self.clock,
+            self.jitter,
+            self.metrics,
+            self.stopping.is_set,
+            lambda: self.slots.is_crowded,
+        )
+        held = self._held[name] = Held(lease, assignment, slot)
+        self.metrics.lease(name, held=True)
+        self._schedule(held)
+
+    async def _give_back(self, names: Collection[str]) -> None:
+        """Let other daemons have these. A step that has begun meanwhile is gone on with."""
+        given = [one for name in names if (one := self._held.get(name)) and not one.is_working]
+        if not given:
+            return
+        self._drop(given)
+        await leases.release_all(self.db, [one.lease for one in given], self.holder)
+        _tell(
+            "lease.released", [one.lease.organization for one in given], "another daemon has less"
+        )
+
+    def _is_current(self, held: Held) -> bool:
+        return self._held.get(held.lease.organization) is held
+
+    def _drop(self, dropped: Collection[Held]) -> None:
+        """These are not this daemon's any more, and their steps end."""
+        for held in dropped:
+            if not self._is_current(held):
+                continue
+            del self._held[held.lease.organization]
+            self.metrics.lease(held.lease.organization, held=False)
+            self.metrics.pending(held.lease.organization, None)
+            if held.task is not None and held.task is not asyncio.current_task():
+                held.task.cancel()
+
+    def _drop_all(self, reason: str) -> None:
+        held = list(self._held.values())
+        self._drop(held)
+        _tell("lease.lost", [one.lease.organization for one in held], reason)
+
+    # -------------------------------------------------------------- news
+
+    async def _look_for_news(self) -> None:
+        """One query for all organizations that are not being worked on."""
+        while True:
+            await self.clock.sleep(POLL)
+            idle = [name for name, one in self._held.items() if not one.is_working]
+            if not idle:
+                continue
+            try:
+                found = await runs.due(self.db, idle)
+            except StoreUnavailable as away:
+                self._is_away(away)
+                continue
+            for name in found:
+                if (held := self._held.get(name)) is not None and not held.is_working:
+                    self._hear(held)
+
+    def _hear(self, held: Held) -> None:
+        held.assignment.hear()
+        if held.task is None:
+            self._schedule(held)
+        elif held.slot.turn is not None:
+            held.slot.be_due(self.clock.monotonic(), is_urgent=True)
+
+    # -------------------------------------------------------------- steps
+
+    def _schedule(self, held: Held) -> None:
+        heapq.heappush(self._due, (held.assignment.due().at, next(self._numbers), held))
+        if self._due[0][2] is held:
+            self._changed.set()
+
+    async def _start_steps(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._changed.clear()
+            now = self.clock.monotonic()
+            while self._due and self._due[0][0] <= now:
+                _, _, held = heapq.heappop(self._due)
+                if held.task is not None or not self._is_current(held):
+                    continue
+                due = held.assignment.due()
+                if due.at > now:
+                    self._schedule(held)
+                    continue
+                held.slot.be_due(due.at, is_urgent=due.is_urgent)
+                name = f"reconcile {held.lease.organization}"
+                held.task = group.create_task(self._step(held), name=name)
+            await self._until(self._due[0][0] - now if self._due else None)
+
+    async def _until(self, seconds: float | None) -> None:
+        """Wait so long, or until something is due sooner."""
+        if seconds is None:
+            await self._changed.wait()
+            return
+        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait((sleeping, changed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            changed.cancel()
+
+    async def _step(self, held: Held) -> None:
+        organization = held.lease.organization
+        try:
+            async with held.slot:
+                await held.assignment.step()
+        except LeaseLost as lost:
+            self._drop([held])
+            _tell("lease.lost", [organization], str(lost))
+        except StoreUnavailable as away:
+            # What was begun has no outcome: the next term closes it and begins with a full pass.
+            self._drop([held])
+            self._is_away(away)
+            failing = self._failing.setdefault(organization, Failing(Backoff(self.jitter)))
+            failing.until = self.clock.monotonic() + failing.backoff.next()
+            await self._release([held])
+        else:
+            self._failing.pop(organization, None)
+        finally:
+            held.task = None
+        if self._is_current(held) and not self.stopping.is_set():
+            self._schedule(held)
+
+    # -------------------------------------------------------------- the database, and the end
+
+    def _is_away(self, away: StoreUnavailable) -> None:
+        if self._waiting.is_news(type(away.__cause__).__name__, self.clock.monotonic()):
+            log.warning(
+                "reconcile.waiting", reason=str(away), organizations=len(self.organizations)
+            )
+
+    def _is_there(self) -> None:
+        self._backoff.reset()
+        self._waiting.end()
+
+    async def _finish(self) -> None:
+        """Give back at once what is not worked on, and the rest as each step ends."""
+        everything = list(self._held.values())
+        idle = [one for one in everything if not one.is_working]
+        self._drop(idle)
+        await self._release(idle)
+        for held in everything:
+            if self._is_current(held) and (task := held.task) is not None:
+                await asyncio.wait({task})
+            if self._is_current(held):
+                self._drop([held])
+                await self._release([held])
+
+    async def _leave(self) -> None:
+        """Without a database the leases run out by themselves."""
+        held = list(self._held.values())
+        self._drop(held)
+        await self._release(held)
+        with suppress(StoreError, asyncpg.InterfaceError):
+            await self.sharing.leave()
+
+    async def _release(self, held: Collection[Held]) -> None:
+        if not held:
+            return
+        with suppress(StoreError, asyncpg.InterfaceError):
+            await leases.release_all(self.db, [one.lease for one in held], self.holder)
+            _tell("lease.released", [one.lease.organization for one in held])
+
+
+def _tell(
+    event: str, organizations: Collection[str], reason: str = "", *, terms: Collection[int] = ()
+) -> None:
+    """One line an organization; one for all where they are many."""
+    say = log.warning if event == "lease.lost" else log.info
+    details = {"reason": reason} if reason else {}
+    if len(organizations) >= MANY:
+        say(event, organizations=len(organizations), **details)
+        return
+    numbers = [{"term": term} for term in terms] or [{}] * len(organizations)
+    for name, number in zip(organizations, numbers, strict=True):
+        say(event, organization=name, **number, **details)

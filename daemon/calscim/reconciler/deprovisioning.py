@@ -1,0 +1,127 @@
+"""Takes a person out of the organization, on builds of Cal.com that leave the team memberships behind too.
+
+Since 2025-08-18 Cal.com ends the team memberships with the organization membership. Which kind of build answers
+is learned after the first deprovision of a person who had a Profile; from then on teams go first where needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.errors import RemoteError
+from calscim.planner.model import Action, CalUserId, Incomplete, Kind, OrgMember, TeamId, TeamMember
+from calscim.reconciler.recorder import Recorder
+from calscim.reconciler.snapshot import View
+
+_ENDED = (Result.DONE, Result.ALREADY, Result.GONE)
+
+
+@dataclass(slots=True)
+class Leaving:
+    """The steps around user.deprovision, for one pass."""
+
+    reader: Reader
+    writer: Writer
+    view: View
+    record: Recorder
+    _unmapped: dict[TeamId, Mapping[CalUserId, TeamMember]] | None = field(default=None)
+
+    async def leave_teams(self, action: Action, request_id: str) -> Outcome | None:
+        """End the team memberships first where the build leaves them behind; returns what stopped it."""
+        if self.view.traits.clears_teams is not False:
+            return None
+        return await self._end_all(action, request_id)
+
+    async def learn(
+        self,
+        action: Action,
+        person: OrgMember | None,
+        before: Mapping[TeamId, TeamMember],
+        request_id: str,
+    ) -> None:
+        """After a deprovision: find out once whether the build ends team memberships, and end those it left.
+
+        ``person``, ``before``: the membership of the organization and those of teams before the deprovision. A
+        build that leaves team memberships behind leaves the Profile behind too. Cal.com itself is asked for it:
+        lists may lag, and a team membership may have been ended by hand. A person who had no Profile proves
+        nothing. What stays unknown is found by the next full pass, which ends leftovers.
+        """
+        had_profile = bool(before) or (person is not None and person.has_profile is True)
+        if self.view.traits.clears_teams is not None or not had_profile:
+            return
+        assert action.cal_user is not None, "a member has an account"
+        has_profile = await self.writer.has_profile(action.cal_user, request_id)
+        if has_profile is None or isinstance(has_profile, Incomplete):
+            return
+        await self._note(clears_teams=not has_profile)
+        if has_profile:
+            await self._end_all(action, request_id, before)
+
+    async def _note(self, *, clears_teams: bool) -> None:
+        self.view.traits = replace(self.view.traits, clears_teams=clears_teams)
+        await self.record.learn("clears_teams", value=clears_teams)
+
+    async def _end_all(
+        self,
+        action: Action,
+        request_id: str,
+        before: Mapping[TeamId, TeamMember] | None = None,
+    ) -> Outcome | None:
+        user = action.cal_user
+        assert user is not None, "a member has an account"
+        everywhere = await self._memberships(user)
+        if isinstance(everywhere, Incomplete):
+            return Outcome(
+                Result.UNKNOWN, f"the person's teams could not be read: {everywhere.reason}"
+            )
+        for team, member in {**everywhere, **(before or {})}.items():
+            outcome = await self._end(action, team, member, request_id)
+            if outcome.result not in _ENDED:
+                return outcome
+        return None
+
+    async def _end(
+        self, action: Action, team: TeamId, member: TeamMember, request_id: str
+    ) -> Outcome:
+        removal = replace(
+            action,
+            kind=Kind.REMOVE,
+            team=team,
+            membership=member.membership,
+            observed_role=member.role,
+            because=f"{action.because}; this build of Cal.com leaves team memberships behind",
+        )
+        outcome = await self.writer.perform(removal, request_id)
+        if outcome.result in _ENDED:
+            self.view.took(team, member.user, member.membership)
+            await self.record.taken(team, member.user)
+        return outcome
+
+    async def _memberships(self, user: CalUserId) -> dict[TeamId, TeamMember] | Incomplete:
+        """The person's memberships of every team of the organization, mapped or not."""
+        try:
+            unmapped = await self._read_unmapped()
+        except RemoteError as error:
+            return Incomplete(str(error))
+        if isinstance(unmapped, Incomplete):
+            return unmapped
+        teams = {**unmapped, **self.view.teams}
+        return {team: members[user] for team, members in sorted(teams.items()) if user in members}
+
+    async def _read_unmapped(
+        self,
+    ) -> dict[TeamId, Mapping[CalUserId, TeamMember]] | Incomplete:
+        """Read the teams that are not mapped, once a pass."""
+        if self._unmapped is None:
+            teams = await self.reader.teams()
+            if isinstance(teams, Incomplete):
+                return teams
+            found: dict[TeamId, Mapping[CalUserId, TeamMember]] = {}
+            for team in sorted(teams.value.keys() - self.view.teams.keys()):
+                members = await self.reader.team_members(team)
+                if isinstance(members, Incomplete):
+                    return members
+                found[team] = members.value
+            self._unmapped = found
+        return self._unmapped

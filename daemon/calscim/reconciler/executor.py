@@ -1,0 +1,503 @@
+"""Carries out a plan, one action after the other: one bad person or team stops nobody else.
+
+Refuses to remove or demote without a last look at the person, and stops when the lease, the key or
+Cal.com itself is gone. What fails because of that is parked for nobody: see silence.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import structlog
+
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.planner.attributes.values import PROFILE
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Cause,
+    Change,
+    Incomplete,
+    Kind,
+    Link,
+    OrgMember,
+    Plan,
+    Role,
+    State,
+    Step,
+    Team,
+    TeamMember,
+    UserId,
+    Waiting,
+)
+from calscim.planner.people.membership import NOT_ACCEPTED
+from calscim.reconciler.address_changes import Moving
+from calscim.reconciler.attribute_cache import Telling
+from calscim.reconciler.deprovisioning import Leaving
+from calscim.reconciler.outage import Away, Silence
+from calscim.reconciler.preflight import LastLook
+from calscim.reconciler.progress import Progress
+from calscim.reconciler.provisioning import Joining, is_deleted
+from calscim.reconciler.recorder import Recorder
+from calscim.reconciler.retry_queue import Parking, Tally, key_of
+from calscim.reconciler.snapshot import UNKNOWN, View
+from calscim.reconciler.team_creation import NewTeams
+
+log = structlog.get_logger()
+
+THROTTLED_TRIES = 5
+_UNHEARD = (Result.UNKNOWN, Result.THROTTLED, Result.AUTH)
+_EXISTS = (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED)  # answers to an attach
+
+
+@dataclass(slots=True)
+class Performer:
+    """The hands of one pass."""
+
+    reader: Reader
+    writer: Writer
+    view: View
+    record: Recorder
+    last_look: LastLook
+    parking: Parking
+    request_ids: Mapping[Cause, str]
+    default_request_id: str
+    interrupted: Callable[[], bool]
+    new_teams: NewTeams
+    progress: Progress
+    telling: Telling
+    joining: Joining
+    leaving: Leaving
+    silence: Silence
+    moving: Moving
+    replan: Callable[[UserId], Awaitable[Sequence[Action]]]  # a person's changes of attributes
+    _made: dict[UserId, CalUserId] = field(default_factory=dict)
+
+    @property
+    def tally(self) -> Tally:
+        return self.parking.tally
+
+    async def perform(self, plan: Plan) -> Tally:
+        """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
+        running = [action for action in plan.actions if action.state is State.RUN]
+        queue = deque(self.silence.order(running))
+        throttled, of = 0, len(queue)
+        while queue:
+            await self.progress.come_to(of - len(queue), of)
+            if self.interrupted() and not self.moving.is_under_way(queue[0]):
+                self.tally.interrupted = True
+                self.tally.pending += queue
+                break
+            action = queue.popleft()
+            try:
+                outdated = await self._is_outdated(action)
+                if isinstance(outdated, Incomplete):
+                    await self.silence.unread(action, outdated.reason)
+                    continue
+                if outdated:
+                    queue = await self._replanned(action, queue)
+                    continue
+                again = await self._one(action, queue)
+            except Away as away:
+                self.tally.away = str(away)
+                self.tally.pending += [action, *queue]
+                break
+            if again:
+                throttled += 1
+                if throttled > THROTTLED_TRIES:
+                    self.tally.away = "Cal.com's rate limit is used up by somebody else"
+                    self.tally.pending += [action, *queue]
+                    break
+                queue.appendleft(action)
+            elif self.silence.is_long:
+                self.tally.pending += queue
+                break
+        await self._close()
+        return self.tally
+
+    async def _close(self) -> None:
+        tally = self.tally
+        gap = await self.silence.close(is_known_away=tally.interrupted or tally.away is not None)
+        if not tally.interrupted:  # else the next pass goes on at once
+            tally.away = tally.away or gap
+
+    async def _one(self, action: Action, upcoming: Iterable[Action]) -> bool:
+        """True: to be tried again in this pass, once the rate limit lets it."""
+        if self.parking.is_early(action):
+            self.tally.count("parked", action)
+            return False
+        if action.kind is Kind.TEAM:
+            return await self._new_team(action)
+        if self._awaits_acceptance(action):
+            assert action.user is not None, "teams and attributes are those of users"
+            self.tally.waiting[action.user] = Waiting(action.user, action.email, NOT_ACCEPTED)
+            return False
+        ready = self._resolve(action)
+        if ready is None:
+            self.tally.count("blocked", action)
+            return False
+        if ready.kind in (Kind.CREATE, Kind.ATTACH):
+            prepared = await self._prepared(ready, upcoming)
+            if prepared is None:
+                return False
+            ready = prepared
+        ready, refusal = await self.last_look.take(ready)
+        if isinstance(refusal, Incomplete):
+            await self.silence.unread(action, refusal.reason)
+            return False
+        if refusal is not None:
+            await self.parking.park(action, refusal, refused=True)
+            return False
+        if ready.change is not None:
+            await self.telling.claim(ready, ready.change)
+        if ready.kind is Kind.DEPROVISION:
+            return await self._deprovision(ready)
+        outcome = await self.writer.perform(ready, self._request_id(action))
+        return await self._settle(ready, outcome, action if action.brings_in else ready)
+
+    async def _deprovision(self, action: Action) -> bool:
+        assert action.cal_user is not None, "a member has an account"
+        request_id = self._request_id(action)
+        stopped = await self.leaving.leave_teams(action, request_id)
+        if stopped is not None:
+            return await self._settle(action, stopped)
+        before = self.view.memberships_of(action.cal_user)
+        person = (self.view.people or {}).get(action.cal_user)
+        action = replace(action, teams=tuple(sorted(before)))
+        outcome = await self.writer.perform(action, request_id)
+        again = await self._settle(action, outcome)
+        if (
+            outcome.result is Result.DONE
+        ):  # else another has ended the membership, in a way of its own
+            await self.leaving.learn(action, person, before, request_id)
+        return again
+
+    # -------------------------------------------------------------- before the call
+
+    async def _prepared(self, action: Action, upcoming: Iterable[Action]) -> Action | None:
+        """Return what is to be performed; None: the person is a member already, or that could not be read."""
+        others = (
+            other for other in upcoming if other.brings_in and not self.parking.is_early(other)
+        )
+        prepared = await self.joining.prepare(action, others, self._request_id(action))
+        if isinstance(prepared, Action):
+            return prepared
+        await self._recognised(action, prepared)
+        return None
+
+    async def _recognised(self, action: Action, found: Link | Incomplete) -> None:
+        """Nobody has to be brought in: the person is a member already, or that could not be read."""
+        if isinstance(found, Incomplete):
+            await self.silence.unread(action, found.reason)
+            return
+        self._made[found.user] = found.cal_user
+        await self.record.link(found)
+        self.tally.count("already", action)
+        await self.record.unpark(key_of(action))
+
+    async def _is_outdated(self, action: Action) -> bool | Incomplete:
+        """Return True if the person has other options than the plan was made for; read once a pass."""
+        change = action.change
+        if change is None or change.step is Step.OPTION or self.parking.is_early(action):
+            return False
+        if self._awaits_acceptance(action):
+            return False
+        account = action.cal_user
+        if account is None and action.user is not None:
+            account = self._made.get(action.user)
+        return account is not None and await self.telling.is_outdated(account)
+
+    async def _replanned(self, action: Action, queue: deque[Action]) -> deque[Action]:
+        """The queue with the person's changes of attributes planned again, and first."""
+        assert action.user is not None, "attributes are those of users"
+        rest = [one for one in queue if one.change is None or one.user != action.user]
+        return deque([*await self.replan(action.user), *rest])
+
+    def _awaits_acceptance(self, action: Action) -> bool:
+        """Return True if an earlier action made the person pending: the rest follows the acceptance."""
+        if action.user is None or (action.kind is not Kind.ADD and action.change is None):
+            return False
+        cal_user = action.cal_user or self._made.get(action.user)
+        person = None if cal_user is None else (self.view.people or {}).get(cal_user)
+        return person is not None and not person.has_joined
+
+    def _resolve(self, action: Action) -> Action | None:
+        """Fill in the account that an earlier action of this plan made; None while there is none."""
+        change = action.change
+        if action.kind is not Kind.ADD and change is None:
+            return self.moving.ready(action)
+        team = action.team
+        if action.new_team is not None and team is not None:
+            team = self.new_teams.made.get(team)
+            if team is None:
+                return None
+        cal_user = action.cal_user
+        if cal_user is None and action.user is not None:
+            cal_user = self._made.get(action.user)
+        if cal_user is None:
+            return None
+        ready = replace(action, cal_user=cal_user, team=team, new_team=None)
+        return (
+            ready if change is None else self.telling.ready(ready, change, self.view.held(cal_user))
+        )
+
+    def _request_id(self, action: Action) -> str:
+        if action.cause is None:
+            return self.default_request_id
+        return self.request_ids.get(action.cause, self.default_request_id)
+
+    async def _new_team(self, action: Action) -> bool:
+        """Looks for the team first: it may be there, by hand or by a call whose answer was lost."""
+        assert action.team is not None and action.new_team is not None
+        there = await self.new_teams.look(action.new_team)
+        if there is None:
+            outcome = await self.writer.perform(action, self._request_id(action))
+            if outcome.result is not Result.CONFLICT:
+                return await self._settle(action, outcome)
+            there = await self.new_teams.look(action.new_team) or Incomplete(
+                f"{outcome.detail}; Cal.com does not show the team yet"
+            )
+        if isinstance(there, Team):
+            await self.new_teams.found(action.team, there, self._request_id(action))
+            self.tally.count("already", action)
+            await self.record.unpark(key_of(action))
+        elif isinstance(there, Incomplete):
+            await self.silence.unread(action, there.reason)
+        else:
+            await self.parking.park(action, there, refused=True)
+        return False
+
+    # -------------------------------------------------------------- after the call
+
+    async def _settle(
+        self, action: Action, outcome: Outcome, planned: Action | None = None
+    ) -> bool:
+        """``planned``: what the plan has instead of the action that was performed; it is what is parked."""
+        planned = planned or action
+        await self._learn(outcome)
+        if is_deleted(action, outcome):
+            return await self._create_anew(action, planned)
+        result = outcome.result
+        if result not in _UNHEARD:
+            await self.silence.answered(planned)
+        match result:
+            case Result.DONE | Result.ALREADY | Result.GONE:
+                if (
+                    result is Result.GONE
+                    and not _takes_value(action)
+                    and action.kind
+                    in (
+                        Kind.ACCEPT,
+                        Kind.ADD,
+                        Kind.ATTACH,
+                        Kind.CREATE,
+                        Kind.UPDATE,
+                        Kind.ROLE,
+                        Kind.TEAM,
+                    )
+                ):
+                    self.view.doubt_after(action, gone=True)
+                    await self.parking.park(planned, outcome.detail, refused=True)
+                    return False
+                await self._done(action, outcome)
+                self.tally.count(result.value, action)
+                await self.record.unpark(key_of(planned))
+            case Result.CONFLICT:
+                return await self._conflict(action, outcome, planned)
+            case Result.NO_PROFILE:
+                if action.cal_user is not None:
+                    self.view.lacks_profile(action.cal_user)
+                self.tally.count("blocked", action)
+            case Result.REFUSED:
+                await self.parking.park(planned, _refusal(action, outcome), refused=True)
+            case Result.UNKNOWN:
+                self.view.doubt_after(action, gone=False)
+                self.silence.unanswered(planned, outcome.detail, served=outcome.served)
+            case Result.THROTTLED:
+                self.tally.count("throttled", action)
+                return True
+            case Result.AUTH:
+                raise Away(outcome.detail)
+            case _:
+                assert_never(result)
+        return False
+
+    async def _learn(self, outcome: Outcome) -> None:
+        """Remember what an answer showed of the build."""
+        invites = outcome.invites_by_email
+        if invites is not None and invites is not self.view.traits.invites_by_email:
+            self.view.traits = replace(self.view.traits, invites_by_email=invites)
+            await self.record.learn("invites_by_email", value=invites)
+
+    async def _create_anew(self, action: Action, planned: Action) -> bool:
+        """Create the account that was to be attached and does not exist in Cal.com any more."""
+        created = self.joining.anew(action)
+        outcome = await self.writer.perform(created, self._request_id(action))
+        if outcome.result is Result.DONE:  # else it may exist after all
+            assert action.cal_user is not None, "an account that is gone had a number"
+            await self.record.forget_account(action.cal_user)
+        return await self._settle(created, outcome, planned)
+
+    async def _conflict(self, action: Action, outcome: Outcome, planned: Action) -> bool:
+        """The account exists: attach it by address or by number, or recognise it in the organization."""
+        if not action.brings_in or action.user is None:
+            if action.change is not None:  # an option that somebody made meanwhile: read next time
+                self.view.attributes.forget(action.change)
+            await self.parking.park(
+                action, _refusal(action, outcome), refused=action.change is None
+            )
+            return False
+        if action.kind is Kind.CREATE:
+            request_id = self._request_id(action)
+            existing = await self.joining.existing(action, request_id)
+            if not isinstance(existing, Action):
+                await self._recognised(planned, existing)
+                return False
+            action, outcome = existing, await self.writer.perform(existing, request_id)
+            await self._learn(outcome)
+            if outcome.result not in _EXISTS:
+                return await self._settle(action, outcome, planned)
+        recognised = await self.joining.recognise(action)
+        if recognised is not None:
+            await self._recognised(planned, recognised)
+        elif outcome.result is Result.REFUSED and action.cal_user is not None:
+            await self.parking.park(planned, outcome.detail, refused=True)
+        elif outcome.result in (Result.GONE, Result.REFUSED):
+            await self.parking.park(
+                planned,
+                "an account with this address exists outside the organization, this Cal.com does not let it be "
+                "attached by address, and calscim does not know its number: invite the person by hand once "
+                f"({outcome.detail})",
+                refused=True,
+            )
+        else:
+            await self.parking.park(
+                planned, "the account exists, but is not shown in the organization", refused=False
+            )
+        return False
+
+    async def _done(self, action: Action, outcome: Outcome) -> None:
+        match action.kind:
+            case Kind.CREATE | Kind.ATTACH:
+                await self._joined(action, outcome)
+            case Kind.UPDATE if action.change is not None:
+                await self._told(action, action.change, outcome)
+            case Kind.UPDATE:
+                assert action.cal_user is not None
+                self.moving.done(action)
+                self.view.changed(action.cal_user, email=action.email, name=action.name)
+                await self._preferences(action, action.cal_user, outcome.detail)
+            case Kind.DEPROVISION:
+                assert action.cal_user is not None
+                self.view.left(action.cal_user, action.membership or UNKNOWN)
+                await self.record.left(action.cal_user)
+            case Kind.TEAM:
+                assert outcome.team is not None
+                await self.new_teams.created(action, outcome.team, self._request_id(action))
+            case Kind.ACCEPT:
+                assert action.cal_user is not None and action.team is not None
+                self.view.accepted_on_team(action.team, action.cal_user)
+            case Kind.ADD | Kind.ROLE:
+                await self._on_team(action, outcome)
+            case Kind.REMOVE:
+                assert action.cal_user is not None and action.team is not None
+                self.view.took(action.team, action.cal_user, action.membership or UNKNOWN)
+                await self.record.taken(action.team, action.cal_user)
+                if action.creator:
+                    await self.record.release(action.team)
+            case _:
+                assert_never(action.kind)
+
+    async def _told(self, action: Action, change: Change, outcome: Outcome) -> None:
+        if change.step is Step.OPTION:
+            assert outcome.option is not None
+            self.view.attributes.made(change, outcome.option)
+            return
+        assert action.cal_user is not None
+        held = self.view.held(action.cal_user) or ()
+        self.view.told(
+            action.cal_user, await self.telling.done(change, outcome, action.cal_user, held)
+        )
+
+    async def _joined(self, action: Action, outcome: Outcome) -> None:
+        cal_user = outcome.cal_user or action.cal_user
+        if cal_user is None or action.user is None:
+            self.view.doubt(None)
+            return
+        if action.membership is not None:
+            if outcome.result is Result.ALREADY:
+                self.view.found_profile(action.membership)
+            else:
+                self.view.made_pending(cal_user)
+            return
+        created = action.kind is Kind.CREATE
+        self.view.joined(
+            OrgMember(
+                membership=outcome.membership or UNKNOWN,
+                user=cal_user,
+                email=action.email,
+                name=action.name or "",
+                username="",
+                role=action.role or Role.MEMBER,
+                accepted=outcome.accepted is not False,
+                attributes=(),
+                has_profile=created or action.has_profile or None,
+            )
+        )
+        origin = "created" if created else "attached"
+        await self._link(action.user, cal_user, origin, action.email)
+        if created:
+            self.telling.has_none(cal_user)
+            await self._preferences(action, cal_user, outcome.detail)
+        if action.role not in (None, Role.MEMBER):
+            await self.record.office(action, cal_user)
+
+    async def _preferences(self, action: Action, cal_user: CalUserId, left_out: str) -> None:
+        """Locale and time zone are on record once they were told: no list shows them."""
+        if left_out:
+            log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
+        if action.preferences is not None:
+            await self.record.told([(cal_user, PROFILE, action.preferences)])
+
+    async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
+        self._made[user] = cal_user
+        await self.record.link(Link(user, cal_user, origin, email))
+
+    async def _on_team(self, action: Action, outcome: Outcome) -> None:
+        assert action.cal_user is not None
+        if action.team is None:
+            self.view.changed(action.cal_user, role=action.role)
+            await self.record.office(action, action.cal_user)
+            return
+        before = self.view.teams.get(action.team, {}).get(action.cal_user)
+        membership = outcome.membership or (before.membership if before else UNKNOWN)
+        role = action.role or Role.MEMBER
+        made = action.kind is Kind.ADD and outcome.result is Result.DONE
+        # Who was there already has the role they had.
+        if made or action.kind is Kind.ROLE or before is None:
+            self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
+        await self.record.given(action, membership, made=made)
+        if action.creator:
+            await self.record.release(action.team)
+
+
+def _refusal(action: Action, outcome: Outcome) -> str:
+    """Say what to do about an address that Cal.com does not give."""
+    if action.interim:
+        return (
+            f"Cal.com does not take the interim address {action.email} for an exchange of addresses: give one of the "
+            f"accounts another address in Cal.com by hand, and the rest follows ({outcome.detail})"
+        )
+    is_address = action.kind is Kind.UPDATE and action.change is None and not action.profile
+    if is_address and outcome.result is Result.CONFLICT:
+        return (
+            f"an account outside of the organization has the address {action.email}: change or delete that account "
+            f"in Cal.com, or give the person another address in the directory ({outcome.detail})"
+        )
+    return outcome.detail
+
+
+def _takes_value(action: Action) -> bool:
+    return action.change is not None and action.change.step is Step.UNASSIGN

@@ -1,0 +1,91 @@
+"""What Prometheus is told of reconciling; the names are part of the interface."""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from calscim.clock import Clock, SystemClock
+from calscim.reconciler.report import Report
+
+
+class Metrics:
+    """One set for all organizations of the process."""
+
+    def __init__(self, registry: CollectorRegistry, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._pending_since: dict[str, datetime | None] = {}
+        self._seconds = Histogram(
+            "calscim_reconcile_seconds",
+            "How long passes took",
+            ["organization", "scope"],
+            registry=registry,
+            buckets=(0.05, 0.2, 1, 5, 20, 60, 300, 1200),
+        )
+        self._last = Gauge(
+            "calscim_last_complete_pass_timestamp_seconds",
+            "When everything was last read and judged",
+            ["organization"],
+            registry=registry,
+        )
+        self._drift = Gauge(
+            "calscim_drift_edges",
+            "Differences that no push explains, in the last full pass",
+            ["organization", "direction"],
+            registry=registry,
+        )
+        self._actions = Counter(
+            "calscim_actions",
+            "Changes of Cal.com that were attempted",
+            ["organization", "kind", "outcome"],
+            registry=registry,
+        )
+        self._held = Gauge(
+            "calscim_actions_held",
+            "Removals that a guard holds",
+            ["organization"],
+            registry=registry,
+        )
+        self._parked = Gauge(
+            "calscim_actions_parked",
+            "Changes that did not succeed and wait",
+            ["organization"],
+            registry=registry,
+        )
+        self._oldest = Gauge(
+            "calscim_oldest_pending_seconds",
+            "Age of the oldest push that is not in Cal.com yet",
+            ["organization"],
+            registry=registry,
+        )
+        self._lease = Gauge(
+            "calscim_lease_held",
+            "1 where this process reconciles the organization",
+            ["organization"],
+            registry=registry,
+        )
+
+    def passed(self, organization: str, report: Report, now: datetime) -> None:
+        self._seconds.labels(organization, report.scope).observe(report.seconds)
+        for (kind, outcome), count in report.outcomes.items():
+            self._actions.labels(organization, kind, outcome).inc(count)
+        self._parked.labels(organization).set(report.parked)
+        if report.scope != "full":
+            return
+        self._held.labels(organization).set(report.held)
+        if report.complete:
+            self._last.labels(organization).set(now.timestamp())
+            for direction in ("missing", "surplus", "role"):
+                self._drift.labels(organization, direction).set(report.drift[direction])
+
+    def pending(self, organization: str, since: datetime | None) -> None:
+        """``since`` when the oldest push waits; the age grows with every scrape until None."""
+        if organization not in self._pending_since:
+            self._oldest.labels(organization).set_function(lambda: self._age(organization))
+        self._pending_since[organization] = since
+
+    def _age(self, organization: str) -> float:
+        since = self._pending_since[organization]
+        return 0.0 if since is None else (self._clock.now() - since).total_seconds()
+
+    def lease(self, organization: str, *, held: bool) -> None:
+        self._lease.labels(organization).set(held)

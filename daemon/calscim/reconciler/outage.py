@@ -1,0 +1,121 @@
+"""Tells an outage of Cal.com from the fault of one action.
+
+The rule: a global fault parks no action. What fails because Cal.com does not answer, refuses the key, or limits the
+rate, or because the lease or the database is lost, stays in the plan, and the next pass tries it again. An action
+that Cal.com did not answer is parked only if Cal.com answers otherwise:
+
+- Cal.com answered a later change of the same pass, or
+- Cal.com answers reads and failed with a 500 of its own, or left the action unanswered in three passes in a row, or
+  in two if it answered an earlier change of the second pass.
+
+Where it is only likely that the fault is the action's own, the parked action is marked as unanswered: it waits at
+most five minutes, and the first change that Cal.com answers makes it due. Actions that were not answered are tried
+last in the next pass, so that a few people for whom Cal.com always fails do not end each pass for everybody.
+"""
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+from calscim.calcom.reader import Reader
+from calscim.errors import RemoteError
+from calscim.planner.model import Action
+from calscim.reconciler.retry_queue import Parking, key_of
+from calscim.reconciler.state.retries import Key
+
+GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
+STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an action unanswered
+
+
+class Away(Exception):  # noqa: N818 - a state of affairs, not a fault
+    """Cal.com does not answer, or does not take the key: nothing else will succeed now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    action: Action
+    reason: str
+    served: bool  # Cal.com itself answered, with a 500
+
+
+@dataclass(slots=True)
+class Silence:
+    """The actions that Cal.com did not answer in this pass. ``strikes`` outlive the pass."""
+
+    reader: Reader
+    parking: Parking
+    strikes: MutableMapping[Key, int]
+    _open: list[_Unanswered] = field(
+        default_factory=list
+    )  # since the last change that was answered
+    _has_answered: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Return True if so many changes in a row were not answered that Cal.com counts as away."""
+        return len(self._open) >= GIVE_UP_AFTER
+
+    @property
+    def reason(self) -> str:
+        """What the last unanswered change came to."""
+        return self._open[-1].reason
+
+    def order(self, actions: Sequence[Action]) -> list[Action]:
+        """Put the people last who have an action that the last passes left unanswered."""
+        people = {key.subject for key in self.strikes}
+        late = [action for action in actions if key_of(action).subject in people]
+        together = {action.place[0] for action in late} - {""}  # what has an order of its own
+        return sorted(
+            actions,
+            key=lambda one: key_of(one).subject in people or one.place[0] in together,
+        )
+
+    def unanswered(self, action: Action, reason: str, *, served: bool) -> None:
+        """Note a change without an answer; what becomes of it shows later."""
+        self._open.append(_Unanswered(action, reason, served))
+
+    async def answered(self, action: Action) -> None:
+        """Note that Cal.com answered a change: earlier ones that it did not answer failed by themselves."""
+        self._has_answered = True
+        self.strikes.pop(key_of(action), None)
+        for one in self._open:
+            self.strikes.pop(key_of(one.action), None)
+            await self.parking.park(one.action, one.reason, refused=False)
+        self._open.clear()
+        await self.parking.release()
+
+    async def unread(self, action: Action, reason: str) -> None:
+        """Park an action for which something could not be read; raise Away if Cal.com answers nothing else."""
+        if (gap := await self._gap()) is not None:
+            raise Away(gap)
+        await self.parking.park(action, reason, refused=False, unanswered=True)
+
+    async def close(self, *, is_known_away: bool) -> str | None:
+        """Judge what is unanswered at the end of the pass; return why Cal.com counts as away, if it does."""
+        if not self._open:
+            return None
+        is_there = not is_known_away and await self._gap() is None
+        away = self.reason if self.is_long else None
+        for one in self._open:
+            strikes = self.strikes.get(key_of(one.action), 0) + is_there
+            if is_there and self._is_own(one, strikes):
+                self.strikes.pop(key_of(one.action), None)
+                await self.parking.park(one.action, one.reason, refused=False, unanswered=True)
+            else:
+                self.strikes[key_of(one.action)] = strikes
+                self.parking.tally.count("failed", one.action)
+                away = one.reason
+        self._open.clear()
+        return away
+
+    def _is_own(self, one: _Unanswered, strikes: int) -> bool:
+        if one.served and not self.is_long:
+            return True
+        return strikes >= STRIKES or (self._has_answered and strikes > 1)
+
+    async def _gap(self) -> str | None:
+        """Ask Cal.com whose key it is; return why that failed."""
+        try:
+            await self.reader.me()
+        except RemoteError as error:
+            return str(error)
+        return None

@@ -1,0 +1,72 @@
+"""The team reads of a periodic pass, spread over the time before it: one at a time, the most drifting teams first.
+
+Reads wait while they, or anything else, have used more than their share of the minute's calls. Plans nothing:
+the pass at the end reads what is missing, and does so at once.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from calscim.calcom.rate_budget import Budget
+from calscim.calcom.reader import Reader
+from calscim.clock import Clock
+from calscim.planner.model import TeamId
+from calscim.reconciler.snapshot import View
+
+
+@dataclass(slots=True)
+class Sweep:
+    """``share`` of each minute's calls is what reads may take. ``began`` None: none is going on."""
+
+    view: View
+    reader: Reader
+    budget: Budget
+    clock: Clock
+    share: float
+    began: float | None = None  # what was read since then belongs to the next pass
+    left: deque[TeamId] = field(default_factory=deque)
+    drifting: Counter[TeamId] = field(default_factory=Counter)  # how much, in the last full pass
+    _due: float = 0.0
+
+    @property
+    def going(self) -> bool:
+        return bool(self.left)
+
+    def is_worth_it(self) -> bool:
+        """Whether a look at everything takes more calls than reads may have in a minute."""
+        people = self.view.pages_of_people() + 2  # the key's own user and the names of the teams
+        teams = sum(self.view.pages(team) for team in self.view.teams)
+        return people + teams > self.share * self.budget.limit
+
+    def begin(self) -> None:
+        """From now on one team after the other: what drifted most, then what was not read for longest."""
+        self.began = self._due = self.clock.monotonic()
+        order = sorted(
+            self.view.teams.keys() - self.view.gone,
+            key=lambda team: (-self.drifting[team], self.view.read_at.get(team, 0.0), team),
+        )
+        self.left = deque(order)
+
+    def end(self) -> None:
+        self.began = None
+        self.left.clear()
+
+    def wait(self) -> float:
+        """Seconds until the next team may be read."""
+        if not self.left:
+            return 0.0
+        now = self.clock.monotonic()
+        others = round(self.budget.limit * (1 - self.share))
+        keep = others + self.view.pages(self.left[0]) - 1
+        return max(0.0, self._due - now, self.budget.delay(now, keep=keep))
+
+    async def step(self, until: float) -> None:
+        """Read one team, if it may be read now; the others are spread over the time ``until`` the pass."""
+        if not self.left or self.wait() > 0:
+            return
+        team = self.left.popleft()
+        began = self.began or 0.0
+        if self.view.read_at.get(team, 0.0) < began or team in self.view.stale:
+            await self.view.read_team(self.reader, team)
+        now = self.clock.monotonic()
+        self._due = now + max(0.0, until - now) / (len(self.left) + 1)

@@ -1,0 +1,92 @@
+"""The last look at a person before anything is taken away from them; reads, and cannot write."""
+
+from dataclasses import dataclass, replace
+
+from calscim.calcom.reader import Reader
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Incomplete,
+    Kind,
+    MembershipId,
+    OrgMember,
+    TeamMember,
+)
+from calscim.planner.planner import Policy, untouchable
+from calscim.planner.safeguards.preflight import demotes, floors
+from calscim.planner.teams.creator_owner import owns_beside
+from calscim.reconciler.snapshot import UNKNOWN, View
+
+_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE, Kind.ACCEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    reader: Reader
+    view: View
+    policy: Policy
+
+    async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:
+        """The action with its membership; and why not, or what could not be read."""
+        user = action.cal_user
+        if action.kind is Kind.ATTACH and action.membership is not None:
+            return action, await self._of_half_member(action.membership)
+        if user is None or action.kind not in _ON_A_MEMBERSHIP:
+            return action, None
+        if action.membership in (None, UNKNOWN):
+            known = await self._number(action, user)
+            if isinstance(known, Incomplete):
+                return action, known
+            action = replace(action, membership=known)
+        person = (self.view.people or {}).get(user)
+        if action.kind is Kind.DEPROVISION or demotes(action):
+            number = action.membership if action.team is None else _membership(person)
+            if number is not None and number != UNKNOWN:
+                fresh = await self.reader.person(number)
+                if isinstance(fresh, Incomplete):
+                    return action, fresh
+                person = fresh or person
+        member = None if action.team is None else self.view.teams.get(action.team, {}).get(user)
+        assert self.view.me is not None
+        if action.creator and not self._still_owned(action):
+            return action, "nobody else owns the team any more"
+        return action, floors(action, person, member, self.view.me, self.policy)
+
+    async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:
+        """Why a half-member does not become pending: meanwhile an owner, or protected."""
+        fresh = await self.reader.person(membership)
+        if fresh is None or isinstance(fresh, Incomplete):
+            return fresh
+        assert self.view.me is not None
+        return untouchable(fresh, self.view.me, self.policy)
+
+    async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
+        """Of a membership that was made without telling its number."""
+        found: OrgMember | TeamMember | None
+        gap: str | None
+        if action.team is None:
+            await self.view.read_people(self.reader)
+            people = self.view.people
+            found = None if people is None else people.get(user)
+            gap = self.view.people_gap if people is None else None
+        else:
+            await self.view.read_team(self.reader, action.team)
+            found = self.view.teams.get(action.team, {}).get(user)
+            gap = self.view.gaps.get(action.team)
+        if found is not None:
+            return found.membership
+        return Incomplete(
+            gap or "Cal.com's list does not show this membership yet: looked at again later"
+        )
+
+    def _still_owned(self, action: Action) -> bool:
+        """Whether somebody else owns the team that the one who made it is to leave."""
+        members = {} if action.team is None else self.view.teams.get(action.team, {})
+        return any(
+            action.cal_user is not None and owns_beside(action.cal_user, member)
+            for member in members.values()
+        )
+
+
+def _membership(person: OrgMember | None) -> MembershipId | None:
+    return None if person is None else person.membership

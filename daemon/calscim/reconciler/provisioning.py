@@ -1,0 +1,144 @@
+"""Brings a person into the organization: looks before creating, and attaches an account that exists.
+
+Cal.com keeps accounts when their members leave, refuses a second account for an address, and compares addresses
+in one spelling only. So the reconciler looks first, and attaches by number what cannot be created.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from calscim.calcom.decode import Account
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.names import address_key
+from calscim.planner.model import Action, CalUserId, Incomplete, Kind, Link
+from calscim.reconciler.recorder import Recorder
+from calscim.reconciler.snapshot import View
+
+LOOKED_UP = 25  # people whom one call looks up at least, by two spellings of their addresses
+
+
+@dataclass(slots=True)
+class Joining:
+    """The steps around user.create and user.attach, for one pass."""
+
+    reader: Reader
+    writer: Writer
+    view: View
+    record: Recorder
+    _looked_up: dict[str, Account | None] = field(default_factory=dict)
+
+    # -------------------------------------------------------------- before the call
+
+    async def prepare(
+        self, action: Action, upcoming: Iterable[Action], request_id: str
+    ) -> Action | Link | Incomplete:
+        """Return the action to perform, or the link to a member who needs neither.
+
+        ``upcoming``: later actions of the plan, which are looked up with the same call.
+        """
+        if action.membership is not None:  # a half-member, whom only the call itself can judge
+            return action
+        found = await self._account(action, upcoming)
+        if isinstance(found, Incomplete):
+            return found
+        if found is not None:
+            action = replace(action, kind=Kind.ATTACH, cal_user=found.user)
+        return action if action.cal_user is None else await self._checked(action, request_id)
+
+    async def _checked(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+        """Look whether the account to attach has a Profile, which makes it a member's.
+
+        To attach an account replaces the role and the state of a membership that there is, so that a member whom
+        somebody brought in by hand would become pending. Builds before 2025-08-18 keep the Profile of a member who
+        left. Cal.com itself is asked, as its lists may lag.
+        """
+        assert action.cal_user is not None, "an account is attached by its number"
+        has_profile = await self.writer.has_profile(action.cal_user, request_id)
+        if isinstance(has_profile, Incomplete):
+            return has_profile
+        if has_profile is False:
+            return action
+        recognised = await self.recognise(action)
+        return recognised or replace(action, has_profile=has_profile is True)
+
+    async def recognise(self, action: Action) -> Link | Incomplete | None:
+        """Return the link to the member with the action's address, else with its account; None: there is none."""
+        people = await self.reader.people()
+        if isinstance(people, Incomplete):
+            return people
+        there = [one for one in people.value.values() if one.membership not in self.view.deleted]
+        address = address_key(action.email)
+        member = next(
+            (one for one in there if address_key(one.email) == address),
+            next((one for one in there if one.user == action.cal_user), None),
+        )
+        if member is None:
+            return None
+        self.view.joined(member)
+        return _link(action, member.user)
+
+    async def _account(
+        self, action: Action, upcoming: Iterable[Action]
+    ) -> Account | Incomplete | None:
+        """The account with a Profile that has the action's address, in a spelling that is likely."""
+        spellings = _spellings(action.email)
+        if not all(one in self._looked_up for one in spellings):
+            wanted = dict.fromkeys(spellings)
+            for other in upcoming:
+                if len(wanted) > 2 * LOOKED_UP - 2:
+                    break
+                wanted.update(dict.fromkeys(_spellings(other.email)))
+            found = await self.reader.profiles(list(wanted))
+            if isinstance(found, Incomplete):
+                return found
+            self._looked_up.update(wanted)
+            if found is not None:  # else Cal.com's own check has to do
+                self._looked_up.update({account.email: account for account in found.values()})
+        return next(filter(None, (self._looked_up.get(one) for one in spellings)), None)
+
+    # -------------------------------------------------------------- after the call
+
+    async def existing(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+        """Return how to attach the account that Cal.com refused to create again: by address, or by its number.
+
+        Or the link to a member who has it.
+        """
+        assert action.user is not None, "accounts are created for users"
+        number = await self.record.former_account(action.user, action.email)
+        attach = replace(
+            action,
+            kind=Kind.ATTACH,
+            cal_user=number,
+            because=f"{action.because}; the account exists already",
+        )
+        return attach if number is None else await self._checked(attach, request_id)
+
+    def anew(self, action: Action) -> Action:
+        """Return the action that creates another account for one that Cal.com does not have any more."""
+        return replace(
+            action,
+            kind=Kind.CREATE,
+            cal_user=None,
+            because=f"{action.because}; account {action.cal_user} was deleted in Cal.com",
+        )
+
+
+def is_deleted(action: Action, outcome: Outcome) -> bool:
+    """Return True if Cal.com answered that the account to attach does not exist."""
+    return (
+        outcome.result is Result.GONE
+        and action.kind is Kind.ATTACH
+        and action.cal_user is not None
+        and action.membership is None
+    )
+
+
+def _spellings(email: str) -> list[str]:
+    """The spellings of an address that Cal.com is asked for: it compares exactly, and stores in lower case."""
+    return list(dict.fromkeys((email, email.lower()))) if email else []
+
+
+def _link(action: Action, cal_user: CalUserId) -> Link:
+    assert action.user is not None, "accounts are created and attached for users"
+    return Link(action.user, cal_user, "found", action.email)

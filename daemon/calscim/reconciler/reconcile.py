@@ -1,0 +1,479 @@
+"""One pass over one organization: look, plan, guard, perform, report."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from calscim.calcom.client import Client
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import Writer
+from calscim.clock import Clock
+from calscim.planner.attributes.diff import single_valued
+from calscim.planner.model import (
+    Action,
+    Directory,
+    Incomplete,
+    Kind,
+    Plan,
+    Scope,
+    State,
+    TeamId,
+    UserId,
+    Waiting,
+)
+from calscim.planner.people.address_moves import contested, given_up
+from calscim.planner.safeguards.drift_grace import unasked
+from calscim.planner.safeguards.limits_check import limits_in_use
+from calscim.planner.safeguards.windows import closes, opened
+from calscim.planner.teams.creation import awaited
+from calscim.postgres.pool import Database
+from calscim.reconciler.address_changes import Moving
+from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
+from calscim.reconciler.attribute_cache import Telling
+from calscim.reconciler.deprovisioning import Leaving
+from calscim.reconciler.desired_now import wanted
+from calscim.reconciler.dirty_set import Touched
+from calscim.reconciler.executor import Performer
+from calscim.reconciler.import_users import (
+    drop_gone,
+    drop_unlinked,
+    follow_addresses,
+    import_existing,
+)
+from calscim.reconciler.outage import Silence
+from calscim.reconciler.prefetch import Sweep
+from calscim.reconciler.preflight import LastLook
+from calscim.reconciler.progress import Progress
+from calscim.reconciler.provisioning import Joining
+from calscim.reconciler.recorder import AttemptLog, Recorder
+from calscim.reconciler.report import Report, concluded, drift, log_held, log_pass, stored
+from calscim.reconciler.retry_queue import Parking, Tally, key_of
+from calscim.reconciler.snapshot import View, members_wanted, teams_of
+from calscim.reconciler.state import attempts as actions
+from calscim.reconciler.state import (
+    attribute_ledger,
+    build_traits,
+    created_teams,
+    drift_sightings,
+    holds,
+    ledger,
+    retries,
+    runs,
+)
+from calscim.reconciler.state.attempts import Attempts
+from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.leases import Lease
+from calscim.reconciler.state.retries import Key, Parked
+from calscim.reconciler.team_creation import NewTeams
+
+SHARE = 50  # full passes in which the options of everybody who has some are read once
+FEW = 5  # people whose options a full pass reads at least
+SMALL = 2  # reads that a touched pass may spend on looking at teams again
+
+
+@dataclass(slots=True)
+class Cycle:
+    """The passes of one organization under one lease."""
+
+    db: Database
+    organization: str
+    import_existing: bool
+    notify_new_users: bool
+    rules: Rules
+    client: Client
+    reader: Reader
+    clock: Clock
+    lease: Lease
+    jitter: Callable[[], float]
+    view: View
+    sweep: Sweep
+    judged: dict[TeamId, float] = field(default_factory=dict)  # which read a full pass counted last
+    carried: int = 0  # changes that passes which made room have done of the work that is going on
+
+    async def full(
+        self,
+        interrupted: Callable[[], bool],
+        requests: Sequence[int] = (),
+        since: float | None = None,
+    ) -> Report:
+        """Read everything, then correct everything.
+
+        ``since``: teams that were read since then belong to this pass and are not read again.
+        """
+        began = self.clock.monotonic()
+        # First: while Cal.com is away nothing else is worth the work.
+        await self.view.read_key(self.reader)
+        heads = await runs.heads(self.db, self.organization)
+        pass_id = await runs.begin(self.db, self.organization, "full")
+        picture = await self._wanted()
+        self.view.traits = await build_traits.load(self.db, self.organization)
+        await self.view.read_everything(self.reader, picture.directory, since)
+        await self._rename_teams(picture.directory)
+        if (
+            await self._import(picture)
+            + await self._adopt()
+            + await self._recognise(picture.directory)
+        ):
+            picture = await self._wanted()
+        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
+        await self._look_up(picture.directory, again=True)
+        await self._look_for_doubles(picture.directory)
+        if since is not None:
+            await self._look_again(picture, began)
+        report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
+        if self.view.people is not None:
+            await ledger.saw_people(self.db, self.organization, self.view.people.keys())
+            await drop_gone(self.db, self.organization, _request_id())
+            await drop_unlinked(self.db, picture, self.view.people, _request_id())
+        await self._new_teams().see_creators(picture.directory)
+        for (
+            team
+        ) in self.view.gone:  # what was remembered of a deleted team goes as its members would
+            await ledger.saw_team(self.db, self.organization, team, ())
+        for team in self._newly_read():
+            await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
+            self.judged[team] = self.view.read_at[team]
+        await runs.advance(self.db, self.organization, heads)
+        await runs.answer(self.db, requests, pass_id, report.away or "")
+        await runs.prune(self.db, self.organization)
+        return report
+
+    async def differs(self) -> bool:
+        """Whether there would be anything to do, or that cannot be told; does nothing of it."""
+        await self.view.read_key(self.reader)
+        picture = await self._wanted()
+        await self.view.read_everything(self.reader, picture.directory)
+        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
+        await self._look_up(picture.directory, again=True)
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, Scope(), everything=False
+        )
+        doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
+        return doing or bool(planned.unsettled) or bool(planned.incomplete)
+
+    async def touched(
+        self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
+    ) -> Report:
+        """Look at what a few journal rows concern, and correct just that.
+
+        While something is held everybody is planned for: what comes to a set over its limit is held with it.
+        """
+        if self.view.me is None:  # nothing is known yet: everything is looked at
+            return await self.full(interrupted)
+        began = self.clock.monotonic()
+        pass_id = await runs.begin(self.db, self.organization, "touched")
+        everybody = touched.everyone or await holds.current(self.db, self.organization)
+        users = None if everybody else touched.users
+        picture = await self._wanted(users)
+        known = picture.directory.users.keys() | picture.directory.departed.keys()
+        if users is not None and users - known:  # perhaps a group that was a member
+            users = None
+            picture = await self._wanted()
+        teams = touched.reach(picture.directory)
+        await self._look_at(picture.directory, teams, again=touched.look)
+        if users is not None and self._makes_room(picture.directory):
+            users = None
+            picture = await self._wanted()
+        if await self._adopt() + await self._recognise(picture.directory):
+            picture = await self._wanted(users)
+        await self._look_up(picture.directory, again=False)
+        scope = Scope() if users is None else Scope(users=frozenset(users))
+        report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
+        if any(kind == Kind.DEPROVISION.value for kind, _ in report.outcomes):
+            await drop_gone(self.db, self.organization, _request_id())
+        await runs.advance(self.db, self.organization, heads)
+        return report
+
+    def _makes_room(self, directory: Directory) -> bool:
+        """Return True if one of these users waits for another account's address, or has one that is waited for.
+
+        Such changes make room for each other, so that everybody is planned for.
+        """
+        people = self.view.people or {}
+        waited_for = contested(directory, people)
+        self.view.contested |= waited_for
+        return bool(waited_for) or not given_up(directory, people).isdisjoint(self.view.contested)
+
+    # -------------------------------------------------------------- look
+
+    async def _wanted(self, users: Collection[UserId] | None = None) -> Picture:
+        return await wanted(self.db, self.rules, self.clock.now(), users)
+
+    async def _look_up(self, directory: Directory, *, again: bool) -> None:
+        """The attributes that the table is about, where there is one."""
+        catalogue = self.view.attributes
+        await catalogue.look(self.reader, directory, self.rules.policy, again=again)
+
+    async def _look_at(
+        self, directory: Directory, teams: frozenset[TeamId], *, again: bool
+    ) -> None:
+        """Teams that are not known are read; small ones that were touched are read again."""
+        if self.view.people is None:
+            await self.view.read_people(self.reader)
+        known = teams_of(directory)
+        unknown = {team for team in known if team not in self.view.teams} | (
+            self.view.stale & known
+        )
+        unknown |= (self.view.gaps.keys() - self.view.gone) & known & teams
+        small = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
+        some = small[: max(0, SMALL - len(unknown))] if again else []
+        for team in [*sorted(unknown), *some]:
+            await self.view.read_team(self.reader, team)
+
+    async def _look_again(self, picture: Picture, began: float) -> None:
+        """Before drift is corrected on a team that was read a while ago, it is read once more."""
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
+        )
+        teams = {action.team for action in drift(planned) if action.team is not None}
+        for team in sorted(teams):
+            if self.view.read_at.get(team, began) < began:
+                await self.view.read_team(self.reader, team)
+
+    async def _look_for_doubles(self, directory: Directory) -> None:
+        """Read the options of some people: lists show one of several values, so that doubles stay unseen.
+
+        First of those whose options were not read yet or turned out to be others, then of those read longest ago.
+        A pass reads a share of them, and no more than reads may take of the rate limit.
+        """
+        observed = self.view.attributes.observed()
+        if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
+            return
+        single = single_valued(observed.value, self.rules.policy)
+        managed = members_wanted(directory, self.view)
+        holders = [
+            person.user
+            for person in (self.view.people or {}).values()
+            if person.user in managed
+            and person.has_joined
+            and any(held.attribute in single for held in person.attributes or ())
+        ]
+        read_at = self.view.options_read_at
+        holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
+        keep = round(self.client.budget.limit * (1 - self.sweep.share))
+        for user in holders[: max(FEW, len(holders) // SHARE)]:
+            if self.client.budget.delay(self.clock.monotonic(), keep=keep) > 0:
+                return
+            await self.view.read_options(self.reader, user)
+
+    def _may_be_read(self) -> bool:
+        """Whether something could not be read that is there, as far as is known."""
+        return self.view.people is None or not self.view.gaps.keys() <= self.view.gone
+
+    def _newly_read(self) -> set[TeamId]:
+        """Teams read to their end since a full pass counted them: one read is one look."""
+        return {
+            team
+            for team in self.view.teams.keys() - self.view.gaps.keys()
+            if team in self.view.read_at and self.view.read_at[team] != self.judged.get(team)
+        }
+
+    async def _adopt(self) -> int:
+        """Who is on a team where an attempt without an outcome may have put them goes on record as put there.
+
+        Without that somebody whose group was taken away before anybody could look would stay for ever.
+        """
+        found = [
+            (team, cal_user)
+            for team, cal_user in await ledger.attempted(self.db, self.organization)
+            if team not in self.view.gaps and cal_user in self.view.teams.get(team, {})
+        ]
+        for team, cal_user in found:
+            await ledger.adopt(self.db, self.organization, team, cal_user)
+        return len(found)
+
+    def _new_teams(self) -> NewTeams:
+        return NewTeams(self.reader, self.view, Recorder(self.db, self.organization))
+
+    async def _recognise(self, directory: Directory) -> int:
+        if directory.paused:
+            return 0
+        return await self._new_teams().recognise(awaited(directory), _request_id())
+
+    async def _rename_teams(self, directory: Directory) -> None:
+        """Mappings show their teams under the names that Cal.com has for them now."""
+        names = self.view.names
+        mapped = {team: names[team] for team in sorted(teams_of(directory)) if team in names}
+        await created_teams.rename(self.db, self.organization, mapped)
+
+    async def _import(self, picture: Picture) -> int:
+        """Record who is missing in a directory, and what changed of those who were recorded."""
+        people = self.view.people
+        if people is None or picture.directory.paused:
+            return 0
+        changed = await follow_addresses(self.db, picture, people, _request_id())
+        if self.import_existing:
+            changed += await import_existing(
+                self.db, self.organization, picture, people, _request_id()
+            )
+        return changed
+
+    # -------------------------------------------------------------- plan and perform
+
+    async def _carry_out(
+        self,
+        pass_id: int,
+        scope_name: str,
+        picture: Picture,
+        scope: Scope,
+        interrupted: Callable[[], bool],
+        began: float,
+    ) -> Report:
+        everything = scope_name == "full"
+        if scope.users is None and self.view.people is not None:
+            self.view.contested = contested(picture.directory, self.view.people)
+        planned = await decide(
+            self.db, picture, self.view.observed(), self.rules, scope, everything=everything
+        )
+        await ledger.link(self.db, self.organization, planned.links)
+        await ledger.in_place(self.db, self.organization, planned.in_place)
+        await attribute_ledger.told(self.db, self.organization, planned.told)
+        if everything:
+            self.sweep.drifting = Counter(
+                action.team for action in drift(planned) if action.team is not None
+            )
+            await self._note_drift(planned)
+            await carry_out_approved(self.db, self.organization, planned, self.rules.approvals)
+        whole = everything or (scope.users is None and not planned.incomplete)
+        unannounced = await remember(self.db, self.organization, planned, everything=whole)
+        log_held(self.organization, unannounced)
+        await holds.announced(self.db, self.organization, [one.hash for one in unannounced])
+        stuck = await retries.parked(self.db, self.organization)
+        tally = await self._perform(pass_id, picture, planned, stuck, interrupted)
+        planned = replace(planned, waiting=_with(planned.waiting, tally.waiting))
+        if tally.outcomes:  # the limits as the pass leaves them
+            usage = await actions.window_usage(self.db, self.organization, self.rules.guards.window)
+            limits = limits_in_use(self.view.observed(), self.rules.guards, usage)
+            planned = replace(planned, limits=limits)
+        if everything:
+            await self._forget_settled(planned, stuck)
+        done = concluded(
+            scope_name,
+            planned,
+            tally,
+            readable=self._may_be_read(),
+            parked=len(await retries.parked(self.db, self.organization)),
+            seconds=round(self.clock.monotonic() - began, 3),
+            window_left=self._closing(),
+            lost=self.view.attributes.lost,
+        )
+        left = self.client.budget.estimate(self.clock.monotonic(), done.pending)
+        await self._save_budget()
+        await runs.finish(
+            self.db,
+            pass_id,
+            complete=done.complete,
+            in_sync=done.in_sync,
+            report=stored(planned, done, left, self.view.names),
+        )
+        window = opened(self.rules.windows, self.clock.now())
+        log_pass(self.organization, pass_id, planned, done, window)
+        return done
+
+    async def _perform(
+        self,
+        pass_id: int,
+        picture: Picture,
+        planned: Plan,
+        stuck: Mapping[Key, Parked],
+        interrupted: Callable[[], bool],
+    ) -> Tally:
+        running = [action for action in planned.actions if action.state is State.RUN]
+        if not running:
+            self.carried = 0
+            return Tally()
+        progress = Progress(
+            self.db,
+            self.organization,
+            pass_id,
+            self.client.budget,
+            self.clock,
+            before=self.carried,
+        )
+        attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
+        causes = [action.cause for action in running if action.cause is not None]
+        record = Recorder(self.db, self.organization)
+        parking = Parking(record, stuck, self.jitter)
+        writer = Writer(
+            self.client,
+            AttemptLog(attempts),
+            notify_new_users=self.notify_new_users,
+            invites_by_email=self.view.traits.invites_by_email,
+        )
+
+        async def replan(user: UserId) -> list[Action]:
+            again = await decide(
+                self.db,
+                picture,
+                self.view.observed(),
+                self.rules,
+                Scope(users=frozenset({user})),
+                everything=False,
+            )
+            return [one for one in again.actions if one.state is State.RUN and one.change]
+
+        performer = Performer(
+            reader=self.reader,
+            writer=writer,
+            view=self.view,
+            record=record,
+            new_teams=self._new_teams(),
+            telling=Telling(
+                self.view.attributes, record, partial(self.view.read_options, self.reader)
+            ),
+            joining=Joining(self.reader, writer, self.view, record),
+            silence=Silence(self.reader, parking, self.view.unanswered),
+            moving=Moving(self.view, parking, planned.actions),
+            leaving=Leaving(self.reader, writer, self.view, record),
+            replan=replan,
+            last_look=LastLook(self.reader, self.view, self.rules.policy),
+            parking=parking,
+            request_ids=await actions.request_ids(self.db, causes),
+            default_request_id=_request_id(),
+            interrupted=lambda: interrupted() or self._closing() is not None,
+            progress=progress,
+        )
+        tally = await performer.perform(planned)
+        self.carried = progress.before + progress.done if tally.interrupted else 0
+        return tally
+
+    def _closing(self) -> float | None:
+        """In how many seconds the maintenance window that is open ends; None when none is."""
+        now = self.clock.now()
+        end = closes(self.rules.windows, now)
+        return None if end is None else (end - now).total_seconds()
+
+    async def _note_drift(self, planned: Plan) -> None:
+        """A look at everything counts for each team that it read; without the people it counts for none."""
+        if self.view.people is None:
+            return
+        unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
+        seen = {
+            name: action for name, action in unasked(planned).items() if action.team not in unread
+        }
+        await drift_sightings.note(self.db, self.organization, seen, unread)
+
+    async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
+        """What is parked and not wanted any more is forgotten."""
+        wanted = {key_of(action) for action in planned.actions}
+        gone = [key for key in stuck if key not in wanted]
+        await Recorder(self.db, self.organization).unpark_all(gone)
+
+    async def _save_budget(self) -> None:
+        now = self.clock.monotonic()
+        budget = self.client.budget
+        await runs.note_budget(
+            self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
+        )
+
+
+def _with(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:
+    """Those who waited when the pass was planned, and those who wait since it made them pending."""
+    known = {one.user for one in waiting}
+    return (*waiting, *(one for user, one in more.items() if user not in known))
+
+
+def _request_id() -> str:
+    return f"pass-{uuid.uuid4()}"

@@ -1,0 +1,148 @@
+"""Writes down what a pass did: the ledger, the links, what is parked, the attempts themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calscim.calcom.writer import Outcome
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Edge,
+    Link,
+    MembershipId,
+    Mode,
+    Office,
+    Role,
+    Team,
+    TeamId,
+    UserId,
+)
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
+from calscim.reconciler.state.attempts import Attempts
+from calscim.reconciler.state.retries import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Bound to one organization and one pass."""
+
+    db: Database
+    organization: str
+
+    async def link(self, link: Link) -> None:
+        await ledger.link(self.db, self.organization, [link])
+
+    async def left(self, cal_user: CalUserId) -> None:
+        await ledger.forget_person(self.db, self.organization, cal_user)
+
+    async def former_account(self, user: UserId, email: str) -> CalUserId | None:
+        return await ledger.former_account(self.db, self.organization, user, email)
+
+    async def forget_account(self, cal_user: CalUserId) -> None:
+        await ledger.forget_account(self.db, self.organization, cal_user)
+
+    async def learn(self, trait: str, *, value: bool) -> None:
+        await build_traits.learn(self.db, self.organization, trait, value=value)
+
+    async def taken(self, team: TeamId, cal_user: CalUserId) -> None:
+        await ledger.take(self.db, self.organization, team, cal_user)
+
+    async def given(self, action: Action, membership: MembershipId, *, made: bool) -> None:
+        """A membership that calscim made, or met when it wanted to make it."""
+        if action.team is None or action.cal_user is None or action.user is None:
+            return
+        edge = Edge(
+            team=action.team,
+            cal_user=action.cal_user,
+            user=action.user,
+            origin="added" if made else "found",
+            role=action.role or Role.MEMBER,
+            mode=action.mode or Mode.OBSERVE,
+            mappings=action.mappings,
+            membership=membership or None,
+        )
+        if made:
+            await ledger.give(self.db, self.organization, edge)
+        else:
+            await ledger.in_place(self.db, self.organization, [edge])
+
+    async def office(self, action: Action, cal_user: CalUserId) -> None:
+        """The role that somebody has in the organization by this action; nothing is kept of plain members."""
+        if action.user is None or action.role in (None, Role.MEMBER) or action.mode is None:
+            await ledger.leave_office(self.db, self.organization, cal_user)
+            return
+        office = Office(cal_user, action.user, action.role, action.mode, action.mappings)
+        await ledger.give_office(self.db, self.organization, office)
+
+    async def claim(self, cal_user: CalUserId, attribute: str) -> None:
+        await attribute_ledger.claim(self.db, self.organization, cal_user, attribute)
+
+    async def told(self, rows: Sequence[attribute_ledger.Told]) -> None:
+        await attribute_ledger.told(self.db, self.organization, rows)
+
+    async def may_be_made(self, awaited: TeamId, team: TeamId) -> bool:
+        return await created_teams.attempted(self.db, self.organization, awaited, team)
+
+    async def bind(
+        self, awaited: TeamId, team: Team, request_id: str, creator: CalUserId | None
+    ) -> None:
+        await created_teams.bind(
+            self.db, self.organization, awaited, team, request_id=request_id, creator=creator
+        )
+
+    async def saw_creator(self, team: TeamId, membership: MembershipId) -> None:
+        await created_teams.saw_creator(self.db, self.organization, team, membership)
+
+    async def release(self, team: TeamId) -> None:
+        await created_teams.release(self.db, self.organization, team)
+
+    async def park(
+        self,
+        key: Key,
+        action: Action,
+        reason: str,
+        *,
+        refused: bool,
+        attempts: int,
+        seconds: float,
+        mark: str,
+        unanswered: bool,
+    ) -> None:
+        await retries.park(
+            self.db,
+            self.organization,
+            key,
+            email=action.email,
+            reason=reason,
+            refused=refused,
+            fingerprint=mark,
+            attempts=attempts,
+            wait=seconds,
+            unanswered=unanswered,
+        )
+
+    async def release_unanswered(self) -> None:
+        await retries.release_unanswered(self.db, self.organization)
+
+    async def unpark(self, key: Key) -> None:
+        await retries.unpark(self.db, self.organization, key)
+
+    async def unpark_all(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            await self.unpark(key)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLog:
+    """The writer's view of the attempts: a row before each call and its outcome after it."""
+
+    attempts: Attempts
+
+    async def begin(self, action: Action, request_id: str) -> int:
+        return await self.attempts.begin(action, request_id)
+
+    async def finish(self, action_id: int, outcome: Outcome) -> None:
+        await self.attempts.finish(
+            action_id, outcome.result.value, outcome.detail, outcome.cal_user, outcome.team
+        )

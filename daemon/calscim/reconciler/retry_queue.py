@@ -1,0 +1,119 @@
+"""What did not succeed in a pass: counted, and put aside with its reason until it is due again."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from calscim.planner.backoff import due, fingerprint, wait
+from calscim.planner.model import Action, UserId, Waiting
+from calscim.reconciler.recorder import Recorder
+from calscim.reconciler.state.retries import Key, Parked
+
+log = structlog.get_logger()
+
+UNANSWERED_TRIES = 3
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a plan's actions."""
+
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
+    # Wanted, and not done by the end of the pass.
+    pending: list[Action] = field(default_factory=list)
+    waiting: dict[UserId, Waiting] = field(default_factory=dict)  # for their own acceptance
+    interrupted: bool = False  # fresh news came before the end
+    away: str | None = None
+
+    def count(self, outcome: str, action: Action) -> None:
+        self.outcomes[action.kind.value, outcome] += 1
+        if outcome in ("parked", "blocked", "refused", "failed"):
+            self.pending.append(action)
+
+
+@dataclass(slots=True)
+class Parking:
+    """``parked``: what earlier passes put aside; ``jitter``: at least 0 and below 1."""
+
+    record: Recorder
+    parked: Mapping[Key, Parked]
+    jitter: Callable[[], float]
+    tally: Tally = field(default_factory=Tally)
+    _has_unanswered: bool = False  # among what this pass has put aside
+
+    def is_early(self, action: Action) -> bool:
+        """Whether it was put aside and is not due yet."""
+        parked = self.parked.get(key_of(action))
+        return parked is not None and not due(parked.fingerprint, parked.due_in, action)
+
+    async def park(
+        self, action: Action, reason: str, *, refused: bool, unanswered: bool = False
+    ) -> None:
+        """``refused``: flatly, so that soon again will be the same.
+
+        ``unanswered``: Cal.com may be at fault and not the action, which is due at its next answer. An action that
+        goes on failing while Cal.com answers is at fault itself.
+        """
+        key = key_of(action)
+        reason = _about(action) + reason
+        earlier = self.parked.get(key)
+        attempts = 1 + (earlier.attempts if earlier else 0)
+        if earlier is not None and not earlier.unanswered and attempts > UNANSWERED_TRIES:
+            unanswered = False
+        seconds = wait(attempts, refused=refused, jitter=self.jitter(), unanswered=unanswered)
+        self._has_unanswered |= unanswered
+        await self.record.park(
+            key,
+            action,
+            reason,
+            refused=refused,
+            attempts=attempts,
+            seconds=seconds,
+            mark=fingerprint(action),
+            unanswered=unanswered,
+        )
+        self.tally.count("refused" if refused else "failed", action)
+        log.warning(
+            "reconcile.parked",
+            kind=action.kind.value,
+            email=action.email,
+            team_id=action.team,
+            reason=reason,
+            next_try_seconds=round(seconds),
+        )
+
+    async def release(self) -> None:
+        """Make everything due that was put aside because Cal.com did not answer."""
+        if not self._has_unanswered and not any(one.unanswered for one in self.parked.values()):
+            return
+        await self.record.release_unanswered()
+        self._has_unanswered = False
+        self.parked = {
+            key: replace(one, due_in=0.0, unanswered=False) if one.unanswered else one
+            for key, one in self.parked.items()
+        }
+
+
+def key_of(action: Action) -> Key:
+    """What is parked is one action on one person: a changed action replaces it."""
+    subject = action.user or str(action.cal_user or 0)
+    return Key(_name_of(action), subject, action.team or 0)
+
+
+def _about(action: Action) -> str:
+    """What neither kind, person nor team says."""
+    if action.new_team is not None:
+        return f"the team {action.new_team}: "
+    return "" if action.change is None else f"the attribute {action.change.attribute.name}: "
+
+
+def _name_of(action: Action) -> str:
+    """The kind; of an attribute and an address with what is done, as one person may have several things done."""
+    change = action.change
+    if change is None:
+        return f"{action.kind.value}/interim" if action.interim else action.kind.value
+    value = hashlib.sha256(change.value.encode()).hexdigest()[:12]
+    return f"{action.kind.value}/{change.step.value}/{change.attribute.id}/{value}"

@@ -1,0 +1,410 @@
+"""An organization whose lease this daemon holds: which pass is due when, and what became of the last one.
+
+The rule for what goes wrong: a pass that could not read what it needed is tried again after growing waits (1 s to
+30 s), whatever its scope. While Cal.com is away or refuses the key, all pushes wait for the same try. What waits is
+in the metrics, in ``status`` and in one warning (see backoff.Notice). A sync that an operator asks for is tried at
+once in any case.
+
+The state lives in memory as long as the lease does, and starts with a full pass. One step runs at a time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from calscim.clock import Clock
+from calscim.errors import RemoteError
+from calscim.journal.audit import Editor
+from calscim.planner.model import TeamId, UserId
+from calscim.reconciler.backoff import Backoff, Notice
+from calscim.reconciler.dirty_set import Touched, touched
+from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.report import Report
+from calscim.reconciler.state import attempts as actions
+from calscim.reconciler.state import restore_check, runs
+from calscim.reconciler.state import retries as parked
+from calscim.reconciler.state.retries import Key, Parked
+
+log = structlog.get_logger()
+
+INTERRUPT_AFTER = 5.0  # seconds a pass may go on after fresh news
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds between two full passes, and from a push to the pass over what it touched."""
+
+    interval: float
+    debounce: float
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When the next step may run; ``is_urgent``: for a push or an operator, not for the periodic pass."""
+
+    at: float
+    is_urgent: bool
+
+
+@dataclass(slots=True)
+class Assignment:
+    """The schedule of one organization under one lease, and its steps."""
+
+    cycle: Cycle
+    timing: Timing
+    clock: Clock
+    jitter: Callable[[], float]
+    metrics: Metrics
+    is_stopping: Callable[[], bool]
+    is_crowded: Callable[[], bool] = lambda: False  # other organizations wait for this pass
+    _backoff: Backoff = field(init=False)
+    _away: Notice = field(default_factory=Notice)
+    _delayed: Notice = field(default_factory=Notice)
+    _next_full: float = field(init=False)
+    _latest: float = field(init=False)  # the full pass waits no longer for reads that are spread
+    _not_before: float = 0.0  # while Cal.com is away or refuses the key
+    _ended_at: float = 0.0  # when the last step ended
+    _began: float = 0.0  # since when teams were read for the last full pass
+    _heard_at: float | None = None  # since when there may be news
+    _news_at: float | None = None  # since when the running pass knows of news
+    _crowded_at: float | None = None  # since when the running pass knows that others wait
+    _has_begun: bool = False
+    _backlog: bool = False  # a pass made room before its end
+    _more: bool = False  # journal rows are left that the last pass did not take
+    _full_again: bool = False  # the last full pass was not complete, and is tried again
+    _unread: Touched | None = (
+        None  # what a pass over a push was about that could not read all it needed
+    )
+    _retry_at: float = 0.0
+    _pending_since: datetime | None = None  # of the oldest journal row that no pass could work off
+    _pending: int = 0  # how many journal rows
+    _carried: int = 0  # of these, what a pass took that has to be tried again
+    _retried: dict[Key, int] = field(default_factory=dict)  # parked actions by their attempts
+    _seen: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._backoff = Backoff(self.jitter)
+        self._next_full = self._latest = self.clock.monotonic()
+
+    @property
+    def organization(self) -> str:
+        return self.cycle.organization
+
+    # -------------------------------------------------------------- when
+
+    def hear(self) -> None:
+        """Note that the database may have news, a request or a parked action that is due."""
+        if self._heard_at is None:
+            self._heard_at = self.clock.monotonic()
+
+    def due(self) -> Due:
+        """When ``step`` has something to do; what is overdue stays at the moment since when it is."""
+        now = self.clock.monotonic()
+        if not self._has_begun:
+            return Due(self._next_full, is_urgent=self._heard_at is not None)
+        soon = [] if self._heard_at is None else [self._heard_at + self.timing.debounce]
+        if self._more:
+            soon.append(max(self._ended_at, self._not_before))
+        if self._unread is not None:
+            soon.append(max(self._retry_at, self._not_before))
+        later = [self._full_at()]
+        if self._backlog:
+            later.append(max(self._ended_at, self._not_before))
+        elif (sweeping := self._sweep_due()) is not None:
+            later.append(max(sweeping, self._not_before))
+        if soon and min(soon) <= max(now, min(later)):
+            return Due(min(soon), is_urgent=True)
+        return Due(min(later), is_urgent=False)
+
+    def _full_at(self) -> float:
+        """When the next full pass is due. One whose reads are spread waits for the last of them, but not for ever."""
+        due = self._latest if self.cycle.sweep.going else self._next_full
+        return due + self._postponed()
+
+    def _postponed(self) -> float:
+        """With a backlog, calls are for writes: a look at everything comes five intervals later."""
+        return 5 * self.timing.interval if self._backlog else 0.0
+
+    # -------------------------------------------------------------- one step
+
+    async def step(self) -> Report | None:
+        """Run the pass that is due. LeaseLost and StoreUnavailable end the assignment."""
+        try:
+            if not self._has_begun:
+                await self._begin()
+            report = await self._pass()
+            if report is not None:
+                await self._after(report)
+            await self._sweep()
+        except RemoteError as error:
+            await self._is_away(error)
+            return None
+        finally:
+            self._ended_at = self.clock.monotonic()
+        return report
+
+    async def _begin(self) -> None:
+        """Before anything else is done under a lease: close what another process left, look for a restored database."""
+        db, organization = self.cycle.db, self.organization
+        if left := await actions.abandon(db, self.cycle.lease):
+            log.warning("reconcile.resumed", organization=organization, unknown=left)
+        if await restore_check.moved(db, organization) and await self.cycle.differs():
+            editor = Editor(by=self.cycle.lease.holder, cipher=db.cipher)
+            paused = await restore_check.pause_restored(db, editor, organization)
+            log.warning(
+                "database.restored",
+                organization=organization,
+                paused=paused,
+                then=[f"calscim directory resume {name!r}" for name in paused],
+            )
+        await restore_check.at_home(db, organization)
+        self._has_begun = True
+
+    async def _pass(self) -> Report | None:
+        """Run the pass that there is a reason for; None when there was nothing to do."""
+        db, cycle = self.cycle.db, self.cycle
+        had_news = self._heard_at is not None
+        self._heard_at = self._news_at = self._crowded_at = None
+        if self.is_stopping():
+            return None
+        if await runs.is_asked(db, self.organization):
+            requests = await runs.asked(db, self.organization)
+            cycle.sweep.end()
+            self._began = self.clock.monotonic()
+            return await self._full(requests=requests)
+        now = self.clock.monotonic()
+        if now < self._not_before:
+            if had_news:
+                await self._note_pending()
+            return None
+        if self._full_at() <= now:
+            since = cycle.sweep.began
+            self._began = self.clock.monotonic() if since is None else since
+            return await self._full(since=since)
+        if cycle.view.me is None:  # Cal.com was never reached: the next full pass sees all of it
+            return None
+        return await self._touched()
+
+    async def _full(
+        self, *, requests: list[int] | None = None, since: float | None = None
+    ) -> Report:
+        await self._note_pending()
+        self._retried.clear()
+        self._more = False
+        return await self.cycle.full(self._interrupted, requests or (), since=since)
+
+    async def _touched(self) -> Report | None:
+        db, cycle = self.cycle.db, self.cycle
+        unread = await runs.unread(db, self.organization)
+        self._more = unread.more
+        found = touched(unread.news)
+        found.everyone = found.everyone or self._backlog
+        found.look = not self._backlog
+        self._retry(found, await parked.parked(db, self.organization))
+        retries = self._unread is not None and self.clock.monotonic() >= self._retry_at
+        if retries and self._unread is not None:
+            found.update(self._unread)
+            found.teams |= cycle.view.gaps.keys() - cycle.view.gone
+        if not found:
+            await self._skip(unread.reached)
+            return None
+        self._count_pending(unread.news)
+        report = await cycle.touched(found, unread.reached, self._interrupted)
+        self._keep_unread(found, report, retries=retries)
+        return report
+
+    def _keep_unread(self, found: Touched, report: Report, *, retries: bool) -> None:
+        """A pass over a push that could not read all it needed is run again over the same and what came since.
+
+        While a full pass is to be tried again anyway, that one reads it.
+        """
+        if report.away is not None or not report.again or self._full_again:
+            self._unread = None
+            return
+        if retries or self._unread is None:
+            self._retry_at = self.clock.monotonic() + self._backoff.next()
+        if self._unread is None:
+            self._unread = found
+        else:
+            self._unread.update(found)
+
+    def _retry(self, found: Touched, stuck: Mapping[Key, Parked]) -> None:
+        """What was parked and is due is looked at again, once for each time that it was put aside."""
+        for key, entry in stuck.items():
+            if entry.due_in > 0 or self._retried.get(key) == entry.attempts:
+                continue
+            self._retried[key] = entry.attempts
+            if key.subject.isdecimal():  # an account no user of the directory is behind
+                found.everyone = True
+            else:
+                found.users.add(UserId(key.subject))
+            if key.team_id:
+                found.teams.add(TeamId(key.team_id))
+
+    async def _skip(self, heads: dict[str, int]) -> None:
+        if heads != self._seen:
+            await runs.advance(self.cycle.db, self.organization, heads)
+            self._seen = heads
+
+    # -------------------------------------------------------------- after it
+
+    async def _after(self, report: Report) -> None:
+        """Decide when the next pass is due, and tell those who ask what waits."""
+        now = self.clock.monotonic()
+        sweep, full = self.cycle.sweep, report.scope == "full"
+        self._backlog = report.interrupted
+        if full:
+            sweep.end()
+            self._unread = None
+            self._full_again = report.again and report.away is None
+        if report.away is not None or (full and report.again):
+            self._next_full = self._latest = now + self._backoff.next()
+            self._not_before = self._next_full if report.away is not None else 0.0
+            if full and now - self._began < self.timing.interval:
+                sweep.began = self._began  # what could be read is not read again
+        else:
+            self._not_before = 0.0
+            if self._unread is None and not self._full_again:
+                self._backoff.reset()
+            if full:
+                self._next_full = now + self.timing.interval * (0.9 + 0.2 * self.jitter())
+                self._latest = self._next_full + self.timing.interval
+        if report.window_left is not None:  # what was left alone is done as soon as the window ends
+            self._next_full = min(self._next_full, now + report.window_left)
+            self._latest = min(self._latest, self._next_full)
+        self.metrics.passed(self.organization, report, self.clock.now())
+        await self._tell(report)
+
+    async def _tell(self, report: Report) -> None:
+        """Show what waits for another try, where something does."""
+        if report.away is not None:
+            self._carried = self._pending
+            self._log_away(report.away, report.away)
+            await self._show_retry(self._next_full - self.clock.monotonic())
+            return
+        if self._away.end():
+            log.info("reconcile.recovered", organization=self.organization)
+        if self._is_retrying():
+            self._carried = self._pending
+            await self._note_retry(report.unread)
+            return
+        if self._delayed.end():
+            log.info("reconcile.caught_up", organization=self.organization)
+        self._carried = 0
+        if not report.pending:
+            self._pending_since, self._pending = None, 0
+            self.metrics.pending(self.organization, None)
+
+    def _is_retrying(self) -> bool:
+        return self._full_again or self._unread is not None
+
+    async def _note_retry(self, unread: tuple[str, ...]) -> None:
+        """A pass could not read what it needed and is tried again."""
+        at = self._retry_at if self._unread is not None else self._next_full
+        seconds = max(0.0, at - self.clock.monotonic())
+        await self._show_retry(seconds)
+        what = "; ".join(sorted(one.partition(": ")[0] for one in unread))
+        if self._delayed.is_news(what, self.clock.monotonic()):
+            log.warning(
+                "reconcile.delayed",
+                organization=self.organization,
+                unread=list(unread),
+                changes=self._pending,
+                next_try_seconds=round(seconds),
+            )
+
+    async def _show_retry(self, seconds: float) -> None:
+        since, now = self._pending_since, self.clock.now()
+        await runs.note_retry(
+            self.cycle.db,
+            self.organization,
+            {
+                "next_try": (now + timedelta(seconds=seconds)).isoformat(),
+                "since": None if since is None else since.isoformat(),
+                "changes": self._pending,
+            },
+        )
+
+    async def _is_away(self, error: RemoteError) -> None:
+        """The key is not taken, or Cal.com does not even answer who it belongs to."""
+        db, organization = self.cycle.db, self.organization
+        self._log_away(error.kind.value, str(error), kind=error.kind.value)
+        await self._note_pending()
+        pass_id = await runs.begin(db, organization, "full")
+        requests = await runs.asked(db, organization)
+        report = {
+            "away": str(error),
+            "incomplete": [str(error)],
+            "waiting": [],
+            "pending": 0,
+            "held": 0,
+        }
+        await runs.finish(db, pass_id, complete=False, in_sync=False, report=report)
+        await runs.answer(db, requests, pass_id, str(error))
+        wait = self._backoff.next()
+        self._next_full = self._latest = self._not_before = self.clock.monotonic() + wait
+        await self._show_retry(wait)
+
+    def _log_away(self, state: str, reason: str, **details: str) -> None:
+        news = self._away.is_news(state, self.clock.monotonic())
+        say = log.error if news else log.debug
+        say("reconcile.away", organization=self.organization, reason=reason, **details)
+
+    # -------------------------------------------------------------- what waits
+
+    async def _note_pending(self) -> None:
+        """What was pushed and no pass has worked off yet is counted, also while no pass can run."""
+        self._count_pending((await runs.unread(self.cycle.db, self.organization)).news)
+
+    def _count_pending(self, news: list[runs.News]) -> None:
+        if not news:
+            return
+        oldest = min(row.at for row in news)
+        since = self._pending_since
+        self._pending_since = oldest if since is None else min(since, oldest)
+        self._pending = self._carried + len(news)
+        self.metrics.pending(self.organization, self._pending_since)
+
+    # -------------------------------------------------------------- reads ahead
+
+    def _sweep_due(self) -> float | None:
+        """When the next read ahead of the full pass is due; None: there is none to come."""
+        sweep = self.cycle.sweep
+        if sweep.going:
+            wait = sweep.wait()
+            return self.clock.monotonic() + wait if wait > 0 else self._ended_at
+        if sweep.began is not None or self.cycle.view.me is None or not sweep.is_worth_it():
+            return None
+        return max(self._ended_at, self._ahead())
+
+    def _ahead(self) -> float:
+        return self._next_full - self.timing.interval / 2
+
+    async def _sweep(self) -> None:
+        """Read one team ahead of the full pass that comes, where that takes many reads."""
+        sweep = self.cycle.sweep
+        now = self.clock.monotonic()
+        if self._backlog or self.is_stopping() or self.cycle.view.me is None:
+            return
+        if now < self._not_before:
+            return
+        if sweep.began is None and now >= self._ahead() and sweep.is_worth_it():
+            sweep.begin()
+        await sweep.step(self._next_full)
+
+    # -------------------------------------------------------------- making room
+
+    def _interrupted(self) -> bool:
+        """Whether a pass should make room: on stopping at once, for fresh news or others after a while."""
+        if self.is_stopping():
+            return True
+        now = self.clock.monotonic()
+        if self._heard_at is not None:
+            self._news_at = self._news_at or now
+        if self.is_crowded():
+            self._crowded_at = self._crowded_at or now
+        since = [at for at in (self._news_at, self._crowded_at) if at is not None]
+        return bool(since) and now - min(since) >= INTERRUPT_AFTER

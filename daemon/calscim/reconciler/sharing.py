@@ -1,0 +1,61 @@
+"""How the daemons on one database share the organizations.
+
+Each living daemon has a row that names the organizations of its configuration. Its part is the sum of 1/n over
+them, where n is how many living daemons have that organization, rounded up. A daemon takes what is free up to its
+part, and gives back what it has beyond its part while another daemon that is configured for it has less than its own.
+What stays free for ``STRANDED`` seconds is taken beyond the part, as the daemon whose part it is may hang.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import shares
+from calscim.reconciler.state.shares import Part
+
+STRANDED = 6.0  # seconds
+
+
+@dataclass(slots=True)
+class Sharing:
+    """The part of one daemon, by its row and those of the others."""
+
+    db: Database
+    holder: str
+    organizations: frozenset[str]
+    _free_since: dict[str, float] = field(default_factory=dict)
+
+    async def surplus(self, held: int, idle: Sequence[str]) -> list[str]:
+        """Renew this daemon's row; return which of the ``idle`` organizations to give back."""
+        await shares.register(self.db, self.holder, self.organizations)
+        parts = await shares.parts(self.db)
+        mine = parts.get(self.holder, Part(len(self.organizations), held))
+        rooms = {
+            holder: part.share - part.held
+            for holder, part in parts.items()
+            if holder != self.holder and part.held < part.share
+        }
+        count = min(held - mine.share, sum(rooms.values()))
+        if count <= 0:
+            return []
+        wanted = await shares.configured(self.db, rooms.keys(), idle)
+        return random.sample(wanted, min(count, len(wanted)))
+
+    async def choose(self, free: Sequence[str], held: int, now: float) -> list[str]:
+        """Return which of the ``free`` organizations to take."""
+        self._free_since = {name: self._free_since.get(name, now) for name in free}
+        if not free:
+            return []
+        parts = await shares.parts(self.db)
+        mine = parts.get(self.holder, Part(len(self.organizations), held))
+        chosen = random.sample(free, min(len(free), max(0, mine.share - held)))
+        stranded = [name for name in free if now - self._free_since[name] >= STRANDED]
+        taking = {*chosen, *stranded}
+        for name in taking:  # once given back, it is free from then on
+            del self._free_since[name]
+        return sorted(taking)
+
+    async def leave(self) -> None:
+        """Let the others have this daemon's part now."""
+        await shares.leave(self.db, self.holder)

@@ -1,0 +1,416 @@
+"""What is known of one organization in Cal.com: the last reads, and what calscim wrote since.
+
+Ids of memberships that calscim deleted are remembered: a lagging replica that still shows one is not
+believed. Nor is one that shows a role or an address as it was before calscim changed it, for the settle time.
+That a list lacks somebody calscim just added is believed: doing it again does no harm.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from calscim.calcom.reader import Reader
+from calscim.errors import RemoteError, RemoteKind
+from calscim.names import address_key
+from calscim.planner.build import BuildTraits
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Complete,
+    Directory,
+    Held,
+    Incomplete,
+    MembershipId,
+    Observed,
+    OrgMember,
+    Role,
+    Step,
+    Team,
+    TeamId,
+    TeamMember,
+)
+from calscim.planner.teams.creation import awaited
+from calscim.reconciler.attribute_cache import Catalogue
+from calscim.reconciler.pending_echo import Recent
+from calscim.reconciler.state.retries import Key
+
+LOOKED_UP = 50  # addresses that one call asks about
+PAGE = 250  # what one read of a list brings at most
+UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under which id
+
+
+@dataclass(slots=True)
+class View:
+    """Kept between passes by whoever holds the lease, and started empty with every lease."""
+
+    me: CalUserId | None = None
+    people: dict[CalUserId, OrgMember] | None = None  # None: never read completely
+    people_gap: str = "nothing was read yet"
+    teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
+    gaps: dict[TeamId, str] = field(default_factory=dict)
+    names: dict[TeamId, str] = field(default_factory=dict)
+    slugs: dict[TeamId, str | None] = field(default_factory=dict)
+    stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
+    deleted: set[MembershipId] = field(default_factory=set)  # of the organization
+    deleted_on_teams: set[MembershipId] = field(default_factory=set)
+    attributes: Catalogue = field(default_factory=Catalogue)
+    recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
+    now: Callable[[], float] = lambda: 0.0
+    # When a team was last read to its end.
+    read_at: dict[TeamId, float] = field(default_factory=dict)
+    # Wanted, and no team of the organization any more.
+    gone: set[TeamId] = field(default_factory=set)
+    traits: BuildTraits = field(default_factory=BuildTraits)
+    profiles: dict[MembershipId, bool] = field(default_factory=dict)  # whether there is one
+    # Every option that a person has, for those whose options were read; lists show one of several values.
+    options: dict[CalUserId, tuple[Held, ...]] = field(default_factory=dict)
+    options_read_at: dict[CalUserId, float] = field(default_factory=dict)
+    # Addresses that users want and other accounts had when everybody was last planned for.
+    contested: set[str] = field(default_factory=set)
+    # What Cal.com left unanswered, in how many passes in a row: see silence.
+    unanswered: dict[Key, int] = field(default_factory=dict)
+    # Accounts that calscim created, until a list shows the numbers of their memberships.
+    _with_profile: set[CalUserId] = field(default_factory=set)
+
+    def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
+        """The view as the planner wants it; ``teams`` None: all that were looked at."""
+        wanted = self.teams.keys() | self.gaps.keys() if teams is None else set(teams)
+        seen: dict[TeamId, Complete[dict[CalUserId, TeamMember]] | Incomplete] = {}
+        for team in wanted:
+            if team in self.gaps or team not in self.teams:
+                seen[team] = Incomplete(self.gaps.get(team, "it was not read yet"))
+            else:
+                seen[team] = Complete(self.teams[team])
+        assert self.me is not None, "the key's own user is asked for before anything is planned"
+        return Observed(
+            me=self.me,
+            people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
+            teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
+            team_names=self.names,
+            attributes=self.attributes.observed(),
+            clears_teams=self.traits.clears_teams,
+        )
+
+    # -------------------------------------------------------------- reading
+
+    async def read_key(self, reader: Reader) -> None:
+        """Whose key it is. RemoteError when it is not taken, or when Cal.com is away."""
+        self.me = (await reader.me()).user
+
+    async def read_everything(
+        self, reader: Reader, directory: Directory, since: float | None = None
+    ) -> None:
+        """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
+        await self.read_people(reader)
+        wanted = teams_of(directory)
+        gap = await self.read_names(reader, wanted, whole=bool(awaited(directory)))
+        self.teams = {team: members for team, members in self.teams.items() if team in wanted}
+        fresh = {team for team in wanted if self._is_fresh(team, since)}
+        self.gaps.clear()
+        self.gone = set() if gap is not None else wanted - self.names.keys()
+        for team in sorted(wanted):
+            if team in self.gone:
+                self.gaps[team] = "this organization has no such team any more"
+            elif team not in fresh:
+                await self.read_team(reader, team)
+
+    def _is_fresh(self, team: TeamId, since: float | None) -> bool:
+        if since is None or team not in self.teams or team in self.gaps or team in self.stale:
+            return False
+        return self.read_at.get(team, since - 1) >= since
+
+    async def read_people(self, reader: Reader) -> None:
+        """Everybody in the organization. What was known before is dropped when that fails."""
+        answer = await reader.people(expected=(self.people or {}).keys())
+        if isinstance(answer, Incomplete):
+            self.people, self.people_gap = None, answer.reason
+        else:
+            self.people = {
+                number: self._settled(person)
+                for number, person in answer.value.items()
+                if person.membership not in self.deleted
+            }
+
+    async def read_profiles(self, reader: Reader, users: Collection[CalUserId]) -> None:
+        """Find out which accepted members have a Profile, of those whose Profile was not seen yet.
+
+        A membership keeps its Profile, so that each is looked for until it was seen once. A key that may not
+        list users can do everything else: then no Profile is known to be missing.
+        """
+        people = self.people or {}
+        unseen = [
+            people[user]
+            for user in sorted(users)
+            if user in people and people[user].accepted and people[user].has_profile is not True
+        ]
+        if not unseen:
+            return
+        found: Collection[CalUserId] = ()
+        if len(unseen) <= LOOKED_UP * self.pages_of_people():
+            some = await reader.profiles([person.email for person in unseen])
+            if some is None:
+                return
+            found = () if isinstance(some, Incomplete) else some
+        if any(person.user not in found for person in unseen):
+            # A list may know a person by another address, so that only the whole list proves an absence.
+            everyone = await reader.everyone_with_profile()
+            if not isinstance(everyone, Complete):
+                return
+            found = everyone.value
+        for person in unseen:
+            self.profiles[person.membership] = person.user in found
+            people[person.user] = replace(person, has_profile=person.user in found)
+
+    def found_profile(self, membership: MembershipId) -> None:
+        """The member has a Profile after all."""
+        self._note_profile(membership, has_profile=True)
+
+    def lacks_profile(self, user: CalUserId) -> None:
+        """Cal.com refused a call because the member has no Profile."""
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self._note_profile(person.membership, has_profile=False)
+
+    def made_pending(self, user: CalUserId) -> None:
+        """The member has to accept the membership again, and gets a Profile by that."""
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.profiles.pop(person.membership, None)
+            self.people[user] = replace(person, accepted=False, has_profile=None)
+
+    def _note_profile(self, membership: MembershipId, *, has_profile: bool) -> None:
+        self.profiles[membership] = has_profile
+        people = self.people or {}
+        for user, person in people.items():
+            if person.membership == membership:
+                people[user] = replace(person, has_profile=has_profile)
+                return
+
+    async def read_options(self, reader: Reader, user: CalUserId) -> bool | Incomplete:
+        """Read every option that a person has; return True if it is what was known."""
+        self.options_read_at[user] = self.now()
+        fresh = await reader.assigned(user)
+        if isinstance(fresh, Incomplete):
+            return fresh
+        known = self.held(user)
+        self.options[user] = fresh
+        if known is not None and _places(known) == _places(fresh):
+            return True
+        if self.people is not None and user in self.people:
+            self.people[user] = replace(self.people[user], attributes=fresh)
+        return False
+
+    async def read_names(
+        self, reader: Reader, wanted: Collection[TeamId] | None = None, *, whole: bool = False
+    ) -> str | None:
+        """Read the names of the organization's teams; returns why not when that fails.
+
+        The teams of ``wanted`` are read by number if that takes fewer calls than the list of teams; the names
+        of other teams then stay as last read. ``wanted`` None, or ``whole``: the list is read in any case.
+        """
+        calls = reader.calls_for_teams
+        if wanted is not None and not whole and calls is not None and len(wanted) < calls:
+            try:
+                return await self._read_names_of(reader, wanted)
+            except RemoteError as error:
+                if error.kind is not RemoteKind.AUTH:
+                    raise
+        # A key may be allowed to list teams and not to read one; a key that is refused fails here too.
+        answer = await reader.teams()
+        if isinstance(answer, Incomplete):
+            return answer.reason
+        self.names = {number: team.name for number, team in answer.value.items()}
+        self.slugs = {number: team.slug for number, team in answer.value.items()}
+        return None
+
+    async def _read_names_of(self, reader: Reader, wanted: Collection[TeamId]) -> str | None:
+        for number in sorted(wanted):
+            team = await reader.team(number)
+            if isinstance(team, Incomplete):
+                return team.reason
+            if team is None:
+                self.names.pop(number, None)
+                self.slugs.pop(number, None)
+            else:
+                self.names[number], self.slugs[number] = team.name, team.slug
+        return None
+
+    def listed(self) -> list[Team]:
+        """The teams of the organization, as last read."""
+        return [Team(team, name, self.slugs.get(team)) for team, name in self.names.items()]
+
+    async def read_team(self, reader: Reader, team: TeamId) -> None:
+        answer = await reader.team_members(team, expected=self.teams.get(team, {}).keys())
+        if isinstance(answer, Incomplete):
+            self.gaps[team] = answer.reason
+            return
+        self.gaps.pop(team, None)
+        self.stale.discard(team)
+        self.read_at[team] = self.now()
+        self.teams[team] = {
+            number: self._settled_on(team, member)
+            for number, member in answer.value.items()
+            if member.membership not in self.deleted_on_teams
+        }
+
+    def _settled(self, person: OrgMember) -> OrgMember:
+        role = self.recent.believed(("role", None, person.user), person.role)
+        email = self.recent.believed(("email", person.user), person.email)
+        told = self._all_options(
+            person.user, self.recent.believed(("attributes", person.user), person.attributes)
+        )
+        if person.user in self._with_profile:
+            self._with_profile.discard(person.user)
+            self.profiles[person.membership] = True
+        has_profile = self.profiles.get(person.membership)
+        if (role, email, told, has_profile) == (person.role, person.email, person.attributes, None):
+            return person
+        return replace(person, role=role, email=email, attributes=told, has_profile=has_profile)
+
+    def _all_options(
+        self, user: CalUserId, shown: tuple[Held, ...] | None
+    ) -> tuple[Held, ...] | None:
+        """What the last read of the person's options gave, unless the list contradicts it."""
+        known = self.options.get(user)
+        if known is None or shown is None:
+            return shown
+        if _places(shown) <= _places(known) and {one.attribute for one in shown} == {
+            one.attribute for one in known
+        }:
+            return known
+        del self.options[user]
+        self.options_read_at.pop(user, None)  # somebody changed them: to be read soon
+        return shown
+
+    def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
+        role = self.recent.believed(("role", team, member.user), member.role)
+        accepted = self.recent.believed(("accepted", team, member.user), member.accepted)
+        if (role, accepted) == (member.role, member.accepted):
+            return member
+        return replace(member, role=role, accepted=accepted)
+
+    def memberships_of(self, user: CalUserId) -> dict[TeamId, TeamMember]:
+        """The person's memberships of the teams that were read."""
+        return {team: members[user] for team, members in self.teams.items() if user in members}
+
+    def pages(self, team: TeamId) -> int:
+        """How many reads that team takes, as far as is known."""
+        return len(self.teams.get(team, ())) // PAGE + 1
+
+    def pages_of_people(self) -> int:
+        return len(self.people or ()) // PAGE + 1
+
+    # -------------------------------------------------------------- own writes
+
+    def joined(self, person: OrgMember) -> None:
+        if person.has_profile:
+            self._with_profile.add(person.user)
+        if self.people is not None:
+            self.people[person.user] = person
+
+    def left(self, user: CalUserId, membership: MembershipId) -> None:
+        """Somebody lost the organization, and every team with it.
+
+        A list that still shows one of the teams is believed unless the build is known to end them.
+        """
+        self.deleted.add(membership)
+        if self.people is not None:
+            self.people.pop(user, None)
+        for members in self.teams.values():
+            member = members.pop(user, None)
+            if member is not None and self.traits.clears_teams:
+                self.deleted_on_teams.add(member.membership)
+
+    def changed(
+        self,
+        user: CalUserId,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        role: Role | None = None,
+    ) -> None:
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.recent.changed(("role", None, user), person.role, role or person.role)
+            self.recent.changed(("email", user), person.email, email or person.email)
+            self.people[user] = replace(
+                person,
+                email=email or person.email,
+                name=name or person.name,
+                role=role or person.role,
+            )
+
+    def held(self, user: CalUserId) -> tuple[Held, ...] | None:
+        """Somebody's attributes; None when they are not known."""
+        person = None if self.people is None else self.people.get(user)
+        return None if person is None else person.attributes
+
+    def told(self, user: CalUserId, held: tuple[Held, ...]) -> None:
+        if self.people is not None and (person := self.people.get(user)) is not None:
+            self.recent.changed(("attributes", user), person.attributes, held)
+            self.people[user] = replace(person, attributes=held)
+            if user in self.options:
+                self.options[user] = held
+
+    def put(self, team: TeamId, member: TeamMember) -> None:
+        members = self.teams.setdefault(team, {})
+        if (before := members.get(member.user)) is not None:
+            self.recent.changed(("role", team, member.user), before.role, member.role)
+        members[member.user] = member
+        if member.membership == UNKNOWN:
+            self.stale.add(team)
+
+    def accepted_on_team(self, team: TeamId, user: CalUserId) -> None:
+        members = self.teams.get(team, {})
+        if (member := members.get(user)) is not None:
+            self.recent.changed(("accepted", team, user), member.accepted, after=True)
+            members[user] = replace(member, accepted=True)
+
+    def took(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:
+        self.deleted_on_teams.add(membership)
+        self.teams.get(team, {}).pop(user, None)
+
+    def doubt(self, team: TeamId | None) -> None:
+        """The outcome of a write is not known: read again before judging."""
+        if team is None:
+            self.people, self.people_gap = None, "a write to the organization had no clear outcome"
+        else:
+            self.stale.add(team)
+
+    def doubt_after(self, action: Action, *, gone: bool) -> None:
+        """As ``doubt``; of an attribute only that person's are not known any more, or its options.
+
+        ``gone``: what the action was about does not exist.
+        """
+        change = action.change
+        if change is None:
+            self.doubt(action.team)
+            return
+        if change.step is Step.OPTION or gone:
+            self.attributes.forget(change)
+        user = action.cal_user
+        if self.people is not None and user is not None and user in self.people:
+            self.people[user] = replace(self.people[user], attributes=None)
+            self.options.pop(user, None)
+            self.options_read_at.pop(user, None)
+
+
+def _places(held: Iterable[Held]) -> set[tuple[str, str]]:
+    """Which options; lists and options spell numbers differently."""
+    return {(one.attribute, one.option) for one in held}
+
+
+def teams_of(directory: Directory) -> set[TeamId]:
+    """Every team that a mapping or the ledger names, but those that are yet to be made."""
+    mapped = {
+        mapping.team
+        for mapping in directory.mappings
+        if mapping.team is not None and mapping.new_team is None
+    }
+    return mapped | {team for team, _ in directory.ledger}
+
+
+def members_wanted(directory: Directory, view: View) -> set[CalUserId]:
+    """Accounts of active users of the directories, by their links, else by their addresses."""
+    wanted = [user for user in directory.users.values() if user.active and user.managed]
+    links = directory.links
+    addresses = {address_key(user.email) for user in wanted if user.id not in links}
+    linked = {links[user.id].cal_user for user in wanted if user.id in links}
+    people = view.people or {}
+    return linked | {one.user for one in people.values() if address_key(one.email) in addresses}

@@ -1,0 +1,94 @@
+"""One row an attempt to change Cal.com: begun before the call, finished after it, never one without the other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from calscim.planner.model import Action, Cause, Kind, TeamId
+from calscim.planner.safeguards.limits import WindowUsage
+from calscim.planner.safeguards.preflight import takes
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+from calscim.reconciler.state.leases import Lease, LeaseLost
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The attempts of one pass, under one lease."""
+
+    db: Database
+    lease: Lease
+    pass_id: int
+    plan_hash: str
+
+    async def begin(self, action: Action, request_id: str) -> int:
+        """The row's id. LeaseLost when the term is over: then nothing may be sent."""
+        number = await self.db.fetchval(
+            sql("actions.begin"),
+            self.lease.organization,
+            self.pass_id,
+            self.plan_hash,
+            action.kind.value,
+            action.email,
+            action.user,
+            action.cal_user,
+            action.team,
+            action.role.value if action.role else None,
+            action.because,
+            action.cause.stream if action.cause else None,
+            action.cause.seq if action.cause else None,
+            request_id,
+            self.lease.term,
+            self.lease.holder,
+            action.membership,
+            takes(action),
+            action.drift,
+            action.approved,
+            list(action.teams),
+        )
+        if number is None:
+            raise LeaseLost(f"the lease of {self.lease.organization} is over; nothing was sent")
+        return int(number)
+
+    async def finish(
+        self,
+        number: int,
+        outcome: str,
+        detail: str,
+        cal_user: int | None,
+        team: int | None = None,
+    ) -> None:
+        await self.db.execute(sql("actions.finish"), number, outcome, detail, cal_user, team)
+
+
+async def window_usage(db: Database, organization: str, seconds: float) -> WindowUsage:
+    """Return what attempts of the last ``seconds`` took away and added."""
+    usage = WindowUsage()
+    for row in await db.fetch(sql("actions.taken"), organization, seconds):
+        usage.took(
+            Kind(row["kind"]),
+            row["team_id"],
+            [TeamId(team) for team in row["teams"]],
+            drift=row["drift"],
+            approved=row["approved"],
+        )
+    for row in await db.fetch(sql("actions.added"), organization, seconds):
+        usage.brought(row["team_id"], row["people"], approved=row["approved"])
+    return usage
+
+
+async def abandon(db: Database, lease: Lease) -> int:
+    """Close what earlier terms left open, as unknown; returns how many there were."""
+    return len(await db.fetch(sql("actions.abandon"), lease.organization, lease.term))
+
+
+async def request_ids(db: Database, causes: Iterable[Cause]) -> dict[Cause, str]:
+    """The id of the request that each journal row came with."""
+    wanted = sorted(set(causes), key=lambda cause: (cause.stream, cause.seq))
+    if not wanted:
+        return {}
+    rows = await db.fetch(
+        sql("actions.request_ids"),
+        [cause.stream for cause in wanted],
+        [cause.seq for cause in wanted],
+    )
+    return {Cause(row["stream"], row["seq"]): row["request_id"] for row in rows}

@@ -1,0 +1,21 @@
+"""What calscim has learned about the build of Cal.com behind an organization."""
+
+from datetime import timedelta
+
+from calscim.planner.build import BuildTraits
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+# An upgrade may change what Cal.com does, and no answer says so. Learning a trait again costs one call.
+RELEARN_AFTER = timedelta(days=7)
+
+
+async def load(db: Database, organization: str) -> BuildTraits:
+    """Return the traits that an answer has shown within ``RELEARN_AFTER``."""
+    rows = await db.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
+    return BuildTraits(**{row["trait"]: row["value"] for row in rows})
+
+
+async def learn(db: Database, organization: str, trait: str, *, value: bool) -> None:
+    """Record a trait; a later answer that contradicts it replaces it."""
+    await db.execute(sql("build_traits.learn"), organization, trait, value)

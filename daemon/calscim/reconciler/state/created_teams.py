@@ -1,0 +1,73 @@
+"""Teams that calscim made: the mappings that waited for them, and their owner for having made them."""
+
+from collections.abc import Mapping
+
+from calscim.journal.audit import Editor, transaction
+from calscim.planner.model import CalUserId, MembershipId, Team, TeamId
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+async def attempted(db: Database, organization: str, awaited: TeamId, team: TeamId) -> bool:
+    """Whether an earlier call made the team, or may have made it although no answer said so."""
+    return bool(await db.fetchval(sql("newteams.attempted"), organization, awaited, team))
+
+
+async def bind(
+    db: Database,
+    organization: str,
+    awaited: TeamId,
+    team: Team,
+    *,
+    request_id: str,
+    creator: CalUserId | None,
+) -> None:
+    """The mappings that waited are the team's now. ``creator``: its owner where calscim made it.
+
+    A mapping of the same group to the same team that was added meanwhile takes the waiting one's place.
+    """
+    editor = Editor(by="calscim", request_id=request_id, cipher=db.cipher)
+    async with transaction(db) as connection:
+        rows = await connection.fetch(sql("newteams.lock"), organization, awaited, team.id)
+        for row in rows:
+            action = "mapping.remove" if row["doubled"] else "mapping.bind"
+            edit = {
+                "id": row["id"],
+                "directory": row["directory_id"],
+                "group": row["group_name"],
+                "group_id": row["group_id"],
+                "team_id": team.id,
+                "team": team.name,
+                "role": row["role"],
+                "mode": row["mode"],
+            }
+            resource = ("Mapping", str(row["id"]))
+            seq = await editor.write(connection, organization, action, resource, edit)
+            if row["doubled"]:
+                await connection.execute(sql("admin.remove_mapping"), row["id"], seq)
+            else:
+                await connection.execute(sql("newteams.bind"), row["id"], team.id, team.name)
+        if creator is not None:
+            await connection.execute(
+                sql("newteams.made"), organization, team.id, team.name, creator
+            )
+
+
+async def saw_creator(
+    db: Database, organization: str, team: TeamId, membership: MembershipId
+) -> None:
+    """Which membership came with the team: a later one, made by hand, is another."""
+    await db.execute(sql("newteams.seen"), organization, team, membership)
+
+
+async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -> None:
+    """Show mappings under the names that their teams have in Cal.com now."""
+    if names:
+        await db.execute(
+            sql("newteams.rename"), organization, list(names.keys()), list(names.values())
+        )
+
+
+async def release(db: Database, organization: str, team: TeamId) -> None:
+    """The one who made the team owns it no more."""
+    await db.execute(sql("newteams.released"), organization, team)

@@ -1,0 +1,37 @@
+"""The daemons that run on this database, and the fingerprints of the secrets that each of them uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from calscim.postgres.pool import Connection, Database
+from calscim.postgres.queries import sql
+
+EVERY = 60.0  # seconds between two signs of life
+ALIVE = 3 * EVERY  # seconds without one, after which a daemon counts as gone
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """``fingerprints``: by the key of the configuration, made with the ``salt``."""
+
+    holder: str
+    salt: bytes
+    fingerprints: Mapping[str, str]
+
+
+async def seen(db: Database, running: Running) -> None:
+    """The daemon is there and uses these secrets."""
+    told = orjson.dumps(dict(running.fingerprints)).decode()
+    await db.execute(sql("daemons.seen"), running.holder, running.salt, told)
+
+
+async def left(db: Database, holder: str) -> None:
+    await db.execute(sql("daemons.left"), holder)
+
+
+async def alive(connection: Connection) -> list[Running]:
+    """Those that gave a sign of life lately."""
+    rows = await connection.fetch(sql("daemons.alive"), ALIVE)
+    return [Running(row["holder"], row["salt"], orjson.loads(row["fingerprints"])) for row in rows]

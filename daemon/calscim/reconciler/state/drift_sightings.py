@@ -1,0 +1,34 @@
+"""How often and since when drift was seen that is to be taken away once it has lasted."""
+
+from collections.abc import Collection
+from collections.abc import Mapping as MappingOf
+
+from calscim.planner.model import Action, TeamId
+from calscim.planner.safeguards.drift_grace import Sighting
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+async def kept(db: Database, organization: str) -> dict[str, Sighting]:
+    """By the digest of the single action."""
+    rows = await db.fetch(sql("sightings.all"), organization)
+    return {row["digest"]: Sighting(row["passes"], row["seconds"]) for row in rows}
+
+
+async def note(
+    db: Database, organization: str, seen: MappingOf[str, Action], unread: Collection[TeamId]
+) -> None:
+    """Count what a look at everything wants gone, and forget what it does not want gone any more.
+
+    ``unread``: teams that this look did not read to their end. Nothing about them is counted or forgotten.
+    """
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("sightings.forget"), organization, list(seen), list(unread))
+        if seen:
+            await connection.execute(
+                sql("sightings.saw"),
+                organization,
+                list(seen),
+                [action.team or 0 for action in seen.values()],
+                [action.email for action in seen.values()],
+            )

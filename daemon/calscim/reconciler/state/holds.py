@@ -1,0 +1,92 @@
+"""Removals that a guard holds, and what an operator has let go."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A held set as it is shown: ``actions`` are in the form of ``plan --json``."""
+
+    hash: str
+    guard: str
+    actions: list[dict[str, Any]]
+    first_seen: datetime
+    approved_at: datetime | None
+    announced_at: datetime | None  # when the daemon alerted the operator
+
+
+async def hold(
+    db: Database, organization: str, hash_: str, guard: str, actions: list[dict[str, Any]]
+) -> None:
+    """Record a held set. The same set in later passes is one hold."""
+    await db.execute(sql("holds.hold"), organization, hash_, guard, orjson.dumps(actions).decode())
+
+
+async def announced(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """Note that the daemon alerted the operator to these sets, so that later passes do not."""
+    if hashes:
+        await db.execute(sql("holds.announced"), organization, list(hashes))
+
+
+async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """Whatever is not among ``hashes`` is held no more."""
+    await db.execute(sql("holds.settle"), organization, list(hashes))
+
+
+async def current(db: Database, organization: str) -> list[Hold]:
+    return [
+        Hold(
+            row["hash"],
+            row["guard"],
+            orjson.loads(row["actions"]),
+            row["first_seen"],
+            row["approved_at"],
+            row["announced_at"],
+        )
+        for row in await db.fetch(sql("holds.current"), organization)
+    ]
+
+
+async def approve(db: Database, organization: str, hash_: str) -> bool:
+    """Let a held set go without a row in the journal; False when there is no such set now.
+
+    For simulations. Operators approve with ``admin.approvals``.
+    """
+    return await db.fetchval(sql("holds.approve"), organization, hash_) is not None
+
+
+async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
+    """The people who have approved a set since it has been held."""
+    rows = await db.fetch(sql("holds.approvers"), organization, hash_)
+    return [row["person"] for row in rows]
+
+
+async def approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
+    """Sets that are approved and not released yet; with ``needed`` over 1, by so many people in the journal."""
+    rows = await db.fetch(sql("holds.approved"), organization, needed)
+    return frozenset(row["hash"] for row in rows)
+
+
+async def release(db: Database, organization: str, hashes: Collection[str]) -> None:
+    """These approved sets were met exactly and are being carried out."""
+    await db.execute(sql("holds.release"), organization, list(hashes))
+
+
+async def released(db: Database, organization: str) -> dict[str, list[dict[str, Any]]]:
+    """Sets that are being carried out: an interrupted one goes on without being asked for again."""
+    return {
+        row["hash"]: orjson.loads(row["actions"])
+        for row in await db.fetch(sql("holds.released"), organization)
+    }
+
+
+async def done(db: Database, organization: str, hashes: Collection[str]) -> None:
+    await db.execute(sql("holds.done"), organization, list(hashes))

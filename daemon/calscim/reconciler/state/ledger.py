@@ -1,0 +1,152 @@
+"""Who gave what: accounts linked to users, and the team memberships calscim made or found when wanted."""
+
+from collections.abc import Collection, Sequence
+
+from calscim.planner.model import CalUserId, DirectoryId, Edge, Link, Office, TeamId, UserId
+from calscim.planner.policy import PATIENCE
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
+    """Remember which account each user is."""
+    if links:
+        await db.execute(
+            sql("ledger.link"),
+            organization,
+            [found.user for found in links],
+            [found.cal_user for found in links],
+            [found.origin for found in links],
+            [found.email for found in links],
+        )
+
+
+async def forget_person(db: Database, organization: str, cal_user: CalUserId) -> None:
+    """The account has left the organization, and its teams with it."""
+    async with db.connection() as connection, connection.transaction():
+        await connection.execute(sql("ledger.unlink"), organization, cal_user)
+        await connection.execute(sql("ledger.forget_person"), organization, cal_user)
+        await connection.execute(sql("ledger.leave_office"), organization, cal_user)
+        await connection.execute(sql("attributes.forget_person"), organization, cal_user)
+
+
+async def former_account(
+    db: Database, organization: str, user: UserId, email: str
+) -> CalUserId | None:
+    """Return the account that the user had before it left the organization.
+
+    Without one, return the account that had this address when it left.
+    """
+    number = await db.fetchval(sql("ledger.former_account"), organization, user, email)
+    return None if number is None else CalUserId(number)
+
+
+async def forget_account(db: Database, organization: str, cal_user: CalUserId) -> None:
+    """Forget an account that no longer exists in Cal.com, with everything recorded about it."""
+    async with db.connection() as connection, connection.transaction():
+        for query in (
+            "ledger.forget_links",
+            "ledger.forget_former",
+            "ledger.forget_person",
+            "ledger.leave_office",
+            "attributes.forget_person",
+        ):
+            await connection.execute(sql(query), organization, cal_user)
+
+
+async def give_office(db: Database, organization: str, office: Office) -> None:
+    """A role in the organization that was just given."""
+    await db.execute(
+        sql("ledger.give_office"),
+        organization,
+        office.cal_user,
+        office.user,
+        office.role.value,
+        office.mode.value,
+        list(office.mappings),
+    )
+
+
+async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> None:
+    await db.execute(sql("ledger.leave_office"), organization, cal_user)
+
+
+async def give(db: Database, organization: str, edge: Edge) -> None:
+    """A membership that was just made, or turned out to be there."""
+    await db.execute(
+        sql("ledger.given"),
+        organization,
+        edge.team,
+        edge.cal_user,
+        edge.user,
+        edge.origin,
+        edge.role.value,
+        edge.mode.value,
+        list(edge.mappings),
+        edge.membership,
+    )
+
+
+async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
+    """Memberships that an add may have made whose outcome nobody knows, and that are not on record.
+
+    Only of attempts since the last complete look at everything: what that did not show was not made.
+    """
+    rows = await db.fetch(sql("ledger.attempted"), organization)
+    return [(TeamId(row["team_id"]), CalUserId(row["cal_user_id"])) for row in rows]
+
+
+async def adopt(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
+    """Such a membership was seen: it counts as one that calscim made."""
+    await db.execute(sql("ledger.adopt"), organization, team, cal_user)
+
+
+async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
+    await db.execute(sql("ledger.taken"), organization, team, cal_user)
+
+
+async def in_place(db: Database, organization: str, edges: Sequence[Edge]) -> None:
+    """Memberships that are wanted and were seen; unchanged rows cost no write."""
+    if edges:
+        await db.execute(
+            sql("ledger.in_place"),
+            organization,
+            [edge.team for edge in edges],
+            [edge.cal_user for edge in edges],
+            [edge.user for edge in edges],
+            [edge.origin for edge in edges],
+            [edge.role.value for edge in edges],
+            [edge.mode.value for edge in edges],
+            [",".join(str(number) for number in edge.mappings) for edge in edges],
+            [edge.membership for edge in edges],
+        )
+
+
+async def saw_people(db: Database, organization: str, people: Collection[CalUserId]) -> None:
+    """Count whom a complete list of the organization did not show."""
+    await db.execute(sql("ledger.missed_links"), organization, list(people))
+
+
+async def saw_team(
+    db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
+) -> None:
+    """Count whom a complete list of a team did not show; after PATIENCE of them the row goes."""
+    gone = await db.fetch(sql("ledger.missed_edges"), organization, team, list(members), PATIENCE)
+    for row in gone:
+        await take(db, organization, team, CalUserId(row["cal_user_id"]))
+
+
+async def gone_unmanaged(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
+    """Return the imported people, never written by the provider, who are not in Cal.com any more.
+
+    A person is gone after calscim ended the membership, at once, or after PATIENCE complete passes without
+    the account.
+    """
+    rows = await db.fetch(sql("ledger.gone_unmanaged"), organization, PATIENCE)
+    return [(DirectoryId(row["directory_id"]), UserId(row["user_id"])) for row in rows]
+
+
+async def drop_orphans(db: Database, organization: str) -> None:
+    """Forget links nobody needs any more, and what was told of their accounts."""
+    await db.execute(sql("ledger.orphans"), organization, PATIENCE)
+    await db.execute(sql("attributes.orphans"), organization)

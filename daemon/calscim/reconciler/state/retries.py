@@ -1,0 +1,104 @@
+"""What did not succeed, why, and when it is tried again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
+
+    kind: str  # the action's; of an attribute or an interim address followed by what is done, after a slash
+    subject: str
+    team_id: int  # 0: the organization; below 0: a team yet to be made
+
+    @property
+    def action(self) -> str:
+        """The action's kind."""
+        return self.kind.partition("/")[0]
+
+    @property
+    def team(self) -> int | None:
+        """The team in Cal.com, where there is one."""
+        return self.team_id if self.team_id > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    key: Key
+    email: str
+    reason: str
+    refused: bool
+    fingerprint: str
+    attempts: int
+    since: datetime
+    next_try: datetime
+    due_in: float  # seconds, negative when overdue
+    unanswered: bool = False  # Cal.com did not answer: due at its next answer
+
+
+async def park(
+    db: Database,
+    organization: str,
+    key: Key,
+    *,
+    email: str,
+    reason: str,
+    refused: bool,
+    fingerprint: str,
+    attempts: int,
+    wait: float,
+    unanswered: bool = False,
+) -> None:
+    """``wait``: seconds until it is tried again, or, if ``unanswered``, until Cal.com answers again."""
+    await db.execute(
+        sql("parked.park"),
+        organization,
+        key.kind,
+        key.subject,
+        key.team_id,
+        email,
+        reason,
+        refused,
+        fingerprint,
+        attempts,
+        wait,
+        unanswered,
+    )
+
+
+async def unpark(db: Database, organization: str, key: Key) -> None:
+    await db.execute(sql("parked.unpark"), organization, key.kind, key.subject, key.team_id)
+
+
+async def parked(db: Database, organization: str) -> dict[Key, Parked]:
+    rows = await db.fetch(sql("parked.all"), organization)
+    found = [
+        Parked(
+            Key(row["kind"], row["subject"], row["team_id"]),
+            row["email"],
+            row["reason"],
+            row["refused"],
+            row["fingerprint"],
+            row["attempts"],
+            row["since"],
+            row["next_try"],
+            row["due_in"],
+            row["unanswered"],
+        )
+        for row in rows
+    ]
+    return {entry.key: entry for entry in found}
+
+
+async def release_unanswered(db: Database, organization: str) -> None:
+    """Make everything due now that was parked because Cal.com did not answer."""
+    await db.execute(sql("parked.release_unanswered"), organization)
+
+
+async def retry(db: Database, organization: str, email: str = "") -> int:
+    """Make everything parked due now, or all of one person's; returns how much there was."""
+    return len(await db.fetch(sql("parked.retry"), organization, email))

@@ -1,0 +1,223 @@
+"""Passes, what is asked of them, how far they have read the journals, and what is left of the budget."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+# Characters of effects after which the event loop goes on with SCIM requests: about 5 ms. A row without one counts as
+# much as ROW.
+SLICE, ROW = 256 * 1024, 500
+MOST_NEWS = 10_000  # journal rows that one pass takes
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A journal row that was not worked off yet. ``effect`` is what it did to the tables."""
+
+    stream: str
+    seq: int
+    kind: str
+    at: datetime
+    request_id: str
+    resource_type: str
+    resource_id: str
+    effect: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last pass that ended, and when one last read everything.
+
+    ``full``: the report of the last pass over everything; a pass over a push says nothing about the rest.
+    """
+
+    complete: bool
+    in_sync: bool
+    report: dict[str, Any]
+    full: dict[str, Any]
+    finished_at: datetime
+    last_complete: datetime | None
+
+
+async def begin(db: Database, organization: str, scope: str) -> int:
+    return int(await db.fetchval(sql("passes.begin"), organization, scope))
+
+
+async def finish(
+    db: Database, pass_id: int, *, complete: bool, in_sync: bool, report: Mapping[str, Any]
+) -> None:
+    await db.execute(
+        sql("passes.finish"), pass_id, complete, in_sync, orjson.dumps(report).decode()
+    )
+
+
+async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
+    """What the pass has come to so far; its end replaces it."""
+    await db.execute(sql("passes.progress"), pass_id, orjson.dumps(report).decode())
+
+
+async def note_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
+    """Show in the last pass that ended when it is tried again, and what waits for that."""
+    await db.execute(sql("passes.retry"), organization, orjson.dumps(retry).decode())
+
+
+async def running(db: Database, organization: str) -> dict[str, Any] | None:
+    """How far the pass that is under way has come with its changes; None before the first of them.
+
+    A process that was killed leaves one behind: whoever shows it looks at the lease as well.
+    """
+    row = await db.fetchrow(sql("passes.running"), organization)
+    if row is None or not (found := orjson.loads(row["report"]).get("progress")):
+        return None
+    return {**found, "scope": row["scope"], "since": row["begun_at"]}
+
+
+async def prune(db: Database, organization: str) -> None:
+    await db.execute(sql("passes.prune"), organization)
+
+
+async def latest(db: Database, organization: str) -> Latest | None:
+    row = await db.fetchrow(sql("passes.latest"), organization)
+    if row is None:
+        return None
+    report = orjson.loads(row["report"])
+    full = report if row["scope"] == "full" else orjson.loads(row["before"] or "{}")
+    return Latest(
+        row["complete"],
+        row["in_step"],
+        report,
+        full,
+        row["finished_at"],
+        row["last_complete"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Journal rows that no pass has worked off yet, as many as one pass takes.
+
+    ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
+    """
+
+    news: list[News]
+    reached: dict[str, int]
+    more: bool
+
+
+async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Unread:
+    """Read what a pass takes next. A pass that advances to ``reached`` skips no row that it has not read."""
+    until = await heads(db, organization)
+    found = await news(db, organization, limit)
+    if len(found) < limit:
+        return Unread(found, until, more=False)
+    last = {row.stream: row.seq for row in found}
+    cut = found[
+        -1
+    ].stream  # its rows after the last one, and journals that sort after it, were not read
+    reached = {
+        stream: seq if stream == cut else max(seq, until.get(stream, 0))
+        for stream, seq in last.items()
+    }
+    return Unread(found, reached, more=True)
+
+
+async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[News]:
+    """Journal rows nobody has worked off, oldest first, at most ``limit``."""
+    found = []
+    size = 0
+    for row in await db.fetch(sql("passes.news"), organization, limit):
+        size += ROW + len(row["effect"] or "")
+        if size > SLICE:
+            await asyncio.sleep(0)
+            size = 0
+        found.append(
+            News(
+                row["stream"],
+                row["seq"],
+                row["kind"],
+                row["at"],
+                row["request_id"],
+                row["resource_type"],
+                row["resource_id"],
+                orjson.loads(row["effect"]) if row["effect"] else {},
+            )
+        )
+    return found
+
+
+async def due(db: Database, organizations: Collection[str]) -> list[str]:
+    """Those of the organizations for which a pass may have something to do besides the periodic one."""
+    rows = await db.fetch(sql("passes.due"), list(organizations))
+    return [row["organization"] for row in rows]
+
+
+async def heads(db: Database, organization: str) -> dict[str, int]:
+    """The last seq of each journal of the organization."""
+    return {row["stream"]: row["seq"] for row in await db.fetch(sql("passes.heads"), organization)}
+
+
+async def advance(db: Database, organization: str, seen: Mapping[str, int]) -> None:
+    async with db.connection() as connection:
+        await connection.executemany(
+            sql("passes.advance"), [(organization, stream, seq) for stream, seq in seen.items()]
+        )
+
+
+async def ask(db: Database, organization: str) -> int:
+    """Ask whoever holds the lease for a full pass; returns the request's number."""
+    return int(await db.fetchval(sql("passes.ask"), organization))
+
+
+async def asked(db: Database, organization: str) -> list[int]:
+    """Take every open request; they are answered by the pass that begins now."""
+    return [row["id"] for row in await db.fetch(sql("passes.asked"), organization)]
+
+
+async def is_asked(db: Database, organization: str) -> bool:
+    return bool(await db.fetchval(sql("passes.waiting"), organization))
+
+
+async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: str) -> None:
+    if requests:
+        await db.execute(sql("passes.answer"), list(requests), pass_id, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request: taken by a daemon or not, and its pass once that ended."""
+
+    taken: bool
+    complete: bool | None
+    in_sync: bool | None
+    report: dict[str, Any] | None
+    detail: str
+
+
+async def answered(db: Database, request: int) -> Answer:
+    row = await db.fetchrow(sql("passes.answered"), request)
+    if row is None or row["done_at"] is None:
+        return Answer(row is not None and row["taken_at"] is not None, None, None, None, "")
+    report = await db.fetchrow(sql("passes.report_of"), row["pass_id"])
+    if report is None:
+        return Answer(True, False, False, {}, row["detail"])
+    return Answer(
+        True, report["complete"], report["in_step"], orjson.loads(report["report"]), row["detail"]
+    )
+
+
+async def note_budget(
+    db: Database, organization: str, limit: int, remaining: int, resets_in: float
+) -> None:
+    await db.execute(sql("passes.budget"), organization, limit, remaining, resets_in)
+
+
+async def budget(db: Database, organization: str) -> dict[str, Any] | None:
+    row = await db.fetchrow(sql("passes.budget_of"), organization)
+    return None if row is None else dict(row)

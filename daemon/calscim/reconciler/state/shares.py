@@ -1,0 +1,46 @@
+"""Which daemons run on this database, and for which organizations: what they share the organizations by.
+
+Rights come from leases alone; these rows only say who asks for how many.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+from calscim.reconciler.state.leases import DURATION, PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``share``: how many organizations a daemon should have; ``held``: how many it has."""
+
+    share: int
+    held: int
+
+
+async def register(db: Database, holder: str, organizations: Collection[str]) -> None:
+    """Say for as long as a lease lasts that this daemon runs."""
+    within = db.within(PATIENCE)
+    if not await within.fetchval(sql("shares.renew"), holder, DURATION):
+        await within.execute(sql("shares.enter"), holder, sorted(organizations), DURATION)
+
+
+async def parts(db: Database) -> dict[str, Part]:
+    """Each living daemon's part."""
+    rows = await db.within(PATIENCE).fetch(sql("shares.parts"))
+    return {row["holder"]: Part(row["share"], row["held"]) for row in rows}
+
+
+async def configured(
+    db: Database, holders: Collection[str], organizations: Collection[str]
+) -> list[str]:
+    """Those of the organizations that one of these daemons is configured for."""
+    rows = await db.within(PATIENCE).fetch(
+        sql("shares.configured"), list(holders), list(organizations)
+    )
+    return [row["name"] for row in rows]
+
+
+async def leave(db: Database, holder: str) -> None:
+    await db.within(PATIENCE).execute(sql("shares.leave"), holder)

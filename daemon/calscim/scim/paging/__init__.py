@@ -1,0 +1,1 @@
+"""Cursors (RFC 9865) and walking through all pages."""

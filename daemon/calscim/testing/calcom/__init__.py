@@ -1,0 +1,1 @@
+"""A simulated Cal.com: its API v2 as it was recorded to answer."""

@@ -1,0 +1,101 @@
+"""The memberships of a simulated Cal.com's organization, and what those of teams have in common with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiohttp import web
+
+from calscim.testing.calcom import requests, shapes
+from calscim.testing.calcom.requests import body_of, cut, number_in, object_of, query_of
+from calscim.testing.calcom.shapes import Refused, success
+from calscim.testing.calcom.state import Account, Membership, State
+from calscim.testing.calcom.validation import validated
+from calscim.testing.calcom.world import World
+
+
+@dataclass(slots=True)
+class Memberships:
+    world: World
+    shuffled: Callable[[], bool]
+
+    def add_to(self, app: web.Application) -> None:
+        root = "/v2/organizations/{org}/memberships"
+        app.add_routes(
+            [
+                web.get(root, self._list),
+                web.post(root, self._add),
+                web.get(f"{root}/{{membership}}", self._one),
+                web.patch(f"{root}/{{membership}}", self._change),
+                web.delete(f"{root}/{{membership}}", self._remove),
+            ]
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        return self.listed(request, self.world.organization_id)
+
+    async def _one(self, request: web.Request) -> web.Response:
+        seen = self.world.seen()
+        return success(self.shown(seen, self._found(request, seen)))
+
+    async def _add(self, request: web.Request) -> web.Response:
+        """By ``userId``: an upsert, which makes no Profile. By ``email``: an invitation."""
+        body = await object_of(request)
+        if self.world.can.invites_by_email and "email" in body and "userId" not in body:
+            body = validated(requests.INVITE, body)
+            account = self._invited(body["email"])
+            accepted = self.world.auto_accepted(account.email)
+            self.world.put_account(replace(account, profile=accepted))
+        else:
+            body = validated(requests.CREATE_MEMBERSHIP, body)
+            if body["userId"] not in self.world.accounts:
+                raise shapes.refers_to_nothing()
+            account, accepted = self.world.accounts[body["userId"]], body["accepted"]
+        membership = self.world.join(
+            account.id, self.world.organization_id, body["role"], accepted=accepted
+        )
+        return success(self.shown(self.world, membership), 201)
+
+    def _invited(self, email: str) -> Account:
+        account = self.world.account(email)
+        if account is None:
+            raise Refused(404, "NotFoundException", "User not found")
+        if self.world.find(account.id, self.world.organization_id) is not None:
+            raise Refused(400, "BadRequestException", "user_already_invited_or_member")
+        return account
+
+    async def _change(self, request: web.Request) -> web.Response:
+        return await self.changed(request, self._found(request, self.world))
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        membership = self._found(request, self.world)
+        shown = self.shown(self.world, membership)
+        self.world.leave(membership.user_id)
+        return success(shown)
+
+    def _found(self, request: web.Request, state: State) -> Membership:
+        number = number_in(request, "membership")
+        found = state.memberships.get(number)
+        if found is None or found.team_id != self.world.organization_id:
+            message = f"IsMembershipInOrg - Membership ({number}) not found."
+            raise Refused(404, "NotFoundException", message)
+        return found
+
+    # ---------------------------------------------------------------- as for teams
+
+    def listed(self, request: web.Request, team: int) -> web.Response:
+        query = query_of(request, requests.LIST)
+        seen = self.world.seen()
+        rows = [self.shown(seen, one) for one in seen.of_team(team)]
+        return success(cut(rows, query, self.world.random, whole=self.shuffled()))
+
+    async def changed(self, request: web.Request, membership: Membership) -> web.Response:
+        body = await body_of(request, requests.UPDATE_MEMBERSHIP)
+        changed = self.world.change(
+            membership, role=body.get("role"), accepted=body.get("accepted")
+        )
+        return success(self.shown(self.world, changed))
+
+    def shown(self, state: State, one: Membership) -> dict[str, Any]:
+        of_organization = one.team_id == self.world.organization_id
+        return shapes.membership(state, one, of_organization=of_organization)

@@ -1,0 +1,347 @@
+"""The journal's head goes elsewhere, where it changed, and whatever a place does stops nothing."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from calscim.config import Journal
+from calscim.errors import StoreUnavailable
+from calscim.journal import checkpoints
+from calscim.journal import publish as room
+from calscim.journal.publish import File, Heads, Log, Metrics, Url, places
+from calscim.postgres.pool import Database
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Stands at noon. ``sleep`` says for how long, and ends the third time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == 3:
+            raise asyncio.CancelledError
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry) -> Metrics:
+    return Metrics(registry)
+
+
+async def append(db: Database, stream: str = "@acme") -> None:
+    await db.fetchval(
+        "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)",
+        stream,
+    )
+
+
+def told(logs, event: str = "journal.head") -> list[tuple[str, int]]:
+    return [(line["stream"], line["seq"]) for line in logs if line["event"] == event]
+
+
+def lines(path: Path) -> list[dict]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+async def test_each_stream_s_head_is_in_the_log_once_and_again_when_it_has_changed(db, metrics):
+    await append(db)
+    await append(db, "@beta")
+    heads = Heads(db, [Log()], metrics)
+
+    with capture_logs() as logs:
+        await heads.look()
+        await heads.look()
+        await append(db)
+        await heads.look()
+
+    assert told(logs) == [("@acme", 1), ("@beta", 1), ("@acme", 2)]
+    assert {line["hash"] for line in logs} <= {
+        row["hash"]
+        for row in await db.fetch("SELECT encode(hash, 'hex') AS hash FROM calscim.journal")
+    }
+
+
+async def test_a_file_gets_a_line_with_every_head_when_one_has_changed(db, metrics, tmp_path):
+    path = tmp_path / "heads.jsonl"
+    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    await append(db)
+    await append(db, "@beta")
+
+    await heads.look()
+    await heads.look()
+    await append(db)
+    await heads.look()
+
+    assert [[(h["stream"], h["seq"]) for h in line["heads"]] for line in lines(path)] == [
+        [("@acme", 1), ("@beta", 1)],
+        [("@acme", 2), ("@beta", 1)],
+    ]
+    assert {(line["at"], line["by"]) for line in lines(path)} == {("2026-03-01T12:00:00Z", "one")}
+    assert await checkpoints.verify_against(db, checkpoints.read(path)) == ()
+    assert path.stat().st_mode & 0o777 & ~0o640 == 0
+
+
+async def test_a_file_that_was_moved_away_is_begun_anew(db, metrics, tmp_path):
+    path = tmp_path / "heads.jsonl"
+    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    await append(db)
+    await heads.look()
+
+    path.rename(tmp_path / "heads.jsonl.1")
+    await append(db)
+    await heads.look()
+
+    assert lines(path)[0]["heads"][0]["seq"] == 2
+
+
+async def test_a_line_that_was_cut_off_by_a_power_cut_does_not_spoil_the_next(
+    db, metrics, tmp_path
+):
+    path = tmp_path / "heads.jsonl"
+    path.write_bytes(b'{"at":"2026-03-01T11:55:00Z","hea')
+    await append(db)
+
+    await Heads(db, [File(path, Clock(), "one")], metrics).look()
+
+    assert [mark.seq for mark in checkpoints.read(path)] == [1]
+
+
+async def test_a_file_that_cannot_be_written_is_logged_counted_and_written_later(
+    db, metrics, registry, tmp_path
+):
+    path = tmp_path / "later" / "heads.jsonl"
+    heads = Heads(db, [File(path, Clock(), "one"), Log()], metrics)
+    await append(db)
+
+    with capture_logs() as logs:
+        await heads.look()
+        path.parent.mkdir()
+        await heads.look()
+
+    (refused,) = [line for line in logs if line["event"] == "journal.head_refused"]
+    assert (refused["place"], refused["log_level"]) == ("file", "warning")
+    assert "No such file" in refused["reason"]
+    assert told(logs) == [("@acme", 1)]
+    assert len(lines(path)) == 1
+    assert counted(registry, "file") == (1, 1)
+
+
+REFUSALS = ("calscim_journal_head_refusals", {"place": "file"})
+
+
+def counted(registry: CollectorRegistry, place: str) -> tuple[float, float]:
+    def of(outcome: str) -> float:
+        labels = {"place": place, "outcome": outcome}
+        return registry.get_sample_value("calscim_journal_heads_total", labels) or 0
+
+    return of("written"), of("failed")
+
+
+async def test_refusals_in_a_row_are_told_until_one_is_taken(db, metrics, registry, tmp_path):
+    path = tmp_path / "later" / "heads.jsonl"
+    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    seen = []
+    await append(db)
+
+    for _ in range(3):
+        await heads.look()
+        seen.append(registry.get_sample_value(*REFUSALS))
+    path.parent.mkdir()
+    await heads.look()
+
+    assert (*seen, registry.get_sample_value(*REFUSALS)) == (1, 2, 3, 0)
+
+
+# ------------------------------------------------------------------ the URL
+
+
+class Receiver:
+    """Answers with ``status``, or not at all before ``release``."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.release = asyncio.Event()
+        self.release.set()
+        self.got: list[dict] = []
+
+    async def post(self, request: web.Request) -> web.Response:
+        await self.release.wait()
+        if self.status < 300:
+            self.got.append(await request.json())
+        return web.Response(status=self.status, headers={"Location": "/elsewhere"})
+
+    async def welcome(self, _: web.Request) -> web.Response:
+        return web.Response()
+
+
+@pytest.fixture
+async def receiver():
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_post("/heads", receiver.post)
+    app.router.add_route("*", "/elsewhere", receiver.welcome)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        receiver.url = Url(str(server.make_url("/heads?key=geheim")), session, Clock(), "one")
+        yield receiver
+        receiver.release.set()
+
+
+async def test_a_url_is_posted_what_a_file_would_get(db, metrics, registry, receiver, tmp_path):
+    heads = Heads(db, [receiver.url], metrics)
+    await append(db)
+
+    await heads.look()
+    await heads.look()
+
+    assert len(receiver.got) == 1
+    kept = tmp_path / "kept.json"
+    kept.write_bytes(orjson.dumps(receiver.got[0]))
+    assert checkpoints.read(kept) == await checkpoints.checkpoint(db)
+    assert counted(registry, "url") == (1, 0)
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+async def test_what_a_receiver_refused_it_is_told_again(db, metrics, registry, receiver, status):
+    heads = Heads(db, [receiver.url], metrics)
+    await append(db)
+    receiver.status = status
+
+    with capture_logs() as logs:
+        await heads.look()
+    receiver.status = 200
+    await heads.look()
+
+    assert f"answered {status}" in logs[0]["reason"]
+    assert "geheim" not in str(logs)
+    assert len(receiver.got) == 1
+    assert counted(registry, "url") == (1, 1)
+
+
+async def test_a_receiver_that_does_not_answer_is_left_alone_after_a_time(
+    db, metrics, receiver, monkeypatch
+):
+    monkeypatch.setattr(room, "ANSWER", 0.05)
+    receiver.release.clear()
+    heads = Heads(db, [receiver.url, Log()], metrics)
+    await append(db)
+
+    with capture_logs() as logs:
+        await heads.look()
+
+    assert "no answer" in logs[0]["reason"]
+    assert told(logs) == [("@acme", 1)]
+
+
+async def test_a_receiver_that_is_not_there_stops_nothing_and_its_secret_is_not_shown(db, metrics):
+    async with aiohttp.ClientSession() as session:
+        url = Url("http://127.0.0.1:9/heads?key=geheim", session, Clock(), "one")
+        await append(db)
+
+        with capture_logs() as logs:
+            await Heads(db, [url, Log()], metrics).look()
+
+    assert logs[0]["event"] == "journal.head_refused"
+    assert "journal.checkpoint_url" in logs[0]["reason"]
+    assert "geheim" not in str(logs) + repr(url)
+    assert told(logs) == [("@acme", 1)]
+
+
+# ------------------------------------------------------------------ what is seen in between
+
+
+async def test_a_chain_that_was_written_anew_is_an_error_at_once(db, owner, metrics, registry):
+    for _ in range(2):
+        await append(db)
+    heads = Heads(db, [Log()], metrics)
+    await heads.look()
+    await owner.execute("TRUNCATE calscim.journal; DELETE FROM calscim.heads")
+    for _ in range(3):
+        await append(db)
+
+    with capture_logs() as logs:
+        await heads.look()
+        await heads.look()
+
+    assert told(logs, "journal.altered") == [("@acme", 2)]
+    assert "written anew" in logs[0]["why"]
+    assert registry.get_sample_value("calscim_journal_altered_total") == 1
+
+
+async def test_rows_that_are_gone_after_a_fail_over_are_an_error(db, owner, metrics):
+    await append(db)
+    await append(db)
+    heads = Heads(db, [Log()], metrics)
+    await heads.look()
+    await owner.execute("DELETE FROM calscim.journal WHERE seq = 2")
+    await owner.execute(
+        "UPDATE calscim.heads SET (seq, hash) = (SELECT seq, hash FROM calscim.journal)"
+    )
+
+    with capture_logs() as logs:
+        await heads.look()
+
+    assert told(logs, "journal.altered") == [("@acme", 2)]
+    assert "is missing" in logs[0]["why"]
+
+
+async def test_a_database_that_is_away_is_looked_at_the_next_time(db, metrics, monkeypatch):
+    await append(db)
+    heads = Heads(db, [Log()], metrics)
+
+    async def away(_: Database) -> None:
+        raise StoreUnavailable("away")
+
+    with capture_logs() as logs:
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoints, "checkpoint", away)
+            await heads.look()
+        await heads.look()
+
+    assert [line["event"] for line in logs] == ["journal.head_unknown", "journal.head"]
+
+
+async def test_it_looks_at_once_and_then_after_each_interval(db, metrics):
+    await append(db)
+    clock = Clock()
+
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await Heads(db, [Log()], metrics).run(300.0, clock)
+
+    assert clock.slept == [300.0] * 3
+    assert told(logs) == [("@acme", 1)]
+
+
+async def test_the_places_are_those_configured(tmp_path):
+    async with aiohttp.ClientSession() as session:
+        journal = Journal(
+            checkpoint_file=tmp_path / "x", checkpoint_url="http://127.0.0.1:9/?key=geheim"
+        )
+
+        names = [place.name for place in places(journal, session, Clock(), "one")]
+        alone = [place.name for place in places(Journal(), session, Clock(), "one")]
+
+    assert names == ["log", "url", "file"]
+    assert alone == ["log"]
+    assert "geheim" not in repr(journal)

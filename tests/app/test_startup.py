@@ -1,0 +1,106 @@
+"""A start that cannot succeed yet: waited for under systemd, an exit code everywhere else."""
+
+import asyncio
+import os
+import signal
+import socket
+from itertools import pairwise
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from calscim.app.listeners import listen
+from calscim.app.startup import start
+from calscim.clock import SystemClock
+from calscim.errors import AddressUnavailable, ConfigError, Problem, StoreError
+from tests.reconciler.driver import Hurried
+
+MISSING = StoreError("the database lacks 1 migration(s), up to version 18: run `calscim migrate`")
+BUSY = AddressUnavailable([Problem("scim.listen", "cannot listen on 127.0.0.1:1")])
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    """What systemd hears."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(path)
+        listening.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        yield listening
+
+
+def failing(error, times):
+    """A daemon that cannot begin so many times, and the moments at which it was tried."""
+    clock, tried = Hurried(), []
+
+    async def serve():
+        tried.append(clock.seconds)
+        if len(tried) <= times:
+            raise error
+
+    return serve, clock, tried
+
+
+@pytest.mark.parametrize("error", [MISSING, BUSY], ids=["migration", "port"])
+async def test_under_systemd_it_is_tried_again_with_growing_waits_and_said_once(manager, error):
+    serve, clock, tried = failing(error, 12)
+
+    with capture_logs() as lines:
+        await start(serve, clock)
+
+    waits = [later - earlier for earlier, later in pairwise(tried)]
+    assert waits[0] < 2
+    assert all(20 <= wait <= 30 for wait in waits[6:])
+    assert [line["event"] for line in lines] == ["service.waiting"]
+    told = manager.recv(1000).decode()
+    assert "STATUS=waiting: " in told
+    assert "EXTEND_TIMEOUT_USEC=90000000" in told
+
+
+@pytest.mark.parametrize("error", [MISSING, BUSY], ids=["migration", "port"])
+async def test_without_a_service_manager_it_ends(monkeypatch, error):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    serve, clock, tried = failing(error, 1)
+
+    with pytest.raises(type(error)):
+        await start(serve, clock)
+
+    assert len(tried) == 1
+
+
+@pytest.mark.usefixtures("manager")
+async def test_a_configuration_that_is_wrong_always_ends_it():
+    serve, clock, tried = failing(ConfigError([Problem("scim.listen", "no port")]), 1)
+
+    with pytest.raises(ConfigError):
+        await start(serve, clock)
+
+    assert len(tried) == 1
+
+
+@pytest.mark.usefixtures("manager")
+async def test_sigterm_ends_the_wait():
+    serve, _, tried = failing(MISSING, 1)
+    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+
+    async with asyncio.timeout(0.7):  # the first wait is a second
+        await start(serve, SystemClock())
+
+    assert len(tried) == 1
+
+
+async def test_a_port_in_use_may_be_free_later_and_a_forbidden_path_may_not(tmp_path):
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(AddressUnavailable):
+            await listen(runner, f"127.0.0.1:{taken.getsockname()[1]}", name="scim")
+    with pytest.raises(ConfigError) as refused:
+        await listen(runner, f"unix:{tmp_path}/no/such/folder", name="scim")
+    await runner.cleanup()
+
+    assert not isinstance(refused.value, AddressUnavailable)

@@ -1,0 +1,505 @@
+"""People's attributes: only the declared ones, set, changed, cleared, and repaired."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calscim.planner.attributes.diff import lacking, named
+from calscim.planner.attributes.values import normal, values
+from calscim.planner.model import AttributeType, Kind, PeopleMode, Provision, State
+from calscim.planner.policy import Source
+from tests.planner.world import show, waits, world
+
+TEXT, NUMBER = AttributeType.TEXT, AttributeType.NUMBER
+SINGLE, MULTI = AttributeType.SINGLE_SELECT, AttributeType.MULTI_SELECT
+
+
+def ann(kind=TEXT, *options, create_options=False, **data):
+    """One person, one attribute, one row in the table."""
+    w = world().user("ann").attribute("department", kind, *options)
+    return w.rule("department", "department", create_options=create_options).says("ann", **data)
+
+
+def settle(w, most=20):
+    """Plans and applies until nothing runs; returns how many actions that took."""
+    for count in range(most):
+        plan = w.plan()
+        w.note(plan)
+        running = [action for action in plan.actions if action.state is State.RUN]
+        if not running:
+            return count
+        w.apply(running[0])
+    raise AssertionError(f"does not settle: {show(w.plan())}")
+
+
+# ------------------------------------------------------------------ set, changed, cleared
+
+
+@pytest.mark.parametrize("kind", [TEXT, SINGLE, MULTI])
+def test_a_value_that_is_missing_is_set(kind):
+    w = ann(kind, "Sales", department="Sales")
+
+    assert show(w.plan()) == ["user.update ann assign department Sales"]
+    assert w.plan().actions[0].because == 'department: nothing -> "Sales" (journal 2)'
+    settle(w)
+    assert w.values("ann", "department") == ["Sales"]
+
+
+@pytest.mark.parametrize("kind", [TEXT, SINGLE])
+def test_a_value_that_changed_goes_before_the_new_one_comes(kind):
+    w = ann(kind, "Sales", "Marketing", department="Sales")
+    settle(w)
+    w.says("ann", department="Marketing")
+
+    assert show(w.plan()) == [
+        "user.update ann unassign department Sales",
+        "user.update ann assign department Marketing",
+    ]
+    assert [one.because for one in w.plan().actions] == [
+        'department: "Sales" -> "Marketing" (journal 3); takes away "Sales"',
+        'department: "Sales" -> "Marketing" (journal 3); sets "Marketing"',
+    ]
+    settle(w)
+    assert w.values("ann", "department") == ["Marketing"]
+
+
+def test_of_a_selection_of_many_only_the_difference_is_told():
+    w = ann(MULTI, "a", "b", "c", department=["a", "b"])
+    settle(w)
+    w.says("ann", department=["b", "c"])
+
+    assert show(w.plan()) == [
+        "user.update ann unassign department a",
+        "user.update ann assign department c",
+    ]
+
+
+def test_a_value_that_the_directory_cleared_goes():
+    w = ann(department="Sales")
+    settle(w)
+    w.says("ann")
+
+    assert w.plan().actions[0].because == 'department: "Sales" -> nothing (journal 3)'
+    settle(w)
+    assert w.values("ann", "department") == []
+
+
+def test_a_value_that_the_directory_never_gave_stays():
+    w = ann().holds("ann", "department", "Sales")
+
+    assert show(w.plan()) == []
+
+
+def test_a_value_that_was_there_already_may_be_cleared_later():
+    w = ann(department="Sales").holds("ann", "department", "Sales")
+    assert settle(w) == 0
+
+    w.says("ann")
+
+    assert show(w.plan()) == ["user.update ann unassign department Sales"]
+
+
+def test_what_was_cleared_and_is_set_by_hand_then_stays():
+    w = ann(department="Sales")
+    settle(w)
+    settle(w.says("ann"))
+
+    assert show(w.holds("ann", "department", "Sales").plan()) == []
+
+
+def test_what_was_taken_away_on_both_sides_is_forgotten():
+    w = ann(department="Sales")
+    settle(w)
+    w.says("ann").holds("ann", "department")
+    assert settle(w) == 0
+
+    assert show(w.holds("ann", "department", "Sales").plan()) == []
+
+
+# ------------------------------------------------------------------ drift and modes
+
+
+def test_what_somebody_changed_in_cal_com_is_put_back():
+    w = ann(department="Sales")
+    settle(w)
+    w.holds("ann", "department", "Other")
+
+    plan = w.plan()
+
+    assert show(plan) == [
+        "user.update ann unassign department Other drift",
+        "user.update ann assign department Sales drift",
+    ]
+    assert "; somebody changed it in Cal.com; takes away" in plan.actions[0].because
+
+
+def test_what_somebody_took_away_in_cal_com_is_put_back():
+    w = ann(MULTI, "a", "b", department=["a", "b"])
+    settle(w)
+
+    assert show(w.holds("ann", "department", "b").plan()) == [
+        "user.update ann assign department a drift"
+    ]
+
+
+def policy(w, **changes):
+    w.policy = replace(w.policy, **changes)
+    return w
+
+
+def test_observing_only_reports():
+    w = policy(ann(department="Sales"), people=PeopleMode.OBSERVE)
+
+    assert show(w.plan()) == ["user.update ann assign department Sales [observed]"]
+
+
+def test_add_only_fills_and_neither_clears_nor_replaces():
+    w = policy(ann(department="Sales"), people=PeopleMode.ADD_ONLY)
+    settle(w)
+    assert w.values("ann", "department") == ["Sales"]
+
+    assert {one.state for one in w.says("ann", department="Marketing").plan().actions} == {
+        State.OBSERVED
+    }
+    assert {one.state for one in w.says("ann").plan().actions} == {State.OBSERVED}
+
+
+def test_add_only_adds_to_a_selection_of_many():
+    w = policy(ann(MULTI, "a", "b", department="b"), people=PeopleMode.ADD_ONLY)
+
+    assert show(w.holds("ann", "department", "a").plan()) == [
+        "user.update ann unassign department a [observed]",
+        "user.update ann assign department b",
+    ]
+
+
+def test_a_paused_directory_tells_nothing():
+    w = ann(department="Sales").pause(directory="okta")
+
+    assert show(w.plan()) == ["user.update ann assign department Sales [paused]"]
+
+
+# ------------------------------------------------------------------ whom
+
+
+def test_nobody_is_told_anything_whom_the_provider_has_not_written_to():
+    assert show(ann(department="Sales").change("ann", managed=False).plan()) == []
+
+
+def test_nobody_is_told_anything_who_is_inactive_or_gone():
+    kinds = [one.kind for one in ann(department="Sales").change("ann", active=False).plan().actions]
+
+    assert kinds == [Kind.DEPROVISION]
+
+
+def test_nobody_is_told_anything_who_gets_no_membership():
+    w = policy(ann(department="Sales"), provision=Provision.MAPPED)
+
+    assert show(w.plan()) == ["user.deprovision ann"]
+
+
+def test_who_has_not_accepted_is_waited_for():
+    w = world().user("ann", accepted=False).attribute("department")
+    w.rule("department", "department").says("ann", department="Sales")
+
+    assert show(w.plan()) == []
+    assert "ann" in waits(w.plan())
+
+
+def test_who_is_invited_is_told_in_the_same_plan_after_everything_else():
+    w = world().user("ann", account=False).group("g", "ann").map("g", 1).attribute("department")
+    w.rule("department", "department").says("ann", department="Sales")
+
+    assert show(w.plan()) == [
+        "user.create ann MEMBER",
+        "member.add ann T1 MEMBER",
+        "user.update ann assign department Sales",
+    ]
+
+
+def test_a_pass_over_one_person_is_about_that_person():
+    w = ann(department="Sales").user("bob").says("bob", department="Sales")
+
+    assert show(w.plan(users=["bob"])) == ["user.update bob assign department Sales"]
+
+
+# ------------------------------------------------------------------ options
+
+
+def test_a_missing_option_is_said_and_the_old_value_stays():
+    w = ann(SINGLE, "Sales", department="Sales")
+    settle(w)
+    w.says("ann", department="Marketing")
+
+    assert show(w.plan()) == []
+    assert 'has no option "Marketing"' in waits(w.plan())["ann"]
+    assert w.values("ann", "department") == ["Sales"]
+
+
+def test_a_missing_option_is_made_once_where_that_is_allowed():
+    w = ann(SINGLE, create_options=True, department="Sales")
+    w.user("bob").says("bob", department="Sales")
+
+    assert show(w.plan()) == [
+        "user.update ann option department Sales",
+        "user.update ann assign department Sales",
+        "user.update bob assign department Sales",
+    ]
+    backwards = world()
+    backwards.__dict__.update(w.__dict__)
+    backwards.users = dict(reversed(list(w.users.items())))
+    assert show(backwards.plan()) == show(w.plan())
+    settle(w)
+    assert w.values("bob", "department") == ["Sales"]
+
+
+def test_of_many_options_those_that_are_there_are_told():
+    w = ann(MULTI, "a", department=["a", "b"])
+
+    assert show(w.plan()) == ["user.update ann assign department a"]
+    assert 'no option "b"' in waits(w.plan())["ann"]
+
+
+def test_only_selections_that_lack_an_option_are_read():
+    w = ann(SINGLE, "a", department="a").attribute("title").rule("title", "title")
+    attributes = list(w.attributes.values())
+
+    assert lacking(w.directory, w.policy, attributes) == []
+    w.says("ann", department="b", title="x")
+    assert [one.name for one in lacking(w.directory, w.policy, attributes)] == ["department"]
+
+
+# ------------------------------------------------------------------ what is not known
+
+
+def test_attributes_that_could_not_be_read_change_nothing_and_that_is_said():
+    w = ann(department="Sales")
+    w.attributes_gap = "403"
+
+    assert show(w.plan()) == []
+    assert w.plan().notes == ("attributes are left as they are: 403",)
+    assert w.plan().incomplete == ()
+
+
+def test_people_that_could_not_be_read_change_nothing():
+    w = ann(department="Sales")
+    w.people_gap = "timeout"
+
+    assert show(w.plan()) == []
+
+
+def test_a_person_whose_attributes_are_not_shown_is_left_alone():
+    w = ann(department="Sales")
+    account = w.accounts["ann"]
+    w.people[account] = replace(w.people[account], attributes=None)
+
+    assert show(w.plan()) == []
+    assert "1 people are not shown" in w.plan().notes[0]
+
+
+def test_an_attribute_that_cal_com_does_not_have_is_said():
+    w = world().user("ann").attribute("team").rule("title", "titel").says("ann", title="x")
+
+    assert show(w.plan()) == []
+    assert w.plan().notes == (
+        "Cal.com has no attribute titel: make it there, or correct the table; it has: team",
+    )
+
+
+def test_two_rows_to_one_attribute_do_not_fight():
+    w = ann(department="Sales").rule("title", "Department").says("ann", title="x", department="y")
+
+    assert show(w.plan()) == ["user.update ann assign department y"]
+    assert "two rows of the table lead to" in w.plan().notes[0]
+
+
+def test_a_text_for_a_number_is_said():
+    w = ann(NUMBER, department="many")
+
+    assert show(w.plan()) == []
+    assert "takes a number" in waits(w.plan())["ann"]
+
+
+def test_a_number_is_the_same_however_it_is_written():
+    w = ann(NUMBER, department="12.50").holds("ann", "department", "12.5")
+
+    assert show(w.plan()) == []
+
+
+def test_an_attribute_is_meant_by_slug_by_name_or_in_another_case():
+    w = world().attribute("Cost Center").attribute("team")
+    every = [replace(one, slug=one.name.lower().replace(" ", "-")) for one in w.attributes.values()]
+
+    for wanted in ("cost-center", "Cost Center", "COST CENTER"):
+        assert named(every, wanted).name == "Cost Center"
+    assert "2 attributes called TEAM" in named([*every, replace(every[1], id="2")], "TEAM")
+
+
+# ------------------------------------------------------------------ values
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+PERSON = {
+    "title": " Head ",
+    "Name": {"familyName": "Lovelace"},
+    "emails": [
+        {"value": "home@x", "type": "home"},
+        {"value": "work@x", "type": "work", "primary": True},
+    ],
+    "roles": ["a", "b", "a"],
+    ENTERPRISE: {"department": "R&D", "manager": {"value": "7", "displayName": "Bob"}},
+    "urn:acme:hr": {
+        "grade": 7,
+        "ratio": 0.5,
+        "remote": True,
+        "tags": [{"value": "x"}, {"value": "y"}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (Source("", None, "title"), ("Head",)),
+        (Source("", None, "TITLE"), ("Head",)),
+        (Source("", None, "name", sub="familyname"), ("Lovelace",)),
+        (Source("", None, "name"), ()),
+        (Source("", None, "emails"), ("work@x", "home@x")),
+        (Source("", None, "emails", "type", "HOME", "value"), ("home@x",)),
+        (Source("", None, "roles"), ("a", "b")),
+        (Source("", ENTERPRISE.upper(), "department"), ("R&D",)),
+        (Source("", ENTERPRISE, "manager"), ("7",)),
+        (Source("", ENTERPRISE, "manager", sub="displayName"), ("Bob",)),
+        (Source("", ENTERPRISE, "division"), ()),
+        (Source("", "urn:acme:hr", "grade"), ("7",)),
+        (Source("", "urn:acme:hr", "ratio"), ("0.5",)),
+        (Source("", "urn:acme:hr", "remote"), ("true",)),
+        (Source("", "urn:acme:hr", "tags"), ("x", "y")),
+        (Source("", "urn:other", "x"), ()),
+    ],
+)
+def test_values_are_found_by_their_path(source, expected):
+    assert values(source, PERSON) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("7", "7"),
+        ("7.0", "7"),
+        ("1e2", "100"),
+        ("100", "100"),
+        ("-0.50", "-0.5"),
+        ("x", None),
+        ("NaN", None),
+    ],
+)
+def test_numbers_have_one_form(written, expected):
+    assert normal(NUMBER, written) == expected
+
+
+# ------------------------------------------------------------------ properties
+
+NAMES = ("one", "two", "three")
+WORDS = st.lists(st.sampled_from(["1", "2", "3.0", "4"]), unique=True, max_size=3)
+
+
+@st.composite
+def worlds(draw):
+    w = world()
+    for name in NAMES:
+        kind = draw(st.sampled_from(list(AttributeType)))
+        w.attribute(name, kind, *draw(WORDS))
+        if draw(st.booleans()):
+            w.rule(name, name, create_options=draw(st.booleans()))
+    for person in ("ann", "bob"):
+        account = draw(st.booleans())
+        w.user(person, account=account, accepted=draw(st.booleans())) if account else w.user(
+            person, account=False
+        )
+        w.says(person, **{name: draw(WORDS) for name in NAMES})
+        if account:
+            _by_hand(draw, w, person)
+    if draw(st.booleans()):
+        w.policy = replace(w.policy, people=draw(st.sampled_from(list(PeopleMode))))
+    return w
+
+
+def _by_hand(draw, w, person):
+    for name in NAMES:
+        held = draw(WORDS)
+        attribute = w.attributes[name]
+        if attribute.type.selects:
+            held = [value for value in held if value in attribute.options]
+        if attribute.type is not MULTI:
+            held = held[:1]
+        w.holds(person, name, *held)
+
+
+@settings(max_examples=300)
+@given(worlds(), st.data())
+def test_applied_step_by_step_the_plan_shrinks_to_nothing_and_only_declared_attributes_are_touched(
+    w, data
+):
+    before = {account: person.attributes for account, person in w.people.items()}
+    declared = {rule.to for rule in w.policy.attributes}
+    for _ in range(2):
+        settle(w, most=60)
+        for person in ("ann", "bob"):
+            w.says(person, **{name: data.draw(WORDS) for name in NAMES})
+    settle(w, most=60)
+
+    assert not [one for one in w.plan().actions if one.change and one.state is State.RUN]
+    for account, held in before.items():
+        untouched = {one for one in held or () if one.attribute not in declared}
+        after = {one for one in w.people[account].attributes or () if one.attribute not in declared}
+        assert after == untouched
+
+
+@settings(max_examples=200)
+@given(worlds())
+def test_after_its_first_action_a_plan_is_the_rest_of_itself(w):
+    w.note(w.plan())
+    plan = w.plan()
+    running = [one for one in plan.actions if one.state is State.RUN]
+    if not running or running[0].kind is not Kind.UPDATE:
+        return
+
+    w.apply(running[0])
+
+    def lines(actions):
+        return [
+            (one.kind, one.email, one.change.step, one.change.attribute.id, one.change.value)
+            for one in actions
+        ]
+
+    rest = [one for one in w.plan().actions if one.state is State.RUN]
+    assert lines(rest) == lines(running[1:])
+
+
+@settings(max_examples=100)
+@given(worlds(), st.sampled_from(["attributes", "people", "person"]))
+def test_what_was_not_read_changes_nothing(w, gap):
+    if gap == "attributes":
+        w.attributes_gap = "timeout"
+    elif gap == "people":
+        w.people_gap = "timeout"
+    else:
+        w.people = {key: replace(one, attributes=None) for key, one in w.people.items()}
+
+    touched = [
+        one for one in w.plan().actions if one.change is not None and one.cal_user is not None
+    ]
+    assert touched == []
+
+
+@settings(max_examples=100)
+@given(worlds())
+def test_observing_and_adding_only_take_nothing_away(w):
+    for mode in (PeopleMode.OBSERVE, PeopleMode.ADD_ONLY):
+        w.policy = replace(w.policy, people=mode)
+        running = [one for one in w.plan().actions if one.change and one.state is State.RUN]
+        assert all(one.change.step.value != "unassign" for one in running)
+        if mode is PeopleMode.OBSERVE:
+            assert running == []

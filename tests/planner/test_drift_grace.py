@@ -1,0 +1,87 @@
+"""Drift is taken away only after it lasted; what the directory asked for at once."""
+
+import pytest
+
+from calscim.planner.safeguards.drift_grace import Patience, Sighting, settled, unasked
+from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, World, show, world
+
+
+def drifted() -> World:
+    """ann has left the group, eve was put there by hand, bob's role was changed by hand, cyd was taken off."""
+    w = (
+        world()
+        .user("ann")
+        .user("bob")
+        .user("cyd")
+        .account("eve")
+        .group("S", "ann", "bob", "cyd")
+        .map("S", 7, EXCLUSIVE)
+    )
+    w.on(7, "ann", ledger="added").on(7, "me", role=OWNER).on(7, "eve").leave("S", "ann")
+    return w.on(7, "bob", role=ADMIN, ledger="added", given=w.mappings[0].role).remember(7, "cyd")
+
+
+ASKED = ["member.add cyd T7 MEMBER drift", "member.remove ann T7"]
+ALL = [
+    "member.add cyd T7 MEMBER drift",
+    "member.role bob T7 MEMBER drift",
+    "member.remove ann T7",
+    "member.remove eve T7 drift",
+]
+
+
+def test_without_patience_everything_is_done_at_once():
+    plan = drifted().plan()
+
+    assert show(plan) == ALL
+    assert settled(plan, {}, Patience()) is plan
+
+
+def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
+    plan = settled(drifted().plan(), {}, Patience(passes=3))
+
+    assert show(plan) == ASKED
+    assert plan.notes[-1].startswith(
+        "2 changes that nobody asked for wait until they were seen in 3 complete passes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("passes", "seconds", "expected"),
+    [(1, 1000.0, ASKED), (2, 599.0, ASKED), (2, 600.0, ALL), (9, 600.0, ALL), (9, 0.0, ASKED)],
+)
+def test_drift_goes_when_it_lasted_in_passes_and_in_time(
+    passes: int, seconds: float, expected: list[str]
+):
+    plan = drifted().plan()
+    sightings = dict.fromkeys(unasked(plan), Sighting(passes, seconds))
+
+    assert show(settled(plan, sightings, Patience(3, 600.0))) == expected
+
+
+def test_sightings_are_kept_of_what_would_be_taken_away_unasked():
+    assert sorted(action.email for action in unasked(drifted().plan()).values()) == [
+        "bob@acme.com",
+        "eve@acme.com",
+    ]
+
+
+def test_what_is_paused_is_not_counted_as_seen():
+    assert unasked(drifted().pause().plan()) == {}
+
+
+def test_another_membership_of_the_same_person_starts_anew():
+    w = drifted()
+    sightings = dict.fromkeys(unasked(w.plan()), Sighting(9, 9999.0))
+
+    w.off(7, "eve").on(7, "eve")
+
+    assert show(settled(w.plan(), sightings, Patience(3))) == [
+        one for one in ALL if "eve" not in one
+    ]
+
+
+def test_managed_teams_know_drift_of_roles_only():
+    w = drifted().remap(1, mode=MANAGED)
+
+    assert [action.email for action in unasked(w.plan()).values()] == ["bob@acme.com"]

@@ -1,0 +1,127 @@
+"""Teams that are yet to be made, as the planner sees them."""
+
+import pytest
+
+from calscim.planner.model import Cause, Team, TeamId
+from calscim.planner.naming import meant, slug
+from calscim.planner.render import action_json
+from calscim.planner.teams.creation import existing
+from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, show, world
+
+
+def waiting(w, number, name="Support"):
+    """The mapping of that number waits for a team of that name."""
+    w.teams.pop(TeamId(-number), None)
+    return w.remap(number, team=TeamId(-number), new_team=name)
+
+
+def support(mode=MANAGED):
+    w = world().user("ann").group("support", "ann").map("support", -1, mode)
+    return waiting(w, 1)
+
+
+def test_a_team_and_who_comes_onto_it_are_one_plan():
+    plan = support().plan()
+
+    assert show(plan) == ["team.create  T-1", "member.add ann T-1 MEMBER"]
+    assert {action.new_team for action in plan.actions} == {"Support"}
+    assert plan.actions[0].cause == Cause("@acme", 3)
+
+
+def test_the_team_has_no_id_where_the_plan_is_shown():
+    shown = [action_json(action) for action in support().plan().actions]
+
+    assert [(one["team_id"], one["team"]) for one in shown] == [(None, "Support")] * 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"), [(OBSERVE, " [observed]"), (ADD_ONLY, ""), (MANAGED, "")]
+)
+def test_an_observing_mapping_makes_no_team(mode, state):
+    assert show(support(mode).plan())[0] == f"team.create  T-1{state}"
+
+
+def test_a_paused_directory_makes_no_team():
+    assert show(support().pause(directory="okta").plan())[0] == "team.create  T-1 [paused]"
+
+
+def test_a_group_that_was_not_pushed_makes_no_team():
+    w = world().user("ann").map("support", -1)
+
+    assert show(waiting(w, 1).plan()) == []
+
+
+def test_a_mapping_that_was_removed_makes_no_team():
+    assert show(support().unmap(1).plan()) == []
+
+
+def test_a_team_that_is_made_needs_nothing_more():
+    w = support()
+    w.remap(1, team=TeamId(7), new_team=None)
+    w.teams[TeamId(7)] = {}
+
+    assert show(w.plan()) == ["member.add ann T7 MEMBER"]
+
+
+TEAMS = [
+    Team(TeamId(1), "Sales", "sales"),
+    Team(TeamId(2), "Support", "help"),
+    Team(TeamId(3), "Twice", "twice"),
+    Team(TeamId(4), "Twice", "twice-2"),
+    Team(TeamId(5), "Help", "help-2"),
+    Team(TeamId(6), "2", "two"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [("2", 2), ("help", 2), ("twice", 3), ("Help", 5), ("Sales", 1), ("SUPPORT", 2), ("two", 6)],
+)
+def test_a_team_is_meant_by_id_by_slug_by_name_and_in_another_case_in_that_order(wanted, number):
+    assert meant(TEAMS, wanted).id == number
+    assert existing(TEAMS, wanted).id == number
+
+
+@pytest.mark.parametrize("wanted", ["Twice", "TWICE"])
+def test_a_team_that_cannot_be_told_is_not_guessed(wanted):
+    assert meant(TEAMS, wanted) == (
+        f"2 teams in Cal.com are called {wanted!r}: give the id of one instead: "
+        "3 ('Twice', twice) or 4 ('Twice', twice-2)"
+    )
+    assert existing(TEAMS, wanted) == meant(TEAMS, wanted)
+
+
+def test_a_team_that_has_the_address_of_the_new_one_is_said():
+    assert "has the address 'help' already" in existing(TEAMS, "Help!")
+    assert existing(TEAMS, "Marketing") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Sales EU", "sales-eu"),
+        ("R&D / Köln", "r-d-koln"),
+        ("  x  ", "x"),
+        ("Sales 🎉", "sales"),
+        ("営業", "team-"),
+        ("営業1部", "1-"),
+        ("Łódź", "odz-"),
+    ],
+)
+def test_a_name_has_one_slug(name, expected):
+    found = slug(name)
+
+    assert found == slug(name)
+    assert found.startswith(expected)
+    assert len(found) == len(expected) + (12 if expected.endswith("-") else 0)
+
+
+@pytest.mark.parametrize(("one", "other"), [("営業部東京", "営業部大阪"), ("営業1部", "開発1部")])
+def test_names_that_an_address_cannot_spell_have_slugs_of_their_own(one, other):
+    assert slug(one) != slug(other)
+
+
+def test_a_team_made_with_an_earlier_form_of_the_slug_is_found_by_its_name():
+    made = Team(TeamId(9), "営業", "team-e596b6e6a5ad")
+
+    assert existing([*TEAMS, made], "営業") == made

@@ -1,0 +1,530 @@
+"""A small world to plan in: people, groups, mappings on one side, accounts and teams on the other.
+
+Built step by step, changed by applying actions as Cal.com and the reconciler would, shown in short lines. A user
+``ann`` has the address ann@acme.com and, unless told otherwise, an account in the organization.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted
+from calscim.planner.attributes.values import PROFILE
+from calscim.planner.model import (
+    Action,
+    Attribute,
+    AttributeType,
+    CalUserId,
+    Change,
+    Complete,
+    Departed,
+    Directory,
+    DirectoryId,
+    Edge,
+    GroupId,
+    Held,
+    Incomplete,
+    Kind,
+    Link,
+    Mapping,
+    MappingId,
+    MembershipId,
+    Mode,
+    Observed,
+    Office,
+    OrgMember,
+    Plan,
+    Role,
+    Scope,
+    State,
+    Step,
+    TeamId,
+    TeamMember,
+    User,
+    UserId,
+)
+from calscim.planner.planner import Policy, plan
+from calscim.planner.policy import Rule, Source
+from calscim.planner.safeguards.limits_check import GuardPolicy, guard
+
+ME = CalUserId(1)
+SUFFIX = "@acme.com"
+OBSERVE, ADD_ONLY, MANAGED, EXCLUSIVE = Mode.OBSERVE, Mode.ADD_ONLY, Mode.MANAGED, Mode.EXCLUSIVE
+MEMBER, ADMIN, OWNER = Role.MEMBER, Role.ADMIN, Role.OWNER
+
+
+def address(name: str) -> str:
+    return name if "@" in name or not name else name + SUFFIX
+
+
+@dataclass
+class World:
+    users: dict[UserId, User] = field(default_factory=dict)
+    departed: dict[UserId, Departed] = field(default_factory=dict)
+    groups: dict[GroupId, str] = field(default_factory=dict)
+    members: dict[GroupId, dict[UserId, int]] = field(default_factory=dict)
+    former: dict[tuple[GroupId, UserId], int] = field(default_factory=dict)
+    mappings: list[Mapping] = field(default_factory=list)
+    links: dict[UserId, Link] = field(default_factory=dict)
+    ledger: dict[tuple[TeamId, CalUserId], Edge] = field(default_factory=dict)
+    offices: dict[CalUserId, Office] = field(default_factory=dict)
+    paused_directories: set[DirectoryId] = field(default_factory=set)
+    paused_teams: set[TeamId] = field(default_factory=set)
+    paused: bool = False
+    people: dict[CalUserId, OrgMember] = field(default_factory=dict)
+    teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
+    gaps: dict[TeamId, str] = field(default_factory=dict)
+    people_gap: str | None = None
+    accounts: dict[str, CalUserId] = field(default_factory=dict)  # by name
+    missed: dict[UserId, int] = field(default_factory=dict)
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    attributes_gap: str | None = None
+    told: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
+    former_accounts: dict[UserId, CalUserId] = field(default_factory=dict)
+    clears_teams: bool | None = None
+    policy: Policy = field(default_factory=lambda: Policy("acme"))
+    guards: GuardPolicy = field(default_factory=GuardPolicy)
+    seq: int = 0
+    number: int = 100
+
+    def __post_init__(self) -> None:
+        self.accounts["me"] = ME
+        self.people[ME] = OrgMember(MembershipId(1), ME, "me@acme.com", "Me", "me", OWNER, True)
+
+    def _seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    def _number(self) -> int:
+        self.number += 1
+        return self.number
+
+    # ---------------------------------------------------------------- the directory
+
+    def user(
+        self,
+        name: str,
+        *,
+        account: bool = True,
+        linked: bool = True,
+        active: bool = True,
+        managed: bool = True,
+        email: str | None = None,
+        directory: str = "okta",
+        origin: str = "created",
+        **seen: object,
+    ) -> "World":
+        """``seen``: how the account differs in Cal.com: email, role, accepted."""
+        user = UserId(name)
+        mail = address(name if email is None else email)
+        self.users[user] = User(
+            user, DirectoryId(directory), mail, name, active, managed, self._seq()
+        )
+        if account:
+            if name not in self.accounts:
+                self.account(name, **seen)
+            if linked:
+                self.links[user] = Link(user, self.accounts[name], origin, mail)
+        return self
+
+    def same_account(self, name: str, other: str) -> "World":
+        self.links[UserId(name)] = Link(UserId(name), self.accounts[other], "found", address(name))
+        return self
+
+    def change(self, user: str, /, **changes: object) -> "World":
+        if "email" in changes:
+            changes["email"] = address(str(changes["email"]))
+        before = self.users[UserId(user)]
+        self.users[before.id] = replace(before, seq=self._seq(), **changes)  # type: ignore[arg-type]
+        return self
+
+    def depart(self, name: str) -> "World":
+        """The provider deletes the user: its groups lose it with the same row."""
+        user = self.users.pop(UserId(name))
+        seq = self._seq()
+        self.departed[user.id] = Departed(user.id, user.directory, user.email, user.managed, seq)
+        for group, members in self.members.items():
+            if members.pop(user.id, None) is not None:
+                self.former[group, user.id] = seq
+        return self
+
+    def group(self, name: str, *users: str, directory: str = "okta") -> "World":
+        group = GroupId(name)
+        self.groups[group] = name
+        self.members.setdefault(group, {})
+        for mapping in self.mappings:
+            if mapping.group is None and mapping.group_name == name and mapping.removed_seq is None:
+                self.mappings[self.mappings.index(mapping)] = replace(mapping, group=group)
+        for user in users:
+            self.join(name, user)
+        return self
+
+    def join(self, group: str, user: str) -> "World":
+        self.members[GroupId(group)][UserId(user)] = self._seq()
+        self.former.pop((GroupId(group), UserId(user)), None)
+        return self
+
+    def leave(self, group: str, user: str) -> "World":
+        if self.members[GroupId(group)].pop(UserId(user), None) is not None:
+            self.former[GroupId(group), UserId(user)] = self._seq()
+        return self
+
+    def delete_group(self, name: str) -> "World":
+        group = GroupId(name)
+        seq = self._seq()
+        for user in self.members.pop(group):
+            self.former[group, user] = seq
+        del self.groups[group]
+        self.mappings = [replace(m, group=None) if m.group == group else m for m in self.mappings]
+        return self
+
+    def map(
+        self,
+        group: str,
+        team: int | None,
+        mode: Mode = MANAGED,
+        role: Role = MEMBER,
+        directory: str = "okta",
+    ) -> "World":
+        bound = GroupId(group) if GroupId(group) in self.groups else None
+        target = None if team is None else TeamId(team)
+        if target is not None:
+            self.teams.setdefault(target, {})
+        number = MappingId(len(self.mappings) + 1)
+        self.mappings.append(
+            Mapping(number, DirectoryId(directory), group, bound, target, role, mode, self._seq())
+        )
+        return self
+
+    def remap(self, number: int, **changes: object) -> "World":
+        self.mappings[number - 1] = replace(self.mappings[number - 1], **changes)  # type: ignore[arg-type]
+        return self
+
+    def unmap(self, number: int) -> "World":
+        return self.remap(number, removed_seq=self._seq())
+
+    def pause(self, *, directory: str | None = None, team: int | None = None) -> "World":
+        if directory is not None:
+            self.paused_directories.add(DirectoryId(directory))
+        elif team is not None:
+            self.paused_teams.add(TeamId(team))
+        else:
+            self.paused = True
+        return self
+
+    # ---------------------------------------------------------------- Cal.com
+
+    def account(
+        self, name: str, *, email: str | None = None, role: Role = MEMBER, accepted: bool = True
+    ) -> "World":
+        """Somebody in the organization."""
+        account = self.accounts.setdefault(name, CalUserId(self._number()))
+        mail = address(name if email is None else email)
+        membership = MembershipId(self._number())
+        person = OrgMember(membership, account, mail, name, name, role, accepted, ())
+        self.people[account] = person
+        return self
+
+    def away(self, name: str, passes: int = 0) -> "World":
+        """The account is not in the list of the organization, for so many complete passes."""
+        self.people.pop(self.accounts[name], None)
+        self.missed[UserId(name)] = passes
+        return self
+
+    def on(
+        self,
+        team: int,
+        *names: str,
+        role: Role = MEMBER,
+        ledger: str | None = None,
+        given: Role | None = None,
+        mappings: tuple[int, ...] = (1,),
+        mode: Mode = MANAGED,
+        accepted: bool = True,
+    ) -> "World":
+        """On the team; ``ledger``: added or found, ``given``: the role it remembers."""
+        members = self.teams.setdefault(TeamId(team), {})
+        for name in names:
+            account = self.accounts[name]
+            membership = MembershipId(self._number())
+            members[account] = TeamMember(membership, account, role, accepted)
+            if ledger is not None:
+                self.remember(team, name, ledger, given or role, mappings, mode, membership)
+        return self
+
+    def remember(
+        self,
+        team: int,
+        name: str,
+        origin: str = "added",
+        role: Role = MEMBER,
+        mappings: tuple[int, ...] = (1,),
+        mode: Mode = MANAGED,
+        membership: MembershipId | None = None,
+    ) -> "World":
+        account = self.accounts[name]
+        ids = tuple(MappingId(number) for number in mappings)
+        self.ledger[TeamId(team), account] = Edge(
+            TeamId(team), account, UserId(name), origin, role, mode, ids, membership
+        )
+        return self
+
+    def off(self, team: int, *names: str) -> "World":
+        for name in names:
+            self.teams[TeamId(team)].pop(self.accounts[name], None)
+        return self
+
+    def unread(self, team: int | None = None, reason: str = "no answer") -> "World":
+        if team is None:
+            self.people_gap = reason
+        else:
+            self.gaps[TeamId(team)] = reason
+        return self
+
+    # ---------------------------------------------------------------- both sides
+
+    @property
+    def directory(self) -> Directory:
+        return Directory(
+            users=self.users,
+            departed=self.departed,
+            groups=self.groups,
+            members=self.members,
+            former=self.former,
+            mappings=tuple(self.mappings),
+            links=self.links,
+            ledger=self.ledger,
+            paused_directories=frozenset(self.paused_directories),
+            paused_teams=frozenset(self.paused_teams),
+            paused=self.paused,
+            offices=self.offices,
+            attributes=self.told,
+            former_accounts=self.former_accounts,
+        )
+
+    @property
+    def observed(self) -> Observed:
+        teams: dict = {
+            team: Incomplete(self.gaps[team]) if team in self.gaps else Complete(members)
+            for team, members in self.teams.items()
+        }
+        people = Complete(self.people) if self.people_gap is None else Incomplete(self.people_gap)
+        names = {team: f"T{team}" for team in self.teams}
+        attributes = (
+            Complete(tuple(self.attributes.values()))
+            if self.attributes_gap is None
+            else Incomplete(self.attributes_gap)
+        )
+        return Observed(ME, people, teams, names, attributes, self.clears_teams)
+
+    def plan(
+        self, *, users: Iterable[str] | None = None, teams: Iterable[int] | None = None
+    ) -> Plan:
+        scope = Scope(
+            None if users is None else frozenset(UserId(user) for user in users),
+            None if teams is None else frozenset(TeamId(team) for team in teams),
+        )
+        return plan(self.directory, self.observed, self.policy, scope, missed=self.missed)
+
+    def guarded(self, *approved: str) -> Plan:
+        return guard(self.plan(), self.directory, self.observed, self.guards, frozenset(approved))
+
+    def office(
+        self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN
+    ) -> "World":
+        """calscim gave this role in the organization."""
+        account = self.accounts[name]
+        ids = tuple(MappingId(number) for number in mappings)
+        self.offices[account] = Office(account, UserId(name), role, mode, ids)
+        return self
+
+    # ---------------------------------------------------------------- one action done
+
+    def apply(self, action: Action) -> None:
+        """What Cal.com has after the action, and what the reconciler then remembers."""
+        match action.kind:
+            case Kind.CREATE | Kind.ATTACH:
+                self._joined(action)
+            case Kind.UPDATE if action.change is not None:
+                self._told(action, action.change)
+            case Kind.UPDATE:
+                person = self.people[action.cal_user]
+                self.people[action.cal_user] = replace(person, email=action.email)
+                self._remember(action.cal_user, PROFILE, action.preferences)
+            case Kind.DEPROVISION:
+                self._left(action.cal_user)
+            case Kind.ADD:
+                self._added(action)
+            case Kind.ACCEPT:
+                member = self.teams[action.team][action.cal_user]
+                self.teams[action.team][action.cal_user] = replace(member, accepted=True)
+            case Kind.ROLE if action.team is None:
+                person = self.people[action.cal_user]
+                self.people[action.cal_user] = replace(person, role=action.role)
+                self._office(action, action.cal_user)
+            case Kind.ROLE:
+                members = self.teams[action.team]
+                members[action.cal_user] = replace(members[action.cal_user], role=action.role)
+                edge = self.ledger.get((action.team, action.cal_user))
+                if edge is not None:
+                    self.ledger[action.team, action.cal_user] = replace(edge, role=action.role)
+            case Kind.REMOVE:
+                del self.teams[action.team][action.cal_user]
+                self.ledger.pop((action.team, action.cal_user), None)
+
+    def _told(self, action: Action, change: Change) -> None:
+        """As Cal.com: the option has to be there, nothing that somebody has is replaced."""
+        attribute = self.attributes[change.attribute.id]
+        if change.step is Step.OPTION:
+            assert change.value not in attribute.options
+            options = {**attribute.options, change.value: f"{attribute.id}={change.value}"}
+            self.attributes[attribute.id] = replace(attribute, options=options)
+            return
+        account = action.cal_user or self.links[action.user].cal_user
+        held = self.people[account].attributes or ()
+        option = change.option
+        if change.step is Step.ASSIGN:
+            assert not in_the_way(held, change)
+            if attribute.type.selects:
+                option = attribute.options[change.value]
+            option = option or f"{attribute.id}={change.value}"
+        else:
+            assert option in {one.option for one in held}
+        after = applied(held, change, option)
+        self.people[account] = replace(self.people[account], attributes=after)
+        self.told.setdefault((account, attribute.id), "[]")
+        if is_as_wanted(after, change):
+            self._remember(account, attribute.id, change.whole)
+
+    def _remember(self, account: CalUserId, attribute: str, whole: str) -> None:
+        if whole:
+            self.told[account, attribute] = whole
+        else:
+            self.told.pop((account, attribute), None)
+
+    # ---------------------------------------------------------------- attributes
+
+    def attribute(
+        self, name: str, kind: AttributeType = AttributeType.TEXT, *options: str
+    ) -> "World":
+        """``options``: that Cal.com has already."""
+        made = Attribute(name, name, name, kind, {value: f"{name}={value}" for value in options})
+        self.attributes[name] = made
+        return self
+
+    def rule(self, source: str, to: str, *, create_options: bool = False) -> "World":
+        schema, _, rest = source.rpartition(":")
+        attribute, _, sub = rest.partition(".")
+        made = Rule(Source(source, schema or None, attribute, sub=sub or None), to, create_options)
+        self.policy = replace(self.policy, attributes=(*self.policy.attributes, made))
+        return self
+
+    def says(self, user: str, **data: object) -> "World":
+        """The provider writes these parts of the user's resource."""
+        return self.change(user, data=data)
+
+    def holds(self, name: str, attribute: str, *values: str) -> "World":
+        """By hand in Cal.com: exactly these values of the attribute."""
+        account = self.accounts[name]
+        person = self.people[account]
+        rest = [one for one in person.attributes or () if one.attribute != attribute]
+        held = [Held(attribute, f"{attribute}={value}", value) for value in values]
+        self.people[account] = replace(person, attributes=tuple(sorted((*rest, *held))))
+        return self
+
+    def values(self, name: str, attribute: str) -> list[str]:
+        held = self.people[self.accounts[name]].attributes or ()
+        return [one.value for one in held if one.attribute == attribute]
+
+    def _joined(self, action: Action) -> None:
+        if action.membership is not None:
+            person = self.people[action.cal_user]
+            self.people[person.user] = replace(person, accepted=False, has_profile=None)
+            return
+        account = action.cal_user or CalUserId(self._number())
+        name = action.email.removesuffix(SUFFIX)
+        self.accounts.setdefault(name, account)
+        membership = MembershipId(self._number())
+        role = action.role or MEMBER
+        person = OrgMember(membership, account, action.email, name, name, role, True, ())
+        self.people[account] = person
+        origin = "created" if action.kind is Kind.CREATE else "attached"
+        self.links[action.user] = Link(action.user, account, origin, action.email)
+        if action.kind is Kind.CREATE:
+            self._remember(account, PROFILE, action.preferences)
+        self.missed.pop(action.user, None)
+        self._office(action, account)
+
+    def _left(self, account: CalUserId) -> None:
+        del self.people[account]
+        for members in self.teams.values():
+            members.pop(account, None)
+        self.former_accounts |= {
+            user: account for user, link in self.links.items() if link.cal_user == account
+        }
+        self.links = {user: link for user, link in self.links.items() if link.cal_user != account}
+        self.ledger = {key: edge for key, edge in self.ledger.items() if key[1] != account}
+        self.offices.pop(account, None)
+
+    def _office(self, action: Action, account: CalUserId) -> None:
+        self.offices.pop(account, None)
+        if action.user is not None and action.role is not MEMBER and action.mode is not None:
+            self.offices[account] = Office(
+                account, action.user, action.role, action.mode, action.mappings
+            )
+
+    def _added(self, action: Action) -> None:
+        account = action.cal_user or self.links[action.user].cal_user
+        membership = MembershipId(self._number())
+        self.teams[action.team][account] = TeamMember(membership, account, action.role, True)
+        self.ledger[action.team, account] = Edge(
+            action.team,
+            account,
+            action.user,
+            "added",
+            action.role,
+            action.mode,
+            action.mappings,
+            membership,
+        )
+
+    def note(self, planned: Plan) -> None:
+        """Links and edges as the reconciler records them before it acts."""
+        for link in planned.links:
+            self.links[link.user] = link
+        for edge in planned.in_place:
+            self.ledger[edge.team, edge.cal_user] = edge
+        for account, attribute, whole in planned.told:
+            self._remember(account, attribute, whole)
+
+
+def world() -> World:
+    return World()
+
+
+def show(plan: Plan) -> list[str]:
+    """The plan in short lines: kind, person, team, role, and what is special."""
+    return [line(action) for action in plan.actions]
+
+
+def line(action: Action) -> str:
+    words = [action.kind.value, action.email.removesuffix(SUFFIX)]
+    if action.team is not None:
+        words.append(f"T{action.team}")
+    if action.role is not None:
+        words.append(action.role.value)
+    if (change := action.change) is not None:
+        words += [change.step.value, change.attribute.name, change.value]
+    if action.drift:
+        words.append("drift")
+    if action.state is not State.RUN:
+        words.append(f"[{action.state.value}]")
+    return " ".join(words)
+
+
+def waits(plan: Plan) -> dict[str, str]:
+    return {one.email.removesuffix(SUFFIX): one.reason for one in plan.waiting}
+
+
+def sales(mode: Mode = MANAGED, role: Role = MEMBER) -> World:
+    """ann is in Sales, which is mapped to team 7."""
+    return world().user("ann").group("Sales", "ann").map("Sales", 7, mode, role)

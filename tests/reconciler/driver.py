@@ -1,0 +1,82 @@
+"""Runs the steps of one organization when they are due, on a clock that jumps, so that hours pass in a test."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Self
+
+from prometheus_client import CollectorRegistry
+
+from calscim.app.wiring import cycle_of
+from calscim.clock import SystemClock
+from calscim.reconciler.from_settings import client
+from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.report import Report
+from calscim.reconciler.schedule import Assignment, Timing
+from calscim.reconciler.state import leases
+from tests.reconciler.stage import Stage
+
+POLL = 2.0  # seconds between two looks at the database, as in the daemon
+
+
+class Hurried(SystemClock):
+    """A clock on which every wait is over at once."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Driver:
+    """The real assignment, under a lease that lasts as long as the test."""
+
+    stage: Stage
+    clock: Hurried
+    assignment: Assignment
+    registry: CollectorRegistry
+
+    @classmethod
+    def of(cls, stage: Stage, clock: Hurried) -> Self:
+        calls = client(stage.session, stage.settings, stage.organization, clock)
+        cycle = cycle_of(stage.db, stage.settings, stage.organization, calls, clock, stage.lease)
+        registry = CollectorRegistry()
+        assignment = Assignment(
+            cycle, Timing(300.0, 0.2), clock, lambda: 0.5, Metrics(registry), lambda: False
+        )
+        return cls(stage, clock, assignment, registry)
+
+    @property
+    def cycle(self) -> Cycle:
+        return self.assignment.cycle
+
+    async def run(self, until: Callable[["Driver", Cycle], Awaitable[bool]]) -> None:
+        """Step until ``until``, which is asked before each step."""
+        while not await until(self, self.cycle):
+            await self.step()
+            wait = self.assignment.due().at - self.clock.seconds
+            self.clock.seconds += max(0.0, min(POLL, wait))
+            self.assignment.hear()
+
+    async def run_for(self, seconds: float) -> None:
+        """Step for so many seconds of the clock."""
+        end = self.clock.seconds + seconds
+
+        async def over(_: object, __: object) -> bool:
+            return self.clock.seconds >= end
+
+        await self.run(over)
+
+    async def step(self) -> Report | None:
+        await leases.renew(self.stage.db, self.stage.lease)
+        return await self.assignment.step()
+
+    def metric(self, name: str) -> float | None:
+        return self.registry.get_sample_value(name, {"organization": "acme"})

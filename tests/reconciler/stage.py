@@ -1,0 +1,197 @@
+"""A whole organization in one process: SCIM over HTTP, the real Postgres, the simulated Cal.com, the reconciler.
+
+Passes are run by hand (``full`` and ``push``), so that a test knows when one has ended.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
+
+from calscim import admin
+from calscim.admin.plan_preview import inspect
+from calscim.app.wiring import cycle_of
+from calscim.clock import SystemClock
+from calscim.config import Database as DatabaseSettings
+from calscim.config import Guards, Organization, Scim, Settings
+from calscim.encryption import PLAIN
+from calscim.planner.model import Mode, Role
+from calscim.postgres.pool import Database
+from calscim.reconciler.dirty_set import touched
+from calscim.reconciler.from_settings import client
+from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.report import Report
+from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state.leases import Lease
+from calscim.scim.metrics import Metrics
+from calscim.scim.server import app
+from calscim.testing.calcom import calcom
+from calscim.testing.okta import client as okta
+
+KEY = "cal_secret"
+EDITOR = admin.Editor(by="test", cipher=PLAIN)
+
+
+@dataclass
+class Stage:
+    """Everything a story needs; ``okta`` pushes, ``world`` is Cal.com, ``full`` and ``push`` are passes."""
+
+    db: Database
+    settings: Settings
+    world: calcom.World
+    okta: okta.Okta
+    directory: admin.Directory
+    session: aiohttp.ClientSession
+    lease: Lease
+    cycle: Cycle
+    simulation: calcom.Simulation
+
+    @property
+    def organization(self) -> Organization:
+        return self.settings.organizations[0]
+
+    async def full(self) -> Report:
+        return await self.cycle.full(lambda: False)
+
+    async def push(self) -> Report | None:
+        """The pass over what the last pushes touched."""
+        unread = await runs.unread(self.db, "acme")
+        news = touched(unread.news)
+        return await self.cycle.touched(news, unread.reached, lambda: False) if news else None
+
+    async def map(
+        self, group: str, team: int | str | None, mode: str, role: str = "MEMBER"
+    ) -> None:
+        """``team``: its id, or the name of one that is to be made; None: the organization itself."""
+        await admin.add_mapping(
+            self.db,
+            EDITOR,
+            self.directory,
+            group=group,
+            team=admin.TeamRef(team, str(team))
+            if team is None or isinstance(team, int)
+            else admin.TeamRef(None, team, new=True),
+            role=Role(role),
+            mode=Mode(mode),
+        )
+
+    async def restart(self) -> None:
+        """Another process takes over: nothing but the database is left."""
+        await leases.release(self.db, self.lease)
+        self.lease = await leases.take(self.db, "acme", "another")
+        self.cycle = self.make_cycle()
+
+    def make_cycle(self) -> Cycle:
+        calls = client(self.session, self.settings, self.organization, SystemClock())
+        return cycle_of(self.db, self.settings, self.organization, calls, SystemClock(), self.lease)
+
+    async def plan(self):
+        return (await inspect(self.db, self.settings, self.organization)).plan
+
+    def team_id(self, name: str) -> int:
+        return self.world.team_id(name)
+
+    @property
+    def editor(self) -> admin.Editor:
+        return EDITOR
+
+    async def given(self, name: str, mode: str, *people: str) -> None:
+        """A group mapped to the team of its name, pushed with these people, and in step."""
+        await self.map(name, self.team_id(name), mode)
+        emails = [f"{person}@acme.example" for person in people]
+        for email, person in zip(emails, people, strict=True):
+            await self.okta.assign(email, person.capitalize(), "Example")
+        await self.okta.push_group(name, emails)
+        await self.full()
+        assert set(emails) <= set(self.team(name))
+
+    def organize(self, **changes: Any) -> None:
+        """Other settings of the organization."""
+        organization = replace(self.organization, **changes)
+        self.settings = replace(self.settings, organizations=(organization,))
+        self.cycle = self.make_cycle()
+
+    def reconcile(self, **changes: Any) -> None:
+        """Other settings of [reconcile]."""
+        self.settings = replace(
+            self.settings, reconcile=replace(self.settings.reconcile, **changes)
+        )
+        self.cycle = self.make_cycle()
+
+    def guard(self, **changes: Any) -> None:
+        """Other settings of [guards]."""
+        self.settings = replace(self.settings, guards=replace(self.settings.guards, **changes))
+        self.cycle = self.make_cycle()
+
+    async def another_directory(self, name: str) -> okta.Okta:
+        made = await admin.create_directory(
+            self.db, EDITOR, organization="acme", name=name, provider="okta-scim-v2"
+        )
+        _, token = await admin.create_token(self.db, EDITOR, made, name="test")
+        base = self.okta.base_url.rpartition("/")[0]
+        return okta.Okta(self.session, f"{base}/{made.id}", token)
+
+    def people(self) -> dict[str, str]:
+        """Everybody's role in the organization."""
+        roles: dict[str, str] = self.world.snapshot()["people"]
+        return roles
+
+    def team(self, name: str) -> dict[str, str]:
+        return self.world.snapshot()["teams"][name]
+
+
+@asynccontextmanager
+async def staged(
+    db: Database, make: Callable[..., calcom.World] = calcom.World
+) -> AsyncIterator[Stage]:
+    """A stage with one owner and two teams, on an empty database."""
+    world = make(organization_id=42, api_key=KEY)
+    world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
+    world.add_team("Sales", slug="sales")
+    world.add_team("Engineering", slug="engineering")
+    simulation = calcom.Simulation(world)
+    async with (
+        calcom.serve(world, simulation=simulation) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        organization = Organization(
+            name="acme", organization_id=42, api_key=KEY, api_url=url, requests_per_minute=100_000
+        )
+        settings = Settings(
+            database=DatabaseSettings(dsn="postgresql://unused"),
+            organizations=(organization,),
+            guards=Guards(window=0.0),  # each pass by itself; stories about the window set one
+        )
+        made = await admin.create_directory(
+            db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
+        )
+        _, token = await admin.create_token(db, EDITOR, made, name="test")
+        lease = await leases.take(db, "acme", "test")
+        server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+        await server.start_server()
+        base = str(server.make_url(f"/scim/v2/{made.id}"))
+        speaker = okta.Okta(session, base, token)
+        stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation)
+        stage.cycle = stage.make_cycle()
+        yield stage
+        await server.close()
+
+
+PEOPLE = ("ann", "bob", "cem", "dan", "eve")
+
+
+def address(name):
+    return f"{name}@acme.example"
+
+
+def addresses(*names):
+    return [address(name) for name in names]
+
+
+async def assigned(stage, *names):
+    for name in names or PEOPLE:
+        await stage.okta.assign(address(name), name.capitalize(), "Example")

@@ -1,0 +1,90 @@
+"""A new hold alerts the operator exactly once, whoever stored it first."""
+
+import pytest
+import structlog
+
+from calscim.admin.approve import Stale, approve
+from calscim.reconciler import reconcile as cycle
+from calscim.reconciler.state import holds
+from calscim.testing.calcom.calcom import Fault
+from tests.reconciler.stage import PEOPLE, addresses
+
+
+async def alerts(running):
+    """The hashes that the daemon alerted to meanwhile."""
+    with structlog.testing.capture_logs() as logs:
+        await running
+    return [one["hash"] for one in logs if one["event"] == "reconcile.held"]
+
+
+async def emptied(stage):
+    """A group whose removals are over the limit, not seen by a pass yet."""
+    await stage.given("Sales", "managed", *PEOPLE)
+    await stage.okta.push_now("Sales", [])
+
+
+async def test_a_new_hold_is_one_alert_and_the_same_hold_is_none(stage):
+    await emptied(stage)
+
+    assert len(await alerts(stage.push())) == 1
+    assert await alerts(stage.full()) == []
+
+
+async def test_a_plan_that_an_operator_asks_for_first_does_not_swallow_the_alert(stage):
+    await emptied(stage)
+    planned = await stage.plan()
+
+    assert await alerts(stage.push()) == [planned.hash]
+    assert await alerts(stage.full()) == []
+
+
+async def test_a_plan_alerts_nobody(stage):
+    await emptied(stage)
+
+    assert await alerts(stage.plan()) == []
+
+
+async def test_an_approval_that_is_refused_does_not_swallow_the_alert(stage):
+    await emptied(stage)
+    with pytest.raises(Stale):
+        await approve(stage.db, stage.settings, [stage.organization], "0" * 16)
+
+    assert len(await alerts(stage.push())) == 1
+
+
+async def test_the_whole_set_is_alerted_to_where_a_pass_sees_only_a_part_of_it(stage):
+    await emptied(stage)
+    planned = await stage.plan()
+    await stage.map("Engineering", stage.team_id("Engineering"), "managed")
+    path = f"/teams/{stage.team_id('Engineering')}/memberships"
+    stage.simulation.faults = [Fault(method="GET", path=path, times=-1)]
+
+    assert await alerts(stage.push()) == [planned.hash]
+
+
+async def test_a_daemon_that_ends_before_its_alert_is_out_alerts_when_it_is_back(
+    stage, monkeypatch
+):
+    await emptied(stage)
+
+    def ended(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as killed:
+        killed.setattr(cycle, "log_held", ended)
+        with pytest.raises(SystemExit):
+            await stage.push()
+    await stage.restart()
+
+    assert len(await alerts(stage.full())) == 1
+
+
+async def test_a_set_that_was_gone_and_comes_back_is_another_alert(stage):
+    await emptied(stage)
+    [first] = await alerts(stage.push())
+    await stage.okta.push_now("Sales", addresses(*PEOPLE))
+    await stage.full()
+    assert await holds.current(stage.db, "acme") == []
+    await stage.okta.push_now("Sales", [])
+
+    assert await alerts(stage.full()) == [first]

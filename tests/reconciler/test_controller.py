@@ -1,0 +1,260 @@
+"""One controller for all organizations of a process, and several on one database."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from calscim.app.wiring import Running
+from calscim.calcom.metrics import Metrics as CallMetrics
+from calscim.clock import SystemClock
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+from calscim.reconciler import controller as module
+from calscim.reconciler import sharing
+from calscim.reconciler.controller import Controller
+from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.schedule import Timing
+from calscim.reconciler.sharing import Sharing
+from calscim.reconciler.state import leases, runs, shares
+from calscim.reconciler.state.shares import Part
+from tests.faults.waiting import until
+from tests.reconciler.driver import Driver, Hurried
+from tests.reconciler.stage import address
+
+RENEWAL = sql("lease.renew_all")
+HELD = "SELECT holder, count(*) AS held FROM calscim.leases WHERE expires_at > now() GROUP BY 1"
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(module, "POLL", 0.05)
+    monkeypatch.setattr(module, "RENEW", 0.1)
+    monkeypatch.setattr(sharing, "STRANDED", 0.5)
+
+
+@pytest.fixture
+async def many(stage):
+    """As many organizations as a test wants, all of them one and the same in Cal.com."""
+    await leases.release(stage.db, stage.lease)
+    return stage
+
+
+def controller(stage, count, holder="one", interval=300.0) -> Controller:
+    names = ["acme", *(f"org{number}" for number in range(1, count))]
+    settings = replace(
+        stage.settings,
+        organizations=tuple(replace(stage.organization, name=name) for name in names),
+    )
+    clock, registry = SystemClock(), CollectorRegistry()
+    timing, calls = Timing(interval, 0.01), CallMetrics(registry)
+    made = {
+        one.name: Running(stage.db, settings, one, stage.session, clock, timing, calls).make_cycle
+        for one in settings.organizations
+    }
+    return Controller(stage.db, holder, made, timing, clock, lambda: 0.5, Metrics(registry))
+
+
+@asynccontextmanager
+async def running(*controllers: Controller) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(one.run()) for one in controllers]
+    try:
+        yield
+    finally:
+        for one in controllers:
+            one.stopping.set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*tasks)
+
+
+async def full_passes(stage) -> Counter[str]:
+    rows = await stage.db.fetch(
+        "SELECT organization, count(*) AS passes FROM calscim.passes WHERE scope = 'full' AND complete GROUP BY 1"
+    )
+    return Counter({row["organization"]: row["passes"] for row in rows})
+
+
+async def held(stage) -> dict[str, int]:
+    return {row["holder"]: row["held"] for row in await stage.db.fetch(HELD)}
+
+
+async def test_every_organization_has_its_periodic_passes(many):
+    async with running(controller(many, 5, interval=0.2)):
+
+        async def three_each():
+            found = await full_passes(many)
+            return len(found) == 5 and min(found.values()) >= 3
+
+        await until(three_each, 30)
+
+
+async def test_a_push_is_done_and_a_sync_answered(many):
+    one = controller(many, 3)
+    await many.map("Sales", many.team_id("Sales"), "managed")
+    async with running(one):
+        await until(lambda: full_passes_of(many, 3), 20)
+        await many.okta.assign(address("ann"), "Ann", "Example")
+        await many.okta.push_group("Sales", [address("ann")])
+        one.wake("acme")
+        await until(lambda: address("ann") in many.team("Sales"), 10)
+        request = await runs.ask(many.db, "org2")
+
+        async def answered():
+            return (await runs.answered(many.db, request)).complete
+
+        await until(answered, 10)
+
+
+async def full_passes_of(stage, count):
+    return len(await full_passes(stage)) >= count
+
+
+async def test_idling_takes_as_many_statements_for_forty_organizations_as_for_one(
+    many, monkeypatch
+):
+    asked: Counter[str] = Counter()
+    fetch = Database.fetch
+
+    async def fetching(db, query, *arguments):
+        asked[query] += 1
+        return await fetch(db, query, *arguments)
+
+    async def statements(count):
+        """How many for each time that the leases are renewed."""
+        one = controller(many, count, holder=f"of {count}")
+        async with running(one):
+            await until(lambda: full_passes_of(many, count), 60)
+            await until(lambda: not is_busy(one), 10)
+            asked.clear()
+            await until(lambda: asked[RENEWAL] >= 5, 20)
+            return sum(asked.values()) / asked[RENEWAL]
+
+    monkeypatch.setattr(Database, "fetch", fetching)
+
+    alone = await statements(1)
+    together = await statements(40)
+
+    assert together < alone * 2
+
+
+def is_busy(one):
+    now = one.clock.monotonic()
+    return any(held.task or held.assignment.due().at <= now for held in one._held.values())
+
+
+async def test_an_overdue_pass_is_due_at_a_moment_that_stands_still(stage):
+    class Creeping(Hurried):
+        def monotonic(self):
+            self.seconds += 1e-6
+            return self.seconds
+
+    driver = Driver.of(stage, Creeping())
+    await driver.run_for(5)
+    driver.clock.seconds += 400
+
+    now = driver.clock.monotonic()
+
+    assert driver.assignment.due().at < now
+
+
+# ------------------------------------------------------------------ leases
+
+
+async def test_a_lease_that_is_another_s_is_let_go_and_said(many):
+    one = controller(many, 1)
+    async with running(one):
+        await until(lambda: full_passes_of(many, 1), 20)
+        with capture_logs() as lines:
+            await many.db.execute("UPDATE calscim.leases SET holder = 'another', term = term + 1")
+            await until(lambda: not one._held, 10)
+
+    assert [line["organization"] for line in lines if line["event"] == "lease.lost"] == ["acme"]
+    assert (await many.db.fetchval("SELECT holder FROM calscim.leases")) == "another"
+
+
+async def test_leases_are_free_and_the_daemon_is_gone_when_a_controller_has_stopped(many):
+    async with running(controller(many, 4)):
+        await until(lambda: full_passes_of(many, 4), 20)
+
+    assert await held(many) == {}
+    assert await shares.parts(many.db) == {}
+
+
+async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(many):
+    one, two = controller(many, 6, "one"), controller(many, 6, "two")
+    async with running(one):
+        await until(lambda: full_passes_of(many, 6), 20)
+        async with running(two):
+
+            async def shared():
+                return await held(many) == {"one": 3, "two": 3}
+
+            await until(shared, 10)
+            assert not one._held.keys() & two._held.keys()
+
+        async def all_are_ones():
+            return await held(many) == {"one": 6}
+
+        await until(all_are_ones, 10)
+
+
+async def test_what_was_given_back_is_not_taken_for_stranded(db):
+    one = Sharing(db, "one", frozenset("ab"))
+    for holder in ("one", "two"):
+        await shares.register(db, holder, ["a", "b"])
+    taken = await one.choose(["a", "b"], 0, 0.0)
+    assert len(taken) == 1
+
+    assert await one.choose(taken, 1, 100.0) == []
+
+
+async def test_what_stays_free_is_taken_by_a_daemon_that_has_its_part(db):
+    one = Sharing(db, "one", frozenset("ab"))
+    for holder in ("one", "two"):
+        await shares.register(db, holder, ["a", "b"])
+
+    assert await one.choose(["a"], 1, 0.0) == []
+    assert await one.choose(["a"], 1, sharing.STRANDED) == ["a"]
+
+
+# ------------------------------------------------------------------ parts
+
+
+async def part_of(db, **configured):
+    for holder, names in configured.items():
+        await shares.register(db, holder, names.split())
+    return {holder: part.share for holder, part in (await shares.parts(db)).items()}
+
+
+async def test_daemons_with_the_same_organizations_have_equal_parts(db):
+    seven = " ".join(f"org{number}" for number in range(7))
+
+    assert await part_of(db, one=seven, two=seven, three=seven) == dict.fromkeys(
+        ("one", "two", "three"), 3
+    )
+
+
+async def test_an_organization_of_one_daemon_alone_is_its_part(db):
+    assert await part_of(db, one="a b c d", two="a b") == {"one": 3, "two": 1}
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+async def test_equal_parts_are_not_rounded_up_twice(db, count):
+    names = " ".join(f"org{number}" for number in range(count))
+
+    parts = await part_of(db, **{f"d{number}": names for number in range(count)})
+
+    assert set(parts.values()) == {1}
+
+
+async def test_a_daemon_that_is_silent_for_a_lease_s_time_has_no_part(db):
+    await shares.register(db, "one", ["a", "b"])
+    await shares.register(db, "two", ["a", "b"])
+    await db.execute("UPDATE calscim.shares SET expires_at = 'epoch' WHERE holder = 'two'")
+
+    assert await shares.parts(db) == {"one": Part(2, 0)}

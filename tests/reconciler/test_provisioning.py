@@ -1,0 +1,242 @@
+"""A user comes back, or is new, and Cal.com has moved on meanwhile: no member suffers, no account is lost."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from calscim.planner.model import UserId
+from calscim.postgres import migrations as migrate
+from calscim.reconciler.state import ledger, retries
+from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
+from calscim.testing.calcom.calcom import Fault
+from tests.reconciler.stage import address, assigned
+from tests.reconciler.test_builds import ANN, members, on_sales
+
+BOB, OLD = address("bob"), address("old.bob")
+NEW = address("ann.lee")
+MAY_NOT_LIST = Fault(method="GET", path="/organizations/42/users", status=403, times=-1)
+MAY_NOT_CHANGE = Fault(method="PATCH", path="/organizations/42/users", status=403, times=-1)
+
+
+def named(email):
+    return {"userName": email, "emails": [{"value": email, "primary": True, "type": "work"}]}
+
+
+async def ann_left(stage, build=SELF_HOSTED_2025_12):
+    await on_sales(stage, build, "ann", "bob", "cem")
+    return await ann_leaves(stage)
+
+
+async def ann_leaves(stage):
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+    assert ANN not in members(stage)
+    return stage.world.user_id(ANN)
+
+
+def brought_back_by_hand(stage, account):
+    """As an administrator, who has accepted."""
+    stage.world.join(account, stage.world.organization_id, "ADMIN", accepted=False)
+    stage.world.accept(ANN)
+
+
+def membership(stage, account):
+    found = stage.world.find(account, stage.world.organization_id)
+    return found.role, found.accepted
+
+
+# -------------------------------------------------------------------- members by hand
+
+
+@pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026, BEFORE_2025_08_18])
+@pytest.mark.parametrize("faults", [[], [MAY_NOT_LIST], [MAY_NOT_CHANGE]])
+async def test_a_member_whom_somebody_brought_back_keeps_role_and_state(stage, build, faults):
+    account = await ann_left(stage, build)
+    brought_back_by_hand(stage, account)
+    stage.simulation.faults = [replace(one) for one in faults]
+
+    await stage.okta.reactivate(ANN)
+    report = await stage.push()
+
+    assert membership(stage, account) == ("ADMIN", True)
+    assert report.parked == 0
+
+
+@pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026, BEFORE_2025_08_18])
+async def test_such_a_member_keeps_them_also_under_another_address(stage, build):
+    account = await ann_left(stage, build)
+    brought_back_by_hand(stage, account)
+
+    await stage.okta.update_profile(ANN, active=True, **named(NEW))
+    await stage.push()
+
+    assert membership(stage, account) == ("ADMIN", True)
+    await stage.full()
+    assert stage.world.user_id(NEW) == account
+
+
+async def test_a_user_whom_somebody_invited_by_hand_is_recognised(stage):
+    account = await ann_left(stage, HOSTED_2026)
+    stage.world.join(account, stage.world.organization_id, "MEMBER", accepted=False)
+
+    await stage.okta.reactivate(ANN)
+    report = await stage.push()
+
+    assert report.parked == 0
+    assert report.outcomes["user.attach", "already"] == 1
+
+
+# -------------------------------------------------------------------- accounts that went to others
+
+
+async def taken_over(stage):
+    """bob leaves; another user gets the address, and with it the account, whose number is returned."""
+    stage.world.build = HOSTED_2026
+    await assigned(stage, "ann", "bob")
+    await stage.full()
+    await stage.okta.deactivate(BOB)
+    await stage.push()
+    await stage.okta.update_profile(BOB, **named(OLD))
+    await assigned(stage, "bob")
+    await stage.full()
+    return stage.world.user_id(BOB)
+
+
+async def test_an_account_that_another_user_has_now_is_not_given_back(stage):
+    account = await taken_over(stage)
+    stage.world.set_role(None, BOB, "ADMIN")
+    await stage.full()
+
+    await stage.okta.reactivate(OLD)
+    await stage.push()
+    await stage.full()
+
+    assert stage.world.user_id(BOB) == account
+    assert membership(stage, account) == ("ADMIN", True)
+    assert members(stage)[OLD] is True
+
+
+async def test_an_upgrade_remembers_the_accounts_of_those_who_are_gone(stage):
+    """As a database of a release that recorded no former accounts."""
+    await taken_over(stage)
+    account = await ann_leaves(stage)
+    await stage.db.execute("DELETE FROM calscim.former_accounts")
+    [accounts] = [one for one in migrate.migrations() if one.version == 12]
+    statements = accounts.text.partition("INSERT INTO calscim.former_accounts")
+
+    await stage.db.execute("".join(statements[1:]))
+
+    rows = await stage.db.fetch("SELECT cal_user_id FROM calscim.former_accounts")
+    assert [row["cal_user_id"] for row in rows] == [account]
+
+
+# -------------------------------------------------------------------- lists that lag
+
+
+@pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026])
+async def test_a_leaver_whom_a_lagging_list_still_shows_is_brought_back(stage, build):
+    await on_sales(stage, build, "ann", "bob", "cem")
+    await stage.full()
+    stage.world.lag(seconds=3600)
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+
+    await stage.okta.reactivate(ANN)
+    await stage.push()
+
+    assert members(stage)[ANN] is (build is HOSTED_2026)
+
+
+async def test_a_profile_that_only_a_list_shows_makes_no_half_member(stage, monkeypatch):
+    account = await ann_left(stage)
+    profiles = stage.cycle.reader.profiles
+
+    async def late(emails):
+        kept = stage.world.accounts[account]
+        stage.world.put_account(replace(kept, profile=True))
+        try:
+            return await profiles(emails)
+        finally:
+            stage.world.put_account(kept)
+
+    monkeypatch.setattr(stage.cycle.reader, "profiles", late)
+    await stage.okta.reactivate(ANN)
+    await stage.push()
+
+    assert membership(stage, account) == ("MEMBER", False)
+
+
+# -------------------------------------------------------------------- trouble
+
+
+async def test_a_key_that_may_not_change_users_can_bring_people_back(stage):
+    account = await ann_left(stage)
+    stage.simulation.faults = [replace(MAY_NOT_CHANGE)]
+
+    await stage.okta.reactivate(ANN)
+    await stage.push()
+
+    assert membership(stage, account) == ("MEMBER", False)
+
+
+async def test_a_wrong_404_does_not_cost_the_number_of_an_account(stage):
+    account = await ann_left(stage)
+    stage.simulation.faults = [
+        Fault(method="POST", path="/organizations/42/memberships", status=404, times=3)
+    ]
+    await stage.okta.reactivate(ANN)
+    await stage.push()
+
+    await retries.retry(stage.db, "acme")
+    await stage.full()
+
+    assert membership(stage, account) == ("MEMBER", False)
+
+
+async def test_an_account_that_cannot_be_attached_waits_as_long_as_other_trouble(stage):
+    stage.world.build = HOSTED_2026
+    stage.world.add_person(ANN, in_org=False)
+    await assigned(stage, "ann")
+    path = "/organizations/42/memberships"
+    stage.simulation.faults = [Fault(method="POST", path=path, status=500, times=-1)]
+
+    await stage.full()
+    stage.simulation.writes.clear()
+    await stage.full()
+
+    assert stage.simulation.writes == []
+    assert [key.kind for key in await retries.parked(stage.db, "acme")] == ["user.create"]
+
+
+async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):
+    stage.world.build = SELF_HOSTED_2025_12
+    zoe = address("zoe")
+    stage.world.add_person(zoe, in_org=False)
+    await assigned(stage, "zoe")
+    await stage.full()
+    asked = Counter()
+    profiles = stage.cycle.reader.profiles
+
+    async def noted(emails):
+        asked.update(emails)
+        return await profiles(emails)
+
+    monkeypatch.setattr(stage.cycle.reader, "profiles", noted)
+    await assigned(stage, "ann")
+    await stage.full()
+
+    assert asked[ANN] > 0
+    assert asked[zoe] == 0
+
+
+async def test_an_account_goes_to_a_new_user_of_the_address_it_had_when_it_left(stage):
+    """Not to the user of an address that its former user was given in the directory afterwards."""
+    account = await ann_left(stage, HOSTED_2026)
+    await stage.okta.update_profile(ANN, **named(NEW))
+    user = UserId("00000000-0000-0000-0000-000000000000")
+
+    found = await ledger.former_account(stage.db, "acme", user, ANN)
+    other = await ledger.former_account(stage.db, "acme", user, NEW)
+
+    assert (found, other) == (account, None)

@@ -1,0 +1,141 @@
+"""How many passes work at once, and in which order."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from calscim.clock import SystemClock
+from calscim.reconciler import slots as module
+from calscim.reconciler.slots import HANDICAP, Slot, Slots
+from tests.faults.waiting import until
+
+
+class Passes:
+    """Passes that work until they are told to end."""
+
+    def __init__(self, size):
+        self.slots = Slots(size, SystemClock())
+        self.working, self.order, self.ends, self.tasks = set(), [], {}, {}
+
+    def start(self, name, at=0.0, *, is_urgent=False):
+        slot = Slot(self.slots)
+        slot.be_due(at, is_urgent=is_urgent)
+        self.ends[name] = asyncio.Event()
+        self.tasks[name] = asyncio.create_task(self._work(name, slot))
+        return slot
+
+    async def _work(self, name, slot):
+        async with slot:
+            self.order.append(name)
+            self.working.add(name)
+            await self.ends[name].wait()
+            self.working.discard(name)
+
+    async def end(self, name):
+        self.ends[name].set()
+        await self.tasks[name]
+        await settled()
+
+
+async def settled():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_passes_work_at_once_than_there_are_slots():
+    passes = Passes(2)
+    for number in range(5):
+        passes.start(number, number)
+    await settled()
+    assert passes.working == {0, 1}
+
+    await passes.end(0)
+
+    assert passes.working == {1, 2}
+
+
+async def test_pushes_go_before_periodic_passes_and_these_have_their_turn():
+    passes = Passes(1)
+    passes.start("first")
+    await settled()
+    passes.start("periodic", 0.0)
+    passes.start("push", 30.0, is_urgent=True)
+    passes.start("later push", HANDICAP + 1, is_urgent=True)
+    for name in ("first", "push", "periodic", "later push"):
+        await settled()
+        await passes.end(name)
+
+    assert passes.order == ["first", "push", "periodic", "later push"]
+
+
+async def test_a_push_moves_a_pass_that_waits_forward():
+    passes = Passes(1)
+    passes.start("first")
+    await settled()
+    passes.start("other", 0.0)
+    slot = passes.start("pushed", 1.0)
+    await settled()
+
+    slot.be_due(2.0, is_urgent=True)
+    await passes.end("first")
+
+    assert passes.working == {"pushed"}
+
+
+async def test_a_pass_that_is_cancelled_leaves_its_place_to_the_next():
+    passes = Passes(1)
+    for name in ("first", "second", "third"):
+        passes.start(name)
+        await settled()
+
+    for name in ("second", "first"):
+        passes.tasks[name].cancel()
+        with suppress(asyncio.CancelledError):
+            await passes.tasks[name]
+    await settled()
+
+    assert "third" in passes.working
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_pass_that_waits_for_calcom_lends_its_slot_and_gets_it_back(monkeypatch, cancelled):
+    monkeypatch.setattr(module, "LEND_AFTER", 0.0)
+    passes = Passes(1)
+    slot = Slot(passes.slots)
+    answer = asyncio.Event()
+
+    async def call():
+        async with slot, slot.lent():
+            await answer.wait()
+
+    calling = asyncio.create_task(call())
+    await settled()
+    passes.start("other")
+    await until(lambda: passes.working == {"other"}, 5)
+    passes.start("third")
+    await settled()
+
+    if cancelled:
+        calling.cancel()
+    answer.set()
+    await settled()
+    assert passes.working == {"other"}
+    await passes.end("other")
+    await asyncio.wait({calling})
+    await settled()
+
+    assert passes.working == {"third"}
+
+
+async def test_a_quick_answer_costs_no_slot():
+    passes = Passes(1)
+    slot = Slot(passes.slots)
+    async with slot:
+        async with slot.lent():
+            passes.start("other")
+            await settled()
+        assert slot.is_held
+        assert passes.working == set()
+    await settled()
+    assert passes.working == {"other"}

@@ -1,0 +1,49 @@
+"""What a pass takes of the journals, and how far it may say that it has read them."""
+
+import pytest
+
+from calscim.reconciler.state import runs
+from tests.reconciler.stage import address
+
+
+@pytest.fixture
+async def two(stage):
+    """Two directories of one organization, three users pushed to each."""
+    other = await stage.another_directory("Another")
+    for number, speaker in enumerate((stage.okta, other)):
+        for name in ("ann", "bob", "cem"):
+            await speaker.assign(address(f"{name}{number}"), name, "Example")
+    return stage
+
+
+async def read_everything(stage, limit):
+    """Work off the journals in takes of at most ``limit`` rows; returns the rows of each take."""
+    takes = []
+    while (unread := await runs.unread(stage.db, "acme", limit)).news:
+        takes.append([(row.stream, row.seq) for row in unread.news])
+        await runs.advance(stage.db, "acme", unread.reached)
+        assert unread.more == (len(unread.news) == limit)
+    return takes
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+async def test_every_row_is_taken_once_however_many_a_pass_takes(two, limit):
+    everything = [(row.stream, row.seq) for row in await runs.news(two.db, "acme")]
+
+    takes = await read_everything(two, limit)
+
+    assert [row for take in takes for row in take] == everything
+    assert len(everything) > limit
+
+
+async def test_a_pass_that_takes_all_rows_reaches_the_heads(two):
+    unread = await runs.unread(two.db, "acme")
+
+    assert not unread.more
+    assert unread.reached == await runs.heads(two.db, "acme")
+
+
+async def test_a_journal_that_a_pass_did_not_come_to_is_not_reached(two):
+    unread = await runs.unread(two.db, "acme", limit=1)
+
+    assert unread.reached == {unread.news[0].stream: unread.news[0].seq}

@@ -1,0 +1,301 @@
+"""Our tables as scim2-server sees a storage: for what is not hot, and for what is built onto its handler.
+
+The tables, the functions and the filter compiler behind it are those of the fast paths, so that scim2-server's
+own contract for storages holds them to account too.
+"""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from scim2_models import (
+    InvalidCursorException,
+    InvalidPathException,
+    NotFoundException,
+    PreconditionFailedException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    SCIMException,
+    ScimProvider,
+    SearchRequest,
+    UniquenessException,
+)
+from scim2_server.storage import AsyncScimStorage, SearchPage
+
+from calscim.directory import keyset_pages, resources
+from calscim.directory.keyset_pages import Place, Stretch
+from calscim.directory.resources import MemberChange, Page, Reader, Selection
+from calscim.directory.writes import Written
+from calscim.errors import ScimError
+from calscim.journal.append import Origin
+from calscim.postgres.pool import Database
+from calscim.scim import decode, groups, users
+from calscim.scim.filter.compile import compile_filter
+from calscim.scim.filter.operands import as_uuid
+from calscim.scim.filter.sort import compile_sort, lacks
+from calscim.scim.paging.traverse import Position, walk
+from calscim.scim.schema import GROUP, USER, Type
+from calscim.scim.search import keyset_of
+
+_EVERYTHING = 2**31 - 1
+_STATUS = {
+    404: NotFoundException,
+    409: UniquenessException,
+    412: PreconditionFailedException,
+}
+
+
+class Storage(AsyncScimStorage):
+    """One directory, on behalf of one token. Each change is a transaction with its journal row.
+
+    ``origin`` is what the journal says of the request; its body is replaced by the resource as it was given.
+    """
+
+    supports_cursors = True
+
+    def __init__(
+        self, db: Database, provider: ScimProvider, reader: Reader, origin: Origin
+    ) -> None:
+        self._db = db
+        self._provider = provider
+        self._reader = reader
+        self._origin = origin
+
+    async def get(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        response_parameters: ResponseParameters[Any] | None = None,
+    ) -> Resource[Any]:
+        """NotFoundException for what is not there. The members of a group are read when they are kept."""
+        number = _number(resource_id)
+        if _kind(resource_type) is USER:
+            found = await resources.user(self._db, self._reader, number)
+        else:
+            wanted = _wants_members(response_parameters)
+            found = await resources.group(self._db, self._reader, number, members=wanted)
+        if found is None:
+            raise NotFoundException
+        return self._resource(resource_type, found.body)
+
+    async def search(
+        self,
+        resource_types: list[ResourceType],
+        search_request: SearchRequest[Any],
+        *,
+        position: Any = None,
+    ) -> SearchPage:
+        """Several types are one list, type by type. ``position``: as SearchPage gave it, for cursors."""
+        if search_request.cursor is not None:
+            return await self._walked(resource_types, search_request, position)
+        offset = max(1, search_request.start_index or 1) - 1
+        left = _EVERYTHING if search_request.count is None else search_request.count
+        total = 0
+        found: list[Resource[Any]] = []
+        for resource_type in resource_types:
+            other = _beside(resource_type, resource_types)
+            page = await self._page(
+                resource_type, search_request, max(0, offset - total), left, other
+            )
+            total += page.total
+            left -= len(page.bodies)
+            found += [self._resource(resource_type, body) for body in page.bodies]
+        return SearchPage(total, found)
+
+    async def _walked(
+        self, resource_types: list[ResourceType], asked: SearchRequest[Any], position: Any
+    ) -> SearchPage:
+        by_name = {str(resource_type.name): resource_type for resource_type in resource_types}
+        count = _EVERYTHING if asked.count is None else asked.count
+
+        async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
+            kind = by_name[name]
+            other = _beside(kind, resource_types)
+            return await self._beside(kind, asked, place, count, other, forward=forward)
+
+        try:
+            start = None if position is None else Position.of(position)
+            found = await walk(tuple(by_name), start, count, beside)
+        except ScimError as error:
+            raise InvalidCursorException(detail=error.detail) from error
+        return SearchPage(
+            found.page.total,
+            [
+                self._resource(by_name[kind], body)
+                for kind, body in zip(found.kinds, found.page.bodies, strict=True)
+            ],
+            next=None if found.after is None else found.after.value(),
+            previous=None if found.before is None else found.before.value(),
+        )
+
+    async def _beside(
+        self,
+        resource_type: ResourceType,
+        asked: SearchRequest[Any],
+        place: Place | None,
+        count: int,
+        other: Type | None,
+        *,
+        forward: bool,
+    ) -> Stretch:
+        kind = _kind(resource_type)
+        wanted = None if asked.filter is None else str(asked.filter)
+        descending = asked.sort_order == SearchRequest.SortOrder.descending
+        order = None if asked.sort_by is None else str(asked.sort_by)
+        try:
+            keyset = keyset_of(kind, wanted, order, other, descending=descending)
+        except ScimError as error:
+            if error.scim_type == "invalidPath":
+                raise InvalidPathException(detail=error.detail) from error
+            return Stretch(Page(0, ()), more=False, first=None, last=None)
+        find = keyset_pages.users_beside if kind is USER else keyset_pages.groups_beside
+        return await find(self._db, self._reader, keyset, place, count, forward=forward)
+
+    async def _page(
+        self,
+        resource_type: ResourceType,
+        asked: SearchRequest[Any],
+        offset: int,
+        count: int,
+        other: Type | None,
+    ) -> Page:
+        kind = _kind(resource_type)
+        selection = Selection()
+        try:
+            if asked.filter is not None:
+                selection = compile_filter(kind, str(asked.filter), other)
+        except ScimError:  # the request was validated: it is another type that has this attribute
+            return Page(0, ())
+        if asked.sort_by is not None and not lacks(kind, str(asked.sort_by), other):
+            descending = asked.sort_order == SearchRequest.SortOrder.descending
+            try:
+                selection = compile_sort(
+                    kind, str(asked.sort_by), descending=descending, selection=selection
+                )
+            except ScimError as error:
+                raise InvalidPathException(detail=error.detail) from error
+        find = resources.users_found if kind is USER else resources.groups_found
+        return await find(self._db, self._reader, selection, offset, count)
+
+    async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
+        """UniquenessException for a name that is taken, in whatever case."""
+        body, origin = self._given(resource)
+        number = uuid.uuid4()
+        if _kind(resource_type) is USER:
+            state = users.state(decode.user(body))
+            written = await resources.create_user(
+                self._db, origin, number, state, self._reader.base
+            )
+        else:
+            group, ids = decode.group(body)
+            change = groups.member_change([("add", ids or [])])
+            written = await resources.create_group(
+                self._db, origin, number, groups.state(group), change, self._reader.base
+            )
+        return self._settled(resource_type, written)
+
+    async def update(
+        self,
+        resource_type: ResourceType,
+        resource: Resource[Any],
+        *,
+        expected_version: str | None = None,
+    ) -> Resource[Any]:
+        """PreconditionFailedException when the stored version is not the expected one."""
+        number = _number(resource.id or "")
+        version = _version(expected_version)
+        body, origin = self._given(resource)
+        if _kind(resource_type) is USER:
+            state = users.state(decode.user(body, active=None))
+            written = await resources.update_user(
+                self._db, origin, number, state, self._reader.base, version
+            )
+        else:
+            group, ids = decode.group(body)
+            change: MemberChange = groups.member_change([("replace", ids or [])])
+            written = await resources.update_group(
+                self._db, origin, number, groups.state(group), change, self._reader.base, version
+            )
+        return self._settled(resource_type, written)
+
+    async def delete(
+        self,
+        resource_type: ResourceType,
+        resource_id: str,
+        *,
+        expected_version: str | None = None,
+    ) -> None:
+        """PreconditionFailedException when the stored version is not the expected one."""
+        remove = resources.delete_user if _kind(resource_type) is USER else resources.delete_group
+        written = await remove(
+            self._db, self._origin, _number(resource_id), _version(expected_version)
+        )
+        _check(written)
+
+    # ---------------------------------------------------------------- between the two forms
+
+    def _given(self, resource: Resource[Any]) -> tuple[dict[str, Any], Origin]:
+        body = resource.model_dump(mode="json", exclude_none=True)
+        body.pop("password", None)
+        return body, replace(self._origin, body=self._db.cipher.seal(orjson.dumps(body)))
+
+    def _settled(self, resource_type: ResourceType, written: Written) -> Resource[Any]:
+        _check(written)
+        assert written.body is not None, "a change is answered with the resource"
+        return self._resource(resource_type, written.body)
+
+    def _resource(self, resource_type: ResourceType, body: str) -> Resource[Any]:
+        """Without its location: scim2-server knows the URLs."""
+        value = orjson.loads(body)
+        del value["meta"]["location"]
+        model: Any = self._provider.model_for(resource_type)
+        made: Resource[Any] = model.model_validate(value)
+        return made
+
+
+def _beside(resource_type: ResourceType, resource_types: list[ResourceType]) -> Type | None:
+    """The other type of a list of both."""
+    return next((_kind(one) for one in resource_types if one.name != resource_type.name), None)
+
+
+def _kind(resource_type: ResourceType) -> Type:
+    return USER if resource_type.name == USER.name else GROUP
+
+
+def _number(text: str) -> uuid.UUID:
+    number = as_uuid(text)
+    if number is None:
+        raise NotFoundException
+    return number
+
+
+def _version(tag: str | None) -> int | None:
+    if tag is None:
+        return None
+    digits = tag.removeprefix("W/").strip('"')
+    if not digits.isdecimal():
+        raise PreconditionFailedException
+    return int(digits)
+
+
+def _wants_members(parameters: ResponseParameters[Any] | None) -> bool:
+    if parameters is None:
+        return True
+    if parameters.attributes:
+        return any(
+            str(path).rpartition(":")[2].lower().startswith("members")
+            for path in parameters.attributes
+        )
+    return not any(
+        str(path).rpartition(":")[2].lower() == "members"
+        for path in parameters.excluded_attributes or ()
+    )
+
+
+def _check(written: Written) -> None:
+    if written.status >= 300:
+        refusal = _STATUS.get(written.status, SCIMException)
+        raise refusal

@@ -1,0 +1,98 @@
+"""The simulated Cal.com behind HTTP, asked without calscim's own client."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from calscim.testing.calcom.calcom import Simulation, World, serve
+from tests.calcom.contract import DOCUMENT, contract
+
+ORG = "/v2/organizations/42"
+# What a real API v2 was recorded to answer though its OpenAPI document has no such answer.
+BESIDE_THE_DOCUMENT = {
+    ("POST", "/v2/organizations/#/attributes", 409),
+    ("GET", "/v2/organizations/#/nothing", 404),
+}
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+    headers: Any
+
+    @property
+    def data(self) -> Any:
+        assert self.status < 300, self.body
+        return self.body["data"]
+
+    @property
+    def error(self) -> tuple[int, str, str]:
+        return self.status, self.body["error"]["code"], self.body["error"]["message"]
+
+
+@dataclass
+class Api:
+    """Every answer is checked against Cal.com's OpenAPI document where it is at hand."""
+
+    session: aiohttp.ClientSession
+    url: str
+    key: str | None = "cal_sim"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def __call__(self, method: str, path: str, body: Any = None) -> Answer:
+        """A text is sent as it is, anything else as JSON."""
+        headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+        sent = {"data": body} if isinstance(body, str) else {"json": body}
+        async with self.session.request(
+            method, self.url + path, headers=headers | self.headers, **sent
+        ) as response:
+            said = await response.json(content_type=None)
+            if DOCUMENT.exists() and path.startswith("/v2/"):
+                self._insist_on_the_document(method, path.partition("?")[0], response.status, said)
+            return Answer(response.status, said, response.headers)
+
+    @staticmethod
+    def _insist_on_the_document(method: str, path: str, status: int, said: Any) -> None:
+        kind = re.sub(r"/(?:\d+|attr-\d+|nope)", "/#", path)
+        if (method, kind, status) not in BESIDE_THE_DOCUMENT:
+            contract().answer(method, path, status, _as_documented(said))
+
+
+def _as_documented(said: Any) -> Any:
+    """A NUMBER whose value is no number was recorded as null, where the document has only numbers."""
+    if isinstance(said, list):
+        return [_as_documented(one) for one in said]
+    if not isinstance(said, dict):
+        return said
+    shown = {key: _as_documented(value) for key, value in said.items()}
+    if shown.get("type") == "number" and shown.get("option") is None:
+        shown["option"] = 0
+    return shown
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
+    world.add_person("ada@acme.example", name="Ada")
+    world.add_team("Sales")
+    return world
+
+
+@pytest.fixture
+def simulation(world: World) -> Simulation:
+    return Simulation(world)
+
+
+@pytest.fixture
+async def api(world: World, simulation: Simulation) -> AsyncIterator[Api]:
+    async with (
+        serve(world, simulation=simulation) as url,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session,
+    ):
+        yield Api(session, url)
