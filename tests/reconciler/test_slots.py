@@ -7,6 +7,7 @@ import pytest
 
 from calscim.clock import SystemClock
 from calscim.reconciler import slots as module
+from calscim.reconciler.controller import Held
 from calscim.reconciler.slots import HANDICAP, Slot, Slots
 from tests.faults.waiting import until
 
@@ -139,3 +140,37 @@ async def test_a_quick_answer_costs_no_slot():
         assert passes.working == set()
     await settled()
     assert passes.working == {"other"}
+
+
+async def test_a_pass_that_waits_to_go_on_has_begun_and_one_that_waits_to_begin_has_not(
+    monkeypatch,
+):
+    """Whoever stops or gives an organization back may end only what has not begun."""
+    monkeypatch.setattr(module, "LEND_AFTER", 0.0)
+    passes = Passes(1)
+    answer, going_on = asyncio.Event(), asyncio.Event()
+    slot = Slot(passes.slots)
+
+    async def work():
+        async with slot:
+            async with slot.lent():
+                await answer.wait()
+            going_on.set()
+
+    first = asyncio.create_task(work())
+    await settled()
+    await until(lambda: not slot.is_held)
+    second = passes.start("second", 1.0)
+    third = passes.start("third", 2.0)
+    await settled()
+    answer.set()
+    await settled()
+
+    assert slot.turn is not None and not going_on.is_set()
+    assert (slot.has_begun, second.has_begun, third.has_begun) == (True, True, False)
+    assert Held(assignment=None, slot=slot, lease=None, task=first).is_working
+
+    await passes.end("second")
+    await first
+    assert going_on.is_set() and not slot.has_begun
+    await passes.end("third")

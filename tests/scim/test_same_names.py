@@ -167,3 +167,43 @@ async def test_json_as_a_text_is_no_address(provider):
 
 def test_a_key_has_no_white_space_around_it():
     assert names.group_key("\u2003 Mkt \t") == "mkt"
+
+
+STORED = {"userName": "ann", "emails": [{"value": "ann@localhost"}]}
+
+
+async def stored_by_an_earlier_release(provider, owner, *, active):
+    """A user with an address that can be none."""
+    body = {"userName": "ann", "emails": [{"value": "ann@acme.example"}], "active": active}
+    made = await provider("POST", "/Users", body)
+    await owner.execute(
+        "UPDATE calscim.users SET data = replace(data::text, 'ann@acme.example', 'ann@localhost')::jsonb"
+    )
+    return made.body["id"]
+
+
+@pytest.mark.parametrize("active", [True, False])
+async def test_a_put_may_repeat_an_address_that_is_stored(provider, owner, active):
+    user = await stored_by_an_earlier_release(provider, owner, active=active)
+
+    answer = await provider("PUT", f"/Users/{user}", {**STORED, "title": "Boss", "active": active})
+
+    assert answer.status == 200
+    assert answer.body["title"] == "Boss"
+
+
+async def test_a_put_without_active_keeps_an_inactive_user_whatever_its_address(provider):
+    made = await provider("POST", "/Users", {"userName": "ann", "active": False})
+
+    answer = await provider("PUT", f"/Users/{made.body['id']}", STORED)
+
+    assert answer.status == 200
+    assert answer.body["active"] is False
+
+
+async def test_a_put_of_a_new_address_that_can_be_none_is_refused(provider):
+    made = await provider("POST", "/Users", {"userName": "ann"})
+
+    answer = await provider("PUT", f"/Users/{made.body['id']}", STORED)
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")

@@ -49,8 +49,8 @@ class Held:
 
     @property
     def is_working(self) -> bool:
-        """Return True if a step has begun. One that only waits for a slot can be cancelled."""
-        return self.task is not None and self.slot.turn is None
+        """Return True if a step has begun. One that only waits for its first slot can be cancelled."""
+        return self.task is not None and self.slot.has_begun
 
 
 @dataclass(slots=True)

@@ -70,6 +70,7 @@ class Slot:
         self.key = 0.0
         self.turn: asyncio.Future[None] | None = None  # while it waits
         self.is_held = False
+        self.has_begun = False  # the work, which goes on while the slot is lent
         self._slots = slots
 
     def be_due(self, at: float, *, is_urgent: bool) -> None:
@@ -82,12 +83,17 @@ class Slot:
             self._slots.enqueue(self)
 
     async def __aenter__(self) -> Self:
-        await self._slots.acquire(self)
-        self.is_held = True
+        await self.take()
+        self.has_begun = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.has_begun = False
         self.let_go()
+
+    async def take(self) -> None:
+        await self._slots.acquire(self)
+        self.is_held = True
 
     def let_go(self) -> None:
         if self.is_held:
@@ -120,4 +126,4 @@ class Lending:
         ends = error is not None and not isinstance(error, Exception)  # cancelled: no more work
         if self._had and not self._slot.is_held and not ends:
             self._slot.key = float("-inf")  # what has begun goes before what has not
-            await self._slot.__aenter__()
+            await self._slot.take()

@@ -35,18 +35,43 @@ def user(body: dict[str, Any], *, active: bool | None = True) -> dict[str, Any]:
     ``active``: what an unassigned ``active`` means, which null, "" and a left-out attribute are alike (RFC 7643
     section 2.5); None: it stays unassigned, and the caller keeps what the user has.
     """
+    return sound(replacement(body, active=active))
+
+
+def replacement(body: dict[str, Any], *, active: bool | None = None) -> dict[str, Any]:
+    """As ``user``, with addresses that are not looked at: the caller asks ``sound``."""
     resource = canonical(USER, body)
     _flat(body, resource)
     if active is not None:
         resource.setdefault("active", active)
-    return finished(resource)
+    return _in_order(resource)
 
 
 def finished(resource: dict[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
-    """What holds of every stored user, however it came about. ``known``: addresses that were stored before.
+    """What holds of every stored user, however it came about. ``known``: see ``sound``."""
+    return sound(_in_order(resource), known)
+
+
+def sound(resource: dict[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """Return the user. ``known``: addresses that were stored before.
 
     ScimError 400 for a new address that can be none, unless the user is inactive: nothing stops a deactivation.
     """
+    for value in doubtful(resource):
+        if value not in known:
+            _refuse_address(value)
+    return resource
+
+
+def doubtful(resource: dict[str, Any]) -> list[str]:
+    """Return the addresses that can be none; none of an inactive user."""
+    if resource.get("active") is False:
+        return []
+    values = (one.get("value", "") for one in resource.get("emails", ()))
+    return [one for one in values if one and (_is_json(one) or not is_address(one))]
+
+
+def _in_order(resource: dict[str, Any]) -> dict[str, Any]:
     _named(resource, "userName")
     _schemas(USER_URN, resource)
     for name in [key for key, value in resource.items() if isinstance(value, list)]:
@@ -61,10 +86,7 @@ def finished(resource: dict[str, Any], known: Collection[str] = ()) -> dict[str,
         else:
             del resource[name]
     for one in resource.get("emails", ()):
-        value = one.get("value", "")
-        _findable("emails.value", value)
-        if resource.get("active") is not False and value not in known:
-            _insist_on_address(value)
+        _findable("emails.value", one.get("value", ""))
     return resource
 
 
@@ -73,13 +95,12 @@ def addresses(resource: dict[str, Any]) -> frozenset[str]:
     return frozenset(one.get("value", "") for one in resource.get("emails", ()))
 
 
-def _insist_on_address(value: str) -> None:
-    if value and (_is_json(value) or not is_address(value)):
-        raise ScimError(
-            400,
-            f"emails.value {value[:200]!r} cannot be an e-mail address: send one such as ann@example.com",
-            "invalidValue",
-        )
+def _refuse_address(value: str) -> None:
+    raise ScimError(
+        400,
+        f"emails.value {value[:200]!r} cannot be an e-mail address: send one such as ann@example.com",
+        "invalidValue",
+    )
 
 
 def group(body: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:

@@ -48,12 +48,14 @@ async def read(x: Exchange, text: str) -> web.Response:
 
 async def replace(x: Exchange, text: str) -> web.Response:
     """RFC 7644 section 3.5.1: what is left out is cleared, but ``active``, which is kept."""
-    resource = await computed(x, lambda: decode.user(x.json(), active=None))
-    if "active" not in resource:
+    resource = await computed(x, lambda: decode.replacement(x.json()))
+    if "active" not in resource or decode.doubtful(resource):
         return await _change(
             x,
             text,
-            lambda current: {**resource, "active": current["active"]},
+            lambda current: decode.sound(
+                {"active": current["active"], **resource}, decode.addresses(current)
+            ),
             reads=True,
         )
     return await _change(x, text, lambda _: resource, reads=conditional(x.headers))
