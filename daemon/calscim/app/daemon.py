@@ -7,7 +7,6 @@ import random
 import signal
 import socket
 import ssl
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -66,9 +65,6 @@ log = structlog.get_logger()
 DAY = 86_400.0  # seconds
 DRAIN = 20.0  # seconds from the first SIGTERM until what is still running is cut
 COLLECT = 10_000  # new objects after which the collector looks at them
-# Seconds after which a thread that computes lets the event loop go on. uvloop asks for the interpreter for each socket
-# that is ready, so that Python's 5 ms add up to 130 with 40 clients that send bodies.
-SWITCH = 0.0005
 # Connections besides the pool of SCIM requests: one for each pass that works, and for leases, news and checkpoints.
 HEADROOM = PASSES + 2
 # Seconds that a SCIM request may wait for the database, and then for a new connection, to see whether what
@@ -176,7 +172,6 @@ async def serve(
             token_watch.uses,
         )
         _collect_less()
-        sys.setswitchinterval(SWITCH)
         _signals(stopping)
         stack.callback(systemd.notify, "STOPPING=1")
         async with asyncio.TaskGroup() as group:

@@ -1,0 +1,28 @@
+"""The thread for long computations: the interpreter switches often only while it has work."""
+
+import asyncio
+import sys
+
+import pytest
+
+from calscim.scim.heavy import SWITCH, compute
+
+
+async def test_the_interpreter_switches_often_only_while_something_long_is_computed():
+    before = sys.getswitchinterval()
+
+    seen = await asyncio.gather(
+        *(compute(name, sys.getswitchinterval, at_once=False) for name in ("a", "b", "a"))
+    )
+
+    assert seen == [pytest.approx(SWITCH)] * 3
+    assert sys.getswitchinterval() == before
+
+
+async def test_it_switches_as_before_after_a_computation_that_fails():
+    before = sys.getswitchinterval()
+
+    with pytest.raises(ZeroDivisionError):
+        await compute("a", lambda: 1 // 0, at_once=False)
+
+    assert sys.getswitchinterval() == before
