@@ -66,6 +66,25 @@ WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
 ORDER BY 1, 2
 LIMIT $2;
 
+-- name: pending, how many journal rows were not worked off yet, at most $2, and the time of the oldest of them
+SELECT count(*)::integer AS rows, min(n.at) AS since FROM (
+    SELECT j.stream, j.seq, j.at
+    FROM calscim.directories d
+    JOIN calscim.heads h ON h.stream = d.id
+    LEFT JOIN calscim.cursors c ON c.organization = d.organization AND c.stream = d.id
+    JOIN calscim.journal j ON j.stream = d.id AND j.seq > coalesce(c.seq, 0)
+    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0)
+      AND j.kind IN ('scim', 'import')
+    UNION ALL
+    SELECT j.stream, j.seq, j.at
+    FROM calscim.heads h
+    LEFT JOIN calscim.cursors c ON c.organization = $1 AND c.stream = h.stream
+    JOIN calscim.journal j ON j.stream = h.stream AND j.seq > coalesce(c.seq, 0)
+    WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
+    ORDER BY 1, 2
+    LIMIT $2
+) n;
+
 -- name: due, those of these organizations that have journal rows not worked off yet, requests, or parked actions to retry
 SELECT d.organization
 FROM unnest($1::text[]) o (name)

@@ -39,7 +39,7 @@ def test_a_sound_configuration_has_no_hazard():
 
 
 @pytest.mark.parametrize("host", [*LOCAL, "", "%2Frun%2Fpostgresql"])
-@pytest.mark.parametrize("key", ["dsn", "migration_dsn", "listen_dsn"])
+@pytest.mark.parametrize("key", ["dsn", "migration_dsn", "listen_dsn", "operator_dsn"])
 def test_postgres_on_this_machine_needs_no_tls(key, host):
     database = replace(SAFE.database, **{key: f"postgresql://calscim@{host}/calscim"})
 
@@ -64,7 +64,7 @@ def test_postgres_on_this_machine_needs_no_tls(key, host):
         ("postgresql://u:p%40x@10.0.0.5/c", True),
     ],
 )
-@pytest.mark.parametrize("key", ["dsn", "migration_dsn", "listen_dsn"])
+@pytest.mark.parametrize("key", ["dsn", "migration_dsn", "listen_dsn", "operator_dsn"])
 def test_postgres_elsewhere_needs_tls(key, dsn, is_dangerous):
     database = replace(SAFE.database, **{key: dsn})
 

@@ -7,7 +7,7 @@ import pytest
 from calscim.directory import group_commit
 from calscim.directory.group_commit import TOGETHER, Batches, Turns
 from calscim.errors import StoreUnavailable
-from calscim.postgres.pool import ConnectionLost
+from calscim.postgres.outages import ConnectionLost
 
 
 class Server:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from calscim.errors import StoreUnavailable
-from calscim.postgres import pool
+from calscim.postgres import outages
 from calscim.postgres.pool import Database
 from tests import conftest
 from tests.faults.proxy import Proxy
@@ -190,13 +190,12 @@ async def test_a_statement_that_is_stuck_in_the_server_ends_in_time_there_too(
 
 
 async def test_a_statement_that_is_stuck_in_the_server_ends_at_its_limit_at_the_latest(
-    proxied: str, direct: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    proxied: str, direct: asyncpg.Connection
 ) -> None:
-    monkeypatch.setattr(pool, "LONGEST", 1.5)
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
 
     async with (
-        await Database.open(proxied, size=SIZE, within=0.8) as store,
+        await Database.open(proxied, size=SIZE, within=0.8, longest=1.5) as store,
         direct.transaction(),
     ):
         await direct.execute("LOCK TABLE public.n")
@@ -356,7 +355,7 @@ async def test_a_database_that_does_not_exist_yet_is_unavailable(proxied: str) -
 
 async def test_a_connection_that_ends_while_a_statement_is_prepared_is_lost(store):
     """asyncpg reaches for its protocol at the next step, and there is none any more."""
-    with pytest.raises(pool.ConnectionLost):
+    with pytest.raises(outages.ConnectionLost):
         async with store.connection() as connection:
             connection.terminate()
             raise AttributeError("'NoneType' object has no attribute 'bind_execute'")

@@ -5,7 +5,8 @@ import pytest
 
 from calscim.errors import StoreUnavailable
 from calscim.postgres import health
-from calscim.postgres.pool import AccessDenied, Database
+from calscim.postgres.outages import AccessDenied
+from calscim.postgres.pool import Database
 from calscim.reconciler.state import runs
 
 FULL = """

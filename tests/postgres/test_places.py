@@ -10,8 +10,9 @@ import pytest
 
 from calscim.errors import StoreUnavailable
 from calscim.postgres import pool
+from calscim.postgres.outages import Crowded
 from calscim.postgres.places import BORROWER, PRESENT, Places, Present
-from calscim.postgres.pool import Crowded, Database
+from calscim.postgres.pool import Database
 from tests.faults.waiting import until
 
 

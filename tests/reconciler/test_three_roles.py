@@ -9,7 +9,8 @@ from calscim import admin
 from calscim.admin.approve import approve
 from calscim.planner.model import Mode, Role
 from calscim.postgres import migrations
-from calscim.postgres.pool import AccessDenied, Database
+from calscim.postgres.outages import AccessDenied
+from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, leases
 from tests.reconciler.stage import PEOPLE, address
 from tests.server import OWNER, PASSWORD, PREFIX

@@ -47,3 +47,19 @@ async def test_a_journal_that_a_pass_did_not_come_to_is_not_reached(two):
     unread = await runs.unread(two.db, "acme", limit=1)
 
     assert unread.reached == {unread.news[0].stream: unread.news[0].seq}
+
+
+async def test_what_waits_is_counted_as_it_would_be_read(two):
+    for limit in (1, 3, runs.MOST_NEWS):
+        read = await runs.news(two.db, "acme", limit)
+
+        assert await runs.pending(two.db, "acme", limit) == (
+            len(read),
+            min(row.at for row in read),
+        )
+
+
+async def test_nothing_waits_once_everything_was_worked_off(two):
+    await read_everything(two, runs.MOST_NEWS)
+
+    assert await runs.pending(two.db, "acme") == (0, None)

@@ -15,7 +15,8 @@ from calscim.directory import imported_users
 from calscim.directory.group_commit import Batches
 from calscim.encryption import cipher, key_id, new_key, sealed_with
 from calscim.journal import chain
-from calscim.postgres.pool import ConnectionLost, Database
+from calscim.postgres.outages import ConnectionLost
+from calscim.postgres.pool import Database
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from tests.scim.conftest import GROUP, USER

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from calscim.admin import tokens
+from calscim.admin.expiry import expiring
 from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.clock import SystemClock
 from calscim.directory.rates import NONE
 from calscim.errors import StoreError
-from calscim.planner.expiry import expiring
 from calscim.planner.render import HELD, IN_STEP, PENDING, held_json
 from calscim.planner.safeguards.windows import Window, closes, opened, opens
 from calscim.postgres import health
@@ -93,7 +93,7 @@ def _token_standing(valid: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def rate_shown(stored: int | None) -> int | str | None:
-    """A directory's own limit as operators write it; None for one that has none of its own."""
+    """Return a directory's own limit as operators write it; None if it has no own limit."""
     return "off" if stored == NONE else stored
 
 

@@ -81,7 +81,7 @@ async def rotate_token(
 ) -> tuple[Token, str, datetime]:
     """Replace ``old`` by a new token of the same name and scope, and let ``old`` end after ``overlap`` seconds.
 
-    Returns the new row, the new token, and when the old one ends. UsageError if the old one is valid no more or was
+    Return the new row, the new token, and when the old one ends. UsageError if the old one is no longer valid, or was
     rotated before.
     """
     async with transaction(db) as connection:

@@ -1,7 +1,7 @@
-"""Connections of clients: how many there may be, how slow they may be, and what they are told below the application.
+"""Limits the connections of clients, and renders the errors that aiohttp finds before the application is called.
 
-aiohttp parses HTTP, and answers what it cannot parse with a text of its own. Here such errors look like all others, and
-say nothing of the libraries. A listener has a cap on connections, so that the others, and the database, always have
+aiohttp answers requests that it cannot parse with plain text that names its parser. Here such errors look like every
+other error. Each listener has a cap on its connections, so that the other listeners and the database always have
 descriptors left.
 """
 
@@ -26,9 +26,8 @@ log = structlog.get_logger()
 HEADERS_WITHIN = 10.0  # seconds from the first byte of a request to the end of its headers, and from the connection
 KEPT_ALIVE = 75.0  # seconds without a request: longer than the 60 s that proxies keep a connection to a backend
 MOST_CONNECTIONS = 2_000  # of the SCIM listener, in all; Okta opens a few
-MOST_OF_A_CLIENT = (
-    200  # of one address: no identity provider opens as many, and ten clients fill the listener
-)
+# Of one client. No identity provider opens as many, and it takes ten clients to fill the listener.
+MOST_OF_A_CLIENT = 200
 MOST_OF_OPS = 100  # monitoring opens one or two
 DESCRIPTORS = 16_384  # that the process asks for; as LimitNOFILE in the systemd unit
 RESERVED = 256  # descriptors for Postgres, Cal.com, files, listeners
@@ -108,16 +107,15 @@ class Runner(web.AppRunner):
 
 class _Server(web.Server):
     def __init__(self, made: web.Server, connections: Connections, render: Render) -> None:
+        self.options = made._kwargs  # noqa: SLF001 - aiohttp shows its options nowhere else
         super().__init__(
             made.request_handler,
             request_factory=made.request_factory,
             handler_cancellation=made.handler_cancellation,
-            loop=made._loop,  # noqa: SLF001 - what the application was made with
-            **made._kwargs,  # noqa: SLF001
+            **self.options,
         )
         self.limits = connections
         self.render = render
-        self.options = made._kwargs  # noqa: SLF001
 
     def __call__(self) -> RequestHandler:
         return _Connection(self, loop=self._loop, **self.options)
@@ -223,7 +221,7 @@ class _Connection(RequestHandler):
         return await super().finish_response(request, resp, start_time)
 
 
-SERVER = "calscim"  # without versions: they help nobody but an attacker
+SERVER = "calscim"  # without a version, which would help an attacker
 _BUSY = ScimError(
     503, "there are too many connections: close some, and try again", headers={"Retry-After": "5"}
 )

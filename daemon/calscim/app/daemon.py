@@ -48,7 +48,8 @@ from calscim.journal.partitions import ensure_partitions
 from calscim.journal.publish import Heads, places
 from calscim.journal.publish import Metrics as HeadMetrics
 from calscim.postgres import embedded, health, migrations
-from calscim.postgres.pool import SEARCH, AccessDenied, Database
+from calscim.postgres.outages import AccessDenied
+from calscim.postgres.pool import SEARCH, Database
 from calscim.reconciler.controller import PASSES, Controller
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing

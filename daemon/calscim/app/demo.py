@@ -116,7 +116,7 @@ async def tell(folder: Path, told: Tell) -> int:
     async with calcom.serve(world) as url:
         settings = Settings(
             database=DatabaseSettings(embedded=folder / "postgres"),
-            scim=Scim(listen="127.0.0.1:0"),
+            scim=Scim(listen="127.0.0.1:0", trusted_proxies=("127.0.0.1",)),
             ops=Ops(listen="127.0.0.1:0"),
             organizations=(
                 Organization(name="acme", organization_id=42, api_key=KEY, api_url=url),

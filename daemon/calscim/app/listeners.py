@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from calscim import systemd
-from calscim.config import Scim, is_for_a_proxy
+from calscim.config import Inherited, Scim, Tcp, Unix, address, is_for_a_proxy
 from calscim.errors import AddressUnavailable, ConfigError, Problem
 
 BACKLOG = 512
@@ -20,7 +20,6 @@ FAREWELL = 5.0  # seconds for the end of TLS
 # Until the mode is set only the owner can: connecting takes the right to write, which no umask in use leaves to others.
 SOCKET_MODE = 0o660
 _LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
-
 
 UNTRUSTED = (
     "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
@@ -35,21 +34,19 @@ def hides_clients(scim: Scim) -> bool:
 
 
 async def listen(
-    runner: web.AppRunner, address: str, *, name: str, tls: ssl.SSLContext | None = None
+    runner: web.AppRunner, where: str, *, name: str, tls: ssl.SSLContext | None = None
 ) -> web.BaseSite:
     """Start answering on ``host:port``, ``unix:/path`` or ``systemd``.
 
     ConfigError when that cannot be, AddressUnavailable when it may be possible later.
     """
     try:
-        site = Site(runner, address, name, tls)
+        site = Site(runner, where, name, tls)
         await site.start()
-        if address.startswith("unix:"):
-            Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
     except OSError as error:
         kind = AddressUnavailable if error.errno in _LATER else ConfigError
         raise kind(
-            [Problem(f"{name}.listen", f"cannot listen on {address}: {error.strerror or error}")]
+            [Problem(f"{name}.listen", f"cannot listen on {where}: {error.strerror or error}")]
         ) from error
     return site
 
@@ -77,20 +74,20 @@ class Site(web.BaseSite):
         options: dict[str, Any] = {"ssl": self._ssl_context, "backlog": BACKLOG}
         if self._ssl_context is not None:
             options |= {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
-        if self._address == "systemd":
-            self._server = await loop.create_server(
-                factory, sock=_activated(self._option), **options
-            )
-        elif self._address.startswith("unix:"):
-            path = Path(self._address.removeprefix("unix:"))
-            if path.is_socket():
-                path.unlink()  # left behind by a process that was killed
-            self._server = await loop.create_unix_server(factory, str(path), **options)
-        else:
-            host, _, port = self._address.rpartition(":")
-            self._server = await loop.create_server(
-                factory, host.strip("[]") or None, int(port), reuse_address=True, **options
-            )
+        match address(self._address):
+            case Inherited():
+                self._server = await loop.create_server(
+                    factory, sock=_activated(self._option), **options
+                )
+            case Unix(path):
+                if path.is_socket():
+                    path.unlink()  # left behind by a process that was killed
+                self._server = await loop.create_unix_server(factory, str(path), **options)
+                path.chmod(SOCKET_MODE)
+            case Tcp(host, port):
+                self._server = await loop.create_server(
+                    factory, host, port, reuse_address=True, **options
+                )
 
 
 def _activated(name: str) -> socket.socket:

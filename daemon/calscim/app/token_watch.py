@@ -10,18 +10,17 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from calscim.admin import Token, tokens
+from calscim.admin.expiry import Expiring, expiring
 from calscim.clock import Clock
 from calscim.directory import token_uses
 from calscim.errors import StoreError
-from calscim.planner.expiry import Expiring, expiring
 from calscim.postgres.pool import Database
 from calscim.scim.token_uses import TokenUses
 
 log = structlog.get_logger()
 
-EVERY = (
-    60.0  # seconds: one write a minute and daemon, and "last used" is as exact as operators need
-)
+# Seconds. Each daemon writes once a minute, and "last used" is as exact as operators need.
+EVERY = 60.0
 LONGEST = 2.0  # seconds for one statement: the daemon's end waits for the last one
 REPEAT = timedelta(days=1)  # how often the log names a token that ends soon
 
@@ -51,7 +50,7 @@ class Metrics:
         )
 
     def show(self, known: list[Token], ending: list[Expiring]) -> None:
-        """Replace all values: tokens that are valid no more are not shown."""
+        """Replace all values, so that tokens that are no longer valid disappear."""
         for gauge in (self._expires, self._used, self._expiring):
             gauge.clear()
         for token in known:

@@ -11,9 +11,8 @@ import re
 import socket
 from collections.abc import Mapping
 
-_USER = re.compile(
-    r"[\w.@+\\$-]{1,64}"
-)  # what user names are made of, directory services' included
+# What user names are made of, also those of directory services.
+_USER = re.compile(r"[\w.@+\\$-]{1,64}")
 
 
 def actor(environ: Mapping[str, str] = os.environ) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from calscim import admin
 from calscim.admin.build import describe
+from calscim.admin.expiry import expiring
 from calscim.admin.plan_preview import reading
 from calscim.app.fingerprints import stale
 from calscim.app.listeners import UNTRUSTED, hides_clients
@@ -21,7 +22,6 @@ from calscim.encryption import Cipher
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.planner.attributes import diff
 from calscim.planner.build import BuildTraits
-from calscim.planner.expiry import expiring
 from calscim.planner.model import Incomplete, Role
 from calscim.postgres import embedded, health, migrations
 from calscim.postgres.pgbouncer import goes_through

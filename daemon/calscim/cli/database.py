@@ -11,7 +11,8 @@ from calscim.encryption import Cipher
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres import embedded, migrations
 from calscim.postgres.hosts import hosts
-from calscim.postgres.pool import AccessDenied, Database
+from calscim.postgres.outages import AccessDenied
+from calscim.postgres.pool import Database
 
 _OPERATORS = "Where operators have a role of their own, set database.operator_dsn to it"
 _PATIENCE = 10.0  # seconds: a person waits longer than an identity provider

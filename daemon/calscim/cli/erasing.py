@@ -110,7 +110,7 @@ def _shown(
         parts = [
             fields(
                 [
-                    ("who", tuple(users) or "somebody no directory knows"),
+                    ("who", tuple(users) or "an address that no directory has"),
                     ("goes or went by", ", ".join((*found.identifiers, *found.called))),
                     ("is called from now on", found.name),
                     (

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 def strict_option(parser: argparse.ArgumentParser) -> None:
-    """--strict."""
+    """Let the verb refuse dangerous configuration."""
     parser.add_argument(
         "--strict",
         action="store_true",

@@ -77,7 +77,7 @@ class SafeConsole(Console):
 
 
 def lines(*texts: str, style: str = "") -> Text:
-    """Return a text of several lines. Each is escaped, so that a value cannot add a line of its own."""
+    """Return a text of several lines. Each is escaped, so that a value cannot add a line."""
     return Text("\n".join(map(terminal.printable, texts)), style=style)
 
 

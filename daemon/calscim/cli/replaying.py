@@ -57,7 +57,7 @@ async def _membership(call: Call) -> None:
         ("user", "e-mail", "since"),
         ((row["user_name"], row["email"], row["since"]) for row in value),
     )
-    call.output.data(value, shown if value else "nobody")
+    call.output.data(value, shown if value else "no members")
 
 
 def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime | None) -> str:
@@ -141,6 +141,10 @@ def _shown(results: list[tuple[Directory, rebuild.Compared]], *, check: bool) ->
     ]
     if any(found.different for _, found in results):
         parts.append(
-            lines("`calscim rebuild` writes them as the journal says" if check else "written anew")
+            lines(
+                "run `calscim rebuild` to write them from the journal"
+                if check
+                else "written from the journal"
+            )
         )
     return Group(*parts)

@@ -120,7 +120,7 @@ async def _demo(call: Call) -> None:
         call.output.show(f"   {step.says}")
         shown = Table.grid(padding=(0, 2, 0, 3))
         for team, people in step.teams.items():
-            shown.add_row(lines(team, style="cyan"), lines(", ".join(people) or "nobody"))
+            shown.add_row(lines(team, style="cyan"), lines(", ".join(people) or "no members"))
         call.output.show(shown)
 
     if call.arguments.data is not None:

@@ -1,5 +1,6 @@
 """Where a listener binds: ``host:port``, ``unix:/path``, or ``systemd`` for an inherited socket."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,25 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not 
 Address: TypeAlias = Tcp | Unix | Inherited
 
 
+def is_local(host: str) -> bool:
+    """Return True for a loopback address or name, or the folder of a socket. Names are not looked up."""
+    if host.startswith(("/", "@")):
+        return True
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
+
+
 def is_for_a_proxy(listen: str) -> bool:
     """Return True if only a program on this machine can connect: to loopback, or to a Unix socket."""
     at = address(listen)
-    if isinstance(at, Tcp):
-        return at.host == "localhost" or at.host.startswith("127.") or at.host == "::1"
-    return isinstance(at, Unix)
+    return isinstance(at, Unix) or (isinstance(at, Tcp) and is_local(at.host))
 
 
 def address(text: str) -> Address:

@@ -4,17 +4,16 @@ Each hazard names the fix. ``calscim check`` warns of them, ``calscim serve`` lo
 A new key that holds a secret, a listener or a URL belongs in the tables below.
 """
 
-import ipaddress
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from calscim.config.addresses import Inherited, Tcp, address
+from calscim.config.addresses import Inherited, Tcp, address, is_local
 from calscim.config.model import Settings
 from calscim.errors import Problem
 
-# Others may read the secret, or put one of their own in its place. The owner's group may read: it is the service's.
+# Another user could read the secret or replace it. The group is the service's, and may read.
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 # libpq falls back to plain text in all other modes.
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
@@ -72,6 +71,7 @@ def _postgres(settings: Settings, environ: Mapping[str, str]) -> Iterator[Proble
     dsns = {
         "dsn": database.dsn,
         "migration_dsn": database.migration_dsn,
+        "operator_dsn": database.operator_dsn,
         "listen_dsn": database.listen_dsn,
     }
     for key, dsn in dsns.items():
@@ -93,7 +93,7 @@ def _plain_text_host(dsn: str, environ: Mapping[str, str]) -> str | None:
     written = [_host(one) for one in parts.netloc.rpartition("@")[2].split(",")]
     listed = ",".join(query.get("host", [])) or environ.get("PGHOST", "")
     hosts = [host for host in written if host] or [_host(one) for one in listed.split(",") if one]
-    return next((host for host in hosts if not _is_local(host)), None)
+    return next((host for host in hosts if not is_local(host)), None)
 
 
 def _host(text: str) -> str:
@@ -126,7 +126,7 @@ def _public(listen: str, inherited: str | None) -> str | None:
     at = address(listen)
     if isinstance(at, Inherited) and inherited is not None:
         at = address(inherited)
-    return str(at) if isinstance(at, Tcp) and not _is_local(at.host) else None
+    return str(at) if isinstance(at, Tcp) and not is_local(at.host) else None
 
 
 def _urls(settings: Settings) -> Iterator[Problem]:
@@ -153,19 +153,4 @@ def _urls(settings: Settings) -> Iterator[Problem]:
 
 def _is_plain_http(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_local(parts.hostname or "")
-
-
-def _is_local(host: str) -> bool:
-    """Return True for a loopback address or name, or the folder of a socket. Names are not looked up."""
-    if host.startswith(("/", "@")):
-        return True
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
-        return True
-    try:
-        found = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    return parts.scheme == "http" and not is_local(parts.hostname or "")

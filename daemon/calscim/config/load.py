@@ -228,7 +228,7 @@ class _Loader:
         return None
 
     def _remember_secret(self, option: Option, key: str, given: Given) -> None:
-        """Remember which file the secret stands in: one of its own, or the configuration."""
+        """Remember which file holds the secret: a separate file, or the configuration."""
         if not option.is_secret:
             return
         if option.place is Place.FILE or key != option.key:

@@ -14,7 +14,8 @@ import orjson
 from calscim.directory.group_commit import Batches, Turns
 from calscim.errors import StoreUnavailable
 from calscim.journal.append import Origin
-from calscim.postgres.pool import ConnectionLost, Database, begun
+from calscim.postgres.outages import ConnectionLost
+from calscim.postgres.pool import Database, begun
 from calscim.postgres.queries import sql
 
 LINGER = 0.005  # seconds to stay for the next change, once others had to wait

@@ -1,6 +1,6 @@
 """The bundled Postgres (extra ``embedded``): started in a folder, stopped with the last process using it.
 
-For the operating system's user who starts it, and nobody else: see ``embedded_access``.
+Only the operating system's user who starts it may connect: see ``embedded_access``.
 """
 
 import asyncio
@@ -77,9 +77,9 @@ async def start(folder: Path) -> Embedded:
 
 
 def _started(bundled: Any, folder: Path) -> tuple[Any, bool]:
-    """The server, which runs, and whether it has just been told who may connect.
+    """Return the running server, and whether the rules on who may connect were just written.
 
-    It is told before it starts for the first time: it never runs with the bundle's own settings.
+    They are written before the server starts for the first time, so that it never runs with the bundle's own settings.
     """
     embedded_access.refuse_shared(folder)
     server = bundled.get_server(folder, cleanup_mode="stop", start=False)

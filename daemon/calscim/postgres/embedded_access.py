@@ -1,4 +1,4 @@
-"""Who may connect to the bundled Postgres: the operating system's user that started it, and nobody else.
+"""Lets only the operating system's user who started the bundled Postgres connect to it.
 
 The bundle trusts every local connection, and as root it may put its socket into a folder that all may write. Here it
 gets ``peer`` authentication (PostgreSQL manual, "Peer Authentication"): the kernel says which user connects, and that

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-# Functions that only the owner calls, and those of triggers, which nobody calls.
+# Functions that only the owner calls, and functions of triggers.
 MAINTENANCE = (
     "journal_drop",
     "journal_erase",
@@ -220,7 +220,7 @@ def _quoted(name: str) -> str:
 
 
 async def revoke_temp(connection: asyncpg.Connection) -> bool:
-    """Let nobody but the owner make temporary tables in the database; return False where that is not ours to say.
+    """Let only the owner make temporary tables in the database. Return False if calscim may not decide that.
 
     PUBLIC has the right by default. It stays where the database belongs to another role, or has tables that are not
     calscim's: another application may need it.

@@ -15,28 +15,19 @@ from calscim.encryption import PLAIN, Cipher
 from calscim.errors import StoreUnavailable
 from calscim.postgres.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
 from calscim.postgres.hosts import hosts
+from calscim.postgres.outages import (
+    AWAY,
+    NO_CONNECTION,
+    NO_ROOM,
+    RAISE,
+    AccessDenied,
+    ConnectionLost,
+    Crowded,
+    ended,
+    unavailable,
+)
 from calscim.postgres.places import BORROWER, Places, Present
 
-# What the server says when it is going, coming, full, stopped in the middle, or a standby that cannot write.
-_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
-    OSError,
-    TimeoutError,
-)
-# A connection could not be had at all: then it does not matter what the reason is.
-_NO_CONNECTION = (
-    *_AWAY,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
 # Seconds that a search may take which no index serves: 100,000 users are gone through in 0.5 to 1.5 s.
 SEARCH = 2.0
@@ -45,27 +36,6 @@ _GOODBYE = 2.0  # seconds for all connections to end
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
 _SPARE = 5.0  # seconds until connections that were given back are seen to
 _REMEMBERED = 30.0  # seconds after a refusal for want of room in which the database counts as full
-_RAISE = "exec_stmt_raise"  # where in Postgres an error of PL/pgSQL's RAISE comes from
-_NO_ROOM = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
-
-
-class ConnectionLost(StoreUnavailable):
-    """The connection ended under way: what was asked last may have been done, or not."""
-
-
-class Crowded(StoreUnavailable):
-    """A directory asks for more of the database than its share: ``reason`` is searches or connections."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class AccessDenied(StoreUnavailable, asyncpg.InsufficientPrivilegeError):
-    """The role lacks a right: an outage, which ends once `calscim migrate` has granted it.
-
-    What a trigger refuses, such as a change of the journal, is a mistake of the statement and none of these.
-    """
 
 
 class _Pool:
@@ -157,7 +127,7 @@ class _Pool:
 
     async def _empty(self) -> None:
         while self._spare:
-            with suppress(*_NO_CONNECTION):
+            with suppress(*NO_CONNECTION):
                 await self.pool.release(self._spare.pop(), timeout=_GIVE_BACK)
 
 
@@ -185,8 +155,8 @@ class _Loan:
             self._connection = await self._pool.acquire(self._borrower, self._patience)
         except BaseException as error:
             self._disarm()
-            if isinstance(error, _NO_CONNECTION):
-                raise _unavailable(error) from error
+            if isinstance(error, NO_CONNECTION):
+                raise unavailable(error) from error
             raise
         self._expired = self._pool.expired
         lent: Connection = self._connection
@@ -199,7 +169,7 @@ class _Loan:
         finally:
             self._disarm()
             # What was committed stays so, whatever becomes of the connection.
-            with suppress(*_NO_CONNECTION):
+            with suppress(*NO_CONNECTION):
                 fit = error is None and self._expired == self._pool.expired
                 await self._pool.give_back(self._connection, self._borrower, fit=fit)
 
@@ -211,26 +181,26 @@ class _Loan:
 
     async def _explain(self, error: BaseException) -> None:
         """Raise what an error means; return where it means what it says."""
-        if isinstance(error, _NO_ROOM):
+        if isinstance(error, NO_ROOM):
             self._pool.refused = (asyncio.get_running_loop().time(), str(error))
         if (
             isinstance(error, asyncpg.InsufficientPrivilegeError)
-            and error.server_source_function != _RAISE
+            and error.server_source_function != RAISE
         ):
             raise AccessDenied(
                 f"{error}: `calscim migrate` gives the serving role its rights"
             ) from error
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             await self._pool.expire()  # the primary may be another host by now
-            raise _unavailable(error) from error
-        if isinstance(error, AttributeError) and _ended(self._connection, error):
+            raise unavailable(error) from error
+        if isinstance(error, AttributeError) and ended(self._connection, error):
             # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
-            raise ConnectionLost(str(_unavailable(error))) from error
-        if isinstance(error, (*_AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
-            if _ended(self._connection, error):
-                raise ConnectionLost(str(_unavailable(error))) from error
+            raise ConnectionLost(str(unavailable(error))) from error
+        if isinstance(error, (*AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
+            if ended(self._connection, error):
+                raise ConnectionLost(str(unavailable(error))) from error
             if not isinstance(error, asyncpg.InterfaceError):  # which is a mistake in the call
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
 
     def _cut(self) -> None:
         if self._connection is not None:
@@ -377,7 +347,7 @@ async def begun(connection: Connection) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        with suppress(*_NO_CONNECTION):  # without a connection nothing is open
+        with suppress(*NO_CONNECTION):  # without a connection nothing is open
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
 
@@ -389,27 +359,5 @@ def _is_open(connection: Any) -> bool:
         return False
 
 
-def _ended(connection: Connection, error: BaseException) -> bool:
-    """Whether the connection is of no use any more; it is cut if it is still there."""
-    try:
-        if (
-            isinstance(error, asyncpg.InternalClientError)  # asyncpg met last words in between
-            or getattr(error, "severity_en", None) in ("FATAL", "PANIC")
-        ):
-            connection.terminate()
-            return True
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # it was cut, and taken out of the pool
-        return True
-
-
 async def _as_it_is(_: Connection) -> None:
     """Nothing here leaves a session changed, and a round trip less a statement is worth keeping to that."""
-
-
-def _unavailable(error: BaseException) -> StoreUnavailable:
-    reason = str(error) or "it did not answer in time"
-    return StoreUnavailable(
-        f"the database is not available ({type(error).__name__}: {reason}); "
-        "see that Postgres runs, accepts writes and that database.dsn names it"
-    )

@@ -211,7 +211,8 @@ class Assignment:
         if not found:
             await self._skip(unread.reached)
             return None
-        self._count_pending(unread.news)
+        oldest = min((row.at for row in unread.news), default=None)
+        self._count_pending(len(unread.news), oldest)
         report = await cycle.touched(found, unread.reached, self._interrupted)
         self._keep_unread(found, report, retries=retries)
         return report
@@ -357,15 +358,14 @@ class Assignment:
 
     async def _note_pending(self) -> None:
         """What was pushed and no pass has worked off yet is counted, also while no pass can run."""
-        self._count_pending((await runs.unread(self.cycle.db, self.organization)).news)
+        self._count_pending(*await runs.pending(self.cycle.db, self.organization))
 
-    def _count_pending(self, news: list[runs.News]) -> None:
-        if not news:
+    def _count_pending(self, rows: int, oldest: datetime | None) -> None:
+        if oldest is None:
             return
-        oldest = min(row.at for row in news)
         since = self._pending_since
         self._pending_since = oldest if since is None else min(since, oldest)
-        self._pending = self._carried + len(news)
+        self._pending = self._carried + rows
         self.metrics.pending(self.organization, self._pending_since)
 
     # -------------------------------------------------------------- reads ahead

@@ -20,9 +20,8 @@ from calscim.postgres.queries import sql
 from calscim.scim.failures import Failures
 
 REMEMBERED = 1024
-SUSPECTS = (
-    2  # look-ups at once for clients that failed too often: the rest of the pool stays for others
-)
+# Look-ups at once for clients that failed too often: the rest of the pool stays for others.
+SUSPECTS = 2
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="SCIM"'}
 _NOT_VALID = "this token is not valid for this directory: make one with `calscim token create`"
 _INVALID = {"WWW-Authenticate": 'Bearer realm="SCIM", error="invalid_token"'}
@@ -68,7 +67,7 @@ class Authenticator:
         return found
 
     async def confirm(self, caller: Caller, remote: str) -> None:
-        """ScimError 401 if the caller's token is valid no longer: revoked, expired, or its directory deleted."""
+        """Raise ScimError(401) if the caller's token was revoked or has expired, or its directory was deleted."""
         if not await self.db.fetchval(sql("scim.is_valid"), caller.token_id):
             self.forget(caller)
             raise self.refused(remote, _NOT_VALID)
@@ -85,7 +84,7 @@ class Authenticator:
         return found
 
     def forget(self, caller: Caller) -> None:
-        """A statement has found the token to be valid no more."""
+        """Look the token up again at its next request: a statement found that it is no longer valid."""
         for digest in [one for one, known in self._known.items() if known == caller]:
             del self._known[digest]
 

@@ -39,7 +39,7 @@ async def bulk(x: Exchange, change: Change) -> web.Response:
 
 
 def _read(x: Exchange) -> tuple[list[Any], list[int], int | None]:
-    """The operations, in which order they are done, and after how many failures no more are."""
+    """Return the operations, the order in which to perform them, and the number of failures after which to stop."""
     body = x.json()
     low = {name.lower(): value for name, value in body.items()}
     entries = low.get("operations")

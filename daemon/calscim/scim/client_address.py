@@ -15,9 +15,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX = "unix"  # what stands for a client that connects by a Unix socket
 REMEMBERED = 1024  # peers whose trust is known; proxies are few
-_IPV6_SITE = (
-    64  # bits: what one customer has at least (RFC 6177), so one client is one of these networks
-)
+# Bits that all addresses of one client have in common: what one customer has at least (RFC 6177).
+_IPV6_SITE = 64
 _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+)(?::[0-9]+)?|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]+)?")
 
 

@@ -1,7 +1,7 @@
 """Count failed authentications by client, so that guessing is slow. A valid token is never held up by it.
 
-An attacker who changes addresses cannot empty the counters: they are dropped when their minute is over and not before,
-and clients for whom there is no room share one counter.
+An attacker who changes addresses cannot empty the counters: a counter is dropped when its minute is over and not
+earlier, and clients for whom there is no room share one counter.
 """
 
 from collections import OrderedDict
@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from calscim.clock import Clock
 from calscim.scim.client_address import client_network
 
-FAILURES = (
-    30  # a minute and client: far more than a person's typing errors, far fewer than guessing needs
-)
+# A minute and client: far more than a person's typing errors, far fewer than guessing needs.
+FAILURES = 30
 WINDOW = 60.0  # seconds
 COUNTED = 20_000  # clients, some 5 MB; more than 300 new ones a second fill it
 _OTHERS = "others"
@@ -44,7 +43,7 @@ class Failures:
         return key if key in self._counts or len(self._counts) < COUNTED else _OTHERS
 
     def _drop_old(self, now: float) -> None:
-        """The oldest come first: an entry keeps its place, and one that begins anew goes to the end."""
+        """Drop counters whose minute is over. They are in the order in which their minutes began."""
         while self._counts:
             key, (since, _) = next(iter(self._counts.items()))
             if now - since <= WINDOW:

@@ -14,7 +14,7 @@ BURST = 2.0
 
 @dataclass(slots=True)
 class Rates:
-    """``default``: requests a second of a directory without a limit of its own. None: no limit."""
+    """``default``: requests a second of a directory that has no own limit. None: no limit."""
 
     clock: Clock
     default: int | None

@@ -2,7 +2,7 @@ r"""What of a request is kept: no secret in the journal, in the stored resource 
 
 The journal cannot be changed later, so the rules are strict and decided before a row is written:
 
-- A path is kept without its query string, and with ``*`` for a resource id that is none: both may hold a pasted token
+- A path is kept without its query string, and with ``*`` for what cannot be a resource id: both may hold a pasted token
   or an address, and the hash chain covers the path.
 - The value of a password is replaced, however the request names the attribute: as a key in any case, with a prefix
   (``userPassword``), abbreviated (``passwd``, ``pwd``), with JSON escapes (``p\u0061ssword``), as the path of a PATCH
@@ -87,7 +87,7 @@ def kept_body(body: bytes, *, is_object: bool = False) -> bytes:
         if not mentions:
             return body
         hide(value)
-        # Written anew also where nothing was hidden: of a repeated key the parser saw only the last value.
+        # Serialized again even if nothing was hidden: of a repeated key the parser saw only the last value.
         return orjson.dumps(value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
         return digest_of(body)

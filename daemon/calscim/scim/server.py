@@ -16,8 +16,9 @@ from calscim.clock import Clock
 from calscim.config import Scim
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.journal import append
+from calscim.postgres.outages import ConnectionLost, Crowded
 from calscim.postgres.places import BORROWER
-from calscim.postgres.pool import ConnectionLost, Crowded, Database
+from calscim.postgres.pool import Database
 from calscim.scim import bodies, groups, users
 from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.auth import Authenticator, Caller
@@ -37,9 +38,8 @@ from calscim.scim.token_uses import TokenUses
 log = structlog.get_logger()
 
 LONGEST_LINE = 16_384  # bytes of a request line: a filter of a few kilobytes, escaped
-LONGEST_FIELD = (
-    16_000  # bytes of a header; not LONGEST_LINE, so that errors tell one from the other
-)
+# Bytes of a header. Another number than LONGEST_LINE, so that aiohttp's errors tell which of the two was too long.
+LONGEST_FIELD = 16_000
 LINGER = 2.0  # seconds to drain a body that is not read, so that the client sees the answer
 AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
 LOOK = 0.1  # seconds between two looks

@@ -110,7 +110,7 @@ async def _change(
 ) -> web.Response:
     """``reads``: the change depends on the present state; a PUT without a condition does not.
 
-    ``operations``: what the change does, by which its cost is told.
+    ``operations``: what the change does, from which its cost is computed.
     """
     number = as_uuid(text)
     x.resource = ("User", text[:100])

@@ -306,9 +306,9 @@ class Teams:
         )
 
     def _is_leftover(self, member: TeamMember) -> bool:
-        """Return True for a person whom calscim took out of the organization, and who is not in it now.
+        """Return True if calscim removed this person from the organization, and they are not in it now.
 
-        Where Cal.com ends team memberships itself, such a row is a list that lags, or a person who was just added.
+        Where Cal.com ends team memberships itself, such a row comes from a list that lags, or the person just joined.
         """
         seen = self._departures.seen
         return (

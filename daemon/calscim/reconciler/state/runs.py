@@ -152,6 +152,15 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
     return found
 
 
+async def pending(
+    db: Database, organization: str, limit: int = MOST_NEWS
+) -> tuple[int, datetime | None]:
+    """Return how many rows ``news`` would return, and the time of the oldest, without reading what they did."""
+    row = await db.fetchrow(sql("passes.pending"), organization, limit)
+    assert row is not None, "a count returns its row"
+    return row["rows"], row["since"]
+
+
 async def due(db: Database, organizations: Collection[str]) -> list[str]:
     """Those of the organizations for which a pass may have something to do besides the periodic one."""
     rows = await db.fetch(sql("passes.due"), list(organizations))

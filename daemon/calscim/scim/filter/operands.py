@@ -84,3 +84,26 @@ def as_uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text) if len(text) == 36 else None
     except ValueError:
         return None
+
+
+def compare(op: CompareOperator, found: Any, wanted: Any) -> bool:
+    """Compare two values of one type, which are in their compared form already. co, sw and ew compare texts."""
+    match op:
+        case CompareOperator.eq:
+            return bool(found == wanted)
+        case CompareOperator.ne:
+            return bool(found != wanted)
+        case CompareOperator.co:
+            return str(wanted) in str(found)
+        case CompareOperator.sw:
+            return str(found).startswith(str(wanted))
+        case CompareOperator.ew:
+            return str(found).endswith(str(wanted))
+        case CompareOperator.gt:
+            return bool(found > wanted)
+        case CompareOperator.ge:
+            return bool(found >= wanted)
+        case CompareOperator.lt:
+            return bool(found < wanted)
+        case CompareOperator.le:
+            return bool(found <= wanted)

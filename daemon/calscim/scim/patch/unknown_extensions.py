@@ -23,6 +23,7 @@ from scim2_models.path import (
 from calscim.errors import ScimError
 from calscim.names import folded, trimmed
 from calscim.scim import decode
+from calscim.scim.filter.operands import compare
 from calscim.scim.filter.parse import parse_path
 from calscim.scim.redaction import is_password, selects_by_password
 
@@ -96,8 +97,8 @@ def copied(value: Any) -> Any:
 def _is_whole(path: str, value: Any) -> bool:
     """Return True if a path that nothing is stored at names an extension rather than an attribute of one.
 
-    The URN of an extension ends with a resource type or a version. One that ends otherwise is told by its value: it is
-    an object, and what stands before its last part is no URN that ends so.
+    The URN of an extension ends with a resource type or a version. A URN that ends otherwise names an extension if its
+    value is an object, and if the part before its last colon does not end with a resource type or a version either.
     """
     before, _, last = path.rpartition(":")
     if _END.fullmatch(last):
@@ -271,19 +272,4 @@ def _holds(op: CompareOperator, found: Any, wanted: Any) -> bool:
         isinstance(found, int | float) and isinstance(wanted, int | float)
     ):
         return False
-    match op:
-        case CompareOperator.co:
-            return str(wanted) in str(found)
-        case CompareOperator.sw:
-            return str(found).startswith(str(wanted))
-        case CompareOperator.ew:
-            return str(found).endswith(str(wanted))
-        case CompareOperator.gt:
-            return bool(found > wanted)
-        case CompareOperator.ge:
-            return bool(found >= wanted)
-        case CompareOperator.lt:
-            return bool(found < wanted)
-        case CompareOperator.le:
-            return bool(found <= wanted)
-    return bool(found == wanted)
+    return compare(op, found, wanted)

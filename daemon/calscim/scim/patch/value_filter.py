@@ -16,7 +16,7 @@ from scim2_models.path import (
 from calscim.errors import ScimError
 from calscim.names import folded, trimmed
 from calscim.scim import decode
-from calscim.scim.filter.operands import check, instant
+from calscim.scim.filter.operands import check, compare, instant
 from calscim.scim.filter.parse import count
 from calscim.scim.schema import Attribute
 
@@ -103,22 +103,4 @@ def _holds(sub: Attribute, node: Comparison, found: Any) -> bool:
         found, wanted = folded(found), folded(str(wanted))
     if node.op in (CompareOperator.eq, CompareOperator.ne) and isinstance(found, str):
         found, wanted = trimmed(found), trimmed(str(wanted))
-    match node.op:
-        case CompareOperator.eq:
-            return bool(found == wanted)
-        case CompareOperator.ne:
-            return bool(found != wanted)
-        case CompareOperator.co:
-            return str(wanted) in str(found)
-        case CompareOperator.sw:
-            return str(found).startswith(str(wanted))
-        case CompareOperator.ew:
-            return str(found).endswith(str(wanted))
-        case CompareOperator.gt:
-            return bool(found > wanted)
-        case CompareOperator.ge:
-            return bool(found >= wanted)
-        case CompareOperator.lt:
-            return bool(found < wanted)
-        case CompareOperator.le:
-            return bool(found <= wanted)
+    return compare(node.op, found, wanted)

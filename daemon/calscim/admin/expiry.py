@@ -3,35 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+
+from calscim.admin.tokens import Token
 
 # Two working weeks: time for a change request in most companies, also over a holiday.
 WARN_BEFORE = timedelta(days=14)
 # A token that was made for less than eight weeks is warned of in its last quarter, not for most of its life.
 WARN_SHARE = 4
-
-
-class Expirable(Protocol):
-    """The part of a token that expiry depends on."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def directory_id(self) -> str: ...
-    @property
-    def directory(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def expires_at(self) -> datetime | None: ...
-    @property
-    def last_used_at(self) -> datetime | None: ...
-    @property
-    def replaced_by(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +22,12 @@ class Expiring:
     detail: str
 
 
-def expiring(tokens: Sequence[Expirable], now: datetime) -> list[Expiring]:
+def expiring(tokens: Sequence[Token], now: datetime) -> list[Expiring]:
     """Return the valid tokens that end soon. A rotated token counts until its replacement was used after it."""
     return list(_expiring(tokens, now))
 
 
-def _expiring(tokens: Sequence[Expirable], now: datetime) -> Iterator[Expiring]:
+def _expiring(tokens: Sequence[Token], now: datetime) -> Iterator[Expiring]:
     known = {token.id: token for token in tokens}
     for token in tokens:
         ends = token.expires_at
@@ -59,21 +37,21 @@ def _expiring(tokens: Sequence[Expirable], now: datetime) -> Iterator[Expiring]:
             yield Expiring(token.id, token.directory_id, ends, _detail(token, ends))
 
 
-def _warn_from(token: Expirable, ends: datetime) -> datetime:
+def _warn_from(token: Token, ends: datetime) -> datetime:
     """A rotated token was not made to live as short as it does now: its life says nothing about the warning."""
     if token.replaced_by is not None:
         return ends - WARN_BEFORE
     return ends - min(WARN_BEFORE, (ends - token.created_at) / WARN_SHARE)
 
 
-def _is_superseded(token: Expirable, known: Mapping[int, Expirable]) -> bool:
+def _is_superseded(token: Token, known: Mapping[int, Token]) -> bool:
     replacement = known.get(token.replaced_by) if token.replaced_by is not None else None
     if replacement is None or replacement.last_used_at is None:
         return False
     return token.last_used_at is None or replacement.last_used_at > token.last_used_at
 
 
-def _detail(token: Expirable, ends: datetime) -> str:
+def _detail(token: Token, ends: datetime) -> str:
     named = (
         f"token {token.id} ({token.name}) of {token.directory} ends at {ends:%Y-%m-%d %H:%M} UTC"
     )
