@@ -27,7 +27,7 @@ from calscim.postgres.pool import Database
 from calscim.reconciler.state import leases
 from calscim.scim import decode as payload
 from calscim.scim.users import state
-from tests.reconciler.stage import Stage, staged
+from tests.support.stage import Stage, staged
 
 PEOPLE, TEAMS, EACH = 5_000, 100, 2  # and on how many teams everybody is
 PAGE = 250

@@ -13,8 +13,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from calscim.postgres import pool as pool_room
-from tests.databases import Databases
-from tests.server import OWNER, WORKER, Server, bundled, claim, database_of, give_back, given
+from tests.support.databases import Databases
+from tests.support.server import (
+    OWNER,
+    WORKER,
+    Server,
+    bundled,
+    claim,
+    database_of,
+    give_back,
+    given,
+)
 
 GIVEN = os.environ.get("TEST_POSTGRES", "")
 # How long an example takes says something about the machine.

@@ -26,11 +26,11 @@ from benchmarks.machine import describe
 from calscim.journal import chain
 from calscim.postgres import migrations
 from calscim.postgres.pool import Database
-from tests.faults.cluster import Node
-from tests.faults.proxy import Proxy
-from tests.faults.pushes import Okta, account, kept
-from tests.faults.stage import TEAMS, Stage, stage
-from tests.faults.waiting import until
+from tests.support.cluster import Node
+from tests.support.counting_okta import CountingOkta, account, kept
+from tests.support.deployment import TEAMS, Deployment, deployed
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 ROUND = 20.0  # seconds of storm
 CALM = 200.0  # seconds until everything has to be in step: what failed twice is tried again after two minutes
@@ -57,7 +57,7 @@ async def chaos(seconds: float, seed: int, folder: Path, *, calcom: bool = True)
     random = Random(seed)
     result = Result()
     async with _site(folder) as (site, node, proxy), aiohttp.ClientSession() as session:
-        okta = Okta(session, _balanced(site, random), site.token)
+        okta = CountingOkta(session, _balanced(site, random), site.token)
         storm = Storm(site, node, proxy, random, freezing=seconds > 3 * ROUND, calcom=calcom)
         await storm.staff()
         loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ async def _round(storm: Storm, load: Load, seconds: float) -> None:
 
 
 @asynccontextmanager
-async def _site(folder: Path) -> AsyncIterator[tuple[Stage, Node, Proxy]]:
+async def _site(folder: Path) -> AsyncIterator[tuple[Deployment, Node, Proxy]]:
     node = await Node.made(folder / "pg")
     try:
         await node.start()
@@ -110,13 +110,13 @@ async def _site(folder: Path) -> AsyncIterator[tuple[Stage, Node, Proxy]]:
         async with Proxy(node.socket) as proxy:
             through = f"postgresql://calscim@127.0.0.1:{proxy.port}/calscim"
             direct = node.dsn("calscim", "calscim")
-            async with stage(folder, through, direct, interval=INTERVAL) as site:
+            async with deployed(folder, through, direct, interval=INTERVAL) as site:
                 yield site, node, proxy
     finally:
         await node.stop()
 
 
-def _balanced(site: Stage, random: Random):
+def _balanced(site: Deployment, random: Random):
     """A load balancer without health checks: any daemon that was not killed."""
 
     def where() -> str | None:
@@ -126,7 +126,7 @@ def _balanced(site: Stage, random: Random):
     return where
 
 
-def _differences(site: Stage, okta: Okta) -> list[str]:
+def _differences(site: Deployment, okta: CountingOkta) -> list[str]:
     """What Cal.com has other than the directory says. Strangers stay on the teams that are managed."""
     found = []
     active = {person.email for person in okta.people.values() if person.active}
@@ -147,7 +147,7 @@ def _differences(site: Stage, okta: Okta) -> list[str]:
     return found
 
 
-async def _settle(site: Stage, okta: Okta, result: Result) -> None:
+async def _settle(site: Deployment, okta: CountingOkta, result: Result) -> None:
     """The account: what Okta was told, what the journal and the tables have, what Cal.com has."""
     async with await Database.open(site.direct, size=4) as db:
         async with db.connection() as connection:
@@ -168,7 +168,7 @@ async def _settle(site: Stage, okta: Okta, result: Result) -> None:
     result.slowest = max(answered, default=0.0)
 
 
-def _twice(site: Stage) -> list[str]:
+def _twice(site: Deployment) -> list[str]:
     """Accounts and memberships that Cal.com has twice, or that were deleted for good."""
     world = site.world
     addresses = [one.email.casefold() for one in world.accounts.values()]
@@ -180,7 +180,7 @@ def _twice(site: Stage) -> list[str]:
     return found
 
 
-async def _told_otherwise(okta: Okta) -> list[str]:
+async def _told_otherwise(okta: CountingOkta) -> list[str]:
     """Users and groups that are not as the last accepted change left them."""
     found = []
     for person in okta.people.values():

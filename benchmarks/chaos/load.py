@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.faults.pushes import Group, Okta, Person
-from tests.faults.stage import TEAMS
+from tests.support.counting_okta import CountingOkta, Group, Person
+from tests.support.deployment import TEAMS
 
 WORKERS = 4
 MOST_PEOPLE = 120
@@ -15,7 +15,7 @@ MOST_PEOPLE = 120
 class Load:
     """Pushes at a bounded rate until told to stop; each change that was begun is brought to its end."""
 
-    okta: Okta
+    okta: CountingOkta
     random: Random
     rate: float  # changes a second, at most
     _stop: asyncio.Event = field(default_factory=asyncio.Event)

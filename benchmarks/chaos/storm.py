@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from calscim.testing.calcom.calcom import Fault
-from tests.faults.cluster import Node
-from tests.faults.proxy import Proxy
-from tests.faults.stage import TEAMS, Daemon, Stage
+from tests.support.cluster import Node
+from tests.support.deployment import TEAMS, Daemon, Deployment
+from tests.support.proxy import Proxy
 
 DAEMONS = 2
 FROZEN = 18.0  # seconds: longer than a lease lasts
@@ -28,7 +28,7 @@ class Toll:
 class Storm:
     """One thing after another goes wrong, until told to stop; then everything is mended."""
 
-    stage: Stage
+    stage: Deployment
     node: Node
     proxy: Proxy
     random: Random

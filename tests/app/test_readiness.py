@@ -12,9 +12,9 @@ from calscim import admin
 from calscim.admin.status import status
 from calscim.app.daemon import serve
 from calscim.config import Database, Ops, Scim, Settings
-from tests.faults.waiting import until
 from tests.postgres.test_health import FULL
-from tests.reconciler.stage import EDITOR
+from tests.support.stage import EDITOR
+from tests.support.waiting import until
 
 
 @asynccontextmanager

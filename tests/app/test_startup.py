@@ -14,7 +14,7 @@ from calscim.app.listeners import listen
 from calscim.app.startup import start
 from calscim.clock import SystemClock
 from calscim.errors import AddressUnavailable, ConfigError, Problem, StoreError
-from tests.reconciler.driver import Hurried
+from tests.support.driver import Hurried
 
 MISSING = StoreError("the database lacks 1 migration(s), up to version 18: run `calscim migrate`")
 BUSY = AddressUnavailable([Problem("scim.listen", "cannot listen on 127.0.0.1:1")])

@@ -5,7 +5,7 @@ import re
 import asyncpg
 import pytest
 
-from tests.server import OWNER, PASSWORD, PREFIX, database_of
+from tests.support.server import OWNER, PASSWORD, PREFIX, database_of
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from calscim.scim.filter.compile import compile_filter
 from calscim.scim.schema import GROUP, USER
 from calscim.testing.calcom.state import Account, State
 from tests.scim.test_filters import staged
-from tests.server import OWNER, PREFIX
+from tests.support.server import OWNER, PREFIX
 
 # Letters whose case or composition is a trap, and what stands around and between them.
 TRAPS = "aAbßẞſKkÅåéÉe\u0301\u0308İIıi\u0307ΣσςЖжԱևǅǆĲĳͅΩωºª\u1fb3Ꭰꭰ𐐀𐐨ﬁ\u00a0 \t\n\u2003\u200b\u3000@.+%_\\'\""

@@ -18,8 +18,8 @@ from calscim.journal.append import Origin
 from calscim.postgres import pool
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from tests.faults.waiting import until
 from tests.support.acme import EDITOR
+from tests.support.waiting import until
 
 
 class Pushes:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conftest import Database
-from tests.faults.proxy import Proxy
-from tests.server import Server, by_way_of
+from tests.support.proxy import Proxy
+from tests.support.server import Server, by_way_of
 
 
 @pytest.fixture

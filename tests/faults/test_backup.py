@@ -10,8 +10,8 @@ from calscim.journal import chain
 from calscim.postgres import migrations
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.cluster import restore, run
-from tests.server import OWNER, Server
+from tests.support.cluster import restore, run
+from tests.support.server import OWNER, Server
 
 APPEND = (
     "SELECT calscim.append($1, 'scim', $2, 'POST', '/Users', 201, '::1', 1, 'User', $2, $3, $4)"

@@ -12,8 +12,8 @@ import pytest
 from calscim.errors import StoreUnavailable
 from calscim.postgres import migrations
 from calscim.postgres.pool import Database
-from tests.faults.cluster import Node
-from tests.faults.waiting import until
+from tests.support.cluster import Node
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.own_postgres
 

@@ -6,8 +6,8 @@ from calscim.errors import StoreUnavailable
 from calscim.postgres.hosts import hosts
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.proxy import Proxy
-from tests.server import Server, by_way_of
+from tests.support.proxy import Proxy
+from tests.support.server import Server, by_way_of
 
 
 def through(database: conftest.Database, *proxies: Proxy) -> str:

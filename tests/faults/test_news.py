@@ -10,8 +10,8 @@ from calscim.app import pg_listener
 from calscim.clock import SystemClock
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.proxy import Proxy
-from tests.faults.waiting import until
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 Say = Callable[[], Awaitable[None]]
 

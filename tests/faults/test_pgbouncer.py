@@ -18,13 +18,13 @@ from calscim.postgres import migrations as migrate
 from calscim.postgres.hosts import hosts
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.bouncer import PROGRAM, SERVERS, bouncing
-from tests.faults.proxy import Proxy
-from tests.faults.pushes import Okta
-from tests.faults.stage import TEAMS, stage
-from tests.faults.waiting import until
-from tests.reconciler.stage import staged
-from tests.server import OWNER, PREFIX, Server, by_way_of
+from tests.support.bouncer import PROGRAM, SERVERS, bouncing
+from tests.support.counting_okta import CountingOkta
+from tests.support.deployment import TEAMS, deployed
+from tests.support.proxy import Proxy
+from tests.support.server import OWNER, PREFIX, Server, by_way_of
+from tests.support.stage import staged
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="the program pgbouncer is not installed")
 
@@ -60,9 +60,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def test_a_daemon_serves_and_reconciles_a_whole_conversation(
     database: conftest.Database, bounced: str, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
-    async with stage(tmp_path, bounced, database.dsn) as site:
+    async with deployed(tmp_path, bounced, database.dsn) as site:
         daemon = await site.start()
-        speaker = Okta(session, lambda: site.base_url(daemon), site.token)
+        speaker = CountingOkta(session, lambda: site.base_url(daemon), site.token)
 
         people = await asyncio.gather(
             *(speaker.create(f"person{number}@acme.example") for number in range(12))
@@ -95,7 +95,7 @@ async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
     tmp_path: Path,
     pool: asyncpg.Pool,
 ) -> None:
-    async with stage(tmp_path, bounced, database.dsn) as site:
+    async with deployed(tmp_path, bounced, database.dsn) as site:
         site.listen_dsn = database.dsn
         site.configure()
 
@@ -111,7 +111,7 @@ async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
 async def test_check_says_what_a_pooler_costs_without_a_listen_dsn(
     database: conftest.Database, bounced: str, tmp_path: Path
 ) -> None:
-    async with stage(tmp_path, bounced, database.dsn) as site:
+    async with deployed(tmp_path, bounced, database.dsn) as site:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "calscim", "check", "--json", "--config", str(site.configuration),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -17,27 +17,27 @@ from calscim.postgres import migrations
 from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom
 from tests import conftest
-from tests.faults.cluster import Node
-from tests.faults.proxy import Proxy
-from tests.faults.pushes import Okta, account, kept
-from tests.faults.stage import ORGANIZATION, TEAMS, Daemon, Stage, answers, stage
-from tests.faults.waiting import IN_TIME, until
+from tests.support.cluster import Node
+from tests.support.counting_okta import CountingOkta, account, kept
+from tests.support.deployment import ORGANIZATION, TEAMS, Daemon, Deployment, answers, deployed
+from tests.support.proxy import Proxy
+from tests.support.waiting import IN_TIME, until
 
 OUT_OF_TIME = "UPDATE calscim.leases SET expires_at = 'epoch'"  # as if a lease's time had run out
 MEMBERSHIPS = "POST /v2/organizations/#/teams/#/memberships"
 
 
 @pytest.fixture
-async def site(database: conftest.Database, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with stage(tmp_path, database.dsn, database.dsn) as made:
+async def site(database: conftest.Database, tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with deployed(tmp_path, database.dsn, database.dsn) as made:
         yield made
 
 
 @pytest.fixture
 async def behind_a_proxy(
     database: conftest.Database, proxied: str, tmp_path: Path
-) -> AsyncIterator[Stage]:
-    async with stage(tmp_path, proxied, database.dsn) as made:
+) -> AsyncIterator[Deployment]:
+    async with deployed(tmp_path, proxied, database.dsn) as made:
         yield made
 
 
@@ -47,17 +47,17 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-def okta(site: Stage, session: aiohttp.ClientSession) -> Okta:
+def okta(site: Deployment, session: aiohttp.ClientSession) -> CountingOkta:
     """Pushes to the newest daemon that answers."""
 
     def where() -> str | None:
         living = [one for one in site.daemons if one.alive and one.scim and not one.frozen]
         return site.base_url(living[-1]) if living else None
 
-    return Okta(session, where, site.token)
+    return CountingOkta(session, where, site.token)
 
 
-async def holder(site: Stage, connection: asyncpg.Connection) -> Daemon | None:
+async def holder(site: Deployment, connection: asyncpg.Connection) -> Daemon | None:
     """The daemon that has the lease now."""
     said = await connection.fetchval(
         "SELECT holder FROM calscim.leases WHERE organization = $1 AND expires_at > clock_timestamp()",
@@ -66,7 +66,7 @@ async def holder(site: Stage, connection: asyncpg.Connection) -> Daemon | None:
     return next((one for one in site.daemons if f"/{one.pid}/" in (said or "")), None)
 
 
-def in_sync(site: Stage, speaker: Okta) -> bool:
+def in_sync(site: Deployment, speaker: CountingOkta) -> bool:
     return site.teams() == {
         name: speaker.groups[name].members if name in speaker.groups else set() for name in TEAMS
     }
@@ -81,7 +81,7 @@ async def is_there(dsn: str) -> bool:
     return True
 
 
-async def nothing_is_lost(site: Stage, speaker: Okta) -> None:
+async def nothing_is_lost(site: Deployment, speaker: CountingOkta) -> None:
     # A backend may outlive its postmaster for a moment, and answer before the server is away.
     await until(lambda: is_there(site.direct), 30)
     async with await Database.open(site.direct, size=4) as db:
@@ -96,7 +96,7 @@ async def nothing_is_lost(site: Stage, speaker: Okta) -> None:
 
 
 async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_nothing_twice(
-    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
+    site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
     first = await site.start()
@@ -132,7 +132,7 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
         await migrations.migrate(owner, "calscim")
         await owner.close()
         dsn = node.dsn("calscim", "calscim")
-        async with stage(tmp_path, dsn, dsn) as site:
+        async with deployed(tmp_path, dsn, dsn) as site:
             speaker = okta(site, session)
             daemon = await site.start()
             group = await speaker.push_group("Sales")
@@ -157,24 +157,24 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
 
 
 @pytest.fixture
-async def bundled(tmp_path: Path) -> AsyncIterator[Stage]:
+async def bundled(tmp_path: Path) -> AsyncIterator[Deployment]:
     """With ``database.embedded``; prepared by the first daemon's Postgres."""
     folder = Path(tempfile.mkdtemp(prefix="calscim-"))
     folder.chmod(0o755)
     data = folder / "pg"
     direct = f"postgresql://calscim@/calscim?host={data}"
-    async with stage(tmp_path, "", direct, embedded=data) as made:
+    async with deployed(tmp_path, "", direct, embedded=data) as made:
         yield made
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def postmaster(site: Stage) -> int:
+def postmaster(site: Deployment) -> int:
     """The process of the bundled Postgres."""
     assert site.embedded is not None
     return int((site.embedded / "postmaster.pid").read_text().split()[0])
 
 
-def has_another_postmaster(site: Stage, killed: int) -> bool:
+def has_another_postmaster(site: Deployment, killed: int) -> bool:
     try:
         return postmaster(site) != killed
     except (OSError, IndexError, ValueError):  # it is being written
@@ -183,7 +183,7 @@ def has_another_postmaster(site: Stage, killed: int) -> bool:
 
 @pytest.mark.own_postgres
 async def test_a_change_answered_503_by_a_frozen_postgres_is_not_kept_when_it_goes_on(
-    bundled: Stage, session: aiohttp.ClientSession
+    bundled: Deployment, session: aiohttp.ClientSession
 ) -> None:
     await bundled.start()
     await bundled.prepare()
@@ -219,7 +219,7 @@ async def test_a_change_answered_503_by_a_frozen_postgres_is_not_kept_when_it_go
 
 @pytest.mark.own_postgres
 async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon(
-    bundled: Stage, session: aiohttp.ClientSession
+    bundled: Deployment, session: aiohttp.ClientSession
 ) -> None:
     daemon = await bundled.start()
     await bundled.prepare()
@@ -237,7 +237,7 @@ async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon
 
 @pytest.mark.own_postgres
 async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_was_killed(
-    bundled: Stage,
+    bundled: Deployment,
 ) -> None:
     first = await bundled.start()
     await first.kill()
@@ -250,7 +250,7 @@ async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_
 
 
 async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_killed_first(
-    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
+    site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
     await asyncio.gather(site.start(), site.start())
@@ -275,7 +275,7 @@ async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_kille
 
 
 async def test_a_daemon_that_is_told_to_stop_gives_its_lease_back_at_once(
-    site: Stage, pool: asyncpg.Pool
+    site: Deployment, pool: asyncpg.Pool
 ) -> None:
     await asyncio.gather(site.start(), site.start())
     first = await until(lambda: holder(site, pool))
@@ -291,7 +291,7 @@ async def test_a_daemon_that_is_told_to_stop_gives_its_lease_back_at_once(
 
 
 async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
-    site: Stage, session: aiohttp.ClientSession, pool: asyncpg.Pool
+    site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
     await asyncio.gather(site.start(), site.start())
@@ -320,7 +320,7 @@ async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
 
 
 async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
-    behind_a_proxy: Stage, session: aiohttp.ClientSession, proxy: Proxy
+    behind_a_proxy: Deployment, session: aiohttp.ClientSession, proxy: Proxy
 ) -> None:
     site = behind_a_proxy
     speaker = okta(site, session)
@@ -338,7 +338,7 @@ async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
 
 
 async def test_a_daemon_that_starts_without_a_database_answers_503_and_recovers(
-    behind_a_proxy: Stage, session: aiohttp.ClientSession, proxy: Proxy
+    behind_a_proxy: Deployment, session: aiohttp.ClientSession, proxy: Proxy
 ) -> None:
     site = behind_a_proxy
     await proxy.refuse()

@@ -22,7 +22,7 @@ from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics
 from calscim.scim.responses import error_response
 from calscim.scim.server import app
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 CLIENT = "127.0.0.2"  # another address than the proxy's
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Database
-from tests.faults.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 @pytest.fixture

@@ -10,20 +10,20 @@ import aiohttp
 import pytest
 
 from tests import conftest
-from tests.faults.pushes import Okta
-from tests.faults.stage import KEY, Daemon, Stage, stage
-from tests.faults.waiting import until
+from tests.support.counting_okta import CountingOkta
+from tests.support.deployment import KEY, Daemon, Deployment, deployed
+from tests.support.waiting import until
 
 ROTATED = "cal_rotated"
 
 
 @pytest.fixture
-async def site(database: conftest.Database, tmp_path: Path) -> AsyncIterator[Stage]:
-    async with stage(tmp_path, database.dsn, database.dsn) as made:
+async def site(database: conftest.Database, tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with deployed(tmp_path, database.dsn, database.dsn) as made:
         yield made
 
 
-def configure(site: Stage, old: str, new: str) -> None:
+def configure(site: Deployment, old: str, new: str) -> None:
     text = site.configuration.read_text()
     assert old in text
     site.configuration.write_text(text.replace(old, new))
@@ -37,14 +37,14 @@ async def hang_up(daemon: Daemon) -> dict[str, object]:
     return daemon.events("service.reloaded")[-1]
 
 
-async def checked(site: Stage) -> dict[str, str]:
+async def checked(site: Deployment) -> dict[str, str]:
     """What `calscim check` says of the daemons: the details, by their state."""
     value = json.loads(await site.calscim("check", "--json"))
     (found,) = [one for one in value["checks"] if one["what"].startswith("daemon ")]
     return found
 
 
-async def test_a_rotated_key_is_used_after_a_reload_and_check_says_when_it_is_not(site: Stage):
+async def test_a_rotated_key_is_used_after_a_reload_and_check_says_when_it_is_not(site: Deployment):
     daemon = await site.start()
     await until(lambda: daemon.events("reconcile.pass"))
     configure(site, KEY, ROTATED)
@@ -65,13 +65,15 @@ async def test_a_rotated_key_is_used_after_a_reload_and_check_says_when_it_is_no
     for secret in (KEY, ROTATED):
         assert secret not in daemon.log.read_text() + json.dumps([stale, fresh])
     async with aiohttp.ClientSession() as session:
-        okta = Okta(session, lambda: site.base_url(daemon), site.token)
+        okta = CountingOkta(session, lambda: site.base_url(daemon), site.token)
         group = await okta.push_group("Sales")
         await okta.add(group, await okta.create("ann@acme.example"))
         await until(lambda: site.teams()["Sales"] == {"ann@acme.example"}, 15)
 
 
-async def test_what_is_applied_and_what_needs_a_restart_is_told_apart_and_told_again(site: Stage):
+async def test_what_is_applied_and_what_needs_a_restart_is_told_apart_and_told_again(
+    site: Deployment,
+):
     daemon = await site.start()
     configure(site, 'max_deprovisions = "100%"', 'max_deprovisions = "7%"')
     configure(site, 'format = "json"', 'format = "json"\nlevel = "debug"')
@@ -89,7 +91,7 @@ async def test_what_is_applied_and_what_needs_a_restart_is_told_apart_and_told_a
 
 
 async def test_a_configuration_with_mistakes_changes_nothing_and_is_said_with_all_of_them(
-    site: Stage,
+    site: Deployment,
 ):
     daemon = await site.start()
     configure(site, 'interval = "60s"', 'interval = "61"')
@@ -104,7 +106,7 @@ async def test_a_configuration_with_mistakes_changes_nothing_and_is_said_with_al
 
 
 async def test_an_organization_that_is_added_needs_a_restart_and_its_lease_is_not_taken(
-    site: Stage,
+    site: Deployment,
 ):
     daemon = await site.start()
     text = site.configuration.read_text()
@@ -115,7 +117,7 @@ async def test_an_organization_that_is_added_needs_a_restart_and_its_lease_is_no
     assert (await hang_up(daemon))["restart"] == ["organization.beta"]
 
 
-async def test_a_daemon_that_ended_is_checked_no_more(site: Stage):
+async def test_a_daemon_that_ended_is_checked_no_more(site: Deployment):
     daemon = await site.start()
     await checked(site)
     await daemon.terminate()

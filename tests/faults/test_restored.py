@@ -23,11 +23,11 @@ from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from calscim.testing.okta.client import Okta
 from tests import conftest
-from tests.faults import stage as faults
-from tests.faults.cluster import restore, run
-from tests.faults.waiting import until
-from tests.reconciler.stage import EDITOR, Stage, staged
-from tests.server import OWNER, Server
+from tests.support import deployment
+from tests.support.cluster import restore, run
+from tests.support.server import OWNER, Server
+from tests.support.stage import EDITOR, Stage, staged
+from tests.support.waiting import until
 
 PEOPLE = ("ann", "bob", "cem", "dan", "eve", "fay")
 Restore = Callable[[], Awaitable[Database]]
@@ -206,7 +206,7 @@ async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paus
 async def test_a_daemon_leaves_cal_com_alone_only_where_the_dump_is_older_than_cal_com(
     database: conftest.Database, postgres: Server, tmp_path: Path, older: bool
 ) -> None:
-    async with faults.stage(tmp_path, database.dsn, database.dsn) as site:
+    async with deployment.deployed(tmp_path, database.dsn, database.dsn) as site:
         daemon = await site.start()
         async with aiohttp.ClientSession() as session:
             okta = Okta(session, site.base_url(daemon), site.token)

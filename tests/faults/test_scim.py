@@ -20,16 +20,16 @@ from calscim.postgres.pool import Database
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from tests import conftest
-from tests.faults.proxy import Proxy
-from tests.faults.pushes import Okta, account, kept
-from tests.faults.waiting import IN_TIME, until
+from tests.support.counting_okta import CountingOkta, account, kept
+from tests.support.proxy import Proxy
+from tests.support.waiting import IN_TIME, until
 
 LOUD = ("refuse", "drop", "slow")
 SILENT = ("half-open", "half-open pool")
 
 
 @pytest.fixture
-async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[Okta]:
+async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[CountingOkta]:
     """A provider that speaks to SCIM in this process, which reaches its database through the proxy."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     async with await Database.open(database.dsn, size=1) as direct:
@@ -41,7 +41,7 @@ async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[O
         served = app(db, Scim(), SystemClock(), Metrics(CollectorRegistry()))
         async with TestServer(served) as server, aiohttp.ClientSession() as session:
             base = str(server.make_url(f"/scim/v2/{directory.id}"))
-            yield Okta(session, lambda: base, token)
+            yield CountingOkta(session, lambda: base, token)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def waiting(direct: asyncpg.Connection, count: int) -> bool:
 
 @pytest.mark.parametrize("fault", [*LOUD, *SILENT])
 async def test_a_change_is_answered_503_in_time_and_not_kept_while_the_database_is_away(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection, fault: str
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection, fault: str
 ) -> None:
     await asyncio.gather(*(provider.create(f"p{number}@acme.example") for number in range(8)))
     await fail(proxy, fault)
@@ -113,7 +113,7 @@ async def test_a_change_is_answered_503_in_time_and_not_kept_while_the_database_
 
 @pytest.mark.parametrize("fault", ["refuse", "half-open"])
 async def test_a_503_says_when_to_come_back_and_is_a_scim_error(
-    provider: Okta, proxy: Proxy, fault: str
+    provider: CountingOkta, proxy: Proxy, fault: str
 ) -> None:
     await fail(proxy, fault)
     base = provider.where()
@@ -131,7 +131,7 @@ async def test_a_503_says_when_to_come_back_and_is_a_scim_error(
 @pytest.mark.parametrize("words", [b"mark-999-x", b"COMMIT"], ids=["change", "commit"])
 @pytest.mark.parametrize("silent", [False, True], ids=["cut", "half-open"])
 async def test_a_change_that_was_made_and_whose_answer_was_lost_is_answered_truly(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection, silent: bool, words: bytes
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection, silent: bool, words: bytes
 ) -> None:
     await provider.create("bob@acme.example")
     sprung = proxy.cut_after(words, silent=silent)
@@ -156,7 +156,7 @@ async def settled(direct: asyncpg.Connection, proxy: Proxy) -> bool:
 
 
 async def test_a_change_whose_connection_was_lost_while_it_waited_its_turn_is_not_made(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
     async with direct.transaction():
@@ -175,7 +175,7 @@ async def test_a_change_whose_connection_was_lost_while_it_waited_its_turn_is_no
 
 
 async def test_a_change_that_never_arrived_is_not_kept(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
     sprung = proxy.cut_before(b"mark-999-x")
@@ -187,7 +187,7 @@ async def test_a_change_that_never_arrived_is_not_kept(
 
 
 async def test_a_change_that_arrives_after_its_503_is_undone(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
     held = proxy.hold(b"mark-999-x")
@@ -203,7 +203,7 @@ async def test_a_change_that_arrives_after_its_503_is_undone(
 
 
 async def test_a_read_only_standby_is_answered_503_with_a_clear_log_until_it_takes_writes(
-    provider: Okta,
+    provider: CountingOkta,
     proxy: Proxy,
     direct: asyncpg.Connection,
     capsys: pytest.CaptureFixture[str],
@@ -222,7 +222,7 @@ async def test_a_read_only_standby_is_answered_503_with_a_clear_log_until_it_tak
 
 
 async def test_pushes_through_a_failing_network_are_all_kept_once_they_were_accepted(
-    provider: Okta, proxy: Proxy, direct: asyncpg.Connection
+    provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     provider = replace(provider, pause=0.02)
     done = asyncio.Event()

@@ -10,8 +10,8 @@ from calscim.errors import StoreUnavailable
 from calscim.postgres import outages
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.proxy import Proxy
-from tests.faults.waiting import until
+from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 SIZE = 3
 _WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.stage import INHERITED
-from tests.faults.waiting import until
+from tests.support.deployment import INHERITED
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.own_postgres
 CALSCIM = (sys.executable, "-m", "calscim")

@@ -10,7 +10,7 @@ import asyncpg
 
 from calscim.postgres.pool import Database
 from tests.guide.document import CASES, PATH, assembled, heading, section, written
-from tests.server import OWNER, PREFIX, bundled
+from tests.support.server import OWNER, PREFIX, bundled
 
 
 async def write(folder: Path, *names: str) -> None:

@@ -24,7 +24,7 @@ from calscim.reconciler.state import leases, runs
 from calscim.testing.calcom.calcom import Simulation, World
 from calscim.testing.okta.client import Okta
 from tests.guide.stable import NINE, Stable
-from tests.reconciler.stage import KEY, Stage, staged
+from tests.support.stage import KEY, Stage, staged
 
 HOLDER = "sidecar/812/6cc78d9b"
 DIRECTORY = "1lsbjhjymwbesg2hu550i77h"

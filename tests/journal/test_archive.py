@@ -27,7 +27,7 @@ from calscim.journal.erasure.records import Erasures
 from calscim.journal.replay import rebuild
 from calscim.postgres import migrations
 from calscim.postgres.queries import sql
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 EDITOR = Editor(by="ada", cipher=PLAIN)
 PATIENCE = "SET LOCAL lock_timeout = '50ms'"

@@ -35,8 +35,8 @@ from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, ledger
 from calscim.testing.calcom import builds, calcom
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import staged
-from tests.server import OWNER
+from tests.support.server import OWNER
+from tests.support.stage import staged
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
 STEPS = int(os.environ.get("SOAK_STEPS", "12"))

@@ -8,8 +8,8 @@ from calscim.admin import approvals
 from calscim.postgres import grants, health, migrations
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
-from tests.server import OWNER, PREFIX
 from tests.support.acme import ANN, EDITOR, Acme
+from tests.support.server import OWNER, PREFIX
 
 OPERATOR = f"{PREFIX}_operator"
 PASSWORD = "calscim-test-operator"

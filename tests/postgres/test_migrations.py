@@ -7,7 +7,7 @@ import pytest
 
 from calscim.postgres import migrations
 from calscim.postgres.queries import all_queries, folder
-from tests.server import OWNER, PREFIX
+from tests.support.server import OWNER, PREFIX
 
 APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
 

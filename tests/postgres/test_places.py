@@ -13,7 +13,7 @@ from calscim.postgres import pool
 from calscim.postgres.outages import Crowded
 from calscim.postgres.places import BORROWER, PRESENT, Places, Present
 from calscim.postgres.pool import Database
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 
 def started(borrower: str, work: Awaitable[Any]) -> "asyncio.Task[Any]":

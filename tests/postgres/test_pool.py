@@ -8,7 +8,7 @@ import pytest
 from calscim.errors import StoreUnavailable
 from calscim.postgres import pool
 from calscim.postgres.pool import Database
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 WHO = "SELECT pg_backend_pid()"
 

@@ -1,11 +1,11 @@
-"""The stage of tests/reconciler/stage.py as a fixture."""
+"""The stage of tests/support/stage.py as a fixture."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from calscim.postgres.pool import Database
-from tests.reconciler.stage import Stage, staged
+from tests.support.stage import Stage, staged
 
 
 @pytest.fixture

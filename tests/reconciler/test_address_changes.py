@@ -9,7 +9,7 @@ from calscim.planner.people.address_moves import is_interim
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import address, addresses, assigned
+from tests.support.stage import address, addresses, assigned
 
 
 @pytest.fixture(params=builds.NAMES)

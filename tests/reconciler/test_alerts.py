@@ -7,7 +7,7 @@ from calscim.admin.approve import Stale, approve
 from calscim.reconciler import reconcile as cycle
 from calscim.reconciler.state import holds
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import PEOPLE, addresses
+from tests.support.stage import PEOPLE, addresses
 
 
 async def alerts(running):

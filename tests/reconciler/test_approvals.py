@@ -15,7 +15,7 @@ from calscim.journal.history import Wanted
 from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
-from tests.reconciler.stage import PEOPLE, address
+from tests.support.stage import PEOPLE, address
 
 ANN, ANN_ELSEWHERE, BOB = "ann@host", "ann via root@other", "bob via calscim@host"
 

@@ -12,7 +12,7 @@ from calscim.reconciler.state import build_traits
 from calscim.testing.calcom import preferences
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import address, assigned
+from tests.support.stage import address, assigned
 
 BY_NUMBER = [SELF_HOSTED_2025_12, BEFORE_2025_08_18]
 ANN = address("ann")

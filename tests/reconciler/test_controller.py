@@ -23,9 +23,9 @@ from calscim.reconciler.schedule import Timing
 from calscim.reconciler.sharing import Sharing
 from calscim.reconciler.state import leases, runs, shares
 from calscim.reconciler.state.shares import Part
-from tests.faults.waiting import until
-from tests.reconciler.driver import Driver, Hurried
-from tests.reconciler.stage import address
+from tests.support.driver import Driver, Hurried
+from tests.support.stage import address
+from tests.support.waiting import until
 
 RENEWAL = sql("lease.renew_all")
 HELD = "SELECT holder, count(*) AS held FROM calscim.leases WHERE expires_at > now() GROUP BY 1"

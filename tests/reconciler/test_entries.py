@@ -7,7 +7,7 @@ from calscim.admin.explain.explain import explain
 from calscim.cli.explaining import _shown_explanation
 from calscim.errors import RemoteError, UsageError
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import PEOPLE, address, addresses, assigned
+from tests.support.stage import PEOPLE, address, addresses, assigned
 
 ANN = address("ann")
 

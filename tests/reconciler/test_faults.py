@@ -4,7 +4,7 @@ import pytest
 
 from calscim.reconciler.state import retries
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import PEOPLE, address, addresses, assigned
+from tests.support.stage import PEOPLE, address, addresses, assigned
 
 
 async def test_an_error_is_never_an_empty_list(stage):

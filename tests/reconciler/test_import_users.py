@@ -9,7 +9,7 @@ from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Database
 from calscim.reconciler import reconcile as cycle
 from calscim.reconciler.state import ledger
-from tests.reconciler.stage import EDITOR, address, assigned
+from tests.support.stage import EDITOR, address, assigned
 
 
 @pytest.fixture

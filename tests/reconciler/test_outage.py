@@ -9,7 +9,7 @@ from calscim.errors import RemoteError
 from calscim.reconciler.state import leases, retries
 from calscim.reconciler.state.leases import LeaseLost
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import PEOPLE, address, addresses, assigned
+from tests.support.stage import PEOPLE, address, addresses, assigned
 
 OUTAGES = {
     "unreachable": {"kind": "drop"},

@@ -14,7 +14,7 @@ from calscim.reconciler.report import Report
 from calscim.reconciler.snapshot import View
 from calscim.reconciler.state import runs
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.driver import Driver, Hurried
+from tests.support.driver import Driver, Hurried
 
 TEAMS = [f"T{number:02}" for number in range(12)]
 MEMBERS = "GET /v2/organizations/#/teams/#/memberships"

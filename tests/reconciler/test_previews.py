@@ -8,7 +8,7 @@ from calscim.admin.plan_preview import inspect
 from calscim.planner.model import Mode, Role, State
 from calscim.planner.render import action_json, plan_json
 from calscim.reconciler.state import holds
-from tests.reconciler.stage import EDITOR, PEOPLE, addresses, assigned
+from tests.support.stage import EDITOR, PEOPLE, addresses, assigned
 
 FIVE = addresses(*PEOPLE)
 

@@ -10,8 +10,8 @@ from calscim.postgres import migrations as migrate
 from calscim.reconciler.state import ledger, retries
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import address, assigned
 from tests.reconciler.test_builds import ANN, members, on_sales
+from tests.support.stage import address, assigned
 
 BOB, OLD = address("bob"), address("old.bob")
 NEW = address("ann.lee")

@@ -9,8 +9,8 @@ from calscim.admin.status import status
 from calscim.reconciler.backoff import REMINDER, Backoff, Notice
 from calscim.reconciler.state import runs
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.driver import Driver, Hurried
-from tests.reconciler.stage import address
+from tests.support.driver import Driver, Hurried
+from tests.support.stage import address
 
 OLDEST = "calscim_oldest_pending_seconds"
 

@@ -9,7 +9,7 @@ from calscim.clock import SystemClock
 from calscim.reconciler import slots as module
 from calscim.reconciler.controller import Held
 from calscim.reconciler.slots import HANDICAP, Slot, Slots
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 
 class Passes:

@@ -19,8 +19,8 @@ from calscim.planner.render import held_json, held_text, plan_json, who
 from calscim.reconciler.state import leases, runs
 from calscim.reconciler.state.standing import daemons, is_holder, session_name
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.driver import Driver, Hurried
-from tests.reconciler.stage import PEOPLE, address, addresses, assigned
+from tests.support.driver import Driver, Hurried
+from tests.support.stage import PEOPLE, address, addresses, assigned
 
 
 async def standing(stage):

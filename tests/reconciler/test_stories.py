@@ -13,7 +13,7 @@ from calscim.planner.model import State
 from calscim.reconciler import approvals
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds
-from tests.reconciler.stage import PEOPLE, address, addresses, assigned
+from tests.support.stage import PEOPLE, address, addresses, assigned
 
 
 @pytest.fixture(params=["custom", "oin"])

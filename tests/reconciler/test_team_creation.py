@@ -8,7 +8,7 @@ from calscim.admin.status import status
 from calscim.planner.model import Kind
 from calscim.reconciler.state import attempts, created_teams
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.stage import address
+from tests.support.stage import address
 
 OWNER = "owner@acme.example"  # the API key's own user
 

@@ -12,8 +12,8 @@ from calscim.postgres import migrations
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, leases
-from tests.reconciler.stage import PEOPLE, address
-from tests.server import OWNER, PASSWORD, PREFIX
+from tests.support.server import OWNER, PASSWORD, PREFIX
+from tests.support.stage import PEOPLE, address
 
 OPERATOR = f"{PREFIX}_operators"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.reconciler.state import runs
-from tests.reconciler.stage import address
+from tests.support.stage import address
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from calscim.config import Limit
 from calscim.planner.render import seats_json
 from calscim.planner.safeguards.limits import GuardPolicy
 from calscim.reconciler.state import holds
-from tests.reconciler.stage import address, addresses
+from tests.support.stage import address, addresses
 
 DAY = GuardPolicy().window
 NAMES = [f"p{number:02}" for number in range(20)]

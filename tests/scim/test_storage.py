@@ -16,8 +16,8 @@ from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
 from calscim.scim import schema
-from tests.server import OWNER, PREFIX
 from tests.support.scim2_storage import Storage
+from tests.support.server import OWNER, PREFIX
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 _numbers = itertools.count(1)

@@ -10,7 +10,7 @@ import pytest
 
 from calscim.postgres import migrations as migrate
 from tests.conftest import Database
-from tests.server import OWNER, PREFIX, Server
+from tests.support.server import OWNER, PREFIX, Server
 from tests.upgrades.release import KEPT
 
 

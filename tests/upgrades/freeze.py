@@ -19,10 +19,10 @@ import aiohttp
 import asyncpg
 
 from calscim.testing.okta.client import Okta
-from tests.faults.cluster import run
-from tests.faults.stage import Stage, stage
-from tests.faults.waiting import until
-from tests.server import OWNER, bundled
+from tests.support.cluster import run
+from tests.support.deployment import Deployment, deployed
+from tests.support.server import OWNER, bundled
+from tests.support.waiting import until
 from tests.upgrades.release import KEPT, fingerprints, taken_out
 from tests.upgrades.story import Story, prepare
 
@@ -62,7 +62,7 @@ async def freeze(commit: str) -> None:
             await admin.execute(f"CREATE DATABASE {DATABASE}")
             await admin.close()
             dsn, owner = server.dsn(DATABASE), server.dsn(DATABASE, OWNER)
-            async with stage(folder, dsn, dsn, prepared=True) as site:
+            async with deployed(folder, dsn, dsn, prepared=True) as site:
                 site.source = f"{release / 'daemon'}"
                 await _play(site, owner, release / "daemon/sitecustomize.py")
             dump = folder / "data.sql"
@@ -77,7 +77,7 @@ async def freeze(commit: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _play(site: Stage, owner: str, recorder: Path) -> None:
+async def _play(site: Deployment, owner: str, recorder: Path) -> None:
     calls = site.folder / "calls"
     site.migration_dsn = owner
     site.configure()

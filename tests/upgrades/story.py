@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 
 from calscim.testing.okta.client import Okta
-from tests.faults.stage import ORGANIZATION, TEAMS, Stage
+from tests.support.deployment import ORGANIZATION, TEAMS, Deployment
 
 PEOPLE = ("ann", "ben", "cleo", "dora", "emil", "fay")
 
@@ -59,7 +59,7 @@ def _address(name: str) -> str:
     return f"{name}@acme.example"
 
 
-async def prepare(site: Stage) -> None:
+async def prepare(site: Deployment) -> None:
     """A directory and its mappings, by the command line of the stage's release."""
     made = json.loads(
         await site.calscim(

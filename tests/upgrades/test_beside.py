@@ -15,8 +15,8 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import queries_in
 from calscim.testing.okta.client import Okta
 from tests import conftest
-from tests.faults.stage import EDITOR, stage
-from tests.faults.waiting import until
+from tests.support.deployment import EDITOR, deployed
+from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
 from tests.upgrades.release import KEPT, RELEASED, taken_out
 from tests.upgrades.story import Story, prepare
@@ -74,7 +74,7 @@ async def test_a_daemon_of_the_release_before_goes_on_while_the_schema_is_migrat
     release = await taken_out(RELEASED, tmp_path / "release")
     if release is None:
         pytest.skip("the history is not there, as in a shallow clone")
-    async with stage(tmp_path, empty.dsn, empty.dsn, prepared=True) as site:
+    async with deployed(tmp_path, empty.dsn, empty.dsn, prepared=True) as site:
         site.source, site.migration_dsn = str(release / "daemon"), empty.owner_dsn
         site.configure()
         await site.calscim("migrate")

@@ -7,8 +7,8 @@ import aiohttp
 from calscim.postgres import migrations
 from calscim.postgres.pool import Database
 from tests import conftest
-from tests.faults.stage import Stage, stage
-from tests.faults.waiting import until
+from tests.support.deployment import Deployment, deployed
+from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
 
 INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1, 'another', $2)"
@@ -17,7 +17,7 @@ INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1,
 async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(
     previous: conftest.Database, tmp_path: Path
 ) -> None:
-    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
         daemon = await site.begin()
 
         code = await daemon.process.wait()
@@ -31,7 +31,7 @@ async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
 ) -> None:
     async with await Database.open(previous.owner_dsn, size=1) as owner:
         await owner.execute("REVOKE USAGE ON SCHEMA calscim FROM calscim")
-    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
         daemon = await site.begin()
 
         code = await daemon.process.wait()
@@ -45,7 +45,7 @@ async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
 async def test_under_systemd_a_daemon_waits_for_the_migration(
     previous: conftest.Database, tmp_path: Path
 ) -> None:
-    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
         site.notify_socket = str(tmp_path / "notify")
         daemon = await site.begin()
         await until(lambda: daemon.events("service.waiting"), 20)
@@ -57,7 +57,7 @@ async def test_under_systemd_a_daemon_waits_for_the_migration(
         assert await daemon.terminate() == 0
 
 
-async def readiness(site: Stage, session: aiohttp.ClientSession) -> tuple[int, str]:
+async def readiness(site: Deployment, session: aiohttp.ClientSession) -> tuple[int, str]:
     async with session.get(f"{site.daemons[-1].ops}/readyz") as response:
         return response.status, await response.text()
 
@@ -66,7 +66,7 @@ async def test_readiness_follows_the_schema_under_a_running_daemon(
     database: conftest.Database, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     async with (
-        stage(tmp_path, database.dsn, database.dsn) as site,
+        deployed(tmp_path, database.dsn, database.dsn) as site,
         await Database.open(database.owner_dsn, size=1) as owner,
     ):
         await site.start()

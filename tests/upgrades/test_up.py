@@ -16,8 +16,8 @@ from calscim.postgres import migrations
 from calscim.postgres.pool import Database
 from calscim.testing.okta.client import Okta
 from tests import conftest
-from tests.faults.stage import stage
-from tests.faults.waiting import until
+from tests.support.deployment import deployed
+from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
 from tests.upgrades.release import KEPT, ROOT, fingerprints
 from tests.upgrades.story import Story
@@ -97,7 +97,7 @@ async def test_the_story_goes_on_and_cal_com_follows(
     await migrated(previous)
     memory = Path(shutil.copy(KEPT / "calcom.json", tmp_path))
 
-    async with stage(tmp_path, previous.dsn, previous.dsn, prepared=True, memory=memory) as site:
+    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True, memory=memory) as site:
         site.directory, site.token = kept["directory"], kept["token"]
         before = site.teams()
         daemon = await site.start()

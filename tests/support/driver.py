@@ -15,7 +15,7 @@ from calscim.reconciler.reconcile import Cycle
 from calscim.reconciler.report import Report
 from calscim.reconciler.schedule import Assignment, Timing
 from calscim.reconciler.state import leases
-from tests.reconciler.stage import Stage
+from tests.support.stage import Stage
 
 POLL = 2.0  # seconds between two looks at the database, as in the daemon
 

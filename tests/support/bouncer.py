@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from tests.faults.proxy import Proxy
-from tests.faults.waiting import until
-from tests.server import PASSWORD, Server, by_way_of
+from tests.support.proxy import Proxy
+from tests.support.server import PASSWORD, Server, by_way_of
+from tests.support.waiting import until
 
 # Debian's is where only root looks.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")

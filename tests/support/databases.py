@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from tests.server import OWNER, PREFIX, Server
+from tests.support.server import OWNER, PREFIX, Server
 
 # All that a test could leave changed, other than rows.
 _SHAPE = """

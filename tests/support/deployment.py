@@ -18,7 +18,7 @@ from calscim.encryption import PLAIN
 from calscim.planner.model import Mode, Role
 from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom
-from tests.faults.waiting import until
+from tests.support.waiting import until
 
 INHERITED = ("PATH", "HOME", "PYTHONPATH")
 KEY = "cal_faults"
@@ -85,7 +85,7 @@ class Daemon:
 
 
 @dataclass(slots=True)
-class Stage:
+class Deployment:
     """An organization with a mapped directory; ``dsn`` is what daemons are told, ``direct`` the way past a proxy."""
 
     folder: Path
@@ -219,7 +219,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def deployed(
     folder: Path,
     dsn: str,
     direct: str,
@@ -228,7 +228,7 @@ async def stage(
     embedded: Path | None = None,
     prepared: bool = False,
     memory: Path | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Deployment]:
     """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between.
 
     With ``embedded`` there is none yet: prepare when a daemon runs. ``prepared``: the directory is somebody else's work.
@@ -243,7 +243,7 @@ async def stage(
             world.add_team(name)
     simulation = calcom.Simulation(world)
     async with calcom.serve(world, simulation=simulation) as url:
-        made = Stage(folder, dsn, direct, world, simulation, url, interval, embedded)
+        made = Deployment(folder, dsn, direct, world, simulation, url, interval, embedded)
         made.configure()
         try:
             if embedded is None and not prepared:

@@ -50,7 +50,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Okta:
+class CountingOkta:
     """``where`` gives a base URL to try, or None while there is none."""
 
     session: aiohttp.ClientSession
