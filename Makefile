@@ -10,7 +10,7 @@ HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :al
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide check format soak chaos bench clean lock audit licenses
+.PHONY: help run demo test guide reference check format soak chaos bench clean lock audit licenses
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@
 
 guide: $(STAMP) ## write docs/guide/cases.md anew: what calscim prints in each case
 	$(BIN)/python -m tests.guide
+
+reference: $(STAMP) ## write the reference pages that are made from the code
+	$(BIN)/python -m tools.metrics_page
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 	$(BIN)/ruff format --check .
