@@ -37,10 +37,10 @@ from calscim.planner.model import (
     UserId,
 )
 from calscim.planner.planner import Policy, plan
-from calscim.planner.safeguards.limits_check import GuardPolicy, guard
+from calscim.planner.safeguards.limits_check import Guards, guard
 
 PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is
-POLICY, GUARDS = Policy("acme", frozenset({"ceo@acme.com"})), GuardPolicy()
+POLICY, GUARDS = Policy("acme", protected=frozenset({"ceo@acme.com"})), Guards()
 OKTA = DirectoryId("okta")
 REPEATS = 5
 

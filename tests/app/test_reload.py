@@ -11,8 +11,9 @@ from calscim.app.reload import Certificate, carried_over, differences
 from calscim.app.wiring import Running
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
-from calscim.config import Database, Guards, Limit, Organization, Reconcile, Scim, Settings
+from calscim.config import Database, Organization, Reconcile, Scim, Settings
 from calscim.errors import ConfigError
+from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.slots import Slot, Slots
@@ -133,7 +134,7 @@ def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_
         ACME,
         api_key="cal_two",
         requests_per_minute=7,
-        protected=("ceo@acme.example",),
+        protected=frozenset({"ceo@acme.example"}),
         import_existing=False,
         notify_new_users=False,
     )

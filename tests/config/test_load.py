@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calscim.config import Database, Journal, Limit, Settings, find, load
+from calscim.config import Database, Journal, Settings, find, load
 from calscim.errors import ConfigError
+from calscim.planner.safeguards.limits import Limit
 
 MINIMAL = """
 [database]
@@ -137,7 +138,7 @@ def test_variables_have_the_types_of_their_keys(read):
     assert settings.database.pool_size == 3
     assert settings.scim.trusted_proxies == ("127.0.0.1", "10.0.0.0/8")
     assert settings.organizations[0].import_existing is False
-    assert settings.organizations[0].protected == ("ceo@acme.com",)
+    assert settings.organizations[0].protected == {"ceo@acme.com"}
     assert settings.guards.max_deprovisions == Limit(count=3)
 
 
@@ -677,16 +678,16 @@ def test_everything_wrong_with_the_attributes_is_said_at_once(wrong):
     )
 
     assert [problem.split(": ")[0] for problem in problems] == [
+        "organization.acme.attributes",
         "organization.acme.attributes[1].from",
         "organization.acme.attributes[2].from",
         "organization.acme.attributes[3].form",
         "organization.acme.attributes[3].from",
         "organization.acme.attributes[3].to",
         "organization.acme.attributes[4].create_options",
-        "organization.acme.attributes",
     ]
-    assert "did you mean from?" in problems[2]
-    assert problems[-1].endswith("has 2 rows to d: leave one of them")
+    assert "did you mean from?" in problems[3]
+    assert problems[0].endswith("has 2 rows to d: leave one of them")
 
 
 def test_attributes_are_no_variable(wrong):

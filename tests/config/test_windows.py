@@ -24,7 +24,7 @@ HEAD = '[database]\ndsn = "postgresql://x@y/z"\n'
 def test_days_times_and_a_zone(text, days, begins, ends, zone):
     found = window(text)
 
-    assert (found.days, found.begins, found.ends, found.zone) == (days, begins, ends, zone)
+    assert (found.days, found.begins, found.ends, str(found.zone)) == (days, begins, ends, zone)
     assert found.text == " ".join(text.split())
 
 

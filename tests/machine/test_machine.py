@@ -28,9 +28,9 @@ from hypothesis.stateful import (
 )
 
 from calscim import admin
-from calscim.config import Attribute, Source
 from calscim.errors import RemoteError
 from calscim.journal.replay import rebuild
+from calscim.planner.policy import AttributePath, AttributeRule
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, ledger
 from calscim.testing.calcom import builds, calcom
@@ -173,7 +173,8 @@ class Machine(RuleBasedStateMachine):
             self.stage.world.add_attribute(name, kind, ("a", "b"))
         self.stage.organize(
             attributes=tuple(
-                Attribute(Source(name, HR, name), name, create_options=True) for name in KINDS
+                AttributeRule(AttributePath(name, HR, name), name, create_options=True)
+                for name in KINDS
             )
         )
         self._watch()

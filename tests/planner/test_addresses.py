@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calscim.planner.model import CalUserId, PeopleMode, State
 from calscim.planner.people.address_moves import interim, is_interim
 from calscim.planner.planner import Policy
-from calscim.planner.safeguards.limits_check import GuardPolicy
+from calscim.planner.safeguards.limits_check import Guards
 from tests.planner.world import OWNER, World, address, world
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
@@ -114,7 +114,7 @@ def test_neither_owners_nor_the_keys_user_nor_protected_people_go_to_an_interim_
 def test_an_owners_part_of_an_exchange_is_held():
     w = world().user("ann", role=OWNER).user("bob")
     w.change("ann", email="bob").change("bob", email="ann")
-    w.guards = GuardPolicy()
+    w.guards = Guards()
 
     states = {(one.cal_user, one.interim): one.state for one in w.guarded().actions}
 

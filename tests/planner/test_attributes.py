@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from calscim.planner.attributes.diff import lacking, named
 from calscim.planner.attributes.values import normal, values
 from calscim.planner.model import AttributeType, Kind, PeopleMode, Provision, State
-from calscim.planner.policy import Source
+from calscim.planner.policy import AttributePath
 from tests.planner.world import show, waits, world
 
 TEXT, NUMBER = AttributeType.TEXT, AttributeType.NUMBER
@@ -195,7 +195,7 @@ def test_nobody_is_told_anything_who_is_inactive_or_gone():
 
 
 def test_nobody_is_told_anything_who_gets_no_membership():
-    w = policy(ann(department="Sales"), provision=Provision.MAPPED)
+    w = policy(ann(department="Sales"), provision_people=Provision.MAPPED)
 
     assert show(w.plan()) == ["user.deprovision ann"]
 
@@ -361,22 +361,22 @@ PERSON = {
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (Source("", None, "title"), ("Head",)),
-        (Source("", None, "TITLE"), ("Head",)),
-        (Source("", None, "name", sub="familyname"), ("Lovelace",)),
-        (Source("", None, "name"), ()),
-        (Source("", None, "emails"), ("work@x", "home@x")),
-        (Source("", None, "emails", "type", "HOME", "value"), ("home@x",)),
-        (Source("", None, "roles"), ("a", "b")),
-        (Source("", ENTERPRISE.upper(), "department"), ("R&D",)),
-        (Source("", ENTERPRISE, "manager"), ("7",)),
-        (Source("", ENTERPRISE, "manager", sub="displayName"), ("Bob",)),
-        (Source("", ENTERPRISE, "division"), ()),
-        (Source("", "urn:acme:hr", "grade"), ("7",)),
-        (Source("", "urn:acme:hr", "ratio"), ("0.5",)),
-        (Source("", "urn:acme:hr", "remote"), ("true",)),
-        (Source("", "urn:acme:hr", "tags"), ("x", "y")),
-        (Source("", "urn:other", "x"), ()),
+        (AttributePath("", None, "title"), ("Head",)),
+        (AttributePath("", None, "TITLE"), ("Head",)),
+        (AttributePath("", None, "name", sub="familyname"), ("Lovelace",)),
+        (AttributePath("", None, "name"), ()),
+        (AttributePath("", None, "emails"), ("work@x", "home@x")),
+        (AttributePath("", None, "emails", "type", "HOME", "value"), ("home@x",)),
+        (AttributePath("", None, "roles"), ("a", "b")),
+        (AttributePath("", ENTERPRISE.upper(), "department"), ("R&D",)),
+        (AttributePath("", ENTERPRISE, "manager"), ("7",)),
+        (AttributePath("", ENTERPRISE, "manager", sub="displayName"), ("Bob",)),
+        (AttributePath("", ENTERPRISE, "division"), ()),
+        (AttributePath("", "urn:acme:hr", "grade"), ("7",)),
+        (AttributePath("", "urn:acme:hr", "ratio"), ("0.5",)),
+        (AttributePath("", "urn:acme:hr", "remote"), ("true",)),
+        (AttributePath("", "urn:acme:hr", "tags"), ("x", "y")),
+        (AttributePath("", "urn:other", "x"), ()),
     ],
 )
 def test_values_are_found_by_their_path(source, expected):

@@ -20,7 +20,7 @@ from calscim.planner.model import (
 )
 from calscim.planner.planner import Policy
 from calscim.planner.safeguards.limits_check import (
-    GuardPolicy,
+    Guards,
     Limit,
     Sizes,
     floors,
@@ -50,7 +50,7 @@ def team_of(size: int, leavers: int, strangers: int = 0) -> World:
 def wide(w: World, **limits: object) -> World:
     """No limit but those given."""
     everything = Limit(count=10_000)
-    w.guards = replace(GuardPolicy(everything, everything, everything, everything), **limits)
+    w.guards = replace(Guards(everything, everything, everything, everything), **limits)
     return w
 
 
@@ -487,7 +487,7 @@ def test_no_guard_ever_lets_more_than_its_limit(
     size: int, leavers: int, strangers: int, team: int, organization: int, drift: int
 ):
     w = team_of(size + strangers, min(leavers, size), strangers)
-    w.guards = GuardPolicy(
+    w.guards = Guards(
         Limit(percent=team), Limit(percent=organization), Limit(1), Limit(percent=drift)
     )
 
@@ -518,7 +518,7 @@ REMOVE = Action(
 )
 DEMOTE = replace(REMOVE, kind=Kind.ROLE, role=MEMBER, observed_role=ADMIN)
 DEMOTE_HERE = replace(DEMOTE, team=None)
-PROTECTED = Policy("acme", frozenset({"ann@acme.com"}))
+PROTECTED = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
 
 @pytest.mark.parametrize(

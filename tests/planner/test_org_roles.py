@@ -140,7 +140,7 @@ def test_a_role_goes_when_the_group_that_gave_it_is_deleted():
 def test_a_role_of_a_protected_person_is_not_taken_back():
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.office("ann").leave("A", "ann")
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert w.plan().actions == ()
 

@@ -45,14 +45,14 @@ def test_the_keys_own_user_is_never_taken_off(ledger: str | None):
 @pytest.mark.parametrize("ledger", [None, "found", "added"])
 def test_protected_people_are_never_taken_off(ledger: str | None):
     w = sales(EXCLUSIVE).on(7, "ann", ledger=ledger).leave("Sales", "ann")
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert w.plan().actions == ()
 
 
 def test_people_are_protected_under_every_address_they_are_known_by():
     w = sales().on(7, "ann", ledger="added").leave("Sales", "ann").change("ann", email="new")
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert show(w.plan()) == ["user.update new"]
 
@@ -66,14 +66,14 @@ def test_nobody_is_taken_off_unseen_where_somebody_is_protected(
     w = world().user("ann", email="ann", account=False).account("ann", email="ceo")
     w.same_account("ann", "ann").group("Sales", "ann").map("Sales", 7).on(7, "ann", ledger="added")
     w.leave("Sales", "ann").unread()
-    w.policy = Policy("acme", frozenset({address(protected)} if protected else ()))
+    w.policy = Policy("acme", protected=frozenset({address(protected)} if protected else ()))
 
     assert show(w.plan()) == left
 
 
 def test_a_protected_deleted_user_is_known_by_the_link():
     w = sales().on(7, "ann", ledger="added").unread().depart("ann")
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert w.plan().actions == ()
 

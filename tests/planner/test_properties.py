@@ -18,7 +18,7 @@ from calscim.planner.model import (
     State,
 )
 from calscim.planner.planner import Policy, plan
-from calscim.planner.safeguards.limits_check import GuardPolicy, Limit, guard
+from calscim.planner.safeguards.limits_check import Guards, Limit, guard
 from tests.planner.world import ME, MEMBER, OWNER, World, address, world
 
 NAMES = ["ann", "bob", "cyd", "dan", "eve"]
@@ -86,7 +86,7 @@ def worlds(draw: st.DrawFn) -> World:
             draw(st.sets(st.sampled_from([address(name) for name in NAMES]), max_size=2))
         ),
         people=draw(st.sampled_from([PeopleMode.MANAGED, PeopleMode.MANAGED, *PeopleMode])),
-        provision=draw(st.sampled_from(list(Provision))),
+        provision_people=draw(st.sampled_from(list(Provision))),
     )
     return w
 
@@ -220,7 +220,7 @@ def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_act
         ]
         gone = [w.departed[one] for one in linked if one in w.departed]
         assert any(one.managed for one in [*users, *gone])
-        if w.policy.provision is Provision.ASSIGNED:
+        if w.policy.provision_people is Provision.ASSIGNED:
             mine = [one for one in users if one.id in linked]
             assert not any(one.managed and one.active for one in mine)
 
@@ -396,7 +396,7 @@ def test_guards_hold_only_what_takes_something_away(w: World, percent: int):
     limit = Limit(percent=percent)
     planned = w.plan()
 
-    guarded = guard(planned, w.directory, w.observed, GuardPolicy(limit, limit, limit, limit))
+    guarded = guard(planned, w.directory, w.observed, Guards(limit, limit, limit, limit))
 
     assert len(guarded.actions) == len(planned.actions)
     for before, after in zip(planned.actions, guarded.actions, strict=True):

@@ -391,7 +391,7 @@ def test_whose_role_is_lowered(mode: Mode, ledger: str | None, expected: list[st
         .on(7, "boss", role=OWNER)
         .on(7, "ann", role=ADMIN, ledger=ledger)
     )
-    w.policy = Policy("acme", frozenset({"boss@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"boss@acme.com"}))
 
     assert show(w.plan()) == expected
 
@@ -455,14 +455,14 @@ def test_the_keys_own_user_is_never_demoted_on_a_team():
 
 def test_protected_people_are_never_demoted_on_a_team():
     w = sales(EXCLUSIVE).on(7, "ann", role=ADMIN, ledger="added").on(7, "me", role=OWNER)
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert [action.kind for action in w.plan().actions if action.email == "ann@acme.com"] == []
 
 
 def test_protected_people_may_be_raised():
     w = sales(EXCLUSIVE, ADMIN).on(7, "ann", ledger="added")
-    w.policy = Policy("acme", frozenset({"ann@acme.com"}))
+    w.policy = Policy("acme", protected=frozenset({"ann@acme.com"}))
 
     assert show(w.plan()) == ["member.role ann T7 ADMIN"]
 

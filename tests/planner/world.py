@@ -43,8 +43,8 @@ from calscim.planner.model import (
     UserId,
 )
 from calscim.planner.planner import Policy, plan
-from calscim.planner.policy import Rule, Source
-from calscim.planner.safeguards.limits_check import GuardPolicy, guard
+from calscim.planner.policy import AttributePath, AttributeRule
+from calscim.planner.safeguards.limits_check import Guards, guard
 
 ME = CalUserId(1)
 SUFFIX = "@acme.com"
@@ -82,7 +82,7 @@ class World:
     former_accounts: dict[UserId, CalUserId] = field(default_factory=dict)
     clears_teams: bool | None = None
     policy: Policy = field(default_factory=lambda: Policy("acme"))
-    guards: GuardPolicy = field(default_factory=GuardPolicy)
+    guards: Guards = field(default_factory=Guards)
     seq: int = 0
     number: int = 100
 
@@ -414,7 +414,9 @@ class World:
     def rule(self, source: str, to: str, *, create_options: bool = False) -> "World":
         schema, _, rest = source.rpartition(":")
         attribute, _, sub = rest.partition(".")
-        made = Rule(Source(source, schema or None, attribute, sub=sub or None), to, create_options)
+        made = AttributeRule(
+            AttributePath(source, schema or None, attribute, sub=sub or None), to, create_options
+        )
         self.policy = replace(self.policy, attributes=(*self.policy.attributes, made))
         return self
 

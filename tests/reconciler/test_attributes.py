@@ -6,7 +6,7 @@ import pytest
 
 from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
-from calscim.config import Attribute, Source
+from calscim.planner.policy import AttributePath, AttributeRule
 from calscim.reconciler.state import attempts
 from calscim.reconciler.state import attribute_ledger as told
 from calscim.testing.calcom.calcom import Fault
@@ -17,12 +17,12 @@ PATH = "/attributes/options/"
 
 
 def department(**changes):
-    source = Source(f"{URN}:department", URN, "department")
-    return Attribute(source, "department", **changes)
+    source = AttributePath(f"{URN}:department", URN, "department")
+    return AttributeRule(source, "department", **changes)
 
 
 def title():
-    return Attribute(Source("title", None, "title"), "job-title")
+    return AttributeRule(AttributePath("title", None, "title"), "job-title")
 
 
 async def ready(stage, kind="SINGLE_SELECT", *options, **changes):

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from calscim import admin
 from calscim.planner.build import BuildTraits
+from calscim.planner.model import PeopleMode
 from calscim.reconciler.snapshot import UNKNOWN
 from calscim.reconciler.state import build_traits
 from calscim.testing.calcom import preferences
@@ -162,7 +163,7 @@ async def test_a_half_member_keeps_the_role_in_the_organization(stage):
 
 
 async def test_a_half_member_that_is_protected_stays_and_is_said(stage):
-    stage.organize(protected=(ANN,))
+    stage.organize(protected=frozenset({ANN}))
     await half_member(stage)
 
     await stage.full()
@@ -583,7 +584,7 @@ async def test_a_team_that_is_gone_and_unmapped_is_forgotten(stage):
 
 
 async def test_add_only_repairs_no_half_member(stage):
-    stage.organize(people="add-only")
+    stage.organize(people=PeopleMode.ADD_ONLY)
     await half_member(stage)
 
     await stage.full()

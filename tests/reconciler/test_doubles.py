@@ -2,7 +2,7 @@
 
 import pytest
 
-from calscim.config import Attribute, Source
+from calscim.planner.policy import AttributePath, AttributeRule
 from calscim.reconciler.state import retries
 from calscim.testing.calcom.calcom import Fault
 
@@ -16,8 +16,8 @@ async def ann(stage):
 
     async def ready(kind="TEXT", *options):
         stage.world.add_attribute("department", kind, options)
-        source = Source(f"{URN}:department", URN, "department")
-        stage.organize(attributes=(Attribute(source, "department"),))
+        source = AttributePath(f"{URN}:department", URN, "department")
+        stage.organize(attributes=(AttributeRule(source, "department"),))
         await stage.okta.assign(ANN, "Ann", "Example")
         await stage.full()
 

@@ -6,6 +6,7 @@ from calscim import admin
 from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
 from calscim.errors import RemoteError, UsageError
+from calscim.planner.model import Provision
 from calscim.testing.calcom.calcom import Fault
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"
@@ -37,7 +38,7 @@ async def test_somebody_deactivated_is_not_said_to_be_on_the_team(stage):
 
 
 async def test_somebody_in_no_mapped_group_is_said_to_be_out_where_only_those_belong(stage):
-    stage.organize(provision_people="mapped")
+    stage.organize(provision_people=Provision.MAPPED)
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.okta.remove_members("Sales", [ANN])
     await stage.push()

@@ -9,6 +9,7 @@ from calscim import admin
 from calscim.admin.approve import Stale, approve
 from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
+from calscim.names import address_key
 from calscim.planner.model import State
 from calscim.reconciler import approvals
 from calscim.reconciler.state import holds, retries
@@ -436,7 +437,7 @@ async def test_an_approved_removal_goes_on_after_a_crash_in_the_middle(stage):
 
 
 async def test_owners_the_keys_own_user_and_protected_people_stay(stage):
-    stage.organize(protected=(address("CEO"),))
+    stage.organize(protected=frozenset({address_key(address("CEO"))}))
     await assigned(stage, "owner", "ceo", "ann")
     await stage.full()
 

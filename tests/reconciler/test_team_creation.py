@@ -229,7 +229,7 @@ async def test_an_ownership_that_was_given_by_hand_later_stays(stage):
 @pytest.mark.parametrize("mode", ["add-only", "protected"])
 async def test_the_keys_own_user_stays_in_add_only_and_when_protected(stage, mode):
     if mode == "protected":
-        stage.organize(protected=(OWNER,))
+        stage.organize(protected=frozenset({OWNER}))
     await stage.map("Leads", "Support", "add-only" if mode == "add-only" else "managed", "OWNER")
     await pushed(stage, "Leads", "bob")
 

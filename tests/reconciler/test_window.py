@@ -3,13 +3,12 @@
 import pytest
 
 from calscim.admin.status import status
-from calscim.config import Limit
 from calscim.planner.render import seats_json
-from calscim.planner.safeguards.limits import GuardPolicy
+from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.state import holds
 from tests.support.stage import address, addresses
 
-DAY = GuardPolicy().window
+DAY = Guards().window
 NAMES = [f"p{number:02}" for number in range(20)]
 EVERYTHING = Limit(count=10_000)
 

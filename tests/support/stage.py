@@ -17,9 +17,10 @@ from calscim.admin.plan_preview import inspect
 from calscim.app.wiring import cycle_of
 from calscim.clock import SystemClock
 from calscim.config import Database as DatabaseSettings
-from calscim.config import Guards, Organization, Scim, Settings
+from calscim.config import Organization, Scim, Settings
 from calscim.encryption import PLAIN
 from calscim.planner.model import Mode, Role
+from calscim.planner.safeguards.limits import Guards
 from calscim.postgres.pool import Database
 from calscim.reconciler.dirty_set import touched
 from calscim.reconciler.from_settings import client

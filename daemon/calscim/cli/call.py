@@ -11,8 +11,9 @@ from typing import TypeAlias
 from calscim.admin import Editor
 from calscim.cli.actor import actor
 from calscim.cli.output import Output
-from calscim.config import Settings, duration, find, load
+from calscim.config import Settings, find, load
 from calscim.config.ciphers import cipher_of
+from calscim.option_types import duration
 
 
 @dataclass(frozen=True, slots=True)

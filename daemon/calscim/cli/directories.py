@@ -11,8 +11,9 @@ from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
 from calscim.config import Settings
-from calscim.config.types import LOWEST_RATE, rate
+from calscim.config.values import LOWEST_RATE, rate
 from calscim.directory.rates import NONE
+from calscim.option_types import VariableText
 from calscim.terminal import printable
 
 
@@ -62,7 +63,7 @@ def _rate(text: str) -> int | None:
     if value == "default":
         return None
     try:
-        return rate(value) or NONE
+        return rate(VariableText(value)) or NONE
     except ValueError as error:
         raise ArgumentTypeError(f"requests_per_second {error}") from error
 

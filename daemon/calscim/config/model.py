@@ -1,142 +1,160 @@
-"""What a process needs to know before it starts: the shape of the configuration file."""
+"""The sections of the configuration: each key once, with its type, its default and what it is for.
+
+The description of a key is the text below it; `make configuration` writes docs/reference/configuration.md from them.
+Durations are in seconds.
+"""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """``N``, ``N%`` or ``N or N%``: with both, the lower holds."""
-
-    count: int | None = None
-    percent: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A time of the week; ``begins`` and ``ends`` in minutes of the zone's day, 0 of ``days`` is Monday."""
-
-    days: frozenset[int]
-    begins: int
-    ends: int
-    zone: str  # UTC, or of the IANA list
-    text: str
+from calscim.config.values import (
+    ApiUrl,
+    Bytes,
+    FileToRead,
+    FileToWrite,
+    Listen,
+    LogFormat,
+    LogLevel,
+    Networks,
+    PrivateFile,
+    Rate,
+    SecretDsn,
+    SecretHook,
+    SecretKey,
+    SecretKeys,
+    SecretText,
+    Url,
+)
+from calscim.config.windows import Windows
+from calscim.option_types import Boolean, Count, Duration, DurationOrOff, DurationOrZero, Share
+from calscim.planner.policy import DriftGrace, Policy
+from calscim.planner.safeguards.limits import Guards
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    dsn: str | None = field(default=None, repr=False)  # they may carry passwords
-    migration_dsn: str | None = field(default=None, repr=False)
-    operator_dsn: str | None = field(default=None, repr=False)
-    listen_dsn: str | None = field(default=None, repr=False)
-    embedded: Path | None = None
-    pool_size: int = 8
+    """The section ``[database]``. DSNs may contain passwords."""
+
+    dsn: SecretDsn | None = field(default=None, repr=False)
+    """The serving role's DSN; several hosts: `user@one,two/calscim`. Required without `embedded`."""
+    migration_dsn: SecretDsn | None = field(default=None, repr=False)
+    """The DSN of the role that owns the tables, for `calscim migrate`. Without it `migrate` uses `dsn`."""
+    operator_dsn: SecretDsn | None = field(default=None, repr=False)
+    """The DSN of the role for verbs that edit. Without it they use `dsn`."""
+    listen_dsn: SecretDsn | None = field(default=None, repr=False)
+    """A DSN past PgBouncer, where `dsn` goes through it: the reconciler then learns of changes at once."""
+    embedded: FileToWrite | None = None
+    """Instead of `dsn`: the folder of a bundled Postgres."""
+    pool_size: Count = 8
+    """The most connections that a daemon opens for requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scim:
-    listen: str = "127.0.0.1:8085"
-    public_url: str = "http://127.0.0.1:8085"
-    max_body_bytes: int = 4 * 1024 * 1024
-    tls_certificate_file: Path | None = None
-    tls_key_file: Path | None = None
-    trusted_proxies: tuple[str, ...] = ()
-    requests_per_second: int | None = None  # of a directory; None: "off"
+    """The section ``[scim]``."""
+
+    listen: Listen = "127.0.0.1:8085"
+    """Where the SCIM server listens."""
+    public_url: Url = "http://127.0.0.1:8085"
+    """What the identity provider uses: base URLs and `meta.location` start with it. Without it: follows `listen`."""
+    max_body_bytes: Bytes = 4 * 1024 * 1024
+    """The server refuses a longer request with 413."""
+    tls_certificate_file: FileToRead | None = None
+    """With `tls_key_file`: serve HTTPS without a proxy."""
+    tls_key_file: PrivateFile | None = None
+    """The certificate's key."""
+    trusted_proxies: Networks = ()
+    """Proxies whose X-Forwarded-For header the server believes."""
+    requests_per_second: Rate = None
+    """The limit of each directory, at least 25, beyond which the server answers 429. 0: no limit.
+
+    `calscim directory set NAME requests_per_second=N` changes the limit of one directory.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Of bearer tokens that the command line makes."""
+    """The section ``[tokens]``: bearer tokens that the command line creates."""
 
-    lifetime: float | None = None  # seconds until a new token expires; None: "off"
+    lifetime: DurationOrOff = None
+    """How long a new token is valid without `--expires`. off: until it is revoked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ops:
-    listen: str = "127.0.0.1:8086"
+    """The section ``[ops]``."""
+
+    listen: Listen = "127.0.0.1:8086"
+    """Where `/healthz`, `/readyz` and `/metrics` answer. They need no authentication: keep them on loopback."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """An attribute of a SCIM user; ``schema`` None: the core schema's. ``text``: as it was written."""
+class Organization(Policy):
+    """A table ``[[organization]]``: one organization of Cal.com."""
 
-    text: str
-    schema: str | None
-    attribute: str
-    where: str | None = None  # of a multi-valued attribute: which sub-attribute
-    equals: str | None = None  # is this
-    sub: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One row of the table from SCIM attributes to Cal.com's."""
-
-    source: Source
-    to: str
-    create_options: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Organization:
-    name: str
-    organization_id: int
-    api_key: str = field(repr=False)
-    api_url: str = "https://api.cal.com"
-    requests_per_minute: int = 120
-    protected: tuple[str, ...] = ()
-    import_existing: bool = True
-    notify_new_users: bool = True
-    people: str = "managed"  # managed, observe, add-only
-    provision_people: str = "assigned"  # assigned, mapped
-    windows: tuple[Window, ...] = ()
-    attributes: tuple[Attribute, ...] = ()
+    organization_id: Count
+    """The organization's id in Cal.com."""
+    api_key: SecretText = field(repr=False)
+    """An API key of an owner or admin of the organization."""
+    api_url: ApiUrl = "https://api.cal.com"
+    """The daemon calls `{api_url}/v2/...`."""
+    requests_per_minute: Count = 120
+    """The most calls to Cal.com. Cal.com's X-RateLimit headers may lower it."""
+    import_existing: Boolean = True
+    """Show people whom calscim did not create in `GET /Users`, so that Okta can match them."""
+    notify_new_users: Boolean = True
+    """false: Cal.com sends no invitation mail, where its API has that option."""
+    windows: Windows = ()
+    """Maintenance windows of this organization, besides those of `[reconcile]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Keys are their 32 bytes. With old keys alone bodies are opened and not sealed."""
+    """The section ``[journal]``. Keys are their 32 bytes. With old keys alone calscim opens bodies and seals none."""
 
-    encryption_key: bytes | None = field(default=None, repr=False)
-    old_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    checkpoint_interval: float = 300.0
-    checkpoint_file: Path | None = None
-    checkpoint_url: str | None = field(default=None, repr=False)  # may carry a secret
-
-
-@dataclass(frozen=True, slots=True)
-class Reconcile:
-    interval: float = 300.0  # seconds, as are all durations here
-    debounce: float = 0.2
-    request_timeout: float = 30.0
-    drift_passes: int = 1
-    drift_grace: float = 0.0
-    stale_read_window: float = 5.0
-    read_budget_share: float = 0.5  # of a minute's calls
-    windows: tuple[Window, ...] = ()
+    encryption_key: SecretKey | None = field(default=None, repr=False)
+    """The key that seals bodies; `calscim journal key` creates one. Without it bodies are not sealed."""
+    old_keys: SecretKeys = field(default=(), repr=False)
+    """Earlier keys: they open the bodies that they sealed."""
+    checkpoint_interval: Duration = 300.0
+    """The time between two checkpoints. A checkpoint publishes the head of every journal that changed."""
+    checkpoint_file: FileToWrite | None = None
+    """The file that each checkpoint is appended to, better on another machine's disk."""
+    checkpoint_url: SecretHook | None = field(default=None, repr=False)
+    """The URL that each checkpoint is posted to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guards:
-    max_removals_per_team: Limit = Limit(percent=30)
-    max_removals_per_organization: Limit = Limit(percent=20)
-    max_deprovisions: Limit = Limit(percent=5)
-    drift_removals: Limit = Limit(percent=10)
-    min_team_size: int = 5
-    min_organization_size: int = 20
-    window: float = 86400.0
-    max_new_people: Limit | None = None  # None: "off"
-    approvals: int = 1
+class Reconcile(DriftGrace):
+    """The section ``[reconcile]``."""
+
+    interval: Duration = 300.0
+    """The time between full passes, with jitter."""
+    debounce: DurationOrZero = 0.2
+    """The time between a push and the pass over what it changed."""
+    request_timeout: Duration = 30.0
+    """The time limit of one call to Cal.com."""
+    stale_read_window: DurationOrZero = 5.0
+    """For this long after calscim changed a role, it ignores a list of Cal.com that still shows the old role."""
+    read_budget_share: Share = 0.5
+    """The share of a minute's calls that a periodic full pass may use. A longer pass waits for pushes in between."""
+    windows: Windows = ()
+    """Maintenance windows, in which calscim does not call Cal.com."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    level: str = "info"
-    format: str = "auto"  # json, console, auto
+    """The section ``[log]``."""
+
+    level: LogLevel = "info"
+    """The lowest level that is written."""
+    format: LogFormat = "auto"
+    """auto: `console` on a terminal, `json` otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """The whole configuration. The tables ``[[organization]]`` are its ``organizations``."""
+
     database: Database
     scim: Scim = Scim()
     tokens: Tokens = Tokens()

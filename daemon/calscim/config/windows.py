@@ -1,10 +1,16 @@
 """How a maintenance window is written: ``"Sat 22:00-06:00 Europe/Berlin"``. Days, from and to, time zone."""
 
 import re
+from datetime import UTC, tzinfo
 from difflib import get_close_matches
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from calscim.config.model import Window
+from pydantic import PlainValidator
+
+from calscim.option_types import listed
+from calscim.option_types import text as line_of
+from calscim.planner.safeguards.windows import Window
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EVERY = ("daily", "every day")
@@ -16,8 +22,9 @@ _FULL_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday
 EXAMPLE = "Sat 22:00-06:00 Europe/Berlin"
 
 
-def window(text: str) -> Window:
-    """ValueError, with what to write instead, for anything else."""
+def window(value: object) -> Window:
+    """Return the window; raise ValueError unless the value has days, from-to and a time zone."""
+    text = line_of(value)
     found = _FORM.match(" ".join(text.split()))
     if found is None:
         raise ValueError(
@@ -60,11 +67,11 @@ def _minute(clock: str, text: str, *, last: int) -> int:
     return hours * 60 + minutes
 
 
-def _zone(name: str) -> str:
+def _zone(name: str) -> tzinfo:
     if name.upper() == "UTC":
-        return "UTC"
+        return UTC
     try:
-        return ZoneInfo(name).key
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         known = available_timezones()
     if not known:
@@ -75,3 +82,8 @@ def _zone(name: str) -> str:
     near = get_close_matches(name, known, n=1) or get_close_matches(name.title(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else 'write a name of the IANA list, as in "UTC"'
     raise ValueError(f"there is no time zone {name!r}: {hint}")
+
+
+# A variable has semicolons between windows, because there are commas between days.
+Windows = Annotated[tuple[Annotated[Window, PlainValidator(window)], ...], listed(EXAMPLE, ";")]
+"""list of windows"""

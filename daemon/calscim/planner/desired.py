@@ -90,7 +90,7 @@ def desired(
     organization = [m for m in _in_use(directory) if m.team is None]
     mapped: set[Key] = set()
     watched: set[Key] = set()
-    if policy.provision is Provision.MAPPED:
+    if policy.provision_people is Provision.MAPPED:
         for mapping in _in_use(directory):
             place = watched if mapping.mode is Mode.OBSERVE else mapped
             place.update(_keys(directory, reach, mapping))

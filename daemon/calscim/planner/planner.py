@@ -79,7 +79,7 @@ def plan(
     actions = tuple(sorted(found, key=order))
     told = tuple(sorted((*accounts.told, *attributes.told)))
     return Plan(
-        organization=policy.organization,
+        organization=policy.name,
         actions=actions,
         waiting=tuple(sorted(accounts.waiting.values(), key=_place)),
         incomplete=tuple(incomplete),

@@ -7,9 +7,10 @@ from typing import Any
 
 from calscim.planner.model import Action, Observed, Plan, Scope, State
 from calscim.planner.planner import Policy, plan
+from calscim.planner.policy import DriftGrace
 from calscim.planner.render import action_json
-from calscim.planner.safeguards.drift_grace import Patience, settled
-from calscim.planner.safeguards.limits_check import GuardPolicy, Held, guard, held_sets
+from calscim.planner.safeguards.drift_grace import settled
+from calscim.planner.safeguards.limits_check import Guards, Held, guard, held_sets
 from calscim.planner.safeguards.windows import Window
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attempts, drift_sightings, holds
@@ -24,8 +25,8 @@ class Rules:
     """What an organization's settings say about its passes."""
 
     policy: Policy
-    guards: GuardPolicy
-    patience: Patience
+    guards: Guards
+    grace: DriftGrace
     windows: tuple[Window, ...]
     approvals: int = 1  # different people who have to approve a held set
 
@@ -45,14 +46,14 @@ async def decide(
     ``everything``: a look at the whole organization, one of the passes that drift has to last; ``looks``: it only
     is asked what the next of these will do.
     """
-    organization = rules.policy.organization
+    organization = rules.policy.name
     planned = await _thought(
         picture,
         lambda: plan(picture.directory, observed, rules.policy, scope, missed=picture.missed),
     )
-    if rules.patience:
+    if rules.grace.is_active:
         seen = await drift_sightings.kept(db, organization)
-        planned = settled(planned, seen, rules.patience, counts=everything, looks=looks)
+        planned = settled(planned, seen, rules.grace, counts=everything, looks=looks)
     approved = await holds.approved(db, organization, rules.approvals)
     usage = await attempts.window_usage(db, organization, rules.guards.window)
     guarded = await _thought(

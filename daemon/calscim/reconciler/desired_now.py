@@ -18,7 +18,7 @@ async def wanted(
 ) -> Picture:
     """As ``desired.load``, and nothing may be changed while a window is open."""
     parts = keys(rules.policy)
-    picture = await desired_state.load(db, rules.policy.organization, users, parts)
+    picture = await desired_state.load(db, rules.policy.name, users, parts)
     if opened(rules.windows, now) is None:
         return picture
     return replace(picture, directory=replace(picture.directory, paused=True))

@@ -15,7 +15,7 @@ from calscim.planner.model import (
     Plan,
     User,
 )
-from calscim.planner.policy import Policy, Rule
+from calscim.planner.policy import AttributeRule, Policy
 from calscim.reconciler.retry_queue import key_of
 from calscim.reconciler.state.retries import Key, Parked
 
@@ -48,7 +48,7 @@ def shown(
     return entries
 
 
-def _wanted(rule: Rule, attribute: Attribute | None, user: User) -> tuple[str, ...]:
+def _wanted(rule: AttributeRule, attribute: Attribute | None, user: User) -> tuple[str, ...]:
     given = values(rule.source, user.data)
     if attribute is None:
         return given

@@ -260,7 +260,7 @@ class _Case:
 
     def _is_unmapped(self, subject: Subject) -> bool:
         """Whether the person is in no mapped group, where only those belong to the organization."""
-        if self.ruled.policy.provision is not Provision.MAPPED:
+        if self.ruled.policy.provision_people is not Provision.MAPPED:
             return False
         return not any(one["gives"] and one["mode"] != "observe" for one in self._of(subject))
 

@@ -31,7 +31,7 @@ from calscim.planner.model import (
 )
 from calscim.planner.people.deprovisioning import Departures
 from calscim.planner.people.membership import Accounts
-from calscim.planner.policy import Policy, Rule
+from calscim.planner.policy import AttributeRule, Policy
 from calscim.planner.safeguards import gates
 
 _NONE: list[Held] = []
@@ -41,7 +41,7 @@ _NONE: list[Held] = []
 class Wanted:
     """One attribute of one person: ``has`` before, ``should`` after."""
 
-    rule: Rule
+    rule: AttributeRule
     attribute: Attribute
     has: tuple[Held, ...]
     should: tuple[str, ...]
@@ -92,14 +92,14 @@ class Attributes:
 
     def _resolved(
         self, attributes: Complete[tuple[Attribute, ...]] | Incomplete
-    ) -> list[tuple[Rule, Attribute]]:
+    ) -> list[tuple[AttributeRule, Attribute]]:
         """The rows of the table with what they lead to."""
         if not self._policy.attributes:
             return []
         if isinstance(attributes, Incomplete):
             self.notes.append(f"attributes are left as they are: {attributes.reason}")
             return []
-        pairs: list[tuple[Rule, Attribute]] = []
+        pairs: list[tuple[AttributeRule, Attribute]] = []
         for rule in self._policy.attributes:
             found = named(attributes.value, rule.to)
             if isinstance(found, str):
@@ -150,7 +150,9 @@ class Attributes:
             if should is not None:
                 self._attribute(key, user, seen, Wanted(rule, attribute, tuple(mine), should))
 
-    def _should(self, user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...] | None:
+    def _should(
+        self, user: User, rule: AttributeRule, attribute: Attribute
+    ) -> tuple[str, ...] | None:
         """The values that the directory gives; None: one that the attribute cannot have."""
         given = _given(user, rule, attribute)
         if attribute.type is not AttributeType.NUMBER:
@@ -336,7 +338,7 @@ def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[
     )
 
 
-def _given(user: User, rule: Rule, attribute: Attribute) -> tuple[str, ...]:
+def _given(user: User, rule: AttributeRule, attribute: Attribute) -> tuple[str, ...]:
     """What the directory says, as far as the attribute takes it: all values, or the first."""
     given = values(rule.source, user.data)
     return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]

@@ -9,13 +9,13 @@ from typing import Any
 
 from calscim.names import folded
 from calscim.planner.model import AttributeType
-from calscim.planner.policy import Source
+from calscim.planner.policy import AttributePath
 
 # What a complex value stands for where no sub-attribute is named.
 _MAIN = ("value", "display", "displayname", "formatted")
 
 
-def values(source: Source, data: MappingOf[str, Any]) -> tuple[str, ...]:
+def values(source: AttributePath, data: MappingOf[str, Any]) -> tuple[str, ...]:
     """Every value there, as text, each once; of several the primary one first. Names in any case."""
     if source.schema is not None:
         data = _part(data, source.schema) or {}

@@ -55,7 +55,7 @@ class Departures:
         user = self._people.speakers.get(key)
         if user is None or not (user.active and user.managed):
             return False
-        return self._policy.provision is Provision.ASSIGNED or key in self._desired.mapped
+        return self._policy.provision_people is Provision.ASSIGNED or key in self._desired.mapped
 
     def leaves(self, account: CalUserId) -> bool:
         """Whether a deprovision takes this person's teams along, sooner or later."""

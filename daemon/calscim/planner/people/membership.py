@@ -34,7 +34,7 @@ from calscim.planner.people import org_roles
 from calscim.planner.people.address_moves import Move, Step, interim, is_interim, steps
 from calscim.planner.people.deprovisioning import Departures
 from calscim.planner.people.user_preferences import Preferences, preferences
-from calscim.planner.policy import Policy
+from calscim.planner.policy import PATIENCE, Policy
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
 
@@ -179,7 +179,7 @@ class Accounts:
         times = max(
             self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
         )
-        if times < self._policy.patience:
+        if times < PATIENCE:
             reason = "the account was not in Cal.com's list; looking again before acting"
             self._wait(user, reason)
             return

@@ -10,19 +10,8 @@ from dataclasses import dataclass, replace
 
 from calscim.planner.action_id import digest
 from calscim.planner.model import Action, Plan, State, Unsettled
+from calscim.planner.policy import DriftGrace
 from calscim.planner.safeguards.preflight import takes
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long drift must last: in complete passes in a row, and in seconds since the first."""
-
-    passes: int = 1
-    seconds: float = 0.0
-
-    def __bool__(self) -> bool:
-        """Whether anything has to wait at all."""
-        return self.passes > 1 or self.seconds > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ def unasked(plan: Plan) -> dict[str, Action]:
 def settled(
     plan: Plan,
     sightings: MappingOf[str, Sighting],
-    patience: Patience,
+    grace: DriftGrace,
     *,
     counts: bool = True,
     looks: bool = False,
@@ -62,18 +51,18 @@ def settled(
     ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``looks``: it
     is only asked what the next of them will do, so that the reasons tell of those before it.
     """
-    if not patience:
+    if not grace.is_active:
         return plan
-    early = {id(one.action): one for one in _early(plan, sightings, patience, counts, looks)}
+    early = {id(one.action): one for one in _early(plan, sightings, grace, counts, looks)}
     if not early:
         return plan
     several = len(early) > 1
     note = (
         f"{len(early)} {'changes' if several else 'change'} that nobody asked for "
-        f"{'wait until they were' if several else 'waits until it was'} seen in {patience.passes} complete passes"
+        f"{'wait until they were' if several else 'waits until it was'} seen in {grace.drift_passes} complete passes"
     )
-    if patience.seconds:
-        note += f" and for {patience.seconds:g} seconds"
+    if grace.drift_grace:
+        note += f" and for {grace.drift_grace:g} seconds"
     return replace(
         plan,
         actions=tuple(action for action in plan.actions if id(action) not in early),
@@ -85,7 +74,7 @@ def settled(
 def _early(
     plan: Plan,
     sightings: MappingOf[str, Sighting],
-    patience: Patience,
+    grace: DriftGrace,
     counts: bool,
     looks: bool,
 ) -> Iterator[Unsettled]:
@@ -94,15 +83,15 @@ def _early(
             continue
         sighting = sightings.get(digest([action]), NEVER)
         passes = sighting.passes + counts
-        if passes < patience.passes or sighting.seconds < patience.seconds:
+        if passes < grace.drift_passes or sighting.seconds < grace.drift_grace:
             seen = sighting.passes if looks else passes
-            yield Unsettled(action, _reason(action, seen, sighting.seconds, patience))
+            yield Unsettled(action, _reason(action, seen, sighting.seconds, grace))
 
 
-def _reason(action: Action, passes: int, seconds: float, patience: Patience) -> str:
-    seen = f"seen in {passes} of {patience.passes} complete passes"
-    if patience.seconds:
-        seen += f" and for {seconds:.0f} of {patience.seconds:g} seconds"
+def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> str:
+    seen = f"seen in {passes} of {grace.drift_passes} complete passes"
+    if grace.drift_grace:
+        seen += f" and for {seconds:.0f} of {grace.drift_grace:g} seconds"
     return f"{action.kind.value} that nobody asked for waits, {seen}: {action.because}"
 
 

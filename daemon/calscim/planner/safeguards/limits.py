@@ -1,12 +1,18 @@
 """How much may be taken away, and added, within a window of time."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import floor
+from typing import Annotated
 
+from pydantic import PlainValidator
+
+from calscim.option_types import Count, Duration, or_off, percentage, text
 from calscim.planner.model import Kind, TeamId
 
+_COUNT = re.compile(r"^\d{1,9}$")
 ROUNDING = 1e-9  # a percentage may be a float that misses a whole number by less
 
 
@@ -37,18 +43,52 @@ class Limit:
         return " or ".join(one for one in (count, percent) if one is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class GuardPolicy:
-    """The limits of the configuration's ``[guards]``."""
+def parse_limit(value: object) -> Limit:
+    """Return the limit written as "N", "N%" or "N or N%", in either order; raise ValueError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    count: int | None = None
+    percent: float | None = None
+    for part in (part.strip() for part in text(value).split(" or ")):
+        if _COUNT.match(part) and count is None:
+            count = int(part)
+        elif (found := percentage(part)) is not None and percent is None:
+            percent = found
+        else:
+            raise ValueError(f'{value!r} is not a limit: write "5", "30%" or "5 or 30%"')
+    if percent is not None and percent > 100:
+        raise ValueError(f"is over 100% ({percent:g}%): write a percentage from 0 to 100")
+    return Limit(count, percent)
 
-    max_removals_per_team: Limit = Limit(percent=30)
-    max_removals_per_organization: Limit = Limit(percent=20)
-    max_deprovisions: Limit = Limit(percent=5)
-    drift_removals: Limit = Limit(percent=10)
-    min_team_size: int = 5
-    min_organization_size: int = 20
-    max_new_people: Limit | None = None  # None: no limit
-    window: float = 86400.0  # seconds; 0: each pass is judged by itself
+
+LimitOption = Annotated[Limit, PlainValidator(parse_limit)]
+"""limit"""
+LimitOrOff = Annotated[Limit | None, or_off(parse_limit)]
+"""limit or "off\""""
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The section ``[guards]``: limits on removals. A set of removals over a limit is held until it is approved."""
+
+    max_removals_per_team: LimitOption = Limit(percent=30)
+    """Of a team's members."""
+    max_removals_per_organization: LimitOption = Limit(percent=20)
+    """Of the memberships of all mapped teams."""
+    max_deprovisions: LimitOption = Limit(percent=5)
+    """Of the organization's people: removals from the organization."""
+    drift_removals: LimitOption = Limit(percent=10)
+    """Of a team's members: removals without a journal row behind them."""
+    window: Duration = 86400.0
+    """The time over which limits count removals. Approved removals do not count."""
+    min_team_size: Count = 5
+    """A percentage of a team is taken of at least this many members."""
+    min_organization_size: Count = 20
+    """A percentage of the organization is taken of at least this many people or memberships."""
+    approvals: Count = 1
+    """The number of different operators who must approve a held set."""
+    max_new_people: LimitOrOff = None
+    """Additions to the organization within the window."""
 
 
 @dataclass(slots=True)

@@ -33,10 +33,10 @@ from calscim.planner.model import (
     State,
     TeamId,
 )
-from calscim.planner.safeguards.limits import GuardPolicy, Limit, Sizes, WindowUsage, size_at_start
+from calscim.planner.safeguards.limits import Guards, Limit, Sizes, WindowUsage, size_at_start
 from calscim.planner.safeguards.preflight import demotes, floors
 
-__all__ = ["GuardPolicy", "Held", "Limit", "Sizes", "floors", "guard", "held_sets"]
+__all__ = ["Guards", "Held", "Limit", "Sizes", "floors", "guard", "held_sets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def guard(
     plan: Plan,
     directory: Directory,  # noqa: ARG001 - part of the promise: guards may look at what is wanted
     observed: Observed,
-    policy: GuardPolicy,
+    policy: Guards,
     approved: frozenset[str] = frozenset(),
     sizes: Sizes | None = None,
     usage: WindowUsage | None = None,
@@ -97,9 +97,7 @@ def guard(
         guarded = _held(plan, limits, free)
 
 
-def limits_in_use(
-    observed: Observed, policy: GuardPolicy, usage: WindowUsage
-) -> tuple[LimitUse, ...]:
+def limits_in_use(observed: Observed, policy: Guards, usage: WindowUsage) -> tuple[LimitUse, ...]:
     """Return how much of each limit is used; limits that nothing was counted for are left out."""
     return _Limits(observed, policy, Sizes(), usage).in_use()
 
@@ -160,7 +158,7 @@ class _Limits:
     """The limits of one pass, and what they are of."""
 
     def __init__(
-        self, observed: Observed, policy: GuardPolicy, sizes: Sizes, usage: WindowUsage
+        self, observed: Observed, policy: Guards, sizes: Sizes, usage: WindowUsage
     ) -> None:
         self._policy = policy
         self._usage = usage

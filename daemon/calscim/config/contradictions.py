@@ -1,0 +1,108 @@
+"""Finds values that are each right and contradict each other, in the tables before they are settings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+from calscim.config.addresses import Inherited, Tcp, address, url_of
+from calscim.config.model import Ops, Organization, Scim
+from calscim.config.sources import Table, name_of, organization_label, spelled
+from calscim.names import attribute_key
+
+Contradiction: TypeAlias = tuple[str, str]  # a key, and what to write instead
+
+
+def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Yield each contradiction within a section, between sections and between organizations."""
+    yield from _database(tables.get("database", {}))
+    yield from _certificate(tables.get("scim", {}))
+    yield from _listeners(tables.get("scim", {}), tables.get("ops", {}))
+    organizations = tables.get("organizations", [])
+    yield from _names([name for row in organizations if (name := name_of(row))])
+    yield from _targets(organizations)
+    for number, row in enumerate(organizations):
+        yield from _attributes(row.get("attributes"), organization_label(row, number))
+
+
+def public_url(scim: Table) -> str | None:
+    """Return the URL that follows from the listener, if the table has none of its own and one follows."""
+    with suppress(ValueError):
+        scheme = "https" if "tls_certificate_file" in scim else "http"
+        if "public_url" not in scim and isinstance(scim.get("listen"), str):
+            return url_of(scim["listen"].strip(), scheme)
+    return None
+
+
+def _database(table: Table) -> Iterator[Contradiction]:
+    if "dsn" in table and "embedded" in table:
+        yield "database.dsn", "and embedded are both given: leave one of them out"
+    for key in ("migration_dsn", "operator_dsn", "listen_dsn"):
+        if "embedded" in table and key in table:
+            yield f"database.{key}", "is of no use with embedded: leave it out"
+    if "dsn" not in table and "embedded" not in table:
+        yield (
+            "database.dsn",
+            (
+                'is missing: write dsn = "postgresql://user@host/database", '
+                'or embedded = "./var/postgres" for the bundled Postgres'
+            ),
+        )
+
+
+def _certificate(table: Table) -> Iterator[Contradiction]:
+    if "tls_certificate_file" in table and "tls_key_file" not in table:
+        yield "scim.tls_key_file", "is missing: tls_certificate_file needs its key"
+    if "tls_key_file" in table and "tls_certificate_file" not in table:
+        yield "scim.tls_certificate_file", "is missing: tls_key_file needs its certificate"
+
+
+def _listeners(scim: Table, ops: Table) -> Iterator[Contradiction]:
+    written = scim.get("listen", Scim().listen), ops.get("listen", Ops().listen)
+    with suppress(ValueError):
+        at, other = (address(str(one).strip()) for one in written)
+        may_be_shared = isinstance(at, Inherited) or (isinstance(at, Tcp) and at.port == 0)
+        if at == other and not may_be_shared:
+            yield "ops.listen", f"is the same as scim.listen ({at}): give it another port"
+
+
+def _names(names: list[str]) -> Iterator[Contradiction]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            message = f"stands {count} times: give each organization a name of its own"
+            yield f"organization.{name}", message
+    spellings: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        spellings.setdefault(spelled(name), []).append(name)
+    for spelling, same in spellings.items():
+        if len(same) > 1:
+            message = f"{' and '.join(same)} are both {spelling} as variables: rename one"
+            yield f"organization.{same[1]}", message
+
+
+def _targets(organizations: list[Table]) -> Iterator[Contradiction]:
+    default = next(one.default for one in fields(Organization) if one.name == "api_url")
+    seen: dict[tuple[str, str], str] = {}
+    for row in organizations:
+        api_url = str(row.get("api_url", default)).rstrip("/")
+        if "organization_id" not in row:
+            continue
+        name = name_of(row)
+        first = seen.setdefault((api_url, str(row["organization_id"])), name)
+        if first != name:
+            yield (
+                f"organization.{name}.organization_id",
+                f"is {first}'s as well: two of them would undo each other's work, leave one out",
+            )
+
+
+def _attributes(rows: Any, organization: str) -> Iterator[Contradiction]:
+    names = (
+        [row.get("to") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    )
+    counts = Counter(attribute_key(name) for name in names if isinstance(name, str) and name)
+    for target, count in counts.items():
+        if count > 1:
+            message = f"has {count} rows to {target}: leave one of them"
+            yield f"{organization}.attributes", message

@@ -1,0 +1,249 @@
+"""Types of keys about addresses, files and secrets. A message never quotes a secret."""
+
+import base64
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import PlainValidator
+
+from calscim.config.addresses import address
+from calscim.option_types import at_least, listed, one_of, text, whole
+
+_HOST = re.compile(r"^(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/\s]+)?(:[1-9]\d{0,4})?$")
+_DSN_CHOICES = {
+    "sslmode": "disable, allow, prefer, require, verify-ca, verify-full",
+    "target_session_attrs": "any, primary, standby, read-write, read-only, prefer-standby",
+}
+# Requests a second that a limit must allow: Microsoft Entra ID asks SCIM servers for 25 a second and tenant, and the
+# IPSIE profile for SCIM has the same number.
+LOWEST_RATE = 25
+
+
+class Place(Enum):
+    """How the value of a key may be given besides being written."""
+
+    SECRET = "secret"  # noqa: S105 - in a file that <key>_file names
+    SECRETS = "secrets"  # each in a file of the list <key, singular>_files
+    FILE = "file"  # the value is the path of a file
+    PRIVATE_FILE = "private file"  # and the file must not be read by others
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A path as written. ``folder``: the configuration's; ``credentials``: $CREDENTIALS_DIRECTORY."""
+
+    written: object
+    folder: Path
+    credentials: Path | None
+
+    def beside(self) -> Path:
+        """Return the path, relative to the configuration file."""
+        return self.folder / Path(text(self.written)).expanduser()
+
+    def located(self) -> Path:
+        """Return the path, relative to the credentials where there is such a file, else as ``beside``."""
+        path = Path(text(self.written)).expanduser()
+        if self.credentials and (self.credentials / path).exists():
+            return self.credentials / path
+        return self.folder / path
+
+    def readable(self) -> Path:
+        """Return the located path; raise ValueError if the file cannot be read."""
+        path = self.located()
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise _unreadable(error) from None
+        return path
+
+    def secret(self) -> str:
+        """Return the file's only word; raise ValueError if there is none, or more than one."""
+        if not isinstance(self.written, str) or not self.written:
+            raise ValueError("names no file: write the path of a file in quotes")
+        path = self.located()
+        try:
+            content = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise _unreadable(error) from None
+        except UnicodeDecodeError:
+            message = f"{path} is not UTF-8 text: write the secret alone into it"
+            raise ValueError(message) from None
+        if not content:
+            raise ValueError(f"{path} is empty: write the secret into it")
+        if len(content.split()) > 1:
+            raise ValueError(f"{path} holds more than one word: write the secret alone into it")
+        return content
+
+
+def _unreadable(error: OSError) -> ValueError:
+    return ValueError(
+        f"{error.filename} cannot be read ({error.strerror}): correct the path, "
+        "or let the user that calscim runs as read it"
+    )
+
+
+def _secret(read: Callable[[object], Any]) -> PlainValidator:
+    """Return a validator that reads the value from the named file, if there is one."""
+    return PlainValidator(
+        lambda value: read(value.secret() if isinstance(value, NamedFile) else value)
+    )
+
+
+def rate(value: object) -> int | None:
+    """Return the requests a second, None for 0 or "off"; raise ValueError for a rate that is too low."""
+    value = whole(value)
+    if value == "off" or (value == 0 and value is not False):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"is {value!r}: write a whole number, or 0 for no limit")
+    if not LOWEST_RATE <= value < 2**31:
+        raise ValueError(
+            f"is {value}: write at least {LOWEST_RATE}, which Microsoft Entra ID and the IPSIE profile "
+            "ask for, or 0 for no limit"
+        )
+    return value
+
+
+def _listen(value: object) -> str:
+    return str(address(text(value)))
+
+
+def _url(value: object) -> str:
+    url = text(value).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f'{value!r} is not a URL: write "https://host[:port]"') from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueError(f'{value!r} is not a URL: write it in full, as in "https://host[:port]"')
+    if parts.username or parts.password:
+        raise ValueError("has a user or a password in it: leave them out")
+    if parts.query or parts.fragment or "?" in url or "#" in url or " " in url:
+        raise ValueError(f"{value!r} goes on after the path: leave out everything from ? or #")
+    return url
+
+
+def _api_url(value: object) -> str:
+    url = _url(value)
+    if url.endswith(("/v2", "/v1", "/api")):
+        raise ValueError(
+            f'{value!r} names a version: calls go to {{api_url}}/v2/..., write "{url[: url.rindex("/")]}"'
+        )
+    return url
+
+
+def _hook(value: object) -> str:
+    """Return a URL to post to. It may contain a secret."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or parts.fragment or " " in url:
+        raise ValueError('is not a URL: write "https://host/path", what is secret after a ?')
+    if parts.username or parts.password:
+        raise ValueError("has a user or a password in it: put what is secret after a ?")
+    return url
+
+
+def _dsn(value: object) -> str:
+    dsn = text(value)
+    if not dsn.startswith(("postgresql://", "postgres://")):
+        raise ValueError('is not a DSN: write "postgresql://user@host/database"')
+    try:
+        parts = urlsplit(dsn)
+        query = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise ValueError(
+            "is not a DSN: write / @ : ? # [ ] within a user or a password as %2F %40 %3A %3F %23 %5B %5D"
+        ) from None
+    if not all(map(_HOST.match, parts.netloc.rpartition("@")[2].split(","))):
+        raise ValueError('names a host that is none: write host or host:port, as in "db:5432"')
+    for key, choices in _DSN_CHOICES.items():
+        if key in query and query[key][-1] not in choices.split(", "):
+            raise ValueError(f"has another {key} than there is: write one of {choices}")
+    return dsn
+
+
+def is_secret(written: object) -> bool:
+    """Return False for a DSN without a password: it names a role, which is no secret."""
+    if not isinstance(written, str) or not written.startswith(("postgresql://", "postgres://")):
+        return True
+    try:
+        parts = urlsplit(written)
+        return parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:
+        return True
+
+
+def _key(value: object) -> bytes:
+    """Return 32 random bytes, written in base64 or as 64 hexadecimal digits."""
+    written = text(value)
+    try:
+        is_hex = len(written) == 64
+        key = bytes.fromhex(written) if is_hex else base64.b64decode(written, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise ValueError(
+            "is no key: write 32 random bytes in base64, as `calscim journal key` prints them"
+        )
+    return key
+
+
+def _network(value: object) -> str:
+    written = text(value)
+    if written.lower() == "unix":
+        return "unix"
+    try:
+        ipaddress.ip_network(written, strict=False)
+    except ValueError:
+        raise ValueError(
+            f'{written!r} is not an address: write an IP address as "127.0.0.1", a network as "10.0.0.0/8", '
+            'or "unix" for a proxy that connects by a Unix socket'
+        ) from None
+    return written
+
+
+Bytes = Annotated[int, at_least(1024)]
+"""whole number, at least 1024"""
+Rate = Annotated[int | None, PlainValidator(rate)]
+"""whole number or 0"""
+LogLevel = Annotated[str, one_of("debug", "info", "warning", "error")]
+""""debug", "info", "warning" or "error\""""
+LogFormat = Annotated[str, one_of("auto", "json", "console")]
+""""auto", "json" or "console\""""
+Listen = Annotated[str, PlainValidator(_listen)]
+"""`host:port`, `unix:/path`, or `systemd` for socket activation"""
+Url = Annotated[str, PlainValidator(_url)]
+"""URL"""
+ApiUrl = Annotated[str, PlainValidator(_api_url)]
+"""URL without a version"""
+Networks = Annotated[tuple[Annotated[str, PlainValidator(_network)], ...], listed("127.0.0.1")]
+"""list of IP addresses, networks, or "unix\""""
+FileToWrite = Annotated[Path, PlainValidator(NamedFile.beside), Place.FILE]
+"""path"""
+FileToRead = Annotated[Path, PlainValidator(NamedFile.readable), Place.FILE]
+"""path of a file"""
+PrivateFile = Annotated[Path, PlainValidator(NamedFile.readable), Place.PRIVATE_FILE]
+"""path of a file that others must not read"""
+SecretText = Annotated[str, _secret(text), Place.SECRET]
+"""text"""
+SecretDsn = Annotated[str, _secret(_dsn), Place.SECRET]
+"""DSN, `postgresql://user@host/database`"""
+SecretHook = Annotated[str, _secret(_hook), Place.SECRET]
+"""URL"""
+SecretKey = Annotated[bytes, _secret(_key), Place.SECRET]
+"""key: 32 bytes in base64 or as 64 hexadecimal digits"""
+SecretKeys = Annotated[
+    tuple[Annotated[bytes, _secret(_key)], ...], listed("old.key"), Place.SECRETS
+]
+"""list of keys"""
