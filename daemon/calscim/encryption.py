@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NewType
 
-from calscim.errors import ConfigError, Problem, StoreError
+from calscim.errors import StoreError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -86,10 +86,7 @@ PLAIN = Cipher()  # no key: bodies are stored as they come
 
 
 def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
-    """Of keys of 32 bytes. Old ones without a present one open what they sealed, and nothing more is sealed.
-
-    ConfigError where there is a key and what it takes to use it is not installed.
-    """
+    """Return the cipher of keys of 32 bytes. With old keys alone it opens what they sealed, and seals nothing."""
     keys = {_id_of(one): _aes(one) for one in (*old_keys, *([] if key is None else [key]))}
     return Cipher(None if key is None else _id_of(key), keys)
 
@@ -118,18 +115,13 @@ def _name(stored: bytes) -> bytes | None:
 
 
 def _aes(key: bytes) -> "AESGCM":
-    try:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - optional
-    except ImportError:
-        message = (
-            "encryption is not installed: pip install 'calscim[encryption]', or leave the key out"
-        )
-        raise ConfigError([Problem("journal.encryption_key", message)]) from None
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - no key, no cost
+
     return AESGCM(key)
 
 
 def _decrypted(key: "AESGCM", stored: bytes) -> bytes:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - there is a key, so it is there
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in _aes
 
     front = len(FRONT) + _ID
     nonce, rest = stored[front : front + _NONCE], stored[front + _NONCE :]

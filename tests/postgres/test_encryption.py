@@ -1,14 +1,12 @@
 """What is sealed opens again, with the right key only, and whoever changes a byte is found out."""
 
-import builtins
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.config import Journal
 from calscim.encryption import MAGIC, PLAIN, KeyMissing, cipher, key_id, new_key, sealed_with
-from calscim.errors import ConfigError, StoreError
+from calscim.errors import StoreError
 
 KEY, OTHER = new_key(), new_key()
 
@@ -96,21 +94,6 @@ def test_a_key_is_never_shown():
         assert KEY.hex() not in shown
         assert repr(KEY)[2:-1] not in shown
         assert repr(OTHER)[2:-1] not in shown
-
-
-def test_without_the_extra_a_key_is_a_configuration_error(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *arguments, **keywords):
-        if name.startswith("cryptography"):
-            raise ImportError(name)
-        return real(name, *arguments, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-
-    assert cipher(None).seal(b"x") == b"x"
-    with pytest.raises(ConfigError, match=r"calscim\[encryption\]"):
-        cipher(KEY)
 
 
 def test_a_form_of_a_later_release_is_not_taken_for_something_else():

@@ -52,9 +52,9 @@ def test_what_serves_is_what_was_tested(lock):
 @pytest.mark.parametrize(
     ("lock", "extras", "groups"),
     [
-        ("constraints.txt", ["embedded", "encryption"], ["dev", "build"]),
-        ("requirements/serve.txt", ["encryption"], ["build"]),
-        ("requirements/embedded.txt", ["embedded", "encryption"], ["build"]),
+        ("constraints.txt", ["embedded"], ["dev", "build"]),
+        ("requirements/serve.txt", [], ["build"]),
+        ("requirements/embedded.txt", ["embedded"], ["build"]),
         ("requirements/tools.txt", None, ["tools"]),
     ],
 )

@@ -42,7 +42,6 @@ from calscim.app.wiring import Running
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.config import Settings
-from calscim.config.ciphers import cipher_of
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.journal.partitions import ensure_partitions
 from calscim.journal.publish import Heads, places
@@ -98,7 +97,7 @@ async def serve(
     """
     stopping = asyncio.Event()
     clock = SystemClock()
-    cipher = cipher_of(settings.journal)
+    cipher = settings.journal.cipher()
     async with AsyncExitStack() as stack:
         dsn, bundled = await stack.enter_async_context(_database(settings))
         requests = await stack.enter_async_context(

@@ -20,7 +20,6 @@ from calscim import admin, logs
 from calscim.admin.plan_preview import reading
 from calscim.app.daemon import Serving, serve
 from calscim.config import Ops, Organization, Scim, Settings, Tcp, address, load
-from calscim.config.ciphers import cipher_of
 from calscim.errors import ConfigError, Problem
 from calscim.planner.model import Incomplete, Mode, Role
 from calscim.postgres.pool import Database
@@ -106,7 +105,7 @@ async def run(wanted: Wanted, tell: Callable[[Trial], None]) -> None:
         logs.configure(settings.log.level, settings.log.format)
 
         async def ready(serving: Serving) -> None:
-            cipher = cipher_of(settings.journal)
+            cipher = settings.journal.cipher()
             async with await Database.open(serving.dsn, size=2, cipher=cipher) as db:
                 tell(await _prepare(db, settings, calcom, wanted.folder, serving, chosen.exports))
 

@@ -22,7 +22,6 @@ from calscim.app.fingerprints import CERTIFICATE, Published, secrets_of
 from calscim.app.listeners import load_certificate, tls_context
 from calscim.app.wiring import Running
 from calscim.config import Organization, Scim, Settings
-from calscim.config.ciphers import cipher_of
 from calscim.errors import ConfigError, StoreError
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import runs
@@ -179,7 +178,7 @@ class Reloads:
         """Read again and apply; returns the keys that were applied."""
         try:
             read = self._read()
-            cipher = cipher_of(read.journal)
+            cipher = read.journal.cipher()
         except ConfigError as error:
             self._say(self._settings, refused=[str(problem) for problem in error.problems])
             return []

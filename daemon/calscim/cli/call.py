@@ -12,7 +12,6 @@ from calscim.admin import Editor
 from calscim.cli.actor import actor
 from calscim.cli.output import Output
 from calscim.config import Settings, find, load
-from calscim.config.ciphers import cipher_of
 from calscim.option_types import duration
 
 
@@ -35,7 +34,7 @@ class Call:
 
     def editor(self) -> Editor:
         """Who stands in the journal behind an edit: the user and the machine."""
-        return Editor(by=actor(self.environ), cipher=cipher_of(self.settings().journal))
+        return Editor(by=actor(self.environ), cipher=self.settings().journal.cipher())
 
 
 Verb: TypeAlias = Callable[[Call], Awaitable[int | None]]

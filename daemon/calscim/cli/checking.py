@@ -17,7 +17,6 @@ from calscim.cli.database import connected
 from calscim.cli.output import table
 from calscim.clock import SystemClock
 from calscim.config import Journal, Organization, Scim, Settings
-from calscim.config.ciphers import cipher_of
 from calscim.encryption import Cipher
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.planner.attributes import diff
@@ -95,7 +94,7 @@ async def _connection(settings: Settings) -> AsyncIterator[Connection]:
 
 async def _stored(settings: Settings) -> list[Check]:
     """The database, and how bodies are kept in it. ConfigError where they cannot be sealed."""
-    cipher = cipher_of(settings.journal)
+    cipher = settings.journal.cipher()
     newest: list[bytes] = []
     try:
         async with _connection(settings) as connection:

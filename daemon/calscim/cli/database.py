@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from calscim.config import Settings
-from calscim.config.ciphers import cipher_of
 from calscim.encryption import Cipher
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres import embedded, migrations
@@ -27,7 +26,7 @@ async def opened(
     As the operators' role, by database.operator_dsn, else as the serving role. ``owner``: as the owner of the
     tables, by database.migration_dsn where there is one. ``serving``: to write what identity providers write.
     """
-    database, cipher = settings.database, cipher_of(settings.journal)
+    database, cipher = settings.database, settings.journal.cipher()
     if database.embedded is None:
         operator = None if owner or serving else database.operator_dsn
         dsn = (owner and database.migration_dsn) or operator or database.dsn

@@ -25,6 +25,7 @@ from calscim.config.values import (
     Url,
 )
 from calscim.config.windows import Windows
+from calscim.encryption import Cipher, cipher
 from calscim.option_types import Boolean, Count, Duration, DurationOrOff, DurationOrZero, Share
 from calscim.planner.policy import DriftGrace, Policy
 from calscim.planner.safeguards.limits import Guards
@@ -121,6 +122,10 @@ class Journal:
     """The file that each checkpoint is appended to, better on another machine's disk."""
     checkpoint_url: SecretHook | None = field(default=None, repr=False)
     """The URL that each checkpoint is posted to."""
+
+    def cipher(self) -> Cipher:
+        """Return the cipher of the configured keys."""
+        return cipher(self.encryption_key, self.old_keys)
 
 
 @dataclass(frozen=True, slots=True)
