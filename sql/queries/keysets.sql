@@ -1,9 +1,11 @@
--- name: users, beyond a row or before one; store/keysets replaces the marks, parameters of a filter from $6
+-- name: users, beyond a row or before one, or from an offset; directory/keyset_pages replaces the marks, parameters of
+-- a filter from $7
 WITH found AS (
     SELECT u.id, u.ordinal, /* key */ NULL::text AS key
-    FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 AND /* filter */ true
+    FROM calscim.users u WHERE /* directory */ u.directory_id COLLATE "C" = $2 AND /* filter */ true
 ), page AS (
-    SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal LIMIT $5::bigint + 1
+    SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal
+    LIMIT $5::bigint + 1 OFFSET $6::bigint
 ), shown AS (
     SELECT id, ordinal, key, row_number() OVER (ORDER BY /* order */ ordinal) AS place FROM page
 )
@@ -13,19 +15,20 @@ SELECT EXISTS (
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
        (SELECT /* total */ max(h.users) FROM calscim.heads h WHERE h.stream = $2) AS total,
        (SELECT count(*) FROM page) > $5 AS more,
-       array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key ORDER BY s.place) AS keys,
+       array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key::text ORDER BY s.place) AS keys,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
            calscim.groups_json(u.id, $3)) ORDER BY s.place) AS bodies
 FROM shown s JOIN calscim.users u USING (id)
 WHERE s.place <= $5;
 
--- name: groups, the same for groups; $6: with their members
+-- name: groups, the same for groups
 WITH found AS (
     SELECT g.id, g.ordinal, /* key */ NULL::text AS key
-    FROM calscim.groups g WHERE g.directory_id COLLATE "C" = $2 AND /* filter */ true
+    FROM calscim.groups g WHERE /* directory */ g.directory_id COLLATE "C" = $2 AND /* filter */ true
 ), page AS (
-    SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal LIMIT $5::bigint + 1
+    SELECT id, ordinal, key FROM found WHERE /* beyond */ ordinal > $4::bigint ORDER BY /* order */ ordinal
+    LIMIT $5::bigint + 1 OFFSET $6::bigint
 ), shown AS (
     SELECT id, ordinal, key, row_number() OVER (ORDER BY /* order */ ordinal) AS place FROM page
 )
@@ -35,10 +38,10 @@ SELECT EXISTS (
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
        (SELECT /* total */ max(h.groups) FROM calscim.heads h WHERE h.stream = $2) AS total,
        (SELECT count(*) FROM page) > $5 AS more,
-       array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key ORDER BY s.place) AS keys,
+       array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key::text ORDER BY s.place) AS keys,
        array_agg(calscim.resource_json(
            'Group', g.id, g.data, g.version, g.created_at, g.updated_at, $3,
-           CASE WHEN $6::boolean THEN calscim.members_json(g.id, $3) ELSE '' END) ORDER BY s.place) AS bodies
+           CASE WHEN /* members */ true THEN calscim.members_json(g.id, $3) ELSE '' END) ORDER BY s.place) AS bodies
 FROM shown s JOIN calscim.groups g USING (id) WHERE s.place <= $5;
 
 -- name: secret, what a directory's cursors are sealed with; every daemon works out the same

@@ -74,37 +74,15 @@ FROM (SELECT) one LEFT JOIN LATERAL (
         CASE WHEN $5::boolean THEN calscim.members_json(g.id, $4) ELSE '' END) AS body
     FROM calscim.groups g WHERE g.id = $3 AND g.directory_id = $2) r ON true;
 
--- name: users_by_name, what is asked before every create
+-- name: look_up_users, by an indexed attribute: directory/resources replaces the mark, its parameter is $4
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
        array_agg(calscim.resource_json(
-           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
-           calscim.groups_json(u.id, $4))) AS bodies
-FROM calscim.users u WHERE u.user_name_key = $3 AND u.directory_id = $2;
-
--- name: users_by_email, the same where Okta's unique identifier is email; OFFSET 0: user after user, whatever the sizes
-SELECT EXISTS (
-           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       array_agg(calscim.resource_json(
-           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
-           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
-FROM calscim.user_emails e,
-    LATERAL (SELECT x.* FROM calscim.users x WHERE x.id = e.user_id OFFSET 0) u
-WHERE e.directory_id = $2 AND e.value_key = $3;
-
--- name: users_by_external_id, what some providers look up after a create
-SELECT EXISTS (
-           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       array_agg(calscim.resource_json(
-           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4,
-           calscim.groups_json(u.id, $4)) ORDER BY u.ordinal) AS bodies
-FROM calscim.users u WHERE u.external_id = $3 AND u.directory_id = $2;
+           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
+           calscim.groups_json(u.id, $3)) ORDER BY u.ordinal) AS bodies
+FROM calscim.users u WHERE u.directory_id = $2 AND /* equal */ true;
 
 -- name: users_page, a page of the import, counted from the front
 WITH page AS (
@@ -172,40 +150,6 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
         || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key) AS groups
     FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
-
--- name: users_found, filtered or sorted; the marks are replaced by what scim/filters compiles, parameters from $6
-WITH found AS (
-    SELECT u.id, row_number() OVER (ORDER BY /* order */ u.ordinal) AS place
-    FROM calscim.users u WHERE u.directory_id = $2 AND /* filter */ true
-), page AS (
-    SELECT id, place FROM found WHERE place > $4::bigint AND place <= $4::bigint + $5::bigint
-)
-SELECT EXISTS (
-           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT count(*) FROM found) AS total,
-       array_agg(calscim.resource_json(
-           'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
-           calscim.groups_json(u.id, $3)) ORDER BY page.place) AS bodies
-FROM page JOIN calscim.users u USING (id);
-
--- name: groups_found, the same for groups; $6: with their members
-WITH found AS (
-    SELECT g.id, row_number() OVER (ORDER BY /* order */ g.ordinal) AS place
-    FROM calscim.groups g WHERE g.directory_id = $2 AND /* filter */ true
-), page AS (
-    SELECT id, place FROM found WHERE place > $4::bigint AND place <= $4::bigint + $5::bigint
-)
-SELECT EXISTS (
-           SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-           WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-               AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT count(*) FROM found) AS total,
-       array_agg(calscim.resource_json(
-           'Group', g.id, g.data, g.version, g.created_at, g.updated_at, $3,
-           CASE WHEN $6::boolean THEN calscim.members_json(g.id, $3) ELSE '' END) ORDER BY page.place) AS bodies
-FROM page JOIN calscim.groups g USING (id);
 
 -- name: rate_limits, of directories that have their own
 SELECT id, requests_per_second FROM calscim.directories WHERE requests_per_second IS NOT NULL AND deleted_at IS NULL;

@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from calscim import admin
+from calscim.directory.indexed_attributes import indexed_attribute
+from calscim.directory.resources import Reader, look_up_users
 from calscim.encryption import PLAIN
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -69,10 +71,10 @@ class Session:
         return number
 
     async def look_up(self, by: str, value: str) -> int:
-        query = sql(f"scim.users_by_{by}")
-        row = await self.connection.fetchrow(query, self.token, self.directory, value, BASE)
-        assert row is not None
-        return len(row["bodies"] or ())
+        attribute = indexed_attribute("u", by)
+        assert attribute is not None
+        reader = Reader(self.token, self.directory, BASE)
+        return len(await look_up_users(self.connection, reader, attribute, value))  # type: ignore[arg-type]
 
     async def read(self) -> dict[str, int]:
         """Rows that were read of each table so far, in whatever way."""
@@ -114,7 +116,8 @@ async def test_creates_and_changes_read_no_more_users_when_there_are_more(sessio
 
 
 @pytest.mark.parametrize(
-    ("by", "value"), [("name", "user7"), ("email", "user7@acme.com"), ("external_id", "e7")]
+    ("by", "value"),
+    [("username", "user7"), ("emails.value", "user7@acme.com"), ("externalid", "e7")],
 )
 async def test_a_look_up_reads_no_more_users_when_there_are_more(
     session: Session, by: str, value: str
@@ -140,7 +143,7 @@ async def test_somebody_in_a_group_is_shown_without_reading_all_groups(session: 
     before = await session.read()
 
     for _ in range(10):
-        assert await session.look_up("name", "user7") == 1
+        assert await session.look_up("username", "user7") == 1
         await session.change("user.set", number, set={"active": False})
 
     after = await session.read()

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from calscim import admin
 from calscim.clock import SystemClock
 from calscim.config import Scim
-from calscim.directory.keyset_pages import Keyset, Place, users_beside
+from calscim.directory.keyset_pages import Listing, Place, page_beside
 from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
@@ -363,6 +363,8 @@ async def test_a_deep_page_is_found_by_index(provider, database):
     for forward in (True, False):
         read = {}
 
-        await users_beside(Explaining(), reader, Keyset(), Place(middle), 100, forward=forward)
+        await page_beside(
+            Explaining(), "users", reader, Listing(), Place(middle), 100, forward=forward
+        )
 
         assert read == {"users_ordinal": 101, "users_pkey": 100}

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +14,20 @@ from scim2_models import EnterpriseUser, Group, User
 
 from calscim import admin
 from calscim.directory import resources
-from calscim.directory.resources import MemberChange, Reader, Selection
+from calscim.directory.indexed_attributes import INDEXED_ATTRIBUTES, IndexedAttribute, Match
+from calscim.directory.keyset_pages import Kind, Listing, Place, page_from, page_query
+from calscim.directory.resources import MemberChange, Reader
 from calscim.encryption import PLAIN
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
-from calscim.postgres.queries import sql
 from calscim.scim import groups, users
-from calscim.scim.filter.compile import compile_filter, has_index
-from calscim.scim.filter.sort import compile_sort
+from calscim.scim.filter.compile import compile_filter, has_index, look_up_attribute
+from calscim.scim.filter.sort import compile_listing
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, USER, USER_URN, Type
 
 MODELS: dict[str, Any] = {"User": User[EnterpriseUser], "Group": Group}
+TABLES: dict[str, Kind] = {"User": "users", "Group": "groups"}
 BASE = "https://scim.example.com/scim/v2/x"
 
 
@@ -36,14 +38,13 @@ class Stage:
     db: Database
     reader: Reader
 
-    async def found(self, kind: Type, selection: Selection) -> list[dict[str, Any]]:
-        find = resources.users_found if kind is USER else resources.groups_found
-        page = await find(self.db, self.reader, selection, 0, 1000)
+    async def found(self, kind: Type, listing: Listing) -> list[dict[str, Any]]:
+        page = await page_from(self.db, TABLES[kind.name], self.reader, listing, 0, 1000)
         assert page.total == len(page.bodies)
         return [orjson.loads(body) for body in page.bodies]
 
     async def everything(self, kind: Type) -> list[Any]:
-        return [self.model(kind, body) for body in await self.found(kind, Selection("true"))]
+        return [self.model(kind, body) for body in await self.found(kind, Listing("true"))]
 
     @staticmethod
     def model(kind: Type, body: dict[str, Any]) -> Any:
@@ -351,7 +352,7 @@ ORDERED = [
 
 @pytest.mark.parametrize(("name", "expected"), ORDERED)
 async def test_an_order_puts_who_has_no_value_last(stage: Stage, name: str, expected: str) -> None:
-    order = compile_sort(USER, name, descending=False, selection=Selection())
+    order = compile_listing(USER, None, name, descending=False)
 
     found = await stage.found(USER, order)
 
@@ -359,7 +360,7 @@ async def test_an_order_puts_who_has_no_value_last(stage: Stage, name: str, expe
 
 
 async def test_a_descending_order_puts_who_has_no_value_first(stage: Stage) -> None:
-    order = compile_sort(USER, "externalId", descending=True, selection=Selection())
+    order = compile_listing(USER, None, "externalId", descending=True)
 
     found = await stage.found(USER, order)
 
@@ -381,7 +382,7 @@ async def test_many_values_are_ordered_by_the_primary_one_and_else_by_the_first(
         ]
         made = await stage.put_users(people)
 
-        order = compile_sort(USER, "phoneNumbers", descending=False, selection=Selection())
+        order = compile_listing(USER, None, "phoneNumbers", descending=False)
         found = [body["id"] for body in await stage.found(USER, order)]
 
         assert found == [made[2], made[1], made[0]]
@@ -394,15 +395,15 @@ async def test_groups_of_a_user_are_ordered_by_the_first_of_their_names(db: Data
             {"zeta": made[:1], "beta": made[1:2], "eta": made[:1], "alpha": made[:1]}
         )
 
-        order = compile_sort(USER, "groups.display", descending=False, selection=Selection())
+        order = compile_listing(USER, None, "groups.display", descending=False)
 
         assert [body["id"] for body in await stage.found(USER, order)] == made
 
 
 async def test_a_filter_and_an_order_go_together(stage: Stage) -> None:
-    chosen = compile_filter(USER, 'emails.type eq "work" and active pr')
+    text = 'emails.type eq "work" and active pr'
 
-    both = compile_sort(USER, "userName", descending=True, selection=chosen)
+    both = compile_listing(USER, text, "userName", descending=True)
 
     assert [body["userName"] for body in await stage.found(USER, both)] == ["bob_%", "Ann"]
 
@@ -425,7 +426,7 @@ async def test_a_filter_and_an_order_go_together(stage: Stage) -> None:
 )
 def test_what_has_no_order_is_an_invalid_path(text: str) -> None:
     with pytest.raises(ScimError) as refused:
-        compile_sort(USER, text, descending=False, selection=Selection())
+        compile_listing(USER, None, text, descending=False)
 
     assert (refused.value.status, refused.value.scim_type) == (400, "invalidPath")
 
@@ -461,82 +462,114 @@ async def crowd(database: Any, db: Database) -> AsyncIterator[tuple[asyncpg.Conn
     await owner.close()
 
 
-async def _conditions(crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str) -> list[str]:
-    """What each index in the plan is searched by."""
+Scan = tuple[str, str]  # an index of a plan, and what it is searched by
+
+
+async def _plan(
+    crowd: tuple[asyncpg.Connection, Reader], kind: Type, listing: Listing, place: Place | None
+) -> tuple[list[Scan], bool]:
+    """Return the index scans of a page's plan, and whether a whole list is sorted by the value."""
     owner, reader = crowd
-    selection = compile_filter(kind, text)
-    query = sql("scim.users_found" if kind is USER else "scim.groups_found")
-    query = query.replace("/* filter */ true", selection.where)
-    given = [
-        reader.token_id,
-        reader.directory,
-        reader.base,
-        0,
-        100,
-        *([] if kind is USER else [True]),
+    key = f"${7 + len(listing.parameters)}::{listing.key_type}"
+    query = page_query(TABLES[kind.name], listing, place, key, forward=True)
+    ordinal = -1 if place is None else place.ordinal
+    given = [reader.token_id, reader.directory, reader.base, ordinal, 100, 0, *listing.parameters]
+    if place is not None:
+        given.append(place.key)
+    plan = json.loads(await owner.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *given))[0]["Plan"]
+    nodes = list(_nodes(plan))
+    scans = [
+        (node["Index Name"], node.get("Index Cond", "").replace(reader.directory, "d"))
+        for node in nodes
+        if "Index Name" in node
     ]
-    plan = await owner.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *given, *selection.parameters)
-    return [cond.replace(reader.directory, "d") for cond in _walk(json.loads(plan)[0]["Plan"])]
+    return scans, any(node["Node Type"] == "Sort" and node["Plan Rows"] > 1000 for node in nodes)
 
 
-def _walk(node: dict[str, Any]) -> list[str]:
-    own = [f"{node['Index Name']}: {node.get('Index Cond', '')}"] if "Index Name" in node else []
-    return own + [found for part in node.get("Plans", ()) for found in _walk(part)]
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for part in node.get("Plans", ()):
+        yield from _nodes(part)
 
 
-INDEXED = [
-    (USER, 'userName eq "U77"', "users_user_name", "user_name_key ="),
-    (USER, 'externalId eq "e77"', "users_external_id", "external_id ="),
-    (
-        USER,
-        'emails eq "U77@acme.com"',
-        "user_emails_value",
-        "directory_id = 'd'::text) AND (value_key =",
-    ),
-    (
-        USER,
-        'email eq "U77@acme.com"',
-        "user_emails_value",
-        "directory_id = 'd'::text) AND (value_key =",
-    ),
-    (
-        USER,
-        'emails.value sw "U77"',
-        "user_emails_value",
-        "directory_id = 'd'::text) AND (value_key ~>=~",
-    ),
-    (USER, f'id eq "{uuid.UUID(int=1)}"', "users_pkey", "id ="),
-    (GROUP, 'displayName eq "G77"', "groups_display_name", "display_name_key ="),
-    (GROUP, 'externalId eq "e77"', "groups_external_id", "external_id ="),
-]
+def _type_of(attribute: IndexedAttribute) -> Type:
+    return USER if attribute.row == "u" else GROUP
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "index", "condition"), INDEXED, ids=[text for _, text, *_ in INDEXED]
+def _stored(attribute: IndexedAttribute) -> str:
+    return str(uuid.UUID(int=1)) if attribute.match is Match.ID else "u77"
+
+
+EACH = pytest.mark.parametrize(
+    "attribute", INDEXED_ATTRIBUTES, ids=[f"{one.row}.{one.name}" for one in INDEXED_ATTRIBUTES]
 )
-async def test_what_providers_look_up_by_has_an_index(
-    crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str, index: str, condition: str
-) -> None:
-    conditions = await _conditions(crowd, kind, text)
-
-    assert any(found.startswith(index) and condition in found for found in conditions), conditions
-
-
-PREFIXES = [
-    (USER, 'userName sw "U777"', "users_user_name", "user_name_key ~>=~"),
-    (GROUP, 'displayName sw "G777"', "groups_display_name", "display_name_key ~>=~"),
-]
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "index", "condition"), PREFIXES, ids=[text for _, text, *_ in PREFIXES]
+EACH_WITH_ORDER = pytest.mark.parametrize(
+    "attribute",
+    [one for one in INDEXED_ATTRIBUTES if not one.owners],
+    ids=[f"{one.row}.{one.name}" for one in INDEXED_ATTRIBUTES if not one.owners],
 )
-async def test_the_beginning_of_a_name_has_an_index(
-    crowd: tuple[asyncpg.Connection, Reader], kind: Type, text: str, index: str, condition: str
-) -> None:
-    conditions = await _conditions(crowd, kind, text)
 
-    assert any(found.startswith(index) and condition in found for found in conditions), conditions
+
+@EACH
+async def test_equality_uses_the_index_of_the_attribute(
+    crowd: tuple[asyncpg.Connection, Reader], attribute: IndexedAttribute
+) -> None:
+    kind = _type_of(attribute)
+    text = f'{attribute.name} eq "{_stored(attribute)}"'
+
+    scans, _ = await _plan(crowd, kind, compile_filter(kind, text), None)
+
+    column = attribute.value.partition(".")[2]
+    assert any(name == attribute.index and f"{column} =" in cond for name, cond in scans), scans
+    assert has_index(kind, text)
+    assert look_up_attribute(kind, attribute.name) is attribute
+
+
+@EACH
+async def test_a_prefix_uses_the_index_of_a_name(
+    crowd: tuple[asyncpg.Connection, Reader], attribute: IndexedAttribute
+) -> None:
+    kind = _type_of(attribute)
+    listing = compile_filter(kind, f'{attribute.name} sw "U777"')
+
+    scans, _ = await _plan(crowd, kind, listing, None)
+
+    column = attribute.value.partition(".")[2]
+    used = any(name == attribute.index and f"{column} ~>=~" in cond for name, cond in scans)
+    assert used is (attribute.match is Match.NAME), scans
+
+
+@EACH_WITH_ORDER
+@pytest.mark.parametrize("descending", [False, True])
+async def test_an_order_is_read_from_the_index_of_the_attribute(
+    crowd: tuple[asyncpg.Connection, Reader], attribute: IndexedAttribute, descending: bool
+) -> None:
+    kind = _type_of(attribute)
+    listing = compile_listing(kind, None, attribute.name, descending=descending)
+
+    scans, is_sorted = await _plan(crowd, kind, listing, None)
+
+    assert attribute.index in [name for name, _ in scans], scans
+    assert not is_sorted
+
+
+@EACH_WITH_ORDER
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_page_of_an_order_begins_at_its_place_in_the_index(
+    crowd: tuple[asyncpg.Connection, Reader], attribute: IndexedAttribute, descending: bool
+) -> None:
+    kind = _type_of(attribute)
+    listing = compile_listing(kind, None, attribute.name, descending=descending)
+
+    scans, is_sorted = await _plan(crowd, kind, listing, Place(7, _stored(attribute)))
+
+    conditions = [cond for name, cond in scans if name == attribute.index]
+    assert conditions, scans
+    # Rows without a value follow when ascending: no one range of the index has both.
+    if descending or not attribute.nullable:
+        column = attribute.value.partition(".")[2]
+        assert any(f"({column} " in cond for cond in conditions), conditions
+    assert not is_sorted
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from scim2_models import ScimFilter, SearchRequest
 
-from calscim.directory.resources import Selection
+from calscim.directory.keyset_pages import Listing
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.scim.filter.compile import compile_filter
-from calscim.scim.filter.sort import compile_sort
+from calscim.scim.filter.sort import compile_listing
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Type
 from tests.scim.test_filters import MODELS, Stage, staged
 
@@ -180,7 +180,7 @@ def _expected(kind: Type, text: str, everything: list[Any]) -> set[str] | None:
     return {one.id for one in everything if asked.match(one)}
 
 
-def _compiled(kind: Type, text: str) -> Selection | None:
+def _compiled(kind: Type, text: str) -> Listing | None:
     try:
         return compile_filter(kind, text)
     except ScimError as refused:
@@ -250,7 +250,7 @@ async def test_users_come_in_the_order_scim2_models_sorts_them(
             sort_by=order, sort_order="descending" if descending else "ascending"
         )
 
-        selection = compile_sort(USER, order, descending=descending, selection=Selection())
+        selection = compile_listing(USER, None, order, descending=descending)
         found = [stage.model(USER, body) for body in await stage.found(USER, selection)]
 
         expected = request.sort(await stage.everything(USER))
@@ -332,7 +332,7 @@ async def test_whatever_is_asked_is_answered_or_refused_as_scim_refuses(
                 else:
                     await stage.found(kind, selection)
                 try:
-                    order = compile_sort(kind, text, descending=False, selection=Selection())
+                    order = compile_listing(kind, None, text, descending=False)
                 except ScimError as refused:
                     assert (refused.status, refused.scim_type) == (400, "invalidPath")
                     refused.detail.encode()

@@ -25,19 +25,17 @@ from scim2_models import (
 from scim2_server.storage import AsyncScimStorage, SearchPage
 
 from calscim.directory import keyset_pages, resources
-from calscim.directory.keyset_pages import Place, Stretch
-from calscim.directory.resources import MemberChange, Page, Reader, Selection
+from calscim.directory.keyset_pages import Kind, Place, Stretch
+from calscim.directory.resources import MemberChange, Page, Reader
 from calscim.directory.writes import Written
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
 from calscim.scim import decode, groups, users
-from calscim.scim.filter.compile import compile_filter
 from calscim.scim.filter.operands import as_uuid
-from calscim.scim.filter.sort import compile_sort, lacks
+from calscim.scim.filter.sort import compile_listing
 from calscim.scim.paging.traverse import Position, walk
 from calscim.scim.schema import GROUP, USER, Type
-from calscim.scim.search import keyset_of
 
 _EVERYTHING = 2**31 - 1
 _STATUS = {
@@ -146,13 +144,15 @@ class Storage(AsyncScimStorage):
         descending = asked.sort_order == SearchRequest.SortOrder.descending
         order = None if asked.sort_by is None else str(asked.sort_by)
         try:
-            keyset = keyset_of(kind, wanted, order, other, descending=descending)
+            listing = compile_listing(kind, wanted, order, other, descending=descending)
         except ScimError as error:
             if error.scim_type == "invalidPath":
                 raise InvalidPathException(detail=error.detail) from error
             return Stretch(Page(0, ()), more=False, first=None, last=None)
-        find = keyset_pages.users_beside if kind is USER else keyset_pages.groups_beside
-        return await find(self._db, self._reader, keyset, place, count, forward=forward)
+        table: Kind = "users" if kind is USER else "groups"
+        return await keyset_pages.page_beside(
+            self._db, table, self._reader, listing, place, count, forward=forward
+        )
 
     async def _page(
         self,
@@ -163,22 +163,17 @@ class Storage(AsyncScimStorage):
         other: Type | None,
     ) -> Page:
         kind = _kind(resource_type)
-        selection = Selection()
+        filter_text = None if asked.filter is None else str(asked.filter)
+        sort_by = None if asked.sort_by is None else str(asked.sort_by)
+        descending = asked.sort_order == SearchRequest.SortOrder.descending
         try:
-            if asked.filter is not None:
-                selection = compile_filter(kind, str(asked.filter), other)
-        except ScimError:  # the request was validated: it is another type that has this attribute
-            return Page(0, ())
-        if asked.sort_by is not None and not lacks(kind, str(asked.sort_by), other):
-            descending = asked.sort_order == SearchRequest.SortOrder.descending
-            try:
-                selection = compile_sort(
-                    kind, str(asked.sort_by), descending=descending, selection=selection
-                )
-            except ScimError as error:
+            listing = compile_listing(kind, filter_text, sort_by, other, descending=descending)
+        except ScimError as error:
+            if error.scim_type == "invalidPath":
                 raise InvalidPathException(detail=error.detail) from error
-        find = resources.users_found if kind is USER else resources.groups_found
-        return await find(self._db, self._reader, selection, offset, count)
+            return Page(0, ())  # the request was validated: another type has this attribute
+        table: Kind = "users" if kind is USER else "groups"
+        return await keyset_pages.page_from(self._db, table, self._reader, listing, offset, count)
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """UniquenessException for a name that is taken, in whatever case."""

@@ -1,32 +1,40 @@
-"""The resources that come next to one in an order, in either direction (keyset pagination).
+"""Pages of a list that is filtered and ordered: those next to a row (keyset pagination), or those from an offset.
 
-A place is what a row is ordered by, not how many come before it: however deep it is, finding it costs the same,
-and what is made or deleted meanwhile moves no other row across it. The row itself may be gone.
+A place is what a row is ordered by, not how many rows come before it. However deep the place is, finding it costs the
+same, and a resource that is created or deleted meanwhile moves no other row across it. The row itself may be gone.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from calscim.directory.resources import Page, Reader, allowed
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
+FIRST_PARAMETER = 7  # of a listing; the query has those before
 _BEFORE_ALL, _AFTER_ALL = -1, 2**62  # ordinals that no row has
+
+Kind = Literal["users", "groups"]
 
 
 @dataclass(frozen=True, slots=True)
-class Keyset:
-    """A filter and what is sorted by, as SQL over the alias u or g; without a key by when they were made."""
+class Listing:
+    """A filter and an order, as SQL over the alias u or g with parameters from ``FIRST_PARAMETER``.
+
+    Texts are ordered by code points. Without a key, the order is that of creation.
+    """
 
     where: str = ""
     key: str = ""
+    key_type: str = "text"
     descending: bool = False
+    nullable: bool = True
     parameters: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands: its key, None where it has no value, and of equal keys its ordinal."""
+    """Where a row stands: its key, None if it has no value, and its ordinal among equal keys."""
 
     ordinal: int
     key: str | None = None
@@ -34,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Rows in their order, ``more``: whether others follow in the direction that was asked for."""
+    """Rows in their order. ``more``: others follow in the direction of the request."""
 
     page: Page
     more: bool
@@ -42,60 +50,73 @@ class Stretch:
     last: Place | None
 
 
-async def users_beside(
-    db: Database, reader: Reader, keyset: Keyset, place: Place | None, count: int, *, forward: bool
-) -> Stretch:
-    """The next ones after a place, or the last ones before it. Without a place from the very end."""
-    return await _beside(db, "users", reader, keyset, place, count, forward=forward)
-
-
-async def groups_beside(
+async def page_from(
     db: Database,
+    kind: Kind,
     reader: Reader,
-    keyset: Keyset,
+    listing: Listing,
+    offset: int,
+    count: int,
+    *,
+    with_members: bool = True,
+) -> Page:
+    """Return the page that begins at an offset, which counts from 0."""
+    stretch = await _read(db, kind, reader, listing, None, count, offset, with_members, True)
+    return stretch.page
+
+
+async def page_beside(
+    db: Database,
+    kind: Kind,
+    reader: Reader,
+    listing: Listing,
     place: Place | None,
     count: int,
     *,
     forward: bool,
-    members: bool = True,
+    with_members: bool = True,
 ) -> Stretch:
-    """The same for groups."""
-    return await _beside(db, "groups", reader, keyset, place, count, members, forward=forward)
+    """Return the rows after a place, or the last ones before it; without a place, from the very end."""
+    return await _read(db, kind, reader, listing, place, count, 0, with_members, forward)
 
 
-async def _beside(
+async def _read(
     db: Database,
-    kind: str,
+    kind: Kind,
     reader: Reader,
-    keyset: Keyset,
+    listing: Listing,
     place: Place | None,
     count: int,
-    *more: bool,
+    offset: int,
+    with_members: bool,
     forward: bool,
 ) -> Stretch:
-    text = sql(f"keysets.{kind}")
-    parameters = [*more, *keyset.parameters]
-    if keyset.where:
-        text = text.replace("/* filter */ true", keyset.where)
-        total = f"/* total */ max(h.{kind}) FROM calscim.heads h WHERE h.stream = $2"
-        text = text.replace(total, "count(*) FROM found")
-    if keyset.key:
-        text = text.replace("/* key */ NULL::text", keyset.key)
+    edge = _BEFORE_ALL if forward else _AFTER_ALL
+    parameters = [
+        reader.token_id,
+        reader.directory,
+        reader.base,
+        edge if place is None else place.ordinal,
+        count,
+        offset,
+        *listing.parameters,
+    ]
     if place is not None and place.key is not None:
         parameters.append(place.key)
-    key = f"${5 + len(parameters)}::text"
-    text = text.replace(
-        "/* beyond */ ordinal > $4::bigint", _beyond(keyset, place, key, forward=forward)
+    query = page_query(
+        kind,
+        listing,
+        place,
+        f"${len(parameters)}::{listing.key_type}",
+        forward=forward,
+        with_members=with_members,
     )
-    text = text.replace("/* order */ ordinal", _order(keyset, forward=forward))
-    edge = _BEFORE_ALL if forward else _AFTER_ALL
-    ordinal = edge if place is None else place.ordinal
-    row = allowed(
-        await db.fetchrow(
-            text, reader.token_id, reader.directory, reader.base, ordinal, count, *parameters
-        )
-    )
-    bodies, places = list(row["bodies"] or ()), _places(row["ordinals"], row["keys"])
+    row = allowed(await db.fetchrow(query, *parameters))
+    bodies = list(row["bodies"] or ())
+    places = [
+        Place(ordinal, key)
+        for ordinal, key in zip(row["ordinals"] or (), row["keys"] or (), strict=True)
+    ]
     if not forward:
         bodies.reverse()
         places.reverse()
@@ -103,27 +124,56 @@ async def _beside(
     return Stretch(Page(row["total"] or 0, tuple(bodies)), row["more"], first, last)
 
 
-def _places(ordinals: list[int] | None, keys: list[str | None] | None) -> list[Place]:
-    return [Place(*one) for one in zip(ordinals or (), keys or (), strict=True)]
+def page_query(
+    kind: Kind,
+    listing: Listing,
+    place: Place | None,
+    place_key: str,
+    *,
+    forward: bool,
+    with_members: bool = True,
+) -> str:
+    """Return the SQL of a page. ``place_key`` is the parameter with the key of the place."""
+    text = sql(f"keysets.{kind}")
+    if not with_members:
+        text = text.replace("/* members */ true", "false")
+    if listing.where:
+        text = text.replace("/* filter */ true", listing.where)
+        total = f"/* total */ max(h.{kind}) FROM calscim.heads h WHERE h.stream = $2"
+        text = text.replace(total, "count(*) FROM found")
+    if listing.where or listing.key:  # else the index of the order of creation is what it takes
+        text = text.replace('directory_id COLLATE "C" = $2', "directory_id = $2")
+    if listing.key:
+        text = text.replace("/* key */ NULL::text", listing.key)
+    beyond = _beyond(listing, place, place_key, forward=forward)
+    text = text.replace("/* beyond */ ordinal > $4::bigint", beyond)
+    return text.replace("/* order */ ordinal", _order(listing, forward=forward))
 
 
-def _beyond(keyset: Keyset, place: Place | None, key: str, *, forward: bool) -> str:
-    """The rows on the far side of a place. Who has no value comes after all who have one when ascending."""
+def _beyond(listing: Listing, place: Place | None, place_key: str, *, forward: bool) -> str:
+    """Return the condition for rows on the far side of a place. Rows without a value come last when ascending."""
     later = f"ordinal {'>' if forward else '<'} $4::bigint"
-    if not keyset.key or place is None:
+    if not listing.key or place is None:
         return later
-    upwards = forward is not keyset.descending
+    upwards = forward is not listing.descending
     if place.key is None:
         return f"(key IS NULL AND {later})" if upwards else f"(key IS NOT NULL OR {later})"
-    equal = f'(key = {key} COLLATE "C" AND {later})'
-    if upwards:
-        return f'(key > {key} COLLATE "C" OR {equal} OR key IS NULL)'
-    return f'(key < {key} COLLATE "C" OR {equal})'
+    beyond, reached = _operators(listing.key_type, upwards)
+    # The first comparison is the one that an index serves.
+    condition = f"key {reached} {place_key} AND (key {beyond} {place_key} OR {later})"
+    return f"({condition} OR key IS NULL)" if upwards and listing.nullable else condition
 
 
-def _order(keyset: Keyset, *, forward: bool) -> str:
+def _order(listing: Listing, *, forward: bool) -> str:
     ordinal = "ordinal" if forward else "ordinal DESC"
-    if not keyset.key:
+    if not listing.key:
         return ordinal
-    upwards = forward is not keyset.descending
-    return f"key {'ASC NULLS LAST' if upwards else 'DESC NULLS FIRST'}, {ordinal}"
+    upwards = forward is not listing.descending
+    before, _ = _operators(listing.key_type, not upwards)
+    return f"key USING {before} NULLS {'LAST' if upwards else 'FIRST'}, {ordinal}"
+
+
+def _operators(key_type: str, upwards: bool) -> tuple[str, str]:
+    """Return the operators for "beyond" and "beyond or equal"; those of texts compare code points."""
+    beyond = ">" if upwards else "<"
+    return (f"~{beyond}~", f"~{beyond}=~") if key_type == "text" else (beyond, f"{beyond}=")

@@ -5,17 +5,18 @@ statement, so that a revoked one is refused although its holder was known a mome
 """
 
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import orjson
 
+from calscim.directory.indexed_attributes import IndexedAttribute
 from calscim.directory.writes import Written, write
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
-from calscim.names import address_key, group_key, user_name_key
+from calscim.names import group_key, user_name_key
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -75,22 +76,6 @@ class Reader:
     base: str  # the directory's base URL, escaped for JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A filter and an order, compiled: SQL over the aliases u and g, parameters numbered from ``FIRST``."""
-
-    where: str = ""
-    order: str = ""
-    parameters: tuple[Any, ...] = field(default=())
-
-    def __bool__(self) -> bool:
-        return bool(self.where or self.order)
-
-
-FIRST_USER_PARAMETER = 6
-FIRST_GROUP_PARAMETER = 7
-
-
 async def create_user(
     db: Database,
     origin: Origin,
@@ -128,13 +113,6 @@ async def set_user(
 ) -> Written:
     """Put top-level attributes in place, neither userName nor externalId nor emails; the others stay."""
     return await write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
-
-
-_SOUGHT: dict[str, Callable[[str], str]] = {
-    "name": user_name_key,
-    "email": address_key,
-    "external_id": str,
-}
 
 
 def _user(user_id: uuid.UUID, state: UserState, base: str) -> dict[str, Any]:
@@ -264,63 +242,19 @@ async def members(db: Database, directory: str, group_id: uuid.UUID) -> list[dic
     return [dict(row) for row in rows]
 
 
-async def users_looked_up(
-    db: Database, reader: Reader, attribute: Literal["name", "email", "external_id"], value: str
+async def look_up_users(
+    db: Database, reader: Reader, attribute: IndexedAttribute, value: str
 ) -> tuple[str, ...]:
-    """Everybody whose attribute is this, names and addresses in whatever case: at most a few."""
-    sought = _SOUGHT[attribute](value)
-    row = await db.fetchrow(
-        sql(f"scim.users_by_{attribute}"), reader.token_id, reader.directory, sought, reader.base
-    )
+    """Return the users whose indexed attribute has this value, oldest first: at most a few."""
+    parameters: list[Any] = []
+
+    def bind(comparand: Any, sql_type: str) -> str:
+        parameters.append(comparand)
+        return f"$4::{sql_type}"
+
+    query = sql("scim.look_up_users").replace("/* equal */ true", attribute.equals(value, bind))
+    row = await db.fetchrow(query, reader.token_id, reader.directory, reader.base, *parameters)
     return tuple(allowed(row)["bodies"] or ())
-
-
-async def users_found(
-    db: Database, reader: Reader, selection: Selection, offset: int, count: int
-) -> Page:
-    return _page(
-        await db.fetchrow(
-            _select("scim.users_found", selection),
-            reader.token_id,
-            reader.directory,
-            reader.base,
-            offset,
-            count,
-            *selection.parameters,
-        )
-    )
-
-
-async def groups_found(
-    db: Database,
-    reader: Reader,
-    selection: Selection,
-    offset: int,
-    count: int,
-    *,
-    members: bool = True,
-) -> Page:
-    return _page(
-        await db.fetchrow(
-            _select("scim.groups_found", selection),
-            reader.token_id,
-            reader.directory,
-            reader.base,
-            offset,
-            count,
-            members,
-            *selection.parameters,
-        )
-    )
-
-
-def _select(query: str, selection: Selection) -> str:
-    text = sql(query)
-    if selection.where:
-        text = text.replace("/* filter */ true", selection.where)
-    if selection.order:
-        text = text.replace("/* order */", f"{selection.order},")
-    return text
 
 
 def allowed(row: asyncpg.Record | None) -> asyncpg.Record:
@@ -334,8 +268,3 @@ def allowed(row: asyncpg.Record | None) -> asyncpg.Record:
 def _found(row: asyncpg.Record | None) -> Found | None:
     row = allowed(row)
     return None if row["body"] is None else Found(row["body"], row["version"])
-
-
-def _page(row: asyncpg.Record | None) -> Page:
-    row = allowed(row)
-    return Page(row["total"], tuple(row["bodies"] or ()))

@@ -53,12 +53,8 @@ class Attribute:
     always: bool = False  # returned whatever was asked for
     subs: dict[str, "Attribute"] = field(default_factory=dict)  # by lower-case name
 
-    @property
-    def orderable(self) -> bool:
-        return self.kind not in ("boolean", "binary", "complex")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """A resource type: its own attributes and those of its extensions, by lower-case name."""
 

@@ -3,18 +3,18 @@
 import re
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from aiohttp import web
 
 from calscim.directory import keyset_pages, offset_pages, resources
-from calscim.directory.keyset_pages import Keyset, Place, Stretch
-from calscim.directory.resources import Page, Selection
+from calscim.directory.keyset_pages import Kind, Listing, Place, Stretch
+from calscim.directory.resources import Page
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
-from calscim.scim.filter.compile import compile_filter, has_index
-from calscim.scim.filter.sort import compile_keyset, compile_sort, lacks
+from calscim.scim.filter.compile import has_index, look_up_attribute
+from calscim.scim.filter.sort import compile_listing
 from calscim.scim.paging import cursor_token
 from calscim.scim.paging.traverse import Position, walk
 from calscim.scim.projection import Projection
@@ -27,17 +27,10 @@ INLINE_PAGE = 100_000
 # Characters of a filter up to which it is read and compiled at once: about 2 ms. One of 8,192 takes up to 20.
 INLINE_FILTER = 1024
 _FAR = 2**53
+_TABLES: dict[str, Kind] = {"User": "users", "Group": "groups"}
 _LOOK_UP = re.compile(
-    r'\s*(userName|email|emails|emails\.value|externalId)\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*',
-    re.IGNORECASE,
+    r'\s*([A-Za-z.]{1,64})\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
 )
-_COLUMNS: dict[str, Literal["name", "email", "external_id"]] = {
-    "username": "name",
-    "email": "email",
-    "emails": "email",
-    "emails.value": "email",
-    "externalid": "external_id",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +115,31 @@ async def _page(
         if asked.filter is None:
             return await offset_pages.users_page(x.db, x.reader, offset, count)
         plain = _LOOK_UP.fullmatch(asked.filter)
-        if plain is not None and plain[2].strip() == plain[2]:  # no need of a grammar
-            column = _COLUMNS[plain[1].lower()]
-            found = await resources.users_looked_up(x.db, x.reader, column, plain[2])
+        if plain is not None and (attribute := look_up_attribute(kind, plain[1])) is not None:
+            found = await resources.look_up_users(x.db, x.reader, attribute, plain[2])
             return Page(len(found), found[offset : offset + count])
-    selection = Selection()
-    if (text := asked.filter) is not None:
-        at_once = len(text) <= INLINE_FILTER
-        selection = await computed(x, lambda: compile_filter(kind, text, beside), at_once=at_once)
-    if asked.sort_by is not None and not lacks(kind, asked.sort_by, beside):
-        selection = compile_sort(
-            kind, asked.sort_by, descending=asked.descending, selection=selection
-        )
+    listing = await _listing(x, kind, asked, beside)
     async with _connections(x, kind, asked.filter) as db:
-        if kind is USER:
-            return await resources.users_found(db, x.reader, selection, offset, count)
-        members = asked.projection.needs("members")
-        return await resources.groups_found(db, x.reader, selection, offset, count, members=members)
+        return await keyset_pages.page_from(
+            db,
+            _TABLES[kind.name],
+            x.reader,
+            listing,
+            offset,
+            count,
+            with_members=asked.projection.needs("members"),
+        )
+
+
+async def _listing(x: Exchange, kind: Type, asked: Search, beside: Type | None) -> Listing:
+    """Compile the filter and the order, in a thread of its own if the filter is long."""
+    return await computed(
+        x,
+        lambda: compile_listing(
+            kind, asked.filter, asked.sort_by, beside, descending=asked.descending
+        ),
+        at_once=len(asked.filter or "") <= INLINE_FILTER,
+    )
 
 
 def _connections(
@@ -184,42 +185,19 @@ async def _beside(
     *,
     forward: bool,
 ) -> Stretch:
-    keyset = await computed(
-        x,
-        lambda: keyset_of(kind, asked.filter, asked.sort_by, other, descending=asked.descending),
-        at_once=len(asked.filter or "") <= INLINE_FILTER,
-    )
-    if kind is USER and asked.filter is None and asked.sort_by is None:  # in the order of an index
-        return await keyset_pages.users_beside(
-            x.db, x.reader, keyset, place, count, forward=forward
+    listing = await _listing(x, kind, asked, other)
+    in_order = kind is USER and asked.filter is None and asked.sort_by is None  # of an index
+    async with nullcontext(x.db) if in_order else _connections(x, kind, asked.filter) as db:
+        return await keyset_pages.page_beside(
+            db,
+            _TABLES[kind.name],
+            x.reader,
+            listing,
+            place,
+            count,
+            forward=forward,
+            with_members=asked.projection.needs("members"),
         )
-    async with _connections(x, kind, asked.filter) as db:
-        if kind is USER:
-            return await keyset_pages.users_beside(
-                db, x.reader, keyset, place, count, forward=forward
-            )
-        members = asked.projection.needs("members")
-        return await keyset_pages.groups_beside(
-            db, x.reader, keyset, place, count, forward=forward, members=members
-        )
-
-
-def keyset_of(
-    kind: Type,
-    filter_text: str | None,
-    sort_by: str | None,
-    beside: Type | None = None,
-    *,
-    descending: bool,
-) -> Keyset:
-    """What a cursor goes through. ScimError 400 for a filter or an order that cannot be.
-
-    ``beside``: the other type of a list of both.
-    """
-    selection = Selection() if filter_text is None else compile_filter(kind, filter_text, beside)
-    if sort_by is None or lacks(kind, sort_by, beside):
-        return Keyset(selection.where, parameters=selection.parameters)
-    return compile_keyset(kind, sort_by, descending=descending, selection=selection)
 
 
 async def _shown(x: Exchange, asked: Search, page: Page) -> web.Response:

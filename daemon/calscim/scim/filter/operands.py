@@ -36,7 +36,7 @@ def typed(attribute: Attribute, node: Comparison) -> Comparison:
 def check(attribute: Attribute, node: Comparison) -> None:
     """The value has the attribute's type, and the operator suits it."""
     value, kind, name = node.value, attribute.kind, node.attr_path
-    suits(attribute, node)
+    check_operator(attribute, node)
     if kind == "boolean":
         if not isinstance(value, bool):
             raise ScimError(400, f"{name} is compared with true or false", "invalidFilter")
@@ -49,7 +49,7 @@ def check(attribute: Attribute, node: Comparison) -> None:
         readable(value, "invalidFilter")
 
 
-def suits(attribute: Attribute, node: Comparison) -> None:
+def check_operator(attribute: Attribute, node: Comparison) -> None:
     equality = node.op in (CompareOperator.eq, CompareOperator.ne)
     if attribute.kind in ("boolean", "binary") and not equality:
         raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")

@@ -1,108 +1,99 @@
-"""Sort orders (RFC 7644 section 3.4.2.3) compiled to SQL: for a page at an offset, and for one beyond a row."""
+"""Filters and sort orders (RFC 7644 section 3.4.2) compiled to SQL: what a page of a list is read by."""
 
 from scim2_models.path import AttrPath
 
-from calscim.directory.keyset_pages import Keyset
-from calscim.directory.resources import Selection
+from calscim.directory.keyset_pages import Listing
 from calscim.errors import ScimError
-from calscim.scim.filter.compile import COLUMNS, Compiler, Target, compiler_of
+from calscim.scim.filter.compile import compile_filter, is_beside
 from calscim.scim.filter.operands import comparable, readable
 from calscim.scim.filter.parse import parse_path
-from calscim.scim.schema import Attribute, Type
+from calscim.scim.filter.sql_values import COLUMNS, SqlValues
+from calscim.scim.filter.target import Target, find_target
+from calscim.scim.schema import Type
 
-# Characters of a value that order the pages of a cursor, which has to fit into a URL.
+# Characters of a value without an index that order a list: a cursor carries them, and has to fit into a URL.
 LONGEST_KEY = 400
 
 
-def compile_sort(kind: Type, text: str, *, descending: bool, selection: Selection) -> Selection:
-    """The same selection in an order. ScimError 400 invalidPath for what has none."""
-    compiler = compiler_of(kind, selection.parameters)
-    value, attribute = _sorted_by(compiler, text)
-    order = ordered(value, attribute, descending=descending)
-    return Selection(selection.where, order, tuple(compiler.parameters))
+def compile_listing(
+    kind: Type,
+    filter_text: str | None,
+    sort_by: str | None,
+    beside: Type | None = None,
+    *,
+    descending: bool = False,
+) -> Listing:
+    """Return the SQL of a filter and an order. ScimError 400 invalidFilter or invalidPath for what has none.
+
+    ``beside``: the other type of a list of both types. An attribute that only the other type has is without a value.
+    """
+    selected = Listing() if filter_text is None else compile_filter(kind, filter_text, beside)
+    if sort_by is None or _lacks(kind, sort_by, beside):
+        return selected
+    values = SqlValues(kind, list(selected.parameters))
+    target = _sort_target(kind, sort_by)
+    indexed = values.indexed(target)
+    if indexed is None or indexed.owners:
+        key, key_type, nullable = _key(values, target), "text", True
+    else:
+        key, key_type, nullable = indexed.value, indexed.match.sql_type, indexed.nullable
+    return Listing(selected.where, key, key_type, descending, nullable, tuple(values.parameters))
 
 
-def compile_keyset(kind: Type, text: str, *, descending: bool, selection: Selection) -> Keyset:
-    """The same order by a key that a cursor can carry. ScimError 400 invalidPath for what has none."""
-    compiler = compiler_of(kind, selection.parameters)
-    key = _carried(*_sorted_by(compiler, text))
-    return Keyset(selection.where, key, descending, tuple(compiler.parameters))
-
-
-def lacks(kind: Type, text: str, beside: Type | None) -> bool:
-    """Return True for an attribute that only the type beside has: all resources of this one are without a value."""
+def _lacks(kind: Type, text: str, beside: Type | None) -> bool:
+    """Return True for an attribute that only the type beside has: every resource of this one is without a value."""
     if beside is None:
         return False
-    compiler = compiler_of(kind)
-    compiler.beside = beside
     try:
         readable(text, "invalidPath")
         path = parse_path(text)
     except ScimError:
         return False
-    return isinstance(path, AttrPath) and compiler.lacks(path)
+    return isinstance(path, AttrPath) and is_beside(kind, path, beside)
 
 
-def _sorted_by(compiler: Compiler, text: str) -> tuple[str, Attribute]:
-    """What is compared: SQL of its value, and the attribute whose rules hold."""
-    target = _target(compiler, text)
+def _sort_target(kind: Type, text: str) -> Target:
+    """Return the attribute to sort by. ScimError 400 invalidPath if there is none, or if it has no order."""
+    readable(text, "invalidPath")
+    try:
+        path = parse_path(text)
+        target = find_target(kind, path) if isinstance(path, AttrPath) else None
+    except ScimError:
+        target = None
+    if target is None:
+        raise ScimError(
+            400,
+            f"sortBy {text[:100]!r} is not an attribute of a {kind.name}: "
+            "name an attribute of its schema",
+            "invalidPath",
+        )
     attribute = target.attribute
     if target.multi and target.below is None and "value" in attribute.subs:
         attribute = attribute.subs["value"]
         target = Target(attribute, target.path, attribute.name, True, f"{target.name}.value")
-    orderable(attribute, text)
-    if target.name in COLUMNS:
-        return f"{compiler.row}.{COLUMNS[target.name]}", attribute
-    if target.multi:
-        return chosen(compiler.elements(target), compiler.element(target)), attribute
-    return compiler.text(target), attribute
-
-
-def _target(compiler: Compiler, text: str) -> Target:
-    readable(text, "invalidPath")
-    try:
-        path = parse_path(text)
-        if isinstance(path, AttrPath):
-            return compiler.target(path)
-    except ScimError:
-        pass
-    raise ScimError(
-        400, f"sortBy {text[:100]!r} is no attribute of a {compiler.kind.name}", "invalidPath"
-    )
-
-
-def orderable(attribute: Attribute, name: str) -> None:
-    """ScimError invalidPath for an attribute without an order."""
     if attribute.kind in ("complex", "binary"):
         raise ScimError(
             400,
-            f"sortBy {name[:100]} is {attribute.kind} and has no order: name a sub-attribute "
+            f"sortBy {text[:100]} is {attribute.kind} and has no order: name a sub-attribute "
             "such as name.familyName, or an attribute that holds text",
             "invalidPath",
         )
+    return target
 
 
-def ordered(value: str, attribute: Attribute, *, descending: bool) -> str:
-    """An ORDER BY expression: who has no value comes last when ascending, first when descending."""
-    if attribute.kind == "boolean":
-        value = f"({value})::boolean"
-    elif attribute.kind != "dateTime":
-        value = comparable(value, attribute)
-    return f"{value} {'DESC NULLS FIRST' if descending else 'ASC NULLS LAST'}"
+def _key(values: SqlValues, target: Target) -> str:
+    """Return the value as a text whose code points order it: false before true, an earlier moment before a later."""
+    if target.name in COLUMNS:
+        return f"calscim.instant({values.row}.{COLUMNS[target.name]})"
+    value = _chosen(values, target) if target.multi else values.text(target)
+    if target.attribute.kind == "boolean":
+        return f"({value})::boolean::text"
+    return f"left({comparable(value, target.attribute)}, {LONGEST_KEY})"
 
 
-def _carried(value: str, attribute: Attribute) -> str:
-    """The value as a text whose code points order it: false comes before true, and a moment in UTC before a later."""
-    if attribute.kind == "dateTime":
-        return f'calscim.instant({value}) COLLATE "C"'
-    if attribute.kind == "boolean":
-        return f'({value})::boolean::text COLLATE "C"'
-    return f'left({comparable(value, attribute)}, {LONGEST_KEY}) COLLATE "C"'
-
-
-def chosen(values: str, value: str) -> str:
-    """Of a multi-valued attribute, whose values are rows e(v, place): the primary one, else the first."""
+def _chosen(values: SqlValues, target: Target) -> str:
+    """Return the primary value of a multi-valued attribute, or else the first."""
     return (
-        f"(SELECT {value} FROM {values} "  # noqa: S608 - both are made by filters
+        f"(SELECT {values.element(target)} FROM {values.elements(target)} "
         "ORDER BY coalesce(e.v ->> 'primary', '') = 'true' DESC, e.place LIMIT 1)"
     )
