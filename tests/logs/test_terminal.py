@@ -27,7 +27,7 @@ DANGEROUS = [
     or unicodedata.bidirectional(character)
     in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 ]
-WRITERS = {"cli/output.py", "cli/main.py", "logs.py"}
+WRITERS = {"cli/output.py", "cli/execution.py", "cli/main.py", "logs.py"}
 
 
 def has_control(text):

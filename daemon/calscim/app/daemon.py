@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import linecache
 import os
 import random
 import signal
@@ -220,6 +221,7 @@ def _collect_less() -> None:
     """What was loaded until now stays for good: the collector need not walk through it again and again, nor come
     every few requests. Measured in docs/decisions/0008-what-a-request-costs.md.
     """
+    linecache.clearcache()  # source that pydantic read for docstrings
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT)

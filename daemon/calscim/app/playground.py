@@ -7,14 +7,13 @@ What is decided here is left where every other verb reads it: in a configuration
 each run, or, beside a configuration that is there already, in variables to export.
 """
 
+import json
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import tomlkit
 
 from calscim import admin, logs
 from calscim.admin.plan_preview import reading
@@ -31,7 +30,7 @@ DIRECTORY = "Okta trial"
 TEAMS = ("Sales", "Engineering")
 _FILE = "calscim.toml"
 _KEY = "calcom.key"
-_NOTE = "With CALSCIM_CONFIG=this file, every verb works beside the running daemon."
+_NOTE = "# With CALSCIM_CONFIG=this file, every verb works beside the running daemon."
 _LISTEN = {"CALSCIM_SCIM_LISTEN": Scim().listen, "CALSCIM_OPS_LISTEN": Ops().listen}
 
 
@@ -181,27 +180,33 @@ def _with_port(listen: str, stack: ExitStack) -> str:
 
 
 def _toml(wanted: Wanted, calcom: str | None, listen: Mapping[str, str]) -> str:
-    document = tomlkit.document()
-    for line in (_origin(wanted.written).removeprefix("# "), _NOTE):
-        document.add(tomlkit.comment(line))
+    tables: dict[str, dict[str, object]] = {
+        "[scim]": {
+            "listen": listen["CALSCIM_SCIM_LISTEN"],
+            "trusted_proxies": ["127.0.0.1", "::1"],
+        },
+        "[ops]": {"listen": listen["CALSCIM_OPS_LISTEN"]},
+    }
     if not any(
         wanted.environ.get(f"CALSCIM_DATABASE_{key}") for key in ("DSN", "DSN_FILE", "EMBEDDED")
     ):
-        document["database"] = {"embedded": str(wanted.folder.absolute() / "postgres")}
-    document["scim"] = {
-        "listen": listen["CALSCIM_SCIM_LISTEN"],
-        "trusted_proxies": ["127.0.0.1", "::1"],
-    }
-    document["ops"] = {"listen": listen["CALSCIM_OPS_LISTEN"]}
+        tables["[database]"] = {"embedded": str(wanted.folder.absolute() / "postgres")}
     if calcom is not None:
-        organization = tomlkit.table()
-        organization.update(
-            name=ORGANIZATION, organization_id=NUMBER, api_url=calcom, api_key_file=_KEY
-        )
-        organizations = tomlkit.aot()
-        organizations.append(organization)
-        document["organization"] = organizations
-    return tomlkit.dumps(document)
+        tables["[[organization]]"] = {
+            "name": ORGANIZATION,
+            "organization_id": NUMBER,
+            "api_url": calcom,
+            "api_key_file": _KEY,
+        }
+    lines = [_origin(wanted.written), _NOTE]
+    for header, keys in tables.items():
+        # Texts, numbers and lists in JSON are TOML as well, once DEL is escaped.
+        lines += [
+            "",
+            header,
+            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()),
+        ]
+    return "\n".join(lines).replace("\x7f", "\\u007f") + "\n"
 
 
 def _variables_of(folder: Path, calcom: str) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal.archive import export
 from calscim.journal.archive.export import Archived

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
 
 from calscim.admin import Editor
 from calscim.cli.actor import actor
@@ -35,48 +34,6 @@ class Call:
     def editor(self) -> Editor:
         """Who stands in the journal behind an edit: the user and the machine."""
         return Editor(by=actor(self.environ), cipher=self.settings().journal.cipher())
-
-
-Verb: TypeAlias = Callable[[Call], Awaitable[int | None]]
-
-
-class Verbs:
-    """Where modules register their verbs. Every verb takes --config, those that print data --json too."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parser = parser
-        self._verbs = parser.add_subparsers(metavar="VERB", title="verbs", required=True)
-
-    def add(
-        self, name: str, verb: Verb, summary: str, *, data: bool = True, details: str = ""
-    ) -> argparse.ArgumentParser:
-        """A verb with one line of help. ``data``: it prints some, and so takes --json."""
-        parser = self._new(name, summary, details)
-        if data:
-            parser.add_argument("--json", action="store_true", help="one JSON value, nothing else")
-        parser.set_defaults(verb=verb)
-        return parser
-
-    def group(self, name: str, summary: str) -> "Verbs":
-        """A noun with verbs of its own."""
-        return Verbs(self._new(name, summary, ""))
-
-    def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = self._verbs.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip()
-        )
-        config_option(parser)
-        return parser
-
-
-def config_option(parser: argparse.ArgumentParser) -> None:
-    """--config, which may stand before or after the verb: the last one counts."""
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="configuration file (default: $CALSCIM_CONFIG, ./config/calscim.toml, /etc/calscim/calscim.toml)",
-    )
 
 
 def a_duration(text: str) -> float:

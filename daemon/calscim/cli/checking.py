@@ -12,9 +12,10 @@ from calscim.app.fingerprints import stale
 from calscim.app.listeners import UNTRUSTED, hides_clients
 from calscim.calcom.reader import Reader
 from calscim.cli import hazards
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import connected
 from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 from calscim.config import Journal, Organization, Scim, Settings
 from calscim.encryption import Cipher
@@ -40,8 +41,7 @@ class Check:
 
 
 def register(verbs: Verbs) -> None:
-    summary = "configuration, database, schema, each organization's API key"
-    hazards.strict_option(verbs.add("check", _check, summary))
+    hazards.strict_option(verbs.add("check", _check))
 
 
 async def _check(call: Call) -> int:

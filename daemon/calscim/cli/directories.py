@@ -6,10 +6,11 @@ from typing import Any
 from calscim import admin
 from calscim.admin.status import rate_shown
 from calscim.app.throttling import EVERY
-from calscim.cli.call import Call, Verbs, a_duration
+from calscim.cli.call import Call, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
+from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate
 from calscim.directory.rates import NONE
@@ -18,7 +19,7 @@ from calscim.terminal import printable
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("directory", "identity providers' ways in")
+    nouns = verbs.group("directory")
     create = nouns.add("create", _create, "make a directory and its first token")
     create.add_argument("--organization", metavar="ORG", help="may be left out where there is one")
     create.add_argument("--name", required=True, help="what you call it")

@@ -5,10 +5,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from calscim.cli.archiving import archives_option
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines
+from calscim.cli.verbs import Verbs
 from calscim.journal import chain
 from calscim.journal.archive import read
 from calscim.journal.erasure import erase
@@ -29,7 +30,6 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "erase",
         _erase,
-        "erase a person's data from the journal and the tables",
         details="For somebody who has left: an active user is refused. Shows what would go; --yes does it, and "
         "nothing brings it back. Needs the owner of the tables (database.migration_dsn).",
     )

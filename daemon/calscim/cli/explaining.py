@@ -5,16 +5,17 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from calscim.admin.explain import explain as explaining
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines, table
+from calscim.cli.verbs import Verbs
 
 _LABELS = {"changed_seq": "journal", "seq": "journal", "cal_user_id": "Cal.com user"}
 
 
 def register(verbs: Verbs) -> None:
-    explain = verbs.add("explain", _explain, "why a person is or is not on a team")
+    explain = verbs.add("explain", _explain)
     explain.add_argument("person", metavar="PERSON", help="userName, e-mail address or id")
     explain.add_argument("team", metavar="TEAM", nargs="?", help="id, slug or name")
     explain.add_argument("--organization", metavar="ORG", help="may be left out where there is one")

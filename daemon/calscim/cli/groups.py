@@ -3,14 +3,15 @@
 from typing import Any
 
 from calscim import admin
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("group", "groups that were pushed")
+    nouns = verbs.group("group")
     listing = nouns.add("list", _list, "groups with their members and mappings")
     listing.add_argument("--directory", metavar="D", help="of one directory only, by id or name")
     listing.add_argument("--organization", metavar="ORG", help="of one organization only")

@@ -15,10 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from calscim import admin
 from calscim.cli import archiving, keys
-from calscim.cli.call import Call, Verbs, a_moment
+from calscim.cli.call import Call, a_moment
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import SafeConsole, dump, fields, lines, table
+from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal import chain, checkpoints, history
 from calscim.journal.archive import read as archives
@@ -34,7 +35,7 @@ _LOOK = 1.0  # seconds between two looks of `tail --follow`
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("journal", "what happened, in order, provably")
+    nouns = verbs.group("journal")
     tail = nouns.add("tail", _tail, "the last rows")
     tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="how many (20)")
     tail.add_argument("--follow", action="store_true", help="and those that come; JSON lines")

@@ -3,9 +3,10 @@
 import base64
 
 from calscim import encryption
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened
 from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
 from calscim.config import Journal
 from calscim.journal import history
 

@@ -1,121 +1,53 @@
-"""From arguments to an exit code. No traceback for what is expected to go wrong."""
+"""Parses the command line. A verb's module, and what it imports, is only loaded when that verb is called."""
 
 import argparse
-import asyncio
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from types import TracebackType
 from typing import Any, NoReturn
 
-import uvloop
+from calscim import __version__
+from calscim.cli.verbs import Verbs, config_option
+from calscim.terminal import printable
 
-from calscim import __version__, logs
-from calscim.cli.call import Call, Verbs, config_option
-from calscim.cli.output import Output
-from calscim.errors import CalscimError, ConfigError, UsageError
-from calscim.terminal import printable, printable_block
-
-FAILED = 1
 MISUSED = 64  # EX_USAGE; 2 is a plan with changes in it
-CONFIGURATION = 78  # EX_CONFIG
-INTERRUPTED = 130  # 128 + SIGINT
-HURRIED = 143  # 128 + SIGTERM: a second signal cut what the first had left to end by itself
-CUT = 141  # 128 + SIGPIPE
 
-# Which module of this package has which verb, in the order of the help. Only the one that is called is loaded.
-_ROOMS = {
-    "serve": "serving",
-    "run": "serving",
-    "demo": "serving",
-    "check": "checking",
-    "migrate": "schema",
-    "directory": "directories",
-    "token": "tokens",
-    "group": "groups",
-    "team": "teams",
-    "mapping": "mappings",
-    "plan": "reconciling",
-    "sync": "standing",
-    "approve": "reconciling",
-    "status": "standing",
-    "explain": "explaining",
-    "parked": "parking",
-    "journal": "journal",
-    "membership": "replaying",
-    "rebuild": "replaying",
-    "erase": "erasing",
-    "sim": "simulator",
+# Each verb, in the order of the help: the module of this package that registers it, and its line of help.
+VERBS = {
+    "serve": ("serving", "run the daemon"),
+    "run": ("serving", "run the daemon with nothing prepared, to try it"),
+    "demo": ("serving", "play a whole story and end"),
+    "check": ("checking", "check configuration, database, schema, each organization's API key"),
+    "migrate": ("schema", "bring the database's schema up to date"),
+    "directory": ("directories", "manage directories (connections from identity providers)"),
+    "token": ("tokens", "manage the bearer tokens of directories"),
+    "group": ("groups", "list groups that identity providers pushed"),
+    "team": ("teams", "list and pause Cal.com's teams"),
+    "mapping": ("mappings", "map groups to teams"),
+    "plan": ("reconciling", "read Cal.com and print the changes to make, without making them"),
+    "sync": ("standing", "ask the running daemon for a full pass and wait for it"),
+    "approve": ("reconciling", "release exactly one held plan"),
+    "status": ("standing", "show directories, last pass, drift, held, parked, budget, lease"),
+    "explain": ("explaining", "explain why a person is or is not on a team"),
+    "parked": ("parking", "list and retry changes of Cal.com that failed"),
+    "journal": ("journal", "read, verify, export and archive the journal"),
+    "membership": ("replaying", "list the members that a group had at a moment"),
+    "rebuild": ("replaying", "rebuild users, groups and members from the journal"),
+    "erase": ("erasing", "erase a person's data from the journal and the tables"),
+    "sim": ("simulator", "run simulators to try calscim against"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code."""
+    """Run one verb and return the exit code."""
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        given = sys.argv[1:] if argv is None else list(argv)
         arguments = _parser(_verb_in(given)).parse_args(given)
-    except SystemExit as end:  # --help, --version, or arguments that are none
-        return end.code if isinstance(end.code, int) else FAILED
-    logs.configure("warning", "auto")
-    sys.excepthook = _show_defect
-    call = Call(arguments, Output(json=getattr(arguments, "json", False)))
-    try:
-        code = _run(call)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough
-        _forget_standard_output()
-        return CUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return code
+    except SystemExit as end:  # --help, --version, or wrong arguments
+        return end.code if isinstance(end.code, int) else 1
+    from calscim.cli.execution import execute  # noqa: PLC0415 - `--help` does not need it
 
-
-def _run(call: Call) -> int:
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_verb(call)) or 0
-    except ConfigError as error:
-        count = len(error.problems)
-        call.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")
-        for problem in error.problems:
-            call.output.say(f"  {problem}")
-        return CONFIGURATION
-    except UsageError as error:
-        call.output.say(f"calscim: {error.message}", *(f"  {detail}" for detail in error.details))
-        return FAILED
-    except CalscimError as error:
-        call.output.say(f"calscim: {error}")
-        return FAILED
-    except asyncio.CancelledError:
-        return HURRIED
-
-
-def _show_defect(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Print the traceback of an unexpected error; its message may quote text from outside."""
-    shown = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
-    sys.stderr.write(
-        f"calscim: this is a defect of calscim, please report it:\n{printable_block(shown)}\n"
-    )
-
-
-async def _verb(call: Call) -> int | None:
-    code: int | None = await call.arguments.verb(call)
-    return code
-
-
-def _forget_standard_output() -> None:
-    """So that the interpreter does not complain when it flushes at its end."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(devnull, sys.stdout.fileno())
-    except OSError:  # a stand-in without a descriptor
-        return
-    finally:
-        os.close(devnull)
+    return execute(arguments)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -128,16 +60,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _verb_in(arguments: list[str]) -> str | None:
-    """The verb, before anything is parsed; None where there is none, as in ``--help``."""
+    """Return the verb before anything is parsed, or None without one, as in ``--help``."""
     before = ""
     for argument in arguments:
-        if argument in _ROOMS and before != "--config":
+        if argument in VERBS and before != "--config":
             return argument
         before = argument
     return None
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:
+    """Return a parser of one verb, or without one a parser that only knows the names of all."""
     parser = _Parser(
         prog="calscim",
         description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
@@ -146,7 +79,10 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"calscim {__version__}")
     config_option(parser)
     parser.set_defaults(config=None)
-    verbs = Verbs(parser)
-    for room in dict.fromkeys(_ROOMS.values()) if verb is None else [_ROOMS[verb]]:
-        import_module(f"calscim.cli.{room}").register(verbs)
+    verbs = Verbs(parser, {name: summary for name, (_, summary) in VERBS.items()})
+    if verb is None:
+        for name in VERBS:
+            verbs.group(name)
+    else:
+        import_module(f"calscim.cli.{VERBS[verb][0]}").register(verbs)
     return parser

@@ -10,11 +10,12 @@ from rich.console import Group, RenderableType
 from calscim import admin
 from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.cli import mapping_tables
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened
 from calscim.cli.output import lines
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import ORGANIZATION
+from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.postgres.pool import Connection, Database
 from calscim.terminal import escape_toml, printable

@@ -5,12 +5,13 @@ from typing import Any
 from calscim import admin
 from calscim.admin import MappingEdits
 from calscim.cli import mapping_files
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import find_or_new, find_team
+from calscim.cli.verbs import Verbs
 from calscim.planner.model import Mode, Role
 
 ROLES = [role.value for role in Role]
@@ -18,7 +19,7 @@ MODES = [mode.value for mode in Mode]
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("mapping", "which group's people go onto which team")
+    nouns = verbs.group("mapping")
     add = nouns.add("add", _add, "map a group to a team, before or after it is pushed")
     add.add_argument("--directory", metavar="D", help="id or name; not needed for the only one")
     add.add_argument("--group", required=True, metavar="NAME", help="its exact name")

@@ -3,14 +3,15 @@
 from typing import Any
 
 from calscim.admin.plan_preview import chosen
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened
 from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
 from calscim.reconciler.state import retries, runs
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("parked", "changes of Cal.com that did not succeed")
+    nouns = verbs.group("parked")
     listing = nouns.add("list", _list, "what waits, why, and until when")
     retry = nouns.add("retry", _retry, "try everything again now, or all of one person's")
     retry.add_argument("person", metavar="EMAIL", nargs="?", default="", help="one person's only")

@@ -12,10 +12,11 @@ from calscim.admin import approve as approving
 from calscim.admin.approvals import Approval
 from calscim.admin.plan_preview import chosen, inspect
 from calscim.cli import mapping_tables
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, table
 from calscim.cli.standing import waiting_for_groups, worst
+from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.planner.model import Plan
 from calscim.planner.render import IN_STEP, action_json, exit_code, held_text, plan_json, who
@@ -26,7 +27,7 @@ STALE = 4
 
 
 def register(verbs: Verbs) -> None:
-    plan = verbs.add("plan", _plan, "read Cal.com, change nothing, print what is to be done")
+    plan = verbs.add("plan", _plan)
     plan.add_argument("--organization", metavar="ORG", help="one organization only")
     plan.add_argument(
         "--with",
@@ -35,7 +36,7 @@ def register(verbs: Verbs) -> None:
         metavar="FILE",
         help="also with the mappings of a file, as `calscim mapping export` writes it; saves nothing",
     )
-    approve = verbs.add("approve", _approve, "release exactly that held plan")
+    approve = verbs.add("approve", _approve)
     approve.add_argument("hash", metavar="HASH", help="as `calscim plan` shows it")
     approve.add_argument("--reason", default="", metavar="TEXT", help="why, for the journal")
 

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from calscim import admin
 from calscim.admin import Directory, names
 from calscim.cli.archiving import archives_option
-from calscim.cli.call import Call, Verbs, a_moment
+from calscim.cli.call import Call, a_moment
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import lines, table
+from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal.archive import read
 from calscim.journal.replay import rebuild
@@ -24,7 +25,7 @@ DIFFERENT = 6
 
 
 def register(verbs: Verbs) -> None:
-    membership = verbs.add("membership", _membership, "who was in a group at a moment")
+    membership = verbs.add("membership", _membership)
     membership.add_argument(
         "--group", required=True, metavar="NAME", help="its name then, or its id"
     )
@@ -34,7 +35,6 @@ def register(verbs: Verbs) -> None:
     again = verbs.add(
         "rebuild",
         _rebuild,
-        "users, groups and members anew from the journal",
         details="With --check: compare, change nothing, exit 6 when they differ.",
     )
     again.add_argument("--check", action="store_true", help="only compare")

@@ -4,9 +4,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rich.console import Group, RenderableType
 
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import connected
 from calscim.cli.output import lines, table
+from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.errors import StoreError
 from calscim.postgres import embedded, grants, migrations
@@ -19,7 +20,6 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "migrate",
         _migrate,
-        "bring the database's schema up to date",
         details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets what the "
         "roles of database.dsn and database.operator_dsn may do, and says so.",
     )

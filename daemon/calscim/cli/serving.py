@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from calscim import logs
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.hazards import reviewed, strict_option
 from calscim.cli.output import fields, lines
+from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 
 if (
@@ -24,8 +25,8 @@ if (
 
 
 def register(verbs: Verbs) -> None:
-    strict_option(verbs.add("serve", _serve, "run the daemon", data=False))
-    run = verbs.add("run", _run, "serve with nothing prepared, to try it", data=False)
+    strict_option(verbs.add("serve", _serve, data=False))
+    run = verbs.add("run", _run, data=False)
     run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
     run.add_argument(
         "--port",
@@ -33,7 +34,7 @@ def register(verbs: Verbs) -> None:
         metavar="PORT",
         help="where SCIM answers on 127.0.0.1 (default: 8085); 0: any port that is free",
     )
-    demo = verbs.add("demo", _demo, "play a whole story and end", data=False)
+    demo = verbs.add("demo", _demo, data=False)
     demo.add_argument(
         "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
     )

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
+from calscim.cli.verbs import Verbs
 from calscim.config import Tcp, address
 from calscim.errors import UsageError
 from calscim.testing.calcom import builds
@@ -11,7 +12,7 @@ from calscim.testing.calcom import calcom as simulated
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("sim", "simulators to try calscim against")
+    nouns = verbs.group("sim")
     calcom = nouns.add(
         "calcom",
         _calcom,

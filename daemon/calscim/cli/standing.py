@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from calscim.admin.plan_preview import chosen
 from calscim.admin.status import exit_status, status
 from calscim.admin.sync import sync
-from calscim.cli.call import Call, Verbs
+from calscim.cli.call import Call
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, moment, table
+from calscim.cli.verbs import Verbs
 from calscim.config import Organization
 from calscim.planner.render import HELD, IN_STEP, PENDING, held_json, held_text, who
 from calscim.reconciler.from_settings import windows
@@ -22,11 +23,9 @@ NOTHING_HELD = held_json([], 0)
 
 
 def register(verbs: Verbs) -> None:
-    syncing = verbs.add("sync", _sync, "ask the running daemon for a full pass and wait for it")
+    syncing = verbs.add("sync", _sync)
     syncing.add_argument("--organization", metavar="ORG", help="one organization only")
-    standing = verbs.add(
-        "status", _status, "directories, last pass, drift, held, parked, budget, lease"
-    )
+    standing = verbs.add("status", _status)
     standing.add_argument(
         "--exit-code",
         action="store_true",

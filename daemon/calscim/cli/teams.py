@@ -5,10 +5,11 @@ from typing import Any
 from calscim import admin
 from calscim.admin import TeamRef, names
 from calscim.admin.plan_preview import chosen, reading, the_team
-from calscim.cli.call import Call, Verbs, a_duration
+from calscim.cli.call import Call, a_duration
 from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
+from calscim.cli.verbs import Verbs
 from calscim.config import Organization, Settings
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import team_key
@@ -19,7 +20,7 @@ ORGANIZATION = "@organization"
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("team", "Cal.com's teams")
+    nouns = verbs.group("team")
     listing = nouns.add("list", _list, "every team of the organizations, with its mappings")
     pause = nouns.add("pause", _pause, "leave a team alone")
     pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")

@@ -3,10 +3,11 @@
 import math
 
 from calscim import admin
-from calscim.cli.call import Call, Verbs, a_duration
+from calscim.cli.call import Call, a_duration
 from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
+from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 
 # The old token stays valid for a day: time to put the new one into the identity provider and to see it used.
@@ -14,7 +15,7 @@ OVERLAP = 86400.0
 
 
 def register(verbs: Verbs) -> None:
-    nouns = verbs.group("token", "bearer tokens of the directories")
+    nouns = verbs.group("token")
     create = nouns.add("create", _create, "one more token; shown only now")
     create.add_argument("--name", default="token", help="what you call it (default: token)")
     create.add_argument(

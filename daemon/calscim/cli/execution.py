@@ -1,0 +1,84 @@
+"""Runs one verb, from its arguments to an exit code. An expected error prints no traceback."""
+
+import argparse
+import asyncio
+import os
+import sys
+import traceback
+from types import TracebackType
+
+import uvloop
+
+from calscim import logs
+from calscim.cli.call import Call
+from calscim.cli.output import Output
+from calscim.errors import CalscimError, ConfigError, UsageError
+from calscim.terminal import printable_block
+
+FAILED = 1
+CONFIGURATION = 78  # EX_CONFIG
+INTERRUPTED = 130  # 128 + SIGINT
+HURRIED = 143  # 128 + SIGTERM: a second signal cut off what the first had left to end by itself
+CUT = 141  # 128 + SIGPIPE
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the verb and return the exit code."""
+    logs.configure("warning", "auto")
+    sys.excepthook = _show_defect
+    call = Call(arguments, Output(json=getattr(arguments, "json", False)))
+    try:
+        code = _run(call)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` closes its end early
+        _forget_standard_output()
+        return CUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _run(call: Call) -> int:
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_verb(call)) or 0
+    except ConfigError as error:
+        count = len(error.problems)
+        call.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")
+        for problem in error.problems:
+            call.output.say(f"  {problem}")
+        return CONFIGURATION
+    except UsageError as error:
+        call.output.say(f"calscim: {error.message}", *(f"  {detail}" for detail in error.details))
+        return FAILED
+    except CalscimError as error:
+        call.output.say(f"calscim: {error}")
+        return FAILED
+    except asyncio.CancelledError:
+        return HURRIED
+
+
+def _show_defect(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the traceback of an unexpected error; its message may quote text from outside."""
+    shown = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+    sys.stderr.write(
+        f"calscim: this is a defect of calscim, please report it:\n{printable_block(shown)}\n"
+    )
+
+
+async def _verb(call: Call) -> int | None:
+    code: int | None = await call.arguments.verb(call)
+    return code
+
+
+def _forget_standard_output() -> None:
+    """Prevent the interpreter's complaint when it flushes at its end."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, sys.stdout.fileno())
+    except OSError:  # a test's standard output has no descriptor
+        return
+    finally:
+        os.close(devnull)

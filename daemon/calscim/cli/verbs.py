@@ -1,0 +1,55 @@
+"""Where modules register their verbs."""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from calscim.cli.call import Call
+
+Verb: TypeAlias = "Callable[[Call], Awaitable[int | None]]"
+
+
+class Verbs:
+    """The verbs of a parser. Every verb takes --config; a verb that prints data takes --json too.
+
+    ``summaries``: the lines of help of verbs that are added without one.
+    """
+
+    def __init__(
+        self, parser: argparse.ArgumentParser, summaries: Mapping[str, str] | None = None
+    ) -> None:
+        self._summaries = summaries or {}
+        self._verbs = parser.add_subparsers(metavar="VERB", title="verbs", required=True)
+
+    def add(
+        self, name: str, verb: Verb, summary: str = "", *, data: bool = True, details: str = ""
+    ) -> argparse.ArgumentParser:
+        """Add a verb with one line of help. ``data``: it prints data, and so takes --json."""
+        parser = self._new(name, summary, details)
+        if data:
+            parser.add_argument("--json", action="store_true", help="one JSON value, nothing else")
+        parser.set_defaults(verb=verb)
+        return parser
+
+    def group(self, name: str, summary: str = "") -> "Verbs":
+        """Add a noun with verbs of its own."""
+        return Verbs(self._new(name, summary, ""))
+
+    def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:
+        summary = summary or self._summaries[name]
+        parser: argparse.ArgumentParser = self._verbs.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip()
+        )
+        config_option(parser)
+        return parser
+
+
+def config_option(parser: argparse.ArgumentParser) -> None:
+    """Add --config, which may stand before or after the verb: the last one counts."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="configuration file (default: $CALSCIM_CONFIG, ./config/calscim.toml, /etc/calscim/calscim.toml)",
+    )
