@@ -10,6 +10,7 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from prometheus_client import CollectorRegistry
 
 from calscim import admin
@@ -20,7 +21,7 @@ from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.scim.metrics import Metrics
-from calscim.scim.paging.cursor_token import Cursors
+from calscim.scim.paging.cursor_token import decrypt_cursor, encrypt_cursor
 from calscim.scim.server import app
 from tests.scim.conftest import EDITOR
 
@@ -308,19 +309,27 @@ async def test_a_cursor_shows_nothing_of_the_person_it_stands_for(provider, peop
 
 
 def test_every_bit_of_a_cursor_counts():
-    cursors = Cursors(b"secret")
-    sealed = cursors.seal("query", 10, ["User", True, 7, "ann"], 1000.5)
-    raw = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+    cipher = AESSIV(bytes(32))
+    token = encrypt_cursor(cipher, "query", 10, ["User", True, 7, "ann"], 1000.5)
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
 
     for bit in range(len(raw) * 8):
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ScimError, match="not of this list"):
-            cursors.open(base64.urlsafe_b64encode(changed).decode(), "query", 10, 1001)
+        with pytest.raises(ScimError, match="does not belong to this list"):
+            decrypt_cursor(cipher, base64.urlsafe_b64encode(changed).decode(), "query", 10, 1001)
 
-    assert cursors.open(sealed, "query", 10, 4600) == ["User", True, 7, "ann"]
+    assert decrypt_cursor(cipher, token, "query", 10, 4600) == ["User", True, 7, "ann"]
     with pytest.raises(ScimError, match="older"):
-        cursors.open(sealed, "query", 10, 4602)
+        decrypt_cursor(cipher, token, "query", 10, 4602)
+
+
+@pytest.mark.parametrize("cursor", ["A", "AAAA", "A" * 22, "A" * 20_000, "not base64!", "\ud800"])
+def test_text_that_is_not_a_cursor_is_an_invalid_cursor(cursor):
+    with pytest.raises(ScimError) as refused:
+        decrypt_cursor(AESSIV(bytes(32)), cursor, "query", 10, 1001)
+
+    assert refused.value.scim_type == "invalidCursor"
 
 
 # ------------------------------------------------------------------ deep pages

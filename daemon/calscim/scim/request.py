@@ -18,6 +18,7 @@ from calscim.scim import structure
 from calscim.scim.auth import Caller
 from calscim.scim.cost import Budget
 from calscim.scim.heavy import INLINE_BYTES, compute
+from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.projection import Projection
 from calscim.scim.redaction import kept_body, kept_path
 
@@ -35,6 +36,7 @@ class Exchange:
 
     db: Database
     settings: Scim
+    cursor_keys: CursorKeys
     caller: Caller
     method: str
     path: str  # as it came
@@ -120,6 +122,7 @@ def from_request(
     request: web.Request,
     db: Database,
     settings: Scim,
+    cursor_keys: CursorKeys,
     caller: Caller,
     request_id: str,
     remote: str,
@@ -129,6 +132,7 @@ def from_request(
     return Exchange(
         db=db,
         settings=settings,
+        cursor_keys=cursor_keys,
         caller=caller,
         method="GET" if request.method == "HEAD" else request.method,
         path=request.raw_path,

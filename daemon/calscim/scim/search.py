@@ -15,7 +15,7 @@ from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.scim.filter.compile import has_index, look_up_attribute
 from calscim.scim.filter.sort import compile_listing
-from calscim.scim.paging import cursor_token
+from calscim.scim.paging.cursor_token import decrypt_cursor, encrypt_cursor
 from calscim.scim.paging.traverse import Position, walk
 from calscim.scim.projection import Projection
 from calscim.scim.request import Exchange, computed
@@ -155,7 +155,7 @@ async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Re
     """A page of a cursor (RFC 9865)."""
     by_name = {kind.name: kind for kind in kinds}
     query = repr((*by_name, asked.filter, asked.sort_by, asked.descending))
-    sealing = await cursor_token.of_directory(x.db, x.caller.directory)
+    cipher = await x.cursor_keys.cipher(x.caller.directory)
     now = x.began.timestamp()
 
     async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
@@ -163,12 +163,12 @@ async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Re
         other = next((one for one in kinds if one is not kind), None)
         return await _beside(x, kind, asked, place, count, other, forward=forward)
 
-    position = (
-        Position.of(sealing.open(asked.cursor, query, asked.count, now)) if asked.cursor else None
-    )
+    position = None
+    if asked.cursor:
+        position = Position.of(decrypt_cursor(cipher, asked.cursor, query, asked.count, now))
     found = await walk(tuple(by_name), position, asked.count, beside)
     after, before = (
-        None if beside is None else sealing.seal(query, asked.count, beside.value(), now)
+        None if beside is None else encrypt_cursor(cipher, query, asked.count, beside.value(), now)
         for beside in (found.after, found.before)
     )
     bodies = await _projected(x, asked, found.page.bodies)

@@ -27,6 +27,7 @@ from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
 from calscim.scim.flight import Load
 from calscim.scim.metrics import Metrics
+from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.redaction import hide_in_message, kept_id
 from calscim.scim.request import Exchange, computed, from_request
 from calscim.scim.responses import error_response
@@ -93,6 +94,7 @@ class _Door:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
+        self.cursor_keys = CursorKeys(db)
         self.authenticator = Authenticator(db, clock)
         self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
@@ -127,7 +129,15 @@ class _Door:
             body = await bodies.read(request, self.settings.max_body_bytes)
             load.settle(len(body))
             x = from_request(
-                request, self.db, self.settings, caller, request_id, remote, self.clock.now(), body
+                request,
+                self.db,
+                self.settings,
+                self.cursor_keys,
+                caller,
+                request_id,
+                remote,
+                self.clock.now(),
+                body,
             )
             require_scope(x.caller, x.method, is_search=_is_search(x))
             response = await self._handled(x, parts)

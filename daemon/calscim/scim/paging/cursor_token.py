@@ -1,98 +1,87 @@
-"""The cursors of RFC 9865: a place in a list, sealed so that a client can neither read nor make one.
+"""The cursors of RFC 9865: a place in a list, encrypted so that a client can neither read a cursor nor make one.
 
-A cursor belongs to a directory, a query and a count. Its key is worked out from what the database holds of the
-directory, so that it is good with every daemon and after a restart, with nothing to configure. It holds what the
-last resource is sorted by, perhaps an address, and stands in URLs that proxies write down: so it is encrypted.
+A cursor belongs to a directory, a query and a count. Its key is derived from what the database holds of the directory:
+every daemon of the database accepts it, also after a restart, and there is nothing to configure. A cursor contains the
+value that the last resource is sorted by, perhaps an e-mail address, and stands in URLs that proxies log.
 
-The form is that of a synthetic IV (RFC 5297), of HMAC and SHAKE: the tag is over the content and what it belongs to,
-and the content is hidden by a stream that tag and key give. No number has to be used once only.
+The encryption is AES-SIV (RFC 5297), which needs no nonce: the query is authenticated, the content is encrypted.
 """
 
 import base64
-import hashlib
-import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.scim.schema import CURSOR_TIMEOUT
 
-_FORM = b"\x01"
-_TAG = 16
-_LONGEST = 8192
-
-_secrets: "WeakKeyDictionary[Database, dict[str, bytes]]" = WeakKeyDictionary()
-
-
-async def of_directory(db: Database, directory: str) -> "Cursors":
-    """The directory has a token, or nobody could ask."""
-    known = _secrets.setdefault(db, {})
-    if directory not in known:
-        known[directory] = await db.fetchval(sql("keysets.secret"), directory)
-    return Cursors(known[directory])
+LONGEST_TOKEN = 16_384  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Cursors:
-    """Those of one directory."""
+class CursorKeys:
+    """The keys of the directories whose cursors were needed so far."""
 
-    secret: bytes
+    db: Database
+    _ciphers: dict[str, AESSIV] = field(default_factory=dict)
 
-    def seal(self, query: str, count: int, position: Any, now: float) -> str:
-        """``query``: what the cursor belongs to. ``position``: JSON. ``now``: seconds since the epoch."""
-        content = orjson.dumps([int(now), count, position])
-        tag = self._tag(query, content)
-        return (
-            base64.urlsafe_b64encode(_FORM + tag + self._hidden(tag, content)).rstrip(b"=").decode()
-        )
-
-    def open(self, cursor: str, query: str, count: int, now: float) -> Any:
-        """The position. ScimError 400: invalidCursor, invalidCount, expiredCursor."""
-        sealed = _decoded(cursor)
-        tag, hidden = sealed[1 : 1 + _TAG], sealed[1 + _TAG :]
-        content = self._hidden(tag, hidden)
-        if sealed[:1] != _FORM or not hmac.compare_digest(tag, self._tag(query, content)):
-            raise invalid()
-        at, counted, position = orjson.loads(content)
-        if counted != count:
-            raise ScimError(400, f"this cursor goes on with a count of {counted}", "invalidCount")
-        if now - at > CURSOR_TIMEOUT:
-            raise ScimError(
-                400,
-                f"the cursor is older than {CURSOR_TIMEOUT} s: begin again with an empty one",
-                "expiredCursor",
-            )
-        return position
-
-    def _tag(self, query: str, content: bytes) -> bytes:
-        of = hashlib.sha256(query.encode("utf-8", "surrogatepass")).digest()
-        return hmac.digest(self.secret, b"tag" + of + content, "sha256")[:_TAG]
-
-    def _hidden(self, tag: bytes, content: bytes) -> bytes:
-        """Hides what is plain and shows what is hidden."""
-        key = hmac.digest(self.secret, b"hide" + tag, "sha256")
-        stream = hashlib.shake_256(key).digest(len(content))
-        return bytes(one ^ other for one, other in zip(content, stream, strict=True))
+    async def cipher(self, directory: str) -> AESSIV:
+        """Return the cipher of a directory that has a token."""
+        if directory not in self._ciphers:
+            key = await self.db.fetchval(sql("keysets.secret"), directory)
+            self._ciphers[directory] = AESSIV(key)
+        return self._ciphers[directory]
 
 
-def _decoded(cursor: str) -> bytes:
-    if len(cursor) > _LONGEST:
-        raise invalid()
+def encrypt_cursor(cipher: AESSIV, query: str, count: int, position: Any, now: float) -> str:
+    """Return the cursor for a position, which is JSON. ``now``: seconds since the epoch."""
+    content = orjson.dumps([int(now), count, position])
+    token = cipher.encrypt(content, [_query_bytes(query)])
+    return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
+
+
+def decrypt_cursor(cipher: AESSIV, cursor: str, query: str, count: int, now: float) -> Any:
+    """Return the position. Raise ScimError(400) with invalidCursor, invalidCount or expiredCursor."""
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except ValueError as error:
-        raise invalid() from error
+        content = cipher.decrypt(_token_bytes(cursor), [_query_bytes(query)])
+    except (InvalidTag, ValueError) as error:
+        raise invalid_cursor() from error
+    created_at, expected_count, position = orjson.loads(content)
+    if expected_count != count:
+        raise ScimError(
+            400,
+            f"this cursor was made for count={expected_count}: send the same count with every page",
+            "invalidCount",
+        )
+    if now - created_at > CURSOR_TIMEOUT:
+        raise ScimError(
+            400,
+            f"the cursor is older than {CURSOR_TIMEOUT} seconds: begin again with an empty cursor",
+            "expiredCursor",
+        )
+    return position
 
 
-def invalid() -> ScimError:
+def invalid_cursor() -> ScimError:
     return ScimError(
         400,
-        "the cursor is not of this list: begin with an empty one, and go on with the nextCursor "
-        "of the answer, the same filter, the same order and the same count",
+        "the cursor does not belong to this list: begin with an empty cursor, and continue with the nextCursor "
+        "of the response, the same filter, the same order and the same count",
         "invalidCursor",
     )
+
+
+def _query_bytes(query: str) -> bytes:
+    return query.encode("utf-8", "surrogatepass")
+
+
+def _token_bytes(cursor: str) -> bytes:
+    """Decode the base64 of a cursor. Raise ValueError for text that is not base64 or too long."""
+    if len(cursor) > LONGEST_TOKEN:
+        raise ValueError("too long")
+    return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from calscim.directory.keyset_pages import Place, Stretch
 from calscim.directory.resources import Page
-from calscim.scim.paging.cursor_token import invalid
+from calscim.scim.paging.cursor_token import invalid_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Position:
         match value:
             case [str(kind), bool(forward), int(ordinal), None | str() as key]:
                 return cls(kind, Place(ordinal, key), forward)
-        raise invalid()
+        raise invalid_cursor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def walk(kinds: Sequence[str], position: Position | None, count: int, read
     forward = position is None or position.forward
     order = list(kinds) if forward else list(reversed(kinds))
     if position is not None and position.kind not in kinds:
-        raise invalid()
+        raise invalid_cursor()
     begin = 0 if position is None else order.index(position.kind)
     left, total, more = count, 0, False
     found: list[tuple[str, Stretch]] = []
