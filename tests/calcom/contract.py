@@ -1,99 +1,73 @@
-"""Checks requests and answers against Cal.com's published OpenAPI document, where it is at hand."""
+"""Checks requests and answers against the facts of Cal.com's published OpenAPI document (see extract_facts.py)."""
 
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import orjson
-import pytest
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "calcom" / "openapi.json"
-
-needed = pytest.mark.skipif(
-    not DOCUMENT.exists(), reason="Cal.com's OpenAPI document is not beside the repository"
-)
+from tests.calcom.extract_facts import FACTS
 
 
 class Contract:
-    """What the document says of each path and method."""
+    """The operations of Cal.com's API, and the types of their parameters, bodies and answers."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._paths = document["paths"]
-        self._components = _with_null(document["components"])
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self._operations = facts["operations"]
+        self._types = facts["types"]
 
-    def request(
+    def check_request(
         self, method: str, path: str, query: Iterable[tuple[str, str]], body: Any | None
     ) -> str:
-        """Returns the path's template; AssertionError or ValidationError when something is not in it."""
-        template, operation = self._operation(method, path)
-        known = {one["name"]: one for one in operation["parameters"] if one["in"] == "query"}
+        """Return the operation. Raise AssertionError or ValidationError for what Cal.com does not document."""
+        operation = self._operation(method, path)
+        facts = self._operations[operation]
         for name, value in query:
-            assert name in known, f"{method} {template} takes no {name}"
-            self._validate(_read(known[name]["schema"], value), _with_null(known[name]["schema"]))
-        wanted = operation.get("requestBody")
-        assert (body is None) == (wanted is None), f"{method} {template}: body {body}"
-        if wanted is not None:
-            schema = wanted["content"]["application/json"]["schema"]
-            self._validate(body, schema)
-            unknown = set(body) - self._properties(schema)
-            assert not unknown, f"{method} {template} does not know {unknown}"
-        return f"{method} {template}"
+            assert name in facts["query"], f"{operation} takes no {name}"
+            self._validate(_parameter(facts["query"][name], value), facts["query"][name])
+        assert (body is None) == ("body" not in facts), f"{operation}: body {body}"
+        if body is not None:
+            self._validate(body, facts["body"])
+            unknown = set(body) - self._properties(facts["body"])
+            assert not unknown, f"{operation} does not know {unknown}"
+        return operation
 
-    def answer(self, method: str, path: str, status: int, body: Any) -> None:
-        _, operation = self._operation(method, path)
-        answers = operation["responses"]
-        assert str(status) in answers, f"{method} {path} never answers {status}"
-        found = answers[str(status)]
-        if "$ref" in found:
-            found = self._components["responses"][found["$ref"].rpartition("/")[2]]
-        self._validate(body, found["content"]["application/json"]["schema"])
+    def check_answer(self, method: str, path: str, status: int, body: Any) -> None:
+        """Raise AssertionError or ValidationError for an answer that Cal.com does not document."""
+        operation = self._operation(method, path)
+        answers = self._operations[operation]["answers"]
+        assert str(status) in answers, f"{operation} never answers {status}"
+        self._validate(body, answers[str(status)])
 
-    def _operation(self, method: str, path: str) -> tuple[str, dict[str, Any]]:
+    def _operation(self, method: str, path: str) -> str:
         fitting = [
-            (template.count("{"), template)
-            for template in self._paths
-            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+            (operation.count("{"), operation)
+            for operation in self._operations
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", operation), f"{method} {path}")
         ]
-        assert fitting, f"Cal.com has no {path}"
-        template = min(fitting)[1]
-        assert method.lower() in self._paths[template], f"Cal.com has no {method} {template}"
-        return template, self._paths[template][method.lower()]
+        assert fitting, f"Cal.com has no {method} {path}"
+        return min(fitting)[1]
 
     def _validate(self, value: Any, schema: dict[str, Any]) -> None:
-        jsonschema.Draft7Validator({"components": self._components, **schema}).validate(value)
+        jsonschema.Draft7Validator({"types": self._types, "allOf": [schema]}).validate(value)
 
     def _properties(self, schema: dict[str, Any]) -> set[str]:
         if "$ref" in schema:
-            return self._properties(self._components["schemas"][schema["$ref"].rpartition("/")[2]])
-        if "oneOf" in schema:
-            return set().union(*(self._properties(one) for one in schema["oneOf"]))
-        return set(schema.get("properties", {}))
+            return self._properties(self._types[schema["$ref"].rpartition("/")[2]])
+        alternatives = (self._properties(one) for one in schema.get("anyOf", ()))
+        return set(schema.get("properties", {})).union(*alternatives)
 
 
 @cache
 def contract() -> Contract:
-    return Contract(orjson.loads(DOCUMENT.read_bytes()))
+    return Contract(orjson.loads(FACTS.read_bytes()))
 
 
-def _read(schema: dict[str, Any], text: str) -> Any:
+def _parameter(schema: dict[str, Any], text: str) -> Any:
+    """Return a query parameter as a value of its type."""
     kind = schema.get("type")
     if kind == "array":
         return [text]
     return int(text) if kind in ("integer", "number") else text
-
-
-def _with_null(schema: Any) -> Any:
-    """OpenAPI 3.0's ``nullable``, as JSON Schema says it; and the document's attributes are not "one of"."""
-    if isinstance(schema, list):
-        return [_with_null(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    plain = {
-        "anyOf" if key == "oneOf" else key: _with_null(value)
-        for key, value in schema.items()
-        if key != "nullable"
-    }
-    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain

@@ -1,19 +1,19 @@
-"""Every request that can leave, against Cal.com's published OpenAPI document."""
+"""Every request that the client can send is one that Cal.com's OpenAPI document describes."""
 
 import pytest
+from jsonschema import ValidationError
 
 from calscim.calcom.writer import Writer
 from calscim.planner.model import Action, Kind, Role
 from tests.calcom.conftest import ROOT, label, org_row, user_row
-from tests.calcom.contract import contract, needed
+from tests.calcom.contract import contract
+from tests.calcom.extract_facts import facts_of
 from tests.calcom.test_client import READS, WRITES
-
-pytestmark = needed
 
 
 def check(calcom) -> str:
     [sent] = calcom.sent
-    return contract().request(sent.method, sent.path, sent.url.query.items(), sent.body)
+    return contract().check_request(sent.method, sent.path, sent.url.query.items(), sent.body)
 
 
 @pytest.mark.parametrize(("path", "data", "call", "expected"), READS, ids=label)
@@ -66,3 +66,64 @@ async def test_each_action_is_a_documented_request(client, calcom, action, path)
     await Writer(client, Silent(), notify_new_users=False).perform(action, "r")
 
     assert check(calcom)
+
+
+def test_facts_are_names_types_and_limits_without_the_texts_of_the_document():
+    team = {
+        "type": "object",
+        "description": "A team",
+        "properties": {
+            "id": {"type": "integer", "example": 7},
+            "parentId": {"type": "integer", "nullable": True, "title": "Parent"},
+        },
+        "required": ["id"],
+    }
+    answer = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Team"}}}}
+    take = {"in": "query", "name": "take", "schema": {"maximum": 250, "default": 9}}
+    listing = {
+        "summary": "List teams",
+        "parameters": [{"in": "path", "name": "orgId", "schema": {}}, take],
+        "responses": {"200": answer, "404": {"$ref": "#/components/responses/Missing"}},
+    }
+    document = {
+        "paths": {"/teams": {"get": listing}, "/webhooks": {"get": {}}},
+        "components": {
+            "schemas": {"Team": team, "Unused": {"type": "string"}},
+            "responses": {"Missing": {"content": {"application/json": {"schema": {"enum": [1]}}}}},
+        },
+    }
+
+    assert facts_of(document) == {
+        "operations": {
+            "GET /teams": {
+                "query": {"take": {"maximum": 250}},
+                "answers": {"200": {"$ref": "#/types/Team"}, "404": {"enum": [1]}},
+            }
+        },
+        "types": {
+            "Team": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "integer"},
+                    "parentId": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+                },
+                "required": ["id"],
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body"),
+    [
+        ("GET", "/v2/organizations/42/nosuch", {}, None),
+        ("GET", "/v2/organizations/42/memberships", {"page": "1"}, None),
+        ("GET", "/v2/organizations/42/memberships", {"take": "251"}, None),
+        ("POST", "/v2/organizations/42/memberships", {}, None),
+        ("POST", "/v2/organizations/42/memberships", {}, {"userId": "7", "role": "MEMBER"}),
+        ("POST", "/v2/organizations/42/users", {}, {"email": ADA, "nosuch": 1}),
+    ],
+)
+def test_a_request_that_is_not_documented_is_noticed(method, path, query, body):
+    with pytest.raises((AssertionError, ValidationError)):
+        contract().check_request(method, path, query.items(), body)
