@@ -1,10 +1,80 @@
+-- The present truth: what the migrations add up to. A test compares the two.
+-- Everything lives in the schema "calscim"; every query names it, so that no search_path matters.
+
 CREATE SCHEMA calscim;
 
 CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,
-    applied_at  timestamptz NOT NULL DEFAULT now()
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    oldest      integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
+
+-- ---------------------------------------------------------------- when two names are the same
+-- The rules of calscim/names.py, whatever the collation of the database is; a test compares both.
+
+-- Capital letters beyond ASCII that have no canonical decomposition, and the final sigma; those up to U+052F first.
+CREATE FUNCTION calscim.capitals() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT
+        'ÆÐØÞĐĦĲĿŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǄǅǇǈǊǋǤǱǲǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ'
+        'ΤΥΦΧΨΩςϏϘϚϜϞϠϢϤϦϨϪϬϮϴϷϹϺϽϾϿЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢ'
+        'ҤҦҨҪҬҮҰҲҴҶҸҺҼҾӀӃӅӇӉӋӍӔӘӠӨӶӺӼӾԀԂԄԆԈԊԌԎԐԒԔԖԘԚԜԞԠԢԤԦԨԪԬԮԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖႠႡႢႣႤ'
+        'ႥႦႧႨႩႪႫႬႭႮႯႰႱႲႳႴႵႶႷႸႹႺႻႼႽႾႿჀჁჂჃჄჅჇჍᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜ'
+        'ᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵᲐᲑᲒᲓᲔᲕᲖᲗᲘᲙᲚᲛᲜᲝᲞᲟᲠᲡᲢᲣᲤᲥᲦᲧᲨᲩᲪᲫᲬᲭᲮᲯᲰᲱᲲᲳᲴᲵᲶᲷᲸᲹᲺᲽᲾᲿẞỺỼỾℲⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩⅪⅫⅬⅭⅮⅯↃⒶⒷⒸ'
+        'ⒹⒺⒻⒼⒽⒾⒿⓀⓁⓂⓃⓄⓅⓆⓇⓈⓉⓊⓋⓌⓍⓎⓏⰀⰁⰂⰃⰄⰅⰆⰇⰈⰉⰊⰋⰌⰍⰎⰏⰐⰑⰒⰓⰔⰕⰖⰗⰘⰙⰚⰛⰜⰝⰞⰟⰠⰡⰢⰣⰤⰥⰦⰧⰨⰩⰪⰫⰬⰭⰮⰯⱠⱢⱣⱤⱧⱩⱫⱭⱮⱯⱰⱲⱵⱾⱿⲀⲂⲄⲆⲈⲊⲌⲎⲐⲒ'
+        'ⲔⲖⲘⲚⲜⲞⲠⲢⲤⲦⲨⲪⲬⲮⲰⲲⲴⲶⲸⲺⲼⲾⳀⳂⳄⳆⳈⳊⳌⳎⳐⳒⳔⳖⳘⳚⳜⳞⳠⳢⳫⳭⳲꙀꙂꙄꙆꙈꙊꙌꙎꙐꙒꙔꙖꙘꙚꙜꙞꙠꙢꙤꙦꙨꙪꙬꚀꚂꚄꚆꚈꚊꚌꚎꚐꚒꚔꚖꚘꚚꜢꜤꜦꜨꜪꜬꜮꜲꜴꜶꜸꜺꜼꜾꝀꝂ'
+        'ꝄꝆꝈꝊꝌꝎꝐꝒꝔꝖꝘꝚꝜꝞꝠꝢꝤꝦꝨꝪꝬꝮꝹꝻꝽꝾꞀꞂꞄꞆꞋꞍꞐꞒꞖꞘꞚꞜꞞꞠꞢꞤꞦꞨꞪꞫꞬꞭꞮꞰꞱꞲꞳꞴꞶꞸꞺꞼꞾꟀꟂꟄꟅꟆꟇꟉꟐꟖꟘꟵＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ'
+        '𐐀𐐁𐐂𐐃𐐄𐐅𐐆𐐇𐐈𐐉𐐊𐐋𐐌𐐍𐐎𐐏𐐐𐐑𐐒𐐓𐐔𐐕𐐖𐐗𐐘𐐙𐐚𐐛𐐜𐐝𐐞𐐟𐐠𐐡𐐢𐐣𐐤𐐥𐐦𐐧𐒰𐒱𐒲𐒳𐒴𐒵𐒶𐒷𐒸𐒹𐒺𐒻𐒼𐒽𐒾𐒿𐓀𐓁𐓂𐓃𐓄𐓅𐓆𐓇𐓈𐓉𐓊𐓋𐓌𐓍𐓎𐓏𐓐𐓑𐓒𐓓𐕰𐕱𐕲𐕳𐕴𐕵𐕶𐕷𐕸𐕹𐕺𐕼𐕽𐕾𐕿𐖀𐖁𐖂𐖃𐖄'
+        '𐖅𐖆𐖇𐖈𐖉𐖊𐖌𐖍𐖎𐖏𐖐𐖑𐖒𐖔𐖕𐲀𐲁𐲂𐲃𐲄𐲅𐲆𐲇𐲈𐲉𐲊𐲋𐲌𐲍𐲎𐲏𐲐𐲑𐲒𐲓𐲔𐲕𐲖𐲗𐲘𐲙𐲚𐲛𐲜𐲝𐲞𐲟𐲠𐲡𐲢𐲣𐲤𐲥𐲦𐲧𐲨𐲩𐲪𐲫𐲬𐲭𐲮𐲯𐲰𐲱𐲲𑢠𑢡𑢢𑢣𑢤𑢥𑢦𑢧𑢨𑢩𑢪𑢫𑢬𑢭𑢮𑢯𑢰𑢱𑢲𑢳𑢴𑢵𑢶𑢷𑢸𑢹𑢺𑢻𑢼𑢽'
+        '𑢾𑢿𖹀𖹁𖹂𖹃𖹄𖹅𖹆𖹇𖹈𖹉𖹊𖹋𖹌𖹍𖹎𖹏𖹐𖹑𖹒𖹓𖹔𖹕𖹖𖹗𖹘𖹙𖹚𖹛𖹜𖹝𖹞𖹟𞤀𞤁𞤂𞤃𞤄𞤅𞤆𞤇𞤈𞤉𞤊𞤋𞤌𞤍𞤎𞤏𞤐𞤑𞤒𞤓𞤔𞤕𞤖𞤗𞤘𞤙𞤚𞤛𞤜𞤝𞤞𞤟𞤠𞤡'
+$$;
+
+-- What each of the capital letters stands for, in the same order.
+CREATE FUNCTION calscim.small_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT
+        'æðøþđħĳŀłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǆǆǉǉǌǌǥǳǳƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρσ'
+        'τυφχψωσϗϙϛϝϟϡϣϥϧϩϫϭϯθϸϲϻͻͼͽђєѕіјљњћџабвгдежзиклмнопрстуфхцчшщъыьэюяѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡң'
+        'ҥҧҩҫҭүұҳҵҷҹһҽҿӏӄӆӈӊӌӎӕәӡөӷӻӽӿԁԃԅԇԉԋԍԏԑԓԕԗԙԛԝԟԡԣԥԧԩԫԭԯաբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆⴀⴁⴂⴃⴄ'
+        'ⴅⴆⴇⴈⴉⴊⴋⴌⴍⴎⴏⴐⴑⴒⴓⴔⴕⴖⴗⴘⴙⴚⴛⴜⴝⴞⴟⴠⴡⴢⴣⴤⴥⴧⴭꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬ'
+        'ꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽაბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰჱჲჳჴჵჶჷჸჹჺჽჾჿßỻỽỿⅎⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹⅺⅻⅼⅽⅾⅿↄⓐⓑⓒ'
+        'ⓓⓔⓕⓖⓗⓘⓙⓚⓛⓜⓝⓞⓟⓠⓡⓢⓣⓤⓥⓦⓧⓨⓩⰰⰱⰲⰳⰴⰵⰶⰷⰸⰹⰺⰻⰼⰽⰾⰿⱀⱁⱂⱃⱄⱅⱆⱇⱈⱉⱊⱋⱌⱍⱎⱏⱐⱑⱒⱓⱔⱕⱖⱗⱘⱙⱚⱛⱜⱝⱞⱟⱡɫᵽɽⱨⱪⱬɑɱɐɒⱳⱶȿɀⲁⲃⲅⲇⲉⲋⲍⲏⲑⲓ'
+        'ⲕⲗⲙⲛⲝⲟⲡⲣⲥⲧⲩⲫⲭⲯⲱⲳⲵⲷⲹⲻⲽⲿⳁⳃⳅⳇⳉⳋⳍⳏⳑⳓⳕⳗⳙⳛⳝⳟⳡⳣⳬⳮⳳꙁꙃꙅꙇꙉꙋꙍꙏꙑꙓꙕꙗꙙꙛꙝꙟꙡꙣꙥꙧꙩꙫꙭꚁꚃꚅꚇꚉꚋꚍꚏꚑꚓꚕꚗꚙꚛꜣꜥꜧꜩꜫꜭꜯꜳꜵꜷꜹꜻꜽꜿꝁꝃ'
+        'ꝅꝇꝉꝋꝍꝏꝑꝓꝕꝗꝙꝛꝝꝟꝡꝣꝥꝧꝩꝫꝭꝯꝺꝼᵹꝿꞁꞃꞅꞇꞌɥꞑꞓꞗꞙꞛꞝꞟꞡꞣꞥꞧꞩɦɜɡɬɪʞʇʝꭓꞵꞷꞹꞻꞽꞿꟁꟃꞔʂᶎꟈꟊꟑꟗꟙꟶａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ'
+        '𐐨𐐩𐐪𐐫𐐬𐐭𐐮𐐯𐐰𐐱𐐲𐐳𐐴𐐵𐐶𐐷𐐸𐐹𐐺𐐻𐐼𐐽𐐾𐐿𐑀𐑁𐑂𐑃𐑄𐑅𐑆𐑇𐑈𐑉𐑊𐑋𐑌𐑍𐑎𐑏𐓘𐓙𐓚𐓛𐓜𐓝𐓞𐓟𐓠𐓡𐓢𐓣𐓤𐓥𐓦𐓧𐓨𐓩𐓪𐓫𐓬𐓭𐓮𐓯𐓰𐓱𐓲𐓳𐓴𐓵𐓶𐓷𐓸𐓹𐓺𐓻𐖗𐖘𐖙𐖚𐖛𐖜𐖝𐖞𐖟𐖠𐖡𐖣𐖤𐖥𐖦𐖧𐖨𐖩𐖪𐖫'
+        '𐖬𐖭𐖮𐖯𐖰𐖱𐖳𐖴𐖵𐖶𐖷𐖸𐖹𐖻𐖼𐳀𐳁𐳂𐳃𐳄𐳅𐳆𐳇𐳈𐳉𐳊𐳋𐳌𐳍𐳎𐳏𐳐𐳑𐳒𐳓𐳔𐳕𐳖𐳗𐳘𐳙𐳚𐳛𐳜𐳝𐳞𐳟𐳠𐳡𐳢𐳣𐳤𐳥𐳦𐳧𐳨𐳩𐳪𐳫𐳬𐳭𐳮𐳯𐳰𐳱𐳲𑣀𑣁𑣂𑣃𑣄𑣅𑣆𑣇𑣈𑣉𑣊𑣋𑣌𑣍𑣎𑣏𑣐𑣑𑣒𑣓𑣔𑣕𑣖𑣗𑣘𑣙𑣚𑣛𑣜𑣝'
+        '𑣞𑣟𖹠𖹡𖹢𖹣𖹤𖹥𖹦𖹧𖹨𖹩𖹪𖹫𖹬𖹭𖹮𖹯𖹰𖹱𖹲𖹳𖹴𖹵𖹶𖹷𖹸𖹹𖹺𖹻𖹼𖹽𖹾𖹿𞤢𞤣𞤤𞤥𞤦𞤧𞤨𞤩𞤪𞤫𞤬𞤭𞤮𞤯𞤰𞤱𞤲𞤳𞤴𞤵𞤶𞤷𞤸𞤹𞤺𞤻𞤼𞤽𞤾𞤿𞥀𞥁𞥂𞥃'
+$$;
+
+-- Without white space around it: what Python's str.strip takes off.
+CREATE FUNCTION calscim.trimmed(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT btrim(p_text, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
+        '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
+$$;
+
+-- A text as it is compared where case does not count. translate() looks each character up in the whole list: a
+-- text that has no capital letter beyond ASCII is spared that, and one of the common alphabets the rest of the list.
+CREATE FUNCTION calscim.folded(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN octet_length(p_text) = length(p_text) THEN lower(p_text COLLATE "C")
+        WHEN normalize(p_text, NFD) COLLATE "C" !~ ('[' || calscim.capitals() || ']')
+            THEN normalize(lower(normalize(p_text, NFD) COLLATE "C"), NFC)
+        WHEN p_text COLLATE "C" !~ '[^\u0001-\u052f]' THEN normalize(translate(
+            lower(normalize(p_text, NFD) COLLATE "C"), left(calscim.capitals(), 245),
+            left(calscim.small_letters(), 245)), NFC)
+        ELSE normalize(translate(
+            lower(normalize(p_text, NFD) COLLATE "C"), calscim.capitals(), calscim.small_letters()), NFC)
+    END
+$$;
+
+-- What two spellings of one name have in common: an address, a userName, the name of a group or of a team.
+CREATE FUNCTION calscim.name_key(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT calscim.folded(calscim.trimmed(p_name))
+$$;
+
+-- The name of a group or a team as it is compared where case counts.
+CREATE FUNCTION calscim.spelling(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT normalize(calscim.trimmed(p_name), NFC)
+$$;
 
 -- ---------------------------------------------------------------- directories and tokens
 
@@ -14,7 +84,11 @@ CREATE TABLE calscim.directories (
     name          text NOT NULL CHECK (name <> ''),
     provider      text NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
-    deleted_at    timestamptz
+    deleted_at    timestamptz,
+    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
+    throttled     bigint NOT NULL DEFAULT 0,
+    throttled_at  timestamptz,
+    CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 
@@ -25,9 +99,17 @@ CREATE TABLE calscim.tokens (
     digest        bytea NOT NULL UNIQUE,   -- sha256 of the token; the token itself is never stored
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
-    revoked_at    timestamptz
+    revoked_at    timestamptz,
+    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write')),
+    replaced_by   bigint REFERENCES calscim.tokens
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
+
+-- When each token was last used. The serving role writes here and needs no right to change a token.
+CREATE TABLE calscim.token_uses (
+    token_id  bigint PRIMARY KEY REFERENCES calscim.tokens,
+    used_at   timestamptz NOT NULL
+);
 
 -- What is left alone until further notice, or until a time.
 CREATE TABLE calscim.pauses (
@@ -36,6 +118,14 @@ CREATE TABLE calscim.pauses (
     since       timestamptz NOT NULL DEFAULT now(),
     until       timestamptz,
     PRIMARY KEY (scope, target)
+);
+
+-- Where the tables were when an organization was last reconciled: those of a restored dump are others, and what
+-- happened since the dump is not in them.
+CREATE TABLE calscim.home (
+    organization  text PRIMARY KEY,
+    relation      oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    database      oid NOT NULL
 );
 
 -- ---------------------------------------------------------------- the journal
@@ -76,14 +166,13 @@ CREATE TABLE calscim.journal (
 CREATE TABLE calscim.journal_default PARTITION OF calscim.journal DEFAULT;
 CREATE INDEX journal_request ON calscim.journal (request_id);
 CREATE INDEX journal_resource ON calscim.journal (resource_id, seq) WHERE resource_id <> '';
+CREATE INDEX journal_erasures ON calscim.journal (stream, seq) WHERE path = 'person.erase';
 
 CREATE FUNCTION calscim.journal_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal
     FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
@@ -99,6 +188,18 @@ BEGIN
         SELECT seq INTO v_seq FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
     END IF;
     RETURN v_seq;
+END $$;
+
+-- Locks a stream's head and returns it.
+CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.heads LANGUAGE plpgsql AS $$
+DECLARE v_head calscim.heads;
+BEGIN
+    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM calscim.lock_head(p_stream);
+        SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
+    END IF;
+    RETURN v_head;
 END $$;
 
 -- The text of a row that its hash covers, with prev_hash in front; docs/reference/journal.md defines it.
@@ -119,48 +220,57 @@ CREATE TYPE calscim.origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
--- Appends one row to a stream whose head the transaction has locked, and wakes whoever listens.
-CREATE FUNCTION calscim.record(
-    o calscim.origin, p_head calscim.heads, p_at timestamptz, p_status integer, p_resource_type text,
-    p_resource_id text, p_effect bytea, p_users integer DEFAULT 0, p_groups integer DEFAULT 0
-) RETURNS bigint LANGUAGE plpgsql AS $$
+-- The row that comes after a head.
+CREATE FUNCTION calscim.next_row(
+    p_head calscim.heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+    p_resource_id text, p_effect bytea
+) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
     v_body_digest bytea := sha256(coalesce(o.body, ''));
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
-    v_hash bytea;
 BEGIN
-    v_hash := sha256(p_head.hash || convert_to(calscim.journal_header(
+    RETURN ROW(
         o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8'));
-    INSERT INTO calscim.journal VALUES (
-        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest,
-        p_head.hash, v_hash);
-    UPDATE calscim.heads
-    SET seq = v_seq, at = p_at, hash = v_hash, users = users + p_users, groups = groups + p_groups,
-        gone = gone + (p_users < 0)::integer
-    WHERE stream = o.stream;
-    IF o.kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
-        PERFORM pg_notify('calscim', o.stream);
-    END IF;
-    RETURN v_seq;
+        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        sha256(p_head.hash || convert_to(calscim.journal_header(
+            o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+            p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
--- The same for a stream that is not locked yet. Returns the row's seq.
+-- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
+-- it is after them.
+CREATE FUNCTION calscim.record(p_head calscim.heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
+    UPDATE calscim.heads
+    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
+        gone = p_head.gone
+    WHERE stream = p_head.stream;
+    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+        PERFORM pg_notify('calscim', p_head.stream);
+    END IF;
+END $$;
+
+-- One row, to a stream that is not locked yet. Returns its seq.
 CREATE FUNCTION calscim.append(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads;
+    v_head calscim.heads := calscim.locked_head(p_stream);
+    j calscim.journal;
 BEGIN
-    PERFORM calscim.lock_head(p_stream);
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
-    RETURN calscim.record(
+    j := calscim.next_row(
+        v_head,
         ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.origin,
-        v_head, greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
+        greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
+    v_head.seq := j.seq;
+    v_head.at := j.at;
+    v_head.hash := j.hash;
+    PERFORM calscim.record(v_head, ARRAY[j]);
+    RETURN j.seq;
 END $$;
 
 -- ---------------------------------------------------------------- users, groups, members
@@ -170,7 +280,7 @@ CREATE TABLE calscim.users (
     directory_id   text NOT NULL,
     ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of every unsorted listing
     user_name      text NOT NULL,
-    user_name_key  text NOT NULL,          -- lower case: userName is unique without regard to it
+    user_name_key  text NOT NULL,          -- calscim.name_key: userName is unique by it
     external_id    text,
     email          text NOT NULL DEFAULT '',   -- the address Cal.com is told; '' when there is none
     active         boolean NOT NULL,
@@ -181,12 +291,14 @@ CREATE TABLE calscim.users (
     changed_seq    bigint NOT NULL,        -- the journal row behind the present state
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
-);
-CREATE UNIQUE INDEX users_user_name ON calscim.users (directory_id, user_name_key text_pattern_ops);
-CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id, ordinal) INCLUDE (id);
-CREATE INDEX users_external_id ON calscim.users (directory_id, external_id) WHERE external_id IS NOT NULL;
+) WITH (fillfactor = 80);                  -- room beside a user for its next state: no index is touched then
+-- What is looked up stands in front, and lists have an index of another collation, so that neither is taken for
+-- the other by a plan that was made while the table was empty.
+CREATE UNIQUE INDEX users_user_name ON calscim.users (user_name_key text_pattern_ops, directory_id);
+CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id COLLATE "C", ordinal) INCLUDE (id);
+CREATE INDEX users_external_id ON calscim.users (external_id text_pattern_ops, directory_id) WHERE external_id IS NOT NULL;
 
--- Every e-mail of a user, in lower case, for look-ups by address.
+-- Every e-mail of a user, by its calscim.name_key, for look-ups by address.
 CREATE TABLE calscim.user_emails (
     directory_id  text NOT NULL,
     value_key     text NOT NULL,
@@ -199,7 +311,7 @@ CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
     directory_id      text NOT NULL,
     ordinal           bigint GENERATED ALWAYS AS IDENTITY,
-    display_name      text NOT NULL,
+    display_name      text NOT NULL,       -- its calscim.spelling; data has it as it was pushed
     display_name_key  text NOT NULL,
     external_id       text,
     data              jsonb NOT NULL,      -- the resource without id, meta and members
@@ -208,9 +320,9 @@ CREATE TABLE calscim.groups (
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX groups_display_name ON calscim.groups (directory_id, display_name_key text_pattern_ops);
-CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id, ordinal) INCLUDE (id);
-CREATE INDEX groups_external_id ON calscim.groups (directory_id, external_id) WHERE external_id IS NOT NULL;
+CREATE UNIQUE INDEX groups_display_name ON calscim.groups (display_name_key text_pattern_ops, directory_id);
+CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id COLLATE "C", ordinal) INCLUDE (id);
+CREATE INDEX groups_external_id ON calscim.groups (external_id text_pattern_ops, directory_id) WHERE external_id IS NOT NULL;
 
 CREATE TABLE calscim.members (
     group_id      uuid NOT NULL REFERENCES calscim.groups ON DELETE CASCADE,
@@ -247,44 +359,35 @@ CREATE TABLE calscim.tombstones (
 );
 
 -- ---------------------------------------------------------------- writing users, groups, members
--- One function a change: it locks the directory's head, changes the tables and appends the journal row. What
--- it answers with other than 2xx has changed nothing. The effect of a row is enough to repeat it on tables
--- that were built from the rows before it:
+-- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
+-- say. calscim.changes locks the head before and appends the rows after. What is answered with other than 2xx has
+-- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
 --   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
 --   user.delete   its id
 --   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
 --   group.delete  its id
 
--- What a function below did. 401: the token is no longer valid, 404: no such resource here, 409: the name is
--- taken, 412: another version.
+-- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
+-- 412: another version.
 CREATE TYPE calscim.written AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
--- Locks the head of the directory and returns it; NULL when the token has been revoked meanwhile.
-CREATE FUNCTION calscim.begin_change(o calscim.origin) RETURNS calscim.heads LANGUAGE plpgsql AS $$
-DECLARE v_head calscim.heads;
-BEGIN
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream FOR UPDATE;
-    IF NOT FOUND THEN
-        PERFORM calscim.lock_head(o.stream);
-        SELECT * INTO v_head FROM calscim.heads WHERE stream = o.stream;
-    END IF;
-    IF o.token_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-        WHERE t.id = o.token_id AND d.id = o.stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
-    ) THEN
-        RETURN NULL;
-    END IF;
-    RETURN v_head;
-END $$;
+-- The journal row that a change is going to have.
+CREATE TYPE calscim.turn AS (stream text, seq bigint, at timestamptz);
+
+-- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
+CREATE TYPE calscim.made AS (
+    status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
+    users integer, groups integer
+);
 
 CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object.
+-- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
+-- not substr(), which would count all characters.
 CREATE FUNCTION calscim.resource_json(
     p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
     p_base text, p_extra text
@@ -292,27 +395,33 @@ CREATE FUNCTION calscim.resource_json(
     SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
         || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
         || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
-        || '\""},' || p_extra || substr(p_data::text, 2)
+        || '\""},' || p_extra || right(p_data::text, -1)
 $$;
 
--- The groups that name somebody directly, as the attribute "groups" and a comma.
-CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT '"groups":[' || coalesce(string_agg(
-        '{"value":"' || g.id || '","$ref":"' || p_base || '/Groups/' || g.id || '","display":'
-        || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key), '') || '],'
-    FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id
-    WHERE m.member_id = p_member
-$$;
+-- The groups that name somebody directly, as the attribute "groups" and a comma. OFFSET 0 keeps the planner from
+-- joining all groups; PL/pgSQL keeps its plan, which SQL functions do only since Postgres 18.
+CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT '"groups":[' || coalesce(string_agg(
+            '{"value":"' || g.id || '","$ref":"' || p_base || '/Groups/' || g.id || '","display":'
+            || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key), '') || '],'
+        FROM calscim.members m,
+            LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
+        WHERE m.member_id = p_member);
+END $$;
 
 -- A group's members, as the attribute "members" and a comma; without names, so that nothing is joined.
-CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT '"members":[' || coalesce(string_agg(
-        '{"value":"' || m.member_id || '","$ref":"' || p_base
-        || CASE m.kind WHEN 'User' THEN '/Users/' ELSE '/Groups/' END || m.member_id
-        || '","type":"' || m.kind || '"}', ',' ORDER BY m.member_id), '') || '],'
-    FROM calscim.members m
-    WHERE m.group_id = p_group
-$$;
+CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT '"members":[' || coalesce(string_agg(
+            '{"value":"' || m.member_id || '","$ref":"' || p_base
+            || CASE m.kind WHEN 'User' THEN '/Users/' ELSE '/Groups/' END || m.member_id
+            || '","type":"' || m.kind || '"}', ',' ORDER BY m.member_id), '') || '],'
+        FROM calscim.members m
+        WHERE m.group_id = p_group);
+END $$;
 
 CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS bytea LANGUAGE sql STABLE AS $$
     SELECT convert_to(json_build_object(
@@ -322,20 +431,14 @@ CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS by
 $$;
 
 CREATE FUNCTION calscim.user_create(
-    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+    t calscim.turn, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
     p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
     THEN
         w.status := 409;
         RETURN w;
@@ -344,38 +447,29 @@ BEGIN
         id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
         changed_seq, created_at, updated_at)
     VALUES (
-        p_id, o.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
-        p_data, v_head.seq + 1, v_at, v_at)
+        p_id, t.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, t.seq, t.at, t.at)
     RETURNING * INTO u;
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT o.stream, e, p_id FROM unnest(p_emails) e;
-    w.seq := calscim.record(
-        o, v_head, v_at, 201, 'User', p_id::text, calscim.user_effect(u, p_emails), p_users => 1);
-    w.status := 201;
-    w.version := 1;
-    w.body := calscim.resource_json('User', p_id, u.data, 1, v_at, v_at, p_base, '"groups":[],');
-    RETURN w;
+    SELECT t.stream, e, p_id FROM unnest(p_emails) e;
+    RETURN ROW(
+        201, 1, calscim.resource_json('User', p_id, u.data, 1, t.at, t.at, p_base, '"groups":[],'), NULL,
+        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.made;
 END $$;
 
 -- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
--- is what it was. p_expected NULL: whatever version it has. p_set: only these attributes, of which neither a
+-- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
 -- column but active nor the addresses depend; the other arguments are NULL then.
 CREATE FUNCTION calscim.user_update(
-    o calscim.origin, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+    t calscim.turn, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
     p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     v_changed boolean;
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -394,11 +488,14 @@ BEGIN
         p_email := u.email;
         p_emails := ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY 1);
     END IF;
-    IF p_user_name_key <> u.user_name_key AND EXISTS (
-        SELECT FROM calscim.users x WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key)
-    THEN
-        w.status := 409;
-        RETURN w;
+    p_active := coalesce(p_active, u.active);
+    IF p_user_name_key <> u.user_name_key THEN
+        IF EXISTS (
+            SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+        THEN
+            w.status := 409;
+            RETURN w;
+        END IF;
     END IF;
     v_changed := u.data <> p_data OR u.email <> p_email OR u.active <> p_active
         OR u.user_name <> p_user_name OR u.external_id IS DISTINCT FROM p_external_id;
@@ -406,23 +503,24 @@ BEGIN
         UPDATE calscim.users
         SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
             email = p_email, active = p_active, managed = true, data = p_data,
-            version = version + v_changed::integer, changed_seq = v_head.seq + 1,
-            updated_at = CASE WHEN v_changed THEN v_at ELSE updated_at END
+            version = version + v_changed::integer, changed_seq = t.seq,
+            updated_at = CASE WHEN v_changed THEN t.at ELSE updated_at END
         WHERE id = p_id
         RETURNING * INTO u;
     END IF;
     IF v_changed AND p_set IS NULL THEN
-        DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
-        INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-        SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+        IF ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY e.value_key)
+            <> ARRAY(SELECT e FROM unnest(p_emails) e ORDER BY e)
+        THEN
+            DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+            INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+            SELECT t.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+        END IF;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
-    w.status := 200;
-    w.version := u.version;
-    w.body := calscim.resource_json(
-        'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base));
-    RETURN w;
+    RETURN ROW(
+        200, u.version, calscim.resource_json(
+            'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base)),
+        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.made;
 END $$;
 
 -- Takes somebody, user or group, off every group, and says so in those groups' versions.
@@ -442,19 +540,13 @@ END $$;
 
 -- p_unmanaged: only somebody the provider has never written to (409 otherwise).
 CREATE FUNCTION calscim.user_delete(
-    o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+    t calscim.turn, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -468,15 +560,53 @@ BEGIN
         w.status := 409;
         RETURN w;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 204, 'User', p_id::text,
-        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), p_users => -1);
-    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
     DELETE FROM calscim.users WHERE id = p_id;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
-    VALUES (p_id, o.stream, 'User', u.user_name, u.email, u.managed, w.seq, v_at);
-    w.status := 204;
-    RETURN w;
+    VALUES (p_id, t.stream, 'User', u.user_name, u.email, u.managed, t.seq, t.at);
+    RETURN ROW(
+        204, NULL, NULL, NULL, 'User', p_id,
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
+END $$;
+
+-- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
+-- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
+CREATE FUNCTION calscim.user_follow(
+    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.locked_head(o.stream);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    u calscim.users;
+    j calscim.journal;
+BEGIN
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream AND NOT managed;
+    IF NOT FOUND THEN
+        RETURN 404;
+    END IF;
+    IF EXISTS (
+        SELECT FROM calscim.users x
+        WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
+        UNION ALL
+        SELECT FROM calscim.user_emails e
+        WHERE e.directory_id = o.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
+    THEN
+        RETURN 409;
+    END IF;
+    UPDATE calscim.users
+    SET user_name = p_user_name, user_name_key = p_user_name_key, email = p_email, data = p_data,
+        version = version + 1, changed_seq = v_head.seq + 1, updated_at = v_at
+    WHERE id = p_id
+    RETURNING * INTO u;
+    DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+    INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+    SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    j := calscim.next_row(v_head, o, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_head.seq := j.seq;
+    v_head.at := j.at;
+    v_head.hash := j.hash;
+    PERFORM calscim.record(v_head, ARRAY[j]);
+    RETURN 200;
 END $$;
 
 -- Which of these ids can be members of this group, and as what.
@@ -488,16 +618,31 @@ RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     WHERE g.directory_id = p_directory AND g.id <> p_group
 $$;
 
--- Gives the live mappings that wait for a group of exactly this name to this group.
+-- Gives a group its mappings when it gets a name. The live mappings that wait for exactly this name are bound to it,
+-- and returned. Those that are bound to it already follow: should the group be deleted, they wait for its last name.
+-- One that would meet another mapping of the directory with this name and team keeps the name it has.
 CREATE FUNCTION calscim.bind_mappings(p_directory text, p_group uuid, p_name text)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
-DECLARE v_bound bigint[];
+DECLARE
+    v_bound bigint[];
+    v_id bigint;
 BEGIN
     WITH bound AS (
         UPDATE calscim.mappings SET group_id = p_group
         WHERE directory_id = p_directory AND group_name = p_name AND group_id IS NULL AND removed_at IS NULL
         RETURNING id)
     SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_bound FROM bound;
+    FOR v_id IN
+        SELECT id FROM calscim.mappings
+        WHERE group_id = p_group AND group_name <> p_name AND removed_at IS NULL ORDER BY id
+    LOOP  -- one after the other, so that each sees the names that the others have got
+        UPDATE calscim.mappings m
+        SET group_name = p_name, former_names = array_remove(m.former_names, p_name) || m.group_name
+        WHERE m.id = v_id AND NOT EXISTS (
+            SELECT FROM calscim.mappings o
+            WHERE o.directory_id = m.directory_id AND o.group_name = p_name AND o.removed_at IS NULL
+                AND coalesce(o.team_id, 0) = coalesce(m.team_id, 0));
+    END LOOP;
     RETURN v_bound;
 END $$;
 
@@ -522,24 +667,18 @@ BEGIN
 END $$;
 
 CREATE FUNCTION calscim.group_create(
-    o calscim.origin, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
+    t calscim.turn, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
     p_members uuid[], p_unknown text[], p_base text, p_answer text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     v_users uuid[];
     v_groups uuid[];
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
     IF EXISTS (
-        SELECT FROM calscim.groups x WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key)
+        SELECT FROM calscim.groups x WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key)
     THEN
         w.status := 409;
         RETURN w;
@@ -547,12 +686,12 @@ BEGIN
     INSERT INTO calscim.groups (
         id, directory_id, display_name, display_name_key, external_id, data, changed_seq, created_at, updated_at)
     VALUES (
-        p_id, o.stream, p_display_name, p_display_name_key, p_external_id, p_data, v_head.seq + 1, v_at, v_at)
+        p_id, t.stream, p_display_name, p_display_name_key, p_external_id, p_data, t.seq, t.at, t.at)
     RETURNING * INTO g;
     WITH added AS (
         INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-        SELECT p_id, k.member_id, k.kind, o.stream, v_head.seq + 1, v_at
-        FROM calscim.member_kinds(o.stream, p_id, p_members) k
+        SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at
+        FROM calscim.member_kinds(t.stream, p_id, p_members) k
         RETURNING member_id, kind
     )
     SELECT coalesce(array_agg(member_id) FILTER (WHERE kind = 'User'), '{}'),
@@ -560,40 +699,54 @@ BEGIN
     INTO v_users, v_groups FROM added;
     w.skipped := p_unknown || ARRAY(
         SELECT i::text FROM (SELECT unnest(p_members) EXCEPT SELECT unnest(v_users || v_groups)) s (i));
-    v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
-    w.seq := calscim.record(
-        o, v_head, v_at, 201, 'Group', p_id::text,
-        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), p_groups => 1);
-    w.status := 201;
-    w.version := 1;
-    w.body := calscim.group_json(g, p_base, p_answer);
-    RETURN w;
+    v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+    RETURN ROW(
+        201, 1, calscim.group_json(g, p_base, p_answer), w.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), 0, 1)::calscim.made;
+END $$;
+
+-- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
+CREATE FUNCTION calscim.add_member(p_directory text, p_group uuid, p_member uuid, p_seq bigint, p_at timestamptz)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_kind text;
+BEGIN
+    IF EXISTS (SELECT FROM calscim.users u WHERE u.id = p_member AND u.directory_id = p_directory) THEN
+        v_kind := 'User';
+    ELSIF p_member <> p_group
+        AND EXISTS (SELECT FROM calscim.groups g WHERE g.id = p_member AND g.directory_id = p_directory)
+    THEN
+        v_kind := 'Group';
+    ELSE
+        RETURN 'unknown';
+    END IF;
+    INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
+    VALUES (p_group, p_member, v_kind, p_directory, p_seq, p_at)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN 'there';
+    END IF;
+    DELETE FROM calscim.former_members WHERE group_id = p_group AND member_id = p_member;
+    RETURN v_kind;
 END $$;
 
 -- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
 -- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
 CREATE FUNCTION calscim.group_update(
-    o calscim.origin, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
+    t calscim.turn, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
     p_base text, p_answer text
-) RETURNS calscim.written LANGUAGE plpgsql AS $$
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
-    v_seq bigint := v_head.seq + 1;
     v_users uuid[] := '{}';
     v_groups uuid[] := '{}';
     v_removed uuid[] := '{}';
     v_renamed boolean;
+    v_id uuid;
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -604,12 +757,14 @@ BEGIN
         RETURN w;
     END IF;
     v_renamed := p_data IS NOT NULL AND p_display_name <> g.display_name;
-    IF v_renamed AND EXISTS (
-        SELECT FROM calscim.groups x
-        WHERE x.directory_id = o.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
-    THEN
-        w.status := 409;
-        RETURN w;
+    IF v_renamed THEN
+        IF EXISTS (
+            SELECT FROM calscim.groups x
+            WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
+        THEN
+            w.status := 409;
+            RETURN w;
+        END IF;
     END IF;
     IF p_replace THEN
         WITH gone AS (
@@ -628,16 +783,25 @@ BEGIN
     END IF;
     IF cardinality(v_removed) > 0 THEN
         INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-        SELECT p_id, r, o.stream, v_seq, v_at FROM unnest(v_removed) r
+        SELECT p_id, r, t.stream, t.seq, t.at FROM unnest(v_removed) r
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
     w.skipped := p_unknown;
-    IF cardinality(p_add) > 0 THEN
+    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
+        FOREACH v_id IN ARRAY p_add LOOP
+            CASE calscim.add_member(t.stream, p_id, v_id, t.seq, t.at)
+                WHEN 'User' THEN v_users := v_users || v_id;
+                WHEN 'Group' THEN v_groups := v_groups || v_id;
+                WHEN 'unknown' THEN w.skipped := w.skipped || v_id::text;
+                ELSE NULL;  -- is in the group already
+            END CASE;
+        END LOOP;
+    ELSIF cardinality(p_add) > 0 THEN
         WITH known AS (
-            SELECT k.member_id, k.kind FROM calscim.member_kinds(o.stream, p_id, p_add) k
+            SELECT k.member_id, k.kind FROM calscim.member_kinds(t.stream, p_id, p_add) k
         ), added AS (
             INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-            SELECT p_id, k.member_id, k.kind, o.stream, v_seq, v_at FROM known k
+            SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at FROM known k
             ON CONFLICT DO NOTHING
             RETURNING member_id, kind
         ), returned AS (
@@ -655,37 +819,27 @@ BEGIN
     THEN
         UPDATE calscim.groups
         SET display_name = CASE WHEN p_data IS NULL THEN display_name ELSE p_display_name END,
-            display_name_key = CASE WHEN p_data IS NULL THEN display_name_key ELSE p_display_name_key END,
+            display_name_key = CASE WHEN v_renamed THEN p_display_name_key ELSE display_name_key END,
             external_id = CASE WHEN p_data IS NULL THEN external_id ELSE p_external_id END,
-            data = coalesce(p_data, data), version = version + 1, changed_seq = v_seq, updated_at = v_at
+            data = coalesce(p_data, data), version = version + 1, changed_seq = t.seq, updated_at = t.at
         WHERE id = p_id
         RETURNING * INTO g;
     END IF;
     IF v_renamed THEN
-        v_bound := calscim.bind_mappings(o.stream, p_id, p_display_name);
+        v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
     END IF;
-    w.status := CASE p_answer WHEN 'none' THEN 204 ELSE 200 END;
-    w.seq := calscim.record(
-        o, v_head, v_at, w.status, 'Group', p_id::text,
-        calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound));
-    w.version := g.version;
-    w.body := calscim.group_json(g, p_base, p_answer);
-    RETURN w;
+    RETURN ROW(
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), w.skipped,
+        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound), 0, 0)::calscim.made;
 END $$;
 
-CREATE FUNCTION calscim.group_delete(o calscim.origin, p_id uuid, p_expected bigint)
-RETURNS calscim.written LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.group_delete(t calscim.turn, p_id uuid, p_expected bigint)
+RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.begin_change(o);
-    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     g calscim.groups;
-    w calscim.written;
+    w calscim.made;
 BEGIN
-    IF v_head.stream IS NULL THEN
-        w.status := 401;
-        RETURN w;
-    END IF;
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = o.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
     IF NOT FOUND THEN
         w.status := 404;
         RETURN w;
@@ -695,76 +849,118 @@ BEGIN
         w.version := g.version;
         RETURN w;
     END IF;
-    w.seq := calscim.record(
-        o, v_head, v_at, 204, 'Group', p_id::text,
-        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), p_groups => -1);
-    PERFORM calscim.leave_groups(p_id, w.seq, v_at);
+    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
     INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-    SELECT p_id, m.member_id, o.stream, w.seq, v_at FROM calscim.members m WHERE m.group_id = p_id
+    SELECT p_id, m.member_id, t.stream, t.seq, t.at FROM calscim.members m WHERE m.group_id = p_id
     ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     DELETE FROM calscim.groups WHERE id = p_id;
     UPDATE calscim.mappings SET group_id = NULL WHERE group_id = p_id AND removed_at IS NULL;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, seq, at)
-    VALUES (p_id, o.stream, 'Group', g.display_name, w.seq, v_at);
-    w.status := 204;
-    RETURN w;
+    VALUES (p_id, t.stream, 'Group', g.display_name, t.seq, t.at);
+    RETURN ROW(
+        204, NULL, NULL, NULL, 'Group', p_id,
+        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.made;
 END $$;
 
 -- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
-CREATE FUNCTION calscim.change(p_op text, o calscim.origin, a jsonb) RETURNS calscim.written LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.change(p_op text, t calscim.turn, a jsonb) RETURNS calscim.made LANGUAGE plpgsql AS $$
 DECLARE v_id uuid := (a ->> 'id')::uuid;
 BEGIN
     CASE p_op
     WHEN 'user.create' THEN
         RETURN calscim.user_create(
-            o, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
+            t, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
             (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             (a ->> 'managed')::boolean, a ->> 'source', a -> 'data', a ->> 'base');
     WHEN 'user.update' THEN
         RETURN calscim.user_update(
-            o, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
+            t, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
             a ->> 'email', (a ->> 'emails')::text[], (a ->> 'active')::boolean,
             a -> 'data', a ->> 'base');
     WHEN 'user.set' THEN
         RETURN calscim.user_update(
-            o, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
+            t, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
     WHEN 'user.delete' THEN
-        RETURN calscim.user_delete(o, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
+        RETURN calscim.user_delete(t, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
     WHEN 'group.create' THEN
         RETURN calscim.group_create(
-            o, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
+            t, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
             (a ->> 'add')::uuid[], (a ->> 'unknown')::text[], a ->> 'base',
             a ->> 'answer');
     WHEN 'group.update' THEN
         RETURN calscim.group_update(
-            o, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
+            t, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
             a -> 'data', (a ->> 'replace')::boolean, (a ->> 'add')::uuid[], (a ->> 'remove')::uuid[],
             (a ->> 'unknown')::text[], a ->> 'base', a ->> 'answer');
     WHEN 'group.delete' THEN
-        RETURN calscim.group_delete(o, v_id, (a ->> 'expected')::bigint);
+        RETURN calscim.group_delete(t, v_id, (a ->> 'expected')::bigint);
     END CASE;
 END $$;
 
 -- Changes of one directory, in this order, in one transaction: each is made or refused by itself, and each has
--- its journal row; what they share is the wait for the disk. Answers in the same order.
+-- its journal row; what they share is the head, the token's test and the wait for the disk. Answers in the same order.
+-- The settings: a plan that is made while a table is nearly empty would read all of it, and be kept when it is not
+-- empty any more; and to plan anew each time costs more than a better plan brings.
+-- An IF within an IF, here and above, is one that does not ask the tables unless it has to.
 CREATE FUNCTION calscim.changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
     p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
-) RETURNS SETOF calscim.written LANGUAGE plpgsql AS $$
-DECLARE c record;
+) RETURNS SETOF calscim.written LANGUAGE plpgsql
+SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_valid bigint;  -- the last token that was found to be
+    v_at timestamptz;
+    v_rows calscim.journal[] := '{}';
+    w calscim.made;
+    j calscim.journal;
 BEGIN
-    FOR c IN
-        SELECT * FROM unnest(
-            p_ops, p_kinds, p_request_ids, p_methods, p_paths, p_remotes, p_token_ids, p_bodies, p_arguments
-        ) WITH ORDINALITY u (op, kind, request_id, method, path, remote, token_id, body, arguments, place)
-        ORDER BY place
-    LOOP
-        RETURN NEXT calscim.change(
-            c.op,
-            ROW(p_stream, c.kind, c.request_id, c.method, c.path, c.remote, c.token_id, c.body)::calscim.origin,
-            c.arguments::jsonb);
+    FOR i IN 1 .. cardinality(p_ops) LOOP
+        IF p_token_ids[i] <> v_valid IS NOT FALSE THEN
+            IF p_token_ids[i] IS NOT NULL AND NOT EXISTS (
+                SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
+                WHERE t.id = p_token_ids[i] AND d.id = p_stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
+                    AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()))
+            THEN
+                RETURN NEXT ROW(401, NULL, NULL, NULL, NULL)::calscim.written;
+                CONTINUE;
+            END IF;
+            v_valid := p_token_ids[i];
+        END IF;
+        v_at := greatest(clock_timestamp(), v_head.at);
+        w := calscim.change(p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.turn, p_arguments[i]::jsonb);
+        IF w.effect IS NOT NULL THEN
+            j := calscim.next_row(
+                v_head,
+                ROW(
+                    p_stream, p_kinds[i], p_request_ids[i], p_methods[i], p_paths[i], p_remotes[i], p_token_ids[i],
+                    p_bodies[i])::calscim.origin,
+                v_at, w.status, w.resource_type, w.resource_id, w.effect);
+            v_rows := v_rows || j;
+            v_head.seq := j.seq;
+            v_head.at := v_at;
+            v_head.hash := j.hash;
+            v_head.users := v_head.users + w.users;
+            v_head.groups := v_head.groups + w.groups;
+            v_head.gone := v_head.gone + (w.users < 0)::integer;
+        END IF;
+        RETURN NEXT ROW(
+            w.status, CASE WHEN w.effect IS NULL THEN NULL ELSE j.seq END, w.version, w.body, w.skipped
+        )::calscim.written;
     END LOOP;
+    IF cardinality(v_rows) > 0 THEN
+        PERFORM calscim.record(v_head, v_rows);
+    END IF;
 END $$;
+
+-- Deletes a user in a change of its own.
+CREATE FUNCTION calscim.user_delete(o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
+RETURNS calscim.written LANGUAGE sql AS $$
+    SELECT * FROM calscim.changes(
+        o.stream, ARRAY['user.delete'], ARRAY[o.kind], ARRAY[o.request_id], ARRAY[o.method], ARRAY[o.path],
+        ARRAY[o.remote], ARRAY[o.token_id], ARRAY[o.body],
+        ARRAY[jsonb_build_object('id', p_id, 'expected', p_expected, 'unmanaged', p_unmanaged)::text])
+$$;
 
 -- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
 CREATE FUNCTION calscim.outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
@@ -783,20 +979,46 @@ END $$;
 CREATE TABLE calscim.mappings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
-    group_name    text NOT NULL,           -- as typed; matched exactly
+    group_name    text NOT NULL,           -- as typed, then as the group was last called; matched exactly
     group_id      uuid,                    -- bound at the first match, unbound when the group is deleted
-    team_id       bigint,                  -- NULL: the organization itself
+    team_id       bigint,                  -- NULL: the organization itself; below 0: team_name is yet to be made
     team_name     text NOT NULL,
     role          text NOT NULL CHECK (role IN ('MEMBER', 'ADMIN', 'OWNER')),
     mode          text NOT NULL CHECK (mode IN ('observe', 'add-only', 'managed', 'exclusive')),
     seq           bigint NOT NULL,         -- the journal row (organization's stream) of its last edit
     created_at    timestamptz NOT NULL DEFAULT now(),
     removed_at    timestamptz,
-    removed_seq   bigint
+    removed_seq   bigint,
+    since         bigint NOT NULL DEFAULT 0,  -- how far the directory's journal had come at its last edit
+    former_names  text[] NOT NULL DEFAULT '{}'  -- that the group had before, the latest last
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
     WHERE removed_at IS NULL;
 CREATE INDEX mappings_group ON calscim.mappings (group_id) WHERE removed_at IS NULL;
+
+-- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
+-- the team, that is, and it is released.
+CREATE TABLE calscim.made_teams (
+    organization   text NOT NULL,
+    team_id        bigint NOT NULL,
+    name           text NOT NULL,
+    cal_user_id    bigint NOT NULL,
+    membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
+    made_at        timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    PRIMARY KEY (organization, team_id)
+);
+
+-- Attributes of people that the directory gave a value, as they were last told to Cal.com: what it gives no more may
+-- be taken away. Rows go with the value, and with the person.
+CREATE TABLE calscim.attributes_told (
+    organization  text NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    attribute_id  text NOT NULL,
+    value         text NOT NULL,           -- all values, a JSON list; '[]' before the first one is told
+    told_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, cal_user_id, attribute_id)
+);
 
 -- ---------------------------------------------------------------- what calscim did in Cal.com
 
@@ -812,6 +1034,27 @@ CREATE TABLE calscim.links (
     PRIMARY KEY (organization, user_id)
 );
 CREATE INDEX links_account ON calscim.links (organization, cal_user_id);
+CREATE INDEX links_email ON calscim.links (organization, calscim.name_key(email));
+
+-- The account that each user had when it last left the organization. When the user comes back, calscim attaches
+-- the same account by its number: Cal.com keeps accounts, and refuses to create a second one for an address.
+CREATE TABLE calscim.former_accounts (
+    organization  text NOT NULL,
+    user_id       uuid NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    email         text NOT NULL,  -- the account's address when it left
+    left_at       timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, user_id)
+);
+
+-- What calscim has learned about the build of Cal.com behind an organization, from answers to its own calls.
+CREATE TABLE calscim.build_traits (
+    organization  text NOT NULL,
+    trait         text NOT NULL CHECK (trait IN ('invites_by_email', 'clears_teams')),
+    value         boolean NOT NULL,
+    learned_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, trait)
+);
 
 -- Team memberships that calscim made, or found in place when they were wanted.
 CREATE TABLE calscim.ledger (
@@ -827,6 +1070,18 @@ CREATE TABLE calscim.ledger (
     written_at     timestamptz NOT NULL DEFAULT now(),
     missed         integer NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, team_id, cal_user_id)
+);
+
+-- The roles in the organization that calscim gave, and for which mappings: only those are taken back.
+CREATE TABLE calscim.offices (
+    organization  text NOT NULL,
+    cal_user_id   bigint NOT NULL,
+    user_id       uuid NOT NULL,
+    role          text NOT NULL,
+    mode          text NOT NULL,           -- the mode under which it was given
+    mapping_ids   bigint[] NOT NULL,
+    written_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization, cal_user_id)
 );
 
 -- One row an attempt: begun before the call to Cal.com, finished after it.
@@ -849,11 +1104,20 @@ CREATE TABLE calscim.actions (
     begun_at       timestamptz NOT NULL DEFAULT now(),
     finished_at    timestamptz,
     outcome        text,                   -- done, already, refused, failed, unknown
-    detail         text NOT NULL DEFAULT ''
+    detail         text NOT NULL DEFAULT '',
+    membership_id  bigint,
+    takes          boolean NOT NULL DEFAULT false,  -- a removal or a demotion
+    drift          boolean NOT NULL DEFAULT false,  -- no journal row asked for it
+    approved       boolean NOT NULL DEFAULT false,  -- released by an operator
+    teams          bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
 );
+CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
+    WHERE takes OR kind IN ('user.create', 'user.attach', 'member.add');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
+-- What may have happened: few rows, asked for in every pass.
+CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
 
 -- What did not succeed, when it is tried again, and why it failed.
 CREATE TABLE calscim.parked (
@@ -868,6 +1132,7 @@ CREATE TABLE calscim.parked (
     attempts      integer NOT NULL,
     since         timestamptz NOT NULL,
     next_try      timestamptz NOT NULL,
+    unanswered    boolean NOT NULL DEFAULT false,  -- Cal.com did not answer: due at its first answer
     PRIMARY KEY (organization, kind, subject, team_id)
 );
 
@@ -882,7 +1147,35 @@ CREATE TABLE calscim.holds (
     approved_at   timestamptz,
     released_at   timestamptz,
     current       boolean NOT NULL DEFAULT true,
+    announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` alerts nobody
     PRIMARY KEY (organization, hash)
+);
+
+-- Approving a held set is the operators'. A role that may not insert approved_at, as the serving role beside an
+-- operators' role, can clear an approval, as holding a set again does, and cannot give one.
+CREATE FUNCTION calscim.holds_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.approved_at IS NOT NULL AND NEW.approved_at IS DISTINCT FROM OLD.approved_at
+        AND NOT has_column_privilege('calscim.holds', 'approved_at', 'INSERT')
+    THEN
+        RAISE EXCEPTION 'the role % may not approve a held set', current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'calscim approve uses database.operator_dsn.';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER holds_guard BEFORE UPDATE OF approved_at ON calscim.holds
+    FOR EACH ROW EXECUTE FUNCTION calscim.holds_guard();
+
+-- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
+CREATE TABLE calscim.sightings (
+    organization  text NOT NULL,
+    digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
+    team_id       bigint NOT NULL,         -- 0: the organization
+    email         text NOT NULL,
+    passes        integer NOT NULL DEFAULT 1,
+    first_seen    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_seen     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (organization, digest)
 );
 
 CREATE TABLE calscim.passes (
@@ -921,6 +1214,24 @@ CREATE TABLE calscim.leases (
     holder        text NOT NULL,
     term          bigint NOT NULL,
     expires_at    timestamptz NOT NULL
+);
+
+-- The daemons that run, and with which secrets: calscim check compares them with the files. Only fingerprints are kept,
+-- each an HMAC of the row's salt with the secret as its key.
+CREATE TABLE calscim.daemons (
+    holder        text PRIMARY KEY,        -- host/process/random, as in leases
+    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    salt          bytea NOT NULL,
+    fingerprints  jsonb NOT NULL           -- the key of the configuration -> hexadecimal digits
+);
+
+-- Which daemons share the organizations, and which organizations each of them has in its configuration. What a daemon
+-- may do comes from its leases alone.
+CREATE TABLE calscim.shares (
+    holder         text PRIMARY KEY,
+    organizations  text[] NOT NULL,
+    expires_at     timestamptz NOT NULL
 );
 
 -- What the reconciler last knew of the budget, for status.
@@ -969,11 +1280,10 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_partitions(integer) FROM PUBLIC;
 
--- One of them. Who may read and append through the parent may here, and nobody may do more.
+-- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
 CREATE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
-DECLARE r record;
 BEGIN
     PERFORM pg_advisory_xact_lock(x'63616c7363696d32'::bigint);
     IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'calscim'::regnamespace AND relname = p_name) THEN
@@ -985,6 +1295,16 @@ BEGIN
     END IF;
     EXECUTE format(
         'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
+    PERFORM calscim.journal_rights(p_name);
+    RETURN 'made';
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
+
+-- Who may read and append through the parent may on a partition, and nobody may do more.
+CREATE FUNCTION calscim.journal_rights(p_name text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE r record;
+BEGIN
     EXECUTE format(
         'CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.%I '
         'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse()', p_name);
@@ -1004,13 +1324,51 @@ BEGIN
     LOOP
         EXECUTE format(r.statement, p_name);
     END LOOP;
-    RETURN 'made';
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_rights(text) FROM PUBLIC;
 
 CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
+
+-- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
+-- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
+-- is called journal.
+CREATE FUNCTION calscim.journal_settle() RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
+DECLARE
+    v_month timestamp;
+    v_rows bigint;
+BEGIN
+    LOCK TABLE calscim.journal IN ACCESS EXCLUSIVE MODE;
+    ALTER TABLE calscim.journal DETACH PARTITION calscim.journal_default;
+    ALTER TABLE calscim.journal_default RENAME TO unsettled;
+    ALTER INDEX calscim.journal_default_pkey RENAME TO unsettled_pkey;
+    CREATE TABLE calscim.journal_default PARTITION OF calscim.journal DEFAULT;
+    PERFORM calscim.journal_rights('journal_default');
+    FOR v_month IN
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') FROM calscim.unsettled ORDER BY 1
+    LOOP
+        PERFORM calscim.journal_partition(
+            'journal_' || to_char(v_month, 'YYYY_MM'), v_month AT TIME ZONE 'UTC',
+            (v_month + interval '1 month') AT TIME ZONE 'UTC');
+    END LOOP;
+    INSERT INTO calscim.journal SELECT * FROM calscim.unsettled;
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    DROP TABLE calscim.unsettled;
+    RETURN v_rows;
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_settle() FROM PUBLIC;
+
+-- Takes a month out of the journal for good; for the owner, after it was exported.
+CREATE FUNCTION calscim.journal_drop(p_name text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE calscim.journal DETACH PARTITION calscim.%I', p_name);
+    EXECUTE format('ALTER TABLE calscim.%I RENAME TO archived', p_name);
+    DROP TABLE calscim.archived;
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
 
 -- Where the journal begins once its first months were archived: the last row of each stream that is in the
 -- file only. Verifying starts there.
@@ -1033,14 +1391,105 @@ CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archived
 CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
-        RETURN NEW;
+    IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+        RAISE EXCEPTION 'only the owner of % writes to it', TG_TABLE_NAME
+            USING ERRCODE = 'insufficient_privilege';
     END IF;
-    RAISE EXCEPTION 'only the owner of % writes to it', TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege';
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archived
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+
+-- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
+CREATE TABLE calscim.openings (
+    stream  text NOT NULL,
+    kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'Former', 'Gone')),
+    id      text NOT NULL,
+    place   bigint NOT NULL,               -- the order in which they came
+    state   text NOT NULL,                 -- JSON
+    PRIMARY KEY (stream, kind, id)
+);
+CREATE TRIGGER openings_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.openings
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+
+-- ---------------------------------------------------------------- erasing a person
+-- Bodies and effects become NULL, their digests stay, so that the chain still holds. What became NULL is named by
+-- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
+
+-- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
+CREATE FUNCTION calscim.journal_erases(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
+RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM calscim.journal e
+        WHERE e.stream = split_part(current_setting('calscim.erasure', true), ' ', 1)
+            AND e.seq = nullif(split_part(current_setting('calscim.erasure', true), ' ', 2), '')::bigint
+            AND e.kind = 'admin' AND e.path = 'person.erase' AND e.xmin = xid(pg_current_xact_id())
+            AND (NOT p_body OR convert_from(e.effect, 'UTF8')::jsonb #> ARRAY['rows', p_stream, 'body']
+                @> to_jsonb(p_seq))
+            AND (NOT p_effect OR convert_from(e.effect, 'UTF8')::jsonb #> ARRAY['rows', p_stream, 'effect']
+                @> to_jsonb(p_seq)))
+$$;
+
+CREATE FUNCTION calscim.journal_guard() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE v_row calscim.journal;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        v_row := OLD;
+        v_row.body := NEW.body;
+        v_row.effect := NEW.effect;
+        IF v_row IS NOT DISTINCT FROM NEW
+            AND (NEW.body IS NULL OR NEW.body IS NOT DISTINCT FROM OLD.body)
+            AND (NEW.effect IS NULL OR NEW.effect IS NOT DISTINCT FROM OLD.effect)
+            AND OLD.path <> 'person.erase'
+            AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'calscim.journal'::regclass), 'USAGE')
+            AND calscim.journal_erases(
+                OLD.stream, OLD.seq, OLD.body IS DISTINCT FROM NEW.body, OLD.effect IS DISTINCT FROM NEW.effect)
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_guard();
+
+-- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
+-- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
+CREATE FUNCTION calscim.journal_erase(p_stream text, p_seq bigint) RETURNS bigint LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_lent boolean := NOT has_table_privilege('calscim.journal', 'UPDATE');
+    v_rows bigint := 0;
+    n record;
+BEGIN
+    PERFORM set_config('calscim.erasure', p_stream || ' ' || p_seq, true);
+    IF v_lent THEN
+        GRANT UPDATE ON calscim.journal TO CURRENT_USER;
+    END IF;
+    FOR n IN  -- one after the other, as each is found by its key
+        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
+        FROM calscim.journal e,
+            jsonb_each(convert_from(e.effect, 'UTF8')::jsonb -> 'rows') s, jsonb_each(s.value) c,
+            jsonb_array_elements_text(c.value) q (seq)
+        WHERE e.stream = p_stream AND e.seq = p_seq
+        GROUP BY 1, 2
+    LOOP
+        UPDATE calscim.journal j
+        SET body = CASE WHEN n.body THEN NULL ELSE j.body END,
+            effect = CASE WHEN n.effect THEN NULL ELSE j.effect END
+        WHERE j.stream = n.stream AND j.seq = n.seq
+            AND (n.body AND j.body IS NOT NULL OR n.effect AND j.effect IS NOT NULL);
+        v_rows := v_rows + FOUND::integer;
+    END LOOP;
+    IF v_lent THEN
+        REVOKE UPDATE ON calscim.journal FROM CURRENT_USER;
+    END IF;
+    PERFORM set_config('calscim.erasure', '', true);
+    RETURN v_rows;
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
 -- The first months', before there are rows.
 DO $$ BEGIN PERFORM calscim.journal_partitions(1); END $$;

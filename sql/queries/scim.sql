@@ -15,7 +15,7 @@ INSERT INTO calscim.token_uses AS u (token_id, used_at)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[]) AS used (token_id, used_at) ORDER BY used.token_id
 ON CONFLICT (token_id) DO UPDATE SET used_at = greatest(u.used_at, excluded.used_at);
 
--- name: changes, one or several of one directory: see schema.sql
+-- name: changes, one or several of one directory
 SELECT status, seq, version, body, skipped
 FROM calscim.changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
@@ -34,7 +34,7 @@ SELECT EXISTS (
     SELECT FROM calscim.users WHERE directory_id = $1 AND user_name_key = ANY ($2)
     UNION ALL SELECT FROM calscim.user_emails WHERE directory_id = $1 AND value_key = ANY ($2));
 
--- name: follow, an imported entry gets the address of its account: see schema.sql
+-- name: follow, an imported entry gets the address of its account
 SELECT calscim.user_follow(
     ROW($1, 'import', $2, '', '', '', NULL, $3)::calscim.origin, $4, $5, $6, $7, $8, $9::text::jsonb);
 

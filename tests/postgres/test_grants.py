@@ -172,15 +172,6 @@ async def test_a_new_month_has_the_same_rights(three, owner):
         assert await db.fetchval("SELECT count(*) FROM calscim.journal_2019_01") == 0
 
 
-async def test_an_upgrade_leaves_running_daemons_what_they_ask_for_and_the_next_run_takes_it(owner):
-    await owner.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA calscim TO calscim")
-
-    await migrations.grant(owner, "calscim", upgraded=True)
-    assert await grants.may_maintain(owner, "calscim")
-    await migrations.migrate(owner, "calscim")
-    assert not await grants.may_maintain(owner, "calscim")
-
-
 async def test_every_table_is_in_the_serving_roles_list(owner):
     """A new table: say in grants.SERVING what the daemon does with it, and in OPERATORS what verbs do."""
     tables = await owner.fetch(

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from calscim.postgres import migrations
-from calscim.postgres.queries import all_queries, folder
+from calscim.postgres.queries import all_queries, schema
 from tests.support.server import OWNER, PREFIX
 
 APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
@@ -31,7 +31,7 @@ async def test_the_schema_is_what_the_migrations_add_up_to(database, postgres):
     await admin.execute(f"CREATE DATABASE {name}")
     direct = await asyncpg.connect(postgres.dsn(name, OWNER))
     migrated = await asyncpg.connect(database.owner_dsn)
-    await direct.execute((folder() / "schema.sql").read_text())
+    await direct.execute(schema())
 
     expected = [tuple(row) for row in await direct.fetch(DESCRIBE)]
     found = [tuple(row) for row in await migrated.fetch(DESCRIBE)]

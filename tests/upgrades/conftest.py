@@ -1,7 +1,11 @@
-"""Databases as the release before left them."""
+"""Databases as the frozen release left them."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,13 +15,26 @@ import pytest
 from calscim.postgres import migrations as migrate
 from tests.conftest import Database
 from tests.support.server import OWNER, PREFIX, Server
-from tests.upgrades.release import KEPT
+from tests.upgrades.release import PREVIOUS, ROOT
+
+
+@pytest.fixture(scope="session")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the frozen release; before the first release, one that the present tree was frozen into."""
+    if PREVIOUS.exists():
+        return PREVIOUS
+    folder = tmp_path_factory.mktemp("frozen") / "previous"
+    subprocess.run(
+        [sys.executable, "-m", "tests.upgrades.freeze", folder],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": f"{ROOT / 'daemon'}{os.pathsep}{ROOT}"}, check=True,
+    )  # fmt: skip
+    return folder
 
 
 @pytest.fixture
-def kept() -> dict[str, Any]:
-    """What the release before made of the story's first act."""
-    return json.loads((KEPT / "calls.json").read_text(encoding="utf-8"))
+def kept(frozen: Path) -> dict[str, Any]:
+    """The calls of the story's first act, and what the frozen release made of them."""
+    return json.loads((frozen / "calls.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -38,10 +55,10 @@ async def empty(postgres: Server) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def previous(empty: Database) -> Database:
-    """A database with the schema and the rows of the release before."""
+async def previous(empty: Database, frozen: Path) -> Database:
+    """A database with the schema and the rows of the frozen release."""
     owner = await asyncpg.connect(empty.owner_dsn)
-    released = json.loads((KEPT / "migrations.json").read_text(encoding="utf-8"))
+    released = json.loads((frozen / "migrations.json").read_text(encoding="utf-8"))
     for migration in migrate.migrations()[: len(released)]:
         await owner.execute(migration.text)
         await owner.execute(
@@ -52,8 +69,14 @@ async def previous(empty: Database) -> Database:
     await owner.execute(
         "GRANT USAGE ON SCHEMA calscim TO calscim; GRANT SELECT ON ALL TABLES IN SCHEMA calscim TO calscim"
     )
-    await owner.execute((KEPT / "data.sql").read_text(encoding="utf-8"))
+    await owner.execute((frozen / "data.sql").read_text(encoding="utf-8"))
     await owner.close()
+    return empty
+
+
+@pytest.fixture
+def outdated(empty: Database) -> Database:
+    """A database that lacks migrations: all of them."""
     return empty
 
 

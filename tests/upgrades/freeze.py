@@ -1,11 +1,12 @@
-"""Keeps of a release what the next one is tested against: `python -m tests.upgrades.freeze COMMIT`.
+"""Freezes the present tree, as what the next release is tested against: `python -m tests.upgrades.freeze FOLDER [VERSION]`.
 
-Run when a release was made, with its commit, which goes into release.RELEASED as well. Written to `previous`:
+`make release` runs it with `tests/upgrades/previous` and the version. It writes to the folder:
 
-- ``queries``: its named queries;
-- ``migrations.json``: what its migrations were, as they must not change any more;
-- ``calls.json``: what it called calscim.changes with while Okta played the first act, and what that made;
-- ``data.sql``: its database after that, and ``calcom.json``: the simulated Cal.com.
+- ``release.json``: the version, or null for a tree that is no release;
+- ``queries``: the named queries;
+- ``migrations.json``: the digests of the migrations, which must not change any more;
+- ``calls.json``: the arguments and results of calscim.changes while Okta played the first act;
+- ``data.sql``: the database after that, and ``calcom.json``: the simulated Cal.com.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from tests.support.cluster import run
 from tests.support.deployment import Deployment, deployed
 from tests.support.server import OWNER, bundled
 from tests.support.waiting import until
-from tests.upgrades.release import KEPT, fingerprints, taken_out
+from tests.upgrades.release import copy_tree, fingerprints
 from tests.upgrades.story import Story, prepare
 
 DATABASE = "calscim_test_freeze"
@@ -48,15 +49,15 @@ asyncpg.Connection.fetch = recorded
 """
 
 
-async def freeze(commit: str) -> None:
+async def freeze(target: Path, version: str | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="freeze-"))
     folder.chmod(0o755)
     try:
-        release = await taken_out(commit, folder / "release")
-        assert release is not None, f"{commit} is not in the history"
-        shutil.rmtree(KEPT, ignore_errors=True)
-        shutil.copytree(release / "sql/queries", KEPT / "queries")
-        _write("migrations.json", fingerprints(release / "sql/migrations"))
+        release = copy_tree(folder / "release")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(release / "sql/queries", target / "queries")
+        _write(target / "release.json", {"version": version})
+        _write(target / "migrations.json", fingerprints(release / "sql/migrations"))
         async with bundled(folder / "postgres") as server:
             admin = await asyncpg.connect(server.dsn("postgres", OWNER))
             await admin.execute(f"CREATE DATABASE {DATABASE}")
@@ -64,7 +65,7 @@ async def freeze(commit: str) -> None:
             dsn, owner = server.dsn(DATABASE), server.dsn(DATABASE, OWNER)
             async with deployed(folder, dsn, dsn, prepared=True) as site:
                 site.source = f"{release / 'daemon'}"
-                await _play(site, owner, release / "daemon/sitecustomize.py")
+                await _play(site, owner, release / "daemon/sitecustomize.py", target)
             dump = folder / "data.sql"
             await run(
                 "pg_dump", "--data-only", "--inserts", "--load-via-partition-root", "--no-owner",
@@ -72,12 +73,12 @@ async def freeze(commit: str) -> None:
             )  # fmt: skip
         lines = dump.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if line and not line.startswith(("--", "\\", "SET "))]
-        (KEPT / "data.sql").write_text("\n".join(kept) + "\n", encoding="utf-8")
+        (target / "data.sql").write_text("\n".join(kept) + "\n", encoding="utf-8")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _play(site: Deployment, owner: str, recorder: Path) -> None:
+async def _play(site: Deployment, owner: str, recorder: Path, target: Path) -> None:
     calls = site.folder / "calls"
     site.migration_dsn = owner
     site.configure()
@@ -90,10 +91,10 @@ async def _play(site: Deployment, owner: str, recorder: Path) -> None:
         await story.first_act()
         await until(lambda: site.teams() == story.teams(), 60)
     await daemon.terminate()
-    site.world.memory = KEPT / "calcom.json"
+    site.world.memory = target / "calcom.json"
     site.world.save()
     _write(
-        "calls.json",
+        target / "calls.json",
         {
             "directory": site.directory,
             "token": site.token,
@@ -107,9 +108,9 @@ async def _play(site: Deployment, owner: str, recorder: Path) -> None:
     )
 
 
-def _write(name: str, value: object) -> None:
-    (KEPT / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    asyncio.run(freeze(sys.argv[1]))
+    asyncio.run(freeze(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))

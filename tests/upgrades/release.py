@@ -1,23 +1,40 @@
-"""An earlier release: taken out of the repository's history, or what `freeze` kept of it beside this file."""
+"""The release that the upgrade tests start from, and its files.
+
+``previous`` beside this file is the frozen copy of the last release, which `make release` writes. Before the first
+release the tests freeze the present tree into a temporary folder instead.
+"""
 
 import asyncio
 import hashlib
 import io
+import json
 import shutil
 import tarfile
 from pathlib import Path
 
-RELEASED = "f0a3cf38b657bfe67fa6834ca605d98d087cc01a"  # the release before
 ROOT = Path(__file__).parents[2]
-KEPT = Path(__file__).parent / "previous"
+PREVIOUS = Path(__file__).parent / "previous"
 
 
-async def taken_out(commit: str, folder: Path) -> Path | None:
-    """The release's files in that folder; None where there is no history, as in a shallow clone."""
+async def check_out(frozen: Path, folder: Path) -> Path | None:
+    """Put the files of the frozen release into the folder. Return None if the history does not have its tag."""
+    version = json.loads((frozen / "release.json").read_text(encoding="utf-8"))["version"]
+    return await _archive(f"v{version}", folder) if version else copy_tree(folder)
+
+
+def copy_tree(folder: Path) -> Path:
+    """Copy what a daemon of the present tree needs into the folder."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("daemon", "sql"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
+    return folder
+
+
+async def _archive(tag: str, folder: Path) -> Path | None:
     if shutil.which("git") is None:
         return None
     process = await asyncio.create_subprocess_exec(
-        "git", "-C", str(ROOT), "archive", commit,
+        "git", "-C", str(ROOT), "archive", tag,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     archive, _ = await process.communicate()
@@ -29,7 +46,7 @@ async def taken_out(commit: str, folder: Path) -> Path | None:
 
 
 def fingerprints(migrations: Path) -> dict[str, str]:
-    """The SHA-256 of each migration, by its file's name."""
+    """Return the SHA-256 of each migration, by file name."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(migrations.glob("*.sql"))

@@ -1,4 +1,4 @@
-"""The release before with the schema of this one: what it asks is answered as it was."""
+"""The frozen release with the schema of this one: its queries and calls give the results that they gave before."""
 
 import base64
 from pathlib import Path
@@ -18,15 +18,20 @@ from tests import conftest
 from tests.support.deployment import EDITOR, deployed
 from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
-from tests.upgrades.release import KEPT, RELEASED, taken_out
+from tests.upgrades.release import check_out
 from tests.upgrades.story import Story, prepare
 
-BEFORE = queries_in(KEPT / "queries")
+
+@pytest.fixture(scope="session")
+def queries(frozen: Path) -> dict[str, str]:
+    return queries_in(frozen / "queries")
 
 
-async def test_each_query_of_the_release_before_can_be_prepared(pool: asyncpg.Pool) -> None:
+async def test_each_query_of_the_release_before_can_be_prepared(
+    pool: asyncpg.Pool, queries: dict[str, str]
+) -> None:
     async with pool.acquire() as connection:
-        for name, text in BEFORE.items():
+        for name, text in queries.items():
             try:
                 await connection.prepare(text)
             except asyncpg.PostgresError as error:
@@ -34,7 +39,7 @@ async def test_each_query_of_the_release_before_can_be_prepared(pool: asyncpg.Po
 
 
 async def test_each_change_is_called_as_before_and_comes_to_the_same(
-    db: Database, kept: dict[str, Any]
+    db: Database, kept: dict[str, Any], queries: dict[str, str]
 ) -> None:
     directory = await admin.create_directory(
         db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
@@ -43,7 +48,7 @@ async def test_each_change_is_called_as_before_and_comes_to_the_same(
 
     for _, *columns, tokens, bodies, details, expected in kept["calls"]:
         found = await db.fetch(
-            BEFORE["scim.changes"],
+            queries["scim.changes"],
             directory.id,
             *columns,
             [token.id] * len(tokens),
@@ -69,11 +74,11 @@ async def test_each_change_is_called_as_before_and_comes_to_the_same(
 
 
 async def test_a_daemon_of_the_release_before_goes_on_while_the_schema_is_migrated_and_this_one_takes_over(
-    empty: conftest.Database, tmp_path: Path, session: aiohttp.ClientSession
+    empty: conftest.Database, frozen: Path, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
-    release = await taken_out(RELEASED, tmp_path / "release")
+    release = await check_out(frozen, tmp_path / "release")
     if release is None:
-        pytest.skip("the history is not there, as in a shallow clone")
+        pytest.skip("the history does not have the release, as in a shallow clone")
     async with deployed(tmp_path, empty.dsn, empty.dsn, prepared=True) as site:
         site.source, site.migration_dsn = str(release / "daemon"), empty.owner_dsn
         site.configure()

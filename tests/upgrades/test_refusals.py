@@ -15,9 +15,9 @@ INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1,
 
 
 async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(
-    previous: conftest.Database, tmp_path: Path
+    outdated: conftest.Database, tmp_path: Path
 ) -> None:
-    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+    async with deployed(tmp_path, outdated.dsn, outdated.dsn, prepared=True) as site:
         daemon = await site.begin()
 
         code = await daemon.process.wait()
@@ -43,14 +43,14 @@ async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
 
 
 async def test_under_systemd_a_daemon_waits_for_the_migration(
-    previous: conftest.Database, tmp_path: Path
+    outdated: conftest.Database, tmp_path: Path
 ) -> None:
-    async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True) as site:
+    async with deployed(tmp_path, outdated.dsn, outdated.dsn, prepared=True) as site:
         site.notify_socket = str(tmp_path / "notify")
         daemon = await site.begin()
         await until(lambda: daemon.events("service.waiting"), 20)
 
-        await migrated(previous)
+        await migrated(outdated)
 
         await daemon.ready()
         assert "run `calscim migrate`" in daemon.events("service.waiting")[0]["reason"]

@@ -1,4 +1,4 @@
-"""From the release before to this one: nothing is lost, and everything goes on."""
+"""From the frozen release to this one: nothing is lost, and everything goes on."""
 
 import json
 import shutil
@@ -19,14 +19,14 @@ from tests import conftest
 from tests.support.deployment import deployed
 from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
-from tests.upgrades.release import KEPT, ROOT, fingerprints
+from tests.upgrades.release import ROOT, fingerprints
 from tests.upgrades.story import Story
 
 TABLES = ("users", "user_emails", "groups", "members", "mappings", "links", "ledger", "actions")
 
 
-def test_migrations_that_were_released_are_as_they_were() -> None:
-    released = json.loads((KEPT / "migrations.json").read_text(encoding="utf-8"))
+def test_migrations_that_were_released_are_as_they_were(frozen: Path) -> None:
+    released = json.loads((frozen / "migrations.json").read_text(encoding="utf-8"))
 
     now = fingerprints(ROOT / "sql/migrations")
 
@@ -91,11 +91,12 @@ async def test_the_journal_verifies_and_still_gives_the_tables(previous: conftes
 async def test_the_story_goes_on_and_cal_com_follows(
     previous: conftest.Database,
     kept: dict[str, Any],
+    frozen: Path,
     tmp_path: Path,
     session: aiohttp.ClientSession,
 ) -> None:
     await migrated(previous)
-    memory = Path(shutil.copy(KEPT / "calcom.json", tmp_path))
+    memory = Path(shutil.copy(frozen / "calcom.json", tmp_path))
 
     async with deployed(tmp_path, previous.dsn, previous.dsn, prepared=True, memory=memory) as site:
         site.directory, site.token = kept["directory"], kept["token"]
@@ -113,10 +114,10 @@ async def test_the_story_goes_on_and_cal_com_follows(
 
 
 async def test_this_release_refuses_the_schema_before_it_was_migrated(
-    previous: conftest.Database,
+    outdated: conftest.Database,
 ) -> None:
     async with (
-        await Database.open(previous.owner_dsn, size=1) as db,
+        await Database.open(outdated.owner_dsn, size=1) as db,
         db.connection() as connection,
     ):
         with pytest.raises(StoreError, match="run `calscim migrate`"):

@@ -10,7 +10,7 @@ from calscim.cli.output import lines, table
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.errors import StoreError
-from calscim.postgres import embedded, grants, migrations
+from calscim.postgres import embedded, migrations
 from calscim.postgres.grants import Roles
 from calscim.postgres.pool import Connection
 from calscim.postgres.queries import sql
@@ -113,11 +113,6 @@ async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
         shown = lines(f"the schema is up to date (version {version})")
     owner = await connection.fetchval(sql("roles.current"))
     call.output.data(value, shown if dry else Group(shown, lines(), _explained(owner, roles)))
-    if not dry and owner != roles.serving and await grants.may_maintain(connection, roles.serving):
-        call.output.say(
-            f"{roles.serving} keeps EXECUTE on maintenance functions, which daemons of the release before ask for: "
-            "run `calscim migrate` again when all daemons are replaced"
-        )
 
 
 def _explained(owner: str, roles: Roles) -> RenderableType:

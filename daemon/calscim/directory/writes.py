@@ -35,7 +35,7 @@ class Written:
 
 
 async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
-    """Make a change in its turn; ``op`` and ``arguments`` are those of calscim.change in schema.sql."""
+    """Make a change in its turn; ``op`` and ``arguments`` are those of calscim.change in sql/schema."""
     turns = _turns.get(db)
     if turns is None:
         turns = _turns[db] = Turns(_changes(db))

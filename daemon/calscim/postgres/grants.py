@@ -10,9 +10,7 @@ Without an operators' role the serving role may do what both may. A table that i
 the serving role in full, so that a release with a new table works; a test asks for it to be put into the lists.
 
 No role executes a maintenance function but ``journal_partitions``, which makes the months' empty partitions, at most
-36, with the owner's rights: the daemon calls it because it may not make tables. The run of migrate that upgrades a
-schema from before version 20 leaves EXECUTE as it was: daemons of the release before take a missing right for an
-outage. The next run takes it away.
+36, with the owner's rights: the daemon calls it because it may not make tables.
 """
 
 from collections.abc import Iterator, Mapping
@@ -132,17 +130,13 @@ def of_serving() -> Iterator[Grant]:
             yield Grant(table, privilege, names)
 
 
-async def grant(connection: asyncpg.Connection, roles: Roles, *, upgraded: bool = False) -> None:
-    """Set the rights of both roles, in the caller's transaction, whatever they were before.
-
-    ``upgraded``: daemons of the release before may run, and miss EXECUTE on maintenance functions.
-    """
+async def grant(connection: asyncpg.Connection, roles: Roles) -> None:
+    """Set the rights of both roles, in the caller's transaction, whatever they were before."""
     tables = await _tables(connection)
     if roles.operator is None:
         both = {table: _BOTH.get(table, _ALL) for table in tables}
         await _give(connection, roles.serving, _with_partitions(both, tables), sequences=True)
-        if not upgraded:
-            await _close_maintenance(connection, roles.serving)
+        await _close_maintenance(connection, roles.serving)
         return
     serving = {table: SERVING.get(table, _ALL) for table in tables}
     operators = {table: OPERATORS.get(table, _READ) for table in tables}
@@ -201,18 +195,6 @@ async def _close_maintenance(connection: asyncpg.Connection, role: str) -> None:
         MAINTENANCE,
     ):
         await connection.execute(f"REVOKE ALL ON FUNCTION {row['signature']} FROM {name}, PUBLIC")
-
-
-async def may_maintain(connection: asyncpg.Connection, role: str) -> bool:
-    """Return True if the role executes a maintenance function, and another run of migrate takes that away."""
-    return bool(
-        await connection.fetchval(
-            "SELECT bool_or(has_function_privilege($1, oid, 'EXECUTE')) FROM pg_proc "
-            "WHERE pronamespace = 'calscim'::regnamespace AND proname = ANY ($2::text[])",
-            role,
-            MAINTENANCE,
-        )
-    )
 
 
 def _quoted(name: str) -> str:

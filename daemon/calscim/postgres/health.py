@@ -22,7 +22,7 @@ import asyncpg
 
 from calscim.postgres import grants
 from calscim.postgres.pool import Connection, begun
-from calscim.postgres.queries import folder, sql
+from calscim.postgres.queries import schema, sql
 
 SHOWN = 5  # missing rights that are named
 
@@ -118,6 +118,5 @@ def _needed() -> tuple[list[str], list[str], list[str]]:
 @cache
 def _functions() -> list[str]:
     """What this release calls. A newer one may be about to grant rights to what it has added."""
-    text = (folder() / "schema.sql").read_text(encoding="utf-8")
-    known = set(re.findall(r"^CREATE FUNCTION calscim\.(\w+)", text, re.MULTILINE))
+    known = set(re.findall(r"^CREATE FUNCTION calscim\.(\w+)", schema(), re.MULTILINE))
     return sorted(known - set(grants.MAINTENANCE))

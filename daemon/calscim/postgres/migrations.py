@@ -16,7 +16,6 @@ from calscim.postgres.grants import Roles
 from calscim.postgres.queries import folder
 
 _FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
-_STRICT = 20  # daemons of releases before this version want EXECUTE on all functions
 _LOCK = 0x63616C7363696D  # "calscim": one migration at a time
 
 
@@ -92,11 +91,7 @@ async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
     """The versions that were applied, with the oldest release, by its last version, that each is fit for."""
     if await current(connection) == 0:
         return {}
-    rows = await connection.fetch(
-        # The column came later than the table.
-        "SELECT version, coalesce((to_jsonb(s) ->> 'oldest')::integer, 1) AS oldest "
-        "FROM calscim.schema_version s"
-    )
+    rows = await connection.fetch("SELECT version, oldest FROM calscim.schema_version")
     return {row["version"]: row["oldest"] for row in rows}
 
 
@@ -104,13 +99,11 @@ async def migrate(
     connection: asyncpg.Connection, serving_role: str, operator_role: str | None = None
 ) -> list[Migration]:
     """Apply what is pending and grant the roles their rights (calscim.postgres.grants); returns what was applied."""
-    before = await current(connection)
     applied = []
     while migration := await _apply_next(connection):
         applied.append(migration)
     async with _alone(connection):
-        upgraded = bool(applied) and 0 < before < _STRICT
-        await grant(connection, serving_role, operator_role, upgraded=upgraded)
+        await grant(connection, serving_role, operator_role)
     return applied
 
 
@@ -145,13 +138,7 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
         yield
 
 
-async def grant(
-    connection: asyncpg.Connection,
-    role: str,
-    operator: str | None = None,
-    *,
-    upgraded: bool = False,
-) -> None:
+async def grant(connection: asyncpg.Connection, role: str, operator: str | None = None) -> None:
     """Give the serving role and the operators' role what they need, and take everything else away from them.
 
     An owner that serves as well takes the rights to change the journal away from itself; the triggers then still
@@ -159,7 +146,7 @@ async def grant(
     """
     async with connection.transaction():
         if not await _owns(connection, role):
-            await grants.grant(connection, Roles(role, operator), upgraded=upgraded)
+            await grants.grant(connection, Roles(role, operator))
             await grants.revoke_temp(connection)
             return
         name = await connection.fetchval("SELECT quote_ident($1)", role)

@@ -9,8 +9,15 @@ _NAME = re.compile(r"^-- name: (?P<name>\w+)[^\n]*\n", re.MULTILINE)
 
 
 def folder() -> Traversable:
-    """The folder of schema.sql, migrations and queries, wherever the package is installed."""
+    """The folder of schema, migrations and queries, wherever the package is installed."""
     return files("calscim") / "sql"
+
+
+@cache
+def schema() -> str:
+    """Return the whole schema, as one script that creates it in an empty database."""
+    paths = sorted((folder() / "schema").iterdir(), key=lambda entry: entry.name)
+    return "".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 @cache

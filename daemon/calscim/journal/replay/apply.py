@@ -1,17 +1,15 @@
 """Makes users, groups and members of the effects in a directory's journal, and of nothing else.
 
-The same rules as the functions in schema.sql, once more: the tests hold the two against each other. ``data``
+The same rules as the functions in sql/schema, once more: the tests hold the two against each other. ``data``
 stays the text that Postgres makes of it, so that no number changes on the way.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from calscim.errors import StoreError
 from calscim.journal.erasure.records import Erasures
-from calscim.names import address_key, folded, spelling, trimmed
 
 
 @dataclass(slots=True)
@@ -90,18 +88,6 @@ class Tables:
                     f"row {seq} of the journal has the effect {other!r}, which this release does not "
                     "know: use the release that wrote it, or a later one"
                 )
-
-    def settle(self) -> None:
-        """Give names that earlier releases wrote the keys and spellings of this one, as migration 0014 did."""
-        for user in self.users.values():
-            user.emails = frozenset(map(address_key, user.emails)) - {""}
-        for group in self.groups.values():
-            group.display_name = spelling(group.display_name)
-        _settle_keys(self.users.values(), "user_name_key")
-        _settle_keys(self.groups.values(), "display_name_key")
-        for key, gone in self.tombstones.items():
-            if gone.kind == "Group":
-                self.tombstones[key] = replace(gone, name=spelling(gone.name))
 
     def called(self, user: str) -> tuple[str, str]:
         """A user's name and address, or what stands for both since they were erased."""
@@ -202,14 +188,3 @@ class Tables:
                 group.version += 1
                 group.changed_seq = seq
                 group.updated_at = at
-
-
-def _settle_keys(rows: Iterable[User] | Iterable[Group], attribute: str) -> None:
-    """Of names that are one now, the first without its key gets it if none has it; the others keep what they have."""
-    taken = {getattr(row, attribute) for row in rows}
-    for row in rows:
-        before = getattr(row, attribute)
-        key = folded(trimmed(before))
-        if key not in taken:
-            taken.add(key)
-            setattr(row, attribute, key)

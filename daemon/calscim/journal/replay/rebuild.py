@@ -112,7 +112,6 @@ async def replayed(
                 tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
     finally:
         await reading.rollback()  # which ends the cursor: what is being read cannot be archived
-    tables.settle()
     return tables
 
 
@@ -140,7 +139,6 @@ async def _present(connection: Connection, directory: str) -> Tables:
         values = dict(row)
         key = values.pop("id")
         tables.tombstones[key] = Tombstone(**values)
-    tables.settle()
     return tables
 
 

@@ -1,7 +1,43 @@
--- Archiving months of the journal, and erasing a person from it.
+-- ---------------------------------------------------------------- keeping the journal
+
+-- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
+-- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
+-- that has rows in journal_default already stays there ('default'): rows are never moved.
+CREATE FUNCTION calscim.journal_partitions(p_ahead integer)
+RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
+DECLARE
+    v_month timestamp := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC');
+    v_from timestamptz;
+    v_to timestamptz;
+BEGIN
+    IF p_ahead NOT BETWEEN 0 AND 36 THEN
+        RAISE EXCEPTION 'partitions are made for 0 to 36 months ahead, not %', p_ahead
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    FOR i IN 0 .. p_ahead LOOP
+        v_from := (v_month + make_interval(months => i)) AT TIME ZONE 'UTC';
+        v_to := (v_month + make_interval(months => i + 1)) AT TIME ZONE 'UTC';
+        partition := 'journal_' || to_char(v_from AT TIME ZONE 'UTC', 'YYYY_MM');
+        state := 'there';
+        IF to_regclass('calscim.' || partition) IS NULL THEN
+            BEGIN
+                state := calscim.journal_partition(partition, v_from, v_to);
+            EXCEPTION WHEN lock_not_available THEN
+                state := 'busy';
+            WHEN duplicate_table THEN
+                state := 'there';
+            WHEN check_violation THEN  -- a row came in between
+                state := 'default';
+            END;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION calscim.journal_partitions(integer) FROM PUBLIC;
 
 -- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
-CREATE OR REPLACE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
+CREATE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 BEGIN
@@ -18,6 +54,7 @@ BEGIN
     PERFORM calscim.journal_rights(p_name);
     RETURN 'made';
 END $$;
+REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
 
 -- Who may read and append through the parent may on a partition, and nobody may do more.
 CREATE FUNCTION calscim.journal_rights(p_name text) RETURNS void LANGUAGE plpgsql
@@ -45,6 +82,10 @@ BEGIN
     END LOOP;
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_rights(text) FROM PUBLIC;
+
+CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
+$$;
 
 -- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
 -- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
@@ -85,7 +126,25 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
+-- Where the journal begins once its first months were archived: the last row of each stream that is in the
+-- file only. Verifying starts there.
+CREATE TABLE calscim.journal_archived (
+    stream       text NOT NULL,
+    seq          bigint NOT NULL,
+    at           timestamptz NOT NULL,
+    hash         bytea NOT NULL,
+    partition    text NOT NULL,
+    file         text NOT NULL,            -- its name, without the folder
+    digest       bytea NOT NULL,           -- sha256 of the file
+    archived_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (stream, seq)
+);
+CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archived
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
+CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archived
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+
+CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
@@ -94,6 +153,8 @@ BEGIN
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
+CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archived
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 
 -- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
 CREATE TABLE calscim.openings (
@@ -107,84 +168,3 @@ CREATE TABLE calscim.openings (
 CREATE TRIGGER openings_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.openings
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 
--- ---------------------------------------------------------------- erasing a person
--- Bodies and effects become NULL, their digests stay, so that the chain still holds. What became NULL is named by
--- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
-
--- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
-CREATE FUNCTION calscim.journal_erases(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
-RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM calscim.journal e
-        WHERE e.stream = split_part(current_setting('calscim.erasure', true), ' ', 1)
-            AND e.seq = nullif(split_part(current_setting('calscim.erasure', true), ' ', 2), '')::bigint
-            AND e.kind = 'admin' AND e.path = 'person.erase' AND e.xmin = xid(pg_current_xact_id())
-            AND (NOT p_body OR convert_from(e.effect, 'UTF8')::jsonb #> ARRAY['rows', p_stream, 'body']
-                @> to_jsonb(p_seq))
-            AND (NOT p_effect OR convert_from(e.effect, 'UTF8')::jsonb #> ARRAY['rows', p_stream, 'effect']
-                @> to_jsonb(p_seq)))
-$$;
-
-CREATE FUNCTION calscim.journal_guard() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE v_row calscim.journal;
-BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        v_row := OLD;
-        v_row.body := NEW.body;
-        v_row.effect := NEW.effect;
-        IF v_row IS NOT DISTINCT FROM NEW
-            AND (NEW.body IS NULL OR NEW.body IS NOT DISTINCT FROM OLD.body)
-            AND (NEW.effect IS NULL OR NEW.effect IS NOT DISTINCT FROM OLD.effect)
-            AND OLD.path <> 'person.erase'
-            AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'calscim.journal'::regclass), 'USAGE')
-            AND calscim.journal_erases(
-                OLD.stream, OLD.seq, OLD.body IS DISTINCT FROM NEW.body, OLD.effect IS DISTINCT FROM NEW.effect)
-        THEN
-            RETURN NEW;
-        END IF;
-    END IF;
-    RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege';
-END $$;
-DROP TRIGGER journal_append_only ON calscim.journal;
-CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_guard();
-
--- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
--- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
-CREATE FUNCTION calscim.journal_erase(p_stream text, p_seq bigint) RETURNS bigint LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v_lent boolean := NOT has_table_privilege('calscim.journal', 'UPDATE');
-    v_rows bigint := 0;
-    n record;
-BEGIN
-    PERFORM set_config('calscim.erasure', p_stream || ' ' || p_seq, true);
-    IF v_lent THEN
-        GRANT UPDATE ON calscim.journal TO CURRENT_USER;
-    END IF;
-    FOR n IN  -- one after the other, as each is found by its key
-        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
-        FROM calscim.journal e,
-            jsonb_each(convert_from(e.effect, 'UTF8')::jsonb -> 'rows') s, jsonb_each(s.value) c,
-            jsonb_array_elements_text(c.value) q (seq)
-        WHERE e.stream = p_stream AND e.seq = p_seq
-        GROUP BY 1, 2
-    LOOP
-        UPDATE calscim.journal j
-        SET body = CASE WHEN n.body THEN NULL ELSE j.body END,
-            effect = CASE WHEN n.effect THEN NULL ELSE j.effect END
-        WHERE j.stream = n.stream AND j.seq = n.seq
-            AND (n.body AND j.body IS NOT NULL OR n.effect AND j.effect IS NOT NULL);
-        v_rows := v_rows + FOUND::integer;
-    END LOOP;
-    IF v_lent THEN
-        REVOKE UPDATE ON calscim.journal FROM CURRENT_USER;
-    END IF;
-    PERFORM set_config('calscim.erasure', '', true);
-    RETURN v_rows;
-END $$;
-REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
-
-CREATE INDEX journal_erasures ON calscim.journal (stream, seq) WHERE path = 'person.erase';

@@ -1,0 +1,251 @@
+-- ---------------------------------------------------------------- writing users, groups, members
+-- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
+-- say. calscim.changes locks the head before and appends the rows after. What is answered with other than 2xx has
+-- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
+--   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
+--   user.delete   its id
+--   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
+--   group.delete  its id
+
+-- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
+-- 412: another version.
+CREATE TYPE calscim.written AS (
+    status integer, seq bigint, version bigint, body text, skipped text[]
+);
+
+-- The journal row that a change is going to have.
+CREATE TYPE calscim.turn AS (stream text, seq bigint, at timestamptz);
+
+-- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
+CREATE TYPE calscim.made AS (
+    status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
+    users integer, groups integer
+);
+
+CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
+-- not substr(), which would count all characters.
+CREATE FUNCTION calscim.resource_json(
+    p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
+    p_base text, p_extra text
+) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
+        || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
+        || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
+        || '\""},' || p_extra || right(p_data::text, -1)
+$$;
+
+-- The groups that name somebody directly, as the attribute "groups" and a comma. OFFSET 0 keeps the planner from
+-- joining all groups; PL/pgSQL keeps its plan, which SQL functions do only since Postgres 18.
+CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT '"groups":[' || coalesce(string_agg(
+            '{"value":"' || g.id || '","$ref":"' || p_base || '/Groups/' || g.id || '","display":'
+            || to_json(g.display_name) || ',"type":"direct"}', ',' ORDER BY g.display_name_key), '') || '],'
+        FROM calscim.members m,
+            LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
+        WHERE m.member_id = p_member);
+END $$;
+
+-- A group's members, as the attribute "members" and a comma; without names, so that nothing is joined.
+CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT '"members":[' || coalesce(string_agg(
+            '{"value":"' || m.member_id || '","$ref":"' || p_base
+            || CASE m.kind WHEN 'User' THEN '/Users/' ELSE '/Groups/' END || m.member_id
+            || '","type":"' || m.kind || '"}', ',' ORDER BY m.member_id), '') || '],'
+        FROM calscim.members m
+        WHERE m.group_id = p_group);
+END $$;
+
+CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT convert_to(json_build_object(
+        'op', 'user.put', 'id', u.id, 'user_name', u.user_name, 'user_name_key', u.user_name_key,
+        'external_id', u.external_id, 'email', u.email, 'emails', p_emails, 'active', u.active,
+        'managed', u.managed, 'source', u.source, 'version', u.version, 'data', u.data)::text, 'UTF8')
+$$;
+
+CREATE FUNCTION calscim.user_create(
+    t calscim.turn, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+    p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
+DECLARE
+    u calscim.users;
+    w calscim.made;
+BEGIN
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+    THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    INSERT INTO calscim.users (
+        id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
+        changed_seq, created_at, updated_at)
+    VALUES (
+        p_id, t.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, t.seq, t.at, t.at)
+    RETURNING * INTO u;
+    INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+    SELECT t.stream, e, p_id FROM unnest(p_emails) e;
+    RETURN ROW(
+        201, 1, calscim.resource_json('User', p_id, u.data, 1, t.at, t.at, p_base, '"groups":[],'), NULL,
+        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.made;
+END $$;
+
+-- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
+-- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
+-- column but active nor the addresses depend; the other arguments are NULL then.
+CREATE FUNCTION calscim.user_update(
+    t calscim.turn, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
+DECLARE
+    v_changed boolean;
+    u calscim.users;
+    w calscim.made;
+BEGIN
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> u.version THEN
+        w.status := 412;
+        w.version := u.version;
+        RETURN w;
+    END IF;
+    IF p_set IS NOT NULL THEN
+        p_data := u.data || p_set;
+        p_active := coalesce((p_set ->> 'active')::boolean, u.active);
+        p_user_name := u.user_name;
+        p_user_name_key := u.user_name_key;
+        p_external_id := u.external_id;
+        p_email := u.email;
+        p_emails := ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY 1);
+    END IF;
+    p_active := coalesce(p_active, u.active);
+    IF p_user_name_key <> u.user_name_key THEN
+        IF EXISTS (
+            SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+        THEN
+            w.status := 409;
+            RETURN w;
+        END IF;
+    END IF;
+    v_changed := u.data <> p_data OR u.email <> p_email OR u.active <> p_active
+        OR u.user_name <> p_user_name OR u.external_id IS DISTINCT FROM p_external_id;
+    IF v_changed OR NOT u.managed THEN
+        UPDATE calscim.users
+        SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
+            email = p_email, active = p_active, managed = true, data = p_data,
+            version = version + v_changed::integer, changed_seq = t.seq,
+            updated_at = CASE WHEN v_changed THEN t.at ELSE updated_at END
+        WHERE id = p_id
+        RETURNING * INTO u;
+    END IF;
+    IF v_changed AND p_set IS NULL THEN
+        IF ARRAY(SELECT e.value_key FROM calscim.user_emails e WHERE e.user_id = p_id ORDER BY e.value_key)
+            <> ARRAY(SELECT e FROM unnest(p_emails) e ORDER BY e)
+        THEN
+            DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+            INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+            SELECT t.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+        END IF;
+    END IF;
+    RETURN ROW(
+        200, u.version, calscim.resource_json(
+            'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base)),
+        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.made;
+END $$;
+
+-- Takes somebody, user or group, off every group, and says so in those groups' versions.
+CREATE FUNCTION calscim.leave_groups(p_member uuid, p_seq bigint, p_at timestamptz)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH gone AS (
+        DELETE FROM calscim.members WHERE member_id = p_member RETURNING group_id, directory_id
+    ), former AS (
+        INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
+        SELECT group_id, p_member, directory_id, p_seq, p_at FROM gone
+        ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at
+    )
+    UPDATE calscim.groups g SET version = version + 1, changed_seq = p_seq, updated_at = p_at
+    FROM gone WHERE g.id = gone.group_id;
+END $$;
+
+-- p_unmanaged: only somebody the provider has never written to (409 otherwise).
+CREATE FUNCTION calscim.user_delete(
+    t calscim.turn, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.made LANGUAGE plpgsql AS $$
+DECLARE
+    u calscim.users;
+    w calscim.made;
+BEGIN
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    IF NOT FOUND THEN
+        w.status := 404;
+        RETURN w;
+    END IF;
+    IF p_expected IS NOT NULL AND p_expected <> u.version THEN
+        w.status := 412;
+        w.version := u.version;
+        RETURN w;
+    END IF;
+    IF p_unmanaged AND u.managed THEN
+        w.status := 409;
+        RETURN w;
+    END IF;
+    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
+    DELETE FROM calscim.users WHERE id = p_id;
+    INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
+    VALUES (p_id, t.stream, 'User', u.user_name, u.email, u.managed, t.seq, t.at);
+    RETURN ROW(
+        204, NULL, NULL, NULL, 'User', p_id,
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
+END $$;
+
+-- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
+-- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
+CREATE FUNCTION calscim.user_follow(
+    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    v_head calscim.heads := calscim.locked_head(o.stream);
+    v_at timestamptz := greatest(clock_timestamp(), v_head.at);
+    u calscim.users;
+    j calscim.journal;
+BEGIN
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream AND NOT managed;
+    IF NOT FOUND THEN
+        RETURN 404;
+    END IF;
+    IF EXISTS (
+        SELECT FROM calscim.users x
+        WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
+        UNION ALL
+        SELECT FROM calscim.user_emails e
+        WHERE e.directory_id = o.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
+    THEN
+        RETURN 409;
+    END IF;
+    UPDATE calscim.users
+    SET user_name = p_user_name, user_name_key = p_user_name_key, email = p_email, data = p_data,
+        version = version + 1, changed_seq = v_head.seq + 1, updated_at = v_at
+    WHERE id = p_id
+    RETURNING * INTO u;
+    DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
+    INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
+    SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    j := calscim.next_row(v_head, o, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_head.seq := j.seq;
+    v_head.at := j.at;
+    v_head.hash := j.hash;
+    PERFORM calscim.record(v_head, ARRAY[j]);
+    RETURN 200;
+END $$;
+
