@@ -2,7 +2,7 @@
 
 The head row would put them in order anyway, but waiting for a row lock costs the server more than the change,
 and each commit waits for the disk. So one change at a time is sent, or as many as have come meanwhile: they
-share a transaction and its wait. Measured in docs/decisions/0005-turns.md.
+share a transaction and its wait. Measured in docs/decisions/0005-group-commit.md.
 """
 
 import asyncio
