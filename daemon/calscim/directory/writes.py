@@ -1,7 +1,8 @@
 """Changes on their way into the database: those that go together are one statement in a transaction of its own.
 
 Where others wait already, its commit begins the next one on the same connection, so that their statement is on
-its way before anybody is answered, and whoever comes soon finds it begun. Measured in docs/decisions/0005-group-commit.md.
+its way before anybody is answered, and whoever comes soon finds it begun. docs/decisions/0005-group-commit.md has
+the measurements.
 """
 
 from collections.abc import Awaitable, Callable
