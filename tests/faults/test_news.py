@@ -26,7 +26,7 @@ async def woken(
     heard: list[str] = []
     async with await Database.open(proxied, size=1, within=1.0) as store:
         listening = asyncio.create_task(
-            pg_listener.hear(proxied, store, SystemClock(), heard.append)
+            pg_listener.listen(proxied, store, SystemClock(), heard.append)
         )
         await until(lambda: proxy.connections)
         yield heard

@@ -83,7 +83,7 @@ async def test_a_daemon_serves_and_reconciles_a_whole_conversation(
             ),
             30,
         )
-        assert daemon.events("news.deaf")
+        assert daemon.events("listener.disabled")
         assert await daemon.terminate() == 0
     async with await Database.open(database.dsn, size=4) as direct:
         assert not (await chain.verify(direct)).broken
@@ -105,7 +105,7 @@ async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
             return await pool.fetchval(LISTENING) == 1
 
         await until(listening)
-        assert not daemon.events("news.deaf")
+        assert not daemon.events("listener.disabled")
 
 
 async def test_check_says_what_a_pooler_costs_without_a_listen_dsn(

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from calscim import admin
-from calscim.app.daemon import ANSWER, CONNECTING
+from calscim.app.databases import REQUEST_CONNECT_TIMEOUT, REQUEST_TIMEOUT
 from calscim.clock import SystemClock
 from calscim.config import Scim
 from calscim.encryption import PLAIN
@@ -37,7 +37,9 @@ async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[C
             direct, editor, organization="acme", name="Okta", provider="okta-scim-v2"
         )
         _, token = await admin.create_token(direct, editor, directory, name="test")
-    async with await Database.open(proxied, size=4, connecting=CONNECTING, within=ANSWER) as db:
+    async with await Database.open(
+        proxied, size=4, connecting=REQUEST_CONNECT_TIMEOUT, within=REQUEST_TIMEOUT
+    ) as db:
         served = app(db, Scim(), SystemClock(), Metrics(CollectorRegistry()))
         async with TestServer(served) as server, aiohttp.ClientSession() as session:
             base = str(server.make_url(f"/scim/v2/{directory.id}"))

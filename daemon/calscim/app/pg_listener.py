@@ -33,7 +33,7 @@ _LOST = (
 )
 
 
-async def hear(
+async def listen(
     dsn: str,
     db: Database,
     clock: Clock,
@@ -66,13 +66,13 @@ async def hear(
             await _listen(way, name, announce, look_up, through_a_pooler=listen_dsn is not None)
         except _DeafError:
             log.warning(
-                "news.deaf",
+                "listener.disabled",
                 reason="database.dsn goes through a pooler: set database.listen_dsn to a way past it, "
                 "or changes wait for the reconciler to look by itself",
             )
             return
         except _LOST as error:
-            log.info("news.interrupted", reason=f"{type(error).__name__}: {error}")
+            log.info("listener.reconnecting", reason=f"{type(error).__name__}: {error}")
         await clock.sleep(PATIENCE / 3)
 
 
