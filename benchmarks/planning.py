@@ -18,16 +18,16 @@ from benchmarks.machine import describe
 from calscim.planner.model import (
     CalUserId,
     Complete,
-    Directory,
+    DesiredState,
     DirectoryId,
-    Edge,
     GroupId,
     Link,
     Mapping,
     MappingId,
     MembershipId,
+    MembershipRecord,
     Mode,
-    Observed,
+    ObservedState,
     OrgMember,
     Role,
     Scope,
@@ -44,7 +44,7 @@ POLICY, GUARDS = Policy("acme", protected=frozenset({"ceo@acme.com"})), Guards()
 OKTA = DirectoryId("okta")
 REPEATS = 5
 
-World = tuple[Directory, Observed]
+World = tuple[DesiredState, ObservedState]
 
 
 def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> World:
@@ -77,7 +77,7 @@ def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> Wo
             if known:
                 team, seat = TeamId(place + 1), MembershipId(number * EACH + turn)
                 seats[team][account] = TeamMember(seat, account, Role.MEMBER, accepted=True)
-                ledger[team, account] = Edge(
+                ledger[team, account] = MembershipRecord(
                     team,
                     account,
                     user,
@@ -100,7 +100,7 @@ def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> Wo
         )
         for n in range(teams)
     )
-    directory = Directory(
+    directory = DesiredState(
         users=users,
         departed={},
         groups={group: group for group in members},
@@ -110,7 +110,7 @@ def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> Wo
         links=links,
         ledger=ledger,
     )
-    observed = Observed(
+    observed = ObservedState(
         CalUserId(1), Complete(accounts), {team: Complete(read) for team, read in seats.items()}
     )
     return directory, observed

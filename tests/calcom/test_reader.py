@@ -8,7 +8,7 @@ import structlog
 from calscim.calcom.lists import Paging
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import Complete, Held, Incomplete, OrgMember, Role, Team
+from calscim.planner.model import AttributeValue, Complete, Incomplete, OrgMember, Role, Team
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 PEOPLE = f"{ROOT}/memberships"
@@ -274,7 +274,11 @@ async def test_somebodys_attributes_are_read_with_the_people(reader, calcom):
 
     person = await reader.person(5)
 
-    expected = (Held("a1", "o1", "7"), Held("a2", "o2", "SQL"), Held("a2", "o3", "Go"))
+    expected = (
+        AttributeValue("a1", "o1", "7"),
+        AttributeValue("a2", "o2", "SQL"),
+        AttributeValue("a2", "o3", "Go"),
+    )
     assert person.attributes == expected
 
 
@@ -287,7 +291,10 @@ async def test_a_number_that_is_none_is_an_empty_value_beside_readable_attribute
 
     person = await reader.person(5)
 
-    assert person.attributes == (Held("a1", "o1", ""), Held("a2", "o2", "Vienna"))
+    assert person.attributes == (
+        AttributeValue("a1", "o1", ""),
+        AttributeValue("a2", "o2", "Vienna"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,7 +342,10 @@ async def test_all_options_of_a_person_are_read(reader, calcom):
     calcom.answer("GET", f"{ROOT}/attributes/options/105", rows)
     calcom.refuse("GET", f"{ROOT}/attributes/options/105", 403)
 
-    assert await reader.assigned(105) == (Held("a1", "o1", "Sales"), Held("a1", "o2", "Sales"))
+    assert await reader.assigned(105) == (
+        AttributeValue("a1", "o1", "Sales"),
+        AttributeValue("a1", "o2", "Sales"),
+    )
     assert isinstance(await reader.assigned(105), Incomplete)
 
 

@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.planner.model import Action, Attribute, AttributeType, Change, Kind, Role, Step
+from calscim.planner.model import (
+    Action,
+    Attribute,
+    AttributeChange,
+    AttributeOp,
+    AttributeType,
+    Kind,
+    Role,
+)
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 ADA = "ada@acme.example"
@@ -435,8 +443,8 @@ OFFICE = Attribute("a1", "Office", "office", AttributeType.SINGLE_SELECT)
 TITLE = Attribute("a2", "Title", "title", AttributeType.TEXT)
 
 
-def told(step: Step, attribute: Attribute = OFFICE, option: str | None = "o1") -> Action:
-    change = Change(step, attribute, "Köln Süd", option)
+def told(step: AttributeOp, attribute: Attribute = OFFICE, option: str | None = "o1") -> Action:
+    change = AttributeChange(step, attribute, "Köln Süd", option)
     return Action(Kind.UPDATE, ADA, "because", cal_user=105, change=change)
 
 
@@ -455,7 +463,7 @@ async def test_a_team_is_made_with_a_slug_of_its_name(writer, calcom):
     ("action", "method", "path", "data", "body", "option"),
     [
         (
-            told(Step.OPTION, option=None),
+            told(AttributeOp.OPTION, option=None),
             "POST",
             "/attributes/a1/options",
             {"id": "o9", "attributeId": "a1", "value": "Köln Süd", "slug": "koln-sud"},
@@ -463,7 +471,7 @@ async def test_a_team_is_made_with_a_slug_of_its_name(writer, calcom):
             "o9",
         ),
         (
-            told(Step.ASSIGN),
+            told(AttributeOp.ASSIGN),
             "POST",
             "/attributes/options/105",
             {"id": "x", "memberId": 5, "attributeOptionId": "o1"},
@@ -471,14 +479,21 @@ async def test_a_team_is_made_with_a_slug_of_its_name(writer, calcom):
             "o1",
         ),
         (
-            told(Step.ASSIGN, TITLE, None),
+            told(AttributeOp.ASSIGN, TITLE, None),
             "POST",
             "/attributes/options/105",
             {"id": "x", "memberId": 5, "attributeOptionId": "o7"},
             {"attributeId": "a2", "value": "Köln Süd"},
             "o7",
         ),
-        (told(Step.UNASSIGN), "DELETE", "/attributes/options/105/o1", {"id": "x"}, None, "o1"),
+        (
+            told(AttributeOp.UNASSIGN),
+            "DELETE",
+            "/attributes/options/105/o1",
+            {"id": "x"},
+            None,
+            "o1",
+        ),
     ],
 )
 async def test_each_step_of_an_attribute_is_one_call(
@@ -495,7 +510,7 @@ async def test_each_step_of_an_attribute_is_one_call(
 async def test_a_value_that_somebody_has_already_was_told_before(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/attributes/options/105", 409)
 
-    outcome = await writer.perform(told(Step.ASSIGN), "r")
+    outcome = await writer.perform(told(AttributeOp.ASSIGN), "r")
 
     assert (outcome.result, outcome.option) == (Result.ALREADY, "o1")
 

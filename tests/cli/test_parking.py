@@ -4,14 +4,14 @@ import json
 
 from calscim.cli import main
 from calscim.reconciler.state import retries
-from calscim.reconciler.state.retries import Key
+from calscim.reconciler.state.retries import ActionKey
 
 
 async def stuck(db):
     await retries.park(
         db,
         "acme",
-        Key("user.create", "0b0c8a51-21c5-4f6b-9c6a-0d5f3c1f6f11", 0),
+        ActionKey("user.create", "0b0c8a51-21c5-4f6b-9c6a-0d5f3c1f6f11", 0),
         email="ann@acme.example",
         reason="invite the person by hand once",
         refused=True,

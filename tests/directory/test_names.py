@@ -12,7 +12,7 @@ from scim2_models import ScimFilter
 
 from calscim import names
 from calscim.planner.identity import identify
-from calscim.planner.model import Directory, DirectoryId, User, UserId
+from calscim.planner.model import DesiredState, DirectoryId, User, UserId
 from calscim.scim.filter.compile import compile_filter
 from calscim.scim.schema import GROUP, USER
 from calscim.testing.calcom.state import Account, State
@@ -199,7 +199,7 @@ def test_the_planner_takes_users_for_one_person_by_the_key_of_their_address(pair
         if names.address_key(email)
     }
 
-    people = identify(Directory(users, {}, {}, {}, {}, (), {}, {}))
+    people = identify(DesiredState(users, {}, {}, {}, {}, (), {}, {}))
 
     keys = {names.address_key(user.email) for user in users.values()}
     assert set(people.of.values()) == keys

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.backoff import due, fingerprint, wait
-from calscim.planner.model import Action, CalUserId, Cause, Kind, MembershipId, Role, TeamId, UserId
+from calscim.planner.model import (
+    Action,
+    CalUserId,
+    Kind,
+    MembershipId,
+    Provenance,
+    Role,
+    TeamId,
+    UserId,
+)
 
 ADD = Action(
     Kind.ADD,
@@ -83,7 +92,7 @@ def test_a_profile_that_is_to_become_another_one_is_tried_at_once(changes: dict,
 
 
 @pytest.mark.parametrize(
-    "changes", [{"because": "another"}, {"cause": Cause("okta", 9)}, {"drift": True}]
+    "changes", [{"because": "another"}, {"cause": Provenance("okta", 9)}, {"drift": True}]
 )
 def test_another_reason_does_not_make_it_another_action(changes: dict):
     assert not due(fingerprint(ADD), 3600.0, replace(ADD, **changes))

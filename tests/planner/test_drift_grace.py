@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.planner.policy import DriftGrace
-from calscim.planner.safeguards.drift_grace import Sighting, settled, unasked
+from calscim.planner.safeguards.drift_grace import DriftObservation, settled, unasked
 from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, World, show, world
 
 
@@ -55,7 +55,7 @@ def test_drift_goes_when_it_lasted_in_passes_and_in_time(
     passes: int, seconds: float, expected: list[str]
 ):
     plan = drifted().plan()
-    sightings = dict.fromkeys(unasked(plan), Sighting(passes, seconds))
+    sightings = dict.fromkeys(unasked(plan), DriftObservation(passes, seconds))
 
     assert show(settled(plan, sightings, DriftGrace(3, 600.0))) == expected
 
@@ -73,7 +73,7 @@ def test_what_is_paused_is_not_counted_as_seen():
 
 def test_another_membership_of_the_same_person_starts_anew():
     w = drifted()
-    sightings = dict.fromkeys(unasked(w.plan()), Sighting(9, 9999.0))
+    sightings = dict.fromkeys(unasked(w.plan()), DriftObservation(9, 9999.0))
 
     w.off(7, "eve").on(7, "eve")
 

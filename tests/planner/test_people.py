@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.model import Cause, Kind, PeopleMode, Provision, UserId
+from calscim.planner.model import Kind, PeopleMode, Provenance, Provision, UserId
 from calscim.planner.planner import Policy
 from tests.planner.world import (
     ADD_ONLY,
@@ -46,7 +46,7 @@ def test_an_invitation_carries_name_locale_and_time_zone():
     assert (action.name, action.locale, action.time_zone) == ("Ann Lee", "de", "Europe/Berlin")
     assert action.user == "ann"
     assert action.cal_user is None
-    assert action.cause == Cause("okta", 2)
+    assert action.cause == Provenance("okta", 2)
     assert "journal 2" in action.because
 
 
@@ -121,7 +121,7 @@ def test_a_changed_address_updates_the_same_account():
     assert action.kind is Kind.UPDATE
     assert action.cal_user == w.accounts["ann"]
     assert action.email == "ann.lee@acme.com"
-    assert action.cause == Cause("okta", 2)
+    assert action.cause == Provenance("okta", 2)
 
 
 def test_an_address_that_differs_only_in_case_is_left_alone():
@@ -324,7 +324,7 @@ def test_a_deactivated_user_is_deprovisioned():
 
     assert action.kind is Kind.DEPROVISION
     assert action.membership == w.people[w.accounts["ann"]].membership
-    assert action.cause == Cause("okta", 2)
+    assert action.cause == Provenance("okta", 2)
     assert action.because == "the provider has deactivated this user (journal 2)"
     assert not action.drift
 
@@ -334,7 +334,11 @@ def test_a_deleted_user_is_deprovisioned():
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.user, action.cause) == (Kind.DEPROVISION, "ann", Cause("okta", 2))
+    assert (action.kind, action.user, action.cause) == (
+        Kind.DEPROVISION,
+        "ann",
+        Provenance("okta", 2),
+    )
     assert "deleted" in action.because
 
 
@@ -576,7 +580,7 @@ def test_whoever_leaves_the_last_mapped_group_leaves_the_organization():
     (action,) = w.plan().actions
 
     assert action.kind is Kind.DEPROVISION
-    assert action.cause == Cause("okta", 4)
+    assert action.cause == Provenance("okta", 4)
     assert "left S (journal 4)" in action.because
 
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from calscim.planner.model import (
-    Directory,
+    DesiredState,
     Kind,
     Mode,
-    Observed,
+    ObservedState,
     PeopleMode,
     Provision,
     Role,
@@ -272,7 +272,7 @@ def test_an_action_without_a_journal_row_is_called_drift(w: World):
         assert action.because
 
 
-def shuffled(w: World, rng: random.Random) -> tuple[Directory, Observed]:
+def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]:
     def mix(mapping: dict) -> dict:
         items = list(mapping.items())
         rng.shuffle(items)

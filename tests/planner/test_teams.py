@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.planner.model import CalUserId, Cause, Kind, Mode, Role, State, TeamId
+from calscim.planner.model import CalUserId, Kind, Mode, Provenance, Role, State, TeamId
 from calscim.planner.planner import Policy, plan
 from tests.planner.world import (
     ADD_ONLY,
@@ -42,7 +42,7 @@ def test_an_add_names_its_group_and_journal_number():
     (action,) = sales().plan().actions
 
     assert action.because == "Sales (journal 2) puts this person on T7"
-    assert action.cause == Cause("okta", 2)
+    assert action.cause == Provenance("okta", 2)
     assert (action.user, action.cal_user, action.mappings) == ("ann", 101, (1,))
     assert not action.drift
 
@@ -52,13 +52,13 @@ def test_an_add_that_follows_from_the_mapping_names_the_mappings_row():
 
     (action,) = w.plan().actions
 
-    assert action.cause == Cause("@acme", 3)
+    assert action.cause == Provenance("@acme", 3)
 
 
 def test_a_member_added_after_the_mapping_names_the_push():
     w = sales().remap(1, since=1)
 
-    assert w.plan().actions[0].cause == Cause("okta", 2)
+    assert w.plan().actions[0].cause == Provenance("okta", 2)
 
 
 def test_a_new_person_is_invited_and_put_on_the_team_in_one_plan():
@@ -175,7 +175,7 @@ def test_an_add_of_several_sources_names_them_all():
 
     assert action.because.startswith("Leads (journal 4), Sales (journal 2) puts")
     assert action.mappings == (1, 2)
-    assert action.cause == Cause("okta", 4)
+    assert action.cause == Provenance("okta", 4)
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ def test_a_role_that_follows_the_directory_is_expected():
     (action,) = sales(MANAGED, ADMIN).on(7, "ann", ledger="added").plan().actions
 
     assert not action.drift
-    assert action.cause == Cause("okta", 2)
+    assert action.cause == Provenance("okta", 2)
 
 
 def test_the_role_falls_when_the_higher_source_goes():
@@ -510,7 +510,7 @@ def test_a_removal_names_the_row_and_the_group_left():
     (action,) = sales().on(7, "ann", ledger="added").leave("Sales", "ann").plan().actions
 
     assert action.because == "left Sales (journal 4)"
-    assert action.cause == Cause("okta", 4)
+    assert action.cause == Provenance("okta", 4)
     assert (action.observed_role, action.membership) == (MEMBER, 103)
 
 
@@ -548,7 +548,11 @@ def test_an_unmapped_team_gives_back_what_it_was_given():
 
     (action,) = w.plan().actions
 
-    assert (action.email, action.cause, action.drift) == ("ann@acme.com", Cause("@acme", 4), False)
+    assert (action.email, action.cause, action.drift) == (
+        "ann@acme.com",
+        Provenance("@acme", 4),
+        False,
+    )
     assert action.because == "Sales is not mapped to this team any more (journal 4)"
 
 
@@ -582,7 +586,7 @@ def test_a_deleted_groups_people_leave_the_team():
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.cause, action.drift) == (Kind.REMOVE, Cause("okta", 4), False)
+    assert (action.kind, action.cause, action.drift) == (Kind.REMOVE, Provenance("okta", 4), False)
 
 
 def test_a_deleted_groups_people_stay_where_another_group_has_them():
@@ -824,7 +828,7 @@ def test_an_edge_with_one_mapping_removed_and_another_left_by_no_row_names_the_r
 
     action = w.plan().actions[-1]
 
-    assert (action.email, action.cause) == ("bob@acme.com", Cause("@acme", 6))
+    assert (action.email, action.cause) == ("bob@acme.com", Provenance("@acme", 6))
 
 
 def test_a_removal_whose_group_is_bound_to_another_one_by_now_names_the_row_that_ended_it():
@@ -838,7 +842,7 @@ def test_a_removal_whose_group_is_bound_to_another_one_by_now_names_the_row_that
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.cause) == (Kind.REMOVE, Cause("okta", 4))
+    assert (action.kind, action.cause) == (Kind.REMOVE, Provenance("okta", 4))
 
 
 def test_what_a_lost_user_was_given_is_named_by_what_the_link_remembers():

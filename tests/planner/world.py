@@ -12,31 +12,31 @@ from calscim.planner.attributes.values import PROFILE
 from calscim.planner.model import (
     Action,
     Attribute,
+    AttributeChange,
+    AttributeOp,
     AttributeType,
+    AttributeValue,
     CalUserId,
-    Change,
     Complete,
-    Departed,
-    Directory,
+    DeletedUser,
+    DesiredState,
     DirectoryId,
-    Edge,
     GroupId,
-    Held,
     Incomplete,
     Kind,
     Link,
     Mapping,
     MappingId,
     MembershipId,
+    MembershipRecord,
     Mode,
-    Observed,
-    Office,
+    ObservedState,
     OrgMember,
+    OrgRoleGrant,
     Plan,
     Role,
     Scope,
     State,
-    Step,
     TeamId,
     TeamMember,
     User,
@@ -59,14 +59,14 @@ def address(name: str) -> str:
 @dataclass
 class World:
     users: dict[UserId, User] = field(default_factory=dict)
-    departed: dict[UserId, Departed] = field(default_factory=dict)
+    departed: dict[UserId, DeletedUser] = field(default_factory=dict)
     groups: dict[GroupId, str] = field(default_factory=dict)
     members: dict[GroupId, dict[UserId, int]] = field(default_factory=dict)
     former: dict[tuple[GroupId, UserId], int] = field(default_factory=dict)
     mappings: list[Mapping] = field(default_factory=list)
     links: dict[UserId, Link] = field(default_factory=dict)
-    ledger: dict[tuple[TeamId, CalUserId], Edge] = field(default_factory=dict)
-    offices: dict[CalUserId, Office] = field(default_factory=dict)
+    ledger: dict[tuple[TeamId, CalUserId], MembershipRecord] = field(default_factory=dict)
+    offices: dict[CalUserId, OrgRoleGrant] = field(default_factory=dict)
     paused_directories: set[DirectoryId] = field(default_factory=set)
     paused_teams: set[TeamId] = field(default_factory=set)
     paused: bool = False
@@ -141,7 +141,7 @@ class World:
         """The provider deletes the user: its groups lose it with the same row."""
         user = self.users.pop(UserId(name))
         seq = self._seq()
-        self.departed[user.id] = Departed(user.id, user.directory, user.email, user.managed, seq)
+        self.departed[user.id] = DeletedUser(user.id, user.directory, user.email, user.managed, seq)
         for group, members in self.members.items():
             if members.pop(user.id, None) is not None:
                 self.former[group, user.id] = seq
@@ -263,7 +263,7 @@ class World:
     ) -> "World":
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
-        self.ledger[TeamId(team), account] = Edge(
+        self.ledger[TeamId(team), account] = MembershipRecord(
             TeamId(team), account, UserId(name), origin, role, mode, ids, membership
         )
         return self
@@ -283,8 +283,8 @@ class World:
     # ---------------------------------------------------------------- both sides
 
     @property
-    def directory(self) -> Directory:
-        return Directory(
+    def directory(self) -> DesiredState:
+        return DesiredState(
             users=self.users,
             departed=self.departed,
             groups=self.groups,
@@ -302,7 +302,7 @@ class World:
         )
 
     @property
-    def observed(self) -> Observed:
+    def observed(self) -> ObservedState:
         teams: dict = {
             team: Incomplete(self.gaps[team]) if team in self.gaps else Complete(members)
             for team, members in self.teams.items()
@@ -314,7 +314,7 @@ class World:
             if self.attributes_gap is None
             else Incomplete(self.attributes_gap)
         )
-        return Observed(ME, people, teams, names, attributes, self.clears_teams)
+        return ObservedState(ME, people, teams, names, attributes, self.clears_teams)
 
     def plan(
         self, *, users: Iterable[str] | None = None, teams: Iterable[int] | None = None
@@ -334,7 +334,7 @@ class World:
         """calscim gave this role in the organization."""
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
-        self.offices[account] = Office(account, UserId(name), role, mode, ids)
+        self.offices[account] = OrgRoleGrant(account, UserId(name), role, mode, ids)
         return self
 
     # ---------------------------------------------------------------- one action done
@@ -371,10 +371,10 @@ class World:
                 del self.teams[action.team][action.cal_user]
                 self.ledger.pop((action.team, action.cal_user), None)
 
-    def _told(self, action: Action, change: Change) -> None:
+    def _told(self, action: Action, change: AttributeChange) -> None:
         """As Cal.com: the option has to be there, nothing that somebody has is replaced."""
         attribute = self.attributes[change.attribute.id]
-        if change.step is Step.OPTION:
+        if change.step is AttributeOp.OPTION:
             assert change.value not in attribute.options
             options = {**attribute.options, change.value: f"{attribute.id}={change.value}"}
             self.attributes[attribute.id] = replace(attribute, options=options)
@@ -382,7 +382,7 @@ class World:
         account = action.cal_user or self.links[action.user].cal_user
         held = self.people[account].attributes or ()
         option = change.option
-        if change.step is Step.ASSIGN:
+        if change.step is AttributeOp.ASSIGN:
             assert not in_the_way(held, change)
             if attribute.type.selects:
                 option = attribute.options[change.value]
@@ -429,7 +429,7 @@ class World:
         account = self.accounts[name]
         person = self.people[account]
         rest = [one for one in person.attributes or () if one.attribute != attribute]
-        held = [Held(attribute, f"{attribute}={value}", value) for value in values]
+        held = [AttributeValue(attribute, f"{attribute}={value}", value) for value in values]
         self.people[account] = replace(person, attributes=tuple(sorted((*rest, *held))))
         return self
 
@@ -470,7 +470,7 @@ class World:
     def _office(self, action: Action, account: CalUserId) -> None:
         self.offices.pop(account, None)
         if action.user is not None and action.role is not MEMBER and action.mode is not None:
-            self.offices[account] = Office(
+            self.offices[account] = OrgRoleGrant(
                 account, action.user, action.role, action.mode, action.mappings
             )
 
@@ -478,7 +478,7 @@ class World:
         account = action.cal_user or self.links[action.user].cal_user
         membership = MembershipId(self._number())
         self.teams[action.team][account] = TeamMember(membership, account, action.role, True)
-        self.ledger[action.team, account] = Edge(
+        self.ledger[action.team, account] = MembershipRecord(
             action.team,
             account,
             action.user,

@@ -20,7 +20,7 @@ from calscim.reconciler import sharing
 from calscim.reconciler.controller import Controller
 from calscim.reconciler.metrics import Metrics
 from calscim.reconciler.schedule import Timing
-from calscim.reconciler.sharing import Sharing
+from calscim.reconciler.sharing import LeaseSharing
 from calscim.reconciler.state import leases, runs, shares
 from calscim.reconciler.state.shares import Part
 from tests.support.driver import Driver, Hurried
@@ -204,7 +204,7 @@ async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(ma
 
 
 async def test_what_was_given_back_is_not_taken_for_stranded(db):
-    one = Sharing(db, "one", frozenset("ab"))
+    one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
         await shares.register(db, holder, ["a", "b"])
     taken = await one.choose(["a", "b"], 0, 0.0)
@@ -214,7 +214,7 @@ async def test_what_was_given_back_is_not_taken_for_stranded(db):
 
 
 async def test_what_stays_free_is_taken_by_a_daemon_that_has_its_part(db):
-    one = Sharing(db, "one", frozenset("ab"))
+    one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
         await shares.register(db, holder, ["a", "b"])
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from calscim.planner.model import Kind
-from calscim.reconciler.pending_echo import Recent
+from calscim.reconciler.pending_echo import StaleReadFilter
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"
 
@@ -152,28 +152,28 @@ async def test_a_membership_that_was_just_accepted_is_not_accepted_again(stage):
 
 
 def test_every_value_that_was_there_before_is_known_and_no_other():
-    recent = Recent(lambda: 0.0, 5.0)
+    recent = StaleReadFilter(lambda: 0.0, 5.0)
     recent.changed("ann", 1, 2)
     recent.changed("ann", 2, 3)
 
-    assert [recent.believed("ann", shown) for shown in (1, 2, 3, 4)] == [3, 3, 3, 4]
-    assert recent.believed("bob", 1) == 1
+    assert [recent.current_value("ann", shown) for shown in (1, 2, 3, 4)] == [3, 3, 3, 4]
+    assert recent.current_value("bob", 1) == 1
 
 
 def test_what_was_changed_and_changed_back_is_believed():
-    recent = Recent(lambda: 0.0, 5.0)
+    recent = StaleReadFilter(lambda: 0.0, 5.0)
     recent.changed("ann", 1, 2)
     recent.changed("ann", 2, 1)
 
-    assert [recent.believed("ann", shown) for shown in (1, 2)] == [1, 1]
+    assert [recent.current_value("ann", shown) for shown in (1, 2)] == [1, 1]
 
 
 def test_a_change_is_forgotten_after_the_settle_time():
     now = [0.0]
-    recent = Recent(lambda: now[0], 5.0)
+    recent = StaleReadFilter(lambda: now[0], 5.0)
     recent.changed("ann", 1, 2)
 
     now[0] = 4.9
-    assert recent.believed("ann", 1) == 2
+    assert recent.current_value("ann", 1) == 2
     now[0] = 5.0
-    assert recent.believed("ann", 1) == 1
+    assert recent.current_value("ann", 1) == 1

@@ -9,9 +9,9 @@ import pytest
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.planner.model import TeamMember
-from calscim.reconciler.prefetch import Sweep
+from calscim.reconciler.prefetch import PacedReader
 from calscim.reconciler.report import Report
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.state import runs
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried
@@ -223,11 +223,11 @@ async def test_an_absence_is_counted_once_a_read(stage):
 
 
 def sweep(clock, *, limit=20, share=0.5):
-    view = View(now=clock.monotonic)
+    view = ObservedCache(now=clock.monotonic)
     for team in (1, 2, 3, 4):
         view.teams[team] = {}
         view.read_at[team] = 100.0 - team
-    return Sweep(view, Reader(None), Budget(limit), clock, share)
+    return PacedReader(view, Reader(None), Budget(limit), clock, share)
 
 
 def test_drifting_teams_come_first_and_then_those_not_read_for_longest(clock):

@@ -7,7 +7,7 @@ import pytest
 
 from calscim.clock import SystemClock
 from calscim.reconciler import slots as module
-from calscim.reconciler.controller import Held
+from calscim.reconciler.controller import HeldLease
 from calscim.reconciler.slots import HANDICAP, Slot, Slots
 from tests.support.waiting import until
 
@@ -168,7 +168,7 @@ async def test_a_pass_that_waits_to_go_on_has_begun_and_one_that_waits_to_begin_
 
     assert slot.turn is not None and not going_on.is_set()
     assert (slot.has_begun, second.has_begun, third.has_begun) == (True, True, False)
-    assert Held(assignment=None, slot=slot, lease=None, task=first).is_working
+    assert HeldLease(assignment=None, slot=slot, lease=None, task=first).is_working
 
     await passes.end("second")
     await first

@@ -8,7 +8,7 @@ from calscim.errors import RemoteError, RemoteKind
 from calscim.planner.model import (
     CalUserId,
     Complete,
-    Directory,
+    DesiredState,
     DirectoryId,
     Incomplete,
     Mapping,
@@ -18,7 +18,7 @@ from calscim.planner.model import (
     Team,
     TeamId,
 )
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 
 
 @dataclass
@@ -61,8 +61,8 @@ def calcom() -> Calcom:
 
 
 @pytest.fixture
-def view() -> View:
-    return View(me=CalUserId(1))
+def view() -> ObservedCache:
+    return ObservedCache(me=CalUserId(1))
 
 
 def mapping(team: int, new_team: str | None = None) -> Mapping:
@@ -79,8 +79,8 @@ def mapping(team: int, new_team: str | None = None) -> Mapping:
     )
 
 
-def directory(*mappings: Mapping) -> Directory:
-    return Directory({}, {}, {}, {}, {}, mappings, {}, {})
+def directory(*mappings: Mapping) -> DesiredState:
+    return DesiredState({}, {}, {}, {}, {}, mappings, {}, {})
 
 
 async def test_a_few_teams_are_read_by_number(view, calcom):

@@ -11,9 +11,9 @@ from calscim.app.wiring import cycle_of
 from calscim.clock import SystemClock
 from calscim.reconciler.from_settings import client
 from calscim.reconciler.metrics import Metrics
-from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
-from calscim.reconciler.schedule import Assignment, Timing
+from calscim.reconciler.schedule import OrganizationSchedule, Timing
 from calscim.reconciler.state import leases
 from tests.support.stage import Stage
 
@@ -40,7 +40,7 @@ class Driver:
 
     stage: Stage
     clock: Hurried
-    assignment: Assignment
+    assignment: OrganizationSchedule
     registry: CollectorRegistry
 
     @classmethod
@@ -48,16 +48,16 @@ class Driver:
         calls = client(stage.session, stage.settings, stage.organization, clock)
         cycle = cycle_of(stage.db, stage.settings, stage.organization, calls, clock, stage.lease)
         registry = CollectorRegistry()
-        assignment = Assignment(
+        assignment = OrganizationSchedule(
             cycle, Timing(300.0, 0.2), clock, lambda: 0.5, Metrics(registry), lambda: False
         )
         return cls(stage, clock, assignment, registry)
 
     @property
-    def cycle(self) -> Cycle:
+    def cycle(self) -> Reconciler:
         return self.assignment.cycle
 
-    async def run(self, until: Callable[["Driver", Cycle], Awaitable[bool]]) -> None:
+    async def run(self, until: Callable[["Driver", Reconciler], Awaitable[bool]]) -> None:
         """Step until ``until``, which is asked before each step."""
         while not await until(self, self.cycle):
             await self.step()

@@ -24,7 +24,7 @@ from calscim.planner.safeguards.limits import Guards
 from calscim.postgres.pool import Database
 from calscim.reconciler.dirty_set import touched
 from calscim.reconciler.from_settings import client
-from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import leases, runs
 from calscim.reconciler.state.leases import Lease
@@ -48,7 +48,7 @@ class Stage:
     directory: admin.Directory
     session: aiohttp.ClientSession
     lease: Lease
-    cycle: Cycle
+    cycle: Reconciler
     simulation: calcom.Simulation
 
     @property
@@ -86,7 +86,7 @@ class Stage:
         self.lease = await leases.take(self.db, "acme", "another")
         self.cycle = self.make_cycle()
 
-    def make_cycle(self) -> Cycle:
+    def make_cycle(self) -> Reconciler:
         calls = client(self.session, self.settings, self.organization, SystemClock())
         return cycle_of(self.db, self.settings, self.organization, calls, SystemClock(), self.lease)
 

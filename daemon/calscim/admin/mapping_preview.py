@@ -8,10 +8,12 @@ from calscim import admin
 from calscim.admin import Draft, MappingEdits, TeamRef
 from calscim.planner.model import UNSAVED, DirectoryId, Mapping, MappingId, TeamId
 from calscim.postgres.pool import Database
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 
-async def with_edits(db: Database, picture: Picture, edits: MappingEdits) -> Picture:
+async def with_edits(
+    db: Database, picture: DesiredSnapshot, edits: MappingEdits
+) -> DesiredSnapshot:
     """The picture as it would be with the edits, which are of its organization.
 
     A mapping that is added has a number above all others, and an edit the row UNSAVED: whatever follows from an
@@ -53,7 +55,7 @@ def _edited(
     mapping: Mapping,
     changed: dict[MappingId, Draft],
     removed: set[MappingId],
-    picture: Picture,
+    picture: DesiredSnapshot,
 ) -> Mapping:
     if mapping.id in removed:
         return replace(mapping, removed_seq=UNSAVED)

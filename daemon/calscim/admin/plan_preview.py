@@ -23,9 +23,9 @@ from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import decide, remember
 from calscim.reconciler.desired_now import wanted
 from calscim.reconciler.from_settings import NOTED, client, rules
-from calscim.reconciler.snapshot import View, members_wanted, teams_of
+from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
 from calscim.reconciler.state import build_traits
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 log = structlog.get_logger()
 
@@ -38,8 +38,8 @@ class Inspection:
     """
 
     organization: str
-    picture: Picture
-    view: View
+    picture: DesiredSnapshot
+    view: ObservedCache
     plan: Plan
     journal_seq: int
     waiting_mappings: list[dict[str, Any]]  # in the form of ``plan --json``
@@ -106,7 +106,7 @@ async def inspect(
         before = picture = await wanted(db, ruled, SystemClock().now())
         if edits is not None:
             picture = await with_edits(db, picture, edits.of(organization.name))
-        view = View(traits=await build_traits.load(db, organization.name))
+        view = ObservedCache(traits=await build_traits.load(db, organization.name))
         await view.read_key(reader)
         await view.read_everything(reader, picture.directory)
         await view.read_profiles(reader, members_wanted(picture.directory, view))

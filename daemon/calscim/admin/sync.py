@@ -21,7 +21,7 @@ TELL_EVERY = 5.0
 Told = Callable[[dict[str, Any]], None]
 
 
-async def sync(db: Database, organization: str, told: Told | None = None) -> runs.Answer:
+async def sync(db: Database, organization: str, told: Told | None = None) -> runs.SyncAnswer:
     """The pass that served the request. StoreError when no daemon takes it.
 
     ``told`` hears every few seconds what the answer waits for: ``holder`` (the daemon at work; None: none holds the

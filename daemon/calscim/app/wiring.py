@@ -15,12 +15,12 @@ from calscim.config import Organization, Settings
 from calscim.errors import StoreError
 from calscim.postgres.pool import Database
 from calscim.reconciler.from_settings import NOTED, client, rules
-from calscim.reconciler.pending_echo import Recent
-from calscim.reconciler.prefetch import Sweep
-from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.pending_echo import StaleReadFilter
+from calscim.reconciler.prefetch import PacedReader
+from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.slots import Slot
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.state import runs
 from calscim.reconciler.state.leases import Lease
 
@@ -32,15 +32,15 @@ def cycle_of(
     calls: Client,
     clock: Clock,
     lease: Lease,
-) -> Cycle:
+) -> Reconciler:
     """The passes of an organization under one lease, with nothing known of Cal.com yet."""
     calls.tell_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
     reader = Reader(calls)
-    view = View(
-        recent=Recent(clock.monotonic, settings.reconcile.stale_read_window),
+    view = ObservedCache(
+        recent=StaleReadFilter(clock.monotonic, settings.reconcile.stale_read_window),
         now=clock.monotonic,
     )
-    return Cycle(
+    return Reconciler(
         db=db,
         organization=organization.name,
         import_existing=organization.import_existing,
@@ -52,7 +52,7 @@ def cycle_of(
         lease=lease,
         jitter=random.SystemRandom().random,
         view=view,
-        sweep=Sweep(view, reader, calls.budget, clock, settings.reconcile.read_budget_share),
+        sweep=PacedReader(view, reader, calls.budget, clock, settings.reconcile.read_budget_share),
     )
 
 
@@ -89,7 +89,7 @@ class Running:
         self._organization = organization
         self._clock = clock
         self._client = client(session, settings, organization, clock, call_metrics, self._lend_slot)
-        self._cycle: Cycle | None = None
+        self._cycle: Reconciler | None = None
         self._slot: Slot | None = None
         self._timing = timing
 
@@ -108,7 +108,7 @@ class Running:
             cycle.sweep.share = settings.reconcile.read_budget_share
             cycle.view.recent.seconds = settings.reconcile.stale_read_window
 
-    def make_cycle(self, lease: Lease, slot: Slot) -> Cycle:
+    def make_cycle(self, lease: Lease, slot: Slot) -> Reconciler:
         """The passes under one lease; they lend ``slot`` while Cal.com keeps them waiting."""
         self._slot = slot
         self._cycle = cycle_of(

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from calscim.calcom.errors import Unreadable, printable
 from calscim.planner.model import (
+    AttributeValue,
     CalUserId,
-    Held,
     MembershipId,
     OrgMember,
     Role,
@@ -124,7 +124,7 @@ def org_membership(data: Any) -> OrgMembership:
     )
 
 
-def held(data: Any) -> tuple[Held, ...] | None:
+def held(data: Any) -> tuple[AttributeValue, ...] | None:
     """Somebody's attributes; None where they are not shown in the documented form.
 
     Unlike everything else in a row they do not make it unreadable: most do without them.
@@ -135,12 +135,13 @@ def held(data: Any) -> tuple[Held, ...] | None:
         return None
 
 
-def _values(data: Any) -> list[Held]:
+def _values(data: Any) -> list[AttributeValue]:
     """One attribute of a member: multiSelect has a list of options; text, number, singleSelect have one."""
     attribute = _text(data, "id")
     entries = data.get("options", [data])
     return rows_of(
-        entries, lambda entry: Held(attribute, _text(entry, "optionId"), _value(entry, "option"))
+        entries,
+        lambda entry: AttributeValue(attribute, _text(entry, "optionId"), _value(entry, "option")),
     )
 
 

@@ -11,9 +11,9 @@ from calscim.errors import RemoteError, RemoteKind
 from calscim.planner.model import (
     Attribute,
     AttributeType,
+    AttributeValue,
     CalUserId,
     Complete,
-    Held,
     Incomplete,
     MembershipId,
     OrgMember,
@@ -196,13 +196,15 @@ class Reader:
             return Incomplete(str(error))
         return {option.value: option.id for option in found}
 
-    async def assigned(self, user: CalUserId) -> tuple[Held, ...] | Incomplete:
+    async def assigned(self, user: CalUserId) -> tuple[AttributeValue, ...] | Incomplete:
         """Every option that a person has; lists of members show one of several values. Never raises."""
         try:
             found = await self._client.assigned(user)
         except RemoteError as error:
             return Incomplete(str(error))
-        return tuple(sorted(Held(option.attribute, option.id, option.value) for option in found))
+        return tuple(
+            sorted(AttributeValue(option.attribute, option.id, option.value) for option in found)
+        )
 
     async def person(self, membership: MembershipId) -> OrgMember | Incomplete | None:
         """One person's membership of the organization; None: it is gone."""

@@ -13,14 +13,14 @@ from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
 from calscim.planner.model import (
     Action,
+    AttributeChange,
+    AttributeOp,
     CalUserId,
-    Change,
     Incomplete,
     Kind,
     MembershipId,
     OrgMember,
     Role,
-    Step,
     TeamId,
     TeamMember,
 )
@@ -258,23 +258,23 @@ class Writer:
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
         return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
 
-    async def _attribute(self, action: Action, change: Change, turn: Turn) -> Outcome:
+    async def _attribute(self, action: Action, change: AttributeChange, turn: Turn) -> Outcome:
         """``option`` of the outcome: the one that was made, assigned or taken away."""
         number = change.attribute.id
         option = change.option
         match change.step:
-            case Step.OPTION:
+            case AttributeOp.OPTION:
                 made = await self._client.create_option(
                     turn, number, change.value, slug(change.value)
                 )
                 option = made.id
-            case Step.UNASSIGN:
+            case AttributeOp.UNASSIGN:
                 assert option is not None, "what is taken away was seen"
                 await self._client.unassign(turn, _account(action), option)
-            case Step.ASSIGN if change.attribute.type.selects:
+            case AttributeOp.ASSIGN if change.attribute.type.selects:
                 assert option is not None, "a selection is made of known options"
                 await self._client.assign_option(turn, _account(action), number, option)
-            case Step.ASSIGN:
+            case AttributeOp.ASSIGN:
                 option = await self._client.assign_value(
                     turn, _account(action), number, change.value
                 )
@@ -340,7 +340,7 @@ def _failure(action: Action, error: RemoteError) -> Outcome:
     if result is Result.CONFLICT and action.kind is Kind.ADD:
         result = Result.ALREADY
     change = action.change
-    if result is Result.CONFLICT and change is not None and change.step is Step.ASSIGN:
+    if result is Result.CONFLICT and change is not None and change.step is AttributeOp.ASSIGN:
         return Outcome(Result.ALREADY, detail, cal_user=action.cal_user, option=change.option)
     served = error.kind is RemoteKind.UNREACHABLE and error.status == SERVER_ERROR
     return Outcome(result, detail, retry_after=error.retry_after, served=served)

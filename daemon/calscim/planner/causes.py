@@ -6,17 +6,17 @@ What no row is behind is drift. Numbers of different journals are never compared
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from calscim.planner.desired import Desired, Sources
-from calscim.planner.identity import Key
+from calscim.planner.desired import Desired, EffectiveGrant
+from calscim.planner.identity import PersonKey
 from calscim.planner.model import (
     UNSAVED,
-    Cause,
-    Departed,
-    Directory,
-    Edge,
+    DeletedUser,
+    DesiredState,
     GroupId,
     Mapping,
     MappingId,
+    MembershipRecord,
+    Provenance,
     Role,
     TeamId,
     User,
@@ -26,10 +26,10 @@ from calscim.planner.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Explanation:
     """``cause`` None: nobody asked for it."""
 
-    cause: Cause | None
+    cause: Provenance | None
     because: str
 
 
@@ -38,23 +38,25 @@ def row(seq: int) -> str:
     return "not saved yet" if seq == UNSAVED else f"journal {seq}"
 
 
-class Causes:
+class ProvenanceIndex:
     """Looks rows up for the few people something is done about; builds no index before it is needed."""
 
-    def __init__(self, directory: Directory, wanted: Desired, policy: Policy) -> None:
+    def __init__(self, directory: DesiredState, wanted: Desired, policy: Policy) -> None:
         self._directory = directory
         self._desired = wanted
         self._policy = policy
         self.mappings = {mapping.id: mapping for mapping in directory.mappings}
         self._left: dict[UserId, list[tuple[GroupId, int]]] | None = None
 
-    def giving(self, key: Key, sources: Sources, role: Role | None = None) -> Reason:
+    def giving(
+        self, key: PersonKey, sources: EffectiveGrant, role: Role | None = None
+    ) -> Explanation:
         """Why somebody is wanted: the groups by name, and the latest of their rows.
 
         ``role``: only the groups that give this one.
         """
         if len(sources.mappings) == 1 and key not in self._desired.people.several:
-            return self._only(self._desired.people.speakers[key], sources.mappings[0])
+            return self._only(self._desired.people.primary_user[key], sources.mappings[0])
         found: list[tuple[int, str, Mapping]] = []
         said: set[tuple[str, int]] = set()
         of_role = [one for one in sources.mappings if role in (None, one.role)]
@@ -66,24 +68,30 @@ class Causes:
                     said.add((self.group(mapping), seq))
         seq, stream, mapping = max(found, key=lambda one: (one[0], one[1], one[2].id))
         names = ", ".join(f"{name} (journal {number})" for name, number in sorted(said))
-        return Reason(self._later(mapping, stream, seq), names)
+        return Explanation(self._later(mapping, stream, seq), names)
 
-    def _only(self, user: User, mapping: Mapping) -> Reason:
+    def _only(self, user: User, mapping: Mapping) -> Explanation:
         """The usual case: one user in one group."""
         seq = self._member(mapping, user.id)
         assert seq is not None
         cause = self._later(mapping, user.directory, seq)
-        return Reason(cause, f"{self.group(mapping)} (journal {seq})")
+        return Explanation(cause, f"{self.group(mapping)} (journal {seq})")
 
-    def _later(self, mapping: Mapping, stream: str, seq: int) -> Cause:
+    def _later(self, mapping: Mapping, stream: str, seq: int) -> Provenance:
         """The push that made somebody a member, or the edit of the mapping when that came after it."""
         return (
-            Cause(self._policy.stream, mapping.seq) if mapping.since > seq else Cause(stream, seq)
+            Provenance(self._policy.stream, mapping.seq)
+            if mapping.since > seq
+            else Provenance(stream, seq)
         )
 
     def ending(
-        self, users: Sequence[User], gone: Sequence[Departed], edge: Edge | None, team: TeamId
-    ) -> Reason | None:
+        self,
+        users: Sequence[User],
+        gone: Sequence[DeletedUser],
+        edge: MembershipRecord | None,
+        team: TeamId,
+    ) -> Explanation | None:
         """Why somebody is not wanted on a team any more; None when no row says so."""
         if not any(user.active for user in users) and (inactive := self.inactive(users, gone)):
             return inactive
@@ -100,7 +108,7 @@ class Causes:
             return left
         return self._unmapped(removed)
 
-    def inactive(self, users: Sequence[User], gone: Sequence[Departed]) -> Reason | None:
+    def inactive(self, users: Sequence[User], gone: Sequence[DeletedUser]) -> Explanation | None:
         """Of people whom no directory keeps active: the row that ended it."""
         ended = [(user.seq, user.directory, "deactivated") for user in users if not user.active]
         ended += [(departed.seq, departed.directory, "deleted") for departed in gone]
@@ -108,7 +116,7 @@ class Causes:
             return None
         seq, stream, what = max(ended)
         because = f"the provider has {what} this user (journal {seq})"
-        return Reason(Cause(stream, seq), because)
+        return Explanation(Provenance(stream, seq), because)
 
     def leaving(
         self,
@@ -117,7 +125,7 @@ class Causes:
         *,
         deleted: bool = False,
         gave: Iterable[Mapping] = (),
-    ) -> Reason | None:
+    ) -> Explanation | None:
         """The last row that took one of these users out of one of these groups.
 
         ``deleted``: or out of a group that is not there any more, which no mapping is bound to; ``gave``: the
@@ -137,19 +145,21 @@ class Causes:
         if not left:
             return None
         seq, stream, what = max(left)
-        return Reason(Cause(stream, seq), f"{what} (journal {seq})")
+        return Explanation(Provenance(stream, seq), f"{what} (journal {seq})")
 
-    def out_of_office(self, given: Sequence[Mapping], users: Sequence[UserId]) -> Reason | None:
+    def out_of_office(
+        self, given: Sequence[Mapping], users: Sequence[UserId]
+    ) -> Explanation | None:
         """Why a role in the organization ends; None when no row says so."""
         removed = [mapping for mapping in given if mapping.removed_seq is not None]
         if removed and len(removed) == len(given):
             last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
-            cause = Cause(self._policy.stream, last.removed_seq or 0)
-            return Reason(cause, f"the mapping of {self.group(last)} was removed")
+            cause = Provenance(self._policy.stream, last.removed_seq or 0)
+            return Explanation(cause, f"the mapping of {self.group(last)} was removed")
         live = [mapping for mapping in self._directory.mappings if mapping.team is None]
         return self.leaving((*given, *live), users, deleted=True, gave=given)
 
-    def given(self, edge: Edge | None) -> list[Mapping]:
+    def given(self, edge: MembershipRecord | None) -> list[Mapping]:
         """The mappings that gave an edge, as far as they still are known."""
         ids: tuple[MappingId, ...] = edge.mappings if edge is not None else ()
         return [self.mappings[number] for number in ids if number in self.mappings]
@@ -160,11 +170,11 @@ class Causes:
             return mapping.group_name
         return self._directory.groups.get(mapping.group, mapping.group_name)
 
-    def _unmapped(self, removed: Sequence[Mapping]) -> Reason:
+    def _unmapped(self, removed: Sequence[Mapping]) -> Explanation:
         last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
         seq = last.removed_seq or 0
         because = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
-        return Reason(Cause(self._policy.stream, seq), because)
+        return Explanation(Provenance(self._policy.stream, seq), because)
 
     def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:
         return self._desired.live.get(team, ())

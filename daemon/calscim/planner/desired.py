@@ -10,9 +10,9 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from calscim.planner.identity import Key, People, identify
+from calscim.planner.identity import People, PersonKey, identify
 from calscim.planner.model import (
-    Directory,
+    DesiredState,
     Mapping,
     MappingId,
     Mode,
@@ -27,7 +27,7 @@ STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class EffectiveGrant:
     """What a set of mappings to one team gives together; shared by everybody who is in just these."""
 
     role: Role
@@ -36,7 +36,7 @@ class Sources:
     ids: tuple[MappingId, ...]
 
 
-Edges = MappingOf[Key, Sources]
+Grants = MappingOf[PersonKey, EffectiveGrant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Desired:
     """Everything wanted of one organization."""
 
     people: People
-    teams: MappingOf[TeamId, Edges]
-    roles: Edges  # in the organization itself
+    teams: MappingOf[TeamId, Grants]
+    roles: Grants  # in the organization itself
     live: MappingOf[TeamId, tuple[Mapping, ...]]  # mappings in use, bound or waiting
     exclusive: AbstractSet[TeamId]
-    mapped: AbstractSet[Key]  # in an acting mapping's group; empty unless MAPPED
-    watched: AbstractSet[Key]  # in an observing mapping's group; likewise
+    mapped: AbstractSet[PersonKey]  # in an acting mapping's group; empty unless MAPPED
+    watched: AbstractSet[PersonKey]  # in an observing mapping's group; likewise
 
     def waiting(self, team: TeamId) -> tuple[Mapping, ...]:
         """Mappings of a team that no pushed group has answered yet."""
@@ -64,7 +64,7 @@ class Desired:
 
 
 def desired(
-    directory: Directory,
+    directory: DesiredState,
     policy: Policy,
     people: People | None = None,
     teams: AbstractSet[TeamId] | None = None,
@@ -88,8 +88,8 @@ def desired(
         if teams is None or team in teams
     }
     organization = [m for m in _in_use(directory) if m.team is None]
-    mapped: set[Key] = set()
-    watched: set[Key] = set()
+    mapped: set[PersonKey] = set()
+    watched: set[PersonKey] = set()
     if policy.provision_people is Provision.MAPPED:
         for mapping in _in_use(directory):
             place = watched if mapping.mode is Mode.OBSERVE else mapped
@@ -105,12 +105,12 @@ def desired(
     )
 
 
-def _in_use(directory: Directory) -> list[Mapping]:
+def _in_use(directory: DesiredState) -> list[Mapping]:
     mappings = (mapping for mapping in directory.mappings if mapping.removed_seq is None)
     return sorted(mappings, key=lambda mapping: mapping.id)
 
 
-def _live(directory: Directory) -> dict[TeamId, tuple[Mapping, ...]]:
+def _live(directory: DesiredState) -> dict[TeamId, tuple[Mapping, ...]]:
     live: dict[TeamId, list[Mapping]] = {}
     for mapping in _in_use(directory):
         if mapping.team is not None:
@@ -118,7 +118,9 @@ def _live(directory: Directory) -> dict[TeamId, tuple[Mapping, ...]]:
     return {team: tuple(mappings) for team, mappings in live.items()}
 
 
-def _keys(directory: Directory, reach: MappingOf[UserId, Key], mapping: Mapping) -> Iterable[Key]:
+def _keys(
+    directory: DesiredState, reach: MappingOf[UserId, PersonKey], mapping: Mapping
+) -> Iterable[PersonKey]:
     if mapping.group is None:
         return ()
     members = directory.members.get(mapping.group, {})
@@ -126,15 +128,15 @@ def _keys(directory: Directory, reach: MappingOf[UserId, Key], mapping: Mapping)
 
 
 def _edges(
-    directory: Directory,
-    reach: MappingOf[UserId, Key],
+    directory: DesiredState,
+    reach: MappingOf[UserId, PersonKey],
     mappings: Iterable[Mapping],
     *,
     exclusive: bool,
-) -> dict[Key, Sources]:
+) -> dict[PersonKey, EffectiveGrant]:
     """Sources are made once for each combination of mappings, not once a person."""
-    edges: dict[Key, Sources] = {}
-    combined: dict[tuple[MappingId, ...], Sources] = {}
+    edges: dict[PersonKey, EffectiveGrant] = {}
+    combined: dict[tuple[MappingId, ...], EffectiveGrant] = {}
     for mapping in mappings:
         alone = _sources((mapping,), exclusive=exclusive)
         for key in _keys(directory, reach, mapping):
@@ -150,9 +152,9 @@ def _edges(
     return edges
 
 
-def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> Sources:
+def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> EffectiveGrant:
     acting = [m for m in mappings if exclusive or m.mode is not Mode.OBSERVE] or mappings
-    return Sources(
+    return EffectiveGrant(
         role=max((mapping.role for mapping in acting), key=lambda role: role.rank),
         mode=Mode.EXCLUSIVE if exclusive else strongest(mappings),
         mappings=mappings,

@@ -14,42 +14,44 @@ from calscim.names import address_key
 from calscim.planner.model import (
     CalUserId,
     Complete,
-    Departed,
-    Directory,
+    DeletedUser,
+    DesiredState,
     Link,
-    Observed,
+    ObservedState,
     User,
     UserId,
 )
 
-Key = CalUserId | str  # a person: an account, or an address without one, by its key
+PersonKey = CalUserId | str  # a person: an account, or an address without one, by its key
 
 
 @dataclass(frozen=True, slots=True)
 class People:
     """Everybody the directories name. One user speaks for each person; few people have several."""
 
-    of: MappingOf[UserId, Key]  # users without an address and without an account are not in it
-    speakers: MappingOf[Key, User]
-    several: MappingOf[Key, Sequence[User]]  # the speaker first
-    gone: MappingOf[CalUserId, Sequence[Departed]]  # deleted users that were linked
+    of: MappingOf[
+        UserId, PersonKey
+    ]  # users without an address and without an account are not in it
+    primary_user: MappingOf[PersonKey, User]
+    several: MappingOf[PersonKey, Sequence[User]]  # the speaker first
+    gone: MappingOf[CalUserId, Sequence[DeletedUser]]  # deleted users that were linked
     nameless: Sequence[User]  # neither address nor account
     found: Sequence[Link]  # accounts that were recognised just now
 
-    def users(self, key: Key) -> Sequence[User]:
+    def users(self, key: PersonKey) -> Sequence[User]:
         """Every user that is this person, the one that speaks for them first."""
         several = self.several.get(key)
         if several is not None:
             return several
-        speaker = self.speakers.get(key)
+        speaker = self.primary_user.get(key)
         return () if speaker is None else (speaker,)
 
 
-def identify(directory: Directory, observed: Observed | None = None) -> People:
+def identify(directory: DesiredState, observed: ObservedState | None = None) -> People:
     """One pass over the users; addresses are looked at only for those without a link."""
-    of: dict[UserId, Key] = {}
-    speakers: dict[Key, User] = {}
-    several: dict[Key, list[User]] = {}
+    of: dict[UserId, PersonKey] = {}
+    primary_user: dict[PersonKey, User] = {}
+    several: dict[PersonKey, list[User]] = {}
     unlinked: list[User] = []
     links = directory.links
     for user in directory.users.values():
@@ -59,7 +61,7 @@ def identify(directory: Directory, observed: Observed | None = None) -> People:
             continue
         account = link.cal_user
         of[user.id] = account
-        if (speaker := speakers.setdefault(account, user)) is not user:
+        if (speaker := primary_user.setdefault(account, user)) is not user:
             several.setdefault(account, [speaker]).append(user)
     nameless: list[User] = []
     found: list[Link] = []
@@ -71,16 +73,16 @@ def identify(directory: Directory, observed: Observed | None = None) -> People:
         if known is None and not address:
             nameless.append(user)
             continue
-        key: Key = address if known is None else known
+        key: PersonKey = address if known is None else known
         of[user.id] = key
-        if (speaker := speakers.setdefault(key, user)) is not user:
+        if (speaker := primary_user.setdefault(key, user)) is not user:
             several.setdefault(key, [speaker]).append(user)
         if known is not None:
             found.append(Link(user.id, known, "found", user.email))
     for key, users in several.items():
         users.sort(key=_precedence)
-        speakers[key] = users[0]
-    return People(of, speakers, several, _gone(directory), nameless, found)
+        primary_user[key] = users[0]
+    return People(of, primary_user, several, _gone(directory), nameless, found)
 
 
 def _precedence(user: User) -> tuple[bool, bool, str, str]:
@@ -88,8 +90,8 @@ def _precedence(user: User) -> tuple[bool, bool, str, str]:
     return (not (user.managed and user.active), not user.managed, user.directory, user.id)
 
 
-def _gone(directory: Directory) -> dict[CalUserId, list[Departed]]:
-    gone: dict[CalUserId, list[Departed]] = {}
+def _gone(directory: DesiredState) -> dict[CalUserId, list[DeletedUser]]:
+    gone: dict[CalUserId, list[DeletedUser]] = {}
     for departed in directory.departed.values():
         link = directory.links.get(departed.id)
         if link is not None:
@@ -97,7 +99,7 @@ def _gone(directory: Directory) -> dict[CalUserId, list[Departed]]:
     return gone
 
 
-def _linked(directory: Directory) -> dict[CalUserId, list[User]]:
+def _linked(directory: DesiredState) -> dict[CalUserId, list[User]]:
     linked: dict[CalUserId, list[User]] = {}
     for user, link in directory.links.items():
         if (one := directory.users.get(user)) is not None:
@@ -110,8 +112,8 @@ class _Addresses:
 
     def __init__(
         self,
-        directory: Directory,
-        observed: Observed | None,
+        directory: DesiredState,
+        observed: ObservedState | None,
         linked: MappingOf[CalUserId, Sequence[User]],
     ) -> None:
         self._owners = linked
@@ -123,7 +125,10 @@ class _Addresses:
             for account, person in sorted(observed.people.value.items(), reverse=True):
                 self._seen[address_key(person.email)] = account
         self._written: dict[str, CalUserId] = {}
-        everyone: list[User | Departed] = [*directory.users.values(), *directory.departed.values()]
+        everyone: list[User | DeletedUser] = [
+            *directory.users.values(),
+            *directory.departed.values(),
+        ]
         for one in everyone:
             link = directory.links.get(one.id)
             if link is not None and one.managed and one.email:

@@ -82,7 +82,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Departed:
+class DeletedUser:
     """A SCIM user that was deleted, by journal row ``seq``."""
 
     id: UserId
@@ -120,7 +120,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class MembershipRecord:
     """A team membership in the ledger: one that calscim added, or found in place when it was wanted."""
 
     team: TeamId
@@ -134,7 +134,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class OrgRoleGrant:
     """A role in the organization that calscim gave, and for which mappings."""
 
     cal_user: CalUserId
@@ -145,7 +145,7 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
-class Creator:
+class BootstrapOwner:
     """Whom Cal.com made the owner of a team because calscim made that team with this person's key."""
 
     cal_user: CalUserId
@@ -153,22 +153,22 @@ class Creator:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class DesiredState:
     """All that is wanted of one organization, as the database has it. Big maps, read only."""
 
     users: MappingOf[UserId, User]
-    departed: MappingOf[UserId, Departed]
+    departed: MappingOf[UserId, DeletedUser]
     groups: MappingOf[GroupId, str]  # id -> displayName
     members: MappingOf[GroupId, MappingOf[UserId, int]]  # nested groups resolved; seq that added
     former: MappingOf[tuple[GroupId, UserId], int]  # seq that removed
     mappings: tuple[Mapping, ...]  # live ones and removed ones that the ledger still names
     links: MappingOf[UserId, Link]
-    ledger: MappingOf[tuple[TeamId, CalUserId], Edge]
+    ledger: MappingOf[tuple[TeamId, CalUserId], MembershipRecord]
     paused_directories: frozenset[DirectoryId] = frozenset()
     paused_teams: frozenset[TeamId] = frozenset()
     paused: bool = False  # the whole organization
-    creators: MappingOf[TeamId, Creator] = field(default_factory=dict)
-    offices: MappingOf[CalUserId, Office] = field(default_factory=dict)
+    creators: MappingOf[TeamId, BootstrapOwner] = field(default_factory=dict)
+    offices: MappingOf[CalUserId, OrgRoleGrant] = field(default_factory=dict)
     attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # last told
     # The account that a user had before it left the organization.
     former_accounts: MappingOf[UserId, CalUserId] = field(default_factory=dict)
@@ -201,7 +201,7 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Held:
+class AttributeValue:
     """A value that somebody has, by the ids of the attribute and of the option it is kept as."""
 
     attribute: str
@@ -218,7 +218,7 @@ class OrgMember:
     username: str
     role: Role
     accepted: bool
-    attributes: tuple[Held, ...] | None = None  # None: not shown
+    attributes: tuple[AttributeValue, ...] | None = None  # None: not shown
     has_profile: bool | None = None  # in the organization; None: not looked at
 
     @property
@@ -261,7 +261,7 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedState:
     """What was read of Cal.com. A team that is missing from ``teams`` was not looked at."""
 
     me: CalUserId  # the API key's own user
@@ -299,14 +299,14 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Provenance:
     """The journal row that an action follows from; without one it is drift."""
 
     stream: str  # a directory's id, or "@" and the organization's name
     seq: int
 
 
-class Step(Enum):
+class AttributeOp(Enum):
     """One call about an attribute, in the order in which they are made."""
 
     OPTION = "option"  # make a value of a selection
@@ -315,10 +315,10 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AttributeChange:
     """What one call does to an attribute. ``whole``: what the directory wants of it, as it is remembered."""
 
-    step: Step
+    step: AttributeOp
     attribute: Attribute
     value: str
     option: str | None = None  # None: not known, or made by the call
@@ -343,12 +343,12 @@ class Action:
     time_zone: str | None = None
     mode: Mode | None = None
     mappings: tuple[MappingId, ...] = ()
-    cause: Cause | None = None
+    cause: Provenance | None = None
     drift: bool = False  # no journal row is behind it
     state: State = State.RUN
     guard: str | None = None  # the limit that holds it, in words
     new_team: str | None = None  # the name of the team where that is yet to be made
-    change: Change | None = None  # of an attribute
+    change: AttributeChange | None = None  # of an attribute
     profile: bool = False  # an update of locale and time zone alone
     preferences: str | None = None  # the directory's locale and time zone, recorded on success
     has_profile: bool = False  # an account that is attached and still has its Profile
@@ -376,7 +376,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
+class Deferred:
     """Drift that is not corrected before it has lasted, and what is waited for."""
 
     action: Action
@@ -402,7 +402,7 @@ class Plan:
     actions: tuple[Action, ...]
     waiting: tuple[Waiting, ...] = ()
     incomplete: tuple[str, ...] = ()  # what could not be read, one sentence each
-    in_place: tuple[Edge, ...] = ()  # wanted and there: what the ledger should say now
+    in_place: tuple[MembershipRecord, ...] = ()  # wanted and there: what the ledger should say now
     links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
@@ -410,7 +410,7 @@ class Plan:
     told: tuple[tuple[CalUserId, str, str], ...] = ()
     limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
     members: int | None = None  # of the organization now; None: not read
-    unsettled: tuple[Unsettled, ...] = ()  # drift that has not lasted yet: not among the actions
+    unsettled: tuple[Deferred, ...] = ()  # drift that has not lasted yet: not among the actions
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,41 +8,41 @@ from collections.abc import Mapping as MappingOf
 
 from calscim.names import address_key
 from calscim.planner.action_id import digest
-from calscim.planner.attributes.diff import Attributes
-from calscim.planner.causes import Causes
+from calscim.planner.attributes.diff import AttributesPlanner
+from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import desired
-from calscim.planner.identity import Key, identify
+from calscim.planner.identity import PersonKey, identify
 from calscim.planner.model import (
     Action,
-    Directory,
+    AttributeOp,
+    DesiredState,
     Incomplete,
     Kind,
-    Observed,
+    ObservedState,
     Plan,
     Scope,
-    Step,
     UserId,
     Waiting,
 )
-from calscim.planner.people.deprovisioning import Departures
-from calscim.planner.people.membership import Accounts
+from calscim.planner.people.deprovisioning import Deprovisioning
+from calscim.planner.people.membership import PeoplePlanner
 from calscim.planner.policy import Policy, untouchable
 from calscim.planner.teams import creation
-from calscim.planner.teams.creator_owner import Creators
-from calscim.planner.teams.membership import Teams
-from calscim.planner.teams.protection import Roster
+from calscim.planner.teams.creator_owner import BootstrapOwnersPlanner
+from calscim.planner.teams.membership import TeamsPlanner
+from calscim.planner.teams.protection import TeamProtections
 
 __all__ = ["Policy", "digest", "plan", "untouchable"]
 
 _EVERYTHING = Scope()
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 _LAST = len(_ORDER)
-_STEPS = {step: number for number, step in enumerate(Step)}
+_STEPS = {step: number for number, step in enumerate(AttributeOp)}
 
 
 def plan(
-    directory: Directory,
-    observed: Observed,
+    directory: DesiredState,
+    observed: ObservedState,
     policy: Policy,
     scope: Scope = _EVERYTHING,
     missed: MappingOf[UserId, int] | None = None,
@@ -57,17 +57,19 @@ def plan(
     people = identify(directory, observed)
     teams = {team for team in observed.teams if scope.teams is None or team in scope.teams}
     wanted = desired(directory, policy, people, teams)
-    causes = Causes(directory, wanted, policy)
+    causes = ProvenanceIndex(directory, wanted, policy)
     chosen = _chosen(directory, people.of, scope)
-    departures = Departures(directory, observed, policy, wanted, causes)
-    accounts = Accounts(directory, policy, wanted, causes, departures, missed or {})
+    departures = Deprovisioning(directory, observed, policy, wanted, causes)
+    accounts = PeoplePlanner(directory, policy, wanted, causes, departures, missed or {})
     accounts.walk(chosen, scope.users)
-    attributes = Attributes(directory, observed, policy, departures, accounts, people)
+    attributes = AttributesPlanner(directory, observed, policy, departures, accounts, people)
     attributes.walk(chosen)
-    roster = Roster(directory, observed, policy, departures)
-    lists = Teams(directory, observed, wanted, causes, departures, roster, accounts.coming)
+    roster = TeamProtections(directory, observed, policy, departures)
+    lists = TeamsPlanner(directory, observed, wanted, causes, departures, roster, accounts.coming)
     lists.walk(teams, chosen)
-    owners = Creators(directory, observed, policy, wanted, departures, roster, lists.actions)
+    owners = BootstrapOwnersPlanner(
+        directory, observed, policy, wanted, departures, roster, lists.actions
+    )
     if chosen is None:  # of part of the people it cannot be told who wants to be an owner
         owners.walk(teams)
     new = creation.creations(directory, wanted, causes, policy, awaited)
@@ -120,12 +122,12 @@ def _place(waiting: Waiting) -> tuple[str, str, str]:
 
 
 def _chosen(
-    directory: Directory, of: MappingOf[UserId, Key], scope: Scope
-) -> frozenset[Key] | None:
+    directory: DesiredState, of: MappingOf[UserId, PersonKey], scope: Scope
+) -> frozenset[PersonKey] | None:
     """The people in scope: by their users, by the links of deleted ones, by what the ledger gave them."""
     if scope.users is None:
         return None
-    chosen: set[Key] = {of[user] for user in scope.users if user in of}
+    chosen: set[PersonKey] = {of[user] for user in scope.users if user in of}
     chosen |= {directory.links[user].cal_user for user in scope.users if user in directory.links}
     chosen |= {edge.cal_user for edge in directory.ledger.values() if edge.user in scope.users}
     chosen |= {one.cal_user for one in directory.offices.values() if one.user in scope.users}

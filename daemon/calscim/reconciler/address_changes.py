@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 
 from calscim.names import address_key
 from calscim.planner.model import Action, CalUserId, Kind, State
-from calscim.reconciler.retry_queue import Parking
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.retry_queue import RetryQueue
+from calscim.reconciler.snapshot import ObservedCache
 
 
 @dataclass(slots=True)
-class Moving:
+class AddressExchanges:
     """``actions``: of the whole plan, also those that do not run."""
 
-    view: View
-    parking: Parking
+    view: ObservedCache
+    parking: RetryQueue
     actions: Sequence[Action]
     _old: dict[CalUserId, str] = field(default_factory=dict)  # of accounts on interim addresses
 

@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from calscim.planner.model import Action, Observed, Plan, Scope, State
+from calscim.planner.model import Action, ObservedState, Plan, Scope, State
 from calscim.planner.planner import Policy, plan
 from calscim.planner.policy import DriftGrace
 from calscim.planner.render import action_json
 from calscim.planner.safeguards.drift_grace import settled
-from calscim.planner.safeguards.limits_check import Guards, Held, guard, held_sets
+from calscim.planner.safeguards.limits_check import Guards, HoldSet, guard, held_sets
 from calscim.planner.safeguards.windows import Window
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attempts, drift_sightings, holds
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.holds import Hold
 
 LARGE = 2_000  # users, from which on a plan takes longer than a request should wait
@@ -33,8 +33,8 @@ class Rules:
 
 async def decide(
     db: Database,
-    picture: Picture,
-    observed: Observed,
+    picture: DesiredSnapshot,
+    observed: ObservedState,
     rules: Rules,
     scope: Scope,
     *,
@@ -71,7 +71,7 @@ async def decide(
     return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
 
 
-async def _thought(picture: Picture, work: Callable[[], Plan]) -> Plan:
+async def _thought(picture: DesiredSnapshot, work: Callable[[], Plan]) -> Plan:
     """What takes long for a large company is worked out in a thread: the provider is answered meanwhile."""
     if len(picture.directory.users) < LARGE:
         return work()
@@ -145,7 +145,7 @@ async def remember(
     ]
 
 
-def _containing(known: Sequence[Hold], held: Held) -> Hold | None:
+def _containing(known: Sequence[Hold], held: HoldSet) -> Hold | None:
     """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
     wanted = {identity(action_json(action)) for action in held.actions}
     for hold in known:

@@ -9,20 +9,20 @@ from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted, l
 from calscim.planner.model import (
     Action,
     Attribute,
+    AttributeChange,
+    AttributeOp,
+    AttributeValue,
     CalUserId,
-    Change,
     Complete,
-    Directory,
-    Held,
+    DesiredState,
     Incomplete,
-    Step,
 )
 from calscim.planner.policy import Policy
 from calscim.reconciler.recorder import Recorder
 
 
 @dataclass(slots=True)
-class Catalogue:
+class AttributeCatalog:
     """Which attributes the organization has, and the options of selections. Empty until it is read.
 
     Costs one read a full pass, and one a selection when the directory wants a value that is no known option.
@@ -46,7 +46,7 @@ class Catalogue:
         return Complete(tuple(every))
 
     async def look(
-        self, reader: Reader, directory: Directory, policy: Policy, *, again: bool
+        self, reader: Reader, directory: DesiredState, policy: Policy, *, again: bool
     ) -> None:
         """Read what the table needs; ``again``: also which attributes there are, known or not."""
         if not policy.attributes:
@@ -73,22 +73,22 @@ class Catalogue:
         if not isinstance(answer, Incomplete):
             self._options[attribute] = answer
 
-    def made(self, change: Change, option: str) -> None:
+    def made(self, change: AttributeChange, option: str) -> None:
         self._options.setdefault(change.attribute.id, {})[change.value] = option
 
-    def option(self, change: Change) -> str | None:
+    def option(self, change: AttributeChange) -> str | None:
         return self._options.get(change.attribute.id, {}).get(change.value)
 
-    def forget(self, change: Change) -> None:
+    def forget(self, change: AttributeChange) -> None:
         """Its options turned out to be others than were known."""
         self._options.pop(change.attribute.id, None)
 
 
 @dataclass(slots=True)
-class Telling:
+class AttributeSync:
     """One pass's changes of attributes."""
 
-    catalogue: Catalogue
+    catalogue: AttributeCatalog
     record: Recorder
     read_options: Callable[[CalUserId], Awaitable[bool | Incomplete]]
     _checked: dict[CalUserId, Incomplete | None] = field(default_factory=dict)
@@ -108,12 +108,14 @@ class Telling:
         self._checked[user] = found if isinstance(found, Incomplete) else None
         return found if isinstance(found, Incomplete) else not found
 
-    def ready(self, action: Action, change: Change, held: Sequence[Held] | None) -> Action | None:
+    def ready(
+        self, action: Action, change: AttributeChange, held: Sequence[AttributeValue] | None
+    ) -> Action | None:
         """The action with what earlier ones brought about; None where it has to wait for one of them.
 
         ``held``: what the person has; None when that is not known.
         """
-        if change.step is Step.OPTION:
+        if change.step is AttributeOp.OPTION:
             return action
         if held is None or in_the_way(held, change):
             return None
@@ -124,14 +126,18 @@ class Telling:
                 return None
         return replace(action, change=replace(change, option=option))
 
-    async def claim(self, action: Action, change: Change) -> None:
+    async def claim(self, action: Action, change: AttributeChange) -> None:
         """That the value is calscim's is on record before the call."""
-        if change.step is Step.ASSIGN and action.cal_user is not None:
+        if change.step is AttributeOp.ASSIGN and action.cal_user is not None:
             await self.record.claim(action.cal_user, change.attribute.id)
 
     async def done(
-        self, change: Change, outcome: Outcome, user: CalUserId, held: Sequence[Held]
-    ) -> tuple[Held, ...]:
+        self,
+        change: AttributeChange,
+        outcome: Outcome,
+        user: CalUserId,
+        held: Sequence[AttributeValue],
+    ) -> tuple[AttributeValue, ...]:
         """Returns what the person has now; on record once it is all that is wanted."""
         option = outcome.option or change.option
         if option is None:  # there already, under an option that only a list shows

@@ -1,8 +1,8 @@
 """When the passes of all organizations of this process run: one for the process.
 
 The controller takes and renews the leases of all organizations in one statement each, looks for news of all of them
-with one query every two seconds, and starts a step of an organization's ``Assignment`` when it is due. ``Slots`` bounds
-how many passes work at once. What a pass does is up to ``Cycle``. Without a database the controller waits, says so
+with one query every two seconds, and starts a step of an ``OrganizationSchedule`` when it is due. ``Slots`` bounds how
+many passes work at once. What a pass does is up to ``Reconciler``. Without a database the controller waits, says so
 once, and never guesses.
 """
 
@@ -21,9 +21,9 @@ from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres.pool import Database
 from calscim.reconciler.backoff import Backoff, Notice
 from calscim.reconciler.metrics import Metrics
-from calscim.reconciler.reconcile import Cycle
-from calscim.reconciler.schedule import Assignment, Timing
-from calscim.reconciler.sharing import Sharing
+from calscim.reconciler.reconcile import Reconciler
+from calscim.reconciler.schedule import OrganizationSchedule, Timing
+from calscim.reconciler.sharing import LeaseSharing
 from calscim.reconciler.slots import Slot, Slots
 from calscim.reconciler.state import leases, runs
 from calscim.reconciler.state.leases import Lease, LeaseLost
@@ -35,15 +35,15 @@ RENEW = leases.DURATION / 3
 PASSES = 8  # that work at once
 MANY = 20  # organizations, from which on the log has one line for all of them
 
-MakeCycle = Callable[[Lease, Slot], Cycle]
+MakeCycle = Callable[[Lease, Slot], Reconciler]
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class HeldLease:
     """An organization whose lease this daemon has."""
 
     lease: Lease
-    assignment: Assignment
+    assignment: OrganizationSchedule
     slot: Slot
     task: asyncio.Task[None] | None = None  # its step, running or waiting for a slot
 
@@ -74,9 +74,9 @@ class Controller:
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     slots: Slots = field(init=False)
-    sharing: Sharing = field(init=False)
-    _held: dict[str, Held] = field(default_factory=dict)
-    _due: list[tuple[float, int, Held]] = field(default_factory=list)
+    sharing: LeaseSharing = field(init=False)
+    _held: dict[str, HeldLease] = field(default_factory=dict)
+    _due: list[tuple[float, int, HeldLease]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _renewed: float = 0.0
@@ -86,7 +86,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.slots = Slots(PASSES, self.clock)
-        self.sharing = Sharing(self.db, self.holder, frozenset(self.organizations))
+        self.sharing = LeaseSharing(self.db, self.holder, frozenset(self.organizations))
         self._backoff = Backoff(self.jitter)
 
     async def run(self) -> None:
@@ -173,7 +173,7 @@ class Controller:
     def _begin(self, lease: Lease) -> None:
         name = lease.organization
         slot = Slot(self.slots)
-        assignment = Assignment(
+        assignment = OrganizationSchedule(
             self.organizations[name](lease, slot),
             self.timing,
             self.clock,
@@ -182,7 +182,7 @@ class Controller:
             self.stopping.is_set,
             lambda: self.slots.is_crowded,
         )
-        held = self._held[name] = Held(lease, assignment, slot)
+        held = self._held[name] = HeldLease(lease, assignment, slot)
         self.metrics.lease(name, held=True)
         self._schedule(held)
 
@@ -197,10 +197,10 @@ class Controller:
             "lease.released", [one.lease.organization for one in given], "another daemon has less"
         )
 
-    def _is_current(self, held: Held) -> bool:
+    def _is_current(self, held: HeldLease) -> bool:
         return self._held.get(held.lease.organization) is held
 
-    def _drop(self, dropped: Collection[Held]) -> None:
+    def _drop(self, dropped: Collection[HeldLease]) -> None:
         """These are not this daemon's any more, and their steps end."""
         for held in dropped:
             if not self._is_current(held):
@@ -234,7 +234,7 @@ class Controller:
                 if (held := self._held.get(name)) is not None and not held.is_working:
                     self._hear(held)
 
-    def _hear(self, held: Held) -> None:
+    def _hear(self, held: HeldLease) -> None:
         held.assignment.hear()
         if held.task is None:
             self._schedule(held)
@@ -243,7 +243,7 @@ class Controller:
 
     # -------------------------------------------------------------- steps
 
-    def _schedule(self, held: Held) -> None:
+    def _schedule(self, held: HeldLease) -> None:
         heapq.heappush(self._due, (held.assignment.due().at, next(self._numbers), held))
         if self._due[0][2] is held:
             self._changed.set()
@@ -278,7 +278,7 @@ class Controller:
             sleeping.cancel()
             changed.cancel()
 
-    async def _step(self, held: Held) -> None:
+    async def _step(self, held: HeldLease) -> None:
         organization = held.lease.organization
         try:
             async with held.slot:
@@ -333,7 +333,7 @@ class Controller:
         with suppress(StoreError, asyncpg.InterfaceError):
             await self.sharing.leave()
 
-    async def _release(self, held: Collection[Held]) -> None:
+    async def _release(self, held: Collection[HeldLease]) -> None:
         if not held:
             return
         with suppress(StoreError, asyncpg.InterfaceError):

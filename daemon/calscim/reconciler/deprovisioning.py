@@ -12,18 +12,18 @@ from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.errors import RemoteError
 from calscim.planner.model import Action, CalUserId, Incomplete, Kind, OrgMember, TeamId, TeamMember
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 
 _ENDED = (Result.DONE, Result.ALREADY, Result.GONE)
 
 
 @dataclass(slots=True)
-class Leaving:
+class Deprovisioner:
     """The steps around user.deprovision, for one pass."""
 
     reader: Reader
     writer: Writer
-    view: View
+    view: ObservedCache
     record: Recorder
     _unmapped: dict[TeamId, Mapping[CalUserId, TeamMember]] | None = field(default=None)
 

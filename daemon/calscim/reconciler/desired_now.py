@@ -10,12 +10,12 @@ from calscim.planner.safeguards.windows import opened
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import Rules
 from calscim.reconciler.state import desired_state
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 
 async def wanted(
     db: Database, rules: Rules, now: datetime, users: Collection[UserId] | None = None
-) -> Picture:
+) -> DesiredSnapshot:
     """As ``desired.load``, and nothing may be changed while a window is open."""
     parts = keys(rules.policy)
     picture = await desired_state.load(db, rules.policy.name, users, parts)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from calscim.planner.model import Directory, GroupId, TeamId, UserId
-from calscim.reconciler.state.runs import News
+from calscim.planner.model import DesiredState, GroupId, TeamId, UserId
+from calscim.reconciler.state.runs import PendingRow
 
 
 @dataclass(slots=True)
-class Touched:
+class DirtySet:
     """``everyone``: an edit whose reach is the whole organization, such as an unpaused directory.
 
     ``look`` False: what is known is fresh enough, and reads would only take calls from a backlog.
@@ -23,14 +23,14 @@ class Touched:
     def __bool__(self) -> bool:
         return bool(self.users or self.groups or self.teams or self.everyone)
 
-    def update(self, other: "Touched") -> None:
+    def update(self, other: "DirtySet") -> None:
         """Concern what the other concerns as well."""
         self.users |= other.users
         self.groups |= other.groups
         self.teams |= other.teams
         self.everyone = self.everyone or other.everyone
 
-    def reach(self, directory: Directory) -> frozenset[TeamId]:
+    def reach(self, directory: DesiredState) -> frozenset[TeamId]:
         """The teams to look at: those of the touched groups, and those named outright."""
         mapped = {
             mapping.team
@@ -40,9 +40,9 @@ class Touched:
         return frozenset(mapped | self.teams)
 
 
-def touched(news: Iterable[News]) -> Touched:
+def touched(news: Iterable[PendingRow]) -> DirtySet:
     """Read off the journal rows whom and what they changed."""
-    found = Touched()
+    found = DirtySet()
     for row in news:
         if row.kind == "admin":
             _admin(found, row)
@@ -53,7 +53,7 @@ def touched(news: Iterable[News]) -> Touched:
     return found
 
 
-def _group(found: Touched, row: News) -> None:
+def _group(found: DirtySet, row: PendingRow) -> None:
     """A group that got a mapping, or a group among its members, may concern anybody."""
     effect = row.effect
     found.groups.add(GroupId(row.resource_id))
@@ -63,7 +63,7 @@ def _group(found: Touched, row: News) -> None:
         found.everyone = True
 
 
-def _admin(found: Touched, row: News) -> None:
+def _admin(found: DirtySet, row: PendingRow) -> None:
     if row.resource_type == "Mapping" and row.effect.get("team_id") is not None:
         found.teams.add(TeamId(row.effect["team_id"]))
     found.everyone = True

@@ -16,34 +16,34 @@ from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.model import (
     Action,
+    AttributeChange,
+    AttributeOp,
     CalUserId,
-    Cause,
-    Change,
     Incomplete,
     Kind,
     Link,
     OrgMember,
     Plan,
+    Provenance,
     Role,
     State,
-    Step,
     Team,
     TeamMember,
     UserId,
     Waiting,
 )
 from calscim.planner.people.membership import NOT_ACCEPTED
-from calscim.reconciler.address_changes import Moving
-from calscim.reconciler.attribute_cache import Telling
-from calscim.reconciler.deprovisioning import Leaving
-from calscim.reconciler.outage import Away, Silence
-from calscim.reconciler.preflight import LastLook
+from calscim.reconciler.address_changes import AddressExchanges
+from calscim.reconciler.attribute_cache import AttributeSync
+from calscim.reconciler.deprovisioning import Deprovisioner
+from calscim.reconciler.outage import OutageDetector, RemoteUnavailable
+from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
-from calscim.reconciler.provisioning import Joining, is_deleted
+from calscim.reconciler.provisioning import Joiner, is_deleted
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.retry_queue import Parking, Tally, key_of
-from calscim.reconciler.snapshot import UNKNOWN, View
-from calscim.reconciler.team_creation import NewTeams
+from calscim.reconciler.retry_queue import PassResult, RetryQueue, key_of
+from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
+from calscim.reconciler.team_creation import TeamCreator
 
 log = structlog.get_logger()
 
@@ -53,33 +53,33 @@ _EXISTS = (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED)  # answ
 
 
 @dataclass(slots=True)
-class Performer:
+class Executor:
     """The hands of one pass."""
 
     reader: Reader
     writer: Writer
-    view: View
+    view: ObservedCache
     record: Recorder
-    last_look: LastLook
-    parking: Parking
-    request_ids: Mapping[Cause, str]
+    last_look: Preflight
+    parking: RetryQueue
+    request_ids: Mapping[Provenance, str]
     default_request_id: str
     interrupted: Callable[[], bool]
-    new_teams: NewTeams
+    new_teams: TeamCreator
     progress: Progress
-    telling: Telling
-    joining: Joining
-    leaving: Leaving
-    silence: Silence
-    moving: Moving
+    telling: AttributeSync
+    joining: Joiner
+    leaving: Deprovisioner
+    silence: OutageDetector
+    moving: AddressExchanges
     replan: Callable[[UserId], Awaitable[Sequence[Action]]]  # a person's changes of attributes
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> PassResult:
         return self.parking.tally
 
-    async def perform(self, plan: Plan) -> Tally:
+    async def perform(self, plan: Plan) -> PassResult:
         """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
         running = [action for action in plan.actions if action.state is State.RUN]
         queue = deque(self.silence.order(running))
@@ -100,7 +100,7 @@ class Performer:
                     queue = await self._replanned(action, queue)
                     continue
                 again = await self._one(action, queue)
-            except Away as away:
+            except RemoteUnavailable as away:
                 self.tally.away = str(away)
                 self.tally.pending += [action, *queue]
                 break
@@ -200,7 +200,7 @@ class Performer:
     async def _is_outdated(self, action: Action) -> bool | Incomplete:
         """Return True if the person has other options than the plan was made for; read once a pass."""
         change = action.change
-        if change is None or change.step is Step.OPTION or self.parking.is_early(action):
+        if change is None or change.step is AttributeOp.OPTION or self.parking.is_early(action):
             return False
         if self._awaits_acceptance(action):
             return False
@@ -319,7 +319,7 @@ class Performer:
                 self.tally.count("throttled", action)
                 return True
             case Result.AUTH:
-                raise Away(outcome.detail)
+                raise RemoteUnavailable(outcome.detail)
             case _:
                 assert_never(result)
         return False
@@ -410,8 +410,8 @@ class Performer:
             case _:
                 assert_never(action.kind)
 
-    async def _told(self, action: Action, change: Change, outcome: Outcome) -> None:
-        if change.step is Step.OPTION:
+    async def _told(self, action: Action, change: AttributeChange, outcome: Outcome) -> None:
+        if change.step is AttributeOp.OPTION:
             assert outcome.option is not None
             self.view.attributes.made(change, outcome.option)
             return
@@ -500,4 +500,4 @@ def _refusal(action: Action, outcome: Outcome) -> str:
 
 
 def _takes_value(action: Action) -> bool:
-    return action.change is not None and action.change.step is Step.UNASSIGN
+    return action.change is not None and action.change.step is AttributeOp.UNASSIGN

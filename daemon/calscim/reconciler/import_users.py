@@ -13,13 +13,13 @@ from calscim.planner.model import CalUserId, DirectoryId, Link, OrgMember, User
 from calscim.planner.people.address_moves import is_interim
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import ledger
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 
 async def import_existing(
     db: Database,
     organization: str,
-    picture: Picture,
+    picture: DesiredSnapshot,
     people: Mapping[CalUserId, OrgMember],
     request_id: str,
 ) -> int:
@@ -52,7 +52,7 @@ async def import_existing(
 
 
 async def follow_addresses(
-    db: Database, picture: Picture, people: Mapping[CalUserId, OrgMember], request_id: str
+    db: Database, picture: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
 ) -> int:
     """Give imported entries the addresses that their accounts have now; returns how many changed.
 
@@ -91,7 +91,7 @@ async def drop_gone(db: Database, organization: str, request_id: str) -> int:
 
 
 async def drop_unlinked(
-    db: Database, picture: Picture, people: Mapping[CalUserId, OrgMember], request_id: str
+    db: Database, picture: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
 ) -> None:
     """Drop imported entries that neither a link nor the address connects to a member.
 
@@ -114,11 +114,11 @@ def split_name(name: str, email: str) -> tuple[str, str]:
     return " ".join(words[:-1]), words[-1]
 
 
-def _unmanaged(picture: Picture) -> list[User]:
+def _unmanaged(picture: DesiredSnapshot) -> list[User]:
     return [user for user in picture.directory.users.values() if not user.managed]
 
 
-def _known(picture: Picture, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
+def _known(picture: DesiredSnapshot, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
     """Accounts and addresses. Whom the provider deleted is about to leave: that is nobody to show it again."""
     users = [user for user in picture.directory.users.values() if user.directory == directory]
     gone = [one for one in picture.directory.departed.values() if one.directory == directory]

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError
 from calscim.planner.model import Action
-from calscim.reconciler.retry_queue import Parking, key_of
-from calscim.reconciler.state.retries import Key
+from calscim.reconciler.retry_queue import RetryQueue, key_of
+from calscim.reconciler.state.retries import ActionKey
 
 GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
 STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an action unanswered
 
 
-class Away(Exception):  # noqa: N818 - a state of affairs, not a fault
+class RemoteUnavailable(Exception):  # noqa: N818 - a state of affairs, not a fault
     """Cal.com does not answer, or does not take the key: nothing else will succeed now."""
 
 
@@ -38,12 +38,12 @@ class _Unanswered:
 
 
 @dataclass(slots=True)
-class Silence:
+class OutageDetector:
     """The actions that Cal.com did not answer in this pass. ``strikes`` outlive the pass."""
 
     reader: Reader
-    parking: Parking
-    strikes: MutableMapping[Key, int]
+    parking: RetryQueue
+    strikes: MutableMapping[ActionKey, int]
     _open: list[_Unanswered] = field(
         default_factory=list
     )  # since the last change that was answered
@@ -86,7 +86,7 @@ class Silence:
     async def unread(self, action: Action, reason: str) -> None:
         """Park an action for which something could not be read; raise Away if Cal.com answers nothing else."""
         if (gap := await self._gap()) is not None:
-            raise Away(gap)
+            raise RemoteUnavailable(gap)
         await self.parking.park(action, reason, refused=False, unanswered=True)
 
     async def close(self, *, is_known_away: bool) -> str | None:

@@ -18,7 +18,7 @@ class _Change:
 
 
 @dataclass(slots=True)
-class Recent:
+class StaleReadFilter:
     """``now``: seconds that only grow; ``seconds``: how long a change is remembered."""
 
     now: Callable[[], float]
@@ -35,7 +35,7 @@ class Recent:
         seen = {before} if earlier is None else {before, *earlier.before}
         self._changes[key] = _Change(seen - {after}, after, now + self.seconds)
 
-    def believed(self, key: Hashable, shown: Value) -> Value:
+    def current_value(self, key: Hashable, shown: Value) -> Value:
         """What is there, given what a list shows. A value that never was before is somebody else's change."""
         change = self._changes.get(key)
         if change is None or shown not in change.before or self.now() >= change.until:

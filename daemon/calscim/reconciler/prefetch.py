@@ -11,14 +11,14 @@ from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.clock import Clock
 from calscim.planner.model import TeamId
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 
 
 @dataclass(slots=True)
-class Sweep:
+class PacedReader:
     """``share`` of each minute's calls is what reads may take. ``began`` None: none is going on."""
 
-    view: View
+    view: ObservedCache
     reader: Reader
     budget: Budget
     clock: Clock

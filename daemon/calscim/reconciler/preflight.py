@@ -15,15 +15,15 @@ from calscim.planner.model import (
 from calscim.planner.planner import Policy, untouchable
 from calscim.planner.safeguards.preflight import demotes, floors
 from calscim.planner.teams.creator_owner import owns_beside
-from calscim.reconciler.snapshot import UNKNOWN, View
+from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
 _ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.REMOVE, Kind.ROLE, Kind.ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
-class LastLook:
+class Preflight:
     reader: Reader
-    view: View
+    view: ObservedCache
     policy: Policy
 
     async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:

@@ -13,18 +13,18 @@ from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.names import address_key
 from calscim.planner.model import Action, CalUserId, Incomplete, Kind, Link
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import View
+from calscim.reconciler.snapshot import ObservedCache
 
 LOOKED_UP = 25  # people whom one call looks up at least, by two spellings of their addresses
 
 
 @dataclass(slots=True)
-class Joining:
+class Joiner:
     """The steps around user.create and user.attach, for one pass."""
 
     reader: Reader
     writer: Writer
-    view: View
+    view: ObservedCache
     record: Recorder
     _looked_up: dict[str, Account | None] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from calscim.clock import Clock
 from calscim.planner.attributes.diff import single_valued
 from calscim.planner.model import (
     Action,
-    Directory,
+    DesiredState,
     Incomplete,
     Kind,
     Plan,
@@ -29,28 +29,28 @@ from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import closes, opened
 from calscim.planner.teams.creation import awaited
 from calscim.postgres.pool import Database
-from calscim.reconciler.address_changes import Moving
+from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
-from calscim.reconciler.attribute_cache import Telling
-from calscim.reconciler.deprovisioning import Leaving
+from calscim.reconciler.attribute_cache import AttributeSync
+from calscim.reconciler.deprovisioning import Deprovisioner
 from calscim.reconciler.desired_now import wanted
-from calscim.reconciler.dirty_set import Touched
-from calscim.reconciler.executor import Performer
+from calscim.reconciler.dirty_set import DirtySet
+from calscim.reconciler.executor import Executor
 from calscim.reconciler.import_users import (
     drop_gone,
     drop_unlinked,
     follow_addresses,
     import_existing,
 )
-from calscim.reconciler.outage import Silence
-from calscim.reconciler.prefetch import Sweep
-from calscim.reconciler.preflight import LastLook
+from calscim.reconciler.outage import OutageDetector
+from calscim.reconciler.prefetch import PacedReader
+from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
-from calscim.reconciler.provisioning import Joining
+from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
 from calscim.reconciler.report import Report, concluded, drift, log_held, log_pass, stored
-from calscim.reconciler.retry_queue import Parking, Tally, key_of
-from calscim.reconciler.snapshot import View, members_wanted, teams_of
+from calscim.reconciler.retry_queue import PassResult, RetryQueue, key_of
+from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
     attribute_ledger,
@@ -63,10 +63,10 @@ from calscim.reconciler.state import (
     runs,
 )
 from calscim.reconciler.state.attempts import Attempts
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.leases import Lease
-from calscim.reconciler.state.retries import Key, Parked
-from calscim.reconciler.team_creation import NewTeams
+from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.team_creation import TeamCreator
 
 SHARE = 50  # full passes in which the options of everybody who has some are read once
 FEW = 5  # people whose options a full pass reads at least
@@ -74,7 +74,7 @@ SMALL = 2  # reads that a touched pass may spend on looking at teams again
 
 
 @dataclass(slots=True)
-class Cycle:
+class Reconciler:
     """The passes of one organization under one lease."""
 
     db: Database
@@ -87,8 +87,8 @@ class Cycle:
     clock: Clock
     lease: Lease
     jitter: Callable[[], float]
-    view: View
-    sweep: Sweep
+    view: ObservedCache
+    sweep: PacedReader
     judged: dict[TeamId, float] = field(default_factory=dict)  # which read a full pass counted last
     carried: int = 0  # changes that passes which made room have done of the work that is going on
 
@@ -154,7 +154,7 @@ class Cycle:
         return doing or bool(planned.unsettled) or bool(planned.incomplete)
 
     async def touched(
-        self, touched: Touched, heads: dict[str, int], interrupted: Callable[[], bool]
+        self, touched: DirtySet, heads: dict[str, int], interrupted: Callable[[], bool]
     ) -> Report:
         """Look at what a few journal rows concern, and correct just that.
 
@@ -186,7 +186,7 @@ class Cycle:
         await runs.advance(self.db, self.organization, heads)
         return report
 
-    def _makes_room(self, directory: Directory) -> bool:
+    def _makes_room(self, directory: DesiredState) -> bool:
         """Return True if one of these users waits for another account's address, or has one that is waited for.
 
         Such changes make room for each other, so that everybody is planned for.
@@ -198,16 +198,16 @@ class Cycle:
 
     # -------------------------------------------------------------- look
 
-    async def _wanted(self, users: Collection[UserId] | None = None) -> Picture:
+    async def _wanted(self, users: Collection[UserId] | None = None) -> DesiredSnapshot:
         return await wanted(self.db, self.rules, self.clock.now(), users)
 
-    async def _look_up(self, directory: Directory, *, again: bool) -> None:
+    async def _look_up(self, directory: DesiredState, *, again: bool) -> None:
         """The attributes that the table is about, where there is one."""
         catalogue = self.view.attributes
         await catalogue.look(self.reader, directory, self.rules.policy, again=again)
 
     async def _look_at(
-        self, directory: Directory, teams: frozenset[TeamId], *, again: bool
+        self, directory: DesiredState, teams: frozenset[TeamId], *, again: bool
     ) -> None:
         """Teams that are not known are read; small ones that were touched are read again."""
         if self.view.people is None:
@@ -222,7 +222,7 @@ class Cycle:
         for team in [*sorted(unknown), *some]:
             await self.view.read_team(self.reader, team)
 
-    async def _look_again(self, picture: Picture, began: float) -> None:
+    async def _look_again(self, picture: DesiredSnapshot, began: float) -> None:
         """Before drift is corrected on a team that was read a while ago, it is read once more."""
         planned = await decide(
             self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
@@ -232,7 +232,7 @@ class Cycle:
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
 
-    async def _look_for_doubles(self, directory: Directory) -> None:
+    async def _look_for_doubles(self, directory: DesiredState) -> None:
         """Read the options of some people: lists show one of several values, so that doubles stay unseen.
 
         First of those whose options were not read yet or turned out to be others, then of those read longest ago.
@@ -284,21 +284,21 @@ class Cycle:
             await ledger.adopt(self.db, self.organization, team, cal_user)
         return len(found)
 
-    def _new_teams(self) -> NewTeams:
-        return NewTeams(self.reader, self.view, Recorder(self.db, self.organization))
+    def _new_teams(self) -> TeamCreator:
+        return TeamCreator(self.reader, self.view, Recorder(self.db, self.organization))
 
-    async def _recognise(self, directory: Directory) -> int:
+    async def _recognise(self, directory: DesiredState) -> int:
         if directory.paused:
             return 0
         return await self._new_teams().recognise(awaited(directory), _request_id())
 
-    async def _rename_teams(self, directory: Directory) -> None:
+    async def _rename_teams(self, directory: DesiredState) -> None:
         """Mappings show their teams under the names that Cal.com has for them now."""
         names = self.view.names
         mapped = {team: names[team] for team in sorted(teams_of(directory)) if team in names}
         await created_teams.rename(self.db, self.organization, mapped)
 
-    async def _import(self, picture: Picture) -> int:
+    async def _import(self, picture: DesiredSnapshot) -> int:
         """Record who is missing in a directory, and what changed of those who were recorded."""
         people = self.view.people
         if people is None or picture.directory.paused:
@@ -316,7 +316,7 @@ class Cycle:
         self,
         pass_id: int,
         scope_name: str,
-        picture: Picture,
+        picture: DesiredSnapshot,
         scope: Scope,
         interrupted: Callable[[], bool],
         began: float,
@@ -375,15 +375,15 @@ class Cycle:
     async def _perform(
         self,
         pass_id: int,
-        picture: Picture,
+        picture: DesiredSnapshot,
         planned: Plan,
-        stuck: Mapping[Key, Parked],
+        stuck: Mapping[ActionKey, ParkedAction],
         interrupted: Callable[[], bool],
-    ) -> Tally:
+    ) -> PassResult:
         running = [action for action in planned.actions if action.state is State.RUN]
         if not running:
             self.carried = 0
-            return Tally()
+            return PassResult()
         progress = Progress(
             self.db,
             self.organization,
@@ -395,7 +395,7 @@ class Cycle:
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [action.cause for action in running if action.cause is not None]
         record = Recorder(self.db, self.organization)
-        parking = Parking(record, stuck, self.jitter)
+        parking = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
             self.client,
             AttemptLog(attempts),
@@ -414,21 +414,21 @@ class Cycle:
             )
             return [one for one in again.actions if one.state is State.RUN and one.change]
 
-        performer = Performer(
+        performer = Executor(
             reader=self.reader,
             writer=writer,
             view=self.view,
             record=record,
             new_teams=self._new_teams(),
-            telling=Telling(
+            telling=AttributeSync(
                 self.view.attributes, record, partial(self.view.read_options, self.reader)
             ),
-            joining=Joining(self.reader, writer, self.view, record),
-            silence=Silence(self.reader, parking, self.view.unanswered),
-            moving=Moving(self.view, parking, planned.actions),
-            leaving=Leaving(self.reader, writer, self.view, record),
+            joining=Joiner(self.reader, writer, self.view, record),
+            silence=OutageDetector(self.reader, parking, self.view.unanswered),
+            moving=AddressExchanges(self.view, parking, planned.actions),
+            leaving=Deprovisioner(self.reader, writer, self.view, record),
             replan=replan,
-            last_look=LastLook(self.reader, self.view, self.rules.policy),
+            last_look=Preflight(self.reader, self.view, self.rules.policy),
             parking=parking,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
@@ -455,7 +455,7 @@ class Cycle:
         }
         await drift_sightings.note(self.db, self.organization, seen, unread)
 
-    async def _forget_settled(self, planned: Plan, stuck: Mapping[Key, Parked]) -> None:
+    async def _forget_settled(self, planned: Plan, stuck: Mapping[ActionKey, ParkedAction]) -> None:
         """What is parked and not wanted any more is forgotten."""
         wanted = {key_of(action) for action in planned.actions}
         gone = [key for key in stuck if key not in wanted]

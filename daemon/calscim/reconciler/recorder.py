@@ -7,11 +7,11 @@ from calscim.calcom.writer import Outcome
 from calscim.planner.model import (
     Action,
     CalUserId,
-    Edge,
     Link,
     MembershipId,
+    MembershipRecord,
     Mode,
-    Office,
+    OrgRoleGrant,
     Role,
     Team,
     TeamId,
@@ -20,7 +20,7 @@ from calscim.planner.model import (
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
 from calscim.reconciler.state.attempts import Attempts
-from calscim.reconciler.state.retries import Key
+from calscim.reconciler.state.retries import ActionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Recorder:
         """A membership that calscim made, or met when it wanted to make it."""
         if action.team is None or action.cal_user is None or action.user is None:
             return
-        edge = Edge(
+        edge = MembershipRecord(
             team=action.team,
             cal_user=action.cal_user,
             user=action.user,
@@ -72,7 +72,7 @@ class Recorder:
         if action.user is None or action.role in (None, Role.MEMBER) or action.mode is None:
             await ledger.leave_office(self.db, self.organization, cal_user)
             return
-        office = Office(cal_user, action.user, action.role, action.mode, action.mappings)
+        office = OrgRoleGrant(cal_user, action.user, action.role, action.mode, action.mappings)
         await ledger.give_office(self.db, self.organization, office)
 
     async def claim(self, cal_user: CalUserId, attribute: str) -> None:
@@ -99,7 +99,7 @@ class Recorder:
 
     async def park(
         self,
-        key: Key,
+        key: ActionKey,
         action: Action,
         reason: str,
         *,
@@ -125,10 +125,10 @@ class Recorder:
     async def release_unanswered(self) -> None:
         await retries.release_unanswered(self.db, self.organization)
 
-    async def unpark(self, key: Key) -> None:
+    async def unpark(self, key: ActionKey) -> None:
         await retries.unpark(self.db, self.organization, key)
 
-    async def unpark_all(self, keys: Sequence[Key]) -> None:
+    async def unpark_all(self, keys: Sequence[ActionKey]) -> None:
         for key in keys:
             await self.unpark(key)
 

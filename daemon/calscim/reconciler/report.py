@@ -10,7 +10,7 @@ import structlog
 from calscim.planner.model import Action, Kind, Plan, State, TeamId
 from calscim.planner.render import held_of, limits_json, waiting_json, who
 from calscim.planner.safeguards.windows import Window
-from calscim.reconciler.retry_queue import Tally
+from calscim.reconciler.retry_queue import PassResult
 from calscim.reconciler.state.holds import Hold
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Report:
 def concluded(
     scope: str,
     planned: Plan,
-    tally: Tally,
+    tally: PassResult,
     *,
     readable: bool,
     parked: int,

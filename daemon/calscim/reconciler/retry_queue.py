@@ -10,7 +10,7 @@ import structlog
 from calscim.planner.backoff import due, fingerprint, wait
 from calscim.planner.model import Action, UserId, Waiting
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.state.retries import Key, Parked
+from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ UNANSWERED_TRIES = 3
 
 
 @dataclass(slots=True)
-class Tally:
+class PassResult:
     """What became of a plan's actions."""
 
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
@@ -35,13 +35,13 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Parking:
+class RetryQueue:
     """``parked``: what earlier passes put aside; ``jitter``: at least 0 and below 1."""
 
     record: Recorder
-    parked: Mapping[Key, Parked]
+    parked: Mapping[ActionKey, ParkedAction]
     jitter: Callable[[], float]
-    tally: Tally = field(default_factory=Tally)
+    tally: PassResult = field(default_factory=PassResult)
     _has_unanswered: bool = False  # among what this pass has put aside
 
     def is_early(self, action: Action) -> bool:
@@ -97,10 +97,10 @@ class Parking:
         }
 
 
-def key_of(action: Action) -> Key:
+def key_of(action: Action) -> ActionKey:
     """What is parked is one action on one person: a changed action replaces it."""
     subject = action.user or str(action.cal_user or 0)
-    return Key(_name_of(action), subject, action.team or 0)
+    return ActionKey(_name_of(action), subject, action.team or 0)
 
 
 def _about(action: Action) -> str:

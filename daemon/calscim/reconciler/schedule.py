@@ -19,14 +19,14 @@ from calscim.errors import RemoteError
 from calscim.journal.audit import Editor
 from calscim.planner.model import TeamId, UserId
 from calscim.reconciler.backoff import Backoff, Notice
-from calscim.reconciler.dirty_set import Touched, touched
+from calscim.reconciler.dirty_set import DirtySet, touched
 from calscim.reconciler.metrics import Metrics
-from calscim.reconciler.reconcile import Cycle
+from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import restore_check, runs
 from calscim.reconciler.state import retries as parked
-from calscim.reconciler.state.retries import Key, Parked
+from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 log = structlog.get_logger()
 
@@ -50,10 +50,10 @@ class Due:
 
 
 @dataclass(slots=True)
-class Assignment:
+class OrganizationSchedule:
     """The schedule of one organization under one lease, and its steps."""
 
-    cycle: Cycle
+    cycle: Reconciler
     timing: Timing
     clock: Clock
     jitter: Callable[[], float]
@@ -75,14 +75,14 @@ class Assignment:
     _backlog: bool = False  # a pass made room before its end
     _more: bool = False  # journal rows are left that the last pass did not take
     _full_again: bool = False  # the last full pass was not complete, and is tried again
-    _unread: Touched | None = (
+    _unread: DirtySet | None = (
         None  # what a pass over a push was about that could not read all it needed
     )
     _retry_at: float = 0.0
     _pending_since: datetime | None = None  # of the oldest journal row that no pass could work off
     _pending: int = 0  # how many journal rows
     _carried: int = 0  # of these, what a pass took that has to be tried again
-    _retried: dict[Key, int] = field(default_factory=dict)  # parked actions by their attempts
+    _retried: dict[ActionKey, int] = field(default_factory=dict)  # parked actions by their attempts
     _seen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -217,7 +217,7 @@ class Assignment:
         self._keep_unread(found, report, retries=retries)
         return report
 
-    def _keep_unread(self, found: Touched, report: Report, *, retries: bool) -> None:
+    def _keep_unread(self, found: DirtySet, report: Report, *, retries: bool) -> None:
         """A pass over a push that could not read all it needed is run again over the same and what came since.
 
         While a full pass is to be tried again anyway, that one reads it.
@@ -232,7 +232,7 @@ class Assignment:
         else:
             self._unread.update(found)
 
-    def _retry(self, found: Touched, stuck: Mapping[Key, Parked]) -> None:
+    def _retry(self, found: DirtySet, stuck: Mapping[ActionKey, ParkedAction]) -> None:
         """What was parked and is due is looked at again, once for each time that it was put aside."""
         for key, entry in stuck.items():
             if entry.due_in > 0 or self._retried.get(key) == entry.attempts:

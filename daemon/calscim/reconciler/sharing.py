@@ -18,7 +18,7 @@ STRANDED = 6.0  # seconds
 
 
 @dataclass(slots=True)
-class Sharing:
+class LeaseSharing:
     """The part of one daemon, by its row and those of the others."""
 
     db: Database

@@ -14,24 +14,24 @@ from calscim.names import address_key
 from calscim.planner.build import BuildTraits
 from calscim.planner.model import (
     Action,
+    AttributeOp,
+    AttributeValue,
     CalUserId,
     Complete,
-    Directory,
-    Held,
+    DesiredState,
     Incomplete,
     MembershipId,
-    Observed,
+    ObservedState,
     OrgMember,
     Role,
-    Step,
     Team,
     TeamId,
     TeamMember,
 )
 from calscim.planner.teams.creation import awaited
-from calscim.reconciler.attribute_cache import Catalogue
-from calscim.reconciler.pending_echo import Recent
-from calscim.reconciler.state.retries import Key
+from calscim.reconciler.attribute_cache import AttributeCatalog
+from calscim.reconciler.pending_echo import StaleReadFilter
+from calscim.reconciler.state.retries import ActionKey
 
 LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
@@ -39,7 +39,7 @@ UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under 
 
 
 @dataclass(slots=True)
-class View:
+class ObservedCache:
     """Kept between passes by whoever holds the lease, and started empty with every lease."""
 
     me: CalUserId | None = None
@@ -52,8 +52,8 @@ class View:
     stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
-    attributes: Catalogue = field(default_factory=Catalogue)
-    recent: Recent = field(default_factory=lambda: Recent(lambda: 0.0))
+    attributes: AttributeCatalog = field(default_factory=AttributeCatalog)
+    recent: StaleReadFilter = field(default_factory=lambda: StaleReadFilter(lambda: 0.0))
     now: Callable[[], float] = lambda: 0.0
     # When a team was last read to its end.
     read_at: dict[TeamId, float] = field(default_factory=dict)
@@ -62,16 +62,16 @@ class View:
     traits: BuildTraits = field(default_factory=BuildTraits)
     profiles: dict[MembershipId, bool] = field(default_factory=dict)  # whether there is one
     # Every option that a person has, for those whose options were read; lists show one of several values.
-    options: dict[CalUserId, tuple[Held, ...]] = field(default_factory=dict)
+    options: dict[CalUserId, tuple[AttributeValue, ...]] = field(default_factory=dict)
     options_read_at: dict[CalUserId, float] = field(default_factory=dict)
     # Addresses that users want and other accounts had when everybody was last planned for.
     contested: set[str] = field(default_factory=set)
     # What Cal.com left unanswered, in how many passes in a row: see silence.
-    unanswered: dict[Key, int] = field(default_factory=dict)
+    unanswered: dict[ActionKey, int] = field(default_factory=dict)
     # Accounts that calscim created, until a list shows the numbers of their memberships.
     _with_profile: set[CalUserId] = field(default_factory=set)
 
-    def observed(self, teams: Iterable[TeamId] | None = None) -> Observed:
+    def observed(self, teams: Iterable[TeamId] | None = None) -> ObservedState:
         """The view as the planner wants it; ``teams`` None: all that were looked at."""
         wanted = self.teams.keys() | self.gaps.keys() if teams is None else set(teams)
         seen: dict[TeamId, Complete[dict[CalUserId, TeamMember]] | Incomplete] = {}
@@ -81,7 +81,7 @@ class View:
             else:
                 seen[team] = Complete(self.teams[team])
         assert self.me is not None, "the key's own user is asked for before anything is planned"
-        return Observed(
+        return ObservedState(
             me=self.me,
             people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
             teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
@@ -97,7 +97,7 @@ class View:
         self.me = (await reader.me()).user
 
     async def read_everything(
-        self, reader: Reader, directory: Directory, since: float | None = None
+        self, reader: Reader, directory: DesiredState, since: float | None = None
     ) -> None:
         """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
         await self.read_people(reader)
@@ -251,10 +251,10 @@ class View:
         }
 
     def _settled(self, person: OrgMember) -> OrgMember:
-        role = self.recent.believed(("role", None, person.user), person.role)
-        email = self.recent.believed(("email", person.user), person.email)
+        role = self.recent.current_value(("role", None, person.user), person.role)
+        email = self.recent.current_value(("email", person.user), person.email)
         told = self._all_options(
-            person.user, self.recent.believed(("attributes", person.user), person.attributes)
+            person.user, self.recent.current_value(("attributes", person.user), person.attributes)
         )
         if person.user in self._with_profile:
             self._with_profile.discard(person.user)
@@ -265,8 +265,8 @@ class View:
         return replace(person, role=role, email=email, attributes=told, has_profile=has_profile)
 
     def _all_options(
-        self, user: CalUserId, shown: tuple[Held, ...] | None
-    ) -> tuple[Held, ...] | None:
+        self, user: CalUserId, shown: tuple[AttributeValue, ...] | None
+    ) -> tuple[AttributeValue, ...] | None:
         """What the last read of the person's options gave, unless the list contradicts it."""
         known = self.options.get(user)
         if known is None or shown is None:
@@ -280,8 +280,8 @@ class View:
         return shown
 
     def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
-        role = self.recent.believed(("role", team, member.user), member.role)
-        accepted = self.recent.believed(("accepted", team, member.user), member.accepted)
+        role = self.recent.current_value(("role", team, member.user), member.role)
+        accepted = self.recent.current_value(("accepted", team, member.user), member.accepted)
         if (role, accepted) == (member.role, member.accepted):
             return member
         return replace(member, role=role, accepted=accepted)
@@ -336,12 +336,12 @@ class View:
                 role=role or person.role,
             )
 
-    def held(self, user: CalUserId) -> tuple[Held, ...] | None:
+    def held(self, user: CalUserId) -> tuple[AttributeValue, ...] | None:
         """Somebody's attributes; None when they are not known."""
         person = None if self.people is None else self.people.get(user)
         return None if person is None else person.attributes
 
-    def told(self, user: CalUserId, held: tuple[Held, ...]) -> None:
+    def told(self, user: CalUserId, held: tuple[AttributeValue, ...]) -> None:
         if self.people is not None and (person := self.people.get(user)) is not None:
             self.recent.changed(("attributes", user), person.attributes, held)
             self.people[user] = replace(person, attributes=held)
@@ -382,7 +382,7 @@ class View:
         if change is None:
             self.doubt(action.team)
             return
-        if change.step is Step.OPTION or gone:
+        if change.step is AttributeOp.OPTION or gone:
             self.attributes.forget(change)
         user = action.cal_user
         if self.people is not None and user is not None and user in self.people:
@@ -391,12 +391,12 @@ class View:
             self.options_read_at.pop(user, None)
 
 
-def _places(held: Iterable[Held]) -> set[tuple[str, str]]:
+def _places(held: Iterable[AttributeValue]) -> set[tuple[str, str]]:
     """Which options; lists and options spell numbers differently."""
     return {(one.attribute, one.option) for one in held}
 
 
-def teams_of(directory: Directory) -> set[TeamId]:
+def teams_of(directory: DesiredState) -> set[TeamId]:
     """Every team that a mapping or the ledger names, but those that are yet to be made."""
     mapped = {
         mapping.team
@@ -406,7 +406,7 @@ def teams_of(directory: Directory) -> set[TeamId]:
     return mapped | {team for team, _ in directory.ledger}
 
 
-def members_wanted(directory: Directory, view: View) -> set[CalUserId]:
+def members_wanted(directory: DesiredState, view: ObservedCache) -> set[CalUserId]:
     """Accounts of active users of the directories, by their links, else by their addresses."""
     wanted = [user for user in directory.users.values() if user.active and user.managed]
     links = directory.links

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.planner.model import Action, Directory, Incomplete, Role, Team, TeamId
+from calscim.planner.model import Action, DesiredState, Incomplete, Role, Team, TeamId
 from calscim.planner.teams.creation import existing
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import UNKNOWN, View
+from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
 
 @dataclass(slots=True)
-class NewTeams:
+class TeamCreator:
     """``made``: which team a number below zero has become in this pass."""
 
     reader: Reader
-    view: View
+    view: ObservedCache
     record: Recorder
     made: dict[TeamId, TeamId] = field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class NewTeams:
         if member is not None and member.role is Role.OWNER:
             await self.record.saw_creator(team.id, member.membership)
 
-    async def see_creators(self, directory: Directory) -> None:
+    async def see_creators(self, directory: DesiredState) -> None:
         """Where the key's own user was not visible yet when calscim made a team."""
         for team, creator in directory.creators.items():
             member = self.view.teams.get(team, {}).get(creator.cal_user)

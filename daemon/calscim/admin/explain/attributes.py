@@ -11,22 +11,22 @@ from calscim.planner.model import (
     AttributeType,
     CalUserId,
     Complete,
-    Observed,
+    ObservedState,
     Plan,
     User,
 )
 from calscim.planner.policy import AttributeRule, Policy
 from calscim.reconciler.retry_queue import key_of
-from calscim.reconciler.state.retries import Key, Parked
+from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 
 def shown(
     policy: Policy,
-    observed: Observed,
+    observed: ObservedState,
     planned: Plan,
     user: User | None,
     cal_user: CalUserId | None,
-    parked: Mapping[Key, Parked],
+    parked: Mapping[ActionKey, ParkedAction],
 ) -> list[dict[str, Any]]:
     """One entry for each row of the table. ``observed`` None: Cal.com has no such attribute, or did not say."""
     entries = []
@@ -57,7 +57,9 @@ def _wanted(rule: AttributeRule, attribute: Attribute | None, user: User) -> tup
     return tuple(normal(attribute.type, value) or value for value in given)
 
 
-def _has(observed: Observed, attribute: Attribute, cal_user: CalUserId | None) -> list[str] | None:
+def _has(
+    observed: ObservedState, attribute: Attribute, cal_user: CalUserId | None
+) -> list[str] | None:
     if cal_user is None or not isinstance(observed.people, Complete):
         return None
     person = observed.people.value.get(cal_user)
@@ -72,7 +74,7 @@ def _because(
     user: User | None,
     cal_user: CalUserId | None,
     wanted: tuple[str, ...],
-    parked: Mapping[Key, Parked],
+    parked: Mapping[ActionKey, ParkedAction],
 ) -> str:
     if isinstance(attribute, str):
         return next((note for note in planned.notes if note.startswith("attributes ")), attribute)

@@ -13,7 +13,7 @@ import asyncpg
 
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import address_key, trimmed
-from calscim.planner.identity import Key, People
+from calscim.planner.identity import People, PersonKey
 from calscim.planner.model import CalUserId, OrgMember, UserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -78,7 +78,7 @@ async def with_others(db: Database, entries: Entries, people: People) -> Entries
 def subject_of(row: dict[str, Any], people: People) -> Subject:
     """The person behind one entry: all entries of one account, with the one that decides in front."""
     user = UserId(row["id"])
-    key: Key | None = people.of.get(user)
+    key: PersonKey | None = people.of.get(user)
     users = () if key is None else people.users(key)
     account = row.get("cal_user_id") if not isinstance(key, int) else key
     return Subject(

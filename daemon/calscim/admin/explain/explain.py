@@ -26,7 +26,7 @@ from calscim.planner.model import (
     CalUserId,
     Incomplete,
     Kind,
-    Observed,
+    ObservedState,
     Plan,
     Provision,
     Role,
@@ -40,9 +40,9 @@ from calscim.postgres.queries import sql
 from calscim.reconciler.approvals import Rules, decide
 from calscim.reconciler.desired_now import wanted
 from calscim.reconciler.from_settings import rules
-from calscim.reconciler.snapshot import View, members_wanted
+from calscim.reconciler.snapshot import ObservedCache, members_wanted
 from calscim.reconciler.state import build_traits, holds, retries, runs
-from calscim.reconciler.state.desired_state import Picture
+from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 ANSWERS_WITHIN = 10.0  # seconds after which Cal.com counts as away
 
@@ -98,7 +98,7 @@ class _Look:
     reader: Reader
     ruled: Rules
     organization: str
-    view: View = field(default_factory=View)
+    view: ObservedCache = field(default_factory=ObservedCache)
     away: str | None = None
     gap: str | None = None  # why the teams' names are not known
     names: dict[TeamId, str] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class _Look:
             f"Cal.com's teams could not be read, and no mapping names the team {wanted!r}: {missing}",
         )
 
-    async def at(self, picture: Picture, teams: Iterable[TeamId]) -> None:
+    async def at(self, picture: DesiredSnapshot, teams: Iterable[TeamId]) -> None:
         """Read the rest of what is asked about."""
         if self.away is not None:
             return
@@ -144,14 +144,14 @@ class _Look:
         except RemoteError as error:
             self._is_away(error)
 
-    def observed(self, teams: Iterable[TeamId]) -> Observed:
+    def observed(self, teams: Iterable[TeamId]) -> ObservedState:
         """As the planner wants it; nothing of it is known while Cal.com is away."""
         if self.away is None:
             return self.view.observed()
         gap = Incomplete(self.away)
-        return Observed(CalUserId(0), gap, dict.fromkeys(teams, gap), self.names)
+        return ObservedState(CalUserId(0), gap, dict.fromkeys(teams, gap), self.names)
 
-    def gaps(self, observed: Observed) -> dict[TeamId | None, str]:
+    def gaps(self, observed: ObservedState) -> dict[TeamId | None, str]:
         """Teams (None: the organization) that are not known now, and why not."""
         gaps: dict[TeamId | None, str] = {
             team: seen.reason
@@ -166,7 +166,7 @@ class _Look:
 
     def _is_away(self, error: RemoteError | TimeoutError) -> None:
         self.away = str(error) or f"Cal.com did not answer within {ANSWERS_WITHIN:.0f} seconds"
-        self.view = View()
+        self.view = ObservedCache()
 
 
 # -------------------------------------------------------------------- the answer
@@ -190,8 +190,8 @@ class _Case:
         subject: Subject,
         found: Entries,
         who: People,
-        picture: Picture,
-        observed: Observed,
+        picture: DesiredSnapshot,
+        observed: ObservedState,
         chosen: TeamId | None,
     ) -> dict[str, Any]:
         view, directory = self.look.view, picture.directory
@@ -425,7 +425,7 @@ def _wanted(
     return max(given, key=lambda role: role.rank).value if given else None
 
 
-def _seen(view: View, subject: Subject, team: TeamId | None) -> str | None:
+def _seen(view: ObservedCache, subject: Subject, team: TeamId | None) -> str | None:
     if subject.cal_user is None:
         return None
     if team is None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calscim.admin.explain.entries import Subject
-from calscim.planner.model import Action, Edge, Kind, Plan, TeamId, Unsettled
+from calscim.planner.model import Action, Deferred, Kind, MembershipRecord, Plan, TeamId
 from calscim.reconciler.retry_queue import key_of
 from calscim.reconciler.state.holds import Hold
-from calscim.reconciler.state.retries import Key, Parked
+from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
@@ -24,7 +24,7 @@ class Memory:
     ``held`` and ``waiting`` are in the form of ``status --json``.
     """
 
-    parked: Mapping[Key, Parked]
+    parked: Mapping[ActionKey, ParkedAction]
     held: Sequence[Hold]
     waiting: Sequence[dict[str, Any]]
 
@@ -33,11 +33,11 @@ def planned(plan: Plan, subject: Subject, team: TeamId | None) -> list[Action]:
     return [action for action in plan.actions if _is_about(action, subject, team)]
 
 
-def unsettled(plan: Plan, subject: Subject, team: TeamId | None) -> list[Unsettled]:
+def unsettled(plan: Plan, subject: Subject, team: TeamId | None) -> list[Deferred]:
     return [one for one in plan.unsettled if _is_about(one.action, subject, team)]
 
 
-def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> Edge | None:
+def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> MembershipRecord | None:
     for edge in plan.in_place:
         if edge.team == team and edge.user in subject.users:
             return edge
@@ -52,7 +52,7 @@ def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
     )
 
 
-def until(early: Parked) -> str:
+def until(early: ParkedAction) -> str:
     return f"is parked until {early.next_try:%Y-%m-%d %H:%M:%S}Z: {early.reason}"
 
 
@@ -104,7 +104,9 @@ class Reasons:
         if (early := self.memory.parked.get(key_of(action))) is not None:
             return f"{kind} {until(early)}"
         for invite in _INVITES if action.kind is Kind.ADD else ():
-            if (early := self.memory.parked.get(Key(invite, action.user or "", 0))) is not None:
+            if (
+                early := self.memory.parked.get(ActionKey(invite, action.user or "", 0))
+            ) is not None:
                 return f"{kind} waits for the account, {invite} {until(early)}"
         state = action.state.value
         return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.because}"

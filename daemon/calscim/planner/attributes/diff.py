@@ -10,44 +10,44 @@ from dataclasses import dataclass
 
 from calscim.names import address_key, attribute_key
 from calscim.planner.attributes.values import normal, values, whole
-from calscim.planner.identity import Key, People
+from calscim.planner.identity import People, PersonKey
 from calscim.planner.model import (
     Action,
     Attribute,
+    AttributeChange,
+    AttributeOp,
     AttributeType,
+    AttributeValue,
     CalUserId,
-    Cause,
-    Change,
     Complete,
-    Directory,
-    Held,
+    DesiredState,
     Incomplete,
     Kind,
-    Observed,
+    ObservedState,
     OrgMember,
+    Provenance,
     State,
-    Step,
     User,
 )
-from calscim.planner.people.deprovisioning import Departures
-from calscim.planner.people.membership import Accounts
+from calscim.planner.people.deprovisioning import Deprovisioning
+from calscim.planner.people.membership import PeoplePlanner
 from calscim.planner.policy import AttributeRule, Policy
 from calscim.planner.safeguards import gates
 
-_NONE: list[Held] = []
+_NONE: list[AttributeValue] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AttributeDiff:
     """One attribute of one person: ``has`` before, ``should`` after."""
 
     rule: AttributeRule
     attribute: Attribute
-    has: tuple[Held, ...]
+    has: tuple[AttributeValue, ...]
     should: tuple[str, ...]
 
     @property
-    def surplus(self) -> tuple[Held, ...]:
+    def surplus(self) -> tuple[AttributeValue, ...]:
         """What has to go: of values that stand twice, all but one."""
         left = set(self.should)
         gone = []
@@ -65,16 +65,16 @@ class Wanted:
         return tuple(value for value in self.should if value not in there)
 
 
-class Attributes:
+class AttributesPlanner:
     """Fills ``actions``, ``told`` and ``notes``; what people wait for goes to ``accounts``."""
 
     def __init__(
         self,
-        directory: Directory,
-        observed: Observed,
+        directory: DesiredState,
+        observed: ObservedState,
         policy: Policy,
-        departures: Departures,
-        accounts: Accounts,
+        departures: Deprovisioning,
+        accounts: PeoplePlanner,
         people: People,
     ) -> None:
         self._directory = directory
@@ -112,23 +112,23 @@ class Attributes:
                 pairs.append((rule, found))
         return pairs
 
-    def walk(self, keys: Iterable[Key] | None) -> None:
+    def walk(self, keys: Iterable[PersonKey] | None) -> None:
         """Everybody, or just these people."""
         if not self._pairs or self._departures.seen is None:
             return
-        everybody = self._people.speakers if keys is None else keys
+        everybody = self._people.primary_user if keys is None else keys
         for key in everybody:
             if self._departures.wanted(key):
-                self._person(key, self._people.speakers[key])
+                self._person(key, self._people.primary_user[key])
         self.actions += self._making.values()
         if self._unseen:
             self.notes.append(
                 f"the attributes of {self._unseen} people are not shown by Cal.com: left as they are"
             )
 
-    def _person(self, key: Key, user: User) -> None:
+    def _person(self, key: PersonKey, user: User) -> None:
         seen = None
-        has: tuple[Held, ...] | None = ()
+        has: tuple[AttributeValue, ...] | None = ()
         if isinstance(key, str):
             if key not in self._accounts.coming:
                 return
@@ -141,14 +141,16 @@ class Attributes:
         if has is None:
             self._unseen += 1
             return
-        held: dict[str, list[Held]] = {}
+        held: dict[str, list[AttributeValue]] = {}
         for one in has:
             held.setdefault(one.attribute, []).append(one)
         for rule, attribute in self._pairs:
             should = self._should(user, rule, attribute)
             mine = held.get(attribute.id, _NONE)
             if should is not None:
-                self._attribute(key, user, seen, Wanted(rule, attribute, tuple(mine), should))
+                self._attribute(
+                    key, user, seen, AttributeDiff(rule, attribute, tuple(mine), should)
+                )
 
     def _should(
         self, user: User, rule: AttributeRule, attribute: Attribute
@@ -168,7 +170,9 @@ class Attributes:
             found.append(made)
         return tuple(dict.fromkeys(found))
 
-    def _attribute(self, key: Key, user: User, seen: OrgMember | None, one: Wanted) -> None:
+    def _attribute(
+        self, key: PersonKey, user: User, seen: OrgMember | None, one: AttributeDiff
+    ) -> None:
         account = None if seen is None else seen.user
         before = (
             None if account is None else self._directory.attributes.get((account, one.attribute.id))
@@ -176,7 +180,7 @@ class Attributes:
         if not one.should and before is None:
             return  # the directory never said anything about it
         if len(one.has) == len(one.should) == 1 and one.has[0].value == one.should[0]:
-            surplus: tuple[Held, ...] = ()  # nearly always
+            surplus: tuple[AttributeValue, ...] = ()  # nearly always
             missing: tuple[str, ...] = ()
         else:
             surplus, missing = one.surplus, one.missing
@@ -191,12 +195,14 @@ class Attributes:
                 return  # what is there stays until there is an option
             missing = tuple(value for value in missing if value in options)
         for held in surplus:
-            change = Change(
-                Step.UNASSIGN, one.attribute, held.value, held.option, whole(one.should)
+            change = AttributeChange(
+                AttributeOp.UNASSIGN, one.attribute, held.value, held.option, whole(one.should)
             )
             self.actions.append(self._action(key, user, seen, one, change, before))
         for value in missing:
-            change = Change(Step.ASSIGN, one.attribute, value, options[value], whole(one.should))
+            change = AttributeChange(
+                AttributeOp.ASSIGN, one.attribute, value, options[value], whole(one.should)
+            )
             self.actions.append(self._action(key, user, seen, one, change, before))
 
     def _whole(self, should: tuple[str, ...]) -> str:
@@ -207,7 +213,12 @@ class Attributes:
         return known
 
     def _options(
-        self, key: Key, user: User, seen: OrgMember | None, one: Wanted, missing: Sequence[str]
+        self,
+        key: PersonKey,
+        user: User,
+        seen: OrgMember | None,
+        one: AttributeDiff,
+        missing: Sequence[str],
     ) -> Iterator[tuple[str, str | None]]:
         """The option of each value, as far as there is one or is to be one; None: known after the call."""
         for value in missing:
@@ -216,7 +227,9 @@ class Attributes:
             elif (option := one.attribute.options.get(value)) is not None:
                 yield value, option
             elif one.rule.create_options:
-                change = Change(Step.OPTION, one.attribute, value, None, whole(one.should))
+                change = AttributeChange(
+                    AttributeOp.OPTION, one.attribute, value, None, whole(one.should)
+                )
                 self._make(self._action(key, user, seen, one, change, None), change)
                 yield value, None
             else:
@@ -226,7 +239,7 @@ class Attributes:
                     "create_options = true",
                 )
 
-    def _make(self, action: Action, change: Change) -> None:
+    def _make(self, action: Action, change: AttributeChange) -> None:
         """Of all who want an option the first by address asks for it, in whatever order they came."""
         place = (change.attribute.id, change.value)
         before = self._making.get(place)
@@ -235,14 +248,14 @@ class Attributes:
 
     def _action(
         self,
-        key: Key,
+        key: PersonKey,
         user: User,
         seen: OrgMember | None,
-        one: Wanted,
-        change: Change,
+        one: AttributeDiff,
+        change: AttributeChange,
         before: str | None,
     ) -> Action:
-        fills = change.step is not Step.UNASSIGN and (
+        fills = change.step is not AttributeOp.UNASSIGN and (
             not one.has or one.attribute.type is AttributeType.MULTI_SELECT
         )
         behind = {
@@ -261,7 +274,7 @@ class Attributes:
             user=user.id,
             cal_user=None if isinstance(key, str) else key,
             membership=None if seen is None else seen.membership,
-            cause=Cause(user.directory, user.seq),
+            cause=Provenance(user.directory, user.seq),
             drift=drift,
             state=state,
             change=change,
@@ -276,9 +289,9 @@ def _first(action: Action) -> tuple[bool, str, str]:
     return action.state is not State.RUN, address_key(action.email), action.user or ""
 
 
-def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
+def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: bool) -> str:
     """Both sides; and where that takes several calls, which of them this is."""
-    if change.step is Step.OPTION:
+    if change.step is AttributeOp.OPTION:
         return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
     has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
     should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
@@ -286,7 +299,7 @@ def _because(one: Wanted, change: Change, user: User, *, drift: bool) -> str:
     if drift:
         because += "; somebody changed it in Cal.com"
     if len(one.surplus) + len(one.missing) > 1:
-        verb = "sets" if change.step is Step.ASSIGN else "takes away"
+        verb = "sets" if change.step is AttributeOp.ASSIGN else "takes away"
         because += f'; {verb} "{change.value}"'
     return because
 
@@ -311,7 +324,7 @@ def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
 
 
 def lacking(
-    directory: Directory, policy: Policy, attributes: Iterable[Attribute]
+    directory: DesiredState, policy: Policy, attributes: Iterable[Attribute]
 ) -> list[Attribute]:
     """The selections of which the directory wants a value that is no known option: those to be read."""
     every = list(attributes)
@@ -351,25 +364,27 @@ def keys(policy: Policy) -> frozenset[str]:
     )
 
 
-def applied(held: Sequence[Held], change: Change, option: str) -> tuple[Held, ...]:
+def applied(
+    held: Sequence[AttributeValue], change: AttributeChange, option: str
+) -> tuple[AttributeValue, ...]:
     """What somebody has after a call."""
     rest = [one for one in held if (one.attribute, one.option) != (change.attribute.id, option)]
-    if change.step is Step.ASSIGN:
-        rest.append(Held(change.attribute.id, option, change.value))
+    if change.step is AttributeOp.ASSIGN:
+        rest.append(AttributeValue(change.attribute.id, option, change.value))
     return tuple(sorted(rest))
 
 
-def is_as_wanted(held: Sequence[Held], change: Change) -> bool:
+def is_as_wanted(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
     """Whether nothing is left to do about the attribute."""
     kind = change.attribute.type
     has = [one.value for one in held if one.attribute == change.attribute.id]
     return whole(normal(kind, value) or value for value in has) == change.whole
 
 
-def in_the_way(held: Sequence[Held], change: Change) -> bool:
+def in_the_way(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
     """Whether a value has to go before another one comes: of attributes that have one only."""
     return (
-        change.step is Step.ASSIGN
+        change.step is AttributeOp.ASSIGN
         and change.attribute.type is not AttributeType.MULTI_SELECT
         and any(one.attribute == change.attribute.id for one in held)
     )

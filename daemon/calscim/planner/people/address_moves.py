@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from calscim.names import address_key
-from calscim.planner.model import CalUserId, Directory, OrgMember, State, User
+from calscim.planner.model import CalUserId, DesiredState, OrgMember, State, User
 
 LOCAL_PART = 64  # characters before the @, RFC 5321 4.5.3.1.1
 _MARK = re.compile(r"\+calscim-([0-9]+)$")
@@ -43,7 +43,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AddressStep:
     """A change of an address.
 
     ``place``: the chain or the circle that the change is part of, and its turn. ``circle``: how many accounts exchange
@@ -61,7 +61,7 @@ class Step:
 class Steps:
     """``blocked``: moves to an address that another account has and keeps."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AddressStep, ...]
     blocked: tuple[Move, ...]
 
 
@@ -78,7 +78,7 @@ def is_interim(account: CalUserId, address: str) -> bool:
     return found is not None and int(found[1]) == account
 
 
-def contested(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def contested(directory: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses that users of the directories want and other accounts have."""
     held = {address_key(person.email): account for account, person in people.items()}
     return {
@@ -88,7 +88,7 @@ def contested(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> se
     }
 
 
-def given_up(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def given_up(directory: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses of accounts whose users have other ones in the directories."""
     return {
         address_key(person.email)
@@ -98,7 +98,7 @@ def given_up(directory: Directory, people: Mapping[CalUserId, OrgMember]) -> set
 
 
 def _wanted(
-    directory: Directory, people: Mapping[CalUserId, OrgMember]
+    directory: DesiredState, people: Mapping[CalUserId, OrgMember]
 ) -> Iterator[tuple[str, OrgMember]]:
     for user in directory.users.values():
         link = directory.links.get(user.id)
@@ -120,7 +120,7 @@ def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
     followers = {
         held[move.new]: move for move in claims.values() if held.get(move.new) in moving
     }  # who gets the address that an account gives up
-    ordered: list[Step] = []
+    ordered: list[AddressStep] = []
     placed: set[CalUserId] = set()
     for move in claims.values():
         if move.new in held and held[move.new] != move.seen.user:
@@ -153,14 +153,14 @@ def _chain(first: Move, followers: Mapping[CalUserId, Move]) -> list[Move]:
     return chain
 
 
-def _placed(chain: list[Move]) -> list[Step]:
+def _placed(chain: list[Move]) -> list[AddressStep]:
     if len(chain) == 1:
-        return [Step(chain[0])]
+        return [AddressStep(chain[0])]
     name = chain[-1].new  # which stays the last one while the others go
-    return [Step(move, (name, turn)) for turn, move in enumerate(chain, start=1)]
+    return [AddressStep(move, (name, turn)) for turn, move in enumerate(chain, start=1)]
 
 
-def _circle(chain: list[Move]) -> list[Step]:
+def _circle(chain: list[Move]) -> list[AddressStep]:
     """The account that goes aside first and comes to its address last."""
     size = len(chain)
     aside = next((n for n, move in enumerate(chain) if move.may_go_aside), None)
@@ -168,11 +168,11 @@ def _circle(chain: list[Move]) -> list[Step]:
     if aside is not None:
         chain = [*chain[aside + 1 :], *chain[: aside + 1]]
     name = chain[-1].new
-    found: list[Step] = []
+    found: list[AddressStep] = []
     if aside is not None and runs:
-        found.append(Step(chain[-1], (name, 0), is_interim=True, circle=size))
+        found.append(AddressStep(chain[-1], (name, 0), is_interim=True, circle=size))
     found += [
-        Step(move, (name, turn), circle=size, is_stuck=aside is None)
+        AddressStep(move, (name, turn), circle=size, is_stuck=aside is None)
         for turn, move in enumerate(chain, start=1)
     ]
     return found

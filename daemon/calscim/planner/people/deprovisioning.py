@@ -7,21 +7,21 @@ and protected people are left alone, whatever the directory says.
 from collections.abc import Iterable, Sequence
 
 from calscim.names import address_key
-from calscim.planner.causes import Causes, Reason
+from calscim.planner.causes import Explanation, ProvenanceIndex
 from calscim.planner.desired import Desired
-from calscim.planner.identity import Key
+from calscim.planner.identity import PersonKey
 from calscim.planner.model import (
     Action,
     CalUserId,
-    Cause,
     Complete,
-    Departed,
-    Directory,
+    DeletedUser,
+    DesiredState,
     DirectoryId,
     Kind,
     Link,
-    Observed,
+    ObservedState,
     OrgMember,
+    Provenance,
     Provision,
     State,
     User,
@@ -30,16 +30,16 @@ from calscim.planner.policy import Policy, untouchable
 from calscim.planner.safeguards import gates
 
 
-class Departures:
+class Deprovisioning:
     """Each departure is worked out once, when it is asked for."""
 
     def __init__(
         self,
-        directory: Directory,
-        observed: Observed,
+        directory: DesiredState,
+        observed: ObservedState,
         policy: Policy,
         wanted: Desired,
-        causes: Causes,
+        causes: ProvenanceIndex,
     ) -> None:
         self._directory = directory
         self._policy = policy
@@ -50,9 +50,9 @@ class Departures:
         self._due: dict[CalUserId, Action | None] = {}
         self.seen = observed.people.value if isinstance(observed.people, Complete) else None
 
-    def wanted(self, key: Key) -> bool:
+    def wanted(self, key: PersonKey) -> bool:
         """Whether a directory wants this person in the organization."""
-        user = self._people.speakers.get(key)
+        user = self._people.primary_user.get(key)
         if user is None or not (user.active and user.managed):
             return False
         return self._policy.provision_people is Provision.ASSIGNED or key in self._desired.mapped
@@ -80,7 +80,7 @@ class Departures:
             reason = self._causes.inactive(users, gone)
         if reason is None:
             return None
-        who: Sequence[User | Departed] = users or gone
+        who: Sequence[User | DeletedUser] = users or gone
         return Action(
             Kind.DEPROVISION,
             seen.email or who[0].email,
@@ -93,7 +93,7 @@ class Departures:
             state=self.state({one.directory for one in users} | {one.directory for one in gone}),
         )
 
-    def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Reason | None:
+    def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Explanation | None:
         """Active, and in no mapped group: only for a row that took them out, or who calscim brought in."""
         if account in self._desired.watched:
             return None
@@ -101,11 +101,13 @@ class Departures:
             self._directory.mappings, [user.id for user in users], deleted=True
         )
         if left is not None:
-            return Reason(left.cause, f"is in no mapped group any more: {left.because}")
+            return Explanation(left.cause, f"is in no mapped group any more: {left.because}")
         links = [self._directory.links.get(user.id) for user in users]
         if any(link is not None and _brought_in(link) for link in links):
             user = users[0]
-            return Reason(Cause(user.directory, user.seq), "is in no mapped group any more")
+            return Explanation(
+                Provenance(user.directory, user.seq), "is in no mapped group any more"
+            )
         return None
 
     def floor(self, seen: OrgMember) -> str | None:
@@ -125,7 +127,7 @@ class Departures:
     def addresses(self, account: CalUserId) -> list[str]:
         """Every address that anybody knows this account by, Cal.com's first."""
         seen = None if self.seen is None else self.seen.get(account)
-        users: list[User | Departed] = [
+        users: list[User | DeletedUser] = [
             *self._people.users(account),
             *self._people.gone.get(account, ()),
         ]

@@ -11,19 +11,19 @@ from dataclasses import replace
 
 from calscim.names import address_key
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.causes import Causes
-from calscim.planner.desired import Desired, Sources
-from calscim.planner.identity import Key
+from calscim.planner.causes import ProvenanceIndex
+from calscim.planner.desired import Desired, EffectiveGrant
+from calscim.planner.identity import PersonKey
 from calscim.planner.model import (
     Action,
     CalUserId,
-    Cause,
-    Departed,
-    Directory,
+    DeletedUser,
+    DesiredState,
     DirectoryId,
     Kind,
     Mode,
     OrgMember,
+    Provenance,
     Role,
     State,
     User,
@@ -31,24 +31,24 @@ from calscim.planner.model import (
     Waiting,
 )
 from calscim.planner.people import org_roles
-from calscim.planner.people.address_moves import Move, Step, interim, is_interim, steps
-from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.address_moves import AddressStep, Move, interim, is_interim, steps
+from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.user_preferences import Preferences, preferences
 from calscim.planner.policy import PATIENCE, Policy
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
 
 
-class Accounts:
+class PeoplePlanner:
     """Fills ``actions``, ``waiting`` and ``coming`` with one walk over the people in scope."""
 
     def __init__(
         self,
-        directory: Directory,
+        directory: DesiredState,
         policy: Policy,
         wanted: Desired,
-        causes: Causes,
-        departures: Departures,
+        causes: ProvenanceIndex,
+        departures: Deprovisioning,
         missed: MappingOf[UserId, int],
     ) -> None:
         self._directory = directory
@@ -65,16 +65,16 @@ class Accounts:
         self.waiting: dict[UserId, Waiting] = {}
         self.told: list[tuple[CalUserId, str, str]] = []
         self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
-        self.coming: dict[Key, State] = {}  # people an action of this plan invites
+        self.coming: dict[PersonKey, State] = {}  # people an action of this plan invites
         self.notes: list[str] = []
 
-    def walk(self, keys: Iterable[Key] | None, users: frozenset[UserId] | None) -> None:
+    def walk(self, keys: Iterable[PersonKey] | None, users: frozenset[UserId] | None) -> None:
         """Everybody, or just these people; ``users`` are the same people's users."""
         for user in self._people.nameless:
             if users is None or user.id in users:
                 self._nameless(user)
-        speakers = self._people.speakers
-        everybody = (*speakers, *(set(self._people.gone) - speakers.keys()))
+        primary_user = self._people.primary_user
+        everybody = (*primary_user, *(set(self._people.gone) - primary_user.keys()))
         for key in everybody if keys is None else keys:
             if isinstance(key, str):
                 self._stranger(key)
@@ -104,7 +104,7 @@ class Accounts:
         """A person without an account in the organization."""
         if self.seen is None or not self._departures.wanted(address):
             return
-        user = self._people.speakers[address]
+        user = self._people.primary_user[address]
         if address in self._seen_addresses():
             self._wait(
                 user,
@@ -123,7 +123,7 @@ class Accounts:
             Kind.CREATE if former is None else Kind.ATTACH,
             user,
             because,
-            Cause(user.directory, user.seq),
+            Provenance(user.directory, user.seq),
             account=former,
             role=role,
             sources=sources,
@@ -137,7 +137,7 @@ class Accounts:
             if seen is not None:
                 self._leave(account, seen)
             return
-        user = self._people.speakers[account]
+        user = self._people.primary_user[account]
         if seen is None:
             self._absent(user, account)
             return
@@ -221,7 +221,7 @@ class Accounts:
         state = self._departures.state(self._behind(user), Kind.UPDATE)
         return Move(user, seen, state, may_go_aside=not is_kept and "@" in address)
 
-    def _change_address(self, step: Step) -> None:
+    def _change_address(self, step: AddressStep) -> None:
         user, seen = step.move.user, step.move.seen
         because = f"the directory has another address than {seen.email} (journal {user.seq})"
         if step.circle:
@@ -238,7 +238,7 @@ class Accounts:
             Kind.UPDATE,
             user,
             because,
-            Cause(user.directory, user.seq),
+            Provenance(user.directory, user.seq),
             seen=seen,
             preferences=None if step.is_interim else self._preferences_of(user, preferences),
             email=interim(seen.user, user.email) if step.is_interim else user.email,
@@ -263,7 +263,7 @@ class Accounts:
                 Kind.UPDATE,
                 user,
                 f"the directory has another locale or time zone (journal {user.seq})",
-                Cause(user.directory, user.seq),
+                Provenance(user.directory, user.seq),
                 seen=seen,
                 profile=True,
                 preferences=now,
@@ -294,7 +294,7 @@ class Accounts:
 
     def _give_back_address(self, leaving: Action, account: CalUserId) -> None:
         """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
-        users: list[User | Departed] = [
+        users: list[User | DeletedUser] = [
             *self._people.users(account),
             *self._people.gone.get(account, ()),
         ]
@@ -318,7 +318,7 @@ class Accounts:
 
     # ---------------------------------------------------------------- roles in the organization
 
-    def _role(self, key: Key) -> Sources | None:
+    def _role(self, key: PersonKey) -> EffectiveGrant | None:
         """The role that an acting mapping gives in the organization."""
         sources = self._desired.roles.get(key)
         return None if sources is None or sources.mode is Mode.OBSERVE else sources
@@ -367,12 +367,12 @@ class Accounts:
         kind: Kind,
         user: User,
         because: str,
-        cause: Cause | None,
+        cause: Provenance | None,
         *,
         seen: OrgMember | None = None,
         account: CalUserId | None = None,
         role: Role | None = None,
-        sources: Sources | None = None,
+        sources: EffectiveGrant | None = None,
         drift: bool = False,
         profile: bool = False,
         preferences: Preferences | None = None,

@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 
-from calscim.planner.causes import Causes
+from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import STRENGTH, Desired
-from calscim.planner.identity import Key
-from calscim.planner.model import Action, CalUserId, Directory, Kind, Mode, OrgMember, Role
-from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.identity import PersonKey
+from calscim.planner.model import Action, CalUserId, DesiredState, Kind, Mode, OrgMember, Role
+from calscim.planner.people.deprovisioning import Deprovisioning
 
 
 def ended(
-    directory: Directory,
+    directory: DesiredState,
     wanted: Desired,
-    causes: Causes,
-    departures: Departures,
-    keys: Iterable[Key] | None,
+    causes: ProvenanceIndex,
+    departures: Deprovisioning,
+    keys: Iterable[PersonKey] | None,
 ) -> Iterator[Action]:
     """Who has a role in the organization from calscim, and is in no group any more that gives one, is a member."""
     chosen = None if keys is None else set(keys)

@@ -9,20 +9,20 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 
 from calscim.planner.action_id import digest
-from calscim.planner.model import Action, Plan, State, Unsettled
+from calscim.planner.model import Action, Deferred, Plan, State
 from calscim.planner.policy import DriftGrace
 from calscim.planner.safeguards.preflight import takes
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class DriftObservation:
     """In how many complete passes before this one an action was wanted, and how long ago first."""
 
     passes: int
     seconds: float
 
 
-NEVER = Sighting(0, 0.0)
+NEVER = DriftObservation(0, 0.0)
 
 
 def unasked(plan: Plan) -> dict[str, Action]:
@@ -40,7 +40,7 @@ def unasked(plan: Plan) -> dict[str, Action]:
 
 def settled(
     plan: Plan,
-    sightings: MappingOf[str, Sighting],
+    sightings: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     *,
     counts: bool = True,
@@ -73,11 +73,11 @@ def settled(
 
 def _early(
     plan: Plan,
-    sightings: MappingOf[str, Sighting],
+    sightings: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     counts: bool,
     looks: bool,
-) -> Iterator[Unsettled]:
+) -> Iterator[Deferred]:
     for action in plan.actions:
         if not _is_unasked(action) or action.state is not State.RUN:
             continue
@@ -85,7 +85,7 @@ def _early(
         passes = sighting.passes + counts
         if passes < grace.drift_passes or sighting.seconds < grace.drift_grace:
             seen = sighting.passes if looks else passes
-            yield Unsettled(action, _reason(action, seen, sighting.seconds, grace))
+            yield Deferred(action, _reason(action, seen, sighting.seconds, grace))
 
 
 def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from calscim.planner.desired import Sources
+from calscim.planner.desired import EffectiveGrant
 from calscim.planner.model import (
-    Directory,
+    DesiredState,
     DirectoryId,
     Kind,
     Mapping,
@@ -16,7 +16,7 @@ from calscim.planner.model import (
 
 
 def of_person(
-    directory: Directory,
+    directory: DesiredState,
     mode: PeopleMode,
     kind: Kind,
     behind: Iterable[DirectoryId],
@@ -36,26 +36,26 @@ def of_person(
     return State.RUN
 
 
-def of_wanted(directory: Directory, team: TeamId, sources: Sources) -> State:
+def of_wanted(directory: DesiredState, team: TeamId, sources: EffectiveGrant) -> State:
     """An add, or a role that is corrected."""
     if sources.mode is Mode.OBSERVE:
         return State.OBSERVED
     return _of_team(directory, team, sources.mappings)
 
 
-def of_new_team(directory: Directory, team: TeamId, mappings: Sequence[Mapping]) -> State:
+def of_new_team(directory: DesiredState, team: TeamId, mappings: Sequence[Mapping]) -> State:
     """A team that is to be made for these mappings."""
     acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
     return _of_team(directory, team, acting) if acting else State.OBSERVED
 
 
-def of_creator(directory: Directory, team: TeamId, live: Sequence[Mapping]) -> State:
+def of_creator(directory: DesiredState, team: TeamId, live: Sequence[Mapping]) -> State:
     """Taking back what the key's own user got by making a team."""
     return _of_team(directory, team, live)
 
 
 def of_surplus(
-    directory: Directory,
+    directory: DesiredState,
     team: TeamId,
     mode: Mode | None,
     given: Sequence[Mapping],
@@ -70,7 +70,7 @@ def of_surplus(
     return _of_team(directory, team, given or live)
 
 
-def _of_team(directory: Directory, team: TeamId, behind: Sequence[Mapping]) -> State:
+def _of_team(directory: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
     """Paused with the organization, with the team, or when every directory behind it is."""
     if directory.paused or team in directory.paused_teams:
         return State.PAUSED

@@ -24,10 +24,10 @@ from calscim.planner.model import (
     Action,
     CalUserId,
     Complete,
-    Directory,
+    DesiredState,
     Kind,
     LimitUse,
-    Observed,
+    ObservedState,
     Plan,
     Role,
     State,
@@ -36,11 +36,11 @@ from calscim.planner.model import (
 from calscim.planner.safeguards.limits import Guards, Limit, Sizes, WindowUsage, size_at_start
 from calscim.planner.safeguards.preflight import demotes, floors
 
-__all__ = ["Guards", "Held", "Limit", "Sizes", "floors", "guard", "held_sets"]
+__all__ = ["Guards", "HoldSet", "Limit", "Sizes", "floors", "guard", "held_sets"]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HoldSet:
     """A set of actions that one limit holds; ``hash`` lets exactly these go."""
 
     hash: str
@@ -71,8 +71,8 @@ class _Scope:
 
 def guard(
     plan: Plan,
-    directory: Directory,  # noqa: ARG001 - part of the promise: guards may look at what is wanted
-    observed: Observed,
+    directory: DesiredState,  # noqa: ARG001 - part of the promise: guards may look at what is wanted
+    observed: ObservedState,
     policy: Guards,
     approved: frozenset[str] = frozenset(),
     sizes: Sizes | None = None,
@@ -97,19 +97,21 @@ def guard(
         guarded = _held(plan, limits, free)
 
 
-def limits_in_use(observed: Observed, policy: Guards, usage: WindowUsage) -> tuple[LimitUse, ...]:
+def limits_in_use(
+    observed: ObservedState, policy: Guards, usage: WindowUsage
+) -> tuple[LimitUse, ...]:
     """Return how much of each limit is used; limits that nothing was counted for are left out."""
     return _Limits(observed, policy, Sizes(), usage).in_use()
 
 
-def held_sets(plan: Plan) -> tuple[Held, ...]:
+def held_sets(plan: Plan) -> tuple[HoldSet, ...]:
     """What is held, a set for each limit, in the plan's order."""
     sets: dict[str, list[Action]] = {}
     for action in plan.actions:
         if action.state is State.HELD and action.guard is not None:
             sets.setdefault(action.guard, []).append(action)
     return tuple(
-        Held(digest(actions), sentence, tuple(actions)) for sentence, actions in sets.items()
+        HoldSet(digest(actions), sentence, tuple(actions)) for sentence, actions in sets.items()
     )
 
 
@@ -158,7 +160,7 @@ class _Limits:
     """The limits of one pass, and what they are of."""
 
     def __init__(
-        self, observed: Observed, policy: Guards, sizes: Sizes, usage: WindowUsage
+        self, observed: ObservedState, policy: Guards, sizes: Sizes, usage: WindowUsage
     ) -> None:
         self._policy = policy
         self._usage = usage

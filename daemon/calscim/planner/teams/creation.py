@@ -8,15 +8,24 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
-from calscim.planner.causes import Causes, row
+from calscim.planner.causes import ProvenanceIndex, row
 from calscim.planner.desired import Desired, strongest
-from calscim.planner.model import Action, Cause, Complete, Directory, Kind, Observed, Team, TeamId
+from calscim.planner.model import (
+    Action,
+    Complete,
+    DesiredState,
+    Kind,
+    ObservedState,
+    Provenance,
+    Team,
+    TeamId,
+)
 from calscim.planner.naming import meant, slug
 from calscim.planner.policy import Policy
 from calscim.planner.safeguards import gates
 
 
-def awaited(directory: Directory) -> dict[TeamId, str]:
+def awaited(directory: DesiredState) -> dict[TeamId, str]:
     """The teams yet to be made, by their numbers below zero."""
     return {
         mapping.team: mapping.new_team
@@ -25,7 +34,7 @@ def awaited(directory: Directory) -> dict[TeamId, str]:
     }
 
 
-def with_awaited(observed: Observed, teams: MappingOf[TeamId, str]) -> Observed:
+def with_awaited(observed: ObservedState, teams: MappingOf[TeamId, str]) -> ObservedState:
     """What was seen, with the teams yet to be made as empty ones."""
     if not teams:
         return observed
@@ -37,9 +46,9 @@ def with_awaited(observed: Observed, teams: MappingOf[TeamId, str]) -> Observed:
 
 
 def creations(
-    directory: Directory,
+    directory: DesiredState,
     wanted: Desired,
-    causes: Causes,
+    causes: ProvenanceIndex,
     policy: Policy,
     teams: MappingOf[TeamId, str],
 ) -> list[Action]:
@@ -59,7 +68,7 @@ def creations(
                 team=team,
                 mode=strongest(mappings),
                 mappings=tuple(mapping.id for mapping in mappings),
-                cause=Cause(policy.stream, last.seq),
+                cause=Provenance(policy.stream, last.seq),
                 state=gates.of_new_team(directory, team, mappings),
                 new_team=name,
             )

@@ -8,38 +8,38 @@ and exclusive mappings take back.
 from collections.abc import Iterable
 
 from calscim.planner.causes import row
-from calscim.planner.desired import Desired, Sources, strongest
+from calscim.planner.desired import Desired, EffectiveGrant, strongest
 from calscim.planner.model import (
     Action,
+    BootstrapOwner,
     CalUserId,
-    Cause,
     Complete,
-    Creator,
-    Directory,
+    DesiredState,
     Kind,
     Mode,
-    Observed,
+    ObservedState,
+    Provenance,
     Role,
     TeamId,
     TeamMember,
 )
-from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.policy import Policy
 from calscim.planner.safeguards import gates
-from calscim.planner.teams.protection import Roster
+from calscim.planner.teams.protection import TeamProtections
 
 
-class Creators:
+class BootstrapOwnersPlanner:
     """Fills ``actions`` and ``notes``. ``planned``: what the same plan does to the teams otherwise."""
 
     def __init__(
         self,
-        directory: Directory,
-        observed: Observed,
+        directory: DesiredState,
+        observed: ObservedState,
         policy: Policy,
         wanted: Desired,
-        departures: Departures,
-        roster: Roster,
+        departures: Deprovisioning,
+        roster: TeamProtections,
         planned: Iterable[Action],
     ) -> None:
         self._directory = directory
@@ -89,11 +89,11 @@ class Creators:
         self._take_back(team, member, sources, self._roster.email(owner, None))
 
     def _take_back(
-        self, team: TeamId, member: TeamMember, sources: Sources | None, owner: str
+        self, team: TeamId, member: TeamMember, sources: EffectiveGrant | None, owner: str
     ) -> None:
         live = self._desired.live[team]
         seq = max(mapping.seq for mapping in live)
-        speaker = self._desired.people.speakers.get(member.user)
+        speaker = self._desired.people.primary_user.get(member.user)
         self.actions.append(
             Action(
                 Kind.REMOVE if sources is None else Kind.ROLE,
@@ -107,7 +107,7 @@ class Creators:
                 observed_role=member.role,
                 mode=strongest(live),
                 mappings=() if sources is None else sources.ids,
-                cause=Cause(self._policy.stream, seq),
+                cause=Provenance(self._policy.stream, seq),
                 state=gates.of_creator(self._directory, team, live),
                 creator=True,
             )
@@ -121,7 +121,7 @@ class Creators:
         )
 
 
-def owns(creator: Creator, member: TeamMember) -> bool:
+def owns(creator: BootstrapOwner, member: TeamMember) -> bool:
     """Whether this is the ownership that came with the making of the team."""
     return (
         member.user == creator.cal_user

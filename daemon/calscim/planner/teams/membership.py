@@ -10,43 +10,43 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
-from calscim.planner.causes import Causes
-from calscim.planner.desired import Desired, Sources, strongest
-from calscim.planner.identity import Key
+from calscim.planner.causes import ProvenanceIndex
+from calscim.planner.desired import Desired, EffectiveGrant, strongest
+from calscim.planner.identity import PersonKey
 from calscim.planner.model import (
     Action,
     CalUserId,
-    Directory,
-    Edge,
+    DesiredState,
     Incomplete,
     Kind,
+    MembershipRecord,
     Mode,
-    Observed,
+    ObservedState,
     State,
     TeamId,
     TeamMember,
 )
-from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.safeguards import gates
 from calscim.planner.teams import creator_owner
-from calscim.planner.teams.protection import Roster
+from calscim.planner.teams.protection import TeamProtections
 
 Members = MappingOf[CalUserId, TeamMember]
 _KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
 
 
-class Teams:
+class TeamsPlanner:
     """Fills ``actions``, ``in_place``, ``incomplete`` and ``notes``, one team after the other."""
 
     def __init__(
         self,
-        directory: Directory,
-        observed: Observed,
+        directory: DesiredState,
+        observed: ObservedState,
         wanted: Desired,
-        causes: Causes,
-        departures: Departures,
-        roster: Roster,
-        coming: MappingOf[Key, State],
+        causes: ProvenanceIndex,
+        departures: Deprovisioning,
+        roster: TeamProtections,
+        coming: MappingOf[PersonKey, State],
     ) -> None:
         self._directory = directory
         self._observed = observed
@@ -58,11 +58,11 @@ class Teams:
         self._coming = coming  # people an action of this plan invites
         self._former = frozenset(directory.former_accounts.values())
         self.actions: list[Action] = []
-        self.in_place: list[Edge] = []
+        self.in_place: list[MembershipRecord] = []
         self.incomplete: list[str] = []
         self.notes: list[str] = []
 
-    def walk(self, teams: Iterable[TeamId], chosen: frozenset[Key] | None) -> None:
+    def walk(self, teams: Iterable[TeamId], chosen: frozenset[PersonKey] | None) -> None:
         """These teams, for everybody or just for the people ``chosen``."""
         for team in sorted(teams):
             members = self._observed.teams[team]
@@ -75,7 +75,7 @@ class Teams:
 
     def _whole(self, team: TeamId, members: Members) -> None:
         wanted = self._desired.teams.get(team, {})
-        there: list[Edge] = []
+        there: list[MembershipRecord] = []
         ledger = self._directory.ledger
         for key, sources in wanted.items():
             member = None if isinstance(key, str) else members.get(key)
@@ -91,7 +91,7 @@ class Teams:
                 self._surplus(team, members[account])
             self._wait_for_groups(team)
 
-    def _some(self, team: TeamId, members: Members, chosen: frozenset[Key]) -> None:
+    def _some(self, team: TeamId, members: Members, chosen: frozenset[PersonKey]) -> None:
         wanted = self._desired.teams.get(team, {})
         for key in sorted(chosen, key=lambda key: (isinstance(key, str), key)):
             sources = wanted.get(key)
@@ -108,8 +108,12 @@ class Teams:
     # ---------------------------------------------------------------- wanted
 
     def _present(
-        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
-    ) -> Edge:
+        self,
+        team: TeamId,
+        member: TeamMember,
+        sources: EffectiveGrant,
+        edge: MembershipRecord | None,
+    ) -> MembershipRecord:
         """Wanted and there. The ledger's own entry is handed back where nothing about it changed."""
         if not member.accepted:
             self._pending(team, member, sources, edge)
@@ -119,10 +123,12 @@ class Teams:
         role = sources.role
         if member.role is not role:
             role = member.role if edge is None else edge.role
-        user = self._people.speakers[member.user].id
+        user = self._people.primary_user[member.user].id
         if edge is None:
             mode, ids = sources.mode, sources.ids
-            return Edge(team, member.user, user, "found", role, mode, ids, member.membership)
+            return MembershipRecord(
+                team, member.user, user, "found", role, mode, ids, member.membership
+            )
         if self._people.of.get(edge.user) == member.user:
             user = edge.user
         if (
@@ -133,7 +139,7 @@ class Teams:
             and edge.user == user
         ):
             return edge
-        return Edge(
+        return MembershipRecord(
             team,
             member.user,
             user,
@@ -145,13 +151,17 @@ class Teams:
         )
 
     def _pending(
-        self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None
+        self,
+        team: TeamId,
+        member: TeamMember,
+        sources: EffectiveGrant,
+        edge: MembershipRecord | None,
     ) -> None:
         """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
         if not self._ready(member.user):
             return
         reason = self._causes.giving(member.user, sources)
-        user = self._people.speakers[member.user]
+        user = self._people.primary_user[member.user]
         self.actions.append(
             Action(
                 Kind.ACCEPT,
@@ -170,7 +180,7 @@ class Teams:
             )
         )
 
-    def _missing(self, team: TeamId, key: Key, sources: Sources) -> None:
+    def _missing(self, team: TeamId, key: PersonKey, sources: EffectiveGrant) -> None:
         if not self._ready(key):
             return
         state = gates.of_wanted(self._directory, team, sources)
@@ -181,7 +191,7 @@ class Teams:
         else:
             edge = self._directory.ledger.get((team, key))
         reason = self._causes.giving(key, sources)
-        user = self._people.speakers[key]
+        user = self._people.primary_user[key]
         because = f"{reason.because} puts this person on {self._roster.name(team)}"
         if edge is not None:
             because += "; somebody took them off in Cal.com"
@@ -202,7 +212,7 @@ class Teams:
             )
         )
 
-    def _ready(self, key: Key) -> bool:
+    def _ready(self, key: PersonKey) -> bool:
         """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
         if isinstance(key, str):
             return key in self._coming
@@ -216,7 +226,13 @@ class Teams:
         creator = self._directory.creators.get(team)
         return creator is not None and creator_owner.owns(creator, member)
 
-    def _role(self, team: TeamId, member: TeamMember, sources: Sources, edge: Edge | None) -> None:
+    def _role(
+        self,
+        team: TeamId,
+        member: TeamMember,
+        sources: EffectiveGrant,
+        edge: MembershipRecord | None,
+    ) -> None:
         added = edge is not None and edge.origin == "added"
         if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
             return
@@ -234,10 +250,10 @@ class Teams:
         )
         if drift:
             because += f"; somebody made it {member.role.value} in Cal.com"
-        user = self._people.speakers[member.user]
+        user = self._people.primary_user[member.user]
         state = gates.of_wanted(self._directory, team, sources)
         if member.role.rank > sources.role.rank:
-            self._roster.count_out(team, member, sources.role, state)
+            self._roster.reserve_removal(team, member, sources.role, state)
         self.actions.append(
             Action(
                 Kind.ROLE,
@@ -283,7 +299,7 @@ class Teams:
         live = self._desired.live.get(team, ())
         given = self._causes.given(edge)
         state = gates.of_surplus(self._directory, team, mode, given, live)
-        self._roster.count_out(team, member, None, state)
+        self._roster.reserve_removal(team, member, None, state)
         user = users[0].id if users else (gone[0].id if gone else None)
         if user is None and edge is not None:
             user = edge.user
@@ -318,7 +334,7 @@ class Teams:
             and member.user in self._former
         )
 
-    def _leftover(self, team: TeamId, member: TeamMember, edge: Edge | None) -> None:
+    def _leftover(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> None:
         """End a membership that a build from before 2025-08-18 left behind, whatever the team's mode."""
         user = next(
             (
@@ -345,7 +361,9 @@ class Teams:
             )
         )
 
-    def _removal_mode(self, team: TeamId, member: TeamMember, edge: Edge | None) -> Mode | None:
+    def _removal_mode(
+        self, team: TeamId, member: TeamMember, edge: MembershipRecord | None
+    ) -> Mode | None:
         """Which mode decides about somebody who is not wanted; None: nobody does."""
         if team in self._desired.exclusive:
             return Mode.EXCLUSIVE
@@ -357,7 +375,7 @@ class Teams:
             return None
         return Mode.OBSERVE if self._desired.observed_only(team) else None
 
-    def _unasked(self, team: TeamId, edge: Edge | None) -> str:
+    def _unasked(self, team: TeamId, edge: MembershipRecord | None) -> str:
         if edge is None or team in self._desired.exclusive:
             names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
             return (

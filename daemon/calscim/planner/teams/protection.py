@@ -7,24 +7,28 @@ keep what they have.
 from calscim.names import address_key
 from calscim.planner.model import (
     CalUserId,
-    Directory,
-    Edge,
+    DesiredState,
     Incomplete,
-    Observed,
+    MembershipRecord,
+    ObservedState,
     Role,
     State,
     TeamId,
     TeamMember,
 )
-from calscim.planner.people.deprovisioning import Departures
+from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.policy import Policy
 
 
-class Roster:
+class TeamProtections:
     """Counts who leads a team down with what is planned, so that somebody always is left."""
 
     def __init__(
-        self, directory: Directory, observed: Observed, policy: Policy, departures: Departures
+        self,
+        directory: DesiredState,
+        observed: ObservedState,
+        policy: Policy,
+        departures: Deprovisioning,
     ) -> None:
         self._directory = directory
         self._observed = observed
@@ -32,7 +36,7 @@ class Roster:
         self._departures = departures
         self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
 
-    def floor(self, team: TeamId, member: TeamMember, edge: Edge | None) -> str | None:
+    def floor(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> str | None:
         """Why this person is never taken off or demoted, if so."""
         if member.user == self._observed.me:
             return "the API key belongs to this person"
@@ -66,7 +70,9 @@ class Roster:
             )
         return self._administrators[team] <= 1
 
-    def count_out(self, team: TeamId, member: TeamMember, role: Role | None, state: State) -> None:
+    def reserve_removal(
+        self, team: TeamId, member: TeamMember, role: Role | None, state: State
+    ) -> None:
         """One administrator fewer, if what is planned is done."""
         if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
             return
@@ -78,7 +84,7 @@ class Roster:
     def name(self, team: TeamId) -> str:
         return self._observed.team_names.get(team) or f"team {team}"
 
-    def email(self, account: CalUserId | None, edge: Edge | None) -> str:
+    def email(self, account: CalUserId | None, edge: MembershipRecord | None) -> str:
         if account is not None and self._departures.seen is not None:
             seen = self._departures.seen.get(account)
             if seen is not None:
@@ -86,6 +92,6 @@ class Roster:
         known = [] if account is None else [one for one in self._addresses(account, edge) if one]
         return known[0] if known else f"account {account}"
 
-    def _addresses(self, account: CalUserId, edge: Edge | None) -> list[str]:
+    def _addresses(self, account: CalUserId, edge: MembershipRecord | None) -> list[str]:
         link = None if edge is None else self._directory.links.get(edge.user)
         return [*self._departures.addresses(account), *([] if link is None else [link.email])]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calscim.planner.model import Action, Cause, Kind, TeamId
+from calscim.planner.model import Action, Kind, Provenance, TeamId
 from calscim.planner.safeguards.limits import WindowUsage
 from calscim.planner.safeguards.preflight import takes
 from calscim.postgres.pool import Database
@@ -81,7 +81,7 @@ async def abandon(db: Database, lease: Lease) -> int:
     return len(await db.fetch(sql("actions.abandon"), lease.organization, lease.term))
 
 
-async def request_ids(db: Database, causes: Iterable[Cause]) -> dict[Cause, str]:
+async def request_ids(db: Database, causes: Iterable[Provenance]) -> dict[Provenance, str]:
     """The id of the request that each journal row came with."""
     wanted = sorted(set(causes), key=lambda cause: (cause.stream, cause.seq))
     if not wanted:
@@ -91,4 +91,4 @@ async def request_ids(db: Database, causes: Iterable[Cause]) -> dict[Cause, str]
         [cause.stream for cause in wanted],
         [cause.seq for cause in wanted],
     )
-    return {Cause(row["stream"], row["seq"]): row["request_id"] for row in rows}
+    return {Provenance(row["stream"], row["seq"]): row["request_id"] for row in rows}

@@ -8,19 +8,19 @@ import asyncpg
 import orjson
 
 from calscim.planner.model import (
+    BootstrapOwner,
     CalUserId,
-    Creator,
-    Departed,
-    Directory,
+    DeletedUser,
+    DesiredState,
     DirectoryId,
-    Edge,
     GroupId,
     Link,
     Mapping,
     MappingId,
     MembershipId,
+    MembershipRecord,
     Mode,
-    Office,
+    OrgRoleGrant,
     Role,
     TeamId,
     User,
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DesiredSnapshot:
     """What is wanted, how far each journal had come, and who was missed in the last complete passes."""
 
-    directory: Directory
+    directory: DesiredState
     heads: dict[DirectoryId, int]
     names: dict[DirectoryId, str]
     missed: dict[UserId, int]
@@ -47,7 +47,7 @@ async def load(
     organization: str,
     users: Collection[UserId] | None = None,
     attributes: Collection[str] = (),
-) -> Picture:
+) -> DesiredSnapshot:
     """Everything of the organization, or only what concerns ``users`` and whoever is the same person.
 
     ``attributes``: which parts of the users' resources are needed, in lower case.
@@ -90,12 +90,12 @@ class _Reading:
 
     async def picture(
         self, directories: Sequence[asyncpg.Record], attributes: list[str]
-    ) -> Picture:
+    ) -> DesiredSnapshot:
         pauses = await self._connection.fetch(sql("desired.pauses"), self._organization)
         users = await self._users(attributes)
         links, missed = await self._links()
-        return Picture(
-            directory=Directory(
+        return DesiredSnapshot(
+            directory=DesiredState(
                 users=users,
                 departed=await self._departed(),
                 groups={
@@ -123,7 +123,7 @@ class _Reading:
                     async for row in self._rows("told", self._organization, self._only)
                 },
                 creators={
-                    TeamId(row["team_id"]): Creator(
+                    TeamId(row["team_id"]): BootstrapOwner(
                         CalUserId(row["cal_user_id"]),
                         cast("MembershipId | None", row["membership_id"]),
                     )
@@ -176,9 +176,9 @@ class _Reading:
             )
         return users
 
-    async def _departed(self) -> dict[UserId, Departed]:
+    async def _departed(self) -> dict[UserId, DeletedUser]:
         return {
-            row["id"]: Departed(
+            row["id"]: DeletedUser(
                 row["id"], row["directory_id"], row["email"], row["managed"], row["seq"]
             )
             async for row in self._rows("departed", self._organization, self._only)
@@ -230,12 +230,12 @@ class _Reading:
             ]
         )
 
-    async def _ledger(self) -> dict[tuple[TeamId, CalUserId], Edge]:
-        ledger: dict[tuple[TeamId, CalUserId], Edge] = {}
+    async def _ledger(self) -> dict[tuple[TeamId, CalUserId], MembershipRecord]:
+        ledger: dict[tuple[TeamId, CalUserId], MembershipRecord] = {}
         async for row in self._rows("ledger", self._organization, self._only):
             team = TeamId(self._one(row["team_id"]))
             account = CalUserId(self._one(row["cal_user_id"]))
-            ledger[team, account] = Edge(
+            ledger[team, account] = MembershipRecord(
                 team=team,
                 cal_user=account,
                 user=UserId(self._one(row["user_id"])),
@@ -247,9 +247,9 @@ class _Reading:
             )
         return ledger
 
-    async def _offices(self) -> dict[CalUserId, Office]:
+    async def _offices(self) -> dict[CalUserId, OrgRoleGrant]:
         return {
-            CalUserId(row["cal_user_id"]): Office(
+            CalUserId(row["cal_user_id"]): OrgRoleGrant(
                 cal_user=CalUserId(row["cal_user_id"]),
                 user=UserId(row["user_id"]),
                 role=Role(row["role"]),

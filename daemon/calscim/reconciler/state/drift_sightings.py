@@ -4,15 +4,15 @@ from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 
 from calscim.planner.model import Action, TeamId
-from calscim.planner.safeguards.drift_grace import Sighting
+from calscim.planner.safeguards.drift_grace import DriftObservation
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
-async def kept(db: Database, organization: str) -> dict[str, Sighting]:
+async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
     """By the digest of the single action."""
     rows = await db.fetch(sql("sightings.all"), organization)
-    return {row["digest"]: Sighting(row["passes"], row["seconds"]) for row in rows}
+    return {row["digest"]: DriftObservation(row["passes"], row["seconds"]) for row in rows}
 
 
 async def note(

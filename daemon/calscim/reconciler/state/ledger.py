@@ -2,7 +2,15 @@
 
 from collections.abc import Collection, Sequence
 
-from calscim.planner.model import CalUserId, DirectoryId, Edge, Link, Office, TeamId, UserId
+from calscim.planner.model import (
+    CalUserId,
+    DirectoryId,
+    Link,
+    MembershipRecord,
+    OrgRoleGrant,
+    TeamId,
+    UserId,
+)
 from calscim.planner.policy import PATIENCE
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -54,7 +62,7 @@ async def forget_account(db: Database, organization: str, cal_user: CalUserId) -
             await connection.execute(sql(query), organization, cal_user)
 
 
-async def give_office(db: Database, organization: str, office: Office) -> None:
+async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> None:
     """A role in the organization that was just given."""
     await db.execute(
         sql("ledger.give_office"),
@@ -71,7 +79,7 @@ async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> 
     await db.execute(sql("ledger.leave_office"), organization, cal_user)
 
 
-async def give(db: Database, organization: str, edge: Edge) -> None:
+async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
     """A membership that was just made, or turned out to be there."""
     await db.execute(
         sql("ledger.given"),
@@ -105,7 +113,7 @@ async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserI
     await db.execute(sql("ledger.taken"), organization, team, cal_user)
 
 
-async def in_place(db: Database, organization: str, edges: Sequence[Edge]) -> None:
+async def in_place(db: Database, organization: str, edges: Sequence[MembershipRecord]) -> None:
     """Memberships that are wanted and were seen; unchanged rows cost no write."""
     if edges:
         await db.execute(

@@ -8,7 +8,7 @@ from calscim.postgres.queries import sql
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ActionKey:
     """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
 
     kind: str  # the action's; of an attribute or an interim address followed by what is done, after a slash
@@ -27,8 +27,8 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    key: Key
+class ParkedAction:
+    key: ActionKey
     email: str
     reason: str
     refused: bool
@@ -43,7 +43,7 @@ class Parked:
 async def park(
     db: Database,
     organization: str,
-    key: Key,
+    key: ActionKey,
     *,
     email: str,
     reason: str,
@@ -70,15 +70,15 @@ async def park(
     )
 
 
-async def unpark(db: Database, organization: str, key: Key) -> None:
+async def unpark(db: Database, organization: str, key: ActionKey) -> None:
     await db.execute(sql("parked.unpark"), organization, key.kind, key.subject, key.team_id)
 
 
-async def parked(db: Database, organization: str) -> dict[Key, Parked]:
+async def parked(db: Database, organization: str) -> dict[ActionKey, ParkedAction]:
     rows = await db.fetch(sql("parked.all"), organization)
     found = [
-        Parked(
-            Key(row["kind"], row["subject"], row["team_id"]),
+        ParkedAction(
+            ActionKey(row["kind"], row["subject"], row["team_id"]),
             row["email"],
             row["reason"],
             row["refused"],

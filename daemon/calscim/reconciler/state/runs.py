@@ -18,7 +18,7 @@ MOST_NEWS = 10_000  # journal rows that one pass takes
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class PendingRow:
     """A journal row that was not worked off yet. ``effect`` is what it did to the tables."""
 
     stream: str
@@ -32,7 +32,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class LatestPass:
     """The last pass that ended, and when one last read everything.
 
     ``full``: the report of the last pass over everything; a pass over a push says nothing about the rest.
@@ -83,13 +83,13 @@ async def prune(db: Database, organization: str) -> None:
     await db.execute(sql("passes.prune"), organization)
 
 
-async def latest(db: Database, organization: str) -> Latest | None:
+async def latest(db: Database, organization: str) -> LatestPass | None:
     row = await db.fetchrow(sql("passes.latest"), organization)
     if row is None:
         return None
     report = orjson.loads(row["report"])
     full = report if row["scope"] == "full" else orjson.loads(row["before"] or "{}")
-    return Latest(
+    return LatestPass(
         row["complete"],
         row["in_step"],
         report,
@@ -100,23 +100,23 @@ async def latest(db: Database, organization: str) -> Latest | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class PendingChanges:
     """Journal rows that no pass has worked off yet, as many as one pass takes.
 
     ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
     """
 
-    news: list[News]
+    news: list[PendingRow]
     reached: dict[str, int]
     more: bool
 
 
-async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Unread:
+async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> PendingChanges:
     """Read what a pass takes next. A pass that advances to ``reached`` skips no row that it has not read."""
     until = await heads(db, organization)
     found = await news(db, organization, limit)
     if len(found) < limit:
-        return Unread(found, until, more=False)
+        return PendingChanges(found, until, more=False)
     last = {row.stream: row.seq for row in found}
     cut = found[
         -1
@@ -125,10 +125,10 @@ async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Unr
         stream: seq if stream == cut else max(seq, until.get(stream, 0))
         for stream, seq in last.items()
     }
-    return Unread(found, reached, more=True)
+    return PendingChanges(found, reached, more=True)
 
 
-async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[News]:
+async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[PendingRow]:
     """Journal rows nobody has worked off, oldest first, at most ``limit``."""
     found = []
     size = 0
@@ -138,7 +138,7 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
             await asyncio.sleep(0)
             size = 0
         found.append(
-            News(
+            PendingRow(
                 row["stream"],
                 row["seq"],
                 row["kind"],
@@ -199,7 +199,7 @@ async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: st
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SyncAnswer:
     """What became of a request: taken by a daemon or not, and its pass once that ended."""
 
     taken: bool
@@ -209,14 +209,14 @@ class Answer:
     detail: str
 
 
-async def answered(db: Database, request: int) -> Answer:
+async def answered(db: Database, request: int) -> SyncAnswer:
     row = await db.fetchrow(sql("passes.answered"), request)
     if row is None or row["done_at"] is None:
-        return Answer(row is not None and row["taken_at"] is not None, None, None, None, "")
+        return SyncAnswer(row is not None and row["taken_at"] is not None, None, None, None, "")
     report = await db.fetchrow(sql("passes.report_of"), row["pass_id"])
     if report is None:
-        return Answer(True, False, False, {}, row["detail"])
-    return Answer(
+        return SyncAnswer(True, False, False, {}, row["detail"])
+    return SyncAnswer(
         True, report["complete"], report["in_step"], orjson.loads(report["report"]), row["detail"]
     )
 
