@@ -26,7 +26,7 @@ from calscim.postgres import embedded, migrations
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import leases
 from calscim.scim import decode as payload
-from calscim.scim.users import state
+from calscim.scim.users import to_state
 from tests.support.stage import Stage, staged
 
 PEOPLE, TEAMS, EACH = 5_000, 100, 2  # and on how many teams everybody is
@@ -46,7 +46,7 @@ async def fill(stage: Stage, people: int, teams: int) -> dict[int, list[uuid.UUI
             "emails": [{"value": f"person{n}@acme.example", "type": "work", "primary": True}],
         }
         origin = Origin(stage.directory.id, f"push-{n}", body=orjson.dumps(body))
-        await resources.create_user(stage.db, origin, number, state(payload.user(body)), "")
+        await resources.create_user(stage.db, origin, number, to_state(payload.user(body)), "")
     groups: dict[int, list[uuid.UUID]] = {}
     for t in range(teams):
         stage.world.add_team(f"Team {t}", slug=f"team-{t}")

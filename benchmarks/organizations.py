@@ -33,7 +33,7 @@ from calscim.planner.model import Mode, Role
 from calscim.postgres import embedded, migrations
 from calscim.postgres.pool import Database
 from calscim.scim import decode as payload
-from calscim.scim.users import state
+from calscim.scim.users import to_state
 from calscim.testing.calcom.calcom import Simulation, World
 
 SIZES = (1, 100, 1_000)
@@ -102,7 +102,7 @@ async def fill(db: Database, number: int) -> None:
         }
         people.append(uuid.uuid4())
         origin = Origin(directory.id, f"push-{person}", body=orjson.dumps(body))
-        await resources.create_user(db, origin, people[-1], state(payload.user(body)), "")
+        await resources.create_user(db, origin, people[-1], to_state(payload.user(body)), "")
     await resources.create_group(
         db,
         Origin(directory.id, "group"),

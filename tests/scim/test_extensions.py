@@ -4,6 +4,7 @@ import pytest
 
 from calscim.errors import ScimError
 from calscim.scim.patch import apply
+from calscim.scim.patch.operations import parse_operations
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, USER_URN
 
 ACME = "urn:example:params:scim:schemas:extension:acme:2.0:User"
@@ -15,8 +16,8 @@ def bare(**more):
 
 
 def user(*given, of=None):
-    found = apply.operations(USER, {"Operations": [dict(one) for one in given]})
-    return apply.user(bare() if of is None else of, found)
+    found = parse_operations(USER, {"Operations": [dict(one) for one in given]})
+    return apply.to_user(bare() if of is None else of, found)
 
 
 def extension(*given, **stored):
@@ -188,10 +189,10 @@ def test_a_password_in_an_extension_is_dropped():
 def test_groups_have_extensions_too():
     stored = {"schemas": [], "displayName": "Sales"}
 
-    change = apply.group(
-        stored, apply.operations(GROUP, {"Operations": [at("add", f"{ACME}:cost", 7)]})
+    change = apply.to_group(
+        stored, parse_operations(GROUP, {"Operations": [at("add", f"{ACME}:cost", 7)]})
     )
 
     assert change.resource[ACME] == {"cost": 7}
     with pytest.raises(ScimError):
-        apply.group(stored, apply.operations(GROUP, {"Operations": [at("add", ACME, "x")]}))
+        apply.to_group(stored, parse_operations(GROUP, {"Operations": [at("add", ACME, "x")]}))

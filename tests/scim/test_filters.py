@@ -60,7 +60,7 @@ class Stage:
             schemas = [USER_URN, *(name for name in person if name.startswith("urn:"))]
             body = {"userName": f"{'aAbB'[number % 4]}{number}", **person, "schemas": schemas}
             await resources.create_user(
-                self.db, self.origin(), user_id, users.state(body), self.reader.base
+                self.db, self.origin(), user_id, users.to_state(body), self.reader.base
             )
             made.append(str(user_id))
         return made
@@ -70,7 +70,12 @@ class Stage:
             body = {"schemas": [GROUP_URN], "displayName": name, **more}
             change = MemberChange(add=frozenset(map(uuid.UUID, members)))
             await resources.create_group(
-                self.db, self.origin(), uuid.uuid4(), groups.state(body), change, self.reader.base
+                self.db,
+                self.origin(),
+                uuid.uuid4(),
+                groups.to_state(body),
+                change,
+                self.reader.base,
             )
 
     def origin(self) -> Origin:

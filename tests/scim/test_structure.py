@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.errors import ScimError
-from calscim.scim import decode, heavy, structure
-from calscim.scim.groups import MOST_MEMBERS
+from calscim.scim import heavy, structure
+from calscim.scim.coerce import without_duplicates
+from calscim.scim.groups import MAX_MEMBERS
 from calscim.scim.heavy import INLINE_BYTES, compute
-from calscim.scim.sizes import LARGEST_EXTENSION, LARGEST_RESOURCE, as_stored
+from calscim.scim.sizes import MAX_EXTENSION, MAX_RESOURCE, to_stored_json
 
 BULKY = "urn:example:params:bulky:2.0:User"
 JSON = st.recursive(
@@ -61,7 +62,7 @@ def test_commas_and_brackets_in_texts_are_no_values() -> None:
 
 
 def test_as_many_members_as_a_request_may_name_are_not_too_many_values() -> None:
-    members = [{"value": str(uuid.UUID(int=n))} for n in range(MOST_MEMBERS)]
+    members = [{"value": str(uuid.UUID(int=n))} for n in range(MAX_MEMBERS)]
 
     structure.check(orjson.dumps({"displayName": "Everybody", "members": members}))
 
@@ -78,7 +79,7 @@ def test_each_of_equal_values_is_kept_once_and_in_order(values: list[Any]) -> No
         if one not in expected:
             expected.append(one)
 
-    assert decode.each_once(values) == expected
+    assert without_duplicates(values) == expected
 
 
 # ------------------------------------------------------------------ what may be stored
@@ -101,7 +102,7 @@ async def test_an_extension_of_more_than_64_kib_is_refused_however_it_comes(prov
 
     for answer in answers:
         assert (answer.status, answer.body["scimType"]) == (400, "invalidValue"), answer
-        assert f"send at most {LARGEST_EXTENSION}" in answer.body["detail"]
+        assert f"send at most {MAX_EXTENSION}" in answer.body["detail"]
 
 
 async def test_an_extension_that_grows_by_small_changes_is_refused_in_the_end(provider) -> None:
@@ -122,17 +123,17 @@ def test_a_resource_of_more_than_256_kib_is_refused() -> None:
         **{f"urn:example:params:a{n}:2.0:User": {"a": "x" * 60_000} for n in range(5)},
     }
 
-    with pytest.raises(ScimError, match=f"send at most {LARGEST_RESOURCE}"):
-        as_stored(resource)
+    with pytest.raises(ScimError, match=f"send at most {MAX_RESOURCE}"):
+        to_stored_json(resource)
 
 
 def test_what_was_stored_larger_before_may_shrink_and_stay_but_not_grow() -> None:
     before = {"userName": "ann", "active": True, BULKY: {"a": "x" * 300_000}}
 
-    assert as_stored({**before, "active": None}, before)
-    assert as_stored({**before, BULKY: {"a": "x" * 299_000}}, before)
+    assert to_stored_json({**before, "active": None}, before)
+    assert to_stored_json({**before, BULKY: {"a": "x" * 299_000}}, before)
     with pytest.raises(ScimError):
-        as_stored({**before, BULKY: {"a": "x" * 300_001}}, before)
+        to_stored_json({**before, BULKY: {"a": "x" * 300_001}}, before)
 
 
 # ------------------------------------------------------------------ the event loop

@@ -32,9 +32,9 @@ from calscim.errors import ScimError
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
 from calscim.scim import decode, groups, users
-from calscim.scim.filter.operands import as_uuid
+from calscim.scim.changes import parse_id
 from calscim.scim.filter.sort import compile_listing
-from calscim.scim.paging.traverse import Position, walk
+from calscim.scim.paging.traverse import Position, read_page
 from calscim.scim.schema import GROUP, USER, Type
 
 _EVERYTHING = 2**31 - 1
@@ -115,8 +115,8 @@ class Storage(AsyncScimStorage):
             return await self._beside(kind, asked, place, count, other, forward=forward)
 
         try:
-            start = None if position is None else Position.of(position)
-            found = await walk(tuple(by_name), start, count, beside)
+            start = None if position is None else Position.from_json(position)
+            found = await read_page(tuple(by_name), start, count, beside)
         except ScimError as error:
             raise InvalidCursorException(detail=error.detail) from error
         return SearchPage(
@@ -125,8 +125,8 @@ class Storage(AsyncScimStorage):
                 self._resource(by_name[kind], body)
                 for kind, body in zip(found.kinds, found.page.bodies, strict=True)
             ],
-            next=None if found.after is None else found.after.value(),
-            previous=None if found.before is None else found.before.value(),
+            next=None if found.after is None else found.after.to_json(),
+            previous=None if found.before is None else found.before.to_json(),
         )
 
     async def _beside(
@@ -180,7 +180,7 @@ class Storage(AsyncScimStorage):
         body, origin = self._given(resource)
         number = uuid.uuid4()
         if _kind(resource_type) is USER:
-            state = users.state(decode.user(body))
+            state = users.to_state(decode.user(body))
             written = await resources.create_user(
                 self._db, origin, number, state, self._reader.base
             )
@@ -188,7 +188,7 @@ class Storage(AsyncScimStorage):
             group, ids = decode.group(body)
             change = groups.member_change([("add", ids or [])])
             written = await resources.create_group(
-                self._db, origin, number, groups.state(group), change, self._reader.base
+                self._db, origin, number, groups.to_state(group), change, self._reader.base
             )
         return self._settled(resource_type, written)
 
@@ -204,7 +204,7 @@ class Storage(AsyncScimStorage):
         version = _version(expected_version)
         body, origin = self._given(resource)
         if _kind(resource_type) is USER:
-            state = users.state(decode.user(body, active=None))
+            state = users.to_state(decode.user(body, active=None))
             written = await resources.update_user(
                 self._db, origin, number, state, self._reader.base, version
             )
@@ -212,7 +212,7 @@ class Storage(AsyncScimStorage):
             group, ids = decode.group(body)
             change: MemberChange = groups.member_change([("replace", ids or [])])
             written = await resources.update_group(
-                self._db, origin, number, groups.state(group), change, self._reader.base, version
+                self._db, origin, number, groups.to_state(group), change, self._reader.base, version
             )
         return self._settled(resource_type, written)
 
@@ -261,7 +261,7 @@ def _kind(resource_type: ResourceType) -> Type:
 
 
 def _number(text: str) -> uuid.UUID:
-    number = as_uuid(text)
+    number = parse_id(text)
     if number is None:
         raise NotFoundException
     return number

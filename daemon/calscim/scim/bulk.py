@@ -1,4 +1,4 @@
-"""Bulk (RFC 7644 section 3.7): operations one after the other, each a change of its own with its journal row."""
+"""Bulk requests (RFC 7644 section 3.7): operations one after the other, each a change with its own journal row."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,70 +10,82 @@ from aiohttp import web
 
 from calscim.errors import ScimError
 from calscim.journal import append as journal
-from calscim.scim.request import Exchange, computed
+from calscim.scim.request import RequestContext, compute
 from calscim.scim.responses import error_value, value_response
 from calscim.scim.schema import MAX_OPERATIONS
 
-RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"^/?(Users|Groups)(?:/([^/?]+))?$", re.IGNORECASE)
-
 _REFERENCE = re.compile(r"(|\S*/)bulkId:([^/]+)")
 
-Change = Callable[[Exchange, str, str, str | None], Awaitable[web.Response]]
+# Makes one change: context, method, endpoint, raw id.
+Change = Callable[[RequestContext, str, str, str | None], Awaitable[web.Response]]
 
 
-async def bulk(x: Exchange, change: Change) -> web.Response:
-    """``change`` does one operation: exchange, method, endpoint, id."""
-    entries, order, most = await computed(x, lambda: _read(x))
+async def bulk(ctx: RequestContext, change: Change) -> web.Response:
+    """Perform the operations of a bulk request."""
+    entries, order, max_failures = await compute(ctx, lambda: _parse(ctx))
     ids: dict[str, str] = {}
-    answers: dict[int, dict[str, Any]] = {}
-    failed = 0
-    for number in order:
-        answers[number], error = await _one(x, change, entries[number], number, ids)
-        failed += error
-        if most and failed >= most:
+    results: dict[int, dict[str, Any]] = {}
+    failures = 0
+    for index in order:
+        results[index], has_failed = await _perform(ctx, change, entries[index], index, ids)
+        failures += has_failed
+        if max_failures and failures >= max_failures:
             break
-    shown = [answers[number] for number in sorted(answers)]
-    return value_response({"schemas": [RESPONSE], "Operations": shown})
+    operations = [results[index] for index in sorted(results)]
+    return value_response({"schemas": [BULK_RESPONSE], "Operations": operations})
 
 
-def _read(x: Exchange) -> tuple[list[Any], list[int], int | None]:
+def _parse(ctx: RequestContext) -> tuple[list[Any], list[int], int | None]:
     """Return the operations, the order in which to perform them, and the number of failures after which to stop."""
-    body = x.json()
-    low = {name.lower(): value for name, value in body.items()}
+    low = _lower_keys(ctx.json())
     entries = low.get("operations")
     if not isinstance(entries, list):
-        raise ScimError(400, "Operations has to be a list", "invalidSyntax")
+        raise ScimError(400, '"Operations" must be an array', "invalidSyntax")
     if len(entries) > MAX_OPERATIONS:
-        raise ScimError(413, f"send at most {MAX_OPERATIONS} operations", "tooMany")
-    most = low.get("failonerrors")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int)):
-        raise ScimError(400, "failOnErrors takes a whole number", "invalidValue")
-    return entries, _order(entries), most
+        raise ScimError(
+            413,
+            f"the request has more than {MAX_OPERATIONS} operations: send them in several requests",
+            "tooMany",
+        )
+    max_failures = low.get("failonerrors")
+    if max_failures is not None and (
+        isinstance(max_failures, bool) or not isinstance(max_failures, int)
+    ):
+        raise ScimError(400, '"failOnErrors" must be a whole number', "invalidValue")
+    return entries, _order(entries), max_failures
 
 
 def _order(entries: list[Any]) -> list[int]:
-    """As they came, but what is referred to first; a circle cannot be, and is refused when it is met."""
-    lows = [_low(entry) for entry in entries]
-    made = {
-        str(low.get("bulkid")): number
-        for number, low in enumerate(lows)
-        if str(low.get("method", "")).upper() == "POST"
+    """Return the indexes of the operations as they came, but each after the operations that it refers to.
+
+    A circle of references has no such order. Its operation fails when it is performed.
+    """
+    operations = [_lower_keys(entry) for entry in entries]
+    creates = {
+        str(operation.get("bulkid")): index
+        for index, operation in enumerate(operations)
+        if str(operation.get("method", "")).upper() == "POST"
     }
-    needed = [
+    required = [
         iter(
-            [made[name] for name in _references((low.get("path"), low.get("data"))) if name in made]
+            [
+                creates[name]
+                for name in _references((operation.get("path"), operation.get("data")))
+                if name in creates
+            ]
         )
-        for low in lows
+        for operation in operations
     ]
     ordered: list[int] = []
-    begun: set[int] = set()
-    for first in range(len(entries)):
-        stack = [first] if first not in begun else []
+    visited: set[int] = set()
+    for start in range(len(entries)):
+        stack = [start] if start not in visited else []
         while stack:
-            begun.add(stack[-1])
-            following = next((number for number in needed[stack[-1]] if number not in begun), None)
+            visited.add(stack[-1])
+            following = next((index for index in required[stack[-1]] if index not in visited), None)
             if following is None:
                 ordered.append(stack.pop())
             else:
@@ -81,75 +93,82 @@ def _order(entries: list[Any]) -> list[int]:
     return ordered
 
 
-async def _one(
-    x: Exchange, change: Change, entry: Any, number: int, ids: dict[str, str]
+async def _perform(
+    ctx: RequestContext, change: Change, entry: Any, index: int, ids: dict[str, str]
 ) -> tuple[dict[str, Any], bool]:
-    low = _low(entry)
-    method = str(low.get("method", "")).upper()
-    answer: dict[str, Any] = {"method": method}
-    if isinstance(low.get("bulkid"), str):
-        answer["bulkId"] = low["bulkid"]
+    """Return the result of an operation, and whether it failed. ``ids`` has the id of each bulkId created so far."""
+    operation = _lower_keys(entry)
+    method = str(operation.get("method", "")).upper()
+    result: dict[str, Any] = {"method": method}
+    if isinstance(operation.get("bulkid"), str):
+        result["bulkId"] = operation["bulkid"]
     try:
-        path, part = await computed(x, lambda: _prepared(x, low, method, number, ids))
-        endpoint, resource = _target(path)
+        path, context = await compute(
+            ctx, lambda: _operation_context(ctx, operation, method, index, ids)
+        )
+        endpoint, raw_id = _target(path)
         if method != "POST":
-            answer["location"] = f"{x.base}/{endpoint}/{resource}"
-        response = await change(part, method, endpoint, resource)
+            result["location"] = f"{ctx.base}/{endpoint}/{raw_id}"
+        response = await change(context, method, endpoint, raw_id)
     except ScimError as error:
-        if error.status == 401:  # nothing that follows would be done either
+        if error.status == 401:  # the other operations would fail as well
             raise
-        await _refused(x, entry, number, error)
-        return {**answer, "status": str(error.status), "response": error_value(error)}, True
-    answer["status"] = str(response.status)
+        await _journal_refusal(ctx, entry, index, error)
+        return {**result, "status": str(error.status), "response": error_value(error)}, True
+    result["status"] = str(response.status)
     if "Location" in response.headers:
-        answer["location"] = response.headers["Location"]
+        result["location"] = response.headers["Location"]
     if "ETag" in response.headers:
-        answer["version"] = response.headers["ETag"]
-    if method == "POST" and "bulkId" in answer:
-        ids[answer["bulkId"]] = answer["location"].rpartition("/")[2]
-    return answer, False
+        result["version"] = response.headers["ETag"]
+    if method == "POST" and "bulkId" in result:
+        ids[result["bulkId"]] = result["location"].rpartition("/")[2]
+    return result, False
 
 
-async def _refused(x: Exchange, entry: Any, number: int, error: ScimError) -> None:
-    """Journal an operation that was not made, as it came: an answer of 200 is not journaled as a refusal."""
-    part = replace(x, path=f"{x.path}#{number}", body=orjson.dumps(entry))
-    if await journal.refuse(x.db, part.origin, error.status, "", "") is None:
-        raise ScimError(401, "the bearer token is no longer valid: make another one")
+async def _journal_refusal(ctx: RequestContext, entry: Any, index: int, error: ScimError) -> None:
+    """Journal a refused operation as it came. The response to the bulk request is 200 and is not journaled."""
+    context = replace(ctx, path=f"{ctx.path}#{index}", body=orjson.dumps(entry))
+    if await journal.refuse(ctx.db, context.origin, error.status, "", "") is None:
+        raise ScimError(401, "the bearer token is no longer valid: create another token")
 
 
 def _target(path: str) -> tuple[str, str | None]:
+    """Return the endpoint and the raw id of an operation's path."""
     found = _PATH.match(path)
     if found is None:
-        raise ScimError(404, f"{path[:100]} is no endpoint", "invalidPath")
+        raise ScimError(
+            404, f"{path[:100]} is not an endpoint: use /Users or /Groups", "invalidPath"
+        )
     return found[1].capitalize(), found[2]
 
 
-def _prepared(
-    x: Exchange, low: dict[str, Any], method: str, number: int, ids: dict[str, str]
-) -> tuple[str, Exchange]:
-    """The path and an exchange of the operation's own, its references to others resolved."""
-    path = low.get("path")
+def _operation_context(
+    ctx: RequestContext, operation: dict[str, Any], method: str, index: int, ids: dict[str, str]
+) -> tuple[str, RequestContext]:
+    """Return the path and the context of one operation, with its references to other operations resolved."""
+    path = operation.get("path")
     if method not in _METHODS or not isinstance(path, str):
-        raise ScimError(400, "an operation needs a method and a path", "invalidSyntax")
-    if method == "POST" and not (low.get("bulkid") and isinstance(low["bulkid"], str)):
-        raise ScimError(400, "a POST in bulk needs a bulkId", "invalidSyntax")
-    data = low.get("data", {})
+        raise ScimError(400, 'an operation must have a "method" and a "path"', "invalidSyntax")
+    bulk_id = operation.get("bulkid")
+    if method == "POST" and not (bulk_id and isinstance(bulk_id, str)):
+        raise ScimError(400, 'a POST in a bulk request must have a "bulkId"', "invalidSyntax")
+    data = operation.get("data", {})
     if not isinstance(data, dict):
-        raise ScimError(400, "data has to be an object", "invalidSyntax")
-    headers = {} if low.get("version") is None else {"If-Match": str(low["version"])}
-    part = replace(
-        x,
+        raise ScimError(400, '"data" must be an object', "invalidSyntax")
+    version = operation.get("version")
+    context = replace(
+        ctx,
         method=method,
-        path=f"{x.path}#{number}",
+        path=f"{ctx.path}#{index}",
         query={},
-        headers=headers,
+        headers={} if version is None else {"If-Match": str(version)},
         body=orjson.dumps(_resolved(data, ids)),
     )
-    return str(_resolved(path, ids)), part
+    return str(_resolved(path, ids)), context
 
 
 def _resolved(value: Any, ids: dict[str, str]) -> Any:
-    """``bulkId:x`` as the id that x was given. ScimError 409 when it was given none."""
+    """Return a value with the id of each ``bulkId:NAME`` in its place. Raise ScimError(409) if NAME has none."""
     if isinstance(value, dict):
         return {key: _resolved(part, ids) for key, part in value.items()}
     if isinstance(value, list):
@@ -159,7 +178,7 @@ def _resolved(value: Any, ids: dict[str, str]) -> Any:
         if name not in ids:
             raise ScimError(
                 409,
-                f"bulkId {name[:100]} names nothing that was created: its POST is missing, failed, "
+                f"bulkId {name[:100]} names no created resource: its POST is missing or failed, "
                 "or refers to this operation",
                 "invalidValue",
             )
@@ -176,9 +195,9 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def _reference(value: Any) -> re.Match[str] | None:
-    """A whole value or the end of a path; a text may well speak of ``bulkId:`` elsewhere."""
+    """Return the reference if it is the whole value or the end of a path: other texts may contain ``bulkId:``."""
     return _REFERENCE.fullmatch(value) if isinstance(value, str) and "bulkId:" in value else None
 
 
-def _low(entry: Any) -> dict[str, Any]:
+def _lower_keys(entry: Any) -> dict[str, Any]:
     return {name.lower(): value for name, value in entry.items()} if isinstance(entry, dict) else {}

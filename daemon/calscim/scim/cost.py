@@ -1,8 +1,8 @@
-"""What the operations of PATCH requests cost, known before the first of them is done.
+"""The cost of PATCH operations, computed before the first of them is applied.
 
-An operation looks at every value of the attribute that it names, as often as its filter has comparisons. A comparison
-takes longer the longer the texts are. So the cost is comparisons x (values + their bytes / BYTES): a unit takes 1 to
-20 microseconds, the latter for texts beyond ASCII. All operations of one request, in bulk too, share one budget.
+An operation compares every value of its attribute, once for each comparison of its filter, and a comparison of longer
+texts takes longer. So the cost is comparisons x (values + their bytes / COMPARED_BYTES). A unit takes 1 to 20
+microseconds, 20 for texts beyond ASCII. All operations of one request share one budget, also those of a bulk request.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,29 +13,29 @@ import orjson
 from scim2_models.path import ValuePath
 
 from calscim.errors import ScimError
-from calscim.scim.filter.parse import count, parse_path
-from calscim.scim.patch.apply import Operation
-from calscim.scim.schema import Type, is_foreign
+from calscim.scim.filter.parse import count_comparisons, parse_path
+from calscim.scim.patch.operations import Operation
+from calscim.scim.schema import Type, is_unknown_extension
 
 # 250 operations with one comparison each on 100 values of 40 characters cost 90,000. The thread of calscim.scim.heavy
-# needs 0.1 to 2 s for 100,000 units, in which the event loop goes on.
-MOST = 100_000
-# Up to here a PATCH is done at once: at most 40 ms.
-INLINE = 2_000
+# takes 0.1 to 2 s for 100,000 units, while the event loop continues.
+MAX_COST = 100_000
+# A PATCH of up to this cost runs on the event loop: it takes at most 40 ms.
+INLINE_COST = 2_000
 _ALIASES = {"email": "emails", "givenname": "name", "familyname": "name"}
-BYTES = 16  # of a text that is compared in the time that comparing costs anyway
-# An operation without a filter goes through values that it does not compare.
-PASSED_BY = 64  # bytes of an unknown extension that are passed by in the time of a comparison
+COMPARED_BYTES = 16  # of a text, which take as long as the rest of a comparison
+# An operation without a filter skips values and does not compare them.
+SKIPPED_BYTES = 64  # of an unknown extension, which take as long as a comparison
 
 
 @dataclass(slots=True)
 class Budget:
-    """What one request may still cost."""
+    """The cost that the operations of one request may still have."""
 
-    left: int = field(default=MOST)
+    left: int = field(default=MAX_COST)
 
     def spend(self, cost: int) -> None:
-        """ScimError 400 tooMany once the operations so far cost more than MOST."""
+        """Raise ScimError(400, tooMany) if the operations so far cost more than MAX_COST."""
         self.left -= cost
         if self.left < 0:
             raise ScimError(
@@ -46,8 +46,8 @@ class Budget:
             )
 
 
-def of_patch(kind: Type, resource: dict[str, Any], operations: Iterable[Operation]) -> int:
-    """The cost of operations on a resource, at least 1 for each of its values and of theirs."""
+def patch_cost(kind: Type, resource: dict[str, Any], operations: Iterable[Operation]) -> int:
+    """Return the cost of operations on a resource: at least 1 for each value of the resource and of the operations."""
     targets = [
         target
         for operation in operations
@@ -57,13 +57,13 @@ def of_patch(kind: Type, resource: dict[str, Any], operations: Iterable[Operatio
     cost = 0
     for path, value in targets:
         cost += sizes.cost_of(path, value)
-        if cost > MOST:  # what follows need not be parsed
+        if cost > MAX_COST:  # the others need not be parsed
             break
     return cost
 
 
 def _targets(kind: Type, path: str | None, value: Any) -> Iterator[tuple[str, Any]]:
-    """Each path that is changed: without one, or with the core schema's URN, the names in the value."""
+    """Yield each changed path and its value. Without a path, or with the core schema's URN, the keys are paths."""
     if path is not None and path.lower() != kind.urn.lower():
         yield path, value
     elif isinstance(value, dict):
@@ -72,7 +72,7 @@ def _targets(kind: Type, path: str | None, value: Any) -> Iterator[tuple[str, An
 
 
 class _Sizes:
-    """How much there is of each attribute, with all that the request may add to it."""
+    """The number of values and bytes of each attribute, with all that the request may add."""
 
     def __init__(self, resource: dict[str, Any], targets: list[tuple[str, Any]]) -> None:
         self._values: dict[str, int] = {}
@@ -80,7 +80,7 @@ class _Sizes:
         for name, value in resource.items():
             self._add(name, value)
         for path, value in targets:
-            self._add(_name(path), value)
+            self._add(_without_filter(path), value)
 
     def _add(self, name: str, value: Any) -> None:
         if value is None:
@@ -95,16 +95,16 @@ class _Sizes:
             self._bytes[key] = self._bytes.get(key, 0) + len(value)
 
     def _key(self, name: str) -> str:
-        """Unknown extensions are looked for among each other: they count together."""
-        return "urn:" if is_foreign(name) else _short(name)
+        """Return the attribute that a name counts for. Unknown extensions are searched, and so counted, together."""
+        return "urn:" if is_unknown_extension(name) else _short_name(name)
 
     def cost_of(self, path: str, value: Any) -> int:
-        comparisons = _comparisons(path) + _compared_whole(value)
-        key = self._key(_name(path))
+        comparisons = _comparisons(path) + _values_without_key(value)
+        key = self._key(_without_filter(path))
         values, size = self._values.get(key, 0), self._bytes.get(key, 0)
         if comparisons:
-            return comparisons * (values + size // BYTES) + 1
-        return values + (size // PASSED_BY if key == "urn:" else 0) + 1
+            return comparisons * (values + size // COMPARED_BYTES) + 1
+        return values + (size // SKIPPED_BYTES if key == "urn:" else 0) + 1
 
 
 def _comparisons(path: str) -> int:
@@ -113,23 +113,23 @@ def _comparisons(path: str) -> int:
     try:
         node = parse_path(path)
     except ScimError:
-        return 0  # it is refused when it is performed
-    return count(node.val_filter) if isinstance(node, ValuePath) else 0
+        return 0  # the operation itself will be refused
+    return count_comparisons(node.val_filter) if isinstance(node, ValuePath) else 0
 
 
-def _compared_whole(value: Any) -> int:
-    """How many values have no "value": they are compared with every other by all that they have."""
+def _values_without_key(value: Any) -> int:
+    """Return the number of values without "value". Each is compared with every stored value, part by part."""
     if not isinstance(value, list):
         return 0
-    return sum(isinstance(one, dict) and "value" not in one for one in value)
+    return sum(isinstance(entry, dict) and "value" not in entry for entry in value)
 
 
-def _name(path: str) -> str:
+def _without_filter(path: str) -> str:
     return path.partition("[")[0]
 
 
-def _short(name: str) -> str:
-    """The attribute of a path, in lower case, without URN and sub-attribute."""
+def _short_name(name: str) -> str:
+    """Return the attribute of a path, in lower case, without URN and sub-attribute."""
     low = name.lower()
     if low.startswith("urn:"):
         low = low.rpartition(":")[2]

@@ -1,37 +1,37 @@
-"""If-Match and If-None-Match (RFC 7644 section 3.14, RFC 9110 section 13): weak tags compare by number."""
+"""The preconditions If-Match and If-None-Match (RFC 7644 section 3.14, RFC 9110 section 13), by version numbers."""
 
 from collections.abc import Mapping
 
 from calscim.errors import ScimError
 
 
-def expected(headers: Mapping[str, str], version: int) -> bool:
-    """Whether a write may go on; ScimError 412 when the resource has another version than expected.
+def check_preconditions(headers: Mapping[str, str], version: int) -> bool:
+    """Raise ScimError(412) if the resource has another version than the request expects.
 
-    True: the client named a version, so a change in the meantime is its business and not to be retried.
+    Return True if the request names a version: then a change by another request is an error, and is not retried.
     """
     match, none_match = headers.get("If-Match"), headers.get("If-None-Match")
-    if (match is not None and not _holds(match, version)) or (
-        none_match is not None and _holds(none_match, version)
+    if (match is not None and not _is_met(match, version)) or (
+        none_match is not None and _is_met(none_match, version)
     ):
         raise ScimError(
-            412, f'the resource has version W/"{version}" now: read it again before changing it'
+            412, f'the resource now has version W/"{version}": read it again before you change it'
         )
     return match is not None
 
 
-def unchanged(headers: Mapping[str, str], version: int) -> bool:
-    """Whether a read may be answered with 304."""
+def is_not_modified(headers: Mapping[str, str], version: int) -> bool:
+    """Return True if the response to a read is 304."""
     header = headers.get("If-None-Match")
-    return header is not None and _holds(header, version)
+    return header is not None and _is_met(header, version)
 
 
-def conditional(headers: Mapping[str, str]) -> bool:
-    """Whether a write depends on the present version."""
+def has_precondition(headers: Mapping[str, str]) -> bool:
+    """Return True if a write depends on the present version."""
     return "If-Match" in headers or "If-None-Match" in headers
 
 
-def _holds(header: str, version: int) -> bool:
+def _is_met(header: str, version: int) -> bool:
     return header.strip() == "*" or version in _versions(header)
 
 

@@ -1,4 +1,4 @@
-"""Groups. Members are changed as sets in the database: what one costs does not grow with the group."""
+"""Groups. Postgres changes the members as sets, so the cost of a change does not grow with the group."""
 
 import uuid
 from functools import partial
@@ -13,214 +13,217 @@ from calscim.directory.resources import GroupState, MemberChange
 from calscim.directory.writes import Written
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.scim import decode
-from calscim.scim.cost import INLINE, of_patch
-from calscim.scim.etags import conditional, expected, unchanged
-from calscim.scim.filter.operands import as_uuid
+from calscim.scim.changes import (
+    MAX_ATTEMPTS,
+    not_found,
+    parse_id,
+    raise_for_status,
+    requested_id,
+    requested_version,
+    to_response,
+)
+from calscim.scim.cost import INLINE_COST, patch_cost
+from calscim.scim.etags import check_preconditions, has_precondition, is_not_modified
 from calscim.scim.patch import apply, fast_path
-from calscim.scim.request import Exchange, computed, projected
+from calscim.scim.patch.operations import Operation, parse_operations
+from calscim.scim.request import RequestContext, compute, project
 from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import GROUP
-from calscim.scim.sizes import as_stored
-from calscim.scim.users import TRIES, at_version, missing, settled
+from calscim.scim.sizes import to_stored_json
 
 log = structlog.get_logger()
 
-MOST_MEMBERS = 50_000  # in one request
+MAX_MEMBERS = 50_000  # in one request
 
 
-async def create(x: Exchange) -> web.Response:
-    made, change = await computed(x, lambda: _whole(x, "add"))
-    number = uuid.uuid4()
-    x.resource = ("Group", str(number))
-    written = await resources.create_group(
-        x.db,
-        x.origin,
-        number,
-        made,
-        change,
-        x.reader.base,
-        answer(x),
+async def create(ctx: RequestContext) -> web.Response:
+    """Create a group (RFC 7644 section 3.3)."""
+    state, members = await compute(ctx, lambda: _described_group(ctx, "add"))
+    group_id = uuid.uuid4()
+    ctx.resource = ("Group", str(group_id))
+    result = await resources.create_group(
+        ctx.db, ctx.origin, group_id, state, members, ctx.reader.base, _body_kind(ctx)
     )
-    settled(x, written, "Group", made.display_name)
-    told(x, written)
-    return await shown(x, written, str(number))
+    raise_for_status(ctx, result, "Group", state.display_name)
+    warn_skipped(ctx, result)
+    return await to_response(ctx, result, "Group", str(group_id))
 
 
-async def read(x: Exchange, text: str) -> web.Response:
-    projection = x.projection()
-    number = as_uuid(text)
-    found = None
-    if number is not None:
-        members = projection.needs("members")
-        found = await resources.group(x.db, x.reader, number, members=members)
-    if found is None:
-        raise missing("Group", text)
-    headers = {"ETag": etag(found.version)}
-    if unchanged(x.headers, found.version):
+async def read(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Return a group (RFC 7644 section 3.4.1)."""
+    group_id = parse_id(raw_id)
+    group = None
+    if group_id is not None:
+        members = ctx.projection().needs("members")
+        group = await resources.group(ctx.db, ctx.reader, group_id, members=members)
+    if group is None:
+        raise not_found("Group", raw_id)
+    headers = {"ETag": etag(group.version)}
+    if is_not_modified(ctx.headers, group.version):
         return web.Response(status=304, headers=headers)
-    return json_response(await projected(x, found.body), headers=headers)
+    return json_response(await project(ctx, group.body), headers=headers)
 
 
-async def replace(x: Exchange, text: str) -> web.Response:
-    """The members are those given, none when they are left out."""
-    made, change = await computed(x, lambda: _whole(x, "replace"))
-    number, version = await at_version(x, text, "Group")
-    written = await resources.update_group(
-        x.db, x.origin, number, made, change, x.reader.base, version, answer(x)
+async def replace(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Replace a group (RFC 7644 section 3.5.1). If the request leaves the members out, the group has none."""
+    state, members = await compute(ctx, lambda: _described_group(ctx, "replace"))
+    group_id, version = await requested_version(ctx, "Group", raw_id)
+    result = await resources.update_group(
+        ctx.db, ctx.origin, group_id, state, members, ctx.reader.base, version, _body_kind(ctx)
     )
-    settled(x, written, "Group", made.display_name if written.status == 409 else text)
-    told(x, written)
-    return await shown(x, written, text)
+    name = state.display_name if result.status == 409 else raw_id
+    raise_for_status(ctx, result, "Group", name)
+    warn_skipped(ctx, result)
+    return await to_response(ctx, result, "Group", raw_id)
 
 
-def _whole(x: Exchange, op: str) -> tuple[GroupState, MemberChange]:
-    """The group that a POST or PUT describes."""
-    resource, members = decode.group(x.json())
-    return state(resource), member_change([(op, members or [])])
+def _described_group(ctx: RequestContext, op: str) -> tuple[GroupState, MemberChange]:
+    """Return the group that the body of a POST or PUT describes."""
+    resource, members = decode.group(ctx.json())
+    return to_state(resource), member_change([(op, members or [])])
 
 
-async def modify(x: Exchange, text: str) -> web.Response:
-    """204, so that a large group need not be read; 200 with what is asked for by ``attributes``."""
-    body = await computed(x, x.json)
-    number = as_uuid(text)
-    x.resource = ("Group", text[:100])
-    if number is None:
-        raise missing("Group", text)
-    given, known = await computed(x, lambda: _operations(x, body))
-    if known is not None:
-        return await _modified(x, number, text, text, known, None)
-    is_judged = False
-    for _ in range(TRIES):
-        found = await resources.group_state(x.db, x.caller.directory, number)
+async def modify(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Change attributes or members of a group (RFC 7644 section 3.5.2).
+
+    The response is 204, so that Postgres need not read a large group, or 200 if the request names ``attributes``.
+    """
+    body = await compute(ctx, ctx.json)
+    group_id = requested_id(ctx, "Group", raw_id)
+    operations, only_members = await compute(ctx, lambda: _operations(ctx, body))
+    if only_members is not None:
+        return await _update(ctx, group_id, raw_id, raw_id, only_members, None)
+    is_charged = False
+    for _ in range(MAX_ATTEMPTS):
+        found = await resources.group_state(ctx.db, ctx.caller.directory, group_id)
         if found is None:
-            raise missing("Group", text)
-        named = expected(x.headers, found[0])
-        cost = of_patch(GROUP, found[1], given)
-        if not is_judged:
-            x.budget.spend(cost)
-            is_judged = True
-        name, attributes, members = await computed(
-            x, partial(_after, found[1], given), at_once=cost <= INLINE
+            raise not_found("Group", raw_id)
+        version, stored = found
+        has_version = check_preconditions(ctx.headers, version)
+        cost = patch_cost(GROUP, stored, operations)
+        if not is_charged:
+            ctx.budget.spend(cost)
+            is_charged = True
+        name, attributes, members = await compute(
+            ctx, partial(_changed_group, stored, operations), at_once=cost <= INLINE_COST
         )
-        # Members alone are sets: they need no version, unless the client named one.
-        version = found[0] if named or attributes is not None else None
+        # A change of members only is a change of sets: it needs no version unless the client named one.
+        expected = version if has_version or attributes is not None else None
         try:
-            return await _modified(x, number, text, name, members, attributes, version)
+            return await _update(ctx, group_id, raw_id, name, members, attributes, expected)
         except ScimError as error:
-            if error.status != 412 or named:
+            if error.status != 412 or has_version:
                 raise
-    raise StoreUnavailable("too many changes of this group at once: try again")
+    raise StoreUnavailable("too many requests change this group at the same time: try again")
 
 
 def _operations(
-    x: Exchange, body: dict[str, Any]
-) -> tuple[list[apply.Operation], MemberChange | None]:
-    """The operations, and what they come to where they are about members only and depend on no version."""
-    given = apply.operations(GROUP, body)
-    change = None if conditional(x.headers) else fast_path.members(given)
-    return given, None if change is None else member_change(change.steps)
+    ctx: RequestContext, body: dict[str, Any]
+) -> tuple[list[Operation], MemberChange | None]:
+    """Return the operations, and their sum if they change members only and depend on no version."""
+    operations = parse_operations(GROUP, body)
+    change = None if has_precondition(ctx.headers) else fast_path.member_steps(operations)
+    return operations, None if change is None else member_change(change.steps)
 
 
-def _after(
-    before: dict[str, Any], given: list[apply.Operation]
+def _changed_group(
+    stored: dict[str, Any], operations: list[Operation]
 ) -> tuple[str, GroupState | None, MemberChange]:
-    """The name, the attributes if they are others than before, and what becomes of the members."""
-    change = apply.group(before, given)
-    attributes = None if change.resource == before else state(change.resource, before)
+    """Return the name, the attributes if the operations change them, and the change of the members."""
+    change = apply.to_group(stored, operations)
+    attributes = None if change.resource == stored else to_state(change.resource, stored)
     return change.resource["displayName"], attributes, member_change(change.steps)
 
 
-async def _modified(
-    x: Exchange,
-    number: uuid.UUID,
-    text: str,
+async def _update(
+    ctx: RequestContext,
+    group_id: uuid.UUID,
+    raw_id: str,
     name: str,
     members: MemberChange,
     attributes: GroupState | None,
     version: int | None = None,
 ) -> web.Response:
-    written = await resources.update_group(
-        x.db,
-        x.origin,
-        number,
+    result = await resources.update_group(
+        ctx.db,
+        ctx.origin,
+        group_id,
         attributes,
         members,
-        x.reader.base,
+        ctx.reader.base,
         version,
-        answer(x) if x.projection() else "none",
+        _body_kind(ctx) if ctx.projection() else "none",
     )
-    settled(x, written, "Group", name if written.status == 409 else text)
-    told(x, written)
-    if written.body is None:
-        return web.Response(status=204, headers={"ETag": etag(written.version or 0)})
-    return await shown(x, written, text)
+    raise_for_status(ctx, result, "Group", name if result.status == 409 else raw_id)
+    warn_skipped(ctx, result)
+    if result.body is None:
+        return web.Response(status=204, headers={"ETag": etag(result.version or 0)})
+    return await to_response(ctx, result, "Group", raw_id)
 
 
-async def delete(x: Exchange, text: str) -> web.Response:
-    """Its members stay users."""
-    number, version = await at_version(x, text, "Group")
-    written = await resources.delete_group(x.db, x.origin, number, version)
-    settled(x, written, "Group", text)
+async def delete(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Delete a group (RFC 7644 section 3.6). Its members remain users."""
+    group_id, version = await requested_version(ctx, "Group", raw_id)
+    result = await resources.delete_group(ctx.db, ctx.origin, group_id, version)
+    raise_for_status(ctx, result, "Group", raw_id)
     return web.Response(status=204)
 
 
 def member_change(steps: list[tuple[str, list[str]]]) -> MemberChange:
-    """Several steps as the one change they come to."""
+    """Return the one change that several steps amount to. A step is add, remove or replace, with raw ids."""
     add: dict[uuid.UUID, None] = {}
     remove: dict[uuid.UUID, None] = {}
-    replaced = False
+    is_replaced = False
     unknown: list[str] = []
-    for op, texts in steps:
-        numbers = []
-        for text in texts:
-            number = as_uuid(text)
-            if number is not None:
-                numbers.append(number)
+    for op, raw_ids in steps:
+        member_ids = []
+        for raw_id in raw_ids:
+            member_id = parse_id(raw_id)
+            if member_id is not None:
+                member_ids.append(member_id)
             elif op != "remove":
-                unknown.append(text[:200])
+                unknown.append(raw_id[:200])
         if op == "replace":
-            replaced, add, remove = True, dict.fromkeys(numbers), {}
+            is_replaced, add, remove = True, dict.fromkeys(member_ids), {}
         elif op == "add":
-            add.update(dict.fromkeys(numbers))
-            for number in numbers:
-                remove.pop(number, None)
+            add.update(dict.fromkeys(member_ids))
+            for member_id in member_ids:
+                remove.pop(member_id, None)
         else:
-            for number in numbers:
-                add.pop(number, None)
-            if not replaced:
-                remove.update(dict.fromkeys(numbers))
-    if len(add) + len(remove) + len(unknown) > MOST_MEMBERS:
-        raise ScimError(413, f"name at most {MOST_MEMBERS} members in one request")
-    return MemberChange(frozenset(add), frozenset(remove), replaced, tuple(unknown))
+            for member_id in member_ids:
+                add.pop(member_id, None)
+            if not is_replaced:
+                remove.update(dict.fromkeys(member_ids))
+    if len(add) + len(remove) + len(unknown) > MAX_MEMBERS:
+        raise ScimError(
+            413,
+            f"the request names more than {MAX_MEMBERS} members: send them in several requests",
+        )
+    return MemberChange(frozenset(add), frozenset(remove), is_replaced, tuple(unknown))
 
 
-def answer(x: Exchange) -> str:
-    return "full" if x.projection().needs("members") else "bare"
+def _body_kind(ctx: RequestContext) -> str:
+    """Return "full" if the response shows the members, otherwise "bare"."""
+    return "full" if ctx.projection().needs("members") else "bare"
 
 
-def told(x: Exchange, written: Written) -> None:
-    """Members that refer to nobody are skipped, and said out loud."""
-    if written.skipped:
+def warn_skipped(ctx: RequestContext, result: Written) -> None:
+    """Log the members that were skipped because their ids belong to no user or group."""
+    if result.skipped:
         log.warning(
             "scim.members_skipped",
-            directory=x.caller.directory,
-            request_id=x.request_id,
-            group=x.resource[1],
-            count=len(written.skipped),
-            members=list(written.skipped[:20]),
+            directory=ctx.caller.directory,
+            request_id=ctx.request_id,
+            group=ctx.resource[1],
+            count=len(result.skipped),
+            members=list(result.skipped[:20]),
         )
 
 
-async def shown(x: Exchange, written: Written, number: str) -> web.Response:
-    headers = {"ETag": etag(written.version or 0), "Location": f"{x.base}/Groups/{number}"}
-    assert written.body is not None
-    return json_response(await projected(x, written.body), written.status, headers)
-
-
-def state(resource: dict[str, Any], before: dict[str, Any] | None = None) -> GroupState:
-    """ScimError 400 for a resource that is too large: see calscim.scim.sizes."""
+def to_state(resource: dict[str, Any], stored: dict[str, Any] | None = None) -> GroupState:
+    """Return what the directory stores of a group. Raise ScimError(400) for a resource that is too large."""
     return GroupState(
         names.spelling(resource["displayName"]),
         resource.get("externalId"),
-        as_stored(resource, before),
+        to_stored_json(resource, stored),
     )

@@ -1,4 +1,4 @@
-"""One request as the rooms of SCIM see it: who, what, and what has to be remembered of it."""
+"""The context of one request: the caller, the request itself, and what the handlers note about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,32 +14,31 @@ from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
-from calscim.scim import structure
+from calscim.scim import heavy, structure
 from calscim.scim.auth import Caller
 from calscim.scim.cost import Budget
-from calscim.scim.heavy import INLINE_BYTES, compute
 from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.projection import Projection
 from calscim.scim.redaction import kept_body, kept_path
 
-LONGEST_PATH = 4096
-_JSON = ("application/json", "application/scim+json", "text/json")
-# Characters of one resource up to which attributes are left out at once; a group of 700 members.
-INLINE_SHOWN = 100_000
+MAX_PATH = 4096
+_JSON_TYPES = ("application/json", "application/scim+json", "text/json")
+# Characters of a resource up to which the event loop itself projects it: a group of 700 members.
+INLINE_RESOURCE = 100_000
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Exchange:
-    """``seq`` is set by whoever wrote the journal row."""
+class RequestContext:
+    """One request. A handler sets ``seq`` to the number of the journal row that it wrote."""
 
     db: Database
     settings: Scim
     cursor_keys: CursorKeys
     caller: Caller
     method: str
-    path: str  # as it came
+    path: str  # as received
     query: Any
     headers: Any
     request_id: str
@@ -48,28 +47,28 @@ class Exchange:
     body: bytes = b""
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
-    budget: Budget = field(default_factory=Budget)  # one for all operations of a bulk request
+    budget: Budget = field(default_factory=Budget)  # all operations of a bulk request share it
     _origin: Origin | None = field(default=None, init=False)
-    _is_object: bool = field(default=False, init=False)  # the body was parsed
+    _is_object: bool = field(default=False, init=False)  # the body was parsed as a JSON object
 
     @property
     def base(self) -> str:
-        """The directory's base URL, as the provider sees it."""
+        """Return the base URL of the directory, as the identity provider sees it."""
         return f"{self.settings.public_url}/scim/v2/{self.caller.directory}"
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.caller.token_id, self.caller.directory, _within_json(self.base))
+        return Reader(self.caller.token_id, self.caller.directory, _escaped_for_json(self.base))
 
     @property
     def origin(self) -> Origin:
-        """What the journal says of this request, without secrets (calscim.scim.redaction). Made once."""
+        """Return what the journal records of the request, without secrets (calscim.scim.redaction)."""
         if self._origin is None:
             self._origin = Origin(
                 stream=self.caller.directory,
                 request_id=self.request_id,
                 method=self.method,
-                path=storable(kept_path(self.path)[:LONGEST_PATH]),
+                path=storable(kept_path(self.path)[:MAX_PATH]),
                 remote=self.remote,
                 token_id=self.caller.token_id,
                 body=self.db.cipher.seal(kept_body(self.body, is_object=self._is_object)),
@@ -77,44 +76,45 @@ class Exchange:
         return self._origin
 
     def projection(self) -> Projection:
+        """Return which attributes the response shows."""
         return Projection.of(self.query.get("attributes"), self.query.get("excludedAttributes"))
 
     def json(self) -> dict[str, Any]:
-        """The body as an object. ScimError 415 or 400 otherwise."""
-        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind and kind not in _JSON:
-            raise ScimError(415, f"send application/scim+json, not {kind[:100]}")
-        value = parsed(self.body)
+        """Return the body as an object. Raise ScimError(415) or ScimError(400) if it is not a JSON object."""
+        media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type and media_type not in _JSON_TYPES:
+            raise ScimError(415, f"{media_type[:100]} is not supported: send application/scim+json")
+        body = parse_object(self.body)
         self._is_object = True
-        return value
+        return body
 
 
-async def computed(x: Exchange, function: Callable[[], T], *, at_once: bool = True) -> T:
-    """What ``function`` returns or raises, without holding the event loop for long.
+async def compute(ctx: RequestContext, function: Callable[[], T], *, at_once: bool = True) -> T:
+    """Return what ``function`` returns, without blocking the event loop for long.
 
-    ``at_once`` False: it takes long whatever the size of the body is.
+    ``at_once`` is False if the function takes long although the body is small.
     """
-    if len(x.body) <= INLINE_BYTES:
-        return await compute(x.caller.directory, function, at_once=at_once)
+    if len(ctx.body) <= heavy.INLINE_BYTES:
+        return await heavy.compute(ctx.caller.directory, function, at_once=at_once)
 
     def with_origin() -> T:
         try:
             return function()
         finally:
-            x.origin  # noqa: B018 - which is as long, and kept
+            ctx.origin  # noqa: B018 - it takes as long as the function, and is computed once
 
-    return await compute(x.caller.directory, with_origin, at_once=False)
+    return await heavy.compute(ctx.caller.directory, with_origin, at_once=False)
 
 
-async def projected(x: Exchange, body: str) -> str:
-    """A resource as it is shown, with the attributes that are asked for."""
-    projection = x.projection()
+async def project(ctx: RequestContext, body: str) -> str:
+    """Return a resource with the attributes that the request wants."""
+    projection = ctx.projection()
     if not projection:
         return body
-    return await computed(
-        x,
+    return await compute(
+        ctx,
         lambda: orjson.dumps(projection.apply(orjson.loads(body))).decode(),
-        at_once=len(body) <= INLINE_SHOWN,
+        at_once=len(body) <= INLINE_RESOURCE,
     )
 
 
@@ -128,8 +128,8 @@ def from_request(
     remote: str,
     began: datetime,
     body: bytes,
-) -> Exchange:
-    return Exchange(
+) -> RequestContext:
+    return RequestContext(
         db=db,
         settings=settings,
         cursor_keys=cursor_keys,
@@ -146,22 +146,22 @@ def from_request(
 
 
 @lru_cache(maxsize=1024)
-def _within_json(text: str) -> str:
+def _escaped_for_json(text: str) -> str:
     return orjson.dumps(text).decode()[1:-1]
 
 
 def storable(text: str) -> str:
-    """A text for the journal: what Postgres cannot hold, NUL and bytes that are no UTF-8, is written out."""
+    """Return a text that Postgres can store: NUL and bytes that are not UTF-8 are escaped."""
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def parsed(body: bytes) -> dict[str, Any]:
-    """ScimError 400 for what is no JSON object, or one with too many values or nested too deeply."""
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return a JSON object. Raise ScimError(400) for anything else, for too many values or too deep nesting."""
     structure.check(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ScimError(400, f"the body is not JSON: {error}", "invalidSyntax") from error
+        raise ScimError(400, f"the body is not valid JSON: {error}", "invalidSyntax") from error
     if not isinstance(value, dict):
-        raise ScimError(400, "the body has to be a JSON object", "invalidSyntax")
+        raise ScimError(400, "the body must be a JSON object", "invalidSyntax")
     return value

@@ -1,9 +1,8 @@
-"""What the schemas say of each attribute, as a tree to look names up in without regard to case.
+"""The attributes of the schemas, by name without regard to case.
 
-Taken from scim2-models, so that what is announced under /Schemas and what is done agree.
+They are taken from scim2-models, as is the response of /Schemas, so that both agree.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +31,15 @@ USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-_OWN = ("urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", ENTERPRISE_URN.lower())
+_KNOWN_URNS = (
+    "urn:ietf:params:scim:schemas:core:",
+    "urn:ietf:params:scim:api:",
+    ENTERPRISE_URN.lower(),
+)
 
 DEFAULT_COUNT = 100
 MAX_RESULTS = 1000
-CURSOR_TIMEOUT = 3600  # seconds that a cursor is good for
+CURSOR_TIMEOUT = 3600  # seconds for which a cursor is valid
 MAX_OPERATIONS = 1000
 
 
@@ -50,7 +53,7 @@ class Attribute:
     exact: bool = False
     read_only: bool = False
     write_only: bool = False
-    always: bool = False  # returned whatever was asked for
+    always: bool = False  # returned whatever attributes the request names
     subs: dict[str, "Attribute"] = field(default_factory=dict)  # by lower-case name
 
 
@@ -63,18 +66,13 @@ class Type:
     attributes: dict[str, Attribute]
     extensions: dict[str, Attribute]  # an extension is a complex attribute named by its URN
 
-    def urns(self) -> Iterator[str]:
-        yield self.urn
-        for extension in self.extensions.values():
-            yield extension.name
-
     def top(self, name: str) -> Attribute | None:
-        """An attribute or an extension by its name in any case."""
+        """Return an attribute or an extension by its name in any case."""
         low = name.lower()
         return self.attributes.get(low) or self.extensions.get(low)
 
     def find(self, uri: str | None, name: str) -> tuple[str | None, Attribute] | None:
-        """An attribute and, where it is an extension's, that extension's URN."""
+        """Return an attribute, and the URN of its extension or None for the core schema."""
         low = name.lower()
         if uri is None or uri.lower() == self.urn.lower():
             found = self.attributes.get(low)
@@ -85,10 +83,10 @@ class Type:
         return extension.name, extension.subs[low]
 
 
-def is_foreign(path: str) -> bool:
-    """Return True if a path or a key is about an extension that calscim does not know."""
+def is_unknown_extension(path: str) -> bool:
+    """Return True if a path or a key names an extension that has no schema here, or a part of one."""
     low = path.lower()
-    return low.startswith("urn:") and not low.startswith(_OWN)
+    return low.startswith("urn:") and not low.startswith(_KNOWN_URNS)
 
 
 def _attribute(described: Any) -> Attribute:
@@ -111,7 +109,7 @@ def _tree(schema: Schema) -> dict[str, Attribute]:
 
 
 def _common() -> dict[str, Attribute]:
-    """What every resource has (RFC 7643 section 3.1)."""
+    """Return the attributes of every resource (RFC 7643 section 3.1)."""
     instant = {
         name.lower(): Attribute(name, "dateTime", exact=True, read_only=True)
         for name in ("created", "lastModified")
@@ -145,7 +143,7 @@ GROUP = Type("Group", GROUP_URN, _common() | _tree(Group.to_schema()), {})
 
 
 def pagination() -> Pagination:
-    """By index unless a cursor is asked for (RFC 9865 section 4)."""
+    """Return the supported paginations: by index, unless the request has a cursor (RFC 9865 section 4)."""
     return Pagination(
         cursor=True,
         index=True,
@@ -157,7 +155,7 @@ def pagination() -> Pagination:
 
 
 def provider(max_body_bytes: int) -> ScimProvider:
-    """What the discovery endpoints announce, without the cursors: scim2-server would want to seal them itself."""
+    """Return what the discovery endpoints announce, without cursors, which scim2-server would encrypt itself."""
     config = ServiceProviderConfig(
         patch=Patch(supported=True),
         bulk=Bulk(supported=True, max_operations=MAX_OPERATIONS, max_payload_size=max_body_bytes),

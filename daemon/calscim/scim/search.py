@@ -1,4 +1,4 @@
-"""Lists and searches (RFC 7644 section 3.4.2): filtered, sorted and paged by Postgres."""
+"""Lists and searches (RFC 7644 section 3.4.2). Postgres filters, sorts and pages them."""
 
 import re
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -16,17 +16,17 @@ from calscim.postgres.pool import Database
 from calscim.scim.filter.compile import has_index, look_up_attribute
 from calscim.scim.filter.sort import compile_listing
 from calscim.scim.paging.cursor_token import decrypt_cursor, encrypt_cursor
-from calscim.scim.paging.traverse import Position, walk
+from calscim.scim.paging.traverse import Position, read_page
 from calscim.scim.projection import Projection
-from calscim.scim.request import Exchange, computed
+from calscim.scim.request import RequestContext, compute
 from calscim.scim.responses import json_response, list_text, page_text
 from calscim.scim.schema import DEFAULT_COUNT, GROUP, MAX_RESULTS, USER, Type
 
-# Characters of a page up to which attributes are left out at once: 100 users of Okta's, which take 3 ms.
+# Characters of a page up to which the event loop itself projects it: 100 users of Okta, which take 3 ms.
 INLINE_PAGE = 100_000
-# Characters of a filter up to which it is read and compiled at once: about 2 ms. One of 8,192 takes up to 20.
+# Characters of a filter up to which the event loop itself compiles it: about 2 ms. One of 8,192 takes up to 20 ms.
 INLINE_FILTER = 1024
-_FAR = 2**53
+_MAX_NUMBER = 2**53
 _TABLES: dict[str, Kind] = {"User": "users", "Group": "groups"}
 _LOOK_UP = re.compile(
     r'\s*([A-Za-z.]{1,64})\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
@@ -34,29 +34,31 @@ _LOOK_UP = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """What is asked for, by query or by body."""
+class SearchParameters:
+    """The parameters of a search, from a query or a body."""
 
     filter: str | None
     sort_by: str | None
     descending: bool
     start: int
     count: int
-    cursor: str | None  # None: by index, empty: the first page
+    cursor: str | None  # None: page by index; "": the first page of a cursor
     projection: Projection
 
     @classmethod
-    def of(cls, given: Any) -> "Search":
-        """ScimError 400 for numbers that are none. ``given``: a query or the body of a .search."""
+    def of(cls, given: Any) -> "SearchParameters":
+        """Return the parameters of a query or of the body of a .search. Raise ScimError(400) for an invalid one."""
         low = {str(name).lower(): value for name, value in given.items()}
         order = str(low.get("sortorder") or "ascending").lower()
         if order not in ("ascending", "descending"):
-            raise ScimError(400, "sortOrder is ascending or descending", "invalidValue")
+            raise ScimError(400, "sortOrder must be ascending or descending", "invalidValue")
         for name in ("filter", "sortby", "cursor"):
             if low.get(name) is not None and not isinstance(low[name], str):
-                raise ScimError(400, f"{name} takes a text", "invalidValue")
+                raise ScimError(400, f"{name} must be a string", "invalidValue")
         if low.get("cursor") is not None and low.get("startindex") not in (None, ""):
-            raise ScimError(400, "give either a cursor or startIndex, not both", "invalidValue")
+            raise ScimError(
+                400, "cursor and startIndex exclude each other: send one of them", "invalidValue"
+            )
         return cls(
             filter=low.get("filter") or None,
             sort_by=low.get("sortby") or None,
@@ -74,144 +76,165 @@ def _number(name: str, value: Any, default: int) -> int:
     if value is None or value == "":
         return default
     try:
-        return max(-_FAR, min(int(str(value)), _FAR))
+        return max(-_MAX_NUMBER, min(int(str(value)), _MAX_NUMBER))
     except ValueError as error:
-        raise ScimError(400, f"{name} takes a whole number", "invalidValue") from error
+        raise ScimError(400, f"{name} must be a whole number", "invalidValue") from error
 
 
 def _names(value: Any) -> str | None:
     if isinstance(value, list):
         return ",".join(str(name) for name in value)
     if value is not None and not isinstance(value, str):
-        raise ScimError(400, "attributes takes names", "invalidValue")
+        raise ScimError(
+            400, "attributes and excludedAttributes must be lists of names", "invalidValue"
+        )
     return value
 
 
-async def search(x: Exchange, kind: Type, given: Any) -> web.Response:
-    """A page of one resource type."""
-    asked = Search.of(given)
-    if asked.cursor is not None:
-        return await _walked(x, asked, (kind,))
-    page = await _page(x, kind, asked, asked.start - 1, asked.count)
-    return await _shown(x, asked, page)
+async def search(ctx: RequestContext, kind: Type, given: Any) -> web.Response:
+    """Return a page of one resource type."""
+    params = SearchParameters.of(given)
+    if params.cursor is not None:
+        return await _cursor_page(ctx, params, (kind,))
+    page = await _page(ctx, kind, params, params.start - 1, params.count)
+    return await _index_response(ctx, params, page)
 
 
-async def search_all(x: Exchange, given: Any) -> web.Response:
-    """Users, then groups, as one list; an attribute that one of them lacks has no value there."""
-    asked = Search.of(given)
-    if asked.cursor is not None:
-        return await _walked(x, asked, (USER, GROUP))
-    users = await _page(x, USER, asked, asked.start - 1, asked.count, GROUP)
-    left = asked.count - len(users.bodies)
-    offset = max(0, asked.start - 1 - users.total)
-    groups = await _page(x, GROUP, asked, offset, left, USER)
-    return await _shown(x, asked, Page(users.total + groups.total, users.bodies + groups.bodies))
+async def search_all(ctx: RequestContext, given: Any) -> web.Response:
+    """Return a page of one list of all users, then all groups. An attribute that one type lacks has no value there."""
+    params = SearchParameters.of(given)
+    if params.cursor is not None:
+        return await _cursor_page(ctx, params, (USER, GROUP))
+    users = await _page(ctx, USER, params, params.start - 1, params.count, GROUP)
+    left = params.count - len(users.bodies)
+    offset = max(0, params.start - 1 - users.total)
+    groups = await _page(ctx, GROUP, params, offset, left, USER)
+    return await _index_response(
+        ctx, params, Page(users.total + groups.total, users.bodies + groups.bodies)
+    )
 
 
 async def _page(
-    x: Exchange, kind: Type, asked: Search, offset: int, count: int, beside: Type | None = None
+    ctx: RequestContext,
+    kind: Type,
+    params: SearchParameters,
+    offset: int,
+    count: int,
+    beside: Type | None = None,
 ) -> Page:
-    if kind is USER and asked.sort_by is None:
-        if asked.filter is None:
-            return await offset_pages.users_page(x.db, x.reader, offset, count)
-        plain = _LOOK_UP.fullmatch(asked.filter)
+    if kind is USER and params.sort_by is None:
+        if params.filter is None:
+            return await offset_pages.users_page(ctx.db, ctx.reader, offset, count)
+        plain = _LOOK_UP.fullmatch(params.filter)
         if plain is not None and (attribute := look_up_attribute(kind, plain[1])) is not None:
-            found = await resources.look_up_users(x.db, x.reader, attribute, plain[2])
+            found = await resources.look_up_users(ctx.db, ctx.reader, attribute, plain[2])
             return Page(len(found), found[offset : offset + count])
-    listing = await _listing(x, kind, asked, beside)
-    async with _connections(x, kind, asked.filter) as db:
+    listing = await _listing(ctx, kind, params, beside)
+    async with _connections(ctx, kind, params.filter) as db:
         return await keyset_pages.page_from(
             db,
             _TABLES[kind.name],
-            x.reader,
+            ctx.reader,
             listing,
             offset,
             count,
-            with_members=asked.projection.needs("members"),
+            with_members=params.projection.needs("members"),
         )
 
 
-async def _listing(x: Exchange, kind: Type, asked: Search, beside: Type | None) -> Listing:
-    """Compile the filter and the order, in a thread of its own if the filter is long."""
-    return await computed(
-        x,
+async def _listing(
+    ctx: RequestContext, kind: Type, params: SearchParameters, beside: Type | None
+) -> Listing:
+    """Return the compiled filter and order; a long filter is compiled off the event loop."""
+    return await compute(
+        ctx,
         lambda: compile_listing(
-            kind, asked.filter, asked.sort_by, beside, descending=asked.descending
+            kind, params.filter, params.sort_by, beside, descending=params.descending
         ),
-        at_once=len(asked.filter or "") <= INLINE_FILTER,
+        at_once=len(params.filter or "") <= INLINE_FILTER,
     )
 
 
 def _connections(
-    x: Exchange, kind: Type, filter_text: str | None
+    ctx: RequestContext, kind: Type, filter_text: str | None
 ) -> AbstractAsyncContextManager[Database]:
-    """The database for a list, or its share of it if no index serves the filter."""
+    """Return the database for a list: the share that searches may use if no index serves the filter."""
     if filter_text is not None and has_index(kind, filter_text):
-        return nullcontext(x.db)
-    return x.db.searching()
+        return nullcontext(ctx.db)
+    return ctx.db.searching()
 
 
-async def _walked(x: Exchange, asked: Search, kinds: tuple[Type, ...]) -> web.Response:
-    """A page of a cursor (RFC 9865)."""
+async def _cursor_page(
+    ctx: RequestContext, params: SearchParameters, kinds: tuple[Type, ...]
+) -> web.Response:
+    """Return a page of a list with cursors (RFC 9865)."""
     by_name = {kind.name: kind for kind in kinds}
-    query = repr((*by_name, asked.filter, asked.sort_by, asked.descending))
-    cipher = await x.cursor_keys.cipher(x.caller.directory)
-    now = x.began.timestamp()
+    query = repr((*by_name, params.filter, params.sort_by, params.descending))
+    cipher = await ctx.cursor_keys.cipher(ctx.caller.directory)
+    now = ctx.began.timestamp()
 
     async def beside(name: str, place: Place | None, count: int, forward: bool) -> Stretch:
         kind = by_name[name]
-        other = next((one for one in kinds if one is not kind), None)
-        return await _beside(x, kind, asked, place, count, other, forward=forward)
+        other = next((other for other in kinds if other is not kind), None)
+        return await _beside(ctx, kind, params, place, count, other, forward=forward)
 
     position = None
-    if asked.cursor:
-        position = Position.of(decrypt_cursor(cipher, asked.cursor, query, asked.count, now))
-    found = await walk(tuple(by_name), position, asked.count, beside)
+    if params.cursor:
+        position = Position.from_json(
+            decrypt_cursor(cipher, params.cursor, query, params.count, now)
+        )
+    found = await read_page(tuple(by_name), position, params.count, beside)
     after, before = (
-        None if beside is None else encrypt_cursor(cipher, query, asked.count, beside.value(), now)
-        for beside in (found.after, found.before)
+        None
+        if position is None
+        else encrypt_cursor(cipher, query, params.count, position.to_json(), now)
+        for position in (found.after, found.before)
     )
-    bodies = await _projected(x, asked, found.page.bodies)
+    bodies = await _project_all(ctx, params, found.page.bodies)
     return json_response(page_text(bodies, total=found.page.total, after=after, before=before))
 
 
 async def _beside(
-    x: Exchange,
+    ctx: RequestContext,
     kind: Type,
-    asked: Search,
+    params: SearchParameters,
     place: Place | None,
     count: int,
     other: Type | None,
     *,
     forward: bool,
 ) -> Stretch:
-    listing = await _listing(x, kind, asked, other)
-    in_order = kind is USER and asked.filter is None and asked.sort_by is None  # of an index
-    async with nullcontext(x.db) if in_order else _connections(x, kind, asked.filter) as db:
+    listing = await _listing(ctx, kind, params, other)
+    is_import = kind is USER and params.filter is None and params.sort_by is None
+    async with nullcontext(ctx.db) if is_import else _connections(ctx, kind, params.filter) as db:
         return await keyset_pages.page_beside(
             db,
             _TABLES[kind.name],
-            x.reader,
+            ctx.reader,
             listing,
             place,
             count,
             forward=forward,
-            with_members=asked.projection.needs("members"),
+            with_members=params.projection.needs("members"),
         )
 
 
-async def _shown(x: Exchange, asked: Search, page: Page) -> web.Response:
-    bodies = await _projected(x, asked, page.bodies)
-    return json_response(list_text(bodies, total=page.total, start=asked.start))
+async def _index_response(
+    ctx: RequestContext, params: SearchParameters, page: Page
+) -> web.Response:
+    bodies = await _project_all(ctx, params, page.bodies)
+    return json_response(list_text(bodies, total=page.total, start=params.start))
 
 
-async def _projected(x: Exchange, asked: Search, bodies: tuple[str, ...]) -> tuple[str, ...]:
-    if not asked.projection:
+async def _project_all(
+    ctx: RequestContext, params: SearchParameters, bodies: tuple[str, ...]
+) -> tuple[str, ...]:
+    if not params.projection:
         return bodies
 
     def project() -> tuple[str, ...]:
         return tuple(
-            orjson.dumps(asked.projection.apply(orjson.loads(body))).decode() for body in bodies
+            orjson.dumps(params.projection.apply(orjson.loads(body))).decode() for body in bodies
         )
 
-    return await computed(x, project, at_once=sum(map(len, bodies)) <= INLINE_PAGE)
+    return await compute(ctx, project, at_once=sum(map(len, bodies)) <= INLINE_PAGE)

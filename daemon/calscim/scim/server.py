@@ -1,11 +1,10 @@
-"""SCIM 2.0 over HTTP: one door for every request, from authentication to its line in the log.
+"""The SCIM 2.0 server: it authenticates, routes, answers and logs every request.
 
-A request that changes something is answered after its transaction; without a database everything is 503.
+The response to a change follows its transaction. Without a database every response is 503.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from random import getrandbits
 from typing import Any
 
@@ -29,7 +28,7 @@ from calscim.scim.flight import Load
 from calscim.scim.metrics import Metrics
 from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.redaction import hide_in_message, kept_id
-from calscim.scim.request import Exchange, computed, from_request
+from calscim.scim.request import RequestContext, compute, from_request
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
 from calscim.scim.scopes import require_scope
@@ -38,19 +37,19 @@ from calscim.scim.token_uses import TokenUses
 
 log = structlog.get_logger()
 
-LONGEST_LINE = 16_384  # bytes of a request line: a filter of a few kilobytes, escaped
-# Bytes of a header. Another number than LONGEST_LINE, so that aiohttp's errors tell which of the two was too long.
-LONGEST_FIELD = 16_000
-LINGER = 2.0  # seconds to drain a body that is not read, so that the client sees the answer
-AGAIN = 0.8  # seconds to find out what became of a change whose connection was lost
-LOOK = 0.1  # seconds between two looks
+MAX_LINE = 16_384  # bytes of a request line: a filter of a few kilobytes, escaped
+# Bytes of a header. It differs from MAX_LINE, so that aiohttp's errors say which of the two was too long.
+MAX_FIELD = 16_000
+LINGER = 2.0  # seconds to drain a body that is not read, so that the client receives the response
+OUTCOME_TIMEOUT = (
+    0.8  # seconds to find out whether a change was committed when the connection was lost
+)
+OUTCOME_INTERVAL = 0.1  # seconds between two attempts
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:/+=-]{1,100}$")
 _TYPES = {"users": ("Users", USER), "groups": ("Groups", GROUP)}
-_ROOMS: dict[str, Any] = {"Users": users, "Groups": groups}
-
-Handler = Callable[[], Awaitable[web.Response]]
+HANDLERS: dict[str, Any] = {"Users": users, "Groups": groups}
 
 
 def app(
@@ -60,27 +59,29 @@ def app(
     metrics: Metrics,
     token_uses: TokenUses | None = None,
 ) -> web.Application:
-    """Serves ``/scim/v2/{directory}`` of every directory in the database. ``token_uses`` learns of every use."""
-    door = _Door(db, settings, clock, metrics, token_uses or TokenUses())
+    """Return the application that serves ``/scim/v2/{directory}`` for every directory in the database."""
+    server = ScimServer(db, settings, clock, metrics, token_uses or TokenUses())
     application = web.Application(
         client_max_size=settings.max_body_bytes,
         handler_args={
-            "max_line_size": LONGEST_LINE,
-            "max_field_size": LONGEST_FIELD,
+            "max_line_size": MAX_LINE,
+            "max_field_size": MAX_FIELD,
             "auto_decompress": False,
             "lingering_time": LINGER,
         },
     )
-    application[ADMISSION] = door.admission
+    application[ADMISSION] = server.admission
     for path, handler in (
-        (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", door.answer),
-        (r"/{rest:[\s\S]*}", door.elsewhere),
+        (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", server.handle),
+        (r"/{rest:[\s\S]*}", server.not_found),
     ):
-        application.router.add_route("*", path, handler, expect_handler=_expected_later)
+        application.router.add_route("*", path, handler, expect_handler=_continue_later)
     return application
 
 
-class _Door:
+class ScimServer:
+    """The handlers of all requests, and what they share."""
+
     def __init__(
         self,
         db: Database,
@@ -99,26 +100,27 @@ class _Door:
         self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
-        self.log = log.bind()  # made once: a line for every request passes through it
+        self.log = log.bind()  # bound once, as every request logs a line
 
-    async def elsewhere(self, _: web.Request) -> web.Response:
+    async def not_found(self, _: web.Request) -> web.Response:
+        """Answer a request outside of the base URLs."""
         return error_response(
-            ScimError(404, "SCIM is served below /scim/v2/<directory>: correct the base URL")
+            ScimError(404, "SCIM base URLs begin with /scim/v2/<directory>: correct the base URL")
         )
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         began = self.clock.monotonic()
         directory = request.match_info["directory"]
         parts = [part for part in request.match_info["rest"].split("/") if part]
         request_id = _request_id(request.headers.get("X-Request-Id"))
         remote = self.proxies.client(request.remote, request.headers.getall("X-Forwarded-For", ()))
         caller: Caller | None = None
-        x: Exchange | None = None
+        ctx: RequestContext | None = None
         error: ScimError | None = None
         load: Load | None = None
         BORROWER.set("")
         try:
-            _well_formed(request)
+            _check_headers(request)
             caller = await self.authenticator.caller(
                 request.headers.get("Authorization"), directory, remote
             )
@@ -128,7 +130,7 @@ class _Door:
             load = self.admission.admit(caller.directory, request)
             body = await bodies.read(request, self.settings.max_body_bytes)
             load.settle(len(body))
-            x = from_request(
+            ctx = from_request(
                 request,
                 self.db,
                 self.settings,
@@ -139,40 +141,42 @@ class _Door:
                 self.clock.now(),
                 body,
             )
-            require_scope(x.caller, x.method, is_search=_is_search(x))
-            response = await self._handled(x, parts)
+            require_scope(ctx.caller, ctx.method, is_search=_is_search(ctx))
+            response = await self._dispatch(ctx, parts)
         except ScimError as refused:
-            error = await self._refused(caller, x, refused, remote)
+            error = await self._refused(caller, ctx, refused, remote)
             response = error_response(error)
         except Crowded as crowded:
             self.admission.refuse(directory, crowded.reason)
             error = ScimError(429, str(crowded), headers=RETRY_AFTER)
             response = error_response(error)
-        except StoreUnavailable as away:
-            log.warning("scim.unavailable", request_id=request_id, reason=str(away))
-            error = ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+        except StoreUnavailable as unavailable:
+            log.warning("scim.unavailable", request_id=request_id, reason=str(unavailable))
+            error = ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
             response = error_response(error)
         except Exception:
             log.exception("scim.failed", request_id=request_id)
-            error = ScimError(500, "this request could not be answered; the log says why")
+            error = ScimError(
+                500, "the request failed unexpectedly: look up its request id in the log"
+            )
             response = error_response(error)
         finally:
             if load is not None:
                 load.end()
         response.headers["X-Request-Id"] = request_id
-        if x is not None and response.status != 401:
-            self.token_uses.note(x.caller.token_id, x.began)
-        self._tell(request, x, parts, response.status, began, request_id, remote, error)
+        if ctx is not None and response.status != 401:
+            self.token_uses.note(ctx.caller.token_id, ctx.began)
+        self._log_request(request, ctx, parts, response.status, began, request_id, remote, error)
         return response
 
-    # ---------------------------------------------------------------- before and after
+    # ---------------------------------------------------------------- refusals and log
 
     async def _refused(
-        self, caller: Caller | None, x: Exchange | None, refused: ScimError, remote: str
+        self, caller: Caller | None, ctx: RequestContext | None, refused: ScimError, remote: str
     ) -> ScimError:
-        """Journal what an authenticated caller may not change.
+        """Journal the refusal of a change, and return the error of the response.
 
-        A token that is no longer valid is 401, whatever else is wrong with the request, and leaves no row.
+        A token that is no longer valid gets 401, whatever else is wrong with the request, and no journal row.
         """
         if caller is None:
             return refused
@@ -180,23 +184,25 @@ class _Door:
             self.authenticator.forget(caller)
             return self.authenticator.refused(remote, refused.detail)
         try:
-            if x is None or x.method not in WRITES or x.seq is not None or _is_search(x):
+            if ctx is None or ctx.method not in WRITES or ctx.seq is not None or _is_search(ctx):
                 await self.authenticator.confirm(caller, remote)
                 return refused
-            kind, number = x.resource
-            x.seq = await append.refuse(self.db, x.origin, refused.status, kind, kept_id(number))
-            if x.seq is None:
+            kind, raw_id = ctx.resource
+            ctx.seq = await append.refuse(
+                self.db, ctx.origin, refused.status, kind, kept_id(raw_id)
+            )
+            if ctx.seq is None:
                 await self.authenticator.confirm(caller, remote)
         except StoreUnavailable:
-            return ScimError(503, "the database is away: try again", headers=RETRY_AFTER)
+            return ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
         except ScimError as invalid:
             return invalid
         return refused
 
-    def _tell(
+    def _log_request(
         self,
         request: web.Request,
-        x: Exchange | None,
+        ctx: RequestContext | None,
         parts: list[str],
         status: int,
         began: float,
@@ -205,10 +211,12 @@ class _Door:
         error: ScimError | None,
     ) -> None:
         seconds = self.clock.monotonic() - began
-        resource = parts[0].capitalize()[:20] if parts and parts[0].lower() in _KNOWN else "other"
-        directory = x.caller.directory if x is not None else ""
+        resource = (
+            parts[0].capitalize()[:20] if parts and parts[0].lower() in _ENDPOINTS else "other"
+        )
+        directory = ctx.caller.directory if ctx is not None else ""
         self.metrics.answered(
-            directory, request.method, resource, status, seconds, None if x is None else x.seq
+            directory, request.method, resource, status, seconds, None if ctx is None else ctx.seq
         )
         self.log.info(
             "scim.request",
@@ -219,7 +227,7 @@ class _Door:
             status=status,
             seconds=round(seconds, 4),
             remote=remote,
-            **({} if x is None or x.seq is None else {"seq": x.seq}),
+            **({} if ctx is None or ctx.seq is None else {"seq": ctx.seq}),
             **(
                 {}
                 if error is None
@@ -229,124 +237,139 @@ class _Door:
 
     # ---------------------------------------------------------------- routes
 
-    async def _handled(self, x: Exchange, parts: list[str]) -> web.Response:
+    async def _dispatch(self, ctx: RequestContext, parts: list[str]) -> web.Response:
         try:
-            return await self._route(x, parts)
+            return await self._route(ctx, parts)
         except ConnectionLost as lost:
-            if x.method not in WRITES or _is_search(x):
+            if ctx.method not in WRITES or _is_search(ctx):
                 raise
-            return await self._outcome(x, lost)
+            return await self._committed_response(ctx, lost)
 
-    async def _outcome(self, x: Exchange, lost: ConnectionLost) -> web.Response:
-        """The connection was lost under way: answer with what is true, if that can be known in time."""
+    async def _committed_response(self, ctx: RequestContext, lost: ConnectionLost) -> web.Response:
+        """Return the response to a change that Postgres committed although the connection was lost.
+
+        Raise ConnectionLost if Postgres did not commit it, or if that cannot be found out in time.
+        """
         try:
-            async with asyncio.timeout(AGAIN):
-                found = await self._looked_for(x)
-                if found is None:
+            async with asyncio.timeout(OUTCOME_TIMEOUT):
+                outcome = await self._await_outcome(ctx)
+                if outcome is None:
                     raise lost
-                x.seq = found.seq
-                if found.status == 204 or not found.resource_id:
+                ctx.seq = outcome.seq
+                if outcome.status == 204 or not outcome.resource_id:
                     return web.Response(status=204)
-                room = users if found.resource_type == "User" else groups
-                response: web.Response = await room.read(x, found.resource_id)
-                response.set_status(found.status)
+                handlers = users if outcome.resource_type == "User" else groups
+                response: web.Response = await handlers.read(ctx, outcome.resource_id)
+                response.set_status(outcome.status)
                 return response
         except TimeoutError as error:
             raise lost from error
 
-    async def _looked_for(self, x: Exchange) -> append.Outcome | None:
-        """As often as the time allows: the server may be coming back."""
+    async def _await_outcome(self, ctx: RequestContext) -> append.Outcome | None:
+        """Return the outcome of a change, or None if it was not committed. Retry while Postgres is unavailable."""
         while True:
             try:
-                return await append.outcome(self.db, x.origin, x.began)
+                return await append.outcome(self.db, ctx.origin, ctx.began)
             except StoreUnavailable:
-                await self.clock.sleep(LOOK)
+                await self.clock.sleep(OUTCOME_INTERVAL)
 
-    async def _route(self, x: Exchange, parts: list[str]) -> web.Response:
+    async def _route(self, ctx: RequestContext, parts: list[str]) -> web.Response:
         match parts:
             case []:
-                _only(x, "GET")
-                return await search_all(x, x.query)
+                _require_method(ctx, "GET")
+                return await search_all(ctx, ctx.query)
             case [".search"]:
-                _only(x, "POST")
-                return await search_all(x, await computed(x, x.json))
+                _require_method(ctx, "POST")
+                return await search_all(ctx, await compute(ctx, ctx.json))
             case ["Bulk"]:
-                _only(x, "POST")
-                await self.authenticator.confirm(x.caller, x.remote)  # there may be no operation
-                return await bulk(x, self._change)
+                _require_method(ctx, "POST")
+                await self.authenticator.confirm(
+                    ctx.caller, ctx.remote
+                )  # also if there are no operations
+                return await bulk(ctx, self._change)
             case ["Me", *_]:
-                raise ScimError(501, "/Me is not supported: a token stands for no user")
+                raise ScimError(501, "/Me is not supported: read the user by its id, /Users/<id>")
             case [name, *rest] if name in ENDPOINTS and len(rest) <= 1:
-                _only(x, "GET")
-                await self.authenticator.confirm(x.caller, x.remote)
-                return self.discovery.answer(x, name, rest[0] if rest else None)
+                _require_method(ctx, "GET")
+                await self.authenticator.confirm(ctx.caller, ctx.remote)
+                return self.discovery.respond(ctx, name, rest[0] if rest else None)
             case [name, ".search"] if name.lower() in _TYPES:
-                _only(x, "POST")
-                return await search(x, _TYPES[name.lower()][1], await computed(x, x.json))
+                _require_method(ctx, "POST")
+                return await search(ctx, _TYPES[name.lower()][1], await compute(ctx, ctx.json))
             case [name] if name.lower() in _TYPES:
-                _only(x, "GET", "POST")
+                _require_method(ctx, "GET", "POST")
                 endpoint, kind = _TYPES[name.lower()]
-                if x.method == "GET":
-                    return await search(x, kind, x.query)
-                return await self._change(x, "POST", endpoint, None)
-            case [name, number] if name.lower() in _TYPES:
-                _only(x, "GET", "PUT", "PATCH", "DELETE")
+                if ctx.method == "GET":
+                    return await search(ctx, kind, ctx.query)
+                return await self._change(ctx, "POST", endpoint, None)
+            case [name, raw_id] if name.lower() in _TYPES:
+                _require_method(ctx, "GET", "PUT", "PATCH", "DELETE")
                 endpoint, _kind = _TYPES[name.lower()]
-                if x.method == "GET":
-                    response: web.Response = await _ROOMS[endpoint].read(x, number)
+                if ctx.method == "GET":
+                    response: web.Response = await HANDLERS[endpoint].read(ctx, raw_id)
                     return response
-                return await self._change(x, x.method, endpoint, number)
-        raise ScimError(404, "there is no such endpoint: see /ResourceTypes for those there are")
+                return await self._change(ctx, ctx.method, endpoint, raw_id)
+        raise ScimError(404, "there is no such endpoint: /ResourceTypes lists the endpoints")
 
     @staticmethod
-    async def _change(x: Exchange, method: str, endpoint: str, number: str | None) -> web.Response:
-        room = _ROOMS[endpoint]
+    async def _change(
+        ctx: RequestContext, method: str, endpoint: str, raw_id: str | None
+    ) -> web.Response:
+        handlers = HANDLERS[endpoint]
+        response: web.Response
         if method == "POST":
-            if number is not None:
+            if raw_id is not None:
                 raise ScimError(
                     405,
-                    "POST goes to the collection",
+                    f"POST creates a resource and takes no id: send it to /{endpoint}",
                     headers={"Allow": "GET, PUT, PATCH, DELETE, HEAD"},
                 )
-            made: web.Response = await room.create(x)
-            return made
-        if number is None:
-            raise ScimError(405, f"{method} needs an id", headers={"Allow": "GET, POST, HEAD"})
-        handlers = {"PUT": room.replace, "PATCH": room.modify, "DELETE": room.delete}
-        response: web.Response = await handlers[method](x, number)
+            response = await handlers.create(ctx)
+            return response
+        if raw_id is None:
+            raise ScimError(
+                405,
+                f"{method} needs the id of a resource: send it to /{endpoint}/<id>",
+                headers={"Allow": "GET, POST, HEAD"},
+            )
+        change = {"PUT": handlers.replace, "PATCH": handlers.modify, "DELETE": handlers.delete}
+        response = await change[method](ctx, raw_id)
         return response
 
 
-_KNOWN = frozenset(
+_ENDPOINTS = frozenset(
     {"users", "groups", "bulk", "me", ".search", *(name.lower() for name in ENDPOINTS)}
 )
 
 
-async def _expected_later(_: web.Request) -> None:
-    """Expect: 100-continue is answered when the body is asked for, after authentication."""
+async def _continue_later(_: web.Request) -> None:
+    """Do not answer "Expect: 100-continue" yet: that happens after authentication, before the body is read."""
 
 
-def _well_formed(request: web.Request) -> None:
-    """ScimError 400 or 417 for what RFC 9112 section 3.2 and RFC 9110 section 10.1.1 forbid."""
+def _check_headers(request: web.Request) -> None:
+    """Raise ScimError(400 or 417) for headers that RFC 9112 section 3.2 or RFC 9110 section 10.1.1 forbids."""
     hosts = request.headers.getall("Host", ())
     if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
-        raise ScimError(400, "the request needs exactly one Host header")
+        raise ScimError(400, "the request must have exactly one Host header")
     expected = request.headers.get("Expect")
     if expected is not None and expected.lower() != "100-continue":
-        raise ScimError(417, "the only expectation that is supported is 100-continue")
+        raise ScimError(
+            417, "this Expect header is not supported: leave it out, or send 100-continue"
+        )
 
 
-def _is_search(x: Exchange) -> bool:
-    return x.method == "POST" and x.path.partition("?")[0].rstrip("/").endswith("/.search")
+def _is_search(ctx: RequestContext) -> bool:
+    return ctx.method == "POST" and ctx.path.partition("?")[0].rstrip("/").endswith("/.search")
 
 
-def _only(x: Exchange, *methods: str) -> None:
-    if x.method not in methods:
+def _require_method(ctx: RequestContext, *methods: str) -> None:
+    """Raise ScimError(405) if the endpoint does not support the method."""
+    if ctx.method not in methods:
         if "GET" in methods:
             methods = (*methods, "HEAD")
         raise ScimError(
             405,
-            f"{x.method} is not possible here: use {' or '.join(methods)}",
+            f"{ctx.method} is not supported here: use {' or '.join(methods)}",
             headers={"Allow": ", ".join(methods)},
         )
 
@@ -354,4 +377,4 @@ def _only(x: Exchange, *methods: str) -> None:
 def _request_id(given: str | None) -> str:
     if given is not None and _REQUEST_ID.match(given):
         return given
-    return f"{getrandbits(128):032x}"  # it names a request, and is no secret
+    return f"{getrandbits(128):032x}"  # not a secret

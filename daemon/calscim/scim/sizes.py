@@ -1,41 +1,41 @@
-"""How large a stored resource may become. Postgres sends all of it with every page that it is on."""
+"""The maximum size of a stored resource. Postgres sends the whole resource with each page that shows it."""
 
 from typing import Any
 
 import orjson
 
 from calscim.errors import ScimError
-from calscim.scim.schema import is_foreign
+from calscim.scim.schema import is_unknown_extension
 
 # A user with 500 values of each multi-valued attribute of RFC 7643 has about 250 kB; one of Okta's has 500 bytes.
-LARGEST_RESOURCE = 256 * 1024  # bytes as JSON, without a group's members
-# The daemon keeps unknown extensions, but does nothing with them. Those of identity providers have less than 2 kB.
-LARGEST_EXTENSION = 64 * 1024
+MAX_RESOURCE = 256 * 1024  # bytes as JSON, without a group's members
+# Extensions without a schema are stored and have no effect. Those of identity providers have less than 2 kB.
+MAX_EXTENSION = 64 * 1024
 
 
-def as_stored(resource: dict[str, Any], before: dict[str, Any] | None = None) -> str:
-    """The resource as JSON. ScimError 400 if it is too large, unless it was so ``before`` and has not grown."""
+def to_stored_json(resource: dict[str, Any], stored: dict[str, Any] | None = None) -> str:
+    """Return the resource as JSON. Raise ScimError(400) if it is too large and larger than the ``stored`` one."""
     data = orjson.dumps(resource)
-    if len(data) > LARGEST_EXTENSION:
-        _check(resource, data, {} if before is None else before)
+    if len(data) > MAX_EXTENSION:
+        _check(resource, data, {} if stored is None else stored)
     return data.decode()
 
 
 def check_extension(name: str, value: Any) -> None:
-    """ScimError 400 for an unknown extension that cannot be stored: known before each of its values is looked at."""
-    _insist(f"the extension {name[:200]}", len(orjson.dumps(value)), LARGEST_EXTENSION, None)
+    """Raise ScimError(400) for an extension that is too large to store, before its values are checked singly."""
+    _check_size(f"the extension {name[:200]}", len(orjson.dumps(value)), MAX_EXTENSION, None)
 
 
-def _check(resource: dict[str, Any], data: bytes, before: dict[str, Any]) -> None:
+def _check(resource: dict[str, Any], data: bytes, stored: dict[str, Any]) -> None:
     for name, value in resource.items():
-        if is_foreign(name):
+        if is_unknown_extension(name):
             size = len(orjson.dumps(value))
-            _insist(f"the extension {name[:200]}", size, LARGEST_EXTENSION, before.get(name))
-    _insist("the resource", len(data), LARGEST_RESOURCE, before)
+            _check_size(f"the extension {name[:200]}", size, MAX_EXTENSION, stored.get(name))
+    _check_size("the resource", len(data), MAX_RESOURCE, stored)
 
 
-def _insist(what: str, size: int, most: int, before: Any) -> None:
-    if size > most and size > len(orjson.dumps(before)):
+def _check_size(what: str, size: int, limit: int, stored: Any) -> None:
+    if size > limit and size > len(orjson.dumps(stored)):
         raise ScimError(
-            400, f"{what} has {size} bytes as JSON: send at most {most}", "invalidValue"
+            400, f"{what} has {size} bytes as JSON: send at most {limit}", "invalidValue"
         )

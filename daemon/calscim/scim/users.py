@@ -1,4 +1,4 @@
-"""Users: created, read, replaced, patched, deleted. A change is made from the version it was read at."""
+"""Users: create, read, replace, modify, delete. A change applies to the version that it was computed from."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -9,179 +9,143 @@ from aiohttp import web
 
 from calscim.directory import resources
 from calscim.directory.resources import UserState
-from calscim.directory.writes import Written
-from calscim.errors import ScimError, StoreUnavailable
+from calscim.errors import StoreUnavailable
 from calscim.scim import decode
-from calscim.scim.cost import INLINE, of_patch
-from calscim.scim.etags import conditional, expected, unchanged
-from calscim.scim.filter.operands import as_uuid
+from calscim.scim.changes import (
+    MAX_ATTEMPTS,
+    not_found,
+    parse_id,
+    raise_for_status,
+    requested_id,
+    requested_version,
+    to_response,
+)
+from calscim.scim.cost import INLINE_COST, patch_cost
+from calscim.scim.emails import account_email, email_keys, stored_addresses
+from calscim.scim.etags import check_preconditions, has_precondition, is_not_modified
 from calscim.scim.patch import apply, fast_path
-from calscim.scim.request import Exchange, computed, projected
+from calscim.scim.patch.operations import Operation, parse_operations
+from calscim.scim.request import RequestContext, compute, project
 from calscim.scim.responses import etag, json_response
 from calscim.scim.schema import USER
-from calscim.scim.sizes import as_stored
+from calscim.scim.sizes import to_stored_json
 
-TRIES = 200  # each failure means that somebody else's change went in
-
-
-async def create(x: Exchange) -> web.Response:
-    """RFC 7644 section 3.3."""
-    made = await computed(x, lambda: state(decode.user(x.json())))
-    number = uuid.uuid4()
-    x.resource = ("User", str(number))
-    written = await resources.create_user(x.db, x.origin, number, made, x.reader.base)
-    settled(x, written, "User", made.user_name)
-    return await shown(x, written, str(number))
+Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-async def read(x: Exchange, text: str) -> web.Response:
-    """RFC 7644 section 3.4.1."""
-    number = as_uuid(text)
-    found = None if number is None else await resources.user(x.db, x.reader, number)
-    if found is None:
-        raise missing("User", text)
-    headers = {"ETag": etag(found.version)}
-    if unchanged(x.headers, found.version):
+async def create(ctx: RequestContext) -> web.Response:
+    """Create a user (RFC 7644 section 3.3)."""
+    state = await compute(ctx, lambda: to_state(decode.user(ctx.json())))
+    user_id = uuid.uuid4()
+    ctx.resource = ("User", str(user_id))
+    result = await resources.create_user(ctx.db, ctx.origin, user_id, state, ctx.reader.base)
+    raise_for_status(ctx, result, "User", state.user_name)
+    return await to_response(ctx, result, "User", str(user_id))
+
+
+async def read(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Return a user (RFC 7644 section 3.4.1)."""
+    user_id = parse_id(raw_id)
+    user = None if user_id is None else await resources.user(ctx.db, ctx.reader, user_id)
+    if user is None:
+        raise not_found("User", raw_id)
+    headers = {"ETag": etag(user.version)}
+    if is_not_modified(ctx.headers, user.version):
         return web.Response(status=304, headers=headers)
-    return json_response(await projected(x, found.body), headers=headers)
+    return json_response(await project(ctx, user.body), headers=headers)
 
 
-async def replace(x: Exchange, text: str) -> web.Response:
-    """RFC 7644 section 3.5.1: what is left out is cleared, but ``active``, which is kept."""
-    resource = await computed(x, lambda: decode.replacement(x.json()))
-    if "active" not in resource or decode.doubtful(resource):
-        return await _change(
-            x,
-            text,
-            lambda current: decode.sound(
-                {"active": current["active"], **resource}, decode.addresses(current)
-            ),
-            reads=True,
-        )
-    return await _change(x, text, lambda _: resource, reads=conditional(x.headers))
-
-
-async def modify(x: Exchange, text: str) -> web.Response:
-    """RFC 7644 section 3.5.2."""
-    body = await computed(x, x.json)
-    number = as_uuid(text)
-    x.resource = ("User", text[:100])
-    if number is None:
-        raise missing("User", text)
-    given = await computed(x, lambda: apply.operations(USER, body))
-    if not conditional(x.headers) and (values := fast_path.values(given)) is not None:
-        written = await resources.set_user(x.db, x.origin, number, values, x.reader.base)
-        settled(x, written, "User", text)
-        return await shown(x, written, text)
-    return await _change(x, text, lambda current: apply.user(current, given), given, reads=True)
-
-
-async def delete(x: Exchange, text: str) -> web.Response:
-    """RFC 7644 section 3.6."""
-    number, version = await at_version(x, text, "User")
-    written = await resources.delete_user(x.db, x.origin, number, version)
-    settled(x, written, "User", text)
-    return web.Response(status=204)
-
-
-async def at_version(x: Exchange, text: str, kind: str) -> tuple[uuid.UUID, int | None]:
-    """The id, and the version a condition names; ScimError 404 or 412."""
-    number = as_uuid(text)
-    x.resource = (kind, text[:100])
-    if number is None:
-        raise missing(kind, text)
-    if not conditional(x.headers):
-        return number, None
-    read_state = resources.user_state if kind == "User" else resources.group_state
-    found = await read_state(x.db, x.caller.directory, number)
-    if found is None:
-        raise missing(kind, text)
-    expected(x.headers, found[0])
-    return number, found[0]
-
-
-async def _change(
-    x: Exchange,
-    text: str,
-    change: Callable[[dict[str, Any]], dict[str, Any]],
-    operations: Sequence[apply.Operation] = (),
-    *,
-    reads: bool,
-) -> web.Response:
-    """``reads``: the change depends on the present state; a PUT without a condition does not.
-
-    ``operations``: what the change does, from which its cost is computed.
-    """
-    number = as_uuid(text)
-    x.resource = ("User", text[:100])
-    if number is None:
-        raise missing("User", text)
-    is_judged = False
-    for _ in range(TRIES):
-        version, named, before, at_once = None, False, {}, True
-        if reads:
-            found = await resources.user_state(x.db, x.caller.directory, number)
-            if found is None:
-                raise missing("User", text)
-            version = found[0]
-            named = expected(x.headers, version)
-            before = found[1]
-            cost = of_patch(USER, before, operations)
-            at_once = cost <= INLINE
-            if not is_judged:
-                x.budget.spend(cost)
-                is_judged = True
-        made = await computed(x, partial(_changed, change, before), at_once=at_once)
-        written = await resources.update_user(x.db, x.origin, number, made, x.reader.base, version)
-        if written.status == 412 and not named:
-            continue
-        settled(x, written, "User", made.user_name if written.status == 409 else text)
-        return await shown(x, written, text)
-    raise StoreUnavailable("too many changes of this user at once: try again")
-
-
-def _changed(
-    change: Callable[[dict[str, Any]], dict[str, Any]], before: dict[str, Any]
-) -> UserState:
-    return state(change(before), before)
-
-
-def settled(x: Exchange, written: Written, kind: str, name: str) -> None:
-    """ScimError for a change that was not made."""
-    x.seq = written.seq
-    match written.status:
-        case 401:
-            raise ScimError(401, "the bearer token is valid no more: make another one")
-        case 404:
-            raise missing(kind, name)
-        case 409:
-            attribute = "userName" if kind == "User" else "displayName"
-            raise ScimError(
-                409,
-                f"the {attribute} {name[:200]} is taken, in whatever case: look it up with a filter",
-                "uniqueness",
-            )
-        case 412:
-            raise ScimError(412, f"the {kind.lower()} was changed meanwhile: read it again")
-
-
-async def shown(x: Exchange, written: Written, number: str) -> web.Response:
-    headers = {"ETag": etag(written.version or 0), "Location": f"{x.base}/Users/{number}"}
-    assert written.body is not None
-    return json_response(await projected(x, written.body), written.status, headers)
-
-
-def state(resource: dict[str, Any], before: dict[str, Any] | None = None) -> UserState:
-    """ScimError 400 for a resource that is too large: see calscim.scim.sizes."""
-    return UserState(
-        user_name=resource["userName"],
-        external_id=resource.get("externalId"),
-        email=decode.email_of(resource),
-        emails=decode.emails_of(resource),
-        active=resource.get("active"),
-        data=as_stored(resource, before),
+async def replace(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Replace a user (RFC 7644 section 3.5.1): what is left out is cleared, except ``active``, which is kept."""
+    resource = await compute(ctx, lambda: decode.unchecked_user(ctx.json()))
+    if "active" in resource and not decode.invalid_addresses(resource):
+        return await _change(ctx, raw_id, lambda _: resource, reads=has_precondition(ctx.headers))
+    return await _change(
+        ctx,
+        raw_id,
+        lambda stored: decode.check_addresses(
+            {"active": stored["active"], **resource}, stored_addresses(stored)
+        ),
+        reads=True,
     )
 
 
-def missing(kind: str, text: str) -> ScimError:
-    return ScimError(404, f"{kind} {text[:100]} does not exist in this directory")
+async def modify(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Change attributes of a user (RFC 7644 section 3.5.2)."""
+    body = await compute(ctx, ctx.json)
+    user_id = requested_id(ctx, "User", raw_id)
+    operations = await compute(ctx, lambda: parse_operations(USER, body))
+    if not has_precondition(ctx.headers):
+        values = fast_path.simple_values(operations)
+        if values is not None:
+            result = await resources.set_user(ctx.db, ctx.origin, user_id, values, ctx.reader.base)
+            raise_for_status(ctx, result, "User", raw_id)
+            return await to_response(ctx, result, "User", raw_id)
+    return await _change(
+        ctx, raw_id, lambda stored: apply.to_user(stored, operations), operations, reads=True
+    )
+
+
+async def delete(ctx: RequestContext, raw_id: str) -> web.Response:
+    """Delete a user (RFC 7644 section 3.6)."""
+    user_id, version = await requested_version(ctx, "User", raw_id)
+    result = await resources.delete_user(ctx.db, ctx.origin, user_id, version)
+    raise_for_status(ctx, result, "User", raw_id)
+    return web.Response(status=204)
+
+
+async def _change(
+    ctx: RequestContext,
+    raw_id: str,
+    change: Change,
+    operations: Sequence[Operation] = (),
+    *,
+    reads: bool,
+) -> web.Response:
+    """Replace a user by what ``change`` makes of it, and try again if another request changes it at the same time.
+
+    ``reads``: the change depends on the stored user; a PUT without a precondition does not.
+    ``operations``: the operations of the change, which determine its cost.
+    """
+    user_id = requested_id(ctx, "User", raw_id)
+    is_charged = False
+    for _ in range(MAX_ATTEMPTS):
+        stored: dict[str, Any] = {}
+        version, has_version, at_once = None, False, True
+        if reads:
+            found = await resources.user_state(ctx.db, ctx.caller.directory, user_id)
+            if found is None:
+                raise not_found("User", raw_id)
+            version, stored = found
+            has_version = check_preconditions(ctx.headers, version)
+            cost = patch_cost(USER, stored, operations)
+            at_once = cost <= INLINE_COST
+            if not is_charged:
+                ctx.budget.spend(cost)
+                is_charged = True
+        state = await compute(ctx, partial(_changed_state, change, stored), at_once=at_once)
+        result = await resources.update_user(
+            ctx.db, ctx.origin, user_id, state, ctx.reader.base, version
+        )
+        if result.status == 412 and not has_version:
+            continue
+        name = state.user_name if result.status == 409 else raw_id
+        raise_for_status(ctx, result, "User", name)
+        return await to_response(ctx, result, "User", raw_id)
+    raise StoreUnavailable("too many requests change this user at the same time: try again")
+
+
+def _changed_state(change: Change, stored: dict[str, Any]) -> UserState:
+    return to_state(change(stored), stored)
+
+
+def to_state(resource: dict[str, Any], stored: dict[str, Any] | None = None) -> UserState:
+    """Return what the directory stores of a user. Raise ScimError(400) for a resource that is too large."""
+    return UserState(
+        user_name=resource["userName"],
+        external_id=resource.get("externalId"),
+        email=account_email(resource),
+        emails=email_keys(resource),
+        active=resource.get("active"),
+        data=to_stored_json(resource, stored),
+    )

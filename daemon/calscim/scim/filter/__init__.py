@@ -1,1 +1,1 @@
-"""Filters and sorting (RFC 7644 section 3.4.2), from text to SQL."""
+"""Filters and sort orders (RFC 7644 section 3.4.2), compiled from text to SQL."""

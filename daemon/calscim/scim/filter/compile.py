@@ -24,8 +24,14 @@ from calscim.directory.indexed_attributes import IndexedAttribute
 from calscim.directory.keyset_pages import Listing
 from calscim.errors import ScimError
 from calscim.names import trimmed
-from calscim.scim.filter.operands import check_operator, comparable, instant, readable, typed
-from calscim.scim.filter.parse import parse_filter
+from calscim.scim.filter.operands import (
+    check_operator,
+    check_text,
+    checked_comparison,
+    comparable,
+    instant,
+)
+from calscim.scim.filter.parse import nested_brackets, parse_filter
 from calscim.scim.filter.sql_values import COLUMNS, SqlValues
 from calscim.scim.filter.target import Target, find_target, has_target, unknown_attribute
 from calscim.scim.schema import Attribute, Type
@@ -47,7 +53,7 @@ def compile_filter(kind: Type, text: str, beside: Type | None = None) -> Listing
     ``beside``: the other type of a list of both types. An attribute that only the other type has is without a value.
     """
     compiler = Compiler(SqlValues(kind), beside)
-    readable(text, "invalidFilter")
+    check_text(text, "invalidFilter")
     where = compiler.compile(parse_filter(text))
     return Listing(where, parameters=tuple(compiler.values.parameters))
 
@@ -138,7 +144,7 @@ class Compiler:
         check_operator(target.attribute, node)
         if node.value is None:
             return self._null(target) if node.op == CompareOperator.eq else "false"
-        node = typed(target.attribute, node)
+        node = checked_comparison(target.attribute, node)
         by_index = self._by_index(target, node)
         if by_index is not None:
             return by_index
@@ -232,11 +238,7 @@ class Compiler:
                 return f"NOT ({self._inside(attribute, inner)})"
             case LogicalExpr(op=op, terms=terms):
                 return _joined(op, [self._inside(attribute, term) for term in terms])
-        raise ScimError(
-            400,
-            "brackets within brackets are not supported: name the sub-attribute directly",
-            "invalidFilter",
-        )
+        raise nested_brackets()
 
     def _inside_comparison(self, attribute: Attribute, part: Attribute, node: Comparison) -> str:
         if node.value is None and node.op != CompareOperator.eq:
@@ -248,7 +250,7 @@ class Compiler:
         )
         if node.value is None:
             return f"({value} IS NULL)"
-        return self._compare(value, part, typed(part, node))
+        return self._compare(value, part, checked_comparison(part, node))
 
 
 def is_beside(kind: Type, path: AttrPath, beside: Type | None) -> bool:

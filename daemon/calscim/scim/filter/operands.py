@@ -1,9 +1,8 @@
-"""What a filter compares with: a value of the attribute's type, an operator that suits it, one form for both sides.
+"""The operands of a comparison: whether the value and the operator suit the attribute, and how both sides are compared.
 
-Both sides of a comparison are folded by the database, with the rules of calscim.names, whatever its collation is.
+Postgres folds both sides of a comparison by the rules of calscim.names, whatever the collation of the database is.
 """
 
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,40 +15,48 @@ _TEXTUAL = (CompareOperator.co, CompareOperator.sw, CompareOperator.ew)
 
 
 def comparable(value: str, attribute: Attribute) -> str:
-    """A text as its attribute compares it: as calscim.names folds it, or NFC if it is case exact; by code points."""
-    if attribute.kind == "binary":  # base64: each of its letters counts
+    """Return the SQL of a text in the form in which the attribute is compared, ordered by code points."""
+    if attribute.kind == "binary":  # base64, in which case counts
         return f'({value}) COLLATE "C"'
     if attribute.exact:
         return f'normalize({value}, NFC) COLLATE "C"'
     return f'calscim.folded({value}) COLLATE "C"'
 
 
-def typed(attribute: Attribute, node: Comparison) -> Comparison:
-    """The comparison with a value of the attribute's type; "True" in quotes, as Entra sends it, is true."""
-    if attribute.kind == "boolean" and isinstance(node.value, str):
-        told = {"true": True, "false": False}.get(node.value.lower(), node.value)
-        node = Comparison(node.attr_path, node.op, told)
-    check(attribute, node)
+def checked_comparison(attribute: Attribute, node: Comparison) -> Comparison:
+    """Return the comparison with a value of the attribute's type. Raise ScimError(400, invalidFilter)."""
+    node = Comparison(node.attr_path, node.op, unquoted_boolean(attribute, node.value))
+    check_comparison(attribute, node)
     return node
 
 
-def check(attribute: Attribute, node: Comparison) -> None:
-    """The value has the attribute's type, and the operator suits it."""
+def unquoted_boolean(attribute: Attribute, value: Any) -> Any:
+    """Return true for the text "True", which Entra sends, if the attribute is a boolean."""
+    if attribute.kind == "boolean" and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def check_comparison(attribute: Attribute, node: Comparison) -> None:
+    """Raise ScimError(400, invalidFilter) if the value or the operator does not suit the attribute."""
     value, kind, name = node.value, attribute.kind, node.attr_path
     check_operator(attribute, node)
     if kind == "boolean":
         if not isinstance(value, bool):
-            raise ScimError(400, f"{name} is compared with true or false", "invalidFilter")
+            raise ScimError(
+                400, f"{name} is a boolean: compare it with true or false", "invalidFilter"
+            )
     elif kind in ("integer", "decimal"):
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScimError(400, f"{name} is compared with a number", "invalidFilter")
+            raise ScimError(400, f"{name} is a number: compare it with a number", "invalidFilter")
     elif not isinstance(value, str):
-        raise ScimError(400, f"{name} is compared with a text in quotes", "invalidFilter")
+        raise ScimError(400, f"{name} is a text: put the value in quotes", "invalidFilter")
     else:
-        readable(value, "invalidFilter")
+        check_text(value, "invalidFilter")
 
 
 def check_operator(attribute: Attribute, node: Comparison) -> None:
+    """Raise ScimError(400, invalidFilter) if the operator does not suit the attribute."""
     equality = node.op in (CompareOperator.eq, CompareOperator.ne)
     if attribute.kind in ("boolean", "binary") and not equality:
         raise ScimError(400, f"{node.attr_path} is {attribute.kind}: use eq or ne", "invalidFilter")
@@ -57,37 +64,36 @@ def check_operator(attribute: Attribute, node: Comparison) -> None:
         raise ScimError(400, f"{node.attr_path} is a date: use gt, ge, lt or le", "invalidFilter")
 
 
-def readable(text: str, kind: str) -> None:
-    """Neither NUL, which Postgres cannot hold, nor half a surrogate pair, which is no text at all."""
+def check_text(text: str, scim_type: str) -> None:
+    """Raise ScimError(400) for NUL, which Postgres cannot store, and for an unpaired surrogate."""
     if "\x00" in text:
-        raise ScimError(400, "a text holds a NUL character: leave it out", kind)
+        raise ScimError(400, "a string contains a NUL character: remove it", scim_type)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ScimError(400, "a text holds half a surrogate pair: send UTF-8", kind) from None
-
-
-def instant(text: Any) -> datetime:
-    """A date as XML Schema writes it."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):  # the first and the last day have no moment in every zone
         raise ScimError(
-            400, f"{str(text)[:50]!r} is no date such as 2026-01-31T12:00:00Z", "invalidFilter"
+            400, "a string contains an unpaired surrogate: send valid UTF-8", scim_type
         ) from None
 
 
-def as_uuid(text: str) -> uuid.UUID | None:
-    """An id, or None for a text that cannot be one of ours."""
+def instant(text: Any) -> datetime:
+    """Return the moment that a date in the notation of XML Schema names. Raise ScimError(400, invalidFilter)."""
     try:
-        return uuid.UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
+        moment = datetime.fromisoformat(str(text))
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (
+        ValueError,
+        OverflowError,
+    ):  # the first and the last day are out of range in some time zones
+        raise ScimError(
+            400,
+            f"{str(text)[:50]!r} is not a date: send one such as 2026-01-31T12:00:00Z",
+            "invalidFilter",
+        ) from None
 
 
 def compare(op: CompareOperator, found: Any, wanted: Any) -> bool:
-    """Compare two values of one type, which are in their compared form already. co, sw and ew compare texts."""
+    """Compare two values of one type that are in their compared form. co, sw and ew compare texts."""
     match op:
         case CompareOperator.eq:
             return bool(found == wanted)

@@ -1,4 +1,4 @@
-"""Filters and PATCH paths as syntax trees, by scim2-models' grammar; with limits, and cached."""
+"""Filters and PATCH paths as syntax trees, by the grammar of scim2-models; limited in size, and cached."""
 
 import re
 from functools import lru_cache
@@ -16,68 +16,87 @@ from scim2_models.path import (
 
 from calscim.errors import ScimError
 
-LONGEST = 8192  # characters
-DEEPEST = 20
-MOST = 200  # comparisons
+MAX_LENGTH = 8192  # characters
+MAX_DEPTH = 20
+MAX_COMPARISONS = 200
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[()\[\]]')
 
 
 @lru_cache(maxsize=2048)
 def parse_filter(text: str) -> FilterNode:
-    """ScimError invalidFilter for what is no filter, or too large a one."""
-    _within_limits(text)
+    """Return the syntax tree of a filter. Raise ScimError(400, invalidFilter) if it is invalid or too large."""
+    _check_limits(text, "filter", "invalidFilter")
     try:
         node = ScimFilter(text).ast
     except (SCIMException, ValueError, RecursionError) as error:
         raise ScimError(
-            400, f"the filter cannot be read: {_first_line(error)}", "invalidFilter"
+            400, f"the filter is invalid: {_first_line(error)}", "invalidFilter"
         ) from error
-    if count(node) > MOST:
-        raise ScimError(400, f"the filter has more than {MOST} comparisons", "invalidFilter")
+    if count_comparisons(node) > MAX_COMPARISONS:
+        raise ScimError(
+            400,
+            f"the filter has more than {MAX_COMPARISONS} comparisons: use fewer",
+            "invalidFilter",
+        )
     return node
 
 
 @lru_cache(maxsize=2048)
 def parse_path(text: str) -> AttrPath | ValuePath:
-    """The target of a PATCH operation. ScimError invalidPath, or invalidFilter for what is in brackets."""
-    _within_limits(text, "invalidPath")
+    """Return the syntax tree of a PATCH path.
+
+    Raise ScimError(400) with invalidPath, or with invalidFilter if the path has a filter in brackets.
+    """
+    _check_limits(text, "path", "invalidPath")
     try:
         node = Path(text).ast
     except (SCIMException, ValueError, RecursionError) as error:
-        kind = "invalidFilter" if "[" in text else "invalidPath"
+        scim_type = "invalidFilter" if "[" in text else "invalidPath"
         raise ScimError(
-            400, f"the path {text[:200]!r} cannot be read: {_first_line(error)}", kind
+            400, f"the path {text[:200]!r} is invalid: {_first_line(error)}", scim_type
         ) from error
     if not isinstance(node, AttrPath | ValuePath):
-        raise ScimError(400, f"the path {text[:200]!r} names no attribute", "invalidPath")
+        raise ScimError(400, f"the path {text[:200]!r} names no attribute: name one", "invalidPath")
     return node
 
 
-def count(node: FilterNode) -> int:
-    """How many comparisons a filter makes."""
+def count_comparisons(node: FilterNode) -> int:
+    """Return the number of comparisons that a filter makes."""
     match node:
         case Comparison() | Present():
             return 1
         case Not(expr=inner):
-            return count(inner)
+            return count_comparisons(inner)
         case LogicalExpr(terms=terms):
-            return sum(count(term) for term in terms)
+            return sum(map(count_comparisons, terms))
         case ValuePath(val_filter=inner):
-            return count(inner)
+            return count_comparisons(inner)
     return 1
 
 
-def _within_limits(text: str, kind: str = "invalidFilter") -> None:
-    if len(text) > LONGEST:
-        raise ScimError(400, f"a filter may have {LONGEST} characters", kind)
+def nested_brackets() -> ScimError:
+    return ScimError(
+        400,
+        "brackets within brackets are not supported: name the sub-attribute directly",
+        "invalidFilter",
+    )
+
+
+def _check_limits(text: str, name: str, scim_type: str) -> None:
+    if len(text) > MAX_LENGTH:
+        raise ScimError(
+            400, f"the {name} has more than {MAX_LENGTH} characters: shorten it", scim_type
+        )
     if "\x00" in text:
-        raise ScimError(400, "the filter holds a NUL character", kind)
+        raise ScimError(400, f"the {name} contains a NUL character: remove it", scim_type)
     depth = 0
     for mark in _NESTING.findall(text):
         depth += mark in "([" and len(mark) == 1
         depth -= mark in ")]" and len(mark) == 1
-        if depth > DEEPEST:
-            raise ScimError(400, f"a filter may be nested {DEEPEST} deep", kind)
+        if depth > MAX_DEPTH:
+            raise ScimError(
+                400, f"the {name} is nested more than {MAX_DEPTH} deep: simplify it", scim_type
+            )
 
 
 def _first_line(error: Exception) -> str:

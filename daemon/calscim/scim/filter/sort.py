@@ -1,11 +1,11 @@
-"""Filters and sort orders (RFC 7644 section 3.4.2) compiled to SQL: what a page of a list is read by."""
+"""Filters and sort orders (RFC 7644 section 3.4.2) compiled to the SQL of a list."""
 
 from scim2_models.path import AttrPath
 
 from calscim.directory.keyset_pages import Listing
 from calscim.errors import ScimError
 from calscim.scim.filter.compile import compile_filter, is_beside
-from calscim.scim.filter.operands import comparable, readable
+from calscim.scim.filter.operands import check_text, comparable
 from calscim.scim.filter.parse import parse_path
 from calscim.scim.filter.sql_values import COLUMNS, SqlValues
 from calscim.scim.filter.target import Target, find_target
@@ -23,7 +23,7 @@ def compile_listing(
     *,
     descending: bool = False,
 ) -> Listing:
-    """Return the SQL of a filter and an order. ScimError 400 invalidFilter or invalidPath for what has none.
+    """Return the SQL of a filter and an order. Raise ScimError(400) with invalidFilter or invalidPath.
 
     ``beside``: the other type of a list of both types. An attribute that only the other type has is without a value.
     """
@@ -41,11 +41,11 @@ def compile_listing(
 
 
 def _lacks(kind: Type, text: str, beside: Type | None) -> bool:
-    """Return True for an attribute that only the type beside has: every resource of this one is without a value."""
+    """Return True for an attribute that only the type beside has: no resource of this type has a value."""
     if beside is None:
         return False
     try:
-        readable(text, "invalidPath")
+        check_text(text, "invalidPath")
         path = parse_path(text)
     except ScimError:
         return False
@@ -53,8 +53,8 @@ def _lacks(kind: Type, text: str, beside: Type | None) -> bool:
 
 
 def _sort_target(kind: Type, text: str) -> Target:
-    """Return the attribute to sort by. ScimError 400 invalidPath if there is none, or if it has no order."""
-    readable(text, "invalidPath")
+    """Return the attribute to sort by. Raise ScimError(400, invalidPath) if there is none or it has no order."""
+    check_text(text, "invalidPath")
     try:
         path = parse_path(text)
         target = find_target(kind, path) if isinstance(path, AttrPath) else None

@@ -29,7 +29,7 @@ class Target:
 
 
 def find_target(kind: Type, path: AttrPath) -> Target:
-    """Return the attribute. ScimError 400 invalidFilter if the type has no such attribute to filter by."""
+    """Return the attribute. Raise ScimError(400, invalidFilter) if the type has no such attribute to filter by."""
     uri, attr, sub = path.uri, path.attr, path.sub_attr
     if uri is None and sub is None and attr.lower() in ALIASES and kind is USER:
         uri, attr, sub = ALIASES[attr.lower()]

@@ -1,1 +1,1 @@
-"""Cursors (RFC 9865) and walking through all pages."""
+"""Pages with cursors (RFC 9865)."""

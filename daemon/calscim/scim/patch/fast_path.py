@@ -1,59 +1,56 @@
-"""PATCHes that say all there is to know, so that nothing has to be read before they are made.
+"""PATCH requests that Postgres can apply without a read of the resource before.
 
-Most of what providers send is of this kind: somebody is (de)activated, members come and go.
+Most requests of identity providers are of this kind: they activate or deactivate a user, or add and remove members.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from calscim.scim import decode
-from calscim.scim.patch.apply import GroupChange, Operation, group, is_members
+from calscim.scim.coerce import coerce
+from calscim.scim.patch.apply import to_group
+from calscim.scim.patch.members import GroupChange, is_members_path
+from calscim.scim.patch.operations import Operation
 from calscim.scim.schema import USER, USER_URN
 
-_KEYED = ("userName", "externalId")  # what is looked up by, or has to be unique
-_SAID_ALONG = ("id", "schemas", "meta")
-_NOBODY = {"displayName": "-"}
+_INDEXED = ("userName", "externalId")  # these have columns of their own
+_IGNORED = ("id", "schemas", "meta")
+_ANY_GROUP = {"displayName": "-"}
 
 
-def values(operations: Iterable[Operation]) -> dict[str, Any] | None:
-    """Top-level attributes that a user's PATCH sets, each of one simple value; None where it does more.
-
-    The user after it is the user before it with these in place.
-    """
-    given: dict[str, Any] = {}
+def simple_values(operations: Iterable[Operation]) -> dict[str, Any] | None:
+    """Return the top-level attributes that a PATCH of a user sets, or None if it does more than set simple values."""
+    values: dict[str, Any] = {}
     for operation in operations:
-        named = _named(operation)
+        named = _named_values(operation)
         if operation.op == "remove" or named is None:
             return None
         for name, value in named.items():
             attribute = USER.attributes.get(name.lower().removeprefix(f"{USER_URN.lower()}:"))
             if attribute is None or attribute.multi or attribute.subs or attribute.read_only:
                 return None
-            if attribute.write_only or attribute.name in _KEYED:
+            if attribute.write_only or attribute.name in _INDEXED:
                 return None
-            made = decode.coerced(attribute, attribute.name, value)
-            if made is None:
+            coerced = coerce(attribute, attribute.name, value)
+            if coerced is None:
                 return None
-            given[attribute.name] = made
-    return given or None
+            values[attribute.name] = coerced
+    return values or None
 
 
-def members(operations: Sequence[Operation]) -> GroupChange | None:
-    """The steps of a group's PATCH that is about members only; None where it does more."""
+def member_steps(operations: Sequence[Operation]) -> GroupChange | None:
+    """Return the steps of a PATCH that changes the members of a group only, or None if it does more."""
     for operation in operations:
         if operation.path is not None:
-            if not is_members(operation.path):
+            if not is_members_path(operation.path):
                 return None
-        elif (named := _named(operation)) is None or not all(map(is_members, named)):
+        elif (named := _named_values(operation)) is None or not all(map(is_members_path, named)):
             return None
-    return group(_NOBODY, operations)
+    return to_group(_ANY_GROUP, operations)
 
 
-def _named(operation: Operation) -> dict[str, Any] | None:
+def _named_values(operation: Operation) -> dict[str, Any] | None:
     if operation.path is not None:
         return {operation.path: operation.value}
     if not isinstance(operation.value, dict):
         return None
-    return {
-        name: value for name, value in operation.value.items() if name.lower() not in _SAID_ALONG
-    }
+    return {name: value for name, value in operation.value.items() if name.lower() not in _IGNORED}

@@ -1,70 +1,73 @@
-"""The values of a multi-valued attribute: joined, taken away, and at most one of them primary."""
+"""The values of a multi-valued attribute: how they are added and removed, and that at most one is primary."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from calscim.errors import ScimError
 from calscim.names import address_key
-from calscim.scim import decode
+from calscim.scim.coerce import MAX_VALUES, coerce, too_many_values
 from calscim.scim.schema import Attribute
 
+Value = dict[str, Any]
 
-def add_values(values: list[dict[str, Any]], added: Sequence[dict[str, Any]]) -> None:
-    """A value that is there already, of the same kind, is brought up to date rather than doubled."""
-    index = _Index(values)  # a thousand joining a thousand is no million
+
+def add_values(values: list[Value], added: Sequence[Value]) -> None:
+    """Add values. One that equals a stored value of the same type updates that value."""
+    index = _Index(
+        values
+    )  # so that adding a thousand values to a thousand takes no million comparisons
     primary = None
-    for one in added:
-        entry = index.find(one)
+    for value in added:
+        entry = index.find(value)
         if entry is None:
-            if len(values) >= decode.MOST_VALUES:
-                raise ScimError(400, f"store at most {decode.MOST_VALUES} values", "invalidValue")
-            entry = one
-            values.append(one)
-            index.add(one)
+            if len(values) >= MAX_VALUES:
+                raise too_many_values("the attribute")
+            entry = value
+            values.append(value)
+            index.add(value)
         else:
-            entry.update(one)
-        if one.get("primary"):
+            entry.update(value)
+        if value.get("primary"):
             primary = entry
     if primary is not None:
-        demote(values, primary)
+        demote_others(values, primary)
 
 
 class _Index:
-    """Values by what makes two of them the same: "value", and "type" where it is given (RFC 7643 section 2.4)."""
+    """Values by what makes two of them equal: "value", and "type" if it is given (RFC 7643 section 2.4)."""
 
-    def __init__(self, values: Sequence[dict[str, Any]]) -> None:
-        self._first: dict[Any, dict[str, Any]] = {}
-        self._without_value: list[dict[str, Any]] = []
-        for one in values:
-            self.add(one)
+    def __init__(self, values: Sequence[Value]) -> None:
+        self._first: dict[Any, Value] = {}
+        self._without_value: list[Value] = []
+        for value in values:
+            self.add(value)
 
-    def add(self, one: dict[str, Any]) -> None:
-        if "value" not in one:
-            self._without_value.append(one)
+    def add(self, value: Value) -> None:
+        if "value" not in value:
+            self._without_value.append(value)
             return
-        for key in _sames(one):
-            self._first.setdefault(key, one)
+        for key in _stored_keys(value):
+            self._first.setdefault(key, value)
 
-    def find(self, given: dict[str, Any]) -> dict[str, Any] | None:
-        """The first value that is the same. One without "value" is compared by all that it has."""
+    def find(self, given: Value) -> Value | None:
+        """Return the first equal value. All parts of one without "value" are compared."""
         if "value" not in given:
-            return next((one for one in self._without_value if _same(one, given)), None)
-        return self._first.get(_given(given))
+            return next((value for value in self._without_value if _contains(value, given)), None)
+        return self._first.get(_given_key(given))
 
 
-def _given(one: dict[str, Any]) -> tuple[Any, ...]:
-    """What a value that is given is looked for by."""
-    return tuple(_folded(one[name]) for name in ("value", "type") if name in one)
+def _given_key(value: Value) -> tuple[Any, ...]:
+    """Return the key by which a given value is looked up."""
+    return tuple(_folded(value[name]) for name in ("value", "type") if name in value)
 
 
-def _sames(one: dict[str, Any]) -> tuple[tuple[Any, ...], ...]:
-    """All that a stored value is found by."""
-    value = _folded(one.get("value"))
-    return (value,), (value, _folded(one.get("type")))
+def _stored_keys(value: Value) -> tuple[tuple[Any, ...], ...]:
+    """Return the keys by which a stored value is found."""
+    key = _folded(value.get("value"))
+    return (key,), (key, _folded(value.get("type")))
 
 
-def _same(stored: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Return True if a stored value has all that a value without "value" says."""
+def _contains(stored: Value, given: Value) -> bool:
+    """Return True if a stored value has every part of a given one."""
     return all(_folded(stored.get(name)) == _folded(given[name]) for name in given)
 
 
@@ -72,33 +75,37 @@ def _folded(value: Any) -> Any:
     return address_key(value) if isinstance(value, str) else value
 
 
-def without(host: dict[str, Any], attribute: Attribute, value: Any) -> None:
-    """Entra: remove with the values to be removed."""
-    given = decode.coerced(attribute, attribute.name, value) or ()
-    gone = {_given(one) for one in given if "value" in one}
-    unvalued = [one for one in given if "value" not in one]  # such as addresses
+def remove_values(resource: dict[str, Any], attribute: Attribute, value: Any) -> None:
+    """Remove the values that a remove operation lists, as Entra sends it."""
+    given = coerce(attribute, attribute.name, value) or ()
+    removed = {_given_key(one) for one in given if "value" in one}
+    without_value = [one for one in given if "value" not in one]  # such as addresses
     kept = [
-        one
-        for one in host.get(attribute.name, [])
-        if not gone.intersection(_sames(one)) and not any(_same(one, other) for other in unvalued)
+        stored
+        for stored in resource.get(attribute.name, [])
+        if not removed.intersection(_stored_keys(stored))
+        and not any(_contains(stored, one) for one in without_value)
     ]
-    if kept:
-        host[attribute.name] = kept
-    else:
-        host.pop(attribute.name, None)
+    _set_values(resource, attribute, kept)
 
 
-def prune(host: dict[str, Any], attribute: Attribute) -> None:
-    """Values of which nothing is left but their kind are no values."""
-    values = [one for one in host.get(attribute.name, []) if one.keys() - {"primary", "type"}]
+def drop_empty_values(resource: dict[str, Any], attribute: Attribute) -> None:
+    """Remove the values of which only the type is left, or whether they are primary."""
+    values = resource.get(attribute.name, [])
+    _set_values(
+        resource, attribute, [value for value in values if value.keys() - {"primary", "type"}]
+    )
+
+
+def _set_values(resource: dict[str, Any], attribute: Attribute, values: list[Value]) -> None:
     if values:
-        host[attribute.name] = values
+        resource[attribute.name] = values
     else:
-        host.pop(attribute.name, None)
+        resource.pop(attribute.name, None)
 
 
-def demote(values: list[dict[str, Any]], but: dict[str, Any]) -> None:
-    """A new primary value ends the old one's being so."""
-    for other in values:
-        if other is not but and other.get("primary"):
-            other["primary"] = False
+def demote_others(values: list[Value], primary: Value) -> None:
+    """Make every other value not primary."""
+    for value in values:
+        if value is not primary and value.get("primary"):
+            value["primary"] = False

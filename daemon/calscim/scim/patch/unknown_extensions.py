@@ -1,7 +1,7 @@
-"""Extensions that are stored without being understood: kept as they came, and changed by name.
+"""PATCH operations on extensions that have no schema here. They are stored as they came, and changed by name.
 
-Their attributes have no schema. Text is compared without regard to case (RFC 7643 section 2.2 makes that the default),
-and whether an attribute has several values shows in the value that it has.
+Texts are compared without regard to case, which RFC 7643 section 2.2 makes the default. An attribute has several values
+if its stored value is a list.
 """
 
 import re
@@ -22,72 +22,74 @@ from scim2_models.path import (
 
 from calscim.errors import ScimError
 from calscim.names import folded, trimmed
-from calscim.scim import decode
+from calscim.scim.coerce import copy_extension, copy_unknown, equality_key
 from calscim.scim.filter.operands import compare
-from calscim.scim.filter.parse import parse_path
+from calscim.scim.filter.parse import nested_brackets, parse_path
 from calscim.scim.redaction import is_password, selects_by_password
 
-_END = re.compile(r"(?:user|group|\d+(?:\.\d+)*)", re.IGNORECASE)  # how the URN of a schema ends
+_SCHEMA_ENDING = re.compile(
+    r"(?:user|group|\d+(?:\.\d+)*)", re.IGNORECASE
+)  # of the URN of a schema
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def change(resource: dict[str, Any], op: str, path: str, value: Any) -> None:
-    """Add, replace or remove an extension, or a part of one; what is not there is made (RFC 7644 section 3.5.2.1).
+    """Add, replace or remove an extension or a part of one. What is missing is created (RFC 7644 section 3.5.2.1).
 
-    Removing what is not there changes nothing. ScimError 400 for a path that names no extension, a value that is no
-    object where one belongs, and a filter that selects nothing to replace.
+    The removal of what is missing changes nothing. Raise ScimError(400) for a path that names no extension, for a value
+    that must be an object and is not, and for a filter that selects nothing to replace.
     """
     if op == "remove":
         value = None
-    if stored(resource, path) is not None or _is_whole(path, value):
+    if stored_urn(resource, path) is not None or _is_whole(path, value):
         _set_whole(resource, path, value)
         return
     node = parse_path(path)
     at = node.attr_path if isinstance(node, ValuePath) else node
     if at.uri is None or is_password(path) or selects_by_password(path):
         return
-    urn = stored(resource, at.uri)
+    urn = stored_urn(resource, at.uri)
     if urn is None and value is None:
         return
     if urn is None and not _is_schema(at.uri):
         raise ScimError(
             400,
-            f"{path[:200]} names no attribute of an extension: the URN of one ends with a resource type or a version",
+            f"{path[:200]} is not an attribute of an extension: its URN must end with a resource type or a version",
             "invalidPath",
         )
-    urn = urn or decode.kept(at.uri, at.uri)
-    host = resource.setdefault(urn, {})
+    urn = urn or copy_unknown(at.uri, at.uri)
+    extension = resource.setdefault(urn, {})
     try:
-        _set_part(host, op, node, value)
+        _set_part(extension, op, node, value)
     finally:
-        if not host:
+        if not extension:
             del resource[urn]
 
 
-def is_changed_by(resource: dict[str, Any], name: str, value: Any) -> bool:
-    """Return True if a key of a value without a path names an extension or an attribute of one; others are left out."""
-    if stored(resource, name) is not None or _is_whole(name, value):
+def names_one(resource: dict[str, Any], name: str, value: Any) -> bool:
+    """Return True if a key of a value names an extension or an attribute of one. Other keys are ignored."""
+    if stored_urn(resource, name) is not None or _is_whole(name, value):
         return True
     try:
         node = parse_path(name)
     except ScimError:
         return False
     uri = node.uri if isinstance(node, AttrPath) else node.attr_path.uri
-    return uri is not None and (stored(resource, uri) is not None or _is_schema(uri))
+    return uri is not None and (stored_urn(resource, uri) is not None or _is_schema(uri))
 
 
-def stored(resource: dict[str, Any], urn: str) -> str | None:
-    """A stored extension by its URN in any case."""
+def stored_urn(resource: dict[str, Any], urn: str) -> str | None:
+    """Return the URN of a stored extension as it is spelled, by the URN in any case."""
     low = urn.lower()
     return next((key for key in resource if key.lower() == low and low.startswith("urn:")), None)
 
 
-def copied(value: Any) -> Any:
-    """JSON values only, at a fraction of what copy.deepcopy costs."""
+def copy_json(value: Any) -> Any:
+    """Return a copy of a JSON value, in a fraction of the time that copy.deepcopy takes."""
     if isinstance(value, dict):
-        return {key: copied(part) for key, part in value.items()}
+        return {key: copy_json(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [copied(part) for part in value]
+        return [copy_json(part) for part in value]
     return value
 
 
@@ -95,130 +97,141 @@ def copied(value: Any) -> Any:
 
 
 def _is_whole(path: str, value: Any) -> bool:
-    """Return True if a path that nothing is stored at names an extension rather than an attribute of one.
+    """Return True if a path without a stored value names an extension and not an attribute of one.
 
     The URN of an extension ends with a resource type or a version. A URN that ends otherwise names an extension if its
     value is an object, and if the part before its last colon does not end with a resource type or a version either.
     """
     before, _, last = path.rpartition(":")
-    if _END.fullmatch(last):
+    if _SCHEMA_ENDING.fullmatch(last):
         return True
     return isinstance(value, dict) and "[" not in path and not _is_schema(before)
 
 
 def _is_schema(urn: str) -> bool:
-    return _END.fullmatch(urn.rpartition(":")[2]) is not None
+    return _SCHEMA_ENDING.fullmatch(urn.rpartition(":")[2]) is not None
 
 
 def _set_whole(resource: dict[str, Any], name: str, value: Any) -> None:
-    """What is not named in the value stays; a value of None, or one that is empty, clears."""
-    urn = stored(resource, name) or name
+    """Set the named attributes of an extension; the others stay. An empty value clears the extension."""
+    urn = stored_urn(resource, name) or name
     if not value:
         resource.pop(urn, None)
         return
     if not isinstance(value, dict):
-        raise ScimError(400, f"{name[:200]} takes an object", "invalidValue")
-    resource[urn] = {**resource.get(urn, {}), **decode.kept_extension(name, value)}
+        raise ScimError(400, f"{name[:200]} is an extension: send an object", "invalidValue")
+    resource[urn] = {**resource.get(urn, {}), **copy_extension(name, value)}
 
 
-# ------------------------------------------------------------------ a part of one
+# ------------------------------------------------------------------ a part of an extension
 
 
-def _set_part(host: dict[str, Any], op: str, node: AttrPath | ValuePath, value: Any) -> None:
+def _set_part(extension: dict[str, Any], op: str, node: AttrPath | ValuePath, value: Any) -> None:
     at = node.attr_path if isinstance(node, ValuePath) else node
-    name = _spelt(host, at.attr)
-    made = None if value in _EMPTY else decode.kept(name, value)
+    name = _stored_name(extension, at.attr)
+    before = extension.get(name)
+    new = None if value in _EMPTY else copy_unknown(name, value)
     if isinstance(node, ValuePath):
-        found = _selected(_entries(host, name), op, node, made)
+        after: Any = _change_selected(_as_list(before), op, node, new)
     elif node.sub_attr is not None:
-        found = _with_sub(host.get(name), node.sub_attr, made, name)
+        after = _with_sub_attribute(before, node.sub_attr, new, name)
     else:
-        found = _joined(host.get(name), made) if op == "add" else _replaced(host.get(name), made)
-    if found in _EMPTY:
-        host.pop(name, None)
+        after = _added(before, new) if op == "add" else _replaced(before, new)
+    if after in _EMPTY:
+        extension.pop(name, None)
     else:
-        host[name] = found
+        extension[name] = after
 
 
-def _joined(before: Any, made: Any) -> Any:
-    """The values that there are and the new ones; null adds nothing, but takes a single value away."""
+def _added(before: Any, new: Any) -> Any:
+    """Return the stored values and the new ones. Null adds nothing to a list, and clears a single value."""
     if isinstance(before, list):
-        new = made if isinstance(made, list) else [] if made is None else [made]
-        known = {decode.equality(one) for one in before}
-        return before + [one for one in new if decode.equality(one) not in known]
-    return _replaced(before, made)
+        known = {equality_key(value) for value in before}
+        return before + [value for value in _as_list(new) if equality_key(value) not in known]
+    return _replaced(before, new)
 
 
-def _replaced(before: Any, made: Any) -> Any:
-    """Sub-attributes that are not named stay (RFC 7644 section 3.5.2.3)."""
-    if isinstance(before, dict) and isinstance(made, dict):
-        return _filled({**before, **made})
-    return made
+def _replaced(before: Any, new: Any) -> Any:
+    """Return the new value. Of an object, sub-attributes that are not named stay (RFC 7644 section 3.5.2.3)."""
+    if isinstance(before, dict) and isinstance(new, dict):
+        return _without_empty({**before, **new})
+    return new
 
 
-def _with_sub(before: Any, sub: str, made: Any, name: str) -> Any:
+def _with_sub_attribute(before: Any, sub: str, new: Any, name: str) -> Any:
     if before is None:
         before = {}
-    if isinstance(before, list) and all(isinstance(one, dict) for one in before):
-        return [one for one in (_put(one, sub, made) for one in before) if one]
+    if isinstance(before, list) and all(isinstance(value, dict) for value in before):
+        changed = (_set_sub_attribute(value, sub, new) for value in before)
+        return [value for value in changed if value]
     if isinstance(before, dict):
-        return _put(before, sub, made)
-    raise ScimError(400, f"{name[:100]} has no {sub[:100]}: it is no object", "invalidPath")
+        return _set_sub_attribute(before, sub, new)
+    raise ScimError(
+        400,
+        f"{name[:100]} is not an object and has no {sub[:100]}: replace the whole value",
+        "invalidPath",
+    )
 
 
-def _put(entry: dict[str, Any], sub: str, made: Any) -> dict[str, Any]:
-    return _filled({**entry, _spelt(entry, sub): made})
+def _set_sub_attribute(entry: dict[str, Any], sub: str, new: Any) -> dict[str, Any]:
+    return _without_empty({**entry, _stored_name(entry, sub): new})
 
 
-def _filled(entry: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(entry: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if value not in _EMPTY}
 
 
-def _spelt(host: dict[str, Any], name: str) -> str:
-    """The name as it is stored, in whatever case."""
+def _stored_name(entry: dict[str, Any], name: str) -> str:
+    """Return the name as it is stored, whatever its case."""
     low = name.lower()
-    return next((key for key in host if key.lower() == low), name)
+    return next((key for key in entry if key.lower() == low), name)
 
 
-# ------------------------------------------------------------------ values chosen by a filter
+# ------------------------------------------------------------------ values that a filter selects
 
 
-def _entries(host: dict[str, Any], name: str) -> list[Any]:
-    before = host.get(name)
-    if before is None:
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
         return []
-    return before if isinstance(before, list) else [before]
+    return value if isinstance(value, list) else [value]
 
 
-def _selected(entries: list[Any], op: str, node: ValuePath, made: Any) -> list[Any]:
-    """The values, with those that the filter selects changed; a missing one is made of the filter's equalities."""
-    chosen = [_matches(node.val_filter, one) for one in entries]
-    if not any(chosen) and made is not None:
-        fresh = _described(node.val_filter)
-        if fresh is None or (op == "replace" and node.sub_attr is None):
+def _change_selected(entries: list[Any], op: str, node: ValuePath, new: Any) -> list[Any]:
+    """Return the values after a change of those that the filter selects.
+
+    If it selects none, a value is created from the equalities of the filter.
+    """
+    selected = [_matches(node.val_filter, entry) for entry in entries]
+    if not any(selected) and new is not None:
+        described = _described_value(node.val_filter)
+        if described is None or (op == "replace" and node.sub_attr is None):
             raise ScimError(
                 400,
                 f"no value of {str(node.attr_path)[:200]} matches the filter: add one first",
                 "noTarget",
             )
-        entries, chosen = [*entries, fresh], [*chosen, True]
+        entries, selected = [*entries, described], [*selected, True]
     changed = [
-        _chosen(one, node.sub_attr, made) if selected else one
-        for one, selected in zip(entries, chosen, strict=True)
+        _change_one(entry, node.sub_attr, new) if is_selected else entry
+        for entry, is_selected in zip(entries, selected, strict=True)
     ]
-    return [one for one in changed if one not in _EMPTY]
+    return [entry for entry in changed if entry not in _EMPTY]
 
 
-def _chosen(entry: Any, sub: str | None, made: Any) -> Any:
+def _change_one(entry: Any, sub: str | None, new: Any) -> Any:
     if sub is None:
-        return _replaced(entry, made)
+        return _replaced(entry, new)
     if not isinstance(entry, dict):
-        raise ScimError(400, f"a value that is no object has no {sub[:100]}", "invalidPath")
-    return _put(entry, sub, made)
+        raise ScimError(
+            400,
+            f"the selected value is not an object and has no {sub[:100]}: replace the whole value",
+            "invalidPath",
+        )
+    return _set_sub_attribute(entry, sub, new)
 
 
-def _described(node: FilterNode) -> dict[str, Any] | None:
-    """The value that a filter of equalities describes; None for any other filter."""
+def _described_value(node: FilterNode) -> dict[str, Any] | None:
+    """Return the value that a filter of equalities describes, or None for any other filter."""
     try:
         return dict(_equalities(node))
     except ValueError:
@@ -228,7 +241,7 @@ def _described(node: FilterNode) -> dict[str, Any] | None:
 def _equalities(node: FilterNode) -> Iterator[tuple[str, Any]]:
     match node:
         case Comparison(attr_path=path, op=CompareOperator.eq, value=value) if value is not None:
-            yield path.attr, decode.kept(path.attr, value)
+            yield path.attr, copy_unknown(path.attr, value)
         case LogicalExpr(op=LogicalOperator.and_, terms=terms):
             for term in terms:
                 yield from _equalities(term)
@@ -247,24 +260,31 @@ def _matches(node: FilterNode, entry: Any) -> bool:
         case LogicalExpr(op=op, terms=terms):
             results = (_matches(term, entry) for term in terms)
             return all(results) if op == LogicalOperator.and_ else any(results)
-    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
+    raise nested_brackets()
 
 
 def _value(entry: Any, path: AttrPath) -> Any:
-    """A sub-attribute of a value; of one that is no object, "value" is itself."""
+    """Return a sub-attribute of a value. A value that is not an object is its own "value"."""
     if path.sub_attr is not None or path.uri is not None:
-        raise ScimError(400, f"{str(path)[:100]} is not one attribute of a value", "invalidFilter")
+        raise ScimError(
+            400,
+            f"{str(path)[:100]} is not a sub-attribute: name one without a dot or a URN",
+            "invalidFilter",
+        )
     if isinstance(entry, dict):
-        return entry.get(_spelt(entry, path.attr))
+        return entry.get(_stored_name(entry, path.attr))
     return entry if path.attr.lower() == "value" else None
 
 
 def _holds(op: CompareOperator, found: Any, wanted: Any) -> bool:
-    """Values of two types are different, and neither is the greater one; "true" is true."""
+    """Return True if the comparison holds. Values of different types are not equal and have no order.
+
+    The text "true" equals the boolean.
+    """
     if op == CompareOperator.ne:
         return not _holds(CompareOperator.eq, found, wanted)
     if isinstance(found, bool) or isinstance(wanted, bool):
-        found, wanted = (folded(str(one)) for one in (found, wanted))
+        found, wanted = (folded(str(value)) for value in (found, wanted))
         return op == CompareOperator.eq and bool(found == wanted)
     if isinstance(found, str) and isinstance(wanted, str):
         found, wanted = folded(trimmed(found)), folded(trimmed(wanted))

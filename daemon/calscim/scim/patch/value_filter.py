@@ -1,4 +1,4 @@
-"""Which values of a multi-valued attribute a filter in brackets selects (RFC 7644 section 3.5.2)."""
+"""Filters in brackets on the values of a multi-valued attribute, in PATCH paths (RFC 7644 section 3.5.2)."""
 
 from typing import Any
 
@@ -15,53 +15,50 @@ from scim2_models.path import (
 
 from calscim.errors import ScimError
 from calscim.names import folded, trimmed
-from calscim.scim import decode
-from calscim.scim.filter.operands import check, compare, instant
-from calscim.scim.filter.parse import count
+from calscim.scim.coerce import coerce
+from calscim.scim.filter.operands import check_comparison, compare, instant, unquoted_boolean
+from calscim.scim.filter.parse import count_comparisons, nested_brackets
 from calscim.scim.schema import Attribute
 
-MOST_COMPARISONS = 20
+MAX_COMPARISONS = 20
 
 
-def checked(attribute: Attribute, node: FilterNode) -> FilterNode:
-    """The filter once it is known to make sense, with Entra's "True" as a boolean."""
-    if count(node) > MOST_COMPARISONS:
+def check_filter(attribute: Attribute, node: FilterNode) -> FilterNode:
+    """Return the filter, with booleans that Entra sends in quotes. Raise ScimError(400) for an invalid filter."""
+    if count_comparisons(node) > MAX_COMPARISONS:
         raise ScimError(
             400,
-            f"choose the values of {attribute.name} with at most {MOST_COMPARISONS} comparisons",
+            f"the filter on {attribute.name} has more than {MAX_COMPARISONS} comparisons: use fewer",
             "invalidFilter",
         )
     match node:
         case Comparison(attr_path=path, op=op, value=value):
             sub = _part(attribute, path)
-            if sub.kind == "boolean" and isinstance(value, str):
-                node = Comparison(
-                    path, op, {"true": True, "false": False}.get(value.lower(), value)
-                )
+            node = Comparison(path, op, unquoted_boolean(sub, value))
             if node.value is not None:
-                check(sub, node)
+                check_comparison(sub, node)
             return node
         case Present(attr_path=path):
             _part(attribute, path)
             return node
         case Not(expr=inner):
-            return Not(checked(attribute, inner))
+            return Not(check_filter(attribute, inner))
         case LogicalExpr(op=op, terms=terms):
-            return LogicalExpr(op, tuple(checked(attribute, term) for term in terms))
-    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
+            return LogicalExpr(op, tuple(check_filter(attribute, term) for term in terms))
+    raise nested_brackets()
 
 
-def described_by(attribute: Attribute, node: FilterNode) -> dict[str, Any] | None:
-    """The value that a filter of equalities describes; None for any other filter."""
+def described_value(attribute: Attribute, node: FilterNode) -> dict[str, Any] | None:
+    """Return the value that a filter of equalities describes, or None for any other filter."""
     match node:
         case Comparison(attr_path=path, op=CompareOperator.eq, value=value):
             sub = attribute.subs[path.attr.lower()]
-            made = decode.coerced(sub, f"{attribute.name}.{sub.name}", value)
-            return None if made is None else {sub.name: made}
+            coerced = coerce(sub, f"{attribute.name}.{sub.name}", value)
+            return None if coerced is None else {sub.name: coerced}
         case LogicalExpr(op=LogicalOperator.and_, terms=terms):
             described: dict[str, Any] = {}
             for term in terms:
-                part = described_by(attribute, term)
+                part = described_value(attribute, term)
                 if part is None:
                     return None
                 described.update(part)
@@ -70,7 +67,7 @@ def described_by(attribute: Attribute, node: FilterNode) -> dict[str, Any] | Non
 
 
 def matches(attribute: Attribute, node: FilterNode, value: Any) -> bool:
-    """Whether one value of a multi-valued attribute is selected."""
+    """Return True if the filter selects a value of the attribute."""
     match node:
         case Comparison(attr_path=path):
             sub = _part(attribute, path)
@@ -82,21 +79,27 @@ def matches(attribute: Attribute, node: FilterNode, value: Any) -> bool:
         case LogicalExpr(op=op, terms=terms):
             results = (matches(attribute, term, value) for term in terms)
             return all(results) if op == LogicalOperator.and_ else any(results)
-    raise ScimError(400, "value filters cannot be nested", "invalidFilter")
+    raise nested_brackets()
 
 
 def _part(attribute: Attribute, path: AttrPath) -> Attribute:
     sub = attribute.subs.get(path.attr.lower())
     if sub is None or path.sub_attr is not None or path.uri is not None:
-        raise ScimError(400, f"{attribute.name} has no {path}", "invalidFilter")
+        raise ScimError(
+            400,
+            f"{attribute.name} has no sub-attribute {str(path)[:100]}: name one of the schema",
+            "invalidFilter",
+        )
     return sub
 
 
 def _holds(sub: Attribute, node: Comparison, found: Any) -> bool:
     wanted: Any = node.value
     if found is None or wanted is None:
-        same = found is None and wanted is None
-        return same if node.op == CompareOperator.eq else node.op == CompareOperator.ne and not same
+        is_equal = found is None and wanted is None
+        if node.op == CompareOperator.eq:
+            return is_equal
+        return node.op == CompareOperator.ne and not is_equal
     if sub.kind == "dateTime":
         found, wanted = instant(found), instant(wanted)
     elif isinstance(found, str) and not sub.exact:
