@@ -31,7 +31,7 @@ DECLARE
     v_streams text[] := ARRAY['{directory}', '@acme'];
     v_seqs bigint[] := ARRAY[0, 1];
     v_hashes bytea[] := ARRAY[
-        decode(repeat('00', 32), 'hex'), (SELECT hash FROM calscim.heads WHERE stream = '@acme')];
+        decode(repeat('00', 32), 'hex'), (SELECT hash FROM calscim.journal_heads WHERE stream = '@acme')];
     s int; v_name text; v_body bytea; v_effect bytea; v_id uuid; v_at timestamptz; v_hash bytea;
 BEGIN
     FOR n IN 1 .. {rows} LOOP
@@ -67,7 +67,7 @@ BEGIN
         v_hashes[s] := v_hash;
     END LOOP;
     FOR s IN 1 .. 2 LOOP
-        UPDATE calscim.heads SET seq = v_seqs[s], at = clock_timestamp(), hash = v_hashes[s]
+        UPDATE calscim.journal_heads SET seq = v_seqs[s], at = clock_timestamp(), hash = v_hashes[s]
         WHERE stream = v_streams[s];
     END LOOP;
 END $$

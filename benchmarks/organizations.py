@@ -208,7 +208,7 @@ async def _one_daemon(
 
         async def all_had_theirs() -> bool:
             done = await owner.fetchval(
-                "SELECT count(DISTINCT organization) FROM calscim.passes WHERE scope = 'full' AND complete"
+                "SELECT count(DISTINCT organization) FROM calscim.reconcile_passes WHERE scope = 'full' AND complete"
             )
             return bool(done == count)
 
@@ -265,7 +265,7 @@ async def _two_daemons(
 
 
 async def _passes(owner: asyncpg.Connection) -> int:
-    return int(await owner.fetchval("SELECT count(*) FROM calscim.passes"))
+    return int(await owner.fetchval("SELECT count(*) FROM calscim.reconcile_passes"))
 
 
 def main(*, quick: bool = False) -> None:

@@ -122,7 +122,7 @@ CREATE TABLE calscim.pauses (
 
 -- Where the tables were when an organization was last reconciled: those of a restored dump are others, and what
 -- happened since the dump is not in them.
-CREATE TABLE calscim.home (
+CREATE TABLE calscim.database_identity (
     organization  text PRIMARY KEY,
     relation      oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
     database      oid NOT NULL
@@ -132,7 +132,7 @@ CREATE TABLE calscim.home (
 
 -- One row a stream (a directory's id, or '@' and an organization's name). Locked by every writer of
 -- the stream before anything else: sequence order is commit order, without gaps.
-CREATE TABLE calscim.heads (
+CREATE TABLE calscim.journal_heads (
     stream   text PRIMARY KEY,
     seq      bigint NOT NULL DEFAULT 0,
     at       timestamptz NOT NULL DEFAULT 'epoch',
@@ -182,22 +182,22 @@ CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE v_seq bigint;
 BEGIN
-    SELECT seq INTO v_seq FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    SELECT seq INTO v_seq FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     IF NOT FOUND THEN
-        INSERT INTO calscim.heads (stream) VALUES (p_stream) ON CONFLICT DO NOTHING;
-        SELECT seq INTO v_seq FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+        INSERT INTO calscim.journal_heads (stream) VALUES (p_stream) ON CONFLICT DO NOTHING;
+        SELECT seq INTO v_seq FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     END IF;
     RETURN v_seq;
 END $$;
 
 -- Locks a stream's head and returns it.
-CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.heads LANGUAGE plpgsql AS $$
-DECLARE v_head calscim.heads;
+CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
+DECLARE v_head calscim.journal_heads;
 BEGIN
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     IF NOT FOUND THEN
         PERFORM calscim.lock_head(p_stream);
-        SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
+        SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream;
     END IF;
     RETURN v_head;
 END $$;
@@ -222,7 +222,7 @@ CREATE TYPE calscim.origin AS (
 
 -- The row that comes after a head.
 CREATE FUNCTION calscim.next_row(
-    p_head calscim.heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+    p_head calscim.journal_heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
     p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
@@ -240,10 +240,10 @@ END $$;
 
 -- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
 -- it is after them.
-CREATE FUNCTION calscim.record(p_head calscim.heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.record(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
-    UPDATE calscim.heads
+    UPDATE calscim.journal_heads
     SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
         gone = p_head.gone
     WHERE stream = p_head.stream;
@@ -259,7 +259,7 @@ CREATE FUNCTION calscim.append(
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_head calscim.journal_heads := calscim.locked_head(p_stream);
     j calscim.journal;
 BEGIN
     j := calscim.next_row(
@@ -575,7 +575,7 @@ CREATE FUNCTION calscim.user_follow(
     o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(o.stream);
+    v_head calscim.journal_heads := calscim.locked_head(o.stream);
     v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
     j calscim.journal;
@@ -908,7 +908,7 @@ CREATE FUNCTION calscim.changes(
 ) RETURNS SETOF calscim.written LANGUAGE plpgsql
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_head calscim.journal_heads := calscim.locked_head(p_stream);
     v_valid bigint;  -- the last token that was found to be
     v_at timestamptz;
     v_rows calscim.journal[] := '{}';
@@ -998,7 +998,7 @@ CREATE INDEX mappings_group ON calscim.mappings (group_id) WHERE removed_at IS N
 
 -- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
 -- the team, that is, and it is released.
-CREATE TABLE calscim.made_teams (
+CREATE TABLE calscim.created_teams (
     organization   text NOT NULL,
     team_id        bigint NOT NULL,
     name           text NOT NULL,
@@ -1011,7 +1011,7 @@ CREATE TABLE calscim.made_teams (
 
 -- Attributes of people that the directory gave a value, as they were last told to Cal.com: what it gives no more may
 -- be taken away. Rows go with the value, and with the person.
-CREATE TABLE calscim.attributes_told (
+CREATE TABLE calscim.applied_attributes (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     attribute_id  text NOT NULL,
@@ -1023,7 +1023,7 @@ CREATE TABLE calscim.attributes_told (
 -- ---------------------------------------------------------------- what calscim did in Cal.com
 
 -- Which account a SCIM user is. Outlives the user, until the account has left the organization.
-CREATE TABLE calscim.links (
+CREATE TABLE calscim.account_links (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
     cal_user_id   bigint NOT NULL,
@@ -1033,8 +1033,8 @@ CREATE TABLE calscim.links (
     missed        integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
     PRIMARY KEY (organization, user_id)
 );
-CREATE INDEX links_account ON calscim.links (organization, cal_user_id);
-CREATE INDEX links_email ON calscim.links (organization, calscim.name_key(email));
+CREATE INDEX account_links_account ON calscim.account_links (organization, cal_user_id);
+CREATE INDEX account_links_email ON calscim.account_links (organization, calscim.name_key(email));
 
 -- The account that each user had when it last left the organization. When the user comes back, calscim attaches
 -- the same account by its number: Cal.com keeps accounts, and refuses to create a second one for an address.
@@ -1073,7 +1073,7 @@ CREATE TABLE calscim.ledger (
 );
 
 -- The roles in the organization that calscim gave, and for which mappings: only those are taken back.
-CREATE TABLE calscim.offices (
+CREATE TABLE calscim.org_role_grants (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     user_id       uuid NOT NULL,
@@ -1120,7 +1120,7 @@ CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id
 CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
 
 -- What did not succeed, when it is tried again, and why it failed.
-CREATE TABLE calscim.parked (
+CREATE TABLE calscim.parked_actions (
     organization  text NOT NULL,
     kind          text NOT NULL,
     subject       text NOT NULL,           -- the SCIM user's id, else the account's number
@@ -1167,7 +1167,7 @@ CREATE TRIGGER holds_guard BEFORE UPDATE OF approved_at ON calscim.holds
     FOR EACH ROW EXECUTE FUNCTION calscim.holds_guard();
 
 -- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
-CREATE TABLE calscim.sightings (
+CREATE TABLE calscim.drift_observations (
     organization  text NOT NULL,
     digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
     team_id       bigint NOT NULL,         -- 0: the organization
@@ -1178,7 +1178,7 @@ CREATE TABLE calscim.sightings (
     PRIMARY KEY (organization, digest)
 );
 
-CREATE TABLE calscim.passes (
+CREATE TABLE calscim.reconcile_passes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
     scope         text NOT NULL CHECK (scope IN ('full', 'touched')),
@@ -1188,10 +1188,10 @@ CREATE TABLE calscim.passes (
     in_step       boolean NOT NULL DEFAULT false,
     report        jsonb NOT NULL DEFAULT '{}'
 );
-CREATE INDEX passes_latest ON calscim.passes (organization, id DESC);
+CREATE INDEX reconcile_passes_latest ON calscim.reconcile_passes (organization, id DESC);
 
 -- How far the reconciler of an organization has read each directory's journal.
-CREATE TABLE calscim.cursors (
+CREATE TABLE calscim.journal_offsets (
     organization  text NOT NULL,
     stream        text NOT NULL,
     seq           bigint NOT NULL,
@@ -1199,7 +1199,7 @@ CREATE TABLE calscim.cursors (
 );
 
 -- Asked of the running daemon by the command line: a full pass, and its answer.
-CREATE TABLE calscim.requests (
+CREATE TABLE calscim.sync_requests (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
     asked_at      timestamptz NOT NULL DEFAULT now(),
@@ -1228,14 +1228,14 @@ CREATE TABLE calscim.daemons (
 
 -- Which daemons share the organizations, and which organizations each of them has in its configuration. What a daemon
 -- may do comes from its leases alone.
-CREATE TABLE calscim.shares (
+CREATE TABLE calscim.lease_candidates (
     holder         text PRIMARY KEY,
     organizations  text[] NOT NULL,
     expires_at     timestamptz NOT NULL
 );
 
 -- What the reconciler last knew of the budget, for status.
-CREATE TABLE calscim.budgets (
+CREATE TABLE calscim.rate_budgets (
     organization  text PRIMARY KEY,
     "limit"       integer NOT NULL,
     remaining     integer NOT NULL,
@@ -1372,7 +1372,7 @@ REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
 
 -- Where the journal begins once its first months were archived: the last row of each stream that is in the
 -- file only. Verifying starts there.
-CREATE TABLE calscim.journal_archived (
+CREATE TABLE calscim.journal_archives (
     stream       text NOT NULL,
     seq          bigint NOT NULL,
     at           timestamptz NOT NULL,
@@ -1383,9 +1383,9 @@ CREATE TABLE calscim.journal_archived (
     archived_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (stream, seq)
 );
-CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archived
+CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
-CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archived
+CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archives
     FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
 
 CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
@@ -1397,11 +1397,11 @@ BEGIN
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
-CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archived
+CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 
 -- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
-CREATE TABLE calscim.openings (
+CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
     kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'Former', 'Gone')),
     id      text NOT NULL,
@@ -1409,7 +1409,7 @@ CREATE TABLE calscim.openings (
     state   text NOT NULL,                 -- JSON
     PRIMARY KEY (stream, kind, id)
 );
-CREATE TRIGGER openings_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.openings
+CREATE TRIGGER opening_balances_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 
 -- ---------------------------------------------------------------- erasing a person

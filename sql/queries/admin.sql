@@ -2,9 +2,9 @@
 SELECT calscim.append('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $8);
 
 -- name: ask, a full pass of the running daemon, once for all edits of a transaction; the edit's row wakes the daemon
-INSERT INTO calscim.requests (organization)
+INSERT INTO calscim.sync_requests (organization)
 SELECT $1 WHERE NOT EXISTS (
-    SELECT FROM calscim.requests WHERE organization = $1 AND asked_at = now() AND taken_at IS NULL AND done_at IS NULL);
+    SELECT FROM calscim.sync_requests WHERE organization = $1 AND asked_at = now() AND taken_at IS NULL AND done_at IS NULL);
 
 -- name: lock_head, the directory's stream until the transaction ends; makes it when there is none
 SELECT calscim.lock_head($1);
@@ -20,7 +20,7 @@ SELECT d.id, d.name, d.organization, d.provider, d.created_at, coalesce(h.seq, 0
        coalesce(h.users, 0) AS users, coalesce(h.groups, 0) AS groups,
        p.target IS NOT NULL AS paused, p.until AS paused_until, d.requests_per_second
 FROM calscim.directories d
-LEFT JOIN calscim.heads h ON h.stream = d.id
+LEFT JOIN calscim.journal_heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p
     ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > clock_timestamp())
 WHERE d.deleted_at IS NULL AND ($1::text IS NULL OR d.id = $1 OR lower(d.name) = lower($1))
@@ -110,7 +110,7 @@ SELECT nextval(pg_get_serial_sequence('calscim.mappings', 'id'));
 INSERT INTO calscim.mappings (id, directory_id, group_name, group_id, team_id, team_name, role, mode, seq, since)
 OVERRIDING SYSTEM VALUE
 VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8, $9,
-        coalesce((SELECT h.seq FROM calscim.heads h WHERE h.stream = $2), 0));
+        coalesce((SELECT h.seq FROM calscim.journal_heads h WHERE h.stream = $2), 0));
 
 -- name: new_team, the number of a team yet to be made that goes by this name already
 SELECT m.team_id FROM calscim.mappings m
@@ -122,7 +122,7 @@ LIMIT 1;
 
 -- name: change_mapping, role and mode in place, so that nobody leaves the team in between
 UPDATE calscim.mappings m SET role = $2, mode = $3, team_name = $4, seq = $5,
-    since = coalesce((SELECT h.seq FROM calscim.heads h WHERE h.stream = m.directory_id), 0)
+    since = coalesce((SELECT h.seq FROM calscim.journal_heads h WHERE h.stream = m.directory_id), 0)
 WHERE id = $1;
 
 -- name: remove_mapping, the row stays for what it had given

@@ -1,10 +1,10 @@
 -- name: streams, every journal with rows or a head: where it begins, how far it goes and how far it should go
 SELECT coalesce(h.stream, j.stream) AS stream, h.seq, h.hash, greatest(h.seq, j.seq) AS last,
        coalesce(a.seq, 0) AS start, coalesce(a.hash, decode(repeat('00', 32), 'hex')) AS start_hash
-FROM calscim.heads h
+FROM calscim.journal_heads h
 FULL JOIN (SELECT stream, max(seq) AS seq FROM calscim.journal GROUP BY stream) j ON j.stream = h.stream
 LEFT JOIN LATERAL (
-    SELECT x.seq, x.hash FROM calscim.journal_archived x
+    SELECT x.seq, x.hash FROM calscim.journal_archives x
     WHERE x.stream = coalesce(h.stream, j.stream) ORDER BY x.seq DESC LIMIT 1
 ) a ON true
 WHERE h.stream IS NULL OR h.seq > 0 OR j.stream IS NOT NULL
@@ -12,8 +12,8 @@ ORDER BY 1;
 
 -- name: size, about how many rows there are
 SELECT coalesce(sum(h.seq - coalesce(
-    (SELECT max(a.seq) FROM calscim.journal_archived a WHERE a.stream = h.stream), 0)), 0)::bigint
-FROM calscim.heads h;
+    (SELECT max(a.seq) FROM calscim.journal_archives a WHERE a.stream = h.stream), 0)), 0)::bigint
+FROM calscim.journal_heads h;
 
 -- name: snapshot, what several connections then look at together
 SELECT pg_export_snapshot();

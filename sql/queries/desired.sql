@@ -1,7 +1,7 @@
 -- name: directories, the directories of an organization that are in use
 SELECT d.id, d.name, h.seq, p.target IS NOT NULL AS paused
 FROM calscim.directories d
-JOIN calscim.heads h ON h.stream = d.id
+JOIN calscim.journal_heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p
     ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > now())
 WHERE d.organization = $1 AND d.deleted_at IS NULL
@@ -16,12 +16,12 @@ WHERE (until IS NULL OR until > now())
 WITH given AS (
     SELECT u.id, calscim.name_key(u.email) AS email_key, l.cal_user_id
     FROM calscim.users u
-    LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = u.id
+    LEFT JOIN calscim.account_links l ON l.organization = $1 AND l.user_id = u.id
     WHERE u.id = ANY ($2::uuid[])
     UNION
     SELECT t.id, calscim.name_key(t.email), l.cal_user_id
     FROM calscim.tombstones t
-    LEFT JOIN calscim.links l ON l.organization = $1 AND l.user_id = t.id
+    LEFT JOIN calscim.account_links l ON l.organization = $1 AND l.user_id = t.id
     WHERE t.id = ANY ($2::uuid[])
 )
 SELECT id FROM given
@@ -30,11 +30,11 @@ SELECT e.user_id FROM calscim.user_emails e
 JOIN given g ON g.email_key = e.value_key
 WHERE e.directory_id = ANY ($3::text[])
 UNION
-SELECT l.user_id FROM calscim.links l
+SELECT l.user_id FROM calscim.account_links l
 JOIN given g ON g.cal_user_id = l.cal_user_id
 WHERE l.organization = $1
 UNION
-SELECT l.user_id FROM calscim.links l
+SELECT l.user_id FROM calscim.account_links l
 JOIN given g ON g.email_key = calscim.name_key(l.email)
 WHERE l.organization = $1;
 
@@ -54,7 +54,7 @@ WHERE directory_id = ANY ($1::text[]) AND ($2::uuid[] IS NULL OR id = ANY ($2));
 -- name: departed, deleted users whose account calscim still has a link to
 SELECT t.id::text, t.directory_id, t.email, t.managed, t.seq
 FROM calscim.tombstones t
-JOIN calscim.links l ON l.user_id = t.id AND l.organization = $1
+JOIN calscim.account_links l ON l.user_id = t.id AND l.organization = $1
 WHERE t.kind = 'User' AND ($2::uuid[] IS NULL OR t.id = ANY ($2));
 
 -- name: mappings, those in use and those that were removed while the ledger or an office still names them
@@ -66,11 +66,11 @@ WHERE d.organization = $1
   AND ((m.removed_at IS NULL AND d.deleted_at IS NULL)
        OR (m.removed_at IS NOT NULL
            AND (EXISTS (SELECT FROM calscim.ledger l WHERE l.organization = $1 AND m.id = ANY (l.mapping_ids))
-                OR EXISTS (SELECT FROM calscim.offices o WHERE o.organization = $1 AND m.id = ANY (o.mapping_ids)))))
+                OR EXISTS (SELECT FROM calscim.org_role_grants o WHERE o.organization = $1 AND m.id = ANY (o.mapping_ids)))))
 ORDER BY m.id;
 
 -- name: creators, the key's own user on teams that calscim made, until somebody else owns them
-SELECT team_id, cal_user_id, membership_id FROM calscim.made_teams
+SELECT team_id, cal_user_id, membership_id FROM calscim.created_teams
 WHERE organization = $1 AND released_at IS NULL;
 
 -- name: groups, the groups that mappings are bound to
@@ -98,7 +98,7 @@ GROUP BY n.root, m.member_id;
 -- name: former, who left a group, for those whom calscim knows an account of
 SELECT f.group_id::text, f.member_id::text AS user_id, f.seq
 FROM calscim.former_members f
-JOIN calscim.links l ON l.organization = $1 AND l.user_id = f.member_id
+JOIN calscim.account_links l ON l.organization = $1 AND l.user_id = f.member_id
 WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2)
 UNION
 SELECT f.group_id::text, f.member_id::text, f.seq
@@ -108,7 +108,7 @@ WHERE $2::uuid[] IS NULL OR f.member_id = ANY ($2);
 
 -- name: links, which account a user is
 SELECT user_id::text, cal_user_id, origin, email, missed
-FROM calscim.links
+FROM calscim.account_links
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
 
 -- name: former_accounts, which account a user had before it left the organization
@@ -117,10 +117,10 @@ FROM calscim.former_accounts
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
 
 -- name: told, attributes that the directory gave a value, of all or of the accounts of the given users
-SELECT t.cal_user_id, t.attribute_id, t.value FROM calscim.attributes_told t
+SELECT t.cal_user_id, t.attribute_id, t.value FROM calscim.applied_attributes t
 WHERE t.organization = $1
   AND ($2::uuid[] IS NULL OR t.cal_user_id IN (
-      SELECT l.cal_user_id FROM calscim.links l WHERE l.organization = $1 AND l.user_id = ANY ($2)));
+      SELECT l.cal_user_id FROM calscim.account_links l WHERE l.organization = $1 AND l.user_id = ANY ($2)));
 
 -- name: ledger, what calscim gave and found on teams
 SELECT team_id, cal_user_id, user_id::text, origin, role, mode, mapping_ids, membership_id, missed
@@ -129,5 +129,5 @@ WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));
 
 -- name: offices, roles in the organization that calscim gave
 SELECT cal_user_id, user_id::text, role, mode, mapping_ids
-FROM calscim.offices
+FROM calscim.org_role_grants
 WHERE organization = $1 AND ($2::uuid[] IS NULL OR user_id = ANY ($2));

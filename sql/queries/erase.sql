@@ -9,7 +9,7 @@ SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'calscim.journal
 SELECT s.stream, s.organization, s.stream = s.id AS directory, coalesce(h.seq, 0) AS seq
 FROM (SELECT id AS stream, organization, id FROM calscim.directories
       UNION ALL SELECT DISTINCT '@' || organization, organization, '' FROM calscim.directories) s
-JOIN calscim.heads h ON h.stream = s.stream
+JOIN calscim.journal_heads h ON h.stream = s.stream
 WHERE $1::text IS NULL OR s.organization = $1
 ORDER BY s.organization, s.stream = s.id DESC, s.stream;
 
@@ -36,7 +36,7 @@ FROM unnest($1::text[]) i (id)
 LEFT JOIN calscim.users u ON u.id = i.id::uuid
 LEFT JOIN calscim.tombstones t ON t.id = i.id::uuid
 JOIN calscim.directories d ON d.id = coalesce(u.directory_id, t.directory_id)
-LEFT JOIN calscim.links l ON l.user_id = i.id::uuid AND l.organization = d.organization
+LEFT JOIN calscim.account_links l ON l.user_id = i.id::uuid AND l.organization = d.organization
 ORDER BY i.id;
 
 -- name: known_as, everything these ids go or went by
@@ -45,13 +45,13 @@ WITH effects AS (
     WHERE resource_id = ANY ($1::text[]) AND resource_type = 'User' AND kind IN ('scim', 'import')
       AND effect IS NOT NULL
     UNION ALL
-    SELECT state::jsonb FROM calscim.openings WHERE kind = 'User' AND id = ANY ($1::text[])
+    SELECT state::jsonb FROM calscim.opening_balances WHERE kind = 'User' AND id = ANY ($1::text[])
 )
 SELECT DISTINCT value FROM (
     SELECT unnest(ARRAY[user_name, external_id, email]) AS value FROM calscim.users WHERE id = ANY ($1::text[]::uuid[])
     UNION ALL SELECT value_key FROM calscim.user_emails WHERE user_id = ANY ($1::text[]::uuid[])
     UNION ALL SELECT unnest(ARRAY[name, email]) FROM calscim.tombstones WHERE id = ANY ($1::text[]::uuid[])
-    UNION ALL SELECT email FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[])
+    UNION ALL SELECT email FROM calscim.account_links WHERE user_id = ANY ($1::text[]::uuid[])
     UNION ALL SELECT email FROM calscim.actions WHERE user_id = ANY ($1::text[]::uuid[])
     UNION ALL SELECT unnest(ARRAY[e ->> 'user_name', e ->> 'external_id', e ->> 'email']) FROM effects
     UNION ALL SELECT jsonb_array_elements_text(e -> 'emails') FROM effects WHERE jsonb_typeof(e -> 'emails') = 'array'
@@ -64,7 +64,7 @@ WITH states AS (
       AND effect IS NOT NULL
     UNION ALL SELECT data FROM calscim.users WHERE id = ANY ($1::text[]::uuid[])
     UNION ALL
-    SELECT (state::jsonb ->> 'data')::jsonb FROM calscim.openings WHERE kind = 'User' AND id = ANY ($1::text[])
+    SELECT (state::jsonb ->> 'data')::jsonb FROM calscim.opening_balances WHERE kind = 'User' AND id = ANY ($1::text[])
 )
 SELECT DISTINCT value FROM states, LATERAL unnest(ARRAY[
     data ->> 'displayName', data #>> '{name,formatted}',
@@ -124,7 +124,7 @@ UPDATE calscim.tombstones SET name = $2, email = $2 WHERE id = ANY ($1::text[]::
 RETURNING id;
 
 -- name: openings, the same in what archived months had come to
-UPDATE calscim.openings
+UPDATE calscim.opening_balances
 SET state = (state::jsonb || CASE kind
     WHEN 'Gone' THEN jsonb_build_object('name', $2::text, 'email', $2::text)
     ELSE jsonb_build_object('user_name', $2::text, 'user_name_key', $2::text, 'external_id', NULL, 'email', '',
@@ -133,12 +133,12 @@ WHERE kind IN ('User', 'Gone') AND id = ANY ($1::text[]) AND strpos(state, $2) =
 RETURNING id;
 
 -- name: told, what their accounts had for attributes
-DELETE FROM calscim.attributes_told a USING calscim.links l
+DELETE FROM calscim.applied_attributes a USING calscim.account_links l
 WHERE l.user_id = ANY ($1::text[]::uuid[]) AND a.organization = l.organization AND a.cal_user_id = l.cal_user_id
 RETURNING a.attribute_id;
 
 -- name: links, accounts that have left
-DELETE FROM calscim.links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
+DELETE FROM calscim.account_links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
 
 -- name: former_accounts, accounts that they had before
 DELETE FROM calscim.former_accounts WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
@@ -155,13 +155,13 @@ UPDATE calscim.actions SET email = $2, because = $3, detail = $4 WHERE id = $1;
 
 -- name: parked, what did not succeed with somebody
 SELECT organization, kind, subject, team_id, email, reason, subject = ANY ($1::text[]) AS theirs
-FROM calscim.parked
+FROM calscim.parked_actions
 WHERE ($3::text IS NULL OR organization = $3)
   AND (subject = ANY ($1::text[])
        OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, reason) COLLATE "C"), i) > 0));
 
 -- name: put_parked, without them
-UPDATE calscim.parked SET email = $5, reason = $6
+UPDATE calscim.parked_actions SET email = $5, reason = $6
 WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
 
 -- name: holds, sets that were held and speak of somebody
@@ -173,27 +173,27 @@ WHERE ($2::text IS NULL OR organization = $2)
 UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
 
 -- name: sightings, drift about somebody
-SELECT organization, digest, email FROM calscim.sightings
+SELECT organization, digest, email FROM calscim.drift_observations
 WHERE ($2::text IS NULL OR organization = $2) AND calscim.name_key(email) = ANY ($1::text[]);
 
 -- name: put_sighting, without them
-UPDATE calscim.sightings SET email = $3 WHERE organization = $1 AND digest = $2;
+UPDATE calscim.drift_observations SET email = $3 WHERE organization = $1 AND digest = $2;
 
 -- name: passes, reports that speak of somebody
-SELECT id, report::text FROM calscim.passes
+SELECT id, report::text FROM calscim.reconcile_passes
 WHERE ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(report::text COLLATE "C"), i) > 0);
 
 -- name: put_pass, without them
-UPDATE calscim.passes SET report = $2::text::jsonb WHERE id = $1;
+UPDATE calscim.reconcile_passes SET report = $2::text::jsonb WHERE id = $1;
 
 -- name: requests, answers that speak of somebody
-SELECT id, detail FROM calscim.requests
+SELECT id, detail FROM calscim.sync_requests
 WHERE ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(detail COLLATE "C"), i) > 0);
 
 -- name: put_request, without them
-UPDATE calscim.requests SET detail = $2 WHERE id = $1;
+UPDATE calscim.sync_requests SET detail = $2 WHERE id = $1;
 
 -- name: delete_user, an inactive one whom no provider has deleted
 SELECT status FROM calscim.user_delete(

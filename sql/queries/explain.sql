@@ -3,7 +3,7 @@ SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.
        u.changed_seq, l.cal_user_id
 FROM calscim.users u
 JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
-LEFT JOIN calscim.links l ON l.user_id = u.id AND l.organization = d.organization
+LEFT JOIN calscim.account_links l ON l.user_id = u.id AND l.organization = d.organization
 WHERE d.organization = $1
   AND (u.id::text = $2 OR u.user_name_key = calscim.name_key($2) OR calscim.name_key(u.email) = calscim.name_key($2)
        OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = calscim.name_key($2)))
@@ -14,7 +14,7 @@ SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.
        u.changed_seq, l.cal_user_id
 FROM calscim.users u
 JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
-LEFT JOIN calscim.links l ON l.user_id = u.id AND l.organization = d.organization
+LEFT JOIN calscim.account_links l ON l.user_id = u.id AND l.organization = d.organization
 WHERE u.id = ANY ($1::uuid[])
 ORDER BY u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 
@@ -22,7 +22,7 @@ ORDER BY u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 SELECT t.id::text, t.directory_id, d.name AS directory, t.name AS user_name, t.email, t.seq, l.cal_user_id
 FROM calscim.tombstones t
 JOIN calscim.directories d ON d.id = t.directory_id
-LEFT JOIN calscim.links l ON l.user_id = t.id AND l.organization = d.organization
+LEFT JOIN calscim.account_links l ON l.user_id = t.id AND l.organization = d.organization
 WHERE d.organization = $1 AND t.kind = 'User'
   AND (t.id::text = $2 OR calscim.name_key(t.name) = calscim.name_key($2)
        OR calscim.name_key(t.email) = calscim.name_key($2))

@@ -19,7 +19,7 @@ SELECT j.stream, j.seq, to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:S
        method, path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
        encode(prev_hash, 'hex') AS prev_hash, encode(j.hash, 'hex') AS hash
-FROM calscim.heads h
+FROM calscim.journal_heads h
 CROSS JOIN LATERAL (
     SELECT * FROM calscim.journal
     WHERE stream = h.stream
@@ -70,7 +70,7 @@ WHERE kind = 'Group' AND ($2::text[] IS NULL OR directory_id = ANY ($2))
 SELECT '@' || $1::text AS stream UNION ALL SELECT id FROM calscim.directories WHERE organization = $1;
 
 -- name: heads, where every journal stands
-SELECT stream, seq FROM calscim.heads;
+SELECT stream, seq FROM calscim.journal_heads;
 
 -- name: keys, with which key bodies were sealed; $1: what a sealed body begins with. Only their fronts are looked at
 SELECT id, count(*) AS rows, min(at) AS first, max(at) AS last
@@ -82,5 +82,5 @@ ORDER BY first;
 
 -- name: last_bodies, the newest of every stream
 SELECT j.stream, j.seq, j.body
-FROM calscim.heads h JOIN calscim.journal j ON j.stream = h.stream AND j.seq = h.seq
+FROM calscim.journal_heads h JOIN calscim.journal j ON j.stream = h.stream AND j.seq = h.seq
 ORDER BY 1;

@@ -2,26 +2,26 @@
 SELECT partition, state FROM calscim.journal_partitions($1);
 
 -- name: marks, where every stream stands: kept elsewhere, they show a chain that was written anew
-SELECT stream, seq, encode(hash, 'hex') AS hash, at FROM calscim.heads WHERE seq > 0 ORDER BY stream;
+SELECT stream, seq, encode(hash, 'hex') AS hash, at FROM calscim.journal_heads WHERE seq > 0 ORDER BY stream;
 
 -- name: against, what the journal has where a checkpoint saw something; what was archived has its own mark
 SELECT w.stream, w.seq, w.hash AS seen, encode(j.hash, 'hex') AS hash, j.at, j.request_id,
        encode(a.hash, 'hex') AS archived_hash,
-       w.seq <= coalesce((SELECT max(x.seq) FROM calscim.journal_archived x WHERE x.stream = w.stream), 0) AS archived
+       w.seq <= coalesce((SELECT max(x.seq) FROM calscim.journal_archives x WHERE x.stream = w.stream), 0) AS archived
 FROM unnest($1::text[], $2::bigint[], $3::text[]) AS w (stream, seq, hash)
 LEFT JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq
-LEFT JOIN calscim.journal_archived a ON a.stream = w.stream AND a.seq = w.seq
+LEFT JOIN calscim.journal_archives a ON a.stream = w.stream AND a.seq = w.seq
 ORDER BY 1, 2;
 
 -- name: opening, users, groups and members where the journal of a stream begins
-SELECT kind, id, state FROM calscim.openings WHERE stream = $1 ORDER BY place;
+SELECT kind, id, state FROM calscim.opening_balances WHERE stream = $1 ORDER BY place;
 
 -- name: opened, when that was, and what holds the rows before; nothing where the journal begins with its first row
 SELECT max(at) AS at, max(seq) AS seq, string_agg(file, ', ' ORDER BY seq) AS files
-FROM calscim.journal_archived WHERE stream = $1 HAVING count(*) > 0;
+FROM calscim.journal_archives WHERE stream = $1 HAVING count(*) > 0;
 
 -- name: clear_opening, to be written anew
-DELETE FROM calscim.openings WHERE stream = $1;
+DELETE FROM calscim.opening_balances WHERE stream = $1;
 
 -- name: month, whether a month can be archived: by whom, when ($3, else now) and after which others; over means for an hour, when whoever began before midnight has ended
 SELECT to_regclass('calscim.' || $2) IS NOT NULL AS there,
@@ -49,13 +49,13 @@ WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC' AND at < ($1::date + interval
 ORDER BY stream, seq;
 
 -- name: begins, where each stream's journal begins, for those of which something was archived
-SELECT DISTINCT ON (stream) stream, seq, encode(hash, 'hex') AS hash FROM calscim.journal_archived
+SELECT DISTINCT ON (stream) stream, seq, encode(hash, 'hex') AS hash FROM calscim.journal_archives
 ORDER BY stream, seq DESC;
 
 -- name: month_ends, how far a month goes in each stream, what follows it, and whose journal is told of it
 SELECT e.stream, e.seq, e.rows, l.at, encode(l.hash, 'hex') AS hash,
        encode(coalesce((SELECT n.prev_hash FROM calscim.journal n WHERE n.stream = e.stream AND n.seq = e.seq + 1),
-                       (SELECT h.hash FROM calscim.heads h WHERE h.stream = e.stream AND h.seq = e.seq)), 'hex') AS followed,
+                       (SELECT h.hash FROM calscim.journal_heads h WHERE h.stream = e.stream AND h.seq = e.seq)), 'hex') AS followed,
        coalesce(d.organization, substr(nullif(e.stream, ltrim(e.stream, '@')), 2)) AS organization,
        d.id IS NOT NULL AS directory
 FROM (SELECT stream, max(seq) AS seq, count(*) AS rows FROM calscim.journal
@@ -78,16 +78,16 @@ LOCK TABLE ONLY calscim./* month */ journal_default IN SHARE MODE;
 SELECT calscim.journal_drop($1);
 
 -- name: archived, where a stream begins from now on
-INSERT INTO calscim.journal_archived (stream, seq, at, hash, partition, file, digest)
+INSERT INTO calscim.journal_archives (stream, seq, at, hash, partition, file, digest)
 VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6, $7);
 
 -- name: archives, where each stream's part of the files ends that hold what is no longer here, the oldest first
 SELECT partition, file, encode(digest, 'hex') AS digest, stream, seq, at, encode(hash, 'hex') AS hash
-FROM calscim.journal_archived ORDER BY partition, stream;
+FROM calscim.journal_archives ORDER BY partition, stream;
 
 -- name: archive, what became of a month that was archived
 SELECT min(file) AS file, min(encode(digest, 'hex')) AS digest, min(archived_at) AS archived_at
-FROM calscim.journal_archived WHERE partition = $1 HAVING count(*) > 0;
+FROM calscim.journal_archives WHERE partition = $1 HAVING count(*) > 0;
 
 -- name: alone, one archiving at a time
 SELECT pg_try_advisory_xact_lock(x'63616c7363696d33'::bigint);

@@ -13,7 +13,7 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT /* total */ max(h.users) FROM calscim.heads h WHERE h.stream = $2) AS total,
+       (SELECT /* total */ max(h.users) FROM calscim.journal_heads h WHERE h.stream = $2) AS total,
        (SELECT count(*) FROM page) > $5 AS more,
        array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key::text ORDER BY s.place) AS keys,
        array_agg(calscim.resource_json(
@@ -36,7 +36,7 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT /* total */ max(h.groups) FROM calscim.heads h WHERE h.stream = $2) AS total,
+       (SELECT /* total */ max(h.groups) FROM calscim.journal_heads h WHERE h.stream = $2) AS total,
        (SELECT count(*) FROM page) > $5 AS more,
        array_agg(s.ordinal ORDER BY s.place) AS ordinals, array_agg(s.key::text ORDER BY s.place) AS keys,
        array_agg(calscim.resource_json(

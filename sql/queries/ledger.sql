@@ -1,18 +1,18 @@
 -- name: link, which account a user is, and so nobody's former one; a link is replaced only when it had another account
 WITH linked AS (
-    INSERT INTO calscim.links (organization, user_id, cal_user_id, origin, email)
+    INSERT INTO calscim.account_links (organization, user_id, cal_user_id, origin, email)
     SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
     ON CONFLICT (organization, user_id) DO UPDATE
         SET cal_user_id = excluded.cal_user_id, origin = excluded.origin, email = excluded.email,
             linked_at = now(), missed = 0
-        WHERE links.cal_user_id <> excluded.cal_user_id
+        WHERE account_links.cal_user_id <> excluded.cal_user_id
 )
 DELETE FROM calscim.former_accounts
 WHERE organization = $1 AND (user_id = ANY ($2::uuid[]) OR cal_user_id = ANY ($3::bigint[]));
 
 -- name: unlink, the account has left the organization: its users get it back when they return
 WITH gone AS (
-    DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2 RETURNING user_id, email
+    DELETE FROM calscim.account_links WHERE organization = $1 AND cal_user_id = $2 RETURNING user_id, email
 )
 INSERT INTO calscim.former_accounts (organization, user_id, cal_user_id, email)
 SELECT $1, user_id, $2, email FROM gone
@@ -28,7 +28,7 @@ ORDER BY f.user_id = $2::uuid DESC, f.left_at DESC
 LIMIT 1;
 
 -- name: forget_links, the account does not exist any more
-DELETE FROM calscim.links WHERE organization = $1 AND cal_user_id = $2;
+DELETE FROM calscim.account_links WHERE organization = $1 AND cal_user_id = $2;
 
 -- name: forget_former, the account does not exist any more
 DELETE FROM calscim.former_accounts WHERE organization = $1 AND cal_user_id = $2;
@@ -37,10 +37,10 @@ DELETE FROM calscim.former_accounts WHERE organization = $1 AND cal_user_id = $2
 DELETE FROM calscim.ledger WHERE organization = $1 AND cal_user_id = $2;
 
 -- name: leave_office, the role in the organization is taken back, or the account has left
-DELETE FROM calscim.offices WHERE organization = $1 AND cal_user_id = $2;
+DELETE FROM calscim.org_role_grants WHERE organization = $1 AND cal_user_id = $2;
 
 -- name: give_office, a role in the organization that calscim gave
-INSERT INTO calscim.offices (organization, cal_user_id, user_id, role, mode, mapping_ids)
+INSERT INTO calscim.org_role_grants (organization, cal_user_id, user_id, role, mode, mapping_ids)
 VALUES ($1, $2, $3::uuid, $4, $5, $6::bigint[])
 ON CONFLICT (organization, cal_user_id) DO UPDATE
     SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
@@ -81,7 +81,7 @@ ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
 SELECT a.team_id, a.cal_user_id
 FROM calscim.actions a
 WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
-  AND a.pass_id >= coalesce((SELECT max(p.id) FROM calscim.passes p
+  AND a.pass_id >= coalesce((SELECT max(p.id) FROM calscim.reconcile_passes p
                              WHERE p.organization = $1 AND p.scope = 'full' AND p.complete), 0)
   AND a.cal_user_id IS NOT NULL AND a.user_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM calscim.actions b
@@ -122,7 +122,7 @@ ON CONFLICT DO NOTHING;
 DELETE FROM calscim.ledger WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3;
 
 -- name: missed_links, count the complete passes in a row that did not show an account
-UPDATE calscim.links
+UPDATE calscim.account_links
 SET missed = CASE WHEN cal_user_id = ANY ($2::bigint[]) THEN 0 ELSE missed + 1 END
 WHERE organization = $1 AND (missed > 0 OR cal_user_id <> ALL ($2::bigint[]));
 
@@ -137,7 +137,7 @@ SELECT cal_user_id FROM counted WHERE missed >= $4;
 
 -- name: gone_unmanaged, imported people whose account left, or that several complete passes did not show
 SELECT u.directory_id, u.id::text AS user_id
-FROM calscim.links l
+FROM calscim.account_links l
 JOIN calscim.users u ON u.id = l.user_id
 WHERE l.organization = $1 AND l.missed >= $2 AND NOT u.managed
 UNION ALL
@@ -145,11 +145,11 @@ SELECT u.directory_id, u.id::text
 FROM calscim.former_accounts f
 JOIN calscim.users u ON u.id = f.user_id
 WHERE f.organization = $1 AND NOT u.managed
-  AND NOT EXISTS (SELECT FROM calscim.links l WHERE l.organization = $1 AND l.user_id = u.id);
+  AND NOT EXISTS (SELECT FROM calscim.account_links l WHERE l.organization = $1 AND l.user_id = u.id);
 
 -- name: orphans, links of deleted or unmanaged users whose account several complete passes did not show
 WITH gone AS (
-    DELETE FROM calscim.links l
+    DELETE FROM calscim.account_links l
     WHERE l.organization = $1 AND l.missed >= $2
       AND NOT EXISTS (SELECT FROM calscim.users u WHERE u.id = l.user_id AND u.managed)
     RETURNING l.user_id, l.cal_user_id, l.email

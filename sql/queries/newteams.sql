@@ -19,16 +19,16 @@ SELECT EXISTS (
       AND ((team_id = $2 AND coalesce(outcome, 'unknown') = 'unknown') OR (team_id = $3 AND outcome = 'done')));
 
 -- name: made, a team that calscim made, with its owner for having made it
-INSERT INTO calscim.made_teams (organization, team_id, name, cal_user_id)
+INSERT INTO calscim.created_teams (organization, team_id, name, cal_user_id)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (organization, team_id) DO NOTHING;
 
 -- name: seen, the membership that came with the team
-UPDATE calscim.made_teams SET membership_id = $3
+UPDATE calscim.created_teams SET membership_id = $3
 WHERE organization = $1 AND team_id = $2 AND membership_id IS NULL;
 
 -- name: released, somebody else owns the team
-UPDATE calscim.made_teams SET released_at = clock_timestamp() WHERE organization = $1 AND team_id = $2;
+UPDATE calscim.created_teams SET released_at = clock_timestamp() WHERE organization = $1 AND team_id = $2;
 
 -- name: rename, mappings show a team by the name that Cal.com has for it now
 UPDATE calscim.mappings m SET team_name = n.name

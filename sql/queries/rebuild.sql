@@ -45,4 +45,4 @@ DELETE FROM calscim.former_members WHERE directory_id = $1;
 DELETE FROM calscim.tombstones WHERE directory_id = $1;
 
 -- name: count, what totalResults says
-UPDATE calscim.heads SET users = $2, groups = $3 WHERE stream = $1;
+UPDATE calscim.journal_heads SET users = $2, groups = $3 WHERE stream = $1;

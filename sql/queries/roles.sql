@@ -12,7 +12,7 @@ SELECT rolsuper FROM pg_roles WHERE rolname = $1;
 
 -- name: may_edit, whether the connected role has the rights of operators
 SELECT coalesce(bool_and(has_table_privilege(c.oid, 'INSERT')), false)
-FROM pg_class c WHERE c.relnamespace = to_regnamespace('calscim') AND c.relname IN ('tokens', 'mappings', 'requests');
+FROM pg_class c WHERE c.relnamespace = to_regnamespace('calscim') AND c.relname IN ('tokens', 'mappings', 'sync_requests');
 
 -- name: may_change_journal, by its rights or because it owns the table
 SELECT has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') OR pg_has_role(c.relowner, 'MEMBER')

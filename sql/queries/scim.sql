@@ -92,8 +92,8 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       coalesce((SELECT h.users FROM calscim.heads h WHERE h.stream = $2), 0) AS total, true AS known,
-       (SELECT h.gone FROM calscim.heads h WHERE h.stream = $2) AS gone, min(u.ordinal) AS first,
+       coalesce((SELECT h.users FROM calscim.journal_heads h WHERE h.stream = $2), 0) AS total, true AS known,
+       (SELECT h.gone FROM calscim.journal_heads h WHERE h.stream = $2) AS gone, min(u.ordinal) AS first,
        max(u.ordinal) AS last,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
@@ -106,7 +106,7 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
 
 -- name: users_page_back, the same page counted from the end, which is nearer
 WITH size AS (
-    SELECT coalesce(max(h.users), 0) AS total, max(h.gone) AS gone FROM calscim.heads h WHERE h.stream = $2
+    SELECT coalesce(max(h.users), 0) AS total, max(h.gone) AS gone FROM calscim.journal_heads h WHERE h.stream = $2
 ), page AS (
     SELECT u.id FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 ORDER BY u.ordinal DESC
     OFFSET (SELECT greatest(total - $4 - $5, 0) FROM size) LIMIT (SELECT greatest(least($5, total - $4), 0) FROM size)
@@ -130,7 +130,7 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
 WITH head AS (
     SELECT h.users, h.gone = $5 AND EXISTS (
         SELECT FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 AND u.ordinal = $4) AS known
-    FROM calscim.heads h WHERE h.stream = $2
+    FROM calscim.journal_heads h WHERE h.stream = $2
 ), page AS (
     SELECT u.id FROM calscim.users u
     WHERE u.directory_id COLLATE "C" = $2 AND u.ordinal >= $4 AND (SELECT known FROM head)

@@ -1,18 +1,18 @@
 -- name: renew, this daemon still runs; nothing where its row is gone
-UPDATE calscim.shares SET expires_at = clock_timestamp() + make_interval(secs => $2)
+UPDATE calscim.lease_candidates SET expires_at = clock_timestamp() + make_interval(secs => $2)
 WHERE holder = $1
 RETURNING true;
 
 -- name: enter, this daemon runs; rows of daemons that are long gone are taken away
 WITH gone AS (
-    DELETE FROM calscim.shares WHERE expires_at < clock_timestamp() - interval '1 hour')
-INSERT INTO calscim.shares (holder, organizations, expires_at)
+    DELETE FROM calscim.lease_candidates WHERE expires_at < clock_timestamp() - interval '1 hour')
+INSERT INTO calscim.lease_candidates (holder, organizations, expires_at)
 VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
 ON CONFLICT (holder) DO UPDATE SET organizations = excluded.organizations, expires_at = excluded.expires_at;
 
 -- name: parts, how many organizations each living daemon should have, and has
 WITH asked AS (
-    SELECT d.holder, o.name FROM calscim.shares d, unnest(d.organizations) o (name)
+    SELECT d.holder, o.name FROM calscim.lease_candidates d, unnest(d.organizations) o (name)
     WHERE d.expires_at > clock_timestamp()
 ), counted AS (
     SELECT name, count(*) AS daemons FROM asked GROUP BY name
@@ -25,8 +25,8 @@ GROUP BY a.holder;
 
 -- name: configured, those of these organizations that one of these daemons is configured for
 SELECT DISTINCT o.name
-FROM calscim.shares d, unnest(d.organizations) o (name)
+FROM calscim.lease_candidates d, unnest(d.organizations) o (name)
 WHERE d.holder = ANY ($1::text[]) AND o.name = ANY ($2::text[]);
 
 -- name: leave, this daemon ends
-DELETE FROM calscim.shares WHERE holder = $1;
+DELETE FROM calscim.lease_candidates WHERE holder = $1;

@@ -3,20 +3,20 @@ SELECT d.id, d.name, d.organization, d.provider, h.seq AS journal_seq, h.at AS l
        h.users, h.groups, p.target IS NOT NULL AS paused, p.until AS paused_until,
        d.requests_per_second, d.throttled, d.throttled_at
 FROM calscim.directories d
-JOIN calscim.heads h ON h.stream = d.id
+JOIN calscim.journal_heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p
     ON p.scope = 'directory' AND p.target = d.id AND (p.until IS NULL OR p.until > now())
 WHERE d.deleted_at IS NULL
 ORDER BY d.organization, d.name;
 
 -- name: away_since, when the passes began to end without an answer of Cal.com; NULL: the last one had an answer
-SELECT min(p.finished_at) FROM calscim.passes p
+SELECT min(p.finished_at) FROM calscim.reconcile_passes p
 WHERE p.organization = $1 AND p.finished_at IS NOT NULL
-  AND p.id > coalesce((SELECT max(g.id) FROM calscim.passes g
+  AND p.id > coalesce((SELECT max(g.id) FROM calscim.reconcile_passes g
                        WHERE g.organization = $1 AND g.finished_at IS NOT NULL AND g.report->>'away' IS NULL), 0);
 
 -- name: rate_limited_until, when calls may go on; NULL: they may now. $2: calls of a window that are never used
-SELECT resets_at FROM calscim.budgets
+SELECT resets_at FROM calscim.rate_budgets
 WHERE organization = $1 AND remaining <= least($2::integer, "limit" / 10) AND resets_at > clock_timestamp();
 
 -- name: daemons, those that run on this database, as far as this role may see them

@@ -2,7 +2,7 @@
 
 -- One row a stream (a directory's id, or '@' and an organization's name). Locked by every writer of
 -- the stream before anything else: sequence order is commit order, without gaps.
-CREATE TABLE calscim.heads (
+CREATE TABLE calscim.journal_heads (
     stream   text PRIMARY KEY,
     seq      bigint NOT NULL DEFAULT 0,
     at       timestamptz NOT NULL DEFAULT 'epoch',
@@ -52,22 +52,22 @@ CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE v_seq bigint;
 BEGIN
-    SELECT seq INTO v_seq FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    SELECT seq INTO v_seq FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     IF NOT FOUND THEN
-        INSERT INTO calscim.heads (stream) VALUES (p_stream) ON CONFLICT DO NOTHING;
-        SELECT seq INTO v_seq FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+        INSERT INTO calscim.journal_heads (stream) VALUES (p_stream) ON CONFLICT DO NOTHING;
+        SELECT seq INTO v_seq FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     END IF;
     RETURN v_seq;
 END $$;
 
 -- Locks a stream's head and returns it.
-CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.heads LANGUAGE plpgsql AS $$
-DECLARE v_head calscim.heads;
+CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
+DECLARE v_head calscim.journal_heads;
 BEGIN
-    SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream FOR UPDATE;
+    SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
     IF NOT FOUND THEN
         PERFORM calscim.lock_head(p_stream);
-        SELECT * INTO v_head FROM calscim.heads WHERE stream = p_stream;
+        SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream;
     END IF;
     RETURN v_head;
 END $$;
@@ -92,7 +92,7 @@ CREATE TYPE calscim.origin AS (
 
 -- The row that comes after a head.
 CREATE FUNCTION calscim.next_row(
-    p_head calscim.heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+    p_head calscim.journal_heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
     p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
@@ -110,10 +110,10 @@ END $$;
 
 -- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
 -- it is after them.
-CREATE FUNCTION calscim.record(p_head calscim.heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.record(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
-    UPDATE calscim.heads
+    UPDATE calscim.journal_heads
     SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
         gone = p_head.gone
     WHERE stream = p_head.stream;
@@ -129,7 +129,7 @@ CREATE FUNCTION calscim.append(
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_head calscim.journal_heads := calscim.locked_head(p_stream);
     j calscim.journal;
 BEGIN
     j := calscim.next_row(

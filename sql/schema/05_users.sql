@@ -215,7 +215,7 @@ CREATE FUNCTION calscim.user_follow(
     o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(o.stream);
+    v_head calscim.journal_heads := calscim.locked_head(o.stream);
     v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
     j calscim.journal;

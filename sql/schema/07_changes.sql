@@ -44,7 +44,7 @@ CREATE FUNCTION calscim.changes(
 ) RETURNS SETOF calscim.written LANGUAGE plpgsql
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    v_head calscim.heads := calscim.locked_head(p_stream);
+    v_head calscim.journal_heads := calscim.locked_head(p_stream);
     v_valid bigint;  -- the last token that was found to be
     v_at timestamptz;
     v_rows calscim.journal[] := '{}';

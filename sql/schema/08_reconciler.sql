@@ -22,7 +22,7 @@ CREATE INDEX mappings_group ON calscim.mappings (group_id) WHERE removed_at IS N
 
 -- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
 -- the team, that is, and it is released.
-CREATE TABLE calscim.made_teams (
+CREATE TABLE calscim.created_teams (
     organization   text NOT NULL,
     team_id        bigint NOT NULL,
     name           text NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE calscim.made_teams (
 
 -- Attributes of people that the directory gave a value, as they were last told to Cal.com: what it gives no more may
 -- be taken away. Rows go with the value, and with the person.
-CREATE TABLE calscim.attributes_told (
+CREATE TABLE calscim.applied_attributes (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     attribute_id  text NOT NULL,
@@ -47,7 +47,7 @@ CREATE TABLE calscim.attributes_told (
 -- ---------------------------------------------------------------- what calscim did in Cal.com
 
 -- Which account a SCIM user is. Outlives the user, until the account has left the organization.
-CREATE TABLE calscim.links (
+CREATE TABLE calscim.account_links (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
     cal_user_id   bigint NOT NULL,
@@ -57,8 +57,8 @@ CREATE TABLE calscim.links (
     missed        integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
     PRIMARY KEY (organization, user_id)
 );
-CREATE INDEX links_account ON calscim.links (organization, cal_user_id);
-CREATE INDEX links_email ON calscim.links (organization, calscim.name_key(email));
+CREATE INDEX account_links_account ON calscim.account_links (organization, cal_user_id);
+CREATE INDEX account_links_email ON calscim.account_links (organization, calscim.name_key(email));
 
 -- The account that each user had when it last left the organization. When the user comes back, calscim attaches
 -- the same account by its number: Cal.com keeps accounts, and refuses to create a second one for an address.
@@ -97,7 +97,7 @@ CREATE TABLE calscim.ledger (
 );
 
 -- The roles in the organization that calscim gave, and for which mappings: only those are taken back.
-CREATE TABLE calscim.offices (
+CREATE TABLE calscim.org_role_grants (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     user_id       uuid NOT NULL,
@@ -144,7 +144,7 @@ CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id
 CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
 
 -- What did not succeed, when it is tried again, and why it failed.
-CREATE TABLE calscim.parked (
+CREATE TABLE calscim.parked_actions (
     organization  text NOT NULL,
     kind          text NOT NULL,
     subject       text NOT NULL,           -- the SCIM user's id, else the account's number
@@ -191,7 +191,7 @@ CREATE TRIGGER holds_guard BEFORE UPDATE OF approved_at ON calscim.holds
     FOR EACH ROW EXECUTE FUNCTION calscim.holds_guard();
 
 -- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
-CREATE TABLE calscim.sightings (
+CREATE TABLE calscim.drift_observations (
     organization  text NOT NULL,
     digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
     team_id       bigint NOT NULL,         -- 0: the organization
@@ -202,7 +202,7 @@ CREATE TABLE calscim.sightings (
     PRIMARY KEY (organization, digest)
 );
 
-CREATE TABLE calscim.passes (
+CREATE TABLE calscim.reconcile_passes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
     scope         text NOT NULL CHECK (scope IN ('full', 'touched')),
@@ -212,10 +212,10 @@ CREATE TABLE calscim.passes (
     in_step       boolean NOT NULL DEFAULT false,
     report        jsonb NOT NULL DEFAULT '{}'
 );
-CREATE INDEX passes_latest ON calscim.passes (organization, id DESC);
+CREATE INDEX reconcile_passes_latest ON calscim.reconcile_passes (organization, id DESC);
 
 -- How far the reconciler of an organization has read each directory's journal.
-CREATE TABLE calscim.cursors (
+CREATE TABLE calscim.journal_offsets (
     organization  text NOT NULL,
     stream        text NOT NULL,
     seq           bigint NOT NULL,
@@ -223,7 +223,7 @@ CREATE TABLE calscim.cursors (
 );
 
 -- Asked of the running daemon by the command line: a full pass, and its answer.
-CREATE TABLE calscim.requests (
+CREATE TABLE calscim.sync_requests (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
     asked_at      timestamptz NOT NULL DEFAULT now(),
@@ -252,14 +252,14 @@ CREATE TABLE calscim.daemons (
 
 -- Which daemons share the organizations, and which organizations each of them has in its configuration. What a daemon
 -- may do comes from its leases alone.
-CREATE TABLE calscim.shares (
+CREATE TABLE calscim.lease_candidates (
     holder         text PRIMARY KEY,
     organizations  text[] NOT NULL,
     expires_at     timestamptz NOT NULL
 );
 
 -- What the reconciler last knew of the budget, for status.
-CREATE TABLE calscim.budgets (
+CREATE TABLE calscim.rate_budgets (
     organization  text PRIMARY KEY,
     "limit"       integer NOT NULL,
     remaining     integer NOT NULL,

@@ -128,7 +128,7 @@ REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
 
 -- Where the journal begins once its first months were archived: the last row of each stream that is in the
 -- file only. Verifying starts there.
-CREATE TABLE calscim.journal_archived (
+CREATE TABLE calscim.journal_archives (
     stream       text NOT NULL,
     seq          bigint NOT NULL,
     at           timestamptz NOT NULL,
@@ -139,9 +139,9 @@ CREATE TABLE calscim.journal_archived (
     archived_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (stream, seq)
 );
-CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archived
+CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
-CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archived
+CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archives
     FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
 
 CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
@@ -153,11 +153,11 @@ BEGIN
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
-CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archived
+CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 
 -- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
-CREATE TABLE calscim.openings (
+CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
     kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'Former', 'Gone')),
     id      text NOT NULL,
@@ -165,6 +165,6 @@ CREATE TABLE calscim.openings (
     state   text NOT NULL,                 -- JSON
     PRIMARY KEY (stream, kind, id)
 );
-CREATE TRIGGER openings_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.openings
+CREATE TRIGGER opening_balances_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
 

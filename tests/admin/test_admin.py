@@ -58,7 +58,9 @@ def test_nobody_edits_without_saying_how_bodies_are_stored():
 
 async def test_a_directory_gets_an_id_that_fits_into_a_url_and_a_head(db, okta):
     assert re.fullmatch(r"[a-z0-9]{20,40}", okta.id)
-    assert await db.fetchval("SELECT seq FROM calscim.heads WHERE stream = $1", okta.id) == 0
+    assert (
+        await db.fetchval("SELECT seq FROM calscim.journal_heads WHERE stream = $1", okta.id) == 0
+    )
     assert await admin.directories(db) == [okta]
 
 

@@ -276,7 +276,7 @@ async def test_a_chain_that_was_written_anew_is_an_error_at_once(db, owner, metr
         await append(db)
     heads = Heads(db, [Log()], metrics)
     await heads.look()
-    await owner.execute("TRUNCATE calscim.journal; DELETE FROM calscim.heads")
+    await owner.execute("TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads")
     for _ in range(3):
         await append(db)
 
@@ -296,7 +296,7 @@ async def test_rows_that_are_gone_after_a_fail_over_are_an_error(db, owner, metr
     await heads.look()
     await owner.execute("DELETE FROM calscim.journal WHERE seq = 2")
     await owner.execute(
-        "UPDATE calscim.heads SET (seq, hash) = (SELECT seq, hash FROM calscim.journal)"
+        "UPDATE calscim.journal_heads SET (seq, hash) = (SELECT seq, hash FROM calscim.journal)"
     )
 
     with capture_logs() as logs:

@@ -17,7 +17,7 @@ BEGIN
                 resource_type, resource_id, body_digest, effect_digest), 'UTF8'))
         WHERE stream = '@acme' AND seq = r.seq RETURNING hash INTO before;
     END LOOP;
-    UPDATE calscim.heads SET hash = before, at = moment WHERE stream = '@acme';
+    UPDATE calscim.journal_heads SET hash = before, at = moment WHERE stream = '@acme';
 END $$
 """
 

@@ -115,11 +115,11 @@ def test_a_whole_journal_is_verified(calscim, okta):
         ("DELETE FROM calscim.journal WHERE seq = 1", 1, "is missing"),
         ("UPDATE calscim.journal SET prev_hash = sha256('') WHERE seq = 2", 2, "does not continue"),
         (
-            "UPDATE calscim.heads SET seq = 2 WHERE stream = '@acme'",
+            "UPDATE calscim.journal_heads SET seq = 2 WHERE stream = '@acme'",
             3,
             "does not agree with the head",
         ),
-        ("DELETE FROM calscim.heads WHERE stream = '@acme'", 3, "head is missing"),
+        ("DELETE FROM calscim.journal_heads WHERE stream = '@acme'", 3, "head is missing"),
     ],
 )
 def test_the_first_row_that_was_tampered_with_is_named(
@@ -143,7 +143,8 @@ def test_a_chain_that_was_written_anew_is_found_out_by_an_earlier_checkpoint(
     checkpoint.write_text(calscim("journal", "verify", "--json").out)
     run(
         tamper(
-            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+            database,
+            "TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads WHERE stream = '@acme'",
         )
     )
     calscim("token", "create", "--name", "forged")
@@ -163,7 +164,8 @@ def test_a_journal_that_is_gone_is_found_out_by_an_earlier_checkpoint(
     checkpoint.write_text(calscim("journal", "verify", "--json").out)
     run(
         tamper(
-            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+            database,
+            "TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads WHERE stream = '@acme'",
         )
     )
 
@@ -178,7 +180,8 @@ def test_an_earlier_head_tells_of_a_chain_that_was_written_anew_before_the_lates
     kept.write_text(json.dumps(calscim("journal", "verify", "--json").json) + "\n")
     run(
         tamper(
-            database, "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+            database,
+            "TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads WHERE stream = '@acme'",
         )
     )
     for name in ("forged", "too", "three"):

@@ -86,7 +86,7 @@ class Pushes:
 
     async def counted(self) -> tuple[int, int]:
         row = await self.db.fetchrow(
-            "SELECT users, groups FROM calscim.heads WHERE stream = $1", self.directory.id
+            "SELECT users, groups FROM calscim.journal_heads WHERE stream = $1", self.directory.id
         )
         assert row is not None
         return tuple(row)

@@ -245,7 +245,7 @@ async def test_a_second_month_continues_the_first_in_its_file(owning, okta, push
     await export.archive(owning, EDITOR, "2020-03", tmp_path)
     begins = {
         row["stream"]: row["hash"].hex()
-        for row in await owning.fetch("SELECT stream, hash FROM calscim.journal_archived")
+        for row in await owning.fetch("SELECT stream, hash FROM calscim.journal_archives")
     }
 
     done = await export.archive(owning, EDITOR, "2020-04", tmp_path)
@@ -469,7 +469,7 @@ async def test_half_a_file_is_no_archive(db, files, tmp_path):
 
 async def test_everything_is_rebuilt_from_the_files_alone(db, owning, okta, files, tmp_path):
     opened = await archives.opened(db, [tmp_path])
-    await owning.execute("DELETE FROM calscim.openings")
+    await owning.execute("DELETE FROM calscim.opening_balances")
 
     assert (await rebuild.compare(db, okta)).different > 0
     assert (await rebuild.compare(db, okta, opened)).differences == ()
@@ -487,9 +487,9 @@ async def test_an_archived_moment_is_shown_from_the_files(db, okta, pushed, file
 
 async def test_what_archived_months_came_to_is_the_owner_s(db, files):
     for statement in (
-        "INSERT INTO calscim.openings VALUES ('x', 'Gone', 'x', 1, '{}')",
-        "UPDATE calscim.openings SET state = '{}'",
-        "DELETE FROM calscim.openings",
+        "INSERT INTO calscim.opening_balances VALUES ('x', 'Gone', 'x', 1, '{}')",
+        "UPDATE calscim.opening_balances SET state = '{}'",
+        "DELETE FROM calscim.opening_balances",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await db.execute(statement)

@@ -21,7 +21,7 @@ async def journal(db, monkeypatch):
 async def test_a_whole_chain_ends_at_its_head(db, journal, width):
     verdict = await chain.verify(db, width=width)
 
-    head = await db.fetchrow("SELECT seq, encode(hash, 'hex') AS hash FROM calscim.heads")
+    head = await db.fetchrow("SELECT seq, encode(hash, 'hex') AS hash FROM calscim.journal_heads")
     assert verdict == chain.Verdict(7, (chain.Head("@acme", head["seq"], head["hash"]),), ())
 
 

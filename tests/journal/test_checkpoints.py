@@ -25,7 +25,9 @@ async def journal(db):
 async def test_a_checkpoint_names_every_stream_s_head(db, journal):
     marks = await checkpoints.checkpoint(db)
 
-    heads = await db.fetch("SELECT stream, seq, hash, at FROM calscim.heads ORDER BY stream")
+    heads = await db.fetch(
+        "SELECT stream, seq, hash, at FROM calscim.journal_heads ORDER BY stream"
+    )
     assert marks == tuple(Mark(h["stream"], h["seq"], h["hash"].hex(), h["at"]) for h in heads)
     assert [mark.seq for mark in marks] == [2, 1]
 
@@ -42,7 +44,7 @@ async def test_a_journal_that_only_grew_agrees(db, journal):
 async def test_a_chain_that_was_written_anew_does_not(db, owner, journal):
     marks = await checkpoints.checkpoint(db)
     await owner.execute(
-        "TRUNCATE calscim.journal; DELETE FROM calscim.heads WHERE stream = '@acme'"
+        "TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads WHERE stream = '@acme'"
     )
     await db.fetchval(APPEND, "@acme")
     await db.fetchval(APPEND, "@acme")
@@ -58,7 +60,7 @@ async def test_what_was_archived_is_held_against_its_own_mark(db, owner, journal
     marks = await checkpoints.checkpoint(db)
     earlier = Mark("@acme", 1, "00")
     await owner.execute(
-        "INSERT INTO calscim.journal_archived SELECT stream, seq, at, hash, 'p', 'f', '' FROM calscim.heads"
+        "INSERT INTO calscim.journal_archives SELECT stream, seq, at, hash, 'p', 'f', '' FROM calscim.journal_heads"
     )
     await owner.execute("DELETE FROM calscim.journal")
 
@@ -70,10 +72,10 @@ async def test_what_was_archived_is_held_against_its_own_mark(db, owner, journal
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO calscim.journal_archived VALUES ('s', 1, now(), '', '', '', '')",
-        "UPDATE calscim.journal_archived SET seq = 1",
-        "DELETE FROM calscim.journal_archived",
-        "TRUNCATE calscim.journal_archived",
+        "INSERT INTO calscim.journal_archives VALUES ('s', 1, now(), '', '', '', '')",
+        "UPDATE calscim.journal_archives SET seq = 1",
+        "DELETE FROM calscim.journal_archives",
+        "TRUNCATE calscim.journal_archives",
     ],
 )
 async def test_the_serving_role_cannot_say_that_something_was_archived(db, statement):

@@ -164,25 +164,27 @@ async def test_what_waits_and_was_reported_loses_the_address_and_keeps_the_rest(
         json.dumps([{"email": ANN, "team_id": 3}]),
     )
     await db.execute(
-        "INSERT INTO calscim.passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
+        "INSERT INTO calscim.reconcile_passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
         json.dumps({"waiting": [{"email": ANN, "reason": "x"}]}),
     )
-    await db.execute("INSERT INTO calscim.requests (organization, detail) VALUES ('acme', $1)", ANN)
     await db.execute(
-        "INSERT INTO calscim.parked VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
+        "INSERT INTO calscim.sync_requests (organization, detail) VALUES ('acme', $1)", ANN
+    )
+    await db.execute(
+        "INSERT INTO calscim.parked_actions VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
         str(left.ann),
         ANN,
         f"{ANN} refused",
     )
 
-    await db.execute("INSERT INTO calscim.sightings VALUES ('acme', 'd', 3, $1)", ANN)
+    await db.execute("INSERT INTO calscim.drift_observations VALUES ('acme', 'd', 3, $1)", ANN)
 
     name = (await erase.erase(owning, EDITOR, ANN)).name
 
     assert json.loads(await db.fetchval("SELECT actions FROM calscim.holds")) == [
         {"email": name, "team_id": 3}
     ]
-    assert await db.fetchval("SELECT reason FROM calscim.parked") == f"{name} refused"
+    assert await db.fetchval("SELECT reason FROM calscim.parked_actions") == f"{name} refused"
     assert ANN not in await everything(owning)
 
 
@@ -190,20 +192,27 @@ async def test_an_address_is_found_and_erased_in_whatever_spelling_it_stands(db,
     composed, decomposed, capital = "éva@acme.example", "e\u0301va@acme.example", "ÉVA@ACME.example"
     for number, spelling in enumerate((composed, decomposed, capital)):
         await db.execute(
-            "INSERT INTO calscim.requests (organization, detail) VALUES ('acme', $1)", spelling
+            "INSERT INTO calscim.sync_requests (organization, detail) VALUES ('acme', $1)", spelling
         )
         await db.execute(
-            "INSERT INTO calscim.sightings VALUES ('acme', $1, 3, $2)", str(number), spelling
+            "INSERT INTO calscim.drift_observations VALUES ('acme', $1, 3, $2)",
+            str(number),
+            spelling,
         )
         await db.execute(
-            "INSERT INTO calscim.passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
+            "INSERT INTO calscim.reconcile_passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
             json.dumps({"waiting": [{"email": spelling}]}),
         )
 
     found = await erase.erase(owning, EDITOR, f" {capital}")
 
     text = await everything(owning)
-    assert found.tables["requests"] == found.tables["sightings"] == found.tables["passes"] == 3
+    assert (
+        found.tables["sync_requests"]
+        == found.tables["drift_observations"]
+        == found.tables["reconcile_passes"]
+        == 3
+    )
     for gone in (composed, decomposed, capital.lower()):
         assert gone not in text
 
@@ -234,16 +243,20 @@ async def test_somebody_imported_is_refused(db, owning, okta):
 
 async def test_an_unfinished_deprovision_is_refused(db, owning, left):
     await db.execute(
-        "INSERT INTO calscim.links VALUES ('acme', $1, 7, 'created', $2, now(), 0)", left.ann, ANN
+        "INSERT INTO calscim.account_links VALUES ('acme', $1, 7, 'created', $2, now(), 0)",
+        left.ann,
+        ANN,
     )
     with pytest.raises(UsageError, match="still has an account"):
         await erase.erase(owning, EDITOR, ANN)
 
-    await db.execute("UPDATE calscim.links SET missed = 3")
-    await db.execute("INSERT INTO calscim.attributes_told VALUES ('acme', 7, 'a1', '[\"Sales\"]')")
+    await db.execute("UPDATE calscim.account_links SET missed = 3")
+    await db.execute(
+        "INSERT INTO calscim.applied_attributes VALUES ('acme', 7, 'a1', '[\"Sales\"]')"
+    )
     await erase.erase(owning, EDITOR, ANN)
-    assert await db.fetchval("SELECT count(*) FROM calscim.links") == 0
-    assert await db.fetchval("SELECT count(*) FROM calscim.attributes_told") == 0
+    assert await db.fetchval("SELECT count(*) FROM calscim.account_links") == 0
+    assert await db.fetchval("SELECT count(*) FROM calscim.applied_attributes") == 0
 
 
 async def test_a_call_under_way_and_a_held_removal_are_refused(db, owning, left):
@@ -393,23 +406,23 @@ NOBODY = [
     "tokens",
     "token_uses",
     "pauses",
-    "home",
-    "heads",
+    "database_identity",
+    "journal_heads",
     "groups",
     "members",
     "former_members",
     "mappings",
-    "made_teams",
-    "offices",
+    "created_teams",
+    "org_role_grants",
     "former_accounts",
     "build_traits",
     "ledger",
-    "cursors",
+    "journal_offsets",
     "leases",
     "daemons",
-    "shares",
-    "budgets",
-    "journal_archived",
+    "lease_candidates",
+    "rate_budgets",
+    "journal_archives",
 ]
 
 
@@ -425,10 +438,12 @@ async def test_every_table_is_looked_through_or_known_to_hold_nobody(owning):
 
 async def test_what_cal_com_was_told_of_somebody_goes_with_them(db, owning, left):
     await db.execute(
-        "INSERT INTO calscim.links VALUES ('acme', $1, 7, 'created', $2, now(), 3)", left.ann, ANN
+        "INSERT INTO calscim.account_links VALUES ('acme', $1, 7, 'created', $2, now(), 3)",
+        left.ann,
+        ANN,
     )
     await db.execute(
-        "INSERT INTO calscim.attributes_told VALUES ('acme', 7, 'a1', '[\"Grade 7\"]')"
+        "INSERT INTO calscim.applied_attributes VALUES ('acme', 7, 'a1', '[\"Grade 7\"]')"
     )
     await db.execute(
         "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, user_id, because, request_id, term,"

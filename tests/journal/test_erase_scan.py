@@ -115,19 +115,26 @@ async def named(db, acme):
             json.dumps([about, {"email": BOB}]),
         ),
         (
-            "INSERT INTO calscim.passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
+            "INSERT INTO calscim.reconcile_passes (organization, scope, report) VALUES ('acme', 'full', $1::text::jsonb)",
             json.dumps({"waiting": [about | {"email": ""}]}),
         ),
-        ("INSERT INTO calscim.requests (organization, detail) VALUES ('acme', $1)", f"{ANN} waits"),
-        ("INSERT INTO calscim.sightings VALUES ('acme', 'd', 3, $1)", ANN.upper()),
         (
-            "INSERT INTO calscim.parked VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
+            "INSERT INTO calscim.sync_requests (organization, detail) VALUES ('acme', $1)",
+            f"{ANN} waits",
+        ),
+        ("INSERT INTO calscim.drift_observations VALUES ('acme', 'd', 3, $1)", ANN.upper()),
+        (
+            "INSERT INTO calscim.parked_actions VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
             str(ann),
             ANN,
             f"{USER_NAME} ({FULL}) refused",
         ),
         ("UPDATE calscim.actions SET detail = $1", f"told {FULL}, {USER_NAME}"),
-        ("INSERT INTO calscim.links VALUES ('acme', $1, 7, 'created', $2, now(), 3)", ann, ANN),
+        (
+            "INSERT INTO calscim.account_links VALUES ('acme', $1, 7, 'created', $2, now(), 3)",
+            ann,
+            ANN,
+        ),
     ):
         await db.execute(statement, *values)
     return acme
@@ -137,7 +144,7 @@ async def test_no_column_of_any_table_names_the_person_afterwards(db, owning, ok
     tables = {table for table, _, _ in await where(owning)}
     assert {
         f"calscim.{name}"
-        for name in ("journal", "users", "user_emails", "actions", "holds", "passes")
+        for name in ("journal", "users", "user_emails", "actions", "holds", "reconcile_passes")
     } <= tables
 
     found = await erase.erase(owning, EDITOR, ANN)

@@ -32,10 +32,12 @@ async def first_broken(connection: asyncpg.Connection) -> tuple[str, int] | None
     """The first row that is not what was written: its stream and seq."""
     erased = await erasures(connection)
     archived = await connection.fetch(
-        "SELECT stream, seq, hash FROM calscim.journal_archived ORDER BY seq"
+        "SELECT stream, seq, hash FROM calscim.journal_archives ORDER BY seq"
     )
     begins = {stream: (seq, hashed) for stream, seq, hashed in archived}
-    heads = await connection.fetch("SELECT stream, seq, hash FROM calscim.heads ORDER BY stream")
+    heads = await connection.fetch(
+        "SELECT stream, seq, hash FROM calscim.journal_heads ORDER BY stream"
+    )
     for stream, last, head_hash in heads:
         seq, before = begins.get(stream, (0, bytes(32)))
         rows = await connection.fetch(

@@ -499,7 +499,7 @@ class Machine(RuleBasedStateMachine):
         ):  # what is held is approved, what is parked is tried, what is missed is waited for
             await self._approve()
             await self.stage.db.execute(
-                "UPDATE calscim.parked SET next_try = now(), refused = false"
+                "UPDATE calscim.parked_actions SET next_try = now(), refused = false"
             )
             self._everybody_accepts()
             await self._pass(full=True)

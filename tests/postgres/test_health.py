@@ -46,9 +46,12 @@ async def test_a_read_only_database_refuses_changes(db, database, owner):
     ("revoked", "lacks"),
     [
         ("INSERT ON calscim.journal", "INSERT on calscim.journal"),
-        ("UPDATE ON calscim.heads", "UPDATE on calscim.heads"),
+        ("UPDATE ON calscim.journal_heads", "UPDATE on calscim.journal_heads"),
         ("DELETE ON calscim.members", "DELETE on calscim.members"),
-        ("INSERT, UPDATE ON calscim.passes", "INSERT, UPDATE on calscim.passes"),
+        (
+            "INSERT, UPDATE ON calscim.reconcile_passes",
+            "INSERT, UPDATE on calscim.reconcile_passes",
+        ),
     ],
 )
 async def test_every_right_that_is_missing_is_named(db, owner, revoked, lacks):
@@ -94,7 +97,9 @@ async def test_a_journal_that_cannot_grow_is_found_by_a_write_that_is_rolled_bac
         said = await health.refused_write(connection)
 
     assert said.startswith("the database has no room (could not extend file")
-    assert await db.fetchval("SELECT count(*) FROM calscim.heads WHERE stream = '@check'") == 0
+    assert (
+        await db.fetchval("SELECT count(*) FROM calscim.journal_heads WHERE stream = '@check'") == 0
+    )
 
 
 async def test_looking_leaves_no_dead_row_behind(db, database):
@@ -111,7 +116,7 @@ async def test_looking_leaves_no_dead_row_behind(db, database):
 
 async def test_a_refusal_for_want_of_room_is_remembered_for_a_while(db, owner):
     assert db.refused is None
-    await owner.execute(FULL.format(table="passes"))
+    await owner.execute(FULL.format(table="reconcile_passes"))
 
     with pytest.raises(StoreUnavailable):
         await runs.begin(db, "acme", "full")
@@ -120,7 +125,7 @@ async def test_a_refusal_for_want_of_room_is_remembered_for_a_while(db, owner):
 
 
 async def test_a_right_that_is_missing_is_an_outage_and_no_mistake_of_the_statement(db, owner):
-    await owner.execute("REVOKE INSERT ON calscim.passes FROM calscim")
+    await owner.execute("REVOKE INSERT ON calscim.reconcile_passes FROM calscim")
 
     with pytest.raises(AccessDenied, match="`calscim migrate` gives the serving role its rights"):
         await runs.begin(db, "acme", "full")

@@ -52,7 +52,7 @@ async def refused(db: Database) -> None:
     with pytest.raises(StoreUnavailable):
         async with db.connection() as connection:
             await connection.execute("SET default_transaction_read_only = on")
-            await connection.execute("UPDATE calscim.heads SET seq = 1")
+            await connection.execute("UPDATE calscim.journal_heads SET seq = 1")
 
 
 async def test_none_of_a_server_that_takes_no_writes_is_lent_again(two):

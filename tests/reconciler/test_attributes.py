@@ -163,7 +163,7 @@ async def test_an_option_that_was_deleted_is_found_out(stage):
     stage.world.remove_option("department", "Marketing")
     await says(stage, department="Marketing")
 
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
 
     assert has(stage) == ["Marketing"]
@@ -178,7 +178,7 @@ async def test_a_lost_answer_is_made_good(stage, kind, method):
     stage.simulation.faults = [Fault(method=method, path=PATH, kind=kind)]
 
     await says(stage, department="Marketing")
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
 
     assert has(stage) == ["Marketing"]
@@ -198,7 +198,7 @@ async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
     assert (parked["kind"], parked["email"]) == ("user.update", ANN)
     assert parked["reason"].startswith("the attribute department: Cal.com answered DELETE")
 
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
     assert has(stage) == ["Marketing"]
     assert (await stage.full()).in_sync
@@ -255,7 +255,7 @@ async def test_one_persons_trouble_stops_nobody_else(stage, kind):
 
     told = [email for email in others if stage.world.values(email).get("department")]
     assert len(told) == 3
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
     assert all(stage.world.values(email) == {"department": ["Sales"]} for email in others)
 
@@ -351,7 +351,7 @@ async def test_who_left_and_comes_back_starts_anew(stage):
     await says(stage, department="Sales")
     await stage.okta.deactivate(ANN)
     await stage.push()
-    assert await stage.db.fetchval("SELECT count(*) FROM calscim.attributes_told") == 0
+    assert await stage.db.fetchval("SELECT count(*) FROM calscim.applied_attributes") == 0
 
     await says(stage, department="Sales")
     await stage.full()

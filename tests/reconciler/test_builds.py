@@ -112,7 +112,7 @@ async def test_an_account_that_nobody_knows_the_number_of_is_parked_with_what_to
     await assigned(stage, "ann")
 
     assert (await stage.full()).parked == 1
-    [row] = await stage.db.fetch("SELECT reason FROM calscim.parked")
+    [row] = await stage.db.fetch("SELECT reason FROM calscim.parked_actions")
     assert "invite the person by hand" in row["reason"]
 
 
@@ -391,7 +391,7 @@ async def test_a_team_that_cannot_be_left_keeps_the_person_in_the_organization(s
 
     assert ANN in members(stage)
     stage.simulation.faults = []
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
     assert ANN not in members(stage) and ANN not in stage.team("Sales")
 
@@ -546,7 +546,7 @@ async def test_what_a_leaver_left_behind_is_ended_by_a_later_pass(stage, fault, 
     if restarted:
         await stage.restart()
     stage.simulation.faults = []
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     for _ in range(2):
         await stage.full()
 

@@ -74,7 +74,7 @@ async def running(*controllers: Controller) -> AsyncIterator[None]:
 
 async def full_passes(stage) -> Counter[str]:
     rows = await stage.db.fetch(
-        "SELECT organization, count(*) AS passes FROM calscim.passes WHERE scope = 'full' AND complete GROUP BY 1"
+        "SELECT organization, count(*) AS passes FROM calscim.reconcile_passes WHERE scope = 'full' AND complete GROUP BY 1"
     )
     return Counter({row["organization"]: row["passes"] for row in rows})
 
@@ -255,6 +255,8 @@ async def test_equal_parts_are_not_rounded_up_twice(db, count):
 async def test_a_daemon_that_is_silent_for_a_lease_s_time_has_no_part(db):
     await shares.register(db, "one", ["a", "b"])
     await shares.register(db, "two", ["a", "b"])
-    await db.execute("UPDATE calscim.shares SET expires_at = 'epoch' WHERE holder = 'two'")
+    await db.execute(
+        "UPDATE calscim.lease_candidates SET expires_at = 'epoch' WHERE holder = 'two'"
+    )
 
     assert await shares.parts(db) == {"one": Part(2, 0)}

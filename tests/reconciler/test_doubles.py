@@ -99,7 +99,7 @@ async def test_a_double_is_in_the_plan_until_it_is_gone(stage, ann):
     second = await stage.full()
 
     assert not first.in_sync and not second.in_sync
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await stage.full()
     assert has(stage) == ["Sales"]
     assert (await stage.full()).in_sync
@@ -150,7 +150,7 @@ async def test_a_value_written_while_its_answer_is_lost_does_not_stay_twice(stag
         Fault(method="POST", path="/options/", kind="drop-after", times=1),
     ]
     await says(stage, "Sales")
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
 
     for _ in range(3):
         await stage.full()

@@ -171,7 +171,7 @@ async def test_people_for_whom_cal_com_always_fails_stop_nobody_else(stage, fail
 async def test_what_goes_on_failing_while_cal_com_answers_waits_longer_and_longer(stage, failing):
     await failing(status=500)
     for _ in range(8):
-        await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+        await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
         await stage.full()
 
     found = await retries.parked(stage.db, "acme")

@@ -84,7 +84,7 @@ async def test_the_grace_time_is_counted_from_the_first_pass(drifted):
     assert EVE in drifted.team("Sales")
 
     await drifted.db.execute(
-        "UPDATE calscim.sightings SET first_seen = first_seen - interval '10 minutes'"
+        "UPDATE calscim.drift_observations SET first_seen = first_seen - interval '10 minutes'"
     )
     await drifted.full()
 
@@ -121,7 +121,7 @@ async def test_drift_that_went_and_came_again_starts_anew(drifted):
     await drifted.full()
 
     assert EVE in drifted.team("Sales")
-    [row] = await drifted.db.fetch("SELECT passes FROM calscim.sightings")
+    [row] = await drifted.db.fetch("SELECT passes FROM calscim.drift_observations")
     assert row["passes"] == 1
 
 
@@ -136,7 +136,7 @@ async def test_a_pass_that_could_not_read_the_team_or_the_people_counts_for_noth
     await drifted.full()
 
     assert EVE in drifted.team("Sales")
-    [row] = await drifted.db.fetch("SELECT passes FROM calscim.sightings")
+    [row] = await drifted.db.fetch("SELECT passes FROM calscim.drift_observations")
     assert row["passes"] == 2
 
 
@@ -157,7 +157,7 @@ async def test_an_unmapped_team_is_forgotten(drifted):
         await admin.remove_mapping(drifted.db, drifted.editor, mapping)
     await drifted.full()
 
-    assert await drifted.db.fetch("SELECT FROM calscim.sightings") == []
+    assert await drifted.db.fetch("SELECT FROM calscim.drift_observations") == []
 
 
 async def test_guards_judge_drift_once_it_has_lasted(drifted):

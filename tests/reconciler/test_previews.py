@@ -110,7 +110,7 @@ async def test_a_preview_is_the_plan_once_the_edits_are_saved(stage, what):
 
 async def test_a_preview_changes_nothing_and_holds_nothing(stage):
     mapping = await world(stage)
-    before = await stage.db.fetch("SELECT * FROM calscim.heads ORDER BY stream")
+    before = await stage.db.fetch("SELECT * FROM calscim.journal_heads ORDER BY stream")
     plan = await stage.plan()
 
     inspected = await previewed(stage, MappingEdits(remove=(mapping,)))
@@ -118,7 +118,7 @@ async def test_a_preview_changes_nothing_and_holds_nothing(stage):
     assert State.HELD in {action.state for action in inspected.plan.actions}
     assert await holds.current(stage.db, "acme") == []
     assert shown(inspected.saved) == shown(plan) == shown(await stage.plan())
-    assert await stage.db.fetch("SELECT * FROM calscim.heads ORDER BY stream") == before
+    assert await stage.db.fetch("SELECT * FROM calscim.journal_heads ORDER BY stream") == before
     assert await admin.mappings(stage.db) == [mapping]
 
 

@@ -64,7 +64,9 @@ async def test_waits_between_tries_grow_from_one_second_to_thirty(running):
 
     await running.run_for(250)
 
-    tries = await stage.db.fetchval("SELECT count(*) FROM calscim.passes WHERE NOT complete")
+    tries = await stage.db.fetchval(
+        "SELECT count(*) FROM calscim.reconcile_passes WHERE NOT complete"
+    )
     assert 10 <= tries <= 18  # 1 + 2 + 4 + 8 + 16 seconds, then every 30
 
 

@@ -111,7 +111,7 @@ async def test_an_answer_that_was_lost_makes_no_second_team(stage, kind):
     await pushed(stage, "Support", "ann")
     stage.simulation.faults = [Fault(method="POST", path="/teams", kind=kind)]
     await stage.full()
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
 
     await stage.restart()
     await settle(stage)
@@ -128,7 +128,7 @@ async def test_a_lagging_list_makes_no_second_team(stage):
     stage.simulation.faults = [Fault(method="POST", path="/teams", kind="drop-after")]
     stage.world.lag(writes=1000)
     await stage.full()
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
 
     await stage.full()
     assert (
@@ -137,7 +137,7 @@ async def test_a_lagging_list_makes_no_second_team(stage):
     )
 
     stage.world.lag()
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await settle(stage)
     assert [team.name for team in stage.world.teams.values()].count("Support") == 1
     assert address("ann") in stage.team("Support")
@@ -251,7 +251,7 @@ async def test_a_refusal_is_parked_with_its_reason_and_tried_again(stage):
     assert not (await stage.full()).in_sync
 
     stage.simulation.faults = []
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now()")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
     await settle(stage)
     assert address("ann") in stage.team("Support")
     assert (await status(stage.db, ["acme"]))["organizations"][0]["parked"] == []

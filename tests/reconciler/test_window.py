@@ -174,7 +174,7 @@ async def test_a_removal_that_cal_com_refused_is_not_counted(stage):
     await stage.push()
     assert there(stage) == 20
 
-    await stage.db.execute("UPDATE calscim.parked SET next_try = now(), refused = false")
+    await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now(), refused = false")
     await stage.full()
 
     assert there(stage) == 19

@@ -16,11 +16,11 @@ EVERYTHING = """
 SELECT string_agg(content, ' ') FROM (
     SELECT encode(coalesce(body, ''), 'escape') || encode(coalesce(effect, ''), 'escape') AS content FROM calscim.journal
     UNION ALL SELECT t::text FROM calscim.users t UNION ALL SELECT t::text FROM calscim.user_emails t
-    UNION ALL SELECT t::text FROM calscim.tombstones t UNION ALL SELECT t::text FROM calscim.links t
-    UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked t
-    UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.passes t
-    UNION ALL SELECT t::text FROM calscim.requests t UNION ALL SELECT t::text FROM calscim.openings t
-    UNION ALL SELECT t::text FROM calscim.sightings t UNION ALL SELECT t::text FROM calscim.attributes_told t
+    UNION ALL SELECT t::text FROM calscim.tombstones t UNION ALL SELECT t::text FROM calscim.account_links t
+    UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked_actions t
+    UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.reconcile_passes t
+    UNION ALL SELECT t::text FROM calscim.sync_requests t UNION ALL SELECT t::text FROM calscim.opening_balances t
+    UNION ALL SELECT t::text FROM calscim.drift_observations t UNION ALL SELECT t::text FROM calscim.applied_attributes t
 ) x
 """
 

@@ -57,7 +57,7 @@ def age(owner) -> Age:
         start = datetime.fromisoformat(moment)
         first = await owner.fetchval("SELECT min(at) FROM calscim.journal WHERE at > $1", FRESH)
         async with owner.transaction():
-            heads = await owner.fetch("SELECT stream FROM calscim.heads WHERE seq > 0")
+            heads = await owner.fetch("SELECT stream FROM calscim.journal_heads WHERE seq > 0")
             for (stream,) in heads:
                 await chain(stream, first - start)
             for table, columns in TIMES.items():
@@ -70,7 +70,7 @@ def age(owner) -> Age:
 
     async def chain(stream: str, older) -> None:
         archived = (
-            "SELECT hash FROM calscim.journal_archived WHERE stream = $1 ORDER BY seq DESC LIMIT 1"
+            "SELECT hash FROM calscim.journal_archives WHERE stream = $1 ORDER BY seq DESC LIMIT 1"
         )
         before = await owner.fetchval(archived, stream) or bytes(32)
         rows = await owner.fetch(
@@ -91,7 +91,7 @@ def age(owner) -> Age:
                 before,
             )
         await owner.execute(
-            "UPDATE calscim.heads SET hash = $2, at = CASE WHEN at > $4 THEN at - $3::interval ELSE at END"
+            "UPDATE calscim.journal_heads SET hash = $2, at = CASE WHEN at > $4 THEN at - $3::interval ELSE at END"
             " WHERE stream = $1",
             stream,
             before,

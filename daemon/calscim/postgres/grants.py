@@ -39,45 +39,45 @@ _UPSERT = ("SELECT", "INSERT", "UPDATE")
 
 SERVING: Mapping[str, tuple[str, ...]] = {
     "actions": _UPSERT,
-    "attributes_told": _ALL,
-    "budgets": _UPSERT,
+    "applied_attributes": _ALL,
+    "rate_budgets": _UPSERT,
     "build_traits": _UPSERT,
-    "cursors": _UPSERT,
+    "journal_offsets": _UPSERT,
     "daemons": _ALL,
     "directories": ("SELECT", "UPDATE (throttled, throttled_at)"),
     "former_accounts": _ALL,
     "former_members": _ALL,
     "groups": _ALL,
-    "heads": _UPSERT,
+    "journal_heads": _UPSERT,
     "holds": (
         "SELECT",
         "INSERT (organization, hash, guard, actions)",
         # approved_at is only ever cleared by this role: the trigger holds_guard sees to that.
         "UPDATE (guard, actions, first_seen, last_seen, approved_at, released_at, current, announced_at)",
     ),
-    "home": _UPSERT,
+    "database_identity": _UPSERT,
     "journal": ("SELECT", "INSERT"),
-    "journal_archived": _READ,
+    "journal_archives": _READ,
     "leases": _UPSERT,
     "ledger": _ALL,
-    "links": _ALL,
-    "made_teams": _UPSERT,
+    "account_links": _ALL,
+    "created_teams": _UPSERT,
     # A mapping to a team that is yet to be made gives way to one that names the team.
     "mappings": (
         "SELECT",
         "UPDATE (group_id, group_name, former_names, team_id, team_name, removed_at, removed_seq)",
     ),
     "members": ("SELECT", "INSERT", "DELETE"),
-    "offices": _ALL,
-    "openings": _READ,
-    "parked": _ALL,
-    "passes": _ALL,
+    "org_role_grants": _ALL,
+    "opening_balances": _READ,
+    "parked_actions": _ALL,
+    "reconcile_passes": _ALL,
     # A daemon that finds itself on a restored copy pauses every directory; it ends no pause.
     "pauses": ("SELECT", "INSERT (scope, target, until)", "UPDATE (until)"),
-    "requests": ("SELECT", "UPDATE (taken_at, done_at, pass_id, detail)"),
+    "sync_requests": ("SELECT", "UPDATE (taken_at, done_at, pass_id, detail)"),
     "schema_version": _READ,
-    "shares": _ALL,
-    "sightings": _ALL,
+    "lease_candidates": _ALL,
+    "drift_observations": _ALL,
     "token_uses": _UPSERT,
     "tokens": _READ,
     "tombstones": ("SELECT", "INSERT", "DELETE"),
@@ -87,20 +87,20 @@ SERVING: Mapping[str, tuple[str, ...]] = {
 
 OPERATORS: Mapping[str, tuple[str, ...]] = {
     "directories": _UPSERT,
-    "heads": _UPSERT,
+    "journal_heads": _UPSERT,
     "holds": _UPSERT,
     "journal": ("SELECT", "INSERT"),
     "mappings": _UPSERT,
-    "parked": ("SELECT", "UPDATE (next_try, refused, unanswered)"),
+    "parked_actions": ("SELECT", "UPDATE (next_try, refused, unanswered)"),
     "pauses": _ALL,
-    "requests": ("SELECT", "INSERT"),
+    "sync_requests": ("SELECT", "INSERT"),
     "tokens": _UPSERT,
 }
 _BOTH = {
-    "openings": _READ,
+    "opening_balances": _READ,
     "schema_version": _READ,
     "journal": ("SELECT", "INSERT"),
-    "journal_archived": ("SELECT", "INSERT"),  # a trigger refuses rows of anybody but the owner
+    "journal_archives": ("SELECT", "INSERT"),  # a trigger refuses rows of anybody but the owner
 }
 
 

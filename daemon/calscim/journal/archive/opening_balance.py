@@ -36,7 +36,7 @@ async def write(connection: Connection, stream: str, tables: Tables) -> None:
     """Inside of the caller's transaction."""
     await connection.execute(sql("keeping.clear_opening"), stream)
     await connection.copy_records_to_table(
-        "openings",
+        "opening_balances",
         schema_name="calscim",
         columns=["stream", "place", "kind", "id", "state"],
         records=[(stream, place, *row) for place, row in enumerate(_rows(tables))],

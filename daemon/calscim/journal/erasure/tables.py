@@ -43,12 +43,12 @@ class Tables:
         """Change what is about their users, which have been deleted by now. Quick."""
         ids = sorted(self.search.ids)
         found: dict[str, int] = {}
-        for table in ("tombstones", "openings"):
+        for table in ("tombstones", "opening_balances"):
             changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
             found[table] = len(changed)
         for table, query in (
-            ("attributes_told", "erase.told"),
-            ("links", "erase.links"),
+            ("applied_attributes", "erase.told"),
+            ("account_links", "erase.links"),
             ("former_accounts", "erase.former_accounts"),
         ):
             found[table] = len(await self.connection.fetch(sql(query), ids))
@@ -74,18 +74,18 @@ class Tables:
             why = clean(row["reason"])
             if (email, why) != (row["email"], row["reason"]):
                 key = (row["organization"], row["kind"], row["subject"], row["team_id"])
-                yield "parked", (*key, email, why)
+                yield "parked_actions", (*key, email, why)
         for table, keys, column, wanted, clean in (
             ("holds", ("organization", "hash"), "actions", (*text, ids), self._clean_json),
             (
-                "sightings",
+                "drift_observations",
                 ("organization", "digest"),
                 "email",
                 (addresses, self.organization),
                 self._clean,
             ),
-            ("passes", ("id",), "report", (*text, ids), self._clean_json),
-            ("requests", ("id",), "detail", text, self._clean),
+            ("reconcile_passes", ("id",), "report", (*text, ids), self._clean_json),
+            ("sync_requests", ("id",), "detail", text, self._clean),
         ):
             for row in await self.connection.fetch(sql(f"erase.{table}"), *wanted):
                 cleaned = clean(row[column])
@@ -124,9 +124,9 @@ _NAMED = frozenset({"email", "user_name"})  # who an entry of a report is about
 _QUOTED = re.compile(r'"[^"]*"')
 _PUT = {
     "actions": "put_action",
-    "parked": "put_parked",
+    "parked_actions": "put_parked",
     "holds": "put_hold",
-    "sightings": "put_sighting",
-    "passes": "put_pass",
-    "requests": "put_request",
+    "drift_observations": "put_sighting",
+    "reconcile_passes": "put_pass",
+    "sync_requests": "put_request",
 }
