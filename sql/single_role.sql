@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION calscim.journal_refuse_drop() RETURNS event_trigger L
 DECLARE v_name text;
 BEGIN
     SELECT object_identity INTO v_name FROM pg_event_trigger_dropped_objects()
-    WHERE schema_name = 'calscim' AND object_type = 'table' AND object_name ~ '^journal(_|$)'
+    WHERE schema_name = 'calscim' AND object_type = 'table' AND object_name ~ '^journal(_default|_archives|_[0-9]{4}_[0-9]{2})?$'
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'the journal is append-only: % of % is refused', TG_TAG, v_name

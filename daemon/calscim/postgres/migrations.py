@@ -16,6 +16,7 @@ from calscim.postgres.grants import Roles
 from calscim.postgres.queries import folder
 
 _FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
+_JOURNAL_TABLES = "^journal(_default|_archives|_[0-9]{4}_[0-9]{2})?$"  # that nobody may change
 _LOCK = 0x63616C7363696D  # "calscim": one migration at a time
 
 
@@ -150,18 +151,18 @@ async def grant(connection: asyncpg.Connection, role: str, operator: str | None 
             await grants.revoke_temp(connection)
             return
         name = await connection.fetchval("SELECT quote_ident($1)", role)
-        tables = ", ".join(await _journals(connection))
+        tables = ", ".join(await _journal_tables(connection))
         await connection.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {tables} FROM {name}")
         if await _is_superuser(connection):
             await connection.execute((folder() / "single_role.sql").read_text(encoding="utf-8"))
 
 
-async def _journals(connection: asyncpg.Connection) -> list[str]:
-    """The journal and its partitions, as they stand in a statement."""
+async def _journal_tables(connection: asyncpg.Connection) -> list[str]:
+    """Return the qualified names of the journal, its partitions and the table of its archives."""
     rows = await connection.fetch(
-        "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n "
-        "ON n.oid = c.relnamespace WHERE n.nspname = 'calscim' AND c.relkind IN ('r', 'p') "
-        "AND (c.relname = 'journal' OR c.relname LIKE 'journal\\_%')"
+        "SELECT c.oid::regclass::text AS name FROM pg_class c "
+        "WHERE c.relnamespace = 'calscim'::regnamespace AND c.relname ~ $1",
+        _JOURNAL_TABLES,
     )
     return [row["name"] for row in rows]
 
