@@ -1,4 +1,4 @@
--- name: begin, the row before the call; none when the lease's term is over
+-- name: begin: Insert the row of an attempt before its call to Cal.com. Returns no row if the daemon no longer holds the lease.
 INSERT INTO calscim.actions (
     organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, team_id, role, because,
     stream, seq, request_id, term, membership_id, takes, drift, approved, teams)
@@ -8,14 +8,14 @@ WHERE EXISTS (
     WHERE organization = $1 AND holder = $15 AND term = $14 AND expires_at > clock_timestamp())
 RETURNING id;
 
--- name: taken, what was taken away within the window, each membership once; an attempt without an outcome counts
+-- name: list_removals: Removals and demotions within the window, each membership once. An attempt without an outcome counts.
 SELECT DISTINCT ON (kind, team_id, membership_id) kind, team_id, drift, approved, teams
 FROM calscim.actions
 WHERE organization = $1 AND takes AND begun_at > clock_timestamp() - make_interval(secs => $2)
   AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
 ORDER BY kind, team_id, membership_id, approved DESC, id DESC;
 
--- name: added, who came into the organization and onto its teams within the window
+-- name: count_additions: The people who came into the organization and onto each team within the window.
 SELECT team_id, approved, count(DISTINCT coalesce(cal_user_id::text, user_id::text)) AS people
 FROM calscim.actions
 WHERE organization = $1 AND begun_at > clock_timestamp() - make_interval(secs => $2)
@@ -23,7 +23,7 @@ WHERE organization = $1 AND begun_at > clock_timestamp() - make_interval(secs =>
   AND (kind <> 'user.attach' OR membership_id IS NULL)
 GROUP BY team_id, approved;
 
--- name: finish, the row after the call, and its line in the organization's journal
+-- name: finish: Record the outcome of an attempt, and append it to the organization's journal.
 WITH finished AS (
     UPDATE calscim.actions
     SET finished_at = clock_timestamp(), outcome = $2, detail = $3, cal_user_id = coalesce($4, cal_user_id),
@@ -39,18 +39,13 @@ SELECT calscim.append(
         'outcome', outcome, 'detail', detail)::text, 'UTF8'))
 FROM finished;
 
--- name: abandon, actions of a process that is gone: what they did is observed again
+-- name: abandon: Give attempts of earlier terms that never finished the outcome unknown. The next pass observes what they did.
 UPDATE calscim.actions
 SET finished_at = clock_timestamp(), outcome = 'unknown', detail = 'interrupted before its outcome was known'
 WHERE organization = $1 AND finished_at IS NULL AND term < $2
 RETURNING id;
 
--- name: request_ids, the requests behind journal rows
-SELECT j.stream, j.seq, j.request_id
-FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
-JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
-
--- name: of_person, the last things done about a person; for a team with how they came into the organization and left
+-- name: list_of_person: The latest attempts about a person; with a team, those on the team and those about the organization membership.
 SELECT a.id, a.kind, a.email, a.user_id::text, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
        a.finished_at, a.outcome, a.detail
 FROM calscim.actions a

@@ -1,8 +1,8 @@
--- name: writable, whether this session may change anything; on a standby no transaction has a number
+-- name: get_write_state: Whether this session can write. On a standby no transaction has a number.
 SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS read_only,
        CASE WHEN NOT pg_is_in_recovery() THEN txid_current() END AS number;
 
--- name: missing_rights, what `calscim migrate` grants and the role lacks, of the given tables, functions, privileges and columns
+-- name: list_missing_privileges: Privileges that the daemon needs and the role lacks, of the given tables, functions, privileges and columns.
 SELECT 'USAGE on schema calscim' AS what WHERE NOT has_schema_privilege('calscim', 'USAGE')
 UNION ALL
 SELECT string_agg(m.privilege, ', ' ORDER BY m.nr) || ' on calscim.' || m.relname
@@ -22,11 +22,11 @@ JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = 'calscim'
 WHERE f.proname = ANY ($2::text[]) AND NOT has_function_privilege(f.oid, 'EXECUTE')
 ORDER BY 1;
 
--- name: small_memory, so that the next query needs a file; until the transaction ends
+-- name: limit_work_mem: Make the next query spill to a file, until the transaction ends.
 SET LOCAL work_mem = '64kB';
 
--- name: room, some 110 kB of rows, which do not fit into that memory
+-- name: spill: Sort about 110 kB of rows, which exceeds that memory.
 SELECT count(*) FROM generate_series(1, 8000);
 
--- name: write, a journal row as a push writes one; its transaction is rolled back
+-- name: append_test_row: Append a journal row. The caller rolls the transaction back.
 SELECT calscim.append('@check', 'admin', 'check', 'POST', '/check', 200, '', NULL, '', '', 'check', '{}');

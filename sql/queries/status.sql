@@ -1,4 +1,4 @@
--- name: directories, where each directory stands
+-- name: list_directories: The state of each directory.
 SELECT d.id, d.name, d.organization, d.provider, h.seq AS journal_seq, h.at AS last_change,
        h.users, h.groups, p.target IS NOT NULL AS paused, p.until AS paused_until,
        d.requests_per_second, d.throttled, d.throttled_at
@@ -9,17 +9,17 @@ LEFT JOIN calscim.pauses p
 WHERE d.deleted_at IS NULL
 ORDER BY d.organization, d.name;
 
--- name: away_since, when the passes began to end without an answer of Cal.com; NULL: the last one had an answer
+-- name: get_unreachable_since: The end of the first of the latest passes without an answer of Cal.com. NULL if the last pass had an answer.
 SELECT min(p.finished_at) FROM calscim.reconcile_passes p
 WHERE p.organization = $1 AND p.finished_at IS NOT NULL
   AND p.id > coalesce((SELECT max(g.id) FROM calscim.reconcile_passes g
                        WHERE g.organization = $1 AND g.finished_at IS NOT NULL AND g.report->>'away' IS NULL), 0);
 
--- name: rate_limited_until, when calls may go on; NULL: they may now. $2: calls of a window that are never used
+-- name: get_rate_limited_until: When calls may go on, or NULL if they may now. $2: the calls of a window that are never used.
 SELECT resets_at FROM calscim.rate_budgets
 WHERE organization = $1 AND remaining <= least($2::integer, "limit" / 10) AND resets_at > clock_timestamp();
 
--- name: daemons, those that run on this database, as far as this role may see them
+-- name: list_daemons: The daemons that are connected to this database, as far as this role may see them.
 SELECT DISTINCT substr(application_name, length($1) + 1) AS name FROM pg_stat_activity
 WHERE datname = current_database() AND starts_with(application_name, $1)
 ORDER BY 1;

@@ -30,7 +30,7 @@ class Session:
         origin = ("scim", str(uuid.uuid4()), "POST", "/x", "", self.token, b"{}")
         text = orjson.dumps({"id": number, "base": BASE, **arguments}).decode()
         columns = ([one] for one in (op, *origin, text))
-        row = await self.connection.fetchrow(sql("scim.changes"), self.directory, *columns)
+        row = await self.connection.fetchrow(sql("changes.apply"), self.directory, *columns)
         assert row is not None
         assert row["status"] < 300, row
         return str(row["body"])

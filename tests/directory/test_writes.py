@@ -82,7 +82,7 @@ async def pushes(database, okta, owner) -> AsyncIterator[Pushes]:
 def transactions(told: list[str]) -> list[str]:
     """Without what asyncpg asks for itself."""
     words = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT 1")
-    known = {sql("scim.changes"): "changes"}
+    known = {sql("changes.apply"): "changes"}
     return [known.get(one, one) for one in told if one in known or one.startswith(words)]
 
 

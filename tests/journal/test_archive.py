@@ -370,7 +370,7 @@ async def test_a_transaction_that_does_not_end_is_not_waited_for(
     db, owning, pushed, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        export, "sql", lambda name: {"keeping.patience": PATIENCE}.get(name) or sql(name)
+        export, "sql", lambda name: {"archives.limit_lock_wait": PATIENCE}.get(name) or sql(name)
     )
 
     async with db.connection() as connection, connection.transaction():
@@ -401,8 +401,10 @@ async def test_a_row_that_comes_at_the_last_moment_is_not_lost(owning, owner, pu
 async def test_a_month_is_over_an_hour_after_its_end(owning, pushed, now, over):
     moment = datetime.fromisoformat(now)
 
-    month = await owning.fetchrow(sql("keeping.month"), date(2020, 3, 1), "journal_2020_03", moment)
-    closed = await owning.fetch(sql("keeping.closed"), 0, moment)
+    month = await owning.fetchrow(
+        sql("archives.get_month"), date(2020, 3, 1), "journal_2020_03", moment
+    )
+    closed = await owning.fetch(sql("archives.list_closed_months"), 0, moment)
 
     assert month["over"] is over
     assert [row["month"] for row in closed] == (["2020-03"] if over else [])

@@ -27,7 +27,7 @@ from tests.support.driver import Driver, Hurried
 from tests.support.stage import address
 from tests.support.waiting import until
 
-RENEWAL = sql("lease.renew_all")
+RENEWAL = sql("leases.renew_all")
 HELD = "SELECT holder, count(*) AS held FROM calscim.leases WHERE expires_at > now() GROUP BY 1"
 
 

@@ -48,7 +48,7 @@ async def test_each_change_is_called_as_before_and_comes_to_the_same(
 
     for _, *columns, tokens, bodies, details, expected in kept["calls"]:
         found = await db.fetch(
-            queries["scim.changes"],
+            queries["changes.apply"],
             directory.id,
             *columns,
             [token.id] * len(tokens),

@@ -74,7 +74,7 @@ async def approve(
                 released = False
             people |= approvers
         if released:
-            await connection.execute(sql("admin.ask"), organization)
+            await connection.execute(sql("sync_requests.request_once"), organization)
     return Approval(organization, released, tuple(sorted(people)), needed, tuple(seqs))
 
 
@@ -92,5 +92,5 @@ async def _locked(
 
 
 async def _people(connection: Connection, organization: str, hash_: str) -> set[str]:
-    rows = await connection.fetch(sql("holds.approvers"), organization, hash_)
+    rows = await connection.fetch(sql("holds.list_approvers"), organization, hash_)
     return {row["person"] for row in rows}

@@ -59,10 +59,8 @@ async def create_directory(
     edit = {"id": key, "name": name, "organization": organization, "provider": provider}
     try:
         async with transaction(db) as connection:
-            await connection.execute(
-                sql("admin.create_directory"), key, organization, name, provider
-            )
-            await connection.execute(sql("admin.lock_head"), key)
+            await connection.execute(sql("directories.create"), key, organization, name, provider)
+            await connection.execute(sql("journal.lock_head"), key)
             resource = ("Directory", key)
             await editor.write_and_ask(connection, organization, "directory.create", resource, edit)
             if paused:
@@ -80,10 +78,10 @@ async def create_directory(
 async def delete_directory(db: Database, editor: Editor, directory: Directory) -> int:
     """Its tokens end and nothing of it is wanted any more; Cal.com stays as it is. Returns the tokens revoked."""
     async with transaction(db) as connection:
-        await connection.execute(sql("admin.lock_head"), directory.id)
-        await connection.execute(sql("admin.delete_directory"), directory.id)
-        revoked = await connection.fetch(sql("admin.revoke_tokens_of"), directory.id)
-        await connection.fetch(sql("admin.resume"), "directory", directory.id)
+        await connection.execute(sql("journal.lock_head"), directory.id)
+        await connection.execute(sql("directories.delete"), directory.id)
+        revoked = await connection.fetch(sql("tokens.revoke_all"), directory.id)
+        await connection.fetch(sql("pauses.resume"), "directory", directory.id)
         edit = {
             "id": directory.id,
             "name": directory.name,
@@ -104,7 +102,9 @@ async def set_rate(
 ) -> None:
     """Limit a directory's requests a second. None: what the configuration says, 0: no limit."""
     async with transaction(db) as connection:
-        await connection.execute(sql("admin.set_rate"), directory.id, requests_per_second)
+        await connection.execute(
+            sql("directories.set_request_limit"), directory.id, requests_per_second
+        )
         edit = {"id": directory.id, "requests_per_second": requests_per_second}
         resource = ("Directory", directory.id)
         await editor.write(connection, directory.organization, "directory.set", resource, edit)
@@ -112,13 +112,13 @@ async def set_rate(
 
 async def directories(db: Database, organization: str | None = None) -> list[Directory]:
     """Those in use, by organization and name."""
-    rows = [Directory(**row) for row in await db.fetch(sql("admin.directories"), None)]
+    rows = [Directory(**row) for row in await db.fetch(sql("directories.list"), None)]
     return [row for row in rows if organization in {None, row.organization}]
 
 
 async def find_directory(db: Database, wanted: str) -> Directory:
     """By id or by name in any case. UsageError naming near misses when there is none."""
-    rows = await db.fetch(sql("admin.directories"), wanted)
+    rows = await db.fetch(sql("directories.list"), wanted)
     if rows:
         return Directory(**rows[0])
     every = await directories(db)
@@ -128,4 +128,4 @@ async def find_directory(db: Database, wanted: str) -> Directory:
 
 
 async def _one(connection: Connection, key: str) -> Directory:
-    return Directory(**(await connection.fetch(sql("admin.directories"), key))[0])
+    return Directory(**(await connection.fetch(sql("directories.list"), key))[0])

@@ -129,7 +129,7 @@ async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
     if any((row.directory_id, row.group_name) == (directory.id, drafted.group) for row in same):
         raise UsageError(await _taken(db, directory, drafted.group, team))
     async with db.connection() as connection:
-        bound = await connection.fetchval(sql("admin.group_named"), directory.id, drafted.group)
+        bound = await connection.fetchval(sql("groups.find_by_name"), directory.id, drafted.group)
         warnings = [] if bound else await _unknown(connection, directory, drafted.group)
     others = [row for row in same if row.team_id is not None]
     return warnings + _exclusive(team, drafted.mode, others)
@@ -139,13 +139,13 @@ async def mappings(
     db: "Database | Connection", *, directory: str | None = None, organization: str | None = None
 ) -> list[MappingRow]:
     """Those in use, of the directory with that id, of an organization, or all."""
-    rows = await db.fetch(sql("admin.mappings"), None, directory, organization)
+    rows = await db.fetch(sql("mappings.list"), None, directory, organization)
     return [_row(row) for row in rows]
 
 
 async def find_mapping(db: Database, number: int) -> MappingRow:
     """UsageError when there is none with that number."""
-    rows = await db.fetch(sql("admin.mappings"), number, None, None)
+    rows = await db.fetch(sql("mappings.list"), number, None, None)
     if not rows:
         raise UsageError(f"there is no mapping {number}: see `calscim mapping list`")
     return _row(rows[0])
@@ -169,13 +169,16 @@ async def add_mapping(
     _check(team, mode)
     try:
         async with transaction(db) as connection:
-            await connection.execute(sql("admin.lock_head"), directory.id)
-            bound = await connection.fetchval(sql("admin.group_named"), directory.id, group)
-            number = await connection.fetchval(sql("admin.next_mapping"))
+            await connection.execute(sql("journal.lock_head"), directory.id)
+            bound = await connection.fetchval(sql("groups.find_by_name"), directory.id, group)
+            number = await connection.fetchval(sql("mappings.next_id"))
             target = team.id
             if team.new:
                 arguments = (directory.organization, team.name)
-                target = await connection.fetchval(sql("admin.new_team"), *arguments) or -number
+                target = (
+                    await connection.fetchval(sql("mappings.find_pending_team"), *arguments)
+                    or -number
+                )
             edit = {
                 "id": number,
                 "directory": directory.id,
@@ -187,7 +190,7 @@ async def add_mapping(
                 connection, directory.organization, "mapping.add", ("Mapping", str(number)), edit
             )
             await connection.execute(
-                sql("admin.add_mapping"),
+                sql("mappings.add"),
                 number,
                 directory.id,
                 group,
@@ -198,7 +201,7 @@ async def add_mapping(
                 mode.value,
                 seq,
             )
-            rows = await connection.fetch(sql("admin.mappings"), None, None, directory.organization)
+            rows = await connection.fetch(sql("mappings.list"), None, None, directory.organization)
             warnings = [] if bound else await _unknown(connection, directory, group)
     except asyncpg.UniqueViolationError:
         raise UsageError(await _taken(db, directory, group, team)) from None
@@ -232,9 +235,9 @@ async def change_mapping(
             connection, mapping.organization, "mapping.change", resource, edit
         )
         await connection.execute(
-            sql("admin.change_mapping"), mapping.id, role.value, mode.value, team.name, seq
+            sql("mappings.update"), mapping.id, role.value, mode.value, team.name, seq
         )
-        rows = await connection.fetch(sql("admin.mappings"), mapping.id, None, None)
+        rows = await connection.fetch(sql("mappings.list"), mapping.id, None, None)
     return _row(rows[0])
 
 
@@ -247,12 +250,12 @@ async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: M
         seq = await editor.write_and_ask(
             connection, mapping.organization, "mapping.remove", resource, edit
         )
-        await connection.execute(sql("admin.remove_mapping"), mapping.id, seq)
+        await connection.execute(sql("mappings.remove"), mapping.id, seq)
     return seq
 
 
 async def _lock(connection: Connection, mapping: MappingRow) -> None:
-    if await connection.fetchval(sql("admin.lock_mapping"), mapping.id) is None:
+    if await connection.fetchval(sql("mappings.lock"), mapping.id) is None:
         raise UsageError(f"mapping {mapping.id} was removed meanwhile: see `calscim mapping list`")
 
 
@@ -283,7 +286,7 @@ def _row(row: asyncpg.Record) -> MappingRow:
 
 
 async def _unknown(connection: Connection, directory: Directory, group: str) -> list[str]:
-    rows = await connection.fetch(sql("admin.group_names"), directory.id)
+    rows = await connection.fetch(sql("groups.list_names"), directory.id)
     near = names.near(group, (row["display_name"] for row in rows))
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return [

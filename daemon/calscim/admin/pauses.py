@@ -52,7 +52,7 @@ async def pause_in(
     seconds: float | None = None,
 ) -> datetime | None:
     """As ``pause``, as a part of the caller's transaction."""
-    until: datetime | None = await connection.fetchval(sql("admin.pause"), scope, target, seconds)
+    until: datetime | None = await connection.fetchval(sql("pauses.pause"), scope, target, seconds)
     edit = {"scope": scope, "target": target, "until": until}
     await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
     return until
@@ -63,7 +63,7 @@ async def resume(
 ) -> bool:
     """False when it was not paused (any more)."""
     async with transaction(db) as connection:
-        paused = await connection.fetchval(sql("admin.resume"), scope, target)
+        paused = await connection.fetchval(sql("pauses.resume"), scope, target)
         if not paused:  # there was none, or its time was over
             return False
         edit = {"scope": scope, "target": target}
@@ -74,4 +74,4 @@ async def resume(
 
 async def pauses(db: Database) -> list[Pause]:
     """Those that hold now."""
-    return [Pause(**row) for row in await db.fetch(sql("admin.pauses"))]
+    return [Pause(**row) for row in await db.fetch(sql("pauses.list"))]

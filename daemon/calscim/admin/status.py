@@ -55,7 +55,7 @@ async def status(
                 "throttled_at": row["throttled_at"],
                 **_token_standing(by_directory.get(row["id"], [])),
             }
-            for row in await db.fetch(sql("status.directories"))
+            for row in await db.fetch(sql("status.list_directories"))
         ],
     }
 
@@ -128,7 +128,7 @@ async def _organization(db: Database, name: str, running: Sequence[str]) -> dict
     held = await holds.current(db, name)
     stuck = await retries.parked(db, name)
     waiting = _waiting(full, report)
-    lease = await db.fetchrow(sql("lease.show"), name)
+    lease = await db.fetchrow(sql("leases.get"), name)
     holder = lease["holder"] if lease is not None and lease["held"] else None
     going = await runs.running(db, name) if holder is not None else None
     waits = [hold for hold in held if hold.approved_at is None]

@@ -24,9 +24,9 @@ Told = Callable[[dict[str, Any]], None]
 async def sync(db: Database, organization: str, told: Told | None = None) -> runs.SyncAnswer:
     """The pass that served the request. StoreError when no daemon takes it.
 
-    ``told`` hears every few seconds what the answer waits for: ``holder`` (the daemon at work; None: none holds the
-    lease), ``rate_limited_until``, and how far a pass has come, in the form of ``passes.running``, once it has
-    begun with its changes.
+    Calls ``told`` every few seconds with what the answer waits for: ``holder`` (the daemon at work; None: no daemon
+    holds the lease), ``rate_limited_until``, and the progress of a pass, in the form of
+    ``reconcile_passes.get_running``, once it has begun with its changes.
     """
     clock = SystemClock()
     request = await runs.ask(db, organization)
@@ -49,7 +49,7 @@ async def sync(db: Database, organization: str, told: Told | None = None) -> run
 
 
 async def _delay(db: Database, organization: str) -> dict[str, Any]:
-    lease = await db.fetchrow(sql("lease.show"), organization)
+    lease = await db.fetchrow(sql("leases.get"), organization)
     return {
         **(await runs.running(db, organization) or {}),
         "holder": lease["holder"] if lease is not None and lease["held"] else None,

@@ -86,7 +86,7 @@ async def rotate_token(
     """
     async with transaction(db) as connection:
         made, token = await _insert(connection, directory, old.name, seconds, old.scope)
-        ends = await connection.fetchval(sql("admin.replace_token"), old.id, made.id, overlap)
+        ends = await connection.fetchval(sql("tokens.replace"), old.id, made.id, overlap)
         if ends is None:
             raise UsageError(
                 f"token {old.id} ({old.name}) was revoked, expired or rotated meanwhile: "
@@ -107,7 +107,7 @@ async def _insert(
 ) -> tuple[Token, str]:
     token = secrets.token_urlsafe(32)
     row = await connection.fetchrow(
-        sql("admin.create_token"), directory.id, name, digest(token), seconds, scope
+        sql("tokens.create"), directory.id, name, digest(token), seconds, scope
     )
     assert row is not None, "an insert returns its row"
     made = Token(
@@ -128,7 +128,7 @@ def _edit(made: Token) -> dict[str, Any]:
 
 async def tokens(db: "Database | Connection", directory: Directory | None = None) -> list[Token]:
     """Also those that are revoked or expired."""
-    rows = await db.fetch(sql("admin.tokens"), directory.id if directory else None)
+    rows = await db.fetch(sql("tokens.list"), directory.id if directory else None)
     return [Token(**row) for row in rows]
 
 
@@ -179,7 +179,7 @@ def _chosen(wanted: str, every: list[Token]) -> Token:
 async def revoke_token(db: Database, editor: Editor, token: Token) -> bool:
     """From the next request on it is refused. False when it was revoked before."""
     async with transaction(db) as connection:
-        if await connection.fetchval(sql("admin.revoke_token"), token.id) is None:
+        if await connection.fetchval(sql("tokens.revoke"), token.id) is None:
             return False
         edit = {"id": token.id, "directory": token.directory_id, "name": token.name}
         resource = ("Token", str(token.id))

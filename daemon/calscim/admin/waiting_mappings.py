@@ -13,7 +13,7 @@ async def waiting_mappings(db: Database, organization: str) -> list[dict[str, An
     rows = [row for row in await mappings(db, organization=organization) if row.state == "waiting"]
     pushed = {
         directory: [
-            one["display_name"] for one in await db.fetch(sql("admin.group_names"), directory)
+            one["display_name"] for one in await db.fetch(sql("groups.list_names"), directory)
         ]
         for directory in {row.directory_id for row in rows}
     }

@@ -58,7 +58,7 @@ async def listen(
         return organization is not None
 
     async def look_up(stream: str) -> None:
-        organizations[stream] = await db.fetchval(sql("passes.organization_of"), stream) or ""
+        organizations[stream] = await db.fetchval(sql("directories.get_organization"), stream) or ""
         announce(stream)
 
     while True:

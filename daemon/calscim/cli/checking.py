@@ -104,7 +104,9 @@ async def _stored(settings: Settings) -> list[Check]:
                 listens=settings.database.listen_dsn is not None,
             )
             if found.ok and await migrations.current(connection):
-                newest = [row["body"] for row in await connection.fetch(sql("history.last_bodies"))]
+                newest = [
+                    row["body"] for row in await connection.fetch(sql("journal.list_last_bodies"))
+                ]
     except StoreError as error:
         found = Check("database", False, str(error))
     warnings = [*_sealed_elsewhere(cipher, newest), *_head_file(settings.journal)]
@@ -118,8 +120,8 @@ async def _operators(settings: Settings) -> list[Check]:
         return []
     try:
         async with connected(dsn, "database.operator_dsn") as connection:
-            role = await connection.fetchval(sql("roles.current"))
-            if await connection.fetchval(sql("roles.may_edit")):
+            role = await connection.fetchval(sql("roles.get_current"))
+            if await connection.fetchval(sql("roles.can_edit")):
                 return [Check("operators' role", True, role)]
     except StoreError as error:
         return [Check("operators' role", False, str(error))]
@@ -183,7 +185,7 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
             "database.dsn goes through a pooler, which passes no announcements on: set database.listen_dsn "
             "to a way past it, or changes wait two seconds for the reconciler to look"
         )
-    if await connection.fetchval(sql("roles.may_change_journal")):
+    if await connection.fetchval(sql("roles.can_change_journal")):
         warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
     newer = (
         f", newer than this release's {migrations.latest()}"

@@ -42,7 +42,7 @@ async def _migrate(call: Call) -> None:
     else:
         assert database.dsn is not None, "settings have one or the other"
         async with connected(database.dsn, "database.dsn") as connection:
-            role = await connection.fetchval(sql("roles.current"))
+            role = await connection.fetchval(sql("roles.get_current"))
             await _bring_up(call, connection, Roles(role))
             await _warn_of_one_role(call, connection, role)
 
@@ -67,9 +67,9 @@ async def _role(key: str, dsn: str, connection: Connection) -> str:
     role = user_of(dsn)
     if role is None:  # left to the system: the server knows
         async with connected(dsn, f"database.{key}") as other:
-            return str(await other.fetchval(sql("roles.current")))
-    if not await connection.fetchval(sql("roles.known"), role):
-        quoted = await connection.fetchval(sql("roles.quoted"), role)
+            return str(await other.fetchval(sql("roles.get_current")))
+    if not await connection.fetchval(sql("roles.exists"), role):
+        quoted = await connection.fetchval(sql("roles.quote_name"), role)
         raise StoreError(
             f"there is no role {role}, as which database.{key} connects: "
             f"run CREATE ROLE {quoted} LOGIN PASSWORD '...', then `calscim migrate` again"
@@ -111,7 +111,7 @@ async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
         )
     else:
         shown = lines(f"the schema is up to date (version {version})")
-    owner = await connection.fetchval(sql("roles.current"))
+    owner = await connection.fetchval(sql("roles.get_current"))
     call.output.data(value, shown if dry else Group(shown, lines(), _explained(owner, roles)))
 
 
@@ -131,7 +131,7 @@ def _explained(owner: str, roles: Roles) -> RenderableType:
 
 
 async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> None:
-    everything = await connection.fetchval(sql("roles.almighty"), role)
+    everything = await connection.fetchval(sql("roles.is_superuser"), role)
     power = "a superuser that" if everything else "the owner, which"
     call.output.warn(
         f"{role} owns the tables and serves as well: its rights to change the journal were taken away "

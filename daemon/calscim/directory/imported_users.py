@@ -29,7 +29,7 @@ async def import_user(
 ) -> UserId | None:
     """Record somebody the identity provider has not written to. None when name or address is known."""
     if await db.fetchval(
-        sql("scim.known_person"), directory_id, [user_name_key(user_name), address_key(email)]
+        sql("imported_users.exist"), directory_id, [user_name_key(user_name), address_key(email)]
     ):
         return None
     state = _state(user_name, given_name, family_name, email, active=active)
@@ -54,7 +54,7 @@ async def follow(
     """Give an imported entry its account's new address; return False if another user has it already."""
     state = _state(email, given_name, family_name, email, active=True)
     status = await db.fetchval(
-        sql("scim.follow"),
+        sql("imported_users.update_address"),
         directory_id,
         request_id,
         db.cipher.seal(state.data.encode()),

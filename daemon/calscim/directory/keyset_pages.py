@@ -134,7 +134,7 @@ def page_query(
     with_members: bool = True,
 ) -> str:
     """Return the SQL of a page. ``place_key`` is the parameter with the key of the place."""
-    text = sql(f"keysets.{kind}")
+    text = sql(f"keyset_pages.list_{kind}")
     if not with_members:
         text = text.replace("/* members */ true", "false")
     if listing.where:

@@ -50,15 +50,13 @@ async def users_page(db: Database, reader: Reader, offset: int, count: int) -> P
     row = None
     if nearest is not None and offset - nearest[0] <= max(0, places.total - offset):
         place, ordinal = nearest
-        row = await _read(
-            db, "users_page_from", reader, ordinal, places.gone, offset - place, count
-        )
+        row = await _read(db, "page_from_row", reader, ordinal, places.gone, offset - place, count)
         if not row["known"]:
             places.forget()
             row = None
     if row is None:
         back = offset > places.total // 2 > 0
-        row = await _read(db, "users_page_back" if back else "users_page", reader, offset, count)
+        row = await _read(db, "page_from_end" if back else "page_from_start", reader, offset, count)
     bodies = tuple(row["bodies"] or ())
     if bodies:
         ends = [(offset, row["first"]), (offset + len(bodies) - 1, row["last"])]
@@ -69,6 +67,6 @@ async def users_page(db: Database, reader: Reader, offset: int, count: int) -> P
 async def _read(db: Database, query: str, reader: Reader, *where: int) -> asyncpg.Record:
     return allowed(
         await db.fetchrow(
-            sql(f"scim.{query}"), reader.token_id, reader.directory, reader.base, *where
+            sql(f"users.{query}"), reader.token_id, reader.directory, reader.base, *where
         )
     )

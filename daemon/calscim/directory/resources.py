@@ -211,7 +211,7 @@ async def delete_group(
 
 async def user(db: Database, reader: Reader, user_id: uuid.UUID) -> Found | None:
     return _found(
-        await db.fetchrow(sql("scim.user"), reader.token_id, reader.directory, user_id, reader.base)
+        await db.fetchrow(sql("users.get"), reader.token_id, reader.directory, user_id, reader.base)
     )
 
 
@@ -220,25 +220,25 @@ async def group(
 ) -> Found | None:
     return _found(
         await db.fetchrow(
-            sql("scim.group"), reader.token_id, reader.directory, group_id, reader.base, members
+            sql("groups.get"), reader.token_id, reader.directory, group_id, reader.base, members
         )
     )
 
 
 async def user_state(db: Database, directory: str, user_id: uuid.UUID) -> tuple[int, Any] | None:
     """Version and data, decoded."""
-    row = await db.fetchrow(sql("scim.user_state"), directory, user_id)
+    row = await db.fetchrow(sql("users.get_state"), directory, user_id)
     return None if row is None else (row["version"], orjson.loads(row["data"]))
 
 
 async def group_state(db: Database, directory: str, group_id: uuid.UUID) -> tuple[int, Any] | None:
     """Version and data, decoded."""
-    row = await db.fetchrow(sql("scim.group_state"), directory, group_id)
+    row = await db.fetchrow(sql("groups.get_state"), directory, group_id)
     return None if row is None else (row["version"], orjson.loads(row["data"]))
 
 
 async def members(db: Database, directory: str, group_id: uuid.UUID) -> list[dict[str, Any]]:
-    rows = await db.fetch(sql("scim.group_members"), directory, group_id)
+    rows = await db.fetch(sql("groups.list_members"), directory, group_id)
     return [dict(row) for row in rows]
 
 
@@ -252,7 +252,7 @@ async def look_up_users(
         parameters.append(comparand)
         return f"$4::{sql_type}"
 
-    query = sql("scim.look_up_users").replace("/* equal */ true", attribute.equals(value, bind))
+    query = sql("users.look_up").replace("/* equal */ true", attribute.equals(value, bind))
     row = await db.fetchrow(query, reader.token_id, reader.directory, reader.base, *parameters)
     return tuple(allowed(row)["bodies"] or ())
 

@@ -9,4 +9,4 @@ from calscim.postgres.queries import sql
 
 async def record(db: Database, uses: Mapping[int, datetime]) -> None:
     """``uses``: the latest use by token number. One statement for all of them."""
-    await db.execute(sql("scim.record_token_uses"), list(uses), list(uses.values()))
+    await db.execute(sql("tokens.record_uses"), list(uses), list(uses.values()))

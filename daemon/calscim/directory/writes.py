@@ -62,7 +62,7 @@ def _changes(db: Database) -> Callable[[str, Batches[_Change, Written]], Awaitab
                 while batches.take() or (busy and await batches.await_some(LINGER)):
                     committing = False
                     columns = map(list, zip(*batches.changes, strict=True))
-                    rows = await connection.fetch(sql("scim.changes"), stream, *columns)
+                    rows = await connection.fetch(sql("changes.apply"), stream, *columns)
                     busy = (busy or batches.wait()) and not database.sought
                     committing = True
                     await connection.execute("COMMIT AND CHAIN" if busy else "COMMIT")

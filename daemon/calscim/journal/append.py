@@ -55,7 +55,7 @@ async def refuse(
     """
     stream, _, *rest = origin.arguments()
     seq = await db.fetchval(
-        sql("scim.refuse"), stream, "refused", *rest, status, resource_type, resource_id
+        sql("changes.append_refused"), stream, "refused", *rest, status, resource_type, resource_id
     )
     return None if seq is None else int(seq)
 
@@ -66,6 +66,6 @@ async def outcome(db: Database, origin: Origin, since: datetime) -> Outcome | No
     Waits for a transaction that still runs, so that the answer is final.
     """
     row = await db.fetchrow(
-        sql("scim.outcome"), origin.stream, origin.request_id, origin.body, since
+        sql("changes.find_outcome"), origin.stream, origin.request_id, origin.body, since
     )
     return None if row is None else Outcome(**row)

@@ -50,7 +50,7 @@ class Editor:
         effect = orjson.dumps({"action": action, **edit})
         body = self.cipher.seal(effect)
         arguments = (organization, self.request_id, action, self.by, kind, key, body, effect)
-        return int(await connection.fetchval(sql("admin.append"), *arguments))
+        return int(await connection.fetchval(sql("journal.append_edit"), *arguments))
 
     async def write_and_ask(
         self,
@@ -62,7 +62,7 @@ class Editor:
     ) -> int:
         """As ``write``, and ask the daemon for a full pass once the transaction is committed."""
         seq = await self.write(connection, organization, action, resource, edit)
-        await connection.execute(sql("admin.ask"), organization)
+        await connection.execute(sql("sync_requests.request_once"), organization)
         return seq
 
 

@@ -73,8 +73,8 @@ async def verify(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await connection.execute(sql("keeping.unhurried"))
-        streams = await connection.fetch(sql("chain.streams"))
+        await connection.execute(sql("archives.disable_idle_timeout"))
+        streams = await connection.fetch(sql("journal_chain.list_streams"))
         erased = await records.load(connection)
         pieces = [
             piece for row in streams for piece in _pieces(row, kept.get(row["stream"]), erased)
@@ -98,7 +98,7 @@ async def verify(
 
 async def size(db: Database) -> int:
     """About how many rows there are to walk."""
-    return int(await db.fetchval(sql("chain.size")))
+    return int(await db.fetchval(sql("journal_chain.estimate_size")))
 
 
 def _silent(_: int) -> None:
@@ -119,7 +119,7 @@ class _Walk:
         if helpers < 1:
             await self._walk(self.connection)
             return
-        snapshot = await self.connection.fetchval(sql("chain.snapshot"))
+        snapshot = await self.connection.fetchval(sql("journal_chain.export_snapshot"))
         try:
             async with asyncio.TaskGroup() as group:
                 self._waiting.update(
@@ -140,7 +140,7 @@ class _Walk:
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-                await connection.execute(sql("keeping.unhurried"))
+                await connection.execute(sql("archives.disable_idle_timeout"))
                 self._waiting.discard(task)
                 await self._walk(connection)
         except StoreUnavailable:
@@ -172,7 +172,9 @@ class _Piece:
     async def walk(self, connection: Connection, progress: Progress) -> None:
         """Stops at the first row that does not follow from the one before it."""
         self.seq = self.start
-        cursor = await connection.cursor(sql("chain.links"), self.stream, self.low, self.high)
+        cursor = await connection.cursor(
+            sql("journal_chain.list_rows"), self.stream, self.low, self.high
+        )
         while batch := await cursor.fetch(_BATCH):
             if self.first_link is None:
                 self.first_link = self.hash = batch[0]["prev_hash"]

@@ -36,7 +36,7 @@ class Mark:
 
 async def checkpoint(db: Database) -> tuple[Mark, ...]:
     """Every stream's head, in one snapshot."""
-    return tuple(Mark(**row) for row in await db.fetch(sql("keeping.marks")))
+    return tuple(Mark(**row) for row in await db.fetch(sql("checkpoints.list_heads")))
 
 
 async def verify_against(db: Database, marks: Iterable[Mark]) -> tuple[Broken, ...]:
@@ -45,7 +45,7 @@ async def verify_against(db: Database, marks: Iterable[Mark]) -> tuple[Broken, .
     found: list[Broken] = []
     for start in range(0, len(seen), _BATCH):
         columns = list(zip(*seen[start : start + _BATCH], strict=True))
-        rows = await db.fetch(sql("keeping.against"), *columns)
+        rows = await db.fetch(sql("checkpoints.compare"), *columns)
         found += [broken for row in rows if (broken := _problem(row)) is not None]
     return tuple(found)
 

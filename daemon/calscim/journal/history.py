@@ -58,8 +58,8 @@ async def rows(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await connection.execute(sql("keeping.unhurried"))
-        cursor = await connection.cursor(sql("history.rows"), *wanted.arguments())
+        await connection.execute(sql("archives.disable_idle_timeout"))
+        cursor = await connection.cursor(sql("journal.list"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
                 yield _shown(row, cipher)
@@ -67,36 +67,38 @@ async def rows(
 
 async def newest(db: Database, wanted: Wanted, count: int) -> list[dict[str, Any]]:
     """The last ones, the oldest of them first."""
-    found = await db.fetch(sql("history.newest"), *wanted.arguments(), count)
+    found = await db.fetch(sql("journal.list_latest"), *wanted.arguments(), count)
     return [_shown(row, db.cipher) for row in reversed(found)]
 
 
 async def after(db: Database, stream: str, seq: int) -> list[dict[str, Any]]:
-    found = await db.fetch(sql("history.after"), stream, seq)
+    found = await db.fetch(sql("journal.list_after"), stream, seq)
     return [_shown(row, db.cipher) for row in found]
 
 
 async def heads(db: Database) -> dict[str, int]:
     """The last seq of every stream."""
-    return {row["stream"]: row["seq"] for row in await db.fetch(sql("history.heads"))}
+    return {row["stream"]: row["seq"] for row in await db.fetch(sql("journal.list_heads"))}
 
 
 async def streams_of(db: Database, organization: str) -> list[str]:
     """An organization's own journal and its directories'."""
-    return [row["stream"] for row in await db.fetch(sql("history.streams_of"), organization)]
+    return [row["stream"] for row in await db.fetch(sql("journal.list_streams"), organization)]
 
 
 async def people(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
     """Ids of the users, also deleted ones, who go or went by that."""
     return [
-        row["id"] for row in await db.fetch(sql("history.people"), trimmed(wanted), directories)
+        row["id"]
+        for row in await db.fetch(sql("journal.find_user_ids"), trimmed(wanted), directories)
     ]
 
 
 async def group_ids(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
     """Ids of the groups, also deleted ones, that are or were called that."""
     return [
-        row["id"] for row in await db.fetch(sql("history.group_ids"), trimmed(wanted), directories)
+        row["id"]
+        for row in await db.fetch(sql("journal.find_group_ids"), trimmed(wanted), directories)
     ]
 
 
@@ -112,7 +114,7 @@ class UsedKey:
 
 async def used_keys(db: Database) -> list[UsedKey]:
     """What was written with which key, in the order of first use. Reads the front of every body."""
-    found = await db.fetch(sql("history.keys"), encryption.FRONT)
+    found = await db.fetch(sql("journal.count_rows_by_key"), encryption.FRONT)
     return [UsedKey(row["id"], row["rows"], row["first"], row["last"]) for row in found]
 
 

@@ -19,5 +19,5 @@ async def ensure_partitions(db: Database, ahead: int = 3) -> tuple[Partition, ..
 
     Cheap where they are there already; any number of daemons may ask at the same time.
     """
-    rows = await db.fetch(sql("keeping.partitions"), ahead)
+    rows = await db.fetch(sql("partitions.create"), ahead)
     return tuple(Partition(row["partition"], row["state"]) for row in rows)

@@ -47,8 +47,8 @@ async def refusal(connection: Connection) -> str | None:
                 return reason
             if (reason := await _missing_rights(connection)) is not None:
                 return reason
-            await connection.execute(sql("health.small_memory"))
-            await connection.fetchval(sql("health.room"))
+            await connection.execute(sql("health.limit_work_mem"))
+            await connection.fetchval(sql("health.spill"))
     except _REFUSALS as error:
         return explained(error)
     return None
@@ -58,7 +58,7 @@ async def refused_write(connection: Connection) -> str | None:
     """Return why a journal row cannot be written, or None. The row is rolled back: for rare use."""
     try:
         async with begun(connection):
-            await connection.execute(sql("health.write"))
+            await connection.execute(sql("health.append_test_row"))
     except asyncpg.PostgresError as error:
         return explained(error)
     return None
@@ -76,7 +76,7 @@ def explained(error: asyncpg.PostgresError) -> str:
 
 
 async def _read_only(connection: Connection) -> str | None:
-    row = await connection.fetchrow(sql("health.writable"))
+    row = await connection.fetchrow(sql("health.get_write_state"))
     assert row is not None
     if row["standby"]:
         return "the database is read-only, a standby: let database.dsn name the primary"
@@ -91,7 +91,7 @@ async def _read_only(connection: Connection) -> str | None:
 async def _missing_rights(connection: Connection) -> str | None:
     tables, privileges, columns = _needed()
     rows = await connection.fetch(
-        sql("health.missing_rights"), tables, _functions(), privileges, columns
+        sql("health.list_missing_privileges"), tables, _functions(), privileges, columns
     )
     if not rows:
         return None

@@ -120,7 +120,7 @@ async def remember(
     """Store what is held, so that it can be approved; return the sets that the daemon has not announced.
 
     Storing a set and alerting the operator are two things: `calscim plan` and `calscim approve` store what they
-    find and alert nobody, so that only ``holds.announced`` makes a set known. The daemon calls it after the alert
+    find and alert nobody, so that only ``holds.mark_announced`` makes a set known. The daemon calls it after the alert
     is out: a daemon that is killed in between alerts once more, never too rarely.
 
     ``everything``: the plan covers the whole organization, so a set it lacks is held no more.

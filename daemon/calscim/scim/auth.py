@@ -68,13 +68,13 @@ class Authenticator:
 
     async def confirm(self, caller: Caller, remote: str) -> None:
         """Raise ScimError(401) if the caller's token was revoked or has expired, or its directory was deleted."""
-        if not await self.db.fetchval(sql("scim.is_valid"), caller.token_id):
+        if not await self.db.fetchval(sql("tokens.is_valid"), caller.token_id):
             self.forget(caller)
             raise self.refused(remote, _NOT_VALID)
 
     async def _find(self, digest: bytes, *, suspect: bool) -> Caller | None:
         async with self._suspects if suspect else nullcontext():
-            row = await self.db.fetchrow(sql("scim.authenticate"), digest)
+            row = await self.db.fetchrow(sql("tokens.authenticate"), digest)
         if row is None:
             return None
         found = Caller(row["id"], row["directory_id"], row["expires_at"], row["scope"])

@@ -60,8 +60,11 @@ async def find(db: Database, organization: str, person: str) -> Entries:
     """Those that ``person``, an id, a userName or an address, may mean."""
     person = trimmed(person)
     return Entries(
-        [_row(row) for row in await db.fetch(sql("explain.people"), organization, person)],
-        [_row(row) for row in await db.fetch(sql("explain.departed"), organization, person)],
+        [_row(row) for row in await db.fetch(sql("explain.find_users"), organization, person)],
+        [
+            _row(row)
+            for row in await db.fetch(sql("explain.find_deleted_users"), organization, person)
+        ],
     )
 
 
@@ -71,7 +74,7 @@ async def with_others(db: Database, entries: Entries, people: People) -> Entries
     others = {user.id for key in keys for user in people.users(key)} - set(entries.users)
     if not others or not entries.live:
         return entries
-    rows = [_row(row) for row in await db.fetch(sql("explain.entries"), sorted(others))]
+    rows = [_row(row) for row in await db.fetch(sql("explain.list_users"), sorted(others))]
     return Entries([*entries.live, *rows], entries.deleted)
 
 

@@ -105,7 +105,7 @@ class _Look:
 
     async def begin(self) -> None:
         """Find out whether Cal.com answers, who is in the organization, and which teams there are."""
-        rows = await self.db.fetch(sql("explain.teams"), self.organization)
+        rows = await self.db.fetch(sql("explain.list_teams"), self.organization)
         self.names = {TeamId(row["team_id"]): row["team_name"] for row in rows}
         self.view.traits = await build_traits.load(self.db, self.organization)
         try:
@@ -335,7 +335,7 @@ async def _sources(
 ) -> list[dict[str, Any]]:
     if not users:
         return []
-    rows = await db.fetch(sql("explain.sources"), users, team)
+    rows = await db.fetch(sql("explain.list_mapped_groups"), users, team)
     return [
         {
             "mapping": row["mapping"],
@@ -359,7 +359,7 @@ async def _sources(
 
 async def _groups(db: Database, organization: str, users: Sequence[UserId]) -> list[dict[str, Any]]:
     """Every group, mapped or not. ``near``: mappings that wait for a group of nearly that name."""
-    rows = await db.fetch(sql("explain.groups"), users) if users else []
+    rows = await db.fetch(sql("explain.list_groups"), users) if users else []
     waiting = await waiting_mappings(db, organization) if rows else []
     shown = []
     for row in rows:
@@ -386,7 +386,7 @@ async def _ledger(
 ) -> list[dict[str, Any]]:
     if subject.cal_user is None:
         return []
-    rows = await db.fetch(sql("explain.given"), organization, subject.cal_user, team)
+    rows = await db.fetch(sql("explain.list_ledger"), organization, subject.cal_user, team)
     return [dict(row) for row in rows]
 
 
@@ -399,7 +399,12 @@ async def _actions(
 ) -> list[dict[str, Any]]:
     """The latest first."""
     rows = await db.fetch(
-        sql("actions.of_person"), organization, subject.user, subject.cal_user, subject.email, team
+        sql("actions.list_of_person"),
+        organization,
+        subject.user,
+        subject.cal_user,
+        subject.email,
+        team,
     )
     return [{**row, "team": team_names.get(row["team_id"])} for row in rows]
 

@@ -47,7 +47,7 @@ class Archived:
 
 async def closed_months(db: Database, keep: int) -> list[str]:
     """The months that can be archived, the oldest first, but for the last ``keep`` that are over."""
-    return [row["month"] for row in await db.fetch(sql("keeping.closed"), keep, None)]
+    return [row["month"] for row in await db.fetch(sql("archives.list_closed_months"), keep, None)]
 
 
 async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Archived:
@@ -59,7 +59,7 @@ async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Arc
     path = folder / f"journal-{month}.jsonl.gz"
     beside = folder / f"journal-{month}.checkpoint.json"
     async with _alone(db):
-        before = await db.fetchrow(sql("keeping.archive"), partition)
+        before = await db.fetchrow(sql("archives.get"), partition)
         if before:
             return _done_before(month, path, beside, before)
         await _ready(db, first, month, partition)
@@ -84,8 +84,8 @@ def _named(month: str) -> tuple[date, str]:
 @asynccontextmanager
 async def _alone(db: Database) -> AsyncIterator[None]:
     async with db.connection() as connection, connection.transaction():
-        await connection.execute(sql("keeping.unhurried"))
-        if not await connection.fetchval(sql("keeping.alone")):
+        await connection.execute(sql("archives.disable_idle_timeout"))
+        if not await connection.fetchval(sql("archives.try_lock")):
             raise UsageError("the journal is being archived already: wait until that has ended")
         yield
 
@@ -94,7 +94,7 @@ async def _alone(db: Database) -> AsyncIterator[None]:
 async def _patiently(db: Database) -> AsyncIterator[Connection]:
     """A transaction that gives up rather than to keep everybody waiting who comes after it."""
     async with db.connection() as connection, connection.transaction():
-        await connection.execute(sql("keeping.patience"))
+        await connection.execute(sql("archives.limit_lock_wait"))
         try:
             yield connection
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
@@ -119,7 +119,7 @@ def _done_before(month: str, path: Path, beside: Path, row: asyncpg.Record) -> A
 
 
 async def _ready(db: Database, first: date, month: str, partition: str) -> None:
-    found = await db.fetchrow(sql("keeping.month"), first, partition, None)
+    found = await db.fetchrow(sql("archives.get_month"), first, partition, None)
     assert found is not None, "the journal is there"
     if not found["owner"]:
         raise UsageError(
@@ -132,7 +132,7 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
         raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
     if found["unsettled"]:
         async with _patiently(db) as connection:
-            await connection.fetchval(sql("keeping.settle"))
+            await connection.fetchval(sql("partitions.move_default_rows"))
     elif not found["there"]:
         raise UsageError(f"there is no {month} in the journal: it begins later")
 
@@ -142,7 +142,7 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
 
 async def _export(db: Database, first: date, path: Path) -> Walked:
     """Write it, read it back, and only then give it its name."""
-    begins = {row["stream"]: row["hash"] for row in await db.fetch(sql("keeping.begins"))}
+    begins = {row["stream"]: row["hash"] for row in await db.fetch(sql("archives.list_beginnings"))}
     async with db.connection() as connection:
         erased = await records.load(connection)
     try:
@@ -168,8 +168,8 @@ async def _write(db: Database, first: date, writer: Writer) -> None:
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await connection.execute(sql("keeping.unhurried"))
-        cursor = await connection.cursor(sql("keeping.month_rows"), first)
+        await connection.execute(sql("archives.disable_idle_timeout"))
+        cursor = await connection.cursor(sql("archives.list_month"), first)
         while batch := await cursor.fetch(_BATCH):
             await asyncio.to_thread(writer.append, batch)
 
@@ -191,22 +191,22 @@ async def _take(
     connection: Connection, editor: Editor, first: date, partition: str, file: str, found: Walked
 ) -> None:
     """All of it or nothing: what the month came to, the drop, and the rows that tell of it."""
-    await connection.execute(sql("keeping.hold_month").replace(_ANY_MONTH, partition))
-    ends = await connection.fetch(sql("keeping.month_ends"), first)
+    await connection.execute(sql("archives.lock_month").replace(_ANY_MONTH, partition))
+    ends = await connection.fetch(sql("archives.list_month_ends"), first)
     _agree(ends, found, file)
-    last = await connection.fetchval(sql("keeping.month_last"), first)
+    last = await connection.fetchval(sql("archives.get_month_end"), first)
     for end in ends:
         if end["directory"]:
             tables = await rebuild.replayed(connection, end["stream"], last)
             await opening_balance.write(connection, end["stream"], tables)
     organizations = sorted({end["organization"] for end in ends if end["organization"]})
     for organization in organizations:
-        await connection.fetchval(sql("keeping.lock_organization"), organization)
-    await connection.execute(sql("keeping.drop_month"), partition)
+        await connection.fetchval(sql("archives.lock_organization"), organization)
+    await connection.execute(sql("archives.drop_month"), partition)
     for end in ends:
         columns = (end["stream"], end["seq"], end["at"], end["hash"])
         await connection.execute(
-            sql("keeping.archived"), *columns, partition, file, bytes.fromhex(found.digest)
+            sql("archives.record"), *columns, partition, file, bytes.fromhex(found.digest)
         )
     for organization in organizations:
         heads = [

@@ -20,7 +20,7 @@ async def load(
     connection: Connection, tables: Tables, stream: str, moment: datetime | None
 ) -> None:
     """Nothing where nothing was archived. UsageError for a moment that is in an archived month."""
-    opened = await connection.fetchrow(sql("keeping.opened"), stream)
+    opened = await connection.fetchrow(sql("archives.get_beginning"), stream)
     if opened is None:
         return
     if moment is not None and moment < opened["at"]:
@@ -28,13 +28,13 @@ async def load(
             f"the journal up to {opened['at']:%Y-%m-%d %H:%M:%S %Z} was archived, to {opened['files']}: "
             "ask for a later moment, or give the folder of these files with --archive"
         )
-    for row in await connection.fetch(sql("keeping.opening"), stream):
+    for row in await connection.fetch(sql("archives.list_opening_balance"), stream):
         _put(tables, row["kind"], row["id"], orjson.loads(row["state"]))
 
 
 async def write(connection: Connection, stream: str, tables: Tables) -> None:
     """Inside of the caller's transaction."""
-    await connection.execute(sql("keeping.clear_opening"), stream)
+    await connection.execute(sql("archives.delete_opening_balance"), stream)
     await connection.copy_records_to_table(
         "opening_balances",
         schema_name="calscim",

@@ -48,7 +48,7 @@ class Verdict:
 async def remembered(db: Database) -> tuple[Month, ...]:
     """Every month that was archived, the oldest first."""
     months: dict[str, Month] = {}
-    for row in await db.fetch(sql("keeping.archives")):
+    for row in await db.fetch(sql("archives.list")):
         before = months.get(row["partition"])
         ends = {**(before.ends if before else {}), row["stream"]: (row["seq"], row["hash"])}
         last = max(row["at"], before.last) if before else row["at"]
@@ -143,7 +143,7 @@ async def replay(
                     tables.erased.instead.get((stream, line["seq"]), line["effect_text"])
                     for line in batch
                 ]
-                effects = await connection.fetch(sql("keeping.effects"), texts)
+                effects = await connection.fetch(sql("archives.parse_effects"), texts)
                 for line, row in zip(batch, effects, strict=True):
                     at = datetime.fromisoformat(line["at"])
                     tables.apply(line["seq"], at, orjson.loads(row["effect"]), row["data"])

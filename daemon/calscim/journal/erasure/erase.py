@@ -73,7 +73,7 @@ async def erase(
 
     The long looks are taken before anybody is kept waiting; only what came since is looked through after it.
     """
-    if not await db.fetchval(sql("erase.owner")):
+    if not await db.fetchval(sql("erasure.is_owner")):
         raise UsageError(
             "only the owner of the database may erase: set database.migration_dsn to the DSN of the role "
             "that `calscim migrate` uses"
@@ -83,12 +83,12 @@ async def erase(
     if found.nothing:
         return found
     async with db.connection() as connection, connection.transaction():
-        if not await connection.fetchval(sql("keeping.alone")):
+        if not await connection.fetchval(sql("archives.try_lock")):
             raise UsageError("the journal is being archived: ask again when that has ended")
         tables = Tables(connection, who.search, who.name, organization)
         changed = await tables.put_texts()
         for row in streams:
-            await connection.fetchval(sql("admin.lock_head"), row["stream"])
+            await connection.fetchval(sql("journal.lock_head"), row["stream"])
         await _refuse(connection, who, organization)
         await _delete_inactive(connection, editor, who)
         since = {row["stream"]: row["seq"] for row in streams}
@@ -110,8 +110,8 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        await connection.execute(sql("keeping.unhurried"))
-        streams = await connection.fetch(sql("erase.streams"), organization)
+        await connection.execute(sql("archives.disable_idle_timeout"))
+        streams = await connection.fetch(sql("erasure.list_streams"), organization)
         who = await _who(db, connection, person, organization, streams, cipher)
         await _refuse(connection, who, organization)
         rows = Rows()
@@ -166,11 +166,12 @@ async def _who(
     directories = [row["stream"] for row in streams if row["directory"]]
     ids = await history.people(db, person, directories)
     if not ids:
-        rows = await connection.fetch(sql("erase.formerly"), person, directories)
+        rows = await connection.fetch(sql("erasure.find_former_users"), person, directories)
         ids = [row["id"] for row in rows]
-    users = tuple(await connection.fetch(sql("erase.users"), ids))
+    users = tuple(await connection.fetch(sql("erasure.list_users"), ids))
     known = {
-        address_key(row["value"]) for row in await connection.fetch(sql("erase.known_as"), ids)
+        address_key(row["value"])
+        for row in await connection.fetch(sql("erasure.list_identifiers"), ids)
     }
     if not ids and "@" in person:  # somebody whom no directory knows, and Cal.com does
         known.add(address_key(person))
@@ -179,7 +180,9 @@ async def _who(
     names = {value for value in known if not _NAME.match(value)}
     shared = {
         row["value"]
-        for row in await connection.fetch(sql("erase.shared"), ids, sorted(names), directories)
+        for row in await connection.fetch(
+            sql("erasure.list_shared_identifiers"), ids, sorted(names), directories
+        )
     }
     called = await _called(connection, ids, directories)
     earlier = min(known - names, default=None)
@@ -191,8 +194,13 @@ async def _called(
     connection: Connection, ids: Sequence[str], directories: Sequence[str]
 ) -> set[str]:
     """Full names that these users have or had and no other user has."""
-    names = {address_key(row["value"]) for row in await connection.fetch(sql("erase.names"), ids)}
-    shared = await connection.fetch(sql("erase.shared_names"), ids, sorted(names), directories)
+    names = {
+        address_key(row["value"])
+        for row in await connection.fetch(sql("erasure.list_full_names"), ids)
+    }
+    shared = await connection.fetch(
+        sql("erasure.list_shared_full_names"), ids, sorted(names), directories
+    )
     return names - {row["value"] for row in shared}
 
 
@@ -219,12 +227,14 @@ def _search(
 async def _refuse(connection: Connection, who: _Who, organization: str | None) -> None:
     """UsageError, with what to do first, for somebody who is not gone yet."""
     ids = [row["id"] for row in who.users]
-    for row in await connection.fetch(sql("erase.users"), ids):
+    for row in await connection.fetch(sql("erasure.list_users"), ids):
         reason = _not_gone(row)
         if reason:
             raise UsageError(f"{row['name']} ({row['id']}) {reason}")
     addresses = sorted(who.search.who.addresses)
-    for row in await connection.fetch(sql("erase.held"), addresses, organization, ids):
+    for row in await connection.fetch(
+        sql("erasure.list_current_holds"), addresses, organization, ids
+    ):
         raise UsageError(
             f"a held removal still names them: `calscim approve {row['hash']}` lets it go, and "
             "`calscim status` tells when nothing is held any more"
@@ -263,10 +273,12 @@ def _not_gone(row: asyncpg.Record) -> str | None:
 
 async def _delete_inactive(connection: Connection, editor: Editor, who: _Who) -> None:
     """Somebody who was deactivated and never deleted, as identity providers do, is deleted now."""
-    for row in await connection.fetch(sql("erase.users"), [user["id"] for user in who.users]):
+    for row in await connection.fetch(
+        sql("erasure.list_users"), [user["id"] for user in who.users]
+    ):
         if row["there"]:
             arguments = (row["directory"], editor.request_id, editor.by, row["id"])
-            status = await connection.fetchval(sql("erase.delete_user"), *arguments)
+            status = await connection.fetchval(sql("erasure.delete_user"), *arguments)
             assert status == 204, "its head is locked, so it is there"
 
 
@@ -295,7 +307,7 @@ async def _write(
         }
         resource = ("User", users[0]["id"] if users else who.name)
         seq = await editor.write(connection, organization, PATH, resource, edit)
-        await connection.fetchval(sql("erase.journal"), organization, seq)
+        await connection.fetchval(sql("erasure.erase_rows"), organization, seq)
 
 
 async def _instead(
@@ -304,7 +316,7 @@ async def _instead(
     return {
         stream: {
             str(row["seq"]): row["text"]
-            for row in await connection.fetch(sql("erase.without_skipped"), stream, seqs)
+            for row in await connection.fetch(sql("erasure.load_without_skipped"), stream, seqs)
         }
         for stream, seqs in rows.instead.items()
         if stream in streams

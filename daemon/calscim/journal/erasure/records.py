@@ -61,5 +61,5 @@ def of(effects: Iterable[bytes | str]) -> Erasures:
 
 async def load(connection: Connection) -> Erasures:
     """Those of which the database knows."""
-    rows = await connection.fetch(sql("erase.erasures"))
+    rows = await connection.fetch(sql("erasure.list"))
     return of(row["effect"] for row in rows)

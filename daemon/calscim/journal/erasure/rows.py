@@ -81,7 +81,7 @@ class Search:
     async def look(self, connection: Connection, streams: Collection[str], found: Rows) -> None:
         """Add all rows of these streams; inside of the caller's transaction. Reads the whole journal."""
         cursor = await connection.cursor(
-            sql("erase.candidates"), list(streams), sorted(self.ids), self.who.needles()
+            sql("erasure.list_candidates"), list(streams), sorted(self.ids), self.who.needles()
         )
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
@@ -93,7 +93,7 @@ class Search:
     ) -> None:
         """Add what came after the seq of each stream: a few rows, by their keys, while everybody waits."""
         for stream, seq in after.items():
-            for row in await connection.fetch(sql("erase.since"), stream, seq):
+            for row in await connection.fetch(sql("erasure.list_new_rows"), stream, seq):
                 self._judge(row, found)
 
     def speaks(self, line: Mapping[str, Any]) -> bool:

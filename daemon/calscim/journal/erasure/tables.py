@@ -35,7 +35,7 @@ class Tables:
         """Change what speaks of them; returns how many rows of each table. Takes as long as there is much to read."""
         found: dict[str, int] = {}
         for table, values in [change async for change in self._changes()]:
-            await self.connection.execute(sql(f"erase.{_PUT[table]}"), *values)
+            await self.connection.execute(sql(f"erasure.redact_{table}"), *values)
             found[table] = found.get(table, 0) + 1
         return found
 
@@ -44,14 +44,11 @@ class Tables:
         ids = sorted(self.search.ids)
         found: dict[str, int] = {}
         for table in ("tombstones", "opening_balances"):
-            changed = await self.connection.fetch(sql(f"erase.{table}"), ids, self.name)
+            changed = await self.connection.fetch(sql(f"erasure.redact_{table}"), ids, self.name)
             found[table] = len(changed)
-        for table, query in (
-            ("applied_attributes", "erase.told"),
-            ("account_links", "erase.links"),
-            ("former_accounts", "erase.former_accounts"),
-        ):
-            found[table] = len(await self.connection.fetch(sql(query), ids))
+        for table in ("applied_attributes", "account_links", "former_accounts"):
+            deleted = await self.connection.fetch(sql(f"erasure.delete_{table}"), ids)
+            found[table] = len(deleted)
         return found
 
     async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
@@ -59,7 +56,7 @@ class Tables:
         ids, addresses = sorted(self.search.ids), sorted(self.search.who.addresses)
         runs = self.search.who.runs()
         both, text = (ids, runs, self.organization), (runs, self.organization)
-        for row in await self.connection.fetch(sql("erase.actions"), *both):
+        for row in await self.connection.fetch(sql("erasure.find_actions"), *both):
             clean = self._clean_theirs if row["theirs"] else self._clean
             email = self.name if row["theirs"] else clean(row["email"])
             because = clean(row["because"])
@@ -68,7 +65,7 @@ class Tables:
             values = (email, because, clean(row["detail"]))
             if values != (row["email"], row["because"], row["detail"]):
                 yield "actions", (row["id"], *values)
-        for row in await self.connection.fetch(sql("erase.parked"), *both):
+        for row in await self.connection.fetch(sql("erasure.find_parked_actions"), *both):
             clean = self._clean_theirs if row["theirs"] else self._clean
             email = self.name if row["theirs"] else clean(row["email"])
             why = clean(row["reason"])
@@ -87,7 +84,7 @@ class Tables:
             ("reconcile_passes", ("id",), "report", (*text, ids), self._clean_json),
             ("sync_requests", ("id",), "detail", text, self._clean),
         ):
-            for row in await self.connection.fetch(sql(f"erase.{table}"), *wanted):
+            for row in await self.connection.fetch(sql(f"erasure.find_{table}"), *wanted):
                 cleaned = clean(row[column])
                 if cleaned != row[column]:
                     yield table, (*(row[key] for key in keys), cleaned)
@@ -122,11 +119,3 @@ class Tables:
 
 _NAMED = frozenset({"email", "user_name"})  # who an entry of a report is about
 _QUOTED = re.compile(r'"[^"]*"')
-_PUT = {
-    "actions": "put_action",
-    "parked_actions": "put_parked",
-    "holds": "put_hold",
-    "drift_observations": "put_sighting",
-    "reconcile_passes": "put_pass",
-    "sync_requests": "put_request",
-}

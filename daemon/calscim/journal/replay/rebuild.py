@@ -75,7 +75,7 @@ async def rebuild(
 ) -> Compared:
     """Write the tables anew, in one transaction; tells what was different before."""
     async with db.connection() as connection, connection.transaction():
-        await connection.execute(sql("rebuild.lock"), directory.id)
+        await connection.execute(sql("rebuild.lock_head"), directory.id)
         wanted = await replayed(connection, directory.id, None, files)
         compared = _compared(wanted, await _present(connection, directory.id))
         await _write(connection, directory.id, wanted)
@@ -92,8 +92,8 @@ async def replayed(
     files: Sequence[Path] | None = None,
 ) -> Tables:
     """The same within the caller's transaction; nothing is archived meanwhile."""
-    await connection.execute(sql("rebuild.hold"))
-    await connection.execute(sql("keeping.unhurried"))
+    await connection.execute(sql("rebuild.lock_journal"))
+    await connection.execute(sql("archives.disable_idle_timeout"))
     tables = Tables(erased=await erasures.load(connection))
     if files is None:
         await opening_balance.load(connection, tables, directory, moment)
@@ -105,7 +105,7 @@ async def replayed(
     try:
         instead = tables.erased.of_stream(directory)
         cursor = await connection.cursor(
-            sql("rebuild.effects"), directory, moment, list(instead), list(instead.values())
+            sql("rebuild.list_effects"), directory, moment, list(instead), list(instead.values())
         )
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
@@ -122,20 +122,20 @@ def _erasures(files: Sequence[Path], tables: Tables) -> None:
 
 async def _present(connection: Connection, directory: str) -> Tables:
     tables = Tables()
-    for row in await connection.fetch(sql("rebuild.users"), directory):
+    for row in await connection.fetch(sql("rebuild.list_users"), directory):
         values = dict(row)
         key = values.pop("id")
         tables.users[key] = User(**{**values, "emails": frozenset(values["emails"])})
-    for row in await connection.fetch(sql("rebuild.groups"), directory):
+    for row in await connection.fetch(sql("rebuild.list_groups"), directory):
         values = dict(row)
         key = values.pop("id")
         tables.groups[key] = Group(**values)
-    for row in await connection.fetch(sql("rebuild.members"), directory):
+    for row in await connection.fetch(sql("rebuild.list_members"), directory):
         member = Member(row["kind"], row["seq"], row["at"])
         tables.groups[row["group_id"]].members[row["member_id"]] = member
-    for row in await connection.fetch(sql("rebuild.former"), directory):
+    for row in await connection.fetch(sql("rebuild.list_former_members"), directory):
         tables.former[row["group_id"], row["member_id"]] = (row["seq"], row["at"])
-    for row in await connection.fetch(sql("rebuild.tombstones"), directory):
+    for row in await connection.fetch(sql("rebuild.list_tombstones"), directory):
         values = dict(row)
         key = values.pop("id")
         tables.tombstones[key] = Tombstone(**values)
@@ -180,13 +180,15 @@ def _fields(one: Any, other: Any) -> list[str]:
 
 
 async def _write(connection: Connection, directory: str, tables: Tables) -> None:
-    for name in ("clear_groups", "clear_users", "clear_former", "clear_tombstones"):
-        await connection.execute(sql(f"rebuild.{name}"), directory)
+    for name in ("groups", "users", "former_members", "tombstones"):
+        await connection.execute(sql(f"rebuild.delete_{name}"), directory)
     for table, columns, rows in _rows(directory, tables):
         await connection.copy_records_to_table(
             table, schema_name="calscim", columns=columns, records=rows
         )
-    await connection.execute(sql("rebuild.count"), directory, len(tables.users), len(tables.groups))
+    await connection.execute(
+        sql("rebuild.set_counts"), directory, len(tables.users), len(tables.groups)
+    )
 
 
 def _rows(directory: str, tables: Tables) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:

@@ -63,7 +63,7 @@ class Attempts:
 async def window_usage(db: Database, organization: str, seconds: float) -> WindowUsage:
     """Return what attempts of the last ``seconds`` took away and added."""
     usage = WindowUsage()
-    for row in await db.fetch(sql("actions.taken"), organization, seconds):
+    for row in await db.fetch(sql("actions.list_removals"), organization, seconds):
         usage.took(
             Kind(row["kind"]),
             row["team_id"],
@@ -71,7 +71,7 @@ async def window_usage(db: Database, organization: str, seconds: float) -> Windo
             drift=row["drift"],
             approved=row["approved"],
         )
-    for row in await db.fetch(sql("actions.added"), organization, seconds):
+    for row in await db.fetch(sql("actions.count_additions"), organization, seconds):
         usage.brought(row["team_id"], row["people"], approved=row["approved"])
     return usage
 
@@ -87,7 +87,7 @@ async def request_ids(db: Database, causes: Iterable[Provenance]) -> dict[Proven
     if not wanted:
         return {}
     rows = await db.fetch(
-        sql("actions.request_ids"),
+        sql("journal.list_request_ids"),
         [cause.stream for cause in wanted],
         [cause.seq for cause in wanted],
     )

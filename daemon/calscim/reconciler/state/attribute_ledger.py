@@ -11,7 +11,7 @@ Told = tuple[CalUserId, str, str]  # whose, attribute's id, all values; "" for n
 
 async def claim(db: Database, organization: str, cal_user: CalUserId, attribute: str) -> None:
     """Before the first value is told, so that it can be taken away whatever becomes of the call."""
-    await db.execute(sql("attributes.claim"), organization, cal_user, attribute)
+    await db.execute(sql("applied_attributes.record_intent"), organization, cal_user, attribute)
 
 
 async def told(db: Database, organization: str, rows: Sequence[Told]) -> None:
@@ -20,7 +20,7 @@ async def told(db: Database, organization: str, rows: Sequence[Told]) -> None:
     gone = [row for row in rows if not row[2]]
     if kept:
         await db.execute(
-            sql("attributes.told"),
+            sql("applied_attributes.record_applied"),
             organization,
             [user for user, _, _ in kept],
             [attribute for _, attribute, _ in kept],
@@ -28,7 +28,7 @@ async def told(db: Database, organization: str, rows: Sequence[Told]) -> None:
         )
     if gone:
         await db.execute(
-            sql("attributes.forget"),
+            sql("applied_attributes.delete"),
             organization,
             [user for user, _, _ in gone],
             [attribute for _, attribute, _ in gone],

@@ -18,4 +18,4 @@ async def load(db: Database, organization: str) -> BuildTraits:
 
 async def learn(db: Database, organization: str, trait: str, *, value: bool) -> None:
     """Record a trait; a later answer that contradicts it replaces it."""
-    await db.execute(sql("build_traits.learn"), organization, trait, value)
+    await db.execute(sql("build_traits.record"), organization, trait, value)

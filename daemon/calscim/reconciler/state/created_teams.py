@@ -10,7 +10,7 @@ from calscim.postgres.queries import sql
 
 async def attempted(db: Database, organization: str, awaited: TeamId, team: TeamId) -> bool:
     """Whether an earlier call made the team, or may have made it although no answer said so."""
-    return bool(await db.fetchval(sql("newteams.attempted"), organization, awaited, team))
+    return bool(await db.fetchval(sql("created_teams.was_attempted"), organization, awaited, team))
 
 
 async def bind(
@@ -28,7 +28,9 @@ async def bind(
     """
     editor = Editor(by="calscim", request_id=request_id, cipher=db.cipher)
     async with transaction(db) as connection:
-        rows = await connection.fetch(sql("newteams.lock"), organization, awaited, team.id)
+        rows = await connection.fetch(
+            sql("created_teams.lock_mappings"), organization, awaited, team.id
+        )
         for row in rows:
             action = "mapping.remove" if row["doubled"] else "mapping.bind"
             edit = {
@@ -44,12 +46,14 @@ async def bind(
             resource = ("Mapping", str(row["id"]))
             seq = await editor.write(connection, organization, action, resource, edit)
             if row["doubled"]:
-                await connection.execute(sql("admin.remove_mapping"), row["id"], seq)
+                await connection.execute(sql("mappings.remove"), row["id"], seq)
             else:
-                await connection.execute(sql("newteams.bind"), row["id"], team.id, team.name)
+                await connection.execute(
+                    sql("created_teams.bind_mapping"), row["id"], team.id, team.name
+                )
         if creator is not None:
             await connection.execute(
-                sql("newteams.made"), organization, team.id, team.name, creator
+                sql("created_teams.record"), organization, team.id, team.name, creator
             )
 
 
@@ -57,17 +61,17 @@ async def saw_creator(
     db: Database, organization: str, team: TeamId, membership: MembershipId
 ) -> None:
     """Which membership came with the team: a later one, made by hand, is another."""
-    await db.execute(sql("newteams.seen"), organization, team, membership)
+    await db.execute(sql("created_teams.record_membership"), organization, team, membership)
 
 
 async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -> None:
     """Show mappings under the names that their teams have in Cal.com now."""
     if names:
         await db.execute(
-            sql("newteams.rename"), organization, list(names.keys()), list(names.values())
+            sql("mappings.rename_teams"), organization, list(names.keys()), list(names.values())
         )
 
 
 async def release(db: Database, organization: str, team: TeamId) -> None:
     """The one who made the team owns it no more."""
-    await db.execute(sql("newteams.released"), organization, team)
+    await db.execute(sql("created_teams.release"), organization, team)

@@ -24,14 +24,14 @@ class Running:
 async def seen(db: Database, running: Running) -> None:
     """The daemon is there and uses these secrets."""
     told = orjson.dumps(dict(running.fingerprints)).decode()
-    await db.execute(sql("daemons.seen"), running.holder, running.salt, told)
+    await db.execute(sql("daemons.record"), running.holder, running.salt, told)
 
 
 async def left(db: Database, holder: str) -> None:
-    await db.execute(sql("daemons.left"), holder)
+    await db.execute(sql("daemons.delete"), holder)
 
 
 async def alive(connection: Connection) -> list[Running]:
     """Those that gave a sign of life lately."""
-    rows = await connection.fetch(sql("daemons.alive"), ALIVE)
+    rows = await connection.fetch(sql("daemons.list"), ALIVE)
     return [Running(row["holder"], row["salt"], orjson.loads(row["fingerprints"])) for row in rows]

@@ -56,12 +56,12 @@ async def load(
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        directories = await connection.fetch(sql("desired.directories"), organization)
+        directories = await connection.fetch(sql("desired_state.load_directories"), organization)
         ids = [row["id"] for row in directories]
         only: list[str] | None = None
         if users is not None:
             rows = await connection.fetch(
-                sql("desired.same_people"), organization, list(users), ids
+                sql("desired_state.find_same_people"), organization, list(users), ids
             )
             only = [str(row["id"]) for row in rows]
         reading = _Reading(connection, organization, ids, only)
@@ -91,7 +91,7 @@ class _Reading:
     async def picture(
         self, directories: Sequence[asyncpg.Record], attributes: list[str]
     ) -> DesiredSnapshot:
-        pauses = await self._connection.fetch(sql("desired.pauses"), self._organization)
+        pauses = await self._connection.fetch(sql("desired_state.load_pauses"), self._organization)
         users = await self._users(attributes)
         links, missed = await self._links()
         return DesiredSnapshot(
@@ -120,14 +120,16 @@ class _Reading:
                     (CalUserId(row["cal_user_id"]), self._one(row["attribute_id"])): self._one(
                         row["value"]
                     )
-                    async for row in self._rows("told", self._organization, self._only)
+                    async for row in self._rows(
+                        "applied_attributes", self._organization, self._only
+                    )
                 },
                 creators={
                     TeamId(row["team_id"]): BootstrapOwner(
                         CalUserId(row["cal_user_id"]),
                         cast("MembershipId | None", row["membership_id"]),
                     )
-                    async for row in self._rows("creators", self._organization)
+                    async for row in self._rows("bootstrap_owners", self._organization)
                 },
                 offices=await self._offices(),
                 former_accounts={
@@ -142,7 +144,7 @@ class _Reading:
 
     async def _rows(self, query: str, *arguments: Any) -> AsyncIterator[asyncpg.Record]:
         """Of a large company piece by piece; of a few people in one answer."""
-        text = sql(f"desired.{query}")
+        text = sql(f"desired_state.load_{query}")
         if self._only is not None:
             for row in await self._connection.fetch(text, *arguments):
                 yield row
@@ -181,14 +183,14 @@ class _Reading:
             row["id"]: DeletedUser(
                 row["id"], row["directory_id"], row["email"], row["managed"], row["seq"]
             )
-            async for row in self._rows("departed", self._organization, self._only)
+            async for row in self._rows("deleted_users", self._organization, self._only)
         }
 
     async def _links(self) -> tuple[dict[UserId, Link], dict[UserId, int]]:
         """The links, and who was missed."""
         links: dict[UserId, Link] = {}
         missed: dict[UserId, int] = {}
-        async for row in self._rows("links", self._organization, self._only):
+        async for row in self._rows("account_links", self._organization, self._only):
             user = UserId(self._one(row["user_id"]))
             account = CalUserId(self._one(row["cal_user_id"]))
             links[user] = Link(user, account, self._one(row["origin"]), self._one(row["email"]))
@@ -205,7 +207,7 @@ class _Reading:
 
     async def _former(self) -> dict[tuple[GroupId, UserId], int]:
         former: dict[tuple[GroupId, UserId], int] = {}
-        async for row in self._rows("former", self._organization, self._only):
+        async for row in self._rows("former_members", self._organization, self._only):
             group, user = GroupId(self._one(row["group_id"])), UserId(self._one(row["user_id"]))
             former[group, user] = row["seq"]
         return former
@@ -256,5 +258,5 @@ class _Reading:
                 mode=Mode(row["mode"]),
                 mappings=tuple(row["mapping_ids"]),
             )
-            async for row in self._rows("offices", self._organization, self._only)
+            async for row in self._rows("org_role_grants", self._organization, self._only)
         }

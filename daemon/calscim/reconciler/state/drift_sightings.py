@@ -11,7 +11,7 @@ from calscim.postgres.queries import sql
 
 async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
     """By the digest of the single action."""
-    rows = await db.fetch(sql("sightings.all"), organization)
+    rows = await db.fetch(sql("drift_observations.list"), organization)
     return {row["digest"]: DriftObservation(row["passes"], row["seconds"]) for row in rows}
 
 
@@ -23,10 +23,12 @@ async def note(
     ``unread``: teams that this look did not read to their end. Nothing about them is counted or forgotten.
     """
     async with db.connection() as connection, connection.transaction():
-        await connection.execute(sql("sightings.forget"), organization, list(seen), list(unread))
+        await connection.execute(
+            sql("drift_observations.delete_ended"), organization, list(seen), list(unread)
+        )
         if seen:
             await connection.execute(
-                sql("sightings.saw"),
+                sql("drift_observations.record"),
                 organization,
                 list(seen),
                 [action.team or 0 for action in seen.values()],

@@ -33,12 +33,12 @@ async def hold(
 async def announced(db: Database, organization: str, hashes: Collection[str]) -> None:
     """Note that the daemon alerted the operator to these sets, so that later passes do not."""
     if hashes:
-        await db.execute(sql("holds.announced"), organization, list(hashes))
+        await db.execute(sql("holds.mark_announced"), organization, list(hashes))
 
 
 async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
     """Whatever is not among ``hashes`` is held no more."""
-    await db.execute(sql("holds.settle"), organization, list(hashes))
+    await db.execute(sql("holds.close_obsolete"), organization, list(hashes))
 
 
 async def current(db: Database, organization: str) -> list[Hold]:
@@ -51,7 +51,7 @@ async def current(db: Database, organization: str) -> list[Hold]:
             row["approved_at"],
             row["announced_at"],
         )
-        for row in await db.fetch(sql("holds.current"), organization)
+        for row in await db.fetch(sql("holds.list_current"), organization)
     ]
 
 
@@ -65,13 +65,13 @@ async def approve(db: Database, organization: str, hash_: str) -> bool:
 
 async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
     """The people who have approved a set since it has been held."""
-    rows = await db.fetch(sql("holds.approvers"), organization, hash_)
+    rows = await db.fetch(sql("holds.list_approvers"), organization, hash_)
     return [row["person"] for row in rows]
 
 
 async def approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
     """Sets that are approved and not released yet; with ``needed`` over 1, by so many people in the journal."""
-    rows = await db.fetch(sql("holds.approved"), organization, needed)
+    rows = await db.fetch(sql("holds.list_approved"), organization, needed)
     return frozenset(row["hash"] for row in rows)
 
 
@@ -84,9 +84,9 @@ async def released(db: Database, organization: str) -> dict[str, list[dict[str, 
     """Sets that are being carried out: an interrupted one goes on without being asked for again."""
     return {
         row["hash"]: orjson.loads(row["actions"])
-        for row in await db.fetch(sql("holds.released"), organization)
+        for row in await db.fetch(sql("holds.list_released"), organization)
     }
 
 
 async def done(db: Database, organization: str, hashes: Collection[str]) -> None:
-    await db.execute(sql("holds.done"), organization, list(hashes))
+    await db.execute(sql("holds.close"), organization, list(hashes))

@@ -24,14 +24,14 @@ class Lease:
 
 async def take(db: Database, organization: str, holder: str) -> Lease | None:
     """The lease, or None while somebody else holds it."""
-    term = await db.within(PATIENCE).fetchval(sql("lease.take"), organization, holder, DURATION)
+    term = await db.within(PATIENCE).fetchval(sql("leases.take"), organization, holder, DURATION)
     return None if term is None else Lease(organization, holder, term)
 
 
 async def renew(db: Database, lease: Lease) -> None:
     """Keep it for another DURATION. LeaseLost when it ran out in the meantime."""
     kept = await db.within(PATIENCE).fetchval(
-        sql("lease.renew"), lease.organization, lease.holder, lease.term, DURATION
+        sql("leases.renew"), lease.organization, lease.holder, lease.term, DURATION
     )
     if kept is None:
         raise LeaseLost(f"the lease of {lease.organization} ran out before it was renewed")
@@ -40,20 +40,20 @@ async def renew(db: Database, lease: Lease) -> None:
 async def release(db: Database, lease: Lease) -> None:
     """Let the next daemon have it now."""
     await db.within(PATIENCE).execute(
-        sql("lease.release"), lease.organization, lease.holder, lease.term
+        sql("leases.release"), lease.organization, lease.holder, lease.term
     )
 
 
 async def free(db: Database, organizations: Collection[str], holder: str) -> list[str]:
     """Those of the organizations that ``holder`` could take."""
-    rows = await db.within(PATIENCE).fetch(sql("lease.free"), list(organizations), holder)
+    rows = await db.within(PATIENCE).fetch(sql("leases.list_free"), list(organizations), holder)
     return [row["name"] for row in rows]
 
 
 async def take_all(db: Database, organizations: Collection[str], holder: str) -> list[Lease]:
     """The leases of those of the organizations that were free."""
     rows = await db.within(PATIENCE).fetch(
-        sql("lease.take_all"), list(organizations), holder, DURATION
+        sql("leases.take_all"), list(organizations), holder, DURATION
     )
     return [Lease(row["organization"], holder, row["term"]) for row in rows]
 
@@ -61,11 +61,11 @@ async def take_all(db: Database, organizations: Collection[str], holder: str) ->
 async def renew_all(db: Database, held: Collection[Lease], holder: str) -> set[Lease]:
     """Keep what ``holder`` has for another DURATION; returns the leases that were kept."""
     names = [lease.organization for lease in held]
-    rows = await db.within(PATIENCE).fetch(sql("lease.renew_all"), names, holder, DURATION)
+    rows = await db.within(PATIENCE).fetch(sql("leases.renew_all"), names, holder, DURATION)
     return {Lease(row["organization"], holder, row["term"]) for row in rows}
 
 
 async def release_all(db: Database, held: Collection[Lease], holder: str) -> None:
     """Let the next daemon have these now."""
     names, terms = [one.organization for one in held], [one.term for one in held]
-    await db.within(PATIENCE).execute(sql("lease.release_all"), names, holder, terms)
+    await db.within(PATIENCE).execute(sql("leases.release_all"), names, holder, terms)

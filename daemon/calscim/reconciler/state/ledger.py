@@ -20,7 +20,7 @@ async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
     """Remember which account each user is."""
     if links:
         await db.execute(
-            sql("ledger.link"),
+            sql("account_links.link"),
             organization,
             [found.user for found in links],
             [found.cal_user for found in links],
@@ -32,10 +32,12 @@ async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
 async def forget_person(db: Database, organization: str, cal_user: CalUserId) -> None:
     """The account has left the organization, and its teams with it."""
     async with db.connection() as connection, connection.transaction():
-        await connection.execute(sql("ledger.unlink"), organization, cal_user)
-        await connection.execute(sql("ledger.forget_person"), organization, cal_user)
-        await connection.execute(sql("ledger.leave_office"), organization, cal_user)
-        await connection.execute(sql("attributes.forget_person"), organization, cal_user)
+        await connection.execute(sql("account_links.unlink"), organization, cal_user)
+        await connection.execute(sql("ledger.delete_of_account"), organization, cal_user)
+        await connection.execute(sql("org_role_grants.revoke"), organization, cal_user)
+        await connection.execute(
+            sql("applied_attributes.delete_of_account"), organization, cal_user
+        )
 
 
 async def former_account(
@@ -45,7 +47,7 @@ async def former_account(
 
     Without one, return the account that had this address when it left.
     """
-    number = await db.fetchval(sql("ledger.former_account"), organization, user, email)
+    number = await db.fetchval(sql("account_links.find_former_account"), organization, user, email)
     return None if number is None else CalUserId(number)
 
 
@@ -53,11 +55,11 @@ async def forget_account(db: Database, organization: str, cal_user: CalUserId) -
     """Forget an account that no longer exists in Cal.com, with everything recorded about it."""
     async with db.connection() as connection, connection.transaction():
         for query in (
-            "ledger.forget_links",
-            "ledger.forget_former",
-            "ledger.forget_person",
-            "ledger.leave_office",
-            "attributes.forget_person",
+            "account_links.delete_of_account",
+            "account_links.delete_former_account",
+            "ledger.delete_of_account",
+            "org_role_grants.revoke",
+            "applied_attributes.delete_of_account",
         ):
             await connection.execute(sql(query), organization, cal_user)
 
@@ -65,7 +67,7 @@ async def forget_account(db: Database, organization: str, cal_user: CalUserId) -
 async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> None:
     """A role in the organization that was just given."""
     await db.execute(
-        sql("ledger.give_office"),
+        sql("org_role_grants.record"),
         organization,
         office.cal_user,
         office.user,
@@ -76,13 +78,13 @@ async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> 
 
 
 async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> None:
-    await db.execute(sql("ledger.leave_office"), organization, cal_user)
+    await db.execute(sql("org_role_grants.revoke"), organization, cal_user)
 
 
 async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
     """A membership that was just made, or turned out to be there."""
     await db.execute(
-        sql("ledger.given"),
+        sql("ledger.record_added"),
         organization,
         edge.team,
         edge.cal_user,
@@ -100,7 +102,7 @@ async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUs
 
     Only of attempts since the last complete look at everything: what that did not show was not made.
     """
-    rows = await db.fetch(sql("ledger.attempted"), organization)
+    rows = await db.fetch(sql("ledger.list_unconfirmed"), organization)
     return [(TeamId(row["team_id"]), CalUserId(row["cal_user_id"])) for row in rows]
 
 
@@ -110,14 +112,14 @@ async def adopt(db: Database, organization: str, team: TeamId, cal_user: CalUser
 
 
 async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
-    await db.execute(sql("ledger.taken"), organization, team, cal_user)
+    await db.execute(sql("ledger.delete"), organization, team, cal_user)
 
 
 async def in_place(db: Database, organization: str, edges: Sequence[MembershipRecord]) -> None:
     """Memberships that are wanted and were seen; unchanged rows cost no write."""
     if edges:
         await db.execute(
-            sql("ledger.in_place"),
+            sql("ledger.record_in_place"),
             organization,
             [edge.team for edge in edges],
             [edge.cal_user for edge in edges],
@@ -132,14 +134,14 @@ async def in_place(db: Database, organization: str, edges: Sequence[MembershipRe
 
 async def saw_people(db: Database, organization: str, people: Collection[CalUserId]) -> None:
     """Count whom a complete list of the organization did not show."""
-    await db.execute(sql("ledger.missed_links"), organization, list(people))
+    await db.execute(sql("account_links.count_missed"), organization, list(people))
 
 
 async def saw_team(
     db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
 ) -> None:
     """Count whom a complete list of a team did not show; after PATIENCE of them the row goes."""
-    gone = await db.fetch(sql("ledger.missed_edges"), organization, team, list(members), PATIENCE)
+    gone = await db.fetch(sql("ledger.count_missed"), organization, team, list(members), PATIENCE)
     for row in gone:
         await take(db, organization, team, CalUserId(row["cal_user_id"]))
 
@@ -150,11 +152,11 @@ async def gone_unmanaged(db: Database, organization: str) -> list[tuple[Director
     A person is gone after calscim ended the membership, at once, or after PATIENCE complete passes without
     the account.
     """
-    rows = await db.fetch(sql("ledger.gone_unmanaged"), organization, PATIENCE)
+    rows = await db.fetch(sql("imported_users.list_departed"), organization, PATIENCE)
     return [(DirectoryId(row["directory_id"]), UserId(row["user_id"])) for row in rows]
 
 
 async def drop_orphans(db: Database, organization: str) -> None:
     """Forget links nobody needs any more, and what was told of their accounts."""
-    await db.execute(sql("ledger.orphans"), organization, PATIENCE)
-    await db.execute(sql("attributes.orphans"), organization)
+    await db.execute(sql("account_links.unlink_orphans"), organization, PATIENCE)
+    await db.execute(sql("applied_attributes.delete_orphans"), organization)

@@ -55,7 +55,7 @@ async def park(
 ) -> None:
     """``wait``: seconds until it is tried again, or, if ``unanswered``, until Cal.com answers again."""
     await db.execute(
-        sql("parked.park"),
+        sql("parked_actions.park"),
         organization,
         key.kind,
         key.subject,
@@ -71,11 +71,11 @@ async def park(
 
 
 async def unpark(db: Database, organization: str, key: ActionKey) -> None:
-    await db.execute(sql("parked.unpark"), organization, key.kind, key.subject, key.team_id)
+    await db.execute(sql("parked_actions.unpark"), organization, key.kind, key.subject, key.team_id)
 
 
 async def parked(db: Database, organization: str) -> dict[ActionKey, ParkedAction]:
-    rows = await db.fetch(sql("parked.all"), organization)
+    rows = await db.fetch(sql("parked_actions.list"), organization)
     found = [
         ParkedAction(
             ActionKey(row["kind"], row["subject"], row["team_id"]),
@@ -96,9 +96,9 @@ async def parked(db: Database, organization: str) -> dict[ActionKey, ParkedActio
 
 async def release_unanswered(db: Database, organization: str) -> None:
     """Make everything due now that was parked because Cal.com did not answer."""
-    await db.execute(sql("parked.release_unanswered"), organization)
+    await db.execute(sql("parked_actions.release_unanswered"), organization)
 
 
 async def retry(db: Database, organization: str, email: str = "") -> int:
     """Make everything parked due now, or all of one person's; returns how much there was."""
-    return len(await db.fetch(sql("parked.retry"), organization, email))
+    return len(await db.fetch(sql("parked_actions.retry"), organization, email))

@@ -47,25 +47,29 @@ class LatestPass:
 
 
 async def begin(db: Database, organization: str, scope: str) -> int:
-    return int(await db.fetchval(sql("passes.begin"), organization, scope))
+    return int(await db.fetchval(sql("reconcile_passes.begin"), organization, scope))
 
 
 async def finish(
     db: Database, pass_id: int, *, complete: bool, in_sync: bool, report: Mapping[str, Any]
 ) -> None:
     await db.execute(
-        sql("passes.finish"), pass_id, complete, in_sync, orjson.dumps(report).decode()
+        sql("reconcile_passes.finish"), pass_id, complete, in_sync, orjson.dumps(report).decode()
     )
 
 
 async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
     """What the pass has come to so far; its end replaces it."""
-    await db.execute(sql("passes.progress"), pass_id, orjson.dumps(report).decode())
+    await db.execute(
+        sql("reconcile_passes.record_progress"), pass_id, orjson.dumps(report).decode()
+    )
 
 
 async def note_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
     """Show in the last pass that ended when it is tried again, and what waits for that."""
-    await db.execute(sql("passes.retry"), organization, orjson.dumps(retry).decode())
+    await db.execute(
+        sql("reconcile_passes.record_retry"), organization, orjson.dumps(retry).decode()
+    )
 
 
 async def running(db: Database, organization: str) -> dict[str, Any] | None:
@@ -73,18 +77,18 @@ async def running(db: Database, organization: str) -> dict[str, Any] | None:
 
     A process that was killed leaves one behind: whoever shows it looks at the lease as well.
     """
-    row = await db.fetchrow(sql("passes.running"), organization)
+    row = await db.fetchrow(sql("reconcile_passes.get_running"), organization)
     if row is None or not (found := orjson.loads(row["report"]).get("progress")):
         return None
     return {**found, "scope": row["scope"], "since": row["begun_at"]}
 
 
 async def prune(db: Database, organization: str) -> None:
-    await db.execute(sql("passes.prune"), organization)
+    await db.execute(sql("reconcile_passes.prune"), organization)
 
 
 async def latest(db: Database, organization: str) -> LatestPass | None:
-    row = await db.fetchrow(sql("passes.latest"), organization)
+    row = await db.fetchrow(sql("reconcile_passes.get_latest"), organization)
     if row is None:
         return None
     report = orjson.loads(row["report"])
@@ -132,7 +136,7 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
     """Journal rows nobody has worked off, oldest first, at most ``limit``."""
     found = []
     size = 0
-    for row in await db.fetch(sql("passes.news"), organization, limit):
+    for row in await db.fetch(sql("journal_offsets.list_unprocessed"), organization, limit):
         size += ROW + len(row["effect"] or "")
         if size > SLICE:
             await asyncio.sleep(0)
@@ -156,46 +160,50 @@ async def pending(
     db: Database, organization: str, limit: int = MOST_NEWS
 ) -> tuple[int, datetime | None]:
     """Return how many rows ``news`` would return, and the time of the oldest, without reading what they did."""
-    row = await db.fetchrow(sql("passes.pending"), organization, limit)
+    row = await db.fetchrow(sql("journal_offsets.count_unprocessed"), organization, limit)
     assert row is not None, "a count returns its row"
     return row["rows"], row["since"]
 
 
 async def due(db: Database, organizations: Collection[str]) -> list[str]:
     """Those of the organizations for which a pass may have something to do besides the periodic one."""
-    rows = await db.fetch(sql("passes.due"), list(organizations))
+    rows = await db.fetch(sql("journal_offsets.list_due_organizations"), list(organizations))
     return [row["organization"] for row in rows]
 
 
 async def heads(db: Database, organization: str) -> dict[str, int]:
     """The last seq of each journal of the organization."""
-    return {row["stream"]: row["seq"] for row in await db.fetch(sql("passes.heads"), organization)}
+    return {
+        row["stream"]: row["seq"]
+        for row in await db.fetch(sql("journal_offsets.list_heads"), organization)
+    }
 
 
 async def advance(db: Database, organization: str, seen: Mapping[str, int]) -> None:
     async with db.connection() as connection:
         await connection.executemany(
-            sql("passes.advance"), [(organization, stream, seq) for stream, seq in seen.items()]
+            sql("journal_offsets.advance"),
+            [(organization, stream, seq) for stream, seq in seen.items()],
         )
 
 
 async def ask(db: Database, organization: str) -> int:
     """Ask whoever holds the lease for a full pass; returns the request's number."""
-    return int(await db.fetchval(sql("passes.ask"), organization))
+    return int(await db.fetchval(sql("sync_requests.request"), organization))
 
 
 async def asked(db: Database, organization: str) -> list[int]:
     """Take every open request; they are answered by the pass that begins now."""
-    return [row["id"] for row in await db.fetch(sql("passes.asked"), organization)]
+    return [row["id"] for row in await db.fetch(sql("sync_requests.start"), organization)]
 
 
 async def is_asked(db: Database, organization: str) -> bool:
-    return bool(await db.fetchval(sql("passes.waiting"), organization))
+    return bool(await db.fetchval(sql("sync_requests.exist"), organization))
 
 
 async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: str) -> None:
     if requests:
-        await db.execute(sql("passes.answer"), list(requests), pass_id, detail)
+        await db.execute(sql("sync_requests.finish"), list(requests), pass_id, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +218,10 @@ class SyncAnswer:
 
 
 async def answered(db: Database, request: int) -> SyncAnswer:
-    row = await db.fetchrow(sql("passes.answered"), request)
+    row = await db.fetchrow(sql("sync_requests.get"), request)
     if row is None or row["done_at"] is None:
         return SyncAnswer(row is not None and row["taken_at"] is not None, None, None, None, "")
-    report = await db.fetchrow(sql("passes.report_of"), row["pass_id"])
+    report = await db.fetchrow(sql("reconcile_passes.get"), row["pass_id"])
     if report is None:
         return SyncAnswer(True, False, False, {}, row["detail"])
     return SyncAnswer(
@@ -224,9 +232,9 @@ async def answered(db: Database, request: int) -> SyncAnswer:
 async def note_budget(
     db: Database, organization: str, limit: int, remaining: int, resets_in: float
 ) -> None:
-    await db.execute(sql("passes.budget"), organization, limit, remaining, resets_in)
+    await db.execute(sql("rate_budgets.record"), organization, limit, remaining, resets_in)
 
 
 async def budget(db: Database, organization: str) -> dict[str, Any] | None:
-    row = await db.fetchrow(sql("passes.budget_of"), organization)
+    row = await db.fetchrow(sql("rate_budgets.get"), organization)
     return None if row is None else dict(row)

@@ -22,13 +22,13 @@ class Part:
 async def register(db: Database, holder: str, organizations: Collection[str]) -> None:
     """Say for as long as a lease lasts that this daemon runs."""
     within = db.within(PATIENCE)
-    if not await within.fetchval(sql("shares.renew"), holder, DURATION):
-        await within.execute(sql("shares.enter"), holder, sorted(organizations), DURATION)
+    if not await within.fetchval(sql("lease_candidates.renew"), holder, DURATION):
+        await within.execute(sql("lease_candidates.enter"), holder, sorted(organizations), DURATION)
 
 
 async def parts(db: Database) -> dict[str, Part]:
     """Each living daemon's part."""
-    rows = await db.within(PATIENCE).fetch(sql("shares.parts"))
+    rows = await db.within(PATIENCE).fetch(sql("lease_candidates.count_shares"))
     return {row["holder"]: Part(row["share"], row["held"]) for row in rows}
 
 
@@ -37,10 +37,10 @@ async def configured(
 ) -> list[str]:
     """Those of the organizations that one of these daemons is configured for."""
     rows = await db.within(PATIENCE).fetch(
-        sql("shares.configured"), list(holders), list(organizations)
+        sql("lease_candidates.list_configured"), list(holders), list(organizations)
     )
     return [row["name"] for row in rows]
 
 
 async def leave(db: Database, holder: str) -> None:
-    await db.within(PATIENCE).execute(sql("shares.leave"), holder)
+    await db.within(PATIENCE).execute(sql("lease_candidates.leave"), holder)

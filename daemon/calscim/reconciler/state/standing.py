@@ -12,14 +12,14 @@ _LONGEST = 63 - len(_SESSION)  # characters of application_name that Postgres ke
 
 async def away_since(db: Database, organization: str) -> datetime | None:
     """When Cal.com stopped answering the organization's passes; None: it answered the last one."""
-    found: datetime | None = await db.fetchval(sql("status.away_since"), organization)
+    found: datetime | None = await db.fetchval(sql("status.get_unreachable_since"), organization)
     return found
 
 
 async def rate_limited_until(db: Database, organization: str) -> datetime | None:
     """Until when the reconciler sends nothing, as Cal.com's rate limit is used up; None: it may send."""
     found: datetime | None = await db.fetchval(
-        sql("status.rate_limited_until"), organization, RESERVE
+        sql("status.get_rate_limited_until"), organization, RESERVE
     )
     return found
 
@@ -37,7 +37,7 @@ async def daemons(db: Database) -> list[str]:
 
     A daemon whose connections go through a pooler is not among them.
     """
-    return [row["name"] for row in await db.fetch(sql("status.daemons"), _SESSION)]
+    return [row["name"] for row in await db.fetch(sql("status.list_daemons"), _SESSION)]
 
 
 def is_holder(daemon: str, holder: str) -> bool:

@@ -33,7 +33,7 @@ class CursorKeys:
     async def cipher(self, directory: str) -> AESSIV:
         """Return the cipher of a directory that has a token."""
         if directory not in self._ciphers:
-            key = await self.db.fetchval(sql("keysets.secret"), directory)
+            key = await self.db.fetchval(sql("keyset_pages.get_cursor_secret"), directory)
             self._ciphers[directory] = AESSIV(key)
         return self._ciphers[directory]
 

@@ -1,5 +1,4 @@
--- name: users, beyond a row or before one, or from an offset; directory/keyset_pages replaces the marks, parameters of
--- a filter from $7
+-- name: list_users: Users after or before a row, or from an offset. directory/keyset_pages replaces the marks; parameters of a filter start at $7.
 WITH found AS (
     SELECT u.id, u.ordinal, /* key */ NULL::text AS key
     FROM calscim.users u WHERE /* directory */ u.directory_id COLLATE "C" = $2 AND /* filter */ true
@@ -22,7 +21,7 @@ SELECT EXISTS (
 FROM shown s JOIN calscim.users u USING (id)
 WHERE s.place <= $5;
 
--- name: groups, the same for groups
+-- name: list_groups: The same for groups.
 WITH found AS (
     SELECT g.id, g.ordinal, /* key */ NULL::text AS key
     FROM calscim.groups g WHERE /* directory */ g.directory_id COLLATE "C" = $2 AND /* filter */ true
@@ -44,7 +43,7 @@ SELECT EXISTS (
            CASE WHEN /* members */ true THEN calscim.members_json(g.id, $3) ELSE '' END) ORDER BY s.place) AS bodies
 FROM shown s JOIN calscim.groups g USING (id) WHERE s.place <= $5;
 
--- name: secret, what a directory's cursors are sealed with; every daemon works out the same
+-- name: get_cursor_secret: The secret that encrypts a directory's cursors. Every daemon derives the same.
 SELECT sha256(convert_to('cursors ' || d.id || ' ' || calscim.instant(d.created_at) || ' ', 'UTF8') || t.digest)
 FROM calscim.directories d JOIN calscim.tokens t ON t.directory_id = d.id
 WHERE d.id = $1

@@ -1,15 +1,15 @@
--- name: saw, drift that a complete look wants taken away, once more
+-- name: record: Count one more complete pass that observed this drift.
 INSERT INTO calscim.drift_observations AS s (organization, digest, team_id, email)
 SELECT $1, seen.digest, seen.team_id, seen.email
 FROM unnest($2::text[], $3::bigint[], $4::text[]) AS seen (digest, team_id, email)
 ON CONFLICT (organization, digest) DO UPDATE
     SET passes = s.passes + 1, last_seen = clock_timestamp(), email = excluded.email;
 
--- name: forget, what a complete look did not want any more; teams that were not read say nothing
+-- name: delete_ended: Delete drift that a complete pass no longer observed. Teams that were not read keep theirs.
 DELETE FROM calscim.drift_observations s
 WHERE s.organization = $1 AND s.team_id <> ALL ($3::bigint[])
   AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS seen (digest) WHERE seen.digest = s.digest);
 
--- name: all, how often and since when drift was seen
+-- name: list: How often and since when each drift was observed.
 SELECT digest, passes, greatest(0, extract(epoch FROM clock_timestamp() - first_seen))::float8 AS seconds
 FROM calscim.drift_observations WHERE organization = $1;

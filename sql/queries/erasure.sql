@@ -1,11 +1,11 @@
--- name: erasures, every row that tells of one
+-- name: list: All erasures in the journal.
 SELECT stream, seq, effect FROM calscim.journal
 WHERE path = 'person.erase' AND kind = 'admin' AND effect IS NOT NULL ORDER BY stream, seq;
 
--- name: owner, whether the connected role may erase
+-- name: is_owner: Whether the connected role may erase.
 SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'calscim.journal'::regclass;
 
--- name: streams, the journals to look through, and whose they are
+-- name: list_streams: The streams to search, with their organizations.
 SELECT s.stream, s.organization, s.stream = s.id AS directory, coalesce(h.seq, 0) AS seq
 FROM (SELECT id AS stream, organization, id FROM calscim.directories
       UNION ALL SELECT DISTINCT '@' || organization, organization, '' FROM calscim.directories) s
@@ -13,7 +13,7 @@ JOIN calscim.journal_heads h ON h.stream = s.stream
 WHERE $1::text IS NULL OR s.organization = $1
 ORDER BY s.organization, s.stream = s.id DESC, s.stream;
 
--- name: formerly, users that an earlier state of theirs names so
+-- name: find_former_users: Users that have this name or address in an earlier state.
 SELECT DISTINCT j.resource_id AS id
 FROM calscim.journal j, LATERAL (SELECT convert_from(j.effect, 'UTF8') AS text OFFSET 0) t
 WHERE j.stream = ANY ($2::text[]) AND j.resource_type = 'User' AND j.kind IN ('scim', 'import')
@@ -24,7 +24,7 @@ WHERE j.stream = ANY ($2::text[]) AND j.resource_type = 'User' AND j.kind IN ('s
        OR EXISTS (SELECT FROM jsonb_array_elements_text(t.text::jsonb -> 'emails') e
                   WHERE calscim.name_key(e) = calscim.name_key($1)));
 
--- name: users, what is there of these ids, and what still keeps them
+-- name: list_users: What is stored of these user ids, and what still prevents an erasure.
 SELECT i.id, coalesce(u.directory_id, t.directory_id) AS directory, d.name AS directory_name,
        d.organization, d.deleted_at IS NOT NULL AS deleted, u.id IS NOT NULL AS there,
        coalesce(u.active, false) AS active, coalesce(u.managed, t.managed) AS managed, u.source,
@@ -39,7 +39,7 @@ JOIN calscim.directories d ON d.id = coalesce(u.directory_id, t.directory_id)
 LEFT JOIN calscim.account_links l ON l.user_id = i.id::uuid AND l.organization = d.organization
 ORDER BY i.id;
 
--- name: known_as, everything these ids go or went by
+-- name: list_identifiers: All names and addresses that these users have or had.
 WITH effects AS (
     SELECT convert_from(effect, 'UTF8')::jsonb AS e FROM calscim.journal
     WHERE resource_id = ANY ($1::text[]) AND resource_type = 'User' AND kind IN ('scim', 'import')
@@ -57,7 +57,7 @@ SELECT DISTINCT value FROM (
     UNION ALL SELECT jsonb_array_elements_text(e -> 'emails') FROM effects WHERE jsonb_typeof(e -> 'emails') = 'array'
 ) v WHERE value <> '';
 
--- name: names, the full names that these ids have or had
+-- name: list_full_names: The full names that these users have or had.
 WITH states AS (
     SELECT convert_from(effect, 'UTF8')::jsonb -> 'data' AS data FROM calscim.journal
     WHERE resource_id = ANY ($1::text[]) AND resource_type = 'User' AND kind IN ('scim', 'import')
@@ -72,7 +72,7 @@ SELECT DISTINCT value FROM states, LATERAL unnest(ARRAY[
     (data #>> '{name,familyName}') || ', ' || (data #>> '{name,givenName}')]) v (value)
 WHERE value <> '';
 
--- name: shared_names, which of these names another user in these directories has as well
+-- name: list_shared_full_names: The full names among these that another user of these directories has as well.
 SELECT i.value FROM unnest($2::text[]) i (value)
 WHERE EXISTS (
     SELECT FROM calscim.users u
@@ -80,7 +80,7 @@ WHERE EXISTS (
         calscim.name_key(u.data ->> 'displayName'), calscim.name_key(u.data #>> '{name,formatted}'),
         calscim.name_key((u.data #>> '{name,givenName}') || ' ' || (u.data #>> '{name,familyName}'))]));
 
--- name: shared, which of these somebody else in these directories goes by as well
+-- name: list_shared_identifiers: The names and addresses among these that another user of these directories has as well.
 SELECT i.value FROM unnest($2::text[]) i (value)
 WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[]) AND u.directory_id = ANY ($3::text[])
               AND (u.user_name_key = i.value OR calscim.name_key(u.external_id) = i.value))
@@ -90,7 +90,7 @@ WHERE EXISTS (SELECT FROM calscim.users u WHERE u.id <> ALL ($1::text[]::uuid[])
               AND t.directory_id = ANY ($3::text[])
               AND (calscim.name_key(t.name) = i.value OR calscim.name_key(t.email) = i.value));
 
--- name: candidates, rows that may name a person; the exact look is taken in erase_rows. OFFSET: the text is made once
+-- name: list_candidates: Rows that may contain the person's data; journal/erasure/rows decides. OFFSET 0: the text is built once per row.
 SELECT j.stream, j.seq, j.kind, j.path, j.resource_type, j.resource_id, j.request_id, j.remote, j.body, j.effect
 FROM calscim.journal j
 CROSS JOIN LATERAL (
@@ -102,28 +102,28 @@ WHERE j.stream = ANY ($1::text[]) AND j.path <> 'person.erase'
        OR strpos(t.text, '\\u') > 0 OR strpos(j.path, '%') > 0
        OR EXISTS (SELECT FROM unnest($3::text[] || $2::text[]) i WHERE strpos(t.text, i) > 0));
 
--- name: since, the rows of a stream that came after the long look
+-- name: list_new_rows: The rows of a stream after the sequence number where the search ended.
 SELECT stream, seq, kind, path, resource_type, resource_id, request_id, remote, body, effect
 FROM calscim.journal WHERE stream = $1 AND seq > $2 AND path <> 'person.erase' ORDER BY seq;
 
--- name: held, sets that wait for an operator and name somebody so
+-- name: list_current_holds: Held sets that wait for an operator and name the person.
 SELECT hash FROM calscim.holds
 WHERE current AND released_at IS NULL AND ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(calscim.folded(actions::text), i) > 0)
 ORDER BY hash;
 
--- name: without_skipped, the effects of groups' rows without their unknown members: what is kept here nobody can erase later
+-- name: load_without_skipped: Effects of group rows without their unknown members, which no later erasure could find in the journal.
 SELECT seq, jsonb_set(convert_from(effect, 'UTF8')::jsonb, '{skipped}', '[]')::text AS text
 FROM calscim.journal WHERE stream = $1 AND seq = ANY ($2::bigint[]);
 
--- name: journal, what the row says is done
+-- name: erase_rows: Erase the bodies and effects that the erasure row names.
 SELECT calscim.journal_erase('@' || $1, $2);
 
--- name: tombstones, a name that says nothing
+-- name: redact_tombstones: Replace the names in the tombstones of these users.
 UPDATE calscim.tombstones SET name = $2, email = $2 WHERE id = ANY ($1::text[]::uuid[]) AND (name, email) <> ($2, $2)
 RETURNING id;
 
--- name: openings, the same in what archived months had come to
+-- name: redact_opening_balances: Replace the names of these users in the opening balances.
 UPDATE calscim.opening_balances
 SET state = (state::jsonb || CASE kind
     WHEN 'Gone' THEN jsonb_build_object('name', $2::text, 'email', $2::text)
@@ -132,69 +132,69 @@ SET state = (state::jsonb || CASE kind
 WHERE kind IN ('User', 'Gone') AND id = ANY ($1::text[]) AND strpos(state, $2) = 0
 RETURNING id;
 
--- name: told, what their accounts had for attributes
+-- name: delete_applied_attributes: Delete the attributes of the users' accounts.
 DELETE FROM calscim.applied_attributes a USING calscim.account_links l
 WHERE l.user_id = ANY ($1::text[]::uuid[]) AND a.organization = l.organization AND a.cal_user_id = l.cal_user_id
 RETURNING a.attribute_id;
 
--- name: links, accounts that have left
+-- name: delete_account_links: Delete the account links of these users.
 DELETE FROM calscim.account_links WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
 
--- name: former_accounts, accounts that they had before
+-- name: delete_former_accounts: Delete the former accounts of these users.
 DELETE FROM calscim.former_accounts WHERE user_id = ANY ($1::text[]::uuid[]) RETURNING user_id;
 
--- name: actions, attempts that are about or speak of somebody
+-- name: find_actions: Attempts that are about the person or mention the person.
 SELECT id, email, because, detail, coalesce(user_id = ANY ($1::text[]::uuid[]), false) AS theirs
 FROM calscim.actions
 WHERE ($3::text IS NULL OR organization = $3)
   AND (user_id = ANY ($1::text[]::uuid[])
        OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, because, detail) COLLATE "C"), i) > 0));
 
--- name: put_action, without them
+-- name: redact_actions: Replace the texts of an attempt.
 UPDATE calscim.actions SET email = $2, because = $3, detail = $4 WHERE id = $1;
 
--- name: parked, what did not succeed with somebody
+-- name: find_parked_actions: Parked actions that are about the person or mention the person.
 SELECT organization, kind, subject, team_id, email, reason, subject = ANY ($1::text[]) AS theirs
 FROM calscim.parked_actions
 WHERE ($3::text IS NULL OR organization = $3)
   AND (subject = ANY ($1::text[])
        OR EXISTS (SELECT FROM unnest($2::text[]) i WHERE strpos(lower(concat_ws(' ', email, reason) COLLATE "C"), i) > 0));
 
--- name: put_parked, without them
+-- name: redact_parked_actions: Replace the texts of a parked action.
 UPDATE calscim.parked_actions SET email = $5, reason = $6
 WHERE organization = $1 AND kind = $2 AND subject = $3 AND team_id = $4;
 
--- name: holds, sets that were held and speak of somebody
+-- name: find_holds: Held sets that mention the person.
 SELECT organization, hash, actions::text FROM calscim.holds
 WHERE ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(actions::text COLLATE "C"), i) > 0);
 
--- name: put_hold, without them
+-- name: redact_holds: Replace the actions of a held set.
 UPDATE calscim.holds SET actions = $3::text::jsonb WHERE organization = $1 AND hash = $2;
 
--- name: sightings, drift about somebody
+-- name: find_drift_observations: Drift observations about the person.
 SELECT organization, digest, email FROM calscim.drift_observations
 WHERE ($2::text IS NULL OR organization = $2) AND calscim.name_key(email) = ANY ($1::text[]);
 
--- name: put_sighting, without them
+-- name: redact_drift_observations: Replace the address of a drift observation.
 UPDATE calscim.drift_observations SET email = $3 WHERE organization = $1 AND digest = $2;
 
--- name: passes, reports that speak of somebody
+-- name: find_reconcile_passes: Pass reports that mention the person.
 SELECT id, report::text FROM calscim.reconcile_passes
 WHERE ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(report::text COLLATE "C"), i) > 0);
 
--- name: put_pass, without them
+-- name: redact_reconcile_passes: Replace the report of a pass.
 UPDATE calscim.reconcile_passes SET report = $2::text::jsonb WHERE id = $1;
 
--- name: requests, answers that speak of somebody
+-- name: find_sync_requests: Answers to sync requests that mention the person.
 SELECT id, detail FROM calscim.sync_requests
 WHERE ($2::text IS NULL OR organization = $2)
   AND EXISTS (SELECT FROM unnest($1::text[]) i WHERE strpos(lower(detail COLLATE "C"), i) > 0);
 
--- name: put_request, without them
+-- name: redact_sync_requests: Replace the answer to a sync request.
 UPDATE calscim.sync_requests SET detail = $2 WHERE id = $1;
 
--- name: delete_user, an inactive one whom no provider has deleted
+-- name: delete_user: Delete an inactive user that the provider has not deleted.
 SELECT status FROM calscim.user_delete(
     ROW($1, 'admin', $2, '', 'user.delete', $3, NULL, NULL)::calscim.origin, $4::text::uuid, NULL, false);
