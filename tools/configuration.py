@@ -43,8 +43,7 @@ _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 def page() -> str:
     """Return the page."""
-    sections = [*SECTIONS.items(), ("organization.attributes", policy.AttributeRule)]
-    return "\n".join([_INTRODUCTION, *(_section(name, made_of) for name, made_of in sections)])
+    return "\n".join([_INTRODUCTION, *(_section(*one) for one in SECTIONS.items())])
 
 
 def _section(name: str, made_of: type[Any]) -> str:

