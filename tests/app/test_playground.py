@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calscim.app import playground
-from calscim.app.playground import Wanted, _chosen
+from calscim.app.playground import Options, _configuration
 from calscim.config import load
 from calscim.encryption import new_key
 from calscim.errors import ConfigError
@@ -29,17 +29,17 @@ api_key = "cal_mine"
 
 
 @pytest.fixture
-def wanted(tmp_path):
+def options(tmp_path):
     """What is asked for; Cal.com's simulated key is there already."""
     (tmp_path / "var").mkdir()
     (tmp_path / "var/calcom.key").write_text("cal_sim")
 
-    def wanted(
+    def options(
         configuration: Path | None = None, port: int | None = None, **environ: str
-    ) -> Wanted:
-        return Wanted(tmp_path / "var", configuration, environ, port)
+    ) -> Options:
+        return Options(tmp_path / "var", configuration, environ, port)
 
-    return wanted
+    return options
 
 
 @pytest.fixture
@@ -49,18 +49,18 @@ def mine(tmp_path):
     return path
 
 
-def exported(chosen):
+def exported(configuration):
     """What a verb reads in a shell with the variables that were printed, and none besides."""
-    variables = dict(chosen.exports)
+    variables = dict(configuration.exports)
     return load(Path(variables.pop("CALSCIM_CONFIG")), variables)
 
 
-def test_without_a_configuration_one_is_left_behind_that_says_the_same(wanted, tmp_path):
-    chosen = _chosen(wanted(), CALCOM)
+def test_without_a_configuration_one_is_left_behind_that_says_the_same(options, tmp_path):
+    configuration = _configuration(options(), CALCOM)
 
-    settings = exported(chosen)
-    assert chosen.settings() == settings
-    assert list(chosen.exports) == ["CALSCIM_CONFIG"]
+    settings = exported(configuration)
+    assert configuration.settings() == settings
+    assert list(configuration.exports) == ["CALSCIM_CONFIG"]
     assert settings.database.embedded == tmp_path / "var/postgres"
     assert settings.scim.public_url == "http://127.0.0.1:8085"
     (acme,) = settings.organizations
@@ -74,8 +74,8 @@ def test_without_a_configuration_one_is_left_behind_that_says_the_same(wanted, t
 
 
 @pytest.mark.parametrize("port", [9000, 0])
-def test_the_port_is_in_every_url(wanted, port):
-    settings = exported(_chosen(wanted(port=port), CALCOM))
+def test_the_port_is_in_every_url(options, port):
+    settings = exported(_configuration(options(port=port), CALCOM))
 
     found = re.fullmatch(r"127\.0\.0\.1:(\d+)", settings.scim.listen)
     assert found is not None
@@ -84,24 +84,24 @@ def test_the_port_is_in_every_url(wanted, port):
     assert settings.ops.listen not in (settings.scim.listen, "127.0.0.1:0")
 
 
-def test_a_port_of_0_in_a_variable_is_resolved_as_well(wanted):
-    chosen = _chosen(wanted(CALSCIM_SCIM_LISTEN="127.0.0.1:0"), CALCOM)
+def test_a_port_of_0_in_a_variable_is_resolved_as_well(options):
+    configuration = _configuration(options(CALSCIM_SCIM_LISTEN="127.0.0.1:0"), CALCOM)
 
-    settings = chosen.settings()
+    settings = configuration.settings()
     assert not settings.scim.listen.endswith(":0")
     assert settings.scim.public_url == f"http://{settings.scim.listen}"
 
 
-def test_what_variables_say_is_kept(wanted):
+def test_what_variables_say_is_kept(options):
     text = base64.b64encode(KEY).decode()
 
-    settings = _chosen(wanted(CALSCIM_JOURNAL_ENCRYPTION_KEY=text), CALCOM).settings()
+    settings = _configuration(options(CALSCIM_JOURNAL_ENCRYPTION_KEY=text), CALCOM).settings()
 
     assert settings.journal.encryption_key == KEY
 
 
-def test_a_database_in_a_variable_is_used(wanted):
-    settings = _chosen(wanted(CALSCIM_DATABASE_DSN="postgresql://mine"), CALCOM).settings()
+def test_a_database_in_a_variable_is_used(options):
+    settings = _configuration(options(CALSCIM_DATABASE_DSN="postgresql://mine"), CALCOM).settings()
 
     assert (settings.database.dsn, settings.database.embedded) == ("postgresql://mine", None)
 
@@ -109,53 +109,53 @@ def test_a_database_in_a_variable_is_used(wanted):
 @pytest.mark.parametrize(
     "variable", [{"CALSCIM_JOURNAL_ENCRYPTION_KEY": "short"}, {"CALSCIM_SCIM_LISTEN": "nowhere"}]
 )
-def test_a_trial_refuses_variables_that_are_wrong(wanted, variable):
+def test_a_trial_refuses_variables_that_are_wrong(options, variable):
     with pytest.raises(ConfigError, match=next(iter(variable))):
-        _chosen(wanted(**variable), CALCOM).settings()
+        _configuration(options(**variable), CALCOM).settings()
 
 
-def test_the_file_of_an_earlier_run_is_written_anew_whatever_the_folder(wanted, tmp_path):
-    _chosen(wanted(port=9000), CALCOM)
+def test_the_file_of_an_earlier_run_is_written_anew_whatever_the_folder(options, tmp_path):
+    _configuration(options(port=9000), CALCOM)
     left = tmp_path / "var/calscim.toml"
 
-    assert not wanted(left).is_prepared
-    assert not Wanted(tmp_path / "another", left, {}).is_prepared
-    assert exported(_chosen(wanted(left), "http://127.0.0.1:40002")).organizations[0].api_url == (
-        "http://127.0.0.1:40002"
-    )
+    assert not options(left).is_prepared
+    assert not Options(tmp_path / "another", left, {}).is_prepared
+    assert exported(_configuration(options(left), "http://127.0.0.1:40002")).organizations[
+        0
+    ].api_url == ("http://127.0.0.1:40002")
 
 
-def test_a_copy_of_it_is_a_configuration_of_ones_own(wanted, tmp_path):
-    _chosen(wanted(), CALCOM)
+def test_a_copy_of_it_is_a_configuration_of_ones_own(options, tmp_path):
+    _configuration(options(), CALCOM)
     copy = tmp_path / "copy.toml"
     copy.write_text((tmp_path / "var/calscim.toml").read_text())
 
-    assert wanted(copy).is_prepared
+    assert options(copy).is_prepared
 
 
-def test_a_configuration_that_is_there_is_used_as_it_is(wanted, mine, tmp_path):
+def test_a_configuration_that_is_there_is_used_as_it_is(options, mine, tmp_path):
     mine.write_text(MINE + ORGANIZATION)
 
-    chosen = _chosen(wanted(mine), None)
+    configuration = _configuration(options(mine), None)
 
-    assert chosen.exports == {"CALSCIM_CONFIG": str(mine)}
-    assert chosen.settings() == load(mine, {})
+    assert configuration.exports == {"CALSCIM_CONFIG": str(mine)}
+    assert configuration.settings() == load(mine, {})
     assert not (tmp_path / "var/calscim.toml").exists()
 
 
 def test_beside_a_configuration_without_an_organization_the_simulated_one_is_in_variables(
-    wanted, mine
+    options, mine
 ):
-    chosen = _chosen(wanted(mine), CALCOM)
+    configuration = _configuration(options(mine), CALCOM)
 
-    assert exported(chosen) == chosen.settings()
-    assert [one.api_key for one in exported(chosen).organizations] == ["cal_sim"]
+    assert exported(configuration) == configuration.settings()
+    assert [one.api_key for one in exported(configuration).organizations] == ["cal_sim"]
 
 
-def test_a_port_wins_over_a_configuration_that_is_there(wanted, mine):
+def test_a_port_wins_over_a_configuration_that_is_there(options, mine):
     mine.write_text(MINE + ORGANIZATION)
 
-    settings = exported(_chosen(wanted(mine, 9000), None))
+    settings = exported(_configuration(options(mine, 9000), None))
 
     assert (settings.scim.listen, settings.scim.public_url) == (
         "127.0.0.1:9000",
@@ -163,12 +163,12 @@ def test_a_port_wins_over_a_configuration_that_is_there(wanted, mine):
     )
 
 
-async def test_where_an_organization_is_configured_nothing_is_simulated(wanted, mine):
+async def test_where_an_organization_is_configured_nothing_is_simulated(options, mine):
     mine.write_text(MINE + ORGANIZATION)
-    async with playground._calcom(wanted(mine)) as url:
+    async with playground._calcom(options(mine)) as url:
         assert url is None
     variables = {"CALSCIM_ORGANIZATION_X_ORGANIZATION_ID": "7"}
-    async with playground._calcom(wanted(**variables)) as url:
+    async with playground._calcom(options(**variables)) as url:
         assert url is None
-    async with playground._calcom(wanted()) as url:
+    async with playground._calcom(options()) as url:
         assert url is not None

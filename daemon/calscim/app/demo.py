@@ -1,4 +1,4 @@
-"""``calscim demo``: a whole story on real parts, told step by step, each step checked against Cal.com."""
+"""``calscim demo``: a daemon, a scripted Okta and a simulated Cal.com; each step is checked against Cal.com."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,29 +22,29 @@ from calscim.testing.calcom import calcom
 from calscim.testing.okta import client
 
 KEY = "cal_demo"
-DEADLINE = 15.0  # seconds for each step to come true
+DEADLINE = 15.0  # seconds in which each step must happen
 SALES, ENGINEERING, SUPPORT = "Sales", "Engineering", "Support"
 
 
-class Untrue(CalscimError):  # noqa: N818 - what the demo ends with when a step did not come true
-    """A step of the story did not come true: the message says which, and what Cal.com has instead."""
+class StepError(CalscimError):
+    """A step of the demo did not happen: the message says which, and what Cal.com has instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was done, and what Cal.com has after it: team -> addresses."""
+    """What was done, and what Cal.com has after it: people by team."""
 
     title: str
-    says: str
+    description: str
     teams: dict[str, list[str]]
 
 
-Tell = Callable[[Step], None]
+Show = Callable[[Step], None]
 
 
 @dataclass(slots=True)
-class Story:
-    """The stage: Okta, Cal.com and what an operator types."""
+class Demo:
+    """Okta, Cal.com and what an operator types. ``show`` is called after each step."""
 
     world: calcom.World
     okta: client.Okta
@@ -52,63 +52,67 @@ class Story:
     editor: admin.Editor
     settings: Settings
     directory: admin.Directory
-    tell: Tell
+    show: Show
     steps: int = 0
     clock: SystemClock = field(default_factory=SystemClock)
 
-    # ---------------------------------------------------------------- telling
+    # ---------------------------------------------------------------- checking
 
-    async def step(self, title: str, says: str, expected: Callable[[], bool]) -> None:
-        """Wait until what is expected is so, then tell."""
+    async def step(self, title: str, description: str, happened: Callable[[], bool]) -> None:
+        """Wait until the step has happened, then show it. Raise StepError after DEADLINE."""
         begun = self.clock.monotonic()
-        while not expected():
+        while not happened():
             if self.clock.monotonic() - begun > DEADLINE:
-                raise Untrue(f"step {self.steps + 1}, {title}: Cal.com has {self.teams()}")
+                raise StepError(f"step {self.steps + 1}, {title}: Cal.com has {self.teams()}")
             await self.clock.sleep(0.05)
         self.steps += 1
-        self.tell(Step(title, says, self.teams()))
+        self.show(Step(title, description, self.teams()))
 
     def teams(self) -> dict[str, list[str]]:
+        """Return the people of each team in Cal.com, by name."""
         return {
             name: sorted(address.partition("@")[0] for address in members)
             for name, members in self.world.snapshot()["teams"].items()
         }
 
-    def on(self, team: str, *people: str) -> Callable[[], bool]:
+    def has(self, team: str, *people: str) -> Callable[[], bool]:
+        """Return a check that the team has exactly these people."""
         return lambda: self.teams()[team] == sorted(people)
 
-    # ---------------------------------------------------------------- doing
+    # ---------------------------------------------------------------- acting
 
     async def assign(self, *names: str) -> None:
+        """Assign people to the app in Okta."""
         for name in names:
             await self.okta.assign(address(name), name.capitalize(), "Example")
 
     async def map(self, group: str, team: str, mode: str) -> None:
-        """``calscim mapping add``."""
-        number = self.world.team_id(team)
+        """Do as ``calscim mapping add``."""
+        team_id = self.world.team_id(team)
         await admin.add_mapping(
             self.db,
             self.editor,
             self.directory,
             group=group,
-            team=admin.TeamRef(number, team),
+            team=admin.TeamRef(team_id, team),
             role=Role.MEMBER,
             mode=Mode(mode),
         )
 
     async def sync(self) -> None:
-        """``calscim sync``."""
+        """Do as ``calscim sync``."""
         request = await runs.ask(self.db, "acme")
         while (await runs.answered(self.db, request)).complete is None:
             await self.clock.sleep(0.05)
 
 
 def address(name: str) -> str:
+    """Return the e-mail address of a person in the demo."""
     return f"{name}@acme.example"
 
 
-async def tell(folder: Path, told: Tell) -> int:
-    """Play the story in an empty folder; returns the number of steps. Untrue when one fails."""
+async def play(folder: Path, show: Show) -> int:
+    """Play the demo in an empty folder and return the number of steps. Raise StepError if one does not happen."""
     world = calcom.World(organization_id=42, api_key=KEY)
     world.add_person(address("owner"), name="Olive Owner", role="OWNER")
     for name in (SALES, ENGINEERING, SUPPORT):
@@ -123,147 +127,147 @@ async def tell(folder: Path, told: Tell) -> int:
             ),
             reconcile=Reconcile(debounce=0.05),
         )
-        return await _beside_the_daemon(settings, world, told)
+        return await _play_with_daemon(settings, world, show)
 
 
-async def _beside_the_daemon(settings: Settings, world: calcom.World, told: Tell) -> int:
+async def _play_with_daemon(settings: Settings, world: calcom.World, show: Show) -> int:
     serving: asyncio.Future[Serving] = asyncio.get_running_loop().create_future()
 
-    async def ready(where: Serving) -> None:
-        serving.set_result(where)
+    async def ready(started: Serving) -> None:
+        serving.set_result(started)
 
     daemon = asyncio.create_task(serve(settings, ready=ready))
     try:
         await asyncio.wait((daemon, serving), return_when=asyncio.FIRST_COMPLETED)
         if daemon.done():
             daemon.result()
-        return await _with(serving.result(), settings, world, told)
+        return await _play_steps(serving.result(), settings, world, show)
     finally:
         daemon.cancel()
         await asyncio.wait((daemon,))
 
 
-async def _with(where: Serving, settings: Settings, world: calcom.World, told: Tell) -> int:
+async def _play_steps(serving: Serving, settings: Settings, world: calcom.World, show: Show) -> int:
     async with (
-        await Database.open(where.dsn, size=4) as db,
+        await Database.open(serving.dsn, size=4) as db,
         aiohttp.ClientSession() as session,
     ):
         editor = admin.Editor(by="calscim demo", cipher=db.cipher)
-        made = await admin.create_directory(
+        directory = await admin.create_directory(
             db, editor, organization="acme", name="Okta", provider="okta-scim-v2"
         )
-        _, token = await admin.create_token(db, editor, made, name="demo")
-        speaker = client.Okta(session, f"http://{where.scim}/scim/v2/{made.id}", token)
-        settings = replace(settings, database=DatabaseSettings(dsn=where.dsn))
-        story = Story(world, speaker, db, editor, settings, made, told)
+        _, token = await admin.create_token(db, editor, directory, name="demo")
+        okta = client.Okta(session, f"http://{serving.scim}/scim/v2/{directory.id}", token)
+        settings = replace(settings, database=DatabaseSettings(dsn=serving.dsn))
+        demo = Demo(world, okta, db, editor, settings, directory, show)
         for chapter in CHAPTERS:
-            await chapter(story)
-        return story.steps
+            await chapter(demo)
+        return demo.steps
 
 
 # -------------------------------------------------------------------- the chapters
 
 
-async def mapped_before_the_push(story: Story) -> None:
-    await story.okta.test_connection()
-    await story.map("Sales EU", SALES, "managed")
-    await story.assign("ann", "bob", "cem", "dan", "eve", "fay")
-    await story.okta.push_group("Sales EU", [address(name) for name in ("ann", "bob", "cem")])
-    await story.step(
+async def map_before_push(demo: Demo) -> None:
+    await demo.okta.test_connection()
+    await demo.map("Sales EU", SALES, "managed")
+    await demo.assign("ann", "bob", "cem", "dan", "eve", "fay")
+    await demo.okta.push_group("Sales EU", [address(name) for name in ("ann", "bob", "cem")])
+    await demo.step(
         "Sales EU is mapped, then pushed",
         "Okta assigned six people and pushed three of them in a group that was mapped before.",
-        story.on(SALES, "ann", "bob", "cem"),
+        demo.has(SALES, "ann", "bob", "cem"),
     )
 
 
-async def mapped_after_the_push(story: Story) -> None:
-    await story.okta.push_group("Platform", [address("dan"), address("eve")])
-    await story.map("Platform", ENGINEERING, "exclusive")
-    await story.step(
+async def map_after_push(demo: Demo) -> None:
+    await demo.okta.push_group("Platform", [address("dan"), address("eve")])
+    await demo.map("Platform", ENGINEERING, "exclusive")
+    await demo.step(
         "Platform is pushed, then mapped",
-        "The mapping takes effect at once; nobody has to push again.",
-        story.on(ENGINEERING, "dan", "eve"),
+        "The mapping takes effect at once, without another push.",
+        demo.has(ENGINEERING, "dan", "eve"),
     )
 
 
-async def renamed(story: Story) -> None:
-    await story.okta.rename_group("Sales EU", "Sales Europe")
-    await story.okta.add_members("Sales Europe", [address("fay")])
-    await story.step(
+async def rename(demo: Demo) -> None:
+    await demo.okta.rename_group("Sales EU", "Sales Europe")
+    await demo.okta.add_members("Sales Europe", [address("fay")])
+    await demo.step(
         "Sales EU becomes Sales Europe, and fay joins",
         "The mapping is bound to the group, not to its name.",
-        story.on(SALES, "ann", "bob", "cem", "fay"),
+        demo.has(SALES, "ann", "bob", "cem", "fay"),
     )
 
 
-async def drift(story: Story) -> None:
-    story.world.take_off_team(SALES, address("bob"))
-    story.world.add_person(address("guest"), name="Gus Guest")
-    story.world.put_on_team(SALES, address("guest"))
-    story.world.put_on_team(ENGINEERING, address("guest"))
-    await story.sync()
-    await story.step(
-        "Somebody edits teams by hand",
+async def correct_drift(demo: Demo) -> None:
+    demo.world.take_off_team(SALES, address("bob"))
+    demo.world.add_person(address("guest"), name="Gus Guest")
+    demo.world.put_on_team(SALES, address("guest"))
+    demo.world.put_on_team(ENGINEERING, address("guest"))
+    await demo.sync()
+    await demo.step(
+        "An admin of Cal.com edits teams by hand",
         "bob is put back. guest stays on Sales (managed leaves hand-made members alone) and is taken off "
         "Engineering (exclusive does not).",
         lambda: (
-            story.on(SALES, "ann", "bob", "cem", "fay", "guest")()
-            and story.on(ENGINEERING, "dan", "eve")()
+            demo.has(SALES, "ann", "bob", "cem", "fay", "guest")()
+            and demo.has(ENGINEERING, "dan", "eve")()
         ),
     )
 
 
-async def deactivated(story: Story) -> None:
-    await story.okta.deactivate(address("cem"))
-    await story.step(
+async def deactivate(demo: Demo) -> None:
+    await demo.okta.deactivate(address("cem"))
+    await demo.step(
         "cem is deactivated in Okta",
-        "He loses the organization, and every team with it. His account is not deleted.",
+        "cem is removed from the organization and all its teams. The account is not deleted.",
         lambda: (
-            story.on(SALES, "ann", "bob", "fay", "guest")()
-            and address("cem") not in story.world.snapshot()["people"]
-            and not story.world.accounts_deleted
+            demo.has(SALES, "ann", "bob", "fay", "guest")()
+            and address("cem") not in demo.world.snapshot()["people"]
+            and not demo.world.accounts_deleted
         ),
     )
 
 
-async def held(story: Story) -> None:
-    await story.okta.push_group(
+async def hold_and_approve(demo: Demo) -> None:
+    await demo.okta.push_group(
         "Support", [address(name) for name in ("ann", "bob", "dan", "eve", "fay")]
     )
-    await story.map("Support", SUPPORT, "managed")
-    await story.step(
+    await demo.map("Support", SUPPORT, "managed")
+    await demo.step(
         "Support is pushed and mapped",
-        "Five people, all on the team.",
-        story.on(SUPPORT, "ann", "bob", "dan", "eve", "fay"),
+        "All five people come onto the team.",
+        demo.has(SUPPORT, "ann", "bob", "dan", "eve", "fay"),
     )
-    await story.okta.push_now("Support", [])
-    await story.sync()
-    waiting = await _held(story)
-    await story.step(
+    await demo.okta.push_now("Support", [])
+    await demo.sync()
+    hold = await _current_hold(demo)
+    await demo.step(
         "Okta empties Support by mistake",
-        f"Nobody is removed: {waiting.guard}. To let it happen: calscim approve {waiting.hash}",
-        story.on(SUPPORT, "ann", "bob", "dan", "eve", "fay"),
+        f"No one is removed: {hold.guard}. To allow it: calscim approve {hold.hash}",
+        demo.has(SUPPORT, "ann", "bob", "dan", "eve", "fay"),
     )
-    await approve(story.db, story.settings, list(story.settings.organizations), waiting.hash)
-    await story.step(
+    await approve(demo.db, demo.settings, list(demo.settings.organizations), hold.hash)
+    await demo.step(
         "An operator approves exactly that set",
-        f"calscim approve {waiting.hash}",
-        story.on(SUPPORT),
+        f"calscim approve {hold.hash}",
+        demo.has(SUPPORT),
     )
 
 
-async def _held(story: Story) -> holds.Hold:
-    current = await holds.current(story.db, "acme")
+async def _current_hold(demo: Demo) -> holds.Hold:
+    current = await holds.current(demo.db, "acme")
     if not current:
-        raise Untrue("the emptied group's removals are not held")
+        raise StepError("the removals of the emptied group are not held")
     return current[0]
 
 
-CHAPTERS: tuple[Callable[[Story], Awaitable[Any]], ...] = (
-    mapped_before_the_push,
-    mapped_after_the_push,
-    renamed,
-    drift,
-    deactivated,
-    held,
+CHAPTERS: tuple[Callable[[Demo], Awaitable[Any]], ...] = (
+    map_before_push,
+    map_after_push,
+    rename,
+    correct_drift,
+    deactivate,
+    hold_and_approve,
 )

@@ -1,10 +1,10 @@
-"""``calscim run``: everything with nothing prepared, to try calscim or to develop against it.
+"""``calscim run``: a daemon that needs no preparation, to try calscim or to develop against it.
 
-A bundled Postgres in a folder, a simulated Cal.com that remembers its state there as well, one directory
-and two mappings. Where an organization is configured, that one is used instead of the simulation.
+It has a bundled Postgres and a simulated Cal.com, which keep their data in one folder, and one directory with two
+mappings. If an organization is configured, it replaces the simulation.
 
-What is decided here is left where every other verb reads it: in a configuration file in the folder, written anew by
-each run, or, beside a configuration that is there already, in variables to export.
+Each run writes its choices to a configuration file in the folder, for all other verbs. If a configuration exists
+already, the choices are variables to export instead.
 """
 
 import json
@@ -25,31 +25,31 @@ from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom as simulated
 
 ORGANIZATION = "acme"
-NUMBER = 42
-DIRECTORY = "Okta trial"
+ORGANIZATION_ID = 42
+DIRECTORY = "Okta"
 TEAMS = ("Sales", "Engineering")
 _FILE = "calscim.toml"
 _KEY = "calcom.key"
-_NOTE = "# With CALSCIM_CONFIG=this file, every verb works beside the running daemon."
+_NOTE = "# With CALSCIM_CONFIG=this file, every verb works with the running daemon."
 _LISTEN = {"CALSCIM_SCIM_LISTEN": Scim().listen, "CALSCIM_OPS_LISTEN": Ops().listen}
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What a person needs to begin. ``exports``: the variables with which every verb works beside it."""
+class Playground:
+    """What an operator needs to begin. ``exports``: variables that let every verb work with the running daemon."""
 
     base_url: str
     token: str
     organization: str
-    calcom: str | None  # the simulation's address, if it is one
+    calcom: str | None  # the address of the simulated Cal.com, None for a real one
     groups: tuple[str, ...]  # mapped to teams of the same name
     ops: str
     exports: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """``configuration`` None: none is there yet. ``port``: where SCIM answers; 0: any that is free."""
+class Options:
+    """``configuration`` None: there is none yet. ``port``: of the SCIM listener; 0: any free port."""
 
     folder: Path
     configuration: Path | None
@@ -58,21 +58,21 @@ class Wanted:
 
     @property
     def written(self) -> Path:
-        """The configuration that a run leaves behind."""
+        """The configuration that a run writes."""
         return self.folder.absolute() / _FILE
 
     @property
     def is_prepared(self) -> bool:
-        """Whether there is a configuration, other than one that an earlier run left behind."""
-        return self.configuration is not None and not _is_left_behind(self.configuration)
+        """Return True if there is a configuration that no earlier run wrote."""
+        return self.configuration is not None and not _is_from_a_run(self.configuration)
 
 
 def _origin(path: Path) -> str:
-    """The first line of a configuration that a run leaves at that path; a copy of it elsewhere is a user's own."""
+    """Return the first line of a configuration that a run writes to the path. A copy elsewhere is the user's own."""
     return f"# Written to {path} by `calscim run`, each time it starts: copy it to keep changes."
 
 
-def _is_left_behind(path: Path) -> bool:
+def _is_from_a_run(path: Path) -> bool:
     try:
         return path.read_text(encoding="utf-8").startswith(_origin(path.absolute()))
     except (OSError, UnicodeDecodeError):
@@ -80,8 +80,8 @@ def _is_left_behind(path: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A configuration, and variables that are more than those of the process."""
+class _Configuration:
+    """A configuration file, and variables in addition to those of the process."""
 
     path: Path
     variables: Mapping[str, str]
@@ -95,21 +95,25 @@ class _Chosen:
         return {"CALSCIM_CONFIG": str(self.path.absolute()), **self.variables}
 
 
-async def run(wanted: Wanted, tell: Callable[[Trial], None]) -> None:
-    """Serve until a signal; ``tell`` is called once, when everything answers."""
-    wanted.folder.mkdir(parents=True, exist_ok=True)
-    async with _calcom(wanted) as calcom:
-        chosen = _chosen(wanted, calcom)
-        settings = chosen.settings()
+async def run(options: Options, show: Callable[[Playground], None]) -> None:
+    """Serve until a signal. ``show`` is called once, when everything answers."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    async with _calcom(options) as calcom:
+        configuration = _configuration(options, calcom)
+        settings = configuration.settings()
         logs.configure(settings.log.level, settings.log.format)
 
         async def ready(serving: Serving) -> None:
             cipher = settings.journal.cipher()
             async with await Database.open(serving.dsn, size=2, cipher=cipher) as db:
-                tell(await _prepare(db, settings, calcom, wanted.folder, serving, chosen.exports))
+                show(
+                    await _prepare(
+                        db, settings, calcom, options.folder, serving, configuration.exports
+                    )
+                )
 
         try:
-            await serve(settings, ready=ready, read=chosen.settings)
+            await serve(settings, ready=ready, read=configuration.settings)
         except ConfigError as error:
             raise ConfigError([_with_hint(problem) for problem in error.problems]) from error
 
@@ -126,30 +130,30 @@ def _with_hint(problem: Problem) -> Problem:
 # ------------------------------------------------------------------ the configuration
 
 
-def _chosen(wanted: Wanted, calcom: str | None) -> _Chosen:
-    """The configuration with what is decided here: in a file, or in variables beside a file that is there."""
-    if wanted.is_prepared:
-        assert wanted.configuration is not None
-        variables = {} if calcom is None else _variables_of(wanted.folder, calcom)
-        listen = _free(
-            _listening(wanted, load(wanted.configuration, {**wanted.environ, **variables}))
+def _configuration(options: Options, calcom: str | None) -> _Configuration:
+    """Return the configuration with this run's choices: in a file, or in variables beside an existing file."""
+    if options.is_prepared:
+        assert options.configuration is not None
+        variables = {} if calcom is None else _organization_variables(options.folder, calcom)
+        listen = _with_free_ports(
+            _listeners(options, load(options.configuration, {**options.environ, **variables}))
         )
-        return _Chosen(wanted.configuration, variables | listen, wanted.environ)
-    listen = _free(_listening(wanted, None))
-    kept = {name: text for name, text in wanted.environ.items() if listen.get(name, text) == text}
-    wanted.written.touch(mode=0o600)
-    wanted.written.write_text(_toml(wanted, calcom, listen), encoding="utf-8")
-    return _Chosen(wanted.written, {}, kept)
+        return _Configuration(options.configuration, variables | listen, options.environ)
+    listen = _with_free_ports(_listeners(options, None))
+    kept = {name: text for name, text in options.environ.items() if listen.get(name, text) == text}
+    options.written.touch(mode=0o600)
+    options.written.write_text(_toml(options, calcom, listen), encoding="utf-8")
+    return _Configuration(options.written, {}, kept)
 
 
-def _listening(wanted: Wanted, settings: Settings | None) -> dict[str, str]:
-    """Where SCIM and the operator's endpoint are to listen, as variables; those that need not be said are left out."""
-    if wanted.port is not None:
-        scim = str(Tcp("127.0.0.1", wanted.port))
-        found = {"CALSCIM_SCIM_LISTEN": scim, "CALSCIM_OPS_LISTEN": "127.0.0.1:0"}
-        return found | ({} if settings is None else {"CALSCIM_SCIM_PUBLIC_URL": ""})
+def _listeners(options: Options, settings: Settings | None) -> dict[str, str]:
+    """Return where SCIM and the operators' endpoint listen, as variables, unless the configuration says the same."""
+    if options.port is not None:
+        scim = str(Tcp("127.0.0.1", options.port))
+        variables = {"CALSCIM_SCIM_LISTEN": scim, "CALSCIM_OPS_LISTEN": "127.0.0.1:0"}
+        return variables | ({} if settings is None else {"CALSCIM_SCIM_PUBLIC_URL": ""})
     if settings is None:
-        return {name: wanted.environ.get(name) or otherwise for name, otherwise in _LISTEN.items()}
+        return {name: options.environ.get(name) or otherwise for name, otherwise in _LISTEN.items()}
     listens = {
         "CALSCIM_SCIM_LISTEN": settings.scim.listen,
         "CALSCIM_OPS_LISTEN": settings.ops.listen,
@@ -157,8 +161,8 @@ def _listening(wanted: Wanted, settings: Settings | None) -> dict[str, str]:
     return {name: at for name, at in listens.items() if at.endswith(":0")}
 
 
-def _free(listen: Mapping[str, str]) -> dict[str, str]:
-    """With a free port for each 0: the base URL has to be known before the daemon listens."""
+def _with_free_ports(listen: Mapping[str, str]) -> dict[str, str]:
+    """Replace port 0 with a free port: the base URL must be known before the daemon listens."""
     with ExitStack() as stack:
         found = {name: _with_port(at, stack) for name, at in listen.items()}
     if "CALSCIM_SCIM_PUBLIC_URL" in found:
@@ -179,7 +183,7 @@ def _with_port(listen: str, stack: ExitStack) -> str:
     return str(Tcp(at.host, bound.getsockname()[1]))
 
 
-def _toml(wanted: Wanted, calcom: str | None, listen: Mapping[str, str]) -> str:
+def _toml(options: Options, calcom: str | None, listen: Mapping[str, str]) -> str:
     tables: dict[str, dict[str, object]] = {
         "[scim]": {
             "listen": listen["CALSCIM_SCIM_LISTEN"],
@@ -188,17 +192,17 @@ def _toml(wanted: Wanted, calcom: str | None, listen: Mapping[str, str]) -> str:
         "[ops]": {"listen": listen["CALSCIM_OPS_LISTEN"]},
     }
     if not any(
-        wanted.environ.get(f"CALSCIM_DATABASE_{key}") for key in ("DSN", "DSN_FILE", "EMBEDDED")
+        options.environ.get(f"CALSCIM_DATABASE_{key}") for key in ("DSN", "DSN_FILE", "EMBEDDED")
     ):
-        tables["[database]"] = {"embedded": str(wanted.folder.absolute() / "postgres")}
+        tables["[database]"] = {"embedded": str(options.folder.absolute() / "postgres")}
     if calcom is not None:
         tables["[[organization]]"] = {
             "name": ORGANIZATION,
-            "organization_id": NUMBER,
+            "organization_id": ORGANIZATION_ID,
             "api_url": calcom,
             "api_key_file": _KEY,
         }
-    lines = [_origin(wanted.written), _NOTE]
+    lines = [_origin(options.written), _NOTE]
     for header, keys in tables.items():
         # Texts, numbers and lists in JSON are TOML as well, once DEL is escaped.
         lines += [
@@ -209,28 +213,30 @@ def _toml(wanted: Wanted, calcom: str | None, listen: Mapping[str, str]) -> str:
     return "\n".join(lines).replace("\x7f", "\\u007f") + "\n"
 
 
-def _variables_of(folder: Path, calcom: str) -> dict[str, str]:
-    """The simulated organization, for a configuration that has none."""
+def _organization_variables(folder: Path, calcom: str) -> dict[str, str]:
+    """Return the simulated organization as variables, for a configuration that has none."""
     prefix = f"CALSCIM_ORGANIZATION_{ORGANIZATION.upper()}"
     return {
-        f"{prefix}_ORGANIZATION_ID": str(NUMBER),
+        f"{prefix}_ORGANIZATION_ID": str(ORGANIZATION_ID),
         f"{prefix}_API_URL": calcom,
         f"{prefix}_API_KEY_FILE": str(folder.absolute() / _KEY),
     }
 
 
-# ------------------------------------------------------------------ what is there to try
+# ------------------------------------------------------------------ Cal.com, directory and mappings
 
 
 @asynccontextmanager
-async def _calcom(wanted: Wanted) -> AsyncIterator[str | None]:
-    """The simulated Cal.com's address; None where an organization is configured."""
-    if _has_organization(wanted):
+async def _calcom(options: Options) -> AsyncIterator[str | None]:
+    """Yield the address of a simulated Cal.com, or None if an organization is configured."""
+    if _has_organization(options):
         yield None
         return
-    folder = wanted.folder
-    key = _remembered(folder / _KEY, lambda: f"cal_{secrets.token_hex(16)}")
-    world = simulated.World.remembered(folder / "calcom.json", organization_id=NUMBER, api_key=key)
+    folder = options.folder
+    key = _stored(folder / _KEY, lambda: f"cal_{secrets.token_hex(16)}")
+    world = simulated.World.remembered(
+        folder / "calcom.json", organization_id=ORGANIZATION_ID, api_key=key
+    )
     if not world.accounts:
         world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
         for name in TEAMS:
@@ -239,13 +245,13 @@ async def _calcom(wanted: Wanted) -> AsyncIterator[str | None]:
         yield url
 
 
-def _has_organization(wanted: Wanted) -> bool:
-    if wanted.is_prepared:
-        return bool(load(wanted.configuration, wanted.environ).organizations)
+def _has_organization(options: Options) -> bool:
+    if options.is_prepared:
+        return bool(load(options.configuration, options.environ).organizations)
     prefix, suffix = "CALSCIM_ORGANIZATION_", "_ORGANIZATION_ID"
     return any(
         name.startswith(prefix) and name.endswith(suffix) and text
-        for name, text in wanted.environ.items()
+        for name, text in options.environ.items()
     )
 
 
@@ -256,31 +262,31 @@ async def _prepare(
     folder: Path,
     serving: Serving,
     exports: Mapping[str, str],
-) -> Trial:
-    """One directory with a token, and where Cal.com is simulated a mapping for each team."""
+) -> Playground:
+    """Create one directory with a token, and a mapping for each of two teams, unless an earlier run did."""
     organization = settings.organizations[0]
-    known = {directory.name: directory for directory in await admin.directories(db)}
-    if DIRECTORY in known:
-        directory = known[DIRECTORY].id
-        token = _remembered(folder / "token", str)
+    existing = {directory.name: directory for directory in await admin.directories(db)}
+    if DIRECTORY in existing:
+        directory = existing[DIRECTORY].id
+        token = _stored(folder / "token", str)
     else:
         editor = admin.Editor(by="calscim run", cipher=db.cipher)
-        made = await admin.create_directory(
+        created = await admin.create_directory(
             db, editor, organization=organization.name, name=DIRECTORY, provider="okta-scim-v2"
         )
-        _, fresh = await admin.create_token(db, editor, made, name="run")
-        directory, token = made.id, _remembered(folder / "token", lambda: fresh)
+        _, new_token = await admin.create_token(db, editor, created, name="run")
+        directory, token = created.id, _stored(folder / "token", lambda: new_token)
         for team in await _teams(settings, organization):
             await admin.add_mapping(
                 db,
                 editor,
-                made,
+                created,
                 group=team.name,
                 team=team,
                 role=Role.MEMBER,
                 mode=Mode.MANAGED,
             )
-    return Trial(
+    return Playground(
         base_url=f"{settings.scim.public_url}/scim/v2/{directory}",
         token=token,
         organization=organization.name,
@@ -292,7 +298,7 @@ async def _prepare(
 
 
 async def _teams(settings: Settings, organization: Organization) -> list[admin.TeamRef]:
-    """The first two teams: each gets a mapping from a group of its name."""
+    """Return the first two teams."""
     async with reading(settings, organization) as reader:
         found = await reader.teams()
     if isinstance(found, Incomplete):
@@ -301,9 +307,9 @@ async def _teams(settings: Settings, organization: Organization) -> list[admin.T
     return [admin.TeamRef(team.id, team.name) for team in teams[: len(TEAMS)]]
 
 
-def _remembered(path: Path, make: Callable[[], str]) -> str:
-    """The secret in a file that only its owner can read, made at the first call."""
+def _stored(path: Path, create: Callable[[], str]) -> str:
+    """Return the secret in a file that only its owner can read; create it at the first call."""
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(make(), encoding="utf-8")
+        path.write_text(create(), encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()

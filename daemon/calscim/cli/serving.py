@@ -17,11 +17,8 @@ from calscim.cli.output import fields, lines
 from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 
-if (
-    TYPE_CHECKING
-):  # the daemon is loaded by the verbs that are one: all others start sooner without it
-    from calscim.app import demo as story
-    from calscim.app import playground
+if TYPE_CHECKING:  # each verb imports its own part when it runs
+    from calscim.app import demo, playground
 
 
 def register(verbs: Verbs) -> None:
@@ -34,8 +31,7 @@ def register(verbs: Verbs) -> None:
         metavar="PORT",
         help="where SCIM answers on 127.0.0.1 (default: 8085); 0: any port that is free",
     )
-    demo = verbs.add("demo", _demo, data=False)
-    demo.add_argument(
+    verbs.add("demo", _demo, data=False).add_argument(
         "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
     )
 
@@ -55,7 +51,7 @@ async def _run(call: Call) -> None:
 
     folder = Path(call.arguments.data or "var")
 
-    def tell(made: "playground.Trial") -> None:
+    def show(made: "playground.Playground") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
         if made.calcom is not None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
@@ -74,8 +70,8 @@ async def _run(call: Call) -> None:
         call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
         sys.stdout.flush()  # a pipe or a file is not written to before, and the daemon goes on
 
-    wanted = playground.Wanted(folder, call.configuration, call.environ, call.arguments.port)
-    await playground.run(wanted, tell)
+    options = playground.Options(folder, call.configuration, call.environ, call.arguments.port)
+    await playground.run(options, show)
 
 
 def _program() -> str:
@@ -91,7 +87,7 @@ def _a_port(text: str) -> int:
     return int(text)
 
 
-def _curl(made: "playground.Trial") -> list[str]:
+def _curl(made: "playground.Playground") -> list[str]:
     """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
     call = (
         f"curl -s -H 'Authorization: Bearer {made.token}' "
@@ -109,16 +105,16 @@ def _curl(made: "playground.Trial") -> list[str]:
 
 
 async def _demo(call: Call) -> None:
-    from calscim.app import demo as story  # noqa: PLC0415 - see above
+    from calscim.app import demo  # noqa: PLC0415 - see above
 
     logs.configure("warning", "auto")
     number = 0
 
-    def tell(step: "story.Step") -> None:
+    def show(step: "demo.Step") -> None:
         nonlocal number
         number += 1
         call.output.show(lines("", f"{number}. {step.title}", style="bold"))
-        call.output.show(f"   {step.says}")
+        call.output.show(f"   {step.description}")
         shown = Table.grid(padding=(0, 2, 0, 3))
         for team, people in step.teams.items():
             shown.add_row(lines(team, style="cyan"), lines(", ".join(people) or "no members"))
@@ -127,11 +123,11 @@ async def _demo(call: Call) -> None:
     if call.arguments.data is not None:
         folder = Path(call.arguments.data)
         folder.mkdir(parents=True, exist_ok=True)
-        steps = await story.tell(folder, tell)
+        steps = await demo.play(folder, show)
     else:
         with tempfile.TemporaryDirectory(
             prefix="calscim-demo-", ignore_cleanup_errors=True
         ) as made:
             Path(made).chmod(0o755)
-            steps = await story.tell(Path(made), tell)
-    call.output.show(lines("", f"All {steps} steps came true."))
+            steps = await demo.play(Path(made), show)
+    call.output.show(lines("", f"All {steps} steps happened as expected."))
