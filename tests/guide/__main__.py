@@ -1,4 +1,4 @@
-"""`make guide`: plays every case, or those whose name is given, and writes docs/guide/cases.md."""
+"""Play every case, or the cases named on the command line, and write docs/guide/cases.md (`make guide`)."""
 
 import asyncio
 import shutil
@@ -9,12 +9,13 @@ from pathlib import Path
 import asyncpg
 
 from calscim.postgres.pool import Database
-from tests.guide.document import CASES, PATH, assembled, heading, section, written
+from tests.guide.document import CASES, PATH, assemble_page, heading, read_sections, section
 from tests.support.server import OWNER, PREFIX, bundled
 
 
 async def write(folder: Path, *names: str) -> None:
-    sections = written() if names else {}
+    """Write the page; without names, play every case."""
+    sections = read_sections() if names else {}
     async with bundled(folder / "postgres") as server:
         admin = await asyncpg.connect(server.dsn("postgres", OWNER))
         for number, case in enumerate(CASES):
@@ -26,7 +27,7 @@ async def write(folder: Path, *names: str) -> None:
             async with await Database.open(dsn) as db:
                 sections[heading(case)] = await section(case, db, dsn, folder)
         await admin.close()
-    PATH.write_text(assembled(sections), encoding="utf-8")
+    PATH.write_text(assemble_page(sections), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,65 +1,49 @@
-"""The guide's chapter about people in the organization."""
+"""The cases about people in the organization."""
 
-from calscim.testing.calcom.calcom import Fault
 from tests.guide.play import Play, address, addresses
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
-async def invited(play: Play) -> None:
-    """Somebody new
+async def new_person(play: Play) -> None:
+    """A new person
 
-    Okta assigns ann to the application. She is in no group yet: being assigned is enough for the organization.
+    Okta assigns ann to the application. She is in no group yet. An assignment is enough for membership of the
+    organization.
     """
     await play.assign("ann")
     await play.calscim("plan")
     play.say(
-        "The daemon does this by itself, right after the push. `calscim sync` asks it for a full pass and waits:"
+        "The daemon does this by itself, right after the push. `calscim sync` asks the daemon for a full pass and waits:"
     )
     await play.sync()
     await play.calscim("plan")
     await play.calscim("explain ann@acme.example")
 
 
-async def attached(play: Play) -> None:
-    """Somebody who has an account already
+async def existing_account(play: Play) -> None:
+    """A person who already has an account
 
-    ann has an account of her own at Cal.com, outside the organization, and Okta assigns her. Nobody gets a second
-    account: hers is attached.
+    ann has an account in Cal.com, outside the organization. Okta assigns her. calscim attaches the account that she
+    has and does not create a second one.
     """
     play.world.add_person(address("ann"), name="Ann Example", in_org=False)
     await play.assign("ann")
     await play.calscim("plan")
     play.say(
-        "The plan cannot know of an account outside the organization. Cal.com says so when the invitation is tried, and",
-        "the daemon then attaches the account instead:",
+        "The plan cannot show an account outside the organization. Cal.com reports the account when the daemon tries the",
+        "invitation. The daemon then attaches the account:",
     )
     await play.sync()
     await play.calscim("plan")
     await play.calscim("explain ann@acme.example")
 
 
-async def there(play: Play) -> None:
-    """Somebody who is in the organization already
+async def attach_not_possible(play: Play) -> None:
+    """A person who already has an account, where Cal.com cannot attach it
 
-    Who is in the organization before calscim comes is shown to Okta's import, and left alone until Okta writes to them.
-    """
-    play.world.add_person(address("ann"), name="Ann Example")
-    await play.sync()
-    await play.calscim("explain ann@acme.example")
-    play.say(
-        "Okta finds ann by her address and takes her over, which changes nothing in Cal.com; from now on it decides whether she stays:"
-    )
-    await play.assign("ann")
-    await play.calscim("plan")
-    await play.calscim("explain ann@acme.example")
-
-
-async def refused(play: Play) -> None:
-    """The same where Cal.com does not allow it
-
-    A self-hosted Cal.com has no way to attach an account by its address. The action is parked, with what a person
-    can do about it; everybody else goes on.
+    A self-hosted Cal.com cannot attach an account by its address. calscim parks the action and says what an
+    operator can do. All other changes continue.
     """
     play.world.build = "self-hosted 2025-12"
     play.world.add_person(address("ann"), name="Ann Example", in_org=False)
@@ -67,7 +51,9 @@ async def refused(play: Play) -> None:
     await play.sync()
     await play.calscim("parked list")
     await play.calscim("explain ann@acme.example")
-    play.say("Somebody invites ann in Cal.com, and she accepts. Nothing else is to be done:")
+    play.say(
+        "An administrator invites ann in Cal.com, and she accepts. Nothing else is left to do:"
+    )
     ann = play.world.user_id(address("ann"))
     play.world.join(ann, play.world.organization_id, "MEMBER", accepted=False)
     play.world.accept(address("ann"))
@@ -75,10 +61,27 @@ async def refused(play: Play) -> None:
     await play.calscim("plan")
 
 
-async def pending(play: Play) -> None:
+async def existing_member(play: Play) -> None:
+    """A person who is already in the organization
+
+    People who were in the organization before calscim appear in Okta's import. calscim does not change them until Okta
+    writes to them.
+    """
+    play.world.add_person(address("ann"), name="Ann Example")
+    await play.sync()
+    await play.calscim("explain ann@acme.example")
+    play.say(
+        "Okta finds ann by her address and writes to her. That changes nothing in Cal.com. From now on, Okta decides whether she stays:"
+    )
+    await play.assign("ann")
+    await play.calscim("plan")
+    await play.calscim("explain ann@acme.example")
+
+
+async def pending_invitation(play: Play) -> None:
     """An invitation that has not been accepted yet
 
-    Where Cal.com does not accept people of the organization's domain by itself, they have to follow an invitation.
+    If Cal.com does not accept people of the organization's domain by itself, each person has to accept an invitation.
     Okta pushes ann in the group Sales, which is mapped to the team Sales.
     """
     play.world.auto_accept_domains = frozenset()
@@ -88,7 +91,7 @@ async def pending(play: Play) -> None:
     await play.okta.push_group("Sales", addresses("ann"))
     await play.sync()
     await play.calscim("plan")
-    play.say("She was invited, and the team waits for her:")
+    play.say("ann was invited. Her team membership waits until she accepts:")
     await play.calscim("status")
     await play.calscim("explain ann@acme.example Sales")
     play.say("She accepts:")
@@ -98,10 +101,10 @@ async def pending(play: Play) -> None:
     await play.calscim("explain ann@acme.example Sales")
 
 
-async def inactive(play: Play) -> None:
-    """Created inactive
+async def created_inactive(play: Play) -> None:
+    """A person who is created inactive
 
-    Okta creates ann as inactive. She is not invited before she is activated.
+    Okta creates ann as inactive. calscim does not invite her until Okta activates her.
     """
     await play.okta.assign(address("ann"), "Ann", "Example", active=False)
     await play.calscim("plan")
@@ -112,9 +115,9 @@ async def inactive(play: Play) -> None:
 
 
 async def deactivated(play: Play) -> None:
-    """Deactivated, and back again
+    """A person who is deactivated and activated again
 
-    Okta deactivates ann. She loses the organization and every team with it; her account is not deleted.
+    Okta deactivates ann. She loses the organization, and with it every team. Her account is not deleted.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("Okta deactivates ann:")
@@ -122,23 +125,23 @@ async def deactivated(play: Play) -> None:
     await play.calscim("plan")
     await play.sync()
     await play.calscim("explain ann@acme.example Sales")
-    play.say("Okta activates her again. She gets the same account, and all of her teams:")
+    play.say("Okta activates her again. She gets back the same account and all her teams:")
     await play.okta.reactivate(address("ann"))
     await play.calscim("plan")
     await play.sync()
     await play.calscim("plan")
 
 
-async def reactivated_by_number(play: Play) -> None:
-    """Back again where Cal.com attaches accounts by number only
+async def reattached_by_id(play: Play) -> None:
+    """A person who is activated again, where Cal.com attaches accounts only by id
 
-    A self-hosted Cal.com of December 2025 keeps the account of a member who left, refuses to create it again, and
-    attaches it by its number. calscim knows the number. It attaches the account as pending: only by accepting does
-    the person get the Profile that teams ask for.
+    A self-hosted Cal.com of December 2025 keeps the account of a member who left. It refuses to create the account
+    again, and attaches it only by its id, which calscim knows. calscim attaches the account as pending, because teams
+    need the Profile that a person gets only by accepting.
     """
     play.world.build = "self-hosted 2025-12"
     await play.given("Sales", "managed", "ann", "bob")
-    play.say("Okta deactivates ann, and activates her again later:")
+    play.say("Okta deactivates ann and later activates her again:")
     await play.okta.deactivate(address("ann"))
     await play.sync()
     await play.okta.reactivate(address("ann"))
@@ -153,12 +156,12 @@ async def reactivated_by_number(play: Play) -> None:
     await play.calscim("plan")
 
 
-async def half_member(play: Play) -> None:
+async def without_profile(play: Play) -> None:
     """A member without a Profile
 
-    Something other than calscim attached ann's account to a self-hosted Cal.com as accepted. Cal.com then lists her as
-    a member, but she has no Profile: no team takes her, and there is no invitation left to accept. calscim finds such
-    half-members and makes their membership pending. Owners, the key's own user, and protected people are left alone.
+    A program other than calscim attached ann's account to a self-hosted Cal.com as accepted. Cal.com lists her as a
+    member, but she has no Profile: she cannot join a team, and there is no invitation left to accept. calscim finds such
+    members and makes their membership pending. It does not change owners, the API key's own user, or protected people.
     """
     play.world.build = "self-hosted 2025-12"
     play.world.add_person(address("ann"), name="Ann Example", profile=False)
@@ -175,10 +178,10 @@ async def half_member(play: Play) -> None:
 
 
 async def account_deleted(play: Play) -> None:
-    """The account was deleted in Cal.com
+    """An account that was deleted in Cal.com
 
-    ann's account is deleted in Cal.com, while Okta still has her. After three complete passes without the account the
-    daemon tries to attach it. Cal.com answers that there is no such account, and the daemon creates another.
+    ann's account is deleted in Cal.com, while Okta still has her. After three complete passes without the account, the
+    daemon tries to attach it. Cal.com answers that there is no such account, and the daemon creates a new one.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("An administrator of Cal.com deletes ann's account:")
@@ -192,10 +195,41 @@ async def account_deleted(play: Play) -> None:
     await play.calscim("explain ann@acme.example Sales")
 
 
-async def deleted(play: Play) -> None:
-    """Deleted
+async def several_entries(play: Play) -> None:
+    """One address, two entries
 
-    Okta never deletes a user, other providers do. The person leaves as one who was deactivated does.
+    bob leaves, and Okta deactivates him. A new person gets his address and has an entry with another userName in the
+    directory. `explain` shows all entries of an address, active ones first, and the account of each.
+    """
+    await play.given("Sales", "managed", "ann", "bob", "cem", "dan", "eve", "fay", "gus")
+    play.say("Okta deactivates bob, and creates the new entry with his address:")
+    await play.okta.deactivate(address("bob"))
+    await play.sync()
+    await _assign_also(play, "robert", "bob")
+    await play.sync()
+    await play.calscim("explain bob@acme.example")
+    play.say(
+        "ann gets a second entry while her first one is still active. Entries that share an account are one person: ann",
+        "stays as long as one of them is active. Then Okta deactivates the first entry, which was in Sales:",
+    )
+    await _assign_also(play, "ann.lee", "ann")
+    await play.sync()
+    await play.okta.deactivate(address("ann"))
+    await play.sync()
+    await play.calscim("explain ann@acme.example Sales")
+
+
+async def _assign_also(play: Play, name: str, owner: str) -> None:
+    """Assign a second entry with an address that another entry already has."""
+    await play.assign(name)
+    emails = [{"value": address(owner), "primary": True, "type": "work"}]
+    await play.okta.update_profile(address(name), emails=emails)
+
+
+async def deleted(play: Play) -> None:
+    """A person who is deleted
+
+    Okta never deletes a user, but other providers do. calscim treats a deleted person like a deactivated one.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("The provider deletes ann:")
@@ -205,11 +239,11 @@ async def deleted(play: Play) -> None:
     await play.calscim("explain ann@acme.example Sales")
 
 
-async def renamed(play: Play) -> None:
-    """Another e-mail address
+async def new_address(play: Play) -> None:
+    """A new e-mail address
 
-    The user in the directory and the account at Cal.com are linked by their ids, once. So another address changes
-    the account, and makes no second one.
+    calscim links the user in the directory to the account in Cal.com by their ids. A new address therefore changes
+    the account and does not create a second one.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("ann marries, and Okta changes her user name and her address:")
@@ -222,11 +256,12 @@ async def renamed(play: Play) -> None:
     await play.calscim("explain ann.lee@acme.example Sales")
 
 
-async def exchanged(play: Play) -> None:
-    """Two people exchange their addresses
+async def exchanged_addresses(play: Play) -> None:
+    """Two people who exchange their addresses
 
-    Cal.com gives an address to one account only. So one of the two accounts goes to an interim address first, made of
-    its new address and its number. In a chain, where the last address is free, the order is enough.
+    In Cal.com, only one account can have an address. calscim therefore first gives one of the two accounts an interim
+    address, made of its new address and its id. In a chain whose last address is free, the order of the changes is
+    enough.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("Okta gives ann's address to bob, and bob's to ann:")
@@ -242,9 +277,9 @@ async def exchanged(play: Play) -> None:
     await play.calscim("plan")
     await play.calscim("explain ann@acme.example Sales")
     play.say(
-        "A protected person, an owner, and the key's own user never go to an interim address. Where nobody else takes part",
-        "in an exchange, calscim says what to do and changes nothing. ann and bob are protected now, and exchange their",
-        "addresses again:",
+        "calscim never gives an interim address to a protected person, an owner, or the API key's own user. If an exchange",
+        "has no other account that could take one, calscim says what to do and changes nothing. Now ann and bob are protected,",
+        "and they exchange their addresses again:",
     )
     play.configure("", organization='protected = ["ann@acme.example", "bob@acme.example"]')
     for before, after in (("ann", "passing"), ("bob", "ann"), ("passing", "bob")):
@@ -258,11 +293,11 @@ async def exchanged(play: Play) -> None:
     await play.sync()
 
 
-async def office(play: Play) -> None:
+async def organization_role(play: Play) -> None:
     """A role in the organization
 
-    `--team @organization` maps a group to a role in the organization itself. It comes and goes with the group; a
-    role that somebody gave by hand stays.
+    `--team @organization` maps a group to a role in the organization itself. The role comes and goes with the group. A
+    role that was given by hand stays.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say("Okta pushes ann in the group IT admins:")
@@ -284,8 +319,8 @@ async def office(play: Play) -> None:
 async def attributes(play: Play) -> None:
     """Attributes
 
-    What the directory says of people goes into attributes of Cal.com's organization, as a table in the
-    configuration declares it.
+    calscim copies values from the directory to attributes of Cal.com's organization. A table in the configuration says
+    which.
     """
     play.world.add_attribute("department", "SINGLE_SELECT", ("Sales", "Marketing"))
     play.configure(
@@ -298,59 +333,7 @@ async def attributes(play: Play) -> None:
     await play.okta.update_profile(address("ann"), **{ENTERPRISE: {"department": "Sales"}})
     await play.calscim("plan")
     await play.sync()
-    play.say("Somebody changes it in Cal.com:")
+    play.say("An administrator changes it in Cal.com:")
     play.world.set_attribute(address("ann"), "department", "Marketing")
     await play.calscim("plan")
     await play.calscim("explain ann@acme.example")
-
-
-async def several_entries(play: Play) -> None:
-    """One address, two entries
-
-    bob leaves, and Okta deactivates him. His address is given to a new person, for whom the directory has an entry with
-    another userName. `explain` shows all entries of an address, active ones first, and which account each stands for.
-    """
-    await play.given("Sales", "managed", "ann", "bob", "cem", "dan", "eve", "fay", "gus")
-    play.say("Okta deactivates bob, and creates the new entry with his address:")
-    await play.okta.deactivate(address("bob"))
-    await play.sync()
-    await _assign_also(play, "robert", "bob")
-    await play.sync()
-    await play.calscim("explain bob@acme.example")
-    play.say(
-        "ann is entered a second time while her first entry is still active. Entries that share an account are one",
-        "person: ann stays as long as one of them is active. Then Okta deactivates the first entry, which was in Sales:",
-    )
-    await _assign_also(play, "ann.lee", "ann")
-    await play.sync()
-    await play.okta.deactivate(address("ann"))
-    await play.sync()
-    await play.calscim("explain ann@acme.example Sales")
-
-
-async def _assign_also(play: Play, name: str, owner: str) -> None:
-    """Another entry, with an address that an entry has already."""
-    await play.assign(name)
-    emails = [{"value": address(owner), "primary": True, "type": "work"}]
-    await play.okta.update_profile(address(name), emails=emails)
-
-
-async def failing(play: Play) -> None:
-    """Cal.com fails for one person
-
-    A change that does not succeed is parked with its reason, and tried again after a minute, then in growing steps.
-    It stops nobody else.
-    """
-    await play.map("Sales", "managed")
-    await play.assign("ann", "bob", "cem")
-    await play.okta.push_group("Sales", addresses("ann", "bob", "cem"))
-    play.simulation.faults = [Fault(method="POST", path="/users", status=500)]
-    play.say("ann, bob and cem are pushed. Cal.com answers the first invitation with an error:")
-    await play.sync()
-    await play.calscim("status")
-    await play.calscim("parked list")
-    await play.calscim("explain ann@acme.example Sales")
-    play.say("To try now rather than in a minute:")
-    await play.calscim("parked retry")
-    await play.sync()
-    await play.calscim("plan")

@@ -1,14 +1,13 @@
-"""Plays one case of the guide, and writes down what an operator would see.
+"""Play one case of the guide and record what an operator sees.
 
-The pushes are Okta's over HTTP, the verbs are the command line's own, the passes are the daemon's; Cal.com is the
-simulated one. ``say`` tells a step, ``calscim`` runs a verb and shows it, ``sync`` is ``calscim sync``.
+Okta pushes over HTTP, the verbs run as on the command line, the passes are the daemon's, and Cal.com is simulated.
 """
 
 import asyncio
 import io
 import shlex
 import textwrap
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,12 +35,19 @@ def address(name: str) -> str:
     return f"{name}@acme.example"
 
 
+def enumeration(names: Sequence[str]) -> str:
+    """Return the names as in a sentence: "ann", "ann and bob", "ann, bob, and cem"."""
+    if len(names) < 3:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])}, and {names[-1]}"
+
+
 def addresses(*names: str) -> list[str]:
     return [address(name) for name in names]
 
 
 class Play:
-    """One case on its own stage. ``text`` is what came of it, in Markdown."""
+    """One case on its own stage. ``text`` is its record in Markdown."""
 
     def __init__(self, stage: Stage, dsn: str, folder: Path) -> None:
         self.stage = stage
@@ -63,7 +69,7 @@ class Play:
 
     @property
     def world(self) -> World:
-        """Cal.com, for what is done there by hand."""
+        """Cal.com, for edits by hand."""
         return self.stage.world
 
     @property
@@ -75,36 +81,38 @@ class Play:
         self._close()
         return "\n\n".join(self._parts)
 
-    # ---------------------------------------------------------------- telling
+    # ---------------------------------------------------------------- recording
 
     def say(self, *sentences: str) -> None:
-        """A paragraph between the blocks."""
+        """Add a paragraph between the blocks."""
         self._close()
         self._parts.append(textwrap.fill(" ".join(sentences), 120))
 
     def configure(self, toml: str, *, organization: str = "") -> None:
-        """Lines for the configuration file, shown; ``organization``: in the table of the only one."""
+        """Add lines to the configuration file and show them. ``organization``: lines for the organization's table."""
         self._close()
         shown = [toml.strip()] if toml else []
         if organization:
-            shown.append(f'[[organization]]\nname = "acme"  # and the rest of it\n{organization}')
+            shown.append(f'[[organization]]\nname = "acme"  # ... its other keys\n{organization}')
         self._parts.append("```toml\n" + "\n\n".join(shown) + "\n```")
         self._configure(toml, organization)
 
     async def calscim(self, line: str, *, quiet: bool = False) -> str:
-        """Run a verb; ``quiet``: what it prints is left out, but for warnings. Returns what was printed."""
+        """Run a verb, show it with its output, and return the output. ``quiet``: show only the warnings."""
         await self._keep_the_lease()
         code, out, err = await asyncio.to_thread(self._run, line)
         self._printed = out
         self._shell.append(f"$ calscim {line}")
-        said = [one for one in err.splitlines() if not one.endswith("…")]
-        self._shell += said if quiet else [*said, *(one.rstrip() for one in out.splitlines())]
+        messages = [line for line in err.splitlines() if not line.endswith("…")]
+        self._shell += (
+            messages if quiet else [*messages, *(line.rstrip() for line in out.splitlines())]
+        )
         if code:
             self._shell.append(f"# exit code {code}")
         return out
 
     async def sync(self) -> None:
-        """A full pass of the daemon, asked for with ``calscim sync``."""
+        """Run ``calscim sync`` and the daemon's full pass that it asks for."""
         await self._keep_the_lease()
         earlier = await runs.asked(self.stage.db, "acme")  # as by `calscim approve`
         verb = asyncio.ensure_future(self.calscim("sync"))
@@ -116,23 +124,24 @@ class Play:
 
     @property
     def hash(self) -> str:
-        """Of the plan that was printed last."""
+        """The hash of the plan that was printed last."""
         return self._printed.partition("approve ")[2].split()[0]
 
-    # ---------------------------------------------------------------- what cases begin with
+    # ---------------------------------------------------------------- setup of a case
 
     async def assign(self, *names: str) -> None:
+        """Assign these people in Okta."""
         for name in names:
             await self.okta.assign(address(name), name.capitalize(), "Example")
 
     async def map(self, name: str, mode: str) -> None:
-        """The group of that name to the team of that name; not shown."""
+        """Map the group of this name to the team of this name, without showing the command."""
         line = f'mapping add --group "{name}" --team "{name}" --mode {mode}'
         code, _, err = await asyncio.to_thread(self._run, line)
         assert code == 0, err
 
     async def create_paused(self) -> None:
-        """The directory Okta anew, created paused and shown; Okta pushes to it from now on."""
+        """Create the directory again, paused; show the command. Okta pushes to it from now on."""
         code, _, err = await asyncio.to_thread(self._run, "directory delete Okta")
         assert code == 0, err
         await self.stage.full()
@@ -144,17 +153,16 @@ class Play:
         okta.token = made["token"]
 
     async def given(self, name: str, mode: str, *people: str) -> None:
-        """A group with these people, mapped to the team of its name, and everything in step; said in a sentence."""
+        """Start with a group of these people, mapped to the team of its name, and in sync. Add a sentence about it."""
         await self.map(name, mode)
         await self.assign(*people)
         await self.okta.push_group(name, addresses(*people))
         await self.stage.full()
-        some = f"{', '.join(people[:-1])} and {people[-1]}" if len(people) > 1 else people[0]
         self.say(
-            f"To begin with, the group {name} has {some}, and is mapped to the team {name} in `{mode}`."
+            f"At the start, the group {name} has {enumeration(people)}, and is mapped to the team {name} in `{mode}`."
         )
 
-    # ---------------------------------------------------------------- inside
+    # ---------------------------------------------------------------- internals
 
     def _close(self) -> None:
         if self._shell:
@@ -188,7 +196,7 @@ class Play:
 
 @contextmanager
 def monday() -> Iterator[None]:
-    """Nine o'clock of a Monday, and no log lines among what is printed."""
+    """Freeze the clock at nine o'clock on a Monday, and capture the log."""
     with (
         mock.patch.object(SystemClock, "now", lambda _: NINE),
         mock.patch("calscim.logs.configure"),
@@ -198,8 +206,8 @@ def monday() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def played(db: Database, dsn: str, folder: Path) -> AsyncIterator[Play]:
-    """A stage on an empty database, in step and with a daemon that holds the lease."""
+async def open_play(db: Database, dsn: str, folder: Path) -> AsyncIterator[Play]:
+    """Yield a case on an empty database, in sync, with a daemon that holds the lease."""
     with monday():
         async with staged(db) as stage:
             await leases.release(db, stage.lease)

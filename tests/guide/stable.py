@@ -1,9 +1,8 @@
-"""What differs from one run to the next, made the same: one rule, a line for each kind of value.
+"""Replace values that differ between runs (ids, hashes, times, names of this machine) with fixed stand-ins.
 
-A value keeps its length, so that columns stay where they are; one value has one stand-in throughout a case. Names
-of this machine are replaced by what a real installation would show. What happened during
-the case happened at ``NINE``; what is to come, as many minutes later as it lies in the future. Moments near ``NINE`` are
-those that the frozen clock gave.
+A stand-in has the length of its value, so that columns stay aligned. A value has the same stand-in throughout a case.
+Times in the past become ``NINE``. Times in the future become as many minutes after ``NINE`` as they are ahead of now.
+Times near ``NINE`` come from the frozen clock and stay.
 """
 
 import hashlib
@@ -20,12 +19,12 @@ _MOMENT = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00
 
 
 class Stable:
-    """The stand-ins of one case. ``names``: text that is always replaced, and by what."""
+    """The stand-ins of one case. ``names``: fixed replacements, by the text that they replace."""
 
     def __init__(self, names: dict[str, str], now: Callable[[], datetime]) -> None:
         self._names = names
         self._now = now
-        self._known: dict[str, str] = {}
+        self._stand_ins: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
         for name, stand_in in self._names.items():
@@ -35,11 +34,13 @@ class Stable:
         return _MOMENT.sub(lambda found: self._moment(found[0]), text)
 
     def _stand_in(self, value: str) -> str:
-        if value not in self._known:
-            digits = hashlib.sha256(str(len(self._known)).encode()).hexdigest()
+        if value not in self._stand_ins:
+            digits = hashlib.sha256(str(len(self._stand_ins)).encode()).hexdigest()
             letters = iter(digits)
-            self._known[value] = "".join("-" if one == "-" else next(letters) for one in value)
-        return self._known[value]
+            self._stand_ins[value] = "".join(
+                "-" if character == "-" else next(letters) for character in value
+            )
+        return self._stand_ins[value]
 
     def _moment(self, text: str) -> str:
         moment = datetime.fromisoformat(text)
