@@ -21,7 +21,7 @@ CREATE TABLE calscim.users (
 -- the other by a plan that was made while the table was empty.
 CREATE UNIQUE INDEX users_user_name ON calscim.users (user_name_key text_pattern_ops, directory_id);
 CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id COLLATE "C", ordinal) INCLUDE (id);
-CREATE INDEX users_external_id ON calscim.users (external_id text_pattern_ops, directory_id) WHERE external_id IS NOT NULL;
+CREATE INDEX users_external_id ON calscim.users (external_id text_pattern_ops, directory_id);
 
 -- Every e-mail of a user, by its calscim.name_key, for look-ups by address.
 CREATE TABLE calscim.user_emails (
@@ -47,7 +47,7 @@ CREATE TABLE calscim.groups (
 );
 CREATE UNIQUE INDEX groups_display_name ON calscim.groups (display_name_key text_pattern_ops, directory_id);
 CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id COLLATE "C", ordinal) INCLUDE (id);
-CREATE INDEX groups_external_id ON calscim.groups (external_id text_pattern_ops, directory_id) WHERE external_id IS NOT NULL;
+CREATE INDEX groups_external_id ON calscim.groups (external_id text_pattern_ops, directory_id);
 
 CREATE TABLE calscim.members (
     group_id      uuid NOT NULL REFERENCES calscim.groups ON DELETE CASCADE,

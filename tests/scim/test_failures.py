@@ -6,7 +6,7 @@ import pytest
 
 from calscim.scim import failures
 from calscim.scim.client_address import TrustedProxies, client_network, parse
-from calscim.scim.failures import FAILURES, WINDOW, Failures
+from calscim.scim.failures import MAX_FAILURES, WINDOW, Failures
 
 
 class Clock:
@@ -26,13 +26,13 @@ def counted(clock):
     return Failures(clock)
 
 
-def fail(counted, remote, times=FAILURES):
+def fail(counted, remote, times=MAX_FAILURES):
     for _ in range(times):
         counted.count(remote)
 
 
 def test_a_client_that_failed_too_often_waits_until_its_minute_is_over(counted, clock):
-    fail(counted, "203.0.113.7", FAILURES - 1)
+    fail(counted, "203.0.113.7", MAX_FAILURES - 1)
     assert counted.wait("203.0.113.7") is None
 
     counted.count("203.0.113.7")
@@ -44,7 +44,7 @@ def test_a_client_that_failed_too_often_waits_until_its_minute_is_over(counted, 
 
 
 def test_all_addresses_of_an_ipv6_network_are_one_client(counted):
-    for number in range(FAILURES):
+    for number in range(MAX_FAILURES):
         counted.count(f"2001:db8::{number:x}")
 
     assert counted.wait("2001:db8::ffff:ffff:ffff:ffff") is not None
@@ -52,7 +52,7 @@ def test_all_addresses_of_an_ipv6_network_are_one_client(counted):
 
 
 def test_cycling_through_addresses_does_not_empty_the_counters(counted, monkeypatch):
-    monkeypatch.setattr(failures, "COUNTED", 100)
+    monkeypatch.setattr(failures, "MAX_CLIENTS", 100)
     fail(counted, "203.0.113.7")
 
     for number in range(1000):
@@ -63,7 +63,7 @@ def test_cycling_through_addresses_does_not_empty_the_counters(counted, monkeypa
 
 
 def test_room_is_made_when_a_minute_is_over(counted, clock, monkeypatch):
-    monkeypatch.setattr(failures, "COUNTED", 3)
+    monkeypatch.setattr(failures, "MAX_CLIENTS", 3)
     for number in range(1, 100):
         counted.count(str(ipaddress.IPv4Address(number)))
 

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from calscim.errors import ScimError
-from calscim.scim.flight import BODIES, InFlight
+from calscim.scim.flight import MAX_BODIES, InFlight
 
 MB = 1024 * 1024
 
 
 def refused(flight: InFlight, directory: str, size: int) -> ScimError:
     with pytest.raises(ScimError) as error:
-        flight.take(directory, size)
+        flight.reserve(directory, size)
     return error.value
 
 
@@ -23,7 +23,7 @@ def test_a_directory_alone_has_half_of_the_bytes() -> None:
     flight = InFlight(8 * MB)
 
     for _ in range(4):
-        flight.take("a", MB)
+        flight.reserve("a", MB)
 
     error = refused(flight, "a", MB)
     assert error.status == 429
@@ -35,31 +35,31 @@ def test_one_that_comes_finds_some_however_many_have_theirs() -> None:
     for n in range(5):
         while True:
             try:
-                flight.take(f"a{n}", MB)
+                flight.reserve(f"a{n}", MB)
             except ScimError:
                 break
 
-    flight.take("b", MB)
+    flight.reserve("b", MB)
 
     assert flight.taken < 100 * MB
 
 
 def test_a_directory_that_has_nothing_is_told_that_others_have_all() -> None:
     flight = InFlight(8 * MB)
-    flight.take("a", 7 * MB)
+    flight.reserve("a", 7 * MB)
 
     assert refused(flight, "b", 2 * MB).status == 503
 
 
 def test_what_is_given_back_is_free_again() -> None:
     flight = InFlight(8 * MB)
-    first = flight.take("a", 4 * MB)
+    first = flight.reserve("a", 4 * MB)
     refused(flight, "a", MB)
 
-    first.settle(MB)
-    flight.take("a", 2 * MB).end()
-    first.end()
-    first.end()
+    first.resize(MB)
+    flight.reserve("a", 2 * MB).release()
+    first.release()
+    first.release()
 
     assert flight.taken == 0
     assert not flight._held
@@ -94,8 +94,8 @@ async def test_bodies_that_do_not_come_are_counted_as_large_as_they_may_be(
 ) -> None:
     """The bodies announced are half of all that fit; what is small and complete is answered all the same."""
     heads = [head] if "Encoding: gzip" not in head else [head, "Content-Length: 1000"]
-    held = [await opened(provider, *heads) for _ in range(BODIES // 2)]
-    await until(lambda: provider.flight.taken >= BODIES // 2 * MB)
+    held = [await opened(provider, *heads) for _ in range(MAX_BODIES // 2)]
+    await until(lambda: provider.flight.taken >= MAX_BODIES // 2 * MB)
 
     reader, writer = await opened(provider, *heads)
     answer = await reader.readuntil(b"\r\n\r\n")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from calscim.scim.heavy import SWITCH, compute
+from calscim.scim.heavy import SWITCH_INTERVAL, compute
 
 
 async def test_the_interpreter_switches_often_only_while_something_long_is_computed():
@@ -15,7 +15,7 @@ async def test_the_interpreter_switches_often_only_while_something_long_is_compu
         *(compute(name, sys.getswitchinterval, at_once=False) for name in ("a", "b", "a"))
     )
 
-    assert seen == [pytest.approx(SWITCH)] * 3
+    assert seen == [pytest.approx(SWITCH_INTERVAL)] * 3
     assert sys.getswitchinterval() == before
 
 

@@ -89,7 +89,7 @@ async def test_a_limit_that_is_set_is_kept_and_refusals_are_shown(provider: Any)
     assert refused
     assert refused[0].headers["Retry-After"] == "1"
     assert refused[0].headers["Content-Type"].startswith("application/scim+json")
-    assert "25 requests a second" in refused[0].body["detail"]
+    assert "25 requests per second" in refused[0].body["detail"]
     shown = (await status(provider.db, []))["directories"][0]
     assert (shown["requests_per_second"], shown["throttled"]) == (25, len(refused))
     assert shown["throttled_at"] is not None

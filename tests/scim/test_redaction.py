@@ -6,7 +6,7 @@ import json
 import pytest
 
 from calscim.scim import redaction
-from calscim.scim.redaction import digest_of, kept_body, kept_id, kept_path
+from calscim.scim.redaction import body_digest, redact_body, redact_id, redact_path
 from tests.scim.conftest import GROUP, USER
 from tests.scim.test_http import patch
 
@@ -57,7 +57,7 @@ def escaped(text):
 @pytest.mark.parametrize("body", PASSWORDS, ids=json.dumps)
 @pytest.mark.parametrize("spelled", [str, escaped])
 def test_a_password_is_hidden_by_every_spelling(body, spelled):
-    kept = kept_body(spelled(json.dumps(body)).encode())
+    kept = redact_body(spelled(json.dumps(body)).encode())
 
     assert SECRET.encode() not in kept
     assert isinstance(json.loads(kept), dict)
@@ -77,40 +77,40 @@ def test_a_password_is_hidden_by_every_spelling(body, spelled):
     ],
 )
 def test_neither_a_repeated_key_nor_a_broken_body_keeps_it(text):
-    assert SECRET.encode() not in kept_body(text.encode())
+    assert SECRET.encode() not in redact_body(text.encode())
 
 
 def test_of_a_body_that_is_no_object_the_length_and_the_digest_are_kept():
     body = b'{"x": "y"'
 
-    assert json.loads(kept_body(body)) == {
+    assert json.loads(redact_body(body)) == {
         "unparsable": {"bytes": 9, "sha256": hashlib.sha256(body).hexdigest()}
     }
-    assert kept_body(b"[1]") == digest_of(b"[1]")
-    assert kept_body(b"\xff\xfe") == digest_of(b"\xff\xfe")
-    assert kept_body(b"[" * 100_000) == digest_of(b"[" * 100_000)
-    assert kept_body(b"") == b""
+    assert redact_body(b"[1]") == body_digest(b"[1]")
+    assert redact_body(b"\xff\xfe") == body_digest(b"\xff\xfe")
+    assert redact_body(b"[" * 100_000) == body_digest(b"[" * 100_000)
+    assert redact_body(b"") == b""
 
 
 @pytest.mark.parametrize("name", ["password", "p\\u0061ssword"])
 def test_a_very_large_body_that_names_a_password_is_not_looked_through(name):
-    members = "x" * redaction.LARGEST_REWRITTEN
+    members = "x" * redaction.MAX_REWRITTEN
     body = f'{{"{name}": "{SECRET}", "a": "{members}"}}'.encode()
 
-    assert kept_body(body, is_object=True) == digest_of(body)
+    assert redact_body(body, is_object=True) == body_digest(body)
     large = f'{{"note": "<\\u0026>", "a": "{members}"}}'.encode()
-    assert kept_body(large, is_object=True) == large
+    assert redact_body(large, is_object=True) == large
 
 
 def test_a_body_without_a_password_stays_as_it_came():
     for text in ('{"userName" : "Zo\\u00eb"}', '{"a":1,"a":2}', '{"note":"p\\u0061ss the salt"}'):
-        assert kept_body(text.encode()) == text.encode()
+        assert redact_body(text.encode()) == text.encode()
 
 
 def test_what_only_tells_about_a_password_is_kept():
     body = {ACME: {"passwordLastChanged": "2026-01-01", "note": "reset the password"}}
 
-    assert json.loads(kept_body(json.dumps(body).encode())) == body
+    assert json.loads(redact_body(json.dumps(body).encode())) == body
 
 
 @pytest.mark.parametrize(
@@ -127,17 +127,17 @@ def test_what_only_tells_about_a_password_is_kept():
     ],
 )
 def test_a_path_is_kept_without_what_may_be_secret_or_personal(raw, kept):
-    assert kept_path(raw) == kept
+    assert redact_path(raw) == kept
 
 
 def test_an_id_that_can_be_none_is_not_kept():
-    assert (kept_id(ANN), kept_id("ann@acme.com")) == (ANN, "")
+    assert (redact_id(ANN), redact_id("ann@acme.com")) == (ANN, "")
 
 
 def test_a_message_for_the_log_loses_what_it_quotes_of_a_password():
-    assert SECRET not in redaction.hide_in_message(f'password[value eq "{SECRET}"] is no path')
-    assert SECRET not in redaction.hide_in_message(f"User x?token={SECRET} does not exist")
-    assert redaction.hide_in_message('userName "x" is taken') == 'userName "x" is taken'
+    assert SECRET not in redaction.redact_message(f'password[value eq "{SECRET}"] is no path')
+    assert SECRET not in redaction.redact_message(f"User x?token={SECRET} does not exist")
+    assert redaction.redact_message('userName "x" is taken') == 'userName "x" is taken'
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def depth(value: Any) -> int:
 @given(JSON)
 def test_what_is_at_most_so_deep_passes_and_nothing_deeper(value: Any) -> None:
     body = orjson.dumps({"value": value})
-    spare = structure.MOST_DEPTH - depth({"value": value})
+    spare = structure.MAX_DEPTH - depth({"value": value})
     wrapped = b'{"a":' * spare + body + b"}" * spare
 
     structure.check(wrapped)
@@ -49,7 +49,7 @@ def test_what_is_at_most_so_deep_passes_and_nothing_deeper(value: Any) -> None:
 
 def test_a_body_with_too_many_values_is_refused_whatever_they_are() -> None:
     for value in (b"{}", b"[]", b"1", b'""', b'"[{,"', b'{"a":1}', b'{"a":[]}', b'"\\""'):
-        body = b'{"a":[' + b",".join([value] * (structure.MOST_VALUES + 1)) + b"]}"
+        body = b'{"a":[' + b",".join([value] * (structure.MAX_VALUES + 1)) + b"]}"
 
         with pytest.raises(ScimError, match="more than 200,000 values") as refused:
             structure.check(body)
@@ -58,7 +58,7 @@ def test_a_body_with_too_many_values_is_refused_whatever_they_are() -> None:
 
 
 def test_commas_and_brackets_in_texts_are_no_values() -> None:
-    structure.check(orjson.dumps({"a": ',[{"\\' * structure.MOST_VALUES}))
+    structure.check(orjson.dumps({"a": ',[{"\\' * structure.MAX_VALUES}))
 
 
 def test_as_many_members_as_a_request_may_name_are_not_too_many_values() -> None:

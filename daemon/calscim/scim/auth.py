@@ -1,8 +1,8 @@
-"""Who is calling: a bearer token of exactly the directory in the path. Only digests are compared.
+"""Authentication: a bearer token of exactly the directory in the path. Only digests of tokens are compared.
 
-A token that was valid a moment ago is not looked up again before the statement of a read or a change, which judges it
-itself. Whatever is answered without such a statement needs ``confirm`` first: a revoked token gets nothing but 401.
-Failed attempts are limited (see failures.py); the token is looked up first, so that a valid one is never limited.
+A token that was valid a moment ago is not looked up again: the statement of a read or a change checks it. A response
+without such a statement needs ``confirm`` first, so that a revoked token always gets 401. Failed attempts are limited
+(see failures.py). The token is looked up first, so a valid token is never limited.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.scim.failures import Failures
 
-REMEMBERED = 1024
-# Look-ups at once for clients that failed too often: the rest of the pool stays for others.
-SUSPECTS = 2
+MAX_REMEMBERED = 1024
+# Simultaneous look-ups for clients that failed too often: the other connections stay free.
+MAX_SUSPECT_LOOK_UPS = 2
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="SCIM"'}
-_NOT_VALID = "this token is not valid for this directory: make one with `calscim token create`"
+_NOT_VALID = "this token is not valid for this directory: create one with `calscim token create`"
 _INVALID = {"WWW-Authenticate": 'Bearer realm="SCIM", error="invalid_token"'}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A valid token's number and its directory."""
+    """The id of a valid token, and its directory."""
 
     token_id: int
     directory: str
@@ -39,24 +39,28 @@ class Caller:
 
 @dataclass(slots=True)
 class Authenticator:
+    """Authenticates requests, and remembers valid tokens."""
+
     db: Database
     clock: Clock
     _known: "OrderedDict[bytes, Caller]" = field(default_factory=OrderedDict)
     _failures: Failures = field(init=False)
-    _suspects: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SUSPECTS))
+    _suspects: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(MAX_SUSPECT_LOOK_UPS)
+    )
 
     def __post_init__(self) -> None:
         self._failures = Failures(self.clock)
 
     async def caller(self, header: str | None, directory: str, remote: str) -> Caller:
-        """ScimError 401 for a token that is wrong, missing, expired, revoked or another directory's.
+        """Return the caller. Raise ScimError(401) for a token that is not valid for the directory.
 
-        429 instead, if the client has failed too often.
+        Raise ScimError(429) instead if the client has failed too often.
         """
         token = bearer(header)
         if token is None:
             raise self.refused(
-                remote, "a bearer token is needed in the Authorization header", _CHALLENGE
+                remote, "the Authorization header must have a bearer token", _CHALLENGE
             )
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         found = self._known.get(digest)
@@ -79,22 +83,22 @@ class Authenticator:
             return None
         found = Caller(row["id"], row["directory_id"], row["expires_at"], row["scope"])
         self._known[digest] = found
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return found
 
     def forget(self, caller: Caller) -> None:
-        """Look the token up again at its next request: a statement found that it is no longer valid."""
-        for digest in [one for one, known in self._known.items() if known == caller]:
+        """Forget a token that is no longer valid, so that its next request looks it up."""
+        for digest in [digest for digest, known in self._known.items() if known == caller]:
             del self._known[digest]
 
     def refused(self, remote: str, detail: str, challenge: dict[str, str] = _INVALID) -> ScimError:
-        """Count a failed attempt; 429 for one too many."""
+        """Count a failed attempt, and return the error for it: 401, or 429 after too many attempts."""
         wait = self._failures.wait(remote)
         if wait is not None:
             return ScimError(
                 429,
-                "too many failed attempts from this address: wait, and correct the token",
+                "too many failed attempts from this address: correct the token, then wait",
                 headers={"Retry-After": str(wait)},
             )
         self._failures.count(remote)
@@ -102,7 +106,7 @@ class Authenticator:
 
 
 def bearer(header: str | None) -> str | None:
-    """The token, with the word Bearer in any case, doubled or left out: all are pasted by people."""
+    """Return the token. People paste it with the word Bearer in any case, twice, or not at all."""
     words = (header or "").split()
     while words and words[0].lower() == "bearer":
         words.pop(0)

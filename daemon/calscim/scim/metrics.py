@@ -1,4 +1,4 @@
-"""What Prometheus is told of SCIM."""
+"""The Prometheus metrics of the SCIM server."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,18 +7,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class Metrics:
-    """One set for all directories of the process."""
+    """The metrics of all directories of the process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "calscim_scim_requests",
-            "SCIM requests that were answered",
+            "SCIM requests by status",
             ["directory", "method", "resource", "status"],
             registry=registry,
         )
         self._seconds = Histogram(
             "calscim_scim_request_seconds",
-            "How long answering took",
+            "Time to respond to a SCIM request",
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.6, 2.5, 10),
         )
@@ -30,27 +30,28 @@ class Metrics:
         )
         self._throttled = Counter(
             "calscim_scim_throttled",
-            "SCIM requests that were refused because their directory asked for too much at once",
+            "SCIM requests refused because their directory sent too many requests or bytes at once",
             ["directory", "reason"],
             registry=registry,
         )
         self._in_flight = Gauge(
             "calscim_scim_bytes_in_flight",
-            "Bytes of request bodies that are being read and handled",
+            "Bytes of SCIM request bodies that are read and handled at the moment",
             registry=registry,
         )
-        # Finding a child by its labels takes a lock and longer than counting.
+        # A look-up by labels takes a lock, and longer than counting.
         self._count = lru_cache(maxsize=4096)(self._requests.labels)
-        self._head = lru_cache(maxsize=4096)(self._seq.labels)
+        self._journal_seq = lru_cache(maxsize=4096)(self._seq.labels)
 
     def throttled(self, directory: str, reason: str) -> None:
+        """Count a refused request."""
         self._throttled.labels(directory, reason).inc()
 
-    def in_flight(self, taken: Callable[[], float]) -> None:
-        """Ask ``taken`` whenever the metrics are read."""
-        self._in_flight.set_function(taken)
+    def in_flight(self, read_bytes: Callable[[], float]) -> None:
+        """Call ``read_bytes`` whenever the metrics are read."""
+        self._in_flight.set_function(read_bytes)
 
-    def answered(
+    def count_request(
         self,
         directory: str,
         method: str,
@@ -59,7 +60,8 @@ class Metrics:
         seconds: float,
         seq: int | None,
     ) -> None:
+        """Count a request, and note the journal row that it wrote."""
         self._count(directory, method, resource, str(status)).inc()
         self._seconds.observe(seconds)
         if seq is not None:
-            self._head(directory).set(seq)
+            self._journal_seq(directory).set(seq)

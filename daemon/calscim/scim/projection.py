@@ -1,4 +1,4 @@
-"""``attributes`` and ``excludedAttributes`` (RFC 7644 section 3.9), on resources as dicts."""
+"""The parameters ``attributes`` and ``excludedAttributes`` (RFC 7644 section 3.9), on resources as dicts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 from calscim.errors import ScimError
 
 _ALWAYS = frozenset({"schemas", "id"})
-_MOST = 200
+_MAX_NAMES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What an answer shows. With neither list it shows everything."""
+    """Which attributes a response shows. With neither list it shows all of them."""
 
     only: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
@@ -22,21 +22,24 @@ class Projection:
 
     @classmethod
     def of(cls, only: str | None, without: str | None) -> "Projection":
-        """ScimError when both are given: they exclude each other."""
+        """Return the projection of a request. Raise ScimError(400) if it has both lists."""
         if only and without:
             raise ScimError(
-                400, "give either attributes or excludedAttributes, not both", "invalidValue"
+                400,
+                "attributes and excludedAttributes exclude each other: send one of them",
+                "invalidValue",
             )
         return cls(_names(only), _names(without))
 
     def needs(self, attribute: str) -> bool:
-        """Whether an attribute of the top level is shown, so that what is not need not be read."""
+        """Return True if the response shows a top-level attribute. Others need not be read."""
         key = attribute.lower()
         if self.only:
             return any(name == key or name.startswith(f"{key}.") for name in self.only)
         return key not in self.without
 
     def apply(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """Return the resource with the attributes that the response shows."""
         if self.only:
             return _kept(resource, self.only | _ALWAYS)
         if self.without:
@@ -47,14 +50,16 @@ class Projection:
 def _names(text: str | None) -> frozenset[str]:
     if not text:
         return frozenset()
-    names = {_short(name.strip()) for name in text.split(",") if name.strip()}
-    if len(names) > _MOST:
-        raise ScimError(400, f"name at most {_MOST} attributes", "invalidValue")
+    names = {_short_name(name.strip()) for name in text.split(",") if name.strip()}
+    if len(names) > _MAX_NAMES:
+        raise ScimError(
+            400, f"the list has more than {_MAX_NAMES} attributes: name fewer", "invalidValue"
+        )
     return frozenset(names)
 
 
-def _short(name: str) -> str:
-    """Lower case, without the URN of a core schema; an extension's URN stays."""
+def _short_name(name: str) -> str:
+    """Return a name in lower case, without the URN of a core schema. The URN of an extension stays."""
     key = name.lower()
     for core in ("user", "group"):
         key = key.removeprefix(f"urn:ietf:params:scim:schemas:core:2.0:{core}:")

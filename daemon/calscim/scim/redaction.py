@@ -1,16 +1,16 @@
-r"""What of a request is kept: no secret in the journal, in the stored resource or in the log.
+r"""Redaction: no password and no token of a request gets into the journal, a stored resource or the log.
 
-The journal cannot be changed later, so the rules are strict and decided before a row is written:
+The journal cannot be changed later, so the rules are strict, and they apply before a row is written:
 
-- A path is kept without its query string, and with ``*`` for what cannot be a resource id: both may hold a pasted token
-  or an address, and the hash chain covers the path.
+- A path loses its query string, and ``*`` replaces each part that cannot be a resource id: both may contain a pasted
+  token or an address, and the hash chain covers the path.
 - The value of a password is replaced, however the request names the attribute: as a key in any case, with a prefix
   (``userPassword``), abbreviated (``passwd``, ``pwd``), with JSON escapes (``p\u0061ssword``), as the path of a PATCH
   operation with a URN, a filter or a sub-attribute, or within JSON in quotes.
-- Of a body that is no JSON object, or that names a password and is very large, only its length and digest are kept:
-  where a secret stands in it is not known.
+- Of a body that is not a JSON object, or that names a password and is very large, only the length and the digest are
+  kept, because the place of the secret is unknown.
 
-An attribute that only tells about a password, such as ``passwordLastChanged``, is kept.
+An attribute about a password, such as ``passwordLastChanged``, is kept.
 """
 
 import re
@@ -19,19 +19,19 @@ from typing import Any
 
 import orjson
 
-HIDDEN = "***"
+REDACTED = "***"
 
-# What the name of a password ends with once its letters are small and everything else is taken out.
+# The end of the name of a password, in lower case and without anything but letters and digits.
 _PASSWORD = re.compile(
     r"(?:password|passwd|passwort|passphrase|passcode|pwd)s?(?:\d*|hash|value|salt|confirm|confirmation|plain)$"
 )
-# A quick look whether a name like that may be in a text, with separators between its parts.
+# A quick check for such a name in a text, perhaps with separators between its parts.
 _MENTION = re.compile(rb"pass[^a-z0-9]{0,3}(?:word|wd|wort|phrase|code)|pwd")
-# No encoder escapes ASCII letters; what does is looked through without the escapes.
+# No encoder escapes ASCII letters. A text with such escapes is checked after they are decoded.
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA])")
-# A body that names a password is rewritten, which takes some 30 ms for this much and holds up other requests. Of a
-# longer one only the digest is kept. No resource is that large; a long list of members names no password.
-LARGEST_REWRITTEN = 128 * 1024  # bytes
+# A body that names a password is rewritten, which takes about 30 ms for this size and delays other requests. Of a
+# longer one only the digest is kept. No resource is that large, and a long list of members names no password.
+MAX_REWRITTEN = 128 * 1024  # bytes
 _JSON_ESCAPE = re.compile(rb"\\+u00([2-7][0-9a-fA-F])")
 _COMPARISON = re.compile(
     r"(?:pass[^a-z0-9]{0,3}(?:word|wd|wort|phrase|code)|pwd)\S*\s+(?:eq|ne|co|sw|ew|g[te]|l[te])\s",
@@ -48,84 +48,84 @@ _QUERY = re.compile(r"\?|%3f", re.IGNORECASE)
 _OPERATION = re.compile(r"#\d+$")  # which operation of a bulk request
 
 
-def kept_path(raw: str) -> str:
-    """Return a request's path for the journal: no query string, and ``*`` for what is no resource id."""
+def redact_path(raw: str) -> str:
+    """Return the path of a request for the journal: no query string, and ``*`` for each part that is not an id."""
     operation = _OPERATION.search(raw)
     path = _QUERY.split(raw, maxsplit=1)[0].partition("#")[0]
     root, found, rest = path.partition("/scim/v2/")
     if found:
         directory, *parts = rest.split("/")
-        path = "/".join((f"{root}{found}{directory}", *map(_kept_part, parts)))
+        path = "/".join((f"{root}{found}{directory}", *map(_redact_part, parts)))
     return path + (operation[0] if operation else "")
 
 
-def _kept_part(part: str) -> str:
+def _redact_part(part: str) -> str:
     return part if not part or part.lower() in _WORDS or _ID.fullmatch(part) else "*"
 
 
-def kept_id(resource_id: str) -> str:
-    """Return the resource id that a request named, or "" where that can be no id."""
+def redact_id(resource_id: str) -> str:
+    """Return a resource id for the journal, or "" for a text that cannot be an id."""
     return resource_id if _ID.fullmatch(resource_id) else ""
 
 
-def kept_body(body: bytes, *, is_object: bool = False) -> bytes:
-    """Return a body for the journal; the same bytes unless it names a password or is no JSON object.
+def redact_body(body: bytes, *, is_object: bool = False) -> bytes:
+    """Return a body for the journal: the same bytes, unless it names a password or is not a JSON object.
 
-    ``is_object``: it is known to be one, and need not be parsed for that.
+    ``is_object``: the body was parsed before and is an object.
     """
     if not body:
         return body
-    mentions = _mentions(body)
+    mentions = _mentions_password(body)
     if is_object and not mentions:
         return body
-    if mentions and len(body) > LARGEST_REWRITTEN:
-        return digest_of(body)
+    if mentions and len(body) > MAX_REWRITTEN:
+        return body_digest(body)
     try:
         value = orjson.loads(body)
         if not isinstance(value, dict):
-            return digest_of(body)
+            return body_digest(body)
         if not mentions:
             return body
-        hide(value)
-        # Serialized again even if nothing was hidden: of a repeated key the parser saw only the last value.
+        redact(value)
+        # Serialized even if nothing was redacted: of a repeated key, the parser saw the last value only.
         return orjson.dumps(value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
-        return digest_of(body)
+        return body_digest(body)
 
 
-def digest_of(body: bytes) -> bytes:
-    """Return what is kept of a body that cannot be parsed."""
+def body_digest(body: bytes) -> bytes:
+    """Return what the journal keeps of a body that cannot be parsed."""
     return orjson.dumps({"unparsable": {"bytes": len(body), "sha256": sha256(body).hexdigest()}})
 
 
-def hide(value: Any) -> None:
+def redact(value: Any) -> None:
     """Replace every password in place."""
     if isinstance(value, dict):
         if names_password(value):
-            _hide_operation(value)
+            _redact_operation(value)
             return
         for key, part in value.items():
             if is_password(key):
-                value[key] = HIDDEN
+                value[key] = REDACTED
             elif isinstance(part, str):
-                value[key] = _kept_text(part)
+                value[key] = _redact_text(part)
             else:
-                hide(part)
+                redact(part)
     elif isinstance(value, list):
         for number, part in enumerate(value):
             if isinstance(part, str):
-                value[number] = _kept_text(part)
+                value[number] = _redact_text(part)
             else:
-                hide(part)
+                redact(part)
 
 
 def is_password(name: str) -> bool:
-    """Return True if an attribute name or path is a password's, with any URN, filter or parent attribute."""
+    """Return True if a name or path is that of a password, with any URN, filter or parent attribute."""
     low = name.lower()
-    return ("pas" in low or "pwd" in low or not low.isalnum()) and _ends(name)
+    return ("pas" in low or "pwd" in low or not low.isalnum()) and _ends_like_password(name)
 
 
-def _ends(name: str) -> bool:
+def _ends_like_password(name: str) -> bool:
     path = _FILTER.sub("", name).rpartition(":")[2]
     return any(
         _PASSWORD.search(_NO_LETTER.sub("", segment.lower())) is not None
@@ -139,43 +139,43 @@ def selects_by_password(path: str) -> bool:
 
 
 def names_password(value: dict[str, Any]) -> bool:
-    """Return True if an object says of itself that its value is a password, as ``{"type": "password"}`` does."""
-    return any(_names_password(key, part) for key, part in value.items())
+    """Return True if an object declares that its value is a password, as ``{"type": "password"}`` does."""
+    return any(_declares_password(key, part) for key, part in value.items())
 
 
-def hide_in_message(text: str) -> str:
-    """Return an error message for the log: no query string, and no quotation where it mentions a password."""
-    text = _PASTED.sub(f"?{HIDDEN}", text) if "?" in text else text
-    if not _mentioned_in(text):
+def redact_message(text: str) -> str:
+    """Return an error message for the log: no query string, and no quotation if it mentions a password."""
+    text = _PASTED.sub(f"?{REDACTED}", text) if "?" in text else text
+    if not _text_mentions_password(text):
         return text
-    return _QUOTED.sub(f'"{HIDDEN}"', re.sub(r"'(?:[^'\\]|\\.)*'?", f"'{HIDDEN}'", text))
+    return _QUOTED.sub(f'"{REDACTED}"', re.sub(r"'(?:[^'\\]|\\.)*'?", f"'{REDACTED}'", text))
 
 
-def _mentions(body: bytes) -> bool:
-    if _says(body):
+def _mentions_password(body: bytes) -> bool:
+    if _has_password_name(body):
         return True
     if b"\\u00" not in body or _ESCAPED_LETTER.search(body) is None:
         return False
-    return len(body) > LARGEST_REWRITTEN or _says(
+    return len(body) > MAX_REWRITTEN or _has_password_name(
         _JSON_ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), body)
     )
 
 
-def _says(body: bytes) -> bool:
+def _has_password_name(body: bytes) -> bool:
     low = body.lower()
     return (b"pass" in low or b"pwd" in low) and _MENTION.search(low) is not None
 
 
-def _mentioned_in(text: str) -> bool:
-    """The same for one string; most have none of the letters."""
+def _text_mentions_password(text: str) -> bool:
+    """Return True if a string mentions a password."""
     low = text.lower()
     if "pass" not in low and "pwd" not in low and "\\u00" not in low:
         return False
-    return _mentions(text.encode(errors="replace"))
+    return _mentions_password(text.encode(errors="replace"))
 
 
-def _names_password(key: str, part: Any) -> bool:
-    """Return True if ``part`` says that the object's value is a password, as the path of an operation does."""
+def _declares_password(key: str, part: Any) -> bool:
+    """Return True if ``part`` declares that the value of its object is a password, as the path of an operation does."""
     if key.lower() not in _NAMING or not isinstance(part, str):
         return False
     return is_password(part) or (key.lower() == "path" and selects_by_password(part))
@@ -186,19 +186,19 @@ def _compares_password(text: str) -> bool:
     return _COMPARISON.search(text) is not None
 
 
-def _hide_operation(value: dict[str, Any]) -> None:
-    """Hide everything of an object but which operation it is on which attribute."""
+def _redact_operation(value: dict[str, Any]) -> None:
+    """Replace every part of an object except the operation and the name of the attribute."""
     for key, part in value.items():
         if key.lower() in _NAMING and isinstance(part, str):
-            value[key] = _FILTER.sub(f"[{HIDDEN}]", part)
+            value[key] = _FILTER.sub(f"[{REDACTED}]", part)
         elif key.lower() != "op":
-            value[key] = HIDDEN
+            value[key] = REDACTED
 
 
-def _kept_text(text: str) -> str:
-    """Return a text as it is, unless it is JSON in quotes or a filter that holds a password."""
-    if not _mentioned_in(text):
+def _redact_text(text: str) -> str:
+    """Return a text unchanged, unless it is JSON in quotes or a filter and contains a password."""
+    if not _text_mentions_password(text):
         return text
     if text.lstrip().startswith(("{", "[")) or _compares_password(text):
-        return HIDDEN
+        return REDACTED
     return text

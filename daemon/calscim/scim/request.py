@@ -19,7 +19,7 @@ from calscim.scim.auth import Caller
 from calscim.scim.cost import Budget
 from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.projection import Projection
-from calscim.scim.redaction import kept_body, kept_path
+from calscim.scim.redaction import redact_body, redact_path
 
 MAX_PATH = 4096
 _JSON_TYPES = ("application/json", "application/scim+json", "text/json")
@@ -68,10 +68,10 @@ class RequestContext:
                 stream=self.caller.directory,
                 request_id=self.request_id,
                 method=self.method,
-                path=storable(kept_path(self.path)[:MAX_PATH]),
+                path=storable(redact_path(self.path)[:MAX_PATH]),
                 remote=self.remote,
                 token_id=self.caller.token_id,
-                body=self.db.cipher.seal(kept_body(self.body, is_object=self._is_object)),
+                body=self.db.cipher.seal(redact_body(self.body, is_object=self._is_object)),
             )
         return self._origin
 

@@ -1,4 +1,4 @@
-"""Answers as SCIM JSON. The only place that renders an error."""
+"""Responses as SCIM JSON. No other module renders an error."""
 
 import json
 from collections.abc import Sequence
@@ -34,17 +34,18 @@ def value_response(
     return json_response(orjson.dumps(value), status, headers)
 
 
-def list_text(resources: Sequence[str], *, total: int, start: int) -> str:
+def list_json(resources: Sequence[str], *, total: int, start: int) -> str:
+    """Return a page of a list by index. ``resources`` are JSON already."""
     return (
         f'{{"schemas":["{LIST}"],"totalResults":{total},"startIndex":{start},'
         f'"itemsPerPage":{len(resources)},"Resources":[{",".join(resources)}]}}'
     )
 
 
-def page_text(
+def cursor_page_json(
     resources: Sequence[str], *, total: int, after: str | None, before: str | None
 ) -> str:
-    """A page of a cursor (RFC 9865): it has no startIndex."""
+    """Return a page of a list with cursors (RFC 9865), which has no startIndex."""
     cursors = "".join(
         f'"{name}":"{cursor}",'
         for name, cursor in (("nextCursor", after), ("previousCursor", before))
@@ -57,7 +58,7 @@ def page_text(
 
 
 def error_value(error: ScimError) -> dict[str, Any]:
-    """RFC 7644 section 3.12; the status is a text there."""
+    """Return an error as in RFC 7644 section 3.12, where the status is a string."""
     value: dict[str, Any] = {
         "schemas": [ERROR],
         "status": str(error.status),
@@ -69,6 +70,6 @@ def error_value(error: ScimError) -> dict[str, Any]:
 
 
 def error_response(error: ScimError) -> web.Response:
-    # json: a detail may quote what no UTF-8 can hold.
+    # Not orjson: a detail may quote text that has no UTF-8 encoding.
     text = json.dumps(error_value(error))
     return json_response(text, error.status, dict(error.headers))

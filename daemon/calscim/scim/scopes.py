@@ -1,4 +1,4 @@
-"""What the scope of a token opens: ``read`` opens GET, HEAD and searches, ``write`` opens everything."""
+"""The scopes of tokens: ``read`` permits GET, HEAD and searches, ``write`` permits every request."""
 
 from calscim.errors import ScimError
 from calscim.scim.auth import Caller
@@ -10,11 +10,11 @@ _INSUFFICIENT = {
 
 
 def require_scope(caller: Caller, method: str, *, is_search: bool) -> None:
-    """Raise ScimError(403) if the caller's token may only read and the request is no read."""
+    """Raise ScimError(403) if the token has the scope ``read`` and the request is a write."""
     if caller.scope == "write" or method == "GET" or is_search:
         return
     raise ScimError(
         403,
-        "this token may only read: use one made with `calscim token create --scope write`",
+        "this token permits reads only: use one created with `calscim token create --scope write`",
         headers=_INSUFFICIENT,
     )

@@ -24,10 +24,10 @@ from calscim.scim.auth import Authenticator, Caller
 from calscim.scim.bulk import bulk
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
-from calscim.scim.flight import Load
+from calscim.scim.flight import Reservation
 from calscim.scim.metrics import Metrics
 from calscim.scim.paging.cursor_token import CursorKeys
-from calscim.scim.redaction import hide_in_message, kept_id
+from calscim.scim.redaction import redact_id, redact_message
 from calscim.scim.request import RequestContext, compute, from_request
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
@@ -117,7 +117,7 @@ class ScimServer:
         caller: Caller | None = None
         ctx: RequestContext | None = None
         error: ScimError | None = None
-        load: Load | None = None
+        reservation: Reservation | None = None
         BORROWER.set("")
         try:
             _check_headers(request)
@@ -127,9 +127,9 @@ class ScimServer:
             BORROWER.set(caller.directory)
             if bodies.is_large(request):
                 await self.authenticator.confirm(caller, remote)
-            load = self.admission.admit(caller.directory, request)
+            reservation = self.admission.admit(caller.directory, request)
             body = await bodies.read(request, self.settings.max_body_bytes)
-            load.settle(len(body))
+            reservation.resize(len(body))
             ctx = from_request(
                 request,
                 self.db,
@@ -161,8 +161,8 @@ class ScimServer:
             )
             response = error_response(error)
         finally:
-            if load is not None:
-                load.end()
+            if reservation is not None:
+                reservation.release()
         response.headers["X-Request-Id"] = request_id
         if ctx is not None and response.status != 401:
             self.token_uses.note(ctx.caller.token_id, ctx.began)
@@ -189,7 +189,7 @@ class ScimServer:
                 return refused
             kind, raw_id = ctx.resource
             ctx.seq = await append.refuse(
-                self.db, ctx.origin, refused.status, kind, kept_id(raw_id)
+                self.db, ctx.origin, refused.status, kind, redact_id(raw_id)
             )
             if ctx.seq is None:
                 await self.authenticator.confirm(caller, remote)
@@ -215,7 +215,7 @@ class ScimServer:
             parts[0].capitalize()[:20] if parts and parts[0].lower() in _ENDPOINTS else "other"
         )
         directory = ctx.caller.directory if ctx is not None else ""
-        self.metrics.answered(
+        self.metrics.count_request(
             directory, request.method, resource, status, seconds, None if ctx is None else ctx.seq
         )
         self.log.info(
@@ -231,7 +231,7 @@ class ScimServer:
             **(
                 {}
                 if error is None
-                else {"detail": hide_in_message(error.detail), "scim_type": error.scim_type}
+                else {"detail": redact_message(error.detail), "scim_type": error.scim_type}
             ),
         )
 

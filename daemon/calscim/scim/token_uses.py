@@ -1,7 +1,7 @@
-"""Remembers when each token was last used, so that a request costs no write.
+"""Keeps in memory when each token was last used, so that a request needs no write.
 
-The daemon takes the uses of the last minute and records them in one statement (app/token_watch.py). A daemon that
-is killed forgets at most that minute.
+Every minute the daemon records the uses in one statement (app/token_watch.py). If the daemon is killed, at most that
+minute is lost.
 """
 
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class TokenUses:
-    """The latest use of each token since ``take``, by the token's number."""
+    """The latest use of each token since ``take``, by the id of the token."""
 
     _latest: dict[int, datetime] = field(default_factory=dict)
 
     def note(self, token_id: int, at: datetime) -> None:
-        """A request with this token was accepted."""
+        """Note that a request with this token was accepted."""
         self._latest[token_id] = at
 
     def take(self) -> dict[int, datetime]:
@@ -24,5 +24,5 @@ class TokenUses:
         return taken
 
     def give_back(self, taken: dict[int, datetime]) -> None:
-        """Keep uses that could not be recorded; a later use of the same token wins."""
+        """Add uses that could not be recorded. A later use of the same token takes precedence."""
         self._latest = taken | self._latest
