@@ -1,30 +1,35 @@
-"""What is said about the build of Cal.com behind an organization."""
+"""The description of an organization's build of Cal.com."""
 
 import pytest
 
 from calscim.admin.build import describe
 from calscim.planner.build import BuildTraits
 
-HERE = "http://cal.acme.example:5555"
+SELF_HOSTED = "http://cal.acme.example:5555"
 
 
 @pytest.mark.parametrize(
     ("url", "traits", "pages", "name"),
     [
         ("https://api.cal.com", BuildTraits(), True, "hosted (api.cal.com)"),
-        (HERE, BuildTraits(), None, "self-hosted"),
-        (HERE, BuildTraits(), False, "self-hosted, 2025-09-11 or newer"),
-        (HERE, BuildTraits(clears_teams=False), True, "self-hosted, before 2025-08-18"),
-        (HERE, BuildTraits(invites_by_email=True), True, "self-hosted, with the API of 2026"),
+        (SELF_HOSTED, BuildTraits(), None, "self-hosted"),
+        (SELF_HOSTED, BuildTraits(), False, "self-hosted, 2025-09-11 or newer"),
+        (SELF_HOSTED, BuildTraits(clears_teams=False), True, "self-hosted, before 2025-08-18"),
+        (
+            SELF_HOSTED,
+            BuildTraits(invites_by_email=True),
+            True,
+            "self-hosted, with the API of 2026",
+        ),
         ("https://notcal.com", BuildTraits(), None, "self-hosted"),
     ],
 )
-def test_a_build_is_named_by_what_its_answers_showed(url, traits, pages, name):
+def test_a_build_is_named_after_what_its_answers_show(url, traits, pages, name):
     assert describe(url, traits, pages_teams=pages).name == name
 
 
-def test_what_a_build_cannot_do_is_said():
-    limits = str(describe(HERE, BuildTraits(False, False), pages_teams=False))
+def test_the_description_lists_what_a_build_cannot_do():
+    limits = str(describe(SELF_HOSTED, BuildTraits(False, False), pages_teams=False))
 
     for words in ("by number only", "lists all teams in one answer", "leaves team memberships"):
         assert words in limits

@@ -1,4 +1,4 @@
-"""Which tokens are warned of, and until when."""
+"""Warnings about tokens that expire soon."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ class Token:
         (Token(created_at=NOW - 6 * DAY, expires_at=NOW + DAY), True),
     ],
 )
-def test_a_token_is_warned_of_in_its_last_two_weeks_or_its_last_quarter(token, is_warned):
+def test_a_token_gets_a_warning_in_its_last_two_weeks_or_its_last_quarter(token, is_warned):
     assert bool(expiring([token], NOW)) == is_warned
 
 
@@ -50,17 +50,17 @@ def test_a_token_is_warned_of_in_its_last_two_weeks_or_its_last_quarter(token, i
         (None, NOW, False),
     ],
 )
-def test_a_rotated_token_is_warned_of_until_its_replacement_is_in_use(old_use, new_use, is_warned):
+def test_a_rotated_token_gets_a_warning_until_its_replacement_is_used(old_use, new_use, is_warned):
     old = Token(expires_at=NOW + DAY, replaced_by=2, last_used_at=old_use)
     new = Token(id=2, last_used_at=new_use)
 
     found = expiring([old, new], NOW)
 
-    assert [one.token_id for one in found] == [1] * is_warned
-    assert all("token 2" in one.detail for one in found)
+    assert [warning.token_id for warning in found] == [1] * is_warned
+    assert all("token 2" in warning.detail for warning in found)
 
 
-def test_a_warning_names_the_command_that_ends_it():
+def test_a_warning_names_the_command_to_run():
     [found] = expiring([Token(expires_at=NOW + DAY)], NOW)
 
     assert "calscim token rotate Okta --token 1" in found.detail

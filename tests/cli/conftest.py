@@ -1,4 +1,4 @@
-"""The command line in this process, against the test's database and a simulated Cal.com."""
+"""Run the command line in this process, with the test's database and a simulated Cal.com."""
 
 import asyncio
 import json
@@ -18,6 +18,8 @@ from calscim.testing.calcom.calcom import World, serve
 
 @dataclass(frozen=True)
 class Ran:
+    """The exit code and the output of one command."""
+
     code: int
     out: str
     err: str
@@ -33,7 +35,7 @@ Calscim = Callable[..., Ran]
 
 @pytest.fixture
 def configuration(tmp_path: Path, database) -> Path:
-    """A file with the test's database and one organization whose Cal.com does not answer."""
+    """Write a configuration file with the test's database and one organization whose Cal.com does not answer."""
     path = tmp_path / "calscim.toml"
     path.write_text(
         f'[database]\ndsn = "{database.dsn}"\n'
@@ -45,8 +47,8 @@ def configuration(tmp_path: Path, database) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    """A verb configures the logs of its process, which is that of all tests."""
+def restore_logging() -> Iterator[None]:
+    """Restore the logging configuration, which a verb changes for the whole process."""
     level = logging.getLogger().level
     yield
     structlog.reset_defaults()
@@ -58,6 +60,7 @@ def logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def calscim(configuration: Path, capfd, monkeypatch) -> Calscim:
+    """Return a function that runs a command and captures its output."""
     monkeypatch.setenv("CALSCIM_CONFIG", str(configuration))
 
     def calscim(*arguments: str) -> Ran:
@@ -70,7 +73,7 @@ def calscim(configuration: Path, capfd, monkeypatch) -> Calscim:
 
 @pytest.fixture
 def calcom(configuration: Path) -> Iterator[World]:
-    """A simulated Cal.com with the teams Sales and Engineering, in a thread of its own."""
+    """Serve a simulated Cal.com with the teams Sales and Engineering in a separate thread."""
     world = World()
     world.add_person("owner@acme.example", role="OWNER")
     world.add_team("Sales")
@@ -95,7 +98,7 @@ def calcom(configuration: Path) -> Iterator[World]:
 
 @pytest.fixture
 def okta(calscim: Calscim) -> dict[str, Any]:
-    """A directory called Okta, as ``directory create --json`` shows it."""
+    """Create the directory Okta; return the JSON of ``directory create``."""
     return calscim(
         "directory", "create", "--name", "Okta", "--provider", "okta-scim-v2", "--json"
     ).json
@@ -103,5 +106,5 @@ def okta(calscim: Calscim) -> dict[str, Any]:
 
 @pytest.fixture
 def run() -> Callable[..., Any]:
-    """Runs a coroutine to its end; for tests that are not coroutines, as the command line has a loop of its own."""
+    """Return ``asyncio.run``: these tests are not coroutines, because the command line starts its own event loop."""
     return asyncio.run

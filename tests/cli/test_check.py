@@ -1,4 +1,4 @@
-"""calscim check: what is as it has to be, and what is not."""
+"""calscim check: each check, its warnings, and the exit code."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 from tests.postgres.test_health import FULL
 
 
-def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
+def test_a_sound_installation_is_exit_0(calscim, calcom):
     ran = calscim("check", "--json")
 
     assert ran.code == 0
@@ -24,7 +24,7 @@ def test_everything_as_it_has_to_be_is_exit_0(calscim, calcom):
     ]
 
 
-def test_a_token_that_ends_soon_is_a_warning_with_the_next_step(calscim, calcom):
+def test_a_token_that_expires_soon_is_a_warning_with_the_next_step(calscim, calcom):
     calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
     calscim("token", "rotate", "Okta")
 
@@ -34,15 +34,17 @@ def test_a_token_that_ends_soon_is_a_warning_with_the_next_step(calscim, calcom)
     assert "put its replacement" in ran.err
 
 
-def test_the_build_of_cal_com_and_what_it_cannot_do_are_said(calscim, calcom):
+def test_check_shows_the_build_of_cal_com_and_what_it_cannot_do(calscim, calcom):
     ran = calscim("check", "--json")
 
-    [build] = [one["detail"] for one in ran.json["checks"] if one["what"] == "Cal.com of acme"]
+    [build] = [
+        check["detail"] for check in ran.json["checks"] if check["what"] == "Cal.com of acme"
+    ]
     assert build.startswith("self-hosted")
     assert "lists all teams in one answer" in build
 
 
-def test_a_wrong_key_is_named(calscim, calcom):
+def test_a_wrong_api_key_is_reported_without_showing_it(calscim, calcom):
     calcom.api_key = "another"
 
     ran = calscim("check")
@@ -52,7 +54,7 @@ def test_a_wrong_key_is_named(calscim, calcom):
     assert "another" not in ran.out + ran.err
 
 
-def test_a_key_of_a_mere_member_is_refused(calscim, calcom):
+def test_an_api_key_of_a_member_is_refused(calscim, calcom):
     calcom.add_person("second@acme.example", role="OWNER")
     calcom.set_role(None, "owner@acme.example", "MEMBER")
 
@@ -62,7 +64,7 @@ def test_a_key_of_a_mere_member_is_refused(calscim, calcom):
     assert "has to be an ADMIN or OWNER" in ran.out
 
 
-def test_another_organization_is_noticed(calscim, calcom, configuration):
+def test_an_api_key_of_another_organization_is_refused(calscim, calcom, configuration):
     configuration.write_text(
         configuration.read_text().replace("organization_id = 42", "organization_id = 43")
     )
@@ -70,9 +72,7 @@ def test_another_organization_is_noticed(calscim, calcom, configuration):
     assert calscim("check").code == 1
 
 
-def test_cal_com_is_looked_at_although_the_database_is_away(
-    calscim, calcom, configuration, tmp_path
-):
+def test_cal_com_is_checked_even_if_the_database_is_down(calscim, calcom, configuration, tmp_path):
     text = re.sub(
         r"dsn = .*", f'dsn = "postgresql://calscim@/x?host={tmp_path}"', configuration.read_text()
     )
@@ -90,9 +90,7 @@ def test_cal_com_is_looked_at_although_the_database_is_away(
     }
 
 
-def test_a_folder_for_the_journals_heads_that_is_not_there_is_a_warning(
-    calscim, calcom, configuration
-):
+def test_a_missing_folder_of_the_checkpoint_file_is_a_warning(calscim, calcom, configuration):
     text = configuration.read_text()
     configuration.write_text(text + '[journal]\ncheckpoint_file = "nowhere/heads.jsonl"\n')
 
@@ -104,7 +102,7 @@ def test_a_folder_for_the_journals_heads_that_is_not_there_is_a_warning(
     assert "checkpoint_file" not in calscim("check").err
 
 
-def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(
+def test_a_configured_attribute_that_cal_com_does_not_have_is_a_warning(
     calscim, calcom, configuration
 ):
     calcom.add_attribute("Office")
@@ -122,7 +120,7 @@ def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected"),
     [
         ("ALTER DATABASE {name} SET default_transaction_read_only = on", "is read-only"),
         ("REVOKE INSERT ON calscim.journal FROM calscim", "INSERT on calscim.journal"),
@@ -130,17 +128,23 @@ def test_an_attribute_of_the_table_that_cal_com_does_not_have_is_a_warning(
         (FULL.format(table="journal"), "has no room"),
         ("REVOKE USAGE ON SCHEMA calscim FROM calscim", "calscim migrate"),
     ],
-    ids=["read-only", "without a right", "full", "a journal that cannot grow", "shut out"],
+    ids=[
+        "read-only",
+        "missing privilege",
+        "full",
+        "a journal that cannot grow",
+        "no access to the schema",
+    ],
 )
-def test_a_database_that_takes_no_change_is_exit_1(calscim, calcom, database, run, fault, said):
+def test_a_database_that_takes_no_change_is_exit_1(calscim, calcom, database, run, fault, expected):
     run(as_owner(database, fault.format(name=database.name) if "{name}" in fault else fault))
 
     ran = calscim("check", "--json")
 
     assert ran.code == 1
-    [found] = [one for one in ran.json["checks"] if one["what"] == "database"]
+    [found] = [check for check in ran.json["checks"] if check["what"] == "database"]
     assert not found["ok"]
-    assert said in found["detail"]
+    assert expected in found["detail"]
 
 
 async def as_owner(database, statement):
@@ -149,7 +153,7 @@ async def as_owner(database, statement):
     await connection.close()
 
 
-def test_a_listener_for_a_proxy_that_is_not_trusted_is_said(calscim, calcom, configuration):
+def test_a_listener_without_trusted_proxies_is_a_warning(calscim, calcom, configuration):
     assert "trusted_proxies" in calscim("check").err
 
     configuration.write_text(
@@ -183,5 +187,5 @@ def test_dangerous_configuration_is_refused_with_strict(calscim, verb):
     assert "scim.public_url" in ran.err
 
 
-def test_strict_refuses_nothing_that_is_sound(calscim, calcom):
+def test_strict_accepts_a_sound_configuration(calscim, calcom):
     assert calscim("check", "--strict").code == 0

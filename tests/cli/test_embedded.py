@@ -1,4 +1,4 @@
-"""With ``database.embedded`` a verb starts the bundled Postgres, or joins the one that runs."""
+"""With ``database.embedded``, a verb starts the bundled Postgres or uses the running one."""
 
 import asyncio
 import shutil
@@ -14,7 +14,7 @@ from calscim.postgres import embedded
 
 @pytest.fixture
 def folder():
-    """One that the bundled Postgres may use also when the tests run as root."""
+    """A folder that the bundled Postgres can use, even if the tests run as root."""
     made = Path(tempfile.mkdtemp(prefix="calscim-cli-"))
     made.chmod(0o755)
     (made / "calscim.toml").write_text(
@@ -26,7 +26,7 @@ def folder():
 
 
 @pytest.mark.own_postgres
-def test_the_bundled_postgres_runs_as_long_as_somebody_needs_it(folder, run):
+def test_the_bundled_postgres_stops_after_its_last_user(folder, run):
     configured = ("--config", str(folder / "calscim.toml"))
 
     assert (
@@ -35,13 +35,13 @@ def test_the_bundled_postgres_runs_as_long_as_somebody_needs_it(folder, run):
     )
     assert not (folder / "postgres/postmaster.pid").exists()
 
-    async def beside_another() -> None:
+    async def list_with_another_user() -> None:
         async with await embedded.start(folder / "postgres"):
             listing = [sys.executable, "-m", "calscim", *configured, "directory", "list"]
-            beside = await asyncio.create_subprocess_exec(*listing, stdout=asyncio.subprocess.PIPE)
-            out, _ = await beside.communicate()
+            process = await asyncio.create_subprocess_exec(*listing, stdout=asyncio.subprocess.PIPE)
+            out, _ = await process.communicate()
             assert b"Okta" in out
             assert (folder / "postgres/postmaster.pid").exists()
 
-    run(beside_another())
+    run(list_with_another_user())
     assert not (folder / "postgres/postmaster.pid").exists()

@@ -1,4 +1,4 @@
-"""What serve does about dangerous configuration: it says so, or with --strict refuses."""
+"""calscim serve with dangerous configuration: a warning, or a refusal with --strict."""
 
 import socket
 
@@ -12,7 +12,7 @@ from calscim.errors import ConfigError
 
 @pytest.fixture
 def served(monkeypatch):
-    """What serve was started with, without a daemon."""
+    """Record the arguments of serve instead of starting a daemon."""
     calls = []
 
     async def serve(settings, *, read):
@@ -26,7 +26,7 @@ def make_dangerous(configuration):
     configuration.write_text(configuration.read_text().replace("https://scim", "http://scim"))
 
 
-def test_serve_logs_what_is_dangerous_and_goes_on(calscim, configuration, served):
+def test_serve_logs_dangerous_configuration_and_continues(calscim, configuration, served):
     make_dangerous(configuration)
 
     ran = calscim("serve")
@@ -36,7 +36,7 @@ def test_serve_logs_what_is_dangerous_and_goes_on(calscim, configuration, served
     assert "scim.public_url" in ran.err
 
 
-def test_a_strict_daemon_refuses_a_reload_that_is_dangerous(calscim, configuration, served):
+def test_a_strict_daemon_refuses_to_reload_dangerous_configuration(calscim, configuration, served):
     assert calscim("serve", "--strict").code == 0
     [(settings, read)] = served
     assert read() == settings
@@ -48,7 +48,7 @@ def test_a_strict_daemon_refuses_a_reload_that_is_dangerous(calscim, configurati
 
 
 @pytest.mark.parametrize("name", ["scim", "fd0"])
-def test_a_socket_of_systemds_is_looked_at_and_stays_open(monkeypatch, name):
+def test_a_socket_from_systemd_is_inspected_and_stays_open(monkeypatch, name):
     with socket.create_server(("127.0.0.1", 0)) as opened:
         port = opened.getsockname()[1]
         monkeypatch.setattr(systemd, "listen_fds", lambda: {name: opened.fileno()})
@@ -57,7 +57,7 @@ def test_a_socket_of_systemds_is_looked_at_and_stays_open(monkeypatch, name):
         assert opened.getsockname()[1] == port
 
 
-def test_a_unix_socket_of_systemds_has_no_address(monkeypatch, tmp_path):
+def test_a_unix_socket_from_systemd_has_no_address(monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX) as opened:
         opened.bind(str(tmp_path / "s"))
         monkeypatch.setattr(systemd, "listen_fds", lambda: {"scim": opened.fileno()})

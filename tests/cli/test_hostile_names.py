@@ -1,4 +1,4 @@
-"""Verbs show names from outside without what a terminal interprets in them."""
+"""Verbs escape control characters in names from outside."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_hostile_name_is_shown_escaped(calscim, okta, calcom, verb):
     assert not any(line.startswith("2026 forged") for line in shown.splitlines())
 
 
-def test_a_refusal_that_quotes_an_argument_is_escaped(calscim, okta):
+def test_an_error_that_quotes_an_argument_is_escaped(calscim, okta):
     for arguments in (("explain", HOSTILE), ("journal", "show", HOSTILE), ("status", HOSTILE)):
         ran = calscim(*arguments)
 

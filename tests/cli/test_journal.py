@@ -1,4 +1,4 @@
-"""calscim journal: the last rows, one row, all rows, and the proof."""
+"""calscim journal tail, show, export, and verify."""
 
 import hashlib
 import json
@@ -8,21 +8,21 @@ import pytest
 
 
 async def tamper(database, statement: str) -> None:
-    """As somebody who owns the database could."""
+    """Run the statement as the owner of the database."""
     owner = await asyncpg.connect(database.owner_dsn)
     await owner.execute("SET session_replication_role = replica")
     await owner.execute(statement)
     await owner.close()
 
 
-def test_the_last_rows_are_shown(calscim, okta):
+def test_tail_shows_the_last_rows(calscim, okta):
     rows = calscim("journal", "tail", "--json").json
 
     assert [row["path"] for row in rows] == ["directory.create", "token.create"]
     assert "directory.create" in calscim("journal", "tail").out
 
 
-def test_rows_are_found_by_kind_request_time_and_organization(calscim, okta):
+def test_tail_filters_by_kind_request_time_and_organization(calscim, okta):
     request = calscim("journal", "tail", "--json").json[0]["request_id"]
 
     def count(*arguments: str) -> int:
@@ -37,7 +37,7 @@ def test_rows_are_found_by_kind_request_time_and_organization(calscim, okta):
     assert count("--directory", "Okta") == 0
 
 
-def test_a_row_has_the_form_of_the_interface(calscim, okta):
+def test_show_json_has_the_documented_keys(calscim, okta):
     row = calscim("journal", "show", "1", "--organization", "acme", "--json").json
 
     fields = {
@@ -56,18 +56,18 @@ def test_a_row_has_the_form_of_the_interface(calscim, okta):
     assert json.loads(row["body"])["name"] == "Okta"
 
 
-def test_all_rows_of_a_request_are_shown_together(calscim, okta):
+def test_show_request_prints_all_rows_of_a_request(calscim, okta):
     request = calscim("journal", "tail", "--json").json[0]["request_id"]
 
     assert [row["seq"] for row in calscim("journal", "show", request, "--json").json] == [1, 2]
 
 
 @pytest.mark.parametrize("wanted", ["99", "nobodys-request"])
-def test_a_row_that_is_not_there_is_refused(calscim, okta, wanted):
+def test_an_unknown_row_is_refused(calscim, okta, wanted):
     assert calscim("journal", "show", wanted).code == 1
 
 
-def test_the_export_is_enough_to_verify_the_chain_with_another_program(calscim, okta):
+def test_another_program_can_verify_the_chain_from_the_export(calscim, okta):
     calscim("token", "create", "--name", 'a "quoted" näme\t')
 
     before = bytes(32)
@@ -97,7 +97,7 @@ def test_the_export_is_enough_to_verify_the_chain_with_another_program(calscim, 
         before = bytes.fromhex(row["hash"])
 
 
-def test_a_whole_journal_is_verified(calscim, okta):
+def test_verify_accepts_an_intact_journal(calscim, okta):
     ran = calscim("journal", "verify", "--json")
 
     assert ran.code == 0
@@ -122,7 +122,7 @@ def test_a_whole_journal_is_verified(calscim, okta):
         ("DELETE FROM calscim.journal_heads WHERE stream = '@acme'", 3, "head is missing"),
     ],
 )
-def test_the_first_row_that_was_tampered_with_is_named(
+def test_verify_names_the_first_row_that_was_tampered_with(
     calscim, okta, database, run, statement, seq, why
 ):
     calscim("token", "create", "--name", "third")
@@ -136,7 +136,7 @@ def test_the_first_row_that_was_tampered_with_is_named(
     assert why in ran.json["broken"][0]["why"]
 
 
-def test_a_chain_that_was_written_anew_is_found_out_by_an_earlier_checkpoint(
+def test_verify_against_a_checkpoint_finds_a_rewritten_chain(
     calscim, okta, database, run, tmp_path
 ):
     checkpoint = tmp_path / "checkpoint.json"
@@ -157,7 +157,7 @@ def test_a_chain_that_was_written_anew_is_found_out_by_an_earlier_checkpoint(
     assert "the chain was written anew" in ran.out
 
 
-def test_a_journal_that_is_gone_is_found_out_by_an_earlier_checkpoint(
+def test_verify_against_a_checkpoint_finds_a_deleted_journal(
     calscim, okta, database, run, tmp_path
 ):
     checkpoint = tmp_path / "checkpoint.json"
@@ -172,10 +172,8 @@ def test_a_journal_that_is_gone_is_found_out_by_an_earlier_checkpoint(
     assert calscim("journal", "verify", "--against", str(checkpoint)).code == 5
 
 
-def test_an_earlier_head_tells_of_a_chain_that_was_written_anew_before_the_latest_was_kept(
-    calscim, okta, database, run, tmp_path
-):
-    """The last line of a file of heads agrees with the forgery: the daemon went on appending."""
+def test_verify_compares_every_line_of_the_checkpoint_file(calscim, okta, database, run, tmp_path):
+    """The last checkpoint agrees with the forgery, because the daemon continued to publish; an earlier one does not."""
     kept = tmp_path / "heads.jsonl"
     kept.write_text(json.dumps(calscim("journal", "verify", "--json").json) + "\n")
     run(

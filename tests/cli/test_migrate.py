@@ -1,4 +1,4 @@
-"""calscim migrate, against an empty database: with two roles, with one, and with one that is missing."""
+"""calscim migrate on an empty database: with three roles, with two, with one, and with a missing one."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.support.server import OWNER, PASSWORD, PREFIX, database_of
 
 @pytest.fixture
 async def empty(postgres):
-    """An empty database, as (its owner's DSN, the serving role's DSN)."""
+    """Create an empty database; return the owner's DSN and the serving role's DSN."""
     admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
     name = f"{PREFIX}_empty"
     await admin.execute(f"CREATE DATABASE {name}")
@@ -21,7 +21,7 @@ async def empty(postgres):
 
 @pytest.fixture
 def configured(configuration, empty):
-    """Points the configuration at the empty database; ``migration`` adds the owner's DSN."""
+    """Return a function that points the configuration at the empty database; ``migration`` adds the owner's DSN."""
 
     def configured(*, dsn: str | None = None, migration: bool = True) -> None:
         owner, serving = empty
@@ -33,7 +33,7 @@ def configured(configuration, empty):
     return configured
 
 
-def test_verbs_refuse_an_empty_database_with_what_to_run(calscim, configured):
+def test_verbs_refuse_an_empty_database_and_name_the_command_to_run(calscim, configured):
     configured()
 
     ran = calscim("directory", "list")
@@ -42,7 +42,7 @@ def test_verbs_refuse_an_empty_database_with_what_to_run(calscim, configured):
     assert "run `calscim migrate`" in ran.err
 
 
-def test_a_dry_run_says_what_would_be_applied_and_applies_nothing(calscim, configured):
+def test_a_dry_run_lists_the_migrations_and_applies_none(calscim, configured):
     configured()
 
     dry = calscim("migrate", "--dry-run", "--json").json
@@ -67,7 +67,7 @@ def test_migrating_with_an_owner_lets_the_serving_role_serve(calscim, configured
 
 @pytest.fixture
 def three(configured, configuration, empty, postgres, run):
-    """The configuration with three roles; yields the operators' role."""
+    """Configure three roles; return the operators' role."""
     role = f"{PREFIX}_operator"
 
     async def execute(statement):
@@ -91,7 +91,7 @@ def three(configured, configuration, empty, postgres, run):
     run(forget())
 
 
-def test_three_roles_are_set_up_and_explained(calscim, three):
+def test_migrate_grants_and_explains_three_roles(calscim, three):
     ran = calscim("migrate")
     again = calscim("migrate", "--json").json
 
@@ -130,7 +130,7 @@ def test_verbs_that_edit_use_the_operators_role(calscim, three, configuration):
     assert "database.operator_dsn" in refused.err
 
 
-def test_operators_and_the_daemon_are_two_roles(calscim, three, configuration, empty):
+def test_the_operators_role_must_differ_from_the_serving_role(calscim, three, configuration, empty):
     text = configuration.read_text()
     configuration.write_text(re.sub("operator_dsn = .*", f'operator_dsn = "{empty[1]}"', text))
 
@@ -140,7 +140,7 @@ def test_operators_and_the_daemon_are_two_roles(calscim, three, configuration, e
     assert "create a role for operators" in ran.err
 
 
-def test_one_role_for_both_is_said_out_loud(calscim, configured, empty):
+def test_a_single_role_for_owner_and_daemon_gets_a_warning(calscim, configured, empty):
     configured(dsn=empty[0], migration=False)
 
     ran = calscim("migrate")
@@ -149,7 +149,7 @@ def test_one_role_for_both_is_said_out_loud(calscim, configured, empty):
     assert "A second role is safer" in ran.err
 
 
-def test_a_serving_role_that_is_missing_is_named_with_the_statement_that_makes_it(
+def test_a_missing_serving_role_is_named_with_the_statement_that_creates_it(
     calscim, configured, empty
 ):
     configured(dsn=empty[1].replace("//calscim", "//some-one"))
@@ -162,7 +162,7 @@ def test_a_serving_role_that_is_missing_is_named_with_the_statement_that_makes_i
 
 @pytest.fixture
 def later(database, run):
-    """A later release has migrated; ``oldest`` is the last version of the oldest release that works with it."""
+    """Return a function that migrates as a later release; ``oldest``: the oldest schema version that still works with it."""
 
     def later(oldest: int = 1) -> None:
         async def migrated() -> None:
@@ -178,7 +178,7 @@ def later(database, run):
     return later
 
 
-def test_a_schema_to_which_a_later_release_added_is_worked_with(calscim, later):
+def test_verbs_work_with_a_schema_that_a_later_release_extended(calscim, later):
     later()
 
     assert calscim("directory", "list").code == 0
@@ -189,7 +189,7 @@ def test_a_schema_to_which_a_later_release_added_is_worked_with(calscim, later):
     assert check["ok"] and "schema 9999, newer than this release's" in check["detail"]
 
 
-def test_a_schema_from_which_a_later_release_took_something_is_refused(calscim, later):
+def test_verbs_refuse_a_schema_that_no_longer_supports_this_release(calscim, later):
     later(oldest=9998)
 
     ran = calscim("directory", "list")
@@ -200,7 +200,7 @@ def test_a_schema_from_which_a_later_release_took_something_is_refused(calscim, 
 
 
 @pytest.mark.parametrize("verb", [("migrate",), ("migrate", "--dry-run"), ("rebuild",)])
-def test_what_would_write_a_later_releases_tables_is_refused(calscim, later, verb):
+def test_maintenance_verbs_refuse_the_schema_of_a_later_release(calscim, later, verb):
     later()
 
     ran = calscim(*verb)

@@ -1,4 +1,4 @@
-"""What tables, moments and counts look like."""
+"""The format of tables, times, and counts."""
 
 import io
 from datetime import UTC, datetime, timedelta, timezone
@@ -26,13 +26,13 @@ def test_a_pipe_gets_the_same_columns_as_a_terminal():
     assert shown(*rows)[:2] == ["name  age  since", "ann     7  2026-03-02 12:00:01Z"]
 
 
-def test_a_pipe_gets_whole_lines_however_long(capsys):
+def test_a_pipe_gets_long_lines_whole(capsys):
     Output().show(table(("name", "age#", "since"), [("x" * 1500, 1, "y" * 1500)]))
 
     assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 1500}    1  {'y' * 1500}"
 
 
-def test_a_table_without_rows_has_its_headings():
+def test_a_table_without_rows_shows_its_headings():
     assert shown() == ["name  age  since"]
 
 
@@ -40,13 +40,13 @@ def test_a_value_of_several_lines_stays_in_its_column():
     assert shown((("one", "two"), 1, "here")) == ["name  age  since", "one     1  here", "two"]
 
 
-def test_moments_are_in_utc_and_to_the_second():
+def test_times_are_in_utc_and_precise_to_the_second():
     berlin = timezone(timedelta(hours=1))
 
     assert moment(NOON.astimezone(berlin)) == "2026-03-02 12:00:01Z"
 
 
-def test_one_is_not_many():
+def test_a_count_of_one_is_singular():
     assert [counted(number, "change") for number in (0, 1, 5000)] == [
         "0 changes",
         "1 change",

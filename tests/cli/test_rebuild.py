@@ -1,4 +1,4 @@
-"""calscim membership and rebuild: what the journal alone knows."""
+"""calscim membership and calscim rebuild, which read the journal alone."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ ANN, BOB, SALES = (uuid.UUID(int=number) for number in (1, 2, 3))
 
 @pytest.fixture
 def pushed(okta, database, run) -> str:
-    """Ann was in Sales, then Bob instead; returns the moment between."""
+    """Put ann in Sales, then bob instead; return a time between the two."""
     origin = Origin(okta["id"], "r")
 
     async def push() -> str:
@@ -37,7 +37,7 @@ def pushed(okta, database, run) -> str:
     return run(push())
 
 
-def test_membership_is_shown_now_and_then(calscim, pushed):
+def test_membership_shows_the_members_now_and_at_a_past_time(calscim, pushed):
     now = calscim("membership", "--group", "Sales", "--json").json
     then = calscim("membership", "--group", "Sales", "--at", pushed, "--json").json
 
@@ -46,14 +46,14 @@ def test_membership_is_shown_now_and_then(calscim, pushed):
     assert then[0]["user_id"] == str(ANN)
 
 
-def test_a_group_that_was_not_there_then_is_refused(calscim, pushed):
+def test_a_group_that_did_not_exist_then_is_refused(calscim, pushed):
     ran = calscim("membership", "--group", "Sales", "--at", "2020-01-01")
 
     assert ran.code == 1
     assert "there is no group 'Sales'" in ran.err
 
 
-def test_tables_as_the_journal_says_are_exit_0(calscim, pushed):
+def test_tables_that_match_the_journal_are_exit_0(calscim, pushed):
     ran = calscim("rebuild", "--check", "--json")
 
     assert (ran.code, ran.json["same"]) == (0, True)
@@ -75,7 +75,7 @@ def test_tables_that_differ_are_exit_6_until_they_are_rebuilt(calscim, pushed, d
     ] == ["bob@acme.example"]
 
 
-def test_the_journal_is_read_by_person_and_by_group(calscim, pushed):
+def test_tail_filters_by_person_and_by_group(calscim, pushed):
     def paths(*wanted: str) -> int:
         return len(calscim("journal", "tail", *wanted, "--json").json)
 

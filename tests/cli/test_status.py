@@ -1,9 +1,9 @@
-"""calscim status and plan, against a simulated Cal.com."""
+"""calscim status and calscim plan, with a simulated Cal.com."""
 
 import asyncpg
 
 
-def test_status_without_a_pass_is_an_error_only_for_whoever_asks_for_the_exit_code(calscim, okta):
+def test_status_before_the_first_pass_is_exit_1_only_with_exit_code(calscim, okta):
     assert calscim("status").code == 0
     assert calscim("status", "--exit-code").code == 1
 
@@ -22,7 +22,7 @@ def test_plan_shows_mappings_that_wait_for_a_group(calscim, okta, calcom):
     )
 
 
-def test_status_of_a_read_only_database_says_so(calscim, okta, database, run):
+def test_status_reports_a_read_only_database(calscim, okta, database, run):
     run(read_only(database))
 
     ran = calscim("status", "--json")

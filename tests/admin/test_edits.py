@@ -1,4 +1,4 @@
-"""Edits of directories, tokens, mappings and pauses, each with its row in the journal."""
+"""Edits of directories, tokens, mappings, and pauses, each with its journal row."""
 
 import hashlib
 import re
@@ -51,12 +51,12 @@ async def add(db: Database, directory: Directory, group: str, **changes):
     return await admin.add_mapping(db, EDITOR, directory, group=group, **wanted)
 
 
-def test_nobody_edits_without_saying_how_bodies_are_stored():
+def test_an_editor_requires_a_cipher():
     with pytest.raises(TypeError, match="cipher"):
         Editor(by="ada")
 
 
-async def test_a_directory_gets_an_id_that_fits_into_a_url_and_a_head(db, okta):
+async def test_a_directory_gets_an_id_that_fits_in_a_url_and_a_journal_head(db, okta):
     assert re.fullmatch(r"[a-z0-9]{20,40}", okta.id)
     assert (
         await db.fetchval("SELECT seq FROM calscim.journal_heads WHERE stream = $1", okta.id) == 0
@@ -64,7 +64,7 @@ async def test_a_directory_gets_an_id_that_fits_into_a_url_and_a_head(db, okta):
     assert await admin.directories(db) == [okta]
 
 
-async def test_an_edit_is_a_row_of_the_organizations_journal_with_its_editor(db, okta):
+async def test_an_edit_is_a_row_of_the_organizations_journal_with_its_operator(db, okta):
     row = await db.fetchrow("SELECT * FROM calscim.journal")
 
     assert (row["stream"], row["kind"], row["remote"], row["resource_id"]) == (
@@ -77,7 +77,7 @@ async def test_an_edit_is_a_row_of_the_organizations_journal_with_its_editor(db,
     assert orjson.loads(row["body"])["name"] == "Okta"
 
 
-async def test_a_directorys_name_is_taken_in_any_case(db, okta):
+async def test_a_directory_name_that_differs_only_in_case_is_refused(db, okta):
     with pytest.raises(UsageError, match="already"):
         await admin.create_directory(
             db, EDITOR, organization="acme", name="OKTA", provider="okta-scim-v2"
@@ -99,12 +99,12 @@ async def test_a_directory_is_found_by_id_and_by_name_in_any_case(db, okta):
     assert await admin.find_directory(db, "okta") == okta
 
 
-async def test_a_directory_that_is_not_there_is_refused_with_near_misses(db, okta):
+async def test_an_unknown_directory_is_refused_with_near_misses(db, okta):
     with pytest.raises(UsageError, match="did you mean Okta"):
         await admin.find_directory(db, "Otka")
 
 
-async def test_a_deleted_directory_is_gone_and_so_are_its_tokens(db, okta):
+async def test_deleting_a_directory_revokes_its_tokens(db, okta):
     await admin.create_token(db, EDITOR, okta, name="first")
 
     revoked = await admin.delete_directory(db, EDITOR, okta)
@@ -126,7 +126,7 @@ async def test_the_name_of_a_deleted_directory_is_free_again(db, okta):
     assert again.id != okta.id
 
 
-async def test_of_a_token_only_the_digest_is_kept_and_nothing_is_journaled(db, okta):
+async def test_only_the_digest_of_a_token_is_stored_and_the_journal_has_none_of_it(db, okta):
     _, secret = await admin.create_token(db, EDITOR, okta, name="first")
 
     stored = await db.fetchval("SELECT digest FROM calscim.tokens")
@@ -137,7 +137,7 @@ async def test_of_a_token_only_the_digest_is_kept_and_nothing_is_journaled(db, o
     assert secret.encode().hex() not in dump
 
 
-async def test_tokens_have_a_state(db, okta):
+async def test_a_token_is_valid_expired_or_revoked(db, okta):
     _, _ = await admin.create_token(db, EDITOR, okta, name="for good")
     _, _ = await admin.create_token(db, EDITOR, okta, name="over", seconds=0)
     third, _ = await admin.create_token(db, EDITOR, okta, name="stolen", seconds=3600)
@@ -148,7 +148,7 @@ async def test_tokens_have_a_state(db, okta):
     assert states == {"for good": "valid", "over": "expired", "stolen": "revoked"}
 
 
-async def test_a_token_is_revoked_once(db, okta):
+async def test_revoking_a_token_again_does_nothing(db, okta):
     token, _ = await admin.create_token(db, EDITOR, okta, name="first")
 
     assert await admin.revoke_token(db, EDITOR, token)
@@ -157,7 +157,7 @@ async def test_a_token_is_revoked_once(db, okta):
     assert [path for path, _ in await journal(db)].count("token.revoke") == 1
 
 
-async def test_a_token_is_found_by_number_or_name_and_refused_when_the_name_is_not_one(db, okta):
+async def test_a_token_is_found_by_number_or_by_a_name_that_only_one_token_has(db, okta):
     first, _ = await admin.create_token(db, EDITOR, okta, name="okta")
     await admin.create_token(db, EDITOR, okta, name="okta")
 
@@ -174,7 +174,7 @@ async def test_a_mapping_binds_to_the_group_of_exactly_its_name(db, okta):
     assert (mapping.group_id, mapping.state, warnings) == (group, "active", [])
 
 
-async def test_a_mapping_whose_group_was_not_pushed_waits_and_near_misses_are_named(db, okta):
+async def test_a_mapping_of_a_group_that_was_not_pushed_waits_and_names_near_misses(db, okta):
     await push_group(db, okta, "Sales EMEA")
 
     mapping, warnings = await add(db, okta, "sales emea")
@@ -183,7 +183,7 @@ async def test_a_mapping_whose_group_was_not_pushed_waits_and_near_misses_are_na
     assert "'Sales EMEA'" in warnings[0]
 
 
-async def test_the_journal_row_of_a_mapping_is_its_seq_and_names_the_team(db, okta):
+async def test_the_seq_of_a_mapping_is_its_journal_row_which_names_the_team(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     path, effect = (await journal(db))[mapping.seq - 1]
@@ -192,7 +192,7 @@ async def test_the_journal_row_of_a_mapping_is_its_seq_and_names_the_team(db, ok
     assert effect["team_id"] == 101
 
 
-async def test_one_group_cannot_be_mapped_to_one_team_twice(db, okta):
+async def test_a_group_cannot_be_mapped_to_the_same_team_twice(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     with pytest.raises(UsageError, match=f"calscim mapping change {mapping.id}"):
@@ -201,7 +201,7 @@ async def test_one_group_cannot_be_mapped_to_one_team_twice(db, okta):
     assert len(await journal(db)) == 2
 
 
-async def test_a_removed_mapping_keeps_its_row_and_why(db, okta):
+async def test_a_removed_mapping_keeps_its_row_and_the_journal_row_that_removed_it(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     seq = await admin.remove_mapping(db, EDITOR, mapping)
@@ -214,22 +214,22 @@ async def test_a_removed_mapping_keeps_its_row_and_why(db, okta):
         await admin.remove_mapping(db, EDITOR, mapping)
 
 
-async def test_several_edits_are_made_together_or_not_at_all(db, okta):
+async def test_edits_in_one_transaction_are_all_saved_or_none(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     with pytest.raises(UsageError):
-        async with admin.transaction(db) as together:
-            await add(together, okta, "Platform")
+        async with admin.transaction(db) as connection:
+            await add(connection, okta, "Platform")
             await admin.change_mapping(
-                together, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED
+                connection, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED
             )
-            await add(together, okta, "Sales")
+            await add(connection, okta, "Sales")
 
     assert await admin.mappings(db) == [mapping]
     assert len(await journal(db)) == 2
 
 
-async def test_a_mapping_is_changed_in_place(db, okta):
+async def test_changing_a_mapping_keeps_its_id(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     changed = await admin.change_mapping(db, EDITOR, mapping, role=Role.ADMIN, mode=Mode.OBSERVE)
@@ -237,7 +237,7 @@ async def test_a_mapping_is_changed_in_place(db, okta):
     assert changed == replace(mapping, role=Role.ADMIN, mode=Mode.OBSERVE, seq=mapping.seq + 1)
 
 
-async def test_a_team_becoming_exclusive_is_said(db, okta):
+async def test_a_mapping_that_makes_its_team_exclusive_gets_a_warning(db, okta):
     await add(db, okta, "Sales")
 
     _, warnings = await add(db, okta, "Sales EMEA", mode=Mode.EXCLUSIVE)
@@ -245,7 +245,7 @@ async def test_a_team_becoming_exclusive_is_said(db, okta):
     assert any("becomes exclusive" in warning and "Sales" in warning for warning in warnings)
 
 
-async def test_a_mode_that_does_not_loosen_an_exclusive_team_is_said(db, okta):
+async def test_a_mapping_that_leaves_its_team_exclusive_gets_a_warning(db, okta):
     await add(db, okta, "Sales", mode=Mode.EXCLUSIVE)
 
     _, warnings = await add(db, okta, "Sales EMEA", mode=Mode.ADD_ONLY)
@@ -253,7 +253,7 @@ async def test_a_mode_that_does_not_loosen_an_exclusive_team_is_said(db, okta):
     assert any("stays exclusive" in warning for warning in warnings)
 
 
-async def test_the_organization_itself_may_be_a_target_but_never_exclusively(db, okta):
+async def test_a_mapping_to_the_organization_cannot_be_exclusive(db, okta):
     everyone = TeamRef(None, "acme")
 
     mapping, _ = await add(db, okta, "Admins", team=everyone, role=Role.ADMIN)
@@ -263,7 +263,7 @@ async def test_the_organization_itself_may_be_a_target_but_never_exclusively(db,
         await add(db, okta, "All", team=everyone, mode=Mode.EXCLUSIVE)
 
 
-async def test_a_pause_holds_until_its_end_and_shows_at_the_directory(db, okta):
+async def test_a_paused_directory_shows_when_its_pause_ends(db, okta):
     until = await admin.pause(
         db, EDITOR, organization="acme", scope="directory", target=okta.id, seconds=3600
     )
@@ -272,7 +272,7 @@ async def test_a_pause_holds_until_its_end_and_shows_at_the_directory(db, okta):
     assert (found.paused, found.paused_until) == (True, until)
 
 
-async def test_a_pause_that_is_over_does_not_count(db, okta):
+async def test_a_pause_that_has_ended_does_not_count(db, okta):
     await admin.pause(db, EDITOR, organization="acme", scope="directory", target=okta.id, seconds=0)
 
     assert not (await admin.find_directory(db, okta.id)).paused
@@ -282,7 +282,7 @@ async def test_a_pause_that_is_over_does_not_count(db, okta):
     )
 
 
-async def test_a_paused_team_shows_at_its_mappings_until_it_is_resumed(db, okta):
+async def test_the_mappings_of_a_paused_team_are_paused_until_it_is_resumed(db, okta):
     await push_group(db, okta, "Sales")
     await add(db, okta, "Sales")
     target = {"organization": "acme", "scope": "team", "target": "acme/101"}
@@ -307,17 +307,17 @@ async def test_groups_are_listed_with_members_and_mappings(db, okta):
     )
 
 
-# ------------------------------------------------------------------ what an edit asks for
+# ------------------------------------------------------------------ requests for full passes
 
 
 async def asked(db: Database) -> int:
-    """How many full passes are asked for now; they count as answered from here on."""
+    """Return how many full passes are requested, and mark them as done."""
     requests = await runs.asked(db, "acme")
     await runs.answer(db, requests, 0, "")
     return len(requests)
 
 
-async def test_every_edit_of_what_is_wanted_asks_for_one_full_pass(db, okta):
+async def test_every_edit_of_the_desired_state_asks_for_one_full_pass(db, okta):
     counted = {"create": await asked(db)}
     mapping, _ = await add(db, okta, "Sales")
     counted["add"] = await asked(db)
@@ -340,7 +340,7 @@ async def test_every_edit_of_what_is_wanted_asks_for_one_full_pass(db, okta):
     assert counted == dict.fromkeys(counted, 1)
 
 
-async def test_an_edit_that_changes_nothing_wanted_asks_for_no_pass(db, okta):
+async def test_an_edit_that_leaves_the_desired_state_alone_asks_for_no_pass(db, okta):
     await asked(db)
 
     token, _ = await admin.create_token(db, EDITOR, okta, name="first")
@@ -350,22 +350,22 @@ async def test_an_edit_that_changes_nothing_wanted_asks_for_no_pass(db, okta):
     assert await asked(db) == 0
 
 
-async def test_edits_that_are_made_together_ask_once_and_when_undone_not_at_all(db, okta):
+async def test_edits_in_one_transaction_ask_for_one_pass_and_for_none_when_rolled_back(db, okta):
     await asked(db)
 
-    async with admin.transaction(db) as together:
+    async with admin.transaction(db) as connection:
         for group in ("Sales", "Platform", "Support"):
-            await add(together, okta, group)
+            await add(connection, okta, group)
     assert await asked(db) == 1
 
     with pytest.raises(UsageError):
-        async with admin.transaction(db) as together:
-            await add(together, okta, "Legal")
-            await add(together, okta, "Sales")
+        async with admin.transaction(db) as connection:
+            await add(connection, okta, "Legal")
+            await add(connection, okta, "Sales")
     assert await asked(db) == 0
 
 
-async def test_a_directory_can_be_paused_from_its_first_moment(db):
+async def test_a_directory_can_be_created_paused(db):
     made = await admin.create_directory(
         db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2", paused=True
     )

@@ -1,4 +1,4 @@
-"""`mapping ... --dry-run` and `plan --with FILE`: the plan of what is not saved, in the form of `plan`."""
+"""calscim mapping ... --dry-run and calscim plan --with FILE: the plan of unsaved mappings."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ EXCLUSIVE = ("--group", "Sales", "--team", "Sales", "--mode", "exclusive")
 
 @pytest.fixture(autouse=True)
 def _pushed(calcom, okta, database):
-    """Okta has pushed an empty group Sales; a stranger is on the team Sales."""
+    """Okta pushed an empty group Sales; a stranger is on the team Sales."""
     calcom.add_person(STRANGER)
     calcom.put_on_team("Sales", STRANGER)
 
@@ -36,7 +36,7 @@ def removals(ran):
 REMOVED = [("member.remove", STRANGER, "run")]
 
 
-def test_a_dry_run_of_an_addition_is_the_plan_after_it_and_saves_nothing(calscim):
+def test_a_dry_run_of_mapping_add_prints_the_plan_after_it_and_saves_nothing(calscim):
     dry = calscim("mapping", "add", *EXCLUSIVE, "--dry-run", "--json")
 
     assert (dry.code, removals(dry)) == (2, REMOVED)
@@ -50,7 +50,7 @@ def test_a_dry_run_of_an_addition_is_the_plan_after_it_and_saves_nothing(calscim
     assert (after.code, removals(after)) == (2, REMOVED)
 
 
-def test_a_dry_run_refuses_what_the_edit_would_refuse(calscim):
+def test_a_dry_run_refuses_what_the_edit_refuses(calscim):
     calscim("mapping", "add", *EXCLUSIVE)
 
     assert "is mapped to Sales already" in calscim("mapping", "add", *EXCLUSIVE, "--dry-run").err
@@ -58,7 +58,7 @@ def test_a_dry_run_refuses_what_the_edit_would_refuse(calscim):
     assert "cannot be exclusive" in calscim("mapping", "add", *whole, "--dry-run").err
 
 
-def test_a_change_and_a_removal_have_a_dry_run_as_well(calscim):
+def test_mapping_change_and_mapping_remove_have_a_dry_run(calscim):
     number = str(
         calscim(
             "mapping", "add", "--group", "Sales", "--team", "Sales", "--mode", "managed", "--json"
@@ -73,7 +73,7 @@ def test_a_change_and_a_removal_have_a_dry_run_as_well(calscim):
     assert [row["mode"] for row in calscim("mapping", "list", "--json").json] == ["managed"]
 
 
-def test_a_plan_with_a_file_has_its_mappings_and_the_saved_ones(calscim, tmp_path):
+def test_plan_with_a_file_uses_its_mappings_and_the_saved_ones(calscim, tmp_path):
     calscim("mapping", "add", *EXCLUSIVE)
     file = tmp_path / "mappings.toml"
     file.write_text('[[mapping]]\ngroup = "Sales"\nteam = "Engineering"\nmode = "managed"\n')
@@ -86,7 +86,7 @@ def test_a_plan_with_a_file_has_its_mappings_and_the_saved_ones(calscim, tmp_pat
     assert len(calscim("mapping", "list", "--json").json) == 1
 
 
-def test_a_dry_run_of_a_file_is_the_plan_of_exactly_its_mappings(calscim, tmp_path):
+def test_a_dry_run_of_mapping_apply_uses_only_the_mappings_of_the_file(calscim, tmp_path):
     calscim("mapping", "add", *EXCLUSIVE)
     file = tmp_path / "mappings.toml"
     file.write_text('[[mapping]]\ngroup = "Sales"\nteam = "Engineering"\nmode = "managed"\n')
@@ -98,7 +98,7 @@ def test_a_dry_run_of_a_file_is_the_plan_of_exactly_its_mappings(calscim, tmp_pa
     assert calscim("mapping", "apply", str(file), "--dry-run", "--yes").code == 64
 
 
-def test_a_file_with_mistakes_is_refused_before_anything_is_planned(calscim, tmp_path):
+def test_a_file_with_mistakes_is_refused_before_planning(calscim, tmp_path):
     file = tmp_path / "mappings.toml"
     file.write_text('[[mapping]]\ngroup = "Sales"\nteam = "Slaes"\nmode = "managed"\n')
 
@@ -109,7 +109,7 @@ def test_a_file_with_mistakes_is_refused_before_anything_is_planned(calscim, tmp
     assert "did you mean Sales" in ran.err
 
 
-def test_what_would_be_held_is_not_offered_for_approval_before_it_is_saved(calscim, calcom):
+def test_a_preview_does_not_offer_a_held_set_for_approval(calscim, calcom):
     for number in range(3):
         calcom.add_person(f"s{number}@acme.example")
         calcom.put_on_team("Sales", f"s{number}@acme.example")

@@ -1,4 +1,4 @@
-"""calscim mapping and team, against a simulated Cal.com."""
+"""calscim mapping and calscim team, with a simulated Cal.com."""
 
 import uuid
 
@@ -14,11 +14,11 @@ ADD = ("mapping", "add", "--group", "Sales EMEA", "--mode", "managed")
 
 @pytest.fixture(autouse=True)
 def _calcom(calcom):
-    """Every test here reads teams."""
+    """Start a simulated Cal.com: every test in this file reads teams."""
 
 
 @pytest.mark.parametrize("team", ["Sales", "sales", "SALES", "id"])
-def test_a_team_is_meant_by_id_slug_or_name(calscim, okta, calcom, team):
+def test_a_team_is_found_by_id_slug_or_name(calscim, okta, calcom, team):
     wanted = str(calcom.team_id("Sales")) if team == "id" else team
 
     added = calscim(*ADD, "--team", wanted, "--json")
@@ -28,7 +28,7 @@ def test_a_team_is_meant_by_id_slug_or_name(calscim, okta, calcom, team):
     assert added.json["team_id"] == calcom.team_id("Sales")
 
 
-def test_a_mapping_has_the_form_of_the_interface(calscim, okta):
+def test_mapping_json_has_the_documented_keys(calscim, okta):
     calscim(*ADD, "--team", "Sales", "--directory", "okta")
 
     (row,) = calscim("mapping", "list", "--json").json
@@ -43,7 +43,7 @@ def test_a_mapping_has_the_form_of_the_interface(calscim, okta):
     )
 
 
-def test_a_team_that_is_not_there_is_refused_with_a_near_miss(calscim, okta):
+def test_an_unknown_team_is_refused_with_a_near_miss(calscim, okta):
     ran = calscim(*ADD, "--team", "Engeneering")
 
     assert ran.code == 1
@@ -51,28 +51,28 @@ def test_a_team_that_is_not_there_is_refused_with_a_near_miss(calscim, okta):
     assert calscim("mapping", "list", "--json").json == []
 
 
-def test_two_teams_of_one_name_have_to_be_told_apart(calscim, okta, calcom):
+def test_a_name_of_two_teams_is_refused_with_their_ids(calscim, okta, calcom):
     calcom.add_team("Sales", slug="sales-2")
 
     assert "give the id of one" in calscim(*ADD, "--team", "Sales").err
     assert calscim(*ADD, "--team", "sales-2").code == 0
 
 
-def test_a_group_nobody_pushed_is_accepted_with_a_warning(calscim, okta):
+def test_a_group_that_was_not_pushed_is_accepted_with_a_warning(calscim, okta):
     added = calscim(*ADD, "--team", "Sales")
 
     assert added.code == 0
     assert "no group called 'Sales EMEA' was pushed" in added.err
 
 
-def test_the_mode_has_to_be_chosen(calscim, okta):
+def test_the_mode_is_required(calscim, okta):
     ran = calscim("mapping", "add", "--group", "Sales", "--team", "Sales")
 
     assert ran.code == 64
     assert "--mode" in ran.err
 
 
-def test_a_role_may_be_written_in_small_letters(calscim, okta):
+def test_a_role_may_be_in_lower_case(calscim, okta):
     assert calscim(*ADD, "--team", "Sales", "--role", "admin", "--json").json["role"] == "ADMIN"
 
 
@@ -87,13 +87,13 @@ def test_a_mapping_is_changed_and_removed(calscim, okta):
     assert "there is no mapping" in calscim("mapping", "remove", number).err
 
 
-def test_the_organization_itself_can_be_a_target(calscim, okta):
+def test_a_group_can_be_mapped_to_the_organization(calscim, okta):
     added = calscim(*ADD, "--team", "@organization", "--role", "ADMIN", "--json").json
 
     assert (added["team_id"], added["team"]) == (None, "acme")
 
 
-def test_teams_are_listed_with_what_is_mapped_to_them(calscim, okta):
+def test_team_list_shows_the_mapped_groups(calscim, okta):
     calscim(*ADD, "--team", "Sales")
     calscim("team", "pause", "Engineering")
 
@@ -103,7 +103,7 @@ def test_teams_are_listed_with_what_is_mapped_to_them(calscim, okta):
     assert teams["Engineering"]["paused"]
 
 
-def test_cal_com_that_does_not_answer_is_one_clear_line(calscim, okta, configuration):
+def test_an_unreachable_cal_com_is_a_one_line_error(calscim, okta, configuration):
     text = configuration.read_text()
     configuration.write_text(
         text.replace(text.split('api_url = "')[1].split('"')[0], "http://127.0.0.1:9")
@@ -116,7 +116,7 @@ def test_cal_com_that_does_not_answer_is_one_clear_line(calscim, okta, configura
     assert ran.err.count("\n") == 1
 
 
-def test_an_exported_table_applied_again_changes_nothing(calscim, okta, tmp_path):
+def test_applying_an_exported_file_changes_nothing(calscim, okta, tmp_path):
     calscim(*ADD, "--team", "Sales")
     calscim(
         "mapping",
@@ -139,7 +139,7 @@ def test_an_exported_table_applied_again_changes_nothing(calscim, okta, tmp_path
     assert (ran.code, ran.json) == (0, {"applied": False, "add": [], "change": [], "remove": []})
 
 
-def test_applying_shows_the_difference_and_needs_a_yes(calscim, okta, tmp_path):
+def test_apply_shows_the_difference_and_requires_yes(calscim, okta, tmp_path):
     calscim(*ADD, "--team", "Sales")
     calscim("mapping", "add", "--group", "Old", "--team", "Sales", "--mode", "managed")
     file = tmp_path / "mappings.toml"
@@ -164,7 +164,7 @@ def test_applying_shows_the_difference_and_needs_a_yes(calscim, okta, tmp_path):
     }
 
 
-def test_a_file_with_mistakes_is_refused_with_all_of_them(calscim, okta, tmp_path):
+def test_apply_reports_all_mistakes_of_a_file(calscim, okta, tmp_path):
     file = tmp_path / "mappings.toml"
     file.write_text(
         '[[mapping]]\ngroup = "A"\nteam = "Sales"\n'
@@ -185,7 +185,7 @@ def test_a_file_with_mistakes_is_refused_with_all_of_them(calscim, okta, tmp_pat
         assert expected in ran.err
 
 
-def test_a_team_that_is_not_there_can_be_asked_for(calscim, okta):
+def test_create_team_accepts_a_team_that_does_not_exist(calscim, okta):
     added = calscim(*ADD, "--team", "Engeneering", "--create-team", "--json")
 
     assert added.code == 0
@@ -195,26 +195,26 @@ def test_a_team_that_is_not_there_can_be_asked_for(calscim, okta):
     assert "to be made" in calscim("mapping", "list").out
 
 
-def test_a_team_that_is_there_is_used_when_one_is_asked_for(calscim, okta, calcom):
+def test_create_team_uses_a_team_that_exists(calscim, okta, calcom):
     row = calscim(*ADD, "--team", "sales", "--create-team", "--json").json
 
     assert (row["team_id"], row["create_team"]) == (calcom.team_id("Sales"), False)
 
 
-def test_a_number_is_no_name_of_a_new_team(calscim, okta):
+def test_create_team_refuses_a_number_as_a_name(calscim, okta):
     ran = calscim(*ADD, "--team", "4711", "--create-team")
 
     assert "no team has the id 4711" in ran.err
 
 
-def test_a_new_team_may_be_exclusive_and_is_mapped_once(calscim, okta):
+def test_a_new_team_can_be_exclusive_and_is_mapped_once(calscim, okta):
     wanted = ("mapping", "add", "--group", "X", "--team", "New", "--create-team", "--mode")
 
     assert calscim(*wanted, "exclusive").code == 0
     assert "'X' is mapped to New already" in calscim(*wanted, "managed").err
 
 
-def test_a_team_to_be_made_survives_export_and_apply(calscim, okta, calcom, tmp_path):
+def test_export_and_apply_keep_create_team(calscim, okta, calcom, tmp_path):
     calscim(*ADD, "--team", "New", "--create-team")
     file = tmp_path / "mappings.toml"
     file.write_text(calscim("mapping", "export").out)
@@ -232,7 +232,7 @@ def test_a_team_to_be_made_survives_export_and_apply(calscim, okta, calcom, tmp_
 
 
 async def _renamed(dsn, directory, name, to):
-    """Push a group, and rename it."""
+    """Push a group and rename it."""
     async with await Database.open(dsn) as db:
         group, origin = uuid.uuid4(), Origin(directory, "push")
         for called in (name, to):
@@ -243,7 +243,7 @@ async def _renamed(dsn, directory, name, to):
                 await resources.update_group(db, origin, group, state, MemberChange(), "")
 
 
-def test_a_file_from_before_a_group_was_renamed_removes_nothing(
+def test_applying_a_file_from_before_a_group_was_renamed_removes_nothing(
     calscim, okta, database, run, tmp_path
 ):
     calscim(*ADD, "--team", "Sales")

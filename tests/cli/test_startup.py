@@ -1,4 +1,4 @@
-"""What the command line imports before it knows what to do, and what it says of its verbs."""
+"""The imports of the command line before it runs a verb, and the list of verbs."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def printed(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
-def test_without_a_verb_nothing_heavy_is_imported(arguments):
+def test_help_and_usage_errors_import_nothing_heavy(arguments):
     _, modules = printed(*arguments)
 
     assert not modules & HEAVY
@@ -34,7 +34,7 @@ def test_the_help_lists_every_verb():
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_the_line_of_help_that_the_list_shows(verb, capsys):
+def test_each_verb_has_the_same_line_of_help_as_in_the_list(verb, capsys):
     assert main([verb, "--help"]) == 0
 
     summary = VERBS[verb][1]

@@ -1,4 +1,4 @@
-"""calscim erase: who, what would go, and that it went."""
+"""calscim erase: the preview, the erasure, and refusals."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ SELECT * FROM calscim.changes(
 
 @pytest.fixture
 def pushed(okta, database, run, configuration: Path):
-    """Ann was pushed, active or not; the owner is known."""
+    """Return a function that pushes ann, active or not; the configuration has the owner's DSN."""
     text = configuration.read_text()
     configuration.write_text(
         text.replace("[database]\n", f'[database]\nmigration_dsn = "{database.owner_dsn}"\n')
@@ -37,7 +37,7 @@ def pushed(okta, database, run, configuration: Path):
     return pushed
 
 
-def test_what_would_go_is_shown_and_nothing_is_changed(calscim, pushed):
+def test_without_yes_the_erasure_is_only_shown(calscim, pushed):
     pushed(active=False)
 
     ran = calscim("erase", ANN, "--json")
@@ -50,7 +50,7 @@ def test_what_would_go_is_shown_and_nothing_is_changed(calscim, pushed):
     assert "add --yes" in calscim("erase", ANN).out
 
 
-def test_with_yes_it_goes_and_the_journal_is_whole(calscim, pushed):
+def test_with_yes_the_data_is_erased_and_the_journal_verifies(calscim, pushed):
     pushed(active=False)
 
     ran = calscim("erase", ANN, "--yes")
@@ -67,7 +67,7 @@ def test_with_yes_it_goes_and_the_journal_is_whole(calscim, pushed):
     assert (again.code, again.out.strip()) == (0, "nothing is left to be erased")
 
 
-def test_what_stays_is_said_with_the_reason(calscim, pushed):
+def test_erase_shows_what_stays_and_why(calscim, pushed):
     pushed(active=False)
 
     looked = calscim("erase", ANN, "--json").json
@@ -77,7 +77,7 @@ def test_what_stays_is_said_with_the_reason(calscim, pushed):
     assert "they prove the journal" in shown
 
 
-def test_an_erased_row_says_so(calscim, okta, pushed):
+def test_show_marks_an_erased_row(calscim, okta, pushed):
     pushed(active=False)
     calscim("erase", ANN, "--yes")
 
@@ -97,7 +97,7 @@ def test_an_active_user_is_refused_with_what_to_do(calscim, pushed):
     assert "deactivate or delete them in the identity provider first" in ran.err
 
 
-def test_the_serving_role_is_told_who_may_erase(calscim, pushed, configuration):
+def test_erasing_with_the_serving_role_is_refused_with_what_to_set(calscim, pushed, configuration):
     pushed(active=False)
     lines = configuration.read_text().splitlines()
     configuration.write_text("\n".join(line for line in lines if "migration_dsn" not in line))
@@ -108,7 +108,7 @@ def test_the_serving_role_is_told_who_may_erase(calscim, pushed, configuration):
     assert "set database.migration_dsn" in ran.err
 
 
-def test_nobody_is_said_to_be_nobody(calscim, pushed):
+def test_an_unknown_person_is_refused(calscim, pushed):
     ran = calscim("erase", "who@acme.example", "--yes")
 
     assert ran.code == 1

@@ -1,4 +1,4 @@
-"""calscim journal with sealed bodies: shown to whoever has the key, and provable without it."""
+"""calscim journal with encrypted bodies: readable with the key, verifiable without it."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from calscim.encryption import key_id, sealed_with
 
 @pytest.fixture
 def keyed(configuration, tmp_path):
-    """Writes key files and names them in the configuration: the present one, then old ones."""
+    """Return a function that writes key files and names them in the configuration: the present key, then old ones."""
     plain = configuration.read_text()
 
     def keyed(present: bytes | None, *old: bytes) -> None:
@@ -33,7 +33,7 @@ ONE, TWO = hashlib.sha256(b"1").digest(), hashlib.sha256(b"2").digest()
 
 @pytest.fixture
 def rotated(calscim, okta, keyed) -> None:
-    """Rows 1 and 2 stored as they came, 3 sealed with ONE, 4 with TWO, which is the present key."""
+    """Store rows 1 and 2 unencrypted, row 3 encrypted with ONE, and row 4 with TWO, the present key."""
     keyed(ONE)
     assert calscim("token", "create", "--name", "third").code == 0
     keyed(TWO, ONE)
@@ -46,7 +46,7 @@ def exported(calscim, *arguments: str) -> list[dict]:
     return [json.loads(line) for line in ran.out.splitlines()]
 
 
-def test_a_key_is_printed_once_and_alone_and_can_be_used(calscim, keyed):
+def test_journal_key_prints_only_the_key_and_the_key_works(calscim, keyed):
     ran = calscim("journal", "key")
     again = calscim("journal", "key", "--json").json
 
@@ -59,7 +59,7 @@ def test_a_key_is_printed_once_and_alone_and_can_be_used(calscim, keyed):
     assert key_id(key) in calscim("check").out
 
 
-def test_what_was_sealed_with_the_present_and_with_earlier_keys_is_shown(calscim, rotated):
+def test_bodies_of_the_present_and_of_old_keys_are_shown(calscim, rotated):
     rows = exported(calscim)
 
     assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
@@ -69,7 +69,7 @@ def test_what_was_sealed_with_the_present_and_with_earlier_keys_is_shown(calscim
     assert "third" in calscim("journal", "show", "3", "--organization", "acme").out
 
 
-def test_in_the_table_they_are_sealed_and_the_effect_is_not(rotated, database, run):
+def test_the_table_has_encrypted_bodies_and_unencrypted_effects(rotated, database, run):
     async def read() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(database.dsn)
         found = await connection.fetch("SELECT body, effect FROM calscim.journal ORDER BY seq")
@@ -85,13 +85,15 @@ def test_in_the_table_they_are_sealed_and_the_effect_is_not(rotated, database, r
     )  # what the tables are made of stands there as in the tables
 
 
-def test_the_chain_is_verified_without_any_key(calscim, rotated, keyed):
+def test_the_chain_verifies_without_keys(calscim, rotated, keyed):
     keyed(None)
 
     assert calscim("journal", "verify").code == 0
 
 
-def test_without_its_key_a_row_is_shown_with_an_error_that_names_it(calscim, rotated, keyed):
+def test_a_row_whose_key_is_missing_is_shown_with_an_error_that_names_the_key(
+    calscim, rotated, keyed
+):
     keyed(ONE)
 
     ran = calscim("journal", "show", "4", "--organization", "acme", "--json")
@@ -103,7 +105,7 @@ def test_without_its_key_a_row_is_shown_with_an_error_that_names_it(calscim, rot
     assert key_id(TWO) in calscim("journal", "show", "4", "--organization", "acme").out
 
 
-def test_an_export_without_a_key_goes_on_and_says_which_one_is_missing(calscim, rotated, keyed):
+def test_an_export_without_a_key_continues_and_names_the_missing_key(calscim, rotated, keyed):
     keyed(TWO)
 
     assert calscim("journal", "export").code == 7
@@ -118,7 +120,7 @@ def test_an_export_without_a_key_goes_on_and_says_which_one_is_missing(calscim, 
     assert calscim("journal", "tail", "--json").json == rows
 
 
-def test_switched_off_old_bodies_stay_readable_and_new_ones_are_stored_as_they_come(
+def test_without_a_present_key_old_bodies_are_readable_and_new_ones_unencrypted(
     calscim, rotated, keyed
 ):
     keyed(None, ONE, TWO)
@@ -130,9 +132,7 @@ def test_switched_off_old_bodies_stay_readable_and_new_ones_are_stored_as_they_c
     assert [json.loads(row["body"])["name"] for row in rows[2:]] == ["third", "fourth", "fifth"]
 
 
-def test_an_export_of_what_is_stored_needs_no_key_and_has_what_the_digests_are_of(
-    calscim, rotated, keyed
-):
+def test_a_stored_export_needs_no_key_and_matches_the_digests(calscim, rotated, keyed):
     keyed(None)
 
     rows = exported(calscim, "--stored")
@@ -143,7 +143,7 @@ def test_an_export_of_what_is_stored_needs_no_key_and_has_what_the_digests_are_o
     assert [row.get("sealed_with") for row in rows] == [None, None, key_id(ONE), key_id(TWO)]
 
 
-def test_a_body_that_was_changed_is_an_error_of_its_row(calscim, rotated, database, run):
+def test_a_body_that_was_tampered_with_is_an_error_of_its_row(calscim, rotated, database, run):
     async def tamper() -> None:
         owner = await asyncpg.connect(database.owner_dsn)
         await owner.execute("SET session_replication_role = replica")
@@ -165,7 +165,7 @@ def test_a_body_that_was_changed_is_an_error_of_its_row(calscim, rotated, databa
     assert "was changed since it was sealed" in ran.err
 
 
-def test_the_keys_that_are_needed_are_listed(calscim, rotated, keyed):
+def test_journal_keys_lists_the_required_keys(calscim, rotated, keyed):
     three = hashlib.sha256(b"3").digest()
     keyed(TWO, three)
 
@@ -181,21 +181,21 @@ def test_the_keys_that_are_needed_are_listed(calscim, rotated, keyed):
     assert "missing" in calscim("journal", "keys").out
 
 
-def test_check_says_whether_bodies_are_sealed_and_with_which_key(calscim, okta, keyed):
-    def said() -> dict:
+def test_check_shows_whether_bodies_are_encrypted_and_with_which_key(calscim, okta, keyed):
+    def journal_check() -> dict:
         checks = calscim("check", "--json").json["checks"]
         return next(check for check in checks if check["what"] == "journal")
 
-    assert "not sealed" in said()["detail"]
+    assert "not sealed" in journal_check()["detail"]
     keyed(TWO, ONE)
-    assert said()["detail"] == (
+    assert journal_check()["detail"] == (
         f"bodies are sealed with the key {key_id(TWO)}; 1 old key opens what it sealed"
     )
     keyed(None, TWO)
-    assert f"not sealed; old keys open what was: {key_id(TWO)}" in said()["detail"]
+    assert f"not sealed; old keys open what was: {key_id(TWO)}" in journal_check()["detail"]
 
 
-def test_check_warns_of_rows_that_another_daemon_sealed_with_a_key_that_is_not_here(
+def test_check_warns_of_rows_that_another_daemon_encrypted_with_an_unknown_key(
     calscim, rotated, keyed
 ):
     assert calscim("check", "--json").json["checks"][2]["warning"] == ""
@@ -208,7 +208,7 @@ def test_check_warns_of_rows_that_another_daemon_sealed_with_a_key_that_is_not_h
 
 
 @pytest.mark.parametrize("verb", [("serve",), ("journal", "export"), ("token", "list")])
-def test_a_key_file_that_cannot_be_read_ends_every_verb_before_it_begins(
+def test_an_unreadable_key_file_is_a_configuration_error_of_every_verb(
     calscim, okta, configuration, verb
 ):
     configuration.write_text(
@@ -222,7 +222,7 @@ def test_a_key_file_that_cannot_be_read_ends_every_verb_before_it_begins(
     assert "gone.key cannot be read" in ran.err
 
 
-def test_a_person_is_not_erased_while_a_body_that_may_name_them_cannot_be_read(
+def test_erase_is_refused_while_a_body_cannot_be_decrypted(
     calscim, rotated, configuration, database, keyed
 ):
     keyed(TWO)

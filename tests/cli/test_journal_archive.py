@@ -1,4 +1,4 @@
-"""calscim journal archive, and what the other verbs say of rows that are in files."""
+"""calscim journal archive, and what other verbs say about archived rows."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ END $$
 
 @pytest.fixture
 def old(okta, database, run, configuration: Path) -> dict[str, str]:
-    """What created the directory was written in March 2020; the owner is known."""
+    """A directory whose journal rows date from March 2020; the configuration has the owner's DSN."""
 
     async def age() -> None:
         owner = await asyncpg.connect(database.owner_dsn)
@@ -40,7 +40,7 @@ def old(okta, database, run, configuration: Path) -> dict[str, str]:
     return okta
 
 
-def test_a_month_is_archived_and_everything_is_still_whole(calscim, old, tmp_path):
+def test_after_a_month_is_archived_the_journal_still_verifies(calscim, old, tmp_path):
     ran = calscim("journal", "archive", "2020-03", "--to", str(tmp_path), "--json")
 
     (month,) = ran.json
@@ -52,7 +52,7 @@ def test_a_month_is_archived_and_everything_is_still_whole(calscim, old, tmp_pat
     assert calscim("rebuild", "--check", "--archive", month["file"]).code == 0
 
 
-def test_all_months_but_the_last_ones_are_archived(calscim, old, tmp_path):
+def test_keep_archives_all_but_the_latest_months(calscim, old, tmp_path):
     ran = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path), "--json")
 
     assert [month["month"] for month in ran.json] == ["2020-03"]
@@ -60,7 +60,7 @@ def test_all_months_but_the_last_ones_are_archived(calscim, old, tmp_path):
     assert (again.code, again.out.strip()) == (0, "no month is to be archived")
 
 
-def test_rows_in_a_file_are_told_of(calscim, old, tmp_path):
+def test_show_and_export_name_the_file_of_archived_rows(calscim, old, tmp_path):
     calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
 
     one = calscim("journal", "show", "2", "--organization", "acme")
@@ -77,7 +77,7 @@ def test_rows_in_a_file_are_told_of(calscim, old, tmp_path):
     assert (later.code, later.err) == (0, "")
 
 
-def test_a_changed_file_is_found(calscim, old, tmp_path):
+def test_a_file_that_was_changed_is_refused(calscim, old, tmp_path):
     calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
     (tmp_path / "journal-2020-03.jsonl.gz").write_bytes(b"eve")
 
@@ -85,7 +85,7 @@ def test_a_changed_file_is_found(calscim, old, tmp_path):
     assert calscim("rebuild", "--check", "--archive", str(tmp_path)).code == 1
 
 
-def test_a_file_that_is_missing_is_named(calscim, old, tmp_path):
+def test_a_missing_file_is_named(calscim, old, tmp_path):
     calscim("journal", "archive", "2020-03", "--to", str(tmp_path))
     (tmp_path / "other").mkdir()
 
@@ -95,7 +95,9 @@ def test_a_file_that_is_missing_is_named(calscim, old, tmp_path):
         assert "journal-2020-03.jsonl.gz is not among" in ran.err
 
 
-def test_the_serving_role_is_told_who_may_archive(calscim, old, configuration, tmp_path):
+def test_archiving_with_the_serving_role_is_refused_with_what_to_set(
+    calscim, old, configuration, tmp_path
+):
     lines = configuration.read_text().splitlines()
     configuration.write_text("\n".join(line for line in lines if "migration_dsn" not in line))
 
@@ -106,5 +108,5 @@ def test_the_serving_role_is_told_who_may_archive(calscim, old, configuration, t
 
 
 @pytest.mark.parametrize("arguments", [(), ("2020-03", "--keep", "1"), ("--keep", "-1")])
-def test_which_months_has_to_be_said(calscim, okta, tmp_path, arguments):
+def test_archive_requires_either_a_month_or_keep(calscim, okta, tmp_path, arguments):
     assert calscim("journal", "archive", *arguments, "--to", str(tmp_path)).code == 1

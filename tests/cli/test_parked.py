@@ -1,4 +1,4 @@
-"""calscim parked: shown with its reason, and tried again when asked."""
+"""calscim parked list and calscim parked retry."""
 
 import json
 
@@ -21,7 +21,9 @@ async def stuck(db):
     )
 
 
-async def test_what_is_parked_is_shown_and_tried_again_when_asked(db, database, tmp_path, capsys):
+async def test_a_parked_action_is_listed_with_its_reason_and_can_be_retried(
+    db, database, tmp_path, capsys
+):
     import asyncio
 
     await stuck(db)

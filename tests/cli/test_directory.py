@@ -1,11 +1,11 @@
-"""calscim directory, token, group: edits and lists, for people and for scripts."""
+"""calscim directory, token, and group: edits and lists, as text and as JSON."""
 
 import re
 
 import pytest
 
 
-def test_a_created_directory_says_what_the_identity_provider_needs(calscim):
+def test_create_prints_what_the_identity_provider_needs(calscim):
     made = calscim(
         "directory",
         "create",
@@ -24,14 +24,14 @@ def test_a_created_directory_says_what_the_identity_provider_needs(calscim):
     assert re.fullmatch(r"[a-z0-9]{20,}", made.json["id"])
 
 
-def test_a_person_is_told_the_next_steps_in_okta(calscim):
+def test_create_prints_the_next_steps_in_okta(calscim):
     made = calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
 
     assert "/scim/v2/" in made.out
     assert "Unique identifier field for users = email" in made.err
 
 
-def test_an_organization_that_is_not_configured_is_refused_with_those_that_are(calscim):
+def test_an_unknown_organization_is_refused_with_the_configured_ones(calscim):
     made = calscim(
         "directory", "create", "--organization", "acne", "--name", "x", "--provider", "okta-scim-v2"
     )
@@ -40,7 +40,7 @@ def test_an_organization_that_is_not_configured_is_refused_with_those_that_are(c
     assert made.err == "calscim: there is no organization 'acne'; configured: acme\n"
 
 
-def test_several_organizations_have_to_be_told_apart(calscim, configuration):
+def test_with_several_organizations_the_option_is_required(calscim, configuration):
     configuration.write_text(
         configuration.read_text()
         + '[[organization]]\nname = "beta"\norganization_id = 43\napi_key = "x"\n'
@@ -52,7 +52,7 @@ def test_several_organizations_have_to_be_told_apart(calscim, configuration):
     assert "add --organization (acme, beta)" in made.err
 
 
-def test_a_provider_that_is_not_known_is_a_misuse(calscim):
+def test_an_unknown_provider_is_a_usage_error(calscim):
     made = calscim("directory", "create", "--name", "x", "--provider", "okta")
 
     assert made.code == 64
@@ -69,7 +69,7 @@ def test_directories_are_listed_and_shown(calscim, okta):
     assert "Okta" in calscim("directory", "list").out
 
 
-def test_no_directory_is_a_sentence_for_people_and_a_list_for_scripts(calscim):
+def test_without_directories_list_prints_the_next_step_and_json_an_empty_list(calscim):
     assert "directory create" in calscim("directory", "list").out
     assert calscim("directory", "list", "--json").json == []
 
@@ -84,14 +84,14 @@ def test_a_directory_is_paused_for_a_while_and_resumed(calscim, okta):
     assert not calscim("directory", "show", "Okta", "--json").json["paused"]
 
 
-def test_a_duration_without_a_unit_is_a_misuse(calscim, okta):
+def test_a_duration_without_a_unit_is_a_usage_error(calscim, okta):
     ran = calscim("directory", "pause", "Okta", "--for", "2")
 
     assert ran.code == 64
     assert "is not a duration" in ran.err
 
 
-def test_a_deleted_directory_is_gone(calscim, okta):
+def test_a_deleted_directory_is_not_listed(calscim, okta):
     deleted = calscim("directory", "delete", okta["id"], "--json")
 
     assert deleted.json["tokens_revoked"] == 1
@@ -118,18 +118,18 @@ def test_tokens_are_created_shown_once_listed_and_revoked(calscim, okta):
 
 
 @pytest.mark.parametrize("verb", [("show",), ("pause",), ("delete",)])
-def test_a_directory_that_is_not_there_is_refused_with_a_near_miss(calscim, okta, verb):
+def test_an_unknown_directory_is_refused_with_a_near_miss(calscim, okta, verb):
     ran = calscim("directory", *verb, "Otka")
 
     assert ran.code == 1
     assert "did you mean Okta?" in ran.err
 
 
-def test_no_group_is_an_empty_list(calscim, okta):
+def test_without_groups_json_is_an_empty_list(calscim, okta):
     assert calscim("group", "list", "--json").json == []
 
 
-def test_a_secret_is_never_printed_again(calscim, okta):
+def test_a_token_is_printed_only_when_it_is_created(calscim, okta):
     printed = "".join(
         calscim(*verb).out
         for verb in (
@@ -143,7 +143,7 @@ def test_a_secret_is_never_printed_again(calscim, okta):
     assert okta["token"] not in printed
 
 
-def test_a_directory_created_paused_is_paused_and_says_how_to_resume_it(calscim):
+def test_create_paused_pauses_the_directory_and_prints_how_to_resume_it(calscim):
     made = calscim(
         "directory", "create", "--name", "Okta", "--provider", "okta-scim-v2", "--paused"
     )
@@ -153,14 +153,14 @@ def test_a_directory_created_paused_is_paused_and_says_how_to_resume_it(calscim)
     assert calscim("directory", "show", "Okta", "--json").json["paused"]
 
 
-def test_a_directory_that_is_not_paused_says_what_an_assignment_does(calscim):
+def test_create_without_paused_prints_what_an_assignment_does(calscim):
     made = calscim("directory", "create", "--name", "Okta", "--provider", "okta-scim-v2")
 
     assert "gets an account in Cal.com right away" in made.err
     assert "--paused" in made.err
 
 
-def test_a_rotated_token_is_replaced_by_one_like_it(calscim, okta):
+def test_rotate_creates_a_token_with_the_same_name_scope_and_lifetime(calscim, okta):
     calscim("token", "create", "okta", "--name", "import", "--scope", "read", "--expires", "90d")
 
     made = calscim(
@@ -171,27 +171,27 @@ def test_a_rotated_token_is_replaced_by_one_like_it(calscim, okta):
     assert (made["replaces"], made["id"], made["scope"]) == (old["id"], new["id"], "read")
     assert old["replaced_by"] == new["id"]
     assert old["expires_at"] == made["replaced_expires_at"] < new["expires_at"]
-    assert [one["state"] for one in (first, old, new)] == ["valid"] * 3
+    assert [token["state"] for token in (first, old, new)] == ["valid"] * 3
     assert first["last_used_at"] is None
 
 
-def test_a_rotation_without_overlap_ends_the_old_token_at_once(calscim, okta):
+def test_rotate_without_overlap_ends_the_old_token_at_once(calscim, okta):
     assert calscim("token", "rotate", "Okta", "--overlap", "0s").code == 0
 
-    states = [one["state"] for one in calscim("token", "list", "--json").json]
+    states = [token["state"] for token in calscim("token", "list", "--json").json]
     assert states == ["expired", "valid"]
 
 
-def test_a_token_that_was_rotated_is_not_rotated_again(calscim, okta):
+def test_rotate_skips_a_token_that_was_rotated(calscim, okta):
     calscim("token", "rotate", "Okta")
     calscim("token", "rotate", "Okta")
 
     listed = calscim("token", "list", "--json").json
 
-    assert [one["replaced_by"] for one in listed] == [listed[1]["id"], listed[2]["id"], None]
+    assert [token["replaced_by"] for token in listed] == [listed[1]["id"], listed[2]["id"], None]
 
 
-def test_a_rotation_names_the_tokens_where_there_are_several(calscim, okta):
+def test_rotate_with_several_tokens_names_them(calscim, okta):
     calscim("token", "create", "Okta", "--name", "second")
 
     ran = calscim("token", "rotate", "Okta")
@@ -200,7 +200,7 @@ def test_a_rotation_names_the_tokens_where_there_are_several(calscim, okta):
     assert "first" in ran.err and "second" in ran.err and "--token" in ran.err
 
 
-def test_new_tokens_have_the_configured_lifetime_unless_they_are_for_good(
+def test_new_tokens_have_the_configured_lifetime_unless_they_never_expire(
     calscim, okta, monkeypatch
 ):
     monkeypatch.setenv("CALSCIM_TOKENS_LIFETIME", "30d")
@@ -210,7 +210,7 @@ def test_new_tokens_have_the_configured_lifetime_unless_they_are_for_good(
 
     listed = calscim("token", "list", "--json").json
 
-    assert [one["expires_at"] is not None for one in listed] == [True, True, False, True]
+    assert [token["expires_at"] is not None for token in listed] == [True, True, False, True]
 
 
 def test_status_shows_the_tokens_of_a_directory(calscim, okta):
@@ -227,15 +227,15 @@ def test_status_shows_the_tokens_of_a_directory(calscim, okta):
     assert f"token {old['id']} (first) of Okta ends at" in shown
 
 
-def test_a_directory_has_a_limit_of_its_own_on_requests_until_it_is_taken_back(calscim, okta):
-    for said, shown in (("50", 50), ("0", "off"), ("off", "off"), ("default", None)):
-        ran = calscim("directory", "set", "Okta", f"requests_per_second={said}", "--json")
-        assert (ran.code, ran.json["requests_per_second"]) == (0, shown)
+def test_set_changes_and_resets_the_request_limit_of_a_directory(calscim, okta):
+    for setting, expected in (("50", 50), ("0", "off"), ("off", "off"), ("default", None)):
+        ran = calscim("directory", "set", "Okta", f"requests_per_second={setting}", "--json")
+        assert (ran.code, ran.json["requests_per_second"]) == (0, expected)
         found = calscim("directory", "show", okta["id"], "--json").json
-        assert found["requests_per_second"] == shown
+        assert found["requests_per_second"] == expected
 
 
-def test_a_limit_below_what_providers_ask_for_is_refused_with_the_reason(calscim, okta):
+def test_a_request_limit_that_is_too_low_is_refused_with_the_reason(calscim, okta):
     ran = calscim("directory", "set", "Okta", "requests_per_second=24")
 
     assert ran.code == 64
@@ -245,7 +245,7 @@ def test_a_limit_below_what_providers_ask_for_is_refused_with_the_reason(calscim
 
 
 @pytest.mark.parametrize("setting", ["requests=50", "requests_per_second", "name=x"])
-def test_what_is_no_setting_of_a_directory_is_refused(calscim, okta, setting):
+def test_an_unknown_setting_is_refused(calscim, okta, setting):
     ran = calscim("directory", "set", "Okta", setting)
 
     assert ran.code == 64

@@ -1,4 +1,4 @@
-"""What a shell may expect: exit codes, streams, help."""
+"""Conventions of the command line: exit codes, streams, help."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_the_version_is_printed(calscim):
 @pytest.mark.parametrize(
     "arguments", [(), ("nothing",), ("directory",), ("directory", "list", "--jsno")]
 )
-def test_a_misuse_is_exit_64_and_says_where_help_is(calscim, arguments):
+def test_a_usage_error_is_exit_64_and_points_to_the_help(calscim, arguments):
     ran = calscim(*arguments)
 
     assert (ran.code, ran.out) == (64, "")
@@ -49,7 +49,7 @@ def test_a_misuse_is_exit_64_and_says_where_help_is(calscim, arguments):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_the_configuration_is_named_before_or_after_the_verb(
+def test_the_config_option_stands_before_or_after_the_verb(
     calscim, configuration, tmp_path, monkeypatch, before
 ):
     monkeypatch.delenv("CALSCIM_CONFIG")
@@ -60,7 +60,7 @@ def test_the_configuration_is_named_before_or_after_the_verb(
     assert ran.code == 0
 
 
-def test_a_configuration_that_cannot_be_used_is_exit_78_with_every_problem(calscim, configuration):
+def test_a_wrong_configuration_is_exit_78_with_every_problem(calscim, configuration):
     configuration.write_text('[database]\npool_size = "x"\n[scmi]\n')
 
     ran = calscim("directory", "list")
@@ -70,7 +70,7 @@ def test_a_configuration_that_cannot_be_used_is_exit_78_with_every_problem(calsc
     assert "did you mean [scim]?" in ran.err
 
 
-def test_a_server_that_is_away_is_one_clear_line(calscim, configuration, tmp_path):
+def test_an_unreachable_database_is_a_one_line_error(calscim, configuration, tmp_path):
     text = re.sub(
         r"dsn = .*", f'dsn = "postgresql://calscim@/x?host={tmp_path}"', configuration.read_text()
     )
@@ -82,7 +82,7 @@ def test_a_server_that_is_away_is_one_clear_line(calscim, configuration, tmp_pat
     assert ran.err.startswith("calscim: the database is not available")
 
 
-def test_a_database_that_does_not_exist_is_one_clear_line(calscim, configuration, database):
+def test_a_missing_database_is_a_one_line_error(calscim, configuration, database):
     configuration.write_text(
         configuration.read_text().replace(database.dsn, database.dsn.replace("test_", "no_"))
     )
@@ -94,7 +94,7 @@ def test_a_database_that_does_not_exist_is_one_clear_line(calscim, configuration
     assert "Traceback" not in ran.err
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(configuration, calscim, okta):
+def test_a_closed_pipe_is_no_error(configuration, calscim, okta):
     reading, writing = os.pipe()
     os.close(reading)
 
@@ -111,7 +111,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(configuration, calscim, okta)
     assert ran.stderr == b""
 
 
-def test_an_interrupt_ends_quietly_with_130(tmp_path: Path):
+def test_an_interrupt_is_exit_130_without_a_traceback(tmp_path: Path):
     # A run in the background ignores interrupts, and its children would.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = subprocess.Popen(

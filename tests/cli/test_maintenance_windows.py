@@ -1,7 +1,7 @@
-"""What an operator reads of maintenance windows."""
+"""Maintenance windows in calscim status and in configuration errors."""
 
 
-def test_status_says_that_cal_com_is_left_alone_and_until_when(calscim, configuration):
+def test_status_shows_an_open_window_and_its_end(calscim, configuration):
     with configuration.open("a") as file:
         file.write('windows = ["daily 00:00-24:00 UTC"]\n')
 
@@ -13,7 +13,7 @@ def test_status_says_that_cal_com_is_left_alone_and_until_when(calscim, configur
     assert "maintenance window daily 00:00-24:00 UTC" in shown.out
 
 
-def test_without_windows_nothing_is_said_of_them(calscim):
+def test_status_without_windows_does_not_mention_them(calscim):
     shown = calscim("status")
     [one] = calscim("status", "--json").json["organizations"]
 
@@ -21,7 +21,7 @@ def test_without_windows_nothing_is_said_of_them(calscim):
     assert (one["window"], one["next_window"]) == (None, None)
 
 
-def test_a_time_zone_that_there_is_not_is_a_mistake_in_the_configuration(calscim, configuration):
+def test_an_unknown_time_zone_is_a_configuration_error(calscim, configuration):
     with configuration.open("a") as file:
         file.write('windows = ["Sat 22:00-06:00 Europe/Berlim"]\n')
 
