@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from calscim.app import connections
-from calscim.app.connections import Connections, Runner, most_connections
+from calscim.app.connections import Connections, Runner, connection_limit
 from calscim.app.listeners import bound, listen
 from calscim.clock import SystemClock
 from calscim.config import Scim
@@ -90,7 +90,7 @@ async def test_everything_that_is_refused_is_a_scim_error(application, sent, sta
 
 
 async def test_headers_that_do_not_come_end_the_connection(application, monkeypatch):
-    monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.05)
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.05)
     async with listening(application) as address:
         silent = await said(address, b"")
         slow = await said(address, b"GET / HTTP/1.1\r\nHost: ")
@@ -100,7 +100,7 @@ async def test_headers_that_do_not_come_end_the_connection(application, monkeypa
 
 
 async def test_the_headers_of_a_later_request_have_their_time_too(application, monkeypatch):
-    monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.1)
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.1)
     async with listening(application) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -114,7 +114,7 @@ async def test_the_headers_of_a_later_request_have_their_time_too(application, m
 
 
 async def test_a_connection_between_requests_is_not_late(monkeypatch):
-    monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.02)
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.02)
     later = asyncio.Event()
 
     async def answer(_):
@@ -135,7 +135,7 @@ async def test_a_connection_between_requests_is_not_late(monkeypatch):
 
 
 async def test_a_slow_body_is_not_a_matter_of_headers(monkeypatch):
-    monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.02)
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.02)
     begun = asyncio.Event()
 
     async def answer(request):
@@ -191,4 +191,4 @@ async def test_one_client_may_not_have_all_connections_but_a_proxy_may(
 
 @pytest.mark.parametrize(("descriptors", "most"), [(16_384, 2_000), (1_024, 334), (64, 16)])
 def test_connections_leave_descriptors_for_everything_else(descriptors, most):
-    assert most_connections(descriptors) == most
+    assert connection_limit(descriptors) == most

@@ -57,7 +57,7 @@ async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, 
     settings = Settings(
         Database(dsn=database.dsn),
         Scim(listen="127.0.0.1:0"),
-        Ops(listen="127.0.0.1:0"),
+        ops=Ops(listen="127.0.0.1:0"),
         journal=Journal(encryption_key=KEY, checkpoint_url=url, checkpoint_interval=0.01),
     )
     told = Told(asyncio.get_running_loop().create_future())

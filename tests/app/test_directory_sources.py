@@ -96,7 +96,7 @@ async def acme(db, database):
             Settings(
                 Database(dsn=database.dsn),
                 Scim(listen="127.0.0.1:0"),
-                Ops(listen="127.0.0.1:0"),
+                ops=Ops(listen="127.0.0.1:0"),
                 organizations=(Organization("acme", 42, KEY, api_url=url),),
             ),
         )

@@ -26,7 +26,7 @@ async def daemon(database):
         where.set_result(serving)
 
     settings = Settings(
-        Database(dsn=database.dsn), Scim(listen="127.0.0.1:0"), Ops(listen="127.0.0.1:0")
+        Database(dsn=database.dsn), Scim(listen="127.0.0.1:0"), ops=Ops(listen="127.0.0.1:0")
     )
     running = asyncio.create_task(serve(settings, ready=ready))
     try:

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from calscim.app.fingerprints import fingerprints, secrets_of
 from calscim.app.reload import Certificate, carried_over, differences
-from calscim.app.wiring import Running
+from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
 from calscim.config import Database, Organization, Reconcile, Scim, Settings
@@ -127,9 +127,11 @@ def test_a_fingerprint_differs_with_the_secret_the_salt_and_the_place_and_tells_
 
 def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_next():
     timing, clock = Timing(300, 0.2), SystemClock()
-    running = Running(None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry()))
+    running = RunningOrganization(
+        None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry())
+    )
     lease, slot = Lease("acme", "me", 1), Slot(Slots(1, clock))
-    cycle = running.make_cycle(lease, slot)
+    cycle = running.make_reconciler(lease, slot)
     acme = replace(
         ACME,
         api_key="cal_two",
@@ -154,7 +156,7 @@ def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_
 
     running.follow(after, acme)
 
-    for one in (cycle, running.make_cycle(lease, slot)):
+    for one in (cycle, running.make_reconciler(lease, slot)):
         assert one.rules == rules(after, acme)
         assert (one.import_existing, one.notify_new_users) == (False, False)
         assert (one.sweep.share, one.view.recent.seconds) == (0.6, 5)

@@ -22,7 +22,7 @@ async def woken(
 ) -> AsyncIterator[list[str]]:
     """Whom the listener woke, in order; it hears through the proxy."""
     monkeypatch.setattr(pg_listener, "KEEPALIVE", 0.2)
-    monkeypatch.setattr(pg_listener, "PATIENCE", 0.3)
+    monkeypatch.setattr(pg_listener, "TIMEOUT", 0.3)
     heard: list[str] = []
     async with await Database.open(proxied, size=1, within=1.0) as store:
         listening = asyncio.create_task(

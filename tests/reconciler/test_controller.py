@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from calscim.app.wiring import Running
+from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
 from calscim.postgres.pool import Database
@@ -54,7 +54,9 @@ def controller(stage, count, holder="one", interval=300.0) -> Controller:
     clock, registry = SystemClock(), CollectorRegistry()
     timing, calls = Timing(interval, 0.01), CallMetrics(registry)
     made = {
-        one.name: Running(stage.db, settings, one, stage.session, clock, timing, calls).make_cycle
+        one.name: RunningOrganization(
+            stage.db, settings, one, stage.session, clock, timing, calls
+        ).make_reconciler
         for one in settings.organizations
     }
     return Controller(stage.db, holder, made, timing, clock, lambda: 0.5, Metrics(registry))

@@ -7,7 +7,7 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry
 
-from calscim.app.wiring import cycle_of
+from calscim.app.wiring import reconciler_of
 from calscim.clock import SystemClock
 from calscim.reconciler.from_settings import client
 from calscim.reconciler.metrics import Metrics
@@ -46,7 +46,9 @@ class Driver:
     @classmethod
     def of(cls, stage: Stage, clock: Hurried) -> Self:
         calls = client(stage.session, stage.settings, stage.organization, clock)
-        cycle = cycle_of(stage.db, stage.settings, stage.organization, calls, clock, stage.lease)
+        cycle = reconciler_of(
+            stage.db, stage.settings, stage.organization, calls, clock, stage.lease
+        )
         registry = CollectorRegistry()
         assignment = OrganizationSchedule(
             cycle, Timing(300.0, 0.2), clock, lambda: 0.5, Metrics(registry), lambda: False

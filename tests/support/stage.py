@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from calscim import admin
 from calscim.admin.plan_preview import inspect
-from calscim.app.wiring import cycle_of
+from calscim.app.wiring import reconciler_of
 from calscim.clock import SystemClock
 from calscim.config import Database as DatabaseSettings
 from calscim.config import Organization, Scim, Settings
@@ -88,7 +88,9 @@ class Stage:
 
     def make_cycle(self) -> Reconciler:
         calls = client(self.session, self.settings, self.organization, SystemClock())
-        return cycle_of(self.db, self.settings, self.organization, calls, SystemClock(), self.lease)
+        return reconciler_of(
+            self.db, self.settings, self.organization, calls, SystemClock(), self.lease
+        )
 
     async def plan(self):
         return (await inspect(self.db, self.settings, self.organization)).plan

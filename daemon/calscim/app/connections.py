@@ -1,8 +1,8 @@
-"""Limits the connections of clients, and renders the errors that aiohttp finds before the application is called.
+"""Limits the connections of clients, and renders the errors that aiohttp finds before it calls the application.
 
-aiohttp answers requests that it cannot parse with plain text that names its parser. Here such errors look like every
-other error. Each listener has a cap on its connections, so that the other listeners and the database always have
-descriptors left.
+aiohttp answers requests that it cannot parse with plain text that names its parser. This module renders such errors
+like all others. Each listener limits its connections, so that descriptors are left for other listeners and the
+database.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from calscim.scim.client_address import UNIX, TrustedProxies, client_network
 
 log = structlog.get_logger()
 
-HEADERS_WITHIN = 10.0  # seconds from the first byte of a request to the end of its headers, and from the connection
-KEPT_ALIVE = 75.0  # seconds without a request: longer than the 60 s that proxies keep a connection to a backend
-MOST_CONNECTIONS = 2_000  # of the SCIM listener, in all; Okta opens a few
-# Of one client. No identity provider opens as many, and it takes ten clients to fill the listener.
-MOST_OF_A_CLIENT = 200
-MOST_OF_OPS = 100  # monitoring opens one or two
+HEADERS_TIMEOUT = 10.0  # seconds from the connection, or from the first byte of a request, to the end of its headers
+KEEPALIVE_TIMEOUT = 75.0  # seconds without a request: longer than the 60 s that proxies keep a connection to a backend
+MAX_CONNECTIONS = 2_000  # of the SCIM listener; Okta opens a few
+# No identity provider opens as many, and it takes ten clients to fill the listener.
+MAX_CONNECTIONS_PER_CLIENT = 200
+MAX_OPS_CONNECTIONS = 100  # monitoring opens one or two
 DESCRIPTORS = 16_384  # that the process asks for; as LimitNOFILE in the systemd unit
 RESERVED = 256  # descriptors for Postgres, Cal.com, files, listeners
 
@@ -37,26 +37,27 @@ Render = Callable[[ScimError], web.Response]
 
 @dataclass(slots=True)
 class Connections:
-    """How many connections a listener has, in all and by client. A trusted proxy may have all of them."""
+    """Counts the connections of a listener, in total and by client. A trusted proxy may have all of them."""
 
-    most: int
-    most_of_a_client: int
+    limit: int
+    limit_per_client: int
     proxies: TrustedProxies
     _open: int = 0
     _of: Counter[str] = field(default_factory=Counter)
 
     def admit(self, peer: str) -> bool:
-        """Count one more connection; False, and not counted, if that is too many."""
+        """Count one more connection and return True; return False if that would be too many."""
         client = client_network(peer)
-        if self._open >= self.most:
+        if self._open >= self.limit:
             return False
-        if self._of[client] >= self.most_of_a_client and not self._is_proxy(peer):
+        if self._of[client] >= self.limit_per_client and not self._is_proxy(peer):
             return False
         self._open += 1
         self._of[client] += 1
         return True
 
     def release(self, peer: str) -> None:
+        """Count one connection less."""
         client = client_network(peer)
         self._open -= 1
         self._of[client] -= 1
@@ -67,8 +68,8 @@ class Connections:
         return peer == UNIX or self.proxies.trusts(peer)
 
 
-def descriptors() -> int:
-    """Raise the limit on descriptors as far as ``DESCRIPTORS``, where that is allowed; return what it is."""
+def raise_descriptor_limit() -> int:
+    """Raise the process's limit on descriptors up to ``DESCRIPTORS`` if allowed; return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -78,13 +79,13 @@ def descriptors() -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
-def most_connections(descriptors: int) -> int:
+def connection_limit(descriptors: int) -> int:
     """Return how many SCIM connections leave enough descriptors for everything else."""
-    return max(16, min(MOST_CONNECTIONS, (descriptors - RESERVED - MOST_OF_OPS) // 2))
+    return max(16, min(MAX_CONNECTIONS, (descriptors - RESERVED - MAX_OPS_CONNECTIONS) // 2))
 
 
 class Runner(web.AppRunner):
-    """Serves an application on connections that are limited. ``render`` makes the answer of an error."""
+    """Serves an application on a limited number of connections. ``render`` turns an error into a response."""
 
     __slots__ = ("_connections", "_render")
 
@@ -95,7 +96,7 @@ class Runner(web.AppRunner):
             application,
             access_log=None,
             handle_signals=False,
-            keepalive_timeout=KEPT_ALIVE,
+            keepalive_timeout=KEEPALIVE_TIMEOUT,
             **kwargs,
         )
         self._connections = connections
@@ -106,12 +107,12 @@ class Runner(web.AppRunner):
 
 
 class _Server(web.Server):
-    def __init__(self, made: web.Server, connections: Connections, render: Render) -> None:
-        self.options = made._kwargs  # noqa: SLF001 - aiohttp shows its options nowhere else
+    def __init__(self, server: web.Server, connections: Connections, render: Render) -> None:
+        self.options = server._kwargs  # noqa: SLF001 - aiohttp shows its options nowhere else
         super().__init__(
-            made.request_handler,
-            request_factory=made.request_factory,
-            handler_cancellation=made.handler_cancellation,
+            server.request_handler,
+            request_factory=server.request_factory,
+            handler_cancellation=server.handler_cancellation,
             **self.options,
         )
         self.limits = connections
@@ -144,10 +145,10 @@ class _Connection(RequestHandler):
             return
         self._peer = peer
         super().connection_made(transport)
-        self._expect_headers()
+        self._start_headers_timer()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._headers_came()
+        self._cancel_headers_timer()
         if self._peer is not None:
             self._server.limits.release(self._peer)
             self._peer = None
@@ -157,31 +158,34 @@ class _Connection(RequestHandler):
         super().data_received(data)
         waiter = self._waiter
         if self._messages or waiter is None or waiter.done():
-            self._headers_came()
+            self._cancel_headers_timer()
         elif self._headers_timer is None:
-            self._expect_headers()
+            self._start_headers_timer()
 
-    def _expect_headers(self) -> None:
-        self._headers_timer = self._loop.call_later(HEADERS_WITHIN, self._headers_are_late)
+    def _start_headers_timer(self) -> None:
+        self._headers_timer = self._loop.call_later(HEADERS_TIMEOUT, self._refuse_late_headers)
 
-    def _headers_came(self) -> None:
+    def _cancel_headers_timer(self) -> None:
         if self._headers_timer is not None:
             self._headers_timer.cancel()
             self._headers_timer = None
 
-    def _headers_are_late(self) -> None:
+    def _refuse_late_headers(self) -> None:
         self._headers_timer = None
         if self.transport is not None:
             self.transport.write(self._raw(_LATE))
         self.force_close()
 
     def _raw(self, error: ScimError) -> bytes:
-        """An answer without a request."""
-        made = self._server.render(error)
-        head = {**made.headers, "Server": SERVER, "Connection": "close"}
-        body = made.body if isinstance(made.body, bytes) else b""
+        """Return a response to write without a request."""
+        response = self._server.render(error)
+        head = {**response.headers, "Server": SERVER, "Connection": "close"}
+        body = response.body if isinstance(response.body, bytes) else b""
         head["Content-Length"] = str(len(body))
-        lines = [f"HTTP/1.1 {made.status} {made.reason}", *(f"{k}: {v}" for k, v in head.items())]
+        lines = [
+            f"HTTP/1.1 {response.status} {response.reason}",
+            *(f"{k}: {v}" for k, v in head.items()),
+        ]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def handle_error(
@@ -194,16 +198,16 @@ class _Connection(RequestHandler):
         """Answer what aiohttp could not parse, or an exception that no handler caught. ``message`` is aiohttp's."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun: there cannot be another one")
-        error = self._described(status, exc)
+        error = self._scim_error(status, exc)
         if error.status >= 500:
             log.error("http.failed", remote=request.remote, exc_info=exc)
         else:
             log.info("http.refused", remote=request.remote, status=error.status, reason=message)
-        made = self._server.render(error)
-        made.force_close()
-        return made
+        response = self._server.render(error)
+        response.force_close()
+        return response
 
-    def _described(self, status: int, exc: BaseException | None) -> ScimError:
+    def _scim_error(self, status: int, exc: BaseException | None) -> ScimError:
         if isinstance(exc, LineTooLong):
             if exc.args[1] == self.max_line_size:
                 return ScimError(414, "the URL is too long: send the search as a POST to /.search")

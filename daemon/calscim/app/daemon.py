@@ -20,15 +20,15 @@ from prometheus_client import CollectorRegistry
 
 from calscim import systemd
 from calscim.app import embedded_watchdog, maintenance, pg_listener
-from calscim.app.connections import MOST_OF_OPS, Connections, Runner
+from calscim.app.connections import MAX_OPS_CONNECTIONS, Connections, Runner
 from calscim.app.databases import Databases, open_databases
 from calscim.app.directory_sources import Parts, directory_sources
-from calscim.app.fingerprints import Published
+from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
-from calscim.app.wiring import Running
+from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.config import Settings
@@ -114,13 +114,13 @@ class _Daemon:
         timing = Timing(settings.reconcile.interval, settings.reconcile.debounce)
         calls = CallMetrics(self._registry)
         organizations = {
-            one.name: Running(db, settings, one, session, self._clock, timing, calls)
+            one.name: RunningOrganization(db, settings, one, session, self._clock, timing, calls)
             for one in settings.organizations
         }
         self.controller = Controller(
             db=db,
             holder=self._holder,
-            organizations={name: one.make_cycle for name, one in organizations.items()},
+            organizations={name: one.make_reconciler for name, one in organizations.items()},
             timing=timing,
             clock=self._clock,
             jitter=random.SystemRandom().random,
@@ -128,7 +128,7 @@ class _Daemon:
         )
         sinks = places(settings.journal, session, self._clock, self._holder)
         self._checkpoints = Heads(db, sinks, HeadMetrics(self._registry))
-        self._fingerprints = Published(db, self._holder)
+        self._fingerprints = PublishedFingerprints(db, self._holder)
         certificate = Certificate(settings.scim)
         self.reloads = Reloads(
             settings,
@@ -153,7 +153,7 @@ class _Daemon:
         return Serving(scim.address, bound(ops), self._databases.dsn)
 
     async def _listen_for_operators(self, stack: AsyncExitStack) -> web.BaseSite:
-        connections = Connections(MOST_OF_OPS, MOST_OF_OPS, TrustedProxies.of(()))
+        connections = Connections(MAX_OPS_CONNECTIONS, MAX_OPS_CONNECTIONS, TrustedProxies.of(()))
         application = ops_app(self._registry, self._databases.unready)
         runner = Runner(application, connections, plain_error, shutdown_timeout=DRAIN)
         stack.push_async_callback(runner.cleanup)
@@ -177,7 +177,7 @@ class _Daemon:
             **{source.name: source.run() for source in self._sources},
         }
         if self._databases.bundled is not None:
-            tasks["postgres"] = embedded_watchdog.keep(self._databases.bundled, clock)
+            tasks["postgres"] = embedded_watchdog.keep_running(self._databases.bundled, clock)
         return tasks
 
 

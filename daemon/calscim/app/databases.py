@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from calscim.app.embedded_watchdog import forget_the_dead
+from calscim.app.embedded_watchdog import forget_killed_users
 from calscim.config import Settings
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres import embedded, health, migrations
@@ -87,7 +87,7 @@ async def _server(settings: Settings) -> AsyncIterator[tuple[str, embedded.Embed
         yield settings.database.dsn, None
         return
     async with await embedded.start(settings.database.embedded) as running:
-        forget_the_dead(running)
+        forget_killed_users(running)
         owner = await asyncpg.connect(running.owner_dsn)
         try:
             applied = await migrations.ensure(owner, embedded.SERVING_ROLE)

@@ -1,4 +1,4 @@
-"""The bundled Postgres under a running daemon: started again when somebody kills it, on the data it has."""
+"""Starts the bundled Postgres again, on the same data, when its process was killed under a running daemon."""
 
 import asyncio
 import os
@@ -12,30 +12,30 @@ from calscim.postgres.embedded import Embedded
 
 log = structlog.get_logger()
 
-LOOK = 1.0  # seconds between two looks at its process
+CHECK_INTERVAL = 1.0  # seconds
 
 
-def forget_the_dead(running: Embedded) -> None:
-    """Processes that were killed do not use it any more: otherwise it would never be stopped again."""
+def forget_killed_users(running: Embedded) -> None:
+    """Remove killed processes from the list of its users: otherwise nothing would ever stop the server."""
     users = running.server.global_process_id_list
-    with running.server._lock:  # noqa: SLF001 - it has no name in public
-        users.put([process for process in users._get() if _lives(process)])  # noqa: SLF001
+    with running.server._lock:  # noqa: SLF001 - the package has no public lock
+        users.put([process for process in users._get() if _is_alive(process)])  # noqa: SLF001
 
 
-def _lives(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         return True
     return True
 
 
-async def keep(running: Embedded, clock: Clock) -> None:
-    """For ever."""
+async def keep_running(running: Embedded, clock: Clock) -> None:
+    """Check the server every second and start it again if it is gone, until cancelled."""
     while True:
-        await clock.sleep(LOOK)
+        await clock.sleep(CHECK_INTERVAL)
         if not running.server.get_postmaster_info().is_running():
             log.warning("database.gone", folder=str(running.server.pgdata))
             if await asyncio.to_thread(_start, running.server):
@@ -43,9 +43,9 @@ async def keep(running: Embedded, clock: Clock) -> None:
 
 
 def _start(server: Any) -> bool:
-    """False while what is left of the old one is still ending: the next look tries again."""
+    """Start the server; return False while the old one is still ending."""
     try:
-        with server._lock:  # noqa: SLF001 - another daemon on this folder looks as well
+        with server._lock:  # noqa: SLF001 - another daemon on this folder checks as well
             server.ensure_postgres_running()
     except subprocess.SubprocessError as error:
         log.warning("database.starting", reason=str(error))

@@ -1,8 +1,8 @@
-"""Shows whether two processes use the same secrets, without revealing the secrets.
+"""Compares the secrets of two processes without revealing them.
 
-A daemon publishes a fingerprint of each secret that may be exchanged while it runs: the HMAC-SHA256 of a random salt
-with the secret as its key. `calscim check` has the secret of the file and can compare. To get the secret from a
-fingerprint and its salt, an attacker has to guess the whole secret; Cal.com's keys are random.
+A daemon publishes a fingerprint of each secret that can change while it runs: the HMAC-SHA256 of a random salt with the
+secret as its key. `calscim check` reads the secret from the file and compares. An attacker who has a fingerprint and
+its salt must guess the whole secret; Cal.com's keys are random.
 """
 
 import asyncio
@@ -24,12 +24,15 @@ from calscim.reconciler.state import daemons
 log = structlog.get_logger()
 
 
-LONGEST = 2.0  # seconds for one statement: the daemon's end waits for the last one
+STATEMENT_TIMEOUT = 2.0  # seconds; the daemon waits for the last statement when it stops
 CERTIFICATE = "scim.tls_certificate_file"
 
 
 def secrets_of(settings: Settings) -> dict[str, bytes]:
-    """What may be exchanged while a daemon runs, by its key in the configuration. OSError: no certificate to read."""
+    """Return the secrets that can change while a daemon runs, by configuration key.
+
+    Raise OSError if the certificate cannot be read.
+    """
     found = {
         f"organization.{organization.name}.api_key": organization.api_key.encode()
         for organization in settings.organizations
@@ -42,7 +45,7 @@ def secrets_of(settings: Settings) -> dict[str, bytes]:
 
 
 def fingerprints(known: Mapping[str, bytes], salt: bytes) -> dict[str, str]:
-    """Of every secret, by its key in the configuration."""
+    """Return the fingerprint of every secret, by configuration key."""
     return {
         key: hmac.new(secret, salt + key.encode(), hashlib.sha256).hexdigest()[:32]
         for key, secret in known.items()
@@ -50,8 +53,8 @@ def fingerprints(known: Mapping[str, bytes], salt: bytes) -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Published:
-    """The fingerprints of what a running daemon uses, in the database until it ends."""
+class PublishedFingerprints:
+    """The fingerprints of a running daemon's secrets, in the database until the daemon stops."""
 
     db: Database
     holder: str
@@ -60,12 +63,12 @@ class Published:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def use(self, known: Mapping[str, bytes]) -> None:
-        """The daemon uses these secrets from now on."""
+        """Publish these secrets from now on."""
         self._known = known
         self._changed.set()
 
     async def run(self) -> None:
-        """Write every minute, and at once when the secrets change. A database that is away is tried again."""
+        """Write the fingerprints every minute, and at once when the secrets change, until cancelled."""
         try:
             while True:
                 self._changed.clear()
@@ -74,25 +77,26 @@ class Published:
                     await asyncio.wait_for(self._changed.wait(), daemons.EVERY)
         finally:
             with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.shield(daemons.left(self.db.within(LONGEST), self.holder))
+                await asyncio.shield(daemons.left(self.db.within(STATEMENT_TIMEOUT), self.holder))
 
     async def _publish(self) -> None:
-        made = fingerprints(self._known, self.salt)
+        current = fingerprints(self._known, self.salt)
         try:
             await daemons.seen(
-                self.db.within(LONGEST), daemons.Running(self.holder, self.salt, made)
+                self.db.within(STATEMENT_TIMEOUT), daemons.Running(self.holder, self.salt, current)
             )
         except (StoreError, asyncpg.PostgresError) as error:
             log.debug("daemon.unpublished", reason=str(error))
 
 
 async def stale(connection: Connection, settings: Settings) -> dict[str, list[str]]:
-    """The daemons that run, each with the keys of the configuration whose secret it does not use."""
+    """Return the configuration keys whose secret a running daemon does not use, by daemon."""
     known = secrets_of(settings)
     found = {}
     for running in await daemons.alive(connection):
-        mine = fingerprints(known, running.salt)
-        told = running.fingerprints
-        keys = mine.keys() | told.keys()
-        found[running.holder] = sorted(key for key in keys if mine.get(key) != told.get(key))
+        expected, published = fingerprints(known, running.salt), running.fingerprints
+        keys = expected.keys() | published.keys()
+        found[running.holder] = sorted(
+            key for key in keys if expected.get(key) != published.get(key)
+        )
     return found

@@ -1,4 +1,4 @@
-"""What operators and machines ask of the process itself: alive, ready, measured. Loopback unless told otherwise."""
+"""Serves /healthz, /readyz and /metrics to operators. It listens on loopback unless configured otherwise."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,11 +12,12 @@ Readiness = Callable[[], Awaitable[str | None]]
 
 
 def plain_error(error: ScimError) -> web.Response:
+    """Return the error as plain text."""
     return web.Response(status=error.status, text=error.detail + "\n", headers=error.headers)
 
 
 def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:
-    """``unready`` says why SCIM cannot be answered at the moment, or None when it can."""
+    """Return the application. ``unready`` returns why SCIM cannot be answered at the moment, or None."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

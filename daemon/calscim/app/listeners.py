@@ -1,4 +1,4 @@
-"""Sockets: host and port, a path, or one that systemd opened; TLS where certificate and key are configured."""
+"""Listens on a host and port, a Unix socket, or a socket that systemd opened, with TLS if it is configured."""
 
 import asyncio
 import errno
@@ -14,12 +14,12 @@ from calscim.config import Inherited, Scim, Tcp, Unix, address, is_for_a_proxy
 from calscim.errors import AddressUnavailable, ConfigError, Problem
 
 BACKLOG = 512
-HANDSHAKE = 10.0  # seconds for TLS; uvloop would wait for 60
-FAREWELL = 5.0  # seconds for the end of TLS
-# Whatever the umask is, the group may connect: the proxy's, where the socket's folder hands its group on (setgid).
-# Until the mode is set only the owner can: connecting takes the right to write, which no umask in use leaves to others.
+TLS_HANDSHAKE_TIMEOUT = 10.0  # seconds; uvloop would wait for 60
+TLS_SHUTDOWN_TIMEOUT = 5.0  # seconds
+# Whatever the umask is, the group may connect: with a setgid folder that is the group of the proxy.
+# Until the mode is set only the owner can connect: connecting needs the right to write.
 SOCKET_MODE = 0o660
-_LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+_MAY_SUCCEED_LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 UNTRUSTED = (
     "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
@@ -38,13 +38,13 @@ async def listen(
 ) -> web.BaseSite:
     """Start answering on ``host:port``, ``unix:/path`` or ``systemd``.
 
-    ConfigError when that cannot be, AddressUnavailable when it may be possible later.
+    Raise ConfigError if that is impossible, AddressUnavailable if it may be possible later.
     """
     try:
         site = Site(runner, where, name, tls)
         await site.start()
     except OSError as error:
-        kind = AddressUnavailable if error.errno in _LATER else ConfigError
+        kind = AddressUnavailable if error.errno in _MAY_SUCCEED_LATER else ConfigError
         raise kind(
             [Problem(f"{name}.listen", f"cannot listen on {where}: {error.strerror or error}")]
         ) from error
@@ -52,7 +52,7 @@ async def listen(
 
 
 class Site(web.BaseSite):
-    """A listener whose TLS handshakes have a time limit, which aiohttp's own sites cannot be given."""
+    """A listener with a time limit for TLS handshakes, which the sites of aiohttp do not have."""
 
     __slots__ = ("_address", "_option")
 
@@ -73,7 +73,10 @@ class Site(web.BaseSite):
         loop, factory = asyncio.get_running_loop(), self._runner.server
         options: dict[str, Any] = {"ssl": self._ssl_context, "backlog": BACKLOG}
         if self._ssl_context is not None:
-            options |= {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
+            options |= {
+                "ssl_handshake_timeout": TLS_HANDSHAKE_TIMEOUT,
+                "ssl_shutdown_timeout": TLS_SHUTDOWN_TIMEOUT,
+            }
         match address(self._address):
             case Inherited():
                 self._server = await loop.create_server(
@@ -91,7 +94,7 @@ class Site(web.BaseSite):
 
 
 def _activated(name: str) -> socket.socket:
-    """The socket of that name, else the only one, that systemd handed over (sd_listen_fds(3))."""
+    """Return the socket of that name, or the only one, that systemd handed over (sd_listen_fds(3))."""
     sockets = systemd.listen_fds()
     number = sockets.get(name)
     if number is None and len(sockets) == 1:
@@ -110,7 +113,7 @@ def _activated(name: str) -> socket.socket:
 
 
 def bound(site: web.BaseSite) -> str:
-    """Where a site answers, as host:port or unix:/path; with port 0 the one that was given."""
+    """Return where a site answers, as host:port or unix:/path. Port 0 is replaced by the actual port."""
     server = site._server  # noqa: SLF001 - aiohttp has no public way to the socket
     sockets = getattr(server, "sockets", None) or []
     name = sockets[0].getsockname() if sockets else ""
@@ -121,7 +124,7 @@ def bound(site: web.BaseSite) -> str:
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """A server context, or None without a certificate. ConfigError when the files do not do."""
+    """Return a server context, or None without a certificate. Raise ConfigError if the files cannot be used."""
     if certificate is None or key is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -131,9 +134,9 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
 
 
 def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Read the files (again): connections made from now on get the new certificate."""
+    """Read the files again: new connections get the new certificate. Raise ConfigError if they cannot be used."""
     try:
-        # A pair that does not belong together would spoil the context that serves: tried apart first.
+        # A mismatched pair would break the context that serves, so it is loaded into another one first.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:

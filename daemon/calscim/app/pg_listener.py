@@ -1,7 +1,7 @@
-"""Hears what the journal announces (LISTEN) and wakes the reconciler it concerns.
+"""Listens for the NOTIFY of new journal rows and wakes the organization that they concern.
 
-A connection that died without a word is found by asking it something now and then; the reconcilers look by
-themselves every few seconds as well, so that nothing depends on this but speed.
+A query every KEEPALIVE seconds finds a connection that died silently. The controller also polls the journal every few
+seconds, so that only speed depends on this module.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from calscim.postgres.queries import sql
 log = structlog.get_logger()
 
 CHANNEL = "calscim"
-KEEPALIVE = 15.0
-PATIENCE = 3.0
-_GONE = ""
+KEEPALIVE = 15.0  # seconds
+TIMEOUT = 3.0
+_CLOSED = ""  # in the queue of streams: the connection was closed
 _LOST = (
     OSError,
     TimeoutError,
@@ -41,18 +41,18 @@ async def listen(
     listen_dsn: str | None = None,
     name: str = "calscim",
 ) -> None:
-    """For ever: call ``wake`` with the organization of each announced journal row.
+    """Call ``wake`` with the organization of each announced journal row, until cancelled.
 
-    ``listen_dsn``: a way past the pooler that ``dsn`` goes through; without it nothing is heard there, and this ends.
-    ``name``: the connection's application_name, by which `calscim status` knows that the daemon runs.
+    ``listen_dsn``: a DSN past PgBouncer. Without it PgBouncer passes no announcements on, and the listener ends.
+    ``name``: the connection's application_name, which tells `calscim status` that the daemon runs.
     """
-    organizations: dict[str, str] = {}  # of each stream that was announced; "" for those of none
-    way = hosts(listen_dsn or dsn)
+    organizations: dict[str, str] = {}  # by stream; "" for a stream without an organization
+    servers = hosts(listen_dsn or dsn)
 
     def announce(stream: str) -> bool:
-        """False: whom it concerns has to be looked up first."""
-        named = stream.startswith("@")
-        organization = stream.removeprefix("@") if named else organizations.get(stream)
+        """Wake the stream's organization; return False if it has to be looked up first."""
+        is_named = stream.startswith("@")
+        organization = stream.removeprefix("@") if is_named else organizations.get(stream)
         if organization:
             wake(organization)
         return organization is not None
@@ -63,55 +63,55 @@ async def listen(
 
     while True:
         try:
-            await _listen(way, name, announce, look_up, through_a_pooler=listen_dsn is not None)
-        except _DeafError:
+            await _listen(servers, name, announce, look_up, through_a_pooler=listen_dsn is not None)
+        except _PoolerError:
             log.warning(
                 "listener.disabled",
-                reason="database.dsn goes through a pooler: set database.listen_dsn to a way past it, "
-                "or changes wait for the reconciler to look by itself",
+                reason="database.dsn goes through PgBouncer: set database.listen_dsn to a DSN past it, "
+                "or changes wait until the reconciler polls",
             )
             return
         except _LOST as error:
             log.info("listener.reconnecting", reason=f"{type(error).__name__}: {error}")
-        await clock.sleep(PATIENCE / 3)
+        await clock.sleep(TIMEOUT / 3)
 
 
-class _DeafError(Exception):
-    """A pooler is in between, and passes nothing on."""
+class _PoolerError(Exception):
+    """PgBouncer is in between, and passes no announcements on."""
 
 
 async def _listen(
-    way: Hosts,
+    servers: Hosts,
     name: str,
     announce: Callable[[str], bool],
     look_up: Callable[[str], Awaitable[None]],
     *,
     through_a_pooler: bool,
 ) -> None:
-    """On one connection, until it is lost. ``through_a_pooler``: also on such a one, it may keep sessions."""
-    heard: asyncio.Queue[str] = asyncio.Queue()  # what is not known yet
+    """Listen on one connection until it is lost. ``through_a_pooler``: PgBouncer may be in session mode."""
+    unknown: asyncio.Queue[str] = asyncio.Queue()  # streams whose organization must be looked up
 
-    def told(*what: object) -> None:  # hundreds of times a second while a provider pushes
-        stream = str(what[3])
+    def notified(*arguments: object) -> None:  # hundreds of times a second during a push
+        stream = str(arguments[3])
         if not announce(stream):
-            heard.put_nowait(stream)
+            unknown.put_nowait(stream)
 
     settings = {"application_name": name}
-    connection = await way.connect(timeout=PATIENCE, server_settings=settings)
+    connection = await servers.connect(timeout=TIMEOUT, server_settings=settings)
     try:
         if goes_through(connection) and not through_a_pooler:
-            raise _DeafError
-        async with asyncio.timeout(PATIENCE):
-            await connection.add_listener(CHANNEL, told)
-        connection.add_termination_listener(lambda _: heard.put_nowait(_GONE))
+            raise _PoolerError
+        async with asyncio.timeout(TIMEOUT):
+            await connection.add_listener(CHANNEL, notified)
+        connection.add_termination_listener(lambda _: unknown.put_nowait(_CLOSED))
         while True:
             try:
                 async with asyncio.timeout(KEEPALIVE):
-                    stream = await heard.get()
+                    stream = await unknown.get()
             except TimeoutError:
-                await connection.execute("SELECT 1", timeout=PATIENCE)
+                await connection.execute("SELECT 1", timeout=TIMEOUT)
                 continue
-            if stream == _GONE:
+            if stream == _CLOSED:
                 raise ConnectionResetError("the server closed the connection")
             if not announce(stream):
                 await look_up(stream)

@@ -1,8 +1,8 @@
-"""On SIGHUP the daemon reads its configuration and the files that it names again, and applies what it can.
+"""On SIGHUP the daemon reads its configuration and the files named there again, and applies what it can.
 
-Every key of the configuration is one of two kinds: the daemon applies the keys that ``carried_over`` carries over, and
-names all others in the log as needing a restart, so that no change is ignored silently. A configuration with mistakes
-changes nothing. Each reload is one line in the log, ``service.reloaded``.
+The daemon applies the keys that ``carried_over`` takes from the new configuration. It logs every other changed key as
+one that needs a restart, so that no change is ignored silently. A configuration with mistakes changes nothing. Each
+reload writes one line, ``service.reloaded``.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ import asyncpg
 import structlog
 
 from calscim import logs, systemd
-from calscim.app.fingerprints import CERTIFICATE, Published, secrets_of
+from calscim.app.fingerprints import CERTIFICATE, PublishedFingerprints, secrets_of
 from calscim.app.listeners import load_certificate, tls_context
-from calscim.app.wiring import Running
+from calscim.app.wiring import RunningOrganization
 from calscim.config import Organization, Scim, Settings
 from calscim.errors import ConfigError, StoreError
 from calscim.postgres.pool import Database
@@ -29,20 +29,20 @@ from calscim.reconciler.state import runs
 log = structlog.get_logger()
 
 RESTART = "systemctl restart calscim"
-COPIED = (
-    "nothing has changed; keys are systemd credentials, which without RefreshOnReload=credentials are copied "
-    f"at start only: {RESTART}"
+CREDENTIALS_HINT = (
+    "nothing has changed; systemd copies credentials only at the start unless the unit has "
+    f"RefreshOnReload=credentials: {RESTART}"
 )
 _VERBOSITY = ("error", "warning", "info", "debug")
-# Changes of these concern every organization's passes.
-_EVERYWHERE = ("guards.", "reconcile.")
+# Sections that concern every organization's passes.
+_SHARED_SECTIONS = ("guards.", "reconcile.")
 
 
 def carried_over(running: Settings, read: Settings) -> Settings:
-    """What a daemon that runs with the first can go on with once it has read the second.
+    """Return the settings of a daemon that runs with the first and has read the second.
 
-    The rest needs a restart: connections, listeners, which organizations there are and where, and where the
-    journal's heads go.
+    The rest needs a restart: connections, listeners, the set of organizations and their API addresses, and where
+    checkpoints are published.
     """
     now = {one.name: one for one in read.organizations}
     return replace(
@@ -69,7 +69,7 @@ def _followed(running: Organization, read: Organization) -> Organization:
 
 
 def _with_certificate(running: Scim, read: Scim) -> Scim:
-    """Another certificate is taken over; HTTPS instead of HTTP, or the other way round, is not."""
+    """Take over another certificate, but not a change between HTTP and HTTPS."""
     if None in (running.tls_certificate_file, read.tls_certificate_file):
         return running
     return replace(
@@ -80,7 +80,7 @@ def _with_certificate(running: Scim, read: Scim) -> Scim:
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """The keys in which they differ, as ``guards.window`` or ``organization.acme.api_key``."""
+    """Return the keys in which two settings differ, as ``guards.window`` or ``organization.acme.api_key``."""
     return sorted(_differences(one, other))
 
 
@@ -106,7 +106,7 @@ def _fields(label: str, one: Any, other: Any) -> Iterator[str]:
 
 
 class Certificate:
-    """The certificate that is served, which may be renewed. ``context`` None: SCIM is plain HTTP."""
+    """The certificate of the SCIM listener. ``context`` None: the listener speaks plain HTTP."""
 
     def __init__(self, settings: Scim) -> None:
         self.context: ssl.SSLContext | None = tls_context(
@@ -115,7 +115,10 @@ class Certificate:
         self._loaded = _content(settings.tls_certificate_file, settings.tls_key_file)
 
     def renew(self, settings: Scim) -> bool:
-        """Serve what is in the files now; False when that is what is served. ConfigError: the old one is kept."""
+        """Serve the certificate in the files; return False if it is served already.
+
+        Raise ConfigError if it cannot be used: the old one stays.
+        """
         certificate, key = settings.tls_certificate_file, settings.tls_key_file
         if self.context is None or certificate is None or key is None:
             return False
@@ -127,7 +130,7 @@ class Certificate:
         return True
 
     def secrets(self, settings: Settings) -> dict[str, bytes]:
-        """What the daemon uses: the certificate that is served, whatever is in its file."""
+        """Return the secrets that the daemon uses: its certificate is the one served, not the one in the file."""
         plain = replace(settings, scim=replace(settings.scim, tls_certificate_file=None))
         return secrets_of(plain) | ({CERTIFICATE: self._loaded[0]} if self._loaded else {})
 
@@ -140,7 +143,7 @@ def _content(*paths: Path | None) -> tuple[bytes, ...]:
 
 
 class Reloads:
-    """Reads again on every ``hangup``, one after the other."""
+    """Reads the configuration again on every ``hangup``, one reload after the other."""
 
     def __init__(
         self,
@@ -148,12 +151,12 @@ class Reloads:
         read: Callable[[], Settings],
         *,
         databases: Iterable[Database],
-        organizations: Mapping[str, Running],
+        organizations: Mapping[str, RunningOrganization],
         certificate: Certificate,
-        published: Published,
+        published: PublishedFingerprints,
         wake: Callable[[str], None],
     ) -> None:
-        """``wake``: told the name of an organization that has been asked for a full pass."""
+        """``wake``: called with the name of each organization that needs a full pass."""
         self._wake = wake
         self.hangup = asyncio.Event()
         self._settings = settings
@@ -165,22 +168,22 @@ class Reloads:
         published.use(certificate.secrets(settings))
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Reload on each hangup until cancelled."""
         while True:
             await self.hangup.wait()
             self.hangup.clear()
             systemd.notify_reloading()
             applied = self.reload()
             systemd.notify("READY=1")
-            await self._ask(applied)
+            await self._request_passes(applied)
 
     def reload(self) -> list[str]:
-        """Read again and apply; returns the keys that were applied."""
+        """Read the configuration again, apply it, and return the keys that were applied."""
         try:
             read = self._read()
             cipher = read.journal.cipher()
         except ConfigError as error:
-            self._say(self._settings, refused=[str(problem) for problem in error.problems])
+            self._log(self._settings, refused=[str(problem) for problem in error.problems])
             return []
         before, after = self._settings, carried_over(self._settings, read)
         applied = differences(before, after)
@@ -191,11 +194,11 @@ class Reloads:
             self._organizations[organization.name].follow(after, organization)
         self._settings = after
         self._published.use(self._certificate.secrets(after))
-        self._say(before, applied=applied, restart=differences(after, read), refused=refused)
+        self._log(before, applied=applied, restart=differences(after, read), refused=refused)
         return applied
 
     def _renew(self, settings: Settings, applied: list[str]) -> list[str]:
-        """Serve a renewed certificate; returns why the old one stays."""
+        """Serve a renewed certificate; return why the old one stays, if it does."""
         try:
             if self._certificate.renew(settings.scim) and CERTIFICATE not in applied:
                 applied.append(CERTIFICATE)
@@ -204,7 +207,7 @@ class Reloads:
             return [str(problem) for problem in error.problems]
         return []
 
-    def _say(
+    def _log(
         self,
         before: Settings,
         *,
@@ -212,26 +215,26 @@ class Reloads:
         restart: Iterable[str] = (),
         refused: Iterable[str] = (),
     ) -> None:
-        """One line, at whichever level lets through more of the one before and the one that holds from now on."""
-        told = {"applied": sorted(applied), "restart": list(restart), "refused": list(refused)}
-        if told["restart"]:
-            told["then"] = [RESTART]
-        elif not any(told.values()) and os.environ.get("CREDENTIALS_DIRECTORY"):
-            told["then"] = [COPIED]
-        write = log.error if told["refused"] else log.warning if told["restart"] else log.info
+        """Write one line, at the more verbose of the log levels before and after."""
+        event = {"applied": sorted(applied), "restart": list(restart), "refused": list(refused)}
+        if event["restart"]:
+            event["then"] = [RESTART]
+        elif not any(event.values()) and os.environ.get("CREDENTIALS_DIRECTORY"):
+            event["then"] = [CREDENTIALS_HINT]
+        write = log.error if event["refused"] else log.warning if event["restart"] else log.info
         now = self._settings.log
         louder = max((before.log, now), key=lambda one: _VERBOSITY.index(one.level))
         if before.log != now:
             logs.configure(louder.level, now.format)
-        write("service.reloaded", **told)
+        write("service.reloaded", **event)
         if louder.level != now.level:
             logs.configure(now.level, now.format)
 
-    async def _ask(self, applied: Iterable[str]) -> None:
-        """A full pass of every organization that the change concerns, so that it is seen to work at once."""
-        everywhere = any(key.startswith(_EVERYWHERE) for key in applied)
+    async def _request_passes(self, applied: Iterable[str]) -> None:
+        """Request a full pass of every organization that the change concerns, so that it takes effect at once."""
+        is_shared = any(key.startswith(_SHARED_SECTIONS) for key in applied)
         for name in self._organizations:
-            if everywhere or any(key.startswith(f"organization.{name}.") for key in applied):
+            if is_shared or any(key.startswith(f"organization.{name}.") for key in applied):
                 with suppress(StoreError, asyncpg.PostgresError):  # the periodic pass comes anyway
                     await runs.ask(self._databases[0], name)
                 self._wake(name)

@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from calscim.app import throttling
 from calscim.app.connections import (
-    MOST_OF_A_CLIENT,
+    MAX_CONNECTIONS_PER_CLIENT,
     Connections,
     Runner,
-    descriptors,
-    most_connections,
+    connection_limit,
+    raise_descriptor_limit,
 )
 from calscim.app.databases import Databases
 from calscim.app.listeners import UNTRUSTED, bound, hides_clients, listen
@@ -54,8 +54,8 @@ class ScimSource:
         self._token_watch = TokenWatch(self._passes, uses, clock, TokenMetrics(registry))
         self._application = app(databases.requests, settings, clock, Metrics(registry), uses)
         connections = Connections(
-            most_connections(descriptors()),
-            MOST_OF_A_CLIENT,
+            connection_limit(raise_descriptor_limit()),
+            MAX_CONNECTIONS_PER_CLIENT,
             TrustedProxies.of(settings.trusted_proxies),
         )
         self._runner = Runner(

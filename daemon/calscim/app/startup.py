@@ -1,8 +1,8 @@
-"""A start that cannot succeed yet: a missing migration or right, a port in use, a Postgres that does not start.
+"""Handles a start that cannot succeed yet: a missing migration or right, a port in use, a Postgres that does not start.
 
-The rule: under systemd (Type=notify) the daemon waits, 1 s to 30 s between two tries, and says so once in the log and
-in ``systemctl status``; systemd never restarts it for this. Without a service manager it ends with an exit code and a
-message, as a terminal or a container runtime expects. What only an edit of the configuration mends always ends it.
+Under systemd (Type=notify) the daemon tries again after 1 s to 30 s, and shows the reason once in the log and in
+``systemctl status``; systemd never restarts it for this. Without a service manager the daemon exits with a message, as
+a terminal or a container runtime expects. An error in the configuration always ends the daemon.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from calscim.reconciler.backoff import LONGEST, Backoff, Notice
 
 log = structlog.get_logger()
 
-MARGIN = 60.0  # seconds that a try may take
+TRY_TIMEOUT = 60.0  # seconds that one try may take
 
 
 async def start(serve: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Run ``serve``, and again where it could not begin yet. Returns when it ended, or on SIGTERM while waiting."""
+    """Run ``serve``, and again if it could not begin. Return when it has ended, or on SIGTERM while waiting."""
     backoff, notice = Backoff(random.SystemRandom().random), Notice()
     while True:
         try:
@@ -34,7 +34,7 @@ async def start(serve: Callable[[], Awaitable[None]], clock: Clock) -> None:
             wait, reason = backoff.next(), str(error)
         if notice.is_news(reason, clock.monotonic()):
             log.warning("service.waiting", reason=reason, next_try_seconds=round(wait))
-        systemd.notify_waiting(f"waiting: {reason}", LONGEST + MARGIN)
+        systemd.notify_waiting(f"waiting: {reason}", LONGEST + TRY_TIMEOUT)
         if await _is_stopped(clock, wait):
             return None
 

@@ -1,4 +1,4 @@
-"""Carries limits on requests from the database to SCIM, and the count of refused requests back for `status`."""
+"""Copies request limits from the database to the SCIM server, and the counts of refused requests back for `status`."""
 
 import structlog
 
@@ -10,11 +10,11 @@ from calscim.scim.admission import Admission
 
 log = structlog.get_logger()
 
-EVERY = 5.0  # seconds until a limit that an operator sets is kept by every daemon
+EVERY = 5.0  # seconds until every daemon applies a limit that an operator sets
 
 
 async def exchange(db: Database, admission: Admission) -> None:
-    """Once. What could not be written is written the next time."""
+    """Copy both once. Counts that could not be written are written the next time."""
     admission.rates.set(await load_limits(db))
     counts = admission.take_refused()
     if not counts:
@@ -28,7 +28,7 @@ async def exchange(db: Database, admission: Admission) -> None:
 
 
 async def run(db: Database, admission: Admission, clock: Clock) -> None:
-    """Until it is cancelled; while the database is away the limits stay as they are."""
+    """Copy both every few seconds until cancelled. While the database is unreachable, the limits stay."""
     while True:
         try:
             await exchange(db, admission)

@@ -1,4 +1,4 @@
-"""Records the use of tokens every minute, and shows uses and expiries in metrics and the log."""
+"""Records the use of tokens every minute, and reports uses and expiries in metrics and the log."""
 
 import asyncio
 from contextlib import suppress
@@ -21,12 +21,12 @@ log = structlog.get_logger()
 
 # Seconds. Each daemon writes once a minute, and "last used" is as exact as operators need.
 EVERY = 60.0
-LONGEST = 2.0  # seconds for one statement: the daemon's end waits for the last one
-REPEAT = timedelta(days=1)  # how often the log names a token that ends soon
+STATEMENT_TIMEOUT = 2.0  # seconds; the daemon waits for the last statement when it stops
+REPEAT = timedelta(days=1)  # how often the log names a token that expires soon
 
 
 class Metrics:
-    """When tokens were last used and when they expire; ``directory`` and ``token`` are ids."""
+    """Metrics of the last use and the expiry of tokens. The labels ``directory`` and ``token`` are ids."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["directory", "token"]
@@ -44,13 +44,13 @@ class Metrics:
         )
         self._expiring = Gauge(
             "calscim_tokens_expiring",
-            "Tokens of the directory that end soon and are not replaced yet",
+            "Tokens of the directory that expire soon and are not replaced yet",
             ["directory"],
             registry=registry,
         )
 
     def show(self, known: list[Token], ending: list[Expiring]) -> None:
-        """Replace all values, so that tokens that are no longer valid disappear."""
+        """Replace all values, so that invalid tokens disappear."""
         for gauge in (self._expires, self._used, self._expiring):
             gauge.clear()
         for token in known:
@@ -69,7 +69,7 @@ class Metrics:
 
 @dataclass(slots=True)
 class TokenWatch:
-    """Every daemon runs one. ``uses`` is filled by the SCIM application."""
+    """The watch of one daemon. The SCIM server fills ``uses``."""
 
     db: Database
     uses: TokenUses
@@ -78,7 +78,7 @@ class TokenWatch:
     _logged: dict[int, datetime] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Look every minute until cancelled; the last uses are recorded on the way out."""
+        """Record and report every minute until cancelled, then record the last uses."""
         try:
             while True:
                 await self.look()
@@ -87,10 +87,10 @@ class TokenWatch:
             await asyncio.shield(self._record())
 
     async def look(self) -> None:
-        """Record the uses, then show how tokens stand. A database that is away is tried again later."""
+        """Record the uses, then report on all tokens. An unreachable database is tried again later."""
         await self._record()
         with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            known = await tokens(self.db.within(LONGEST))
+            known = await tokens(self.db.within(STATEMENT_TIMEOUT))
             now = self.clock.now()
             ending = expiring(known, now)
             self.metrics.show(known, ending)
@@ -101,7 +101,7 @@ class TokenWatch:
         if not taken:
             return
         try:
-            await token_uses.record(self.db.within(LONGEST), taken)
+            await token_uses.record(self.db.within(STATEMENT_TIMEOUT), taken)
         except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self.uses.give_back(taken)
             log.debug("token.use_unrecorded", reason=str(error))

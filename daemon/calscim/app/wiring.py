@@ -1,4 +1,4 @@
-"""From an organization's settings to its passes."""
+"""Composes an organization's passes from its settings."""
 
 import random
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -25,7 +25,7 @@ from calscim.reconciler.state import runs
 from calscim.reconciler.state.leases import Lease
 
 
-def cycle_of(
+def reconciler_of(
     db: Database,
     settings: Settings,
     organization: Organization,
@@ -33,7 +33,7 @@ def cycle_of(
     clock: Clock,
     lease: Lease,
 ) -> Reconciler:
-    """The passes of an organization under one lease, with nothing known of Cal.com yet."""
+    """Return the reconciler of an organization for one lease. It knows nothing of Cal.com yet."""
     calls.tell_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
     reader = Reader(calls)
     view = ObservedCache(
@@ -59,19 +59,19 @@ def cycle_of(
 async def _note_wait(
     db: Database, organization: str, budget: Budget, clock: Clock, seconds: float
 ) -> None:
-    """Let `calscim status` and `calscim sync` know that a pass waits for the rate limit, and for how long."""
+    """Record that a pass waits for the rate limit, and how long, for `calscim status` and `calscim sync`."""
     if seconds < NOTED:
         return
     remaining = budget.remaining(clock.monotonic())
-    with suppress(StoreError):  # a pass that cannot tell goes on all the same
+    with suppress(StoreError):  # the pass continues without the record
         await runs.note_budget(db, organization, budget.limit, remaining, seconds)
 
 
-class Running:
-    """Makes one organization's passes in this process, and what of them follows the configuration.
+class RunningOrganization:
+    """One organization in this process: its client of Cal.com and its reconciler, which follow the configuration.
 
-    ``follow`` applies other settings to the next passes and to the one under way. app/reload.py decides which
-    settings can change. ``timing`` is that of all organizations.
+    ``follow`` applies new settings to the next passes and to the one under way. app/reload.py decides which settings
+    can change. ``timing`` is shared by all organizations.
     """
 
     def __init__(
@@ -89,32 +89,32 @@ class Running:
         self._organization = organization
         self._clock = clock
         self._client = client(session, settings, organization, clock, call_metrics, self._lend_slot)
-        self._cycle: Reconciler | None = None
+        self._reconciler: Reconciler | None = None
         self._slot: Slot | None = None
         self._timing = timing
 
     def follow(self, settings: Settings, organization: Organization) -> None:
-        """From now on these. The name, the number and the address of the organization are the same."""
+        """Use other settings from now on. They have the same name, id and API address."""
         self._settings, self._organization = settings, organization
         timeout = settings.reconcile.request_timeout
         self._client.use(api_key=organization.api_key, timeout=timeout)
         self._client.budget.cap(organization.requests_per_minute)
         self._timing.interval = settings.reconcile.interval
         self._timing.debounce = settings.reconcile.debounce
-        if (cycle := self._cycle) is not None:
-            cycle.import_existing = organization.import_existing
-            cycle.notify_new_users = organization.notify_new_users
-            cycle.rules = rules(settings, organization)
-            cycle.sweep.share = settings.reconcile.read_budget_share
-            cycle.view.recent.seconds = settings.reconcile.stale_read_window
+        if (reconciler := self._reconciler) is not None:
+            reconciler.import_existing = organization.import_existing
+            reconciler.notify_new_users = organization.notify_new_users
+            reconciler.rules = rules(settings, organization)
+            reconciler.sweep.share = settings.reconcile.read_budget_share
+            reconciler.view.recent.seconds = settings.reconcile.stale_read_window
 
-    def make_cycle(self, lease: Lease, slot: Slot) -> Reconciler:
-        """The passes under one lease; they lend ``slot`` while Cal.com keeps them waiting."""
+    def make_reconciler(self, lease: Lease, slot: Slot) -> Reconciler:
+        """Return the reconciler for one lease. Its passes lend ``slot`` while they wait for Cal.com."""
         self._slot = slot
-        self._cycle = cycle_of(
+        self._reconciler = reconciler_of(
             self._db, self._settings, self._organization, self._client, self._clock, lease
         )
-        return self._cycle
+        return self._reconciler
 
     def _lend_slot(self) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self._slot is None else self._slot.lent()

@@ -13,7 +13,7 @@ from calscim.planner.policy import AttributeRule
 
 _HINTS = get_type_hints(Settings)
 SECTIONS: dict[str, type[Any]] = {
-    **{name: made_of for name, made_of in _HINTS.items() if name != "organizations"},
+    **{one.name: _HINTS[one.name] for one in fields(Settings) if one.name != "organizations"},
     "organization": Organization,
     "organization.attributes": AttributeRule,
 }

@@ -4,7 +4,7 @@ The description of a key is the text below it; `make configuration` writes docs/
 Durations are in seconds.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from calscim.config.values import (
     ApiUrl,
@@ -162,6 +162,7 @@ class Settings:
 
     database: Database
     scim: Scim = Scim()
+    _: KW_ONLY
     tokens: Tokens = Tokens()
     ops: Ops = Ops()
     organizations: tuple[Organization, ...] = ()
