@@ -2,7 +2,7 @@
 -- it, so that an event trigger refuses what the triggers on the journal cannot see. Somebody who means it runs
 -- DROP EVENT TRIGGER calscim_journal_is_kept first.
 
-CREATE OR REPLACE FUNCTION calscim.journal_refuse_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION calscim.journal_reject_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$
 DECLARE v_name text;
 BEGIN
     SELECT object_identity INTO v_name FROM pg_event_trigger_dropped_objects()
@@ -18,6 +18,6 @@ END $$;
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'calscim_journal_is_kept') THEN
-        CREATE EVENT TRIGGER calscim_journal_is_kept ON sql_drop EXECUTE FUNCTION calscim.journal_refuse_drop();
+        CREATE EVENT TRIGGER calscim_journal_is_kept ON sql_drop EXECUTE FUNCTION calscim.journal_reject_drop();
     END IF;
 END $$;

@@ -6,7 +6,7 @@
   sigma. No letter becomes two: ``groß`` and ``gross`` are different names, as they are for Cal.com, which keeps
   addresses in the lower case of JavaScript. Two addresses with one lower case there have one key here.
 
-``calscim.folded``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL, whatever
+``calscim.fold_case``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL, whatever
 the collation of the database is. Keys are stored, so the letters are listed here and there: with a later Unicode
 version of Python or Postgres the keys stay as they are.
 

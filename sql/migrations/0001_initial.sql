@@ -7,14 +7,14 @@ CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,
     applied_at  timestamptz NOT NULL DEFAULT now(),
-    oldest      integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
+    oldest_compatible  integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
 
 -- ---------------------------------------------------------------- when two names are the same
 -- The rules of calscim/names.py, whatever the collation of the database is; a test compares both.
 
 -- Capital letters beyond ASCII that have no canonical decomposition, and the final sigma; those up to U+052F first.
-CREATE FUNCTION calscim.capitals() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'ÆÐØÞĐĦĲĿŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǄǅǇǈǊǋǤǱǲǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ'
         'ΤΥΦΧΨΩςϏϘϚϜϞϠϢϤϦϨϪϬϮϴϷϹϺϽϾϿЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢ'
@@ -30,7 +30,7 @@ CREATE FUNCTION calscim.capitals() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL 
 $$;
 
 -- What each of the capital letters stands for, in the same order.
-CREATE FUNCTION calscim.small_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'æðøþđħĳŀłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǆǆǉǉǌǌǥǳǳƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρσ'
         'τυφχψωσϗϙϛϝϟϡϣϥϧϩϫϭϯθϸϲϻͻͼͽђєѕіјљњћџабвгдежзиклмнопрстуфхцчшщъыьэюяѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡң'
@@ -46,34 +46,34 @@ CREATE FUNCTION calscim.small_letters() RETURNS text LANGUAGE sql IMMUTABLE PARA
 $$;
 
 -- Without white space around it: what Python's str.strip takes off.
-CREATE FUNCTION calscim.trimmed(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.trim_whitespace(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT btrim(p_text, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
         '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
 $$;
 
 -- A text as it is compared where case does not count. translate() looks each character up in the whole list: a
 -- text that has no capital letter beyond ASCII is spared that, and one of the common alphabets the rest of the list.
-CREATE FUNCTION calscim.folded(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN octet_length(p_text) = length(p_text) THEN lower(p_text COLLATE "C")
-        WHEN normalize(p_text, NFD) COLLATE "C" !~ ('[' || calscim.capitals() || ']')
+        WHEN normalize(p_text, NFD) COLLATE "C" !~ ('[' || calscim.uppercase_letters() || ']')
             THEN normalize(lower(normalize(p_text, NFD) COLLATE "C"), NFC)
         WHEN p_text COLLATE "C" !~ '[^\u0001-\u052f]' THEN normalize(translate(
-            lower(normalize(p_text, NFD) COLLATE "C"), left(calscim.capitals(), 245),
-            left(calscim.small_letters(), 245)), NFC)
+            lower(normalize(p_text, NFD) COLLATE "C"), left(calscim.uppercase_letters(), 245),
+            left(calscim.lowercase_letters(), 245)), NFC)
         ELSE normalize(translate(
-            lower(normalize(p_text, NFD) COLLATE "C"), calscim.capitals(), calscim.small_letters()), NFC)
+            lower(normalize(p_text, NFD) COLLATE "C"), calscim.uppercase_letters(), calscim.lowercase_letters()), NFC)
     END
 $$;
 
 -- What two spellings of one name have in common: an address, a userName, the name of a group or of a team.
 CREATE FUNCTION calscim.name_key(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT calscim.folded(calscim.trimmed(p_name))
+    SELECT calscim.fold_case(calscim.trim_whitespace(p_name))
 $$;
 
 -- The name of a group or a team as it is compared where case counts.
 CREATE FUNCTION calscim.spelling(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT normalize(calscim.trimmed(p_name), NFC)
+    SELECT normalize(calscim.trim_whitespace(p_name), NFC)
 $$;
 
 -- ---------------------------------------------------------------- directories and tokens
@@ -86,7 +86,7 @@ CREATE TABLE calscim.directories (
     created_at    timestamptz NOT NULL DEFAULT now(),
     deleted_at    timestamptz,
     requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
-    throttled     bigint NOT NULL DEFAULT 0,
+    throttled_count  bigint NOT NULL DEFAULT 0,
     throttled_at  timestamptz,
     CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
 );
@@ -124,8 +124,8 @@ CREATE TABLE calscim.pauses (
 -- happened since the dump is not in them.
 CREATE TABLE calscim.database_identity (
     organization  text PRIMARY KEY,
-    relation      oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
-    database      oid NOT NULL
+    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    database_oid  oid NOT NULL
 );
 
 -- ---------------------------------------------------------------- the journal
@@ -137,9 +137,9 @@ CREATE TABLE calscim.journal_heads (
     seq      bigint NOT NULL DEFAULT 0,
     at       timestamptz NOT NULL DEFAULT 'epoch',
     hash     bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
-    users    bigint NOT NULL DEFAULT 0,    -- so that totalResults costs nothing
-    groups   bigint NOT NULL DEFAULT 0,
-    gone     bigint NOT NULL DEFAULT 0     -- how often users were deleted: then the others' places have moved
+    user_count   bigint NOT NULL DEFAULT 0,  -- totalResults of lists without a filter
+    group_count  bigint NOT NULL DEFAULT 0,
+    deleted_user_count  bigint NOT NULL DEFAULT 0  -- a deletion moves the position of other users in a list
 );
 
 CREATE TABLE calscim.journal (
@@ -168,15 +168,15 @@ CREATE INDEX journal_request ON calscim.journal (request_id);
 CREATE INDEX journal_resource ON calscim.journal (resource_id, seq) WHERE resource_id <> '';
 CREATE INDEX journal_erasures ON calscim.journal (stream, seq) WHERE path = 'person.erase';
 
-CREATE FUNCTION calscim.journal_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.journal_reject_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
 -- Locks a stream's head until the transaction ends; the first call of every function that writes.
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -191,7 +191,7 @@ BEGIN
 END $$;
 
 -- Locks a stream's head and returns it.
-CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.lock_head_row(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
 DECLARE v_head calscim.journal_heads;
 BEGIN
     SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
@@ -216,36 +216,36 @@ CREATE FUNCTION calscim.journal_header(
 $$;
 
 -- What a journal row says of the request behind a change.
-CREATE TYPE calscim.origin AS (
+CREATE TYPE calscim.request_origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
 -- The row that comes after a head.
-CREATE FUNCTION calscim.next_row(
-    p_head calscim.journal_heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+CREATE FUNCTION calscim.build_journal_row(
+    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer, p_resource_type text,
     p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
-    v_body_digest bytea := sha256(coalesce(o.body, ''));
+    v_body_digest bytea := sha256(coalesce(p_origin.body, ''));
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
 BEGIN
     RETURN ROW(
-        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
+        p_resource_type, p_resource_id, p_origin.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
         sha256(p_head.hash || convert_to(calscim.journal_header(
-            o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
             p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
 -- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
 -- it is after them.
-CREATE FUNCTION calscim.record(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
     UPDATE calscim.journal_heads
-    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
-        gone = p_head.gone
+    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, user_count = p_head.user_count,
+        group_count = p_head.group_count, deleted_user_count = p_head.deleted_user_count
     WHERE stream = p_head.stream;
     IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
         PERFORM pg_notify('calscim', p_head.stream);
@@ -253,24 +253,24 @@ BEGIN
 END $$;
 
 -- One row, to a stream that is not locked yet. Returns its seq.
-CREATE FUNCTION calscim.append(
+CREATE FUNCTION calscim.append_row(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.journal_heads := calscim.locked_head(p_stream);
-    j calscim.journal;
+    v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
+    v_row calscim.journal;
 BEGIN
-    j := calscim.next_row(
+    v_row := calscim.build_journal_row(
         v_head,
-        ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.origin,
+        ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.request_origin,
         greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
-    v_head.seq := j.seq;
-    v_head.at := j.at;
-    v_head.hash := j.hash;
-    PERFORM calscim.record(v_head, ARRAY[j]);
-    RETURN j.seq;
+    v_head.seq := v_row.seq;
+    v_head.at := v_row.at;
+    v_head.hash := v_row.hash;
+    PERFORM calscim.append_rows(v_head, ARRAY[v_row]);
+    RETURN v_row.seq;
 END $$;
 
 -- ---------------------------------------------------------------- users, groups, members
@@ -360,7 +360,7 @@ CREATE TABLE calscim.tombstones (
 
 -- ---------------------------------------------------------------- writing users, groups, members
 -- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
--- say. calscim.changes locks the head before and appends the rows after. What is answered with other than 2xx has
+-- say. calscim.apply_changes locks the head before and appends the rows after. What is answered with other than 2xx has
 -- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
 --   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
 --   user.delete   its id
@@ -369,20 +369,20 @@ CREATE TABLE calscim.tombstones (
 
 -- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
 -- 412: another version.
-CREATE TYPE calscim.written AS (
+CREATE TYPE calscim.write_result AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
 -- The journal row that a change is going to have.
-CREATE TYPE calscim.turn AS (stream text, seq bigint, at timestamptz);
+CREATE TYPE calscim.journal_position AS (stream text, seq bigint, at timestamptz);
 
 -- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
-CREATE TYPE calscim.made AS (
+CREATE TYPE calscim.change_effect AS (
     status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
-    users integer, groups integer
+    user_delta integer, group_delta integer
 );
 
-CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION calscim.iso_timestamp(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
@@ -393,7 +393,7 @@ CREATE FUNCTION calscim.resource_json(
     p_base text, p_extra text
 ) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
-        || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
+        || calscim.iso_timestamp(p_created) || '","lastModified":"' || calscim.iso_timestamp(p_updated)
         || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
         || '\""},' || p_extra || right(p_data::text, -1)
 $$;
@@ -430,54 +430,54 @@ CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS by
         'managed', u.managed, 'source', u.source, 'version', u.version, 'data', u.data)::text, 'UTF8')
 $$;
 
-CREATE FUNCTION calscim.user_create(
-    t calscim.turn, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+CREATE FUNCTION calscim.create_user(
+    pos calscim.journal_position, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
     p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = pos.stream AND x.user_name_key = p_user_name_key)
     THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
     INSERT INTO calscim.users (
         id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
         changed_seq, created_at, updated_at)
     VALUES (
-        p_id, t.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
-        p_data, t.seq, t.at, t.at)
+        p_id, pos.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, pos.seq, pos.at, pos.at)
     RETURNING * INTO u;
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT t.stream, e, p_id FROM unnest(p_emails) e;
+    SELECT pos.stream, e, p_id FROM unnest(p_emails) e;
     RETURN ROW(
-        201, 1, calscim.resource_json('User', p_id, u.data, 1, t.at, t.at, p_base, '"groups":[],'), NULL,
-        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.made;
+        201, 1, calscim.resource_json('User', p_id, u.data, 1, pos.at, pos.at, p_base, '"groups":[],'), NULL,
+        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.change_effect;
 END $$;
 
 -- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
 -- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
 -- column but active nor the addresses depend; the other arguments are NULL then.
-CREATE FUNCTION calscim.user_update(
-    t calscim.turn, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+CREATE FUNCTION calscim.update_user(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
     p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_changed boolean;
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> u.version THEN
-        w.status := 412;
-        w.version := u.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := u.version;
+        RETURN v_result;
     END IF;
     IF p_set IS NOT NULL THEN
         p_data := u.data || p_set;
@@ -491,10 +491,10 @@ BEGIN
     p_active := coalesce(p_active, u.active);
     IF p_user_name_key <> u.user_name_key THEN
         IF EXISTS (
-            SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+            SELECT FROM calscim.users x WHERE x.directory_id = pos.stream AND x.user_name_key = p_user_name_key)
         THEN
-            w.status := 409;
-            RETURN w;
+            v_result.status := 409;
+            RETURN v_result;
         END IF;
     END IF;
     v_changed := u.data <> p_data OR u.email <> p_email OR u.active <> p_active
@@ -503,8 +503,8 @@ BEGIN
         UPDATE calscim.users
         SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
             email = p_email, active = p_active, managed = true, data = p_data,
-            version = version + v_changed::integer, changed_seq = t.seq,
-            updated_at = CASE WHEN v_changed THEN t.at ELSE updated_at END
+            version = version + v_changed::integer, changed_seq = pos.seq,
+            updated_at = CASE WHEN v_changed THEN pos.at ELSE updated_at END
         WHERE id = p_id
         RETURNING * INTO u;
     END IF;
@@ -514,17 +514,17 @@ BEGIN
         THEN
             DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
             INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-            SELECT t.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+            SELECT pos.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
         END IF;
     END IF;
     RETURN ROW(
         200, u.version, calscim.resource_json(
             'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base)),
-        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.made;
+        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.change_effect;
 END $$;
 
 -- Takes somebody, user or group, off every group, and says so in those groups' versions.
-CREATE FUNCTION calscim.leave_groups(p_member uuid, p_seq bigint, p_at timestamptz)
+CREATE FUNCTION calscim.remove_from_groups(p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH gone AS (
@@ -539,57 +539,57 @@ BEGIN
 END $$;
 
 -- p_unmanaged: only somebody the provider has never written to (409 otherwise).
-CREATE FUNCTION calscim.user_delete(
-    t calscim.turn, p_id uuid, p_expected bigint, p_unmanaged boolean
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.delete_user(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> u.version THEN
-        w.status := 412;
-        w.version := u.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := u.version;
+        RETURN v_result;
     END IF;
     IF p_unmanaged AND u.managed THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
-    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
+    PERFORM calscim.remove_from_groups(p_id, pos.seq, pos.at);
     DELETE FROM calscim.users WHERE id = p_id;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
-    VALUES (p_id, t.stream, 'User', u.user_name, u.email, u.managed, t.seq, t.at);
+    VALUES (p_id, pos.stream, 'User', u.user_name, u.email, u.managed, pos.seq, pos.at);
     RETURN ROW(
         204, NULL, NULL, NULL, 'User', p_id,
-        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.change_effect;
 END $$;
 
 -- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
 -- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
-CREATE FUNCTION calscim.user_follow(
-    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+CREATE FUNCTION calscim.update_imported_user(
+    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.journal_heads := calscim.locked_head(o.stream);
+    v_head calscim.journal_heads := calscim.lock_head_row(p_origin.stream);
     v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    j calscim.journal;
+    v_row calscim.journal;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream AND NOT managed;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = p_origin.stream AND NOT managed;
     IF NOT FOUND THEN
         RETURN 404;
     END IF;
     IF EXISTS (
         SELECT FROM calscim.users x
-        WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
+        WHERE x.directory_id = p_origin.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
         UNION ALL
         SELECT FROM calscim.user_emails e
-        WHERE e.directory_id = o.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
+        WHERE e.directory_id = p_origin.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
     THEN
         RETURN 409;
     END IF;
@@ -600,12 +600,12 @@ BEGIN
     RETURNING * INTO u;
     DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
-    j := calscim.next_row(v_head, o, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
-    v_head.seq := j.seq;
-    v_head.at := j.at;
-    v_head.hash := j.hash;
-    PERFORM calscim.record(v_head, ARRAY[j]);
+    SELECT p_origin.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    v_row := calscim.build_journal_row(v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_head.seq := v_row.seq;
+    v_head.at := v_row.at;
+    v_head.hash := v_row.hash;
+    PERFORM calscim.append_rows(v_head, ARRAY[v_row]);
     RETURN 200;
 END $$;
 
@@ -666,43 +666,43 @@ BEGIN
         CASE p_answer WHEN 'full' THEN calscim.members_json(g.id, p_base) ELSE '' END) END;
 END $$;
 
-CREATE FUNCTION calscim.group_create(
-    t calscim.turn, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
+CREATE FUNCTION calscim.create_group(
+    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
     p_members uuid[], p_unknown text[], p_base text, p_answer text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[];
     v_groups uuid[];
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
     IF EXISTS (
-        SELECT FROM calscim.groups x WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key)
+        SELECT FROM calscim.groups x WHERE x.directory_id = pos.stream AND x.display_name_key = p_display_name_key)
     THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
     INSERT INTO calscim.groups (
         id, directory_id, display_name, display_name_key, external_id, data, changed_seq, created_at, updated_at)
     VALUES (
-        p_id, t.stream, p_display_name, p_display_name_key, p_external_id, p_data, t.seq, t.at, t.at)
+        p_id, pos.stream, p_display_name, p_display_name_key, p_external_id, p_data, pos.seq, pos.at, pos.at)
     RETURNING * INTO g;
     WITH added AS (
         INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-        SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at
-        FROM calscim.member_kinds(t.stream, p_id, p_members) k
+        SELECT p_id, k.member_id, k.kind, pos.stream, pos.seq, pos.at
+        FROM calscim.member_kinds(pos.stream, p_id, p_members) k
         RETURNING member_id, kind
     )
     SELECT coalesce(array_agg(member_id) FILTER (WHERE kind = 'User'), '{}'),
            coalesce(array_agg(member_id) FILTER (WHERE kind = 'Group'), '{}')
     INTO v_users, v_groups FROM added;
-    w.skipped := p_unknown || ARRAY(
+    v_result.skipped := p_unknown || ARRAY(
         SELECT i::text FROM (SELECT unnest(p_members) EXCEPT SELECT unnest(v_users || v_groups)) s (i));
-    v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+    v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     RETURN ROW(
-        201, 1, calscim.group_json(g, p_base, p_answer), w.skipped, 'Group', p_id,
-        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), 0, 1)::calscim.made;
+        201, 1, calscim.group_json(g, p_base, p_answer), v_result.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, '{}', v_result.skipped, v_bound), 0, 1)::calscim.change_effect;
 END $$;
 
 -- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
@@ -731,11 +731,11 @@ END $$;
 
 -- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
 -- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
-CREATE FUNCTION calscim.group_update(
-    t calscim.turn, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
+CREATE FUNCTION calscim.update_group(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
     p_base text, p_answer text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[] := '{}';
     v_groups uuid[] := '{}';
@@ -744,26 +744,26 @@ DECLARE
     v_id uuid;
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> g.version THEN
-        w.status := 412;
-        w.version := g.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := g.version;
+        RETURN v_result;
     END IF;
     v_renamed := p_data IS NOT NULL AND p_display_name <> g.display_name;
     IF v_renamed THEN
         IF EXISTS (
             SELECT FROM calscim.groups x
-            WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
+            WHERE x.directory_id = pos.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
         THEN
-            w.status := 409;
-            RETURN w;
+            v_result.status := 409;
+            RETURN v_result;
         END IF;
     END IF;
     IF p_replace THEN
@@ -783,25 +783,25 @@ BEGIN
     END IF;
     IF cardinality(v_removed) > 0 THEN
         INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-        SELECT p_id, r, t.stream, t.seq, t.at FROM unnest(v_removed) r
+        SELECT p_id, r, pos.stream, pos.seq, pos.at FROM unnest(v_removed) r
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
-    w.skipped := p_unknown;
+    v_result.skipped := p_unknown;
     IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
         FOREACH v_id IN ARRAY p_add LOOP
-            CASE calscim.add_member(t.stream, p_id, v_id, t.seq, t.at)
+            CASE calscim.add_member(pos.stream, p_id, v_id, pos.seq, pos.at)
                 WHEN 'User' THEN v_users := v_users || v_id;
                 WHEN 'Group' THEN v_groups := v_groups || v_id;
-                WHEN 'unknown' THEN w.skipped := w.skipped || v_id::text;
+                WHEN 'unknown' THEN v_result.skipped := v_result.skipped || v_id::text;
                 ELSE NULL;  -- is in the group already
             END CASE;
         END LOOP;
     ELSIF cardinality(p_add) > 0 THEN
         WITH known AS (
-            SELECT k.member_id, k.kind FROM calscim.member_kinds(t.stream, p_id, p_add) k
+            SELECT k.member_id, k.kind FROM calscim.member_kinds(pos.stream, p_id, p_add) k
         ), added AS (
             INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-            SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at FROM known k
+            SELECT p_id, k.member_id, k.kind, pos.stream, pos.seq, pos.at FROM known k
             ON CONFLICT DO NOTHING
             RETURNING member_id, kind
         ), returned AS (
@@ -812,7 +812,7 @@ BEGIN
                coalesce((SELECT array_agg(a.member_id) FROM added a WHERE a.kind = 'Group'), '{}'),
                p_unknown || ARRAY(
                    SELECT i::text FROM (SELECT unnest(p_add) EXCEPT SELECT k.member_id FROM known k) s (i))
-        INTO v_users, v_groups, w.skipped;
+        INTO v_users, v_groups, v_result.skipped;
     END IF;
     IF cardinality(v_users) + cardinality(v_groups) + cardinality(v_removed) > 0
         OR (p_data IS NOT NULL AND (v_renamed OR p_data <> g.data OR p_external_id IS DISTINCT FROM g.external_id))
@@ -821,79 +821,79 @@ BEGIN
         SET display_name = CASE WHEN p_data IS NULL THEN display_name ELSE p_display_name END,
             display_name_key = CASE WHEN v_renamed THEN p_display_name_key ELSE display_name_key END,
             external_id = CASE WHEN p_data IS NULL THEN external_id ELSE p_external_id END,
-            data = coalesce(p_data, data), version = version + 1, changed_seq = t.seq, updated_at = t.at
+            data = coalesce(p_data, data), version = version + 1, changed_seq = pos.seq, updated_at = pos.at
         WHERE id = p_id
         RETURNING * INTO g;
     END IF;
     IF v_renamed THEN
-        v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+        v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     END IF;
     RETURN ROW(
-        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), w.skipped,
-        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound), 0, 0)::calscim.made;
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), v_result.skipped,
+        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
 END $$;
 
-CREATE FUNCTION calscim.group_delete(t calscim.turn, p_id uuid, p_expected bigint)
-RETURNS calscim.made LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.delete_group(pos calscim.journal_position, p_id uuid, p_expected bigint)
+RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     g calscim.groups;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> g.version THEN
-        w.status := 412;
-        w.version := g.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := g.version;
+        RETURN v_result;
     END IF;
-    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
+    PERFORM calscim.remove_from_groups(p_id, pos.seq, pos.at);
     INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-    SELECT p_id, m.member_id, t.stream, t.seq, t.at FROM calscim.members m WHERE m.group_id = p_id
+    SELECT p_id, m.member_id, pos.stream, pos.seq, pos.at FROM calscim.members m WHERE m.group_id = p_id
     ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     DELETE FROM calscim.groups WHERE id = p_id;
     UPDATE calscim.mappings SET group_id = NULL WHERE group_id = p_id AND removed_at IS NULL;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, seq, at)
-    VALUES (p_id, t.stream, 'Group', g.display_name, t.seq, t.at);
+    VALUES (p_id, pos.stream, 'Group', g.display_name, pos.seq, pos.at);
     RETURN ROW(
         204, NULL, NULL, NULL, 'Group', p_id,
-        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.made;
+        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.change_effect;
 END $$;
 
 -- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
-CREATE FUNCTION calscim.change(p_op text, t calscim.turn, a jsonb) RETURNS calscim.made LANGUAGE plpgsql AS $$
-DECLARE v_id uuid := (a ->> 'id')::uuid;
+CREATE FUNCTION calscim.apply_change(p_op text, pos calscim.journal_position, args jsonb) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
+DECLARE v_id uuid := (args ->> 'id')::uuid;
 BEGIN
     CASE p_op
     WHEN 'user.create' THEN
-        RETURN calscim.user_create(
-            t, v_id, a ->> 'user_name', a ->> 'key', a ->> 'external_id', a ->> 'email',
-            (a ->> 'emails')::text[], (a ->> 'active')::boolean,
-            (a ->> 'managed')::boolean, a ->> 'source', a -> 'data', a ->> 'base');
+        RETURN calscim.create_user(
+            pos, v_id, args ->> 'user_name', args ->> 'key', args ->> 'external_id', args ->> 'email',
+            (args ->> 'emails')::text[], (args ->> 'active')::boolean,
+            (args ->> 'managed')::boolean, args ->> 'source', args -> 'data', args ->> 'base');
     WHEN 'user.update' THEN
-        RETURN calscim.user_update(
-            t, v_id, (a ->> 'expected')::bigint, a ->> 'user_name', a ->> 'key', a ->> 'external_id',
-            a ->> 'email', (a ->> 'emails')::text[], (a ->> 'active')::boolean,
-            a -> 'data', a ->> 'base');
+        RETURN calscim.update_user(
+            pos, v_id, (args ->> 'expected')::bigint, args ->> 'user_name', args ->> 'key', args ->> 'external_id',
+            args ->> 'email', (args ->> 'emails')::text[], (args ->> 'active')::boolean,
+            args -> 'data', args ->> 'base');
     WHEN 'user.set' THEN
-        RETURN calscim.user_update(
-            t, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, a ->> 'base', a -> 'set');
+        RETURN calscim.update_user(
+            pos, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, args ->> 'base', args -> 'set');
     WHEN 'user.delete' THEN
-        RETURN calscim.user_delete(t, v_id, (a ->> 'expected')::bigint, (a ->> 'unmanaged')::boolean);
+        RETURN calscim.delete_user(pos, v_id, (args ->> 'expected')::bigint, (args ->> 'unmanaged')::boolean);
     WHEN 'group.create' THEN
-        RETURN calscim.group_create(
-            t, v_id, a ->> 'display_name', a ->> 'key', a ->> 'external_id', a -> 'data',
-            (a ->> 'add')::uuid[], (a ->> 'unknown')::text[], a ->> 'base',
-            a ->> 'answer');
+        RETURN calscim.create_group(
+            pos, v_id, args ->> 'display_name', args ->> 'key', args ->> 'external_id', args -> 'data',
+            (args ->> 'add')::uuid[], (args ->> 'unknown')::text[], args ->> 'base',
+            args ->> 'answer');
     WHEN 'group.update' THEN
-        RETURN calscim.group_update(
-            t, v_id, (a ->> 'expected')::bigint, a ->> 'display_name', a ->> 'key', a ->> 'external_id',
-            a -> 'data', (a ->> 'replace')::boolean, (a ->> 'add')::uuid[], (a ->> 'remove')::uuid[],
-            (a ->> 'unknown')::text[], a ->> 'base', a ->> 'answer');
+        RETURN calscim.update_group(
+            pos, v_id, (args ->> 'expected')::bigint, args ->> 'display_name', args ->> 'key', args ->> 'external_id',
+            args -> 'data', (args ->> 'replace')::boolean, (args ->> 'add')::uuid[], (args ->> 'remove')::uuid[],
+            (args ->> 'unknown')::text[], args ->> 'base', args ->> 'answer');
     WHEN 'group.delete' THEN
-        RETURN calscim.group_delete(t, v_id, (a ->> 'expected')::bigint);
+        RETURN calscim.delete_group(pos, v_id, (args ->> 'expected')::bigint);
     END CASE;
 END $$;
 
@@ -902,18 +902,18 @@ END $$;
 -- The settings: a plan that is made while a table is nearly empty would read all of it, and be kept when it is not
 -- empty any more; and to plan anew each time costs more than a better plan brings.
 -- An IF within an IF, here and above, is one that does not ask the tables unless it has to.
-CREATE FUNCTION calscim.changes(
+CREATE FUNCTION calscim.apply_changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
     p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
-) RETURNS SETOF calscim.written LANGUAGE plpgsql
+) RETURNS SETOF calscim.write_result LANGUAGE plpgsql
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    v_head calscim.journal_heads := calscim.locked_head(p_stream);
+    v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
     v_valid bigint;  -- the last token that was found to be
     v_at timestamptz;
     v_rows calscim.journal[] := '{}';
-    w calscim.made;
-    j calscim.journal;
+    v_result calscim.change_effect;
+    v_row calscim.journal;
 BEGIN
     FOR i IN 1 .. cardinality(p_ops) LOOP
         IF p_token_ids[i] <> v_valid IS NOT FALSE THEN
@@ -922,48 +922,48 @@ BEGIN
                 WHERE t.id = p_token_ids[i] AND d.id = p_stream AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()))
             THEN
-                RETURN NEXT ROW(401, NULL, NULL, NULL, NULL)::calscim.written;
+                RETURN NEXT ROW(401, NULL, NULL, NULL, NULL)::calscim.write_result;
                 CONTINUE;
             END IF;
             v_valid := p_token_ids[i];
         END IF;
         v_at := greatest(clock_timestamp(), v_head.at);
-        w := calscim.change(p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.turn, p_arguments[i]::jsonb);
-        IF w.effect IS NOT NULL THEN
-            j := calscim.next_row(
+        v_result := calscim.apply_change(p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.journal_position, p_arguments[i]::jsonb);
+        IF v_result.effect IS NOT NULL THEN
+            v_row := calscim.build_journal_row(
                 v_head,
                 ROW(
                     p_stream, p_kinds[i], p_request_ids[i], p_methods[i], p_paths[i], p_remotes[i], p_token_ids[i],
-                    p_bodies[i])::calscim.origin,
-                v_at, w.status, w.resource_type, w.resource_id, w.effect);
-            v_rows := v_rows || j;
-            v_head.seq := j.seq;
+                    p_bodies[i])::calscim.request_origin,
+                v_at, v_result.status, v_result.resource_type, v_result.resource_id, v_result.effect);
+            v_rows := v_rows || v_row;
+            v_head.seq := v_row.seq;
             v_head.at := v_at;
-            v_head.hash := j.hash;
-            v_head.users := v_head.users + w.users;
-            v_head.groups := v_head.groups + w.groups;
-            v_head.gone := v_head.gone + (w.users < 0)::integer;
+            v_head.hash := v_row.hash;
+            v_head.user_count := v_head.user_count + v_result.user_delta;
+            v_head.group_count := v_head.group_count + v_result.group_delta;
+            v_head.deleted_user_count := v_head.deleted_user_count + (v_result.user_delta < 0)::integer;
         END IF;
         RETURN NEXT ROW(
-            w.status, CASE WHEN w.effect IS NULL THEN NULL ELSE j.seq END, w.version, w.body, w.skipped
-        )::calscim.written;
+            v_result.status, CASE WHEN v_result.effect IS NULL THEN NULL ELSE v_row.seq END, v_result.version, v_result.body, v_result.skipped
+        )::calscim.write_result;
     END LOOP;
     IF cardinality(v_rows) > 0 THEN
-        PERFORM calscim.record(v_head, v_rows);
+        PERFORM calscim.append_rows(v_head, v_rows);
     END IF;
 END $$;
 
 -- Deletes a user in a change of its own.
-CREATE FUNCTION calscim.user_delete(o calscim.origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
-RETURNS calscim.written LANGUAGE sql AS $$
-    SELECT * FROM calscim.changes(
-        o.stream, ARRAY['user.delete'], ARRAY[o.kind], ARRAY[o.request_id], ARRAY[o.method], ARRAY[o.path],
-        ARRAY[o.remote], ARRAY[o.token_id], ARRAY[o.body],
+CREATE FUNCTION calscim.delete_user(p_origin calscim.request_origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
+RETURNS calscim.write_result LANGUAGE sql AS $$
+    SELECT * FROM calscim.apply_changes(
+        p_origin.stream, ARRAY['user.delete'], ARRAY[p_origin.kind], ARRAY[p_origin.request_id], ARRAY[p_origin.method], ARRAY[p_origin.path],
+        ARRAY[p_origin.remote], ARRAY[p_origin.token_id], ARRAY[p_origin.body],
         ARRAY[jsonb_build_object('id', p_id, 'expected', p_expected, 'unmanaged', p_unmanaged)::text])
 $$;
 
 -- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
-CREATE FUNCTION calscim.outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
+CREATE FUNCTION calscim.find_outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
 RETURNS TABLE (status integer, seq bigint, resource_type text, resource_id text) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM calscim.lock_head(p_stream);
@@ -989,7 +989,7 @@ CREATE TABLE calscim.mappings (
     created_at    timestamptz NOT NULL DEFAULT now(),
     removed_at    timestamptz,
     removed_seq   bigint,
-    since         bigint NOT NULL DEFAULT 0,  -- how far the directory's journal had come at its last edit
+    directory_seq bigint NOT NULL DEFAULT 0,  -- the last row of the directory's journal at the last edit
     former_names  text[] NOT NULL DEFAULT '{}'  -- that the group had before, the latest last
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
@@ -1004,7 +1004,7 @@ CREATE TABLE calscim.created_teams (
     name           text NOT NULL,
     cal_user_id    bigint NOT NULL,
     membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
-    made_at        timestamptz NOT NULL DEFAULT now(),
+    created_at     timestamptz NOT NULL DEFAULT now(),
     released_at    timestamptz,
     PRIMARY KEY (organization, team_id)
 );
@@ -1016,7 +1016,7 @@ CREATE TABLE calscim.applied_attributes (
     cal_user_id   bigint NOT NULL,
     attribute_id  text NOT NULL,
     value         text NOT NULL,           -- all values, a JSON list; '[]' before the first one is told
-    told_at       timestamptz NOT NULL DEFAULT now(),
+    applied_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, cal_user_id, attribute_id)
 );
 
@@ -1030,7 +1030,7 @@ CREATE TABLE calscim.account_links (
     origin        text NOT NULL CHECK (origin IN ('created', 'attached', 'found')),
     email         text NOT NULL,
     linked_at     timestamptz NOT NULL DEFAULT now(),
-    missed        integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
+    missed_passes  integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
     PRIMARY KEY (organization, user_id)
 );
 CREATE INDEX account_links_account ON calscim.account_links (organization, cal_user_id);
@@ -1068,7 +1068,7 @@ CREATE TABLE calscim.ledger (
     mapping_ids    bigint[] NOT NULL,      -- the sources that last wanted it
     membership_id  bigint,
     written_at     timestamptz NOT NULL DEFAULT now(),
-    missed         integer NOT NULL DEFAULT 0,
+    missed_passes  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, team_id, cal_user_id)
 );
 
@@ -1106,13 +1106,13 @@ CREATE TABLE calscim.actions (
     outcome        text,                   -- done, already, refused, failed, unknown
     detail         text NOT NULL DEFAULT '',
     membership_id  bigint,
-    takes          boolean NOT NULL DEFAULT false,  -- a removal or a demotion
-    drift          boolean NOT NULL DEFAULT false,  -- no journal row asked for it
-    approved       boolean NOT NULL DEFAULT false,  -- released by an operator
-    teams          bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
+    is_removal     boolean NOT NULL DEFAULT false,  -- a removal or a demotion
+    is_drift       boolean NOT NULL DEFAULT false,  -- no journal row asked for it
+    is_approved    boolean NOT NULL DEFAULT false,  -- released by an operator
+    ended_team_ids  bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
 );
 CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
-    WHERE takes OR kind IN ('user.create', 'user.attach', 'member.add');
+    WHERE is_removal OR kind IN ('user.create', 'user.attach', 'member.add');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
@@ -1146,14 +1146,14 @@ CREATE TABLE calscim.holds (
     last_seen     timestamptz NOT NULL DEFAULT now(),
     approved_at   timestamptz,
     released_at   timestamptz,
-    current       boolean NOT NULL DEFAULT true,
+    is_current    boolean NOT NULL DEFAULT true,
     announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` alerts nobody
     PRIMARY KEY (organization, hash)
 );
 
 -- Approving a held set is the operators'. A role that may not insert approved_at, as the serving role beside an
 -- operators' role, can clear an approval, as holding a set again does, and cannot give one.
-CREATE FUNCTION calscim.holds_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.holds_check_approver() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.approved_at IS NOT NULL AND NEW.approved_at IS DISTINCT FROM OLD.approved_at
         AND NOT has_column_privilege('calscim.holds', 'approved_at', 'INSERT')
@@ -1163,8 +1163,8 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER holds_guard BEFORE UPDATE OF approved_at ON calscim.holds
-    FOR EACH ROW EXECUTE FUNCTION calscim.holds_guard();
+CREATE TRIGGER holds_check_approver BEFORE UPDATE OF approved_at ON calscim.holds
+    FOR EACH ROW EXECUTE FUNCTION calscim.holds_check_approver();
 
 -- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
 CREATE TABLE calscim.drift_observations (
@@ -1172,7 +1172,7 @@ CREATE TABLE calscim.drift_observations (
     digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
     team_id       bigint NOT NULL,         -- 0: the organization
     email         text NOT NULL,
-    passes        integer NOT NULL DEFAULT 1,
+    pass_count    integer NOT NULL DEFAULT 1,
     first_seen    timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_seen     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization, digest)
@@ -1185,7 +1185,7 @@ CREATE TABLE calscim.reconcile_passes (
     begun_at      timestamptz NOT NULL DEFAULT now(),
     finished_at   timestamptz,
     complete      boolean NOT NULL DEFAULT false,
-    in_step       boolean NOT NULL DEFAULT false,
+    in_sync       boolean NOT NULL DEFAULT false,
     report        jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX reconcile_passes_latest ON calscim.reconcile_passes (organization, id DESC);
@@ -1202,10 +1202,10 @@ CREATE TABLE calscim.journal_offsets (
 CREATE TABLE calscim.sync_requests (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
-    asked_at      timestamptz NOT NULL DEFAULT now(),
-    taken_at      timestamptz,
+    requested_at  timestamptz NOT NULL DEFAULT now(),
+    started_at    timestamptz,
     pass_id       bigint,
-    done_at       timestamptz,
+    finished_at   timestamptz,
     detail        text NOT NULL DEFAULT ''
 );
 
@@ -1247,7 +1247,7 @@ CREATE TABLE calscim.rate_budgets (
 -- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
 -- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
 -- that has rows in journal_default already stays there ('default'): rows are never moved.
-CREATE FUNCTION calscim.journal_partitions(p_ahead integer)
+CREATE FUNCTION calscim.journal_create_partitions(p_ahead integer)
 RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
@@ -1266,7 +1266,7 @@ BEGIN
         state := 'there';
         IF to_regclass('calscim.' || partition) IS NULL THEN
             BEGIN
-                state := calscim.journal_partition(partition, v_from, v_to);
+                state := calscim.journal_create_partition(partition, v_from, v_to);
             EXCEPTION WHEN lock_not_available THEN
                 state := 'busy';
             WHEN duplicate_table THEN
@@ -1278,10 +1278,10 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_partitions(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_create_partitions(integer) FROM PUBLIC;
 
 -- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
-CREATE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
+CREATE FUNCTION calscim.journal_create_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 BEGIN
@@ -1295,25 +1295,25 @@ BEGIN
     END IF;
     EXECUTE format(
         'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
-    PERFORM calscim.journal_rights(p_name);
+    PERFORM calscim.journal_copy_privileges(p_name);
     RETURN 'made';
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_create_partition(text, timestamptz, timestamptz) FROM PUBLIC;
 
 -- Who may read and append through the parent may on a partition, and nobody may do more.
-CREATE FUNCTION calscim.journal_rights(p_name text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_copy_privileges(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE r record;
 BEGIN
     EXECUTE format(
         'CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.%I '
-        'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse()', p_name);
+        'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change()', p_name);
     FOR r IN
-        SELECT DISTINCT 'REVOKE ALL ON calscim.%I FROM ' || calscim.role_name(a.grantee) AS statement, 1 AS place
+        SELECT DISTINCT 'REVOKE ALL ON calscim.%I FROM ' || calscim.quote_role_name(a.grantee) AS statement, 1 AS place
         FROM pg_class c, aclexplode(c.relacl) a
         WHERE c.oid = ('calscim.' || p_name)::regclass AND a.grantee <> c.relowner
         UNION
-        SELECT 'GRANT ' || a.privilege_type || ' ON calscim.%I TO ' || calscim.role_name(a.grantee), 2
+        SELECT 'GRANT ' || a.privilege_type || ' ON calscim.%I TO ' || calscim.quote_role_name(a.grantee), 2
         FROM pg_class c, aclexplode(c.relacl) a
         WHERE c.oid = 'calscim.journal'::regclass AND a.grantee <> c.relowner
             AND a.privilege_type IN ('SELECT', 'INSERT')
@@ -1325,16 +1325,16 @@ BEGIN
         EXECUTE format(r.statement, p_name);
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_rights(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_copy_privileges(text) FROM PUBLIC;
 
-CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION calscim.quote_role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
 
 -- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
 -- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
 -- is called journal.
-CREATE FUNCTION calscim.journal_settle() RETURNS bigint LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_move_default_rows() RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 DECLARE
     v_month timestamp;
@@ -1342,33 +1342,33 @@ DECLARE
 BEGIN
     LOCK TABLE calscim.journal IN ACCESS EXCLUSIVE MODE;
     ALTER TABLE calscim.journal DETACH PARTITION calscim.journal_default;
-    ALTER TABLE calscim.journal_default RENAME TO unsettled;
-    ALTER INDEX calscim.journal_default_pkey RENAME TO unsettled_pkey;
+    ALTER TABLE calscim.journal_default RENAME TO default_rows;
+    ALTER INDEX calscim.journal_default_pkey RENAME TO default_rows_pkey;
     CREATE TABLE calscim.journal_default PARTITION OF calscim.journal DEFAULT;
-    PERFORM calscim.journal_rights('journal_default');
+    PERFORM calscim.journal_copy_privileges('journal_default');
     FOR v_month IN
-        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') FROM calscim.unsettled ORDER BY 1
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') FROM calscim.default_rows ORDER BY 1
     LOOP
-        PERFORM calscim.journal_partition(
+        PERFORM calscim.journal_create_partition(
             'journal_' || to_char(v_month, 'YYYY_MM'), v_month AT TIME ZONE 'UTC',
             (v_month + interval '1 month') AT TIME ZONE 'UTC');
     END LOOP;
-    INSERT INTO calscim.journal SELECT * FROM calscim.unsettled;
+    INSERT INTO calscim.journal SELECT * FROM calscim.default_rows;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
-    DROP TABLE calscim.unsettled;
+    DROP TABLE calscim.default_rows;
     RETURN v_rows;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_settle() FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_move_default_rows() FROM PUBLIC;
 
 -- Takes a month out of the journal for good; for the owner, after it was exported.
-CREATE FUNCTION calscim.journal_drop(p_name text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_drop_partition(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('ALTER TABLE calscim.journal DETACH PARTITION calscim.%I', p_name);
-    EXECUTE format('ALTER TABLE calscim.%I RENAME TO archived', p_name);
-    DROP TABLE calscim.archived;
+    EXECUTE format('ALTER TABLE calscim.%I RENAME TO archived_month', p_name);
+    DROP TABLE calscim.archived_month;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_drop_partition(text) FROM PUBLIC;
 
 -- Where the journal begins once its first months were archived: the last row of each stream that is in the
 -- file only. Verifying starts there.
@@ -1384,11 +1384,11 @@ CREATE TABLE calscim.journal_archives (
     PRIMARY KEY (stream, seq)
 );
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archives
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_reject_change();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archives
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
-CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_require_owner() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
@@ -1397,27 +1397,27 @@ BEGIN
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
-CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archives
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+CREATE TRIGGER journal_require_owner BEFORE INSERT ON calscim.journal_archives
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
 -- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
 CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
-    kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'Former', 'Gone')),
+    kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'FormerMember', 'Tombstone')),
     id      text NOT NULL,
-    place   bigint NOT NULL,               -- the order in which they came
+    position  bigint NOT NULL,           -- the order in which they were created
     state   text NOT NULL,                 -- JSON
     PRIMARY KEY (stream, kind, id)
 );
-CREATE TRIGGER opening_balances_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+CREATE TRIGGER opening_balances_require_owner BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
 -- ---------------------------------------------------------------- erasing a person
 -- Bodies and effects become NULL, their digests stay, so that the chain still holds. What became NULL is named by
 -- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
 
 -- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
-CREATE FUNCTION calscim.journal_erases(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
+CREATE FUNCTION calscim.journal_erasure_covers(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
         SELECT FROM calscim.journal e
@@ -1430,7 +1430,7 @@ RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 @> to_jsonb(p_seq)))
 $$;
 
-CREATE FUNCTION calscim.journal_guard() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_check_change() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_row calscim.journal;
 BEGIN
@@ -1443,7 +1443,7 @@ BEGIN
             AND (NEW.effect IS NULL OR NEW.effect IS NOT DISTINCT FROM OLD.effect)
             AND OLD.path <> 'person.erase'
             AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'calscim.journal'::regclass), 'USAGE')
-            AND calscim.journal_erases(
+            AND calscim.journal_erasure_covers(
                 OLD.stream, OLD.seq, OLD.body IS DISTINCT FROM NEW.body, OLD.effect IS DISTINCT FROM NEW.effect)
         THEN
             RETURN NEW;
@@ -1453,7 +1453,7 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_guard();
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_check_change();
 
 -- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
 -- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
@@ -1492,4 +1492,4 @@ END $$;
 REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
 -- The first months', before there are rows.
-DO $$ BEGIN PERFORM calscim.journal_partitions(1); END $$;
+DO $$ BEGIN PERFORM calscim.journal_create_partitions(1); END $$;

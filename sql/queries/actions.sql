@@ -1,29 +1,33 @@
--- name: begin: Insert the row of an attempt before its call to Cal.com. Returns no row if the daemon no longer holds the lease.
+-- name: begin
+-- Insert the row of an attempt before its call to Cal.com. Returns no row if the daemon no longer holds the lease.
 INSERT INTO calscim.actions (
     organization, pass_id, plan_hash, kind, email, user_id, cal_user_id, team_id, role, because,
-    stream, seq, request_id, term, membership_id, takes, drift, approved, teams)
+    stream, seq, request_id, term, membership_id, is_removal, is_drift, is_approved, ended_team_ids)
 SELECT $1, $2, $3, $4, $5, $6::uuid, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17, $18, $19, $20::bigint[]
 WHERE EXISTS (
     SELECT FROM calscim.leases
     WHERE organization = $1 AND holder = $15 AND term = $14 AND expires_at > clock_timestamp())
 RETURNING id;
 
--- name: list_removals: Removals and demotions within the window, each membership once. An attempt without an outcome counts.
-SELECT DISTINCT ON (kind, team_id, membership_id) kind, team_id, drift, approved, teams
+-- name: list_removals
+-- Removals and demotions within the window, each membership once. An attempt without an outcome counts.
+SELECT DISTINCT ON (kind, team_id, membership_id) kind, team_id, is_drift, is_approved, ended_team_ids
 FROM calscim.actions
-WHERE organization = $1 AND takes AND begun_at > clock_timestamp() - make_interval(secs => $2)
+WHERE organization = $1 AND is_removal AND begun_at > clock_timestamp() - make_interval(secs => $2)
   AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
-ORDER BY kind, team_id, membership_id, approved DESC, id DESC;
+ORDER BY kind, team_id, membership_id, is_approved DESC, id DESC;
 
--- name: count_additions: The people who came into the organization and onto each team within the window.
-SELECT team_id, approved, count(DISTINCT coalesce(cal_user_id::text, user_id::text)) AS people
+-- name: count_additions
+-- The people who came into the organization and onto each team within the window.
+SELECT team_id, is_approved, count(DISTINCT coalesce(cal_user_id::text, user_id::text)) AS people
 FROM calscim.actions
 WHERE organization = $1 AND begun_at > clock_timestamp() - make_interval(secs => $2)
   AND kind IN ('user.create', 'user.attach', 'member.add') AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
   AND (kind <> 'user.attach' OR membership_id IS NULL)
-GROUP BY team_id, approved;
+GROUP BY team_id, is_approved;
 
--- name: finish: Record the outcome of an attempt, and append it to the organization's journal.
+-- name: finish
+-- Record the outcome of an attempt, and append it to the organization's journal.
 WITH finished AS (
     UPDATE calscim.actions
     SET finished_at = clock_timestamp(), outcome = $2, detail = $3, cal_user_id = coalesce($4, cal_user_id),
@@ -31,7 +35,7 @@ WITH finished AS (
     WHERE id = $1
     RETURNING *
 )
-SELECT calscim.append(
+SELECT calscim.append_row(
     '@' || organization, 'calcom', request_id, '', kind, 0, '', NULL, 'Action', id::text, NULL,
     convert_to(json_build_object(
         'action', kind, 'email', email, 'user_id', user_id, 'cal_user_id', cal_user_id,
@@ -39,13 +43,15 @@ SELECT calscim.append(
         'outcome', outcome, 'detail', detail)::text, 'UTF8'))
 FROM finished;
 
--- name: abandon: Give attempts of earlier terms that never finished the outcome unknown. The next pass observes what they did.
+-- name: abandon
+-- Give attempts of earlier terms that never finished the outcome unknown. The next pass observes what they did.
 UPDATE calscim.actions
 SET finished_at = clock_timestamp(), outcome = 'unknown', detail = 'interrupted before its outcome was known'
 WHERE organization = $1 AND finished_at IS NULL AND term < $2
 RETURNING id;
 
--- name: list_of_person: The latest attempts about a person; with a team, those on the team and those about the organization membership.
+-- name: list_of_person
+-- The latest attempts about a person; with a team, those on the team and those about the organization membership.
 SELECT a.id, a.kind, a.email, a.user_id::text, a.team_id, a.role, a.because, a.stream, a.seq, a.request_id, a.begun_at,
        a.finished_at, a.outcome, a.detail
 FROM calscim.actions a

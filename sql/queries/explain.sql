@@ -1,4 +1,5 @@
--- name: find_users: Users with this id, userName or address: the user with the id first, then active ones.
+-- name: find_users
+-- Users with this id, userName or address: the user with the id first, then active ones.
 SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.active, u.managed, u.source,
        u.changed_seq, l.cal_user_id
 FROM calscim.users u
@@ -9,7 +10,8 @@ WHERE d.organization = $1
        OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = calscim.name_key($2)))
 ORDER BY u.id::text = $2 DESC, u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 
--- name: list_users: The given users, in the order of find_users.
+-- name: list_users
+-- The given users, in the order of find_users.
 SELECT u.id::text, u.directory_id, d.name AS directory, u.user_name, u.email, u.active, u.managed, u.source,
        u.changed_seq, l.cal_user_id
 FROM calscim.users u
@@ -18,7 +20,8 @@ LEFT JOIN calscim.account_links l ON l.user_id = u.id AND l.organization = d.org
 WHERE u.id = ANY ($1::uuid[])
 ORDER BY u.managed AND u.active DESC, u.managed DESC, u.directory_id, u.id;
 
--- name: find_deleted_users: Deleted users of this name or address, latest first.
+-- name: find_deleted_users
+-- Deleted users of this name or address, latest first.
 SELECT t.id::text, t.directory_id, d.name AS directory, t.name AS user_name, t.email, t.seq, l.cal_user_id
 FROM calscim.tombstones t
 JOIN calscim.directories d ON d.id = t.directory_id
@@ -29,7 +32,8 @@ WHERE d.organization = $1 AND t.kind = 'User'
 ORDER BY t.seq DESC
 LIMIT 5;
 
--- name: list_mapped_groups: The mapped groups that these users are or were in, through nested groups too.
+-- name: list_mapped_groups
+-- The mapped groups that these users are or were in, through nested groups too.
 WITH RECURSIVE inside AS (
     SELECT m.member_id AS user_id, m.group_id, m.seq FROM calscim.members m WHERE m.member_id = ANY ($1::uuid[])
     UNION
@@ -49,7 +53,8 @@ LEFT JOIN calscim.former_members f ON f.group_id = m.group_id AND f.member_id = 
 WHERE (i.seq IS NOT NULL OR f.seq IS NOT NULL) AND ($2::bigint IS NULL OR m.team_id = $2)
 ORDER BY m.id, array_position($1::uuid[], p.id);
 
--- name: list_groups: All groups that these users are in, mapped or not. through: the nested group that the user is a direct member of.
+-- name: list_groups
+-- All groups that these users are in, mapped or not. through: the nested group that the user is a direct member of.
 WITH RECURSIVE inside AS (
     SELECT m.member_id AS user_id, m.group_id, m.seq, NULL::uuid AS through
     FROM calscim.members m WHERE m.member_id = ANY ($1::uuid[])
@@ -72,14 +77,16 @@ JOIN calscim.directories d ON d.id = g.directory_id
 LEFT JOIN calscim.groups t ON t.id = i.through
 ORDER BY array_position($1::uuid[], i.user_id), g.display_name_key, g.id;
 
--- name: list_teams: The teams that mappings have named, with the names that they had then.
+-- name: list_teams
+-- The teams that mappings have named, with the names that they had then.
 SELECT DISTINCT ON (m.team_id) m.team_id, m.team_name
 FROM calscim.mappings m
 JOIN calscim.directories d ON d.id = m.directory_id
 WHERE d.organization = $1 AND m.team_id > 0
 ORDER BY m.team_id, m.removed_at IS NOT NULL, m.id DESC;
 
--- name: list_ledger: The ledger rows of an account.
+-- name: list_ledger
+-- The ledger rows of an account.
 SELECT team_id, origin, role, mode, mapping_ids, membership_id, written_at
 FROM calscim.ledger
 WHERE organization = $1 AND cal_user_id = $2 AND ($3::bigint IS NULL OR team_id = $3)

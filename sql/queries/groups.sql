@@ -1,10 +1,13 @@
--- name: find_by_name: The id of the group with exactly this name. $2: the spelling of the name.
+-- name: find_by_name
+-- The id of the group with exactly this name. $2: the spelling of the name.
 SELECT id::text FROM calscim.groups WHERE directory_id = $1 AND display_name = $2;
 
--- name: list_names: The names of a directory's groups.
+-- name: list_names
+-- The names of a directory's groups.
 SELECT display_name FROM calscim.groups WHERE directory_id = $1;
 
--- name: list_users: The users of the given groups, through nested groups too, each with the latest journal row that added the user.
+-- name: list_users
+-- The users of the given groups, through nested groups too, each with the latest journal row that added the user.
 WITH RECURSIVE nested AS (
     SELECT g.id AS root, g.id FROM calscim.groups g WHERE g.id = ANY ($1::uuid[])
     UNION
@@ -17,7 +20,8 @@ FROM nested n
 JOIN calscim.members m ON m.group_id = n.id AND m.kind = 'User'
 GROUP BY n.root, m.member_id;
 
--- name: list: The groups of one directory or of all directories in use, with their mappings.
+-- name: list
+-- The groups of one directory or of all directories in use, with their mappings.
 SELECT g.id::text, g.display_name AS name, g.directory_id, d.name AS directory, d.organization,
        (SELECT count(*) FROM calscim.members m WHERE m.group_id = g.id) AS members,
        coalesce((SELECT json_agg(json_build_object('id', m.id, 'team_id', CASE WHEN m.team_id > 0 THEN m.team_id END,
@@ -29,17 +33,20 @@ JOIN calscim.directories d ON d.id = g.directory_id AND d.deleted_at IS NULL
 WHERE ($1::text IS NULL OR g.directory_id = $1) AND ($2::text IS NULL OR d.organization = $2)
 ORDER BY d.organization, lower(d.name), g.display_name_key;
 
--- name: get_state: A group's data for a PATCH of its attributes.
+-- name: get_state
+-- A group's data for a PATCH of its attributes.
 SELECT version, data::text AS data FROM calscim.groups WHERE directory_id = $1 AND id = $2;
 
--- name: list_members: The members of a group, for a PATCH that names members by other attributes than the id.
+-- name: list_members
+-- The members of a group, for a PATCH that names members by other attributes than the id.
 SELECT m.member_id::text AS value, m.kind AS type, coalesce(u.user_name, g.display_name) AS display
 FROM calscim.members m
 LEFT JOIN calscim.users u ON m.kind = 'User' AND u.id = m.member_id
 LEFT JOIN calscim.groups g ON m.kind = 'Group' AND g.id = m.member_id
 WHERE m.directory_id = $1 AND m.group_id = $2;
 
--- name: get: One group. $5: with its members.
+-- name: get
+-- One group. $5: with its members.
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL

@@ -1,8 +1,10 @@
--- name: get_write_state: Whether this session can write. On a standby no transaction has a number.
+-- name: get_write_state
+-- Whether this session can write. On a standby no transaction has a number.
 SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS read_only,
        CASE WHEN NOT pg_is_in_recovery() THEN txid_current() END AS number;
 
--- name: list_missing_privileges: Privileges that the daemon needs and the role lacks, of the given tables, functions, privileges and columns.
+-- name: list_missing_privileges
+-- Privileges that the daemon needs and the role lacks, of the given tables, functions, privileges and columns.
 SELECT 'USAGE on schema calscim' AS what WHERE NOT has_schema_privilege('calscim', 'USAGE')
 UNION ALL
 SELECT string_agg(m.privilege, ', ' ORDER BY m.nr) || ' on calscim.' || m.relname
@@ -22,11 +24,14 @@ JOIN pg_namespace n ON n.oid = f.pronamespace AND n.nspname = 'calscim'
 WHERE f.proname = ANY ($2::text[]) AND NOT has_function_privilege(f.oid, 'EXECUTE')
 ORDER BY 1;
 
--- name: limit_work_mem: Make the next query spill to a file, until the transaction ends.
+-- name: limit_work_mem
+-- Make the next query spill to a file, until the transaction ends.
 SET LOCAL work_mem = '64kB';
 
--- name: spill: Sort about 110 kB of rows, which exceeds that memory.
+-- name: spill
+-- Sort about 110 kB of rows, which exceeds that memory.
 SELECT count(*) FROM generate_series(1, 8000);
 
--- name: append_test_row: Append a journal row. The caller rolls the transaction back.
-SELECT calscim.append('@check', 'admin', 'check', 'POST', '/check', 200, '', NULL, '', '', 'check', '{}');
+-- name: append_test_row
+-- Append a journal row. The caller rolls the transaction back.
+SELECT calscim.append_row('@check', 'admin', 'check', 'POST', '/check', 200, '', NULL, '', '', 'check', '{}');

@@ -1,15 +1,19 @@
--- name: append_edit: Append an operator's edit to the organization's journal.
-SELECT calscim.append('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $8);
+-- name: append_edit
+-- Append an operator's edit to the organization's journal.
+SELECT calscim.append_row('@' || $1, 'admin', $2, '', $3, 0, $4, NULL, $5, $6, $7, $8);
 
--- name: list_request_ids: The request ids of the given journal rows.
+-- name: list_request_ids
+-- The request ids of the given journal rows.
 SELECT j.stream, j.seq, j.request_id
 FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
 JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
 
--- name: lock_head: Lock the head of a stream until the transaction ends, and create it if needed.
+-- name: lock_head
+-- Lock the head of a stream until the transaction ends, and create it if needed.
 SELECT calscim.lock_head($1);
 
--- name: list: Journal rows that match the given criteria, in the order of their streams.
+-- name: list
+-- Journal rows that match the given criteria, in the order of their streams.
 SELECT stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id, method,
        path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
@@ -25,7 +29,8 @@ WHERE ($1::text[] IS NULL OR stream = ANY ($1))
        OR convert_from(coalesce(effect, ''), 'UTF8') LIKE ANY (SELECT '%' || i || '%' FROM unnest($7) i))
 ORDER BY stream, seq;
 
--- name: list_latest: The latest $8 rows that match the given criteria, latest first. Each stream is read from its end.
+-- name: list_latest
+-- The latest $8 rows that match the given criteria, latest first. Each stream is read from its end.
 SELECT j.stream, j.seq, to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id,
        method, path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
@@ -48,7 +53,8 @@ WHERE $1::text[] IS NULL OR h.stream = ANY ($1)
 ORDER BY j.at DESC, j.stream, j.seq DESC
 LIMIT $8;
 
--- name: list_after: The rows of a stream after a sequence number.
+-- name: list_after
+-- The rows of a stream after a sequence number.
 SELECT stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id, method,
        path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
@@ -57,7 +63,8 @@ FROM calscim.journal
 WHERE stream = $1 AND seq > $2
 ORDER BY seq;
 
--- name: find_user_ids: The ids of users that have or had this id, userName or address.
+-- name: find_user_ids
+-- The ids of users that have or had this id, userName or address.
 SELECT id::text FROM calscim.users
 WHERE ($2::text[] IS NULL OR directory_id = ANY ($2))
   AND (id::text = $1 OR user_name_key = calscim.name_key($1) OR calscim.name_key(email) = calscim.name_key($1))
@@ -69,7 +76,8 @@ SELECT id::text FROM calscim.tombstones
 WHERE kind = 'User' AND ($2::text[] IS NULL OR directory_id = ANY ($2))
   AND (id::text = $1 OR calscim.name_key(name) = calscim.name_key($1) OR calscim.name_key(email) = calscim.name_key($1));
 
--- name: find_group_ids: The ids of groups that have or had this id or name.
+-- name: find_group_ids
+-- The ids of groups that have or had this id or name.
 SELECT id::text FROM calscim.groups
 WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND (id::text = $1 OR display_name_key = calscim.name_key($1))
 UNION
@@ -77,13 +85,17 @@ SELECT id::text FROM calscim.tombstones
 WHERE kind = 'Group' AND ($2::text[] IS NULL OR directory_id = ANY ($2))
   AND (id::text = $1 OR calscim.name_key(name) = calscim.name_key($1));
 
--- name: list_streams: The streams of an organization: its own and those of its directories, deleted ones included.
+-- name: list_streams
+-- The streams of an organization: its own and those of its directories, deleted ones included.
 SELECT '@' || $1::text AS stream UNION ALL SELECT id FROM calscim.directories WHERE organization = $1;
 
--- name: list_heads: The last sequence number of every stream.
+-- name: list_heads
+-- The last sequence number of every stream.
 SELECT stream, seq FROM calscim.journal_heads;
 
--- name: count_rows_by_key: The keys that bodies are encrypted with. $1: the prefix of an encrypted body. Reads only the first bytes of each body.
+-- name: count_rows_by_key
+-- The keys that bodies are encrypted with. $1: the prefix of an encrypted body. Reads only the first bytes of each
+-- body.
 SELECT id, count(*) AS rows, min(at) AS first, max(at) AS last
 FROM (SELECT at, CASE WHEN substring(body FROM 1 FOR length($1::bytea)) = $1
                       THEN encode(substring(body FROM length($1::bytea) + 1 FOR 8), 'hex') END AS id
@@ -91,7 +103,8 @@ FROM (SELECT at, CASE WHEN substring(body FROM 1 FOR length($1::bytea)) = $1
 GROUP BY id
 ORDER BY first;
 
--- name: list_last_bodies: The last body of every stream.
+-- name: list_last_bodies
+-- The last body of every stream.
 SELECT j.stream, j.seq, j.body
 FROM calscim.journal_heads h JOIN calscim.journal j ON j.stream = h.stream AND j.seq = h.seq
 ORDER BY 1;

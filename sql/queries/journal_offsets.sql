@@ -1,8 +1,10 @@
--- name: advance: Advance the offset of a stream.
+-- name: advance
+-- Advance the offset of a stream.
 INSERT INTO calscim.journal_offsets AS c (organization, stream, seq) VALUES ($1, $2, $3)
 ON CONFLICT (organization, stream) DO UPDATE SET seq = greatest(c.seq, excluded.seq);
 
--- name: list_unprocessed: Journal rows beyond the offsets.
+-- name: list_unprocessed
+-- Journal rows beyond the offsets.
 SELECT j.stream, j.seq, j.kind, j.at, j.request_id, j.resource_type, j.resource_id, j.effect
 FROM calscim.directories d
 JOIN calscim.journal_heads h ON h.stream = d.id
@@ -19,7 +21,8 @@ WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
 ORDER BY 1, 2
 LIMIT $2;
 
--- name: count_unprocessed: The number of journal rows beyond the offsets, at most $2, and the time of the oldest.
+-- name: count_unprocessed
+-- The number of journal rows beyond the offsets, at most $2, and the time of the oldest.
 SELECT count(*)::integer AS rows, min(n.at) AS since FROM (
     SELECT j.stream, j.seq, j.at
     FROM calscim.directories d
@@ -38,7 +41,9 @@ SELECT count(*)::integer AS rows, min(n.at) AS since FROM (
     LIMIT $2
 ) n;
 
--- name: list_due_organizations: The organizations among these that have unprocessed journal rows, open sync requests, or parked actions that are due.
+-- name: list_due_organizations
+-- The organizations among these that have unprocessed journal rows, open sync requests, or parked actions that are
+-- due.
 SELECT d.organization
 FROM unnest($1::text[]) o (name)
 JOIN calscim.directories d ON d.organization = o.name AND d.deleted_at IS NULL
@@ -53,12 +58,13 @@ LEFT JOIN calscim.journal_offsets c ON c.organization = o.name AND c.stream = h.
 WHERE h.seq > coalesce(c.seq, 0)
 UNION
 SELECT r.organization FROM calscim.sync_requests r JOIN unnest($1::text[]) o (name) ON o.name = r.organization
-WHERE r.done_at IS NULL
+WHERE r.finished_at IS NULL
 UNION
 SELECT p.organization FROM calscim.parked_actions p JOIN unnest($1::text[]) o (name) ON o.name = p.organization
 WHERE p.next_try <= clock_timestamp();
 
--- name: list_heads: The heads of the organization's streams.
+-- name: list_heads
+-- The heads of the organization's streams.
 SELECT h.stream, h.seq, h.at
 FROM calscim.journal_heads h
 LEFT JOIN calscim.directories d ON d.id = h.stream

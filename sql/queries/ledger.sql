@@ -1,7 +1,9 @@
--- name: delete_of_account: Delete the ledger rows of an account that left the organization.
+-- name: delete_of_account
+-- Delete the ledger rows of an account that left the organization.
 DELETE FROM calscim.ledger WHERE organization = $1 AND cal_user_id = $2;
 
--- name: record_added: Record a team membership that calscim made.
+-- name: record_added
+-- Record a team membership that calscim made.
 INSERT INTO calscim.ledger AS l (
     organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
 VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8::bigint[], $9)
@@ -9,9 +11,11 @@ ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
     SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
         origin = CASE WHEN l.origin = 'added' THEN 'added' ELSE excluded.origin END,
         mapping_ids = excluded.mapping_ids, membership_id = coalesce(excluded.membership_id, l.membership_id),
-        written_at = now(), missed = 0;
+        written_at = now(), missed_passes = 0;
 
--- name: record_in_place: Record memberships that are wanted and observed. One that an attempt without an outcome may have made counts as added.
+-- name: record_in_place
+-- Record memberships that are wanted and observed. One that an attempt without an outcome may have made counts as
+-- added.
 INSERT INTO calscim.ledger AS l (
     organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
 SELECT $1, e.team_id, e.cal_user_id, e.user_id,
@@ -27,12 +31,13 @@ FROM unnest($2::bigint[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::
     AS e (team_id, cal_user_id, user_id, origin, role, mode, mapping_ids, membership_id)
 ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
     SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
-        mapping_ids = excluded.mapping_ids, membership_id = excluded.membership_id, missed = 0
-    WHERE (l.user_id, l.role, l.mode, l.mapping_ids, l.membership_id, l.missed)
+        mapping_ids = excluded.mapping_ids, membership_id = excluded.membership_id, missed_passes = 0
+    WHERE (l.user_id, l.role, l.mode, l.mapping_ids, l.membership_id, l.missed_passes)
         IS DISTINCT FROM (excluded.user_id, excluded.role, excluded.mode, excluded.mapping_ids,
                           excluded.membership_id, 0);
 
--- name: list_unconfirmed: Memberships that an attempt without an outcome may have made since the last complete full pass.
+-- name: list_unconfirmed
+-- Memberships that an attempt without an outcome may have made since the last complete full pass.
 SELECT a.team_id, a.cal_user_id
 FROM calscim.actions a
 WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
@@ -45,7 +50,8 @@ WHERE a.organization = $1 AND a.outcome = 'unknown' AND a.kind = 'member.add'
   AND NOT EXISTS (SELECT FROM calscim.ledger l
                   WHERE l.organization = $1 AND l.team_id = a.team_id AND l.cal_user_id = a.cal_user_id);
 
--- name: adopt: Record such a membership once it is observed, with the mappings of the person's groups, else of deleted groups.
+-- name: adopt
+-- Record such a membership once it is observed, with the mappings of the person's groups, else of deleted groups.
 INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)
 SELECT a.organization, a.team_id, a.cal_user_id, a.user_id, 'added', coalesce(a.role, 'MEMBER'), g.mode, g.ids
 FROM calscim.actions a
@@ -73,14 +79,16 @@ ORDER BY a.id DESC
 LIMIT 1
 ON CONFLICT DO NOTHING;
 
--- name: delete: Delete the row of a membership that is gone.
+-- name: delete
+-- Delete the row of a membership that is gone.
 DELETE FROM calscim.ledger WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3;
 
--- name: count_missed: The same for the memberships of one team. Returns those that $4 passes or more did not show.
+-- name: count_missed
+-- The same for the memberships of one team. Returns those that $4 passes or more did not show.
 WITH counted AS (
     UPDATE calscim.ledger
-    SET missed = CASE WHEN cal_user_id = ANY ($3::bigint[]) THEN 0 ELSE missed + 1 END
-    WHERE organization = $1 AND team_id = $2 AND (missed > 0 OR cal_user_id <> ALL ($3::bigint[]))
-    RETURNING cal_user_id, missed
+    SET missed_passes = CASE WHEN cal_user_id = ANY ($3::bigint[]) THEN 0 ELSE missed_passes + 1 END
+    WHERE organization = $1 AND team_id = $2 AND (missed_passes > 0 OR cal_user_id <> ALL ($3::bigint[]))
+    RETURNING cal_user_id, missed_passes
 )
-SELECT cal_user_id FROM counted WHERE missed >= $4;
+SELECT cal_user_id FROM counted WHERE missed_passes >= $4;

@@ -1,16 +1,19 @@
--- name: create: Create a token. Only its digest is stored.
+-- name: create
+-- Create a token. Only its digest is stored.
 INSERT INTO calscim.tokens (directory_id, name, digest, expires_at, scope)
 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4), $5)
 RETURNING id, directory_id, name, created_at, expires_at, revoked_at, scope, replaced_by;
 
--- name: replace: Record that token $2 replaces token $1, which expires after $3 seconds at the latest.
+-- name: replace
+-- Record that token $2 replaces token $1, which expires after $3 seconds at the latest.
 UPDATE calscim.tokens
 SET replaced_by = $2, expires_at = least(expires_at, clock_timestamp() + make_interval(secs => $3))
 WHERE id = $1 AND revoked_at IS NULL AND replaced_by IS NULL
     AND (expires_at IS NULL OR expires_at > clock_timestamp())
 RETURNING expires_at;
 
--- name: list: The tokens of one directory or of all directories in use, oldest first.
+-- name: list
+-- The tokens of one directory or of all directories in use, oldest first.
 SELECT t.id, t.directory_id, t.name, t.created_at, t.expires_at, t.revoked_at, t.scope, t.replaced_by,
        u.used_at AS last_used_at, d.name AS directory, d.organization,
        CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'
@@ -21,25 +24,30 @@ LEFT JOIN calscim.token_uses u ON u.token_id = t.id
 WHERE $1::text IS NULL OR d.id = $1
 ORDER BY d.organization, lower(d.name), t.id;
 
--- name: revoke: Revoke a token.
+-- name: revoke
+-- Revoke a token.
 UPDATE calscim.tokens SET revoked_at = clock_timestamp() WHERE id = $1 AND revoked_at IS NULL RETURNING id;
 
--- name: revoke_all: Revoke all tokens of a directory.
+-- name: revoke_all
+-- Revoke all tokens of a directory.
 UPDATE calscim.tokens SET revoked_at = clock_timestamp() WHERE directory_id = $1 AND revoked_at IS NULL RETURNING id;
 
--- name: authenticate: The valid token with this digest.
+-- name: authenticate
+-- The valid token with this digest.
 SELECT t.id, t.directory_id, t.expires_at, t.scope
 FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
 
--- name: is_valid: Whether a token is still valid.
+-- name: is_valid
+-- Whether a token is still valid.
 SELECT EXISTS (
     SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
     WHERE t.id = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
         AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp()));
 
--- name: record_uses: Record when tokens were last used. Keeps the latest time of all daemons.
+-- name: record_uses
+-- Record when tokens were last used. Keeps the latest time of all daemons.
 INSERT INTO calscim.token_uses AS u (token_id, used_at)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[]) AS used (token_id, used_at) ORDER BY used.token_id
 ON CONFLICT (token_id) DO UPDATE SET used_at = greatest(u.used_at, excluded.used_at);

@@ -1,7 +1,9 @@
--- name: get_state: A user's data for a PATCH, with active even if it was removed from the resource.
+-- name: get_state
+-- A user's data for a PATCH, with active even if it was removed from the resource.
 SELECT version, (jsonb_build_object('active', active) || data)::text AS data FROM calscim.users WHERE directory_id = $1 AND id = $2;
 
--- name: get: One user. Returns a row even if there is no such user, so that the token is checked.
+-- name: get
+-- One user. Returns a row even if there is no such user, so that the token is checked.
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
@@ -12,7 +14,8 @@ FROM (SELECT) one LEFT JOIN LATERAL (
         'User', u.id, u.data, u.version, u.created_at, u.updated_at, $4, calscim.groups_json(u.id, $4)) AS body
     FROM calscim.users u WHERE u.id = $3 AND u.directory_id = $2) r ON true;
 
--- name: look_up: Users by an indexed attribute. directory/resources replaces the mark; its parameter is $4.
+-- name: look_up
+-- Users by an indexed attribute. directory/resources replaces the mark; its parameter is $4.
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
@@ -22,7 +25,8 @@ SELECT EXISTS (
            calscim.groups_json(u.id, $3)) ORDER BY u.ordinal) AS bodies
 FROM calscim.users u WHERE u.directory_id = $2 AND /* equal */ true;
 
--- name: page_from_start: A page, counted from the first user.
+-- name: page_from_start
+-- A page, counted from the first user.
 WITH page AS (
     SELECT u.id FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 ORDER BY u.ordinal OFFSET $4 LIMIT $5
 )
@@ -30,8 +34,8 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       coalesce((SELECT h.users FROM calscim.journal_heads h WHERE h.stream = $2), 0) AS total, true AS known,
-       (SELECT h.gone FROM calscim.journal_heads h WHERE h.stream = $2) AS gone, min(u.ordinal) AS first,
+       coalesce((SELECT h.user_count FROM calscim.journal_heads h WHERE h.stream = $2), 0) AS total, true AS known,
+       (SELECT h.deleted_user_count FROM calscim.journal_heads h WHERE h.stream = $2) AS deleted_user_count, min(u.ordinal) AS first,
        max(u.ordinal) AS last,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
@@ -42,9 +46,10 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
     FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
 
--- name: page_from_end: The same page, counted from the last user if that is nearer.
+-- name: page_from_end
+-- The same page, counted from the last user if that is nearer.
 WITH size AS (
-    SELECT coalesce(max(h.users), 0) AS total, max(h.gone) AS gone FROM calscim.journal_heads h WHERE h.stream = $2
+    SELECT coalesce(max(h.user_count), 0) AS total, max(h.deleted_user_count) AS deleted_user_count FROM calscim.journal_heads h WHERE h.stream = $2
 ), page AS (
     SELECT u.id FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 ORDER BY u.ordinal DESC
     OFFSET (SELECT greatest(total - $4 - $5, 0) FROM size) LIMIT (SELECT greatest(least($5, total - $4), 0) FROM size)
@@ -53,7 +58,7 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT total FROM size) AS total, true AS known, (SELECT gone FROM size) AS gone,
+       (SELECT total FROM size) AS total, true AS known, (SELECT deleted_user_count FROM size) AS deleted_user_count,
        min(u.ordinal) AS first, max(u.ordinal) AS last,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
@@ -64,9 +69,10 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
     FROM calscim.members m, LATERAL (SELECT x.* FROM calscim.groups x WHERE x.id = m.group_id OFFSET 0) g
     WHERE m.member_id = u.id) m ON true;
 
--- name: page_from_row: The same page, from a row whose position is known. known is false if the row may have moved.
+-- name: page_from_row
+-- The same page, from a row whose position is known. known is false if the row may have moved.
 WITH head AS (
-    SELECT h.users, h.gone = $5 AND EXISTS (
+    SELECT h.user_count, h.deleted_user_count = $5 AND EXISTS (
         SELECT FROM calscim.users u WHERE u.directory_id COLLATE "C" = $2 AND u.ordinal = $4) AS known
     FROM calscim.journal_heads h WHERE h.stream = $2
 ), page AS (
@@ -78,7 +84,7 @@ SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
                AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())) AS allowed,
-       (SELECT users FROM head) AS total, (SELECT known FROM head) AS known, $5::bigint AS gone,
+       (SELECT user_count FROM head) AS total, (SELECT known FROM head) AS known, $5::bigint AS deleted_user_count,
        min(u.ordinal) AS first, max(u.ordinal) AS last,
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,

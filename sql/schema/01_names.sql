@@ -7,14 +7,14 @@ CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,
     applied_at  timestamptz NOT NULL DEFAULT now(),
-    oldest      integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
+    oldest_compatible  integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
 
 -- ---------------------------------------------------------------- when two names are the same
 -- The rules of calscim/names.py, whatever the collation of the database is; a test compares both.
 
 -- Capital letters beyond ASCII that have no canonical decomposition, and the final sigma; those up to U+052F first.
-CREATE FUNCTION calscim.capitals() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'ÆÐØÞĐĦĲĿŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǄǅǇǈǊǋǤǱǲǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ'
         'ΤΥΦΧΨΩςϏϘϚϜϞϠϢϤϦϨϪϬϮϴϷϹϺϽϾϿЂЄЅІЈЉЊЋЏАБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯѠѢѤѦѨѪѬѮѰѲѴѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢ'
@@ -30,7 +30,7 @@ CREATE FUNCTION calscim.capitals() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL 
 $$;
 
 -- What each of the capital letters stands for, in the same order.
-CREATE FUNCTION calscim.small_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'æðøþđħĳŀłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǆǆǉǉǌǌǥǳǳƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρσ'
         'τυφχψωσϗϙϛϝϟϡϣϥϧϩϫϭϯθϸϲϻͻͼͽђєѕіјљњћџабвгдежзиклмнопрстуфхцчшщъыьэюяѡѣѥѧѩѫѭѯѱѳѵѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡң'
@@ -46,33 +46,33 @@ CREATE FUNCTION calscim.small_letters() RETURNS text LANGUAGE sql IMMUTABLE PARA
 $$;
 
 -- Without white space around it: what Python's str.strip takes off.
-CREATE FUNCTION calscim.trimmed(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.trim_whitespace(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT btrim(p_text, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
         '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
 $$;
 
 -- A text as it is compared where case does not count. translate() looks each character up in the whole list: a
 -- text that has no capital letter beyond ASCII is spared that, and one of the common alphabets the rest of the list.
-CREATE FUNCTION calscim.folded(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN octet_length(p_text) = length(p_text) THEN lower(p_text COLLATE "C")
-        WHEN normalize(p_text, NFD) COLLATE "C" !~ ('[' || calscim.capitals() || ']')
+        WHEN normalize(p_text, NFD) COLLATE "C" !~ ('[' || calscim.uppercase_letters() || ']')
             THEN normalize(lower(normalize(p_text, NFD) COLLATE "C"), NFC)
         WHEN p_text COLLATE "C" !~ '[^\u0001-\u052f]' THEN normalize(translate(
-            lower(normalize(p_text, NFD) COLLATE "C"), left(calscim.capitals(), 245),
-            left(calscim.small_letters(), 245)), NFC)
+            lower(normalize(p_text, NFD) COLLATE "C"), left(calscim.uppercase_letters(), 245),
+            left(calscim.lowercase_letters(), 245)), NFC)
         ELSE normalize(translate(
-            lower(normalize(p_text, NFD) COLLATE "C"), calscim.capitals(), calscim.small_letters()), NFC)
+            lower(normalize(p_text, NFD) COLLATE "C"), calscim.uppercase_letters(), calscim.lowercase_letters()), NFC)
     END
 $$;
 
 -- What two spellings of one name have in common: an address, a userName, the name of a group or of a team.
 CREATE FUNCTION calscim.name_key(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT calscim.folded(calscim.trimmed(p_name))
+    SELECT calscim.fold_case(calscim.trim_whitespace(p_name))
 $$;
 
 -- The name of a group or a team as it is compared where case counts.
 CREATE FUNCTION calscim.spelling(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT normalize(calscim.trimmed(p_name), NFC)
+    SELECT normalize(calscim.trim_whitespace(p_name), NFC)
 $$;
 

@@ -8,7 +8,7 @@ CREATE TABLE calscim.directories (
     created_at    timestamptz NOT NULL DEFAULT now(),
     deleted_at    timestamptz,
     requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
-    throttled     bigint NOT NULL DEFAULT 0,
+    throttled_count  bigint NOT NULL DEFAULT 0,
     throttled_at  timestamptz,
     CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
 );
@@ -46,7 +46,7 @@ CREATE TABLE calscim.pauses (
 -- happened since the dump is not in them.
 CREATE TABLE calscim.database_identity (
     organization  text PRIMARY KEY,
-    relation      oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
-    database      oid NOT NULL
+    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    database_oid  oid NOT NULL
 );
 

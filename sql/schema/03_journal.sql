@@ -7,9 +7,9 @@ CREATE TABLE calscim.journal_heads (
     seq      bigint NOT NULL DEFAULT 0,
     at       timestamptz NOT NULL DEFAULT 'epoch',
     hash     bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
-    users    bigint NOT NULL DEFAULT 0,    -- so that totalResults costs nothing
-    groups   bigint NOT NULL DEFAULT 0,
-    gone     bigint NOT NULL DEFAULT 0     -- how often users were deleted: then the others' places have moved
+    user_count   bigint NOT NULL DEFAULT 0,  -- totalResults of lists without a filter
+    group_count  bigint NOT NULL DEFAULT 0,
+    deleted_user_count  bigint NOT NULL DEFAULT 0  -- a deletion moves the position of other users in a list
 );
 
 CREATE TABLE calscim.journal (
@@ -38,15 +38,15 @@ CREATE INDEX journal_request ON calscim.journal (request_id);
 CREATE INDEX journal_resource ON calscim.journal (resource_id, seq) WHERE resource_id <> '';
 CREATE INDEX journal_erasures ON calscim.journal (stream, seq) WHERE path = 'person.erase';
 
-CREATE FUNCTION calscim.journal_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.journal_reject_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the journal is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
 -- Locks a stream's head until the transaction ends; the first call of every function that writes.
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -61,7 +61,7 @@ BEGIN
 END $$;
 
 -- Locks a stream's head and returns it.
-CREATE FUNCTION calscim.locked_head(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.lock_head_row(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
 DECLARE v_head calscim.journal_heads;
 BEGIN
     SELECT * INTO v_head FROM calscim.journal_heads WHERE stream = p_stream FOR UPDATE;
@@ -86,36 +86,36 @@ CREATE FUNCTION calscim.journal_header(
 $$;
 
 -- What a journal row says of the request behind a change.
-CREATE TYPE calscim.origin AS (
+CREATE TYPE calscim.request_origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
 -- The row that comes after a head.
-CREATE FUNCTION calscim.next_row(
-    p_head calscim.journal_heads, o calscim.origin, p_at timestamptz, p_status integer, p_resource_type text,
+CREATE FUNCTION calscim.build_journal_row(
+    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer, p_resource_type text,
     p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
-    v_body_digest bytea := sha256(coalesce(o.body, ''));
+    v_body_digest bytea := sha256(coalesce(p_origin.body, ''));
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
 BEGIN
     RETURN ROW(
-        o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
-        p_resource_type, p_resource_id, o.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
+        p_resource_type, p_resource_id, p_origin.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
         sha256(p_head.hash || convert_to(calscim.journal_header(
-            o.stream, v_seq, p_at, o.kind, o.request_id, o.method, o.path, p_status, o.remote, o.token_id,
+            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
             p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
 -- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
 -- it is after them.
-CREATE FUNCTION calscim.record(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
     UPDATE calscim.journal_heads
-    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, users = p_head.users, groups = p_head.groups,
-        gone = p_head.gone
+    SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, user_count = p_head.user_count,
+        group_count = p_head.group_count, deleted_user_count = p_head.deleted_user_count
     WHERE stream = p_head.stream;
     IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
         PERFORM pg_notify('calscim', p_head.stream);
@@ -123,23 +123,23 @@ BEGIN
 END $$;
 
 -- One row, to a stream that is not locked yet. Returns its seq.
-CREATE FUNCTION calscim.append(
+CREATE FUNCTION calscim.append_row(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
     p_body bytea, p_effect bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.journal_heads := calscim.locked_head(p_stream);
-    j calscim.journal;
+    v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
+    v_row calscim.journal;
 BEGIN
-    j := calscim.next_row(
+    v_row := calscim.build_journal_row(
         v_head,
-        ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.origin,
+        ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.request_origin,
         greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
-    v_head.seq := j.seq;
-    v_head.at := j.at;
-    v_head.hash := j.hash;
-    PERFORM calscim.record(v_head, ARRAY[j]);
-    RETURN j.seq;
+    v_head.seq := v_row.seq;
+    v_head.at := v_row.at;
+    v_head.hash := v_row.hash;
+    PERFORM calscim.append_rows(v_head, ARRAY[v_row]);
+    RETURN v_row.seq;
 END $$;
 

@@ -1,6 +1,6 @@
 -- ---------------------------------------------------------------- writing users, groups, members
 -- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
--- say. calscim.changes locks the head before and appends the rows after. What is answered with other than 2xx has
+-- say. calscim.apply_changes locks the head before and appends the rows after. What is answered with other than 2xx has
 -- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
 --   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
 --   user.delete   its id
@@ -9,20 +9,20 @@
 
 -- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
 -- 412: another version.
-CREATE TYPE calscim.written AS (
+CREATE TYPE calscim.write_result AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
 -- The journal row that a change is going to have.
-CREATE TYPE calscim.turn AS (stream text, seq bigint, at timestamptz);
+CREATE TYPE calscim.journal_position AS (stream text, seq bigint, at timestamptz);
 
 -- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
-CREATE TYPE calscim.made AS (
+CREATE TYPE calscim.change_effect AS (
     status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
-    users integer, groups integer
+    user_delta integer, group_delta integer
 );
 
-CREATE FUNCTION calscim.instant(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION calscim.iso_timestamp(p_at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
@@ -33,7 +33,7 @@ CREATE FUNCTION calscim.resource_json(
     p_base text, p_extra text
 ) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT '{"id":"' || p_id || '","meta":{"resourceType":"' || p_type || '","created":"'
-        || calscim.instant(p_created) || '","lastModified":"' || calscim.instant(p_updated)
+        || calscim.iso_timestamp(p_created) || '","lastModified":"' || calscim.iso_timestamp(p_updated)
         || '","location":"' || p_base || '/' || p_type || 's/' || p_id || '","version":"W/\"' || p_version
         || '\""},' || p_extra || right(p_data::text, -1)
 $$;
@@ -70,54 +70,54 @@ CREATE FUNCTION calscim.user_effect(u calscim.users, p_emails text[]) RETURNS by
         'managed', u.managed, 'source', u.source, 'version', u.version, 'data', u.data)::text, 'UTF8')
 $$;
 
-CREATE FUNCTION calscim.user_create(
-    t calscim.turn, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
+CREATE FUNCTION calscim.create_user(
+    pos calscim.journal_position, p_id uuid, p_user_name text, p_user_name_key text, p_external_id text, p_email text,
     p_emails text[], p_active boolean, p_managed boolean, p_source text, p_data jsonb, p_base text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+    IF EXISTS (SELECT FROM calscim.users x WHERE x.directory_id = pos.stream AND x.user_name_key = p_user_name_key)
     THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
     INSERT INTO calscim.users (
         id, directory_id, user_name, user_name_key, external_id, email, active, managed, source, data,
         changed_seq, created_at, updated_at)
     VALUES (
-        p_id, t.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
-        p_data, t.seq, t.at, t.at)
+        p_id, pos.stream, p_user_name, p_user_name_key, p_external_id, p_email, p_active, p_managed, p_source,
+        p_data, pos.seq, pos.at, pos.at)
     RETURNING * INTO u;
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT t.stream, e, p_id FROM unnest(p_emails) e;
+    SELECT pos.stream, e, p_id FROM unnest(p_emails) e;
     RETURN ROW(
-        201, 1, calscim.resource_json('User', p_id, u.data, 1, t.at, t.at, p_base, '"groups":[],'), NULL,
-        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.made;
+        201, 1, calscim.resource_json('User', p_id, u.data, 1, pos.at, pos.at, p_base, '"groups":[],'), NULL,
+        'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.change_effect;
 END $$;
 
 -- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
 -- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
 -- column but active nor the addresses depend; the other arguments are NULL then.
-CREATE FUNCTION calscim.user_update(
-    t calscim.turn, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
+CREATE FUNCTION calscim.update_user(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
     p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_changed boolean;
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> u.version THEN
-        w.status := 412;
-        w.version := u.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := u.version;
+        RETURN v_result;
     END IF;
     IF p_set IS NOT NULL THEN
         p_data := u.data || p_set;
@@ -131,10 +131,10 @@ BEGIN
     p_active := coalesce(p_active, u.active);
     IF p_user_name_key <> u.user_name_key THEN
         IF EXISTS (
-            SELECT FROM calscim.users x WHERE x.directory_id = t.stream AND x.user_name_key = p_user_name_key)
+            SELECT FROM calscim.users x WHERE x.directory_id = pos.stream AND x.user_name_key = p_user_name_key)
         THEN
-            w.status := 409;
-            RETURN w;
+            v_result.status := 409;
+            RETURN v_result;
         END IF;
     END IF;
     v_changed := u.data <> p_data OR u.email <> p_email OR u.active <> p_active
@@ -143,8 +143,8 @@ BEGIN
         UPDATE calscim.users
         SET user_name = p_user_name, user_name_key = p_user_name_key, external_id = p_external_id,
             email = p_email, active = p_active, managed = true, data = p_data,
-            version = version + v_changed::integer, changed_seq = t.seq,
-            updated_at = CASE WHEN v_changed THEN t.at ELSE updated_at END
+            version = version + v_changed::integer, changed_seq = pos.seq,
+            updated_at = CASE WHEN v_changed THEN pos.at ELSE updated_at END
         WHERE id = p_id
         RETURNING * INTO u;
     END IF;
@@ -154,17 +154,17 @@ BEGIN
         THEN
             DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
             INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-            SELECT t.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+            SELECT pos.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
         END IF;
     END IF;
     RETURN ROW(
         200, u.version, calscim.resource_json(
             'User', p_id, u.data, u.version, u.created_at, u.updated_at, p_base, calscim.groups_json(p_id, p_base)),
-        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.made;
+        NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.change_effect;
 END $$;
 
 -- Takes somebody, user or group, off every group, and says so in those groups' versions.
-CREATE FUNCTION calscim.leave_groups(p_member uuid, p_seq bigint, p_at timestamptz)
+CREATE FUNCTION calscim.remove_from_groups(p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH gone AS (
@@ -179,57 +179,57 @@ BEGIN
 END $$;
 
 -- p_unmanaged: only somebody the provider has never written to (409 otherwise).
-CREATE FUNCTION calscim.user_delete(
-    t calscim.turn, p_id uuid, p_expected bigint, p_unmanaged boolean
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.delete_user(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_unmanaged boolean
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     u calscim.users;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> u.version THEN
-        w.status := 412;
-        w.version := u.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := u.version;
+        RETURN v_result;
     END IF;
     IF p_unmanaged AND u.managed THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
-    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
+    PERFORM calscim.remove_from_groups(p_id, pos.seq, pos.at);
     DELETE FROM calscim.users WHERE id = p_id;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, email, managed, seq, at)
-    VALUES (p_id, t.stream, 'User', u.user_name, u.email, u.managed, t.seq, t.at);
+    VALUES (p_id, pos.stream, 'User', u.user_name, u.email, u.managed, pos.seq, pos.at);
     RETURN ROW(
         204, NULL, NULL, NULL, 'User', p_id,
-        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.made;
+        convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.change_effect;
 END $$;
 
 -- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
 -- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
-CREATE FUNCTION calscim.user_follow(
-    o calscim.origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+CREATE FUNCTION calscim.update_imported_user(
+    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    v_head calscim.journal_heads := calscim.locked_head(o.stream);
+    v_head calscim.journal_heads := calscim.lock_head_row(p_origin.stream);
     v_at timestamptz := greatest(clock_timestamp(), v_head.at);
     u calscim.users;
-    j calscim.journal;
+    v_row calscim.journal;
 BEGIN
-    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = o.stream AND NOT managed;
+    SELECT * INTO u FROM calscim.users WHERE id = p_id AND directory_id = p_origin.stream AND NOT managed;
     IF NOT FOUND THEN
         RETURN 404;
     END IF;
     IF EXISTS (
         SELECT FROM calscim.users x
-        WHERE x.directory_id = o.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
+        WHERE x.directory_id = p_origin.stream AND x.user_name_key = p_user_name_key AND x.id <> p_id
         UNION ALL
         SELECT FROM calscim.user_emails e
-        WHERE e.directory_id = o.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
+        WHERE e.directory_id = p_origin.stream AND e.value_key = ANY (p_emails) AND e.user_id <> p_id)
     THEN
         RETURN 409;
     END IF;
@@ -240,12 +240,12 @@ BEGIN
     RETURNING * INTO u;
     DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
-    SELECT o.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
-    j := calscim.next_row(v_head, o, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
-    v_head.seq := j.seq;
-    v_head.at := j.at;
-    v_head.hash := j.hash;
-    PERFORM calscim.record(v_head, ARRAY[j]);
+    SELECT p_origin.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
+    v_row := calscim.build_journal_row(v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_head.seq := v_row.seq;
+    v_head.at := v_row.at;
+    v_head.hash := v_row.hash;
+    PERFORM calscim.append_rows(v_head, ARRAY[v_row]);
     RETURN 200;
 END $$;
 

@@ -55,43 +55,43 @@ BEGIN
         CASE p_answer WHEN 'full' THEN calscim.members_json(g.id, p_base) ELSE '' END) END;
 END $$;
 
-CREATE FUNCTION calscim.group_create(
-    t calscim.turn, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
+CREATE FUNCTION calscim.create_group(
+    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
     p_members uuid[], p_unknown text[], p_base text, p_answer text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[];
     v_groups uuid[];
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
     IF EXISTS (
-        SELECT FROM calscim.groups x WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key)
+        SELECT FROM calscim.groups x WHERE x.directory_id = pos.stream AND x.display_name_key = p_display_name_key)
     THEN
-        w.status := 409;
-        RETURN w;
+        v_result.status := 409;
+        RETURN v_result;
     END IF;
     INSERT INTO calscim.groups (
         id, directory_id, display_name, display_name_key, external_id, data, changed_seq, created_at, updated_at)
     VALUES (
-        p_id, t.stream, p_display_name, p_display_name_key, p_external_id, p_data, t.seq, t.at, t.at)
+        p_id, pos.stream, p_display_name, p_display_name_key, p_external_id, p_data, pos.seq, pos.at, pos.at)
     RETURNING * INTO g;
     WITH added AS (
         INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-        SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at
-        FROM calscim.member_kinds(t.stream, p_id, p_members) k
+        SELECT p_id, k.member_id, k.kind, pos.stream, pos.seq, pos.at
+        FROM calscim.member_kinds(pos.stream, p_id, p_members) k
         RETURNING member_id, kind
     )
     SELECT coalesce(array_agg(member_id) FILTER (WHERE kind = 'User'), '{}'),
            coalesce(array_agg(member_id) FILTER (WHERE kind = 'Group'), '{}')
     INTO v_users, v_groups FROM added;
-    w.skipped := p_unknown || ARRAY(
+    v_result.skipped := p_unknown || ARRAY(
         SELECT i::text FROM (SELECT unnest(p_members) EXCEPT SELECT unnest(v_users || v_groups)) s (i));
-    v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+    v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     RETURN ROW(
-        201, 1, calscim.group_json(g, p_base, p_answer), w.skipped, 'Group', p_id,
-        calscim.group_effect(g, v_users, v_groups, '{}', w.skipped, v_bound), 0, 1)::calscim.made;
+        201, 1, calscim.group_json(g, p_base, p_answer), v_result.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, '{}', v_result.skipped, v_bound), 0, 1)::calscim.change_effect;
 END $$;
 
 -- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
@@ -120,11 +120,11 @@ END $$;
 
 -- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
 -- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
-CREATE FUNCTION calscim.group_update(
-    t calscim.turn, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
+CREATE FUNCTION calscim.update_group(
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
     p_base text, p_answer text
-) RETURNS calscim.made LANGUAGE plpgsql AS $$
+) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[] := '{}';
     v_groups uuid[] := '{}';
@@ -133,26 +133,26 @@ DECLARE
     v_id uuid;
     g calscim.groups;
     v_bound bigint[] := '{}';
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> g.version THEN
-        w.status := 412;
-        w.version := g.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := g.version;
+        RETURN v_result;
     END IF;
     v_renamed := p_data IS NOT NULL AND p_display_name <> g.display_name;
     IF v_renamed THEN
         IF EXISTS (
             SELECT FROM calscim.groups x
-            WHERE x.directory_id = t.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
+            WHERE x.directory_id = pos.stream AND x.display_name_key = p_display_name_key AND x.id <> p_id)
         THEN
-            w.status := 409;
-            RETURN w;
+            v_result.status := 409;
+            RETURN v_result;
         END IF;
     END IF;
     IF p_replace THEN
@@ -172,25 +172,25 @@ BEGIN
     END IF;
     IF cardinality(v_removed) > 0 THEN
         INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-        SELECT p_id, r, t.stream, t.seq, t.at FROM unnest(v_removed) r
+        SELECT p_id, r, pos.stream, pos.seq, pos.at FROM unnest(v_removed) r
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
-    w.skipped := p_unknown;
+    v_result.skipped := p_unknown;
     IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
         FOREACH v_id IN ARRAY p_add LOOP
-            CASE calscim.add_member(t.stream, p_id, v_id, t.seq, t.at)
+            CASE calscim.add_member(pos.stream, p_id, v_id, pos.seq, pos.at)
                 WHEN 'User' THEN v_users := v_users || v_id;
                 WHEN 'Group' THEN v_groups := v_groups || v_id;
-                WHEN 'unknown' THEN w.skipped := w.skipped || v_id::text;
+                WHEN 'unknown' THEN v_result.skipped := v_result.skipped || v_id::text;
                 ELSE NULL;  -- is in the group already
             END CASE;
         END LOOP;
     ELSIF cardinality(p_add) > 0 THEN
         WITH known AS (
-            SELECT k.member_id, k.kind FROM calscim.member_kinds(t.stream, p_id, p_add) k
+            SELECT k.member_id, k.kind FROM calscim.member_kinds(pos.stream, p_id, p_add) k
         ), added AS (
             INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-            SELECT p_id, k.member_id, k.kind, t.stream, t.seq, t.at FROM known k
+            SELECT p_id, k.member_id, k.kind, pos.stream, pos.seq, pos.at FROM known k
             ON CONFLICT DO NOTHING
             RETURNING member_id, kind
         ), returned AS (
@@ -201,7 +201,7 @@ BEGIN
                coalesce((SELECT array_agg(a.member_id) FROM added a WHERE a.kind = 'Group'), '{}'),
                p_unknown || ARRAY(
                    SELECT i::text FROM (SELECT unnest(p_add) EXCEPT SELECT k.member_id FROM known k) s (i))
-        INTO v_users, v_groups, w.skipped;
+        INTO v_users, v_groups, v_result.skipped;
     END IF;
     IF cardinality(v_users) + cardinality(v_groups) + cardinality(v_removed) > 0
         OR (p_data IS NOT NULL AND (v_renamed OR p_data <> g.data OR p_external_id IS DISTINCT FROM g.external_id))
@@ -210,44 +210,44 @@ BEGIN
         SET display_name = CASE WHEN p_data IS NULL THEN display_name ELSE p_display_name END,
             display_name_key = CASE WHEN v_renamed THEN p_display_name_key ELSE display_name_key END,
             external_id = CASE WHEN p_data IS NULL THEN external_id ELSE p_external_id END,
-            data = coalesce(p_data, data), version = version + 1, changed_seq = t.seq, updated_at = t.at
+            data = coalesce(p_data, data), version = version + 1, changed_seq = pos.seq, updated_at = pos.at
         WHERE id = p_id
         RETURNING * INTO g;
     END IF;
     IF v_renamed THEN
-        v_bound := calscim.bind_mappings(t.stream, p_id, p_display_name);
+        v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     END IF;
     RETURN ROW(
-        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), w.skipped,
-        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, w.skipped, v_bound), 0, 0)::calscim.made;
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), v_result.skipped,
+        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
 END $$;
 
-CREATE FUNCTION calscim.group_delete(t calscim.turn, p_id uuid, p_expected bigint)
-RETURNS calscim.made LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.delete_group(pos calscim.journal_position, p_id uuid, p_expected bigint)
+RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     g calscim.groups;
-    w calscim.made;
+    v_result calscim.change_effect;
 BEGIN
-    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = t.stream;
+    SELECT * INTO g FROM calscim.groups WHERE id = p_id AND directory_id = pos.stream;
     IF NOT FOUND THEN
-        w.status := 404;
-        RETURN w;
+        v_result.status := 404;
+        RETURN v_result;
     END IF;
     IF p_expected IS NOT NULL AND p_expected <> g.version THEN
-        w.status := 412;
-        w.version := g.version;
-        RETURN w;
+        v_result.status := 412;
+        v_result.version := g.version;
+        RETURN v_result;
     END IF;
-    PERFORM calscim.leave_groups(p_id, t.seq, t.at);
+    PERFORM calscim.remove_from_groups(p_id, pos.seq, pos.at);
     INSERT INTO calscim.former_members (group_id, member_id, directory_id, seq, at)
-    SELECT p_id, m.member_id, t.stream, t.seq, t.at FROM calscim.members m WHERE m.group_id = p_id
+    SELECT p_id, m.member_id, pos.stream, pos.seq, pos.at FROM calscim.members m WHERE m.group_id = p_id
     ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     DELETE FROM calscim.groups WHERE id = p_id;
     UPDATE calscim.mappings SET group_id = NULL WHERE group_id = p_id AND removed_at IS NULL;
     INSERT INTO calscim.tombstones (id, directory_id, kind, name, seq, at)
-    VALUES (p_id, t.stream, 'Group', g.display_name, t.seq, t.at);
+    VALUES (p_id, pos.stream, 'Group', g.display_name, pos.seq, pos.at);
     RETURN ROW(
         204, NULL, NULL, NULL, 'Group', p_id,
-        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.made;
+        convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.change_effect;
 END $$;
 

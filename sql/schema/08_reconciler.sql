@@ -13,7 +13,7 @@ CREATE TABLE calscim.mappings (
     created_at    timestamptz NOT NULL DEFAULT now(),
     removed_at    timestamptz,
     removed_seq   bigint,
-    since         bigint NOT NULL DEFAULT 0,  -- how far the directory's journal had come at its last edit
+    directory_seq bigint NOT NULL DEFAULT 0,  -- the last row of the directory's journal at the last edit
     former_names  text[] NOT NULL DEFAULT '{}'  -- that the group had before, the latest last
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
@@ -28,7 +28,7 @@ CREATE TABLE calscim.created_teams (
     name           text NOT NULL,
     cal_user_id    bigint NOT NULL,
     membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
-    made_at        timestamptz NOT NULL DEFAULT now(),
+    created_at     timestamptz NOT NULL DEFAULT now(),
     released_at    timestamptz,
     PRIMARY KEY (organization, team_id)
 );
@@ -40,7 +40,7 @@ CREATE TABLE calscim.applied_attributes (
     cal_user_id   bigint NOT NULL,
     attribute_id  text NOT NULL,
     value         text NOT NULL,           -- all values, a JSON list; '[]' before the first one is told
-    told_at       timestamptz NOT NULL DEFAULT now(),
+    applied_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, cal_user_id, attribute_id)
 );
 
@@ -54,7 +54,7 @@ CREATE TABLE calscim.account_links (
     origin        text NOT NULL CHECK (origin IN ('created', 'attached', 'found')),
     email         text NOT NULL,
     linked_at     timestamptz NOT NULL DEFAULT now(),
-    missed        integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
+    missed_passes  integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
     PRIMARY KEY (organization, user_id)
 );
 CREATE INDEX account_links_account ON calscim.account_links (organization, cal_user_id);
@@ -92,7 +92,7 @@ CREATE TABLE calscim.ledger (
     mapping_ids    bigint[] NOT NULL,      -- the sources that last wanted it
     membership_id  bigint,
     written_at     timestamptz NOT NULL DEFAULT now(),
-    missed         integer NOT NULL DEFAULT 0,
+    missed_passes  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, team_id, cal_user_id)
 );
 
@@ -130,13 +130,13 @@ CREATE TABLE calscim.actions (
     outcome        text,                   -- done, already, refused, failed, unknown
     detail         text NOT NULL DEFAULT '',
     membership_id  bigint,
-    takes          boolean NOT NULL DEFAULT false,  -- a removal or a demotion
-    drift          boolean NOT NULL DEFAULT false,  -- no journal row asked for it
-    approved       boolean NOT NULL DEFAULT false,  -- released by an operator
-    teams          bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
+    is_removal     boolean NOT NULL DEFAULT false,  -- a removal or a demotion
+    is_drift       boolean NOT NULL DEFAULT false,  -- no journal row asked for it
+    is_approved    boolean NOT NULL DEFAULT false,  -- released by an operator
+    ended_team_ids  bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
 );
 CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
-    WHERE takes OR kind IN ('user.create', 'user.attach', 'member.add');
+    WHERE is_removal OR kind IN ('user.create', 'user.attach', 'member.add');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
@@ -170,14 +170,14 @@ CREATE TABLE calscim.holds (
     last_seen     timestamptz NOT NULL DEFAULT now(),
     approved_at   timestamptz,
     released_at   timestamptz,
-    current       boolean NOT NULL DEFAULT true,
+    is_current    boolean NOT NULL DEFAULT true,
     announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` alerts nobody
     PRIMARY KEY (organization, hash)
 );
 
 -- Approving a held set is the operators'. A role that may not insert approved_at, as the serving role beside an
 -- operators' role, can clear an approval, as holding a set again does, and cannot give one.
-CREATE FUNCTION calscim.holds_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION calscim.holds_check_approver() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.approved_at IS NOT NULL AND NEW.approved_at IS DISTINCT FROM OLD.approved_at
         AND NOT has_column_privilege('calscim.holds', 'approved_at', 'INSERT')
@@ -187,8 +187,8 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER holds_guard BEFORE UPDATE OF approved_at ON calscim.holds
-    FOR EACH ROW EXECUTE FUNCTION calscim.holds_guard();
+CREATE TRIGGER holds_check_approver BEFORE UPDATE OF approved_at ON calscim.holds
+    FOR EACH ROW EXECUTE FUNCTION calscim.holds_check_approver();
 
 -- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
 CREATE TABLE calscim.drift_observations (
@@ -196,7 +196,7 @@ CREATE TABLE calscim.drift_observations (
     digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
     team_id       bigint NOT NULL,         -- 0: the organization
     email         text NOT NULL,
-    passes        integer NOT NULL DEFAULT 1,
+    pass_count    integer NOT NULL DEFAULT 1,
     first_seen    timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_seen     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization, digest)
@@ -209,7 +209,7 @@ CREATE TABLE calscim.reconcile_passes (
     begun_at      timestamptz NOT NULL DEFAULT now(),
     finished_at   timestamptz,
     complete      boolean NOT NULL DEFAULT false,
-    in_step       boolean NOT NULL DEFAULT false,
+    in_sync       boolean NOT NULL DEFAULT false,
     report        jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX reconcile_passes_latest ON calscim.reconcile_passes (organization, id DESC);
@@ -226,10 +226,10 @@ CREATE TABLE calscim.journal_offsets (
 CREATE TABLE calscim.sync_requests (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
-    asked_at      timestamptz NOT NULL DEFAULT now(),
-    taken_at      timestamptz,
+    requested_at  timestamptz NOT NULL DEFAULT now(),
+    started_at    timestamptz,
     pass_id       bigint,
-    done_at       timestamptz,
+    finished_at   timestamptz,
     detail        text NOT NULL DEFAULT ''
 );
 

@@ -3,7 +3,7 @@
 -- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
 -- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
 -- that has rows in journal_default already stays there ('default'): rows are never moved.
-CREATE FUNCTION calscim.journal_partitions(p_ahead integer)
+CREATE FUNCTION calscim.journal_create_partitions(p_ahead integer)
 RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
 DECLARE
@@ -22,7 +22,7 @@ BEGIN
         state := 'there';
         IF to_regclass('calscim.' || partition) IS NULL THEN
             BEGIN
-                state := calscim.journal_partition(partition, v_from, v_to);
+                state := calscim.journal_create_partition(partition, v_from, v_to);
             EXCEPTION WHEN lock_not_available THEN
                 state := 'busy';
             WHEN duplicate_table THEN
@@ -34,10 +34,10 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_partitions(integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_create_partitions(integer) FROM PUBLIC;
 
 -- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
-CREATE FUNCTION calscim.journal_partition(p_name text, p_from timestamptz, p_to timestamptz)
+CREATE FUNCTION calscim.journal_create_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 BEGIN
@@ -51,25 +51,25 @@ BEGIN
     END IF;
     EXECUTE format(
         'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
-    PERFORM calscim.journal_rights(p_name);
+    PERFORM calscim.journal_copy_privileges(p_name);
     RETURN 'made';
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_partition(text, timestamptz, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_create_partition(text, timestamptz, timestamptz) FROM PUBLIC;
 
 -- Who may read and append through the parent may on a partition, and nobody may do more.
-CREATE FUNCTION calscim.journal_rights(p_name text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_copy_privileges(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE r record;
 BEGIN
     EXECUTE format(
         'CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.%I '
-        'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse()', p_name);
+        'FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change()', p_name);
     FOR r IN
-        SELECT DISTINCT 'REVOKE ALL ON calscim.%I FROM ' || calscim.role_name(a.grantee) AS statement, 1 AS place
+        SELECT DISTINCT 'REVOKE ALL ON calscim.%I FROM ' || calscim.quote_role_name(a.grantee) AS statement, 1 AS place
         FROM pg_class c, aclexplode(c.relacl) a
         WHERE c.oid = ('calscim.' || p_name)::regclass AND a.grantee <> c.relowner
         UNION
-        SELECT 'GRANT ' || a.privilege_type || ' ON calscim.%I TO ' || calscim.role_name(a.grantee), 2
+        SELECT 'GRANT ' || a.privilege_type || ' ON calscim.%I TO ' || calscim.quote_role_name(a.grantee), 2
         FROM pg_class c, aclexplode(c.relacl) a
         WHERE c.oid = 'calscim.journal'::regclass AND a.grantee <> c.relowner
             AND a.privilege_type IN ('SELECT', 'INSERT')
@@ -81,16 +81,16 @@ BEGIN
         EXECUTE format(r.statement, p_name);
     END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_rights(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_copy_privileges(text) FROM PUBLIC;
 
-CREATE FUNCTION calscim.role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION calscim.quote_role_name(p_role oid) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
 
 -- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
 -- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
 -- is called journal.
-CREATE FUNCTION calscim.journal_settle() RETURNS bigint LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_move_default_rows() RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 DECLARE
     v_month timestamp;
@@ -98,33 +98,33 @@ DECLARE
 BEGIN
     LOCK TABLE calscim.journal IN ACCESS EXCLUSIVE MODE;
     ALTER TABLE calscim.journal DETACH PARTITION calscim.journal_default;
-    ALTER TABLE calscim.journal_default RENAME TO unsettled;
-    ALTER INDEX calscim.journal_default_pkey RENAME TO unsettled_pkey;
+    ALTER TABLE calscim.journal_default RENAME TO default_rows;
+    ALTER INDEX calscim.journal_default_pkey RENAME TO default_rows_pkey;
     CREATE TABLE calscim.journal_default PARTITION OF calscim.journal DEFAULT;
-    PERFORM calscim.journal_rights('journal_default');
+    PERFORM calscim.journal_copy_privileges('journal_default');
     FOR v_month IN
-        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') FROM calscim.unsettled ORDER BY 1
+        SELECT DISTINCT date_trunc('month', at AT TIME ZONE 'UTC') FROM calscim.default_rows ORDER BY 1
     LOOP
-        PERFORM calscim.journal_partition(
+        PERFORM calscim.journal_create_partition(
             'journal_' || to_char(v_month, 'YYYY_MM'), v_month AT TIME ZONE 'UTC',
             (v_month + interval '1 month') AT TIME ZONE 'UTC');
     END LOOP;
-    INSERT INTO calscim.journal SELECT * FROM calscim.unsettled;
+    INSERT INTO calscim.journal SELECT * FROM calscim.default_rows;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
-    DROP TABLE calscim.unsettled;
+    DROP TABLE calscim.default_rows;
     RETURN v_rows;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_settle() FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_move_default_rows() FROM PUBLIC;
 
 -- Takes a month out of the journal for good; for the owner, after it was exported.
-CREATE FUNCTION calscim.journal_drop(p_name text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_drop_partition(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('ALTER TABLE calscim.journal DETACH PARTITION calscim.%I', p_name);
-    EXECUTE format('ALTER TABLE calscim.%I RENAME TO archived', p_name);
-    DROP TABLE calscim.archived;
+    EXECUTE format('ALTER TABLE calscim.%I RENAME TO archived_month', p_name);
+    DROP TABLE calscim.archived_month;
 END $$;
-REVOKE ALL ON FUNCTION calscim.journal_drop(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION calscim.journal_drop_partition(text) FROM PUBLIC;
 
 -- Where the journal begins once its first months were archived: the last row of each stream that is in the
 -- file only. Verifying starts there.
@@ -140,11 +140,11 @@ CREATE TABLE calscim.journal_archives (
     PRIMARY KEY (stream, seq)
 );
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal_archives
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_reject_change();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_archives
-    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_refuse();
+    FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
-CREATE FUNCTION calscim.journal_owner_only() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_require_owner() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
@@ -153,18 +153,18 @@ BEGIN
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
-CREATE TRIGGER journal_owner_only BEFORE INSERT ON calscim.journal_archives
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+CREATE TRIGGER journal_require_owner BEFORE INSERT ON calscim.journal_archives
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
 -- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
 CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
-    kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'Former', 'Gone')),
+    kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'FormerMember', 'Tombstone')),
     id      text NOT NULL,
-    place   bigint NOT NULL,               -- the order in which they came
+    position  bigint NOT NULL,           -- the order in which they were created
     state   text NOT NULL,                 -- JSON
     PRIMARY KEY (stream, kind, id)
 );
-CREATE TRIGGER opening_balances_owner_only BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_owner_only();
+CREATE TRIGGER opening_balances_require_owner BEFORE INSERT OR UPDATE OR DELETE ON calscim.opening_balances
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 

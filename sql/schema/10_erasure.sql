@@ -3,7 +3,7 @@
 -- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
 
 -- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
-CREATE FUNCTION calscim.journal_erases(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
+CREATE FUNCTION calscim.journal_erasure_covers(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
         SELECT FROM calscim.journal e
@@ -16,7 +16,7 @@ RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 @> to_jsonb(p_seq)))
 $$;
 
-CREATE FUNCTION calscim.journal_guard() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION calscim.journal_check_change() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE v_row calscim.journal;
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
             AND (NEW.effect IS NULL OR NEW.effect IS NOT DISTINCT FROM OLD.effect)
             AND OLD.path <> 'person.erase'
             AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'calscim.journal'::regclass), 'USAGE')
-            AND calscim.journal_erases(
+            AND calscim.journal_erasure_covers(
                 OLD.stream, OLD.seq, OLD.body IS DISTINCT FROM NEW.body, OLD.effect IS DISTINCT FROM NEW.effect)
         THEN
             RETURN NEW;
@@ -39,7 +39,7 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
-    FOR EACH ROW EXECUTE FUNCTION calscim.journal_guard();
+    FOR EACH ROW EXECUTE FUNCTION calscim.journal_check_change();
 
 -- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
 -- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
@@ -78,4 +78,4 @@ END $$;
 REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
 -- The first months', before there are rows.
-DO $$ BEGIN PERFORM calscim.journal_partitions(1); END $$;
+DO $$ BEGIN PERFORM calscim.journal_create_partitions(1); END $$;

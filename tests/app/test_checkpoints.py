@@ -52,7 +52,7 @@ def metrics(registry) -> Metrics:
 
 async def append(db: Database, stream: str = "@acme") -> None:
     await db.fetchval(
-        "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)",
+        "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)",
         stream,
     )
 

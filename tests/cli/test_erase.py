@@ -8,7 +8,7 @@ import pytest
 
 ANN = "ann@acme.example"
 PUSHED = """
-SELECT * FROM calscim.changes(
+SELECT * FROM calscim.apply_changes(
     $1, '{user.create}', '{scim}', '{r}', '{POST}', '{/Users}', '{""}', '{NULL}', ARRAY[$2::bytea],
     ARRAY[jsonb_build_object(
         'id', '11111111-2222-3333-4444-555555555555', 'user_name', 'ann@acme.example', 'key', 'ann@acme.example',

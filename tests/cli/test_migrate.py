@@ -168,7 +168,7 @@ def later(database, run):
         async def migrated() -> None:
             owner = await asyncpg.connect(database.owner_dsn)
             await owner.execute(
-                "INSERT INTO calscim.schema_version (version, name, oldest) VALUES (9999, 'later', $1)",
+                "INSERT INTO calscim.schema_version (version, name, oldest_compatible) VALUES (9999, 'later', $1)",
                 oldest,
             )
             await owner.close()

@@ -129,7 +129,7 @@ async def elsewhere(request, postgres):
 
 
 COMPARED = """
-SELECT t AS text, calscim.folded(t) AS folded, calscim.name_key(t) AS key, calscim.spelling(t) AS spelling
+SELECT t AS text, calscim.fold_case(t) AS folded, calscim.name_key(t) AS key, calscim.spelling(t) AS spelling
 FROM unnest($1::text[]) t
 """
 

@@ -86,7 +86,8 @@ class Pushes:
 
     async def counted(self) -> tuple[int, int]:
         row = await self.db.fetchrow(
-            "SELECT users, groups FROM calscim.journal_heads WHERE stream = $1", self.directory.id
+            "SELECT user_count, group_count FROM calscim.journal_heads WHERE stream = $1",
+            self.directory.id,
         )
         assert row is not None
         return tuple(row)

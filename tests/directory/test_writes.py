@@ -212,7 +212,8 @@ async def test_each_of_them_is_refused_or_made_by_itself_and_counted(pushes, okt
         (201, 3),
     ]
     assert await pushes.db.fetchrow(
-        "SELECT seq, users, groups, gone FROM calscim.journal_heads WHERE stream = $1", okta.id
+        "SELECT seq, user_count, group_count, deleted_user_count FROM calscim.journal_heads WHERE stream = $1",
+        okta.id,
     ) == (3, 3, 0, 0)
     assert not (await chain.verify(pushes.db)).broken
 

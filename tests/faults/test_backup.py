@@ -14,7 +14,7 @@ from tests.support.cluster import restore, run
 from tests.support.server import OWNER, Server
 
 APPEND = (
-    "SELECT calscim.append($1, 'scim', $2, 'POST', '/Users', 201, '::1', 1, 'User', $2, $3, $4)"
+    "SELECT calscim.append_row($1, 'scim', $2, 'POST', '/Users', 201, '::1', 1, 'User', $2, $3, $4)"
 )
 
 

@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.own_postgres
 
-APPEND = "SELECT calscim.append('okta', 'scim', $1, 'POST', '/Users', 201, '', NULL, 'User', $1, NULL, NULL)"
+APPEND = "SELECT calscim.append_row('okta', 'scim', $1, 'POST', '/Users', 201, '', NULL, 'User', $1, NULL, NULL)"
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ async def test_the_serving_role_cannot_archive(db, pushed, tmp_path):
     with pytest.raises(UsageError, match="only the owner"):
         await export.archive(db, EDITOR, "2020-03", tmp_path)
 
-    for statement in ("journal_drop('journal_2020_03')", "journal_settle()"):
+    for statement in ("journal_drop_partition('journal_2020_03')", "journal_move_default_rows()"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await db.execute(f"SELECT calscim.{statement}")
 
@@ -382,7 +382,7 @@ async def test_a_transaction_that_does_not_end_is_not_waited_for(
 
 
 async def test_a_row_that_comes_at_the_last_moment_is_not_lost(owning, owner, pushed, tmp_path):
-    await owning.execute("SELECT calscim.journal_settle()")
+    await owning.execute("SELECT calscim.journal_move_default_rows()")
 
     async with owner.transaction():
         await owner.execute(LATE)

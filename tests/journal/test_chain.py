@@ -6,7 +6,7 @@ from calscim.errors import StoreUnavailable
 from calscim.journal import chain
 from calscim.postgres.pool import Database
 
-APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
+APPEND = "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 
 
 @pytest.fixture

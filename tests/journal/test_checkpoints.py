@@ -13,7 +13,7 @@ from calscim.journal import checkpoints
 from calscim.journal.checkpoints import Mark
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
+APPEND = "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ async def test_somebody_whom_no_directory_knows_is_erased_from_what_was_done(db,
 
 async def test_what_waits_and_was_reported_loses_the_address_and_keeps_the_rest(db, owning, left):
     await db.execute(
-        "INSERT INTO calscim.holds (organization, hash, guard, actions, current)"
+        "INSERT INTO calscim.holds (organization, hash, guard, actions, is_current)"
         " VALUES ('acme', 'h', 'g', $1::text::jsonb, false)",
         json.dumps([{"email": ANN, "team_id": 3}]),
     )
@@ -250,7 +250,7 @@ async def test_an_unfinished_deprovision_is_refused(db, owning, left):
     with pytest.raises(UsageError, match="still has an account"):
         await erase.erase(owning, EDITOR, ANN)
 
-    await db.execute("UPDATE calscim.account_links SET missed = 3")
+    await db.execute("UPDATE calscim.account_links SET missed_passes = 3")
     await db.execute(
         "INSERT INTO calscim.applied_attributes VALUES ('acme', 7, 'a1', '[\"Sales\"]')"
     )

@@ -111,7 +111,7 @@ async def named(db, acme):
     about = {"user_id": str(ann), "email": ANN, "user_name": USER_NAME, "because": f"{FULL} left"}
     for statement, *values in (
         (
-            "INSERT INTO calscim.holds (organization, hash, guard, actions, current) VALUES ('acme', 'h', 'g', $1::text::jsonb, false)",
+            "INSERT INTO calscim.holds (organization, hash, guard, actions, is_current) VALUES ('acme', 'h', 'g', $1::text::jsonb, false)",
             json.dumps([about, {"email": BOB}]),
         ),
         (

@@ -98,7 +98,7 @@ def opened(stored: bytes, key: bytes) -> bytes:
 
 # ------------------------------------------------------------------ what it is tried on
 
-APPEND = "SELECT calscim.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+APPEND = "SELECT calscim.append_row($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 AWKWARD = "".join(map(chr, range(1, 32))) + "\"\\/\x7f\u0085\u2028ä€😀'"
 
 

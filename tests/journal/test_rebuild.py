@@ -114,7 +114,7 @@ async def dump(db: Database) -> dict[str, list]:
         "heads": [
             dict(row)
             for row in await db.fetch(
-                "SELECT stream, users, groups FROM calscim.journal_heads WHERE stream NOT LIKE '@%'"
+                "SELECT stream, user_count, group_count FROM calscim.journal_heads WHERE stream NOT LIKE '@%'"
             )
         ]
     }

@@ -8,7 +8,7 @@ import pytest
 from calscim.journal.partitions import ensure_partitions
 from calscim.postgres import migrations
 
-APPEND = "SELECT calscim.append($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
+APPEND = "SELECT calscim.append_row($1, 'admin', 'r', '', 'x', 0, '', NULL, '', '', 'body', NULL)"
 MONTH = "to_char(clock_timestamp() AT TIME ZONE 'UTC' + make_interval(months => $1), '\"journal_\"YYYY_MM')"
 
 
@@ -126,7 +126,7 @@ async def test_nobody_else_may_make_partitions(owner):
     try:
         await owner.execute("SET ROLE stranger_to_months")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await owner.execute("SELECT calscim.journal_partitions(3)")
+            await owner.execute("SELECT calscim.journal_create_partitions(3)")
     finally:
         await owner.execute("RESET ROLE")
         await owner.execute("DROP OWNED BY stranger_to_months")
@@ -139,7 +139,7 @@ async def test_where_one_role_does_everything_new_months_are_append_only_for_it(
     alone = await asyncpg.connect(database.dsn)
     await migrations.migrate(alone, "calscim")
 
-    made = await alone.fetch("SELECT * FROM calscim.journal_partitions(2)")
+    made = await alone.fetch("SELECT * FROM calscim.journal_create_partitions(2)")
 
     assert made[-1]["state"] == "made"
     for month in made:
@@ -157,7 +157,7 @@ async def test_where_one_role_does_everything_new_months_are_append_only_for_it(
 async def test_months_are_those_of_utc_wherever_the_session_is(database, owner):
     await owner.execute("SET TIME ZONE 'Pacific/Kiritimati'; SET datestyle = 'SQL, DMY'")
 
-    await owner.execute("SELECT calscim.journal_partitions(2)")
+    await owner.execute("SELECT calscim.journal_create_partitions(2)")
 
     bounds = await owner.fetch(
         "SELECT pg_get_expr(relpartbound, oid) AS bound FROM pg_class"

@@ -54,11 +54,11 @@ MAY_NOT_OPERATE = [
 NEITHER = [
     "CREATE TEMP TABLE mine ()",
     "SELECT calscim.journal_erase('@acme', 1)",
-    "SELECT calscim.journal_erases('@acme', 1, true, true)",
-    "SELECT calscim.journal_drop('journal_2020_01')",
-    "SELECT calscim.journal_settle()",
-    "SELECT calscim.journal_partition('journal_2020_01', '2020-01-01', '2020-02-01')",
-    "SELECT calscim.journal_rights('journal_default')",
+    "SELECT calscim.journal_erasure_covers('@acme', 1, true, true)",
+    "SELECT calscim.journal_drop_partition('journal_2020_01')",
+    "SELECT calscim.journal_move_default_rows()",
+    "SELECT calscim.journal_create_partition('journal_2020_01', '2020-01-01', '2020-02-01')",
+    "SELECT calscim.journal_copy_privileges('journal_default')",
 ]
 
 
@@ -121,7 +121,7 @@ async def test_the_serving_role_serves_and_lacks_nothing(three):
         assert await health.refusal(connection) is None
         assert await health.refused_write(connection) is None
     assert await serving.fetchval("SELECT count(*) FROM calscim.users WHERE email = $1", ANN) == 1
-    await serving.fetch("SELECT * FROM calscim.journal_partitions(1)")
+    await serving.fetch("SELECT * FROM calscim.journal_create_partitions(1)")
 
 
 async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
@@ -164,7 +164,7 @@ async def test_a_missing_column_right_is_named(three, owner):
 async def test_a_new_month_has_the_same_rights(three, owner):
     serving, operator = three
     await owner.execute(
-        "SELECT calscim.journal_partition('journal_2019_01', '2019-01-01', '2019-02-01')"
+        "SELECT calscim.journal_create_partition('journal_2019_01', '2019-01-01', '2019-02-01')"
     )
 
     for db in (serving, operator):

@@ -63,9 +63,9 @@ async def test_every_right_that_is_missing_is_named(db, owner, revoked, lacks):
 
 
 async def test_a_function_that_may_not_be_called_is_named(db, owner):
-    await owner.execute("REVOKE EXECUTE ON FUNCTION calscim.instant FROM calscim, public")
+    await owner.execute("REVOKE EXECUTE ON FUNCTION calscim.iso_timestamp FROM calscim, public")
 
-    assert "EXECUTE on function calscim.instant" in await refusal(db)
+    assert "EXECUTE on function calscim.iso_timestamp" in await refusal(db)
 
 
 async def test_a_long_list_of_missing_rights_is_cut(db, owner):

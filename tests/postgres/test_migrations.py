@@ -9,7 +9,7 @@ from calscim.postgres import migrations
 from calscim.postgres.queries import all_queries, schema
 from tests.support.server import OWNER, PREFIX
 
-APPEND = "SELECT calscim.append('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
+APPEND = "SELECT calscim.append_row('@acme', 'admin', 'r1', 'POST', '/x', 200, '', NULL, '', '', 'body', '{}')"
 
 DESCRIBE = """
 SELECT 'column', table_name, column_name, data_type, is_nullable, coalesce(column_default, '')

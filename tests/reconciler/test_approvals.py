@@ -174,7 +174,7 @@ async def test_an_approval_of_an_earlier_hold_of_the_same_set_does_not_count(sta
     stage.guard(approvals=2)
     [hash_] = (await emptied(stage)).values()
     await say_yes(stage, hash_, ANN)
-    await stage.db.execute("UPDATE calscim.holds SET current = false")
+    await stage.db.execute("UPDATE calscim.holds SET is_current = false")
     await stage.full()
 
     assert not (await say_yes(stage, hash_, BOB)).released

@@ -121,7 +121,7 @@ async def test_drift_that_went_and_came_again_starts_anew(drifted):
     await drifted.full()
 
     assert EVE in drifted.team("Sales")
-    [row] = await drifted.db.fetch("SELECT passes FROM calscim.drift_observations")
+    [row] = await drifted.db.fetch("SELECT pass_count FROM calscim.drift_observations")
     assert row["passes"] == 1
 
 
@@ -136,7 +136,7 @@ async def test_a_pass_that_could_not_read_the_team_or_the_people_counts_for_noth
     await drifted.full()
 
     assert EVE in drifted.team("Sales")
-    [row] = await drifted.db.fetch("SELECT passes FROM calscim.drift_observations")
+    [row] = await drifted.db.fetch("SELECT pass_count FROM calscim.drift_observations")
     assert row["passes"] == 2
 
 

@@ -201,7 +201,7 @@ async def test_a_pass_over_what_was_read_before_is_no_second_look(stage):
     stage.world.take_off_team("Sales", "ann@acme.example")
     await stage.cycle.full(lambda: False, since=began - 3600)
 
-    rows = await stage.db.fetch("SELECT passes FROM calscim.drift_observations")
+    rows = await stage.db.fetch("SELECT pass_count FROM calscim.drift_observations")
 
     assert [row["passes"] for row in rows] == [2]  # drifting teams are read again before
 

@@ -5,7 +5,7 @@
 - ``release.json``: the version, or null for a tree that is no release;
 - ``queries``: the named queries;
 - ``migrations.json``: the digests of the migrations, which must not change any more;
-- ``calls.json``: the arguments and results of calscim.changes while Okta played the first act;
+- ``calls.json``: the arguments and results of calscim.apply_changes while Okta played the first act;
 - ``data.sql``: the database after that, and ``calcom.json``: the simulated Cal.com.
 """
 
@@ -37,7 +37,7 @@ fetch = asyncpg.Connection.fetch
 
 async def recorded(self, query, *arguments, **options):
     rows = await fetch(self, query, *arguments, **options)
-    if "calscim.changes(" in query:
+    if "calscim.apply_changes(" in query:
         with open({path!r}, "a") as calls:
             stream, *columns, bodies, details = arguments
             made = *[list(one) for one in columns], [base64.b64encode(one).decode() for one in bodies], list(details)

@@ -11,7 +11,7 @@ from tests.support.deployment import Deployment, deployed
 from tests.support.waiting import until
 from tests.upgrades.conftest import migrated
 
-INSERT = "INSERT INTO calscim.schema_version (version, name, oldest) VALUES ($1, 'another', $2)"
+INSERT = "INSERT INTO calscim.schema_version (version, name, oldest_compatible) VALUES ($1, 'another', $2)"
 
 
 async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(

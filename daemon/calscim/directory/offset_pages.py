@@ -60,7 +60,7 @@ async def users_page(db: Database, reader: Reader, offset: int, count: int) -> P
     bodies = tuple(row["bodies"] or ())
     if bodies:
         ends = [(offset, row["first"]), (offset + len(bodies) - 1, row["last"])]
-        places.learn(row["gone"], row["total"], ends)
+        places.learn(row["deleted_user_count"], row["total"], ends)
     return Page(row["total"], bodies)
 
 

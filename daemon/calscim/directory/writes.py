@@ -21,7 +21,9 @@ from calscim.postgres.queries import sql
 
 LINGER = 0.005  # seconds to stay for the next change, once others had to wait
 
-_Change: TypeAlias = "tuple[object, ...]"  # the columns of calscim.changes, without the stream
+_Change: TypeAlias = (
+    "tuple[object, ...]"  # the columns of calscim.apply_changes, without the stream
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Written:
 
 
 async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
-    """Make a change in its turn; ``op`` and ``arguments`` are those of calscim.change in sql/schema."""
+    """Make a change in its turn; ``op`` and ``arguments`` are those of calscim.apply_change in sql/schema."""
     turns = _turns.get(db)
     if turns is None:
         turns = _turns[db] = Turns(_changes(db))

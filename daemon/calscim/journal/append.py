@@ -25,7 +25,7 @@ class Origin:
     kind: str = "scim"
 
     def arguments(self) -> tuple[object, ...]:
-        """In the order of the type calscim.origin."""
+        """In the order of the type calscim.request_origin."""
         return (
             self.stream,
             self.kind,

@@ -9,8 +9,8 @@
 Without an operators' role the serving role may do what both may. A table that is in none of the lists is granted to
 the serving role in full, so that a release with a new table works; a test asks for it to be put into the lists.
 
-No role executes a maintenance function but ``journal_partitions``, which makes the months' empty partitions, at most
-36, with the owner's rights: the daemon calls it because it may not make tables.
+No role executes a maintenance function except ``journal_create_partitions``, which creates at most 36 empty partitions
+of coming months with the owner's privileges: the daemon calls it because it cannot create tables.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,17 +20,17 @@ import asyncpg
 
 # Functions that only the owner calls, and functions of triggers.
 MAINTENANCE = (
-    "journal_drop",
+    "journal_drop_partition",
     "journal_erase",
-    "journal_erases",
-    "journal_guard",
-    "journal_owner_only",
-    "journal_partition",
-    "journal_refuse",
-    "journal_rights",
-    "journal_settle",
-    "holds_guard",
-    "role_name",
+    "journal_erasure_covers",
+    "journal_check_change",
+    "journal_require_owner",
+    "journal_create_partition",
+    "journal_reject_change",
+    "journal_copy_privileges",
+    "journal_move_default_rows",
+    "holds_check_approver",
+    "quote_role_name",
 )
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _READ = ("SELECT",)
@@ -44,7 +44,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "build_traits": _UPSERT,
     "journal_offsets": _UPSERT,
     "daemons": _ALL,
-    "directories": ("SELECT", "UPDATE (throttled, throttled_at)"),
+    "directories": ("SELECT", "UPDATE (throttled_count, throttled_at)"),
     "former_accounts": _ALL,
     "former_members": _ALL,
     "groups": _ALL,
@@ -52,8 +52,8 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "holds": (
         "SELECT",
         "INSERT (organization, hash, guard, actions)",
-        # approved_at is only ever cleared by this role: the trigger holds_guard sees to that.
-        "UPDATE (guard, actions, first_seen, last_seen, approved_at, released_at, current, announced_at)",
+        # approved_at is only ever cleared by this role: the trigger holds_check_approver sees to that.
+        "UPDATE (guard, actions, first_seen, last_seen, approved_at, released_at, is_current, announced_at)",
     ),
     "database_identity": _UPSERT,
     "journal": ("SELECT", "INSERT"),
@@ -74,7 +74,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "reconcile_passes": _ALL,
     # A daemon that finds itself on a restored copy pauses every directory; it ends no pause.
     "pauses": ("SELECT", "INSERT (scope, target, until)", "UPDATE (until)"),
-    "sync_requests": ("SELECT", "UPDATE (taken_at, done_at, pass_id, detail)"),
+    "sync_requests": ("SELECT", "UPDATE (started_at, finished_at, pass_id, detail)"),
     "schema_version": _READ,
     "lease_candidates": _ALL,
     "drift_observations": _ALL,

@@ -92,8 +92,8 @@ async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
     """The versions that were applied, with the oldest release, by its last version, that each is fit for."""
     if await current(connection) == 0:
         return {}
-    rows = await connection.fetch("SELECT version, oldest FROM calscim.schema_version")
-    return {row["version"]: row["oldest"] for row in rows}
+    rows = await connection.fetch("SELECT version, oldest_compatible FROM calscim.schema_version")
+    return {row["version"]: row["oldest_compatible"] for row in rows}
 
 
 async def migrate(

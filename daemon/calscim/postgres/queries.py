@@ -1,11 +1,11 @@
-"""The named queries of sql/queries. Each starts with ``-- name: x, one line why``."""
+"""The named queries of sql/queries. Each starts with a line ``-- name: x`` and a comment that says what it does."""
 
 import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_NAME = re.compile(r"^-- name: (?P<name>\w+)[^\n]*\n", re.MULTILINE)
+_NAME = re.compile(r"^-- name: (?P<name>\w+)\n(?:--[^\n]*\n)*", re.MULTILINE)
 
 
 def folder() -> Traversable:

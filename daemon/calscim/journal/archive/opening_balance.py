@@ -38,7 +38,7 @@ async def write(connection: Connection, stream: str, tables: Tables) -> None:
     await connection.copy_records_to_table(
         "opening_balances",
         schema_name="calscim",
-        columns=["stream", "place", "kind", "id", "state"],
+        columns=["stream", "position", "kind", "id", "state"],
         records=[(stream, place, *row) for place, row in enumerate(_rows(tables))],
     )
 
@@ -49,9 +49,9 @@ def _rows(tables: Tables) -> Iterator[tuple[str, str, str]]:
     for key, group in tables.groups.items():
         yield "Group", key, _text(asdict(group))
     for (group_id, member), (seq, at) in tables.former.items():
-        yield "Former", f"{group_id} {member}", _text({"seq": seq, "at": at})
+        yield "FormerMember", f"{group_id} {member}", _text({"seq": seq, "at": at})
     for key, gone in tables.tombstones.items():
-        yield "Gone", key, _text(asdict(gone))
+        yield "Tombstone", key, _text(asdict(gone))
 
 
 def _text(state: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ def _put(tables: Tables, kind: str, key: str, state: dict[str, Any]) -> None:
                 for member, entry in state["members"].items()
             }
             tables.groups[key] = Group(**{**state, "members": members})
-        case "Former":
+        case "FormerMember":
             group_id, _, member = key.partition(" ")
             tables.former[group_id, member] = (state["seq"], state["at"])
         case _:

@@ -259,7 +259,7 @@ def _not_gone(row: asyncpg.Record) -> str | None:
         return (
             "is just being changed in Cal.com: ask again when `calscim explain` shows its outcome"
         )
-    if row["cal_user_id"] is not None and row["missed"] < PATIENCE:
+    if row["cal_user_id"] is not None and row["missed_passes"] < PATIENCE:
         return (
             "still has an account in the Cal.com organization, as far as calscim knows: let `calscim sync` "
             f"deprovision it, see `calscim explain {row['id']}` for what keeps it, or take it out by hand and "

@@ -67,12 +67,12 @@ async def window_usage(db: Database, organization: str, seconds: float) -> Windo
         usage.took(
             Kind(row["kind"]),
             row["team_id"],
-            [TeamId(team) for team in row["teams"]],
-            drift=row["drift"],
-            approved=row["approved"],
+            [TeamId(team) for team in row["ended_team_ids"]],
+            drift=row["is_drift"],
+            approved=row["is_approved"],
         )
     for row in await db.fetch(sql("actions.count_additions"), organization, seconds):
-        usage.brought(row["team_id"], row["people"], approved=row["approved"])
+        usage.brought(row["team_id"], row["people"], approved=row["is_approved"])
     return usage
 
 

@@ -194,8 +194,8 @@ class _Reading:
             user = UserId(self._one(row["user_id"]))
             account = CalUserId(self._one(row["cal_user_id"]))
             links[user] = Link(user, account, self._one(row["origin"]), self._one(row["email"]))
-            if row["missed"]:
-                missed[user] = row["missed"]
+            if row["missed_passes"]:
+                missed[user] = row["missed_passes"]
         return links, missed
 
     async def _members(self) -> dict[GroupId, dict[UserId, int]]:
@@ -225,7 +225,7 @@ class _Reading:
                     mode=Mode(row["mode"]),
                     seq=row["seq"],
                     removed_seq=row["removed_seq"],
-                    since=row["since"],
+                    since=row["directory_seq"],
                     new_team=row["new_team"],
                 )
                 async for row in self._rows("mappings", self._organization)

@@ -12,7 +12,7 @@ from calscim.postgres.queries import sql
 async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
     """By the digest of the single action."""
     rows = await db.fetch(sql("drift_observations.list"), organization)
-    return {row["digest"]: DriftObservation(row["passes"], row["seconds"]) for row in rows}
+    return {row["digest"]: DriftObservation(row["pass_count"], row["seconds"]) for row in rows}
 
 
 async def note(

@@ -95,7 +95,7 @@ async def latest(db: Database, organization: str) -> LatestPass | None:
     full = report if row["scope"] == "full" else orjson.loads(row["before"] or "{}")
     return LatestPass(
         row["complete"],
-        row["in_step"],
+        row["in_sync"],
         report,
         full,
         row["finished_at"],
@@ -219,13 +219,13 @@ class SyncAnswer:
 
 async def answered(db: Database, request: int) -> SyncAnswer:
     row = await db.fetchrow(sql("sync_requests.get"), request)
-    if row is None or row["done_at"] is None:
-        return SyncAnswer(row is not None and row["taken_at"] is not None, None, None, None, "")
+    if row is None or row["finished_at"] is None:
+        return SyncAnswer(row is not None and row["started_at"] is not None, None, None, None, "")
     report = await db.fetchrow(sql("reconcile_passes.get"), row["pass_id"])
     if report is None:
         return SyncAnswer(True, False, False, {}, row["detail"])
     return SyncAnswer(
-        True, report["complete"], report["in_step"], orjson.loads(report["report"]), row["detail"]
+        True, report["complete"], report["in_sync"], orjson.loads(report["report"]), row["detail"]
     )
 
 

@@ -20,7 +20,7 @@ def comparable(value: str, attribute: Attribute) -> str:
         return f'({value}) COLLATE "C"'
     if attribute.exact:
         return f'normalize({value}, NFC) COLLATE "C"'
-    return f'calscim.folded({value}) COLLATE "C"'
+    return f'calscim.fold_case({value}) COLLATE "C"'
 
 
 def checked_comparison(attribute: Attribute, node: Comparison) -> Comparison:

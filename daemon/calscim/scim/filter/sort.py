@@ -84,7 +84,7 @@ def _sort_target(kind: Type, text: str) -> Target:
 def _key(values: SqlValues, target: Target) -> str:
     """Return the value as a text whose code points order it: false before true, an earlier moment before a later."""
     if target.name in COLUMNS:
-        return f"calscim.instant({values.row}.{COLUMNS[target.name]})"
+        return f"calscim.iso_timestamp({values.row}.{COLUMNS[target.name]})"
     value = _chosen(values, target) if target.multi else values.text(target)
     if target.attribute.kind == "boolean":
         return f"({value})::boolean::text"
