@@ -111,7 +111,14 @@ async def elsewhere(request, postgres):
     except asyncpg.PostgresError as error:
         await admin.close()
         pytest.skip(f"this server has no {request.param}: {error}")
-    functions = ["capitals", "small_letters", "trimmed", "folded", "name_key", "spelling"]
+    functions = [
+        "uppercase_letters",
+        "lowercase_letters",
+        "trim_whitespace",
+        "fold_case",
+        "name_key",
+        "spelling",
+    ]
     template = await asyncpg.connect(postgres.dsn(postgres.template, OWNER))
     definitions = [
         await template.fetchval("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = $1 AND pronamespace = 'calscim'::regnamespace", one)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.model import UserId
-from calscim.postgres import migrations as migrate
 from calscim.reconciler.state import ledger, retries
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault
@@ -115,20 +114,6 @@ async def test_an_account_that_another_user_has_now_is_not_given_back(stage):
     assert stage.world.user_id(BOB) == account
     assert membership(stage, account) == ("ADMIN", True)
     assert members(stage)[OLD] is True
-
-
-async def test_an_upgrade_remembers_the_accounts_of_those_who_are_gone(stage):
-    """As a database of a release that recorded no former accounts."""
-    await taken_over(stage)
-    account = await ann_leaves(stage)
-    await stage.db.execute("DELETE FROM calscim.former_accounts")
-    [accounts] = [one for one in migrate.migrations() if one.version == 12]
-    statements = accounts.text.partition("INSERT INTO calscim.former_accounts")
-
-    await stage.db.execute("".join(statements[1:]))
-
-    rows = await stage.db.fetch("SELECT cal_user_id FROM calscim.former_accounts")
-    assert [row["cal_user_id"] for row in rows] == [account]
 
 
 # -------------------------------------------------------------------- lists that lag
