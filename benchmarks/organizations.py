@@ -29,7 +29,8 @@ from calscim.directory import resources
 from calscim.directory.resources import GroupState, MemberChange
 from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres import embedded, migrations
 from calscim.postgres.pool import Database
 from calscim.scim import decode as payload

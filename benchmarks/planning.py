@@ -15,28 +15,21 @@ from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 
 from benchmarks.machine import describe
-from calscim.planner.model import (
+from calscim.planner.desired_state import DesiredState, Link, Mapping, MembershipRecord, User
+from calscim.planner.ids import (
     CalUserId,
-    Complete,
-    DesiredState,
     DirectoryId,
     GroupId,
-    Link,
-    Mapping,
     MappingId,
     MembershipId,
-    MembershipRecord,
-    Mode,
-    ObservedState,
-    OrgMember,
-    Role,
-    Scope,
     TeamId,
-    TeamMember,
-    User,
     UserId,
 )
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Complete, ObservedState, OrgMember, TeamMember
+from calscim.planner.plan import Scope
 from calscim.planner.planner import Policy, plan
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, guard
 
 PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is

@@ -12,7 +12,8 @@ from calscim import admin
 from calscim.admin import Directory, Editor, TeamRef
 from calscim.encryption import PLAIN
 from calscim.errors import UsageError
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import runs
 

@@ -15,7 +15,8 @@ from calscim.config import Database, Ops, Organization, Scim, Settings
 from calscim.directory import resources
 from calscim.directory.resources import GroupState, MemberChange, UserState
 from calscim.journal.append import Origin
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.testing.calcom import calcom
 from tests.support.stage import EDITOR, KEY
 from tests.support.waiting import until

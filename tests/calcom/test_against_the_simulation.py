@@ -13,7 +13,9 @@ from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import Action, Complete, Incomplete, Kind, Role
+from calscim.planner.actions import Action, Kind
+from calscim.planner.observed_state import Complete, Incomplete
+from calscim.planner.roles import Role
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault, Simulation, World, serve
 from calscim.testing.calcom.throttle import Throttle

@@ -11,7 +11,8 @@ from calscim.calcom.errors import error_of
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import OrgMember, Role, Team, TeamMember
+from calscim.planner.observed_state import OrgMember, Team, TeamMember
+from calscim.planner.roles import Role
 from tests.calcom.conftest import API, KEY, ROOT, label, org_row, user_row
 from tests.calcom.refusals import LOW_ROLE, NO_ORGANIZATION, OUTSIDE
 from tests.calcom.refusals import REFUSALS as RECORDED

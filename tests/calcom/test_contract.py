@@ -4,7 +4,8 @@ import pytest
 from jsonschema import ValidationError
 
 from calscim.calcom.writer import Writer
-from calscim.planner.model import Action, Kind, Role
+from calscim.planner.actions import Action, Kind
+from calscim.planner.roles import Role
 from tests.calcom.conftest import ROOT, label, org_row, user_row
 from tests.calcom.contract import contract
 from tests.calcom.extract_facts import facts_of

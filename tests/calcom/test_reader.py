@@ -8,7 +8,8 @@ import structlog
 from calscim.calcom.lists import Paging
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import AttributeValue, Complete, Incomplete, OrgMember, Role, Team
+from calscim.planner.observed_state import AttributeValue, Complete, Incomplete, OrgMember, Team
+from calscim.planner.roles import Role
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 PEOPLE = f"{ROOT}/memberships"

@@ -6,15 +6,9 @@ from dataclasses import replace
 import pytest
 
 from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.planner.model import (
-    Action,
-    Attribute,
-    AttributeChange,
-    AttributeOp,
-    AttributeType,
-    Kind,
-    Role,
-)
+from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind
+from calscim.planner.observed_state import Attribute, AttributeType
+from calscim.planner.roles import Role
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 ADA = "ada@acme.example"

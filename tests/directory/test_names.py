@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scim2_models import ScimFilter
 
 from calscim import names
+from calscim.planner.desired_state import DesiredState, User
 from calscim.planner.identity import identify
-from calscim.planner.model import DesiredState, DirectoryId, User, UserId
+from calscim.planner.ids import DirectoryId, UserId
 from calscim.scim.filter.compile import compile_filter
 from calscim.scim.schema import GROUP, USER
 from calscim.testing.calcom.state import Account, State

@@ -12,7 +12,9 @@ from calscim.directory import imported_users, resources
 from calscim.directory.resources import GroupState, MemberChange, UserState, Written
 from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
-from calscim.planner.model import DirectoryId, Mode, Role
+from calscim.planner.ids import DirectoryId
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)

@@ -16,7 +16,7 @@ from calscim.clock import SystemClock
 from calscim.config import Scim
 from calscim.journal import chain
 from calscim.journal.replay import rebuild
-from calscim.planner.model import Kind
+from calscim.planner.actions import Kind
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import leases
 from calscim.scim.metrics import Metrics

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calscim.planner.model import CalUserId, PeopleMode, State
+from calscim.planner.actions import State
+from calscim.planner.ids import CalUserId
+from calscim.planner.modes import PeopleMode
 from calscim.planner.people.address_moves import interim, is_interim
 from calscim.planner.planner import Policy
 from calscim.planner.safeguards.limits_check import Guards

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calscim.planner.actions import Kind, State
 from calscim.planner.attributes.diff import lacking, named
 from calscim.planner.attributes.values import normal, values
-from calscim.planner.model import AttributeType, Kind, PeopleMode, Provision, State
+from calscim.planner.modes import PeopleMode, Provision
+from calscim.planner.observed_state import AttributeType
 from calscim.planner.policy import AttributePath
 from tests.planner.world import show, waits, world
 

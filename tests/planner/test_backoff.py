@@ -4,17 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from calscim.planner.actions import Action, Kind, Provenance
 from calscim.planner.backoff import due, fingerprint, wait
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Kind,
-    MembershipId,
-    Provenance,
-    Role,
-    TeamId,
-    UserId,
-)
+from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
+from calscim.planner.roles import Role
 
 ADD = Action(
     Kind.ADD,

@@ -7,18 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.planner.action_id import digest
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Kind,
-    MembershipId,
-    OrgMember,
-    Role,
-    State,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.actions import Action, Kind, State
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import OrgMember, TeamMember
 from calscim.planner.planner import Policy
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import (
     Guards,
     Limit,

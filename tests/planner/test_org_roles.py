@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.planner.model import Kind
+from calscim.planner.actions import Kind
 from calscim.planner.planner import Policy
 from tests.planner.world import (
     ADD_ONLY,

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from calscim.planner.actions import Kind, Provenance
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.model import Kind, PeopleMode, Provenance, Provision, UserId
+from calscim.planner.ids import UserId
+from calscim.planner.modes import PeopleMode, Provision
 from calscim.planner.planner import Policy
 from tests.planner.world import (
     ADD_ONLY,

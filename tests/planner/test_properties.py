@@ -7,17 +7,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from calscim.planner.model import (
-    DesiredState,
-    Kind,
-    Mode,
-    ObservedState,
-    PeopleMode,
-    Provision,
-    Role,
-    State,
-)
+from calscim.planner.actions import Kind, State
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.modes import Mode, PeopleMode, Provision
+from calscim.planner.observed_state import ObservedState
 from calscim.planner.planner import Policy, plan
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, Limit, guard
 from tests.planner.world import ME, MEMBER, OWNER, World, address, world
 

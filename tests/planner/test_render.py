@@ -1,6 +1,6 @@
 """Plans as scripts see them."""
 
-from calscim.planner.model import TeamId
+from calscim.planner.ids import TeamId
 from calscim.planner.render import HELD, IN_STEP, PENDING, exit_code, plan_json
 from tests.planner.test_limits_check import team_of
 from tests.planner.world import OBSERVE, world

@@ -2,8 +2,10 @@
 
 import pytest
 
-from calscim.planner.model import Provenance, Team, TeamId
+from calscim.planner.actions import Provenance
+from calscim.planner.ids import TeamId
 from calscim.planner.naming import meant, slug
+from calscim.planner.observed_state import Team
 from calscim.planner.render import action_json
 from calscim.planner.teams.creation import existing
 from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, show, world

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.planner.model import CalUserId, Kind, Mode, Provenance, Role, State, TeamId
+from calscim.planner.actions import Kind, Provenance, State
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.modes import Mode
 from calscim.planner.planner import Policy, plan
+from calscim.planner.roles import Role
 from tests.planner.world import (
     ADD_ONLY,
     ADMIN,

@@ -7,43 +7,42 @@ Built step by step, changed by applying actions as Cal.com and the reconciler wo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, State
 from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.model import (
-    Action,
-    Attribute,
-    AttributeChange,
-    AttributeOp,
-    AttributeType,
-    AttributeValue,
-    CalUserId,
-    Complete,
+from calscim.planner.desired_state import (
     DeletedUser,
     DesiredState,
-    DirectoryId,
-    GroupId,
-    Incomplete,
-    Kind,
     Link,
     Mapping,
+    MembershipRecord,
+    OrgRoleGrant,
+    User,
+)
+from calscim.planner.ids import (
+    CalUserId,
+    DirectoryId,
+    GroupId,
     MappingId,
     MembershipId,
-    MembershipRecord,
-    Mode,
-    ObservedState,
-    OrgMember,
-    OrgRoleGrant,
-    Plan,
-    Role,
-    Scope,
-    State,
     TeamId,
-    TeamMember,
-    User,
     UserId,
 )
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import (
+    Attribute,
+    AttributeType,
+    AttributeValue,
+    Complete,
+    Incomplete,
+    ObservedState,
+    OrgMember,
+    TeamMember,
+)
+from calscim.planner.plan import Plan, Scope
 from calscim.planner.planner import Policy, plan
 from calscim.planner.policy import AttributePath, AttributeRule
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, guard
 
 ME = CalUserId(1)

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from calscim import admin
 from calscim.planner.build import BuildTraits
-from calscim.planner.model import PeopleMode
+from calscim.planner.modes import PeopleMode
 from calscim.reconciler.snapshot import UNKNOWN
 from calscim.reconciler.state import build_traits
 from calscim.testing.calcom import preferences

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from calscim.planner.model import Kind
+from calscim.planner.actions import Kind
 from calscim.reconciler.pending_echo import StaleReadFilter
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"

@@ -8,7 +8,7 @@ import pytest
 
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
-from calscim.planner.model import TeamMember
+from calscim.planner.observed_state import TeamMember
 from calscim.reconciler.prefetch import PacedReader
 from calscim.reconciler.report import Report
 from calscim.reconciler.snapshot import ObservedCache

@@ -5,8 +5,10 @@ import pytest
 from calscim import admin
 from calscim.admin import MappingEdits, TeamRef
 from calscim.admin.plan_preview import inspect
-from calscim.planner.model import Mode, Role, State
+from calscim.planner.actions import State
+from calscim.planner.modes import Mode
 from calscim.planner.render import action_json, plan_json
+from calscim.planner.roles import Role
 from calscim.reconciler.state import holds
 from tests.support.stage import EDITOR, PEOPLE, addresses, assigned
 

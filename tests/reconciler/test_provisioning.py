@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.planner.model import UserId
+from calscim.planner.ids import UserId
 from calscim.reconciler.state import ledger, retries
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault

@@ -6,7 +6,7 @@ from calscim import admin
 from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
 from calscim.errors import RemoteError, UsageError
-from calscim.planner.model import Provision
+from calscim.planner.modes import Provision
 from calscim.testing.calcom.calcom import Fault
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"

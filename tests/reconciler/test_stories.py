@@ -10,7 +10,7 @@ from calscim.admin.approve import Stale, approve
 from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
 from calscim.names import address_key
-from calscim.planner.model import State
+from calscim.planner.actions import State
 from calscim.reconciler import approvals
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds

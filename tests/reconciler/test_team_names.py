@@ -5,19 +5,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import (
-    CalUserId,
-    Complete,
-    DesiredState,
-    DirectoryId,
-    Incomplete,
-    Mapping,
-    MappingId,
-    Mode,
-    Role,
-    Team,
-    TeamId,
-)
+from calscim.planner.desired_state import DesiredState, Mapping
+from calscim.planner.ids import CalUserId, DirectoryId, MappingId, TeamId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Complete, Incomplete, Team
+from calscim.planner.roles import Role
 from calscim.reconciler.snapshot import ObservedCache
 
 

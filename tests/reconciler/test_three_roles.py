@@ -7,7 +7,8 @@ import pytest
 
 from calscim import admin
 from calscim.admin.approve import approve
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres import migrations
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import Database

@@ -8,7 +8,7 @@ from calscim.admin.explain.explain import explain
 from calscim.admin.status import status
 from calscim.clock import SystemClock
 from calscim.config.windows import window
-from calscim.planner.model import State
+from calscim.planner.actions import State
 from calscim.planner.render import IN_STEP, exit_code
 from calscim.reconciler.from_settings import windows
 

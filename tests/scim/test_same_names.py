@@ -4,7 +4,8 @@ import pytest
 
 from calscim import admin, names
 from calscim.admin import TeamRef
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from tests.scim.conftest import EDITOR
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

@@ -15,7 +15,8 @@ import aiohttp
 
 from calscim import admin
 from calscim.encryption import PLAIN
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom
 from tests.support.waiting import until

@@ -19,7 +19,8 @@ from calscim.clock import SystemClock
 from calscim.config import Database as DatabaseSettings
 from calscim.config import Organization, Scim, Settings
 from calscim.encryption import PLAIN
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards
 from calscim.postgres.pool import Database
 from calscim.reconciler.dirty_set import touched

@@ -5,7 +5,7 @@ from calscim.admin.approvals import LONGEST_REASON, Approval
 from calscim.admin.plan_preview import inspect
 from calscim.config import Organization, Settings
 from calscim.errors import CalscimError, UsageError
-from calscim.planner.model import Plan
+from calscim.planner.plan import Plan
 from calscim.planner.safeguards.limits_check import held_sets
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from calscim.planner.model import GroupId, UserId
+from calscim.planner.ids import GroupId, UserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

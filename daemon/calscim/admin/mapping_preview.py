@@ -6,7 +6,8 @@ from itertools import count
 
 from calscim import admin
 from calscim.admin import Draft, MappingEdits, TeamRef
-from calscim.planner.model import UNSAVED, DirectoryId, Mapping, MappingId, TeamId
+from calscim.planner.desired_state import UNSAVED, Mapping
+from calscim.planner.ids import DirectoryId, MappingId, TeamId
 from calscim.postgres.pool import Database
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 

@@ -10,7 +10,8 @@ from calscim.admin import names
 from calscim.admin.directories import Directory
 from calscim.errors import UsageError
 from calscim.journal.audit import Editor, transaction
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 

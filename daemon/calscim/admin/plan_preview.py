@@ -17,8 +17,9 @@ from calscim.calcom.reader import Reader
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
 from calscim.errors import UsageError
-from calscim.planner.model import Plan, Scope, Team
 from calscim.planner.naming import meant
+from calscim.planner.observed_state import Team
+from calscim.planner.plan import Plan, Scope
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import decide, remember
 from calscim.reconciler.desired_now import wanted

@@ -15,7 +15,8 @@ from calscim.clock import SystemClock
 from calscim.config import Database as DatabaseSettings
 from calscim.config import Ops, Organization, Reconcile, Scim, Settings
 from calscim.errors import CalscimError
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, runs
 from calscim.testing.calcom import calcom

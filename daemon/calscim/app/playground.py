@@ -20,7 +20,9 @@ from calscim.admin.plan_preview import reading
 from calscim.app.daemon import Serving, serve
 from calscim.config import Ops, Organization, Scim, Settings, Tcp, address, load
 from calscim.errors import ConfigError, Problem
-from calscim.planner.model import Incomplete, Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Incomplete
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom as simulated
 

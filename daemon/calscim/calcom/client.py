@@ -26,7 +26,9 @@ from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.transport import Turn, Waiting, Wire
 from calscim.clock import Clock
-from calscim.planner.model import CalUserId, MembershipId, Role, Team, TeamId
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import Team
+from calscim.planner.roles import Role
 
 PAGE = 250  # rows, the most that a list gives at once
 USERS_PAGE = 1000  # rows, the most that the list of users gives at once

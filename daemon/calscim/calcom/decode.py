@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from calscim.calcom.errors import Unreadable, printable
-from calscim.planner.model import (
-    AttributeValue,
-    CalUserId,
-    MembershipId,
-    OrgMember,
-    Role,
-    Team,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import AttributeValue, OrgMember, Team, TeamMember
+from calscim.planner.roles import Role
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import Complete, Incomplete
+from calscim.planner.observed_state import Complete, Incomplete
 
 log = structlog.get_logger()
 

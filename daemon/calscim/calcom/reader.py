@@ -8,17 +8,15 @@ from calscim.calcom.client import PAGE, USERS_PAGE, Client
 from calscim.calcom.decode import Account, Me, OrgMembership, TeamMembership
 from calscim.calcom.lists import RemoteList, read_list
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.model import (
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import (
     Attribute,
     AttributeType,
     AttributeValue,
-    CalUserId,
     Complete,
     Incomplete,
-    MembershipId,
     OrgMember,
     Team,
-    TeamId,
     TeamMember,
 )
 

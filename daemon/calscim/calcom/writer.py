@@ -11,20 +11,11 @@ from calscim.calcom.decode import Account
 from calscim.calcom.transport import Turn
 from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
-from calscim.planner.model import (
-    Action,
-    AttributeChange,
-    AttributeOp,
-    CalUserId,
-    Incomplete,
-    Kind,
-    MembershipId,
-    OrgMember,
-    Role,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.naming import slug
+from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
+from calscim.planner.roles import Role
 
 SERVER_ERROR = 500  # of Cal.com's own; 502 to 504 are a proxy's, which Cal.com does not answer
 NAME_LENGTH = 50  # Cal.com refuses longer names

@@ -22,7 +22,8 @@ from calscim.encryption import Cipher
 from calscim.errors import RemoteError, RemoteKind, StoreError
 from calscim.planner.attributes import diff
 from calscim.planner.build import BuildTraits
-from calscim.planner.model import Incomplete, Role
+from calscim.planner.observed_state import Incomplete
+from calscim.planner.roles import Role
 from calscim.postgres import embedded, health, migrations
 from calscim.postgres.pgbouncer import goes_through
 from calscim.postgres.pool import Connection

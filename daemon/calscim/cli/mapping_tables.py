@@ -11,7 +11,10 @@ from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.teams import ORGANIZATION, read_teams, resolve, resolve_or_new
 from calscim.config import Settings
 from calscim.errors import UsageError
-from calscim.planner.model import Mode, Role, Team, TeamId
+from calscim.planner.ids import TeamId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Team
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 
 _KEYS = {"directory", "group", "team", "team_name", "create_team", "role", "mode"}

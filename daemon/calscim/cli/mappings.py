@@ -12,7 +12,8 @@ from calscim.cli.output import fields, table
 from calscim.cli.reconciling import show_plans
 from calscim.cli.teams import find_or_new, find_team
 from calscim.cli.verbs import Verbs
-from calscim.planner.model import Mode, Role
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 
 ROLES = [role.value for role in Role]
 MODES = [mode.value for mode in Mode]

@@ -18,7 +18,7 @@ from calscim.cli.output import counted, lines, table
 from calscim.cli.standing import waiting_for_groups, worst
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
-from calscim.planner.model import Plan
+from calscim.planner.plan import Plan
 from calscim.planner.render import IN_STEP, action_json, exit_code, held_text, plan_json, who
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import identity

@@ -13,7 +13,8 @@ from calscim.cli.verbs import Verbs
 from calscim.config import Organization, Settings
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import team_key
-from calscim.planner.model import Incomplete, Team, TeamId
+from calscim.planner.ids import TeamId
+from calscim.planner.observed_state import Incomplete, Team
 from calscim.planner.teams import creation
 
 ORGANIZATION = "@organization"

@@ -11,7 +11,7 @@ import orjson
 from calscim.directory.resources import UserState, create_user, delete_user
 from calscim.journal.append import Origin
 from calscim.names import address_key, user_name_key
-from calscim.planner.model import DirectoryId, UserId
+from calscim.planner.ids import DirectoryId, UserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

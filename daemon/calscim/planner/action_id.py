@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from calscim.planner.model import Action, Kind, Role
+from calscim.planner.actions import Action, Kind
+from calscim.planner.roles import Role
 
 LENGTH = 16  # hexadecimal digits
 _KINDS = {kind: kind.value for kind in Kind}

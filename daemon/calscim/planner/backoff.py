@@ -6,7 +6,7 @@ waits five minutes at most.
 """
 
 from calscim.planner.action_id import digest
-from calscim.planner.model import Action
+from calscim.planner.actions import Action
 
 FIRST, MOST = 60.0, 3600.0
 MOST_UNANSWERED = 300.0

@@ -6,23 +6,20 @@ What no row is behind is drift. Numbers of different journals are never compared
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from calscim.planner.actions import Provenance
 from calscim.planner.desired import Desired, EffectiveGrant
-from calscim.planner.identity import PersonKey
-from calscim.planner.model import (
+from calscim.planner.desired_state import (
     UNSAVED,
     DeletedUser,
     DesiredState,
-    GroupId,
     Mapping,
-    MappingId,
     MembershipRecord,
-    Provenance,
-    Role,
-    TeamId,
     User,
-    UserId,
 )
+from calscim.planner.identity import PersonKey
+from calscim.planner.ids import GroupId, MappingId, TeamId, UserId
 from calscim.planner.policy import Policy
+from calscim.planner.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

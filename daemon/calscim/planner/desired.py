@@ -10,18 +10,12 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from calscim.planner.desired_state import DesiredState, Mapping
 from calscim.planner.identity import People, PersonKey, identify
-from calscim.planner.model import (
-    DesiredState,
-    Mapping,
-    MappingId,
-    Mode,
-    Provision,
-    Role,
-    TeamId,
-    UserId,
-)
+from calscim.planner.ids import MappingId, TeamId, UserId
+from calscim.planner.modes import Mode, Provision
 from calscim.planner.policy import Policy
+from calscim.planner.roles import Role
 
 STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 3}
 

@@ -11,16 +11,9 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
 from calscim.names import address_key
-from calscim.planner.model import (
-    CalUserId,
-    Complete,
-    DeletedUser,
-    DesiredState,
-    Link,
-    ObservedState,
-    User,
-    UserId,
-)
+from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
+from calscim.planner.ids import CalUserId, UserId
+from calscim.planner.observed_state import Complete, ObservedState
 
 PersonKey = CalUserId | str  # a person: an account, or an address without one, by its key
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from calscim.names import spelling, team_key
-from calscim.planner.model import Team
+from calscim.planner.observed_state import Team
 
 
 def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:

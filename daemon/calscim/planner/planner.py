@@ -8,24 +8,17 @@ from collections.abc import Mapping as MappingOf
 
 from calscim.names import address_key
 from calscim.planner.action_id import digest
+from calscim.planner.actions import Action, AttributeOp, Kind
 from calscim.planner.attributes.diff import AttributesPlanner
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import desired
+from calscim.planner.desired_state import DesiredState
 from calscim.planner.identity import PersonKey, identify
-from calscim.planner.model import (
-    Action,
-    AttributeOp,
-    DesiredState,
-    Incomplete,
-    Kind,
-    ObservedState,
-    Plan,
-    Scope,
-    UserId,
-    Waiting,
-)
+from calscim.planner.ids import UserId
+from calscim.planner.observed_state import Incomplete, ObservedState
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.membership import PeoplePlanner
+from calscim.planner.plan import Plan, Scope, Waiting
 from calscim.planner.policy import Policy, untouchable
 from calscim.planner.teams import creation
 from calscim.planner.teams.creator_owner import BootstrapOwnersPlanner

@@ -17,7 +17,10 @@ from calscim.option_types import (
     text,
     type_of,
 )
-from calscim.planner.model import CalUserId, OrgMember, PeopleMode, Provision, Role
+from calscim.planner.ids import CalUserId
+from calscim.planner.modes import PeopleMode, Provision
+from calscim.planner.observed_state import OrgMember
+from calscim.planner.roles import Role
 
 PATIENCE = 3  # complete passes in a row without an account before it counts as gone
 

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from calscim.planner.model import UNSAVED, Action, Kind, LimitUse, Plan, State
+from calscim.planner.actions import Action, Kind, State
+from calscim.planner.desired_state import UNSAVED
+from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.safeguards.limits_check import held_sets
 
 IN_STEP, PENDING, HELD = 0, 2, 3

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from calscim.names import address_key
-from calscim.planner.model import Action, CalUserId, Kind, State
+from calscim.planner.actions import Action, Kind, State
+from calscim.planner.ids import CalUserId
 from calscim.reconciler.retry_queue import RetryQueue
 from calscim.reconciler.snapshot import ObservedCache
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from calscim.planner.model import Action, ObservedState, Plan, Scope, State
+from calscim.planner.actions import Action, State
+from calscim.planner.observed_state import ObservedState
+from calscim.planner.plan import Plan, Scope
 from calscim.planner.planner import Policy, plan
 from calscim.planner.policy import DriftGrace
 from calscim.planner.render import action_json

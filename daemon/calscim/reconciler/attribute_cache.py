@@ -5,18 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome
+from calscim.planner.actions import Action, AttributeChange, AttributeOp
 from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted, lacking
-from calscim.planner.model import (
-    Action,
-    Attribute,
-    AttributeChange,
-    AttributeOp,
-    AttributeValue,
-    CalUserId,
-    Complete,
-    DesiredState,
-    Incomplete,
-)
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import Attribute, AttributeValue, Complete, Incomplete
 from calscim.planner.policy import Policy
 from calscim.reconciler.recorder import Recorder
 

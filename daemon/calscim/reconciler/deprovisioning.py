@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.errors import RemoteError
-from calscim.planner.model import Action, CalUserId, Incomplete, Kind, OrgMember, TeamId, TeamMember
+from calscim.planner.actions import Action, Kind
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import ObservedCache
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from calscim.planner.attributes.diff import keys
-from calscim.planner.model import UserId
+from calscim.planner.ids import UserId
 from calscim.planner.safeguards.windows import opened
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import Rules

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from calscim.planner.model import DesiredState, GroupId, TeamId, UserId
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import GroupId, TeamId, UserId
 from calscim.reconciler.state.runs import PendingRow
 
 

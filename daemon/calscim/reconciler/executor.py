@@ -13,26 +13,14 @@ import structlog
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, Provenance, State
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.model import (
-    Action,
-    AttributeChange,
-    AttributeOp,
-    CalUserId,
-    Incomplete,
-    Kind,
-    Link,
-    OrgMember,
-    Plan,
-    Provenance,
-    Role,
-    State,
-    Team,
-    TeamMember,
-    UserId,
-    Waiting,
-)
+from calscim.planner.desired_state import Link
+from calscim.planner.ids import CalUserId, UserId
+from calscim.planner.observed_state import Incomplete, OrgMember, Team, TeamMember
 from calscim.planner.people.membership import NOT_ACCEPTED
+from calscim.planner.plan import Plan, Waiting
+from calscim.planner.roles import Role
 from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.attribute_cache import AttributeSync
 from calscim.reconciler.deprovisioning import Deprovisioner

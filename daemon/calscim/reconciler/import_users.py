@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from calscim.directory import imported_users
 from calscim.names import address_key
-from calscim.planner.model import CalUserId, DirectoryId, Link, OrgMember, User
+from calscim.planner.desired_state import Link, User
+from calscim.planner.ids import CalUserId, DirectoryId
+from calscim.planner.observed_state import OrgMember
 from calscim.planner.people.address_moves import is_interim
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import ledger

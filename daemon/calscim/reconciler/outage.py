@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError
-from calscim.planner.model import Action
+from calscim.planner.actions import Action
 from calscim.reconciler.retry_queue import RetryQueue, key_of
 from calscim.reconciler.state.retries import ActionKey
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.clock import Clock
-from calscim.planner.model import TeamId
+from calscim.planner.ids import TeamId
 from calscim.reconciler.snapshot import ObservedCache
 
 

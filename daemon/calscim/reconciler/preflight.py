@@ -3,15 +3,9 @@
 from dataclasses import dataclass, replace
 
 from calscim.calcom.reader import Reader
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Incomplete,
-    Kind,
-    MembershipId,
-    OrgMember,
-    TeamMember,
-)
+from calscim.planner.actions import Action, Kind
+from calscim.planner.ids import CalUserId, MembershipId
+from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.planner.planner import Policy, untouchable
 from calscim.planner.safeguards.preflight import demotes, floors
 from calscim.planner.teams.creator_owner import owns_beside

@@ -11,7 +11,10 @@ from calscim.calcom.decode import Account
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Outcome, Result, Writer
 from calscim.names import address_key
-from calscim.planner.model import Action, CalUserId, Incomplete, Kind, Link
+from calscim.planner.actions import Action, Kind
+from calscim.planner.desired_state import Link
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import Incomplete
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import ObservedCache
 

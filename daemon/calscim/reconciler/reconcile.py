@@ -10,20 +10,13 @@ from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
+from calscim.planner.actions import Action, Kind, State
 from calscim.planner.attributes.diff import single_valued
-from calscim.planner.model import (
-    Action,
-    DesiredState,
-    Incomplete,
-    Kind,
-    Plan,
-    Scope,
-    State,
-    TeamId,
-    UserId,
-    Waiting,
-)
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import TeamId, UserId
+from calscim.planner.observed_state import Incomplete
 from calscim.planner.people.address_moves import contested, given_up
+from calscim.planner.plan import Plan, Scope, Waiting
 from calscim.planner.safeguards.drift_grace import unasked
 from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import closes, opened

@@ -4,19 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calscim.calcom.writer import Outcome
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Link,
-    MembershipId,
-    MembershipRecord,
-    Mode,
-    OrgRoleGrant,
-    Role,
-    Team,
-    TeamId,
-    UserId,
-)
+from calscim.planner.actions import Action
+from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
+from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Team
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
 from calscim.reconciler.state.attempts import Attempts

@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 
-from calscim.planner.model import Action, Kind, Plan, State, TeamId
+from calscim.planner.actions import Action, Kind, State
+from calscim.planner.ids import TeamId
+from calscim.planner.plan import Plan
 from calscim.planner.render import held_of, limits_json, waiting_json, who
 from calscim.planner.safeguards.windows import Window
 from calscim.reconciler.retry_queue import PassResult

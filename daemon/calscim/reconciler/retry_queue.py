@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from calscim.planner.actions import Action
 from calscim.planner.backoff import due, fingerprint, wait
-from calscim.planner.model import Action, UserId, Waiting
+from calscim.planner.ids import UserId
+from calscim.planner.plan import Waiting
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.state.retries import ActionKey, ParkedAction
 

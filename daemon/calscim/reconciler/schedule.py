@@ -17,7 +17,7 @@ import structlog
 from calscim.clock import Clock
 from calscim.errors import RemoteError
 from calscim.journal.audit import Editor
-from calscim.planner.model import TeamId, UserId
+from calscim.planner.ids import TeamId, UserId
 from calscim.reconciler.backoff import Backoff, Notice
 from calscim.reconciler.dirty_set import DirtySet, touched
 from calscim.reconciler.metrics import Metrics

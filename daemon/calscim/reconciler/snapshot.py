@@ -11,23 +11,20 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
+from calscim.planner.actions import Action, AttributeOp
 from calscim.planner.build import BuildTraits
-from calscim.planner.model import (
-    Action,
-    AttributeOp,
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import (
     AttributeValue,
-    CalUserId,
     Complete,
-    DesiredState,
     Incomplete,
-    MembershipId,
     ObservedState,
     OrgMember,
-    Role,
     Team,
-    TeamId,
     TeamMember,
 )
+from calscim.planner.roles import Role
 from calscim.planner.teams.creation import awaited
 from calscim.reconciler.attribute_cache import AttributeCatalog
 from calscim.reconciler.pending_echo import StaleReadFilter

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.planner.model import Action, DesiredState, Incomplete, Role, Team, TeamId
+from calscim.planner.actions import Action
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import TeamId
+from calscim.planner.observed_state import Incomplete, Team
+from calscim.planner.roles import Role
 from calscim.planner.teams.creation import existing
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import UNKNOWN, ObservedCache

@@ -6,15 +6,10 @@ from typing import Any
 from calscim.admin.explain.reasons import until
 from calscim.planner.attributes.diff import named
 from calscim.planner.attributes.values import normal, values
-from calscim.planner.model import (
-    Attribute,
-    AttributeType,
-    CalUserId,
-    Complete,
-    ObservedState,
-    Plan,
-    User,
-)
+from calscim.planner.desired_state import User
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import Attribute, AttributeType, Complete, ObservedState
+from calscim.planner.plan import Plan
 from calscim.planner.policy import AttributeRule, Policy
 from calscim.reconciler.retry_queue import key_of
 from calscim.reconciler.state.retries import ActionKey, ParkedAction

@@ -14,7 +14,8 @@ import asyncpg
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import address_key, trimmed
 from calscim.planner.identity import People, PersonKey
-from calscim.planner.model import CalUserId, OrgMember, UserId
+from calscim.planner.ids import CalUserId, UserId
+from calscim.planner.observed_state import OrgMember
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

@@ -21,20 +21,13 @@ from calscim.calcom.reader import Reader
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
 from calscim.errors import RemoteError, RemoteKind
+from calscim.planner.actions import Kind
 from calscim.planner.identity import People, identify
-from calscim.planner.model import (
-    CalUserId,
-    Incomplete,
-    Kind,
-    ObservedState,
-    Plan,
-    Provision,
-    Role,
-    Scope,
-    Team,
-    TeamId,
-    UserId,
-)
+from calscim.planner.ids import CalUserId, TeamId, UserId
+from calscim.planner.modes import Provision
+from calscim.planner.observed_state import Incomplete, ObservedState, Team
+from calscim.planner.plan import Plan, Scope
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.approvals import Rules, decide

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calscim.admin.explain.entries import Subject
-from calscim.planner.model import Action, Deferred, Kind, MembershipRecord, Plan, TeamId
+from calscim.planner.actions import Action, Kind
+from calscim.planner.desired_state import MembershipRecord
+from calscim.planner.ids import TeamId
+from calscim.planner.plan import Deferred, Plan
 from calscim.reconciler.retry_queue import key_of
 from calscim.reconciler.state.holds import Hold
 from calscim.reconciler.state.retries import ActionKey, ParkedAction

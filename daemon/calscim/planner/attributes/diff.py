@@ -9,25 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calscim.names import address_key, attribute_key
+from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, Provenance, State
 from calscim.planner.attributes.values import normal, values, whole
+from calscim.planner.desired_state import DesiredState, User
 from calscim.planner.identity import People, PersonKey
-from calscim.planner.model import (
-    Action,
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import (
     Attribute,
-    AttributeChange,
-    AttributeOp,
     AttributeType,
     AttributeValue,
-    CalUserId,
     Complete,
-    DesiredState,
     Incomplete,
-    Kind,
     ObservedState,
     OrgMember,
-    Provenance,
-    State,
-    User,
 )
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.membership import PeoplePlanner

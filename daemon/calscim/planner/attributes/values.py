@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from calscim.names import folded
-from calscim.planner.model import AttributeType
+from calscim.planner.observed_state import AttributeType
 from calscim.planner.policy import AttributePath
 
 # What a complex value stands for where no sub-attribute is named.

@@ -18,7 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from calscim.names import address_key
-from calscim.planner.model import CalUserId, DesiredState, OrgMember, State, User
+from calscim.planner.actions import State
+from calscim.planner.desired_state import DesiredState, User
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import OrgMember
 
 LOCAL_PART = 64  # characters before the @, RFC 5321 4.5.3.1.1
 _MARK = re.compile(r"\+calscim-([0-9]+)$")

@@ -7,25 +7,14 @@ and protected people are left alone, whatever the directory says.
 from collections.abc import Iterable, Sequence
 
 from calscim.names import address_key
+from calscim.planner.actions import Action, Kind, Provenance, State
 from calscim.planner.causes import Explanation, ProvenanceIndex
 from calscim.planner.desired import Desired
+from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
 from calscim.planner.identity import PersonKey
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Complete,
-    DeletedUser,
-    DesiredState,
-    DirectoryId,
-    Kind,
-    Link,
-    ObservedState,
-    OrgMember,
-    Provenance,
-    Provision,
-    State,
-    User,
-)
+from calscim.planner.ids import CalUserId, DirectoryId
+from calscim.planner.modes import Provision
+from calscim.planner.observed_state import Complete, ObservedState, OrgMember
 from calscim.planner.policy import Policy, untouchable
 from calscim.planner.safeguards import gates
 

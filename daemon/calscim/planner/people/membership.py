@@ -10,31 +10,22 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
 from calscim.names import address_key
+from calscim.planner.actions import Action, Kind, Provenance, State
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import Desired, EffectiveGrant
+from calscim.planner.desired_state import DeletedUser, DesiredState, User
 from calscim.planner.identity import PersonKey
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    DeletedUser,
-    DesiredState,
-    DirectoryId,
-    Kind,
-    Mode,
-    OrgMember,
-    Provenance,
-    Role,
-    State,
-    User,
-    UserId,
-    Waiting,
-)
+from calscim.planner.ids import CalUserId, DirectoryId, UserId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import OrgMember
 from calscim.planner.people import org_roles
 from calscim.planner.people.address_moves import AddressStep, Move, interim, is_interim, steps
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.user_preferences import Preferences, preferences
+from calscim.planner.plan import Waiting
 from calscim.planner.policy import PATIENCE, Policy
+from calscim.planner.roles import Role
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
 

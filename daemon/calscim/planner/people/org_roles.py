@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 
+from calscim.planner.actions import Action, Kind
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import STRENGTH, Desired
+from calscim.planner.desired_state import DesiredState
 from calscim.planner.identity import PersonKey
-from calscim.planner.model import Action, CalUserId, DesiredState, Kind, Mode, OrgMember, Role
+from calscim.planner.ids import CalUserId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import OrgMember
 from calscim.planner.people.deprovisioning import Deprovisioning
+from calscim.planner.roles import Role
 
 
 def ended(

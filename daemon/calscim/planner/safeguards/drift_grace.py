@@ -9,7 +9,8 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 
 from calscim.planner.action_id import digest
-from calscim.planner.model import Action, Deferred, Plan, State
+from calscim.planner.actions import Action, State
+from calscim.planner.plan import Deferred, Plan
 from calscim.planner.policy import DriftGrace
 from calscim.planner.safeguards.preflight import takes
 

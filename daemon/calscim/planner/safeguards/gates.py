@@ -2,17 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from calscim.planner.actions import Kind, State
 from calscim.planner.desired import EffectiveGrant
-from calscim.planner.model import (
-    DesiredState,
-    DirectoryId,
-    Kind,
-    Mapping,
-    Mode,
-    PeopleMode,
-    State,
-    TeamId,
-)
+from calscim.planner.desired_state import DesiredState, Mapping
+from calscim.planner.ids import DirectoryId, TeamId
+from calscim.planner.modes import Mode, PeopleMode
 
 
 def of_person(

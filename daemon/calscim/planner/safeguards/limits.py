@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import PlainValidator
 
 from calscim.option_types import Count, Duration, or_off, percentage, text
-from calscim.planner.model import Kind, TeamId
+from calscim.planner.actions import Kind
+from calscim.planner.ids import TeamId
 
 _COUNT = re.compile(r"^\d{1,9}$")
 ROUNDING = 1e-9  # a percentage may be a float that misses a whole number by less

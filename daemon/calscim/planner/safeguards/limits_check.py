@@ -20,19 +20,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from calscim.planner.action_id import digest
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    Complete,
-    DesiredState,
-    Kind,
-    LimitUse,
-    ObservedState,
-    Plan,
-    Role,
-    State,
-    TeamId,
-)
+from calscim.planner.actions import Action, Kind, State
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.observed_state import Complete, ObservedState
+from calscim.planner.plan import LimitUse, Plan
+from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards, Limit, Sizes, WindowUsage, size_at_start
 from calscim.planner.safeguards.preflight import demotes, floors
 

@@ -1,8 +1,11 @@
 """The last look before something is taken away, with what was read just before."""
 
 from calscim.names import address_key
-from calscim.planner.model import Action, CalUserId, Kind, OrgMember, Role, TeamMember
+from calscim.planner.actions import Action, Kind
+from calscim.planner.ids import CalUserId
+from calscim.planner.observed_state import OrgMember, TeamMember
 from calscim.planner.policy import Policy, untouchable
+from calscim.planner.roles import Role
 
 
 def floors(

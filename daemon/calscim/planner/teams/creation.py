@@ -8,19 +8,13 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
+from calscim.planner.actions import Action, Kind, Provenance
 from calscim.planner.causes import ProvenanceIndex, row
 from calscim.planner.desired import Desired, strongest
-from calscim.planner.model import (
-    Action,
-    Complete,
-    DesiredState,
-    Kind,
-    ObservedState,
-    Provenance,
-    Team,
-    TeamId,
-)
+from calscim.planner.desired_state import DesiredState
+from calscim.planner.ids import TeamId
 from calscim.planner.naming import meant, slug
+from calscim.planner.observed_state import Complete, ObservedState, Team
 from calscim.planner.policy import Policy
 from calscim.planner.safeguards import gates
 

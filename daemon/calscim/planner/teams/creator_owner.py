@@ -7,24 +7,16 @@ and exclusive mappings take back.
 
 from collections.abc import Iterable
 
+from calscim.planner.actions import Action, Kind, Provenance
 from calscim.planner.causes import row
 from calscim.planner.desired import Desired, EffectiveGrant, strongest
-from calscim.planner.model import (
-    Action,
-    BootstrapOwner,
-    CalUserId,
-    Complete,
-    DesiredState,
-    Kind,
-    Mode,
-    ObservedState,
-    Provenance,
-    Role,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.desired_state import BootstrapOwner, DesiredState
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Complete, ObservedState, TeamMember
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.policy import Policy
+from calscim.planner.roles import Role
 from calscim.planner.safeguards import gates
 from calscim.planner.teams.protection import TeamProtections
 

@@ -10,22 +10,14 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
+from calscim.planner.actions import Action, Kind, State
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import Desired, EffectiveGrant, strongest
+from calscim.planner.desired_state import DesiredState, MembershipRecord
 from calscim.planner.identity import PersonKey
-from calscim.planner.model import (
-    Action,
-    CalUserId,
-    DesiredState,
-    Incomplete,
-    Kind,
-    MembershipRecord,
-    Mode,
-    ObservedState,
-    State,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.modes import Mode
+from calscim.planner.observed_state import Incomplete, ObservedState, TeamMember
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.safeguards import gates
 from calscim.planner.teams import creator_owner

@@ -5,19 +5,13 @@ keep what they have.
 """
 
 from calscim.names import address_key
-from calscim.planner.model import (
-    CalUserId,
-    DesiredState,
-    Incomplete,
-    MembershipRecord,
-    ObservedState,
-    Role,
-    State,
-    TeamId,
-    TeamMember,
-)
+from calscim.planner.actions import State
+from calscim.planner.desired_state import DesiredState, MembershipRecord
+from calscim.planner.ids import CalUserId, TeamId
+from calscim.planner.observed_state import Incomplete, ObservedState, TeamMember
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.policy import Policy
+from calscim.planner.roles import Role
 
 
 class TeamProtections:

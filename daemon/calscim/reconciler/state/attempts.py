@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calscim.planner.model import Action, Kind, Provenance, TeamId
+from calscim.planner.actions import Action, Kind, Provenance
+from calscim.planner.ids import TeamId
 from calscim.planner.safeguards.limits import WindowUsage
 from calscim.planner.safeguards.preflight import takes
 from calscim.postgres.pool import Database

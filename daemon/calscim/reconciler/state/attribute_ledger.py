@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from calscim.planner.model import CalUserId
+from calscim.planner.ids import CalUserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from calscim.journal.audit import Editor, transaction
-from calscim.planner.model import CalUserId, MembershipId, Team, TeamId
+from calscim.planner.ids import CalUserId, MembershipId, TeamId
+from calscim.planner.observed_state import Team
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

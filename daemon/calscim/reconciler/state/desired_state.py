@@ -7,25 +7,27 @@ from typing import Any, TypeVar, cast
 import asyncpg
 import orjson
 
-from calscim.planner.model import (
+from calscim.planner.desired_state import (
     BootstrapOwner,
-    CalUserId,
     DeletedUser,
     DesiredState,
-    DirectoryId,
-    GroupId,
     Link,
     Mapping,
+    MembershipRecord,
+    OrgRoleGrant,
+    User,
+)
+from calscim.planner.ids import (
+    CalUserId,
+    DirectoryId,
+    GroupId,
     MappingId,
     MembershipId,
-    MembershipRecord,
-    Mode,
-    OrgRoleGrant,
-    Role,
     TeamId,
-    User,
     UserId,
 )
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 
-from calscim.planner.model import Action, TeamId
+from calscim.planner.actions import Action
+from calscim.planner.ids import TeamId
 from calscim.planner.safeguards.drift_grace import DriftObservation
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql

@@ -2,15 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from calscim.planner.model import (
-    CalUserId,
-    DirectoryId,
-    Link,
-    MembershipRecord,
-    OrgRoleGrant,
-    TeamId,
-    UserId,
-)
+from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
+from calscim.planner.ids import CalUserId, DirectoryId, TeamId, UserId
 from calscim.planner.policy import PATIENCE
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
