@@ -139,7 +139,7 @@ def page_query(
         text = text.replace("/* members */ true", "false")
     if listing.where:
         text = text.replace("/* filter */ true", listing.where)
-        total = f"/* total */ max(h.{kind}) FROM calscim.journal_heads h WHERE h.stream = $2"
+        total = f"/* total */ max(h.{kind.removesuffix('s')}_count) FROM calscim.journal_heads h WHERE h.stream = $2"
         text = text.replace(total, "count(*) FROM found")
     if listing.where or listing.key:  # else the index of the order of creation is what it takes
         text = text.replace('directory_id COLLATE "C" = $2', "directory_id = $2")
