@@ -1,7 +1,7 @@
-"""Where log lines go and what they look like. Every line, also aiohttp's and asyncpg's, takes one way.
+"""Configures the log: where lines go and their form. Lines of aiohttp and asyncpg are written in the same way.
 
-An event is a fixed lower-case dotted name plus keys. No value of a key that names a secret is written.
-What a terminal would interpret is escaped (calscim.terminal).
+An event is a fixed lower-case dotted name plus keys. Values of keys that name a secret are hidden, and characters that
+a terminal would interpret are escaped (calscim.terminal).
 """
 
 import logging
@@ -31,7 +31,7 @@ Event = MutableMapping[str, Any]
 
 
 def configure(level: str, form: str, stream: TextIO | None = None) -> None:
-    """``form``: json, console, or auto (console on a terminal). ``stream``: standard error by default."""
+    """Configure the log. ``form``: json, console, or auto (console on a terminal). ``stream``: None for stderr."""
     terminal = (stream or sys.stderr).isatty()
     console = form == "console" or (form == "auto" and terminal)
     first: list[Any] = [
@@ -44,7 +44,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
         hide_secrets,
         _console(colours=terminal) if console else _json,
     ]
-    # Straight to the stream: by way of logging a line took longer than all else that answers a request.
+    # Straight to the stream: through `logging` a line took longer than the rest of a request.
     structlog.configure(
         processors=[*first, structlog.processors.StackInfoRenderer(), *last],
         logger_factory=lambda *_: _Line(stream),
@@ -72,7 +72,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
 
 
 def _no_http(record: logging.LogRecord) -> bool:
-    """Whoever finds the port may send what is no HTTP: that is a line, neither an error nor a traceback."""
+    """Log bytes that are not HTTP as an information without a traceback: any client can send them."""
     kind = record.exc_info and record.exc_info[0]
     if kind and kind.__module__ == "aiohttp.http_exceptions":  # by name: aiohttp is slow to import
         record.exc_info = None
@@ -81,7 +81,7 @@ def _no_http(record: logging.LogRecord) -> bool:
 
 
 class _Line:
-    """Writes a line in one piece, to whatever standard error is at that moment where no stream is given."""
+    """Writes each line in one piece. Without a stream: to the standard error of that moment."""
 
     __slots__ = ("_stream",)
 
@@ -90,7 +90,9 @@ class _Line:
 
     def msg(self, line: str) -> None:
         stream = self._stream or sys.stderr
-        with suppress(OSError, ValueError):  # who reads the log has gone: that stops nothing
+        with suppress(
+            OSError, ValueError
+        ):  # the reader of the log is gone, which must not stop the daemon
             stream.write(line + "\n")
             stream.flush()
 
@@ -98,7 +100,7 @@ class _Line:
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """Whatever standard error is at that moment."""
+    """A handler that writes to the standard error of that moment."""
 
     @property
     def stream(self) -> TextIO:
@@ -106,7 +108,7 @@ class _StandardError(logging.StreamHandler[Any]):
 
     @stream.setter
     def stream(self, _: TextIO) -> None:
-        """The base class sets it once; here it is looked up each time."""
+        """Ignore what the base class sets: the stream is looked up each time."""
 
 
 def _console(*, colours: bool) -> Any:
@@ -120,11 +122,11 @@ def _console(*, colours: bool) -> Any:
     return render
 
 
-_BLOCKS = frozenset({"exception", "stack"})  # what structlog prints below the line as it is
+_BLOCKS = frozenset({"exception", "stack"})  # structlog prints these below the line, unchanged
 
 
 def _shown(key: str, value: Any) -> Any:
-    """Return a value of an event without what a terminal would interpret."""
+    """Return a value of an event with the characters escaped that a terminal would interpret."""
     if isinstance(value, str):
         return printable_block(value) if key in _BLOCKS else printable(value)
     shown = repr(value)
@@ -139,7 +141,7 @@ def _json(_: Any, __: str, event: Event) -> str:
 
 
 def hide_secrets(_: Any, __: str, event: Event) -> Event:
-    """Replaces what keys named like secrets hold, bearer tokens and passwords in DSNs, at any depth."""
+    """Hide the values of keys named like secrets, bearer tokens, and passwords in DSNs, at any depth."""
     for key, value in event.items():
         event[key] = HIDDEN if _is_secret(key) and value else _hidden(value)
     return event

@@ -41,7 +41,7 @@ def text(value: object) -> str:
     if not value.strip():
         raise ValueError("is empty: write a value, or leave the key out")
     if "\0" in value or "\n" in value:
-        raise ValueError("has a line break or a NUL in it: write it on one line")
+        raise ValueError("contains a line break or a NUL: write it on one line")
     return str(value.strip())
 
 
@@ -59,7 +59,7 @@ def positive_duration(value: object) -> float:
     """Return the seconds of a duration; raise ValueError if it is zero."""
     seconds = duration(value)
     if seconds <= 0:
-        raise ValueError('has to be longer than nothing: write at least "1s"')
+        raise ValueError('must be longer than zero: write at least "1s"')
     return seconds
 
 

@@ -1,7 +1,6 @@
-"""What systemd wants to be told and to hand over: readiness, the watchdog, sockets.
+"""Talks to systemd: readiness, watchdog and inherited sockets.
 
-sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3) without a library. Outside of systemd
-everything here does nothing.
+sd_notify(3), sd_watchdog_enabled(3) and sd_listen_fds(3) without a library. Without systemd these functions do nothing.
 """
 
 import os
@@ -15,10 +14,10 @@ _FIRST_FD = 3  # SD_LISTEN_FDS_START
 
 
 def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Tell the service manager: ``READY=1``, ``STOPPING=1``, ``WATCHDOG=1``, ``STATUS=text``.
+    """Send the service manager ``READY=1``, ``STOPPING=1``, ``WATCHDOG=1`` or ``STATUS=text``.
 
-    `systemctl status` shows the text on a terminal, so control characters in it are escaped.
-    A manager that does not listen is no reason to stop serving: nothing is raised.
+    Control characters in the text are escaped, because `systemctl status` shows it on a terminal. A manager that
+    cannot be reached raises nothing: the daemon goes on serving.
     """
     address = environ.get("NOTIFY_SOCKET")
     if not address:
@@ -40,19 +39,19 @@ def is_manager(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def notify_waiting(reason: str, seconds: float, environ: Mapping[str, str] = os.environ) -> None:
-    """The start takes longer: show why, and ask for so many more seconds (EXTEND_TIMEOUT_USEC, sd_notify(3))."""
+    """Show why the start takes longer, and ask for more seconds (EXTEND_TIMEOUT_USEC, sd_notify(3))."""
     notify(f"STATUS={reason}", f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}", environ=environ)
 
 
 def notify_reloading(environ: Mapping[str, str] = os.environ) -> None:
-    """A reload has begun; ``READY=1`` ends it. Type=notify-reload wants the time of the machine's clock."""
+    """Report that a reload has begun; ``READY=1`` ends it. Type=notify-reload needs the machine's monotonic time."""
     notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", environ=environ)
 
 
 def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Seconds without ``WATCHDOG=1`` after which systemd ends the process; None without a watchdog.
+    """Return the seconds without ``WATCHDOG=1`` after which systemd kills the process; None without a watchdog.
 
-    To be sent at half of that, from the event loop itself and never from a thread beside it.
+    The event loop itself must send it, at half of that interval; a thread would hide a loop that hangs.
     """
     allowed = environ.get("WATCHDOG_USEC", "")
     meant_for = environ.get("WATCHDOG_PID", "") or str(os.getpid())
@@ -62,10 +61,10 @@ def watchdog_interval(environ: Mapping[str, str] = os.environ) -> float | None:
 
 
 def listen_fds(environ: Mapping[str, str] = os.environ) -> dict[str, int]:
-    """The sockets handed over to this process, as name -> descriptor, in their order.
+    """Return the descriptors of the sockets that systemd handed over, by name, in their order.
 
-    Names come from FileDescriptorName= of the socket unit. One that is missing or stands twice is
-    called by its position instead: ``fd0``, ``fd1``.
+    Names come from FileDescriptorName= of the socket unit. A missing or repeated name is replaced by the position:
+    ``fd0``, ``fd1``.
     """
     count = environ.get("LISTEN_FDS", "")
     if not count.isdigit() or environ.get("LISTEN_PID") != str(os.getpid()):

@@ -1,8 +1,8 @@
-"""Text from outside, made safe for a terminal.
+"""Escapes text from outside for a terminal.
 
 Names, addresses and messages come from identity providers, from Cal.com and from unauthenticated requests. A
-terminal interprets control characters in them: ESC and CSI move the cursor and rewrite what is on the screen, OSC
-sets the title or the clipboard, CR overwrites a line, LF forges one, and bidirectional controls reorder what is read.
+terminal interprets control characters in them: ESC and CSI move the cursor and rewrite the screen, OSC sets the title
+or the clipboard, CR overwrites a line, LF forges one, and bidirectional controls reorder text.
 
 The rule: every text that is written to a terminal or to a console log passes through this module, and only
 ``cli/output`` and ``logs`` write there. Verbs compose renderables with ``cli.output.lines``, ``cell``, ``table`` and
@@ -35,15 +35,15 @@ def printable_lines(text: str) -> str:
 
 
 def printable_block(text: str) -> str:
-    """Return a traceback with every line cleaned and indented, so that no line of it passes for a log line."""
+    """Return a traceback with every line escaped and indented, so that none can be mistaken for a log line."""
     return "\n".join(f"    {printable(line)}" for line in text.split("\n"))
 
 
 def escape_json(text: str) -> str:
     r"""Return the same JSON document with control characters in its strings as ``\uXXXX``.
 
-    JSON requires that only for U+0000 to U+001F; terminals also interpret others. The line feeds of an indented
-    document stay.
+    JSON requires that only for U+0000 to U+001F, but terminals also interpret others. Line feeds between the values of
+    an indented document stay.
     """
     if text.isascii() and _DELETE not in text:
         return text

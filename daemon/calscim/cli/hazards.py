@@ -1,4 +1,4 @@
-"""Dangerous configuration, as `check` and `serve` treat it: said with its fix, or refused with --strict."""
+"""Reports dangerous configuration in `check` and `serve`, or refuses it with --strict."""
 
 import argparse
 import socket
@@ -15,16 +15,16 @@ log = structlog.get_logger()
 
 
 def strict_option(parser: argparse.ArgumentParser) -> None:
-    """Let the verb refuse dangerous configuration."""
+    """Add --strict, with which the verb refuses dangerous configuration."""
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="refuse dangerous configuration (exit 78) instead of warning of it",
+        help="refuse dangerous configuration (exit 78) instead of warning",
     )
 
 
 def found(call: Call, settings: Settings) -> list[Problem]:
-    """Return the hazards of the call's configuration. ConfigError with all of them where it is --strict."""
+    """Return the hazards of the call's configuration. Raise ConfigError with all of them under --strict."""
     files = secret_files(call.configuration, call.environ)
     problems = hazards(settings, files, call.environ, _inherited())
     if problems and call.arguments.strict:
@@ -33,7 +33,7 @@ def found(call: Call, settings: Settings) -> list[Problem]:
 
 
 def reviewed(call: Call) -> Settings:
-    """Return the settings, once their hazards are in the log."""
+    """Log the hazards of the settings and return the settings."""
     settings = call.settings()
     for problem in found(call, settings):
         log.warning("configuration.dangerous", key=problem.where, detail=problem.message)
@@ -41,7 +41,7 @@ def reviewed(call: Call) -> Settings:
 
 
 def _inherited() -> dict[str, str]:
-    """The TCP addresses of the sockets that systemd handed over, by listener, as listeners._activated finds them."""
+    """Return the TCP addresses of the sockets that systemd handed over, by listener, as app.listeners finds them."""
     sockets = systemd.listen_fds()
     addresses: dict[str, str] = {}
     for name, number in sockets.items():
@@ -51,7 +51,7 @@ def _inherited() -> dict[str, str]:
                     host, port = inherited.getsockname()[:2]
                     addresses[name] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             finally:
-                inherited.detach()  # it stays open for the listener
-    if len(sockets) == 1:  # whatever its name is, it serves the listener that asks for one
+                inherited.detach()  # the listener needs it open
+    if len(sockets) == 1:  # a single socket serves every listener, whatever its name
         addresses.update(dict.fromkeys(("scim", "ops"), next(iter(addresses.values()), "")))
     return {name: one for name, one in addresses.items() if one}

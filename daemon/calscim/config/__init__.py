@@ -1,6 +1,6 @@
-"""What a process needs to know before it starts. Reads files and variables once.
+"""The configuration file and the variables, as typed settings.
 
-``load`` is the only way in for a running program; tests may construct the dataclasses themselves.
+Programs call ``load``; tests may construct the dataclasses themselves.
 """
 
 from calscim.config.addresses import Address, Inherited, Tcp, Unix, address, is_for_a_proxy

@@ -1,4 +1,4 @@
-"""Where a listener binds: ``host:port``, ``unix:/path``, or ``systemd`` for an inherited socket."""
+"""Addresses of listeners: ``host:port``, ``unix:/path``, or ``systemd`` for an inherited socket."""
 
 import ipaddress
 import re
@@ -12,7 +12,7 @@ _TCP = re.compile(r"^(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s:\[\]/]+)):(?P
 @dataclass(frozen=True, slots=True)
 class Tcp:
     host: str
-    port: int  # 0: any free one
+    port: int  # 0: any free port
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -34,7 +34,7 @@ class Inherited:
         return "systemd"
 
 
-# Listening on every address includes these.
+# The loopback address that listening on every address includes.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 Address: TypeAlias = Tcp | Unix | Inherited
@@ -56,13 +56,13 @@ def is_local(host: str) -> bool:
 
 
 def is_for_a_proxy(listen: str) -> bool:
-    """Return True if only a program on this machine can connect: to loopback, or to a Unix socket."""
+    """Return True if only programs on this machine can connect: to loopback, or to a Unix socket."""
     at = address(listen)
     return isinstance(at, Unix) or (isinstance(at, Tcp) and is_local(at.host))
 
 
 def address(text: str) -> Address:
-    """ValueError, with what to write instead, for anything else."""
+    """Return the address; raise ValueError for anything else."""
     if text == "systemd":
         return Inherited()
     if text.startswith("unix:"):
@@ -78,12 +78,12 @@ def address(text: str) -> Address:
         )
     port = int(found["port"])
     if port > 65535:
-        raise ValueError(f"there is no port {port}: write one between 1 and 65535")
+        raise ValueError(f"there is no port {port}: write a port between 1 and 65535")
     return Tcp(found["six"] or found["host"], port)
 
 
 def url_of(listen: str, scheme: str) -> str | None:
-    """How this machine reaches a listener of its own; None where the address does not say."""
+    """Return the URL under which this machine reaches its own listener, or None if the address does not tell."""
     at = address(listen)
     if not isinstance(at, Tcp) or at.port == 0:
         return None

@@ -1,4 +1,4 @@
-"""Finds values that are each right and contradict each other, in the tables before they are settings."""
+"""Finds values that are valid alone and contradict each other, in the tables before they become settings."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def _database(table: Table) -> Iterator[Contradiction]:
         yield "database.dsn", "and embedded are both given: leave one of them out"
     for key in ("migration_dsn", "operator_dsn", "listen_dsn"):
         if "embedded" in table and key in table:
-            yield f"database.{key}", "is of no use with embedded: leave it out"
+            yield f"database.{key}", "has no effect with embedded: leave it out"
     if "dsn" not in table and "embedded" not in table:
         yield (
             "database.dsn",
@@ -71,7 +71,7 @@ def _listeners(scim: Table, ops: Table) -> Iterator[Contradiction]:
 def _names(names: list[str]) -> Iterator[Contradiction]:
     for name, count in Counter(names).items():
         if count > 1:
-            message = f"stands {count} times: give each organization a name of its own"
+            message = f"occurs {count} times: give each organization its own name"
             yield f"organization.{name}", message
     spellings: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -94,7 +94,7 @@ def _targets(organizations: list[Table]) -> Iterator[Contradiction]:
         if first != name:
             yield (
                 f"organization.{name}.organization_id",
-                f"is {first}'s as well: two of them would undo each other's work, leave one out",
+                f"is also the id of {first}: both would undo each other's work, leave one out",
             )
 
 

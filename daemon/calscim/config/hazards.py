@@ -1,7 +1,7 @@
-"""Finds configuration that works and is dangerous: secrets that others can read, and traffic that others can read.
+"""Finds configuration that works but is dangerous: secrets and traffic that others can read.
 
-Each hazard names the fix. ``calscim check`` warns of them, ``calscim serve`` logs them, and ``--strict`` refuses them.
-A new key that holds a secret, a listener or a URL belongs in the tables below.
+Each hazard names the fix. ``calscim check`` warns of hazards, ``calscim serve`` logs them, and ``--strict`` refuses
+them. A new key for a secret, a listener or a URL belongs in this module.
 """
 
 import stat
@@ -13,7 +13,7 @@ from calscim.config.addresses import Inherited, Tcp, address, is_local
 from calscim.config.model import Settings
 from calscim.errors import Problem
 
-# Another user could read the secret or replace it. The group is the service's, and may read.
+# Users other than the owner and the group, which is the service's, could read or replace the secret.
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 # libpq falls back to plain text in all other modes.
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
@@ -27,8 +27,8 @@ def hazards(
 ) -> list[Problem]:
     """Return every hazard, in the order of the configuration.
 
-    ``secret_files``: those that secrets were read from. ``inherited``: the addresses of the sockets that systemd
-    handed over, by listener; without it a listener on such a socket is not judged.
+    ``secret_files``: the files that secrets were read from. ``inherited``: the addresses of the sockets that systemd
+    handed over, by listener; a listener on any other socket of systemd is not checked.
     """
     bound = inherited or {}
     return [
@@ -47,19 +47,19 @@ def _exposed_files(paths: Iterable[Path]) -> Iterator[Problem]:
         if _is_exposed(path):
             yield Problem(
                 str(path),
-                "holds a secret and is open to every user of this machine: "
+                "contains a secret and is open to every user of this machine: "
                 f"`chmod o= {path}`, and let the service's group read it",
             )
 
 
 def _is_exposed(path: Path) -> bool:
-    """Return True if users other than the owner and the group can open the file, or replace what is in it."""
+    """Return True if users other than the owner and the group can open the file or change its content."""
     try:
         target = path.resolve()
         if not target.stat().st_mode & _OTHERS:
             return False
         return all(folder.stat().st_mode & stat.S_IXOTH for folder in target.parents)
-    except OSError:  # gone meanwhile, or in a folder that this user cannot look into
+    except OSError:  # the file is gone, or in a folder that this user cannot enter
         return False
 
 
@@ -78,26 +78,28 @@ def _postgres(settings: Settings, environ: Mapping[str, str]) -> Iterator[Proble
         if dsn is not None and (host := _plain_text_host(dsn, environ)) is not None:
             yield Problem(
                 f"database.{key}",
-                f"reaches Postgres on {host} without insisting on TLS: add ?sslmode=verify-full "
+                f"reaches Postgres on {host} without requiring TLS: add ?sslmode=verify-full "
                 "(and sslrootcert=/path/of/the/ca.crt) to the DSN",
             )
 
 
 def _plain_text_host(dsn: str, environ: Mapping[str, str]) -> str | None:
-    """Return the first host off this machine whose connection may be plain text."""
+    """Return the first host on another machine whose connection may be plain text."""
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
     mode = query.get("sslmode", [environ.get("PGSSLMODE", "prefer")])[-1]
     if mode in _ENCRYPTED:
         return None
-    written = [_host(one) for one in parts.netloc.rpartition("@")[2].split(",")]
+    hosts_in_url = [_host(one) for one in parts.netloc.rpartition("@")[2].split(",")]
     listed = ",".join(query.get("host", [])) or environ.get("PGHOST", "")
-    hosts = [host for host in written if host] or [_host(one) for one in listed.split(",") if one]
+    hosts = [host for host in hosts_in_url if host] or [
+        _host(one) for one in listed.split(",") if one
+    ]
     return next((host for host in hosts if not is_local(host)), None)
 
 
 def _host(text: str) -> str:
-    """The host of ``host:port`` or ``[address]:port``, or the folder of a socket."""
+    """Return the host of ``host:port`` or ``[address]:port``, or the folder of a socket."""
     text = unquote(text)
     if text.startswith("/"):
         return text
@@ -109,20 +111,19 @@ def _listeners(settings: Settings, inherited: Mapping[str, str]) -> Iterator[Pro
     if scim is not None and settings.scim.tls_certificate_file is None:
         yield Problem(
             "scim.listen",
-            f"serves tokens and people's data on {scim} without TLS: set scim.tls_certificate_file and "
-            "scim.tls_key_file, or listen on 127.0.0.1 or a unix socket behind a proxy that has TLS",
+            f"serves tokens and personal data on {scim} without TLS: set scim.tls_certificate_file and "
+            "scim.tls_key_file, or listen on 127.0.0.1 or a Unix socket behind a proxy that has TLS",
         )
-    # These have no authentication, or protect it by being on this machine alone.
-    for key, listen in {"ops": settings.ops.listen}.items():
-        if (found := _public(listen, inherited.get(key))) is not None:
-            yield Problem(
-                f"{key}.listen",
-                f"answers without authentication on {found}: listen on 127.0.0.1 or a unix socket",
-            )
+    ops = _public(settings.ops.listen, inherited.get("ops"))
+    if ops is not None:
+        yield Problem(
+            "ops.listen",
+            f"answers without authentication on {ops}: listen on 127.0.0.1 or a Unix socket",
+        )
 
 
 def _public(listen: str, inherited: str | None) -> str | None:
-    """Return the address if others than this machine reach it."""
+    """Return the address if other machines can reach it."""
     at = address(listen)
     if isinstance(at, Inherited) and inherited is not None:
         at = address(inherited)
@@ -141,13 +142,13 @@ def _urls(settings: Settings) -> Iterator[Problem]:
     ):
         yield Problem(
             "journal.checkpoint_url",
-            "starts with http://, so that others can read and change the heads on their way: write https://",
+            "starts with http://, so that others can read and change checkpoints in transit: write https://",
         )
     for organization in settings.organizations:
         if _is_plain_http(organization.api_url):
             yield Problem(
                 f"organization.{organization.name}.api_url",
-                "starts with http://, so that Cal.com's API key is sent in plain text: write https://",
+                "starts with http://, so that calscim sends Cal.com's API key in plain text: write https://",
             )
 
 

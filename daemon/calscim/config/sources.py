@@ -223,7 +223,7 @@ class VariablesSource(Source):
             return "is not a variable of calscim: write CALSCIM_<SECTION>_<KEY>, or remove it"
         names = ", ".join(self._names) or "none"
         return (
-            f"names no organization that is configured (as variables spell them: {names}): "
+            f"names no configured organization (as variables spell them: {names}): "
             f"write {_ORGANIZATION}<NAME>_<KEY>"
         )
 

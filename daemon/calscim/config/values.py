@@ -72,12 +72,12 @@ class NamedFile:
         except OSError as error:
             raise _unreadable(error) from None
         except UnicodeDecodeError:
-            message = f"{path} is not UTF-8 text: write the secret alone into it"
+            message = f"{path} is not UTF-8 text: write only the secret into it"
             raise ValueError(message) from None
         if not content:
             raise ValueError(f"{path} is empty: write the secret into it")
         if len(content.split()) > 1:
-            raise ValueError(f"{path} holds more than one word: write the secret alone into it")
+            raise ValueError(f"{path} contains more than one word: write only the secret into it")
         return content
 
 
@@ -124,9 +124,9 @@ def _url(value: object) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise ValueError(f'{value!r} is not a URL: write it in full, as in "https://host[:port]"')
     if parts.username or parts.password:
-        raise ValueError("has a user or a password in it: leave them out")
+        raise ValueError("contains a user or a password: leave them out")
     if parts.query or parts.fragment or "?" in url or "#" in url or " " in url:
-        raise ValueError(f"{value!r} goes on after the path: leave out everything from ? or #")
+        raise ValueError(f"{value!r} continues after the path: leave out everything from ? or #")
     return url
 
 
@@ -134,7 +134,7 @@ def _api_url(value: object) -> str:
     url = _url(value)
     if url.endswith(("/v2", "/v1", "/api")):
         raise ValueError(
-            f'{value!r} names a version: calls go to {{api_url}}/v2/..., write "{url[: url.rindex("/")]}"'
+            f'{value!r} contains a version: calscim calls {{api_url}}/v2/..., write "{url[: url.rindex("/")]}"'
         )
     return url
 
@@ -148,9 +148,9 @@ def _hook(value: object) -> str:
     except ValueError:
         is_url = False
     if not is_url or parts.fragment or " " in url:
-        raise ValueError('is not a URL: write "https://host/path", what is secret after a ?')
+        raise ValueError('is not a URL: write "https://host/path", with the secret after a ?')
     if parts.username or parts.password:
-        raise ValueError("has a user or a password in it: put what is secret after a ?")
+        raise ValueError("contains a user or a password: put the secret after a ?")
     return url
 
 
@@ -163,18 +163,18 @@ def _dsn(value: object) -> str:
         query = parse_qs(parts.query, strict_parsing=bool(parts.query))
     except ValueError:
         raise ValueError(
-            "is not a DSN: write / @ : ? # [ ] within a user or a password as %2F %40 %3A %3F %23 %5B %5D"
+            "is not a DSN: write / @ : ? # [ ] in a user or a password as %2F %40 %3A %3F %23 %5B %5D"
         ) from None
     if not all(map(_HOST.match, parts.netloc.rpartition("@")[2].split(","))):
-        raise ValueError('names a host that is none: write host or host:port, as in "db:5432"')
+        raise ValueError('has an invalid host: write host or host:port, as in "db:5432"')
     for key, choices in _DSN_CHOICES.items():
         if key in query and query[key][-1] not in choices.split(", "):
-            raise ValueError(f"has another {key} than there is: write one of {choices}")
+            raise ValueError(f"has an unknown {key}: write one of {choices}")
     return dsn
 
 
 def is_secret(written: object) -> bool:
-    """Return False for a DSN without a password: it names a role, which is no secret."""
+    """Return False for a DSN without a password, which is not a secret."""
     if not isinstance(written, str) or not written.startswith(("postgresql://", "postgres://")):
         return True
     try:
@@ -194,7 +194,7 @@ def _key(value: object) -> bytes:
         key = b""
     if len(key) != 32:
         raise ValueError(
-            "is no key: write 32 random bytes in base64, as `calscim journal key` prints them"
+            "is not a key: write 32 random bytes in base64, as `calscim journal key` prints them"
         )
     return key
 

@@ -1,4 +1,4 @@
-"""How a maintenance window is written: ``"Sat 22:00-06:00 Europe/Berlin"``. Days, from and to, time zone."""
+"""Reads maintenance windows as they are written: days, from-to and time zone, ``"Sat 22:00-06:00 Europe/Berlin"``."""
 
 import re
 from datetime import UTC, tzinfo
@@ -53,7 +53,7 @@ def _day(word: str, text: str) -> int:
         if word.lower() in names:
             return names.index(word.lower())
     raise ValueError(
-        f"{text!r} names a day that is none ({word!r}): write {', '.join(DAYS)}, "
+        f"{text!r} has an unknown day ({word!r}): write {', '.join(DAYS)}, "
         'ranges as "Mon-Fri", several as "Mon,Thu", or "daily"'
     )
 
@@ -62,7 +62,7 @@ def _minute(clock: str, text: str, *, last: int) -> int:
     hours, minutes = (int(part) for part in clock.split(":"))
     if minutes > 59 or hours > last or (hours == 24 and minutes):
         raise ValueError(
-            f"{text!r} names a time that is none ({clock}): write 00:00 to 23:59, or 24:00 as the end"
+            f"{text!r} has an invalid time ({clock}): write 00:00 to 23:59, or 24:00 as the end"
         )
     return hours * 60 + minutes
 
@@ -76,7 +76,7 @@ def _zone(name: str) -> tzinfo:
         known = available_timezones()
     if not known:
         raise ValueError(
-            f"the time zone {name!r} cannot be looked up, as this machine has no time zone data: "
+            f"the time zone {name!r} cannot be looked up, because this machine has no time zone data: "
             "install the system's tzdata package, or write the window in UTC"
         )
     near = get_close_matches(name, known, n=1) or get_close_matches(name.title(), known, n=1)

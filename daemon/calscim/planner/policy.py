@@ -62,16 +62,16 @@ class AttributePath:
 def parse_attribute_path(value: object) -> AttributePath:
     """Return the path of one attribute; raise ValueError for anything else."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"is no attribute: write {_EXAMPLES}")
+        raise ValueError(f"is not an attribute: write {_EXAMPLES}")
     written = value.strip()
     match = _ATTRIBUTE_PATH.match(written)
     if match is None:
-        raise ValueError(f"{written!r} is no path of one attribute: write {_EXAMPLES}")
+        raise ValueError(f"{written!r} is not the path of one attribute: write {_EXAMPLES}")
     schema = match["schema"]
     if schema is not None and schema.lower() == _CORE_SCHEMA:
         schema = None
     if schema is None and match["attribute"].lower() in _UNAVAILABLE:
-        raise ValueError(f"{written!r} cannot be told to Cal.com: choose another attribute")
+        raise ValueError(f"{written!r} cannot be copied to Cal.com: choose another attribute")
     return AttributePath(
         written, schema, match["attribute"], match["where"], match["equals"], match["sub"]
     )
