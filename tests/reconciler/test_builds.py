@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from calscim import admin
 from calscim.planner.build import BuildTraits
 from calscim.planner.modes import PeopleMode
+from calscim.planner.safeguards.limits import Limit
 from calscim.reconciler.snapshot import UNKNOWN
 from calscim.reconciler.state import build_traits
 from calscim.testing.calcom import preferences
@@ -364,6 +365,27 @@ async def test_a_build_that_leaves_team_memberships_behind_is_found_out_and_clea
     assert await build_traits.load(stage.db, "acme") == BuildTraits(clears_teams=False)
     left = [one.method + one.path for one in stage.simulation.writes if one.method == "DELETE"]
     assert "/teams/" not in left[0] and "/teams/" in left[1]
+
+
+async def test_a_team_membership_that_such_a_build_left_is_ended_for_a_person_who_came_back(stage):
+    await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
+    stage.guard(
+        max_removals_per_team=Limit(count=10), max_removals_per_organization=Limit(count=10)
+    )
+    stage.simulation.faults = [Fault(method="DELETE", path="/teams/", status=500, times=3)]
+    await stage.okta.deactivate(ANN)
+    await stage.push()
+    assert ANN in stage.team("Sales") and ANN not in members(stage)
+
+    await stage.okta.assign(ANN, "Ann", "Example")
+    await stage.push()  # attaches the account, and looks at no team
+    await stage.okta.delete_group("Sales")
+    stage.simulation.faults = []
+    for _ in range(3):
+        await stage.full()
+
+    assert ANN in members(stage)
+    assert ANN not in stage.team("Sales")
 
 
 async def test_on_such_a_build_teams_go_first_from_then_on(stage):

@@ -139,7 +139,7 @@ async def test_an_imported_entry_of_a_person_who_left_is_erased(
     async with await Database.open(database.owner_dsn) as owner:
         await erase.erase(owner, EDITOR, address("ann"))
 
-    for table in ("users", "user_emails", "tombstones", "links", "actions"):
+    for table in ("users", "user_emails", "tombstones", "account_links", "actions"):
         rows = await stage.db.fetch(f"SELECT t::text AS text FROM calscim.{table} t")
         assert not [row["text"] for row in rows if address("ann") in row["text"]]
     await replays(stage)

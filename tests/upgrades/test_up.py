@@ -22,7 +22,16 @@ from tests.upgrades.conftest import migrated
 from tests.upgrades.release import ROOT, fingerprints
 from tests.upgrades.story import Story
 
-TABLES = ("users", "user_emails", "groups", "members", "mappings", "links", "ledger", "actions")
+TABLES = (
+    "users",
+    "user_emails",
+    "groups",
+    "members",
+    "mappings",
+    "account_links",
+    "ledger",
+    "actions",
+)
 
 
 def test_migrations_that_were_released_are_as_they_were(frozen: Path) -> None:

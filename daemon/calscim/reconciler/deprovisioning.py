@@ -47,18 +47,24 @@ class Deprovisioner:
         ``person``, ``before``: the membership of the organization and those of teams before the deprovision. A
         build that leaves team memberships behind leaves the Profile behind too. Cal.com itself is asked for it:
         lists may lag, and a team membership may have been ended by hand. A person who had no Profile proves
-        nothing. What stays unknown is found by the next full pass, which ends leftovers.
+        nothing. What stays unknown is found by the next full pass, which ends leftovers. The ledger keeps each team
+        membership until Cal.com has ended it, so that calscim can still end it for a person who comes back.
         """
-        had_profile = bool(before) or (person is not None and person.has_profile is True)
-        if self.view.traits.clears_teams is not None or not had_profile:
+        if self.view.traits.clears_teams is not None:
             return
         assert action.cal_user is not None, "a member has an account"
+        had_profile = bool(before) or (person is not None and person.has_profile is True)
+        if not had_profile:
+            await self.record.left_teams(action.cal_user)
+            return
         has_profile = await self.writer.has_profile(action.cal_user, request_id)
         if has_profile is None or isinstance(has_profile, Incomplete):
             return
         await self._note(clears_teams=not has_profile)
         if has_profile:
             await self._end_all(action, request_id, before)
+        else:
+            await self.record.left_teams(action.cal_user)
 
     async def _note(self, *, clears_teams: bool) -> None:
         self.view.traits = replace(self.view.traits, clears_teams=clears_teams)

@@ -381,6 +381,8 @@ class Executor:
                 assert action.cal_user is not None
                 self.view.left(action.cal_user, action.membership or UNKNOWN)
                 await self.record.left(action.cal_user)
+                if self.view.traits.clears_teams is not None:  # else `leaving.learn` decides
+                    await self.record.left_teams(action.cal_user)
             case Kind.TEAM:
                 assert outcome.team is not None
                 await self.new_teams.created(action, outcome.team, self._request_id(action))

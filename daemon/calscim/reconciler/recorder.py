@@ -29,6 +29,9 @@ class Recorder:
     async def left(self, cal_user: CalUserId) -> None:
         await ledger.forget_person(self.db, self.organization, cal_user)
 
+    async def left_teams(self, cal_user: CalUserId) -> None:
+        await ledger.forget_teams(self.db, self.organization, cal_user)
+
     async def former_account(self, user: UserId, email: str) -> CalUserId | None:
         return await ledger.former_account(self.db, self.organization, user, email)
 

@@ -23,14 +23,18 @@ async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
 
 
 async def forget_person(db: Database, organization: str, cal_user: CalUserId) -> None:
-    """The account has left the organization, and its teams with it."""
+    """Forget what calscim gave an account that has left the organization, except its team memberships."""
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("account_links.unlink"), organization, cal_user)
-        await connection.execute(sql("ledger.delete_of_account"), organization, cal_user)
         await connection.execute(sql("org_role_grants.revoke"), organization, cal_user)
         await connection.execute(
             sql("applied_attributes.delete_of_account"), organization, cal_user
         )
+
+
+async def forget_teams(db: Database, organization: str, cal_user: CalUserId) -> None:
+    """Forget the team memberships of an account, which ended with its membership of the organization."""
+    await db.execute(sql("ledger.delete_of_account"), organization, cal_user)
 
 
 async def former_account(
