@@ -10,7 +10,7 @@ HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :al
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide reference check format soak chaos bench clean lock audit licenses
+.PHONY: help run demo test guide reference check format soak chaos bench clean lock audit licenses release
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a depende
 
 licenses: $(STAMP) ## write docs/reference/licenses.md from what is installed
 	$(BIN)/python -m tools.licenses
+
+release: $(STAMP) ## test the packages of a release, commit it and tag it (VERSION=1.4.0; DRY_RUN=1: only test)
+	$(BIN)/python -m tools.release $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 clean: ## remove what was made
 	rm -rf $(VENV) var dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
