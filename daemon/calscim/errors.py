@@ -68,7 +68,7 @@ class RemoteKind(Enum):
     AUTH = "auth"  # 401, and 403 that is about the key or the organization
     REJECTED = "rejected"  # 400, 403, 422: the same call will be refused again
     CONFLICT = "conflict"  # 409 and its dialects: it is there already
-    GONE = "gone"  # 404, or a 400 about an id: the thing acted on does not exist
+    NOT_FOUND = "gone"  # 404, or a 400 about an id: the thing acted on does not exist
     NO_PROFILE = "no_profile"  # 403, 422: the person has no Profile in the organization
     MALFORMED = "malformed"  # an answer that is not in the documented form
 

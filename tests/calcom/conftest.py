@@ -23,7 +23,7 @@ ROOT = f"/v2/organizations/{ORGANIZATION}"
 
 @dataclass
 class Clock:
-    """Waiting takes no time, and is written down."""
+    """WaitContext takes no time, and is written down."""
 
     moment: float = 1000.0
     slept: list[float] = field(default_factory=list)

@@ -10,7 +10,7 @@ from calscim.errors import RemoteKind
 
 AUTH = RemoteKind.AUTH
 CONFLICT = RemoteKind.CONFLICT
-GONE = RemoteKind.GONE
+GONE = RemoteKind.NOT_FOUND
 MALFORMED = RemoteKind.MALFORMED
 NO_PROFILE = RemoteKind.NO_PROFILE
 REJECTED = RemoteKind.REJECTED

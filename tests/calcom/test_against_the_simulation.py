@@ -194,7 +194,7 @@ async def test_an_account_that_was_deleted_is_gone(site, build):
     user = site.world.add_person(ADA)
     site.world.delete_account_of(ADA)
 
-    assert (await site.perform(Kind.ATTACH, cal_user=user)).result is Result.GONE
+    assert (await site.perform(Kind.ATTACH, cal_user=user)).result is Result.NOT_FOUND
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
@@ -239,9 +239,9 @@ async def test_doing_everything_twice_does_it_once(site, build):
         Result.DONE,
         Result.ALREADY,
         Result.DONE,
-        Result.GONE,
+        Result.NOT_FOUND,
         Result.DONE,
-        Result.GONE,
+        Result.NOT_FOUND,
     ]
 
 
@@ -258,10 +258,12 @@ async def test_an_address_is_changed_on_the_same_account(site, build):
 
 
 async def test_a_team_is_made_and_its_slug_taken_once(site):
-    made = await site.client.create_team(await site.client.turn("r"), "Support", "support")
+    made = await site.client.create_team(
+        await site.client.acquire_permit("r"), "Support", "support"
+    )
 
     with pytest.raises(RemoteError) as caught:
-        await site.client.create_team(await site.client.turn("r"), "Support", "support")
+        await site.client.create_team(await site.client.acquire_permit("r"), "Support", "support")
 
     assert site.world.snapshot()["teams"][made.name] == {OWNER: "OWNER"}
     assert caught.value.kind is RemoteKind.CONFLICT
@@ -274,12 +276,12 @@ async def test_attributes_are_read_and_given(site, build):
     office = site.world.add_attribute("Office", "SINGLE_SELECT", ("Oslo",))
     title = site.world.add_attribute("Title")
     client = site.client
-    made = await client.create_option(await client.turn("r"), office, "Bern", "bern")
+    made = await client.create_option(await client.acquire_permit("r"), office, "Bern", "bern")
 
-    await client.assign_option(await client.turn("r"), user, office, made.id)
-    await client.assign_value(await client.turn("r"), user, title, "Countess")
+    await client.assign_option(await client.acquire_permit("r"), user, office, made.id)
+    await client.assign_value(await client.acquire_permit("r"), user, title, "Countess")
     given = await client.assigned(user)
-    await client.unassign(await client.turn("r"), user, made.id)
+    await client.unassign(await client.acquire_permit("r"), user, made.id)
 
     assert [one.name for one in await client.attributes(0)] in (
         ["Office", "Title"],
@@ -316,7 +318,7 @@ async def test_no_fault_makes_a_known_list_shorter(site, kind):
 
 async def test_a_hanging_answer_is_given_up(site):
     site.simulation.faults = [Fault(kind="hang", seconds=30)]
-    site.client._wire._timeout = aiohttp.ClientTimeout(total=0.05)
+    site.client._transport._timeout = aiohttp.ClientTimeout(total=0.05)
 
     assert isinstance(await site.reader.people(), Incomplete)
 

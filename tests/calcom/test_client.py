@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from calscim.calcom.client import Client
 from calscim.calcom.decode import Account, Attribute, Me, Option, OrgMembership, TeamMembership
-from calscim.calcom.errors import error_of
+from calscim.calcom.errors import to_remote_error
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
 from calscim.errors import RemoteError, RemoteKind
@@ -100,43 +100,43 @@ WRITES = [
         f"{ROOT}/memberships",
         {"userId": 105, "role": "ADMIN", "accepted": False},
         org_row(5),
-        lambda client, turn: client.attach(turn, 105, Role.ADMIN, accepted=False),
+        lambda client, permit: client.attach(permit, 105, Role.ADMIN, accepted=False),
     ),
     (
         "POST",
         f"{ROOT}/memberships",
         {"email": "p5@acme.example", "role": "MEMBER"},
         org_row(5),
-        lambda client, turn: client.invite(turn, "p5@acme.example", Role.MEMBER),
+        lambda client, permit: client.invite(permit, "p5@acme.example", Role.MEMBER),
     ),
     (
         "PATCH",
         f"{ROOT}/memberships/5",
         {"role": "ADMIN"},
         org_row(5),
-        lambda client, turn: client.change_membership(turn, 5, Role.ADMIN),
+        lambda client, permit: client.change_membership(permit, 5, Role.ADMIN),
     ),
     (
         "PATCH",
         f"{ROOT}/memberships/5",
         {"accepted": False},
         org_row(5, accepted=False),
-        lambda client, turn: client.make_pending(turn, 5),
+        lambda client, permit: client.make_pending(permit, 5),
     ),
     (
         "DELETE",
         f"{ROOT}/memberships/5",
         None,
         org_row(5),
-        lambda client, turn: client.end_membership(turn, 5),
+        lambda client, permit: client.end_membership(permit, 5),
     ),
     (
         "POST",
         f"{ROOT}/users",
         {"email": "ada@acme.example", "locale": "de"},
         user_row(42, "ada@acme.example"),
-        lambda client, turn: client.create_user(
-            turn, {"email": "ada@acme.example", "locale": "de"}
+        lambda client, permit: client.create_user(
+            permit, {"email": "ada@acme.example", "locale": "de"}
         ),
     ),
     (
@@ -144,8 +144,8 @@ WRITES = [
         f"{ROOT}/users/42",
         {"email": "ada@acme.example", "locale": "de"},
         user_row(42, "ada@acme.example"),
-        lambda client, turn: client.change_user(
-            turn, 42, {"email": "ada@acme.example", "locale": "de"}
+        lambda client, permit: client.change_user(
+            permit, 42, {"email": "ada@acme.example", "locale": "de"}
         ),
     ),
     (
@@ -153,63 +153,63 @@ WRITES = [
         f"{ROOT}/teams",
         {"name": "Sales", "slug": "sales"},
         TEAM,
-        lambda client, turn: client.create_team(turn, "Sales", "sales"),
+        lambda client, permit: client.create_team(permit, "Sales", "sales"),
     ),
     (
         "POST",
         f"{ROOT}/teams/9/memberships",
         {"userId": 105, "role": "MEMBER", "accepted": True},
         MEMBER,
-        lambda client, turn: client.add_member(turn, 9, 105, Role.MEMBER),
+        lambda client, permit: client.add_member(permit, 9, 105, Role.MEMBER),
     ),
     (
         "PATCH",
         f"{ROOT}/teams/9/memberships/5",
         {"role": "ADMIN"},
         MEMBER,
-        lambda client, turn: client.change_member(turn, 9, 5, Role.ADMIN),
+        lambda client, permit: client.change_member(permit, 9, 5, Role.ADMIN),
     ),
     (
         "PATCH",
         f"{ROOT}/teams/9/memberships/5",
         {"accepted": True},
         MEMBER,
-        lambda client, turn: client.accept_member(turn, 9, 5),
+        lambda client, permit: client.accept_member(permit, 9, 5),
     ),
     (
         "DELETE",
         f"{ROOT}/teams/9/memberships/5",
         None,
         MEMBER,
-        lambda client, turn: client.remove_member(turn, 9, 5),
+        lambda client, permit: client.remove_member(permit, 9, 5),
     ),
     (
         "POST",
         f"{ROOT}/attributes/a1/options",
         {"value": "Berlin", "slug": "berlin"},
         OPTION,
-        lambda client, turn: client.create_option(turn, "a1", "Berlin", "berlin"),
+        lambda client, permit: client.create_option(permit, "a1", "Berlin", "berlin"),
     ),
     (
         "POST",
         f"{ROOT}/attributes/options/42",
         {"attributeId": "a1", "attributeOptionId": "o1"},
         {"id": "x", "memberId": 5, "attributeOptionId": "o1"},
-        lambda client, turn: client.assign_option(turn, 42, "a1", "o1"),
+        lambda client, permit: client.assign_option(permit, 42, "a1", "o1"),
     ),
     (
         "POST",
         f"{ROOT}/attributes/options/42",
         {"attributeId": "a1", "value": "Berlin"},
         {"id": "x", "memberId": 5, "attributeOptionId": "o1"},
-        lambda client, turn: client.assign_value(turn, 42, "a1", "Berlin"),
+        lambda client, permit: client.assign_value(permit, 42, "a1", "Berlin"),
     ),
     (
         "DELETE",
         f"{ROOT}/attributes/options/42/o1",
         None,
         {"id": "x", "memberId": 5, "attributeOptionId": "o1"},
-        lambda client, turn: client.unassign(turn, 42, "o1"),
+        lambda client, permit: client.unassign(permit, 42, "o1"),
     ),
 ]
 
@@ -229,7 +229,7 @@ async def test_a_write_sends_exactly_its_body_and_the_request_id(
 ):
     calcom.answer(method, path, data, status=201 if method == "POST" else 200)
 
-    await call(client, await client.turn("okta-1"))
+    await call(client, await client.acquire_permit("okta-1"))
 
     [sent] = calcom.sent
     assert sent.body == body
@@ -256,8 +256,8 @@ REFUSALS = [
     (403, "ForbiddenException", "IsAdminAPIEnabledGuard - off", None, "AUTH", "AUTH"),
     (403, "ForbiddenException", "PbacGuard - organization.remove", None, "AUTH", "REJECTED"),
     (403, "ForbiddenException", "IsUserInOrg - not in it", None, "NO_PROFILE", "NO_PROFILE"),
-    (404, "NotFoundException", "Membership (5) not found.", None, "GONE", "GONE"),
-    (404, "NOT_FOUND", "Invalid Query", None, "GONE", "GONE"),
+    (404, "NotFoundException", "Membership (5) not found.", None, "NOT_FOUND", "NOT_FOUND"),
+    (404, "NOT_FOUND", "Invalid Query", None, "NOT_FOUND", "NOT_FOUND"),
     (409, "ConflictException", "A user already exists", None, "CONFLICT", "CONFLICT"),
     (409, "CONFLICT", "a record that already exists", None, "CONFLICT", "CONFLICT"),
     (409, "ConflictException", "Username is already taken", None, "REJECTED", "REJECTED"),
@@ -272,13 +272,13 @@ REFUSALS = [
         "CONFLICT",
     ),
     (400, "BadRequestException", "Bad Request Exception", NO, "REJECTED", "REJECTED"),
-    (400, "BAD_REQUEST", "The referenced data does not exist.", None, "GONE", "GONE"),
+    (400, "BAD_REQUEST", "The referenced data does not exist.", None, "NOT_FOUND", "NOT_FOUND"),
     (422, "UnprocessableEntityException", "not part of it", NO, "REJECTED", "REJECTED"),
     (500, "INTERNAL_SERVER_ERROR", "There was an error", None, "UNREACHABLE", "UNREACHABLE"),
     (408, "RequestTimeout", "slow", None, "UNREACHABLE", "UNREACHABLE"),
     (429, "ThrottlerException", "Too many requests", "a string", "THROTTLED", "THROTTLED"),
-    (404, "NotFoundException", "Cannot GET /v2/organizations/7", None, "MALFORMED", "GONE"),
-    (404, "NotFoundException", "Cannot POST /v2/organizations/7", None, "GONE", "MALFORMED"),
+    (404, "NotFoundException", "Cannot GET /v2/organizations/7", None, "MALFORMED", "NOT_FOUND"),
+    (404, "NotFoundException", "Cannot POST /v2/organizations/7", None, "NOT_FOUND", "MALFORMED"),
 ]
 
 
@@ -296,7 +296,7 @@ async def test_each_refusal_means_one_thing(
     with pytest.raises(RemoteError) as reading:
         await client.membership(5)
     with pytest.raises(RemoteError) as writing:
-        await client.attach(await client.turn("r"), 105, Role.MEMBER, accepted=False)
+        await client.attach(await client.acquire_permit("r"), 105, Role.MEMBER, accepted=False)
 
     assert (reading.value.kind.name, writing.value.kind.name) == (read, write)
     assert (writing.value.status, writing.value.code) == (status, code)
@@ -304,7 +304,7 @@ async def test_each_refusal_means_one_thing(
 
 @pytest.mark.parametrize("refusal", RECORDED, ids=str)
 def test_a_recorded_refusal_has_its_kind_and_names_the_invalid_fields(refusal):
-    error = error_of(refusal.method, refusal.url, refusal.status, refusal.body)
+    error = to_remote_error(refusal.method, refusal.url, refusal.status, refusal.body)
 
     assert error.kind is refusal.kind
     assert error.properties == tuple(name for name, _ in refusal.invalid)
@@ -328,7 +328,7 @@ def test_every_kind_of_refusal_was_recorded():
 def test_each_403_about_the_key_says_what_the_operator_can_do(message, advice):
     body = {"error": {"code": "ForbiddenException", "message": message}}
 
-    said = str(error_of("GET", f"{ROOT}/memberships", 403, body))
+    said = str(to_remote_error("GET", f"{ROOT}/memberships", 403, body))
 
     assert advice in said
     assert said.endswith("(calscim check)")
@@ -338,16 +338,18 @@ def test_each_403_about_the_key_says_what_the_operator_can_do(message, advice):
     ("status", "message"), [(403, OUTSIDE), (422, "User is not part of the Organization")]
 )
 def test_a_missing_profile_is_said_of_the_person_and_not_of_the_key(status, message):
-    said = str(error_of("PATCH", f"{ROOT}/users/42", status, {"error": {"message": message}}))
+    said = str(
+        to_remote_error("PATCH", f"{ROOT}/users/42", status, {"error": {"message": message}})
+    )
 
-    assert "has no Profile in the organization, that is, has not accepted the invitation" in said
+    assert "has no Profile in the organization: they have to accept the invitation" in said
     assert "key" not in said
 
 
 def test_another_422_is_only_a_refusal():
     body = {"error": {"code": "UnprocessableEntityException", "message": "Slots are taken"}}
 
-    assert error_of("POST", f"{ROOT}/teams", 422, body).kind is RemoteKind.REJECTED
+    assert to_remote_error("POST", f"{ROOT}/teams", 422, body).kind is RemoteKind.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -358,7 +360,7 @@ def test_another_422_is_only_a_refusal():
 def test_details_in_another_form_name_no_fields(details):
     body = {"error": {"code": "X", "message": "no", "details": details}}
 
-    assert error_of("POST", f"{ROOT}/users", 400, body).properties == ()
+    assert to_remote_error("POST", f"{ROOT}/users", 400, body).properties == ()
 
 
 @pytest.mark.parametrize(
@@ -435,7 +437,7 @@ async def test_no_answer_leaves_the_outcome_unknown(client, calcom, exception):
     calcom.answer("DELETE", f"{ROOT}/memberships/5", exception=exception)
 
     with pytest.raises(RemoteError, match="did not answer DELETE") as caught:
-        await client.end_membership(await client.turn("r"), 5)
+        await client.end_membership(await client.acquire_permit("r"), 5)
 
     assert caught.value.kind is RemoteKind.UNREACHABLE
 
@@ -453,11 +455,11 @@ async def test_a_redirect_is_not_followed_with_the_key(client, calcom):
 async def test_a_deletion_may_be_answered_with_nothing(client, calcom):
     calcom.answer("DELETE", f"{ROOT}/memberships/5", status=204, body="")
 
-    await client.end_membership(await client.turn("r"), 5)
+    await client.end_membership(await client.acquire_permit("r"), 5)
 
 
 async def test_an_answer_too_long_to_be_meant_is_not_read_on(client, calcom, monkeypatch):
-    monkeypatch.setattr("calscim.calcom.transport.MOST_BYTES", 1000)
+    monkeypatch.setattr("calscim.calcom.transport.MAX_BYTES", 1000)
     calcom.answer("GET", f"{ROOT}/memberships?take=250&skip=0", [org_row(n) for n in range(9)])
 
     with pytest.raises(RemoteError) as caught:
@@ -473,7 +475,7 @@ async def test_a_validation_error_tells_what_was_wrong(client, calcom):
     )
 
     with pytest.raises(RemoteError, match="email must be an email"):
-        await client.create_user(await client.turn("r"), {"email": "x", "locale": "en"})
+        await client.create_user(await client.acquire_permit("r"), {"email": "x", "locale": "en"})
 
 
 @pytest.mark.parametrize("url", [API, f"{API}/", f"{API}/v2", f"{API}/v2/"])
@@ -506,7 +508,7 @@ async def test_every_call_is_one_line_in_the_log(client, calcom):
     calcom.refuse("PATCH", f"{ROOT}/memberships/5", 404, "NotFoundException", "gone")
 
     with structlog.testing.capture_logs() as logged, pytest.raises(RemoteError):
-        await client.change_membership(await client.turn("okta-9"), 5, Role.ADMIN)
+        await client.change_membership(await client.acquire_permit("okta-9"), 5, Role.ADMIN)
 
     assert logged == [
         {
@@ -525,7 +527,7 @@ async def test_every_call_is_one_line_in_the_log(client, calcom):
 async def test_a_request_id_stays_one_header_line(client, calcom):
     calcom.answer("DELETE", f"{ROOT}/memberships/5", {})
 
-    await client.end_membership(await client.turn("a\r\nX-Evil: 1\u00e9"), 5)
+    await client.end_membership(await client.acquire_permit("a\r\nX-Evil: 1\u00e9"), 5)
 
     assert calcom.sent[0].headers["X-Request-Id"] == "a__X-Evil: 1_"
 

@@ -30,7 +30,7 @@ async def test_each_read_is_documented(client, calcom, path, data, call, expecte
 async def test_each_write_is_documented(client, calcom, method, path, body, data, call):
     calcom.answer(method, path, data)
 
-    await call(client, await client.turn("r"))
+    await call(client, await client.acquire_permit("r"))
 
     assert check(calcom) != "DELETE /v2/organizations/{orgId}/users/{userId}"
 

@@ -30,7 +30,7 @@ class Server:
 def call(budget: Budget, server: Server, now: float) -> bool:
     budget.take(now)
     passed, remaining, reset = server.call(now)
-    budget.answered(now, limit=server.limit, remaining=remaining, reset_in=reset)
+    budget.apply_headers(now, limit=server.limit, remaining=remaining, reset_in=reset)
     return passed
 
 
@@ -50,7 +50,7 @@ def test_calls_go_out_in_a_burst_while_the_window_has_some_left():
 def test_the_next_window_starts_with_everything():
     budget = Budget(120)
     budget.take(0.0)
-    budget.answered(0.0, limit=120, remaining=1, reset_in=30)
+    budget.apply_headers(0.0, limit=120, remaining=1, reset_in=30)
 
     assert budget.delay(10.0) == pytest.approx(20 + MARGIN)
     assert budget.delay(30.25) == 0.0
@@ -62,7 +62,7 @@ def test_a_lower_limit_of_calcoms_replaces_the_configured_one():
     budget = Budget(500)
     budget.take(0.0)
 
-    budget.answered(0.0, limit=120, remaining=119, reset_in=60)
+    budget.apply_headers(0.0, limit=120, remaining=119, reset_in=60)
 
     assert budget.limit == 120
     assert budget.remaining(0.0) == 119
@@ -84,7 +84,7 @@ def test_calls_of_another_program_are_seen_in_the_headers():
     budget = Budget(120)
     budget.take(0.0)
 
-    budget.answered(0.0, limit=120, remaining=40, reset_in=60)
+    budget.apply_headers(0.0, limit=120, remaining=40, reset_in=60)
 
     assert budget.remaining(0.0) == 40
 
@@ -93,8 +93,8 @@ def test_an_answer_out_of_order_gives_nothing_back():
     budget = Budget(120)
     for _ in range(5):
         budget.take(0.0)
-    budget.answered(0.1, limit=120, remaining=115, reset_in=60)
-    budget.answered(0.2, limit=120, remaining=118, reset_in=60)
+    budget.apply_headers(0.1, limit=120, remaining=115, reset_in=60)
+    budget.apply_headers(0.2, limit=120, remaining=118, reset_in=60)
 
     assert budget.remaining(0.2) == 115
 
@@ -102,10 +102,10 @@ def test_an_answer_out_of_order_gives_nothing_back():
 def test_a_late_answer_of_the_last_window_does_not_empty_the_new_one():
     budget = Budget(120)
     budget.take(0.0)
-    budget.answered(0.0, limit=120, remaining=2, reset_in=60)
+    budget.apply_headers(0.0, limit=120, remaining=2, reset_in=60)
     budget.take(60.5)
 
-    budget.answered(60.6, limit=120, remaining=0, reset_in=0)
+    budget.apply_headers(60.6, limit=120, remaining=0, reset_in=0)
 
     assert budget.remaining(60.6) == 119
 
@@ -113,9 +113,9 @@ def test_a_late_answer_of_the_last_window_does_not_empty_the_new_one():
 def test_a_window_that_began_unseen_is_recognised_by_its_end():
     budget = Budget(120)
     budget.take(0.0)
-    budget.answered(0.0, limit=120, remaining=0, reset_in=60)
+    budget.apply_headers(0.0, limit=120, remaining=0, reset_in=60)
 
-    budget.answered(30.0, limit=120, remaining=119, reset_in=60)
+    budget.apply_headers(30.0, limit=120, remaining=119, reset_in=60)
 
     assert budget.remaining(30.0) == 119
     assert budget.resets_in(30.0) == 60 + MARGIN
@@ -125,7 +125,7 @@ def test_a_window_that_others_began_earlier_ends_earlier_than_assumed():
     budget = Budget(120)
     budget.take(0.0)
 
-    budget.answered(0.1, limit=120, remaining=50, reset_in=7)
+    budget.apply_headers(0.1, limit=120, remaining=50, reset_in=7)
 
     assert budget.resets_in(0.1) == 7 + MARGIN
 
@@ -134,8 +134,8 @@ def test_nothing_is_sent_while_cal_com_blocks_the_key():
     budget = Budget(120)
     budget.take(0.0)
 
-    budget.throttled(5.0, 60.0)
-    budget.answered(6.0, limit=120, remaining=80, reset_in=54)
+    budget.block(5.0, 60.0)
+    budget.apply_headers(6.0, limit=120, remaining=80, reset_in=54)
 
     assert budget.remaining(6.0) == 0
     assert budget.delay(6.0) == pytest.approx(59 + MARGIN)
@@ -145,8 +145,8 @@ def test_nothing_is_sent_while_cal_com_blocks_the_key():
 
 def test_a_shorter_block_does_not_end_a_longer_one():
     budget = Budget(120)
-    budget.throttled(0.0, 60.0)
-    budget.throttled(1.0, 5.0)
+    budget.block(0.0, 60.0)
+    budget.block(1.0, 5.0)
 
     assert budget.delay(1.0) == pytest.approx(59 + MARGIN)
 
@@ -154,7 +154,7 @@ def test_a_shorter_block_does_not_end_a_longer_one():
 def test_answers_without_headers_leave_the_own_count():
     budget = Budget(120)
     budget.take(0.0)
-    budget.answered(0.0, limit=None, remaining=None, reset_in=None)
+    budget.apply_headers(0.0, limit=None, remaining=None, reset_in=None)
 
     assert budget.remaining(0.0) == 119
 
@@ -162,7 +162,7 @@ def test_answers_without_headers_leave_the_own_count():
 def test_a_remaining_without_a_reset_still_counts():
     budget = Budget(120)
     budget.take(0.0)
-    budget.answered(0.0, limit=None, remaining=7, reset_in=None)
+    budget.apply_headers(0.0, limit=None, remaining=7, reset_in=None)
 
     assert budget.remaining(0.0) == 7
 
@@ -217,7 +217,7 @@ def test_the_time_for_a_number_of_calls(taken: int, calls: int, seconds: float):
 
 def test_the_time_for_calls_of_a_blocked_key_starts_after_the_block():
     budget = Budget(120)
-    budget.throttled(0.0, 30.0)
+    budget.block(0.0, 30.0)
 
     assert budget.estimate(0.0, 1) == 30.25
 
@@ -262,17 +262,17 @@ def test_another_upper_bound_holds_at_once_and_what_was_used_stays_counted():
     for _ in range(30):
         budget.take(0.0)
 
-    budget.cap(50)
+    budget.set_cap(50)
     assert (budget.limit, budget.remaining(0.0)) == (50, 20)
 
-    budget.cap(10)
+    budget.set_cap(10)
     assert budget.remaining(0.0) == 0
 
 
 def test_a_higher_bound_never_passes_what_cal_com_allows():
     budget = Budget(20)
-    budget.answered(0.0, limit=60, remaining=59, reset_in=60.0)
+    budget.apply_headers(0.0, limit=60, remaining=59, reset_in=60.0)
 
-    budget.cap(1000)
+    budget.set_cap(1000)
 
     assert budget.limit == 60

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from calscim.calcom.ratelimit import Allowance, allowances, binding, blocked_for
+from calscim.calcom.ratelimit import RateLimit, binding_limit, parse_rate_limits, seconds_blocked
 from calscim.errors import RemoteError, RemoteKind
 
 ME = {"id": 5, "email": "bot@acme.example", "organizationId": 7}
@@ -27,15 +27,17 @@ ONE_LIMIT_SIXTH_CALL = limits("Only", 5, 0, 5)  # 429
 
 
 def test_the_limit_with_the_most_calls_left_binds_whatever_its_name():
-    found = allowances({**limits("Default", 120, 80, 40), **limits("My-own", 500, 3, 12)})
+    found = parse_rate_limits({**limits("Default", 120, 80, 40), **limits("My-own", 500, 3, 12)})
 
-    assert binding(found) == Allowance(120, 80, 40)
+    assert binding_limit(found) == RateLimit(120, 80, 40)
 
 
 def test_of_used_up_limits_the_first_to_reset_binds():
-    found = allowances({**limits("A", 10, 0, 33), **limits("B", 10, 0, 7), **limits("C", 9, 0, 50)})
+    found = parse_rate_limits(
+        {**limits("A", 10, 0, 33), **limits("B", 10, 0, 7), **limits("C", 9, 0, 50)}
+    )
 
-    assert binding(found) == Allowance(10, 0, 7)
+    assert binding_limit(found) == RateLimit(10, 0, 7)
 
 
 @pytest.mark.parametrize(
@@ -48,33 +50,37 @@ def test_of_used_up_limits_the_first_to_reset_binds():
     ids=["first", "fifth", "sixth"],
 )
 def test_a_used_up_limit_does_not_bind_while_another_has_calls_left(headers, left):
-    assert binding(allowances(headers)) == Allowance(100000, left, None)
+    assert binding_limit(parse_rate_limits(headers)) == RateLimit(100000, left, None)
 
 
 def test_the_only_limit_of_a_key_binds():
-    assert binding(allowances(ONE_LIMIT_FIFTH_CALL)) == Allowance(5, 0, 10)
+    assert binding_limit(parse_rate_limits(ONE_LIMIT_FIFTH_CALL)) == RateLimit(5, 0, 10)
 
 
 def test_the_end_of_a_long_window_counts_only_once_its_calls_are_used_up():
-    assert binding(allowances(limits("Hour", 1000, 7, 2400))) == Allowance(1000, 7, None)
-    assert binding(allowances(limits("Hour", 1000, 0, 2400))) == Allowance(1000, 0, 2400)
+    assert binding_limit(parse_rate_limits(limits("Hour", 1000, 7, 2400))) == RateLimit(
+        1000, 7, None
+    )
+    assert binding_limit(parse_rate_limits(limits("Hour", 1000, 0, 2400))) == RateLimit(
+        1000, 0, 2400
+    )
 
 
 def test_headers_are_known_in_any_case():
-    assert allowances({"x-ratelimit-remaining-default": "7"}) == [Allowance(remaining=7)]
+    assert parse_rate_limits({"x-ratelimit-remaining-default": "7"}) == [RateLimit(remaining=7)]
 
 
 @pytest.mark.parametrize("value", ["", "many", "-1", "inf", "nan"])
 def test_a_header_that_is_no_number_is_left_out(value):
-    assert binding(allowances({"X-RateLimit-Remaining-Default": value})) is None
+    assert binding_limit(parse_rate_limits({"X-RateLimit-Remaining-Default": value})) is None
 
 
 def test_a_reset_that_cannot_be_seconds_is_not_waited_for():
-    assert blocked_for(allowances(limits("Default", 120, 0, 1_789_000_000))) == 60
+    assert seconds_blocked(parse_rate_limits(limits("Default", 120, 0, 1_789_000_000))) == 60
 
 
 def test_a_block_lasts_until_the_first_used_up_limit_resets():
-    found = allowances(
+    found = parse_rate_limits(
         {
             **limits("A", 10, 0, 7),
             **limits("B", 10, 0, 33),
@@ -82,17 +88,17 @@ def test_a_block_lasts_until_the_first_used_up_limit_resets():
         }
     )
 
-    assert blocked_for(found) == 7
+    assert seconds_blocked(found) == 7
 
 
 def test_a_block_is_as_long_as_the_answer_that_refused_the_call_says():
-    assert blocked_for(allowances(ONE_LIMIT_SIXTH_CALL)) == 5
+    assert seconds_blocked(parse_rate_limits(ONE_LIMIT_SIXTH_CALL)) == 5
 
 
 def test_a_limit_of_a_day_does_not_lengthen_the_block_of_a_short_one():
-    found = allowances({**limits("Short", 5, 0, 5), **limits("Long", 100000, 0, 86400)})
+    found = parse_rate_limits({**limits("Short", 5, 0, 5), **limits("Long", 100000, 0, 86400)})
 
-    assert blocked_for(found) == 5
+    assert seconds_blocked(found) == 5
 
 
 async def test_a_throttled_call_says_when_to_come_back_and_is_not_repeated(client, calcom):
@@ -182,13 +188,13 @@ async def test_a_limit_by_the_hour_that_is_used_up_is_waited_for(client, calcom,
 async def test_a_turn_is_in_the_budget_before_anything_is_sent(client, clock):
     before = client.budget.remaining(clock.monotonic())
 
-    await client.turn("r")
+    await client.acquire_permit("r")
 
     assert client.budget.remaining(clock.monotonic()) == before - 1
 
 
 async def test_callers_at_once_never_share_the_last_turn(client, clock):
-    await asyncio.gather(*(client.turn(str(number)) for number in range(300)))
+    await asyncio.gather(*(client.acquire_permit(str(number)) for number in range(300)))
 
     windows = sum(clock.slept) / 60
     assert windows >= 300 / 118 - 1

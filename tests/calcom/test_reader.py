@@ -636,8 +636,8 @@ async def test_a_key_that_may_not_list_users_is_told_from_one_that_is_refused(re
         calcom.refuse("GET", f"{ROOT}/users?take=1000&skip=0", status)
 
     assert await reader.profiles(["a@a.example"]) is None
-    assert await reader.everyone_with_profile() is None
-    for read in (lambda: reader.profiles(["a@a.example"]), reader.everyone_with_profile):
+    assert await reader.all_profiles() is None
+    for read in (lambda: reader.profiles(["a@a.example"]), reader.all_profiles):
         with pytest.raises(RemoteError) as caught:
             await read()
         assert caught.value.kind is RemoteKind.AUTH
@@ -653,7 +653,7 @@ async def test_everyone_with_a_profile_is_read_by_pages_of_a_thousand(reader, ca
     for start in (0, 1000):
         calcom.answer("GET", f"{ROOT}/users?take=1000&skip={start}", rows[start : start + 1000])
 
-    found = await reader.everyone_with_profile()
+    found = await reader.all_profiles()
 
     assert isinstance(found, Complete)
     assert set(found.value) == set(range(1200))
@@ -664,4 +664,4 @@ async def test_profiles_that_were_not_read_to_the_end_are_incomplete(reader, cal
     calcom.answer("GET", f"{ROOT}/users?take=1000&skip=0", brief_accounts(*range(1000)))
     calcom.refuse("GET", f"{ROOT}/users?take=1000&skip=1000", 502)
 
-    assert isinstance(await reader.everyone_with_profile(), Incomplete)
+    assert isinstance(await reader.all_profiles(), Incomplete)

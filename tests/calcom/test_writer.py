@@ -330,7 +330,7 @@ async def test_a_pending_team_membership_is_accepted(writer, calcom):
 
 @pytest.mark.parametrize(
     ("status", "result"),
-    [(400, Result.REFUSED), (404, Result.GONE), (409, Result.CONFLICT), (500, Result.UNKNOWN)],
+    [(400, Result.REFUSED), (404, Result.NOT_FOUND), (409, Result.CONFLICT), (500, Result.UNKNOWN)],
 )
 async def test_an_unknown_account_is_tried_by_address_alone(writer, calcom, status, result):
     calcom.refuse("POST", f"{ROOT}/memberships", status, "SomeException", "no")
@@ -350,7 +350,7 @@ async def test_a_known_account_that_does_not_exist_any_more_is_gone(writer, calc
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
 
-    assert (await writer.perform(KNOWN, "r")).result is Result.GONE
+    assert (await writer.perform(KNOWN, "r")).result is Result.NOT_FOUND
 
 
 # -------------------------------------------------------------------- what answers come to
@@ -372,14 +372,22 @@ ANSWERS = [
     (CREATE, "POST", "/users", 403, "ForbiddenException", "role", Result.REFUSED),
     (CREATE, "POST", "/users", 401, "UnauthorizedException", "key", Result.AUTH),
     (CREATE, "POST", "/users", 502, "", "", Result.UNKNOWN),
-    (UPDATE, "PATCH", "/users/105", 404, "NOT_FOUND", "no record", Result.GONE),
+    (UPDATE, "PATCH", "/users/105", 404, "NOT_FOUND", "no record", Result.NOT_FOUND),
     (UPDATE, "PATCH", "/users/105", 409, "CONFLICT", "exists", Result.CONFLICT),
-    (DEPROVISION, "DELETE", "/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
+    (DEPROVISION, "DELETE", "/memberships/5", 404, "NotFoundException", "gone", Result.NOT_FOUND),
     (DEPROVISION, "DELETE", "/memberships/5", 500, "", "", Result.UNKNOWN),
     (ADD, "POST", "/teams/9/memberships", 409, "CONFLICT", "exists", Result.ALREADY),
-    (ADD, "POST", "/teams/9/memberships", 404, "NotFoundException", "team", Result.GONE),
-    (ROLE, "PATCH", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
-    (REMOVE, "DELETE", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.GONE),
+    (ADD, "POST", "/teams/9/memberships", 404, "NotFoundException", "team", Result.NOT_FOUND),
+    (ROLE, "PATCH", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.NOT_FOUND),
+    (
+        REMOVE,
+        "DELETE",
+        "/teams/9/memberships/5",
+        404,
+        "NotFoundException",
+        "gone",
+        Result.NOT_FOUND,
+    ),
     (REMOVE, "DELETE", "/teams/9/memberships/5", 500, "", "", Result.UNKNOWN),
 ]
 

@@ -52,7 +52,7 @@ async def reading(settings: Settings, organization: Organization) -> AsyncIterat
     """A reader of one organization's Cal.com, for as long as it is needed."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         calls = client(session, settings, organization, SystemClock())
-        calls.tell_waits(partial(_say_wait, organization.name))
+        calls.notify_waits(partial(_say_wait, organization.name))
         yield Reader(calls)
 
 

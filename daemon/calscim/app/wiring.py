@@ -34,7 +34,7 @@ def reconciler_of(
     lease: Lease,
 ) -> Reconciler:
     """Return the reconciler of an organization for one lease. It knows nothing of Cal.com yet."""
-    calls.tell_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
+    calls.notify_waits(partial(_note_wait, db, organization.name, calls.budget, clock))
     reader = Reader(calls)
     view = ObservedCache(
         recent=StaleReadFilter(clock.monotonic, settings.reconcile.stale_read_window),
@@ -98,7 +98,7 @@ class RunningOrganization:
         self._settings, self._organization = settings, organization
         timeout = settings.reconcile.request_timeout
         self._client.use(api_key=organization.api_key, timeout=timeout)
-        self._client.budget.cap(organization.requests_per_minute)
+        self._client.budget.set_cap(organization.requests_per_minute)
         self._timing.interval = settings.reconcile.interval
         self._timing.debounce = settings.reconcile.debounce
         if (reconciler := self._reconciler) is not None:

@@ -1,7 +1,7 @@
-"""The calls of Cal.com's API v2 that calscim makes: one method each, typed both ways.
+"""The calls of Cal.com's API v2 that calscim makes, one typed method for each.
 
-Raises RemoteError, whose kind says what the answer means. The call that deletes a whole account
-(DELETE /users/{id}) does not exist here. Source: Cal.com's OpenAPI document for /v2/organizations/{orgId}.
+Every method raises RemoteError, whose kind says what the response means. The call that deletes a whole account (DELETE
+/users/{id}) is missing on purpose. Source: Cal.com's OpenAPI document for /v2/organizations/{orgId}.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,26 +19,26 @@ from calscim.calcom.decode import (
     Option,
     OrgMembership,
     TeamMembership,
-    rows_of,
+    parse_rows,
 )
 from calscim.calcom.lists import Paging
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.transport import Turn, Waiting, Wire
+from calscim.calcom.transport import RatePermit, Transport, WaitContext
 from calscim.clock import Clock
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.observed_state import Team
 from calscim.planner.roles import Role
 
-PAGE = 250  # rows, the most that a list gives at once
-USERS_PAGE = 1000  # rows, the most that the list of users gives at once
+PAGE = 250  # rows, the maximum of a list
+USERS_PAGE = 1000  # rows, the maximum of the list of users
 T = TypeVar("T")
 
 
 class Client:
-    """One organization's calls with one key. Reads find their turn themselves, writes are handed one.
+    """The calls of one organization with one key. A read acquires its permit itself, a write is given one.
 
-    ``paging`` is what reads found out about the lists; it lives here, as readers come and go.
+    ``paging`` is what reads have learned about the lists. It belongs to the client, which outlives its readers.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Client:
         clock: Clock,
         timeout: float,
         metrics: Metrics | None = None,
-        waiting: Waiting = nullcontext,
+        waiting: WaitContext = nullcontext,
     ) -> None:
         self.organization_id = organization_id
         self.paging = Paging(organization)
-        self._wire = Wire(
+        self._transport = Transport(
             session,
             organization=organization,
             api_url=api_url,
@@ -71,109 +71,113 @@ class Client:
         self._root = f"/v2/organizations/{organization_id}"
 
     def __repr__(self) -> str:
-        return f"Client({self.organization_id}, {self._wire!r})"
+        return f"Client({self.organization_id}, {self._transport!r})"
 
     def use(self, *, api_key: str, timeout: float) -> None:
-        """Call with another key, or wait otherwise for answers, from the next call on."""
-        self._wire.use(api_key=api_key, timeout=timeout)
+        """Use another key and timeout from the next call on."""
+        self._transport.use(api_key=api_key, timeout=timeout)
 
     @property
     def budget(self) -> Budget:
-        return self._wire.budget
+        return self._transport.budget
 
     @property
     def calls(self) -> int:
-        """How many were sent so far."""
-        return self._wire.calls
+        """Return the number of calls sent so far."""
+        return self._transport.calls
 
-    def tell_waits(self, told: Callable[[float], Awaitable[None]]) -> None:
-        """Call ``told`` with the seconds whenever a call has to wait for the rate limit, before it waits."""
-        self._wire.on_wait = told
+    def notify_waits(self, callback: Callable[[float], Awaitable[None]]) -> None:
+        """Call ``callback`` with the seconds before a call waits for the rate limit."""
+        self._transport.on_wait = callback
 
-    async def turn(self, request_id: str) -> Turn:
-        """Wait until one more call may be sent. To be had before a write is announced anywhere."""
-        return await self._wire.turn(request_id)
+    async def acquire_permit(self, request_id: str) -> RatePermit:
+        """Wait until one more call may be sent. A write acquires its permit before its attempt is recorded."""
+        return await self._transport.acquire_permit(request_id)
 
     async def me(self) -> Me:
-        return await self._wire.send(await self._wire.turn(), "GET", "/v2/me", decode.me)
+        return await self._transport.send(
+            await self._transport.acquire_permit(), "GET", "/v2/me", decode.me
+        )
 
     # -------------------------------------------------------------- the organization's memberships
 
     async def memberships(self, skip: int, take: int = PAGE) -> list[OrgMembership]:
-        """One page, in no order: everybody, accepted or not."""
+        """Return one page of all members in no order, accepted or not."""
         return await self._page("/memberships", decode.org_membership, skip, take)
 
     async def membership(self, number: MembershipId) -> OrgMembership:
         return await self._get(f"/memberships/{number}", decode.org_membership)
 
     async def attach(
-        self, turn: Turn, user: CalUserId, role: Role, *, accepted: bool
+        self, permit: RatePermit, user: CalUserId, role: Role, *, accepted: bool
     ) -> OrgMembership:
-        """Create the account's membership, or replace the role and state of the one that it has.
+        """Create the membership of an account, or replace the role and state of its membership.
 
-        Cal.com makes no Profile here: the person gets one by accepting a pending membership. ``accepted`` True
-        is only right for an account that has its Profile. GONE: there is no such account.
+        Cal.com creates no Profile here: the person gets one by accepting a pending membership. So ``accepted`` may be
+        True only for an account that has its Profile. NOT_FOUND: the account does not exist.
         """
         body = {"userId": user, "role": role.value, "accepted": accepted}
-        return await self._post(turn, "/memberships", body, decode.org_membership)
+        return await self._post(permit, "/memberships", body, decode.org_membership)
 
-    async def invite(self, turn: Turn, email: str, role: Role) -> OrgMembership:
-        """Bring the account with that address in; pending, unless its domain is accepted by itself.
+    async def invite(self, permit: RatePermit, email: str, role: Role) -> OrgMembership:
+        """Invite the account with an address. It is pending, unless Cal.com accepts its domain automatically.
 
-        Only hosted Cal.com has it: older builds miss ``userId`` and answer 400.
+        Only hosted Cal.com has this call: older builds require ``userId`` and return 400.
         """
         body = {"email": email, "role": role.value}
-        return await self._post(turn, "/memberships", body, decode.org_membership)
+        return await self._post(permit, "/memberships", body, decode.org_membership)
 
     async def change_membership(
-        self, turn: Turn, number: MembershipId, role: Role
+        self, permit: RatePermit, number: MembershipId, role: Role
     ) -> OrgMembership:
         body = {"role": role.value}
-        return await self._patch(turn, f"/memberships/{number}", body, decode.org_membership)
+        return await self._patch(permit, f"/memberships/{number}", body, decode.org_membership)
 
-    async def make_pending(self, turn: Turn, number: MembershipId) -> OrgMembership:
-        """Let the person accept the membership again; the role stays."""
+    async def make_pending(self, permit: RatePermit, number: MembershipId) -> OrgMembership:
+        """Make the membership pending, so that the person can accept it again. The role stays."""
         body = {"accepted": False}
-        return await self._patch(turn, f"/memberships/{number}", body, decode.org_membership)
+        return await self._patch(permit, f"/memberships/{number}", body, decode.org_membership)
 
-    async def end_membership(self, turn: Turn, number: MembershipId) -> None:
-        """Out of the organization and its teams; the account survives."""
-        await self._delete(turn, f"/memberships/{number}")
+    async def end_membership(self, permit: RatePermit, number: MembershipId) -> None:
+        """Remove the person from the organization and its teams. The account remains."""
+        await self._delete(permit, f"/memberships/{number}")
 
     # -------------------------------------------------------------- users
 
     async def users(self, emails: list[str]) -> list[Account]:
-        """Those of the addresses, exactly as written, that have a profile in the organization.
+        """Return the accounts with these addresses, exactly as written, and a Profile in the organization.
 
-        Cal.com compares an address with its case, and stores the addresses it creates in lower case. The
-        parameter is repeated for each address; several in one, with commas, are refused with a 400.
+        Cal.com compares addresses by case, and stores those that it creates in lower case. The parameter is repeated
+        for each address: Cal.com refuses several addresses with commas with a 400.
         """
         query = [("take", "1000"), ("skip", "0"), *(("emails", email) for email in emails)]
         return await self._get("/users", _list(decode.account), query)
 
     async def all_users(self, skip: int, take: int = USERS_PAGE) -> list[Account]:
-        """One page of everyone who has a Profile in the organization."""
+        """Return one page of all accounts with a Profile in the organization."""
         return await self._page("/users", decode.account, skip, take)
 
-    async def create_user(self, turn: Turn, body: Mapping[str, Any]) -> Account:
-        return await self._post(turn, "/users", body, decode.account)
+    async def create_user(self, permit: RatePermit, body: Mapping[str, Any]) -> Account:
+        return await self._post(permit, "/users", body, decode.account)
 
-    async def change_user(self, turn: Turn, user: CalUserId, body: Mapping[str, Any]) -> Account:
-        return await self._patch(turn, f"/users/{user}", body, decode.account)
+    async def change_user(
+        self, permit: RatePermit, user: CalUserId, body: Mapping[str, Any]
+    ) -> Account:
+        return await self._patch(permit, f"/users/{user}", body, decode.account)
 
     # -------------------------------------------------------------- teams
 
     async def teams(self, skip: int, take: int = PAGE) -> list[Team]:
-        """One page, or every team: builds from 2025-09-11 on ignore ``skip`` and ``take`` here."""
+        """Return one page, or every team: builds from 2025-09-11 on ignore ``skip`` and ``take`` here."""
         return await self._page("/teams", decode.team, skip, take)
 
     async def team(self, team: TeamId) -> Team:
-        """GONE: the organization has no such team."""
+        """Return a team. NOT_FOUND: the organization has no such team."""
         return await self._get(f"/teams/{team}", decode.team)
 
-    async def create_team(self, turn: Turn, name: str, slug: str) -> Team:
-        """The key's own user becomes its owner. CONFLICT when the slug is taken."""
-        return await self._post(turn, "/teams", {"name": name, "slug": slug}, decode.team)
+    async def create_team(self, permit: RatePermit, name: str, slug: str) -> Team:
+        """Create a team, whose owner is the key's user. CONFLICT: another team has the slug."""
+        return await self._post(permit, "/teams", {"name": name, "slug": slug}, decode.team)
 
     async def team_memberships(
         self, team: TeamId, skip: int, take: int = PAGE
@@ -181,24 +185,26 @@ class Client:
         return await self._page(f"/teams/{team}/memberships", decode.team_membership, skip, take)
 
     async def add_member(
-        self, turn: Turn, team: TeamId, user: CalUserId, role: Role
+        self, permit: RatePermit, team: TeamId, user: CalUserId, role: Role
     ) -> TeamMembership:
         body = {"userId": user, "role": role.value, "accepted": True}
         path = f"/teams/{team}/memberships"
-        return await self._post(turn, path, body, decode.team_membership)
+        return await self._post(permit, path, body, decode.team_membership)
 
     async def change_member(
-        self, turn: Turn, team: TeamId, number: MembershipId, role: Role
+        self, permit: RatePermit, team: TeamId, number: MembershipId, role: Role
     ) -> TeamMembership:
         path = f"/teams/{team}/memberships/{number}"
-        return await self._patch(turn, path, {"role": role.value}, decode.team_membership)
+        return await self._patch(permit, path, {"role": role.value}, decode.team_membership)
 
-    async def accept_member(self, turn: Turn, team: TeamId, number: MembershipId) -> TeamMembership:
+    async def accept_member(
+        self, permit: RatePermit, team: TeamId, number: MembershipId
+    ) -> TeamMembership:
         path = f"/teams/{team}/memberships/{number}"
-        return await self._patch(turn, path, {"accepted": True}, decode.team_membership)
+        return await self._patch(permit, path, {"accepted": True}, decode.team_membership)
 
-    async def remove_member(self, turn: Turn, team: TeamId, number: MembershipId) -> None:
-        await self._delete(turn, f"/teams/{team}/memberships/{number}")
+    async def remove_member(self, permit: RatePermit, team: TeamId, number: MembershipId) -> None:
+        await self._delete(permit, f"/teams/{team}/memberships/{number}")
 
     # -------------------------------------------------------------- attributes
 
@@ -206,28 +212,34 @@ class Client:
         return await self._page("/attributes", decode.attribute, skip, take)
 
     async def options(self, attribute: str) -> list[Option]:
-        """Every value of a selection; not paged."""
+        """Return every option of a selection. This list has no pages."""
         return await self._get(f"/attributes/{_quoted(attribute)}/options", _list(decode.option))
 
-    async def create_option(self, turn: Turn, attribute: str, value: str, slug: str) -> Option:
+    async def create_option(
+        self, permit: RatePermit, attribute: str, value: str, slug: str
+    ) -> Option:
         path = f"/attributes/{_quoted(attribute)}/options"
-        return await self._post(turn, path, {"value": value, "slug": slug}, decode.option)
+        return await self._post(permit, path, {"value": value, "slug": slug}, decode.option)
 
     async def assigned(self, user: CalUserId) -> list[Option]:
-        """What a person's attributes are."""
+        """Return the attribute values of a person."""
         return await self._get(f"/attributes/options/{user}", _list(decode.option))
 
-    async def assign_option(self, turn: Turn, user: CalUserId, attribute: str, option: str) -> None:
+    async def assign_option(
+        self, permit: RatePermit, user: CalUserId, attribute: str, option: str
+    ) -> None:
         body = {"attributeId": attribute, "attributeOptionId": option}
-        await self._post(turn, f"/attributes/options/{user}", body, decode.nothing)
+        await self._post(permit, f"/attributes/options/{user}", body, decode.ignore)
 
-    async def assign_value(self, turn: Turn, user: CalUserId, attribute: str, value: str) -> str:
-        """For TEXT and NUMBER; returns the id of the option that the value is kept as."""
+    async def assign_value(
+        self, permit: RatePermit, user: CalUserId, attribute: str, value: str
+    ) -> str:
+        """Assign a value of TEXT or NUMBER, and return the id of the option that stores it."""
         body = {"attributeId": attribute, "value": value}
-        return await self._post(turn, f"/attributes/options/{user}", body, decode.assigned)
+        return await self._post(permit, f"/attributes/options/{user}", body, decode.assigned_option)
 
-    async def unassign(self, turn: Turn, user: CalUserId, option: str) -> None:
-        await self._delete(turn, f"/attributes/options/{user}/{_quoted(option)}")
+    async def unassign(self, permit: RatePermit, user: CalUserId, option: str) -> None:
+        await self._delete(permit, f"/attributes/options/{user}/{_quoted(option)}")
 
     # -------------------------------------------------------------- methods
 
@@ -237,25 +249,25 @@ class Client:
     async def _get(
         self, path: str, parse: Callable[[Any], T], query: Sequence[tuple[str, str]] = ()
     ) -> T:
-        turn = await self._wire.turn()
-        return await self._wire.send(turn, "GET", self._root + path, parse, query=query)
+        permit = await self._transport.acquire_permit()
+        return await self._transport.send(permit, "GET", self._root + path, parse, query=query)
 
     async def _post(
-        self, turn: Turn, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
+        self, permit: RatePermit, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
     ) -> T:
-        return await self._wire.send(turn, "POST", self._root + path, parse, body=body)
+        return await self._transport.send(permit, "POST", self._root + path, parse, body=body)
 
     async def _patch(
-        self, turn: Turn, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
+        self, permit: RatePermit, path: str, body: Mapping[str, Any], parse: Callable[[Any], T]
     ) -> T:
-        return await self._wire.send(turn, "PATCH", self._root + path, parse, body=body)
+        return await self._transport.send(permit, "PATCH", self._root + path, parse, body=body)
 
-    async def _delete(self, turn: Turn, path: str) -> None:
-        await self._wire.send(turn, "DELETE", self._root + path, decode.nothing)
+    async def _delete(self, permit: RatePermit, path: str) -> None:
+        await self._transport.send(permit, "DELETE", self._root + path, decode.ignore)
 
 
 def _list(parse: Callable[[Any], T]) -> Callable[[Any], list[T]]:
-    return lambda data: rows_of(data, parse)
+    return lambda data: parse_rows(data, parse)
 
 
 def _quoted(part: str) -> str:

@@ -1,13 +1,13 @@
-"""The rows of Cal.com's answers, as values. A row that cannot be read makes its whole answer unreadable.
+"""The rows of Cal.com's responses as values. A malformed row makes its whole response malformed.
 
-A list without that row would look like one that somebody left. Source: Cal.com's OpenAPI document.
+A list without that row would look as if a member had left. Source: Cal.com's OpenAPI document.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from calscim.calcom.errors import Unreadable, printable
+from calscim.calcom.errors import MalformedAnswer, printable
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.observed_state import AttributeValue, OrgMember, Team, TeamMember
 from calscim.planner.roles import Role
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Whom the API key belongs to."""
+    """The user of the API key, and the organization."""
 
     user: CalUserId
     email: str
@@ -26,7 +26,7 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person as /users shows one: who has a profile in the organization."""
+    """A person with a Profile in the organization, as /users shows them."""
 
     user: CalUserId
     email: str
@@ -38,7 +38,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class OrgMembership:
-    """A row of the organization's memberships, and which organization or team it is about."""
+    """A row of the organization's memberships, with the organization or team that it belongs to."""
 
     team: TeamId
     member: OrgMember
@@ -46,7 +46,7 @@ class OrgMembership:
 
 @dataclass(frozen=True, slots=True)
 class TeamMembership:
-    """A row of a team's memberships, and which team it is about."""
+    """A row of a team's memberships, with the team that it belongs to."""
 
     team: TeamId
     member: TeamMember
@@ -54,7 +54,7 @@ class TeamMembership:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An organization's attribute; ``type`` is TEXT, NUMBER, SINGLE_SELECT or MULTI_SELECT."""
+    """An attribute of an organization. ``type``: TEXT, NUMBER, SINGLE_SELECT or MULTI_SELECT."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A value that an attribute can have, or that somebody has."""
+    """A value that an attribute can have, or that a person has."""
 
     id: str
     attribute: str
@@ -73,10 +73,10 @@ class Option:
     slug: str
 
 
-def rows_of(data: Any, parse: Callable[[Any], T]) -> list[T]:
-    """Every row of a list. An answer that is no list is never taken for an empty one."""
+def parse_rows(data: Any, parse: Callable[[Any], T]) -> list[T]:
+    """Return every row of a list. Raise MalformedAnswer for a response that is not a list."""
     if not isinstance(data, list):
-        raise Unreadable(f"a list was expected, not {_named(data)}")
+        raise MalformedAnswer(f"a list was expected, not {_type_name(data)}")
     return [parse(row) for row in data]
 
 
@@ -93,10 +93,10 @@ def account(data: Any) -> Account:
     return Account(
         user=CalUserId(_number(data, "id")),
         email=_text(data, "email"),
-        name=_text_or(data, "name") or "",
-        username=_text_or(data, "username") or "",
-        locale=_text_or(data, "locale"),
-        time_zone=_text_or(data, "timeZone"),
+        name=_optional_text(data, "name") or "",
+        username=_optional_text(data, "username") or "",
+        locale=_optional_text(data, "locale"),
+        time_zone=_optional_text(data, "timeZone"),
     )
 
 
@@ -108,49 +108,49 @@ def org_membership(data: Any) -> OrgMembership:
             membership=MembershipId(_number(data, "id")),
             user=CalUserId(_number(data, "userId")),
             email=_text(user, "email"),
-            name=_text_or(user, "name") or "",
-            username=_text_or(user, "username") or "",
+            name=_optional_text(user, "name") or "",
+            username=_optional_text(user, "username") or "",
             role=_role(data),
-            accepted=_flag(data, "accepted"),
-            attributes=held(_object(data).get("attributes")),
+            accepted=_boolean(data, "accepted"),
+            attributes=member_attributes(_object(data).get("attributes")),
         ),
     )
 
 
-def held(data: Any) -> tuple[AttributeValue, ...] | None:
-    """Somebody's attributes; None where they are not shown in the documented form.
+def member_attributes(data: Any) -> tuple[AttributeValue, ...] | None:
+    """Return the attributes of a member, or None if they are not in the documented form.
 
-    Unlike everything else in a row they do not make it unreadable: most do without them.
+    Malformed attributes do not make the row malformed, because most organizations do not use them.
     """
     try:
-        return tuple(sorted(one for entry in rows_of(data, _values) for one in entry))
-    except Unreadable:
+        return tuple(sorted(one for entry in parse_rows(data, _values) for one in entry))
+    except MalformedAnswer:
         return None
 
 
 def _values(data: Any) -> list[AttributeValue]:
-    """One attribute of a member: multiSelect has a list of options; text, number, singleSelect have one."""
+    """Return the values of one attribute: multiSelect has a list of options, the other types have one."""
     attribute = _text(data, "id")
     entries = data.get("options", [data])
-    return rows_of(
+    return parse_rows(
         entries,
         lambda entry: AttributeValue(attribute, _text(entry, "optionId"), _value(entry, "option")),
     )
 
 
 def _value(data: Any, key: str) -> str:
-    """Return a text, or a number as one. "" for null: the value of a NUMBER attribute is not a number."""
+    """Return a text, or a number as text, or "" for null: the value of a NUMBER attribute that is not a number."""
     row = _object(data)
     value = row.get(key)
     if value is None and key in row:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Unreadable(f"{key} should be text or a number, not {_named(value)}")
+        raise MalformedAnswer(f"{key} should be text or a number, not {_type_name(value)}")
     return str(value)
 
 
-def assigned(data: Any) -> str:
-    """The option that a value is kept as."""
+def assigned_option(data: Any) -> str:
+    """Return the id of the option that stores an assigned value."""
     return _text(data, "attributeOptionId")
 
 
@@ -161,13 +161,13 @@ def team_membership(data: Any) -> TeamMembership:
             membership=MembershipId(_number(data, "id")),
             user=CalUserId(_number(data, "userId")),
             role=_role(data),
-            accepted=_flag(data, "accepted"),
+            accepted=_boolean(data, "accepted"),
         ),
     )
 
 
 def team(data: Any) -> Team:
-    return Team(TeamId(_number(data, "id")), _text(data, "name"), _text_or(data, "slug"))
+    return Team(TeamId(_number(data, "id")), _text(data, "name"), _optional_text(data, "slug"))
 
 
 def attribute(data: Any) -> Attribute:
@@ -176,7 +176,7 @@ def attribute(data: Any) -> Attribute:
         name=_text(data, "name"),
         slug=_text(data, "slug"),
         type=_text(data, "type"),
-        enabled=_flag(data, "enabled"),
+        enabled=_boolean(data, "enabled"),
     )
 
 
@@ -189,41 +189,41 @@ def option(data: Any) -> Option:
     )
 
 
-def nothing(_: Any) -> None:
-    """For calls whose answer says no more than that they succeeded."""
+def ignore(_: Any) -> None:
+    """Ignore the data of a call that returns nothing else than its success."""
 
 
 def _object(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise Unreadable(f"an object was expected, not {_named(data)}")
+        raise MalformedAnswer(f"an object was expected, not {_type_name(data)}")
     return data
 
 
 def _number(data: Any, key: str) -> int:
     value = _object(data).get(key)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Unreadable(f"{key} should be a number, not {_named(value)}")
+        raise MalformedAnswer(f"{key} should be a number, not {_type_name(value)}")
     return value
 
 
 def _text(data: Any, key: str) -> str:
-    value = _text_or(data, key)
+    value = _optional_text(data, key)
     if not value:
-        raise Unreadable(f"{key} is missing")
+        raise MalformedAnswer(f"{key} is missing")
     return value
 
 
-def _text_or(data: Any, key: str) -> str | None:
+def _optional_text(data: Any, key: str) -> str | None:
     value = _object(data).get(key)
     if value is not None and not isinstance(value, str):
-        raise Unreadable(f"{key} should be text, not {_named(value)}")
+        raise MalformedAnswer(f"{key} should be text, not {_type_name(value)}")
     return value
 
 
-def _flag(data: Any, key: str) -> bool:
+def _boolean(data: Any, key: str) -> bool:
     value = _object(data).get(key)
     if not isinstance(value, bool):
-        raise Unreadable(f"{key} should be true or false, not {_named(value)}")
+        raise MalformedAnswer(f"{key} should be true or false, not {_type_name(value)}")
     return value
 
 
@@ -232,8 +232,8 @@ def _role(data: Any) -> Role:
     try:
         return Role(value)
     except ValueError:
-        raise Unreadable(f"{printable(value)} is no role that calscim knows") from None
+        raise MalformedAnswer(f"{printable(value)} is not a role that calscim knows") from None
 
 
-def _named(value: Any) -> str:
+def _type_name(value: Any) -> str:
     return "null" if value is None else type(value).__name__

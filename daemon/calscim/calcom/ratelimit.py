@@ -1,7 +1,7 @@
-"""What the X-RateLimit headers of an answer say, whatever the limits are named.
+"""The X-RateLimit headers of a response, whatever the names of the limits are.
 
-Cal.com sends ``X-RateLimit-Limit-<Name>``, ``-Remaining-<Name>`` and ``-Reset-<Name>`` (seconds) for every
-limit a key has, and no Retry-After.
+Cal.com sends ``X-RateLimit-Limit-<Name>``, ``-Remaining-<Name>`` and ``-Reset-<Name>`` (seconds) for every limit of a
+key, and no Retry-After.
 """
 
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ from dataclasses import dataclass, replace
 
 from calscim.calcom.rate_budget import WINDOW
 
-BLOCKED = 60.0  # seconds Cal.com blocks a key for, where an answer does not say
-LONGEST = 3600.0  # a reset further away than this is a moment or milliseconds, not seconds
+DEFAULT_BLOCK = 60.0  # seconds that Cal.com blocks a key if the response does not say
+MAX_RESET = 3600.0  # seconds; a larger number is a timestamp or milliseconds
 _PREFIX = "x-ratelimit-"
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """One limit as an answer shows it."""
+class RateLimit:
+    """One limit, as a response shows it."""
 
     limit: int | None = None
     remaining: int | None = None
     reset_in: float | None = None
 
 
-def allowances(headers: Mapping[str, str]) -> list[Allowance]:
-    """Every limit that the headers name; what is not a number is left out."""
+def parse_rate_limits(headers: Mapping[str, str]) -> list[RateLimit]:
+    """Return every limit that the headers name. A value that is not a number is ignored."""
     named: dict[str, dict[str, float]] = {}
     for key, value in headers.items():
         lower = key.lower()
@@ -34,47 +34,47 @@ def allowances(headers: Mapping[str, str]) -> list[Allowance]:
         number = _number(value)
         if number is not None:
             named.setdefault(name, {})[what] = number
-    return [_allowance(found) for found in named.values()]
+    return [_rate_limit(found) for found in named.values()]
 
 
-def binding(found: list[Allowance]) -> Allowance | None:
-    """Return the limit that decides how many calls are left: the one with the most.
+def binding_limit(found: list[RateLimit]) -> RateLimit | None:
+    """Return the limit that determines how many calls are left: the one with the most calls left.
 
-    Cal.com lets a call through while any limit of the key has calls left, even if another limit is used up
-    (recorded with a limit of 5 calls in 10 seconds beside one of 100,000 a day), and answers 429 when all
-    are used up. Pacing for a limit that does not bind wastes its whole window; pacing too fast costs a single
-    429, which names the time to wait. When no limit has calls left, the first to reset decides.
+    Cal.com accepts a call while any limit of the key has calls left, even if another limit is used up (recorded with
+    5 calls in 10 seconds beside 100,000 a day), and returns 429 when all limits are used up. Observing a limit that
+    does not bind would waste a whole window. Calling too fast costs a single 429, which names the time to wait. When
+    no limit has calls left, the first to reset decides.
 
-    The end of a window longer than a minute is left out while calls are left: the budget counts calls by the
-    minute, and would spread one minute's calls over the whole window.
+    The end of a window longer than a minute is left out while calls are left: the budget counts calls per minute, and
+    would spread the calls of one minute over the whole window.
     """
-    counted = [one for one in found if one.remaining is not None]
+    counted = [limit for limit in found if limit.remaining is not None]
     if not counted:
         return None
-    most = max(counted, key=lambda one: (one.remaining, -_wait(one)))
+    most = max(counted, key=lambda limit: (limit.remaining, -_wait(limit)))
     return most if not most.remaining or _wait(most) <= WINDOW else replace(most, reset_in=None)
 
 
-def blocked_for(found: list[Allowance]) -> float:
-    """Return how many seconds a refused key has to wait: until the first used-up limit resets.
+def seconds_blocked(found: list[RateLimit]) -> float:
+    """Return the seconds that a refused key has to wait, which is until the first used-up limit resets.
 
-    Cal.com answers 429 only when all limits of a key are used up, so one that resets lets calls through again.
+    Cal.com returns 429 only when all limits of a key are used up, so it accepts calls again once one limit resets.
     """
-    used_up = [one for one in found if one.remaining in (0, None)] or found
-    resets = [one.reset_in for one in used_up if one.reset_in is not None]
-    return min(resets, default=BLOCKED)
+    used_up = [limit for limit in found if limit.remaining in (0, None)] or found
+    resets = [limit.reset_in for limit in used_up if limit.reset_in is not None]
+    return min(resets, default=DEFAULT_BLOCK)
 
 
-def _wait(one: Allowance) -> float:
-    return float("inf") if one.reset_in is None else one.reset_in
+def _wait(limit: RateLimit) -> float:
+    return float("inf") if limit.reset_in is None else limit.reset_in
 
 
-def _allowance(found: Mapping[str, float]) -> Allowance:
+def _rate_limit(found: Mapping[str, float]) -> RateLimit:
     limit, remaining, reset = found.get("limit"), found.get("remaining"), found.get("reset")
-    return Allowance(
+    return RateLimit(
         limit=None if limit is None else int(limit),
         remaining=None if remaining is None else int(remaining),
-        reset_in=reset if reset is not None and reset <= LONGEST else None,
+        reset_in=reset if reset is not None and reset <= MAX_RESET else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads an organization. Cannot write. What was not read to its end is Incomplete, never empty."""
+"""Reads an organization, and cannot write. A list that was not read to its end is Incomplete, never empty."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
@@ -22,7 +22,7 @@ from calscim.planner.observed_state import (
 
 __all__ = ["Me", "Reader"]
 
-ADDRESSES = 50  # that one call asks about
+MAX_ADDRESSES = 50  # of one call
 _TEAMS = "/teams"
 _TYPES = {kind.value for kind in AttributeType}
 
@@ -30,32 +30,31 @@ Row = TypeVar("Row")
 
 
 class Reader:
-    """Every list is Complete only when it was proven to be; a refused key raises RemoteError (AUTH).
+    """Reads lists and single rows. A refused key raises RemoteError(AUTH).
 
-    ``expected``: what the last complete read of the same list had, so that a list which has become much
-    shorter is read once more before it is believed.
+    ``expected``: the keys of the last complete read of the list. If many of them are missing, the list is read again.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def me(self) -> Me:
-        """Raises RemoteError: without an answer to this nothing else is worth asking."""
+        """Return the user of the key. Raise RemoteError if Cal.com does not answer."""
         return await self._client.me()
 
     async def people(
         self, expected: Collection[CalUserId] = ()
     ) -> Complete[dict[CalUserId, OrgMember]] | Incomplete:
-        """Everybody in the organization, pending or not."""
+        """Return all members of the organization, pending or not."""
 
         def kept(row: OrgMembership) -> tuple[CalUserId, OrgMember] | None:
-            mine = row.team == self._client.organization_id
-            return (row.member.user, row.member) if mine else None
+            is_own = row.team == self._client.organization_id
+            return (row.member.user, row.member) if is_own else None
 
-        everybody = RemoteList(
+        members = RemoteList(
             "the organization's members", "/memberships", self._client.memberships, kept, PAGE
         )
-        return await read_list(everybody, self._client.paging, expected)
+        return await read_list(members, self._client.paging, expected)
 
     async def teams(
         self, expected: Collection[TeamId] = ()
@@ -70,9 +69,10 @@ class Reader:
         return await read_list(every_team, self._client.paging, expected)
 
     async def pages_teams(self) -> bool | None:
-        """Return whether GET teams minds take and skip; None: there is no team to tell by.
+        """Return True if GET teams respects take and skip, or None if the organization has no team.
 
-        Raises RemoteError. Source: a recorded self-hosted build, which answers every page with the whole list.
+        Raise RemoteError if the call fails. Source: a recorded self-hosted build that returns the whole list as every
+        page.
         """
         first = await self._client.teams(0, 1)
         if not first:
@@ -81,18 +81,18 @@ class Reader:
 
     @property
     def calls_for_teams(self) -> int | None:
-        """How many calls the list of teams takes, as its last read showed; None: it was not read yet."""
+        """Return the number of calls of the last read of the teams, or None before the first read."""
         return self._client.paging.calls.get(_TEAMS)
 
     async def team(self, number: TeamId) -> Team | Incomplete | None:
-        """One team of the organization; None: the organization has no such team (404, IsTeamInOrg)."""
+        """Return a team, or None if the organization has no such team (404, IsTeamInOrg)."""
 
-        async def look() -> Team:
+        async def read() -> Team:
             team = await self._client.team(number)
-            _insist(team.id == number, f"team {team.id} was answered")
+            _check_answer(team.id == number, f"it returned team {team.id}")
             return team
 
-        return await _one(look)
+        return await _read_one(read)
 
     async def team_members(
         self, team: TeamId, expected: Collection[CalUserId] = ()
@@ -100,7 +100,9 @@ class Reader:
         async def page(skip: int, take: int) -> list[TeamMembership]:
             found = await self._client.team_memberships(team, skip, take)
             for row in found:
-                _insist(row.team == team, f"a member of team {row.team} is in the list of {team}")
+                _check_answer(
+                    row.team == team, f"a member of team {row.team} is in the list of {team}"
+                )
             return found
 
         members = RemoteList(
@@ -113,16 +115,16 @@ class Reader:
         return await read_list(members, self._client.paging, expected)
 
     async def profiles(self, emails: Sequence[str]) -> dict[CalUserId, Account] | Incomplete | None:
-        """The accounts with one of these addresses, exactly as written, and a Profile in the organization.
+        """Return the accounts with one of these addresses, exactly as written, and a Profile in the organization.
 
-        None: the key may not list users (403), which a custom role can forbid. Raises RemoteError (AUTH) for a
-        key that is refused altogether.
+        Return None if the key may not list users (403), which a custom role can forbid. Raise RemoteError(AUTH) if
+        Cal.com refuses the key altogether.
         """
         addresses = list(dict.fromkeys(emails))
         found: dict[CalUserId, Account] = {}
         try:
-            for start in range(0, len(addresses), ADDRESSES):
-                accounts = await self._accounts(addresses[start : start + ADDRESSES])
+            for start in range(0, len(addresses), MAX_ADDRESSES):
+                accounts = await self._accounts(addresses[start : start + MAX_ADDRESSES])
                 found.update((account.user, account) for account in accounts)
         except RemoteError as error:
             if error.status == 403:
@@ -133,7 +135,7 @@ class Reader:
         return found
 
     async def _accounts(self, emails: list[str]) -> list[Account]:
-        """Halve the addresses where Cal.com finds one invalid: no account can have that one."""
+        """Return the accounts. If Cal.com finds an address invalid, halve the list: no account can have it."""
         try:
             return await self._client.users(emails)
         except RemoteError as error:
@@ -144,12 +146,12 @@ class Reader:
         half = len(emails) // 2
         return [*await self._accounts(emails[:half]), *await self._accounts(emails[half:])]
 
-    async def everyone_with_profile(
+    async def all_profiles(
         self,
     ) -> Complete[dict[CalUserId, Account]] | Incomplete | None:
-        """Every account that has a Profile in the organization, of accepted and of pending members.
+        """Return every account with a Profile in the organization, of accepted and of pending members.
 
-        None and RemoteError as ``profiles``.
+        Return None and raise RemoteError as ``profiles`` does.
         """
         profiles = RemoteList(
             "the organization's Profiles",
@@ -166,9 +168,9 @@ class Reader:
             return None
 
     async def attributes(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
-        """The organization's attributes, without their options.
+        """Return the attributes of the organization, without their options.
 
-        Never raises: a key that may not see them, and a Cal.com without them, can do everything else.
+        This never raises RemoteError: without attributes, everything else still works.
         """
 
         def kept(row: decode.Attribute) -> tuple[str, Attribute] | None:
@@ -184,10 +186,10 @@ class Reader:
             return Incomplete(f"{name} could not be read: {error}")
         if isinstance(found, Incomplete):
             return found
-        return Complete(tuple(sorted(found.value.values(), key=lambda one: one.id)))
+        return Complete(tuple(sorted(found.value.values(), key=lambda attribute: attribute.id)))
 
     async def options(self, attribute: str) -> dict[str, str] | Incomplete:
-        """The values that a selection can have, with the ids of its options. Never raises."""
+        """Return the ids of the options of a selection by their values. This never raises RemoteError."""
         try:
             found = await self._client.options(attribute)
         except RemoteError as error:
@@ -195,7 +197,7 @@ class Reader:
         return {option.value: option.id for option in found}
 
     async def assigned(self, user: CalUserId) -> tuple[AttributeValue, ...] | Incomplete:
-        """Every option that a person has; lists of members show one of several values. Never raises."""
+        """Return every option of a person: lists of members show one of several. This never raises RemoteError."""
         try:
             found = await self._client.assigned(user)
         except RemoteError as error:
@@ -205,26 +207,28 @@ class Reader:
         )
 
     async def person(self, membership: MembershipId) -> OrgMember | Incomplete | None:
-        """One person's membership of the organization; None: it is gone."""
+        """Return a membership of the organization, or None if it does not exist."""
 
-        async def look() -> OrgMember:
+        async def read() -> OrgMember:
             row = await self._client.membership(membership)
-            _insist(row.member.membership == membership, "another membership was answered")
-            _insist(row.team == self._client.organization_id, "it is another organization's")
+            _check_answer(row.member.membership == membership, "it returned another membership")
+            _check_answer(
+                row.team == self._client.organization_id, "the membership is another organization's"
+            )
             return row.member
 
-        return await _one(look)
+        return await _read_one(read)
 
 
-async def _one(look: Callable[[], Awaitable[Row]]) -> Row | Incomplete | None:
+async def _read_one(read: Callable[[], Awaitable[Row]]) -> Row | Incomplete | None:
     try:
-        return await look()
+        return await read()
     except RemoteError as error:
         if error.kind is RemoteKind.AUTH:
             raise
-        return None if error.kind is RemoteKind.GONE else Incomplete(str(error))
+        return None if error.kind is RemoteKind.NOT_FOUND else Incomplete(str(error))
 
 
-def _insist(so: bool, otherwise: str) -> None:
-    if not so:
-        raise RemoteError(RemoteKind.MALFORMED, f"Cal.com answered something else: {otherwise}")
+def _check_answer(is_right: bool, problem: str) -> None:
+    if not is_right:
+        raise RemoteError(RemoteKind.MALFORMED, f"Cal.com returned something else: {problem}")

@@ -1,6 +1,6 @@
-"""Sends one call to Cal.com, through the budget, and decides once what its answer means.
+"""Sends calls to Cal.com within the rate budget, and interprets the responses.
 
-Retries nothing, follows no redirect, reads no more than it has room for, and never shows the API key.
+It does not retry, follows no redirect, limits the size of a response, and never shows the API key.
 """
 
 import uuid
@@ -15,38 +15,38 @@ import structlog
 
 from calscim import __version__
 from calscim.calcom import errors as answers
-from calscim.calcom.errors import Unreadable
+from calscim.calcom.errors import MalformedAnswer
 from calscim.calcom.metrics import Metrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.ratelimit import allowances, binding, blocked_for
+from calscim.calcom.ratelimit import binding_limit, parse_rate_limits, seconds_blocked
 from calscim.clock import Clock
 from calscim.errors import RemoteError, RemoteKind
 
 log = structlog.get_logger()
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 T = TypeVar("T")
-Waiting = Callable[[], AbstractAsyncContextManager[None]]
+WaitContext = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """Permission to send one call: it is in the budget already. ``request_id`` goes with it."""
+class RatePermit:
+    """Permission to send one call, which the budget has counted. ``request_id`` is sent with the call."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and body of whatever came back."""
+    """The status, body and headers of a response."""
 
     status: int
     text: bytes
     headers: Mapping[str, str]
 
 
-class Wire:
-    """One key's connection. Its budget is shared by whatever calls with it."""
+class Transport:
+    """The connection of one API key, and the budget that all its calls share."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Wire:
         clock: Clock,
         timeout: float,
         metrics: Metrics | None = None,
-        waiting: Waiting = nullcontext,
+        waiting: WaitContext = nullcontext,
     ) -> None:
-        """``waiting`` is entered for as long as Cal.com keeps the caller waiting."""
+        """``waiting`` is entered while a call waits for the rate limit or for Cal.com."""
         self.budget = budget
         self._waiting = waiting
         self.calls = 0
@@ -81,15 +81,15 @@ class Wire:
         }
 
     def use(self, *, api_key: str, timeout: float) -> None:
-        """From the next call on; calls under way end as they began."""
+        """Use another key and timeout from the next call on."""
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._headers = {**self._headers, "Authorization": f"Bearer {api_key}"}
 
     def __repr__(self) -> str:
-        return f"Wire({self._organization!r}, {self._base!r})"
+        return f"Transport({self._organization!r}, {self._base!r})"
 
-    async def turn(self, request_id: str | None = None) -> Turn:
-        """Wait until the budget allows one more call, and count it."""
+    async def acquire_permit(self, request_id: str | None = None) -> RatePermit:
+        """Wait until the budget allows one more call, count the call, and return the permit."""
         while (wait := self.budget.delay(self._clock.monotonic())) > 0:
             log.info("calcom.waiting", organization=self._organization, seconds=round(wait, 1))
             if self.on_wait is not None:
@@ -97,11 +97,11 @@ class Wire:
             async with self._waiting():
                 await self._clock.sleep(wait)
         self.budget.take(self._clock.monotonic())
-        return Turn(request_id or f"read-{uuid.uuid4()}")
+        return RatePermit(request_id or f"read-{uuid.uuid4()}")
 
     async def send(
         self,
-        turn: Turn,
+        permit: RatePermit,
         method: str,
         path: str,
         parse: Callable[[Any], T],
@@ -109,27 +109,27 @@ class Wire:
         query: Sequence[tuple[str, str]] = (),
         body: Mapping[str, Any] | None = None,
     ) -> T:
-        """``data`` of the answer, parsed. RemoteError for everything else that can happen."""
+        """Send a call and return ``data`` of its response, parsed. Raise RemoteError in every other case."""
         began = self._clock.monotonic()
         self.calls += 1
         status = "none"
         try:
             async with self._waiting():
-                answer = await self._exchange(turn, method, path, query, body)
+                answer = await self._request(permit, method, path, query, body)
             status = str(answer.status)
         finally:
-            self._note(turn, method, path, status, began)
-        return self._meaning(method, path, answer, parse)
+            self._record_call(permit, method, path, status, began)
+        return self._interpret(method, path, answer, parse)
 
-    async def _exchange(
+    async def _request(
         self,
-        turn: Turn,
+        permit: RatePermit,
         method: str,
         path: str,
         query: Sequence[tuple[str, str]],
         body: Mapping[str, Any] | None,
     ) -> Answer:
-        headers = {**self._headers, "X-Request-Id": _header(turn.request_id)}
+        headers = {**self._headers, "X-Request-Id": _header(permit.request_id)}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -142,49 +142,53 @@ class Wire:
                 timeout=self._timeout,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, await _bounded(response.content), response.headers)
+                return Answer(
+                    response.status, await _read_bounded(response.content), response.headers
+                )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RemoteError(
                 RemoteKind.UNREACHABLE,
                 f"Cal.com did not answer {method} {path} ({type(error).__name__}); "
-                "see that api_url is right and the service runs",
+                "check that api_url is right and that Cal.com is running",
             ) from error
 
-    def _meaning(self, method: str, path: str, answer: Answer, parse: Callable[[Any], T]) -> T:
-        self._believe(answer)
+    def _interpret(self, method: str, path: str, answer: Answer, parse: Callable[[Any], T]) -> T:
+        self._update_budget(answer)
         said = answers.decode(answer.text)
         if not 200 <= answer.status < 300:
-            error = answers.error_of(method, path, answer.status, said)
+            error = answers.to_remote_error(method, path, answer.status, said)
             if error.kind is RemoteKind.THROTTLED:
-                error.retry_after = blocked_for(allowances(answer.headers))
+                error.retry_after = seconds_blocked(parse_rate_limits(answer.headers))
             raise error
         try:
-            return parse(None if answer.status == 204 else answers.data_of(said))
-        except Unreadable as error:
+            return parse(None if answer.status == 204 else answers.success_data(said))
+        except MalformedAnswer as error:
             raise RemoteError(
                 RemoteKind.MALFORMED,
                 f"Cal.com answered {method} {path} with {answer.status}, but not in the documented "
-                f"form: {error}; see that api_url leads to Cal.com's API v2",
+                f"form: {error}; check that api_url leads to Cal.com's API v2",
                 status=answer.status,
             ) from error
 
-    def _believe(self, answer: Answer) -> None:
-        """Tell the budget what the answer says of it."""
+    def _update_budget(self, answer: Answer) -> None:
+        """Apply the rate-limit headers of a response to the budget."""
         now = self._clock.monotonic()
-        found = allowances(answer.headers)
-        if (one := binding(found)) is not None:
-            self.budget.answered(
+        found = parse_rate_limits(answer.headers)
+        if (one := binding_limit(found)) is not None:
+            self.budget.apply_headers(
                 now, limit=one.limit, remaining=one.remaining, reset_in=one.reset_in
             )
         if answer.status == 429:
-            self.budget.throttled(now, blocked_for(found))
+            self.budget.block(now, seconds_blocked(found))
         if self._metrics is not None:
-            self._metrics.left(self._organization, self.budget.remaining(now))
+            self._metrics.set_remaining(self._organization, self.budget.remaining(now))
 
-    def _note(self, turn: Turn, method: str, path: str, status: str, began: float) -> None:
+    def _record_call(
+        self, permit: RatePermit, method: str, path: str, status: str, began: float
+    ) -> None:
         seconds = self._clock.monotonic() - began
         if self._metrics is not None:
-            self._metrics.called(self._organization, method, status, seconds)
+            self._metrics.count_call(self._organization, method, status, seconds)
         log.debug(
             "calcom.request",
             organization=self._organization,
@@ -192,21 +196,23 @@ class Wire:
             path=path,
             status=status,
             seconds=round(seconds, 3),
-            request_id=turn.request_id,
+            request_id=permit.request_id,
         )
 
 
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    """A body of bearable size. What is longer is cut, and then no JSON any more."""
+async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
+    """Return the body of a response, or nothing, which is not JSON, if it has more than MAX_BYTES."""
     chunks, size = [], 0
     async for chunk in content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             return b""
     return b"".join(chunks)
 
 
 def _header(request_id: str) -> str:
-    """Whatever the id was made of, it stays one header line."""
-    return "".join(one if one.isascii() and one.isprintable() else "_" for one in request_id)[:200]
+    """Return a request id as one header line."""
+    return "".join(char if char.isascii() and char.isprintable() else "_" for char in request_id)[
+        :200
+    ]

@@ -1,4 +1,4 @@
-"""Performs one action: a row before, one call that changes something, a row after. The only way to change Cal.com."""
+"""Performs one action: an attempt row, one call that changes Cal.com, an outcome row. Nothing else changes Cal.com."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Any, Protocol, assert_never
 
 from calscim.calcom.client import Client
 from calscim.calcom.decode import Account
-from calscim.calcom.transport import Turn
+from calscim.calcom.transport import RatePermit
 from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
 from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind
@@ -17,15 +17,15 @@ from calscim.planner.naming import slug
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.planner.roles import Role
 
-SERVER_ERROR = 500  # of Cal.com's own; 502 to 504 are a proxy's, which Cal.com does not answer
+SERVER_ERROR = 500  # of Cal.com itself; 502 to 504 come from a proxy that cannot reach Cal.com
 NAME_LENGTH = 50  # Cal.com refuses longer names
-PREFERENCES = frozenset({"locale", "timeZone"})  # what a second try leaves out
+PREFERENCES = frozenset({"locale", "timeZone"})  # left out of a second try
 
 
 class Result(Enum):
     DONE = "done"
     ALREADY = "already"  # it was so before
-    GONE = "gone"  # what was to be changed does not exist any more
+    NOT_FOUND = "gone"  # what was to be changed does not exist any more
     CONFLICT = "conflict"  # the account exists: attach it instead
     NO_PROFILE = "no_profile"  # the person has no Profile in the organization
     REFUSED = "refused"
@@ -77,7 +77,7 @@ _RESULTS = {
     RemoteKind.AUTH: Result.AUTH,
     RemoteKind.REJECTED: Result.REFUSED,
     RemoteKind.CONFLICT: Result.CONFLICT,
-    RemoteKind.GONE: Result.GONE,
+    RemoteKind.NOT_FOUND: Result.NOT_FOUND,
     RemoteKind.NO_PROFILE: Result.NO_PROFILE,
 }
 
@@ -101,62 +101,64 @@ class Writer:
     async def perform(self, action: Action, request_id: str) -> Outcome:
         """Never raises for what Cal.com answers; what ``begin`` raises goes through.
 
-        The turn is had first: between ``begin``, which checks that this process may still write, and the
+        The permit is had first: between ``begin``, which checks that this process may still write, and the
         call there is no waiting.
         """
         if action.kind in _ON_A_MEMBERSHIP and not action.membership:
             return NUMBERLESS
-        turn = await self._client.turn(request_id)
+        permit = await self._client.acquire_permit(request_id)
         number = await self._log.begin(action, request_id)
         outcome = INTERRUPTED
         try:
-            outcome = await self._send(action, turn)
+            outcome = await self._send(action, permit)
         except RemoteError as error:
             outcome = _failure(action, error)
         finally:
             await asyncio.shield(self._log.finish(number, outcome))
         return outcome
 
-    async def _send(self, action: Action, turn: Turn) -> Outcome:
+    async def _send(self, action: Action, permit: RatePermit) -> Outcome:
         role = action.role or Role.MEMBER
         match action.kind:
             case Kind.CREATE:
-                return await self._create(action, turn, role)
+                return await self._create(action, permit, role)
             case Kind.ATTACH:
-                return await self._attach(action, turn, role)
+                return await self._attach(action, permit, role)
             case Kind.UPDATE if action.change is not None:
-                return await self._attribute(action, action.change, turn)
+                return await self._attribute(action, action.change, permit)
             case Kind.UPDATE:
-                return await self._update(action, turn)
+                return await self._update(action, permit)
             case Kind.DEPROVISION:
-                await self._client.end_membership(turn, _membership(action))
+                await self._client.end_membership(permit, _membership(action))
                 return Outcome(Result.DONE, cal_user=action.cal_user)
             case Kind.TEAM:
                 assert action.new_team, "a team is made with a name"
-                team = await self._client.create_team(turn, action.new_team, slug(action.new_team))
+                team = await self._client.create_team(
+                    permit, action.new_team, slug(action.new_team)
+                )
                 return Outcome(Result.DONE, f"team {team.id}", team=team.id)
             case Kind.ADD:
                 assert action.team is not None, "a member is added to a team"
-                row = await self._client.add_member(turn, action.team, _account(action), role)
+                row = await self._client.add_member(permit, action.team, _account(action), role)
                 return _made(row.member)
             case Kind.ACCEPT:
                 assert action.team is not None, "a team membership is accepted"
-                row = await self._client.accept_member(turn, action.team, _membership(action))
+                row = await self._client.accept_member(permit, action.team, _membership(action))
                 return _made(row.member)
             case Kind.ROLE:
-                return await self._change_role(action, turn, role)
+                return await self._change_role(action, permit, role)
             case Kind.REMOVE:
                 assert action.team is not None, "a member is taken off a team"
-                await self._client.remove_member(turn, action.team, _membership(action))
+                await self._client.remove_member(permit, action.team, _membership(action))
                 return Outcome(Result.DONE, cal_user=action.cal_user)
             case _:
                 assert_never(action.kind)
 
     async def _with_preferences(
         self,
-        turn: Turn,
+        permit: RatePermit,
         body: dict[str, Any],
-        call: Callable[[Turn, dict[str, Any]], Awaitable[Account]],
+        call: Callable[[RatePermit, dict[str, Any]], Awaitable[Account]],
     ) -> tuple[Account | None, str]:
         """Make the call; where Cal.com refuses only the locale or the time zone, make it again without.
 
@@ -165,7 +167,7 @@ class Writer:
         left_out: list[str] = []
         while body:
             try:
-                return await call(turn, body), "; ".join(left_out)
+                return await call(permit, body), "; ".join(left_out)
             except RemoteError as error:
                 refused = sorted(PREFERENCES & body.keys() & set(error.properties))
                 if error.kind is not RemoteKind.REJECTED or not refused:
@@ -173,46 +175,48 @@ class Writer:
             left_out += [f"Cal.com refused the {name} {body[name]}: left out" for name in refused]
             body = {name: value for name, value in body.items() if name not in refused}
             if body:
-                turn = await self._client.turn(turn.request_id)
+                permit = await self._client.acquire_permit(permit.request_id)
         return None, "; ".join(left_out)
 
-    async def _create(self, action: Action, turn: Turn, role: Role) -> Outcome:
+    async def _create(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
         body = self._new_user(action, role)
-        account, left_out = await self._with_preferences(turn, body, self._client.create_user)
+        account, left_out = await self._with_preferences(permit, body, self._client.create_user)
         assert account is not None, "an account is created with its address"
         return Outcome(Result.DONE, left_out, cal_user=account.user)
 
-    async def _attach(self, action: Action, turn: Turn, role: Role) -> Outcome:
+    async def _attach(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
         """Attach by address where the build can, since only that gives a Profile at once; else by number.
 
         Cal.com changes nothing when it cannot.
         """
         if action.membership is not None:
-            return await self._repair(action, turn)
+            return await self._repair(action, permit)
         invites = self._invites_by_email
         if invites is not False or action.cal_user is None:
             try:
-                invited = await self._client.invite(turn, action.email, role)
+                invited = await self._client.invite(permit, action.email, role)
             except RemoteError as error:
                 if "userId" in error.properties:  # this build knows accounts by number only
                     invites = self._invites_by_email = False
                 impossible = error.status == 400 and error.kind is RemoteKind.REJECTED
-                if action.cal_user is None or not (impossible or error.kind is RemoteKind.GONE):
+                if action.cal_user is None or not (
+                    impossible or error.kind is RemoteKind.NOT_FOUND
+                ):
                     return replace(_failure(action, error), invites_by_email=invites)
-                turn = await self._client.turn(turn.request_id)
+                permit = await self._client.acquire_permit(permit.request_id)
             else:
                 return replace(_made(invited.member), invites_by_email=True)
         attached = await self._client.attach(
-            turn, _account(action), role, accepted=action.has_profile
+            permit, _account(action), role, accepted=action.has_profile
         )
         return replace(_made(attached.member), invites_by_email=invites)
 
-    async def _repair(self, action: Action, turn: Turn) -> Outcome:
+    async def _repair(self, action: Action, permit: RatePermit) -> Outcome:
         """Make a half-member pending; a member who has a Profile after all is left alone."""
-        if await self._has_profile(_account(action), turn):
+        if await self._has_profile(_account(action), permit):
             return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
-        turn = await self._client.turn(turn.request_id)
-        row = await self._client.make_pending(turn, _membership(action))
+        permit = await self._client.acquire_permit(permit.request_id)
+        row = await self._client.make_pending(permit, _membership(action))
         return _made(row.member)
 
     async def has_profile(self, user: CalUserId, request_id: str) -> bool | Incomplete | None:
@@ -220,27 +224,27 @@ class Writer:
 
         Changes nothing, so that it is not logged as an attempt.
         """
-        turn = await self._client.turn(request_id)
+        permit = await self._client.acquire_permit(request_id)
         try:
-            return await self._has_profile(user, turn)
+            return await self._has_profile(user, permit)
         except RemoteError as error:
             return None if error.kind is RemoteKind.REJECTED else Incomplete(str(error))
 
-    async def _has_profile(self, user: CalUserId, turn: Turn) -> bool:
+    async def _has_profile(self, user: CalUserId, permit: RatePermit) -> bool:
         """Ask Cal.com itself, by a change of nothing: no list could lag behind the answer."""
         try:
-            await self._client.change_user(turn, user, {})
+            await self._client.change_user(permit, user, {})
         except RemoteError as error:
             if error.kind is RemoteKind.NO_PROFILE:
                 return False
             raise
         return True
 
-    async def _update(self, action: Action, turn: Turn) -> Outcome:
+    async def _update(self, action: Action, permit: RatePermit) -> Outcome:
         account, left_out = await self._with_preferences(
-            turn,
+            permit,
             _changes(action),
-            lambda turn, body: self._client.change_user(turn, _account(action), body),
+            lambda permit, body: self._client.change_user(permit, _account(action), body),
         )
         if account is None:
             return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
@@ -249,35 +253,37 @@ class Writer:
             return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
         return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
 
-    async def _attribute(self, action: Action, change: AttributeChange, turn: Turn) -> Outcome:
+    async def _attribute(
+        self, action: Action, change: AttributeChange, permit: RatePermit
+    ) -> Outcome:
         """``option`` of the outcome: the one that was made, assigned or taken away."""
         number = change.attribute.id
         option = change.option
         match change.step:
             case AttributeOp.OPTION:
                 made = await self._client.create_option(
-                    turn, number, change.value, slug(change.value)
+                    permit, number, change.value, slug(change.value)
                 )
                 option = made.id
             case AttributeOp.UNASSIGN:
                 assert option is not None, "what is taken away was seen"
-                await self._client.unassign(turn, _account(action), option)
+                await self._client.unassign(permit, _account(action), option)
             case AttributeOp.ASSIGN if change.attribute.type.selects:
                 assert option is not None, "a selection is made of known options"
-                await self._client.assign_option(turn, _account(action), number, option)
+                await self._client.assign_option(permit, _account(action), number, option)
             case AttributeOp.ASSIGN:
                 option = await self._client.assign_value(
-                    turn, _account(action), number, change.value
+                    permit, _account(action), number, change.value
                 )
             case _:
                 assert_never(change.step)
         return Outcome(Result.DONE, cal_user=action.cal_user, option=option)
 
-    async def _change_role(self, action: Action, turn: Turn, role: Role) -> Outcome:
+    async def _change_role(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
         number = _membership(action)
         if action.team is None:
-            return _made((await self._client.change_membership(turn, number, role)).member)
-        return _made((await self._client.change_member(turn, action.team, number, role)).member)
+            return _made((await self._client.change_membership(permit, number, role)).member)
+        return _made((await self._client.change_member(permit, action.team, number, role)).member)
 
     def _new_user(self, action: Action, role: Role) -> dict[str, Any]:
         """Without ``username``, which older builds cannot take; fields unknown to them they drop."""

@@ -16,7 +16,7 @@ from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import ObservedCache
 
-_ENDED = (Result.DONE, Result.ALREADY, Result.GONE)
+_ENDED = (Result.DONE, Result.ALREADY, Result.NOT_FOUND)
 
 
 @dataclass(slots=True)

@@ -37,7 +37,12 @@ log = structlog.get_logger()
 
 THROTTLED_TRIES = 5
 _UNHEARD = (Result.UNKNOWN, Result.THROTTLED, Result.AUTH)
-_EXISTS = (Result.CONFLICT, Result.ALREADY, Result.GONE, Result.REFUSED)  # answers to an attach
+_EXISTS = (
+    Result.CONFLICT,
+    Result.ALREADY,
+    Result.NOT_FOUND,
+    Result.REFUSED,
+)  # answers to an attach
 
 
 @dataclass(slots=True)
@@ -271,9 +276,9 @@ class Executor:
         if result not in _UNHEARD:
             await self.silence.answered(planned)
         match result:
-            case Result.DONE | Result.ALREADY | Result.GONE:
+            case Result.DONE | Result.ALREADY | Result.NOT_FOUND:
                 if (
-                    result is Result.GONE
+                    result is Result.NOT_FOUND
                     and not _takes_value(action)
                     and action.kind
                     in (
@@ -352,7 +357,7 @@ class Executor:
             await self._recognised(planned, recognised)
         elif outcome.result is Result.REFUSED and action.cal_user is not None:
             await self.parking.park(planned, outcome.detail, refused=True)
-        elif outcome.result in (Result.GONE, Result.REFUSED):
+        elif outcome.result in (Result.NOT_FOUND, Result.REFUSED):
             await self.parking.park(
                 planned,
                 "an account with this address exists outside the organization, this Cal.com does not let it be "

@@ -7,7 +7,7 @@ import aiohttp
 from calscim.calcom.client import Client
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.calcom.rate_budget import Budget
-from calscim.calcom.transport import Waiting
+from calscim.calcom.transport import WaitContext
 from calscim.clock import Clock
 from calscim.config import Organization, Settings
 from calscim.planner.safeguards.windows import Window
@@ -38,7 +38,7 @@ def client(
     organization: Organization,
     clock: Clock,
     calls: CallMetrics | None = None,
-    waiting: Waiting = nullcontext,
+    waiting: WaitContext = nullcontext,
 ) -> Client:
     """The one client of an organization: whatever calls Cal.com shares its budget."""
     return Client(

@@ -130,7 +130,7 @@ class Joiner:
 def is_deleted(action: Action, outcome: Outcome) -> bool:
     """Return True if Cal.com answered that the account to attach does not exist."""
     return (
-        outcome.result is Result.GONE
+        outcome.result is Result.NOT_FOUND
         and action.kind is Kind.ATTACH
         and action.cal_user is not None
         and action.membership is None

@@ -149,7 +149,7 @@ class ObservedCache:
             found = () if isinstance(some, Incomplete) else some
         if any(person.user not in found for person in unseen):
             # A list may know a person by another address, so that only the whole list proves an absence.
-            everyone = await reader.everyone_with_profile()
+            everyone = await reader.all_profiles()
             if not isinstance(everyone, Complete):
                 return
             found = everyone.value
