@@ -194,7 +194,7 @@ async def test_a_fault_skips_calls_and_ends(api, simulation):
 async def test_a_fault_strikes_as_often_as_it_is_likely_and_the_same_for_a_seed():
     struck = [
         [
-            Fault(times=-1, probability=0.3).strikes("GET", "/", World(seed=seed).random)
+            Fault(times=-1, probability=0.3).applies_to("GET", "/", World(seed=seed).random)
             for seed in range(400)
         ]
         for _ in range(2)

@@ -238,7 +238,7 @@ async def test_an_import_advances_by_a_hundred(okta, provider):
 async def test_an_error_is_what_okta_would_show(okta, provider, status):
     provider.fail_with = status
 
-    with pytest.raises(OktaError, match=f"answered with {status}") as caught:
+    with pytest.raises(OktaError, match=f"returned {status}") as caught:
         await okta.assign(ANN, "Ann", "Example")
 
     assert (caught.value.status, caught.value.body) == (status, {"detail": "no"})

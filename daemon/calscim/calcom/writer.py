@@ -24,8 +24,8 @@ PREFERENCES = frozenset({"locale", "timeZone"})  # left out of a second try
 
 class Result(Enum):
     DONE = "done"
-    ALREADY = "already"  # it was so before
-    NOT_FOUND = "gone"  # what was to be changed does not exist any more
+    ALREADY = "already"  # nothing had to change
+    NOT_FOUND = "gone"  # the membership, team or account does not exist
     CONFLICT = "conflict"  # the account exists: attach it instead
     NO_PROFILE = "no_profile"  # the person has no Profile in the organization
     REFUSED = "refused"
@@ -36,7 +36,7 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one call came to; ids where the answer had them."""
+    """The outcome of one call, with the ids of its response."""
 
     result: Result
     detail: str = ""
@@ -46,27 +46,27 @@ class Outcome:
     retry_after: float | None = None
     team: TeamId | None = None
     option: str | None = None
-    invites_by_email: bool | None = None  # what an invitation showed of the build
-    served: bool = False  # of UNKNOWN: Cal.com itself answered, with a 500
+    invites_by_email: bool | None = None  # what the build has shown
+    served: bool = False  # UNKNOWN because of a 500 of Cal.com itself
 
 
-INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the answer")
+INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the response")
 
-NUMBERLESS = Outcome(
-    Result.UNKNOWN, "nothing was sent: the membership's number has to be read from Cal.com first"
+UNKNOWN_MEMBERSHIP = Outcome(
+    Result.UNKNOWN, "nothing was sent: the next pass has to read the membership's id first"
 )
 _ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.ACCEPT, Kind.ROLE, Kind.REMOVE)
 
 
 class ActionLog(Protocol):
-    """Where attempts are written down."""
+    """Records attempts and their outcomes."""
 
     async def begin(self, action: Action, request_id: str) -> int:
-        """The attempt's number. Raises when nothing may be sent."""
+        """Record an attempt and return its id. Raise if nothing may be sent."""
         ...
 
     async def finish(self, action_id: int, outcome: Outcome) -> None:
-        """Called once for each ``begin``, also when the call was cut off."""
+        """Record the outcome. It is called once for each ``begin``, also if the call was interrupted."""
         ...
 
 
@@ -83,7 +83,7 @@ _RESULTS = {
 
 
 class Writer:
-    """``invites_by_email``: whether the build takes an address in POST memberships; None: not known yet."""
+    """Performs actions. ``invites_by_email``: POST memberships accepts an address; None: unknown yet."""
 
     def __init__(
         self,
@@ -99,13 +99,13 @@ class Writer:
         self._invites_by_email = invites_by_email
 
     async def perform(self, action: Action, request_id: str) -> Outcome:
-        """Never raises for what Cal.com answers; what ``begin`` raises goes through.
+        """Perform an action and return the outcome. Only ``begin`` raises, never the call.
 
-        The permit is had first: between ``begin``, which checks that this process may still write, and the
-        call there is no waiting.
+        The permit is acquired first, so that there is no wait between ``begin``, which checks that this process may
+        still write, and the call.
         """
         if action.kind in _ON_A_MEMBERSHIP and not action.membership:
-            return NUMBERLESS
+            return UNKNOWN_MEMBERSHIP
         permit = await self._client.acquire_permit(request_id)
         number = await self._log.begin(action, request_id)
         outcome = INTERRUPTED
@@ -160,9 +160,9 @@ class Writer:
         body: dict[str, Any],
         call: Callable[[RatePermit, dict[str, Any]], Awaitable[Account]],
     ) -> tuple[Account | None, str]:
-        """Make the call; where Cal.com refuses only the locale or the time zone, make it again without.
+        """Make the call, and repeat it without the locale or the time zone if Cal.com refuses only these.
 
-        Returns the account, or None where nothing else was to be sent, and what was left out, in words.
+        Return the account, or None if nothing else was to be sent, and a note about what was left out.
         """
         left_out: list[str] = []
         while body:
@@ -185,9 +185,9 @@ class Writer:
         return Outcome(Result.DONE, left_out, cal_user=account.user)
 
     async def _attach(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
-        """Attach by address where the build can, since only that gives a Profile at once; else by number.
+        """Attach by address if the build supports it, which creates a Profile at once, or else by account id.
 
-        Cal.com changes nothing when it cannot.
+        A build that does not support it changes nothing.
         """
         if action.membership is not None:
             return await self._repair(action, permit)
@@ -196,7 +196,7 @@ class Writer:
             try:
                 invited = await self._client.invite(permit, action.email, role)
             except RemoteError as error:
-                if "userId" in error.properties:  # this build knows accounts by number only
+                if "userId" in error.properties:  # this build requires account ids
                     invites = self._invites_by_email = False
                 impossible = error.status == 400 and error.kind is RemoteKind.REJECTED
                 if action.cal_user is None or not (
@@ -212,7 +212,7 @@ class Writer:
         return replace(_made(attached.member), invites_by_email=invites)
 
     async def _repair(self, action: Action, permit: RatePermit) -> Outcome:
-        """Make a half-member pending; a member who has a Profile after all is left alone."""
+        """Make a half-member pending. A member who has a Profile by now stays as they are."""
         if await self._has_profile(_account(action), permit):
             return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
         permit = await self._client.acquire_permit(permit.request_id)
@@ -220,9 +220,9 @@ class Writer:
         return _made(row.member)
 
     async def has_profile(self, user: CalUserId, request_id: str) -> bool | Incomplete | None:
-        """Ask Cal.com whether an account has a Profile in the organization. None: the key may not change users.
+        """Return True if an account has a Profile in the organization, or None if the key may not change users.
 
-        Changes nothing, so that it is not logged as an attempt.
+        The call changes nothing, so it is not recorded as an attempt.
         """
         permit = await self._client.acquire_permit(request_id)
         try:
@@ -231,7 +231,7 @@ class Writer:
             return None if error.kind is RemoteKind.REJECTED else Incomplete(str(error))
 
     async def _has_profile(self, user: CalUserId, permit: RatePermit) -> bool:
-        """Ask Cal.com itself, by a change of nothing: no list could lag behind the answer."""
+        """Return True if Cal.com accepts an empty change of the account. Unlike a list, this does not lag."""
         try:
             await self._client.change_user(permit, user, {})
         except RemoteError as error:
@@ -256,7 +256,7 @@ class Writer:
     async def _attribute(
         self, action: Action, change: AttributeChange, permit: RatePermit
     ) -> Outcome:
-        """``option`` of the outcome: the one that was made, assigned or taken away."""
+        """Change an attribute. The outcome has the option that was created, assigned or removed."""
         number = change.attribute.id
         option = change.option
         match change.step:
@@ -286,7 +286,7 @@ class Writer:
         return _made((await self._client.change_member(permit, action.team, number, role)).member)
 
     def _new_user(self, action: Action, role: Role) -> dict[str, Any]:
-        """Without ``username``, which older builds cannot take; fields unknown to them they drop."""
+        """Return the body for a new user, without ``username``, which older builds refuse."""
         body: dict[str, Any] = {
             "email": action.email,
             "organizationRole": role.value,
@@ -301,7 +301,7 @@ class Writer:
 
 
 def _changes(action: Action) -> dict[str, Any]:
-    """Only what changed: Cal.com keeps what is left out."""
+    """Return the changed fields. Cal.com keeps the others."""
     body = _preferences(action)
     if not action.profile:
         body["email"] = action.email

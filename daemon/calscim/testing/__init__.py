@@ -1,1 +1,1 @@
-"""Simulated vendors."""
+"""Simulations of Cal.com and Okta."""

@@ -1,1 +1,1 @@
-"""A simulated Cal.com: its API v2 as it was recorded to answer."""
+"""A simulated Cal.com, whose API v2 responds as the recordings of a real one."""

@@ -1,4 +1,4 @@
-"""Whom a simulated Cal.com lets in: the guards of its API, in their order and in their words."""
+"""The guards of a simulated Cal.com's API, in their order and with their messages."""
 
 from calscim.testing.calcom import shapes
 from calscim.testing.calcom.shapes import Refused
@@ -10,20 +10,20 @@ _STATES = {"expired": "Your api key is expired", "deleted": "Your api key is not
 
 
 def is_api_key(world: World, authorization: str) -> bool:
-    """Return False for what Cal.com takes for an access token, which has a rate limit of its own."""
+    """Return False for an access token, which has its own rate limit."""
     return authorization == f"Bearer {world.api_key}" or authorization.startswith("Bearer cal_")
 
 
-def know_the_key(world: World, authorization: str | None) -> None:
-    """Raise Refused(401) for what is refused before the rate limit counts the call."""
+def check_key_form(world: World, authorization: str | None) -> None:
+    """Raise Refused(401) for a key that Cal.com refuses before the rate limit counts the call."""
     if authorization is None:
         raise _unauthorized("ApiAuthStrategy - No authentication method provided.")
     if is_api_key(world, authorization) and authorization != f"Bearer {world.api_key}":
         raise _unauthorized("CustomThrottlerGuard - Invalid API Key")
 
 
-def accept_the_key(world: World, authorization: str) -> None:
-    """Raise Refused(401) for what is refused after the rate limit has counted the call."""
+def check_key_state(world: World, authorization: str) -> None:
+    """Raise Refused(401) for a key that Cal.com refuses after the rate limit has counted the call."""
     if not is_api_key(world, authorization):
         raise _unauthorized("Invalid Access Token.")
     if world.api_key_state in _STATES:
@@ -34,12 +34,12 @@ def _unauthorized(message: str) -> Refused:
     return Refused(401, "UnauthorizedException", message)
 
 
-def let_in(world: World, organization: str | None) -> None:
-    """The organization, the role of the key's user in it, and its plan. None: the call is about neither."""
+def check_permissions(world: World, organization: str | None) -> None:
+    """Raise Refused(403) unless the key's user may manage the organization. None: the call has no organization."""
     if organization is None:
         return
     if not organization.isdecimal():
-        raise shapes.broken()
+        raise shapes.server_error()
     refusal = _refusal(world, organization)
     if refusal is not None:
         raise Refused(403, "ForbiddenException", refusal)

@@ -1,4 +1,4 @@
-"""The attributes of a simulated Cal.com's organization, their options, and who has which."""
+"""The attributes of a simulated organization, their options, and the options of each member."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 from aiohttp import web
 
 from calscim.testing.calcom import requests, shapes
-from calscim.testing.calcom.requests import body_of, cut, number_in, query_of
+from calscim.testing.calcom.requests import page_of, path_number, read_body, read_query
 from calscim.testing.calcom.shapes import Refused, success
 from calscim.testing.calcom.state import Membership, SimAttribute
-from calscim.testing.calcom.validation import validated
+from calscim.testing.calcom.validation import validate
 from calscim.testing.calcom.world import World
 
 
 @dataclass(slots=True)
 class Attributes:
+    """The calls of attributes."""
+
     world: World
 
     def add_to(self, app: web.Application) -> None:
@@ -33,58 +35,58 @@ class Attributes:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        query = query_of(request, requests.LIST)
-        rows = [self._shown(one) for one in self.world.attributes.values()]
-        return success(cut(rows, query, self.world.random))
+        query = read_query(request, requests.LIST)
+        rows = [self._response(one) for one in self.world.attributes.values()]
+        return success(page_of(rows, query, self.world.random))
 
     async def _one(self, request: web.Request) -> web.Response:
-        """An unknown attribute is null, and no error."""
+        """Return an attribute. An unknown attribute is null, not an error."""
         attribute = self.world.attributes.get(request.match_info["attribute"])
-        return success(None if attribute is None else self._shown(attribute))
+        return success(None if attribute is None else self._response(attribute))
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await body_of(request, requests.CREATE_ATTRIBUTE)
-        options = [validated(requests.CREATE_OPTION, one) for one in body["options"]]
+        body = await read_body(request, requests.CREATE_ATTRIBUTE)
+        options = [validate(requests.CREATE_OPTION, one) for one in body["options"]]
         if any(one.slug == body["slug"] for one in self.world.attributes.values()):
-            raise shapes.exists_already()
+            raise shapes.already_exists()
         number = self.world.add_attribute(body["name"], body["type"])
         attribute = self.world.attributes[number]
         attribute.slug = body["slug"]
         for option in options:
             self._new_option(attribute, **option)
-        return success(self._shown(attribute), 201)
+        return success(self._response(attribute), 201)
 
     async def _options(self, request: web.Request) -> web.Response:
-        """An unknown attribute has none, which is no error."""
+        """List the options. An unknown attribute has none, which is not an error."""
         attribute = self.world.attributes.get(request.match_info["attribute"])
         if attribute is None:
             return success([])
         return success([shapes.option(attribute, option) for option in attribute.options])
 
     async def _add_option(self, request: web.Request) -> web.Response:
-        """Never a conflict: the same value can be there several times."""
-        body = await body_of(request, requests.CREATE_OPTION)
+        """Add an option. The same value can occur several times: there is no conflict."""
+        body = await read_body(request, requests.CREATE_OPTION)
         attribute = self._attribute(request.match_info["attribute"])
         return success(shapes.option(attribute, self._new_option(attribute, **body)), 201)
 
     async def _assigned(self, request: web.Request) -> web.Response:
-        membership = self.world.find(number_in(request, "user"), self.world.organization_id)
+        membership = self.world.find(path_number(request, "user"), self.world.organization_id)
         held = [] if membership is None else self.world.options_of(membership.id)
         return success([shapes.option(attribute, option) for attribute, option in held])
 
     async def _assign(self, request: web.Request) -> web.Response:
-        """A named option counts whatever attribute it belongs to; a value always makes a new option."""
-        body = await body_of(request, requests.ASSIGN_OPTION)
+        """Assign an option. Its attribute does not matter, and a value always creates a new option."""
+        body = await read_body(request, requests.ASSIGN_OPTION)
         membership = self._accepted(request)
         option = body.get("attributeOptionId")
         if option is None:
             if body.get("value") is None:
-                return shapes.uncaught()
+                return shapes.uncaught_error()
             option = self._option_for(body)
         elif not any(option in one.options for one in self.world.attributes.values()):
-            raise shapes.refers_to_nothing()
+            raise shapes.unknown_reference()
         if (membership.id, option) in self.world.assigned.values():
-            raise shapes.exists_already()
+            raise shapes.already_exists()
         number = self.world.assign(membership, option)
         return success(shapes.assignment(number, membership.id, option), 201)
 
@@ -117,7 +119,7 @@ class Attributes:
         return self.world.attributes[number]
 
     def _accepted(self, request: web.Request) -> Membership:
-        user, organization = number_in(request, "user"), self.world.organization_id
+        user, organization = path_number(request, "user"), self.world.organization_id
         membership = self.world.find(user, organization)
         if membership is None:
             raise Refused(
@@ -130,5 +132,5 @@ class Attributes:
             raise Refused(404, "NotFoundException", "User is not a member of the organization")
         return membership
 
-    def _shown(self, attribute: SimAttribute) -> dict[str, Any]:
+    def _response(self, attribute: SimAttribute) -> dict[str, Any]:
         return shapes.attribute(attribute, self.world.organization_id)

@@ -1,4 +1,4 @@
-"""The builds of Cal.com that the simulation can behave as, and what each of them can do."""
+"""The builds of Cal.com that the simulation can imitate, and the capabilities of each."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ BEFORE_2025_08_18 = "before 2025-08-18"
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Only what differs between builds; everything else is simulated alike.
+    """The differences between builds. Everything else is the same in all of them.
 
     ``self-hosted 2025-12`` was recorded. The other two follow from Cal.com's documentation and source.
     """
@@ -56,7 +56,7 @@ NAMES = tuple(build.name for build in _BUILDS)
 
 
 def named(name: str) -> Build:
-    """Return the build of that name. Raises ValueError, which lists the known names."""
+    """Return a build by its name. Raise ValueError, which lists the names, if there is none."""
     for build in _BUILDS:
         if build.name == name:
             return build

@@ -1,4 +1,4 @@
-"""A simulated Cal.com over HTTP: authentication, rate limit, faults on request, and a count of the calls."""
+"""A simulated Cal.com over HTTP, with authentication, rate limits, faults and a count of the calls."""
 
 import asyncio
 from collections import Counter
@@ -14,14 +14,14 @@ from calscim.clock import SystemClock
 from calscim.testing.calcom import shapes
 from calscim.testing.calcom.admission import (
     TOO_MANY,
-    accept_the_key,
+    check_key_form,
+    check_key_state,
+    check_permissions,
     is_api_key,
-    know_the_key,
-    let_in,
 )
 from calscim.testing.calcom.faults import Fault
-from calscim.testing.calcom.manual_edits import ByHand
-from calscim.testing.calcom.requests import unreadable
+from calscim.testing.calcom.manual_edits import ManualEdits
+from calscim.testing.calcom.requests import json_refusal
 from calscim.testing.calcom.routes import Routes
 from calscim.testing.calcom.shapes import Refused
 from calscim.testing.calcom.throttle import Limit, Throttle
@@ -34,7 +34,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One that came, as it came."""
+    """A call as it was received."""
 
     method: str
     path: str
@@ -44,17 +44,19 @@ class Call:
 
 @dataclass(slots=True)
 class Simulation:
-    """A world behind HTTP. ``calls`` counts by method and path, with ``#`` for numbers."""
+    """A world over HTTP. ``calls`` counts by method and path, with ``#`` for numbers."""
 
     world: World
-    limit: int | tuple[Limit, ...] | None = None  # calls a minute, or several limits; None: none
+    limit: int | tuple[Limit, ...] | None = (
+        None  # calls per minute, or several limits; None: no limit
+    )
     faults: list[Fault] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
-    writes: list[Call] = field(default_factory=list)  # what was sent to change something
-    shuffled: bool = False  # lists of many pages come in another order at every call
+    writes: list[Call] = field(default_factory=list)  # the calls that change something
+    shuffled: bool = False  # each call returns the whole list in another order
     clock: Callable[[], float] = SystemClock().monotonic
     throttle: Throttle = field(init=False)
-    token_throttle: Throttle = field(init=False)  # of what is no API key
+    token_throttle: Throttle = field(init=False)  # for access tokens
 
     def __post_init__(self) -> None:
         self.throttle = Throttle(self.limit, self.clock)
@@ -62,13 +64,13 @@ class Simulation:
 
     @property
     def throttled(self) -> int:
-        """How many calls were answered with 429."""
+        """Return the number of calls refused with 429."""
         return self.throttle.refused
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._answer], client_max_size=2**22)
         Routes(self.world, lambda: self.shuffled).add_to(app)
-        ByHand(self).add_to(app)
+        ManualEdits(self).add_to(app)
         return app
 
     @web.middleware
@@ -78,23 +80,23 @@ class Simulation:
         await self._count(request)
         headers: dict[str, str] = {}
         try:
-            await self._understand(request)
+            await self._check_request(request)
             authorization = request.headers.get("Authorization")
-            know_the_key(self.world, authorization)
+            check_key_form(self.world, authorization)
             assert authorization is not None
             is_key = is_api_key(self.world, authorization)
             headers, is_allowed = (self.throttle if is_key else self.token_throttle).take()
             if not is_allowed:
                 raise TOO_MANY
-            accept_the_key(self.world, authorization)
+            check_key_state(self.world, authorization)
             return await self._with_faults(request, handler, headers)
         except Refused as refused:
             return shapes.failure(refused, request.path_qs, headers)
 
-    async def _understand(self, request: web.Request) -> None:
-        """Raise Refused for what Cal.com refuses before it looks at the key: the body, then the path."""
+    async def _check_request(self, request: web.Request) -> None:
+        """Raise Refused for an invalid body or path, which Cal.com checks before the key."""
         if request.content_type == "application/json":
-            refused = unreadable(await request.read())
+            refused = json_refusal(await request.read())
             if refused is not None:
                 raise refused
         if request.match_info.http_exception is not None:
@@ -113,35 +115,36 @@ class Simulation:
             request_id = request.headers.get("X-Request-Id", "")
             self.writes.append(Call(request.method, request.path, body, request_id))
 
-    # ---------------------------------------------------------------- what goes wrong
+    # ---------------------------------------------------------------- faults
 
     async def _with_faults(
         self, request: web.Request, handler: Handler, headers: dict[str, str]
     ) -> web.StreamResponse:
         fault = self._fault(request)
         if fault is not None and not fault.after:
-            spoilt = await self._strike(fault, request)
-            if spoilt is not None:
-                return spoilt
-        let_in(self.world, request.match_info.get("org"))
+            replacement = await self._apply_fault(fault, request)
+            if replacement is not None:
+                return replacement
+        check_permissions(self.world, request.match_info.get("org"))
         response = await handler(request)
         if fault is not None and fault.after:
-            spoilt = await self._strike(fault, request)
-            response = self._spoil(fault, response) if spoilt is None else spoilt
+            replacement = await self._apply_fault(fault, request)
+            response = self._corrupt_list(fault, response) if replacement is None else replacement
         response.headers.update(headers)
         return response
 
     def _fault(self, request: web.Request) -> Fault | None:
         random = self.world.random
         return next(
-            (one for one in self.faults if one.strikes(request.method, request.path, random)), None
+            (one for one in self.faults if one.applies_to(request.method, request.path, random)),
+            None,
         )
 
-    async def _strike(self, fault: Fault, request: web.Request) -> web.Response | None:
-        """The answer instead of the right one; None when the call goes on."""
-        match fault.what:
+    async def _apply_fault(self, fault: Fault, request: web.Request) -> web.Response | None:
+        """Return the faulty response, or None if the call continues."""
+        match fault.effect:
             case "status":
-                return shapes.uncaught(fault.status)
+                return shapes.uncaught_error(fault.status)
             case "malformed":
                 return web.Response(text="<html>oops</html>", content_type="text/html")
             case "drop":
@@ -152,14 +155,14 @@ class Simulation:
                 await asyncio.sleep(fault.seconds)
         return None
 
-    def _spoil(self, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
-        """A list with rows missing or repeated; anything else is left as it is."""
+    def _corrupt_list(self, fault: Fault, response: web.StreamResponse) -> web.StreamResponse:
+        """Return a list with rows missing or repeated, and any other response unchanged."""
         if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
             return response
         data = orjson.loads(response.body)["data"]
         if not isinstance(data, list) or not data:
             return response
-        match fault.what:
+        match fault.effect:
             case "empty":
                 data = []
             case "short":
@@ -173,7 +176,7 @@ class Simulation:
 async def serve(
     world: World, host: str = "127.0.0.1", port: int = 0, simulation: Simulation | None = None
 ) -> AsyncIterator[str]:
-    """The world's address, for as long as it is needed."""
+    """Serve a world, and yield its URL."""
     application = (simulation or Simulation(world)).application()
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()

@@ -1,24 +1,25 @@
-"""What goes wrong in a simulated Cal.com, and when: told before the call, decided with the world's own dice."""
+"""Faults of a simulated Cal.com: which calls fail, and how. The random numbers are those of the world."""
 
 from dataclasses import dataclass
 from random import Random
 
 KINDS = (
-    "status",  # a plain answer with this status
-    "malformed",  # 200, and a page of HTML
-    "drop",  # the connection ends without an answer
-    "hang",  # the answer takes ``seconds``
+    "status",  # a plain response with this status
+    "malformed",  # 200 with a page of HTML
+    "drop",  # the connection ends without a response
+    "hang",  # the response takes ``seconds``
     "empty",  # a list without rows
-    "short",  # a list without half of its rows
-    "repeat",  # a list with its first row in the place of its last
+    "short",  # a list with half of its rows
+    "repeat",  # a list with its first row instead of its last
 )
 
 
 @dataclass(slots=True)
 class Fault:
-    """For calls whose method and path contain these: after ``skip`` of them, ``times`` times (-1: always).
+    """A fault of calls with this method and a path that contains this text.
 
-    With ``-after`` behind the kind, what the call asks for happens first.
+    It applies ``times`` times (-1: always) after ``skip`` such calls. A kind that ends with ``-after`` applies
+    after the call has taken effect.
     """
 
     method: str = ""
@@ -35,16 +36,16 @@ class Fault:
             raise TypeError(f"no such kind of fault: {self.kind}; there are {', '.join(KINDS)}")
 
     @property
-    def what(self) -> str:
+    def effect(self) -> str:
         return self.kind.removesuffix("-after")
 
     @property
     def after(self) -> bool:
-        """Whether the call has its effect all the same; lists can only be spoilt once they are there."""
-        return self.kind.endswith("-after") or self.what in ("empty", "short", "repeat")
+        """Return True if the call takes effect before the fault. A fault of a list needs the list."""
+        return self.kind.endswith("-after") or self.effect in ("empty", "short", "repeat")
 
-    def strikes(self, method: str, path: str, random: Random) -> bool:
-        """Whether this call is one of those it is for. Counts."""
+    def applies_to(self, method: str, path: str, random: Random) -> bool:
+        """Return True if the fault applies to a call, and count it."""
         if self.times == 0 or self.method not in ("", method) or self.path not in path:
             return False
         if self.skip > 0:

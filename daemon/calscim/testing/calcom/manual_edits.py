@@ -1,4 +1,4 @@
-"""What is done by hand in Cal.com's own pages, over HTTP and without a key: for a simulation that stands alone."""
+"""Edits that administrators and users make in Cal.com's own pages, over HTTP and without a key."""
 
 from typing import Any, Protocol
 
@@ -8,25 +8,24 @@ from calscim.testing.calcom.faults import Fault
 from calscim.testing.calcom.world import World
 
 
-class Simulated(Protocol):
-    """What can be looked at and changed."""
+class SimulatedServer(Protocol):
+    """A simulation that can be read and edited."""
 
     world: World
     faults: list[Fault]
     calls: Any
 
 
-class ByHand:
-    """``GET /_sim/state`` and ``/_sim/calls``; ``POST /_sim/people|teams|members|leave|accept|roles|faults``.
+class ManualEdits:
+    """The routes ``GET /_sim/state``, ``GET /_sim/calls`` and ``POST /_sim/<edit>``.
 
-    ``POST /_sim/pending`` makes a membership pending, ``/_sim/half-member`` an accepted member without a
-    Profile, ``/_sim/delete-account`` deletes an account. A body's fields are those of the world's method of
-    that purpose; ``members`` with ``remove`` takes off. ``roles`` and ``pending`` are about the organization
-    where the body has no ``team``.
-    ``POST /_sim/faults`` takes one fault or ``{"faults": [...]}``, which replace all; DELETE ends them.
+    The edits are people, teams, members (with ``remove``: remove), leave, accept, roles, pending (make a membership
+    pending), half-member (accept a member without a Profile), delete-account and faults. The fields of a body are the
+    parameters of the world's method. Without ``team``, roles and pending apply to the organization. ``faults`` takes
+    one fault, or ``{"faults": [...]}`` to replace all of them; DELETE removes them.
     """
 
-    def __init__(self, simulated: Simulated) -> None:
+    def __init__(self, simulated: SimulatedServer) -> None:
         self._simulated = simulated
 
     def add_to(self, app: web.Application) -> None:

@@ -1,4 +1,4 @@
-"""The memberships of a simulated Cal.com's organization, and what those of teams have in common with them."""
+"""The memberships of a simulated organization, and what team memberships have in common with them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,15 +7,17 @@ from typing import Any
 from aiohttp import web
 
 from calscim.testing.calcom import requests, shapes
-from calscim.testing.calcom.requests import body_of, cut, number_in, object_of, query_of
+from calscim.testing.calcom.requests import page_of, path_number, read_body, read_object, read_query
 from calscim.testing.calcom.shapes import Refused, success
 from calscim.testing.calcom.state import Account, Membership, State
-from calscim.testing.calcom.validation import validated
+from calscim.testing.calcom.validation import validate
 from calscim.testing.calcom.world import World
 
 
 @dataclass(slots=True)
 class Memberships:
+    """The calls of organization memberships."""
+
     world: World
     shuffled: Callable[[], bool]
 
@@ -39,17 +41,17 @@ class Memberships:
         return success(self.shown(seen, self._found(request, seen)))
 
     async def _add(self, request: web.Request) -> web.Response:
-        """By ``userId``: an upsert, which makes no Profile. By ``email``: an invitation."""
-        body = await object_of(request)
+        """Add a member: an upsert without a Profile by ``userId``, or an invitation by ``email``."""
+        body = await read_object(request)
         if self.world.can.invites_by_email and "email" in body and "userId" not in body:
-            body = validated(requests.INVITE, body)
+            body = validate(requests.INVITE, body)
             account = self._invited(body["email"])
             accepted = self.world.auto_accepted(account.email)
             self.world.put_account(replace(account, profile=accepted))
         else:
-            body = validated(requests.CREATE_MEMBERSHIP, body)
+            body = validate(requests.CREATE_MEMBERSHIP, body)
             if body["userId"] not in self.world.accounts:
-                raise shapes.refers_to_nothing()
+                raise shapes.unknown_reference()
             account, accepted = self.world.accounts[body["userId"]], body["accepted"]
         membership = self.world.join(
             account.id, self.world.organization_id, body["role"], accepted=accepted
@@ -74,23 +76,23 @@ class Memberships:
         return success(shown)
 
     def _found(self, request: web.Request, state: State) -> Membership:
-        number = number_in(request, "membership")
+        number = path_number(request, "membership")
         found = state.memberships.get(number)
         if found is None or found.team_id != self.world.organization_id:
             message = f"IsMembershipInOrg - Membership ({number}) not found."
             raise Refused(404, "NotFoundException", message)
         return found
 
-    # ---------------------------------------------------------------- as for teams
+    # ---------------------------------------------------------------- shared with teams
 
     def listed(self, request: web.Request, team: int) -> web.Response:
-        query = query_of(request, requests.LIST)
+        query = read_query(request, requests.LIST)
         seen = self.world.seen()
         rows = [self.shown(seen, one) for one in seen.of_team(team)]
-        return success(cut(rows, query, self.world.random, whole=self.shuffled()))
+        return success(page_of(rows, query, self.world.random, whole=self.shuffled()))
 
     async def changed(self, request: web.Request, membership: Membership) -> web.Response:
-        body = await body_of(request, requests.UPDATE_MEMBERSHIP)
+        body = await read_body(request, requests.UPDATE_MEMBERSHIP)
         changed = self.world.change(
             membership, role=body.get("role"), accepted=body.get("accepted")
         )

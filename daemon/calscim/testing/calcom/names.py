@@ -1,4 +1,4 @@
-"""How Cal.com derives slugs and usernames from what people type."""
+"""Slugs and usernames as Cal.com derives them from names and addresses."""
 
 import re
 from unicodedata import combining, normalize
@@ -9,12 +9,12 @@ def slug(text: str) -> str:
 
     Periods stay, as in the username a.b-c-d-acme of a.b-c_d@acme.test.
     """
-    plain = "".join(one for one in normalize("NFD", text.lower().strip()) if not combining(one))
+    plain = "".join(char for char in normalize("NFD", text.lower().strip()) if not combining(char))
     dashed = re.sub(r"[^\w.]+|_+", "-", plain)
     return re.sub(r"-+", "-", dashed).strip("-").strip(".")
 
 
 def username(email: str) -> str:
-    """Return the username of an account that POST users creates: the local part and the domain's first label."""
+    """Return the username of an account that POST users creates: local part and first label of the domain."""
     local, _, domain = email.partition("@")
     return slug(f"{local}-{domain.partition('.')[0]}")

@@ -22,10 +22,10 @@ _UPPER = re.compile(r"(?<![A-Za-z])(?:gmt|est|utc)(?![A-Za-z])", re.IGNORECASE)
 
 
 def spelled(time_zone: str) -> str:
-    """Return the name as Cal.com respells it before it looks the zone up.
+    """Return the name as Cal.com changes its case before the look-up.
 
-    Each part between slashes and underscores gets one capital, then GMT, EST and UTC are capitals. That
-    finds america/new_york, and loses US/Pacific and America/Port-au-Prince.
+    Each part between slashes and underscores gets one capital, then GMT, EST and UTC become capitals. That finds
+    america/new_york, and misses US/Pacific and America/Port-au-Prince.
     """
     parts = [
         "_".join(word.capitalize() for word in part.split("_")) for part in time_zone.split("/")
@@ -34,7 +34,7 @@ def spelled(time_zone: str) -> str:
 
 
 def is_time_zone(name: object) -> bool:
-    """Return True for a zone or link of the tz database, spelled exactly so, that is not too new."""
+    """Return True for the exact name of a zone or link of the tz database that Cal.com knows."""
     return name in _zones()
 
 

@@ -1,4 +1,4 @@
-"""The requests of a simulated Cal.com: which fields each call knows, how they are checked, and paging."""
+"""The requests of a simulated Cal.com: the fields of each call, their checks, and the pages of lists."""
 
 import re
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from calscim.testing.calcom.builds import Build
 from calscim.testing.calcom.preferences import LOCALES, is_time_zone, spelled
 from calscim.testing.calcom.shapes import Refused
 from calscim.testing.calcom.state import ROLES
-from calscim.testing.calcom.validation import NOTHING, Check, Field, validated
+from calscim.testing.calcom.validation import NOTHING, Check, Field, validate
 
 ATTRIBUTE_TYPES = ("TEXT", "NUMBER", "SINGLE_SELECT", "MULTI_SELECT")
-MOST_ROWS, MOST_USERS = 250, 1000
+MAX_ROWS, MAX_USERS = 250, 1000
 _ADDRESS = re.compile(r"[^@\s,;:<>()\[\]\\\"]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -36,7 +36,7 @@ def _is_zone(value: Any) -> bool:
     return _is_text(value) and is_time_zone(value)
 
 
-def _respelled(value: Any) -> Any:
+def _respell(value: Any) -> Any:
     return spelled(value) if _is_text(value) else value
 
 
@@ -68,7 +68,7 @@ SHORT = Check(
 )
 
 _PREFERENCES = (
-    Field("timeZone", (TIME_ZONE,), convert=_respelled),
+    Field("timeZone", (TIME_ZONE,), convert=_respell),
     Field("timeFormat"),
     Field("username", (TEXT,)),
     Field("weekday", (TEXT,)),
@@ -127,34 +127,34 @@ def create_user(build: Build) -> tuple[Field, ...]:
 # -------------------------------------------------------------------- bodies
 
 
-def unreadable(text: bytes) -> Refused | None:
-    """Return the refusal of a body that is not JSON, in the words of Cal.com's JSON parser."""
+def json_refusal(text: bytes) -> Refused | None:
+    """Return the refusal of a body that is not JSON, worded as by Cal.com's JSON parser."""
     try:
         if text.strip() and not isinstance(orjson.loads(text), dict | list):
             return Refused(400, "BadRequestException", "Unexpected token in JSON at position 0")
     except orjson.JSONDecodeError as error:
-        return Refused(400, "BadRequestException", _complaint(error))
+        return Refused(400, "BadRequestException", _json_error(error))
     return None
 
 
-def _complaint(error: orjson.JSONDecodeError) -> str:
+def _json_error(error: orjson.JSONDecodeError) -> str:
     inside = error.doc[: error.pos].rstrip() == "{"
     expected = "Expected property name or '}'" if inside else "Unexpected token"
     return f"{expected} in JSON at position {error.pos}"
 
 
-async def object_of(request: web.Request) -> dict[str, Any]:
-    """Return the body as it came. A body of another type than JSON counts as an empty object."""
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Return the body unchanged. A body of another type than JSON counts as an empty object."""
     text = await request.read() if request.content_type == "application/json" else b""
     body = orjson.loads(text) if text.strip() else {}
     return body if isinstance(body, dict) else {}
 
 
-async def body_of(request: web.Request, fields: Iterable[Field]) -> dict[str, Any]:
-    return validated(fields, await object_of(request))
+async def read_body(request: web.Request, fields: Iterable[Field]) -> dict[str, Any]:
+    return validate(fields, await read_object(request))
 
 
-def number_in(request: web.Request, name: str) -> int:
+def path_number(request: web.Request, name: str) -> int:
     """Return a number of the path."""
     value = request.match_info[name]
     if not value.isascii() or not value.isdecimal():
@@ -167,7 +167,7 @@ def number_in(request: web.Request, name: str) -> int:
 
 
 def _number(text: str) -> float:
-    """Return the number as JavaScript reads it: an empty text is 0, what is no number is NaN."""
+    """Return the number as JavaScript reads it: empty text is 0, and other text is NaN."""
     try:
         return int(text or "0")
     except ValueError:
@@ -189,10 +189,10 @@ def _bounded(name: str, least: int, most: int | None, default: Any = NOTHING) ->
     return Field(name, tuple(checks), default, convert=_number)
 
 
-LIST = (_bounded("take", 1, MOST_ROWS, MOST_ROWS), _bounded("skip", 0, None, 0))
+LIST = (_bounded("take", 1, MAX_ROWS, MAX_ROWS), _bounded("skip", 0, None, 0))
 LIST_USERS = (
     Field("attributeQueryOperator", (_one_of(("AND", "OR", "NONE")),), default="AND"),
-    _bounded("take", 1, MOST_USERS),
+    _bounded("take", 1, MAX_USERS),
     _bounded("skip", 0, None),
     Field(
         "emails",
@@ -208,8 +208,8 @@ LIST_USERS = (
 )
 
 
-def query_of(request: web.Request, fields: Iterable[Field]) -> dict[str, Any]:
-    """Return the validated query. ``emails`` and ``teamIds`` are repeated, with or without ``[]``."""
+def read_query(request: web.Request, fields: Iterable[Field]) -> dict[str, Any]:
+    """Return the validate query. ``emails`` and ``teamIds`` are repeated, with or without ``[]``."""
     given: dict[str, Any] = {}
     for key, value in request.query.items():
         name = key.removesuffix("[]")
@@ -217,13 +217,13 @@ def query_of(request: web.Request, fields: Iterable[Field]) -> dict[str, Any]:
             given.setdefault(name, []).append(value)
         else:
             given[name] = value
-    return validated(fields, given)
+    return validate(fields, given)
 
 
-def cut(
+def page_of(
     rows: list[Any], query: dict[str, Any], random: Random, *, whole: bool = False
 ) -> list[Any]:
-    """Return ``take`` rows after ``skip``, in no order: of the page, or of the whole list at every call."""
+    """Return ``take`` rows after ``skip`` in random order. ``whole``: each call shuffles the whole list."""
     take, skip = query.get("take", len(rows)), query.get("skip", 0)
     if whole:
         random.shuffle(rows)

@@ -1,4 +1,4 @@
-"""The calls of a simulated Cal.com, each as a real API v2 was recorded to behave."""
+"""The routes of a simulated Cal.com. Each behaves as the recorded API v2."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from calscim.testing.calcom.world import World
 
 @dataclass(slots=True)
 class Routes:
-    """``shuffled``: whole lists come in another order at every call, not only the rows of a page."""
+    """Adds the routes. ``shuffled``: each call returns the whole list in another order, not only the rows of a page."""
 
     world: World
     shuffled: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""What a simulated Cal.com's answers look like: the fields that a real one was recorded with."""
+"""The responses of a simulated Cal.com, with the fields of recorded ones."""
 
 from math import isfinite
 from typing import Any
@@ -19,8 +19,8 @@ PHRASES = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of the simulation
-    """An error body. Only codes that end in Exception come with details."""
+class Refused(Exception):  # noqa: N818 - a response, not an error of the simulation
+    """An error response. Only codes that end in Exception have details."""
 
     def __init__(self, status: int, code: str, message: str, details: Any = None) -> None:
         self.status, self.code, self.message = status, code, message
@@ -31,17 +31,17 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of the simulati
         super().__init__(message)
 
 
-def exists_already() -> Refused:
+def already_exists() -> Refused:
     message = "Invalid Input: Trying to create a record that already exists."
     return Refused(409, "CONFLICT", message)
 
 
-def refers_to_nothing() -> Refused:
+def unknown_reference() -> Refused:
     message = "Invalid input: The referenced data does not exist."
     return Refused(400, "BAD_REQUEST", message)
 
 
-def broken() -> Refused:
+def server_error() -> Refused:
     """Return the server error that Cal.com's filter puts into the envelope."""
     message = "There was an error, please try again later."
     return Refused(500, "INTERNAL_SERVER_ERROR", message)
@@ -59,8 +59,8 @@ def failure(refused: Refused, path: str, headers: dict[str, str]) -> web.Respons
     return web.json_response(body, status=refused.status, headers=headers)
 
 
-def uncaught(status: int = 500) -> web.Response:
-    """What an error answers that no filter of Cal.com's caught."""
+def uncaught_error(status: int = 500) -> web.Response:
+    """Return the response to an error that no filter of Cal.com catches."""
     return web.json_response(
         {"statusCode": status, "message": "Internal server error"}, status=status
     )
@@ -150,7 +150,7 @@ _TYPES = {
 
 
 def _held(state: State, one: Membership) -> list[dict[str, Any]]:
-    """Return one entry for each attribute: all options of a MULTI_SELECT, only the first of the others."""
+    """Return one entry for each attribute, with all options of a MULTI_SELECT and the first of any other type."""
     found: dict[str, dict[str, Any]] = {}
     for attribute, option in state.options_of(one.id):
         value = attribute.options[option]
@@ -171,7 +171,7 @@ def _held(state: State, one: Membership) -> list[dict[str, Any]]:
 
 
 def _number(value: str) -> float | None:
-    """Return the number, null for a value that is none: Cal.com takes any text for a NUMBER."""
+    """Return the number, or null for other text: Cal.com accepts any text for a NUMBER."""
     try:
         number = float(value)
     except ValueError:

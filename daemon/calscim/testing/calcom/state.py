@@ -1,4 +1,4 @@
-"""What a simulated Cal.com holds at one moment: accounts, memberships, teams, attributes. Looks up, decides nothing."""
+"""The state of a simulated Cal.com at one moment: accounts, memberships, teams and attributes, with look-ups."""
 
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ class Account:
     name: str | None = None
     locale: str | None = "en"
     time_zone: str = "Europe/London"
-    profile: bool = False  # in the organization; without one no team takes the account
-    profile_username: str | None = None  # None: the same as the account's
+    profile: bool = False  # in the organization; without a Profile no team accepts the account
+    profile_username: str | None = None  # None: that of the account
     time_format: int = 12
-    invited: bool = False  # created by the organization, not by its own sign-up
+    invited: bool = False  # created by the organization, not by signing up
 
 
 @dataclass(slots=True)
 class Membership:
-    """Of a team, or of the organization where ``team_id`` is its id."""
+    """A membership of a team, or of the organization if ``team_id`` is its id."""
 
     id: int
     user_id: int
@@ -43,9 +43,9 @@ class SimTeam:
 
 @dataclass(slots=True)
 class SimAttribute:
-    """``options``: option's id -> value. TEXT and NUMBER get one for each value that is set.
+    """An attribute. ``options``: the values by option id. TEXT and NUMBER get an option for each value that is set.
 
-    ``slugs``: option's id -> the slug it was created with, where that is not the value's own.
+    ``slugs``: the slugs by option id, for options created with a slug.
     """
 
     id: str
@@ -58,7 +58,7 @@ class SimAttribute:
 
 @dataclass(slots=True)
 class State:
-    """Dictionaries in the order of their rows' last writes, as an unordered query tends to give them."""
+    """The rows, in the order of their last writes, as a query without an order tends to return them."""
 
     accounts: dict[int, Account] = field(default_factory=dict)
     memberships: dict[int, Membership] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class State:
     _by_team: dict[int, dict[int, Membership]] = field(default_factory=dict, repr=False)  # by user
 
     def copy(self) -> "State":
-        """The same moment, untouched by what comes later."""
+        """Return a copy that later changes do not affect."""
         return State(
             accounts=deepcopy(self.accounts),
             memberships=deepcopy(self.memberships),
@@ -86,22 +86,22 @@ class State:
             self._by_team.setdefault(one.team_id, {})[one.user_id] = one
         return self
 
-    # ---------------------------------------------------------------- looking
+    # ---------------------------------------------------------------- look-ups
 
     def account(self, email: str) -> Account | None:
-        """By address: the account stored exactly so, else one stored in another case."""
+        """Return the account with an address in exactly this case, or else in another case."""
         spellings = self._by_email.get(address_key(email), {})
         number = spellings.get(email, next(iter(spellings.values()), None))
         return None if number is None else self.accounts[number]
 
     def stored(self, email: str) -> Account | None:
-        """By address, case-sensitively: the way Cal.com looks an account up."""
+        """Return the account with an address in exactly this case, as Cal.com looks it up."""
         number = self._by_email.get(address_key(email), {}).get(email)
         return None if number is None else self.accounts[number]
 
     def user_id(self, email: str) -> int:
         account = self.account(email)
-        assert account is not None, f"nobody has the address {email}"
+        assert account is not None, f"no account has the address {email}"
         return account.id
 
     def team_id(self, name: str) -> int:
@@ -114,14 +114,14 @@ class State:
         return list(self._by_team.get(team, {}).values())
 
     def options_of(self, membership: int) -> list[tuple[SimAttribute, str]]:
-        """The attributes of a member of the organization, each with an option's id."""
+        """Return the attributes of a member of the organization, each with an option id."""
         options = [option for member, option in self.assigned.values() if member == membership]
         return [(self.attribute_of(option), option) for option in options]
 
     def attribute_of(self, option: str) -> SimAttribute:
         return next(one for one in self.attributes.values() if option in one.options)
 
-    # ---------------------------------------------------------------- writing rows
+    # ---------------------------------------------------------------- writes
 
     def put_account(self, account: Account) -> None:
         if account.id in self.accounts:

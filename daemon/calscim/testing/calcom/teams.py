@@ -8,7 +8,7 @@ from aiohttp import web
 from calscim.testing.calcom import requests, shapes
 from calscim.testing.calcom.memberships import Memberships
 from calscim.testing.calcom.names import slug
-from calscim.testing.calcom.requests import body_of, cut, number_in, query_of
+from calscim.testing.calcom.requests import page_of, path_number, read_body, read_query
 from calscim.testing.calcom.shapes import Refused, success
 from calscim.testing.calcom.state import Membership, SimTeam, State
 from calscim.testing.calcom.world import World
@@ -16,6 +16,8 @@ from calscim.testing.calcom.world import World
 
 @dataclass(slots=True)
 class Teams:
+    """The calls of teams and their memberships."""
+
     world: World
     shuffled: Callable[[], bool]
     memberships: Memberships
@@ -41,44 +43,44 @@ class Teams:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        """Every team, whatever ``take`` and ``skip`` say, unless the world pages teams."""
-        query = query_of(request, requests.LIST) if self.world.pages_teams else {}
+        """List every team, and ignore ``take`` and ``skip`` unless the world pages teams."""
+        query = read_query(request, requests.LIST) if self.world.pages_teams else {}
         teams = self.world.seen().teams.values()
         rows = [shapes.team(one, self.world.organization_id) for one in teams]
-        return success(cut(rows, query, self.world.random, whole=self.shuffled()))
+        return success(page_of(rows, query, self.world.random, whole=self.shuffled()))
 
     async def _one(self, request: web.Request) -> web.Response:
         seen = self.world.seen()
-        return self._shown(seen.teams[self._found(request, seen)])
+        return self._response(seen.teams[self._found(request, seen)])
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await body_of(request, requests.CREATE_TEAM)
+        body = await read_body(request, requests.CREATE_TEAM)
         wanted = body.get("slug") or slug(body["name"])
-        self._insist_on_free(wanted)
+        self._check_slug_free(wanted)
         number = self.world.add_team(body["name"], wanted)
         self.world.join(self.world.me, number, "OWNER", accepted=body["autoAcceptCreator"])
-        return self._shown(self.world.teams[number], 201)
+        return self._response(self.world.teams[number], 201)
 
     async def _update(self, request: web.Request) -> web.Response:
         team = self.world.teams[self._found(request, self.world)]
-        body = await body_of(request, requests.UPDATE_TEAM)
+        body = await read_body(request, requests.UPDATE_TEAM)
         wanted = body.get("slug") or team.slug
         if wanted != team.slug:
-            self._insist_on_free(wanted)
+            self._check_slug_free(wanted)
         team.name, team.slug = body.get("name") or team.name, wanted
         self.world.save()
-        return self._shown(team)
+        return self._response(team)
 
     async def _delete(self, request: web.Request) -> web.Response:
         team = self.world.teams[self._found(request, self.world)]
         self.world.end_team(team.id)
-        return self._shown(team)
+        return self._response(team)
 
-    def _insist_on_free(self, wanted: str) -> None:
+    def _check_slug_free(self, wanted: str) -> None:
         if any(team.slug == wanted for team in self.world.teams.values()):
-            raise shapes.exists_already()
+            raise shapes.already_exists()
 
-    def _shown(self, team: SimTeam, status: int = 200) -> web.Response:
+    def _response(self, team: SimTeam, status: int = 200) -> web.Response:
         return success(shapes.team(team, self.world.organization_id), status)
 
     # ---------------------------------------------------------------- members
@@ -91,15 +93,15 @@ class Teams:
         return success(self.memberships.shown(seen, self._member(request, seen)))
 
     async def _add_member(self, request: web.Request) -> web.Response:
-        """Open to everyone with a Profile in the organization, pending or accepted."""
+        """Add an account with a Profile in the organization, pending or accepted."""
         team = self._found(request, self.world)
-        body = await body_of(request, requests.CREATE_MEMBERSHIP)
+        body = await read_body(request, requests.CREATE_MEMBERSHIP)
         account = self.world.accounts.get(body["userId"])
         if account is None or not account.profile:
             message = "User is not part of the Organization"
             raise Refused(422, "UnprocessableEntityException", message)
         if self.world.find(account.id, team) is not None:
-            raise shapes.exists_already()
+            raise shapes.already_exists()
         accepted = body["accepted"] or self.world.auto_accepted(account.email)
         membership = self.world.join(account.id, team, body["role"], accepted=accepted)
         return success(self.memberships.shown(self.world, membership), 201)
@@ -108,7 +110,7 @@ class Teams:
         return await self.memberships.changed(request, self._member(request, self.world))
 
     async def _remove_member(self, request: web.Request) -> web.Response:
-        team, number = self._found(request, self.world), number_in(request, "membership")
+        team, number = self._found(request, self.world), path_number(request, "membership")
         membership = self.world.memberships.get(number)
         if membership is None or membership.team_id != team:
             raise Refused(
@@ -122,13 +124,13 @@ class Teams:
 
     def _member(self, request: web.Request, state: State) -> Membership:
         team = self._found(request, state)
-        found = state.memberships.get(number_in(request, "membership"))
+        found = state.memberships.get(path_number(request, "membership"))
         if found is None or found.team_id != team:
             raise Refused(404, "NotFoundException", "Organization's Team membership not found")
         return found
 
     def _found(self, request: web.Request, state: State) -> int:
-        number = number_in(request, "team")
+        number = path_number(request, "team")
         if number not in state.teams:
             raise Refused(404, "NotFoundException", f"IsTeamInOrg - Team ({number}) not found.")
         return number

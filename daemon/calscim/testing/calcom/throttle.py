@@ -1,4 +1,4 @@
-"""Cal.com's rate limits: so many calls in a window that starts with the first of them, then a block."""
+"""The rate limits of Cal.com: a number of calls in a window that starts with the first call, then a block."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from math import ceil
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls in ``window`` seconds; one more, and the key is blocked for ``block`` seconds."""
+    """At most ``calls`` calls in ``window`` seconds. One more blocks the key for ``block`` seconds."""
 
     name: str
     calls: int
@@ -16,13 +16,10 @@ class Limit:
 
 
 class Throttle:
-    """A key's limits, each with headers of its own. Without limits there are no headers.
-
-    A call is refused only when every limit is used up.
-    """
+    """The limits of a key, each with its own headers. A call is refused only if every limit is used up."""
 
     def __init__(self, limits: int | Sequence[Limit] | None, clock: Callable[[], float]) -> None:
-        """A number is the calls of the one limit that a key has by default."""
+        """A number stands for a single limit, the default of a key. None: no limits and no headers."""
         if isinstance(limits, int):
             limits = (Limit("Default", limits),)
         self._counts = [_Count(limit) for limit in limits or ()]
@@ -30,7 +27,7 @@ class Throttle:
         self.refused = 0
 
     def take(self) -> tuple[dict[str, str], bool]:
-        """The headers of the answer to one more call, and whether it is let through."""
+        """Count a call. Return the headers of its response, and whether it is allowed."""
         now = self._clock()
         blocked = [count.take(now) for count in self._counts]
         headers: dict[str, str] = {}
@@ -49,7 +46,7 @@ class _Count:
     blocked_until: float = float("-inf")
 
     def take(self, now: float) -> bool:
-        """Count one more call. Returns True if this limit is used up."""
+        """Count a call. Return True if this limit is used up."""
         if now < self.blocked_until:
             return True
         if now >= self.ends:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from calscim.testing.calcom import requests, shapes
 from calscim.testing.calcom.names import username
-from calscim.testing.calcom.requests import body_of, cut, number_in, query_of
+from calscim.testing.calcom.requests import page_of, path_number, read_body, read_query
 from calscim.testing.calcom.shapes import Refused, success
 from calscim.testing.calcom.state import Account
 from calscim.testing.calcom.world import World
@@ -15,6 +15,8 @@ from calscim.testing.calcom.world import World
 
 @dataclass(slots=True)
 class Users:
+    """The calls of users."""
+
     world: World
 
     def add_to(self, app: web.Application) -> None:
@@ -29,8 +31,8 @@ class Users:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        """Addresses are compared as they are written."""
-        query = query_of(request, requests.LIST_USERS)
+        """List the users. Cal.com compares addresses by case."""
+        query = read_query(request, requests.LIST_USERS)
         emails, teams = query.get("emails"), query.get("teamIds")
         seen = self.world.seen()
         rows = [
@@ -40,16 +42,16 @@ class Users:
             and (not emails or account.email in emails)
             and (not teams or any(seen.find(account.id, int(team)) for team in teams))
         ]
-        return success(cut(rows, query, self.world.random))
+        return success(page_of(rows, query, self.world.random))
 
     async def _create(self, request: web.Request) -> web.Response:
-        """A new account, with a Profile even where ``autoAccept`` false leaves it pending."""
-        body = await body_of(request, requests.create_user(self.world.can))
+        """Create an account. It has a Profile even if ``autoAccept`` false leaves it pending."""
+        body = await read_body(request, requests.create_user(self.world.can))
         if body.get("username") and not self.world.can.takes_usernames:
             message = "Bad request: Please check your request data and try again"
             raise Refused(400, "TRPCError", message)
         email = body["email"].lower()
-        self._insist_on_new(email)
+        self._check_new(email)
         account = Account(
             self.world.new_id(),
             email,
@@ -63,10 +65,10 @@ class Users:
         quiet = body.get("skipNotificationEmail", False)
         role, accepted = body["organizationRole"], body["autoAccept"]
         self.world.enrol(account, role, accepted=accepted, mail=not quiet)
-        return self._shown(account, 201)
+        return self._response(account, 201)
 
-    def _insist_on_new(self, email: str) -> None:
-        """Cal.com looks for the address in lower case only: an account stored in another case is not found."""
+    def _check_new(self, email: str) -> None:
+        """Raise Refused if the account exists. Cal.com searches for the address in lower case only."""
         account = self.world.stored(email)
         if account is None:
             return
@@ -74,18 +76,18 @@ class Users:
             raise Refused(400, "BadRequestException", "user_already_invited_or_member")
         if account.profile:
             raise Refused(409, "ConflictException", "A user already exists with that email")
-        raise shapes.exists_already()
+        raise shapes.already_exists()
 
     async def _update(self, request: web.Request) -> web.Response:
-        """What is left out is kept. ``name`` and ``weekStart`` are dropped, ``weekday`` is a server error."""
-        account = self._profiled(request)
-        body = await body_of(request, requests.UPDATE_USER)
+        """Update an account. ``name`` and ``weekStart`` are ignored, and ``weekday`` is a server error."""
+        account = self._account_with_profile(request)
+        body = await read_body(request, requests.UPDATE_USER)
         if body.get("weekday") is not None:
-            raise shapes.broken()
+            raise shapes.server_error()
         email = body["email"].lower() if body.get("email") else account.email
         other = self.world.stored(email)
         if other is not None and other.id != account.id:
-            raise shapes.exists_already()
+            raise shapes.already_exists()
         changes = _preferences(body)
         if "locale" in body:
             changes["locale"] = body["locale"]
@@ -94,16 +96,16 @@ class Users:
             changes["profile_username"] = account.profile_username or account.username
         changed = replace(account, email=email, **changes)
         self.world.update(changed)
-        return self._shown(changed)
+        return self._response(changed)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        """The trap: the account itself goes, with all that was ever booked."""
-        account = self._profiled(request)
+        """Delete the account itself with all its bookings: the trap of this API."""
+        account = self._account_with_profile(request)
         self.world.delete_account(account.id)
-        return self._shown(account)
+        return self._response(account)
 
-    def _profiled(self, request: web.Request) -> Account:
-        number = number_in(request, "user")
+    def _account_with_profile(self, request: web.Request) -> Account:
+        number = path_number(request, "user")
         account = self.world.accounts.get(number)
         if account is None or not account.profile:
             organization = self.world.organization_id
@@ -115,7 +117,7 @@ class Users:
             )
         return account
 
-    def _shown(self, account: Account, status: int = 200) -> web.Response:
+    def _response(self, account: Account, status: int = 200) -> web.Response:
         return success(shapes.user(account, self.world.organization_id), status)
 
 

@@ -1,4 +1,4 @@
-"""Validation of request bodies and queries: every field is checked, and the error lists every failed check."""
+"""Validation of request bodies and queries. The error lists every failed check of every field."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 from calscim.testing.calcom.shapes import Refused
 
-NOTHING: Any = object()  # the default of a field that has none
+NOTHING: Any = object()  # the default of a field without a default
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One constraint: its name, its sentence (``{field}`` stands for the field), and the test."""
+    """One constraint: its name, its message with ``{field}``, and the test."""
 
     name: str
     sentence: str
@@ -30,7 +30,7 @@ class Field:
     convert: Callable[[Any], Any] | None = None  # applied before the checks
 
     def failures(self, target: Mapping[str, Any]) -> dict[str, str]:
-        """Return the violated constraints: name -> sentence."""
+        """Return the messages of the violated constraints by name."""
         value = target.get(self.name)
         if value is None and not self.required and self.default is NOTHING:
             return {}
@@ -41,10 +41,10 @@ class Field:
         }
 
 
-def validated(fields: Iterable[Field], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the known fields with their defaults; unknown ones are dropped silently.
+def validate(fields: Iterable[Field], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known fields with their defaults. Unknown fields are ignored.
 
-    Raises Refused(400) with one entry in ``details.errors`` for each field that fails.
+    Raise Refused(400) with an entry in ``details.errors`` for each invalid field.
     """
     fields = tuple(fields)
     target = {one.name: one.default for one in fields if one.default is not NOTHING}
@@ -67,5 +67,5 @@ def _error(one: Field, target: Mapping[str, Any], failures: dict[str, str]) -> d
 
 
 def _shown(value: Any) -> Any:
-    """JSON has no NaN: JavaScript writes null."""
+    """Return a value as JavaScript serializes it: NaN becomes null."""
     return None if isinstance(value, float) and isnan(value) else value

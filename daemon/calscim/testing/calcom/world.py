@@ -1,7 +1,7 @@
-"""A simulated Cal.com without its HTTP: one organization, changed by hand or by what its API can do.
+"""A simulated Cal.com without HTTP: one organization, with manual edits and the changes that its API can make.
 
-Behaves as a real API v2 was recorded, traps included: the last owner is not protected, and deleting a
-user deletes the account (which is counted, so that a test can insist it never happened).
+It behaves as the recorded API v2, traps included: the last owner is not protected, and DELETE of a user deletes the
+account, which is counted, so that a test can assert that it never happens.
 """
 
 import json
@@ -23,17 +23,17 @@ __all__ = ["ROLES", "Account", "Membership", "SimAttribute", "SimTeam", "World"]
 
 @dataclass(slots=True)
 class World(State):
-    """``build``: which Cal.com this is, one of ``builds.NAMES``; it may be changed at any time.
+    """One organization. ``build``: the imitated build, one of ``builds.NAMES``. It may change at any time.
 
-    ``lag_writes`` and ``lag_seconds``: how far behind the replica is that answers reads.
+    ``lag_writes`` and ``lag_seconds``: how far the replica that serves reads lags behind.
     """
 
     organization_id: int = 42
     api_key: str = "cal_sim"
     build: str = builds.HOSTED_2026
-    pages_teams: bool = False  # whether the list of teams heeds take and skip
+    pages_teams: bool = False  # the list of teams respects take and skip
     auto_accept_domains: frozenset[str] | None = None  # None: every domain
-    admin_api: bool = True  # what the Organization plan has; not every build checks it
+    admin_api: bool = True  # of the plan; not every build checks it
     api_key_state: str = "valid"  # or expired, deleted
     seed: int = 0
     lag_writes: int = 0
@@ -53,12 +53,12 @@ class World(State):
 
     @property
     def can(self) -> builds.Build:
-        """What this build can do."""
+        """Return the capabilities of the build."""
         return builds.named(self.build)
 
     @classmethod
     def remembered(cls, path: Path, **new: Any) -> Self:
-        """The world that was saved there, or a new one that saves itself there from now on."""
+        """Return the world saved in a file, or a new one. It saves itself there from now on."""
         world = cls(**new)
         world.memory = path
         if path.exists():
@@ -76,7 +76,7 @@ class World(State):
         return world.indexed()
 
     def save(self) -> None:
-        """After every change: into the file, and into what a lagging replica still shows."""
+        """Save the world after a change: in its file, and in the history that a lagging replica shows."""
         if self.lag_writes or self.lag_seconds:
             self._past.append((self.clock(), self.copy()))
             while len(self._past) > self.lag_writes + 1 and self._over(self._past[1][0]):
@@ -97,7 +97,7 @@ class World(State):
         fresh.replace(self.memory)
 
     def seen(self) -> State:
-        """What a read is answered from."""
+        """Return the state that a read shows."""
         behind = list(self._past)[: max(0, len(self._past) - self.lag_writes)]
         shown = [state for at, state in behind if self._over(at)] or [
             state for _, state in list(self._past)[:1]
@@ -105,7 +105,7 @@ class World(State):
         return shown[-1] if shown else self
 
     def lag(self, *, writes: int = 0, seconds: float = 0.0) -> None:
-        """From now on reads are answered by a replica that is so far behind; it has what is there now."""
+        """Serve reads from a replica that lags this far behind from now on."""
         self.lag_writes, self.lag_seconds = writes, seconds
         self._past.clear()
         if writes or seconds:
@@ -114,7 +114,7 @@ class World(State):
     def _over(self, at: float) -> bool:
         return self.clock() - at >= self.lag_seconds
 
-    # ---------------------------------------------------------------- by hand, as in Cal.com's own pages
+    # ---------------------------------------------------------------- manual edits in Cal.com's own pages
 
     def add_person(
         self,
@@ -127,10 +127,10 @@ class World(State):
         profile: bool | None = None,
         username: str | None = None,
     ) -> int:
-        """An account, in the organization or outside; the first owner or admin is the API key's user.
+        """Add an account, in the organization or outside. The first owner or admin is the API key's user.
 
-        The address stays in the case given. ``profile`` None: exactly those who have accepted have one.
-        False with ``accepted``: a half-member, whom Cal.com's own group sync or POST memberships made.
+        The address keeps its case. ``profile`` None: the account has a Profile if it has accepted. False with
+        ``accepted``: a half-member, as Cal.com's own group sync or POST memberships makes it.
         """
         account = Account(self.new_id(), email, username or email.partition("@")[0], name)
         if in_org:
@@ -166,13 +166,13 @@ class World(State):
         self._drop([membership] if membership else [])
 
     def remove_from_org(self, email: str) -> None:
-        """In Cal.com's own pages, which end the Profile and the teams on every build."""
+        """Remove a person. On every build this also ends the Profile and the team memberships."""
         self._leave_everything(self.user_id(email))
 
     def accept(self, email: str) -> None:
-        """The person follows every invitation, which also gives them a Profile.
+        """Accept every invitation of a person, which also gives them a Profile.
 
-        A half-member has nothing to follow: AssertionError.
+        Raise AssertionError for a half-member, who has no invitation.
         """
         account = self.accounts[self.user_id(email)]
         pending = [one for one in self._of_user(account.id) if not one.accepted]
@@ -183,7 +183,7 @@ class World(State):
         self.save()
 
     def make_half_member(self, email: str) -> None:
-        """Accepted in the organization without a Profile: a new account, or one that is there."""
+        """Make an account, new or existing, an accepted member of the organization without a Profile."""
         account = self.account(email)
         if account is None:
             self.add_person(email, profile=False)
@@ -192,7 +192,7 @@ class World(State):
         self.join(account.id, self.organization_id, "MEMBER", accepted=True)
 
     def delete_account_of(self, email: str) -> None:
-        """In Cal.com's own pages; ``accounts_deleted`` counts only what the API deleted."""
+        """Delete an account. ``accounts_deleted`` counts deletions by the API only."""
         self._delete_account(self.user_id(email))
 
     def set_role(self, team: str | None, email: str, role: str) -> None:
@@ -201,11 +201,11 @@ class World(State):
     def _membership(self, team: str | None, email: str) -> Membership:
         number = self.organization_id if team is None else self.team_id(team)
         membership = self.find(self.user_id(email), number)
-        assert membership is not None, f"{email} is not there"
+        assert membership is not None, f"{email} has no such membership"
         return membership
 
     def add_attribute(self, name: str, kind: str = "TEXT", options: tuple[str, ...] = ()) -> str:
-        """An attribute's id. ``kind``: TEXT, NUMBER, SINGLE_SELECT, MULTI_SELECT."""
+        """Add an attribute and return its id. ``kind``: TEXT, NUMBER, SINGLE_SELECT or MULTI_SELECT."""
         made = SimAttribute(f"attr-{self.new_id()}", name, slug_of(name), kind)
         made.options = {f"opt-{self.new_id()}": value for value in options}
         self.attributes[made.id] = made
@@ -213,7 +213,7 @@ class World(State):
         return made.id
 
     def set_attribute(self, email: str, name: str, *values: str) -> None:
-        """A person has exactly these values of the attribute; an option that is missing is made."""
+        """Give a person exactly these values of an attribute. A missing option is created."""
         membership = self.find(self.user_id(email), self.organization_id)
         assert membership is not None, f"{email} is not in the organization"
         attribute = next(one for one in self.attributes.values() if one.name == name)
@@ -228,7 +228,7 @@ class World(State):
         self.save()
 
     def remove_option(self, name: str, value: str) -> None:
-        """An option goes, and is taken from everybody who has it."""
+        """Remove an option, also from each person who has it."""
         attribute = next(one for one in self.attributes.values() if one.name == name)
         gone = {option for option, text in attribute.options.items() if text == value}
         self.assigned = {key: one for key, one in self.assigned.items() if one[1] not in gone}
@@ -237,7 +237,7 @@ class World(State):
         self.save()
 
     def values(self, email: str) -> dict[str, list[str]]:
-        """A person's attributes: name -> values."""
+        """Return the attribute values of a person by attribute name."""
         found: dict[str, list[str]] = {}
         membership = self.find(self.user_id(email), self.organization_id)
         for attribute, option in self.options_of(membership.id) if membership else []:
@@ -245,7 +245,7 @@ class World(State):
         return found
 
     def snapshot(self) -> dict[str, Any]:
-        """``teams``: name -> address -> role; ``people``: address -> role in the organization."""
+        """Return the state as JSON: roles by team and address, and roles in the organization by address."""
         people = self.of_team(self.organization_id)
         return {
             "teams": {
@@ -261,7 +261,7 @@ class World(State):
             "accounts_deleted": self.accounts_deleted,
         }
 
-    # ---------------------------------------------------------------- what the API does
+    # ---------------------------------------------------------------- changes by the API
 
     def new_id(self) -> int:
         """Return an unused number. In Cal.com an organization is a team itself, so no team has its number."""
@@ -276,7 +276,7 @@ class World(State):
         return domains is None or address_key(email).rpartition("@")[2] in domains
 
     def enrol(self, account: Account, role: str, *, accepted: bool, mail: bool) -> None:
-        """A new account of the organization's own."""
+        """Add a new account of the organization."""
         self.put_account(account)
         self._join(account.id, self.organization_id, role, accepted=accepted)
         if mail:
@@ -288,7 +288,7 @@ class World(State):
         self.save()
 
     def join(self, user: int, team: int, role: str, *, accepted: bool) -> Membership:
-        """A membership, or the one that is there with this role."""
+        """Add a membership, or change the role and state of the existing one."""
         membership = self._join(user, team, role, accepted=accepted)
         self.save()
         return membership
@@ -306,7 +306,7 @@ class World(State):
         return changed
 
     def leave(self, user: int) -> None:
-        """Out of the organization. Builds that do not cascade leave the Profile and the teams behind."""
+        """Remove a user from the organization. Builds that do not cascade keep the Profile and the teams."""
         membership = self.find(user, self.organization_id)
         if self.can.cascades or membership is None:
             self._leave_everything(user)
@@ -335,7 +335,7 @@ class World(State):
         self.save()
 
     def _leave_everything(self, user: int) -> None:
-        """The account survives under another username."""
+        """Remove the user from everything. The account remains, with another username."""
         account = self.accounts[user]
         username = f"{account.username}-{account.id}"
         self.put_account(replace(account, profile=False, profile_username=None, username=username))

@@ -1,1 +1,1 @@
-"""A scripted Okta."""
+"""A simulated Okta."""

@@ -1,7 +1,7 @@
-"""Okta's side of SCIM, as its provisioning speaks: look up first, then write; by PUT or by PATCH.
+"""A SCIM client that provisions as Okta does: it looks a resource up first, then writes by PUT or PATCH.
 
-``custom``: an app of the integration wizard, which sends PUT for everything; ``oin``: an app of the
-integration network, which sends PATCH for (de)activation, passwords and groups. It never deletes a user.
+``custom``: an app of the integration wizard, which sends PUT for everything. ``oin``: an app of the integration
+network, which sends PATCH for activation, deactivation, passwords and groups. Okta never deletes a user.
 Source: Okta's developer documentation, SCIM 2.0 reference.
 """
 
@@ -19,36 +19,34 @@ PAGE = 100
 
 
 class OktaError(Exception):
-    """What Okta would show an administrator."""
+    """The error that Okta shows an administrator."""
 
     def __init__(self, method: str, path: str, status: int, body: Any) -> None:
         self.status = status
         self.body = body
-        super().__init__(f"{method} {path} was answered with {status}: {body}")
+        super().__init__(f"{method} {path} returned {status}: {body}")
 
 
 @dataclass(slots=True)
 class Okta:
-    """Keeps the ids of what it pushed, as Okta does."""
+    """A client with the ids of the resources that it pushed, as Okta keeps them."""
 
     session: aiohttp.ClientSession
     base_url: str
     token: str
     style: str = "custom"
-    identifier: str = (
-        "userName"  # the field of the app's settings that people are looked up by; or email
-    )
+    identifier: str = "userName"  # the attribute by which Okta looks users up: userName or email
     users: dict[str, str] = field(default_factory=dict)  # address -> id
     groups: dict[str, str] = field(default_factory=dict)  # name -> id
     members: dict[str, list[str]] = field(default_factory=dict)  # name -> addresses
 
     async def test_connection(self) -> None:
-        """What saving the integration does."""
+        """Send the requests that Okta sends when an administrator saves the integration."""
         await self._call("GET", "/Users?startIndex=1&count=2")
         await self._call("GET", "/Groups?startIndex=1&count=100")
 
     async def import_users(self) -> list[dict[str, Any]]:
-        """Everybody, in pages of 100; advances by 100 whatever came back."""
+        """Return all users, in pages of 100. Okta advances by 100 whatever the page has."""
         return await self._import("Users")
 
     async def import_groups(self) -> list[dict[str, Any]]:
@@ -67,11 +65,11 @@ class Okta:
     # ---------------------------------------------------------------- people
 
     async def assign(self, email: str, given: str, family: str, **more: Any) -> str:
-        """Create the user, or link the one that is there and push the profile to it."""
+        """Create the user, or link the existing one and push the profile to it."""
         profile = self._profile(email, given, family, **{"active": True, **more})
         found = await self._find("Users", self.identifier, email)
         if found is None:
-            self.users[email] = await self._made("/Users", profile)
+            self.users[email] = await self._create("/Users", profile)
         else:
             self.users[email] = found["id"]
             await self._push(email, profile)
@@ -80,21 +78,21 @@ class Okta:
     async def update_profile(self, email: str, **changes: Any) -> None:
         await self._push(email, changes)
         if "userName" in changes:
-            self._renamed(email, changes["userName"])
+            self._rename_user(email, changes["userName"])
 
     async def patch_profile(self, email: str, *operations: dict[str, Any]) -> None:
-        """As other providers do, and Okta with its own apps."""
+        """Send a PATCH of a user, as other identity providers do and Okta does for its own apps."""
         await self._patch(f"/Users/{self.users[email]}", *operations)
 
     async def deactivate(self, email: str) -> None:
-        """Suspended, deactivated, unassigned: Okta says the same for each."""
+        """Deactivate a user. Okta sends the same for a suspended, deactivated or unassigned user."""
         await self._active(email, active=False)
 
     async def reactivate(self, email: str) -> None:
         await self._active(email, active=True)
 
     async def sync_password(self, email: str) -> None:
-        """A random one, unless the app takes real ones."""
+        """Push a random password, as Okta does unless the app receives real ones."""
         password = {"password": uuid.uuid4().hex}
         if self.style == "oin":
             await self._patch(f"/Users/{self.users[email]}", {"op": "replace", "value": password})
@@ -116,7 +114,7 @@ class Okta:
         found = await self._find("Groups", "displayName", name)
         if found is None:
             body = {"schemas": [GROUP], "displayName": name, "members": []}
-            self.groups[name] = await self._made("/Groups", body)
+            self.groups[name] = await self._create("/Groups", body)
         else:
             self.groups[name] = found["id"]
         self.members[name] = []
@@ -127,9 +125,9 @@ class Okta:
         self.groups[to] = self.groups.pop(name)
         self.members[to] = self.members.pop(name)
         if self.style == "oin":
-            await self._say_name(to)
+            await self._send_name(to)
         else:
-            await self._put_group(to)
+            await self._replace_group(to)
 
     async def add_members(self, name: str, emails: list[str]) -> None:
         await self.change_members(name, add=emails, remove=[])
@@ -138,11 +136,11 @@ class Okta:
         await self.change_members(name, add=[], remove=emails)
 
     async def change_members(self, name: str, *, add: list[str], remove: list[str]) -> None:
-        """One request with the removals before the additions; the name is said each time."""
+        """Change the members in one request, with the removals before the additions. Each change repeats the name."""
         stay = [one for one in self.members[name] if one not in remove]
         self.members[name] = stay + [one for one in add if one not in stay]
         if self.style != "oin":
-            await self._put_group(name)
+            await self._replace_group(name)
             return
         operations: list[dict[str, Any]] = [
             {"op": "remove", "path": f'members[value eq "{self.users[email]}"]'} for email in remove
@@ -150,29 +148,29 @@ class Okta:
         if add:
             value = [self._member(email) for email in add]
             operations.append({"op": "add", "path": "members", "value": value})
-        await self._say_name(name)
+        await self._send_name(name)
         if operations:
             await self._patch(f"/Groups/{self.groups[name]}", *operations)
 
     async def push_now(self, name: str, emails: list[str]) -> None:
-        """The whole membership at once."""
+        """Push all members of a group at once."""
         self.members[name] = list(emails)
         if self.style == "oin":
             value = [self._member(email) for email in emails]
             operation = {"op": "replace", "path": "members", "value": value}
             await self._patch(f"/Groups/{self.groups[name]}", operation)
         else:
-            await self._put_group(name)
+            await self._replace_group(name)
 
     async def delete_group(self, name: str) -> None:
-        """Unlinked, and deleted in the app."""
+        """Unlink a group, and delete it in the app."""
         await self._call("DELETE", f"/Groups/{self.groups.pop(name)}")
         del self.members[name]
 
-    # ---------------------------------------------------------------- wire
+    # ---------------------------------------------------------------- requests
 
     async def _push(self, email: str, changes: dict[str, Any]) -> None:
-        """GET, then PUT of the whole resource with what Okta adds to it."""
+        """Read a user, then replace it with the changes and with what Okta adds."""
         path = f"/Users/{self.users[email]}"
         whole = {**await self._call("GET", path), **changes, "groups": []}
         whole["id"] = self.users[email]
@@ -182,16 +180,16 @@ class Okta:
         ]
         await self._call("PUT", path, whole)
 
-    def _renamed(self, email: str, to: str) -> None:
+    def _rename_user(self, email: str, to: str) -> None:
         self.users[to] = self.users.pop(email)
         for names in self.members.values():
             names[:] = [to if one == email else one for one in names]
 
-    async def _say_name(self, name: str) -> None:
+    async def _send_name(self, name: str) -> None:
         value = {"id": self.groups[name], "displayName": name}
         await self._patch(f"/Groups/{self.groups[name]}", {"op": "replace", "value": value})
 
-    async def _put_group(self, name: str) -> None:
+    async def _replace_group(self, name: str) -> None:
         body = {
             "schemas": [GROUP],
             "id": self.groups[name],
@@ -221,7 +219,7 @@ class Okta:
         }
 
     async def _find(self, endpoint: str, attribute: str, value: str) -> dict[str, Any] | None:
-        """Nothing found may be told by an empty list or by a 404."""
+        """Return the resource with a value, or None. An empty list and a 404 both mean that there is none."""
         text = quote(f'{attribute} eq "{value}"')
         try:
             found = await self._call("GET", f"/{endpoint}?filter={text}&startIndex=1&count=100")
@@ -232,8 +230,8 @@ class Okta:
         resources = found["Resources"] if found["totalResults"] else []
         return resources[0] if resources else None
 
-    async def _made(self, path: str, body: dict[str, Any]) -> str:
-        """The new resource's id; a create that is answered with nothing is an error of Okta's."""
+    async def _create(self, path: str, body: dict[str, Any]) -> str:
+        """Create a resource and return its id. Okta reports an error if the response has no resource."""
         made = await self._call("POST", path, body)
         if not isinstance(made, dict) or not made.get("id"):
             raise OktaError("POST", path, 200, "the new resource was not returned")
