@@ -38,7 +38,7 @@ Written by `python -m tools.configuration` from the declarations in `calscim.con
   lower holds); a window `"Sat 22:00-06:00 Europe/Berlin"`, `"Mon-Fri 09:00-17:00 UTC"` or `"daily 02:00-03:00 UTC"`.
 """
 _MODULES = (option_types, values, windows, limits, policy, model)
-_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def page() -> str:
