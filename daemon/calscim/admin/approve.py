@@ -1,4 +1,4 @@
-"""Lets a held set go, if the world still is the one it was held in."""
+"""Approve a held set, if the directory and Cal.com have not changed since calscim held it."""
 
 from calscim.admin import Editor, approvals
 from calscim.admin.approvals import LONGEST_REASON, Approval
@@ -11,8 +11,8 @@ from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
 
 
-class Stale(CalscimError):  # noqa: N818 - a state of affairs, not a fault
-    """No set with this hash is held now: look at the present plan and approve that one."""
+class Stale(CalscimError):  # noqa: N818 - a state, not a fault
+    """No set with this hash is held now: look at the present plan and approve its hash."""
 
 
 async def approve(
@@ -23,10 +23,10 @@ async def approve(
     editor: Editor | None = None,
     reason: str = "",
 ) -> Approval:
-    """Approve the set, or all sets of the plan, with this hash. Stale when it is not held any more.
+    """Approve the set, or all sets of the plan, with this hash. Raise Stale if it is no longer held.
 
-    Both sides are read again first: what is released is what an operator saw, or nothing. A set that another pass
-    holds meanwhile is not among those of the plan, and is not released with them.
+    The directory and Cal.com are read again first, so that the operator releases exactly what the operator saw. A set
+    that another pass holds meanwhile is not in the plan, and is not released with it.
     """
     if len(reason) > LONGEST_REASON:
         raise UsageError(f"the reason has more than {LONGEST_REASON} characters: shorten it")
@@ -52,12 +52,12 @@ async def approve(
 
 
 async def _approved(db: Database, organization: str, hash_: str) -> list[str]:
-    """The set if it is approved and waits for the daemon: approving it again changes nothing."""
+    """Return the set if it is already approved and waits for the daemon: approving it again changes nothing."""
     current = await holds.current(db, organization)
     return [hold.hash for hold in current if hold.hash == hash_ and hold.approved_at is not None]
 
 
 def _named(plan: Plan, hash_: str) -> list[str]:
-    """The hashes of the sets that a hash means, from the plan that was made just now."""
+    """Return the hashes of the sets that this hash stands for: the plan's hash stands for all of its sets."""
     sets = [held.hash for held in held_sets(plan)]
     return sets if plan.hash == hash_ else [one for one in sets if one == hash_]

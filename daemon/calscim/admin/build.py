@@ -1,4 +1,4 @@
-"""Which build of Cal.com an organization has, as far as its answers show it, and what that build cannot do."""
+"""Describe an organization's build of Cal.com, as far as its answers show, and what that build cannot do."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ _HOSTED = "cal.com"  # and every host below it
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """``name``: for people; ``limits``: one sentence each on what calscim does differently because of it."""
+    """A description of a build. ``limits``: a sentence for each thing that calscim does differently because of it."""
 
     name: str
     limits: tuple[str, ...]
@@ -20,7 +20,7 @@ class Build:
 
 
 def describe(api_url: str, traits: BuildTraits, *, pages_teams: bool | None) -> Build:
-    """Put together what is known. ``pages_teams``: whether GET teams minds take and skip; None: not shown."""
+    """Describe a build. ``pages_teams``: whether GET teams honors take and skip; None: unknown."""
     host = urlsplit(api_url).hostname or ""
     hosted = host == _HOSTED or host.endswith(f".{_HOSTED}")
     invites = hosted if traits.invites_by_email is None else traits.invites_by_email

@@ -1,4 +1,4 @@
-"""Which tokens end soon, and what the operator does about each."""
+"""Find tokens that expire soon, and say what the operator should do about each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from calscim.admin.tokens import Token
 
-# Two working weeks: time for a change request in most companies, also over a holiday.
+# Two weeks are enough for a change request in most companies, even over a holiday.
 WARN_BEFORE = timedelta(days=14)
-# A token that was made for less than eight weeks is warned of in its last quarter, not for most of its life.
+# A token with a lifetime below eight weeks gets a warning in its last quarter, not for most of its life.
 WARN_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """A token that ends soon. ``detail`` is a sentence with the next step."""
+    """A token that expires soon. ``detail`` is a sentence with the next step."""
 
     token_id: int
     directory_id: str
@@ -23,7 +23,7 @@ class Expiring:
 
 
 def expiring(tokens: Sequence[Token], now: datetime) -> list[Expiring]:
-    """Return the valid tokens that end soon. A rotated token counts until its replacement was used after it."""
+    """Return the valid tokens that expire soon. A rotated token counts until its replacement was used after it."""
     return list(_expiring(tokens, now))
 
 
@@ -38,7 +38,7 @@ def _expiring(tokens: Sequence[Token], now: datetime) -> Iterator[Expiring]:
 
 
 def _warn_from(token: Token, ends: datetime) -> datetime:
-    """A rotated token was not made to live as short as it does now: its life says nothing about the warning."""
+    """Return when the warning begins. The lifetime of a rotated token does not count: the rotation shortened it."""
     if token.replaced_by is not None:
         return ends - WARN_BEFORE
     return ends - min(WARN_BEFORE, (ends - token.created_at) / WARN_SHARE)

@@ -1,4 +1,4 @@
-"""What the database would want of an organization with edits of mappings that are not saved. Writes nothing."""
+"""Compute the desired state with edits of mappings that are not saved yet. Writes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,13 +15,17 @@ from calscim.reconciler.state.desired_state import DesiredSnapshot
 async def with_edits(
     db: Database, picture: DesiredSnapshot, edits: MappingEdits
 ) -> DesiredSnapshot:
-    """The picture as it would be with the edits, which are of its organization.
+    """Return the desired state as it would be after the edits, which are of the same organization.
 
-    A mapping that is added has a number above all others, and an edit the row UNSAVED: whatever follows from an
-    edit then has it as its cause, as it will have the edit's row once that is saved.
+    A new mapping gets a number above all others. Every edit gets the journal row UNSAVED, which stands for the edit's
+    own row in the provenance of the resulting actions.
     """
-    bound = [await admin.group_named(db, one.directory.id, one.group) for one in edits.add]
-    groups = {group: one.group for one, group in zip(edits.add, bound, strict=True) if group}
+    bound = [
+        await admin.group_named(db, drafted.directory.id, drafted.group) for drafted in edits.add
+    ]
+    groups = {
+        group: drafted.group for drafted, group in zip(edits.add, bound, strict=True) if group
+    }
     members = await admin.members_of(db, groups)
     changed = {MappingId(row.id): drafted for row, drafted in edits.change}
     removed = {MappingId(row.id) for row in edits.remove}
@@ -67,7 +71,7 @@ def _edited(
 
 
 class _Teams:
-    """Teams as the planner numbers them: one that is yet to be made goes by a number below zero."""
+    """The planner's numbers of teams. A team that calscim has yet to create has a number below zero."""
 
     def __init__(self, saved: Iterable[Mapping]) -> None:
         self._new = {

@@ -1,4 +1,4 @@
-"""Mappings: a group's people onto a team, with a role and a mode. Removing one keeps its row."""
+"""Edit and list mappings: the rules that put the members of a group on a team. A removed mapping keeps its row."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,9 +18,9 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class TeamRef:
-    """A team of Cal.com's as a mapping remembers it; ``id`` None is the organization itself.
+    """The team of a mapping. ``id`` None: the organization itself, unless ``new``.
 
-    ``new``: Cal.com has no such team yet, and calscim is to make it; it has no id then.
+    ``new``: Cal.com has no such team yet, and calscim creates it. The team then has no id.
     """
 
     id: int | None
@@ -29,16 +29,17 @@ class TeamRef:
 
     @property
     def key(self) -> int | str | None:
-        """What makes two teams the same: the id, or the name of one that is yet to be made."""
+        """Return what identifies the team: its id, or the name of a team that is to be created."""
         return self.name if self.new else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """``group_id`` None: waits for a group of exactly that name. ``display_name``: what it is called now.
+    """A saved mapping. ``group_id`` None: the mapping waits for a group with exactly the name ``group_name``.
 
-    ``group_name`` follows the group when it is renamed; ``former_names`` are the names that it had before.
-    ``team_id`` below 0: the team is yet to be made; mappings with one number share it.
+    ``display_name`` is the present name of the group. ``group_name`` follows the group when it is renamed, and
+    ``former_names`` lists its earlier names. ``team_id`` below 0: calscim has yet to create the team; mappings with the
+    same number share that team.
     """
 
     id: int
@@ -60,7 +61,7 @@ class MappingRow:
 
     @property
     def state(self) -> str:
-        """Waiting (no such group was pushed), paused, creating (the team is yet to be made), or active."""
+        """Return waiting (the group was not pushed), paused, creating (the team does not exist yet), or active."""
         if self.group_id is None:
             return "waiting"
         if self.paused:
@@ -69,7 +70,7 @@ class MappingRow:
 
     @property
     def create_team(self) -> bool:
-        """Whether the team is yet to be made."""
+        """Return True if calscim has yet to create the team."""
         return self.team_id is not None and self.team_id < 0
 
     @property
@@ -80,13 +81,13 @@ class MappingRow:
 
     @property
     def group(self) -> str:
-        """The group's name now, else the one that is waited for."""
+        """Return the present name of the group, else the name that the mapping waits for."""
         return self.display_name or self.group_name
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mapping that is not saved. ``draft`` makes one."""
+    """A mapping that is not saved yet. Create it with ``draft``."""
 
     directory: Directory
     group: str
@@ -97,7 +98,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class MappingEdits:
-    """Edits of mappings that are not saved. ``change``: a saved mapping, and the draft that it becomes."""
+    """Edits that are not saved yet. ``change``: pairs of a saved mapping and the draft that replaces it."""
 
     add: tuple[Draft, ...] = ()
     change: tuple[tuple[MappingRow, Draft], ...] = ()
@@ -108,7 +109,7 @@ class MappingEdits:
         return bool(self.add or self.change or self.remove)
 
     def of(self, organization: str) -> "MappingEdits":
-        """Those of one organization."""
+        """Return the edits of one organization."""
         return MappingEdits(
             tuple(one for one in self.add if one.directory.organization == organization),
             tuple(one for one in self.change if one[0].organization == organization),
@@ -117,13 +118,13 @@ class MappingEdits:
 
 
 def draft(directory: Directory, *, group: str, team: TeamRef, role: Role, mode: Mode) -> Draft:
-    """UsageError for what ``add_mapping`` would refuse whatever else is mapped."""
+    """Return a draft. Raise UsageError if ``add_mapping`` would refuse it whatever else is mapped."""
     _check(team, mode)
     return Draft(directory, names.clean("a group", group), team, role, mode)
 
 
 async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
-    """Refuse and warn as ``add_mapping`` does, without saving anything. Returns the warnings."""
+    """Return the warnings of ``add_mapping``, or raise its UsageError, without saving anything."""
     directory, team = drafted.directory, drafted.team
     every = await mappings(db, organization=directory.organization)
     same = [row for row in every if row.team.key == team.key]
@@ -139,13 +140,13 @@ async def preview_mapping(db: Database, drafted: Draft) -> list[str]:
 async def mappings(
     db: "Database | Connection", *, directory: str | None = None, organization: str | None = None
 ) -> list[MappingRow]:
-    """Those in use, of the directory with that id, of an organization, or all."""
+    """Return the mappings of the directory with that id, of the organization, or all; without removed ones."""
     rows = await db.fetch(sql("mappings.list"), None, directory, organization)
     return [_row(row) for row in rows]
 
 
 async def find_mapping(db: Database, number: int) -> MappingRow:
-    """UsageError when there is none with that number."""
+    """Return the mapping with that number. Raise UsageError if there is none."""
     rows = await db.fetch(sql("mappings.list"), number, None, None)
     if not rows:
         raise UsageError(f"there is no mapping {number}: see `calscim mapping list`")
@@ -162,9 +163,9 @@ async def add_mapping(
     role: Role,
     mode: Mode,
 ) -> tuple[MappingRow, list[str]]:
-    """The mapping, and warnings in sentences. UsageError when group and team are mapped already.
+    """Save a mapping; return it with its warnings. Raise UsageError if the group is already mapped to the team.
 
-    The directory's head is locked, so that a group pushed meanwhile is bound either here or by the push.
+    The directory's head is locked, so that a group that is pushed meanwhile is bound either here or by the push.
     """
     group = names.clean("a group", group)
     _check(team, mode)
@@ -225,7 +226,7 @@ async def change_mapping(
     mode: Mode,
     team_name: str | None = None,
 ) -> MappingRow:
-    """Role and mode in place: nobody leaves the team in between."""
+    """Change the role and the mode of a mapping in place, so that nobody leaves the team in between."""
     team = mapping.team if team_name is None else replace(mapping.team, name=team_name)
     _check(team, mode)
     async with transaction(db) as connection:
@@ -243,7 +244,10 @@ async def change_mapping(
 
 
 async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: MappingRow) -> int:
-    """In managed and exclusive the next pass takes away what it alone had given. Returns the journal row."""
+    """Remove a mapping and return its journal row.
+
+    In managed and exclusive, the next pass removes the memberships that only this mapping asked for.
+    """
     async with transaction(db) as connection:
         await _lock(connection, mapping)
         edit = {**_identity(mapping), **_target(mapping.team, mapping.role, mapping.mode)}
@@ -311,7 +315,7 @@ async def _taken(
 
 
 def _exclusive(team: TeamRef, mode: Mode, others: list[MappingRow]) -> list[str]:
-    """Modes meeting on one team: one exclusive mapping makes the team exclusive. ``others``: of that team."""
+    """Return a warning if one exclusive mapping decides for the whole team. ``others``: the team's other mappings."""
     if mode is Mode.EXCLUSIVE:
         whom = ", ".join(sorted({row.group for row in others}))
         return [

@@ -1,4 +1,4 @@
-"""Names that people type: what may be one, and what was probably meant."""
+"""Check names that operators type, and suggest the names that they probably meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,27 +9,27 @@ from calscim.names import folded, spelling
 
 
 def clean(what: str, name: str) -> str:
-    """Return the name as it is compared. UsageError if it is blank or has a control character."""
+    """Return the name as calscim compares it. Raise UsageError if it is blank or has a control character."""
     name = spelling(name)
-    if not name or any(category(one) == "Cc" for one in name):
+    if not name or any(category(character) == "Cc" for character in name):
         raise UsageError(f"{name!r} cannot be the name of {what}: write printable text")
     return name
 
 
 def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known names most like the one wanted, without regard to case."""
+    """Return the known names that are most similar to the wanted one, ignoring case."""
     by_key: dict[str, str] = {}
     for name in known:
         by_key.setdefault(folded(name), name)
     keys = get_close_matches(folded(wanted), by_key, n=count)
-    if not keys:  # a part of a name is no close match of the whole
+    if not keys:  # get_close_matches does not match a part of a name
         part = folded(wanted)
         keys = sorted(key for key in by_key if len(part) > 2 and part in key)
     return [by_key[key] for key in keys][:count]
 
 
 def missing(what: str, wanted: str, known: Iterable[str], otherwise: str) -> str:
-    """The sentence for a name that is not there: near misses, or else what there is."""
+    """Return the sentence for an unknown name: with similar names, or else with ``otherwise``."""
     found = near(wanted, known)
     hint = f"did you mean {' or '.join(found)}?" if found else otherwise
     return f"there is no {what} {wanted!r}: {hint}"

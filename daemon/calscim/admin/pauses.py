@@ -1,4 +1,4 @@
-"""What is left alone: a directory, a whole organization, one team. SCIM goes on being accepted."""
+"""Pause and resume a directory, an organization, or a team. SCIM is still accepted; Cal.com is left alone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ Scope: TypeAlias = Literal["directory", "organization", "team"]
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """``target``: a directory's id, an organization's name, or ``organization/team id``."""
+    """A pause in effect. ``target``: a directory's id, an organization's name, or ``organization/team id``."""
 
     scope: Scope
     target: str
@@ -30,7 +30,7 @@ async def pause(
     target: str,
     seconds: float | None = None,
 ) -> datetime | None:
-    """Until ``resume``, or for so many seconds; returns the end. A second pause replaces the first one's end."""
+    """Pause until ``resume``, or for ``seconds``; return the end. A second pause replaces the end of the first one."""
     async with transaction(db) as connection:
         return await pause_in(
             connection,
@@ -51,7 +51,7 @@ async def pause_in(
     target: str,
     seconds: float | None = None,
 ) -> datetime | None:
-    """As ``pause``, as a part of the caller's transaction."""
+    """Pause as ``pause`` does, within the caller's transaction."""
     until: datetime | None = await connection.fetchval(sql("pauses.pause"), scope, target, seconds)
     edit = {"scope": scope, "target": target, "until": until}
     await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
@@ -61,10 +61,10 @@ async def pause_in(
 async def resume(
     db: Database, editor: Editor, *, organization: str, scope: Scope, target: str
 ) -> bool:
-    """False when it was not paused (any more)."""
+    """End a pause. Return False if there was none, or if it had already ended."""
     async with transaction(db) as connection:
         paused = await connection.fetchval(sql("pauses.resume"), scope, target)
-        if not paused:  # there was none, or its time was over
+        if not paused:
             return False
         edit = {"scope": scope, "target": target}
         resource = ("Pause", target)
@@ -73,5 +73,5 @@ async def resume(
 
 
 async def pauses(db: Database) -> list[Pause]:
-    """Those that hold now."""
+    """Return the pauses in effect."""
     return [Pause(**row) for row in await db.fetch(sql("pauses.list"))]

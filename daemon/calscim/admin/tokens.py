@@ -1,7 +1,8 @@
-"""Bearer tokens of a directory: several at a time, so that one can follow another without a gap.
+"""Create, rotate, revoke, and list the bearer tokens of directories.
 
-A token has one scope for its whole life: ``read`` opens GET and searches, ``write`` opens everything. Rotation makes a
-new token and lets the old one end after an overlap, in one transaction.
+A directory can have several tokens, so that a new one can replace an old one without a gap. The scope of a token never
+changes: ``read`` allows GET and searches, ``write`` allows everything. A rotation creates a token and lets the old one
+expire after an overlap, in one transaction.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token; the token itself only its holder knows. ``state``: valid, expired, revoked."""
+    """A token without its secret. ``state``: valid, expired, revoked."""
 
     id: int
     name: str
@@ -35,19 +36,19 @@ class Token:
     expires_at: datetime | None
     revoked_at: datetime | None
     scope: TokenScope = "write"
-    replaced_by: int | None = None  # the token that a rotation made in its place
+    replaced_by: int | None = None  # the token that a rotation created
     last_used_at: datetime | None = None  # up to a minute late: daemons record uses in batches
 
     @property
     def lifetime(self) -> float | None:
-        """Seconds from creation to expiry; None without expiry."""
+        """Return the seconds from creation to expiry; None if the token does not expire."""
         if self.expires_at is None:
             return None
         return (self.expires_at - self.created_at).total_seconds()
 
 
 def digest(token: str) -> bytes:
-    """What is stored of a token."""
+    """Return the digest of a token, which is all that the database stores."""
     return hashlib.sha256(token.encode()).digest()
 
 
@@ -60,7 +61,7 @@ async def create_token(
     seconds: float | None = None,
     scope: TokenScope = "write",
 ) -> tuple[Token, str]:
-    """The token's row, and the token: it is not to be had again. ``seconds`` until it expires."""
+    """Create a token. Return its row, and its secret, which cannot be read again. ``seconds``: until it expires."""
     name = names.clean("a token", name)
     async with transaction(db) as connection:
         made, token = await _insert(connection, directory, name, seconds, scope)
@@ -79,10 +80,10 @@ async def rotate_token(
     overlap: float,
     seconds: float | None = None,
 ) -> tuple[Token, str, datetime]:
-    """Replace ``old`` by a new token of the same name and scope, and let ``old`` end after ``overlap`` seconds.
+    """Replace ``old`` with a new token of the same name and scope; ``old`` expires after ``overlap`` seconds.
 
-    Return the new row, the new token, and when the old one ends. UsageError if the old one is no longer valid, or was
-    rotated before.
+    Return the new row, the new secret, and when the old token expires. Raise UsageError if the old token is no longer
+    valid, or was rotated before.
     """
     async with transaction(db) as connection:
         made, token = await _insert(connection, directory, old.name, seconds, old.scope)
@@ -127,17 +128,17 @@ def _edit(made: Token) -> dict[str, Any]:
 
 
 async def tokens(db: "Database | Connection", directory: Directory | None = None) -> list[Token]:
-    """Also those that are revoked or expired."""
+    """Return the tokens of a directory, or of all, including revoked and expired ones."""
     rows = await db.fetch(sql("tokens.list"), directory.id if directory else None)
     return [Token(**row) for row in rows]
 
 
 async def token_to_rotate(db: Database, directory: Directory, wanted: str | None) -> Token:
-    """Return the named token, else the directory's only one that is valid and was not rotated.
+    """Return the named token, or the directory's only valid token that was not rotated.
 
-    UsageError where that is not exactly one.
+    Raise UsageError if that is not exactly one.
     """
-    rotatable = [one for one in await tokens(db, directory) if _may_rotate(one)]
+    rotatable = [token for token in await tokens(db, directory) if _may_rotate(token)]
     if wanted is not None:
         return _chosen(wanted, rotatable)
     if len(rotatable) == 1:
@@ -147,7 +148,7 @@ async def token_to_rotate(db: Database, directory: Directory, wanted: str | None
             f"{directory.name} has no valid token to rotate: make one with "
             f"`calscim token create {directory.name}`"
         )
-    listed = ", ".join(f"{one.id} ({one.name})" for one in rotatable)
+    listed = ", ".join(f"{token.id} ({token.name})" for token in rotatable)
     raise UsageError(f"{directory.name} has several tokens, {listed}: name one with --token")
 
 
@@ -156,7 +157,10 @@ def _may_rotate(token: Token) -> bool:
 
 
 async def find_token(db: Database, wanted: str, directory: Directory | None = None) -> Token:
-    """By number, or by the name of one that is not revoked. UsageError when that is not exactly one."""
+    """Return the token with that number or name. Raise UsageError if that is not exactly one.
+
+    A revoked token is found only by its number.
+    """
     return _chosen(wanted, await tokens(db, directory))
 
 
@@ -177,7 +181,7 @@ def _chosen(wanted: str, every: list[Token]) -> Token:
 
 
 async def revoke_token(db: Database, editor: Editor, token: Token) -> bool:
-    """From the next request on it is refused. False when it was revoked before."""
+    """Revoke a token: daemons refuse it from the next request on. Return False if it was revoked before."""
     async with transaction(db) as connection:
         if await connection.fetchval(sql("tokens.revoke"), token.id) is None:
             return False
