@@ -1,4 +1,4 @@
-"""The journal's head goes elsewhere, where it changed, and whatever a place does stops nothing."""
+"""Checkpoints are published when a journal changed, and a place that fails blocks nothing."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Clock:
-    """Stands at noon. ``sleep`` says for how long, and ends the third time."""
+    """A clock that stands at noon. ``sleep`` records the seconds, and raises the third time."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -65,7 +65,7 @@ def lines(path: Path) -> list[dict]:
     return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
-async def test_each_stream_s_head_is_in_the_log_once_and_again_when_it_has_changed(db, metrics):
+async def test_the_log_has_each_stream_s_head_once_and_again_after_a_change(db, metrics):
     await append(db)
     await append(db, "@beta")
     heads = Heads(db, [Log()], metrics)
@@ -83,7 +83,7 @@ async def test_each_stream_s_head_is_in_the_log_once_and_again_when_it_has_chang
     }
 
 
-async def test_a_file_gets_a_line_with_every_head_when_one_has_changed(db, metrics, tmp_path):
+async def test_a_file_gets_a_line_with_all_heads_after_a_change(db, metrics, tmp_path):
     path = tmp_path / "heads.jsonl"
     heads = Heads(db, [File(path, Clock(), "one")], metrics)
     await append(db)
@@ -103,7 +103,7 @@ async def test_a_file_gets_a_line_with_every_head_when_one_has_changed(db, metri
     assert path.stat().st_mode & 0o777 & ~0o640 == 0
 
 
-async def test_a_file_that_was_moved_away_is_begun_anew(db, metrics, tmp_path):
+async def test_a_file_that_was_moved_is_created_again(db, metrics, tmp_path):
     path = tmp_path / "heads.jsonl"
     heads = Heads(db, [File(path, Clock(), "one")], metrics)
     await append(db)
@@ -116,9 +116,7 @@ async def test_a_file_that_was_moved_away_is_begun_anew(db, metrics, tmp_path):
     assert lines(path)[0]["heads"][0]["seq"] == 2
 
 
-async def test_a_line_that_was_cut_off_by_a_power_cut_does_not_spoil_the_next(
-    db, metrics, tmp_path
-):
+async def test_a_truncated_line_does_not_damage_the_next_one(db, metrics, tmp_path):
     path = tmp_path / "heads.jsonl"
     path.write_bytes(b'{"at":"2026-03-01T11:55:00Z","hea')
     await append(db)
@@ -159,7 +157,7 @@ def counted(registry: CollectorRegistry, place: str) -> tuple[float, float]:
     return of("written"), of("failed")
 
 
-async def test_refusals_in_a_row_are_told_until_one_is_taken(db, metrics, registry, tmp_path):
+async def test_the_metric_counts_failures_until_a_success(db, metrics, registry, tmp_path):
     path = tmp_path / "later" / "heads.jsonl"
     heads = Heads(db, [File(path, Clock(), "one")], metrics)
     seen = []
@@ -178,7 +176,7 @@ async def test_refusals_in_a_row_are_told_until_one_is_taken(db, metrics, regist
 
 
 class Receiver:
-    """Answers with ``status``, or not at all before ``release``."""
+    """A receiver that answers with ``status``, or not before ``release``."""
 
     def __init__(self) -> None:
         self.status = 204
@@ -208,7 +206,7 @@ async def receiver():
         receiver.release.set()
 
 
-async def test_a_url_is_posted_what_a_file_would_get(db, metrics, registry, receiver, tmp_path):
+async def test_a_url_receives_the_same_line_as_a_file(db, metrics, registry, receiver, tmp_path):
     heads = Heads(db, [receiver.url], metrics)
     await append(db)
 
@@ -223,7 +221,7 @@ async def test_a_url_is_posted_what_a_file_would_get(db, metrics, registry, rece
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
-async def test_what_a_receiver_refused_it_is_told_again(db, metrics, registry, receiver, status):
+async def test_a_refused_checkpoint_is_posted_again(db, metrics, registry, receiver, status):
     heads = Heads(db, [receiver.url], metrics)
     await append(db)
     receiver.status = status
@@ -239,9 +237,7 @@ async def test_what_a_receiver_refused_it_is_told_again(db, metrics, registry, r
     assert counted(registry, "url") == (1, 1)
 
 
-async def test_a_receiver_that_does_not_answer_is_left_alone_after_a_time(
-    db, metrics, receiver, monkeypatch
-):
+async def test_a_post_has_a_timeout(db, metrics, receiver, monkeypatch):
     monkeypatch.setattr(room, "ANSWER", 0.05)
     receiver.release.clear()
     heads = Heads(db, [receiver.url, Log()], metrics)
@@ -254,7 +250,7 @@ async def test_a_receiver_that_does_not_answer_is_left_alone_after_a_time(
     assert told(logs) == [("@acme", 1)]
 
 
-async def test_a_receiver_that_is_not_there_stops_nothing_and_its_secret_is_not_shown(db, metrics):
+async def test_an_unreachable_receiver_blocks_nothing_and_its_secret_is_hidden(db, metrics):
     async with aiohttp.ClientSession() as session:
         url = Url("http://127.0.0.1:9/heads?key=geheim", session, Clock(), "one")
         await append(db)
@@ -271,7 +267,7 @@ async def test_a_receiver_that_is_not_there_stops_nothing_and_its_secret_is_not_
 # ------------------------------------------------------------------ what is seen in between
 
 
-async def test_a_chain_that_was_written_anew_is_an_error_at_once(db, owner, metrics, registry):
+async def test_a_rewritten_chain_is_an_error_at_once(db, owner, metrics, registry):
     for _ in range(2):
         await append(db)
     heads = Heads(db, [Log()], metrics)
@@ -289,7 +285,7 @@ async def test_a_chain_that_was_written_anew_is_an_error_at_once(db, owner, metr
     assert registry.get_sample_value("calscim_journal_altered_total") == 1
 
 
-async def test_rows_that_are_gone_after_a_fail_over_are_an_error(db, owner, metrics):
+async def test_rows_lost_in_a_fail_over_are_an_error(db, owner, metrics):
     await append(db)
     await append(db)
     heads = Heads(db, [Log()], metrics)
@@ -306,7 +302,7 @@ async def test_rows_that_are_gone_after_a_fail_over_are_an_error(db, owner, metr
     assert "is missing" in logs[0]["why"]
 
 
-async def test_a_database_that_is_away_is_looked_at_the_next_time(db, metrics, monkeypatch):
+async def test_an_unreachable_database_is_read_the_next_time(db, metrics, monkeypatch):
     await append(db)
     heads = Heads(db, [Log()], metrics)
 
@@ -322,7 +318,7 @@ async def test_a_database_that_is_away_is_looked_at_the_next_time(db, metrics, m
     assert [line["event"] for line in logs] == ["journal.head_unknown", "journal.head"]
 
 
-async def test_it_looks_at_once_and_then_after_each_interval(db, metrics):
+async def test_checkpoints_are_published_at_once_and_after_each_interval(db, metrics):
     await append(db)
     clock = Clock()
 
@@ -333,7 +329,7 @@ async def test_it_looks_at_once_and_then_after_each_interval(db, metrics):
     assert told(logs) == [("@acme", 1)]
 
 
-async def test_the_places_are_those_configured(tmp_path):
+async def test_checkpoints_go_to_the_configured_places(tmp_path):
     async with aiohttp.ClientSession() as session:
         journal = Journal(
             checkpoint_file=tmp_path / "x", checkpoint_url="http://127.0.0.1:9/?key=geheim"

@@ -1,4 +1,4 @@
-"""What a client meets below the application: limits on connections and time, and errors like all others."""
+"""Connections: limits on number and time, and errors in the same form as all others."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def application(db):
 
 
 async def said(address, sent):
-    """The whole answer to these bytes: status, headers, JSON."""
+    """Return the answer to these bytes: status, headers, JSON."""
     reader, writer = await asyncio.open_connection(*address)
     writer.write(sent)
     answer = await asyncio.wait_for(reader.read(), 15)
@@ -77,7 +77,7 @@ CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
         (b"GET /elsewhere HTTP/1.1\r\n" + CLOSE, 404),
     ],
 )
-async def test_everything_that_is_refused_is_a_scim_error(application, sent, status):
+async def test_every_refusal_is_a_scim_error(application, sent, status):
     async with listening(application) as address:
         answered, headers, body = await said(address, sent)
 
@@ -89,7 +89,7 @@ async def test_everything_that_is_refused_is_a_scim_error(application, sent, sta
     assert "aiohttp" not in json.dumps(body) + json.dumps(headers)
 
 
-async def test_headers_that_do_not_come_end_the_connection(application, monkeypatch):
+async def test_missing_headers_end_the_connection(application, monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.05)
     async with listening(application) as address:
         silent = await said(address, b"")
@@ -99,7 +99,7 @@ async def test_headers_that_do_not_come_end_the_connection(application, monkeypa
     assert silent[2]["schemas"] == [ERROR]
 
 
-async def test_the_headers_of_a_later_request_have_their_time_too(application, monkeypatch):
+async def test_the_headers_of_a_later_request_have_a_timeout(application, monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.1)
     async with listening(application) as address:
         reader, writer = await asyncio.open_connection(*address)
@@ -113,7 +113,7 @@ async def test_the_headers_of_a_later_request_have_their_time_too(application, m
     assert parsed(late)[0] == 408
 
 
-async def test_a_connection_between_requests_is_not_late(monkeypatch):
+async def test_an_idle_connection_has_no_headers_timeout(monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.02)
     later = asyncio.Event()
 
@@ -134,7 +134,7 @@ async def test_a_connection_between_requests_is_not_late(monkeypatch):
         writer.close()
 
 
-async def test_a_slow_body_is_not_a_matter_of_headers(monkeypatch):
+async def test_a_slow_body_has_no_headers_timeout(monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.02)
     begun = asyncio.Event()
 
@@ -156,7 +156,7 @@ async def test_a_slow_body_is_not_a_matter_of_headers(monkeypatch):
         writer.close()
 
 
-async def test_one_connection_too_many_is_told_so_and_closed(application):
+async def test_a_connection_beyond_the_limit_gets_an_error_and_is_closed(application):
     async with listening(application, most=2) as address:
         held = [await asyncio.open_connection(*address) for _ in range(2)]
         for reader, writer in held:
@@ -175,9 +175,7 @@ async def test_one_connection_too_many_is_told_so_and_closed(application):
 
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 503), (("127.0.0.0/8",), 404)])
-async def test_one_client_may_not_have_all_connections_but_a_proxy_may(
-    application, proxies, status
-):
+async def test_a_proxy_can_have_all_connections_and_a_client_cannot(application, proxies, status):
     async with listening(application, of_a_client=1, proxies=proxies) as address:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The daemon as it is put together: what the configuration says of the journal reaches it."""
+"""A composed daemon applies the configuration of the journal."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ KEY = new_key()
 
 
 @dataclass
-class Told:
-    """What the tasks of a daemon did, as events to wait for."""
+class Started:
+    """The daemon's addresses, as a future to wait for."""
 
     serving: asyncio.Future[Serving]
 
@@ -29,7 +29,7 @@ class Told:
 
 @pytest.fixture
 async def receiver():
-    """Where heads are posted to, and what came there."""
+    """Yield the URL of a receiver of checkpoints, and the queue of what it received."""
     received: asyncio.Queue[str] = asyncio.Queue()
 
     async def post(request: web.Request) -> web.Response:
@@ -42,7 +42,7 @@ async def receiver():
         yield str(server.make_url("/")), received
 
 
-async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, database, receiver):
+async def test_a_daemon_with_a_key_seals_bodies_and_publishes_checkpoints(db, database, receiver):
     url, received = receiver
     directory = await admin.create_directory(
         db,
@@ -60,12 +60,12 @@ async def test_a_daemon_with_a_key_seals_and_tells_where_its_journal_stands(db, 
         ops=Ops(listen="127.0.0.1:0"),
         journal=Journal(encryption_key=KEY, checkpoint_url=url, checkpoint_interval=0.01),
     )
-    told = Told(asyncio.get_running_loop().create_future())
-    daemon = asyncio.create_task(serve(settings, ready=told.ready))
+    started = Started(asyncio.get_running_loop().create_future())
+    daemon = asyncio.create_task(serve(settings, ready=started.ready))
     try:
-        await asyncio.wait((daemon, told.serving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((daemon, started.serving), return_when=asyncio.FIRST_COMPLETED)
         async with aiohttp.ClientSession() as session:
-            base = f"http://{told.serving.result().scim}/scim/v2/{directory.id}"
+            base = f"http://{started.serving.result().scim}/scim/v2/{directory.id}"
             headers = {"Authorization": f"Bearer {token}"}
             await session.post(f"{base}/Users", json={"userName": "geheim"}, headers=headers)
         row = await db.fetchrow(

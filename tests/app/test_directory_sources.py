@@ -58,7 +58,7 @@ class Failing(Pulled):
 
 @pytest.fixture
 def added(monkeypatch):
-    """Add a source of a kind to those of the daemon; yields those that were made."""
+    """Return a function that adds a source to those of the daemon; ``made`` has the sources."""
     made = []
 
     def add(kind, directory):
@@ -74,7 +74,7 @@ def added(monkeypatch):
 
 @asynccontextmanager
 async def acme(db, database):
-    """A simulated Cal.com with the team Sales, a directory mapped to it, and the settings of a daemon for both."""
+    """Yield a simulated Cal.com with the team Sales, a directory mapped to it, and a daemon's settings."""
     world = calcom.World(organization_id=42, api_key=KEY)
     world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
     team = world.add_team("Sales")

@@ -1,4 +1,4 @@
-"""What `calscim run` decides, and where it leaves that: in a file, or in variables beside one that is there."""
+"""The configuration that `calscim run` writes: a file, or variables beside an existing file."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ api_key = "cal_mine"
 
 @pytest.fixture
 def options(tmp_path):
-    """What is asked for; Cal.com's simulated key is there already."""
+    """Return options; the key of the simulated Cal.com exists already."""
     (tmp_path / "var").mkdir()
     (tmp_path / "var/calcom.key").write_text("cal_sim")
 
@@ -50,12 +50,12 @@ def mine(tmp_path):
 
 
 def exported(configuration):
-    """What a verb reads in a shell with the variables that were printed, and none besides."""
+    """Return what a verb loads in a shell with the printed variables and no others."""
     variables = dict(configuration.exports)
     return load(Path(variables.pop("CALSCIM_CONFIG")), variables)
 
 
-def test_without_a_configuration_one_is_left_behind_that_says_the_same(options, tmp_path):
+def test_without_a_configuration_the_run_writes_one(options, tmp_path):
     configuration = _configuration(options(), CALCOM)
 
     settings = exported(configuration)
@@ -92,7 +92,7 @@ def test_a_port_of_0_in_a_variable_is_resolved_as_well(options):
     assert settings.scim.public_url == f"http://{settings.scim.listen}"
 
 
-def test_what_variables_say_is_kept(options):
+def test_variables_are_kept(options):
     text = base64.b64encode(KEY).decode()
 
     settings = _configuration(options(CALSCIM_JOURNAL_ENCRYPTION_KEY=text), CALCOM).settings()
@@ -109,12 +109,12 @@ def test_a_database_in_a_variable_is_used(options):
 @pytest.mark.parametrize(
     "variable", [{"CALSCIM_JOURNAL_ENCRYPTION_KEY": "short"}, {"CALSCIM_SCIM_LISTEN": "nowhere"}]
 )
-def test_a_trial_refuses_variables_that_are_wrong(options, variable):
+def test_invalid_variables_are_refused(options, variable):
     with pytest.raises(ConfigError, match=next(iter(variable))):
         _configuration(options(**variable), CALCOM).settings()
 
 
-def test_the_file_of_an_earlier_run_is_written_anew_whatever_the_folder(options, tmp_path):
+def test_the_file_of_an_earlier_run_is_overwritten_in_any_folder(options, tmp_path):
     _configuration(options(port=9000), CALCOM)
     left = tmp_path / "var/calscim.toml"
 
@@ -125,7 +125,7 @@ def test_the_file_of_an_earlier_run_is_written_anew_whatever_the_folder(options,
     ].api_url == ("http://127.0.0.1:40002")
 
 
-def test_a_copy_of_it_is_a_configuration_of_ones_own(options, tmp_path):
+def test_a_copy_of_the_file_is_the_user_s_own_configuration(options, tmp_path):
     _configuration(options(), CALCOM)
     copy = tmp_path / "copy.toml"
     copy.write_text((tmp_path / "var/calscim.toml").read_text())
@@ -133,7 +133,7 @@ def test_a_copy_of_it_is_a_configuration_of_ones_own(options, tmp_path):
     assert options(copy).is_prepared
 
 
-def test_a_configuration_that_is_there_is_used_as_it_is(options, mine, tmp_path):
+def test_an_existing_configuration_is_used_unchanged(options, mine, tmp_path):
     mine.write_text(MINE + ORGANIZATION)
 
     configuration = _configuration(options(mine), None)
@@ -143,16 +143,14 @@ def test_a_configuration_that_is_there_is_used_as_it_is(options, mine, tmp_path)
     assert not (tmp_path / "var/calscim.toml").exists()
 
 
-def test_beside_a_configuration_without_an_organization_the_simulated_one_is_in_variables(
-    options, mine
-):
+def test_the_simulated_organization_is_in_variables_beside_an_existing_file(options, mine):
     configuration = _configuration(options(mine), CALCOM)
 
     assert exported(configuration) == configuration.settings()
     assert [one.api_key for one in exported(configuration).organizations] == ["cal_sim"]
 
 
-def test_a_port_wins_over_a_configuration_that_is_there(options, mine):
+def test_the_port_wins_over_an_existing_configuration(options, mine):
     mine.write_text(MINE + ORGANIZATION)
 
     settings = exported(_configuration(options(mine, 9000), None))
@@ -163,7 +161,7 @@ def test_a_port_wins_over_a_configuration_that_is_there(options, mine):
     )
 
 
-async def test_where_an_organization_is_configured_nothing_is_simulated(options, mine):
+async def test_a_configured_organization_replaces_the_simulation(options, mine):
     mine.write_text(MINE + ORGANIZATION)
     async with playground._calcom(options(mine)) as url:
         assert url is None

@@ -1,4 +1,4 @@
-"""/readyz of a running daemon whose database takes no change: full, read-only, without rights."""
+"""/readyz of a daemon whose database accepts no change: full, read-only, without rights."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 @asynccontextmanager
 async def daemon(database):
-    """The daemon without an organization; yields a GET of its operators' listener, and a push."""
+    """Run a daemon without an organization; yield a GET to its operators' listener, and a push."""
     where = asyncio.get_running_loop().create_future()
 
     async def ready(serving):
@@ -67,7 +67,7 @@ async def no_schema(_, owner):
 
 
 @pytest.mark.parametrize("fault", [read_only, no_right, no_schema])
-async def test_a_daemon_whose_database_takes_no_change_is_not_ready(database, owner, fault):
+async def test_a_daemon_is_unready_while_its_database_accepts_no_change(database, owner, fault):
     async with daemon(database) as (get, _):
         assert await get("/readyz") == (200, "ready\n")
 
@@ -82,7 +82,7 @@ async def test_a_daemon_whose_database_takes_no_change_is_not_ready(database, ow
         assert (await get("/healthz"))[0] == 200
 
 
-async def test_a_push_that_finds_the_disk_full_makes_the_daemon_unready(database, owner, db):
+async def test_a_push_that_meets_a_full_disk_makes_the_daemon_unready(database, owner, db):
     made = await admin.create_directory(
         db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
     )
@@ -97,7 +97,7 @@ async def test_a_push_that_finds_the_disk_full_makes_the_daemon_unready(database
     assert "No space left on device" in said
 
 
-async def test_a_push_that_lacks_a_right_is_answered_503(database, owner, db):
+async def test_a_push_without_the_needed_right_is_answered_503(database, owner, db):
     made = await admin.create_directory(
         db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
     )
@@ -107,7 +107,7 @@ async def test_a_push_that_lacks_a_right_is_answered_503(database, owner, db):
         assert await push(made, token) == 503
 
 
-async def test_a_running_daemon_is_among_those_that_status_shows(database, db):
+async def test_status_shows_a_running_daemon(database, db):
     async def standby():
         return (await status(db, ["acme"]))["organizations"][0]["standby"]
 
@@ -117,7 +117,7 @@ async def test_a_running_daemon_is_among_those_that_status_shows(database, db):
     assert f"/{os.getpid()}/" in found[0]
 
 
-async def test_status_says_why_the_database_takes_no_change(db, owner, database):
+async def test_status_shows_why_the_database_accepts_no_change(db, owner, database):
     assert (await status(db, []))["database"] == {"ok": True, "reason": None}
     connection = await asyncpg.connect(database.owner_dsn)
     await no_right(database, connection)

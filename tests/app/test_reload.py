@@ -1,4 +1,4 @@
-"""The rule of a reload: every key of the configuration is either applied or named as needing a restart."""
+"""A reload applies every changed key, or names it as one that needs a restart."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ SETTINGS = Settings(
     Scim(tls_certificate_file=Path("/one.pem"), tls_key_file=Path("/one.key")),
     organizations=(ACME,),
 )
-ANOTHER = object()  # another value than any there is
+ANOTHER = object()  # differs from every value
 RESTART = {
     *(f"database.{one.name}" for one in fields(Database)),
     "scim.listen",
@@ -44,7 +44,7 @@ RESTART = {
 
 
 def changed():
-    """The settings with each key changed, by the key."""
+    """Yield the settings with each key changed, by key."""
     for section in fields(Settings):
         if section.name == "organizations":
             continue
@@ -71,7 +71,7 @@ def test_every_key_is_either_applied_or_needs_a_restart(key):
     assert (applied, restart) == (([], [key]) if key in RESTART else ([key], []))
 
 
-def test_organizations_that_come_and_go_need_a_restart_and_those_that_stay_do_not():
+def test_added_and_removed_organizations_need_a_restart():
     beta = Organization(name="beta", organization_id=43, api_key="x")
     read = replace(SETTINGS, organizations=(beta,))
 
@@ -82,7 +82,7 @@ def test_organizations_that_come_and_go_need_a_restart_and_those_that_stay_do_no
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_https_instead_of_http_or_the_other_way_round_needs_a_restart(first):
+def test_a_change_between_http_and_https_needs_a_restart(first):
     plain = replace(
         SETTINGS, scim=replace(SETTINGS.scim, tls_certificate_file=None, tls_key_file=None)
     )
@@ -94,7 +94,7 @@ def test_https_instead_of_http_or_the_other_way_round_needs_a_restart(first):
     assert differences(after, read) == ["scim.tls_certificate_file", "scim.tls_key_file"]
 
 
-def test_a_certificate_that_cannot_be_used_leaves_the_old_one_and_its_fingerprint(tmp_path):
+def test_an_unusable_certificate_leaves_the_old_one_and_its_fingerprint(tmp_path):
     certificate, key = certified(tmp_path, "one")
     settings = Settings(
         Database(), Scim(tls_certificate_file=certificate, tls_key_file=key), organizations=(ACME,)
@@ -114,7 +114,7 @@ def test_a_certificate_that_cannot_be_used_leaves_the_old_one_and_its_fingerprin
     assert served.secrets(settings) == secrets_of(settings)
 
 
-def test_a_fingerprint_differs_with_the_secret_the_salt_and_the_place_and_tells_nothing():
+def test_a_fingerprint_depends_on_secret_salt_and_key_and_reveals_nothing():
     known = {"a": b"cal_secret", "b": b"cal_secret"}
 
     one, other = fingerprints(known, b"salt"), fingerprints(known, b"pepper")
@@ -125,7 +125,7 @@ def test_a_fingerprint_differs_with_the_secret_the_salt_and_the_place_and_tells_
     assert b"cal_secret".hex() not in "".join(one.values())
 
 
-def test_an_organization_follows_the_settings_in_the_cycle_that_runs_and_in_the_next():
+def test_new_settings_apply_to_the_current_and_the_next_reconciler():
     timing, clock = Timing(300, 0.2), SystemClock()
     running = RunningOrganization(
         None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry())

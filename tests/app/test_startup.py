@@ -1,4 +1,4 @@
-"""A start that cannot succeed yet: waited for under systemd, an exit code everywhere else."""
+"""A start that cannot succeed yet is retried under systemd, and an exit code elsewhere."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ BUSY = AddressUnavailable([Problem("scim.listen", "cannot listen on 127.0.0.1:1"
 
 @pytest.fixture
 def manager(tmp_path, monkeypatch):
-    """What systemd hears."""
+    """Yield the notifications that systemd receives."""
     path = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(path)
@@ -32,7 +32,7 @@ def manager(tmp_path, monkeypatch):
 
 
 def failing(error, times):
-    """A daemon that cannot begin so many times, and the moments at which it was tried."""
+    """Return a daemon whose first starts fail, and the times of its starts."""
     clock, tried = Hurried(), []
 
     async def serve():
@@ -44,7 +44,7 @@ def failing(error, times):
 
 
 @pytest.mark.parametrize("error", [MISSING, BUSY], ids=["migration", "port"])
-async def test_under_systemd_it_is_tried_again_with_growing_waits_and_said_once(manager, error):
+async def test_under_systemd_the_start_is_retried_and_logged_once(manager, error):
     serve, clock, tried = failing(error, 12)
 
     with capture_logs() as lines:
@@ -60,7 +60,7 @@ async def test_under_systemd_it_is_tried_again_with_growing_waits_and_said_once(
 
 
 @pytest.mark.parametrize("error", [MISSING, BUSY], ids=["migration", "port"])
-async def test_without_a_service_manager_it_ends(monkeypatch, error):
+async def test_without_a_service_manager_the_daemon_exits(monkeypatch, error):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     serve, clock, tried = failing(error, 1)
 
@@ -71,7 +71,7 @@ async def test_without_a_service_manager_it_ends(monkeypatch, error):
 
 
 @pytest.mark.usefixtures("manager")
-async def test_a_configuration_that_is_wrong_always_ends_it():
+async def test_a_wrong_configuration_always_ends_the_daemon():
     serve, clock, tried = failing(ConfigError([Problem("scim.listen", "no port")]), 1)
 
     with pytest.raises(ConfigError):
@@ -91,7 +91,7 @@ async def test_sigterm_ends_the_wait():
     assert len(tried) == 1
 
 
-async def test_a_port_in_use_may_be_free_later_and_a_forbidden_path_may_not(tmp_path):
+async def test_a_port_in_use_is_retried_and_a_forbidden_path_is_not(tmp_path):
     runner = web.AppRunner(web.Application())
     await runner.setup()
     with socket.socket() as taken:

@@ -1,4 +1,4 @@
-"""The daemon records uses of tokens in batches and shows what ends soon."""
+"""The daemon records uses of tokens in batches and shows tokens that expire soon."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def watch(db, registry):
     return TokenWatch(db, TokenUses(), SystemClock(), Metrics(registry))
 
 
-async def test_uses_and_expiries_are_metrics(db, okta, watch, registry):
+async def test_metrics_show_uses_and_expiries(db, okta, watch, registry):
     token, _ = await admin.create_token(db, EDITOR, okta, name="first", seconds=1e7)
     watch.uses.note(token.id, USED)
 
@@ -59,7 +59,7 @@ async def test_a_revoked_token_is_no_longer_in_the_metrics(db, okta, watch, regi
     assert b"calscim_token_expires_timestamp_seconds{" not in generate_latest(registry)
 
 
-async def test_a_token_that_ends_soon_is_logged_once_a_day(db, okta, watch, registry):
+async def test_a_token_that_expires_soon_is_logged_once_a_day(db, okta, watch, registry):
     token, _ = await admin.create_token(db, EDITOR, okta, name="first")
     await db.execute(
         "UPDATE calscim.tokens SET created_at = now() - interval '1 year', "
@@ -76,7 +76,7 @@ async def test_a_token_that_ends_soon_is_logged_once_a_day(db, okta, watch, regi
     assert registry.get_sample_value("calscim_tokens_expiring", {"directory": okta.id}) == 1
 
 
-async def test_uses_are_kept_while_the_database_is_away(watch, monkeypatch, okta, db):
+async def test_uses_are_kept_while_the_database_is_unreachable(watch, monkeypatch, okta, db):
     token, _ = await admin.create_token(db, EDITOR, okta, name="first")
     watch.uses.note(token.id, USED)
 
@@ -93,7 +93,7 @@ async def test_uses_are_kept_while_the_database_is_away(watch, monkeypatch, okta
     assert (await admin.tokens(db))[0].last_used_at == USED
 
 
-async def test_a_rotation_is_one_journal_row_and_ends_the_old_token_after_the_overlap(db, okta):
+async def test_a_rotation_is_one_journal_row_and_expires_the_old_token(db, okta):
     old, _ = await admin.create_token(db, EDITOR, okta, name="first", scope="read")
 
     new, secret, ends = await admin.rotate_token(db, EDITOR, okta, old, overlap=3600)

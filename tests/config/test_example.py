@@ -1,4 +1,4 @@
-"""config/calscim.example.toml is the reference: it names every key, with the default it has."""
+"""config/calscim.example.toml has every key with its default."""
 
 import re
 import tomllib

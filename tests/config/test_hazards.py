@@ -1,4 +1,4 @@
-"""Configuration that works and is dangerous is named, with the fix."""
+"""Hazards: dangerous configuration is found and reported with the fix."""
 
 import shutil
 import tempfile
@@ -31,7 +31,7 @@ def keys(settings, files=(), environ=None, inherited=None):
     return [one.where for one in hazards(settings, files, environ or {}, inherited)]
 
 
-def test_a_sound_configuration_has_no_hazard():
+def test_a_safe_configuration_has_no_hazard():
     assert keys(SAFE) == []
 
 
@@ -65,13 +65,13 @@ def test_postgres_on_this_machine_needs_no_tls(key, host):
     ],
 )
 @pytest.mark.parametrize("key", ["dsn", "migration_dsn", "listen_dsn", "operator_dsn"])
-def test_postgres_elsewhere_needs_tls(key, dsn, is_dangerous):
+def test_postgres_on_another_machine_needs_tls(key, dsn, is_dangerous):
     database = replace(SAFE.database, **{key: dsn})
 
     assert keys(replace(SAFE, database=database)) == [f"database.{key}"] * is_dangerous
 
 
-def test_variables_of_libpq_count_and_a_password_is_never_quoted():
+def test_variables_of_libpq_apply_and_no_password_is_shown():
     settings = replace(SAFE, database=Database(dsn="postgresql://u:geheim@db/c"))
 
     assert keys(settings, environ={"PGSSLMODE": "verify-full"}) == []
@@ -80,7 +80,7 @@ def test_variables_of_libpq_count_and_a_password_is_never_quoted():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]", *REMOTE])
-def test_listeners_off_loopback_are_named(host):
+def test_a_listener_off_loopback_is_a_hazard(host):
     scim = replace(SAFE.scim, listen=f"{host}:8085")
 
     assert keys(replace(SAFE, scim=scim)) == ["scim.listen"]
@@ -90,11 +90,11 @@ def test_listeners_off_loopback_are_named(host):
 
 
 @pytest.mark.parametrize("listen", [*(f"{host}:8085" for host in LOCAL), "unix:/run/x", "systemd"])
-def test_listeners_on_this_machine_are_not(listen):
+def test_a_listener_on_this_machine_is_no_hazard(listen):
     assert keys(replace(SAFE, scim=replace(SAFE.scim, listen=listen), ops=Ops(listen))) == []
 
 
-def test_a_socket_that_systemd_opened_is_judged_by_its_address():
+def test_a_socket_of_systemd_is_checked_by_its_address():
     settings = replace(SAFE, scim=replace(SAFE.scim, listen="systemd"))
 
     assert keys(settings, inherited={"scim": "[::]:8085"}) == ["scim.listen"]
@@ -102,7 +102,7 @@ def test_a_socket_that_systemd_opened_is_judged_by_its_address():
 
 
 @pytest.mark.parametrize("host", REMOTE)
-def test_plain_http_off_loopback_is_named(host):
+def test_plain_http_off_loopback_is_a_hazard(host):
     url = f"http://{host}"
     scim = replace(SAFE, scim=replace(SAFE.scim, public_url=url))
     head = replace(SAFE, journal=Journal(checkpoint_url=f"{url}/heads?key=geheim"))
@@ -115,7 +115,7 @@ def test_plain_http_off_loopback_is_named(host):
 
 
 @pytest.mark.parametrize("host", LOCAL)
-def test_plain_http_on_loopback_is_not(host):
+def test_plain_http_on_loopback_is_no_hazard(host):
     url = f"http://{host}:9000"
 
     assert keys(replace(SAFE, scim=replace(SAFE.scim, public_url=url))) == []
@@ -127,7 +127,7 @@ def test_plain_http_on_loopback_is_not(host):
 
 @pytest.fixture
 def folder():
-    """A folder that every user of the machine may enter, unlike pytest's own."""
+    """Yield a folder that every user of the machine can enter, unlike pytest's own."""
     path = Path(tempfile.mkdtemp())
     path.chmod(0o755)
     yield path
@@ -138,7 +138,7 @@ def folder():
     ("mode", "is_dangerous"),
     [(0o600, False), (0o640, False), (0o660, False), (0o644, True), (0o602, True), (0o604, True)],
 )
-def test_a_secret_that_others_may_read_or_write_is_named(folder, mode, is_dangerous):
+def test_a_secret_that_others_can_read_or_write_is_a_hazard(folder, mode, is_dangerous):
     path = folder / "acme.key"
     path.write_text("secret")
     path.chmod(mode)
@@ -160,7 +160,7 @@ def test_a_secret_in_a_folder_that_others_cannot_enter_is_safe(folder):
     assert keys(SAFE, [link]) == [str(link)]
 
 
-def test_every_file_that_a_secret_is_read_from_is_looked_at(tmp_path):
+def test_every_file_with_a_secret_is_checked(tmp_path):
     (tmp_path / "dsn").write_text("postgresql://calscim@/calscim")
     (tmp_path / "url").write_text("https://other.example/?key=x")
     for name in ("key", "old", "tls.key", "tls.crt"):
@@ -191,14 +191,14 @@ def test_every_file_that_a_secret_is_read_from_is_looked_at(tmp_path):
         ),
     ],
 )
-def test_the_configuration_is_looked_at_where_a_secret_stands_in_it(tmp_path, text, is_secret):
+def test_a_configuration_that_contains_a_secret_is_checked(tmp_path, text, is_secret):
     path = tmp_path / "calscim.toml"
     path.write_text(text)
 
     assert secret_files(path, {}) == [path] * is_secret
 
 
-def test_a_variable_puts_no_secret_into_the_file(tmp_path):
+def test_a_secret_in_a_variable_is_not_in_the_file(tmp_path):
     path = tmp_path / "calscim.toml"
     path.write_text('[database]\ndsn = "postgresql://calscim@db/calscim"\n')
 

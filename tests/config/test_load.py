@@ -1,4 +1,4 @@
-"""The configuration: file, variables, secrets in files; and everything wrong with it at once."""
+"""The configuration: file, variables and secret files; all problems are reported together."""
 
 import base64
 import re
@@ -35,7 +35,7 @@ def read(tmp_path):
 
 @pytest.fixture
 def wrong(read, tmp_path):
-    """The problems of a configuration, as ``key: message`` without the file's name."""
+    """Return the problems of a configuration, as ``key: message`` without the file's name."""
 
     def wrong(text: str, **variables: str) -> list[str]:
         with pytest.raises(ConfigError) as caught:
@@ -91,11 +91,11 @@ def test_limits_are_counts_percentages_or_both(read, written, limit):
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:80", "[::1]:8085", "localhost:0", "unix:/run/calscim/scim", "systemd"]
 )
-def test_a_listener_is_a_port_a_path_or_systemds(read, listen):
+def test_a_listener_is_a_port_a_path_or_systemd(read, listen):
     assert read(MINIMAL + f'[scim]\nlisten = "{listen}"').scim.listen == listen
 
 
-def test_a_slash_at_the_end_of_a_url_is_dropped(read):
+def test_a_trailing_slash_of_a_url_is_removed(read):
     settings = read(
         MINIMAL
         + '[scim]\npublic_url = "https://cal.acme.com/scim-in/"'
@@ -107,7 +107,7 @@ def test_a_slash_at_the_end_of_a_url_is_dropped(read):
     assert settings.organizations[0].api_url == "https://api.cal.com"
 
 
-def test_the_bundled_postgres_lies_relative_to_the_file(read, tmp_path):
+def test_the_folder_of_the_bundled_postgres_is_relative_to_the_file(read, tmp_path):
     settings = read('[database]\nembedded = "./var/postgres"')
 
     assert settings.database.embedded == tmp_path / "var/postgres"
@@ -125,7 +125,7 @@ def test_a_variable_wins_over_the_file(read):
     assert settings.scim.listen == "[::]:1"
 
 
-def test_variables_have_the_types_of_their_keys(read):
+def test_variables_are_converted_to_the_types_of_their_keys(read):
     settings = read(
         MINIMAL + ACME,
         CALSCIM_DATABASE_POOL_SIZE="3",
@@ -142,7 +142,7 @@ def test_variables_have_the_types_of_their_keys(read):
     assert settings.guards.max_deprovisions == Limit(count=3)
 
 
-def test_everything_can_be_configured_by_variables_alone():
+def test_variables_alone_are_a_configuration():
     settings = load(
         None,
         {
@@ -155,7 +155,7 @@ def test_everything_can_be_configured_by_variables_alone():
     assert [organization.name for organization in settings.organizations] == ["acme-eu"]
 
 
-def test_a_variables_name_has_underscores_where_the_organizations_has_other_signs(read):
+def test_a_variable_spells_an_organization_with_underscores(read):
     settings = read(
         MINIMAL + ACME.replace('"acme"', '"acme-eu.1"'),
         CALSCIM_ORGANIZATION_ACME_EU_1_API_KEY="other",
@@ -164,11 +164,11 @@ def test_a_variables_name_has_underscores_where_the_organizations_has_other_sign
     assert settings.organizations[0].api_key == "other"
 
 
-def test_an_empty_variable_is_none(read):
+def test_an_empty_variable_is_ignored(read):
     assert read(MINIMAL, CALSCIM_SCIM_LISTEN="").scim.listen == "127.0.0.1:8085"
 
 
-def test_the_variables_of_a_kubernetes_service_called_calscim_are_not_ours(read):
+def test_variables_of_a_kubernetes_service_named_calscim_are_ignored(read):
     read(
         MINIMAL,
         CALSCIM_PORT="tcp://10.0.0.1:8085",
@@ -178,7 +178,7 @@ def test_the_variables_of_a_kubernetes_service_called_calscim_are_not_ours(read)
     )
 
 
-def test_a_variable_with_a_typing_error_is_refused_with_the_right_one(wrong):
+def test_a_misspelled_variable_is_refused_with_the_right_name(wrong):
     (problem,) = wrong(MINIMAL, CALSCIM_SCIM_LISTN="[::]:1")
 
     assert (
@@ -187,7 +187,7 @@ def test_a_variable_with_a_typing_error_is_refused_with_the_right_one(wrong):
     )
 
 
-def test_a_variable_of_an_organization_that_is_not_there_is_refused(wrong):
+def test_a_variable_of_an_unknown_organization_is_refused(wrong):
     (problem,) = wrong(MINIMAL + ACME, CALSCIM_ORGANIZATION_ACNE_API_KEY="x")
 
     assert "CALSCIM_ORGANIZATION_ACME_API_KEY" in problem
@@ -204,7 +204,7 @@ def test_a_secret_is_read_from_a_file_beside_the_configuration(read, tmp_path):
     assert settings.organizations[0].api_key == "cal_from_file"
 
 
-def test_a_credential_of_systemds_comes_before_the_file_beside_the_configuration(read, tmp_path):
+def test_a_systemd_credential_wins_over_a_file_beside_the_configuration(read, tmp_path):
     (tmp_path / "acme.key").write_text("beside")
     credentials = tmp_path / "credentials"
     credentials.mkdir()
@@ -219,13 +219,13 @@ def test_a_credential_of_systemds_comes_before_the_file_beside_the_configuration
     assert settings.organizations[0].api_key == "cal_systemd"
 
 
-def test_dsns_can_stand_in_files_as_they_hold_passwords(read, tmp_path):
+def test_a_dsn_can_be_in_a_file(read, tmp_path):
     (tmp_path / "dsn").write_text("postgresql://calscim:geheim@db/calscim")
 
     assert read('[database]\ndsn_file = "dsn"').database.dsn.endswith("geheim@db/calscim")
 
 
-def test_a_variable_replaces_the_files_spelling_of_the_same_secret(read):
+def test_a_variable_replaces_the_secret_file_of_the_same_key(read):
     settings = read(
         MINIMAL + ACME.replace('api_key = "cal_secret"', 'api_key_file = "nowhere"'),
         CALSCIM_ORGANIZATION_ACME_API_KEY="cal_other",
@@ -244,7 +244,7 @@ def test_a_key_is_written_in_base64_or_in_hexadecimal_digits(read):
     assert journal == Journal(RAW, (RAW[::-1],))
 
 
-def test_keys_stand_in_files_old_ones_each_in_its_own(read, tmp_path):
+def test_keys_are_in_files_one_file_for_each_old_key(read, tmp_path):
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "journal.key").write_text(KEY + "\n")
@@ -270,7 +270,7 @@ def test_variables_name_keys_and_files_of_keys(read, tmp_path):
     assert by_keys.journal == Journal(RAW, (RAW,))
 
 
-def test_everything_wrong_with_keys_is_reported_at_once_and_no_key_shown(wrong, tmp_path):
+def test_all_problems_with_keys_are_reported_and_no_key_is_shown(wrong, tmp_path):
     (tmp_path / "short.key").write_text(KEY[:-5])
     (tmp_path / "empty.key").write_text("")
 
@@ -296,7 +296,7 @@ def test_everything_wrong_with_keys_is_reported_at_once_and_no_key_shown(wrong, 
 
 
 @pytest.mark.parametrize("text", ["short", "00" * 31, "zz" * 32, "AAAA", "ä" * 64])
-def test_what_is_no_key_is_refused_with_what_to_write(wrong, text):
+def test_an_invalid_key_is_refused_with_what_to_write(wrong, text):
     problems = wrong(MINIMAL + f'[journal]\nencryption_key = "{text}"\nold_keys = ["{text}"]')
 
     assert len(problems) == 2
@@ -312,7 +312,7 @@ def test_files_of_keys_are_a_list(wrong, written):
     assert "write a list" in problem
 
 
-def test_where_heads_go_is_relative_to_the_file_and_a_url_with_a_secret(read, tmp_path):
+def test_a_checkpoint_file_is_relative_and_a_checkpoint_url_is_secret(read, tmp_path):
     (tmp_path / "url").write_text("https://other.example/heads?key=geheim")
 
     journal = read(
@@ -332,7 +332,7 @@ def test_where_heads_go_is_relative_to_the_file_and_a_url_with_a_secret(read, tm
     "url",
     ["ftp://x/geheim", "https://u:geheim@x/", "x?geheim", "http://x:geheim/", "http://x#geheim"],
 )
-def test_a_url_that_cannot_be_posted_to_is_refused_without_showing_it(wrong, url):
+def test_an_invalid_checkpoint_url_is_refused_without_showing_it(wrong, url):
     (problem,) = wrong(MINIMAL + f'[journal]\ncheckpoint_url = "{url}"')
 
     assert problem.startswith("journal.checkpoint_url: ")
@@ -355,7 +355,7 @@ def test_no_secret_shows_in_a_repr(read):
         (b"\xff", "UTF-8"),
     ],
 )
-def test_a_key_file_that_cannot_be_one_is_refused(wrong, tmp_path, content, expected):
+def test_an_invalid_key_file_is_refused(wrong, tmp_path, content, expected):
     if content is not None:
         (tmp_path / "acme.key").write_bytes(
             content if isinstance(content, bytes) else content.encode()
@@ -510,7 +510,7 @@ def test_a_mistake_in_an_organization_is_named(wrong, change, expected):
         ("[database]\ndsn = 'host=x'", "database.dsn: is not a DSN"),
     ],
 )
-def test_the_database_is_one_and_only_one(wrong, text, expected):
+def test_exactly_one_database_is_configured(wrong, text, expected):
     problems = wrong(text)
 
     assert len(problems) == 1
@@ -534,7 +534,7 @@ def test_the_database_is_one_and_only_one(wrong, text, expected):
         ("postgresql://u:geheim@h/db?sslmode", "is not a DSN"),
     ],
 )
-def test_a_dsn_that_cannot_be_one_is_refused_without_showing_it(wrong, dsn, expected):
+def test_an_invalid_dsn_is_refused_without_showing_it(wrong, dsn, expected):
     (problem,) = wrong(f'[database]\ndsn = "{dsn}"')
 
     assert problem.startswith(f"database.dsn: {expected}")
@@ -551,7 +551,7 @@ def test_a_dsn_that_cannot_be_one_is_refused_without_showing_it(wrong, dsn, expe
         "postgresql://u@%2Frun%2Fpostgresql/db",
     ],
 )
-def test_dsns_of_all_kinds_are_taken(read, dsn):
+def test_dsns_of_all_kinds_are_accepted(read, dsn):
     assert read(f'[database]\ndsn = "{dsn}"').database.dsn == dsn
 
 
@@ -602,7 +602,7 @@ def test_a_problem_never_shows_a_secret(wrong):
     assert "cal_a" not in "".join(problems)
 
 
-def test_what_is_not_toml_is_refused_with_its_line(wrong):
+def test_invalid_toml_is_refused_with_its_line(wrong):
     (problem,) = wrong("[database\ndsn = 1")
 
     assert "is not TOML" in problem
@@ -612,7 +612,7 @@ def test_what_is_not_toml_is_refused_with_its_line(wrong):
 # ------------------------------------------------------------------ which file
 
 
-def test_the_file_named_comes_before_the_variable_before_the_usual_places(tmp_path, monkeypatch):
+def test_the_argument_wins_over_the_variable_and_the_usual_places(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config/calscim.toml").write_text(MINIMAL)
@@ -622,7 +622,7 @@ def test_the_file_named_comes_before_the_variable_before_the_usual_places(tmp_pa
     assert find(None, {}) == Path("config/calscim.toml")
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path):
+def test_a_named_file_must_exist(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.toml", {"CALSCIM_DATABASE_DSN": "postgresql://x/y"})
 
@@ -661,14 +661,14 @@ def test_attributes_are_a_table_of_an_organization(read):
         ("urn:acme:hr:1.0:costCenter", ("urn:acme:hr:1.0", "costCenter", None, None, None)),
     ],
 )
-def test_a_source_is_a_path_of_one_attribute(read, written, expected):
+def test_from_is_the_path_of_one_attribute(read, written, expected):
     (acme,) = read(table(f"from = '{written}'\nto = \"x\"")).organizations
 
     found = acme.attributes[0].source
     assert (found.schema, found.attribute, found.where, found.equals, found.sub) == expected
 
 
-def test_everything_wrong_with_the_attributes_is_said_at_once(wrong):
+def test_all_problems_with_attributes_are_reported(wrong):
     problems = wrong(
         table(
             'from = "name.family.x"\nto = "a"',
@@ -693,7 +693,7 @@ def test_everything_wrong_with_the_attributes_is_said_at_once(wrong):
     assert problems[0].endswith("has 2 rows to d: leave one of them")
 
 
-def test_attributes_are_no_variable(wrong):
+def test_attributes_cannot_be_a_variable(wrong):
     (problem,) = wrong(MINIMAL + ACME, CALSCIM_ORGANIZATION_ACME_ATTRIBUTES="title")
 
     assert "write tables into the file" in problem
@@ -720,12 +720,12 @@ def test_attributes_in_single_brackets_are_refused(wrong):
         ("systemd", "http://127.0.0.1:8085"),
     ],
 )
-def test_the_public_url_follows_the_listener_where_it_is_left_out(read, listen, public_url):
+def test_the_public_url_defaults_to_the_listener(read, listen, public_url):
     assert read(f'{MINIMAL}[scim]\nlisten = "{listen}"\n').scim.public_url == public_url
     assert read(MINIMAL, CALSCIM_SCIM_LISTEN=listen).scim.public_url == public_url
 
 
-def test_a_public_url_that_is_written_is_kept(read):
+def test_a_configured_public_url_is_kept(read):
     url = "https://scim.acme.example"
 
     assert (
@@ -736,7 +736,7 @@ def test_a_public_url_that_is_written_is_kept(read):
     )
 
 
-def test_the_public_url_is_https_where_there_is_a_certificate(read, tmp_path):
+def test_the_default_public_url_is_https_with_a_certificate(read, tmp_path):
     for name in ("tls.crt", "tls.key"):
         (tmp_path / name).write_text("x")
     tls = 'tls_certificate_file = "tls.crt"\ntls_key_file = "tls.key"\n'

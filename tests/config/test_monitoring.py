@@ -1,4 +1,4 @@
-"""Alerts and dashboard speak of metrics that calscim has, and of no others."""
+"""Alerts and dashboard use metrics that calscim has, and no others."""
 
 import json
 import re
@@ -53,7 +53,7 @@ HISTOGRAMS = {
 
 
 def expressions(node: Any) -> list[str]:
-    """Every PromQL expression in the dashboard."""
+    """Return every PromQL expression of the dashboard."""
     if isinstance(node, dict):
         own = [node["expr"]] if isinstance(node.get("expr"), str) else []
         return own + [found for value in node.values() for found in expressions(value)]
@@ -63,7 +63,7 @@ def expressions(node: Any) -> list[str]:
 
 
 def used(text: str) -> set[str]:
-    """The metrics in a text, histograms without what Prometheus appends."""
+    """Return the metrics in a text, histograms without the suffix that Prometheus appends."""
     names = set(re.findall(r"\bcalscim_\w+", text))
     return {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
 
@@ -72,32 +72,32 @@ def rule_expressions() -> list[str]:
     return re.findall(r"^ +expr: (.+?)(?: +# .*)?$", RULES.read_text(), re.MULTILINE)
 
 
-def test_every_metric_of_the_alerts_is_one_of_calscims():
+def test_every_metric_of_the_alerts_exists():
     found = set().union(*map(used, rule_expressions()))
 
     assert found <= METRICS.keys()
     assert "calscim_actions_held" in found
 
 
-def test_every_metric_is_on_the_dashboard_and_no_other():
+def test_the_dashboard_has_every_metric_and_no_other():
     found = set().union(*map(used, expressions(json.loads(DASHBOARD.read_text()))))
 
     assert found == METRICS.keys()
 
 
-def test_labels_that_are_asked_for_are_there():
+def test_the_labels_in_expressions_exist():
     for expression in [*rule_expressions(), *expressions(json.loads(DASHBOARD.read_text()))]:
         for name, selector in re.findall(r"(calscim_\w+)\{([^}]*)\}", expression):
             labels = set(re.findall(r"(\w+)=~?\"", selector))
             assert labels <= METRICS[re.sub(r"_bucket$", "", name)], expression
 
 
-def test_what_an_operator_sets_the_pace_of_is_not_counted_in_a_stretch_of_time():
-    """Where journal.checkpoint_interval is longer than the stretch, such a rule never fires, or always does."""
+def test_no_alert_counts_checkpoints_over_time():
+    """With a journal.checkpoint_interval longer than the range, such an alert never fires, or always."""
     assert not [one for one in rule_expressions() if "calscim_journal_heads_total" in one]
 
 
-def test_histograms_are_asked_for_by_their_series():
+def test_expressions_use_the_series_of_histograms():
     for expression in [*rule_expressions(), *expressions(json.loads(DASHBOARD.read_text()))]:
         for name in HISTOGRAMS:
             assert not re.search(rf"{name}\b(?!_)", expression), expression
@@ -119,7 +119,7 @@ def test_the_code_has_these_metrics():
     assert registered == METRICS.keys()
 
 
-def test_panels_have_titles_of_their_own():
+def test_panels_have_distinct_titles():
     titles = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"]]
 
     assert len(titles) == len(set(titles)) > 10

@@ -1,4 +1,4 @@
-"""How maintenance windows are written, and what is said to somebody who writes them differently."""
+"""How maintenance windows are written, and the error messages for other forms."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_days_times_and_a_zone(text, days, begins, ends, zone):
         ("Sat 22:00-06:00 Xyzzy", "write a name of the IANA list"),
     ],
 )
-def test_anything_else_is_refused_with_what_to_write(text, hint):
+def test_an_invalid_window_is_refused_with_what_to_write(text, hint):
     with pytest.raises(ValueError) as refused:
         window(text)
 
@@ -85,7 +85,7 @@ def test_a_variable_separates_windows_with_semicolons(tmp_path):
     assert [one.days for one in settings.reconcile.windows] == [{0, 2}, {5}]
 
 
-def test_what_is_wrong_is_said_with_the_key(tmp_path):
+def test_a_problem_names_the_key(tmp_path):
     path = tmp_path / "calscim.toml"
     path.write_text(HEAD + '[reconcile]\nwindows = "Sat 22:00-06:00 UTC"\n')
 

@@ -1,4 +1,4 @@
-"""Log lines: one form for all of them, on standard error, without a secret."""
+"""Log lines have one form, go to standard error, and contain no secret."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def test_a_line_is_one_json_object_with_its_event_first(lines):
     assert line["status"] == 200
 
 
-def test_what_is_no_http_is_a_line_and_no_error(lines):
+def test_bytes_that_are_not_http_are_no_error(lines):
     server = logging.getLogger("aiohttp.server")
 
     for error in (LineTooLong(b"x", 1), OSError("disk")):
@@ -50,7 +50,7 @@ def test_what_is_no_http_is_a_line_and_no_error(lines):
     assert (ours["level"], "exception" in ours) == ("error", True)
 
 
-def test_what_other_libraries_log_takes_the_same_way(lines):
+def test_other_libraries_log_in_the_same_form(lines):
     logging.getLogger("asyncpg").warning("%s is gone", "server")
 
     (line,) = lines()
@@ -61,7 +61,7 @@ def test_what_other_libraries_log_takes_the_same_way(lines):
     )
 
 
-def test_a_level_holds_back_what_is_below_it(lines):
+def test_lines_below_the_level_are_not_written(lines):
     structlog.get_logger("x").debug("a.b")
 
     assert lines() == []
@@ -107,13 +107,13 @@ def test_a_secret_in_a_traceback_is_not_written(lines):
     assert "geheim" not in json.dumps(line)
 
 
-def test_what_only_looks_like_a_secret_is_written(lines):
+def test_a_value_that_only_looks_like_a_secret_is_written(lines):
     structlog.get_logger("x").info("a.b", token_id=3, organization="acme")
 
     assert lines()[0]["token_id"] == 3
 
 
-def test_a_console_is_for_people(lines):
+def test_the_console_form_is_readable_text(lines):
     stream = io.StringIO()
     logs.configure("info", "console", stream)
 

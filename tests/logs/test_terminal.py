@@ -1,4 +1,4 @@
-"""What reaches a terminal or a console log from outside cannot control it."""
+"""Text from outside cannot control a terminal or a console log."""
 
 import ast
 import io
@@ -51,13 +51,13 @@ def test_every_control_character_becomes_visible():
     assert printable("\x1b\r\n\u202e\U000e0041") == r"\x1b\r\n\u202e\U000e0041"
 
 
-def test_names_of_all_scripts_stay_as_they_are():
+def test_names_in_all_scripts_are_unchanged():
     names = ["Ann O'Neill", "陽子", "محمد", "می‌خواهم", "👩‍💻", "Zoë\u00a0B"]
 
     assert [printable(name) for name in names] == names
 
 
-def test_line_feeds_stay_only_where_they_are_the_programs_own():
+def test_only_the_program_s_own_line_feeds_stay():
     assert printable_lines("a\n\x1bb") == "a\n\\x1bb"
     assert printable_block("Error: x\nforged") == "    Error: x\n    forged"
 
@@ -98,7 +98,7 @@ def test_a_renderable_that_was_not_escaped_is_escaped_by_the_console():
     assert has_control(stream.getvalue()) == []
 
 
-def test_lines_are_the_callers():
+def test_the_caller_decides_the_lines():
     assert lines("held:", "ann\nbob").plain == "held:\nann\\nbob"
 
 
@@ -122,7 +122,7 @@ def test_a_traceback_in_a_console_log_forges_no_line(console_log):
     assert all(line.startswith("    ") for line in rest if line)
 
 
-def test_a_json_log_keeps_the_value_and_escapes_it():
+def test_a_json_log_escapes_values_and_keeps_them():
     stream = io.StringIO()
     logs.configure("info", "json", stream)
 

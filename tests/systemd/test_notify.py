@@ -1,4 +1,4 @@
-"""sd_notify, the watchdog and socket activation, against a socket of ours."""
+"""sd_notify, the watchdog and socket activation, with a socket of the test."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ def manager(request, tmp_path):
         yield listening, {"NOTIFY_SOCKET": name}
 
 
-def test_what_is_told_arrives_in_one_datagram(manager):
+def test_a_notification_is_one_datagram(manager):
     listening, environ = manager
 
     systemd.notify("READY=1", "STATUS=SCIM on\n127.0.0.1:8085", environ=environ)
@@ -29,7 +29,7 @@ def test_what_is_told_arrives_in_one_datagram(manager):
     assert listening.recv(1000) == b"READY=1\nSTATUS=SCIM on 127.0.0.1:8085"
 
 
-def test_a_reload_names_the_time_of_the_machines_clock(manager):
+def test_a_reload_sends_the_monotonic_time(manager):
     listening, environ = manager
 
     systemd.notify_reloading(environ)
@@ -44,7 +44,7 @@ def test_without_a_manager_nothing_happens():
     systemd.notify("READY=1", environ={})
 
 
-def test_a_manager_that_is_gone_is_no_reason_to_stop(tmp_path):
+def test_an_unreachable_manager_raises_nothing(tmp_path):
     systemd.notify("READY=1", environ={"NOTIFY_SOCKET": str(tmp_path / "gone")})
 
 
@@ -59,7 +59,7 @@ def test_a_manager_that_is_gone_is_no_reason_to_stop(tmp_path):
         ({"WATCHDOG_USEC": "soon"}, None),
     ],
 )
-def test_the_watchdog_is_for_the_process_it_names(environ, expected):
+def test_the_watchdog_applies_to_the_process_that_it_names(environ, expected):
     assert systemd.watchdog_interval(environ) == expected
 
 
@@ -77,6 +77,6 @@ def test_sockets_are_handed_over_by_name(names, expected):
     assert systemd.listen_fds(environ) == expected
 
 
-def test_sockets_of_another_process_are_not_ours():
+def test_sockets_of_another_process_are_ignored():
     assert systemd.listen_fds({"LISTEN_FDS": "2", "LISTEN_PID": "1"}) == {}
     assert systemd.listen_fds({}) == {}

@@ -1,4 +1,4 @@
-"""The units: no warning of systemd's, little exposure, and a reason for every line that hardens."""
+"""The units: no warning from systemd, low exposure, and a comment for every hardening setting."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ needs_systemd = pytest.mark.skipif(
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units with a program that exists here in the place of /usr/bin/calscim."""
+    """Yield the units with an existing program in place of /usr/bin/calscim."""
     program = tmp_path / "calscim"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -44,7 +44,7 @@ def analyze(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @needs_systemd
 @pytest.mark.parametrize("unit", [*SERVICES, *SOCKETS])
-def test_systemd_has_no_complaint(units, unit):
+def test_systemd_accepts_the_units(units, unit):
     ran = analyze("verify", "--man=no", str(units / unit))
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -94,7 +94,7 @@ def test_the_addresses_lower_the_exposure(units):
 
 
 @needs_systemd
-def test_a_socket_may_be_a_unix_socket_of_the_proxys_group(units):
+def test_the_socket_can_be_a_unix_socket_of_the_proxy_s_group(units):
     for unit in SOCKETS:
         text = (units / unit).read_text()
         text = re.sub(r"^(ListenStream|NoDelay)=.*\n", "", text, flags=re.MULTILINE)
@@ -107,7 +107,7 @@ def test_a_socket_may_be_a_unix_socket_of_the_proxys_group(units):
         assert {"SocketGroup=www-data", "SocketMode=0660"} <= set(text.splitlines())
 
 
-def test_every_line_that_hardens_has_its_reason():
+def test_every_hardening_setting_has_a_comment():
     text = (UNITS / "calscim.service").read_text().partition("# ---- the file system")[2]
     reasons = 0
     explained = True
@@ -122,7 +122,7 @@ def test_every_line_that_hardens_has_its_reason():
     assert reasons > 20
 
 
-def test_the_migration_is_hardened_as_the_service_is():
+def test_the_migration_unit_is_hardened_like_the_service():
     assert hardening("calscim.service") == hardening("calscim-migrate.service")
 
 
@@ -130,7 +130,7 @@ def hardening(unit: str) -> set[str]:
     return {line for line in (UNITS / unit).read_text().splitlines() if HARDENING.match(line)}
 
 
-def test_the_intake_is_hardened_as_the_service_is_and_has_no_network():
+def test_the_scim_unit_is_hardened_like_the_service_and_has_no_network():
     service, intake = hardening("calscim.service"), hardening("calscim-scim.service")
 
     assert service - intake == {"RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX"}
@@ -138,7 +138,7 @@ def test_the_intake_is_hardened_as_the_service_is_and_has_no_network():
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_no_core_file_holds_secrets(unit):
+def test_units_write_no_core_files(unit):
     assert "LimitCORE=0" in hardening(unit)
 
 

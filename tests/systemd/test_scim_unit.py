@@ -1,4 +1,4 @@
-"""SCIM without network: an inherited socket, Postgres over a unix socket, and nothing else."""
+"""SCIM without network: an inherited socket, and Postgres over a Unix socket."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def _namespaces() -> bool:
     return ran.returncode == 0
 
 
-def test_the_example_of_the_intake_loads_and_is_safe():
+def test_the_example_for_scim_alone_loads_and_is_safe():
     settings = load(EXAMPLE, {})
 
     assert settings.organizations == ()
@@ -39,7 +39,7 @@ def test_the_example_of_the_intake_loads_and_is_safe():
 
 
 @pytest.mark.skipif(not _namespaces(), reason="no network namespaces for this user")
-async def test_scim_is_answered_in_a_namespace_without_network(db, database, tmp_path):
+async def test_scim_is_served_in_a_namespace_without_network(db, database, tmp_path):
     directory = await admin.create_directory(
         db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
     )
