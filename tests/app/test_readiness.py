@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from calscim import admin
-from calscim.admin.status import status
 from calscim.app.daemon import serve
 from calscim.config import Database, Ops, Scim, Settings
 from tests.postgres.test_health import FULL
 from tests.support.stage import EDITOR
+from tests.support.views import status
 from tests.support.waiting import until
 
 

@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from calscim.admin.status import status
 from calscim.planner.people.address_moves import is_interim
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import address, addresses, assigned
+from tests.support.views import status
 
 
 @pytest.fixture(params=builds.NAMES)

@@ -6,7 +6,6 @@ from calscim import admin
 from calscim.admin import Editor
 from calscim.admin import approve as approving
 from calscim.admin.approve import Stale, approve
-from calscim.admin.status import status
 from calscim.cli.actor import actor
 from calscim.errors import StoreError
 from calscim.journal import chain, history
@@ -16,6 +15,7 @@ from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
 from tests.support.stage import PEOPLE, address
+from tests.support.views import status
 
 ANN, ANN_ELSEWHERE, BOB = "ann@host", "ann via root@other", "bob via calscim@host"
 

@@ -4,12 +4,11 @@ from collections import Counter
 
 import pytest
 
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.planner.policy import AttributePath, AttributeRule
 from calscim.reconciler.state import attempts
 from calscim.reconciler.state import attribute_ledger as told
 from calscim.testing.calcom.calcom import Fault
+from tests.support.views import explain, status
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ANN = "ann@acme.example"

@@ -3,23 +3,30 @@
 import pytest
 from rich.console import Console
 
-from calscim.admin.explain.explain import explain
-from calscim.cli.explaining import _shown_explanation
+from calscim.admin.explain import explain as explanations
+from calscim.cli.explain import render_explanation
 from calscim.errors import RemoteError, UsageError
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import PEOPLE, address, addresses, assigned
+from tests.support.views import explain
 
 ANN = address("ann")
 
 
 async def told(stage, person, team=None):
-    return await explain(stage.db, stage.settings, stage.organization, person, team)
+    return await explain(*question(stage, person, team))
+
+
+def question(stage, person, team):
+    return stage.db, stage.settings, stage.organization, person, team
 
 
 async def text(stage, person, team=None):
     console = Console(width=2000)
     with console.capture() as written:
-        console.print(_shown_explanation(await told(stage, person, team)))
+        console.print(
+            render_explanation(await explanations.explain(*question(stage, person, team)))
+        )
     return written.get()
 
 
@@ -248,12 +255,12 @@ async def test_without_cal_com_a_team_is_known_by_its_mapping_alone(stage):
 async def test_without_cal_com_a_person_no_directory_knows_may_yet_exist(stage):
     gone(stage)
 
-    with pytest.raises(RemoteError, match=r"Cal\.com cannot be asked"):
+    with pytest.raises(RemoteError, match=r"Cal\.com cannot be read"):
         await told(stage, "who@acme.example")
 
 
 async def test_with_cal_com_a_person_nobody_knows_is_a_mistake(stage):
-    with pytest.raises(UsageError, match=r"neither a directory of acme nor its Cal\.com knows"):
+    with pytest.raises(UsageError, match=r"neither a directory of acme nor its Cal\.com has"):
         await told(stage, "who@acme.example")
 
 

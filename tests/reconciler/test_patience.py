@@ -3,10 +3,9 @@
 import pytest
 
 from calscim import admin
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.planner.render import HELD, IN_STEP, PENDING, exit_code
 from calscim.testing.calcom.calcom import Fault
+from tests.support.views import explain, status
 
 ANN, BOB, CEM, EVE = (f"{name}@acme.example" for name in ("ann", "bob", "cem", "eve"))
 

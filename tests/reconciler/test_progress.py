@@ -6,13 +6,14 @@ import pytest
 from rich.console import Console
 from structlog.testing import capture_logs
 
-from calscim.admin.status import status
+from calscim.admin import status as statuses
 from calscim.admin.sync import sync
 from calscim.calcom.rate_budget import Budget
-from calscim.cli.standing import _shown_status
+from calscim.cli.status import render_status
 from calscim.clock import SystemClock
 from calscim.reconciler.progress import Progress
 from calscim.reconciler.state import leases, runs
+from tests.support.views import status
 
 
 class Stopwatch(SystemClock):
@@ -112,7 +113,7 @@ async def test_a_person_reads_it_in_a_sentence(stage, progress):
 
     console = Console(width=200)
     with console.capture() as text:
-        console.print(_shown_status(await status(stage.db, ["acme"])))
+        console.print(render_status(await statuses.status(stage.db, ["acme"])))
 
     assert "acme: 1,240 of 5,100 actions done, about 32 min left" in text.get()
 
@@ -137,4 +138,4 @@ async def test_whoever_asked_for_the_pass_is_told(stage, progress, monkeypatch):
         answer = await sync(stage.db, "acme", tell)
 
     assert answer.complete
-    assert (heard[0]["done"], heard[0]["of"]) == (3, 9)
+    assert (heard[0].progress.done, heard[0].progress.of) == (3, 9)

@@ -3,11 +3,10 @@
 import pytest
 
 from calscim import admin
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.errors import RemoteError, UsageError
 from calscim.planner.modes import Provision
 from calscim.testing.calcom.calcom import Fault
+from tests.support.views import explain, status
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"
 

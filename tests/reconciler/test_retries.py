@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from calscim.admin.status import status
 from calscim.reconciler.backoff import REMINDER, Backoff, Notice
 from calscim.reconciler.state import runs
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried
 from tests.support.stage import address
+from tests.support.views import status
 
 OLDEST = "calscim_oldest_pending_seconds"
 

@@ -7,14 +7,13 @@ import pytest
 
 from calscim import admin
 from calscim.admin.approve import Stale, approve
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.names import address_key
 from calscim.planner.actions import State
 from calscim.reconciler import approvals
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds
 from tests.support.stage import PEOPLE, address, addresses, assigned
+from tests.support.views import explain, status
 
 
 @pytest.fixture(params=["custom", "oin"])

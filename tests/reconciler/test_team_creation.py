@@ -3,12 +3,11 @@
 import pytest
 
 from calscim import admin
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.planner.actions import Kind
 from calscim.reconciler.state import attempts, created_teams
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import address
+from tests.support.views import explain, status
 
 OWNER = "owner@acme.example"  # the API key's own user
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from calscim.admin.status import status
 from calscim.planner.render import seats_json
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.state import holds
 from tests.support.stage import address, addresses
+from tests.support.views import status
 
 DAY = Guards().window
 NAMES = [f"p{number:02}" for number in range(20)]

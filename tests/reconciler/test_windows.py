@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calscim.admin.explain.explain import explain
-from calscim.admin.status import status
 from calscim.clock import SystemClock
 from calscim.config.windows import window
 from calscim.planner.actions import State
 from calscim.planner.render import IN_STEP, exit_code
 from calscim.reconciler.from_settings import windows
+from tests.support.views import explain, status
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"
 ALWAYS = (window("daily 00:00-24:00 UTC"),)
@@ -116,7 +115,7 @@ async def test_status_says_which_window_is_open_and_until_when(stage):
 
     assert inside["window"] == {
         "window": "Sat 22:00-06:00 Europe/Berlin",
-        "until": datetime(2026, 11, 22, 5, tzinfo=UTC),
+        "until": "2026-11-22T05:00:00Z",
     }
     assert outside["window"] is None
-    assert outside["next_window"] == datetime(2026, 11, 28, 21, tzinfo=UTC)
+    assert outside["next_window"] == "2026-11-28T21:00:00Z"

@@ -6,7 +6,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from calscim import admin
-from calscim.admin.status import status
 from calscim.app.throttling import exchange
 from calscim.clock import SystemClock
 from calscim.config import Scim
@@ -16,6 +15,7 @@ from calscim.errors import ScimError
 from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.metrics import Metrics
 from calscim.scim.rates import Rates
+from tests.support.views import status
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 

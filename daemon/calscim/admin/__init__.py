@@ -11,6 +11,7 @@ from calscim.admin.directories import (
     delete_directory,
     directories,
     find_directory,
+    only_directory,
     set_rate,
 )
 from calscim.admin.groups import PushedGroup, group_named, groups, members_of
@@ -72,6 +73,7 @@ __all__ = [
     "mappings",
     "members_of",
     "moved",
+    "only_directory",
     "pause",
     "pause_restored",
     "pauses",

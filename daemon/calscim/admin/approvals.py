@@ -29,6 +29,31 @@ class Approval:
     needed: int
     seqs: tuple[int, ...]  # the rows in the organization's journal
 
+    def view(self, hash_: str) -> "ApprovalView":
+        """Return the approval as ``approve --json`` shows it."""
+        rows = tuple(JournalRow(f"@{self.organization}", seq) for seq in self.seqs)
+        return ApprovalView(self.organization, hash_, self.released, self.people, self.needed, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """The place of a row in the journal."""
+
+    stream: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """An approval as operators see it. ``approved``: as many people approved as are needed."""
+
+    organization: str
+    hash: str
+    approved: bool
+    approved_by: tuple[str, ...]
+    needed: int
+    journal: tuple[JournalRow, ...]
+
 
 async def approve(
     db: Database,

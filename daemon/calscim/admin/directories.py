@@ -127,5 +127,18 @@ async def find_directory(db: Database, wanted: str) -> Directory:
     raise UsageError(names.missing("directory", wanted, known, f"directories: {listed}"))
 
 
+async def only_directory(db: Database, wanted: str | None) -> Directory:
+    """Return the directory of that id or name; without one, the only directory. UsageError if there are several."""
+    if wanted is not None:
+        return await find_directory(db, wanted)
+    every = await directories(db)
+    if not every:
+        raise UsageError("there is no directory yet: see `calscim directory create --help`")
+    if len(every) > 1:
+        listed = ", ".join(directory.name for directory in every)
+        raise UsageError(f"there are several directories: add --directory ({listed})")
+    return every[0]
+
+
 async def _one(connection: Connection, key: str) -> Directory:
     return Directory(**(await connection.fetch(sql("directories.list"), key))[0])

@@ -1,8 +1,7 @@
-"""Groups as they were pushed, and what each is mapped to."""
+"""Groups that identity providers have pushed, and the teams that each is mapped to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -12,36 +11,50 @@ from calscim.postgres.queries import sql
 
 
 @dataclass(frozen=True, slots=True)
+class MappedTeam:
+    """A mapping of a group, as the group's entry lists it. ``team_id`` is None for a team that is to be created."""
+
+    id: int
+    team_id: int | None
+    team: str
+    role: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
 class PushedGroup:
-    """``members`` counts users and nested groups; ``mappings`` are id, team_id, team, role, mode."""
+    """A group of a directory. ``members`` counts users and nested groups."""
 
     id: str
     name: str
-    directory_id: str
     directory: str
+    directory_id: str
     organization: str
     members: int
-    mappings: tuple[dict[str, Any], ...]
+    mappings: tuple[MappedTeam, ...]
+
+
+def mapped_teams(stored: str) -> tuple[MappedTeam, ...]:
+    """Read a column of mappings that Postgres aggregates as JSON."""
+    return tuple(MappedTeam(**mapping) for mapping in orjson.loads(stored))
 
 
 async def groups(
     db: Database, *, directory: str | None = None, organization: str | None = None
 ) -> list[PushedGroup]:
-    """Of the directory with that id, of an organization's directories, or all."""
+    """Return the groups of the directory with that id, of an organization's directories, or of all."""
     rows = await db.fetch(sql("groups.list"), directory, organization)
-    return [
-        PushedGroup(**{**row, "mappings": tuple(orjson.loads(row["mappings"]))}) for row in rows
-    ]
+    return [PushedGroup(**{**row, "mappings": mapped_teams(row["mappings"])}) for row in rows]
 
 
 async def group_named(db: Database, directory: str, name: str) -> GroupId | None:
-    """The pushed group that a mapping of that name is bound to."""
+    """Return the pushed group that a mapping of that name is bound to; None if there is none yet."""
     found: GroupId | None = await db.fetchval(sql("groups.find_by_name"), directory, name)
     return found
 
 
 async def members_of(db: Database, groups: Collection[GroupId]) -> dict[GroupId, dict[UserId, int]]:
-    """The users of each group, those of nested groups included, with the journal row that put them there."""
+    """Return the users of each group, nested groups included, with the journal row that added each user."""
     found: dict[GroupId, dict[UserId, int]] = {group: {} for group in groups}
     for row in await db.fetch(sql("groups.list_users"), list(groups)):
         found[GroupId(row["group_id"])][UserId(row["user_id"])] = row["seq"]

@@ -1,41 +1,31 @@
-"""What an operator asks without a daemon: the plan of this moment, why somebody is where they are."""
+"""Plan without the daemon: what would be done now, also with mappings that are not saved yet."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import Any
 
-import aiohttp
-import structlog
-
-from calscim.admin import MappingEdits, names
 from calscim.admin.mapping_preview import with_edits
-from calscim.admin.waiting_mappings import waiting_mappings
-from calscim.calcom.reader import Reader
+from calscim.admin.mappings import MappingEdits
+from calscim.admin.plan_views import PlanView, plan_view
+from calscim.admin.teams import reading
+from calscim.admin.waiting_mappings import WaitingMapping, waiting_mappings
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
-from calscim.errors import UsageError
-from calscim.planner.naming import meant
-from calscim.planner.observed_state import Team
 from calscim.planner.plan import Plan, Scope
+from calscim.planner.render import action_json, exit_code
 from calscim.postgres.pool import Database
-from calscim.reconciler.approvals import decide, remember
+from calscim.reconciler.approvals import decide, identity, remember
 from calscim.reconciler.desired_now import wanted
-from calscim.reconciler.from_settings import NOTED, client, rules
+from calscim.reconciler.from_settings import rules
 from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
 from calscim.reconciler.state import build_traits
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
-log = structlog.get_logger()
-
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One organization as it is now, on both sides.
+    """Desired and observed state of one organization, and its plan.
 
-    ``saved``: the plan without the edits that are not saved; None where there are none.
+    ``saved``: the plan of the saved mappings, if ``plan`` is a preview of other ones.
     """
 
     organization: str
@@ -43,53 +33,34 @@ class Inspection:
     view: ObservedCache
     plan: Plan
     journal_seq: int
-    waiting_mappings: list[dict[str, Any]]  # in the form of ``plan --json``
+    waiting_mappings: tuple[WaitingMapping, ...]
     saved: Plan | None = None
 
+    @property
+    def shown(self) -> PlanView:
+        """Return the plan as operators see it."""
+        return plan_view(self.plan, self.journal_seq, self.view.names, self.waiting_mappings)
 
-@asynccontextmanager
-async def reading(settings: Settings, organization: Organization) -> AsyncIterator[Reader]:
-    """A reader of one organization's Cal.com, for as long as it is needed."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        calls = client(session, settings, organization, SystemClock())
-        calls.notify_waits(partial(_say_wait, organization.name))
-        yield Reader(calls)
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of `calscim plan`."""
+        return 1 if self.plan.incomplete else exit_code(self.plan)
 
+    @property
+    def already_planned(self) -> int:
+        """Return how many changes of a preview are planned without it too."""
+        return 0 if self.saved is None else len(_changes(self.plan) & _changes(self.saved))
 
-async def _say_wait(organization: str, seconds: float) -> None:
-    """A person who waits for an answer gets to know why it takes long."""
-    if seconds >= NOTED:
-        until = SystemClock().now() + timedelta(seconds=seconds)
-        log.warning(
-            "calcom.rate_limited", organization=organization, until=f"{until:%Y-%m-%d %H:%M:%S}Z"
-        )
-
-
-def chosen(settings: Settings, name: str | None) -> list[Organization]:
-    """The organization of that name, or all. UsageError when there is none."""
-    if name is None:
-        if not settings.organizations:
-            raise UsageError("no organization is configured: add an [[organization]] table")
-        return list(settings.organizations)
-    found = [one for one in settings.organizations if one.name == name]
-    if not found:
-        known = ", ".join(one.name for one in settings.organizations) or "none"
-        raise UsageError(f"no organization is called {name}; configured: {known}")
-    return found
+    @property
+    def no_longer_planned(self) -> int:
+        """Return how many changes are planned now and would not be with the preview."""
+        return 0 if self.saved is None else len(_changes(self.saved) - _changes(self.plan))
 
 
-def the_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
-    """The team that is meant by an id, a slug or a name. UsageError naming candidates or near misses."""
-    every = list(teams)
-    found = meant(every, wanted)
-    if isinstance(found, str):
-        raise UsageError(found)
-    if found is not None:
-        return found
-    known = [name for team in every for name in (team.name, team.slug) if name]
-    listed = ", ".join(sorted(team.name for team in every)) or "none"
-    what = f"team in {organization}'s Cal.com called"
-    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
+def _changes(plan: Plan) -> set[tuple[Any, ...]]:
+    """Return the changes of a plan in a form that compares equal for two plans of one observed state."""
+    shown = [action_json(action) for action in plan.actions]
+    return {(*identity(one), one["team"], one["role"], one["state"]) for one in shown}
 
 
 async def inspect(
@@ -98,9 +69,9 @@ async def inspect(
     organization: Organization,
     edits: MappingEdits | None = None,
 ) -> Inspection:
-    """Read both sides completely and plan; what is held is stored, so that it can be approved.
+    """Read desired and observed state completely, and plan. Held sets are stored, so that they can be approved.
 
-    ``edits``: plan with these edits of mappings, which are not saved. Then nothing is stored.
+    ``edits``: plan as if these edits of mappings were saved, and store nothing.
     """
     ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:

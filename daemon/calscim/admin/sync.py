@@ -1,14 +1,20 @@
-"""Asks the running daemon for a full pass, and waits for its answer.
+"""Ask the running daemon for a full pass, and wait for its result.
 
-Rule: what keeps the answer waiting is said. No daemon is an error after TAKEN_WITHIN; a daemon that holds the lease
-is waited for as long as it holds it, with what it does: changes, or waiting for Cal.com's rate limit.
+While the caller waits, it is told why: no daemon holds the lease, a pass is running, or Cal.com's rate limit is used
+up. No daemon for TAKEN_WITHIN seconds is an error; a daemon that holds the lease is waited for without a limit.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
 
+from calscim.admin import plan_views
+from calscim.admin.plan_views import LimitView, WaitView
+from calscim.admin.status_view import Progress
 from calscim.clock import SystemClock
 from calscim.errors import StoreError
+from calscim.planner.render import HELD, IN_STEP, PENDING, held_json
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.state import runs, standing
@@ -16,17 +22,63 @@ from calscim.reconciler.state import runs, standing
 TAKEN_WITHIN = 20.0  # seconds without a lease: another daemon may have to take it first
 LOOK = 0.1
 TELL_EVERY = 5.0
+_SUCCEEDED = ("done", "already", "gone")
 
 
-Told = Callable[[dict[str, Any]], None]
+@dataclass(frozen=True, slots=True)
+class SyncDelay:
+    """Why the pass is not finished yet. ``holder``: the daemon with the lease; None: no daemon has it."""
+
+    holder: str | None
+    rate_limited_until: datetime | None
+    progress: Progress | None
 
 
-async def sync(db: Database, organization: str, told: Told | None = None) -> runs.SyncAnswer:
-    """The pass that served the request. StoreError when no daemon takes it.
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What the requested pass did. ``actions``: how often each kind of action had each outcome."""
 
-    Calls ``told`` every few seconds with what the answer waits for: ``holder`` (the daemon at work; None: no daemon
-    holds the lease), ``rate_limited_until``, and the progress of a pass, in the form of
-    ``reconcile_passes.get_running``, once it has begun with its changes.
+    organization: str
+    complete: bool
+    incomplete: tuple[str, ...]
+    actions: Mapping[str, int]
+    pending: int
+    held: int
+    held_counts: Mapping[str, int]
+    unsettled: int
+    waiting: tuple[WaitView, ...]
+    waiting_total: int
+    limits: tuple[LimitView, ...]
+    away: str | None
+    interrupted: bool
+    hash: str | None
+
+    @property
+    def succeeded(self) -> int:
+        """Return how many actions were carried out or were already true."""
+        return sum(
+            count
+            for outcome, count in self.actions.items()
+            if outcome.rpartition(" ")[2] in _SUCCEEDED
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of `calscim plan`, after the pass."""
+        if not self.complete:
+            return 1
+        if self.held:
+            return HELD
+        return PENDING if self.pending or self.unsettled else IN_STEP
+
+
+Told: TypeAlias = Callable[[SyncDelay], None]
+
+
+async def sync(db: Database, organization: str, told: Told | None = None) -> SyncResult:
+    """Return the result of the requested pass. StoreError if no daemon takes the request.
+
+    ``told`` is called every few seconds with what the pass waits for.
     """
     clock = SystemClock()
     request = await runs.ask(db, organization)
@@ -34,12 +86,12 @@ async def sync(db: Database, organization: str, told: Told | None = None) -> run
     while True:
         answer = await runs.answered(db, request)
         if answer.complete is not None:
-            return answer
+            return _result(organization, answer)
         now = clock.monotonic()
         if now - said >= TELL_EVERY:
             said = now
             delay = await _delay(db, organization)
-            if delay["holder"] is not None:
+            if delay.holder is not None:
                 alive = now
             if told is not None:
                 told(delay)
@@ -48,10 +100,31 @@ async def sync(db: Database, organization: str, told: Told | None = None) -> run
         await clock.sleep(LOOK)
 
 
-async def _delay(db: Database, organization: str) -> dict[str, Any]:
+def _result(organization: str, answer: runs.SyncAnswer) -> SyncResult:
+    report = answer.report or {}
+    return SyncResult(
+        organization=organization,
+        complete=bool(answer.complete),
+        incomplete=tuple(report.get("incomplete", ())),
+        actions=report.get("actions", {}),
+        pending=report.get("pending", 0),
+        held=report.get("held", 0),
+        held_counts=report.get("held_counts") or held_json([], 0),
+        unsettled=report.get("unsettled", 0),
+        waiting=plan_views.waits(report.get("waiting", [])),
+        waiting_total=report.get("waiting_total", 0),
+        limits=plan_views.limits(report.get("limits", [])),
+        away=report.get("away"),
+        interrupted=report.get("interrupted", False),
+        hash=report.get("hash"),
+    )
+
+
+async def _delay(db: Database, organization: str) -> SyncDelay:
     lease = await db.fetchrow(sql("leases.get"), organization)
-    return {
-        **(await runs.running(db, organization) or {}),
-        "holder": lease["holder"] if lease is not None and lease["held"] else None,
-        "rate_limited_until": await standing.rate_limited_until(db, organization),
-    }
+    running = await runs.running(db, organization)
+    return SyncDelay(
+        holder=lease["holder"] if lease is not None and lease["held"] else None,
+        rate_limited_until=await standing.rate_limited_until(db, organization),
+        progress=None if running is None else Progress(**running),
+    )

@@ -1,6 +1,6 @@
-"""Mappings that wait for a group: nothing happens for them until a group of exactly that name is pushed."""
+"""Mappings that wait for a group: calscim does nothing for them until a group of exactly that name is pushed."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from calscim.admin import names
 from calscim.admin.mappings import mappings
@@ -8,25 +8,39 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
-async def waiting_mappings(db: Database, organization: str) -> list[dict[str, Any]]:
-    """In the form of ``waiting_mappings`` of ``plan --json``. ``near``: pushed groups that may be meant."""
+@dataclass(frozen=True, slots=True)
+class WaitingMapping:
+    """A mapping without a pushed group. ``near`` lists pushed groups with a similar name."""
+
+    id: int
+    directory: str
+    group: str
+    team_id: int | None
+    team: str
+    role: str
+    mode: str
+    near: tuple[str, ...]
+
+
+async def waiting_mappings(db: Database, organization: str) -> tuple[WaitingMapping, ...]:
+    """Return the organization's mappings whose group no identity provider has pushed yet."""
     rows = [row for row in await mappings(db, organization=organization) if row.state == "waiting"]
     pushed = {
         directory: [
-            one["display_name"] for one in await db.fetch(sql("groups.list_names"), directory)
+            group["display_name"] for group in await db.fetch(sql("groups.list_names"), directory)
         ]
         for directory in {row.directory_id for row in rows}
     }
-    return [
-        {
-            "id": row.id,
-            "directory": row.directory,
-            "group": row.group_name,
-            "team_id": row.team.id,
-            "team": row.team_name,
-            "role": row.role.value,
-            "mode": row.mode.value,
-            "near": names.near(row.group_name, pushed[row.directory_id]),
-        }
+    return tuple(
+        WaitingMapping(
+            id=row.id,
+            directory=row.directory,
+            group=row.group_name,
+            team_id=row.team.id,
+            team=row.team_name,
+            role=row.role.value,
+            mode=row.mode.value,
+            near=tuple(names.near(row.group_name, pushed[row.directory_id])),
+        )
         for row in rows
-    ]
+    )

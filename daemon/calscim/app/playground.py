@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calscim import admin, logs
-from calscim.admin.plan_preview import reading
+from calscim.admin.teams import reading
 from calscim.app.daemon import Serving, serve
 from calscim.config import Ops, Organization, Scim, Settings, Tcp, address, load
 from calscim.errors import ConfigError, Problem

@@ -14,9 +14,10 @@ from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from calscim import admin
-from calscim.cli import archiving, keys
+from calscim.admin.directories import only_directory
+from calscim.admin.organizations import find_organization
+from calscim.cli import journal_archive, journal_keys
 from calscim.cli.call import Call, a_moment
-from calscim.cli.chosen import the_directory, the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import SafeConsole, dump, fields, lines, table
 from calscim.cli.verbs import Verbs
@@ -48,8 +49,8 @@ def register(verbs: Verbs) -> None:
         metavar="FILE",
         help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, journal.head events",
     )
-    archiving.archives_option(verify)
-    archiving.register(nouns)
+    journal_archive.archives_option(verify)
+    journal_archive.register(nouns)
     export = nouns.add(
         "export",
         _export,
@@ -65,7 +66,7 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="bodies as they are in the table, sealed ones in base64: what the digests are of",
     )
-    keys.register(nouns)
+    journal_keys.register(nouns)
     for parser in (tail, show, export):
         parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
         parser.add_argument("--organization", metavar="ORG", help="of one organization")
@@ -84,7 +85,7 @@ async def _wanted(db: Database, call: Call) -> Wanted:
     if arguments.directory:
         streams = [(await admin.find_directory(db, arguments.directory)).id]
     elif arguments.organization:
-        name = the_organization(call.settings(), arguments.organization).name
+        name = find_organization(call.settings(), arguments.organization).name
         streams = await history.streams_of(db, name)
     about: list[str] | None = None
     if arguments.person:
@@ -221,8 +222,8 @@ def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
 async def _stream(db: Database, call: Call) -> str:
     """The journal that a number is of: a directory's, or the organization's own edits."""
     if call.arguments.organization and not call.arguments.directory:
-        return f"@{the_organization(call.settings(), call.arguments.organization).name}"
-    return (await the_directory(db, call.arguments.directory)).id
+        return f"@{find_organization(call.settings(), call.arguments.organization).name}"
+    return (await only_directory(db, call.arguments.directory)).id
 
 
 _APART = {"body", "body_base64", "unreadable", "effect", "erased"}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calscim import terminal
+from calscim.admin.as_json import as_json
 
 _WIDTH_OF_A_PIPE = 2000  # whoever reads a pipe wants whole lines
 _STYLES = {
@@ -82,9 +82,8 @@ def lines(*texts: str, style: str = "") -> Text:
 
 
 def dump(value: Any, *, indent: bool = False) -> str:
-    """JSON; moments as ISO 8601 with Z."""
-    option = orjson.OPT_UTC_Z | (orjson.OPT_INDENT_2 if indent else 0)
-    return terminal.escape_json(orjson.dumps(value, default=str, option=option).decode())
+    """Return ``value`` as JSON that cannot change the terminal."""
+    return terminal.escape_json(as_json(value, indent=indent).decode())
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Rows":

@@ -1,11 +1,14 @@
 """Where modules register their verbs."""
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from calscim.cli.call import Call
+
+WIDTH = 78  # columns of descriptions, for a terminal of 80
 
 Verb: TypeAlias = "Callable[[Call], Awaitable[int | None]]"
 
@@ -23,10 +26,19 @@ class Verbs:
         self._verbs = parser.add_subparsers(metavar="VERB", title="verbs", required=True)
 
     def add(
-        self, name: str, verb: Verb, summary: str = "", *, data: bool = True, details: str = ""
+        self,
+        name: str,
+        verb: Verb,
+        summary: str = "",
+        *,
+        data: bool = True,
+        details: str = "",
+        examples: Sequence[str] = (),
     ) -> argparse.ArgumentParser:
         """Add a verb with one line of help. ``data``: it prints data, and so takes --json."""
         parser = self._new(name, summary, details)
+        if examples:
+            parser.epilog = "\n".join(("examples:", *(f"  {example}" for example in examples)))
         if data:
             parser.add_argument("--json", action="store_true", help="one JSON value, nothing else")
         parser.set_defaults(verb=verb)
@@ -39,7 +51,10 @@ class Verbs:
     def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:
         summary = summary or self._summaries[name]
         parser: argparse.ArgumentParser = self._verbs.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}".strip()
+            name,
+            help=summary,
+            description=fill(f"{summary[0].upper()}{summary[1:]}. {details}", WIDTH),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         config_option(parser)
         return parser

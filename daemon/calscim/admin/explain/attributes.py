@@ -1,8 +1,8 @@
-"""A person's attributes on both sides, as ``calscim explain`` shows them."""
+"""A person's attributes, desired and observed, as ``calscim explain`` shows them."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from calscim.admin.explain.explanation import AttributeExplanation
 from calscim.admin.explain.reasons import until
 from calscim.planner.attributes.diff import named
 from calscim.planner.attributes.values import normal, values
@@ -15,32 +15,31 @@ from calscim.reconciler.retry_queue import key_of
 from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 
-def shown(
+def explain_attributes(
     policy: Policy,
     observed: ObservedState,
     planned: Plan,
     user: User | None,
     cal_user: CalUserId | None,
     parked: Mapping[ActionKey, ParkedAction],
-) -> list[dict[str, Any]]:
-    """One entry for each row of the table. ``observed`` None: Cal.com has no such attribute, or did not say."""
-    entries = []
+) -> tuple[AttributeExplanation, ...]:
+    """Return one entry for each configured attribute."""
     known = observed.attributes.value if isinstance(observed.attributes, Complete) else ()
+    entries = []
     for rule in policy.attributes:
         found = named(known, rule.to)
         attribute = None if isinstance(found, str) else found
-        has = None if attribute is None else _has(observed, attribute, cal_user)
         wanted = () if user is None else _wanted(rule, attribute, user)
         entries.append(
-            {
-                "attribute": rule.to,
-                "from": rule.source.text,
-                "desired": list(wanted),
-                "observed": has,
-                "because": _because(planned, found, user, cal_user, wanted, parked),
-            }
+            AttributeExplanation(
+                attribute=rule.to,
+                source=rule.source.text,
+                desired=wanted,
+                observed=None if attribute is None else _has(observed, attribute, cal_user),
+                because=_because(planned, found, user, cal_user, wanted, parked),
+            )
         )
-    return entries
+    return tuple(entries)
 
 
 def _wanted(rule: AttributeRule, attribute: Attribute | None, user: User) -> tuple[str, ...]:
@@ -54,13 +53,15 @@ def _wanted(rule: AttributeRule, attribute: Attribute | None, user: User) -> tup
 
 def _has(
     observed: ObservedState, attribute: Attribute, cal_user: CalUserId | None
-) -> list[str] | None:
+) -> tuple[str, ...] | None:
     if cal_user is None or not isinstance(observed.people, Complete):
         return None
     person = observed.people.value.get(cal_user)
     if person is None or person.attributes is None:
         return None
-    return sorted(one.value for one in person.attributes if one.attribute == attribute.id)
+    return tuple(
+        sorted(value.value for value in person.attributes if value.attribute == attribute.id)
+    )
 
 
 def _because(

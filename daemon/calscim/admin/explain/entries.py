@@ -1,16 +1,14 @@
-"""Whom a question is about: one person may have several entries, in one directory or in several.
+"""Find the person that a question is about. A person may have several entries, in one directory or in several.
 
-Rule: an address or a userName may belong to several entries, such as those of somebody who left and of somebody who
-came, or of one person in two directories. All of them are shown, active ones first, and which account each stands
-for. Entries that share an account are one person, for whom one of them decides; which one, core.identity says.
+An address or a userName may belong to several entries: an employee who left and a new hire, or one person in two
+directories. All of them are shown, active entries first, each with its Cal.com account. Entries that share an account
+are one person, and calscim acts on one of them; ``planner.identity`` decides which.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import asyncpg
-
+from calscim.admin.explain.explanation import Entry
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import address_key, trimmed
 from calscim.planner.identity import People, PersonKey
@@ -22,12 +20,12 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The person that a question is about. ``users`` is empty for an account no SCIM user is behind.
+    """The person that a question is about. ``users`` is empty for a Cal.com account without a SCIM user.
 
-    ``row`` and ``user``: the entry that decides for the person.
+    ``entry`` and ``user``: the entry that calscim acts on.
     """
 
-    row: dict[str, Any]
+    entry: Entry
     user: UserId | None
     cal_user: CalUserId | None
     email: str
@@ -36,86 +34,84 @@ class Subject:
 
     @property
     def active(self) -> bool:
-        return bool(self.row.get("active")) and self.deleted_seq is None
+        return bool(self.entry.active) and self.deleted_seq is None
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Every entry that was meant. ``live``: the entry whose id was given, else active ones first."""
+    """Every entry of the given name. ``live``: the entry with the given id first, else active entries first."""
 
-    live: Sequence[dict[str, Any]]
-    deleted: Sequence[dict[str, Any]]
+    live: Sequence[Entry]
+    deleted: Sequence[Entry]
 
     @property
     def users(self) -> list[UserId]:
-        found = self.live or self.deleted[:1]
-        return [UserId(row["id"]) for row in found]
+        """Return the ids of the live entries, else of the entry that was deleted last."""
+        return [_user_id(entry) for entry in self.live or self.deleted[:1]]
 
     @property
     def is_unknown(self) -> bool:
-        """Whether no directory has such an entry, or had one."""
+        """Return True if no directory has or had such an entry."""
         return not self.live and not self.deleted
 
 
 async def find(db: Database, organization: str, person: str) -> Entries:
-    """Those that ``person``, an id, a userName or an address, may mean."""
+    """Return the entries with that id, userName or address."""
     person = trimmed(person)
     return Entries(
-        [_row(row) for row in await db.fetch(sql("explain.find_users"), organization, person)],
+        [Entry(**row) for row in await db.fetch(sql("explain.find_users"), organization, person)],
         [
-            _row(row)
+            Entry(**row)
             for row in await db.fetch(sql("explain.find_deleted_users"), organization, person)
         ],
     )
 
 
 async def with_others(db: Database, entries: Entries, people: People) -> Entries:
-    """Also the entries that share an account with those that were meant."""
+    """Add the entries that share a Cal.com account with these."""
     keys = {people.of[user] for user in entries.users if user in people.of}
     others = {user.id for key in keys for user in people.users(key)} - set(entries.users)
     if not others or not entries.live:
         return entries
-    rows = [_row(row) for row in await db.fetch(sql("explain.list_users"), sorted(others))]
+    rows = [Entry(**row) for row in await db.fetch(sql("explain.list_users"), sorted(others))]
     return Entries([*entries.live, *rows], entries.deleted)
 
 
-def subject_of(row: dict[str, Any], people: People) -> Subject:
-    """The person behind one entry: all entries of one account, with the one that decides in front."""
-    user = UserId(row["id"])
+def subject_of(entry: Entry, people: People) -> Subject:
+    """Return the person of one entry, with all entries of the same account."""
+    user = _user_id(entry)
     key: PersonKey | None = people.of.get(user)
     users = () if key is None else people.users(key)
-    account = row.get("cal_user_id") if not isinstance(key, int) else key
+    account = entry.cal_user_id if not isinstance(key, int) else key
     return Subject(
-        row,
+        entry,
         user,
         None if account is None else CalUserId(account),
-        row["email"],
-        frozenset((user, *(one.id for one in users))),
+        entry.email or "",
+        frozenset((user, *(other.id for other in users))),
     )
 
 
 def chosen(entries: Entries, people: People) -> Subject:
-    """The person that is asked about; of several the one of the first entry."""
+    """Return the person that the question is about: the one of the first entry."""
     if not entries.live:
-        row = entries.deleted[0]
-        user = UserId(row["id"])
-        return Subject(
-            row, user, row.get("cal_user_id"), row["email"], frozenset({user}), row["seq"]
-        )
+        entry = entries.deleted[0]
+        user = _user_id(entry)
+        account = None if entry.cal_user_id is None else CalUserId(entry.cal_user_id)
+        return Subject(entry, user, account, entry.email or "", frozenset({user}), entry.seq)
     asked = subject_of(entries.live[0], people)
-    return next(subject_of(row, people) for row in ranked(entries, asked.users))
+    return subject_of(ranked(entries, asked.users)[0], people)
 
 
-def ranked(entries: Entries, users: Collection[UserId]) -> list[dict[str, Any]]:
-    """Those of the entries, the one that decides for the person first."""
-    own = [row for row in entries.live if row["id"] in users]
+def ranked(entries: Entries, users: Collection[UserId]) -> list[Entry]:
+    """Return the live entries of these users, the one that calscim acts on first."""
     return sorted(
-        own,
-        key=lambda row: (
-            not (row["managed"] and row["active"]),
-            not row["managed"],
-            row["directory_id"],
-            row["id"],
+        (entry for entry in entries.live if entry.id in users),
+        key=lambda entry: (
+            not (entry.managed and entry.active),
+            not entry.managed,
+            entry.directory_id,
+            entry.id,
         ),
     )
 
@@ -123,29 +119,28 @@ def ranked(entries: Entries, users: Collection[UserId]) -> list[dict[str, Any]]:
 def stranger(
     people: Collection[OrgMember] | None, organization: str, person: str, away: str | None
 ) -> Subject:
-    """An account that no entry is behind. UsageError where Cal.com knows nobody of that name either."""
+    """Return a Cal.com account without a SCIM user. UsageError if Cal.com has no such account either.
+
+    ``people`` None: Cal.com could not be read, because of ``away``.
+    """
     if people is None:
         raise RemoteError(
             RemoteKind.UNREACHABLE,
-            f"no directory of {organization} knows {person}, and Cal.com cannot be asked: {away}",
+            f"no directory of {organization} has {person}, and Cal.com cannot be read: {away}",
         )
     for seen in people:
         if address_key(person) in (address_key(seen.email), str(seen.user)):
             return Subject(_account(seen), None, seen.user, seen.email)
     raise UsageError(
-        f"neither a directory of {organization} nor its Cal.com knows {person}: "
-        "give a userName, an address or an id"
+        f"neither a directory of {organization} nor its Cal.com has {person}: "
+        "type a userName, an e-mail address or an id"
     )
 
 
-def _row(row: asyncpg.Record) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value is not None}
+def _user_id(entry: Entry) -> UserId:
+    assert entry.id is not None, "only a Cal.com account has no id"
+    return UserId(entry.id)
 
 
-def _account(person: OrgMember) -> dict[str, Any]:
-    return {
-        "cal_user_id": person.user,
-        "email": person.email,
-        "name": person.name,
-        "managed": False,
-    }
+def _account(person: OrgMember) -> Entry:
+    return Entry(cal_user_id=person.user, email=person.email, name=person.name, managed=False)

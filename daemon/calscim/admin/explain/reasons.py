@@ -1,16 +1,16 @@
-"""One sentence on why somebody is, or is not, in the organization or on a team."""
+"""One sentence that says why a person is or is not in the organization or on a team."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from calscim.admin.explain.entries import Subject
+from calscim.admin.explain.explanation import LedgerEntry, PastAction, Source
+from calscim.admin.plan_views import ActionView, WaitView
 from calscim.planner.actions import Action, Kind
 from calscim.planner.desired_state import MembershipRecord
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Deferred, Plan
 from calscim.reconciler.retry_queue import key_of
-from calscim.reconciler.state.holds import Hold
 from calscim.reconciler.state.retries import ActionKey, ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
@@ -22,14 +22,11 @@ _UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the last passes left in the database: it answers while Cal.com does not.
-
-    ``held`` and ``waiting`` are in the form of ``status --json``.
-    """
+    """What the last passes stored: parked actions, held actions with their limit, and waits."""
 
     parked: Mapping[ActionKey, ParkedAction]
-    held: Sequence[Hold]
-    waiting: Sequence[dict[str, Any]]
+    held: Sequence[ActionView]
+    waiting: Sequence[WaitView]
 
 
 def planned(plan: Plan, subject: Subject, team: TeamId | None) -> list[Action]:
@@ -65,15 +62,15 @@ class Reasons:
 
     ``unmapped``: in no mapped group where only those belong to the organization. ``near``: by team, a mapping that
     waits for a group of nearly the name of one that the person is in.
-    ``sources``, ``ledger`` and ``actions`` are in the form of ``explain --json``, the actions with the latest first.
+    ``actions``: the latest first.
     """
 
     plan: Plan
     subject: Subject
     gaps: Mapping[TeamId | None, str]
-    sources: Sequence[dict[str, Any]]
-    ledger: Sequence[dict[str, Any]]
-    actions: Sequence[dict[str, Any]]
+    sources: Sequence[Source]
+    ledger: Sequence[LedgerEntry]
+    actions: Sequence[PastAction]
     memory: Memory
     unmapped: bool
     near: Mapping[TeamId | None, str] = field(default_factory=dict)
@@ -115,12 +112,12 @@ class Reasons:
         return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.because}"
 
     def _membership(self) -> str:
-        row, seq = self.subject.row, self.subject.row.get("changed_seq")
+        entry, seq = self.subject.entry, self.subject.entry.changed_seq
         if self.subject.deleted_seq is not None:
             return f"the provider deleted this user (journal {self.subject.deleted_seq})"
-        if not row.get("managed"):
+        if not entry.managed:
             return "was in Cal.com already; the provider has not written to this user, so calscim leaves it alone"
-        if not row.get("active"):
+        if not entry.active:
             return f"the provider says that this user is not active (journal {seq})"
         if self.unmapped:
             return f"an active user of the directory (journal {seq}), but in no mapped group, as provision_people asks"
@@ -129,16 +126,16 @@ class Reasons:
     def _giving(self, team: TeamId) -> str:
         """The groups that ask for the person to be on the team."""
         return ", ".join(
-            f"{source['group']} (journal {source['member_since_seq']})"
+            f"{source.group} (journal {source.member_since_seq})"
             for source in self.sources
-            if source["team_id"] == team and source["gives"]
+            if source.team_id == team and source.gives
         )
 
     def _left(self, team: TeamId) -> list[str]:
         return [
-            f"left {source['group']} (journal {source['left_seq']})"
+            f"left {source.group} (journal {source.left_seq})"
             for source in self.sources
-            if source["team_id"] == team and source["left_seq"]
+            if source.team_id == team and source.left_seq
         ]
 
     def _in_no_group(self, team: TeamId) -> str:
@@ -152,19 +149,19 @@ class Reasons:
         if giving:
             yield f"not on the team yet: member of {giving}"
         for entry in self.ledger:
-            if seen is not None and entry["team_id"] == team and entry["origin"] == "added":
+            if seen is not None and entry.team_id == team and entry.origin == "added":
                 why = left[-1] if left else "no mapped group wants it any more"
-                yield f"still on the team: calscim put them there, and {entry['mode']} leaves them; {why}"
+                yield f"still on the team: calscim put them there, and {entry.mode} leaves them; {why}"
         if seen is not None:
             yield "on the team by hand: no mapped group wants it, and its mode leaves it alone"
         if left:
             yield f"not on the team: {left[-1]}"
         for action in self.actions:
-            if action["user_id"] is not None and action["user_id"] not in self.subject.users:
+            if action.user_id is not None and action.user_id not in self.subject.users:
                 continue  # of another entry that had this account
-            if action["team_id"] == team or action["kind"] in _TAKES:
-                if action["kind"] in _TAKES and action["outcome"] == "done":
-                    yield f"not on the team: {action['because']}"
+            if action.team_id == team or action.kind in _TAKES:
+                if action.kind in _TAKES and action.outcome == "done":
+                    yield f"not on the team: {action.because}"
                 break
         yield f"not on the team: {self._in_no_group(team)}"
 
@@ -187,32 +184,30 @@ class Reasons:
         else:
             yield f"not wanted on the team: {self._in_no_group(team)}"
         for entry in self.ledger:
-            if entry["team_id"] == team:
-                put = "put this person there" if entry["origin"] == "added" else "found them there"
+            if entry.team_id == team:
+                put = "put this person there" if entry.origin == "added" else "found them there"
                 yield f"calscim {put}"
 
     def _stuck(self, team: TeamId | None) -> Iterator[str]:
         """What is held, parked and waited for since the last pass."""
         subject = self.subject
-        for hold in self.memory.held:
-            for entry in hold.actions:
-                if entry["team_id"] == team and self._is_theirs(entry):
-                    yield f"{entry['kind']} is held: {hold.guard}"
+        for action in self.memory.held:
+            if action.team_id == team and self._is_theirs(action):
+                yield f"{action.kind} is held: {action.guard}"
         for key, early in self.memory.parked.items():
             if key.subject in subject.users and key.team == team:
                 yield f"{key.action} {until(early)}"
         reasons = {
-            one["reason"]: None
-            for one in self.memory.waiting
-            if one.get("team_id") in (None, team) and self._is_theirs(one)
+            wait.reason: None
+            for wait in self.memory.waiting
+            if wait.team_id in (None, team) and self._is_theirs(wait)
         }
         yield from (f"waiting: {reason}" for reason in reasons)
 
-    def _is_theirs(self, entry: Mapping[str, Any]) -> bool:
+    def _is_theirs(self, entry: ActionView | WaitView) -> bool:
         subject = self.subject
-        if entry.get("user_id") is not None:
-            return entry["user_id"] in subject.users
-        account = entry.get("cal_user_id")
-        if account is not None:
-            return bool(account == subject.cal_user)
-        return bool(subject.email) and entry.get("email") == subject.email
+        if entry.user_id is not None:
+            return entry.user_id in subject.users
+        if entry.cal_user_id is not None:
+            return entry.cal_user_id == subject.cal_user
+        return bool(subject.email) and entry.email == subject.email

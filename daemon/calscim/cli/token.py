@@ -3,8 +3,8 @@
 import math
 
 from calscim import admin
+from calscim.admin.directories import only_directory
 from calscim.cli.call import Call, a_duration
-from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened
 from calscim.cli.output import fields, table
 from calscim.cli.verbs import Verbs
@@ -68,7 +68,7 @@ async def _create(call: Call) -> None:
     settings = call.settings()
     async with opened(settings) as db:
         wanted = call.arguments.directory or call.arguments.where
-        directory = await the_directory(db, wanted)
+        directory = await only_directory(db, wanted)
         made, token = await admin.create_token(
             db,
             call.editor(),
@@ -94,7 +94,7 @@ async def _rotate(call: Call) -> None:
     settings = call.settings()
     async with opened(settings) as db:
         wanted = call.arguments.directory or call.arguments.where
-        directory = await the_directory(db, wanted)
+        directory = await only_directory(db, wanted)
         old = await admin.token_to_rotate(db, directory, call.arguments.token)
         made, token, ends = await admin.rotate_token(
             db,

@@ -4,10 +4,10 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from calscim.cli.archiving import archives_option
+from calscim.admin.organizations import find_organization
 from calscim.cli.call import Call
-from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
+from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import fields, lines
 from calscim.cli.verbs import Verbs
 from calscim.journal import chain
@@ -44,7 +44,7 @@ def register(verbs: Verbs) -> None:
 async def _erase(call: Call) -> None:
     arguments = call.arguments
     name = arguments.organization
-    organization = the_organization(call.settings(), name).name if name else None
+    organization = find_organization(call.settings(), name).name if name else None
     async with opened(call.settings(), owner=True) as db:
         if arguments.archive:  # before anything is done: what is wrong with the files is said first
             await read.opened(db, arguments.archive)

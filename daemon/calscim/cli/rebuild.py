@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 
 from calscim import admin
 from calscim.admin import Directory, names
-from calscim.cli.archiving import archives_option
+from calscim.admin.directories import only_directory
 from calscim.cli.call import Call, a_moment
-from calscim.cli.chosen import the_directory
 from calscim.cli.database import opened, refuse_ahead
+from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import lines, table
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -44,7 +44,7 @@ def register(verbs: Verbs) -> None:
 
 async def _membership(call: Call) -> None:
     async with opened(call.settings()) as db:
-        directory = await the_directory(db, call.arguments.directory)
+        directory = await only_directory(db, call.arguments.directory)
         files = await _files(db, call)
         tables = await rebuild.as_of(db, directory.id, call.arguments.at, files)
     group = _group(tables, directory, call.arguments.group, call.arguments.at)

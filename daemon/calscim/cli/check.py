@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from calscim import admin
 from calscim.admin.build import describe
 from calscim.admin.expiry import expiring
-from calscim.admin.plan_preview import reading
+from calscim.admin.teams import reading
 from calscim.app.fingerprints import stale
 from calscim.app.listeners import UNTRUSTED, hides_clients
 from calscim.calcom.reader import Reader

@@ -4,10 +4,10 @@ from argparse import ArgumentTypeError
 from typing import Any
 
 from calscim import admin
+from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
 from calscim.app.throttling import EVERY
 from calscim.cli.call import Call, a_duration
-from calscim.cli.chosen import the_organization
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
 from calscim.cli.verbs import Verbs
@@ -98,7 +98,7 @@ def as_json(settings: Settings, directory: admin.Directory) -> dict[str, Any]:
 
 async def _create(call: Call) -> None:
     settings, editor = call.settings(), call.editor()
-    organization = the_organization(settings, call.arguments.organization)
+    organization = find_organization(settings, call.arguments.organization)
     async with opened(settings) as db:
         made = await admin.create_directory(
             db,

@@ -1,0 +1,46 @@
+"""Parked actions: failed changes of Cal.com that the daemon tries again later."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calscim.postgres.pool import Database
+from calscim.reconciler.state import retries, runs
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedAction:
+    """A failed action of one organization, why it failed, and when it is tried again."""
+
+    organization: str
+    kind: str
+    email: str
+    team_id: int | None
+    reason: str
+    attempts: int
+    since: datetime
+    next_try: datetime
+
+
+async def parked_actions(db: Database, organization: str) -> list[ParkedAction]:
+    """Return the parked actions of an organization."""
+    return [
+        ParkedAction(
+            organization=organization,
+            kind=entry.key.action,
+            email=entry.email,
+            team_id=entry.key.team,
+            reason=entry.reason,
+            attempts=entry.attempts,
+            since=entry.since,
+            next_try=entry.next_try,
+        )
+        for entry in (await retries.parked(db, organization)).values()
+    ]
+
+
+async def retry_parked(db: Database, organization: str, email: str = "") -> int:
+    """Make parked actions due now, all or those of one address, and ask for a pass. Return how many."""
+    count = await retries.retry(db, organization, email)
+    if count:
+        await runs.ask(db, organization)
+    return count

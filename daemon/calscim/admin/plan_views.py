@@ -1,0 +1,141 @@
+"""Plans, actions, waits and limits as operators see them, in the terminal and with ``--json``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from calscim.admin.as_json import optional
+from calscim.admin.waiting_mappings import WaitingMapping
+from calscim.planner.ids import TeamId
+from calscim.planner.plan import Plan
+from calscim.planner.render import plan_json
+
+
+def person_name(*names: str | int | None) -> str:
+    """Return the first of an address, a userName and an id that is known, else the Cal.com account, else ""."""
+    *known, account = names
+    return next((str(name) for name in known if name), "") or (
+        "" if account is None else f"Cal.com user {account}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """One change of Cal.com that a plan proposes. ``guard`` names the limit that holds it."""
+
+    kind: str
+    team_id: int | None
+    team: str | None
+    user_id: str | None
+    cal_user_id: int | None
+    membership_id: int | None
+    email: str | None
+    role: str | None
+    because: str
+    drift: bool
+    stream: str | None
+    seq: int | None
+    state: str
+    guard: str | None
+
+    @property
+    def person(self) -> str:
+        """Return the name of the person; "" for an action about no person, such as one that makes a team."""
+        return person_name(self.email, self.user_id, self.cal_user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitView:
+    """A person for whom something has to happen first, or drift (then ``kind`` is set) that has to last."""
+
+    email: str | None
+    user_id: str | None
+    reason: str
+    user_name: str | None = optional()
+    cal_user_id: int | None = optional()
+    kind: str | None = optional()
+    team_id: int | None = optional()
+
+    @property
+    def person(self) -> str:
+        """Return the name of the person."""
+        return person_name(self.email, self.user_name, self.user_id, self.cal_user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """How much of a limit of ``[guards]`` is used within the window."""
+
+    limit: str
+    team_id: int | None
+    team: str | None
+    used: int
+    allowed: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Members of the organization, which Cal.com bills: now, and after the plan has run."""
+
+    now: int
+    after: int
+    difference: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The plan of one organization. ``hash`` is what `calscim approve` takes."""
+
+    organization: str
+    hash: str
+    journal_seq: int
+    complete: bool
+    incomplete: tuple[str, ...]
+    notes: tuple[str, ...]
+    waiting: tuple[WaitView, ...]
+    held_counts: Mapping[str, int]
+    seats: Seats | None
+    limits: tuple[LimitView, ...]
+    actions: tuple[ActionView, ...]
+    waiting_mappings: tuple[WaitingMapping, ...]
+
+
+def plan_view(
+    plan: Plan,
+    journal_seq: int,
+    team_names: Mapping[TeamId, str],
+    waiting: tuple[WaitingMapping, ...],
+) -> PlanView:
+    """Return the plan as operators see it. ``waiting``: mappings that wait for a group."""
+    shown = plan_json(plan, journal_seq, team_names)
+    seats = shown["seats"]
+    return PlanView(
+        organization=shown["organization"],
+        hash=shown["hash"],
+        journal_seq=journal_seq,
+        complete=shown["complete"],
+        incomplete=tuple(shown["incomplete"]),
+        notes=tuple(shown["notes"]),
+        waiting=waits(shown["waiting"]),
+        held_counts=shown["held_counts"],
+        seats=None if seats is None else Seats(**seats),
+        limits=limits(shown["limits"]),
+        actions=actions(shown["actions"]),
+        waiting_mappings=waiting,
+    )
+
+
+def actions(stored: list[dict[str, Any]]) -> tuple[ActionView, ...]:
+    """Read actions in the form of ``plan --json``."""
+    return tuple(ActionView(**action) for action in stored)
+
+
+def waits(stored: list[dict[str, Any]]) -> tuple[WaitView, ...]:
+    """Read waits in the form of ``plan --json``."""
+    return tuple(WaitView(**wait) for wait in stored)
+
+
+def limits(stored: list[dict[str, Any]]) -> tuple[LimitView, ...]:
+    """Read limits in the form of ``plan --json``."""
+    return tuple(LimitView(**limit) for limit in stored)

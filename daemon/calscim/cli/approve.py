@@ -1,0 +1,49 @@
+"""calscim approve: release exactly one held plan."""
+
+from calscim.admin import approve as approving
+from calscim.admin.approvals import Approval
+from calscim.admin.organizations import find_organizations
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.verbs import Verbs
+
+STALE = 4
+
+
+def register(verbs: Verbs) -> None:
+    parser = verbs.add(
+        "approve",
+        _approve,
+        details="Exits with 4 if no held plan has this hash any more: look at `calscim plan` again.",
+        examples=('calscim approve 3f9c0a1b --reason "layoffs, ticket 4711"',),
+    )
+    parser.add_argument("hash", metavar="HASH", help="the hash that `calscim plan` prints")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the journal")
+
+
+async def _approve(call: Call) -> int:
+    settings = call.settings()
+    async with opened(settings) as db:
+        try:
+            found = await approving.approve(
+                db,
+                settings,
+                find_organizations(settings, None),
+                call.arguments.hash,
+                call.editor(),
+                call.arguments.reason.strip(),
+            )
+        except approving.Stale as stale:
+            call.output.say(f"calscim: {stale}")
+            return STALE
+    call.output.data(found.view(call.arguments.hash), _said(found))
+    return 0
+
+
+def _said(found: Approval) -> str:
+    if found.released:
+        return f"approved; the daemon of {found.organization} carries it out in its next pass"
+    return (
+        f"approved by {', '.join(found.people)}: {len(found.people)} of {found.needed} that guards.approvals asks "
+        "for. Nothing is released yet: another person has to run the same command"
+    )

@@ -1,0 +1,193 @@
+"""calscim mapping: map groups to teams."""
+
+import argparse
+from dataclasses import asdict
+
+from rich.console import RenderableType
+
+from calscim import admin
+from calscim.admin import MappingEdits
+from calscim.admin.mapping_views import MappingView, mapping_view
+from calscim.admin.organizations import find_organization
+from calscim.admin.teams import find_or_new_team, find_team
+from calscim.cli import mapping_file
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.output import fields, table
+from calscim.cli.plan import show_plans
+from calscim.cli.verbs import Verbs
+from calscim.planner.modes import Mode
+from calscim.planner.roles import Role
+
+ROLES = [role.value for role in Role]
+MODES = [mode.value for mode in Mode]
+_MODES_HELP = (
+    "observe: report only; add-only: never remove; managed: add, and remove what calscim added; "
+    "exclusive: the team is exactly its groups"
+)
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("mapping")
+    add = nouns.add(
+        "add",
+        _add,
+        "map a group to a team, before or after the group is pushed",
+        examples=(
+            'calscim mapping add --group "Sales EMEA" --team sales --mode managed --dry-run',
+            "calscim mapping add --group Everyone --team @organization --mode add-only",
+        ),
+    )
+    add.add_argument("--directory", metavar="D", help="id or name; needed if there are several")
+    add.add_argument("--group", required=True, metavar="NAME", help="the exact name of the group")
+    add.add_argument(
+        "--team",
+        required=True,
+        metavar="TEAM",
+        help="id, slug or name; @organization: the organization itself",
+    )
+    add.add_argument(
+        "--create-team",
+        action="store_true",
+        help="if Cal.com has no such team, create it once the group is pushed",
+    )
+    change = nouns.add(
+        "change", _change, "change role or mode of a mapping; no one leaves the team meanwhile"
+    )
+    _role_and_mode(add, default="MEMBER", required=True)
+    _role_and_mode(change)
+    listing = nouns.add("list", _list, "list the mappings")
+    listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
+    listing.add_argument("--organization", metavar="ORG", help="only this organization")
+    remove = nouns.add(
+        "remove",
+        _remove,
+        "remove a mapping; in managed and exclusive, its people leave the team",
+        details="People who are on the team through another mapping stay.",
+    )
+    for parser in (change, remove):
+        parser.add_argument("id", metavar="ID", type=int, help="the id that `mapping list` prints")
+    for parser in (add, change, remove):
+        parser.add_argument("--dry-run", action="store_true", help=mapping_file.DRY_RUN)
+
+    mapping_file.register(nouns)
+
+
+def _role_and_mode(
+    parser: argparse.ArgumentParser, *, default: str | None = None, required: bool = False
+) -> None:
+    listed = ", ".join(ROLES) + (f" (default: {default})" if default else "")
+    parser.add_argument(
+        "--role", default=default, choices=ROLES, type=str.upper, metavar="ROLE", help=listed
+    )
+    parser.add_argument(
+        "--mode", required=required, choices=MODES, metavar="MODE", help=_MODES_HELP
+    )
+
+
+async def _add(call: Call) -> int | None:
+    settings, arguments = call.settings(), call.arguments
+    async with opened(settings) as db:
+        directory = await admin.only_directory(db, arguments.directory)
+        organization = find_organization(settings, directory.organization)
+        note = None
+        if arguments.create_team:
+            team, note = await find_or_new_team(settings, organization, arguments.team)
+        else:
+            team = await find_team(settings, organization, arguments.team)
+        drafted = admin.draft(
+            directory,
+            group=arguments.group,
+            team=team,
+            role=Role(arguments.role),
+            mode=Mode(arguments.mode),
+        )
+        if arguments.dry_run:
+            _warn(call, note, await admin.preview_mapping(db, drafted))
+            edits = MappingEdits(add=(drafted,))
+            return await show_plans(call, db, settings, organization.name, edits)
+        added, warnings = await admin.add_mapping(
+            db,
+            call.editor(),
+            directory,
+            group=drafted.group,
+            team=team,
+            role=drafted.role,
+            mode=drafted.mode,
+        )
+    _warn(call, note, warnings)
+    call.output.data(mapping_view(added), _render(mapping_view(added)))
+    return None
+
+
+def _warn(call: Call, note: str | None, warnings: list[str]) -> None:
+    for warning in [*([] if note is None else [note]), *warnings]:
+        call.output.warn(warning)
+
+
+async def _change(call: Call) -> int | None:
+    settings, arguments = call.settings(), call.arguments
+    async with opened(settings) as db:
+        row = await admin.find_mapping(db, arguments.id)
+        role = Role(arguments.role) if arguments.role else row.role
+        mode = Mode(arguments.mode) if arguments.mode else row.mode
+        if arguments.dry_run:
+            directory = await admin.find_directory(db, row.directory_id)
+            drafted = admin.draft(
+                directory, group=row.group_name, team=row.team, role=role, mode=mode
+            )
+            edits = MappingEdits(change=((row, drafted),))
+            return await show_plans(call, db, settings, row.organization, edits)
+        changed = mapping_view(
+            await admin.change_mapping(db, call.editor(), row, role=role, mode=mode)
+        )
+    call.output.data(changed, _render(changed))
+    return None
+
+
+async def _list(call: Call) -> None:
+    settings, organization = call.settings(), call.arguments.organization
+    if organization is not None:
+        organization = find_organization(settings, organization).name
+    async with opened(settings) as db:
+        wanted = call.arguments.directory
+        directory = (await admin.find_directory(db, wanted)).id if wanted else None
+        rows = await admin.mappings(db, directory=directory, organization=organization)
+    found = [mapping_view(row) for row in rows]
+    shown = table(
+        ("id#", "directory", "group", "members#", "team", "team id#", "role", "mode", "state"),
+        (
+            (
+                one.id,
+                one.directory,
+                one.group,
+                one.members,
+                one.team,
+                "to be created" if one.create_team else one.team_id,
+                one.role,
+                one.mode,
+                one.state,
+            )
+            for one in found
+        ),
+    )
+    call.output.data(found, shown if found else "no mapping yet: see `calscim mapping add --help`")
+
+
+async def _remove(call: Call) -> int | None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        row = await admin.find_mapping(db, call.arguments.id)
+        if call.arguments.dry_run:
+            edits = MappingEdits(remove=(row,))
+            return await show_plans(call, db, settings, row.organization, edits)
+        seq = await admin.remove_mapping(db, call.editor(), row)
+    removed = mapping_view(row, removed_seq=seq)
+    call.output.data(removed, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")
+    return None
+
+
+def _render(mapping: MappingView) -> RenderableType:
+    shown = asdict(mapping)
+    del shown["removed_seq"]
+    return fields((name.replace("_", " "), value) for name, value in shown.items())

@@ -1,0 +1,95 @@
+"""calscim mapping export and apply: all mappings as TOML, to be kept with other configuration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+
+from calscim import admin
+from calscim.admin import MappingEdits, mapping_file
+from calscim.admin.mapping_views import edits_view
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.output import lines
+from calscim.cli.plan import show_plans
+from calscim.cli.verbs import Verbs
+from calscim.errors import UsageError
+
+PENDING = 2
+DRY_RUN = "save nothing; print the plan as if it were saved, with the exit codes of `calscim plan`"
+
+
+def register(nouns: Verbs) -> None:
+    export = nouns.add("export", _export, "write all mappings as TOML", data=False)
+    export.add_argument("--output", type=Path, metavar="FILE", help="instead of standard output")
+    apply = nouns.add(
+        "apply",
+        _apply,
+        "make the saved mappings those of a file",
+        details="Without --yes it only prints what would change, and exits with 2 if something would. A mapping "
+        "that the file does not have is removed.",
+        examples=(
+            "calscim mapping export --output mappings.toml",
+            "calscim mapping apply mappings.toml --dry-run",
+            "calscim mapping apply mappings.toml --yes",
+        ),
+    )
+    apply.add_argument("file", type=Path, metavar="FILE", help="from `calscim mapping export`")
+    either = apply.add_mutually_exclusive_group()
+    either.add_argument("--yes", action="store_true", help="save the changes")
+    either.add_argument("--dry-run", action="store_true", help=DRY_RUN)
+
+
+async def _export(call: Call) -> None:
+    async with opened(call.settings()) as db:
+        text = mapping_file.to_toml(await admin.mappings(db))
+    if call.arguments.output is None:
+        call.output.write(text.rstrip("\n"))
+        return
+    try:
+        call.arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{call.arguments.output} cannot be written: {error.strerror}") from None
+
+
+async def _apply(call: Call) -> int:
+    settings, tables = call.settings(), mapping_file.read(call.arguments.file)
+    async with opened(settings) as db:
+        edits = await mapping_file.edits(settings, db, tables, await admin.mappings(db))
+        for row, drafted in edits.renamed:
+            call.output.warn(
+                f"the group {drafted.group!r} is now called {row.group_name!r}: mapping {row.id} stays as it is; "
+                f"write {row.group_name!r} in {call.arguments.file}"
+            )
+        if call.arguments.dry_run:
+            return await show_plans(call, db, settings, None, edits)
+        applied = bool(edits) and call.arguments.yes
+        if applied:
+            for warning in await mapping_file.apply_edits(db, call.editor(), edits):
+                call.output.warn(warning)
+    call.output.data(edits_view(edits, applied=applied), Group(*_rendered(edits, applied=applied)))
+    return PENDING if edits and not applied else 0
+
+
+def _rendered(edits: MappingEdits, *, applied: bool) -> Iterator[RenderableType]:
+    for one in edits.add:
+        team = f"new team {one.team.name}" if one.team.new else one.team.name
+        added = (
+            f"+ {one.directory.name}: {one.group} to {team} ({one.role.value}, {one.mode.value})"
+        )
+        yield lines(added, style="green")
+    for row, one in edits.change:
+        yield lines(
+            f"~ {row.directory}: {row.group_name} to {row.team_name} "
+            f"({row.role.value}, {row.mode.value} becomes {one.role.value}, {one.mode.value})",
+            style="yellow",
+        )
+    for row in edits.remove:
+        yield lines(
+            f"- {row.directory}: {row.group_name} to {row.team_name} ({row.role.value}, {row.mode.value})",
+            style="red",
+        )
+    if not edits:
+        yield lines("the saved mappings are those of the file")
+    else:
+        yield lines("applied" if applied else "nothing was changed: add --yes to save the changes")

@@ -1,0 +1,41 @@
+"""calscim parked: list the changes of Cal.com that failed, and retry them."""
+
+from calscim.admin.organizations import find_organizations
+from calscim.admin.parked import ParkedAction, parked_actions, retry_parked
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.output import counted, table
+from calscim.cli.verbs import Verbs
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("parked")
+    listing = nouns.add("list", _list, "list failed changes, why they failed, and their next try")
+    retry = nouns.add("retry", _retry, "retry all failed changes now, or those of one person")
+    retry.add_argument("person", metavar="EMAIL", nargs="?", default="", help="only this person's")
+    for parser in (listing, retry):
+        parser.add_argument("--organization", metavar="ORG", help="only this organization")
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    found: list[ParkedAction] = []
+    async with opened(settings) as db:
+        for organization in find_organizations(settings, call.arguments.organization):
+            found += await parked_actions(db, organization.name)
+    columns = ("action", "person", "team#", "tries#", "next try", "because")
+    rows = (
+        (one.kind, one.email, one.team_id, one.attempts, one.next_try, one.reason) for one in found
+    )
+    call.output.data(found, table(columns, rows) if found else "nothing is parked")
+
+
+async def _retry(call: Call) -> None:
+    settings = call.settings()
+    counts = {}
+    async with opened(settings) as db:
+        for organization in find_organizations(settings, call.arguments.organization):
+            name = organization.name
+            counts[name] = await retry_parked(db, name, call.arguments.person)
+    total = counted(sum(counts.values()), "change")
+    call.output.data(counts, f"the daemon retries {total} in its next pass")

@@ -1,0 +1,64 @@
+"""calscim sync: ask the running daemon for a full pass and wait for its result."""
+
+from functools import partial
+
+from calscim.admin.organizations import find_organizations
+from calscim.admin.status import worst
+from calscim.admin.sync import SyncDelay, SyncResult, sync
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.output import moment, table
+from calscim.cli.status import progress_text
+from calscim.cli.verbs import Verbs
+from calscim.planner.render import held_text
+
+
+def register(verbs: Verbs) -> None:
+    parser = verbs.add(
+        "sync",
+        _sync,
+        details="The exit code is the one of `calscim plan`, after the pass: 0 in sync, 2 changes pending, "
+        "3 something held, 1 error.",
+        examples=("calscim sync", "calscim sync --organization acme --json"),
+    )
+    parser.add_argument("--organization", metavar="ORG", help="sync only this organization")
+
+
+async def _sync(call: Call) -> int:
+    settings = call.settings()
+    results: list[SyncResult] = []
+    async with opened(settings) as db:
+        for organization in find_organizations(settings, call.arguments.organization):
+            name = organization.name
+            call.output.say(f"waiting for a full pass over {name} …")
+            results.append(await sync(db, name, partial(_say_delay, call, name)))
+            for reason in results[-1].incomplete:
+                call.output.warn(f"{name}: {reason}")
+    rows = (
+        (
+            result.organization,
+            "complete" if result.complete else "incomplete",
+            result.succeeded,
+            result.pending,
+            held_text(result.held_counts),
+            result.waiting_total,
+        )
+        for result in results
+    )
+    shown = table(("organization", "pass", "done#", "pending#", "held#", "waiting#"), rows)
+    call.output.data(results, shown)
+    return worst([result.exit_code for result in results])
+
+
+def _say_delay(call: Call, organization: str, delay: SyncDelay) -> None:
+    """Say why the pass takes long. The rate limit comes first, because the daemon does nothing before it ends."""
+    if delay.rate_limited_until is not None:
+        until = moment(delay.rate_limited_until)
+        said = f"Cal.com's rate limit is used up; the daemon goes on at {until}"
+    elif delay.progress is not None:
+        said = progress_text(delay.progress)
+    elif delay.holder is not None:
+        said = f"the daemon {delay.holder} is working on it"
+    else:
+        said = "no daemon holds the lease; waiting for a daemon to take it"
+    call.output.say(f"{organization}: {said}")

@@ -1,0 +1,84 @@
+"""calscim team: list Cal.com's teams, and pause one."""
+
+from calscim import admin
+from calscim.admin.organizations import find_organization, find_organizations
+from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
+from calscim.cli.call import Call, a_duration
+from calscim.cli.database import opened
+from calscim.cli.output import moment, table
+from calscim.cli.verbs import Verbs
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("team")
+    listing = nouns.add("list", _list, "list the teams with the groups mapped to them")
+    pause = nouns.add(
+        "pause",
+        _pause,
+        "stop changing a team; changes that identity providers push are still accepted",
+        examples=("calscim team pause Sales --for 2h",),
+    )
+    pause.add_argument(
+        "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
+    )
+    resume = nouns.add("resume", _resume, "end a pause")
+    for parser in (pause, resume):
+        parser.add_argument(
+            "team", metavar="TEAM", help=f"id, slug or name; {ORGANIZATION}: the whole organization"
+        )
+    for parser in (listing, pause, resume):
+        parser.add_argument("--organization", metavar="ORG", help="needed if there are several")
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    organizations = find_organizations(settings, call.arguments.organization)
+    async with opened(settings) as db:
+        teams = await list_teams(db, settings, organizations)
+    shown = table(
+        ("id#", "team", "slug", "organization", "mapped groups", "state"),
+        (
+            (
+                team.id,
+                team.name,
+                team.slug,
+                team.organization,
+                ", ".join(team.groups),
+                "paused" if team.paused else "active",
+            )
+            for team in teams
+        ),
+    )
+    call.output.data(teams, shown if teams else "Cal.com has no team yet")
+
+
+async def _pause(call: Call) -> None:
+    settings = call.settings()
+    organization = find_organization(settings, call.arguments.organization)
+    team = await find_team(settings, organization, call.arguments.team)
+    scope, target = pause_target(organization, team)
+    async with opened(settings) as db:
+        until = await admin.pause(
+            db,
+            call.editor(),
+            organization=organization.name,
+            scope=scope,
+            target=target,
+            seconds=call.arguments.seconds,
+        )
+    value = {"id": team.id, "name": team.name, "paused": True, "paused_until": until}
+    end = f"until {moment(until)}" if until else "until you run `calscim team resume`"
+    call.output.data(value, f"{team.name} is paused {end}")
+
+
+async def _resume(call: Call) -> None:
+    settings = call.settings()
+    organization = find_organization(settings, call.arguments.organization)
+    team = await find_team(settings, organization, call.arguments.team)
+    scope, target = pause_target(organization, team)
+    async with opened(settings) as db:
+        was = await admin.resume(
+            db, call.editor(), organization=organization.name, scope=scope, target=target
+        )
+    value = {"id": team.id, "name": team.name, "paused": False, "was_paused": was}
+    call.output.data(value, f"{team.name} {'is active again' if was else 'was not paused'}")
