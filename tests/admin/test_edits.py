@@ -10,6 +10,7 @@ import pytest
 
 from calscim import admin
 from calscim.admin import Directory, Editor, TeamRef
+from calscim.admin.groups import MappedTeam
 from calscim.encryption import PLAIN
 from calscim.errors import UsageError
 from calscim.planner.modes import Mode
@@ -303,9 +304,7 @@ async def test_groups_are_listed_with_members_and_mappings(db, okta):
     (group,) = await admin.groups(db, organization="acme")
 
     assert (group.name, group.members) == ("Sales", 0)
-    assert group.mappings == (
-        {"id": mapping.id, "team_id": 101, "team": "Sales", "role": "MEMBER", "mode": "managed"},
-    )
+    assert group.mappings == (MappedTeam(mapping.id, 101, "Sales", "MEMBER", "managed"),)
 
 
 # ------------------------------------------------------------------ requests for full passes

@@ -9,7 +9,7 @@ def test_status_shows_an_open_window_and_its_end(calscim, configuration):
     [one] = calscim("status", "--json").json["organizations"]
 
     until = one["window"]["until"].replace("T", " ")
-    assert f"acme: Cal.com is left alone until {until}" in shown.out
+    assert f"acme: calscim leaves Cal.com alone until {until}" in shown.out
     assert "maintenance window daily 00:00-24:00 UTC" in shown.out
 
 

@@ -177,10 +177,10 @@ def test_apply_reports_all_mistakes_of_a_file(calscim, okta, tmp_path):
 
     assert ran.code == 1
     for expected in (
-        "mapping 1: mode is missing",
+        "mapping 1: mode is missing: see",
         "mapping 2: ",
         "mapping 3: ",
-        "mapping 4: rule is not known",
+        "mapping 4: rule is not a key of [[mapping]]",
     ):
         assert expected in ran.err
 
@@ -192,7 +192,7 @@ def test_create_team_accepts_a_team_that_does_not_exist(calscim, okta):
     assert "did you mean 'Engineering'" in added.err
     row = added.json
     assert (row["team_id"], row["team"], row["create_team"]) == (None, "Engeneering", True)
-    assert "to be made" in calscim("mapping", "list").out
+    assert "to be created" in calscim("mapping", "list").out
 
 
 def test_create_team_uses_a_team_that_exists(calscim, okta, calcom):
@@ -253,8 +253,8 @@ def test_applying_a_file_from_before_a_group_was_renamed_removes_nothing(
 
     applied = calscim("mapping", "apply", str(file), "--yes")
 
-    assert (applied.code, applied.out.strip()) == (0, "the mappings are as in the file")
-    assert "'Sales EMEA' is called 'Sales Europe' now" in applied.err
+    assert (applied.code, applied.out.strip()) == (0, "the saved mappings are those of the file")
+    assert "'Sales EMEA' is now called 'Sales Europe'" in applied.err
     (row,) = calscim("mapping", "list", "--json").json
     assert (row["group"], row["state"]) == ("Sales Europe", "active")
     assert 'group = "Sales Europe"' in calscim("mapping", "export").out

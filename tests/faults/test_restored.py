@@ -39,7 +39,7 @@ def address(name: str) -> str:
 
 @pytest.fixture
 async def story(db: Database) -> AsyncIterator[Stage]:
-    """Six people on an exclusive team, three of them on a managed one as well; everything is in step."""
+    """Six people on an exclusive team, three of them on a managed one as well; everything is in sync."""
     async with staged(db) as made:
         await made.given("Sales", "exclusive", *PEOPLE)
         await made.given("Engineering", "managed", *PEOPLE[:3])

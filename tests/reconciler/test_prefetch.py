@@ -28,7 +28,7 @@ def clock():
 
 @pytest.fixture
 async def many(stage, clock):
-    """Twelve exclusive teams with ann, in step, and a rate limit that a look at them takes more than half of."""
+    """Twelve exclusive teams with ann, in sync, and a rate limit that a look at them takes more than half of."""
     for name in TEAMS:
         stage.world.add_team(name, slug=name.lower())
         await stage.map("All", stage.team_id(name), "exclusive")

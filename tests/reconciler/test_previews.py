@@ -52,7 +52,7 @@ async def save(stage, edits):
 
 
 async def world(stage):
-    """Sales is mapped and in step; Staff holds Sales; a stranger is on each team; dan is not in Cal.com yet."""
+    """Sales is mapped and in sync; Staff holds Sales; a stranger is on each team; dan is not in Cal.com yet."""
     await stage.given("Sales", "managed", "ann", "bob", "cem")
     for name in TEAMS:
         stage.world.add_person(f"stranger-{name}@acme.example")

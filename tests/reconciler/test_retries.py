@@ -17,7 +17,7 @@ OLDEST = "calscim_oldest_pending_seconds"
 
 @pytest.fixture
 async def running(stage):
-    """An organization in step, and the driver of its daemon after the first full pass."""
+    """An organization in sync, and the driver of its daemon after the first full pass."""
     await stage.given("Sales", "managed", "ann")
     await stage.okta.assign(address("bob"), "Bob", "Example")
     driver = Driver.of(stage, Hurried())

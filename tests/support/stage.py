@@ -104,7 +104,7 @@ class Stage:
         return EDITOR
 
     async def given(self, name: str, mode: str, *people: str) -> None:
-        """A group mapped to the team of its name, pushed with these people, and in step."""
+        """A group mapped to the team of its name, pushed with these people, and in sync."""
         await self.map(name, self.team_id(name), mode)
         emails = [f"{person}@acme.example" for person in people]
         for email, person in zip(emails, people, strict=True):

@@ -75,7 +75,7 @@ async def show_plans(
     plans = [inspection.shown for inspection in inspections]
     call.output.data(plans, Group(*(_render_plan(plan, saved=edits is None) for plan in plans)))
     if edits is not None:
-        call.output.say("this was a preview: calscim saved no mapping and changed nothing")
+        call.output.say("this was a preview: no mapping was saved, and nothing was changed")
     return worst([inspection.exit_code for inspection in inspections])
 
 

@@ -99,7 +99,7 @@ def waiting_json(plan: Plan) -> list[dict[str, Any]]:
 
 
 def exit_code(plan: Plan) -> int:
-    """What runs, what is held and drift that waits: 0 in step, 2 changes pending, 3 something held."""
+    """What runs, what is held and drift that waits: 0 in sync, 2 changes pending, 3 something held."""
     states = {action.state for action in plan.actions}
     if State.HELD in states:
         return HELD
