@@ -1,4 +1,4 @@
-"""Checkpoints are published when a journal changed, and a place that fails blocks nothing."""
+"""Checkpoints are published when a journal changed, and a sink that fails blocks nothing."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,7 +16,14 @@ from calscim.config import Journal
 from calscim.errors import StoreUnavailable
 from calscim.journal import checkpoints
 from calscim.journal import publish as room
-from calscim.journal.publish import File, Heads, Log, Metrics, Url, places
+from calscim.journal.publish import (
+    CheckpointPublisher,
+    FileSink,
+    LogSink,
+    Metrics,
+    UrlSink,
+    configured_sinks,
+)
 from calscim.postgres.pool import Database
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -57,7 +64,7 @@ async def append(db: Database, stream: str = "@acme") -> None:
     )
 
 
-def told(logs, event: str = "journal.head") -> list[tuple[str, int]]:
+def told(logs, event: str = "checkpoint.published") -> list[tuple[str, int]]:
     return [(line["stream"], line["seq"]) for line in logs if line["event"] == event]
 
 
@@ -68,13 +75,13 @@ def lines(path: Path) -> list[dict]:
 async def test_the_log_has_each_stream_s_head_once_and_again_after_a_change(db, metrics):
     await append(db)
     await append(db, "@beta")
-    heads = Heads(db, [Log()], metrics)
+    heads = CheckpointPublisher(db, [LogSink()], metrics)
 
     with capture_logs() as logs:
-        await heads.look()
-        await heads.look()
+        await heads.publish_once()
+        await heads.publish_once()
         await append(db)
-        await heads.look()
+        await heads.publish_once()
 
     assert told(logs) == [("@acme", 1), ("@beta", 1), ("@acme", 2)]
     assert {line["hash"] for line in logs} <= {
@@ -85,14 +92,14 @@ async def test_the_log_has_each_stream_s_head_once_and_again_after_a_change(db, 
 
 async def test_a_file_gets_a_line_with_all_heads_after_a_change(db, metrics, tmp_path):
     path = tmp_path / "heads.jsonl"
-    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    heads = CheckpointPublisher(db, [FileSink(path, Clock(), "one")], metrics)
     await append(db)
     await append(db, "@beta")
 
-    await heads.look()
-    await heads.look()
+    await heads.publish_once()
+    await heads.publish_once()
     await append(db)
-    await heads.look()
+    await heads.publish_once()
 
     assert [[(h["stream"], h["seq"]) for h in line["heads"]] for line in lines(path)] == [
         [("@acme", 1), ("@beta", 1)],
@@ -105,13 +112,13 @@ async def test_a_file_gets_a_line_with_all_heads_after_a_change(db, metrics, tmp
 
 async def test_a_file_that_was_moved_is_created_again(db, metrics, tmp_path):
     path = tmp_path / "heads.jsonl"
-    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    heads = CheckpointPublisher(db, [FileSink(path, Clock(), "one")], metrics)
     await append(db)
-    await heads.look()
+    await heads.publish_once()
 
     path.rename(tmp_path / "heads.jsonl.1")
     await append(db)
-    await heads.look()
+    await heads.publish_once()
 
     assert lines(path)[0]["heads"][0]["seq"] == 2
 
@@ -121,7 +128,7 @@ async def test_a_truncated_line_does_not_damage_the_next_one(db, metrics, tmp_pa
     path.write_bytes(b'{"at":"2026-03-01T11:55:00Z","hea')
     await append(db)
 
-    await Heads(db, [File(path, Clock(), "one")], metrics).look()
+    await CheckpointPublisher(db, [FileSink(path, Clock(), "one")], metrics).publish_once()
 
     assert [mark.seq for mark in checkpoints.read(path)] == [1]
 
@@ -130,44 +137,44 @@ async def test_a_file_that_cannot_be_written_is_logged_counted_and_written_later
     db, metrics, registry, tmp_path
 ):
     path = tmp_path / "later" / "heads.jsonl"
-    heads = Heads(db, [File(path, Clock(), "one"), Log()], metrics)
+    heads = CheckpointPublisher(db, [FileSink(path, Clock(), "one"), LogSink()], metrics)
     await append(db)
 
     with capture_logs() as logs:
-        await heads.look()
+        await heads.publish_once()
         path.parent.mkdir()
-        await heads.look()
+        await heads.publish_once()
 
-    (refused,) = [line for line in logs if line["event"] == "journal.head_refused"]
-    assert (refused["place"], refused["log_level"]) == ("file", "warning")
+    (refused,) = [line for line in logs if line["event"] == "checkpoint.publish_failed"]
+    assert (refused["sink"], refused["log_level"]) == ("file", "warning")
     assert "No such file" in refused["reason"]
     assert told(logs) == [("@acme", 1)]
     assert len(lines(path)) == 1
     assert counted(registry, "file") == (1, 1)
 
 
-REFUSALS = ("calscim_journal_head_refusals", {"place": "file"})
+REFUSALS = ("calscim_checkpoint_failures", {"sink": "file"})
 
 
-def counted(registry: CollectorRegistry, place: str) -> tuple[float, float]:
+def counted(registry: CollectorRegistry, sink: str) -> tuple[float, float]:
     def of(outcome: str) -> float:
-        labels = {"place": place, "outcome": outcome}
-        return registry.get_sample_value("calscim_journal_heads_total", labels) or 0
+        labels = {"sink": sink, "outcome": outcome}
+        return registry.get_sample_value("calscim_checkpoints_total", labels) or 0
 
     return of("written"), of("failed")
 
 
 async def test_the_metric_counts_failures_until_a_success(db, metrics, registry, tmp_path):
     path = tmp_path / "later" / "heads.jsonl"
-    heads = Heads(db, [File(path, Clock(), "one")], metrics)
+    heads = CheckpointPublisher(db, [FileSink(path, Clock(), "one")], metrics)
     seen = []
     await append(db)
 
     for _ in range(3):
-        await heads.look()
+        await heads.publish_once()
         seen.append(registry.get_sample_value(*REFUSALS))
     path.parent.mkdir()
-    await heads.look()
+    await heads.publish_once()
 
     assert (*seen, registry.get_sample_value(*REFUSALS)) == (1, 2, 3, 0)
 
@@ -201,50 +208,50 @@ async def receiver():
     app.router.add_post("/heads", receiver.post)
     app.router.add_route("*", "/elsewhere", receiver.welcome)
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        receiver.url = Url(str(server.make_url("/heads?key=geheim")), session, Clock(), "one")
+        receiver.url = UrlSink(str(server.make_url("/heads?key=geheim")), session, Clock(), "one")
         yield receiver
         receiver.release.set()
 
 
 async def test_a_url_receives_the_same_line_as_a_file(db, metrics, registry, receiver, tmp_path):
-    heads = Heads(db, [receiver.url], metrics)
+    heads = CheckpointPublisher(db, [receiver.url], metrics)
     await append(db)
 
-    await heads.look()
-    await heads.look()
+    await heads.publish_once()
+    await heads.publish_once()
 
     assert len(receiver.got) == 1
     kept = tmp_path / "kept.json"
     kept.write_bytes(orjson.dumps(receiver.got[0]))
-    assert checkpoints.read(kept) == await checkpoints.checkpoint(db)
+    assert checkpoints.read(kept) == await checkpoints.read_heads(db)
     assert counted(registry, "url") == (1, 0)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_a_refused_checkpoint_is_posted_again(db, metrics, registry, receiver, status):
-    heads = Heads(db, [receiver.url], metrics)
+    heads = CheckpointPublisher(db, [receiver.url], metrics)
     await append(db)
     receiver.status = status
 
     with capture_logs() as logs:
-        await heads.look()
+        await heads.publish_once()
     receiver.status = 200
-    await heads.look()
+    await heads.publish_once()
 
-    assert f"answered {status}" in logs[0]["reason"]
+    assert f"the answer was {status}" in logs[0]["reason"]
     assert "geheim" not in str(logs)
     assert len(receiver.got) == 1
     assert counted(registry, "url") == (1, 1)
 
 
 async def test_a_post_has_a_timeout(db, metrics, receiver, monkeypatch):
-    monkeypatch.setattr(room, "ANSWER", 0.05)
+    monkeypatch.setattr(room, "POST_TIMEOUT", 0.05)
     receiver.release.clear()
-    heads = Heads(db, [receiver.url, Log()], metrics)
+    heads = CheckpointPublisher(db, [receiver.url, LogSink()], metrics)
     await append(db)
 
     with capture_logs() as logs:
-        await heads.look()
+        await heads.publish_once()
 
     assert "no answer" in logs[0]["reason"]
     assert told(logs) == [("@acme", 1)]
@@ -252,13 +259,13 @@ async def test_a_post_has_a_timeout(db, metrics, receiver, monkeypatch):
 
 async def test_an_unreachable_receiver_blocks_nothing_and_its_secret_is_hidden(db, metrics):
     async with aiohttp.ClientSession() as session:
-        url = Url("http://127.0.0.1:9/heads?key=geheim", session, Clock(), "one")
+        url = UrlSink("http://127.0.0.1:9/heads?key=geheim", session, Clock(), "one")
         await append(db)
 
         with capture_logs() as logs:
-            await Heads(db, [url, Log()], metrics).look()
+            await CheckpointPublisher(db, [url, LogSink()], metrics).publish_once()
 
-    assert logs[0]["event"] == "journal.head_refused"
+    assert logs[0]["event"] == "checkpoint.publish_failed"
     assert "journal.checkpoint_url" in logs[0]["reason"]
     assert "geheim" not in str(logs) + repr(url)
     assert told(logs) == [("@acme", 1)]
@@ -270,33 +277,33 @@ async def test_an_unreachable_receiver_blocks_nothing_and_its_secret_is_hidden(d
 async def test_a_rewritten_chain_is_an_error_at_once(db, owner, metrics, registry):
     for _ in range(2):
         await append(db)
-    heads = Heads(db, [Log()], metrics)
-    await heads.look()
+    heads = CheckpointPublisher(db, [LogSink()], metrics)
+    await heads.publish_once()
     await owner.execute("TRUNCATE calscim.journal; DELETE FROM calscim.journal_heads")
     for _ in range(3):
         await append(db)
 
     with capture_logs() as logs:
-        await heads.look()
-        await heads.look()
+        await heads.publish_once()
+        await heads.publish_once()
 
     assert told(logs, "journal.altered") == [("@acme", 2)]
-    assert "written anew" in logs[0]["why"]
+    assert "rewritten" in logs[0]["why"]
     assert registry.get_sample_value("calscim_journal_altered_total") == 1
 
 
 async def test_rows_lost_in_a_fail_over_are_an_error(db, owner, metrics):
     await append(db)
     await append(db)
-    heads = Heads(db, [Log()], metrics)
-    await heads.look()
+    heads = CheckpointPublisher(db, [LogSink()], metrics)
+    await heads.publish_once()
     await owner.execute("DELETE FROM calscim.journal WHERE seq = 2")
     await owner.execute(
         "UPDATE calscim.journal_heads SET (seq, hash) = (SELECT seq, hash FROM calscim.journal)"
     )
 
     with capture_logs() as logs:
-        await heads.look()
+        await heads.publish_once()
 
     assert told(logs, "journal.altered") == [("@acme", 2)]
     assert "is missing" in logs[0]["why"]
@@ -304,18 +311,18 @@ async def test_rows_lost_in_a_fail_over_are_an_error(db, owner, metrics):
 
 async def test_an_unreachable_database_is_read_the_next_time(db, metrics, monkeypatch):
     await append(db)
-    heads = Heads(db, [Log()], metrics)
+    heads = CheckpointPublisher(db, [LogSink()], metrics)
 
     async def away(_: Database) -> None:
         raise StoreUnavailable("away")
 
     with capture_logs() as logs:
         with monkeypatch.context() as patched:
-            patched.setattr(checkpoints, "checkpoint", away)
-            await heads.look()
-        await heads.look()
+            patched.setattr(checkpoints, "read_heads", away)
+            await heads.publish_once()
+        await heads.publish_once()
 
-    assert [line["event"] for line in logs] == ["journal.head_unknown", "journal.head"]
+    assert [line["event"] for line in logs] == ["checkpoint.read_failed", "checkpoint.published"]
 
 
 async def test_checkpoints_are_published_at_once_and_after_each_interval(db, metrics):
@@ -323,20 +330,20 @@ async def test_checkpoints_are_published_at_once_and_after_each_interval(db, met
     clock = Clock()
 
     with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
-        await Heads(db, [Log()], metrics).run(300.0, clock)
+        await CheckpointPublisher(db, [LogSink()], metrics).run(300.0, clock)
 
     assert clock.slept == [300.0] * 3
     assert told(logs) == [("@acme", 1)]
 
 
-async def test_checkpoints_go_to_the_configured_places(tmp_path):
+async def test_checkpoints_go_to_the_configured_sinks(tmp_path):
     async with aiohttp.ClientSession() as session:
         journal = Journal(
             checkpoint_file=tmp_path / "x", checkpoint_url="http://127.0.0.1:9/?key=geheim"
         )
 
-        names = [place.name for place in places(journal, session, Clock(), "one")]
-        alone = [place.name for place in places(Journal(), session, Clock(), "one")]
+        names = [sink.name for sink in configured_sinks(journal, session, Clock(), "one")]
+        alone = [sink.name for sink in configured_sinks(Journal(), session, Clock(), "one")]
 
     assert names == ["log", "url", "file"]
     assert alone == ["log"]

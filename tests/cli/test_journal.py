@@ -154,7 +154,7 @@ def test_verify_against_a_checkpoint_finds_a_rewritten_chain(
     ran = calscim("journal", "verify", "--against", str(checkpoint))
 
     assert ran.code == 5
-    assert "the chain was written anew" in ran.out
+    assert "the chain was rewritten" in ran.out
 
 
 def test_verify_against_a_checkpoint_finds_a_deleted_journal(

@@ -38,8 +38,8 @@ METRICS = {
     "calscim_actions_parked": {"organization"},
     "calscim_oldest_pending_seconds": {"organization"},
     "calscim_lease_held": {"organization"},
-    "calscim_journal_heads_total": {"place", "outcome"},
-    "calscim_journal_head_refusals": {"place"},
+    "calscim_checkpoints_total": {"sink", "outcome"},
+    "calscim_checkpoint_failures": {"sink"},
     "calscim_journal_altered_total": set(),
     "calscim_token_expires_timestamp_seconds": {"directory", "token"},
     "calscim_token_last_used_timestamp_seconds": {"directory", "token"},
@@ -94,7 +94,7 @@ def test_the_labels_in_expressions_exist():
 
 def test_no_alert_counts_checkpoints_over_time():
     """With a journal.checkpoint_interval longer than the range, such an alert never fires, or always."""
-    assert not [one for one in rule_expressions() if "calscim_journal_heads_total" in one]
+    assert not [one for one in rule_expressions() if "calscim_checkpoints_total" in one]
 
 
 def test_expressions_use_the_series_of_histograms():

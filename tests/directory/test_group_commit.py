@@ -1,26 +1,26 @@
-"""Turns: in order of arrival, together while one is under way, and nobody suffers for another's mistake."""
+"""Group commit: changes keep their order, share transactions, and fail only for their own errors."""
 
 import asyncio
 
 import pytest
 
 from calscim.directory import group_commit
-from calscim.directory.group_commit import TOGETHER, Batches, Turns
+from calscim.directory.group_commit import BATCH_SIZE, Batch, WriteQueue
 from calscim.errors import StoreUnavailable
 from calscim.postgres.outages import ConnectionLost
 
 
 class Server:
-    """Makes changes when it is let; ``made`` is what it was asked for at a time."""
+    """Applies changes once it is open; ``made`` lists the batches."""
 
     def __init__(self) -> None:
         self.made: list[list[str]] = []
         self.open = asyncio.Event()
         self.busy = asyncio.Event()
 
-    async def perform(self, stream: str, batches: Batches[str, str]) -> None:
-        while batches.take():
-            changes = batches.changes
+    async def apply(self, stream: str, batch: Batch[str, str]) -> None:
+        while batch.take():
+            changes = batch.changes
             self.busy.set()
             await self.open.wait()
             if "bad" in changes:
@@ -28,7 +28,7 @@ class Server:
             if "away" in changes:
                 raise ConnectionLost("away")
             self.made.append(changes)
-            batches.answer([f"{stream} {change}" for change in changes])
+            batch.finish([f"{stream} {change}" for change in changes])
 
 
 @pytest.fixture
@@ -37,40 +37,40 @@ async def server() -> Server:
 
 
 async def ask(
-    line: Turns[str, str], server: Server, *changes: str
+    queue: WriteQueue[str, str], server: Server, *changes: str
 ) -> "asyncio.Future[list[object]]":
-    """The first is under way when the others come."""
-    first = asyncio.ensure_future(line.take("a", changes[0]))
+    """Queue the first change, and the others while it is being applied."""
+    first = asyncio.ensure_future(queue.write("a", changes[0]))
     await server.busy.wait()
-    rest = [asyncio.ensure_future(line.take("a", change)) for change in changes[1:]]
+    rest = [asyncio.ensure_future(queue.write("a", change)) for change in changes[1:]]
     await asyncio.sleep(0)
     server.open.set()
     return asyncio.gather(first, *rest, return_exceptions=True)
 
 
-async def test_what_comes_while_one_is_under_way_is_made_together_and_in_order(server):
-    answers = await ask(Turns(server.perform), server, "1", "2", "3", "4")
+async def test_changes_that_queue_up_share_the_next_batch_in_order(server):
+    answers = await ask(WriteQueue(server.apply), server, "1", "2", "3", "4")
 
     assert await answers == ["a 1", "a 2", "a 3", "a 4"]
     assert server.made == [["1"], ["2", "3", "4"]]
 
 
-async def test_no_more_than_so_many_are_made_together(server):
-    changes = [str(number) for number in range(2 * TOGETHER + 2)]
+async def test_a_batch_has_a_largest_size(server):
+    changes = [str(number) for number in range(2 * BATCH_SIZE + 2)]
 
-    answers = await ask(Turns(server.perform), server, *changes)
+    answers = await ask(WriteQueue(server.apply), server, *changes)
 
     assert await answers == [f"a {change}" for change in changes]
-    assert [len(made) for made in server.made] == [1, TOGETHER, TOGETHER, 1]
+    assert [len(made) for made in server.made] == [1, BATCH_SIZE, BATCH_SIZE, 1]
 
 
-async def test_a_heavy_change_takes_none_along(server):
-    line = Turns(server.perform)
-    first = asyncio.ensure_future(line.take("a", "1"))
+async def test_a_large_change_closes_its_batch(server):
+    queue = WriteQueue(server.apply)
+    first = asyncio.ensure_future(queue.write("a", "1"))
     await server.busy.wait()
     rest = [
-        asyncio.ensure_future(line.take("a", "2", group_commit.HEAVY)),
-        asyncio.ensure_future(line.take("a", "3")),
+        asyncio.ensure_future(queue.write("a", "2", group_commit.BATCH_BYTES)),
+        asyncio.ensure_future(queue.write("a", "3")),
     ]
     await asyncio.sleep(0)
     server.open.set()
@@ -80,16 +80,16 @@ async def test_a_heavy_change_takes_none_along(server):
     assert server.made == [["1"], ["2"], ["3"]]
 
 
-async def test_a_change_that_cannot_be_made_does_not_take_the_others_with_it(server):
-    answers = await (await ask(Turns(server.perform), server, "1", "2", "bad", "3"))
+async def test_a_change_that_fails_does_not_fail_the_others(server):
+    answers = await (await ask(WriteQueue(server.apply), server, "1", "2", "bad", "3"))
 
     assert [answers[0], answers[1], answers[3]] == ["a 1", "a 2", "a 3"]
     assert isinstance(answers[2], ValueError)
     assert server.made == [["1"], ["2"], ["3"]]
 
 
-async def test_a_database_that_is_away_is_away_for_all_of_them(server):
-    answers = await (await ask(Turns(server.perform), server, "1", "2", "away"))
+async def test_an_unreachable_database_fails_the_whole_batch(server):
+    answers = await (await ask(WriteQueue(server.apply), server, "1", "2", "away"))
 
     assert answers[0] == "a 1"
     assert [type(answer) for answer in answers[1:]] == [ConnectionLost, ConnectionLost]
@@ -97,12 +97,12 @@ async def test_a_database_that_is_away_is_away_for_all_of_them(server):
 
 
 @pytest.mark.parametrize(("waited", "made"), [(100.0, ["1", "2"]), (-1.0, [])])
-async def test_who_has_waited_for_a_database_that_does_not_answer_waits_no_longer(
+async def test_an_unreachable_database_fails_changes_that_queued_too_long(
     server, monkeypatch, waited, made
 ):
-    monkeypatch.setattr(group_commit, "WAITED", waited)
+    monkeypatch.setattr(group_commit, "MAX_QUEUE_AGE", waited)
 
-    answers = await (await ask(Turns(server.perform), server, "away", "1", "2"))
+    answers = await (await ask(WriteQueue(server.apply), server, "away", "1", "2"))
 
     assert isinstance(answers[0], ConnectionLost)
     assert [type(answer) for answer in answers[1:]] == [str if made else StoreUnavailable] * 2
@@ -110,36 +110,36 @@ async def test_who_has_waited_for_a_database_that_does_not_answer_waits_no_longe
 
 
 async def test_streams_do_not_wait_for_each_other(server):
-    line = Turns(server.perform)
+    queue = WriteQueue(server.apply)
     server.open.set()
 
-    answers = await asyncio.gather(line.take("a", "1"), line.take("b", "1"))
+    answers = await asyncio.gather(queue.write("a", "1"), queue.write("b", "1"))
 
     assert answers == ["a 1", "b 1"]
 
 
-async def test_a_change_that_waits_too_long_is_not_made(server, monkeypatch):
-    monkeypatch.setattr(group_commit, "PATIENCE", 0.01)
-    line = Turns(server.perform)
-    first = asyncio.ensure_future(line.take("a", "1"))
+async def test_a_change_that_queues_too_long_is_not_applied(server, monkeypatch):
+    monkeypatch.setattr(group_commit, "QUEUE_TIMEOUT", 0.01)
+    queue = WriteQueue(server.apply)
+    first = asyncio.ensure_future(queue.write("a", "1"))
     await server.busy.wait()
 
     with pytest.raises(StoreUnavailable):
-        await line.take("a", "2")
+        await queue.write("a", "2")
 
     server.open.set()
     assert await first == "a 1"
     assert server.made == [["1"]]
 
 
-async def test_a_caller_that_goes_away_leaves_the_others_in_peace(server):
-    line = Turns(server.perform)
-    first = asyncio.ensure_future(line.take("a", "1"))
-    second = asyncio.ensure_future(line.take("a", "2"))
+async def test_a_caller_that_is_cancelled_does_not_affect_the_others(server):
+    queue = WriteQueue(server.apply)
+    first = asyncio.ensure_future(queue.write("a", "1"))
+    second = asyncio.ensure_future(queue.write("a", "2"))
     await server.busy.wait()
     first.cancel()
     server.open.set()
 
     assert await second == "a 2"
     assert server.made[0][0] == "1"
-    assert await line.take("a", "3") == "a 3"
+    assert await queue.write("a", "3") == "a 3"

@@ -104,7 +104,7 @@ async def test_where_others_wait_a_commit_begins_the_next_transaction(pushes):
 async def test_who_comes_soon_after_others_had_to_wait_finds_a_transaction_begun(
     pushes, monkeypatch
 ):
-    monkeypatch.setattr(writes, "LINGER", 60.0)
+    monkeypatch.setattr(writes, "CHAIN_WAIT", 60.0)
     async with pushes.held():
         second = pushes.create("second")
         await pushes.queued()
@@ -115,7 +115,7 @@ async def test_who_comes_soon_after_others_had_to_wait_finds_a_transaction_begun
 
 
 async def test_a_lone_change_keeps_no_connection_longer_than_it_takes(pushes, monkeypatch):
-    monkeypatch.setattr(writes, "LINGER", 60.0)
+    monkeypatch.setattr(writes, "CHAIN_WAIT", 60.0)
 
     await pushes.create("first")
 
@@ -164,7 +164,7 @@ async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch
 
 
 async def test_what_was_never_committed_needs_no_looking_for(pushes, monkeypatch):
-    monkeypatch.setattr(writes, "LINGER", 60.0)
+    monkeypatch.setattr(writes, "CHAIN_WAIT", 60.0)
     async with pushes.held():
         second = pushes.create("second")
         await pushes.queued()

@@ -150,7 +150,7 @@ async def test_the_archiving_stands_in_the_organization_s_journal(owning, okta, 
 
 
 async def test_a_checkpoint_of_before_still_agrees(db, owning, okta, pushed, tmp_path):
-    marks = await checkpoints.checkpoint(db)
+    marks = await checkpoints.read_heads(db)
     done = await export.archive(owning, EDITOR, "2020-03", tmp_path)
     await export.archive(owning, EDITOR, "2020-04", tmp_path)
 
@@ -158,7 +158,7 @@ async def test_a_checkpoint_of_before_still_agrees(db, owning, okta, pushed, tmp
     assert await checkpoints.verify_against(db, marks) == ()
     at_the_border = chain.Head(okta.id, 4, "00")
     (broken,) = (await chain.verify(db, {okta.id: at_the_border})).broken
-    assert "written anew" in broken.why
+    assert "rewritten" in broken.why
 
 
 async def test_rows_that_are_put_back_are_found(db, owning, owner, okta, pushed, tmp_path):
@@ -288,7 +288,7 @@ STEPS = (
     (archive_file.Writer, "end"),
     (archive_file, "proven"),
     (archive_file.Writer, "keep"),
-    (archive_file.checkpoints, "settle_folder"),
+    (archive_file.checkpoints, "sync_folder"),
     (export.opening_balance, "write"),
     (export.Editor, "write"),
 )

@@ -42,7 +42,7 @@ async def test_a_person_is_meant_by_any_address_and_by_the_id(db, owning, left, 
 
 
 async def test_the_chain_holds_and_the_tables_follow_from_the_journal(db, owning, okta, left):
-    marks = await checkpoints.checkpoint(db)
+    marks = await checkpoints.read_heads(db)
     await erase.erase(owning, EDITOR, ANN)
 
     assert (await chain.verify(db)).broken == ()

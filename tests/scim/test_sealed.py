@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from calscim.clock import SystemClock
 from calscim.config import Scim
 from calscim.directory import imported_users
-from calscim.directory.group_commit import Batches
+from calscim.directory.group_commit import Batch
 from calscim.encryption import cipher, key_id, new_key, sealed_with
 from calscim.journal import chain
 from calscim.postgres.outages import ConnectionLost
@@ -168,13 +168,13 @@ async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
 def losing(monkeypatch) -> list[Sequence[Any]]:
     """The connection is lost between the first commit and its answer; what was lost is in the list."""
     lost: list[Sequence[Any]] = []
-    answer = Batches.answer
+    finish = Batch.finish
 
-    def cut(batches: Batches[Any, Any], answers: Sequence[Any]) -> None:
+    def cut(batch: Batch[Any, Any], answers: Sequence[Any]) -> None:
         if not lost:
             lost.append(answers)
             raise ConnectionLost("cut")
-        answer(batches, answers)
+        finish(batch, answers)
 
-    monkeypatch.setattr(Batches, "answer", cut)
+    monkeypatch.setattr(Batch, "finish", cut)
     return lost

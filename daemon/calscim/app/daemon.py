@@ -32,7 +32,7 @@ from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.config import Settings
-from calscim.journal.publish import Heads, places
+from calscim.journal.publish import CheckpointPublisher, configured_sinks
 from calscim.journal.publish import Metrics as HeadMetrics
 from calscim.reconciler.controller import Controller
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
@@ -126,8 +126,8 @@ class _Daemon:
             jitter=random.SystemRandom().random,
             metrics=metrics,
         )
-        sinks = places(settings.journal, session, self._clock, self._holder)
-        self._checkpoints = Heads(db, sinks, HeadMetrics(self._registry))
+        sinks = configured_sinks(settings.journal, session, self._clock, self._holder)
+        self._checkpoints = CheckpointPublisher(db, sinks, HeadMetrics(self._registry))
         self._fingerprints = PublishedFingerprints(db, self._holder)
         certificate = Certificate(settings.scim)
         self.reloads = Reloads(

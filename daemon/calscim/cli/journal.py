@@ -24,7 +24,7 @@ from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal import chain, checkpoints, history
 from calscim.journal.archive import read as archives
-from calscim.journal.checkpoints import Mark
+from calscim.journal.checkpoints import Head
 from calscim.journal.history import Wanted
 from calscim.postgres.pool import Database
 from calscim.terminal import printable
@@ -47,7 +47,7 @@ def register(verbs: Verbs) -> None:
         "--against",
         type=Path,
         metavar="FILE",
-        help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, journal.head events",
+        help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, checkpoint.published events",
     )
     journal_archive.archives_option(verify)
     journal_archive.register(nouns)
@@ -307,7 +307,7 @@ def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
     return Group(*parts)
 
 
-def _last(marks: Iterable[Mark]) -> dict[str, chain.Head]:
+def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
     """Of every stream the furthest: a walk over the chain proves that it goes so far."""
     return {
         one.stream: chain.Head(one.stream, one.seq, one.hash)

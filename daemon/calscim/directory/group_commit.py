@@ -1,8 +1,7 @@
-"""Changes of one directory take turns, and those that wait while one is made are made together.
+"""Group commit: changes of one directory that queue up while a transaction runs share the next transaction.
 
-The head row would put them in order anyway, but waiting for a row lock costs the server more than the change,
-and each commit waits for the disk. So one change at a time is sent, or as many as have come meanwhile: they
-share a transaction and its wait. Measured in docs/decisions/0005-group-commit.md.
+The head row serializes the changes of a directory in any case, but waiting for a row lock costs Postgres more than
+the change itself, and each commit waits for the disk. docs/decisions/0005-group-commit.md has the measurements.
 """
 
 import asyncio
@@ -14,167 +13,174 @@ from typing import Generic, TypeVar
 
 from calscim.errors import StoreUnavailable
 
-PATIENCE = 1.5  # seconds in the queue, while the changes in front do not end
-WAITED = 0.1  # seconds in the queue after which nobody waits for a second connection, when the first was lost
-TOGETHER = 16  # changes in one transaction
-HEAVY = 128 * 1024  # bytes of requests after which no more are taken along
+QUEUE_TIMEOUT = 1.5  # seconds that a change may wait for the changes before it
+MAX_QUEUE_AGE = (
+    0.1  # seconds; older changes fail with the database, instead of waiting for a second connection
+)
+BATCH_SIZE = 16  # changes in one transaction
+BATCH_BYTES = 128 * 1024  # of requests; a batch that has reached it takes no further change
 
 C = TypeVar("C")
 R = TypeVar("R")
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[C, R]):
-    change: C
-    weight: int
-    answer: asyncio.Future[R]
-    since: float  # by the event loop's clock
-    begun: bool = False
-    alone: bool = False  # it was made together with others, and that failed
+class _Entry(Generic[C, R]):
+    """A change in the queue."""
 
-    def give_up(self) -> None:
-        """What was not sent yet is not made."""
-        if not self.begun:
+    change: C
+    size: int
+    result: asyncio.Future[R]
+    queued_at: float  # by the event loop's clock
+    is_sent: bool = False
+    is_alone: bool = False  # a batch with this change failed: it goes into a batch of its own
+
+    def time_out(self) -> None:
+        """Fail the change, unless it was sent."""
+        if not self.is_sent:
             self.fail(
                 StoreUnavailable(
-                    "changes of this directory wait for one that does not end; see pg_stat_activity"
+                    "changes of this directory wait for a transaction that does not end: see pg_stat_activity"
                 )
             )
 
     def fail(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        if not self.result.done():
+            self.result.set_exception(error)
 
 
-class Batches(Generic[C, R]):
-    """What a queue holds, some at a time. Who makes them takes some, and answers them before taking others."""
+class Batch(Generic[C, R]):
+    """The changes of one directory that are applied together, and the queue behind them."""
 
     def __init__(self) -> None:
-        self._queue: deque[_Waiting[C, R]] = deque()
-        self._taken: list[_Waiting[C, R]] = []
-        self._awaited: asyncio.Future[None] | None = None
+        self._queue: deque[_Entry[C, R]] = deque()
+        self._taken: list[_Entry[C, R]] = []
+        self._arrival: asyncio.Future[None] | None = None
 
-    def add(self, waiting: _Waiting[C, R]) -> None:
-        self._queue.append(waiting)
+    def add(self, entry: _Entry[C, R]) -> None:
+        self._queue.append(entry)
         self._wake()
 
     def take(self) -> bool:
-        """Have some to make in ``changes``: those that are not answered yet, or the next. False: there are none."""
+        """Fill the batch from the queue, unless it has unanswered changes. Return False if it stays empty."""
         while not self._taken and self._queue:
             self._taken = _next(self._queue)
         return bool(self._taken)
 
     @property
     def changes(self) -> list[C]:
-        return [waiting.change for waiting in self._taken]
+        return [entry.change for entry in self._taken]
 
-    def wait(self) -> bool:
-        """Whether there are others than those that were taken."""
+    def has_queue(self) -> bool:
+        """Return True if changes wait behind the batch."""
         return bool(self._queue)
 
-    async def await_some(self, seconds: float) -> bool:
-        """Take some as soon as there are; False when none have come in that time."""
+    async def wait_for_changes(self, seconds: float) -> bool:
+        """Fill the batch as soon as a change arrives. Return False if none arrives in time."""
         loop = asyncio.get_running_loop()
-        self._awaited = loop.create_future()
+        self._arrival = loop.create_future()
         timer = loop.call_later(seconds, self._wake)
         try:
-            await self._awaited
+            await self._arrival
         finally:
             timer.cancel()
-            self._awaited = None
+            self._arrival = None
         return self.take()
 
     def _wake(self) -> None:
-        if self._awaited is not None and not self._awaited.done():
-            self._awaited.set_result(None)
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
 
-    def answer(self, answers: Sequence[R]) -> None:
-        for waiting, answer in zip(self._taken, answers, strict=True):
-            if not waiting.answer.done():
-                waiting.answer.set_result(answer)
+    def finish(self, results: Sequence[R]) -> None:
+        """Answer the changes of the batch, in order."""
+        for entry, result in zip(self._taken, results, strict=True):
+            if not entry.result.done():
+                entry.result.set_result(result)
         self._taken = []
 
-    def refuse(self, error: Exception) -> None:
-        """Those that were taken could not be made: a database that is away is so for each, and for those that have
-        waited for it to answer. Otherwise one that cannot be made does not take the others with it: they come
-        again, each alone.
+    def fail(self, error: Exception) -> None:
+        """Fail the batch after an error.
+
+        If the database is down, fail the batch and everything queued longer than MAX_QUEUE_AGE. Any other error may
+        concern one change only: each change of the batch is tried again in a batch of its own.
         """
         if isinstance(error, StoreUnavailable):
-            for waiting in self._taken:
-                waiting.fail(copy(error))  # an exception is raised once
-            late = asyncio.get_running_loop().time() - WAITED
-            for waiting in self._queue:  # in order of arrival
-                if waiting.since > late:
+            for entry in self._taken:
+                entry.fail(copy(error))  # an exception can be raised only once
+            latest = asyncio.get_running_loop().time() - MAX_QUEUE_AGE
+            for entry in self._queue:  # in order of arrival
+                if entry.queued_at > latest:
                     break
-                waiting.fail(StoreUnavailable(str(error)))
+                entry.fail(StoreUnavailable(str(error)))
         elif len(self._taken) == 1:
             self._taken[0].fail(error)
         else:
-            for waiting in self._taken:
-                waiting.alone = True
+            for entry in self._taken:
+                entry.is_alone = True
             self._queue.extendleft(reversed(self._taken))
         self._taken = []
 
-    def abandon(self) -> None:
-        for waiting in (*self._taken, *self._queue):
-            waiting.answer.cancel()
+    def cancel(self) -> None:
+        for entry in (*self._taken, *self._queue):
+            entry.result.cancel()
 
 
-class Turns(Generic[C, R]):
-    """A queue for each stream, in order of arrival.
+class WriteQueue(Generic[C, R]):
+    """A queue of changes per stream, in order of arrival.
 
-    ``perform`` makes the changes of the batches, as many after each other as it likes.
+    ``apply`` applies batches of a stream, as many in a row as it likes.
     """
 
-    def __init__(self, perform: Callable[[str, Batches[C, R]], Awaitable[None]]) -> None:
-        self._perform = perform
-        self._batches: dict[str, Batches[C, R]] = {}
+    def __init__(self, apply: Callable[[str, Batch[C, R]], Awaitable[None]]) -> None:
+        self._apply = apply
+        self._batches: dict[str, Batch[C, R]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def take(self, stream: str, change: C, weight: int = 0) -> R:
-        """Make a change in its turn. StoreUnavailable when the queue does not move in time.
+    async def write(self, stream: str, change: C, size: int = 0) -> R:
+        """Queue a change and return its result. Raise StoreUnavailable if the queue does not move in time.
 
-        A caller that goes away leaves a change that was sent to its end.
+        A change that was sent is applied even if its caller is cancelled.
         """
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[C, R] = _Waiting(change, weight, loop.create_future(), loop.time())
-        batches = self._batches.get(stream)
-        if batches is None:
-            batches = self._batches[stream] = Batches()
-            task = loop.create_task(self._serve(stream, batches), name=f"changes of {stream}")
+        entry: _Entry[C, R] = _Entry(change, size, loop.create_future(), loop.time())
+        batch = self._batches.get(stream)
+        if batch is None:
+            batch = self._batches[stream] = Batch()
+            task = loop.create_task(self._serve(stream, batch), name=f"changes of {stream}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        batches.add(waiting)
-        timer = loop.call_later(PATIENCE, waiting.give_up)
+        batch.add(entry)
+        timer = loop.call_later(QUEUE_TIMEOUT, entry.time_out)
         try:
-            return await waiting.answer
+            return await entry.result
         finally:
             timer.cancel()
 
-    async def _serve(self, stream: str, batches: Batches[C, R]) -> None:
-        """Until nobody waits any more."""
+    async def _serve(self, stream: str, batch: Batch[C, R]) -> None:
+        """Apply batches until the queue is empty."""
         try:
-            while batches.take():
+            while batch.take():
                 try:
-                    await self._perform(stream, batches)
-                except Exception as error:  # noqa: BLE001 - raised again where each change was asked for
-                    batches.refuse(error)
+                    await self._apply(stream, batch)
+                except Exception as error:  # noqa: BLE001 - raised again in write()
+                    batch.fail(error)
         finally:
             del self._batches[stream]
-            batches.abandon()
+            batch.cancel()
 
 
-def _next(queue: "deque[_Waiting[C, R]]") -> "list[_Waiting[C, R]]":
-    some: list[_Waiting[C, R]] = []
-    weight = 0
-    while queue and len(some) < TOGETHER and weight < HEAVY:
-        if some and queue[0].alone:
+def _next(queue: "deque[_Entry[C, R]]") -> "list[_Entry[C, R]]":
+    """Take the changes of the next batch from the queue, without those whose callers are gone."""
+    taken: list[_Entry[C, R]] = []
+    size = 0
+    while queue and len(taken) < BATCH_SIZE and size < BATCH_BYTES:
+        if taken and queue[0].is_alone:
             break
-        waiting = queue.popleft()
-        if not waiting.answer.done():
-            waiting.begun = True
-            weight += waiting.weight
-            some.append(waiting)
-            if waiting.alone:
+        entry = queue.popleft()
+        if not entry.result.done():
+            entry.is_sent = True
+            size += entry.size
+            taken.append(entry)
+            if entry.is_alone:
                 break
-    return some
+    return taken

@@ -1,8 +1,7 @@
-"""Changes on their way into the database: those that go together are one statement in a transaction of its own.
+"""Writes changes to the database: each batch is one statement in a transaction of its own.
 
-Where others wait already, its commit begins the next one on the same connection, so that their statement is on
-its way before anybody is answered, and whoever comes soon finds it begun. docs/decisions/0005-group-commit.md has
-the measurements.
+While changes queue, COMMIT AND CHAIN begins the next transaction on the same connection, so that the next statement is
+sent before the batch is answered. docs/decisions/0005-group-commit.md has the measurements.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,23 +11,23 @@ from weakref import WeakKeyDictionary, ref
 
 import orjson
 
-from calscim.directory.group_commit import Batches, Turns
+from calscim.directory.group_commit import Batch, WriteQueue
 from calscim.errors import StoreUnavailable
 from calscim.journal.append import Origin
 from calscim.postgres.outages import ConnectionLost
 from calscim.postgres.pool import Database, begun
 from calscim.postgres.queries import sql
 
-LINGER = 0.005  # seconds to stay for the next change, once others had to wait
+CHAIN_WAIT = 0.005  # seconds that a chained transaction waits for the next change
 
 _Change: TypeAlias = (
-    "tuple[object, ...]"  # the columns of calscim.apply_changes, without the stream
+    "tuple[object, ...]"  # the arguments of calscim.apply_changes, without the stream
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a change. 401, 404, 409 and 412 have changed nothing and are not journaled yet."""
+    """The result of a change. 401, 404, 409 and 412 changed nothing, and have no journal row yet."""
 
     status: int
     seq: int | None
@@ -38,46 +37,46 @@ class Written:
 
 
 async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
-    """Make a change in its turn; ``op`` and ``arguments`` are those of calscim.apply_change in sql/schema."""
-    turns = _turns.get(db)
-    if turns is None:
-        turns = _turns[db] = Turns(_changes(db))
+    """Apply a change and return its result. ``op`` and ``arguments``: as calscim.apply_change in sql/schema takes them."""
+    queue = _queues.get(db)
+    if queue is None:
+        queue = _queues[db] = WriteQueue(_writer(db))
     _, *columns = origin.arguments()
     change = (op, *columns, orjson.dumps(arguments).decode())
-    return await turns.take(origin.stream, change, len(origin.body))
+    return await queue.write(origin.stream, change, len(origin.body))
 
 
-_turns: "WeakKeyDictionary[Database, Turns[_Change, Written]]" = WeakKeyDictionary()
+_queues: "WeakKeyDictionary[Database, WriteQueue[_Change, Written]]" = WeakKeyDictionary()
 
 
-def _changes(db: Database) -> Callable[[str, Batches[_Change, Written]], Awaitable[None]]:
-    here = ref(db)  # the turns of a database must not keep it
+def _writer(db: Database) -> Callable[[str, Batch[_Change, Written]], Awaitable[None]]:
+    reference = ref(db)  # a queue must not keep its database alive
 
-    async def make(stream: str, batches: Batches[_Change, Written]) -> None:
-        database = here()
-        assert database is not None, "somebody waits for an answer of this database"
+    async def apply(stream: str, batch: Batch[_Change, Written]) -> None:
+        database = reference()
+        assert database is not None, "the callers of write hold the database"
         loan = database.connection()
-        committing = busy = False
+        is_committing = is_chained = False
         try:
-            # A transaction of its own: what a server that does not answer finds when it wakes up is never committed.
+            # An explicit transaction: a server that hangs and continues later finds no COMMIT and rolls back.
             async with loan as connection, begun(connection):
-                while batches.take() or (busy and await batches.await_some(LINGER)):
-                    committing = False
-                    columns = map(list, zip(*batches.changes, strict=True))
+                while batch.take() or (is_chained and await batch.wait_for_changes(CHAIN_WAIT)):
+                    is_committing = False
+                    columns = map(list, zip(*batch.changes, strict=True))
                     rows = await connection.fetch(sql("changes.apply"), stream, *columns)
-                    busy = (busy or batches.wait()) and not database.sought
-                    committing = True
-                    await connection.execute("COMMIT AND CHAIN" if busy else "COMMIT")
-                    batches.answer([_written(*row) for row in rows])
-                    if not busy:
+                    is_chained = (is_chained or batch.has_queue()) and not database.sought
+                    is_committing = True
+                    await connection.execute("COMMIT AND CHAIN" if is_chained else "COMMIT")
+                    batch.finish([_written(*row) for row in rows])
+                    if not is_chained:
                         break
                     loan.renew()
         except ConnectionLost as lost:
-            if committing:
+            if is_committing:
                 raise
-            raise StoreUnavailable(str(lost)) from lost  # it is certain that nothing was made
+            raise StoreUnavailable(str(lost)) from lost  # nothing was committed
 
-    return make
+    return apply
 
 
 def _written(

@@ -1,4 +1,7 @@
-"""What a request leaves in its directory's journal besides the changes, which write their own rows."""
+"""Journal rows of refused changes, and the outcome of a request whose connection was lost.
+
+Changes append their own rows (directory/writes).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +13,9 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a journal row says of the request behind a change. ``body`` carries no password any more.
+    """The request behind a change, as a journal row stores it. ``body`` contains no password.
 
-    One of them a request, however often it is tried: sealed anew, the body would be another to ``outcome``.
+    Retries of a request share one Origin: if the body were encrypted again, ``find_outcome`` would not recognize it.
     """
 
     stream: str  # the directory's id
@@ -25,7 +28,7 @@ class Origin:
     kind: str = "scim"
 
     def arguments(self) -> tuple[object, ...]:
-        """In the order of the type calscim.request_origin."""
+        """Return the fields in the order of the type calscim.request_origin."""
         return (
             self.stream,
             self.kind,
@@ -49,9 +52,9 @@ class Outcome:
 async def refuse(
     db: Database, origin: Origin, status: int, resource_type: str, resource_id: str
 ) -> int | None:
-    """Record a change that was asked for and not made; return the row's seq.
+    """Append the row of a refused change and return its sequence number.
 
-    None, and no row, if the token of the request is no longer valid.
+    Return None, without a row, if the token of the request is no longer valid.
     """
     stream, _, *rest = origin.arguments()
     seq = await db.fetchval(
@@ -61,9 +64,9 @@ async def refuse(
 
 
 async def outcome(db: Database, origin: Origin, since: datetime) -> Outcome | None:
-    """Whether a request was committed whose connection was lost while it was under way.
+    """Return the outcome of a request whose connection was lost, or None if it was not committed.
 
-    Waits for a transaction that still runs, so that the answer is final.
+    Waits until the transaction of the request has ended, so that the answer is final.
     """
     row = await db.fetchrow(
         sql("changes.find_outcome"), origin.stream, origin.request_id, origin.body, since

@@ -1,7 +1,7 @@
-"""One edit: its transaction, its row in the journal, and the pass that it asks for.
+"""Operators' edits: the transaction, the journal row, and the request for a full pass.
 
-An edit that changes what is wanted of Cal.com (a directory, a mapping, the end of a pause) asks for a full pass in
-its own transaction, so that the operator sees what came of it without waiting for the periodic pass.
+An edit that changes the desired state (a directory, a mapping, the end of a pause) requests a full pass in its own
+transaction, so that the operator sees the effect before the next periodic pass.
 """
 
 import uuid
@@ -23,9 +23,9 @@ def _request_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """Who edits. ``by`` stands in the journal's remote column; one request id for all of a command's edits.
+    """The operator who edits. ``by`` goes into the journal's column remote; all edits of a command share a request id.
 
-    ``cipher`` has no default: an edit's body is never stored in the clear by oversight.
+    ``cipher`` has no default, so that no body is stored unencrypted by oversight.
     """
 
     by: str
@@ -34,7 +34,7 @@ class Editor:
 
     @property
     def person(self) -> str:
-        """The person in ``by``, whatever account and machine they used: ``ann`` of ``ann via calscim@host``."""
+        """Return the person without account and machine: ``ann`` for ``ann via calscim@host``."""
         return self.by.partition(" via ")[0].partition("@")[0]
 
     async def write(
@@ -45,7 +45,7 @@ class Editor:
         resource: tuple[str, str],
         edit: dict[str, Any],
     ) -> int:
-        """Append the row, inside of the caller's transaction; returns its seq. ``edit`` holds no secret."""
+        """Append the journal row in the caller's transaction and return its sequence number. ``edit`` has no secret."""
         kind, key = resource
         effect = orjson.dumps({"action": action, **edit})
         body = self.cipher.seal(effect)
@@ -60,7 +60,7 @@ class Editor:
         resource: tuple[str, str],
         edit: dict[str, Any],
     ) -> int:
-        """As ``write``, and ask the daemon for a full pass once the transaction is committed."""
+        """Append the row, and request a full pass once the transaction is committed."""
         seq = await self.write(connection, organization, action, resource, edit)
         await connection.execute(sql("sync_requests.request_once"), organization)
         return seq
@@ -68,7 +68,7 @@ class Editor:
 
 @asynccontextmanager
 async def transaction(db: "Database | Connection") -> AsyncIterator[Connection]:
-    """All of an edit or nothing of it. A connection: the edit is part of the transaction that it is in."""
+    """Run an edit in a transaction; on a connection, as part of its present transaction."""
     if isinstance(db, Database):
         async with db.connection() as connection, connection.transaction():
             yield connection

@@ -25,7 +25,7 @@ GENESIS = bytes(32)
 _PIECE = 50_000  # rows walked by one connection at a time
 _BATCH = 5_000
 _FIRST, _LAST = -(2**63), 2**63 - 1  # rows that were put where none belong are walked as well
-_ANEW = "is not the row that the checkpoint saw: the chain was written anew"
+_ANEW = "differs from the row in the checkpoint: the chain was rewritten"
 
 Progress: TypeAlias = Callable[[int], None]
 

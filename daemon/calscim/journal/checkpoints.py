@@ -1,7 +1,7 @@
-"""Where the journal's chains stood at a moment, to be kept where the database's owner cannot change it.
+"""Checkpoints: copies of the journal's heads, to be kept where the owner of the database cannot change them.
 
-Looking at a checkpoint costs one look-up a stream, so that it can be done often; it proves the rows before it
-only together with a walk over the chain (chain.verify).
+Comparing the journal with a checkpoint costs one look-up per stream. It proves the rows before the heads only together
+with the verification of the chain (chain.verify).
 """
 
 import os
@@ -20,13 +20,13 @@ from calscim.journal.chain import Broken
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
-EVENT = "journal.head"  # in the log, one a stream
-_BATCH = 10_000  # marks looked up at once
+EVENT = "checkpoint.published"  # the log event of one head
+_BATCH = 10_000  # heads per query
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The last row of a stream, when the mark was made. ``hash`` in hexadecimal digits."""
+class Head:
+    """The last row of a stream at the time of a checkpoint. ``hash``: hexadecimal digits."""
 
     stream: str
     seq: int
@@ -34,14 +34,14 @@ class Mark:
     at: datetime | None = None
 
 
-async def checkpoint(db: Database) -> tuple[Mark, ...]:
-    """Every stream's head, in one snapshot."""
-    return tuple(Mark(**row) for row in await db.fetch(sql("checkpoints.list_heads")))
+async def read_heads(db: Database) -> tuple[Head, ...]:
+    """Return the head of every stream, in one snapshot."""
+    return tuple(Head(**row) for row in await db.fetch(sql("checkpoints.list_heads")))
 
 
-async def verify_against(db: Database, marks: Iterable[Mark]) -> tuple[Broken, ...]:
-    """The marks that the journal does not have as they were seen. What was archived is in its file."""
-    seen = sorted({(one.stream, one.seq, one.hash) for one in marks})
+async def verify_against(db: Database, heads: Iterable[Head]) -> tuple[Broken, ...]:
+    """Return the heads of checkpoints that the journal does not contain. Archived rows are left to their files."""
+    seen = sorted({(one.stream, one.seq, one.hash) for one in heads})
     found: list[Broken] = []
     for start in range(0, len(seen), _BATCH):
         columns = list(zip(*seen[start : start + _BATCH], strict=True))
@@ -56,61 +56,61 @@ def _problem(row: asyncpg.Record) -> Broken | None:
     if found is None:
         if row["archived"]:
             return None
-        return Broken(stream, seq, "is missing; the checkpoint has seen it")
+        return Broken(stream, seq, "is missing; the checkpoint contains it")
     if found == row["seen"]:
         return None
-    why = "is not the row that the checkpoint saw: the chain was written anew"
+    why = "differs from the row in the checkpoint: the chain was rewritten"
     return Broken(stream, seq, why, row["at"], row["request_id"])
 
 
-def as_json(marks: Iterable[Mark]) -> bytes:
-    """In the form of `calscim journal verify --json`, and so of what --against takes."""
+def to_json(heads: Iterable[Head]) -> bytes:
+    """Return a checkpoint in the form of `calscim journal verify --json`, which --against reads."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps({"heads": _heads(marks)}, option=option)
+    return orjson.dumps({"heads": _as_dicts(heads)}, option=option)
 
 
-def as_line(marks: Iterable[Mark], at: datetime, by: str) -> bytes:
-    """The same in one line, with when and by which daemon it was made."""
+def to_json_line(heads: Iterable[Head], at: datetime, by: str) -> bytes:
+    """Return a checkpoint as one line, with its time and the name of the daemon."""
     option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps({"at": at, "by": by, "heads": _heads(marks)}, option=option)
+    return orjson.dumps({"at": at, "by": by, "heads": _as_dicts(heads)}, option=option)
 
 
-def _heads(marks: Iterable[Mark]) -> list[dict[str, Any]]:
-    return [{"stream": one.stream, "seq": one.seq, "hash": one.hash, "at": one.at} for one in marks]
+def _as_dicts(heads: Iterable[Head]) -> list[dict[str, Any]]:
+    return [{"stream": one.stream, "seq": one.seq, "hash": one.hash, "at": one.at} for one in heads]
 
 
-def write(path: Path, marks: Iterable[Mark]) -> None:
-    """The whole file or, after a power cut, the one that was there. StoreError where it cannot be written."""
-    put(path, as_json(marks))
+def write(path: Path, heads: Iterable[Head]) -> None:
+    """Write a checkpoint to a file in one step. Raise StoreError if the file cannot be written."""
+    replace_file(path, to_json(heads))
 
 
-def put(path: Path, content: bytes) -> None:
-    """Replace a file in one step, on the disk when this returns."""
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file in one step and sync it, so that a power cut leaves the old file or the new one."""
     try:
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(number, "wb") as file:
                 file.write(content)
-                settle(file.fileno())
+                sync_file(file.fileno())
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        settle_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written ({error.strerror}): see that the folder exists and has room"
+            f"{path} cannot be written ({error.strerror}): check that the folder exists and has space"
         ) from error
 
 
-def settle(number: int) -> None:
-    """Onto the disk, readable for the group: there is no secret in it."""
+def sync_file(number: int) -> None:
+    """Sync a file and make it readable for the group: it contains no secret."""
     os.fchmod(number, 0o640)
     os.fsync(number)
 
 
-def settle_folder(path: Path) -> None:
-    """A new name is on the disk only when its folder is."""
+def sync_folder(path: Path) -> None:
+    """Sync a folder, so that a new file name in it survives a power cut."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -118,48 +118,49 @@ def settle_folder(path: Path) -> None:
         os.close(number)
 
 
-def read(path: Path) -> tuple[Mark, ...]:
-    """UsageError for what is no checkpoint. A file of many gives the marks of all, in their order.
+def read(path: Path) -> tuple[Head, ...]:
+    """Return the heads of all checkpoints in a file, in order. Raise UsageError if it contains none.
 
-    Of lines those count that are a checkpoint or the log's event journal.head; one that was cut off does not.
+    Reads the lines that are a checkpoint or a log event checkpoint.published, and skips all others.
     """
     try:
         content = path.read_bytes()
         try:
-            found: tuple[Mark, ...] | None = _marks(orjson.loads(content))
+            found: tuple[Head, ...] | None = _parse_heads(orjson.loads(content))
         except orjson.JSONDecodeError:
-            found = _of_lines(content)
+            found = _read_lines(content)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         found = None
     if found is None:
         raise UsageError(
-            f"{path} is no checkpoint: give a file that `calscim journal verify --json` wrote, "
-            "journal.checkpoint_file, or the log's events journal.head in JSON"
+            f"{path} is not a checkpoint: give a file that `calscim journal verify --json` wrote, "
+            "journal.checkpoint_file, or a JSON log with events checkpoint.published"
         )
     return found
 
 
-def _of_lines(content: bytes) -> tuple[Mark, ...] | None:
-    """None where no line is of use."""
-    found: list[Mark] | None = None
+def _read_lines(content: bytes) -> tuple[Head, ...] | None:
+    """Return the heads in the lines, or None if no line has any."""
+    found: list[Head] | None = None
     for line in content.splitlines():
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if isinstance(value, dict) and ("heads" in value or value.get("event") == EVENT):
-            found = [*(found or []), *_marks(value)]
+            found = [*(found or []), *_parse_heads(value)]
     return None if found is None else tuple(found)
 
 
-def _marks(value: dict[str, Any]) -> tuple[Mark, ...]:
+def _parse_heads(value: dict[str, Any]) -> tuple[Head, ...]:
     heads = [value] if value.get("event") == EVENT else value["heads"]
     return tuple(
-        Mark(str(h["stream"]), int(h["seq"]), str(h["hash"]), _moment(h.get("at"))) for h in heads
+        Head(str(h["stream"]), int(h["seq"]), str(h["hash"]), _parse_time(h.get("at")))
+        for h in heads
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

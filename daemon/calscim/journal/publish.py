@@ -1,7 +1,7 @@
-"""Tells elsewhere where the journal's chains stand: an owner of the database can write them anew, but not the copies.
+"""Publishes checkpoints: copies of the journal's heads in places that the owner of the database cannot change.
 
-Every daemon does it, for what changed since it last did. Nothing here stops anything: what a place did not take
-is logged, counted, and told to it again the next time.
+Every daemon publishes the heads that changed since its last checkpoint. A sink that fails is logged and counted, and
+gets the heads again with the next checkpoint.
 """
 
 import asyncio
@@ -20,79 +20,79 @@ from calscim.clock import Clock
 from calscim.config import Journal
 from calscim.errors import StoreError
 from calscim.journal import checkpoints
-from calscim.journal.checkpoints import Mark
+from calscim.journal.checkpoints import Head
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
 
-ANSWER = 10.0  # seconds for a receiver to answer
+POST_TIMEOUT = 10.0  # seconds
 
 
 class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.heads = Counter(
-            "calscim_journal_heads",
-            "Checkpoints of the journal that were given to a place elsewhere",
-            ["place", "outcome"],
+        self.published = Counter(
+            "calscim_checkpoints",
+            "Checkpoints of the journal, by sink and outcome",
+            ["sink", "outcome"],
             registry=registry,
         )
-        self.refusals = Gauge(
-            "calscim_journal_head_refusals",
-            "Checkpoints in a row that a place elsewhere did not take",
-            ["place"],
+        self.failures = Gauge(
+            "calscim_checkpoint_failures",
+            "Checkpoints in a row that could not be published",
+            ["sink"],
             registry=registry,
         )
         self.altered = Counter(
             "calscim_journal_altered",
-            "Journals that had lost or changed a row which this process had seen",
+            "Streams with a lost or changed row that this process had seen",
             registry=registry,
         )
 
 
-class Place(Protocol):
-    """``put`` raises StoreError when the place did not take it."""
+class CheckpointSink(Protocol):
+    """Where checkpoints are published."""
 
     @property
     def name(self) -> str: ...
 
-    async def put(self, marks: Sequence[Mark], changed: Sequence[Mark]) -> None:
-        """``changed``: those of the marks that this place has not been given."""
+    async def publish(self, heads: Sequence[Head], changed: Sequence[Head]) -> None:
+        """Publish a checkpoint. ``changed``: the heads that this sink does not have. Raise StoreError on failure."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """One line a stream."""
+class LogSink:
+    """Logs each changed head."""
 
     name: str = "log"
 
-    async def put(self, _: Sequence[Mark], changed: Sequence[Mark]) -> None:
-        for mark in changed:
-            log.info(checkpoints.EVENT, stream=mark.stream, seq=mark.seq, hash=mark.hash)
+    async def publish(self, _: Sequence[Head], changed: Sequence[Head]) -> None:
+        for head in changed:
+            log.info(checkpoints.EVENT, stream=head.stream, seq=head.seq, hash=head.hash)
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One line of JSON each time, with every stream, on the disk when it returns. Rotated by whoever likes to."""
+class FileSink:
+    """Appends each checkpoint to a file as a line of JSON, and syncs the file. Other programs may rotate the file."""
 
     path: Path
     clock: Clock
     by: str
     name: str = "file"
 
-    async def put(self, marks: Sequence[Mark], _: Sequence[Mark]) -> None:
-        line = checkpoints.as_line(marks, self.clock.now(), self.by)
+    async def publish(self, heads: Sequence[Head], _: Sequence[Head]) -> None:
+        line = checkpoints.to_json_line(heads, self.clock.now(), self.by)
         try:
             await asyncio.to_thread(_append, self.path, line)
         except OSError as error:
             raise StoreError(
-                f"{self.path} cannot be written ({error.strerror}): see journal.checkpoint_file"
+                f"{self.path} cannot be written ({error.strerror}): check journal.checkpoint_file"
             ) from error
 
 
 @dataclass(frozen=True, slots=True)
-class Url:
-    """A POST of the same line. There may be a secret in the URL: it is never shown."""
+class UrlSink:
+    """Posts each checkpoint to a URL. The URL may contain a secret and is never shown."""
 
     url: str = field(repr=False)
     session: aiohttp.ClientSession
@@ -100,21 +100,23 @@ class Url:
     by: str
     name: str = "url"
 
-    async def put(self, marks: Sequence[Mark], _: Sequence[Mark]) -> None:
-        line = checkpoints.as_line(marks, self.clock.now(), self.by)
+    async def publish(self, heads: Sequence[Head], _: Sequence[Head]) -> None:
+        line = checkpoints.to_json_line(heads, self.clock.now(), self.by)
         try:
-            async with asyncio.timeout(ANSWER):
-                status = await self._posted(line)
+            async with asyncio.timeout(POST_TIMEOUT):
+                status = await self._post(line)
         except TimeoutError as error:
-            raise StoreError(f"no answer in {ANSWER:g} s: see journal.checkpoint_url") from error
+            raise StoreError(
+                f"no answer in {POST_TIMEOUT:g} s: check journal.checkpoint_url"
+            ) from error
         except aiohttp.ClientConnectorError as error:
-            raise StoreError(f"{error.os_error}: see journal.checkpoint_url") from error
+            raise StoreError(f"{error.os_error}: check journal.checkpoint_url") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise StoreError(f"{type(error).__name__}: see journal.checkpoint_url") from error
+            raise StoreError(f"{type(error).__name__}: check journal.checkpoint_url") from error
         if status // 100 != 2:
-            raise StoreError(f"it was answered {status}: see journal.checkpoint_url")
+            raise StoreError(f"the answer was {status}: check journal.checkpoint_url")
 
-    async def _posted(self, line: bytes) -> int:
+    async def _post(self, line: bytes) -> int:
         headers = {"Content-Type": "application/json"}
         async with self.session.post(
             self.url, data=line, headers=headers, allow_redirects=False
@@ -122,67 +124,67 @@ class Url:
             return response.status
 
 
-def places(
+def configured_sinks(
     journal: Journal, session: aiohttp.ClientSession, clock: Clock, by: str
-) -> tuple[Place, ...]:
-    """Those configured, the log first. ``by``: the name of this daemon."""
-    found: list[Place] = [Log()]
+) -> tuple[CheckpointSink, ...]:
+    """Return the log and the configured sinks. ``by``: the name of this daemon."""
+    sinks: list[CheckpointSink] = [LogSink()]
     if journal.checkpoint_url is not None:
-        found.append(Url(journal.checkpoint_url, session, clock, by))
+        sinks.append(UrlSink(journal.checkpoint_url, session, clock, by))
     if journal.checkpoint_file is not None:
-        found.append(File(journal.checkpoint_file, clock, by))
-    return tuple(found)
+        sinks.append(FileSink(journal.checkpoint_file, clock, by))
+    return tuple(sinks)
 
 
-class Heads:
-    """Looks, compares with what it saw before, and tells every place."""
+class CheckpointPublisher:
+    """Compares the journal with the last checkpoint, and publishes a new one."""
 
-    def __init__(self, db: Database, places: Iterable[Place], metrics: Metrics) -> None:
+    def __init__(self, db: Database, sinks: Iterable[CheckpointSink], metrics: Metrics) -> None:
         self._db = db
         self._metrics = metrics
-        self._seen: dict[str, Mark] = {}
-        self._given: dict[str, dict[str, Mark]] = {}
-        self._places = tuple(places)
+        self._seen: dict[str, Head] = {}
+        self._published: dict[str, dict[str, Head]] = {}
+        self._sinks = tuple(sinks)
 
     async def run(self, interval: float, clock: Clock) -> None:
-        """For ever, first at once."""
+        """Publish a checkpoint now and after every interval, forever."""
         while True:
-            await self.look()
+            await self.publish_once()
             await clock.sleep(interval)
 
-    async def look(self) -> None:
+    async def publish_once(self) -> None:
         try:
-            marks = await checkpoints.checkpoint(self._db)
+            heads = await checkpoints.read_heads(self._db)
             altered = await checkpoints.verify_against(self._db, self._seen.values())
-        except (StoreError, asyncpg.PostgresError) as error:  # the next time is soon enough
-            log.warning("journal.head_unknown", reason=str(error))
+        except (StoreError, asyncpg.PostgresError) as error:
+            log.warning("checkpoint.read_failed", reason=str(error))
             return
         for one in altered:
             log.error("journal.altered", stream=one.stream, seq=one.seq, why=one.why)
             self._metrics.altered.inc()
-        self._seen = {mark.stream: mark for mark in marks}
-        for place in self._places:
-            await self._tell(place, marks)
+        self._seen = {head.stream: head for head in heads}
+        for sink in self._sinks:
+            await self._publish_to(sink, heads)
 
-    async def _tell(self, place: Place, marks: Sequence[Mark]) -> None:
-        given = self._given.get(place.name, {})
-        changed = [mark for mark in marks if given.get(mark.stream) != mark]
+    async def _publish_to(self, sink: CheckpointSink, heads: Sequence[Head]) -> None:
+        published = self._published.get(sink.name, {})
+        changed = [head for head in heads if published.get(head.stream) != head]
         if not changed:
             return
         try:
-            await place.put(marks, changed)
+            await sink.publish(heads, changed)
         except StoreError as error:
-            log.warning("journal.head_refused", place=place.name, reason=str(error))
-            self._metrics.heads.labels(place.name, "failed").inc()
-            self._metrics.refusals.labels(place.name).inc()
+            log.warning("checkpoint.publish_failed", sink=sink.name, reason=str(error))
+            self._metrics.published.labels(sink.name, "failed").inc()
+            self._metrics.failures.labels(sink.name).inc()
             return
-        self._given[place.name] = self._seen
-        self._metrics.heads.labels(place.name, "written").inc()
-        self._metrics.refusals.labels(place.name).set(0)
+        self._published[sink.name] = self._seen
+        self._metrics.published.labels(sink.name, "written").inc()
+        self._metrics.failures.labels(sink.name).set(0)
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Opened anew each time, so that it may be moved away. A line that was cut off is ended first."""
+    """Append a line, after a line feed if the last line is incomplete. Opens the file each time: it may be rotated."""
     number = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         size = os.fstat(number).st_size

@@ -63,7 +63,7 @@ async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Arc
         if before:
             return _done_before(month, path, beside, before)
         await _ready(db, first, month, partition)
-        checkpoints.write(beside, await checkpoints.checkpoint(db))
+        checkpoints.write(beside, await checkpoints.read_heads(db))
         found = await _export(db, first, path)
         async with _patiently(db) as connection:
             await _take(connection, editor, first, partition, path.name, found)

@@ -76,12 +76,12 @@ class Writer:
         """On the disk when this returns."""
         self._file.close()
         self._raw.flush()
-        checkpoints.settle(self._raw.fileno())
+        checkpoints.sync_file(self._raw.fileno())
         self._raw.close()
 
     def keep(self) -> None:
         self.beside.replace(self.path)
-        checkpoints.settle_folder(self.path.parent)
+        checkpoints.sync_folder(self.path.parent)
 
     def forget(self) -> None:
         """What is not kept goes."""
