@@ -37,7 +37,7 @@ class Written:
 
 
 async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]) -> Written:
-    """Apply a change and return its result. ``op`` and ``arguments``: as calscim.apply_change in sql/schema takes them."""
+    """Apply a change and return its result. ``op``, ``arguments``: as calscim.apply_change in sql/schema takes them."""
     queue = _queues.get(db)
     if queue is None:
         queue = _queues[db] = WriteQueue(_writer(db))
