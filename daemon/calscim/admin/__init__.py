@@ -1,7 +1,7 @@
-"""What operators edit: directories, tokens, mappings, pauses. Every edit is a row of the organization's journal.
+"""The use cases of operators. These names edit directories, tokens, mappings, and pauses.
 
-The row (kind ``admin``, stream ``@<organization>``) is written in the edit's own transaction, and never holds
-a secret. Nothing here asks Cal.com: teams come as numbers and names.
+Every edit writes a row to the organization's journal (kind ``admin``, stream ``@<organization>``) in its own
+transaction. The row never contains a secret. These functions do not call Cal.com: they get teams as ids and names.
 """
 
 from calscim.admin.directories import (

@@ -1,8 +1,8 @@
-"""Approvals of held sets: each is a row of the organization's journal, written with the release in one transaction.
+"""Record approvals of held sets as rows of the organization's journal, in one transaction with the release.
 
-The row has the path ``hold.approve`` and the set's hash as its resource id; ``remote`` says who approved. Approvals
-are counted from these rows, so there is no second record that could say otherwise. With ``guards.approvals = 2`` a set
-is released by the second person. Two approvals by one person count once, whatever machine or account they used.
+The row has the path ``hold.approve``, the set's hash as its resource id, and the operator in ``remote``. calscim counts
+approvals from these rows, so no second record can contradict them. With ``guards.approvals = 2``, the second person's
+approval releases a set. Two approvals by one person count once, on whatever machine and with whatever account.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,14 @@ from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
 PATH = "hold.approve"
-LONGEST_REASON = 1000  # characters: a sentence and a link to a ticket; the row is kept for good
+LONGEST_REASON = (
+    1000  # characters: enough for a sentence and a link to a ticket; the row is permanent
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What came of approving the sets of one organization. ``people``: all who approved them, this one included."""
+    """The result of an approval. ``people``: everyone who has approved the sets, including this operator."""
 
     organization: str
     released: bool
@@ -64,9 +66,9 @@ async def approve(
     reason: str = "",
     needed: int = 1,
 ) -> Approval | None:
-    """Approve these sets, all or none of them. None when one of them is not held any more.
+    """Approve all of these sets. Return None, and approve none, if one of them is no longer held.
 
-    A set that so many people approved already gets no further row. Once all are released, the daemon is asked for a
+    A set that enough people have already approved gets no further row. When all sets are released, ask the daemon for a
     full pass.
     """
     async with db.connection() as connection, connection.transaction():
@@ -106,7 +108,7 @@ async def approve(
 async def _locked(
     connection: Connection, organization: str, hashes: Sequence[str]
 ) -> dict[str, asyncpg.Record] | None:
-    """Lock the sets, in one order, so that two operators do not block each other; None when one is not held."""
+    """Lock the sets in canonical order, so that two operators cannot deadlock. Return None if one is not held."""
     found: dict[str, asyncpg.Record] = {}
     for hash_ in sorted(hashes):
         hold = await connection.fetchrow(sql("holds.lock"), organization, hash_)

@@ -1,4 +1,4 @@
-"""Directories: each is one identity provider's way in, with an id that is part of its base URL."""
+"""Create, change, find, and delete directories: the connections from identity providers."""
 
 import secrets
 import string
@@ -21,11 +21,13 @@ PROVIDERS = (
     "jumpcloud-scim-v2",
     "generic-scim-v2",
 )
-_ID = string.ascii_lowercase + string.digits  # no underscore: Okta would cut a URL there
+_ID = string.ascii_lowercase + string.digits  # no underscore: Okta cuts a URL there
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
+    """A connection from an identity provider. ``id`` is part of its base URL."""
+
     id: str
     name: str
     organization: str
@@ -36,7 +38,7 @@ class Directory:
     groups: int = 0
     paused: bool = False
     paused_until: datetime | None = None
-    requests_per_second: int | None = None  # None: what the configuration says, 0: no limit
+    requests_per_second: int | None = None  # None: the configured limit, 0: no limit
 
 
 async def create_directory(
@@ -48,9 +50,9 @@ async def create_directory(
     provider: str,
     paused: bool = False,
 ) -> Directory:
-    """UsageError for a provider that is not known, and for a name that is taken in any case.
+    """Create a directory. Raise UsageError if the provider is unknown, or the name is taken in any case.
 
-    ``paused``: the directory is paused from its first moment, until it is resumed.
+    ``paused``: the directory is paused from the start, until it is resumed.
     """
     name = names.clean("a directory", name)
     if provider not in PROVIDERS:
@@ -76,7 +78,10 @@ async def create_directory(
 
 
 async def delete_directory(db: Database, editor: Editor, directory: Directory) -> int:
-    """Its tokens end and nothing of it is wanted any more; Cal.com stays as it is. Returns the tokens revoked."""
+    """Revoke all tokens of the directory and stop syncing it; return the number of tokens.
+
+    Deleting a directory changes nothing in Cal.com.
+    """
     async with transaction(db) as connection:
         await connection.execute(sql("journal.lock_head"), directory.id)
         await connection.execute(sql("directories.delete"), directory.id)
@@ -100,7 +105,7 @@ async def delete_directory(db: Database, editor: Editor, directory: Directory) -
 async def set_rate(
     db: Database, editor: Editor, directory: Directory, requests_per_second: int | None
 ) -> None:
-    """Limit a directory's requests a second. None: what the configuration says, 0: no limit."""
+    """Limit the requests per second of a directory. None: the configured limit, 0: no limit."""
     async with transaction(db) as connection:
         await connection.execute(
             sql("directories.set_request_limit"), directory.id, requests_per_second
@@ -111,13 +116,13 @@ async def set_rate(
 
 
 async def directories(db: Database, organization: str | None = None) -> list[Directory]:
-    """Those in use, by organization and name."""
+    """Return the directories of an organization, or all of them, without deleted ones."""
     rows = [Directory(**row) for row in await db.fetch(sql("directories.list"), None)]
     return [row for row in rows if organization in {None, row.organization}]
 
 
 async def find_directory(db: Database, wanted: str) -> Directory:
-    """By id or by name in any case. UsageError naming near misses when there is none."""
+    """Return the directory of that id or name, in any case. Raise UsageError with similar names if there is none."""
     rows = await db.fetch(sql("directories.list"), wanted)
     if rows:
         return Directory(**rows[0])
