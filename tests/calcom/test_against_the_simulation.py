@@ -82,7 +82,7 @@ async def site(world: World, clock: Clock) -> AsyncIterator[Site]:
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
-async def test_a_new_person_is_made_put_on_a_team_and_taken_away(site, build):
+async def test_a_new_person_is_created_added_to_a_team_and_removed(site, build):
     site.world.build = build
 
     made = await site.perform(Kind.CREATE)
@@ -115,7 +115,7 @@ async def test_an_account_that_exists_is_a_conflict_on_every_build(site, build, 
     assert (await site.perform(Kind.CREATE)).result is Result.CONFLICT
 
 
-async def test_somebody_who_was_deprovisioned_comes_back_to_the_teams(site):
+async def test_a_deprovisioned_person_returns_to_the_teams(site):
     user = site.world.add_person(ADA)
     site.world.remove_from_org(ADA)
 
@@ -189,7 +189,7 @@ async def test_an_account_that_kept_its_profile_is_attached_accepted(site):
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
-async def test_an_account_that_was_deleted_is_gone(site, build):
+async def test_a_deleted_account_is_not_found(site, build):
     site.world.build = build
     user = site.world.add_person(ADA)
     site.world.delete_account_of(ADA)
@@ -257,7 +257,7 @@ async def test_an_address_is_changed_on_the_same_account(site, build):
     assert site.world.accounts[user].locale == "de"
 
 
-async def test_a_team_is_made_and_its_slug_taken_once(site):
+async def test_a_team_is_created_and_its_slug_is_unique(site):
     made = await site.client.create_team(
         await site.client.acquire_permit("r"), "Support", "support"
     )
@@ -324,7 +324,7 @@ async def test_a_hanging_answer_is_given_up(site):
 
 
 @pytest.mark.parametrize("kind", ["drop-after", "status-after", "malformed-after"])
-async def test_a_write_whose_answer_is_lost_is_unknown_and_then_already_so(site, kind):
+async def test_a_write_whose_response_is_lost_is_unknown_and_then_already_done(site, kind):
     site.world.add_person(ADA)
     site.simulation.faults = [Fault(method="POST", kind=kind)]
 
@@ -344,7 +344,7 @@ async def test_a_list_from_a_replica_far_behind_is_looked_at_twice(site):
     assert site.client.calls == 2
 
 
-async def test_a_replica_that_catches_up_between_two_looks_is_believed_the_second_time(site):
+async def test_a_replica_that_catches_up_gives_a_complete_second_read(site):
     site.world.lag(writes=2)
     added = {site.world.add_person(f"p{number}@acme.example") for number in range(2)}
     original = site.client.memberships
@@ -369,7 +369,7 @@ async def test_a_replica_that_catches_up_between_two_looks_is_believed_the_secon
     shuffled=st.booleans(),
     faults=st.lists(st.sampled_from(["status", "malformed", "repeat"]), max_size=3),
 )
-async def test_a_list_is_never_complete_with_somebody_missing(size, seed, shuffled, faults):
+async def test_a_complete_list_never_lacks_a_member(size, seed, shuffled, faults):
     world = World(seed=seed)
     world.add_person(OWNER, role="OWNER")
     for number in range(size):
@@ -415,7 +415,7 @@ async def test_another_user_of_the_key_is_noticed(limited, clock):
     assert sum(clock.slept) >= 59
 
 
-async def test_after_a_block_by_somebody_else_work_goes_on(limited, clock):
+async def test_work_continues_after_another_program_caused_a_block(limited, clock):
     for _ in range(121):
         limited.simulation.throttle.take()
 
@@ -427,7 +427,7 @@ async def test_after_a_block_by_somebody_else_work_goes_on(limited, clock):
     assert 60 <= sum(clock.slept) < 62
 
 
-async def test_a_lower_limit_than_configured_is_believed(limited, clock):
+async def test_a_lower_limit_than_configured_applies(limited, clock):
     limited.simulation.throttle = Throttle(30, clock.monotonic)
 
     for _ in range(100):

@@ -287,7 +287,7 @@ REFUSALS = [
     REFUSALS,
     ids=label,
 )
-async def test_each_refusal_means_one_thing(
+async def test_each_refusal_has_one_meaning(
     client, calcom, status, code, message, details, read, write
 ):
     calcom.refuse("GET", f"{ROOT}/memberships/5", status, code, message, details)
@@ -325,7 +325,7 @@ def test_every_kind_of_refusal_was_recorded():
     ],
     ids=label,
 )
-def test_each_403_about_the_key_says_what_the_operator_can_do(message, advice):
+def test_each_403_about_the_key_says_what_to_do(message, advice):
     body = {"error": {"code": "ForbiddenException", "message": message}}
 
     said = str(to_remote_error("GET", f"{ROOT}/memberships", 403, body))
@@ -337,7 +337,7 @@ def test_each_403_about_the_key_says_what_the_operator_can_do(message, advice):
 @pytest.mark.parametrize(
     ("status", "message"), [(403, OUTSIDE), (422, "User is not part of the Organization")]
 )
-def test_a_missing_profile_is_said_of_the_person_and_not_of_the_key(status, message):
+def test_a_missing_profile_is_an_error_of_the_person_and_not_of_the_key(status, message):
     said = str(
         to_remote_error("PATCH", f"{ROOT}/users/42", status, {"error": {"message": message}})
     )
@@ -383,9 +383,7 @@ def test_details_in_another_form_name_no_fields(details):
         (204, "", RemoteKind.MALFORMED),
     ],
 )
-async def test_what_is_not_in_the_documented_form_is_never_an_empty_list(
-    client, calcom, status, body, kind
-):
+async def test_a_malformed_response_is_never_an_empty_list(client, calcom, status, body, kind):
     calcom.answer("GET", f"{ROOT}/teams?take=250&skip=0", status=status, body=body)
 
     with pytest.raises(RemoteError) as caught:
@@ -468,7 +466,7 @@ async def test_an_answer_too_long_to_be_meant_is_not_read_on(client, calcom, mon
     assert caught.value.kind is RemoteKind.MALFORMED
 
 
-async def test_a_validation_error_tells_what_was_wrong(client, calcom):
+async def test_a_validation_error_has_the_violated_constraints(client, calcom):
     errors = [{"property": "email", "constraints": {"isEmail": "email must be an email"}}]
     calcom.refuse(
         "POST", f"{ROOT}/users", 400, "BadRequestException", "Bad Request", {"errors": errors}

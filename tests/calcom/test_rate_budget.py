@@ -68,7 +68,7 @@ def test_a_lower_limit_of_calcoms_replaces_the_configured_one():
     assert budget.remaining(0.0) == 119
 
 
-def test_the_configured_limit_holds_below_a_higher_one_of_calcoms():
+def test_the_configured_limit_applies_below_a_higher_one_of_calcom():
     budget, server = Budget(10), Server(120)
 
     sent = 0
@@ -151,7 +151,7 @@ def test_a_shorter_block_does_not_end_a_longer_one():
     assert budget.delay(1.0) == pytest.approx(59 + MARGIN)
 
 
-def test_answers_without_headers_leave_the_own_count():
+def test_responses_without_headers_keep_the_own_count():
     budget = Budget(120)
     budget.take(0.0)
     budget.apply_headers(0.0, limit=None, remaining=None, reset_in=None)
@@ -175,7 +175,7 @@ def test_the_reserve_of_a_limit(limit: int, reserve: int):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 10])
-def test_however_much_is_kept_back_one_call_a_window_goes_out(limit: int):
+def test_one_call_per_window_is_allowed_however_many_are_kept(limit: int):
     assert Budget(limit).delay(0.0, keep=1000) == 0.0
 
 
@@ -228,7 +228,7 @@ def test_the_time_for_calls_of_a_blocked_key_starts_after_the_block():
     others=st.lists(st.booleans(), min_size=1),
     limit=st.sampled_from([20, 30, 120]),
 )
-def test_no_call_is_ever_one_too_many(
+def test_no_call_ever_exceeds_the_limit(
     gaps: list[float], rounds_up: bool, others: list[bool], limit: int
 ):
     """Another program takes a call now and then, always before ours."""
@@ -257,7 +257,7 @@ def test_the_estimate_is_kept_when_the_key_is_used_alone(limit: int, calls: int)
     assert promised == pytest.approx(now, abs=3.0 + calls / limit * 2)
 
 
-def test_another_upper_bound_holds_at_once_and_what_was_used_stays_counted():
+def test_another_configured_limit_applies_at_once_and_keeps_the_count():
     budget = Budget(100)
     for _ in range(30):
         budget.take(0.0)
@@ -269,7 +269,7 @@ def test_another_upper_bound_holds_at_once_and_what_was_used_stays_counted():
     assert budget.remaining(0.0) == 0
 
 
-def test_a_higher_bound_never_passes_what_cal_com_allows():
+def test_a_higher_configured_limit_never_exceeds_that_of_cal_com():
     budget = Budget(20)
     budget.apply_headers(0.0, limit=60, remaining=59, reset_in=60.0)
 

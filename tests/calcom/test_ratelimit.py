@@ -152,7 +152,7 @@ async def test_calls_wait_when_the_headers_say_that_none_are_left(client, calcom
     assert 30 <= sum(clock.slept) < 32
 
 
-async def test_calls_go_on_when_one_of_two_limits_is_used_up(client, calcom, clock):
+async def test_calls_continue_when_one_of_two_limits_is_used_up(client, calcom, clock):
     for headers in (TWO_LIMITS_FIRST_CALL, TWO_LIMITS_FIFTH_CALL, TWO_LIMITS_SIXTH_CALL):
         calcom.answer("GET", "/v2/me", ME, headers=headers)
     calcom.answer("GET", "/v2/me", ME)

@@ -87,7 +87,7 @@ async def test_a_list_that_never_adds_up_is_incomplete(reader, calcom):
     assert len(calcom.sent) == 8
 
 
-async def test_what_was_seen_before_the_list_changed_does_not_count(reader, calcom):
+async def test_rows_read_before_the_list_changed_do_not_count(reader, calcom):
     pages(calcom, people(*range(299), 0))  # of 300
     pages(calcom, people(*range(1, 299), 1))  # of 299: somebody has left
     pages(calcom, people(*range(1, 300)))
@@ -145,7 +145,7 @@ async def test_a_refused_key_is_raised(reader, calcom, status):
     assert caught.value.kind is RemoteKind.AUTH
 
 
-async def test_a_list_that_lost_much_is_believed_after_a_second_look(reader, calcom):
+async def test_a_much_shorter_list_is_complete_after_a_second_read(reader, calcom):
     pages(calcom, people(1))
     pages(calcom, people(1))
 
@@ -162,7 +162,7 @@ async def test_a_list_that_lost_much_and_differs_at_a_second_look_is_incomplete(
     assert isinstance(await reader.people(expected=range(101, 111)), Incomplete)
 
 
-async def test_the_second_look_is_believed_when_it_lacks_little(reader, calcom):
+async def test_the_second_read_is_complete_when_few_rows_are_missing(reader, calcom):
     pages(calcom, [])
     pages(calcom, people(*range(1, 11)))
 
@@ -195,20 +195,20 @@ async def test_one_person_is_read_by_membership(reader, calcom):
     )
 
 
-async def test_a_person_who_is_gone_is_none(reader, calcom):
+async def test_a_missing_person_is_none(reader, calcom):
     calcom.refuse("GET", f"{PEOPLE}/5", 404, "NotFoundException", "Membership (5) not found.")
 
     assert await reader.person(5) is None
 
 
-async def test_a_404_that_is_not_calcoms_own_proves_nothing(reader, calcom):
+async def test_a_404_of_a_proxy_proves_nothing(reader, calcom):
     calcom.answer("GET", f"{PEOPLE}/5", status=404, body="<html>nginx</html>")
 
     assert isinstance(await reader.person(5), Incomplete)
 
 
 @pytest.mark.parametrize("row", [org_row(6), org_row(5, team=8)], ids=["number", "organization"])
-async def test_somebody_elses_membership_is_no_answer(reader, calcom, row):
+async def test_another_membership_is_not_an_answer(reader, calcom, row):
     calcom.answer("GET", f"{PEOPLE}/5", row)
 
     assert isinstance(await reader.person(5), Incomplete)
@@ -261,7 +261,7 @@ async def test_most_lists_in_no_order_at_all_are_read_in_the_end():
 # ------------------------------------------------------------------ attributes
 
 
-async def test_somebodys_attributes_are_read_with_the_people(reader, calcom):
+async def test_the_attributes_of_a_person_are_read_with_the_members(reader, calcom):
     attributes = [
         {
             "id": "a2",
@@ -310,7 +310,7 @@ async def test_a_number_that_is_none_is_an_empty_value_beside_readable_attribute
         [{"id": "a1", "optionId": "o", "option": True}],
     ],
 )
-async def test_attributes_that_cannot_be_read_are_not_taken_for_none(reader, calcom, attributes):
+async def test_unreadable_attributes_are_not_an_empty_list(reader, calcom, attributes):
     calcom.answer("GET", f"{PEOPLE}/5", org_row(5, attributes=attributes))
 
     assert (await reader.person(5)).attributes is None
@@ -373,7 +373,7 @@ def warnings(logged):
     return [one for one in logged if one["event"] == "calcom.list_not_paged"]
 
 
-async def test_a_first_page_longer_than_was_asked_for_is_the_whole_list(reader, calcom):
+async def test_a_first_page_longer_than_requested_is_the_whole_list(reader, calcom):
     answer(calcom, teams(*range(608)), skip=0)
 
     assert team_ids(await reader.teams()) == set(range(608))
@@ -506,7 +506,7 @@ async def test_a_page_without_a_row_of_the_organization_is_not_a_repetition(read
     assert len(calcom.sent) == 4
 
 
-async def test_little_absence_of_a_list_read_in_one_call_costs_nothing(reader, calcom):
+async def test_a_few_missing_rows_of_a_list_read_in_one_call_cost_nothing(reader, calcom):
     answer(calcom, teams(*range(300)), skip=0)
 
     assert team_ids(await reader.teams(expected=range(310))) == set(range(300))
@@ -544,7 +544,7 @@ async def test_a_team_is_read_by_number(reader, calcom):
     assert await reader.team(9) == Team(9, "Sales", "sales")
 
 
-async def test_a_team_that_is_gone_is_none(reader, calcom):
+async def test_a_missing_team_is_none(reader, calcom):
     message = "IsTeamInOrg - Team (9) not found."
     calcom.refuse("GET", f"{TEAMS}/9", 404, "NotFoundException", message)
 
@@ -606,7 +606,7 @@ async def test_a_call_asks_about_no_more_than_50_addresses(reader, calcom):
     assert [len(asked(sent)) for sent in calcom.sent] == [50, 50, 20]
 
 
-async def test_without_addresses_nothing_is_asked(reader, calcom):
+async def test_without_addresses_no_call_is_made(reader, calcom):
     assert await reader.profiles([]) == {}
     assert calcom.sent == []
 
@@ -630,7 +630,7 @@ async def test_profiles_that_cannot_be_read_are_incomplete(reader, calcom):
     assert isinstance(await reader.profiles(["a@a.example"]), Incomplete)
 
 
-async def test_a_key_that_may_not_list_users_is_told_from_one_that_is_refused(reader, calcom):
+async def test_a_key_that_may_not_list_users_differs_from_a_refused_key(reader, calcom):
     for status in (403, 401):
         calcom.refuse("GET", f"{ROOT}/users?take=1000&skip=0&emails=a@a.example", status)
         calcom.refuse("GET", f"{ROOT}/users?take=1000&skip=0", status)

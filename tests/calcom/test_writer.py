@@ -120,7 +120,7 @@ async def test_a_new_user_is_accepted_at_once_and_keeps_cal_coms_own_preferences
     }
 
 
-async def test_a_new_user_gets_what_the_directory_knows_and_never_a_username(client, calcom, diary):
+async def test_a_new_user_gets_the_known_attributes_and_never_a_username(client, calcom, diary):
     calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
     action = Action(
         Kind.CREATE,
@@ -203,14 +203,14 @@ async def test_preferences_that_are_refused_alone_are_done_without_another_call(
     assert len(calcom.sent) == 1
 
 
-async def test_what_is_refused_for_another_field_is_refused(writer, calcom):
+async def test_a_refusal_of_another_field_is_final(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/users", 400, "X", "no", invalid("email"))
 
     assert (await writer.perform(replace(CREATE, locale="de"), "r")).result is Result.REFUSED
     assert len(calcom.sent) == 1
 
 
-async def test_an_address_that_calcom_keeps_is_told_as_refused(writer, calcom):
+async def test_an_address_that_calcom_does_not_change_is_refused(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, "old@acme.example"))
 
     outcome = await writer.perform(UPDATE, "r")
@@ -239,9 +239,7 @@ async def test_a_new_member_is_accepted_at_once(writer, calcom):
 
 
 @pytest.mark.parametrize("action", [DEPROVISION, REMOVE, ROLE], ids=lambda one: one.kind.value)
-async def test_nothing_is_sent_to_a_membership_whose_number_is_not_known(
-    writer, calcom, diary, action
-):
+async def test_nothing_is_sent_for_a_membership_without_a_known_id(writer, calcom, diary, action):
     from dataclasses import replace
 
     outcome = await writer.perform(replace(action, membership=0), "r")
@@ -303,7 +301,7 @@ async def test_a_build_that_invites_by_number_only_is_found_out_once(writer, cal
 
 
 @pytest.mark.parametrize("reason", ["IsUserInOrg - user with id=105 is not part of it.", None])
-async def test_a_half_member_is_made_pending_where_cal_com_confirms_it(writer, calcom, reason):
+async def test_a_half_member_is_made_pending_if_cal_com_confirms_it(writer, calcom, reason):
     if reason is None:
         calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
     else:
@@ -346,7 +344,7 @@ async def test_an_account_without_outcome_by_address_is_not_tried_again(writer, 
     assert len(calcom.sent) == 1
 
 
-async def test_a_known_account_that_does_not_exist_any_more_is_gone(writer, calcom):
+async def test_a_known_account_that_was_deleted_is_not_found(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
 
@@ -409,7 +407,7 @@ async def test_each_refusal_has_its_result(
     assert len(calcom.sent) == 1
 
 
-async def test_a_person_without_a_profile_is_told_apart_from_other_refusals(writer, calcom):
+async def test_a_person_without_a_profile_differs_from_other_refusals(writer, calcom):
     calcom.refuse(
         "POST",
         f"{ROOT}/teams/9/memberships",
@@ -450,7 +448,7 @@ def told(step: AttributeOp, attribute: Attribute = OFFICE, option: str | None = 
     return Action(Kind.UPDATE, ADA, "because", cal_user=105, change=change)
 
 
-async def test_a_team_is_made_with_a_slug_of_its_name(writer, calcom):
+async def test_a_team_is_created_with_a_slug_of_its_name(writer, calcom):
     calcom.answer(
         "POST", f"{ROOT}/teams", {"id": 9, "name": "Köln Süd", "slug": "koln-sud"}, status=201
     )
@@ -509,7 +507,7 @@ async def test_each_step_of_an_attribute_is_one_call(
     assert [(one.method, one.body) for one in calcom.sent] == [(method, body)]
 
 
-async def test_a_value_that_somebody_has_already_was_told_before(writer, calcom):
+async def test_an_assigned_value_that_exists_is_already_done(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/attributes/options/105", 409)
 
     outcome = await writer.perform(told(AttributeOp.ASSIGN), "r")

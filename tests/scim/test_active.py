@@ -46,7 +46,7 @@ async def test_a_change_that_leaves_active_unassigned_keeps_it(provider, way, ac
 
 
 @pytest.mark.parametrize("given", [{}, {"active": None}, {"active": ""}])
-async def test_a_new_user_is_active_unless_told_otherwise(provider, given):
+async def test_a_new_user_is_active_by_default(provider, given):
     answer = await provider("POST", "/Users", {"userName": "ada@acme.example", **given})
 
     assert answer.body["active"] is True

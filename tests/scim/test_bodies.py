@@ -38,7 +38,7 @@ def raw_deflate(content):
         ("", BODY),
     ],
 )
-async def test_each_content_coding_of_http_is_unpacked(provider, coding, body):
+async def test_each_content_coding_of_http_is_decompressed(provider, coding, body):
     answer = await provider("POST", "/Users", raw=body, Content_Encoding=coding)
 
     assert answer.status == 201
@@ -46,7 +46,7 @@ async def test_each_content_coding_of_http_is_unpacked(provider, coding, body):
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "compress", "nonsense"])
-async def test_another_coding_is_415_and_names_those_that_are_taken(provider, coding):
+async def test_another_coding_is_415_and_the_response_names_the_supported_ones(provider, coding):
     answer = await provider("POST", "/Users", raw=BODY, Content_Encoding=coding)
 
     assert answer.status == 415
@@ -68,7 +68,7 @@ async def test_another_coding_is_415_and_names_those_that_are_taken(provider, co
         ("deflate", zlib.compress(BODY) * 2),
     ],
 )
-async def test_a_body_that_cannot_be_unpacked_is_400_in_our_words(provider, coding, body):
+async def test_a_body_that_cannot_be_decompressed_is_400_with_a_detail(provider, coding, body):
     answer = await provider("POST", "/Users", raw=body, Content_Encoding=coding)
 
     assert answer.status == 400
@@ -85,9 +85,7 @@ async def test_a_body_that_swells_is_413(provider, pack):
 
 
 @pytest.mark.parametrize("token", ["wrong", "", None])
-async def test_nothing_is_unpacked_for_a_client_that_is_not_authenticated(
-    provider, monkeypatch, token
-):
+async def test_no_body_of_an_unauthenticated_client_is_decompressed(provider, monkeypatch, token):
     unpacked = []
     monkeypatch.setattr(zlib, "decompressobj", lambda *_: unpacked.append(1))
     bomb = packed(bytes(5_000_000))
@@ -148,14 +146,14 @@ async def test_another_expectation_is_417(provider):
 
 
 @given(st.binary(max_size=200_000), st.sampled_from(["gzip", "deflate"]))
-def test_what_was_packed_is_unpacked(content, coding):
+def test_a_compressed_body_is_decompressed(content, coding):
     body = packed(content) if coding == "gzip" else zlib.compress(content)
 
     assert asyncio.run(bodies.decompress(body, coding, 200_000)) == content
 
 
 @given(st.binary(min_size=1, max_size=2_000), st.sampled_from(["gzip", "deflate"]))
-def test_whatever_is_no_packed_body_is_refused_and_never_fails(content, coding):
+def test_an_invalid_compressed_body_is_refused_and_never_fails(content, coding):
     try:
         made = asyncio.run(bodies.decompress(content, coding, 1_000_000))
     except ScimError as refused:

@@ -48,7 +48,7 @@ async def test_as_many_operations_as_are_allowed_pass_on_a_user_with_few_values(
     assert answer.status == 200, answer
 
 
-async def test_the_operations_of_a_bulk_request_share_what_they_may_cost(provider) -> None:
+async def test_the_operations_of_a_bulk_request_share_one_budget(provider) -> None:
     ann = await provider.user("ann@acme.example", emails=MANY)
     entry = {"method": "PATCH", "path": f"/Users/{ann}", "data": {"Operations": removes(2, 20)}}
 
@@ -70,7 +70,7 @@ async def test_the_operations_of_a_bulk_request_share_what_they_may_cost(provide
         {"op": "add", "path": USER.urn, "value": {'emails[value co "a"].type': "home"}},
     ],
 )
-def test_a_filter_counts_in_whatever_spelling_it_comes(operation: dict[str, Any]) -> None:
+def test_a_filter_counts_in_every_spelling(operation: dict[str, Any]) -> None:
     assert cost_of({"userName": "ann", "emails": MANY}, operation) > len(MANY)
 
 
@@ -102,7 +102,7 @@ def test_operations_on_a_large_unknown_extension_count() -> None:
     assert cost_of(resource, {"op": "add", "path": f"{urn}:a", "value": "b"}) < cost.INLINE_COST
 
 
-def test_what_providers_send_is_cheap() -> None:
+def test_requests_of_identity_providers_cost_little() -> None:
     ann = {"userName": "ann", "emails": MANY[:3], "active": True}
     entra = {"op": "replace", "path": 'emails[type eq "work"].value', "value": "b@acme.example"}
 

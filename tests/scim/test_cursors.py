@@ -83,7 +83,7 @@ async def people(provider):
 
 
 @pytest.mark.parametrize("count", [1, 4, 10, 11, 12])
-async def test_the_pages_show_everybody_once_in_the_order_they_were_made(provider, people, count):
+async def test_the_pages_show_each_user_once_in_the_order_of_creation(provider, people, count):
     found = await pages(provider, f"count={count}")
 
     assert names(*found) == people
@@ -119,7 +119,7 @@ async def test_a_filter_holds_on_every_page(provider, people):
 
 
 @pytest.mark.parametrize("order", ["", "&sortBy=userName", "&sortBy=nickName"])
-async def test_nobody_is_shown_twice_or_passed_over_when_others_come_and_go(
+async def test_no_user_appears_twice_or_is_missing_when_others_are_created_and_deleted(
     provider, people, order
 ):
     query = f"count=4{order}"
@@ -152,7 +152,7 @@ async def test_an_empty_directory_and_a_count_of_none_have_no_cursor(provider):
     assert "nextCursor" not in shown
 
 
-async def test_the_root_goes_through_users_and_then_groups_there_and_back(provider, people):
+async def test_the_pages_of_the_root_show_users_then_groups_in_both_directions(provider, people):
     for name in ("Sales", "Staff", "Berlin"):
         await provider.group(name)
 
@@ -193,7 +193,7 @@ async def test_a_search_by_body_takes_cursors(provider, people):
         assert names(first.body, second.body) == people
 
 
-async def test_groups_without_their_members_can_be_gone_through(provider):
+async def test_groups_are_paged_without_their_members(provider):
     user = await provider.user("ann@acme.com")
     for name in ("Sales", "Staff", "Berlin"):
         await provider.group(name, user)
@@ -219,14 +219,14 @@ async def test_values_longer_than_a_url_can_be_sorted_by(provider):
 # ------------------------------------------------------------------ good for its own list only
 
 
-async def test_by_index_nothing_is_said_of_cursors(provider, people):
+async def test_a_page_by_index_has_no_cursors(provider, people):
     shown = (await provider("GET", "/Users?count=2")).body
 
     assert shown["startIndex"] == 1
     assert "nextCursor" not in shown
 
 
-async def test_what_is_announced_is_what_is_done(provider):
+async def test_the_announced_pagination_is_the_actual_one(provider):
     config = (await provider("GET", "/ServiceProviderConfig")).body
 
     assert config["pagination"] == {
@@ -278,7 +278,7 @@ async def test_a_cursor_does_not_cross_directories(provider, people):
     )
 
 
-async def test_another_daemon_goes_on_with_a_cursor_and_one_with_a_later_clock_refuses_it(
+async def test_another_daemon_accepts_a_cursor_and_a_daemon_with_a_later_clock_refuses_it(
     provider, people, database
 ):
     class Later(SystemClock):
@@ -294,7 +294,7 @@ async def test_another_daemon_goes_on_with_a_cursor_and_one_with_a_later_clock_r
         assert await refusal(other, path) == (400, "expiredCursor")
 
 
-async def test_a_cursor_goes_on_after_tokens_were_changed(provider, people):
+async def test_a_cursor_stays_valid_after_changes_of_tokens(provider, people):
     first = await page(provider, "count=6")
 
     _, token = await admin.create_token(provider.db, EDITOR, provider.directory, name="new")
@@ -302,7 +302,7 @@ async def test_a_cursor_goes_on_after_tokens_were_changed(provider, people):
     assert names(await page(replace(provider, token=token), "count=6", first["nextCursor"]))
 
 
-async def test_a_cursor_shows_nothing_of_the_person_it_stands_for(provider, people):
+async def test_a_cursor_does_not_reveal_the_address_of_a_person(provider, people):
     cursor = (await page(provider, "count=1&sortBy=userName"))["nextCursor"]
 
     assert b"acme" not in base64.urlsafe_b64decode(cursor + "==")

@@ -40,7 +40,7 @@ def test_the_case_of_a_user_name_is_kept():
     assert user(userName="Ada@Example.com")["userName"] == "Ada@Example.com"
 
 
-def test_schemas_follow_from_what_is_there():
+def test_schemas_list_the_extensions_of_the_resource():
     assert user()["schemas"] == [USER_URN]
     assert user(schemas=["nonsense"], **{ENTERPRISE_URN: {"department": "R&D"}})["schemas"] == [
         USER_URN,
@@ -127,7 +127,7 @@ def test_booleans_are_understood_as_texts_too(given, stored):
     assert user(active=given)["active"] is stored
 
 
-def test_a_user_is_active_unless_told_otherwise():
+def test_a_user_is_active_by_default():
     assert user()["active"] is True
     assert user(active=None)["active"] is True
 
@@ -207,14 +207,14 @@ def test_an_email_that_is_among_the_addresses_changes_nothing():
     assert user(Email="A@B.C", emails=[{"value": "a@b.c"}])["emails"] == [{"value": "a@b.c"}]
 
 
-def test_an_email_beside_other_addresses_is_the_one_cal_com_is_told():
+def test_a_flat_email_becomes_the_account_address():
     made = user(email="new@b.c", emails=[{"value": "a@b.c", "primary": True}])
 
     assert account_email(made) == "new@b.c"
     assert email_keys(made) == ("a@b.c", "new@b.c")
 
 
-def test_flat_names_fill_in_what_is_missing():
+def test_flat_names_fill_missing_parts_of_the_name():
     made = decode.user({"username": "ada", "GivenName": "Ada", "familyname": "Lovelace"})
     kept = user(name={"givenName": "Ada"}, givenName="Augusta")
 
@@ -309,11 +309,11 @@ def test_an_address_that_can_be_none_is_refused_unless_the_user_is_inactive(valu
         "{ada}@acme.example",
     ],
 )
-def test_an_unusual_address_is_taken(value):
+def test_an_unusual_address_is_accepted(value):
     assert account_email(user(emails=[{"value": value}])) == value
 
 
-def test_white_space_around_values_is_taken_off():
+def test_white_space_around_values_is_removed():
     made = user(
         userName=" ada@acme.example\n",
         externalId="\tx1 ",
@@ -409,7 +409,7 @@ def test_a_group_needs_a_name(name):
     assert "displayName" in error.detail
 
 
-def test_a_groups_extension_is_kept_and_told():
+def test_an_extension_of_a_group_is_stored_and_returned():
     resource, _ = decode.group({"displayName": "a", CUSTOM: {"b": 1}, "id": "x", "shoe": 1})
 
     assert resource == {"schemas": [GROUP_URN, CUSTOM], "displayName": "a", CUSTOM: {"b": 1}}

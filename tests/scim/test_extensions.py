@@ -64,7 +64,7 @@ def test_the_urn_of_an_extension_ends_with_a_version_or_a_type(urn):
     "path",
     [f"{ACME}:costCode", f"{ACME}:address.city", f'{ACME}:badges[type eq "x"]', f'{ACME}:badges[type eq "x"].code', ACME, "urn:no:such:thing"],
 )  # fmt: skip
-def test_removing_what_is_not_there_changes_nothing(path):
+def test_removing_a_missing_value_changes_nothing(path):
     assert user(at("remove", path)) == bare()
     if path != ACME:
         assert extension(at("remove", path), other=1) == {"other": 1}
@@ -81,7 +81,7 @@ def test_clearing_an_attribute_removes_it_and_an_empty_extension(nothing):
     "path",
     [f"{USER_URN}:shoeSize", f"{ENTERPRISE_URN}:shoeSize", "urn:ietf:params:scim:schemas:core:2.0:Group:x", "urn:no:such:thing", "urn:ietf:params:scim:api:messages:2.0:PatchOp:x"],
 )  # fmt: skip
-def test_what_belongs_to_a_schema_that_calscim_knows_is_no_extension(path):
+def test_an_attribute_of_a_known_schema_is_not_an_unknown_extension(path):
     with pytest.raises(ScimError) as caught:
         user(at("add", path, "x"))
 
@@ -165,7 +165,7 @@ def test_chosen_values_are_merged_and_removed():
         (at("replace", ACME, "C"), "invalidValue"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_refused_but_never_stops_a_deactivation(operation, kind):
+def test_an_impossible_operation_is_refused_but_never_stops_a_deactivation(operation, kind):
     stored = bare(**{ACME: {"badges": BADGES, "costCode": 7}})
     off = at("replace", "active", False)
 

@@ -62,7 +62,7 @@ def test_cycling_through_addresses_does_not_empty_the_counters(counted, monkeypa
     assert counted.wait("198.51.100.1") is not None  # there is no room for it: it shares a counter
 
 
-def test_room_is_made_when_a_minute_is_over(counted, clock, monkeypatch):
+def test_counters_are_dropped_after_a_minute(counted, clock, monkeypatch):
     monkeypatch.setattr(failures, "MAX_CLIENTS", 3)
     for number in range(1, 100):
         counted.count(str(ipaddress.IPv4Address(number)))

@@ -65,7 +65,7 @@ def test_a_deactivation_needs_no_reading(operation):
         {"op": "replace", "value": "x"},
     ],
 )
-def test_whatever_depends_on_more_is_read_first(operation):
+def test_a_patch_that_needs_the_stored_user_reads_it_first(operation):
     assert fast_path.simple_values(parsed(operation)) is None
 
 
@@ -85,7 +85,7 @@ simple = st.one_of(
 
 
 @given(st.lists(simple, min_size=1, max_size=4))
-def test_what_is_put_in_place_is_what_patching_gives(operations):
+def test_the_fast_path_gives_the_same_user_as_a_patch(operations):
     current = decode.user({"userName": "ann", "title": "old", "emails": [{"value": "a@b.example"}]})
 
     try:
@@ -128,7 +128,7 @@ def test_a_groups_attributes_are_read_first(operation):
     assert fast_path.member_steps(parsed(operation, kind=GROUP)) is None
 
 
-async def test_a_user_nobody_made_is_404_and_journaled(provider):
+async def test_a_patch_of_an_unknown_user_is_404_and_journaled(provider):
     path = "/Users/00000000-0000-4000-8000-000000000000"
 
     answer = await provider("PATCH", path, of({"op": "replace", "value": {"active": False}}))
@@ -137,7 +137,7 @@ async def test_a_user_nobody_made_is_404_and_journaled(provider):
     assert (await provider.journal())[-1]["status"] == 404
 
 
-async def test_a_group_nobody_made_is_404_and_journaled(provider):
+async def test_a_patch_of_an_unknown_group_is_404_and_journaled(provider):
     path = "/Groups/00000000-0000-4000-8000-000000000000"
 
     answer = await provider("PATCH", path, of({"op": "add", "path": "members", "value": []}))
@@ -146,7 +146,7 @@ async def test_a_group_nobody_made_is_404_and_journaled(provider):
     assert (await provider.journal())[-1]["status"] == 404
 
 
-async def test_what_is_put_in_place_is_kept_with_all_the_rest(provider):
+async def test_the_fast_path_keeps_all_other_attributes(provider):
     ann = await provider.user("ann@acme.example", title="old", externalId="1")
     before = (await provider("GET", f"/Users/{ann}")).body
 

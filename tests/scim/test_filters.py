@@ -318,7 +318,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
-def test_what_cannot_be_asked_is_an_invalid_filter(text: str) -> None:
+def test_an_unsupported_filter_is_invalid(text: str) -> None:
     with pytest.raises(ScimError) as refused:
         compile_filter(USER, text)
 
@@ -357,7 +357,9 @@ ORDERED = [
 
 
 @pytest.mark.parametrize(("name", "expected"), ORDERED)
-async def test_an_order_puts_who_has_no_value_last(stage: Stage, name: str, expected: str) -> None:
+async def test_an_ascending_order_puts_users_without_a_value_last(
+    stage: Stage, name: str, expected: str
+) -> None:
     order = compile_listing(USER, None, name, descending=False)
 
     found = await stage.found(USER, order)
@@ -365,7 +367,7 @@ async def test_an_order_puts_who_has_no_value_last(stage: Stage, name: str, expe
     assert " ".join(body["userName"] for body in found) == expected
 
 
-async def test_a_descending_order_puts_who_has_no_value_first(stage: Stage) -> None:
+async def test_a_descending_order_puts_users_without_a_value_first(stage: Stage) -> None:
     order = compile_listing(USER, None, "externalId", descending=True)
 
     found = await stage.found(USER, order)
@@ -373,7 +375,7 @@ async def test_a_descending_order_puts_who_has_no_value_first(stage: Stage) -> N
     assert [body["userName"] for body in found] == ["cy", "bob_%", "Ann"]
 
 
-async def test_many_values_are_ordered_by_the_primary_one_and_else_by_the_first(
+async def test_several_values_are_ordered_by_the_primary_one_or_else_the_first(
     db: Database,
 ) -> None:
     def having(*values: tuple[str, bool]) -> dict[str, Any]:
@@ -430,7 +432,7 @@ async def test_a_filter_and_an_order_go_together(stage: Stage) -> None:
     ],
     ids=range(10),
 )
-def test_what_has_no_order_is_an_invalid_path(text: str) -> None:
+def test_an_attribute_without_an_order_is_an_invalid_path(text: str) -> None:
     with pytest.raises(ScimError) as refused:
         compile_listing(USER, None, text, descending=False)
 

@@ -316,7 +316,7 @@ hostile = st.one_of(
 
 @several
 @given(attempts=st.lists(hostile, min_size=40, max_size=40))
-async def test_whatever_is_asked_is_answered_or_refused_as_scim_refuses(
+async def test_every_search_is_answered_or_refused_with_a_scim_error(
     db: Database, attempts: list[str]
 ) -> None:
     async with staged(db) as stage:

@@ -30,7 +30,7 @@ def test_a_directory_alone_has_half_of_the_bytes() -> None:
     assert error.headers["Retry-After"] == "1"
 
 
-def test_one_that_comes_finds_some_however_many_have_theirs() -> None:
+def test_a_new_directory_always_finds_free_bytes() -> None:
     flight = InFlight(100 * MB)
     for n in range(5):
         while True:
@@ -44,14 +44,14 @@ def test_one_that_comes_finds_some_however_many_have_theirs() -> None:
     assert flight.taken < 100 * MB
 
 
-def test_a_directory_that_has_nothing_is_told_that_others_have_all() -> None:
+def test_a_directory_without_bytes_gets_503_if_others_have_all() -> None:
     flight = InFlight(8 * MB)
     flight.reserve("a", 7 * MB)
 
     assert refused(flight, "b", 2 * MB).status == 503
 
 
-def test_what_is_given_back_is_free_again() -> None:
+def test_released_bytes_are_free_again() -> None:
     flight = InFlight(8 * MB)
     first = flight.reserve("a", 4 * MB)
     refused(flight, "a", MB)

@@ -440,7 +440,7 @@ async def test_any_bulk_request_and_any_search_are_answered(provider, changes, a
 
 @hostile
 @given(sent=st.lists(st.tuples(st.booleans(), users, groups), min_size=4, max_size=4))
-async def test_whatever_is_made_can_be_read_listed_and_written_back(provider, sent):
+async def test_every_created_resource_can_be_read_listed_and_replaced(provider, sent):
     for is_user, user, group in sent:
         kind, body = ("Users", user) if is_user else ("Groups", group)
         made = await _sent(provider, "POST", f"/{kind}", _encoded(body), {})

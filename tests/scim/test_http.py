@@ -3,15 +3,12 @@
 import asyncio
 import hashlib
 import json
-from typing import Any
 
 import pytest
 
 from calscim import admin
 from calscim.encryption import PLAIN
-from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN
 
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -37,7 +34,7 @@ async def test_a_wrong_or_missing_token_is_401_with_a_scim_error(provider, heade
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER {}", "{}", "Bearer Bearer {}"])
-async def test_a_token_is_taken_as_people_paste_it(provider, form):
+async def test_a_pasted_token_is_accepted(provider, form):
     answer = await provider("GET", "/Users", Authorization=form.format(provider.token))
 
     assert answer.status == 200
@@ -77,7 +74,7 @@ async def test_guessing_from_one_address_is_slowed_down(provider):
     assert (await provider("GET", "/Users")).status == 200
 
 
-async def test_a_valid_token_is_taken_however_often_its_address_failed(provider):
+async def test_a_valid_token_is_accepted_after_many_failures_of_its_address(provider):
     """Also by a daemon that does not know the token yet."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     for _ in range(40):
@@ -211,7 +208,7 @@ async def test_a_wrong_content_type_is_415(provider):
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/scim+json; charset=utf-8", ""])
-async def test_json_is_taken_under_its_usual_names(provider, kind):
+async def test_json_is_accepted_under_its_usual_media_types(provider, kind):
     answer = await provider("POST", "/Users", {"userName": "ann"}, Content_Type=kind or "text/json")
 
     assert answer.status == 201
@@ -272,7 +269,7 @@ async def test_versions_guard_against_lost_updates(provider):
     assert (stale.status, deleted.status, unchanged.status) == (412, 412, 304)
 
 
-async def test_what_changes_nothing_keeps_the_version_and_leaves_one_row(provider):
+async def test_a_change_without_effect_keeps_the_version_and_leaves_one_row(provider):
     number = await provider.user("ann@acme.com", title="Boss")
     before = await provider("GET", f"/Users/{number}")
     rows = len(await provider.journal())
@@ -286,7 +283,7 @@ async def test_what_changes_nothing_keeps_the_version_and_leaves_one_row(provide
     assert len(await provider.journal()) == rows + 1
 
 
-async def test_put_clears_what_it_leaves_out_and_ignores_what_is_read_only(provider):
+async def test_put_clears_missing_attributes_and_ignores_read_only_ones(provider):
     number = await provider.user("ann@acme.com", title="Boss", displayName="Ann")
 
     answer = await provider(
@@ -320,7 +317,7 @@ async def test_sixty_four_member_patches_at_once_lose_none(provider):
     assert await provider.members(group) == set(users)
 
 
-async def test_a_put_and_patches_at_once_end_as_if_one_after_the_other(provider):
+async def test_simultaneous_puts_and_patches_have_a_sequential_result(provider):
     number = await provider.user("ann@acme.com")
 
     answers = await asyncio.gather(
@@ -352,7 +349,7 @@ async def test_a_put_and_patches_at_once_end_as_if_one_after_the_other(provider)
 # -------------------------------------------------------------------- members
 
 
-async def test_a_member_that_refers_to_nobody_is_skipped_and_the_others_go_in(provider):
+async def test_a_member_with_an_unknown_id_is_skipped_and_the_others_are_added(provider):
     users = [await provider.user(f"u{n}@a.io") for n in range(3)]
     group = await provider.group("Sales", *users, "nobody", "00000000-0000-4000-8000-000000000000")
 
@@ -361,7 +358,7 @@ async def test_a_member_that_refers_to_nobody_is_skipped_and_the_others_go_in(pr
     assert sorted(effect["skipped"]) == ["00000000-0000-4000-8000-000000000000", "nobody"]
 
 
-async def test_a_thousand_members_come_in_with_one_patch_and_go_with_another(provider):
+async def test_a_thousand_members_are_added_and_removed_by_one_patch_each(provider):
     users = [await provider.user(f"u{n}@a.io") for n in range(50)]
     group = await provider.group("Sales", *users[:10])
 
@@ -388,7 +385,7 @@ async def test_a_user_shows_the_groups_it_is_in(provider):
     )
 
 
-async def test_members_that_are_not_asked_for_are_left_out(provider):
+async def test_members_that_are_not_requested_are_left_out(provider):
     ann = await provider.user("ann@acme.com")
     group = await provider.group("Sales", ann)
 
@@ -410,267 +407,6 @@ async def test_a_deleted_user_leaves_its_groups(provider):
     assert await provider.members(group) == {bob}
     assert (await provider("GET", f"/Users/{ann}")).status == 404
     assert (await provider("DELETE", f"/Users/{ann}")).status == 404
-
-
-# -------------------------------------------------------------------- lists
-
-
-async def test_pages_cover_everybody_once_in_a_stable_order(provider):
-    users = [await provider.user(f"u{n:02}@a.io") for n in range(25)]
-
-    seen = []
-    for start in (1, 11, 21, 31):
-        page = (await provider("GET", f"/Users?startIndex={start}&count=10")).body
-        assert page["totalResults"] == 25
-        assert page["startIndex"] == start
-        assert page["itemsPerPage"] == len(page["Resources"])
-        seen += [entry["id"] for entry in page["Resources"]]
-
-    assert seen == users
-
-
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [("count=0", 0), ("count=-5", 0), ("startIndex=0&count=2", 2), ("startIndex=-3", 5)],
-)
-async def test_edges_of_paging_follow_the_rfc(provider, query, count):
-    for n in range(5):
-        await provider.user(f"u{n}@a.io")
-
-    page = (await provider("GET", f"/Users?{query}")).body
-
-    assert page["totalResults"] == 5
-    assert len(page["Resources"]) == count
-
-
-async def test_sorting_puts_missing_values_last(provider):
-    for name, title in (("a@a.io", "Zoe"), ("b@a.io", None), ("c@a.io", "adam")):
-        await provider.user(name, **({"title": title} if title else {}))
-
-    up = (await provider("GET", "/Users?sortBy=title")).body["Resources"]
-    down = (await provider("GET", "/Users?sortBy=title&sortOrder=descending")).body["Resources"]
-
-    assert [one["userName"] for one in up] == ["c@a.io", "a@a.io", "b@a.io"]
-    assert [one["userName"] for one in down] == ["b@a.io", "a@a.io", "c@a.io"]
-
-
-async def test_search_by_post_is_the_same_as_by_get(provider):
-    ann = await provider.user("ann@acme.com")
-    await provider.group("Sales", ann)
-
-    users = await provider(
-        "POST", "/Users/.search", {"filter": 'userName sw "ann"', "attributes": ["userName"]}
-    )
-    everything = await provider(
-        "POST", "/.search", {"filter": 'userName eq "ann@acme.com" or displayName eq "Sales"'}
-    )
-
-    assert [one["id"] for one in users.body["Resources"]] == [ann]
-    assert "emails" not in users.body["Resources"][0]
-    assert everything.status == 200
-
-
-async def test_an_address_is_looked_up_by_any_of_its_names(provider):
-    ann = await provider.user("ann", emails=[{"value": "Ann@Acme.com", "type": "work"}])
-
-    for attribute in ("email", "emails", "emails.value", "EMAILS.VALUE"):
-        found = (await provider("GET", f'/Users?filter={attribute}%20eq%20"ann@acme.com"')).body
-        assert [one["id"] for one in found["Resources"]] == [ann], attribute
-
-
-async def test_a_part_of_a_part_of_an_extension_can_be_chosen_and_left_out(provider):
-    manager = {"value": "m", "$ref": "../Users/m"}
-    ann = await provider.user("ann@acme.com", **{ENTERPRISE_URN: {"manager": manager}})
-    name = f"{ENTERPRISE_URN}:manager.value"
-
-    only = (await provider("GET", f"/Users/{ann}?attributes={name}")).body
-    without = (await provider("GET", f"/Users/{ann}?excludedAttributes={name}")).body
-
-    assert only[ENTERPRISE_URN] == {"manager": {"value": "m"}}
-    assert without[ENTERPRISE_URN] == {"manager": {"$ref": "../Users/m"}}
-
-
-async def test_values_of_which_nothing_was_asked_for_are_left_out(provider):
-    emails = [{"value": "a@acme.com", "display": "A"}, {"value": "b@acme.com"}]
-    ann = await provider.user("ann@acme.com", emails=emails)
-
-    named = (await provider("GET", f"/Users/{ann}?attributes=emails.display")).body
-    nothing = (await provider("GET", f"/Users/{ann}?attributes=emails.nosuch")).body
-
-    assert named["emails"] == [{"display": "A"}]
-    assert "emails" not in nothing
-
-
-async def test_the_schemas_say_what_is_really_required_unique_and_returned(provider):
-    def named(attributes: list[dict[str, Any]], name: str) -> dict[str, Any]:
-        return next(one for one in attributes if one["name"] == name)
-
-    group = (await provider("GET", f"/Schemas/{GROUP_URN}")).body["attributes"]
-    enterprise = (await provider("GET", f"/Schemas/{ENTERPRISE_URN}")).body["attributes"]
-
-    assert named(group, "displayName")["uniqueness"] == "server"
-    display = named(named(group, "members")["subAttributes"], "display")
-    assert (display["mutability"], display["returned"]) == ("readOnly", "never")
-    parts = named(enterprise, "manager")["subAttributes"]
-    assert [part["required"] for part in parts] == [False, False, False]
-
-
-async def test_a_count_or_start_beyond_all_numbers_is_a_page_like_another(provider):
-    await provider.user("ann@acme.com")
-
-    counted = (await provider("GET", f"/Users?count={'9' * 30}")).body
-    started = (await provider("GET", f"/Users?startIndex={'9' * 30}")).body
-
-    assert (counted["totalResults"], counted["itemsPerPage"]) == (1, 1)
-    assert (started["totalResults"], started["itemsPerPage"]) == (1, 0)
-
-
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-async def test_a_write_that_wants_no_such_version_is_refused(provider, method):
-    ann = await provider.user("ann@acme.com")
-    sales = (await provider("POST", "/Groups", {"displayName": "Sales"})).body["id"]
-    title = {"op": "add", "path": "title", "value": "x"}
-    bodies = {"PUT": {"userName": "a", "displayName": "a"}, "PATCH": patch(title)}
-
-    for path in (f"/Users/{ann}", f"/Groups/{sales}"):
-        for tag in ("*", 'W/"1"'):
-            refused = await provider(method, path, bodies.get(method), If_None_Match=tag)
-            assert refused.status == 412, (path, tag)
-    other = await provider(method, f"/Users/{ann}", bodies.get(method), If_None_Match='"9"')
-    assert other.status in (200, 204)
-
-
-# -------------------------------------------------------------------- bulk
-
-
-async def test_bulk_resolves_references_and_reports_each_operation(provider):
-    body = {
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
-        "Operations": [
-            {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann@a.io"}},
-            {
-                "method": "POST",
-                "path": "/Groups",
-                "bulkId": "sales",
-                "data": {"displayName": "Sales", "members": [{"value": "bulkId:ann"}]},
-            },
-            {
-                "method": "POST",
-                "path": "/Users",
-                "bulkId": "again",
-                "data": {"userName": "ANN@a.io"},
-            },
-            {"method": "DELETE", "path": "/Users/nobody"},
-        ],
-    }
-
-    answer = await provider("POST", "/Bulk", body)
-
-    assert answer.status == 200
-    assert [one["status"] for one in answer.body["Operations"]] == ["201", "201", "409", "404"]
-    group = answer.body["Operations"][1]["location"].rpartition("/")[2]
-    ann = answer.body["Operations"][0]["location"].rpartition("/")[2]
-    assert await provider.members(group) == {ann}
-
-
-async def test_an_operation_in_bulk_may_refer_to_a_later_one(provider):
-    outer, inner, ann = (
-        {
-            "method": "POST",
-            "path": "/Groups",
-            "bulkId": "outer",
-            "data": {"displayName": "Outer", "members": [{"value": "bulkId:inner"}]},
-        },
-        {
-            "method": "POST",
-            "path": "/Groups",
-            "bulkId": "inner",
-            "data": {"displayName": "Inner", "members": [{"value": "bulkId:ann"}]},
-        },
-        {"method": "POST", "path": "/Users", "bulkId": "ann", "data": {"userName": "ann@a.io"}},
-    )
-    deactivated = {"method": "PUT", "path": "/Users/bulkId:ann", "data": {"userName": "a@a.io"}}
-
-    answer = await provider("POST", "/Bulk", {"Operations": [deactivated, outer, inner, ann]})
-
-    told = [(one.get("bulkId"), one["status"]) for one in answer.body["Operations"]]
-    assert told == [(None, "200"), ("outer", "201"), ("inner", "201"), ("ann", "201")]
-    outer, inner, ann = (
-        one["location"].rpartition("/")[2] for one in answer.body["Operations"][1:]
-    )
-    assert await provider.members(outer) == {inner}
-    assert await provider.members(inner) == {ann}
-
-
-async def test_operations_in_bulk_that_refer_to_each_other_in_a_circle_are_refused(provider):
-    def group(name: str, member: str) -> dict[str, Any]:
-        data = {"displayName": name, "members": [{"value": f"bulkId:{member}"}]}
-        return {"method": "POST", "path": "/Groups", "bulkId": name, "data": data}
-
-    circle = [group("a", "b"), group("b", "c"), group("c", "a"), group("self", "self")]
-
-    answer = await provider("POST", "/Bulk", {"Operations": circle})
-
-    assert [one["status"] for one in answer.body["Operations"]] == ["409"] * 4
-    assert (await provider("GET", "/Groups")).body["totalResults"] == 0
-
-
-async def test_a_text_that_speaks_of_a_bulk_id_is_no_reference(provider):
-    data = {"userName": "ann@a.io", "title": "keeper of bulkId:ann"}
-    made = {"method": "POST", "path": "/Users", "bulkId": "x", "data": data}
-
-    answer = await provider("POST", "/Bulk", {"Operations": [made]})
-
-    ann = answer.body["Operations"][0]["location"].rpartition("/")[2]
-    assert (await provider("GET", f"/Users/{ann}")).body["title"] == "keeper of bulkId:ann"
-
-
-async def test_refused_operations_of_a_bulk_request_are_journaled_as_they_came(provider):
-    await provider.user("ann@acme.com")
-
-    answer = await provider(
-        "POST",
-        "/Bulk",
-        {
-            "Operations": [
-                {
-                    "method": "POST",
-                    "path": "/Users",
-                    "bulkId": "1",
-                    "data": {"userName": "ANN@acme.com", "password": "s3cr3t"},
-                },
-                {"method": "DELETE", "path": "/Users/nobody"},
-                {"method": "MOVE"},
-                {"method": "POST", "path": "/Users", "bulkId": "2", "data": {"userName": "bob"}},
-            ]
-        },
-    )
-
-    assert [one["status"] for one in answer.body["Operations"]] == ["409", "404", "400", "201"]
-    rows = [(row["kind"], row["status"]) for row in (await provider.journal())[1:]]
-    assert rows == [("refused", 409), ("refused", 404), ("refused", 400), ("scim", 201)]
-    first = (await provider.journal())[1]
-    assert first["path"].endswith("/Bulk#0")
-    assert b"ANN@acme.com" in first["body"] and b"s3cr3t" not in first["body"]
-
-
-async def test_a_bulk_request_ends_with_the_token_that_is_revoked_meanwhile(provider):
-    [token] = await admin.tokens(provider.db, provider.directory)
-    await provider("GET", "/Users")
-    await admin.revoke_token(provider.db, admin.Editor(by="test", cipher=PLAIN), token)
-
-    answer = await provider(
-        "POST",
-        "/Bulk",
-        {
-            "Operations": [
-                {"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "a"}}
-            ]
-        },
-    )
-
-    assert answer.status == 401
-    assert not await provider.journal()
 
 
 # -------------------------------------------------------------------- the journal

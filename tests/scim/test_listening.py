@@ -128,7 +128,7 @@ async def test_a_proxy_on_a_unix_socket_names_the_caller_where_it_is_trusted(pro
     assert remotes == ["unix", "203.0.113.7"]
 
 
-async def test_a_certificate_with_another_ones_key_is_refused_and_the_old_one_stays(
+async def test_a_certificate_with_the_wrong_key_is_refused_and_the_old_one_stays(
     provider, tmp_path
 ):
     old, old_key = certified(tmp_path, "old")

@@ -3,8 +3,6 @@
 import copy
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from calscim.errors import ScimError
 from calscim.scim import decode
@@ -91,7 +89,7 @@ def test_a_value_is_removed_by_its_path():
     assert "title" not in patched("remove", "title", "Countess")
 
 
-def test_removing_what_is_not_there_changes_nothing():
+def test_removing_a_missing_value_changes_nothing():
     assert patched("remove", "nickName") == ADA
     assert patched("remove", 'emails[type eq "other"]') == ADA
     assert patched("remove", 'ims[type eq "aim"].value') == ADA
@@ -193,7 +191,7 @@ def test_values_are_removed_by_being_named():
     assert kept == ADA
 
 
-def test_an_address_without_a_value_is_removed_by_what_is_said_of_it():
+def test_a_postal_address_is_removed_by_its_parts():
     home, work = ({"type": kind, "locality": "London"} for kind in ("home", "work"))
     both = patched("add", "addresses", [home, work])
 
@@ -234,7 +232,7 @@ def test_a_filter_chooses_the_values_to_be_changed():
     assert merged == made
 
 
-def test_a_chosen_value_without_its_value_is_gone():
+def test_a_selected_value_without_content_is_removed():
     assert len(patched("remove", 'emails[type eq "home"].value')["emails"]) == 1
     assert len(patched("replace", 'emails[type eq "home"].value', "")["emails"]) == 1
     assert len(patched("replace", 'emails[type eq "home"]', None)["emails"]) == 1
@@ -313,7 +311,7 @@ def test_names_without_a_path_may_be_dotted_or_urns():
     }
 
 
-def test_an_extension_goes_with_its_last_attribute():
+def test_an_extension_without_attributes_is_removed():
     bare = patched("remove", ENTERPRISE_URN)
     made = patched("add", f"{ENTERPRISE_URN}:department", "Poetry", of=bare)
 
@@ -385,7 +383,7 @@ def test_a_body_without_schemas_and_with_small_letters_is_understood():
 
 
 @pytest.mark.parametrize("path", [None, "email", "EMAIL"])
-def test_email_is_the_address_that_cal_com_is_told(path):
+def test_a_patch_of_email_changes_the_account_address(path):
     def to(value):
         return (
             patched("replace", path, value) if path else patched("replace", value={"email": value})
@@ -410,7 +408,7 @@ def test_adding_no_email_changes_nothing():
     assert patched("add", "email", []) == ADA
 
 
-def test_an_email_that_is_the_main_one_already_leaves_the_others_as_they_are():
+def test_a_patch_with_the_account_address_keeps_the_other_addresses():
     assert patched("replace", "email", account_email(ADA)) == ADA
 
 
@@ -446,7 +444,7 @@ def test_flat_names_are_parts_of_the_name():
     ],
 )
 @pytest.mark.parametrize("kind", [USER, GROUP])
-def test_what_is_no_list_of_operations_is_refused(given, kind):
+def test_an_invalid_list_of_operations_is_refused(given, kind):
     with pytest.raises(ScimError) as caught:
         parse_operations(kind, given)
 
@@ -510,7 +508,7 @@ def test_what_is_no_list_of_operations_is_refused(given, kind):
         ({"op": "replace", "path": 'ims[not (type eq "x")].value', "value": "y"}, "noTarget"),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_changes_nothing(operation, kind):
+def test_an_impossible_operation_is_refused_and_changes_nothing(operation, kind):
     good = {"op": "replace", "path": "title", "value": "Lady"}
 
     assert refused(operation) == kind
@@ -603,7 +601,7 @@ def test_members_steps_keep_their_order():
         ({"op": "add", "value": ["a"]}, "invalidValue"),
     ],
 )
-def test_what_cannot_be_done_to_a_group_is_refused(operation, kind):
+def test_an_impossible_operation_on_a_group_is_refused(operation, kind):
     before = copy.deepcopy(TEAM)
 
     with pytest.raises(ScimError) as caught:
@@ -611,103 +609,3 @@ def test_what_cannot_be_done_to_a_group_is_refused(operation, kind):
 
     assert caught.value.scim_type == kind
     assert before == TEAM
-
-
-# ------------------------------------------------------------------ properties
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
-SCALAR = st.none() | st.booleans() | st.integers() | TEXT
-KIND = st.sampled_from(["work", "home", "other"])
-EMAIL = st.fixed_dictionaries(
-    {"value": TEXT.filter(bool)}, optional={"type": KIND, "primary": st.booleans()}
-)
-VALUE = st.recursive(
-    SCALAR | EMAIL,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["value", "type", "primary", "givenName", "title", "active"]) | TEXT,
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=6,
-)
-PATH = st.sampled_from(
-    [
-        "title",
-        "active",
-        "userName",
-        "name",
-        "name.givenName",
-        "emails",
-        "emails.value",
-        'emails[type eq "work"]',
-        'emails[type eq "work"].value',
-        "emails[primary eq true].primary",
-        'emails[not (value pr) or type ne "home"].type',
-        'addresses[type eq "work"].locality',
-        "roles",
-        "email",
-        "givenName",
-        ENTERPRISE_URN,
-        f"{ENTERPRISE_URN}:department",
-        f"{ENTERPRISE_URN}:manager",
-        f"{ENTERPRISE_URN}:manager.value",
-        CUSTOM,
-        f"{CUSTOM}:hat",
-        "id",
-        "schemas",
-        "password",
-        "nonsense",
-    ]
-)
-OPERATION = st.fixed_dictionaries(
-    {"op": st.sampled_from(["add", "replace", "remove"])},
-    optional={
-        "path": PATH,
-        "value": VALUE | st.lists(EMAIL) | st.dictionaries(PATH | TEXT, VALUE, max_size=3),
-    },
-)
-
-
-@settings(max_examples=400)
-@given(st.lists(OPERATION, min_size=1, max_size=4))
-def test_whatever_is_sent_a_patch_makes_a_storable_user_or_refuses(operations):
-    before, sent = copy.deepcopy(ADA), copy.deepcopy(operations)
-
-    try:
-        made = apply.to_user(ADA, body(*operations))
-    except ScimError as error:
-        made = None
-        assert error.status == 400
-        assert error.scim_type
-
-    assert before == ADA
-    assert sent == operations
-    if made is not None:
-        assert decode.user(made) == {"active": True} | made
-        assert sum(one.get("primary") is True for one in made.get("emails", [])) <= 1
-
-
-@settings(max_examples=100)
-@given(EMAIL, st.from_regex(r"[a-z]{1,8}@new\.example", fullmatch=True))
-def test_adding_and_removing_an_address_restores(one, value):
-    address = one | {"value": value, "primary": False}
-    added = patched("add", "emails", [address])
-
-    assert patched("remove", "emails", [address], of=added) == ADA
-
-
-@settings(max_examples=200)
-@given(st.lists(OPERATION, min_size=1, max_size=3))
-def test_a_replacement_that_is_repeated_changes_nothing_more(operations):
-    operations = [one | {"op": "replace"} for one in operations]
-    try:
-        once = apply.to_user(ADA, body(*operations))
-        twice = apply.to_user(once, body(*operations))
-    except ScimError:
-        return
-
-    if len(operations) == 1:
-        assert twice == once

@@ -69,7 +69,7 @@ def test_beyond_the_limit_429_says_when_to_come_again() -> None:
     assert sent(rates, 200) == 25
 
 
-def test_directories_are_counted_apart_and_their_own_limit_wins() -> None:
+def test_directories_are_counted_separately_and_their_own_limit_takes_precedence() -> None:
     rates = Rates(Clock(), 25)
     rates.set({"b": 100, "c": None})
 

@@ -93,7 +93,7 @@ def test_of_a_body_that_is_no_object_the_length_and_the_digest_are_kept():
 
 
 @pytest.mark.parametrize("name", ["password", "p\\u0061ssword"])
-def test_a_very_large_body_that_names_a_password_is_not_looked_through(name):
+def test_a_very_large_body_that_names_a_password_is_kept_as_a_digest(name):
     members = "x" * redaction.MAX_REWRITTEN
     body = f'{{"{name}": "{SECRET}", "a": "{members}"}}'.encode()
 
@@ -107,7 +107,7 @@ def test_a_body_without_a_password_stays_as_it_came():
         assert redact_body(text.encode()) == text.encode()
 
 
-def test_what_only_tells_about_a_password_is_kept():
+def test_an_attribute_about_a_password_is_kept():
     body = {ACME: {"passwordLastChanged": "2026-01-01", "note": "reset the password"}}
 
     assert json.loads(redact_body(json.dumps(body).encode())) == body
@@ -126,7 +126,7 @@ def test_what_only_tells_about_a_password_is_kept():
         ("/scim/v2/abc/Groups/", "/scim/v2/abc/Groups/"),
     ],
 )
-def test_a_path_is_kept_without_what_may_be_secret_or_personal(raw, kept):
+def test_a_path_is_journaled_without_secrets_and_personal_data(raw, kept):
     assert redact_path(raw) == kept
 
 
@@ -134,7 +134,7 @@ def test_an_id_that_can_be_none_is_not_kept():
     assert (redact_id(ANN), redact_id("ann@acme.com")) == (ANN, "")
 
 
-def test_a_message_for_the_log_loses_what_it_quotes_of_a_password():
+def test_a_message_for_the_log_loses_quoted_passwords():
     assert SECRET not in redaction.redact_message(f'password[value eq "{SECRET}"] is no path')
     assert SECRET not in redaction.redact_message(f"User x?token={SECRET} does not exist")
     assert redaction.redact_message('userName "x" is taken') == 'userName "x" is taken'

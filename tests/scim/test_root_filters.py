@@ -55,14 +55,14 @@ async def test_an_attribute_that_a_type_lacks_has_no_value_there(both, text, exp
     "text",
     ['shoeSize eq 1 or userName eq "a"', "userName eq 5", "active gt true", 'emails[shoe eq "x"]', "active sw true", "members.x pr"],
 )  # fmt: skip
-async def test_what_no_type_has_or_compares_so_is_refused(both, text):
+async def test_an_attribute_of_neither_type_is_refused(both, text):
     for body in ({"filter": text}, {"filter": text, "cursor": ""}):
         answer = await both("POST", "/.search", body)
         assert (answer.status, answer.body["scimType"]) == (400, "invalidFilter")
 
 
 @pytest.mark.parametrize("kind", [USER, GROUP])
-def test_a_list_of_one_type_knows_its_attributes_only(kind):
+def test_a_list_of_one_type_has_the_attributes_of_that_type_only(kind):
     with pytest.raises(ScimError):
         compile_filter(kind, "members pr" if kind is USER else "userName pr")
 

@@ -124,7 +124,7 @@ async def test_a_change_is_not_stopped_by_an_address_that_was_stored_before(prov
     assert "n/b" in again.body["detail"]
 
 
-async def test_clearing_the_work_address_goes_back_to_the_user_name(provider):
+async def test_clearing_the_work_address_makes_the_user_name_the_account_address(provider):
     name = "ann@acme.example"
     emails = [
         {"value": "ann.work@acme.example", "type": "work"},
@@ -193,7 +193,7 @@ async def test_a_put_may_repeat_an_address_that_is_stored(provider, owner, activ
     assert answer.body["title"] == "Boss"
 
 
-async def test_a_put_without_active_keeps_an_inactive_user_whatever_its_address(provider):
+async def test_a_put_without_active_keeps_a_user_inactive_despite_an_invalid_address(provider):
     made = await provider("POST", "/Users", {"userName": "ann", "active": False})
 
     answer = await provider("PUT", f"/Users/{made.body['id']}", STORED)

@@ -45,7 +45,7 @@ async def bodies(provider) -> list[bytes]:
     return [row["body"] for row in await provider.journal()]
 
 
-async def test_what_was_sent_cannot_be_read_in_the_table(sealed):
+async def test_a_request_cannot_be_read_in_the_table(sealed):
     number = await sealed.user("ann@acme.example", nobody_knows=SECRET)
     await sealed("PATCH", f"/Users/{number}", {"Operations": [], "nobody_knows": SECRET})
     await sealed("PUT", f"/Users/{number}", user("ann@acme.example", nobody_knows=SECRET))
@@ -90,7 +90,7 @@ async def test_a_password_is_not_even_sealed(sealed):
     assert SECRET.encode() not in sealed.db.cipher.open(body)
 
 
-async def test_somebody_imported_is_sealed_and_shown(sealed):
+async def test_an_imported_user_is_sealed_and_returned(sealed):
     await imported_users.import_user(
         sealed.db,
         sealed.directory.id,
@@ -108,7 +108,7 @@ async def test_somebody_imported_is_sealed_and_shown(sealed):
     assert b"old@acme.example" in sealed.db.cipher.open(body)
 
 
-async def test_the_chain_is_whole_to_somebody_without_the_key(sealed, provider):
+async def test_the_chain_verifies_without_the_key(sealed, provider):
     number = await sealed.user("ann@acme.example")
     await sealed("POST", "/Groups", {"schemas": [GROUP], "displayName": "Sales"})
     await provider.user("bob@acme.example")
@@ -143,9 +143,7 @@ async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, 
 @pytest.mark.parametrize(
     ("method", "status"), [("POST", 201), ("PUT", 200), ("PATCH", 200), ("DELETE", 204)]
 )
-async def test_a_change_whose_answer_was_lost_is_found_although_it_is_sealed(
-    sealed, monkeypatch, method, status
-):
+async def test_a_sealed_change_whose_reply_was_lost_is_found(sealed, monkeypatch, method, status):
     """Sealed a second time the body would be another one, and the look-up would find nothing."""
     number = await sealed.user("ann@acme.example")
     before = len(await bodies(sealed))

@@ -36,7 +36,7 @@ def depth(value: Any) -> int:
 
 
 @given(JSON)
-def test_what_is_at_most_so_deep_passes_and_nothing_deeper(value: Any) -> None:
+def test_the_maximum_depth_passes_and_a_deeper_body_does_not(value: Any) -> None:
     body = orjson.dumps({"value": value})
     spare = structure.MAX_DEPTH - depth({"value": value})
     wrapped = b'{"a":' * spare + body + b"}" * spare
@@ -47,7 +47,7 @@ def test_what_is_at_most_so_deep_passes_and_nothing_deeper(value: Any) -> None:
         structure.check(b"[" + wrapped + b"]")
 
 
-def test_a_body_with_too_many_values_is_refused_whatever_they_are() -> None:
+def test_a_body_with_too_many_values_of_any_kind_is_refused() -> None:
     for value in (b"{}", b"[]", b"1", b'""', b'"[{,"', b'{"a":1}', b'{"a":[]}', b'"\\""'):
         body = b'{"a":[' + b",".join([value] * (structure.MAX_VALUES + 1)) + b"]}"
 
@@ -68,7 +68,7 @@ def test_as_many_members_as_a_request_may_name_are_not_too_many_values() -> None
 
 
 @pytest.mark.parametrize("body", [b"[" * 100, b"]" * 100, b"}{" * 100, b'"[' * 100, b"[}" * 100])
-def test_what_is_no_json_is_left_to_the_parser(body: bytes) -> None:
+def test_invalid_json_passes_the_check_of_the_structure(body: bytes) -> None:
     structure.check(body)
 
 
@@ -127,7 +127,7 @@ def test_a_resource_of_more_than_256_kib_is_refused() -> None:
         to_stored_json(resource)
 
 
-def test_what_was_stored_larger_before_may_shrink_and_stay_but_not_grow() -> None:
+def test_a_stored_resource_that_is_too_large_may_shrink_but_not_grow() -> None:
     before = {"userName": "ann", "active": True, BULKY: {"a": "x" * 300_000}}
 
     assert to_stored_json({**before, "active": None}, before)
@@ -149,7 +149,7 @@ async def test_a_long_computation_does_not_hold_the_event_loop() -> None:
     assert await waiting
 
 
-async def test_a_directory_has_one_computation_in_the_queue_so_that_others_get_their_turn() -> None:
+async def test_a_directory_has_one_computation_in_the_queue_at_a_time() -> None:
     released = threading.Event()
     order: list[str] = []
 

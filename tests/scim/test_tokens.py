@@ -73,7 +73,7 @@ async def test_a_refused_change_of_a_read_token_is_in_the_journal(provider, read
     assert (row["status"], row["token_id"]) == (403, read_only.id)
 
 
-async def test_uses_are_recorded_in_one_statement_and_the_latest_stays(provider, read_only):
+async def test_uses_are_recorded_in_one_statement_and_the_latest_remains(provider, read_only):
     earlier, later = (datetime(2026, 11, day, tzinfo=UTC) for day in (1, 2))
     [first] = [one for one in await admin.tokens(provider.db) if one.id != read_only.id]
 

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from calscim.testing.calcom.builds import BEFORE_2025_08_18, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Simulation, World, serve
 from tests.calcom.contract import contract
 
@@ -17,6 +18,9 @@ BESIDE_THE_DOCUMENT = {
     ("POST", "/v2/organizations/#/attributes", 409),
     ("GET", "/v2/organizations/#/nothing", 404),
 }
+
+OLDER = [SELF_HOSTED_2025_12, BEFORE_2025_08_18]
+EXISTS = (409, "CONFLICT", "Invalid Input: Trying to create a record that already exists.")
 
 
 @dataclass
@@ -96,3 +100,13 @@ async def api(world: World, simulation: Simulation) -> AsyncIterator[Api]:
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session,
     ):
         yield Api(session, url)
+
+
+@pytest.fixture
+def sales(world) -> str:
+    return f"{ORG}/teams/{world.team_id('Sales')}/memberships"
+
+
+def membership(world, email: str) -> str:
+    found = world.find(world.user_id(email), world.organization_id)
+    return f"{ORG}/memberships/{found.id}"

@@ -102,7 +102,7 @@ async def test_a_simulation_has_the_limits_it_is_given(world, clock):
     ("authorization", "limit"),
     [("Bearer cal_sim", "120"), ("Bearer cal_other", None), ("Bearer token", "500")],
 )
-async def test_what_is_no_api_key_has_a_limit_of_its_own(clock, world, authorization, limit):
+async def test_an_access_token_has_its_own_limit(clock, world, authorization, limit):
     simulation = Simulation(world, limit=120, clock=clock)
     async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
         answer = await Api(session, url, headers={"Authorization": authorization})("GET", "/v2/me")
@@ -110,7 +110,7 @@ async def test_what_is_no_api_key_has_a_limit_of_its_own(clock, world, authoriza
     assert answer.headers.get("X-RateLimit-Limit-Default") == limit
 
 
-async def test_every_answer_says_what_is_left(world, clock, api, simulation):
+async def test_every_response_has_the_calls_left(world, clock, api, simulation):
     simulation.throttle = Throttle(120, clock)
 
     answer = await api("GET", f"{ORG}/teams/999")
@@ -290,7 +290,7 @@ async def test_a_simulation_that_stands_alone_is_changed_by_hand_without_a_key(a
     assert ADA not in state.body["people"]
 
 
-async def test_people_who_are_hard_to_come_by_are_made_by_hand(api, world):
+async def test_manual_edits_create_pending_people_and_half_members(api, world):
     world.add_person("eve@acme.example")
 
     await api("POST", "/_sim/people", {"email": "Sue@Acme.example", "in_org": False})
@@ -309,7 +309,7 @@ async def test_people_who_are_hard_to_come_by_are_made_by_hand(api, world):
     assert [one.accepted for one in world.of_team(world.team_id("Sales"))] == [False, False]
 
 
-async def test_an_account_that_is_deleted_by_hand_is_gone_and_not_counted(api, world):
+async def test_an_account_deleted_by_a_manual_edit_is_not_counted(api, world):
     number = world.user_id(ADA)
     world.put_on_team("Sales", ADA)
 
@@ -321,7 +321,7 @@ async def test_an_account_that_is_deleted_by_hand_is_gone_and_not_counted(api, w
     assert attached.error[:2] == (400, "BAD_REQUEST")
 
 
-async def test_faults_are_made_and_mended_by_hand(api, simulation):
+async def test_faults_are_added_and_removed_over_http(api, simulation):
     await api("POST", "/_sim/faults", {"kind": "status", "times": -1})
     await api("POST", "/_sim/faults", {"faults": [{"status": 502}, {"kind": "empty"}]})
     assert [(fault.kind, fault.status) for fault in simulation.faults] == [
@@ -342,7 +342,7 @@ async def test_faults_are_made_and_mended_by_hand(api, simulation):
         ("nothing", {}),
     ],
 )
-async def test_what_cannot_be_done_by_hand_is_said(api, what, body):
+async def test_an_impossible_manual_edit_is_an_error(api, what, body):
     answer = await api("POST", f"/_sim/{what}", body)
 
     assert answer.status == 400
@@ -364,7 +364,7 @@ async def test_a_world_remembers_itself(tmp_path):
     assert again.values("owner@acme.example") == {"Office": ["Oslo"]}
 
 
-async def test_an_unknown_path_is_told_in_cal_coms_words(api):
+async def test_an_unknown_path_has_cal_coms_error(api):
     async with api.session.get(
         f"{api.url}/v2/nothing", headers={"Authorization": "Bearer cal_sim"}
     ) as response:
@@ -373,5 +373,5 @@ async def test_an_unknown_path_is_told_in_cal_coms_words(api):
     assert (response.status, body["error"]["message"]) == (404, "Cannot GET /v2/nothing")
 
 
-def test_a_simulation_has_no_limit_unless_told():
+def test_a_simulation_has_no_limit_by_default():
     assert Simulation(World()).throttle.take() == ({}, True)

@@ -34,7 +34,7 @@ def test_the_build_is_chosen_by_name_and_with_remembered_data_too(served, tmp_pa
     assert [world.build for world in served] == [build, build]
 
 
-def test_hosted_cal_com_is_simulated_unless_told(served):
+def test_hosted_cal_com_is_simulated_by_default(served):
     main(["sim", "calcom"])
 
     assert served[0].build == builds.HOSTED_2026

@@ -122,7 +122,7 @@ async def test_people_can_be_looked_up_by_email(okta, provider):
     assert "filter=email%20eq" in provider.lines[0]
 
 
-async def test_a_person_who_is_there_is_linked_and_pushed(okta, provider):
+async def test_an_existing_person_is_linked_and_pushed(okta, provider):
     number = await okta.assign(ANN, "Ann", "Example")
     provider.asked.clear()
 
@@ -235,7 +235,7 @@ async def test_an_import_advances_by_a_hundred(okta, provider):
 
 
 @pytest.mark.parametrize("status", [401, 409, 500, 503])
-async def test_an_error_is_what_okta_would_show(okta, provider, status):
+async def test_an_error_has_the_text_that_okta_shows(okta, provider, status):
     provider.fail_with = status
 
     with pytest.raises(OktaError, match=f"returned {status}") as caught:

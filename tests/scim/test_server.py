@@ -45,7 +45,7 @@ async def remote_of(provider, forwarded, *trusted):
 # -------------------------------------------------------------------- X-Forwarded-For
 
 
-async def test_nobody_is_believed_who_is_no_trusted_proxy(provider):
+async def test_a_forwarded_address_of_an_untrusted_client_is_ignored(provider):
     assert await remote_of(provider, "203.0.113.7") == LOOPBACK
     assert await remote_of(provider, "203.0.113.7", "10.0.0.1") == LOOPBACK
 
@@ -75,7 +75,7 @@ async def test_nobody_is_believed_who_is_no_trusted_proxy(provider):
         ("", LOOPBACK),
     ],
 )
-async def test_a_trusted_proxy_names_the_caller(provider, forwarded, remote):
+async def test_a_trusted_proxy_names_the_client(provider, forwarded, remote):
     assert await remote_of(provider, forwarded, "127.0.0.0/8", "10.0.0.0/8") == remote
 
 
@@ -118,7 +118,7 @@ async def test_guessers_behind_a_proxy_do_not_lock_each_other_out(provider):
 # -------------------------------------------------------------------- methods
 
 
-async def test_head_is_answered_as_get_is_but_without_a_body(provider):
+async def test_head_is_answered_like_get_without_a_body(provider):
     ann = await provider.user("ann@acme.com")
 
     got, head = [await provider(method, f"/Users/{ann}") for method in ("GET", "HEAD")]
@@ -144,7 +144,7 @@ async def test_head_is_answered_as_get_is_but_without_a_body(provider):
         ("PUT", "", "GET, HEAD"),
     ],
 )
-async def test_any_other_method_is_told_which_there_are(provider, method, path, allow):
+async def test_any_other_method_is_405_with_the_supported_methods(provider, method, path, allow):
     answer = await provider(method, path)
 
     assert (answer.status, answer.headers.get("Allow")) == (405, allow)
@@ -161,7 +161,7 @@ async def test_a_path_of_any_letters_gets_a_scim_error(provider, path):
 
 
 @pytest.mark.parametrize("path", [b"/Users/%ff", b"/Users/%00", b"/Users/%ed%a0%80"])
-async def test_bytes_in_a_path_that_are_no_text_get_a_scim_error_and_a_row(provider, path):
+async def test_invalid_utf8_in_a_path_gets_a_scim_error_and_a_journal_row(provider, path):
     head = head_of(provider, 0).replace(b"POST", b"DELETE").replace(b"/Users", path)
     reader, writer = await connected(provider)
 
@@ -187,7 +187,7 @@ async def test_a_path_of_any_letters_outside_gets_a_scim_error(provider):
 
 
 @pytest.mark.parametrize("given", ["abc", "a.b_c:d/e+f=g-1", "x" * 100])
-async def test_a_request_id_is_echoed_and_stands_in_the_journal_and_in_the_log(provider, given):
+async def test_a_request_id_is_in_the_response_the_journal_and_the_log(provider, given):
     with capture_logs() as logs:
         answer = await provider("POST", "/Users", {"userName": "ann"}, X_Request_Id=given)
 
@@ -197,7 +197,7 @@ async def test_a_request_id_is_echoed_and_stands_in_the_journal_and_in_the_log(p
 
 
 @pytest.mark.parametrize("given", ["x" * 101, "a b", "é", "a;b", '"', "$(id)"])
-async def test_a_request_id_that_is_none_is_replaced(provider, given):
+async def test_an_invalid_request_id_is_replaced(provider, given):
     answers = [await provider("GET", "/Users", X_Request_Id=given) for _ in range(2)]
 
     ids = {answer.headers["X-Request-Id"] for answer in answers}
@@ -205,7 +205,7 @@ async def test_a_request_id_that_is_none_is_replaced(provider, given):
     assert given not in ids
 
 
-async def test_refusals_carry_a_request_id_too(provider):
+async def test_refusals_have_a_request_id_too(provider):
     for answer in (
         await provider("GET", "/Users", Authorization="Bearer x", X_Request_Id="a"),
         await provider("GET", "/Nothing", X_Request_Id="a"),
@@ -231,7 +231,7 @@ async def connected(provider):
     return await asyncio.open_connection(host, int(port))
 
 
-async def test_a_body_that_does_not_arrive_is_given_up(provider, monkeypatch):
+async def test_a_body_that_does_not_arrive_is_408(provider, monkeypatch):
     monkeypatch.setattr(bodies, "SLOW_BODY", 0.05)
     reader, writer = await connected(provider)
 
@@ -245,7 +245,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(provider, monkeypatch):
     assert await provider.db.fetchval("SELECT count(*) FROM calscim.users") == 0
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure_of_ours(provider):
+async def test_a_client_that_disconnects_within_its_body_is_not_a_server_error(provider):
     made = door.app(provider.db, Scim(), SystemClock(), Metrics(CollectorRegistry()))
     runner = web.AppRunner(made)  # as the daemon has it: a handler outlives its client
     await runner.setup()
@@ -304,7 +304,7 @@ async def test_a_body_that_cannot_be_decoded_is_400(provider, encoding, raw):
     assert (await provider("GET", "/Users")).status == 200
 
 
-async def test_a_body_that_swells_when_it_is_unpacked_is_413(provider):
+async def test_a_body_that_is_too_large_after_decompression_is_413(provider):
     raw = gzip.compress(b'{"userName": "' + b"x" * 50_000_000 + b'"}')
     sent = {
         "Authorization": f"Bearer {provider.token}",
@@ -316,7 +316,7 @@ async def test_a_body_that_swells_when_it_is_unpacked_is_413(provider):
         assert answer.status == 413
 
 
-async def test_a_packed_body_is_unpacked(provider):
+async def test_a_compressed_request_is_accepted(provider):
     raw = gzip.compress(b'{"userName": "ann"}')
 
     answer = await provider("POST", "/Users", raw=raw, Content_Encoding="gzip")
@@ -324,7 +324,7 @@ async def test_a_packed_body_is_unpacked(provider):
     assert answer.status == 201
 
 
-async def test_headers_beyond_reason_are_refused(provider):
+async def test_headers_that_are_too_long_are_refused(provider):
     async with provider.session.get(
         f"{provider.base}/Users", headers={"X-Long": "x" * 100_000}
     ) as answer:
@@ -345,7 +345,7 @@ async def test_a_connection_that_speaks_no_http_is_closed(provider):
     assert (await provider("GET", "/Users")).status == 200
 
 
-async def test_two_answers_on_one_connection_are_not_mixed_up(provider):
+async def test_two_responses_on_one_connection_are_not_mixed_up(provider):
     ann = await provider.user("ann@acme.com")
     connector = aiohttp.TCPConnector(limit=1)
 

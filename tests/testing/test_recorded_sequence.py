@@ -1,4 +1,4 @@
-"""The simulated Cal.com answers a whole recorded story as the real API v2 did: 83 calls, in order."""
+"""The simulated Cal.com responds to a recorded sequence of 83 calls as the real API v2 did."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from calscim.testing.calcom.builds import SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import World
 from tests.testing.facts import Names, load
 
-STORY = load("story.json")
-DIFFERENCES: dict[str, str] = {}  # step -> why the simulation answers it otherwise
+SEQUENCE = load("sequence.json")
+DIFFERENCES: dict[str, str] = {}  # step -> why the simulation responds differently
 
 
 @pytest.fixture
 def world() -> World:
-    """As the story begins: an organization of four with three teams."""
+    """The world at the beginning of the sequence: an organization of four with three teams."""
     world = World(build=SELF_HOSTED_2025_12, auto_accept_domains=frozenset({"acme.test"}))
     for email, name, role in (
         ("owner@acme.test", "Olive Owner", "OWNER"),
@@ -29,21 +29,23 @@ def world() -> World:
     return world
 
 
-async def test_the_recorded_story_is_answered_as_it_was(api):
-    names = Names(STORY["shapes"])
-    data = {call["step"]: call.get("data") for call in STORY["calls"]}
+async def test_the_recorded_sequence_has_the_recorded_responses(api):
+    names = Names(SEQUENCE["shapes"])
+    data = {call["step"]: call.get("data") for call in SEQUENCE["calls"]}
 
     different = {}
-    for told in STORY["calls"]:
-        call = {**told, "data": data[told.get("data_of", told["step"])]}
+    for recorded in SEQUENCE["calls"]:
+        call = {**recorded, "data": data[recorded.get("data_of", recorded["step"])]}
         answer = await api(call["method"], names.fill(call["path"]), names.fill(call.get("body")))
         difference = names.from_recorded(call, answer.status, answer.body)
         if difference is not None:
             different[call["step"]] = difference
 
     assert {step: why for step, why in different.items() if step not in DIFFERENCES} == {}
-    assert different.keys() == DIFFERENCES.keys(), "what is no difference any more is not listed"
+    assert different.keys() == DIFFERENCES.keys(), (
+        "remove the listed differences that no longer exist"
+    )
 
 
-def test_the_story_is_whole():
-    assert len(STORY["calls"]) == 83
+def test_the_recorded_sequence_has_every_call():
+    assert len(SEQUENCE["calls"]) == 83

@@ -131,7 +131,7 @@ def make_room(world: World, call: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in DIFFERENCES])
-async def test_a_single_call_is_answered_as_it_was(api, world, simulation, name):
+async def test_a_single_call_has_the_recorded_response(api, world, simulation, name):
     call = CALLS[name]
     names = prepare(world, call)
     if name == "rate-121":
@@ -144,7 +144,7 @@ async def test_a_single_call_is_answered_as_it_was(api, world, simulation, name)
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-async def test_a_difference_that_is_listed_is_one(api, world, name):
+async def test_a_listed_difference_exists(api, world, name):
     call = CALLS[name]
     names = prepare(world, call)
 
