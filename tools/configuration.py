@@ -1,4 +1,4 @@
-"""Writes docs/reference/configuration.md from the sections' dataclasses: `python -m tools.configuration`.
+"""Writes docs/reference/configuration.md from the sections' dataclasses, for `make reference`.
 
 A key's type is the name of its annotation, whose docstring says how values are written; the docstring below the key
 says what it is for.
@@ -24,7 +24,7 @@ PAGE = Path(__file__).parents[1] / "docs/reference/configuration.md"
 
 _INTRODUCTION = """# Configuration
 
-Written by `python -m tools.configuration` from the declarations in `calscim.config.model`.
+`make reference` writes this page from the declarations in `calscim.config.model`.
 [config/calscim.example.toml](../../config/calscim.example.toml) has the same keys as a file.
 
 - calscim reads the file that `--config` names, else `$CALSCIM_CONFIG`, `./config/calscim.toml` or

@@ -4,4 +4,4 @@ from tools.configuration import PAGE, page
 
 
 def test_the_reference_is_what_the_declarations_say():
-    assert PAGE.read_text() == page(), "run `python -m tools.configuration`"
+    assert PAGE.read_text() == page(), "run `make reference`"

@@ -1,6 +1,6 @@
 """The sections of the configuration: each key once, with its type, its default and what it is for.
 
-The description of a key is the text below it; `make configuration` writes docs/reference/configuration.md from them.
+The description of a key is the text below it; `make reference` writes docs/reference/configuration.md from them.
 Durations are in seconds.
 """
 
