@@ -3,14 +3,12 @@
 import structlog
 
 from calscim.clock import Clock
-from calscim.directory.rates import add_throttled, load_limits
+from calscim.directory.rates import EVERY, add_throttled, load_limits
 from calscim.errors import StoreUnavailable
 from calscim.postgres.pool import Database
 from calscim.scim.admission import Admission
 
 log = structlog.get_logger()
-
-EVERY = 5.0  # seconds until every daemon applies a limit that an operator sets
 
 
 async def exchange(db: Database, admission: Admission) -> None:

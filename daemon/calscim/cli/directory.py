@@ -6,14 +6,13 @@ from typing import Any
 from calscim import admin
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
-from calscim.app.throttling import EVERY
 from calscim.cli.call import Call, a_duration
 from calscim.cli.database import opened
 from calscim.cli.output import fields, moment, table
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate
-from calscim.directory.rates import NONE
+from calscim.directory.rates import EVERY, NONE
 from calscim.option_types import VariableText
 from calscim.terminal import printable
 

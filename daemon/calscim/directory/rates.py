@@ -6,6 +6,7 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 NONE = 0  # in the table: no limit, whatever the configuration says
+EVERY = 5.0  # seconds until every daemon applies a limit that an operator sets
 
 
 async def load_limits(db: Database) -> dict[str, int | None]:
