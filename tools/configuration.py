@@ -31,7 +31,7 @@ _INTRODUCTION = """# Configuration
   `/etc/calscim/calscim.toml`.
 - Each key is also a variable, which wins over the file: `CALSCIM_SCIM_LISTEN`, and with the name of the organization
   `CALSCIM_ORGANIZATION_ACME_API_KEY`. A variable has commas between the items of a list, semicolons between windows.
-- A secret may be in a file of its own, which the second name of the key gives.
+- A secret can be in its own file, which the second name of the key gives.
 - calscim looks up a relative path of a secret or certificate in `$CREDENTIALS_DIRECTORY`, then beside the
   configuration file. Other relative paths begin at the configuration file.
 - A duration is written `"200ms"`, `"30s"`, `"5m"`, `"2h"` or `"90d"`; a limit `"5"`, `"30%"` or `"5 or 30%"` (the

@@ -22,7 +22,7 @@ _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 class VariableText(str):
-    """The text of a variable or an argument, which stands for a value of any type."""
+    """The text of a variable or an argument, which a validator converts to the type of its key."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ def share(value: object) -> float:
 
 
 def boolean(value: object) -> bool:
-    """Return the value, or what a variable's "yes", "off" or "1" stands for; raise ValueError for others."""
+    """Return a boolean, also for a variable's "yes", "off" or "1"; raise ValueError for anything else."""
     if isinstance(value, VariableText):
         value = _BOOLEANS.get(value.strip().lower(), value)
     if not isinstance(value, bool):
@@ -87,7 +87,7 @@ def boolean(value: object) -> bool:
 
 
 def whole(value: object) -> object:
-    """Return a number where a variable's text is one, and any other value as it is."""
+    """Convert a variable's text to a number if it is one; return any other value unchanged."""
     is_number = isinstance(value, VariableText) and _WHOLE.match(value.strip())
     return int(str(value)) if is_number else value
 

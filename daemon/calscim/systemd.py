@@ -17,7 +17,7 @@ def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> None:
     """Send the service manager ``READY=1``, ``STOPPING=1``, ``WATCHDOG=1`` or ``STATUS=text``.
 
     Control characters in the text are escaped, because `systemctl status` shows it on a terminal. A manager that
-    cannot be reached raises nothing: the daemon goes on serving.
+    cannot be reached raises nothing: the daemon continues.
     """
     address = environ.get("NOTIFY_SOCKET")
     if not address:

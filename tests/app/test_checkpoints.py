@@ -64,7 +64,7 @@ async def append(db: Database, stream: str = "@acme") -> None:
     )
 
 
-def told(logs, event: str = "checkpoint.published") -> list[tuple[str, int]]:
+def logged(logs, event: str = "checkpoint.published") -> list[tuple[str, int]]:
     return [(line["stream"], line["seq"]) for line in logs if line["event"] == event]
 
 
@@ -83,7 +83,7 @@ async def test_the_log_has_each_stream_s_head_once_and_again_after_a_change(db, 
         await append(db)
         await heads.publish_once()
 
-    assert told(logs) == [("@acme", 1), ("@beta", 1), ("@acme", 2)]
+    assert logged(logs) == [("@acme", 1), ("@beta", 1), ("@acme", 2)]
     assert {line["hash"] for line in logs} <= {
         row["hash"]
         for row in await db.fetch("SELECT encode(hash, 'hex') AS hash FROM calscim.journal")
@@ -148,7 +148,7 @@ async def test_a_file_that_cannot_be_written_is_logged_counted_and_written_later
     (refused,) = [line for line in logs if line["event"] == "checkpoint.publish_failed"]
     assert (refused["sink"], refused["log_level"]) == ("file", "warning")
     assert "No such file" in refused["reason"]
-    assert told(logs) == [("@acme", 1)]
+    assert logged(logs) == [("@acme", 1)]
     assert len(lines(path)) == 1
     assert counted(registry, "file") == (1, 1)
 
@@ -254,7 +254,7 @@ async def test_a_post_has_a_timeout(db, metrics, receiver, monkeypatch):
         await heads.publish_once()
 
     assert "no answer" in logs[0]["reason"]
-    assert told(logs) == [("@acme", 1)]
+    assert logged(logs) == [("@acme", 1)]
 
 
 async def test_an_unreachable_receiver_blocks_nothing_and_its_secret_is_hidden(db, metrics):
@@ -268,7 +268,7 @@ async def test_an_unreachable_receiver_blocks_nothing_and_its_secret_is_hidden(d
     assert logs[0]["event"] == "checkpoint.publish_failed"
     assert "journal.checkpoint_url" in logs[0]["reason"]
     assert "geheim" not in str(logs) + repr(url)
-    assert told(logs) == [("@acme", 1)]
+    assert logged(logs) == [("@acme", 1)]
 
 
 # ------------------------------------------------------------------ what is seen in between
@@ -287,7 +287,7 @@ async def test_a_rewritten_chain_is_an_error_at_once(db, owner, metrics, registr
         await heads.publish_once()
         await heads.publish_once()
 
-    assert told(logs, "journal.altered") == [("@acme", 2)]
+    assert logged(logs, "journal.altered") == [("@acme", 2)]
     assert "rewritten" in logs[0]["why"]
     assert registry.get_sample_value("calscim_journal_altered_total") == 1
 
@@ -305,7 +305,7 @@ async def test_rows_lost_in_a_fail_over_are_an_error(db, owner, metrics):
     with capture_logs() as logs:
         await heads.publish_once()
 
-    assert told(logs, "journal.altered") == [("@acme", 2)]
+    assert logged(logs, "journal.altered") == [("@acme", 2)]
     assert "is missing" in logs[0]["why"]
 
 
@@ -333,7 +333,7 @@ async def test_checkpoints_are_published_at_once_and_after_each_interval(db, met
         await CheckpointPublisher(db, [LogSink()], metrics).run(300.0, clock)
 
     assert clock.slept == [300.0] * 3
-    assert told(logs) == [("@acme", 1)]
+    assert logged(logs) == [("@acme", 1)]
 
 
 async def test_checkpoints_go_to_the_configured_sinks(tmp_path):

@@ -54,9 +54,9 @@ async def test_under_systemd_the_start_is_retried_and_logged_once(manager, error
     assert waits[0] < 2
     assert all(20 <= wait <= 30 for wait in waits[6:])
     assert [line["event"] for line in lines] == ["service.waiting"]
-    told = manager.recv(1000).decode()
-    assert "STATUS=waiting: " in told
-    assert "EXTEND_TIMEOUT_USEC=90000000" in told
+    notification = manager.recv(1000).decode()
+    assert "STATUS=waiting: " in notification
+    assert "EXTEND_TIMEOUT_USEC=90000000" in notification
 
 
 @pytest.mark.parametrize("error", [MISSING, BUSY], ids=["migration", "port"])

@@ -18,8 +18,8 @@ from calscim.terminal import printable_block
 FAILED = 1
 CONFIGURATION = 78  # EX_CONFIG
 INTERRUPTED = 130  # 128 + SIGINT
-HURRIED = 143  # 128 + SIGTERM: a second signal cut off what the first had left to end by itself
-CUT = 141  # 128 + SIGPIPE
+CUT_SHORT = 143  # 128 + SIGTERM: a second signal ended the drain
+BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def execute(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` closes its end early
         _forget_standard_output()
-        return CUT
+        return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
@@ -55,7 +55,7 @@ def _run(call: Call) -> int:
         call.output.say(f"calscim: {error}")
         return FAILED
     except asyncio.CancelledError:
-        return HURRIED
+        return CUT_SHORT
 
 
 def _show_defect(

@@ -74,7 +74,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="calscim",
         description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
-        epilog="`calscim VERB --help` tells more. Start with `calscim run`, then docs/guide.",
+        epilog="`calscim VERB --help` explains a verb. Start with `calscim run`, then docs/guide.",
     )
     parser.add_argument("--version", action="version", version=f"calscim {__version__}")
     config_option(parser)

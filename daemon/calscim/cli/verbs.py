@@ -1,4 +1,4 @@
-"""Where modules register their verbs."""
+"""The registry of verbs, to which modules add theirs."""
 
 import argparse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class Verbs:
         return parser
 
     def group(self, name: str, summary: str = "") -> "Verbs":
-        """Add a noun with verbs of its own."""
+        """Add a noun, and return the registry of its verbs."""
         return Verbs(self._new(name, summary, ""))
 
     def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:

@@ -28,7 +28,7 @@ def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def public_url(scim: Table) -> str | None:
-    """Return the URL that follows from the listener, if the table has none of its own and one follows."""
+    """Return the URL of the listener if the table has no public_url, or None if the listener does not tell one."""
     with suppress(ValueError):
         scheme = "https" if "tls_certificate_file" in scim else "http"
         if "public_url" not in scim and isinstance(scim.get("listen"), str):

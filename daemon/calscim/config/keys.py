@@ -60,7 +60,7 @@ def _metadata(hint: Any) -> Iterable[Any]:
 
 
 def unknown_section(name: str) -> str:
-    """Return the message for a table that is no section."""
+    """Return the error message for an unknown section."""
     if near := get_close_matches(name, SECTIONS, n=1):
         return f"is not known: did you mean {_brackets(near[0])}?"
     if home := _home(name):
@@ -69,7 +69,7 @@ def unknown_section(name: str) -> str:
 
 
 def unknown_key(name: str, section: str) -> str:
-    """Return the message for a key that the section does not have."""
+    """Return the error message for a key that the section does not have."""
     known = keys_of(SECTIONS[section])
     if near := get_close_matches(name, known, n=1):
         return f"is not known: did you mean {near[0]}?"

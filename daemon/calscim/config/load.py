@@ -39,7 +39,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def secret_files(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
-    """Return the files that ``load`` reads secrets from; the configuration itself if a secret stands in it."""
+    """Return the files that ``load`` reads secrets from; the configuration itself if it contains a secret."""
     reading = _Reading(path, environ)
     reading.settings()
     return list(reading.secret_files())
@@ -54,7 +54,7 @@ class Configuration(BaseSettings):
 
 
 class _Derived(Source):
-    """The lowest source: values that follow from others."""
+    """The source with the lowest priority: defaults that follow from other values."""
 
     def __call__(self) -> dict[str, Any]:
         url = public_url(self.current_state["settings"]["scim"])
@@ -62,7 +62,7 @@ class _Derived(Source):
 
 
 class _Reading:
-    """One reading of the sources."""
+    """One reading of file and variables."""
 
     def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
         self._path = path
@@ -71,6 +71,7 @@ class _Reading:
         self._derived = _Derived(Configuration, path, environ)
 
     def settings(self) -> Settings:
+        """Return the settings; raise ConfigError with every problem."""
         sources = (self._variables, self._file, self._derived)
         problems = [*self._file.problems, *self._variables.problems]
         try:
@@ -92,6 +93,7 @@ class _Reading:
         return tables
 
     def secret_files(self) -> Iterator[Path]:
+        """Yield the files that secrets were read from, once for each secret."""
         for section in SECTIONS:
             is_organization = section == "organization"
             tables = (

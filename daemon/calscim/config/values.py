@@ -26,7 +26,7 @@ LOWEST_RATE = 25
 
 
 class Place(Enum):
-    """How the value of a key may be given besides being written."""
+    """Where the value of a key is, if not only in the configuration itself."""
 
     SECRET = "secret"  # noqa: S105 - in a file that <key>_file names
     SECRETS = "secrets"  # each in a file of the list <key, singular>_files
@@ -43,11 +43,11 @@ class NamedFile:
     credentials: Path | None
 
     def beside(self) -> Path:
-        """Return the path, relative to the configuration file."""
+        """Return the path, relative to the configuration's folder."""
         return self.folder / Path(text(self.written)).expanduser()
 
     def located(self) -> Path:
-        """Return the path, relative to the credentials where there is such a file, else as ``beside``."""
+        """Return the path below the credentials if that file exists, else the path below the configuration's folder."""
         path = Path(text(self.written)).expanduser()
         if self.credentials and (self.credentials / path).exists():
             return self.credentials / path

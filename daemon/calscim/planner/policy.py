@@ -1,4 +1,7 @@
-"""What an organization's settings allow, and whom nothing is ever taken from."""
+"""What an organization's settings allow, and who is never deprovisioned or demoted.
+
+The dataclasses are sections of the configuration: ``config.model`` adds to them, and the planner reads them directly.
+"""
 
 import re
 from dataclasses import KW_ONLY, dataclass
