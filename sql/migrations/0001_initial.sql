@@ -1,5 +1,5 @@
--- The present truth: what the migrations add up to. A test compares the two.
--- Everything lives in the schema "calscim"; every query names it, so that no search_path matters.
+-- The present schema. A test compares the database that these files create with the one that the migrations create.
+-- Every name is qualified with the schema calscim, so that the search_path does not matter.
 
 CREATE SCHEMA calscim;
 
@@ -10,10 +10,10 @@ CREATE TABLE calscim.schema_version (
     oldest_compatible  integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
 
--- ---------------------------------------------------------------- when two names are the same
--- The rules of calscim/names.py, whatever the collation of the database is; a test compares both.
+-- ---------------------------------------------------------------- comparing names
+-- The rules of calscim/names.py, independent of the collation of the database. A test compares the two.
 
--- Capital letters beyond ASCII that have no canonical decomposition, and the final sigma; those up to U+052F first.
+-- Uppercase letters beyond ASCII without a canonical decomposition, and the final sigma. Those up to U+052F come first.
 CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'ÆÐØÞĐĦĲĿŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǄǅǇǈǊǋǤǱǲǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ'
@@ -29,7 +29,7 @@ CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE 
         '𑢾𑢿𖹀𖹁𖹂𖹃𖹄𖹅𖹆𖹇𖹈𖹉𖹊𖹋𖹌𖹍𖹎𖹏𖹐𖹑𖹒𖹓𖹔𖹕𖹖𖹗𖹘𖹙𖹚𖹛𖹜𖹝𖹞𖹟𞤀𞤁𞤂𞤃𞤄𞤅𞤆𞤇𞤈𞤉𞤊𞤋𞤌𞤍𞤎𞤏𞤐𞤑𞤒𞤓𞤔𞤕𞤖𞤗𞤘𞤙𞤚𞤛𞤜𞤝𞤞𞤟𞤠𞤡'
 $$;
 
--- What each of the capital letters stands for, in the same order.
+-- The lowercase letter of each, in the same order.
 CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'æðøþđħĳŀłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǆǆǉǉǌǌǥǳǳƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρσ'
@@ -45,14 +45,14 @@ CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE 
         '𑣞𑣟𖹠𖹡𖹢𖹣𖹤𖹥𖹦𖹧𖹨𖹩𖹪𖹫𖹬𖹭𖹮𖹯𖹰𖹱𖹲𖹳𖹴𖹵𖹶𖹷𖹸𖹹𖹺𖹻𖹼𖹽𖹾𖹿𞤢𞤣𞤤𞤥𞤦𞤧𞤨𞤩𞤪𞤫𞤬𞤭𞤮𞤯𞤰𞤱𞤲𞤳𞤴𞤵𞤶𞤷𞤸𞤹𞤺𞤻𞤼𞤽𞤾𞤿𞥀𞥁𞥂𞥃'
 $$;
 
--- Without white space around it: what Python's str.strip takes off.
+-- Removes surrounding white space, as Python's str.strip does.
 CREATE FUNCTION calscim.trim_whitespace(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT btrim(p_text, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
         '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
 $$;
 
--- A text as it is compared where case does not count. translate() looks each character up in the whole list: a
--- text that has no capital letter beyond ASCII is spared that, and one of the common alphabets the rest of the list.
+-- Folds case. translate() searches the whole list for each character: a text without uppercase letters beyond ASCII
+-- skips it, and a text in a common alphabet uses only the first 245 letters.
 CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN octet_length(p_text) = length(p_text) THEN lower(p_text COLLATE "C")
@@ -66,12 +66,12 @@ CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTAB
     END
 $$;
 
--- What two spellings of one name have in common: an address, a userName, the name of a group or of a team.
+-- The key by which names are compared: addresses, userNames, and names of groups and teams.
 CREATE FUNCTION calscim.name_key(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT calscim.fold_case(calscim.trim_whitespace(p_name))
 $$;
 
--- The name of a group or a team as it is compared where case counts.
+-- The name of a group or team where case matters.
 CREATE FUNCTION calscim.spelling(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT normalize(calscim.trim_whitespace(p_name), NFC)
 $$;
@@ -85,7 +85,7 @@ CREATE TABLE calscim.directories (
     provider      text NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     deleted_at    timestamptz,
-    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
+    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: no limit
     throttled_count  bigint NOT NULL DEFAULT 0,
     throttled_at  timestamptz,
     CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
@@ -105,13 +105,13 @@ CREATE TABLE calscim.tokens (
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
 
--- When each token was last used. The serving role writes here and needs no right to change a token.
+-- The last use of each token. A table of its own: the serving role needs no privilege to change a token.
 CREATE TABLE calscim.token_uses (
     token_id  bigint PRIMARY KEY REFERENCES calscim.tokens,
     used_at   timestamptz NOT NULL
 );
 
--- What is left alone until further notice, or until a time.
+-- Targets that the reconciler does not change, until a time or until an operator resumes them.
 CREATE TABLE calscim.pauses (
     scope       text NOT NULL CHECK (scope IN ('directory', 'organization', 'team')),
     target      text NOT NULL,             -- directory id, organization name, or organization/team id
@@ -120,18 +120,18 @@ CREATE TABLE calscim.pauses (
     PRIMARY KEY (scope, target)
 );
 
--- Where the tables were when an organization was last reconciled: those of a restored dump are others, and what
--- happened since the dump is not in them.
+-- Identifies the database that last reconciled each organization, so that a restored backup is noticed: it has other
+-- oids, and lacks the changes since the backup.
 CREATE TABLE calscim.database_identity (
     organization  text PRIMARY KEY,
-    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming replicas and pg_upgrade keep it
     database_oid  oid NOT NULL
 );
 
 -- ---------------------------------------------------------------- the journal
 
--- One row a stream (a directory's id, or '@' and an organization's name). Locked by every writer of
--- the stream before anything else: sequence order is commit order, without gaps.
+-- The last row of each stream: a directory's id, or '@' and an organization's name. Every writer locks the head before
+-- anything else, so that the sequence has no gaps and follows the order of commits.
 CREATE TABLE calscim.journal_heads (
     stream   text PRIMARY KEY,
     seq      bigint NOT NULL DEFAULT 0,
@@ -155,8 +155,8 @@ CREATE TABLE calscim.journal (
     token_id       bigint,
     resource_type  text NOT NULL DEFAULT '',
     resource_id    text NOT NULL DEFAULT '',
-    body           bytea,                  -- the request as it came, passwords replaced
-    effect         bytea,                  -- JSON: what it did to the tables, enough to replay it
+    body           bytea,                  -- the raw request, with passwords replaced
+    effect         bytea,                  -- JSON: the changes of the tables, enough to repeat them
     body_digest    bytea NOT NULL,
     effect_digest  bytea NOT NULL,
     prev_hash      bytea NOT NULL,
@@ -178,7 +178,7 @@ CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
     FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
--- Locks a stream's head until the transaction ends; the first call of every function that writes.
+-- Locks the head of a stream until the transaction ends. Every function that writes calls it first.
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE v_seq bigint;
 BEGIN
@@ -190,7 +190,7 @@ BEGIN
     RETURN v_seq;
 END $$;
 
--- Locks a stream's head and returns it.
+-- Locks the head of a stream and returns the row.
 CREATE FUNCTION calscim.lock_head_row(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
 DECLARE v_head calscim.journal_heads;
 BEGIN
@@ -202,7 +202,7 @@ BEGIN
     RETURN v_head;
 END $$;
 
--- The text of a row that its hash covers, with prev_hash in front; docs/reference/journal.md defines it.
+-- The text that the hash of a row covers, after prev_hash. docs/reference/journal.md defines it.
 CREATE FUNCTION calscim.journal_header(
     p_stream text, p_seq bigint, p_at timestamptz, p_kind text, p_request_id text, p_method text,
     p_path text, p_status integer, p_remote text, p_token_id bigint, p_resource_type text,
@@ -215,15 +215,15 @@ CREATE FUNCTION calscim.journal_header(
     )::text
 $$;
 
--- What a journal row says of the request behind a change.
+-- The request behind a change, as its journal row stores it.
 CREATE TYPE calscim.request_origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
--- The row that comes after a head.
+-- Builds the row that follows a head.
 CREATE FUNCTION calscim.build_journal_row(
-    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer, p_resource_type text,
-    p_resource_id text, p_effect bytea
+    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer,
+    p_resource_type text, p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
@@ -231,28 +231,31 @@ DECLARE
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
 BEGIN
     RETURN ROW(
-        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
-        p_resource_type, p_resource_id, p_origin.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status,
+        p_origin.remote, p_origin.token_id, p_resource_type, p_resource_id, p_origin.body, p_effect,
+        v_body_digest, v_effect_digest, p_head.hash,
         sha256(p_head.hash || convert_to(calscim.journal_header(
-            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
-            p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
+            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path,
+            p_status, p_origin.remote, p_origin.token_id, p_resource_type, p_resource_id,
+            v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
--- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
--- it is after them.
-CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Appends rows of one kind to a stream whose head the transaction has locked, and notifies the daemons. p_head: the
+-- head after these rows.
+CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[])
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
     UPDATE calscim.journal_heads
     SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, user_count = p_head.user_count,
         group_count = p_head.group_count, deleted_user_count = p_head.deleted_user_count
     WHERE stream = p_head.stream;
-    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- the kinds that reconcilers process
         PERFORM pg_notify('calscim', p_head.stream);
     END IF;
 END $$;
 
--- One row, to a stream that is not locked yet. Returns its seq.
+-- Locks a stream and appends one row. Returns its sequence number.
 CREATE FUNCTION calscim.append_row(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
@@ -278,27 +281,27 @@ END $$;
 CREATE TABLE calscim.users (
     id             uuid PRIMARY KEY,
     directory_id   text NOT NULL,
-    ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of every unsorted listing
+    ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of lists without sortBy
     user_name      text NOT NULL,
     user_name_key  text NOT NULL,          -- calscim.name_key: userName is unique by it
     external_id    text,
-    email          text NOT NULL DEFAULT '',   -- the address Cal.com is told; '' when there is none
+    email          text NOT NULL DEFAULT '',   -- the address for Cal.com; '' if there is none
     active         boolean NOT NULL,
-    managed        boolean NOT NULL,       -- the provider has written to it; imported people are not
+    managed        boolean NOT NULL,       -- the provider has written to this user; false for imported users
     source         text NOT NULL CHECK (source IN ('provider', 'cal.com')),
     data           jsonb NOT NULL,         -- the resource without id, meta and groups
     version        bigint NOT NULL DEFAULT 1,
-    changed_seq    bigint NOT NULL,        -- the journal row behind the present state
+    changed_seq    bigint NOT NULL,        -- the journal row that last changed the user
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
-) WITH (fillfactor = 80);                  -- room beside a user for its next state: no index is touched then
--- What is looked up stands in front, and lists have an index of another collation, so that neither is taken for
--- the other by a plan that was made while the table was empty.
+) WITH (fillfactor = 80);                  -- space for HOT updates, which touch no index
+-- Look-up indexes begin with the value, and lists have an index of another collation, so that a plan that was made
+-- while the table was empty does not use one for the other.
 CREATE UNIQUE INDEX users_user_name ON calscim.users (user_name_key text_pattern_ops, directory_id);
 CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id COLLATE "C", ordinal) INCLUDE (id);
 CREATE INDEX users_external_id ON calscim.users (external_id text_pattern_ops, directory_id);
 
--- Every e-mail of a user, by its calscim.name_key, for look-ups by address.
+-- All addresses of each user, by calscim.name_key.
 CREATE TABLE calscim.user_emails (
     directory_id  text NOT NULL,
     value_key     text NOT NULL,
@@ -311,7 +314,7 @@ CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
     directory_id      text NOT NULL,
     ordinal           bigint GENERATED ALWAYS AS IDENTITY,
-    display_name      text NOT NULL,       -- its calscim.spelling; data has it as it was pushed
+    display_name      text NOT NULL,       -- calscim.spelling of the name; data has the original
     display_name_key  text NOT NULL,
     external_id       text,
     data              jsonb NOT NULL,      -- the resource without id, meta and members
@@ -329,13 +332,13 @@ CREATE TABLE calscim.members (
     member_id     uuid NOT NULL,
     kind          text NOT NULL DEFAULT 'User' CHECK (kind IN ('User', 'Group')),
     directory_id  text NOT NULL,
-    seq           bigint NOT NULL,         -- the journal row that put it there
+    seq           bigint NOT NULL,         -- the journal row that added the member
     at            timestamptz NOT NULL,
     PRIMARY KEY (group_id, member_id)
 );
 CREATE INDEX members_member ON calscim.members (member_id);
 
--- The journal row that last took a member off a group: the reason behind an expected removal.
+-- The journal row that last removed a member from a group: the reason for an expected removal in Cal.com.
 CREATE TABLE calscim.former_members (
     group_id      uuid NOT NULL,
     member_id     uuid NOT NULL,
@@ -346,7 +349,7 @@ CREATE TABLE calscim.former_members (
 );
 CREATE INDEX former_members_member ON calscim.former_members (member_id);
 
--- Users and groups that were deleted, and by which journal row.
+-- Deleted users and groups, with the journal row that deleted them.
 CREATE TABLE calscim.tombstones (
     id            uuid PRIMARY KEY,
     directory_id  text NOT NULL,
@@ -359,24 +362,26 @@ CREATE TABLE calscim.tombstones (
 );
 
 -- ---------------------------------------------------------------- writing users, groups, members
--- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
--- say. calscim.apply_changes locks the head before and appends the rows after. What is answered with other than 2xx has
--- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
---   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
---   user.delete   its id
---   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
---   group.delete  its id
+-- One function per change. It gets the position of its future journal row, changes the tables, and returns the
+-- effect that the row stores. calscim.apply_changes locks the head before and appends the rows after. A status other
+-- than 2xx means that nothing changed. Effects are enough to repeat the changes on tables that were built from the
+-- rows before:
+--   user.put      the whole row without timestamps, which are those of the journal rows
+--   user.delete   the id
+--   group.put     the row without its members, and the ids that were added, removed, and skipped as unknown
+--   group.delete  the id
 
--- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
--- 412: another version.
+-- The result of a change. 401: the token is no longer valid; 404: the directory has no such resource; 409: the name is
+-- taken; 412: the resource has another version.
 CREATE TYPE calscim.write_result AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
--- The journal row that a change is going to have.
+-- The position of the journal row that a change will have.
 CREATE TYPE calscim.journal_position AS (stream text, seq bigint, at timestamptz);
 
--- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
+-- What a change function did. effect NULL: nothing, so that there is no journal row. user_delta, group_delta: the
+-- change of the number of users and groups.
 CREATE TYPE calscim.change_effect AS (
     status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
     user_delta integer, group_delta integer
@@ -386,8 +391,8 @@ CREATE FUNCTION calscim.iso_timestamp(p_at timestamptz) RETURNS text LANGUAGE sq
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
--- not substr(), which would count all characters.
+-- The JSON of a resource. p_base: the directory's base URL; p_extra: further members of the object. Uses right(), as
+-- substr() would count all characters.
 CREATE FUNCTION calscim.resource_json(
     p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
     p_base text, p_extra text
@@ -398,8 +403,8 @@ CREATE FUNCTION calscim.resource_json(
         || '\""},' || p_extra || right(p_data::text, -1)
 $$;
 
--- The groups that name somebody directly, as the attribute "groups" and a comma. OFFSET 0 keeps the planner from
--- joining all groups; PL/pgSQL keeps its plan, which SQL functions do only since Postgres 18.
+-- The groups that a user or group is a direct member of, as the attribute "groups" and a comma. OFFSET 0 keeps the
+-- planner from joining all groups. PL/pgSQL, because SQL functions keep their plans only since Postgres 18.
 CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -411,7 +416,7 @@ BEGIN
         WHERE m.member_id = p_member);
 END $$;
 
--- A group's members, as the attribute "members" and a comma; without names, so that nothing is joined.
+-- The members of a group, as the attribute "members" and a comma. Without names, so that no table is joined.
 CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -457,12 +462,13 @@ BEGIN
         'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.change_effect;
 END $$;
 
--- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
--- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
--- column but active nor the addresses depend; the other arguments are NULL then.
+-- Replaces the data of a user, who is managed from then on. Equal data change only the journal. p_expected NULL: any
+-- version. p_active NULL: unchanged. p_set: sets only these attributes; the other arguments are NULL. Of the columns
+-- only active depends on them.
 CREATE FUNCTION calscim.update_user(
-    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
-    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text,
+    p_external_id text, p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text,
+    p_set jsonb DEFAULT NULL
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_changed boolean;
@@ -523,7 +529,7 @@ BEGIN
         NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.change_effect;
 END $$;
 
--- Takes somebody, user or group, off every group, and says so in those groups' versions.
+-- Removes a user or group from all groups, and increments the versions of those groups.
 CREATE FUNCTION calscim.remove_from_groups(p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -538,7 +544,7 @@ BEGIN
     FROM gone WHERE g.id = gone.group_id;
 END $$;
 
--- p_unmanaged: only somebody the provider has never written to (409 otherwise).
+-- Deletes a user. p_unmanaged: only if the provider has never written to the user, else 409.
 CREATE FUNCTION calscim.delete_user(
     pos calscim.journal_position, p_id uuid, p_expected bigint, p_unmanaged boolean
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
@@ -569,10 +575,11 @@ BEGIN
         convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.change_effect;
 END $$;
 
--- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
--- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
+-- Gives an imported user the new address of its account. The user stays unmanaged. 404: the provider has written to
+-- the user meanwhile, or the user was deleted. 409: another user has the name or the address.
 CREATE FUNCTION calscim.update_imported_user(
-    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text,
+    p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_head calscim.journal_heads := calscim.lock_head_row(p_origin.stream);
@@ -601,7 +608,8 @@ BEGIN
     DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
     SELECT p_origin.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
-    v_row := calscim.build_journal_row(v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_row := calscim.build_journal_row(
+        v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
     v_head.seq := v_row.seq;
     v_head.at := v_row.at;
     v_head.hash := v_row.hash;
@@ -609,7 +617,7 @@ BEGIN
     RETURN 200;
 END $$;
 
--- Which of these ids can be members of this group, and as what.
+-- The ids among these that can be members of the group, with their kinds.
 CREATE FUNCTION calscim.member_kinds(p_directory text, p_group uuid, p_ids uuid[])
 RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     SELECT u.id, 'User' FROM unnest(p_ids) i JOIN calscim.users u ON u.id = i WHERE u.directory_id = p_directory
@@ -618,9 +626,9 @@ RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     WHERE g.directory_id = p_directory AND g.id <> p_group
 $$;
 
--- Gives a group its mappings when it gets a name. The live mappings that wait for exactly this name are bound to it,
--- and returned. Those that are bound to it already follow: should the group be deleted, they wait for its last name.
--- One that would meet another mapping of the directory with this name and team keeps the name it has.
+-- Binds mappings to a group that got a name. Mappings that wait for exactly this name are bound to the group and
+-- returned. Mappings that are bound already take the name, so that they wait for it if the group is deleted. A
+-- mapping keeps its name if another mapping of the directory has the new name and the same team.
 CREATE FUNCTION calscim.bind_mappings(p_directory text, p_group uuid, p_name text)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -635,7 +643,7 @@ BEGIN
     FOR v_id IN
         SELECT id FROM calscim.mappings
         WHERE group_id = p_group AND group_name <> p_name AND removed_at IS NULL ORDER BY id
-    LOOP  -- one after the other, so that each sees the names that the others have got
+    LOOP  -- one at a time, so that each sees the new names of the others
         UPDATE calscim.mappings m
         SET group_name = p_name, former_names = array_remove(m.former_names, p_name) || m.group_name
         WHERE m.id = v_id AND NOT EXISTS (
@@ -657,7 +665,7 @@ CREATE FUNCTION calscim.group_effect(
         'skipped', p_skipped, 'bound', p_bound)::text, 'UTF8')
 $$;
 
--- p_answer: the body to answer with; full, bare (no members) or none.
+-- The body of a response. p_answer: full, bare (without members) or none.
 CREATE FUNCTION calscim.group_json(g calscim.groups, p_base text, p_answer text)
 RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -667,8 +675,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION calscim.create_group(
-    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
-    p_members uuid[], p_unknown text[], p_base text, p_answer text
+    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text,
+    p_data jsonb, p_members uuid[], p_unknown text[], p_base text, p_answer text
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[];
@@ -705,7 +713,7 @@ BEGIN
         calscim.group_effect(g, v_users, v_groups, '{}', v_result.skipped, v_bound), 0, 1)::calscim.change_effect;
 END $$;
 
--- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
+-- Adds a member to a group. Returns its kind, 'User' or 'Group', or 'present' or 'unknown' if nothing changed.
 CREATE FUNCTION calscim.add_member(p_directory text, p_group uuid, p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE v_kind text;
@@ -723,14 +731,14 @@ BEGIN
     VALUES (p_group, p_member, v_kind, p_directory, p_seq, p_at)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN 'there';
+        RETURN 'present';
     END IF;
     DELETE FROM calscim.former_members WHERE group_id = p_group AND member_id = p_member;
     RETURN v_kind;
 END $$;
 
--- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
--- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
+-- Changes attributes and members of a group. p_data NULL: no attributes. p_replace: p_add are all members; otherwise
+-- p_add are added and p_remove are removed, at a cost that does not depend on the size of the group.
 CREATE FUNCTION calscim.update_group(
     pos calscim.journal_position, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
@@ -787,13 +795,13 @@ BEGIN
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
     v_result.skipped := p_unknown;
-    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
+    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one at a time: cheaper than the statement for sets
         FOREACH v_id IN ARRAY p_add LOOP
             CASE calscim.add_member(pos.stream, p_id, v_id, pos.seq, pos.at)
                 WHEN 'User' THEN v_users := v_users || v_id;
                 WHEN 'Group' THEN v_groups := v_groups || v_id;
                 WHEN 'unknown' THEN v_result.skipped := v_result.skipped || v_id::text;
-                ELSE NULL;  -- is in the group already
+                ELSE NULL;  -- is a member already
             END CASE;
         END LOOP;
     ELSIF cardinality(p_add) > 0 THEN
@@ -829,8 +837,9 @@ BEGIN
         v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     END IF;
     RETURN ROW(
-        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), v_result.skipped,
-        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer),
+        v_result.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
 END $$;
 
 CREATE FUNCTION calscim.delete_group(pos calscim.journal_position, p_id uuid, p_expected bigint)
@@ -862,8 +871,9 @@ BEGIN
         convert_to(json_build_object('op', 'group.delete', 'id', p_id)::text, 'UTF8'), 0, -1)::calscim.change_effect;
 END $$;
 
--- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
-CREATE FUNCTION calscim.apply_change(p_op text, pos calscim.journal_position, args jsonb) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
+-- Applies one change. args: the arguments by name; arrays in the notation of Postgres.
+CREATE FUNCTION calscim.apply_change(p_op text, pos calscim.journal_position, args jsonb)
+RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE v_id uuid := (args ->> 'id')::uuid;
 BEGIN
     CASE p_op
@@ -897,11 +907,11 @@ BEGIN
     END CASE;
 END $$;
 
--- Changes of one directory, in this order, in one transaction: each is made or refused by itself, and each has
--- its journal row; what they share is the head, the token's test and the wait for the disk. Answers in the same order.
--- The settings: a plan that is made while a table is nearly empty would read all of it, and be kept when it is not
--- empty any more; and to plan anew each time costs more than a better plan brings.
--- An IF within an IF, here and above, is one that does not ask the tables unless it has to.
+-- Applies changes of one directory, in this order, in one transaction. Each succeeds or is refused on its own and
+-- has its own journal row; they share the head, the check of the token and the commit. Returns the results in the
+-- same order. The settings: a plan that is made while a table is nearly empty would scan the table, and stay in use
+-- when the table has grown; planning each call again costs more than a better plan saves. Nested IFs, here and
+-- above, avoid needless queries.
 CREATE FUNCTION calscim.apply_changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
     p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
@@ -909,7 +919,7 @@ CREATE FUNCTION calscim.apply_changes(
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
-    v_valid bigint;  -- the last token that was found to be
+    v_valid bigint;  -- the last token that was valid
     v_at timestamptz;
     v_rows calscim.journal[] := '{}';
     v_result calscim.change_effect;
@@ -928,7 +938,8 @@ BEGIN
             v_valid := p_token_ids[i];
         END IF;
         v_at := greatest(clock_timestamp(), v_head.at);
-        v_result := calscim.apply_change(p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.journal_position, p_arguments[i]::jsonb);
+        v_result := calscim.apply_change(
+            p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.journal_position, p_arguments[i]::jsonb);
         IF v_result.effect IS NOT NULL THEN
             v_row := calscim.build_journal_row(
                 v_head,
@@ -945,7 +956,8 @@ BEGIN
             v_head.deleted_user_count := v_head.deleted_user_count + (v_result.user_delta < 0)::integer;
         END IF;
         RETURN NEXT ROW(
-            v_result.status, CASE WHEN v_result.effect IS NULL THEN NULL ELSE v_row.seq END, v_result.version, v_result.body, v_result.skipped
+            v_result.status, CASE WHEN v_result.effect IS NULL THEN NULL ELSE v_row.seq END, v_result.version,
+            v_result.body, v_result.skipped
         )::calscim.write_result;
     END LOOP;
     IF cardinality(v_rows) > 0 THEN
@@ -953,16 +965,17 @@ BEGIN
     END IF;
 END $$;
 
--- Deletes a user in a change of its own.
+-- Deletes a user outside of a batch.
 CREATE FUNCTION calscim.delete_user(p_origin calscim.request_origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
 RETURNS calscim.write_result LANGUAGE sql AS $$
     SELECT * FROM calscim.apply_changes(
-        p_origin.stream, ARRAY['user.delete'], ARRAY[p_origin.kind], ARRAY[p_origin.request_id], ARRAY[p_origin.method], ARRAY[p_origin.path],
+        p_origin.stream, ARRAY['user.delete'], ARRAY[p_origin.kind], ARRAY[p_origin.request_id],
+        ARRAY[p_origin.method], ARRAY[p_origin.path],
         ARRAY[p_origin.remote], ARRAY[p_origin.token_id], ARRAY[p_origin.body],
         ARRAY[jsonb_build_object('id', p_id, 'expected', p_expected, 'unmanaged', p_unmanaged)::text])
 $$;
 
--- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
+-- The outcome of a request whose connection was lost. Waits until its transaction has ended.
 CREATE FUNCTION calscim.find_outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
 RETURNS TABLE (status integer, seq bigint, resource_type text, resource_id text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -974,14 +987,14 @@ BEGIN
         ORDER BY j.seq DESC LIMIT 1;
 END $$;
 
--- ---------------------------------------------------------------- what should be where
+-- ---------------------------------------------------------------- desired state
 
 CREATE TABLE calscim.mappings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
-    group_name    text NOT NULL,           -- as typed, then as the group was last called; matched exactly
-    group_id      uuid,                    -- bound at the first match, unbound when the group is deleted
-    team_id       bigint,                  -- NULL: the organization itself; below 0: team_name is yet to be made
+    group_name    text NOT NULL,           -- as typed, then the last name of the group; compared by calscim.spelling
+    group_id      uuid,                    -- the group of this name; NULL until there is one
+    team_id       bigint,                  -- NULL: the organization; below 0: calscim has yet to create team_name
     team_name     text NOT NULL,
     role          text NOT NULL CHECK (role IN ('MEMBER', 'ADMIN', 'OWNER')),
     mode          text NOT NULL CHECK (mode IN ('observe', 'add-only', 'managed', 'exclusive')),
@@ -990,39 +1003,39 @@ CREATE TABLE calscim.mappings (
     removed_at    timestamptz,
     removed_seq   bigint,
     directory_seq bigint NOT NULL DEFAULT 0,  -- the last row of the directory's journal at the last edit
-    former_names  text[] NOT NULL DEFAULT '{}'  -- that the group had before, the latest last
+    former_names  text[] NOT NULL DEFAULT '{}'  -- earlier names of the group, latest last
 );
 CREATE UNIQUE INDEX mappings_live ON calscim.mappings (directory_id, group_name, coalesce(team_id, 0))
     WHERE removed_at IS NULL;
 CREATE INDEX mappings_group ON calscim.mappings (group_id) WHERE removed_at IS NULL;
 
--- Teams that calscim made. Cal.com makes the key's own user (cal_user_id) their owner; until somebody else owns
--- the team, that is, and it is released.
+-- Teams that calscim created. Cal.com makes the API key's user (cal_user_id) their owner, who leaves the team once
+-- it has another owner (released_at).
 CREATE TABLE calscim.created_teams (
     organization   text NOT NULL,
     team_id        bigint NOT NULL,
     name           text NOT NULL,
     cal_user_id    bigint NOT NULL,
-    membership_id  bigint,                 -- the one that came with the team; NULL: not seen yet
+    membership_id  bigint,                 -- of the API key's user; NULL: not observed yet
     created_at     timestamptz NOT NULL DEFAULT now(),
     released_at    timestamptz,
     PRIMARY KEY (organization, team_id)
 );
 
--- Attributes of people that the directory gave a value, as they were last told to Cal.com: what it gives no more may
--- be taken away. Rows go with the value, and with the person.
+-- Attribute values from the directory that calscim set in Cal.com: only these may be cleared when the directory no
+-- longer gives them. Rows are deleted with the value, and when the account leaves.
 CREATE TABLE calscim.applied_attributes (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     attribute_id  text NOT NULL,
-    value         text NOT NULL,           -- all values, a JSON list; '[]' before the first one is told
+    value         text NOT NULL,           -- all values, a JSON list; '[]' before the first call
     applied_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, cal_user_id, attribute_id)
 );
 
--- ---------------------------------------------------------------- what calscim did in Cal.com
+-- ---------------------------------------------------------------- what calscim changed in Cal.com
 
--- Which account a SCIM user is. Outlives the user, until the account has left the organization.
+-- The Cal.com account of each user. The row outlives the user, until the account has left the organization.
 CREATE TABLE calscim.account_links (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
@@ -1030,24 +1043,24 @@ CREATE TABLE calscim.account_links (
     origin        text NOT NULL CHECK (origin IN ('created', 'attached', 'found')),
     email         text NOT NULL,
     linked_at     timestamptz NOT NULL DEFAULT now(),
-    missed_passes  integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not show the account
+    missed_passes  integer NOT NULL DEFAULT 0,  -- complete passes in a row that did not observe the account
     PRIMARY KEY (organization, user_id)
 );
 CREATE INDEX account_links_account ON calscim.account_links (organization, cal_user_id);
 CREATE INDEX account_links_email ON calscim.account_links (organization, calscim.name_key(email));
 
--- The account that each user had when it last left the organization. When the user comes back, calscim attaches
--- the same account by its number: Cal.com keeps accounts, and refuses to create a second one for an address.
+-- The account that each user had when it last left the organization. When the user returns, calscim attaches the same
+-- account by its id: Cal.com keeps accounts, and refuses to create a second one for an address.
 CREATE TABLE calscim.former_accounts (
     organization  text NOT NULL,
     user_id       uuid NOT NULL,
     cal_user_id   bigint NOT NULL,
-    email         text NOT NULL,  -- the account's address when it left
+    email         text NOT NULL,  -- of the account, when it left
     left_at       timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, user_id)
 );
 
--- What calscim has learned about the build of Cal.com behind an organization, from answers to its own calls.
+-- What the answers of Cal.com showed about its build.
 CREATE TABLE calscim.build_traits (
     organization  text NOT NULL,
     trait         text NOT NULL CHECK (trait IN ('invites_by_email', 'clears_teams')),
@@ -1056,7 +1069,7 @@ CREATE TABLE calscim.build_traits (
     PRIMARY KEY (organization, trait)
 );
 
--- Team memberships that calscim made, or found in place when they were wanted.
+-- Team memberships that calscim made, or found in place when they became desired.
 CREATE TABLE calscim.ledger (
     organization   text NOT NULL,
     team_id        bigint NOT NULL,
@@ -1064,27 +1077,27 @@ CREATE TABLE calscim.ledger (
     user_id        uuid NOT NULL,
     origin         text NOT NULL CHECK (origin IN ('added', 'found')),
     role           text NOT NULL,
-    mode           text NOT NULL,          -- the mode under which it was last wanted
-    mapping_ids    bigint[] NOT NULL,      -- the sources that last wanted it
+    mode           text NOT NULL,          -- the mode under which it was last desired
+    mapping_ids    bigint[] NOT NULL,      -- the mappings that last asked for it
     membership_id  bigint,
     written_at     timestamptz NOT NULL DEFAULT now(),
     missed_passes  integer NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, team_id, cal_user_id)
 );
 
--- The roles in the organization that calscim gave, and for which mappings: only those are taken back.
+-- Organization roles that calscim granted, and the mappings that asked for them: only these are revoked.
 CREATE TABLE calscim.org_role_grants (
     organization  text NOT NULL,
     cal_user_id   bigint NOT NULL,
     user_id       uuid NOT NULL,
     role          text NOT NULL,
-    mode          text NOT NULL,           -- the mode under which it was given
+    mode          text NOT NULL,           -- the mode under which it was granted
     mapping_ids   bigint[] NOT NULL,
     written_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (organization, cal_user_id)
 );
 
--- One row an attempt: begun before the call to Cal.com, finished after it.
+-- Attempts of actions: inserted before the call to Cal.com, finished after it.
 CREATE TABLE calscim.actions (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization   text NOT NULL,
@@ -1097,9 +1110,9 @@ CREATE TABLE calscim.actions (
     team_id        bigint,
     role           text,
     because        text NOT NULL,
-    stream         text,                   -- with seq: the journal row it follows from
+    stream         text,                   -- with seq: the journal row that asked for it
     seq            bigint,
-    request_id     text NOT NULL,          -- sent to Cal.com and logged; the push's own where there is one
+    request_id     text NOT NULL,          -- sent to Cal.com and logged; that of the push if there was one
     term           bigint NOT NULL,
     begun_at       timestamptz NOT NULL DEFAULT now(),
     finished_at    timestamptz,
@@ -1107,52 +1120,52 @@ CREATE TABLE calscim.actions (
     detail         text NOT NULL DEFAULT '',
     membership_id  bigint,
     is_removal     boolean NOT NULL DEFAULT false,  -- a removal or a demotion
-    is_drift       boolean NOT NULL DEFAULT false,  -- no journal row asked for it
-    is_approved    boolean NOT NULL DEFAULT false,  -- released by an operator
-    ended_team_ids  bigint[] NOT NULL DEFAULT '{}'   -- that end with a deprovision
+    is_drift       boolean NOT NULL DEFAULT false,  -- no journal row asked for the action
+    is_approved    boolean NOT NULL DEFAULT false,  -- an operator approved it
+    ended_team_ids  bigint[] NOT NULL DEFAULT '{}'   -- the teams that a deprovision ends
 );
 CREATE INDEX actions_begun ON calscim.actions (organization, begun_at)
     WHERE is_removal OR kind IN ('user.create', 'user.attach', 'member.add');
 CREATE INDEX actions_open ON calscim.actions (organization) WHERE finished_at IS NULL;
 CREATE INDEX actions_person ON calscim.actions (organization, email, id);
 CREATE INDEX actions_edge ON calscim.actions (organization, team_id, cal_user_id, id) WHERE team_id IS NOT NULL;
--- What may have happened: few rows, asked for in every pass.
+-- Attempts without a known outcome: few rows, read by every pass.
 CREATE INDEX actions_unknown ON calscim.actions (organization, pass_id) WHERE outcome = 'unknown';
 
--- What did not succeed, when it is tried again, and why it failed.
+-- Actions that failed, with the reason and the time of the next attempt.
 CREATE TABLE calscim.parked_actions (
     organization  text NOT NULL,
     kind          text NOT NULL,
-    subject       text NOT NULL,           -- the SCIM user's id, else the account's number
+    subject       text NOT NULL,           -- the user's id, else the account's id
     team_id       bigint NOT NULL DEFAULT 0,
     email         text NOT NULL,
     reason        text NOT NULL,
-    refused       boolean NOT NULL,        -- a flat refusal: only a change of the action or an hour helps
-    fingerprint   text NOT NULL,           -- of the action; another one is tried at once
+    refused       boolean NOT NULL,        -- Cal.com refused it: retried when the action changes, or after an hour
+    fingerprint   text NOT NULL,           -- of the action; a changed action is due at once
     attempts      integer NOT NULL,
     since         timestamptz NOT NULL,
     next_try      timestamptz NOT NULL,
-    unanswered    boolean NOT NULL DEFAULT false,  -- Cal.com did not answer: due at its first answer
+    unanswered    boolean NOT NULL DEFAULT false,  -- Cal.com did not answer: due at its next answer
     PRIMARY KEY (organization, kind, subject, team_id)
 );
 
--- Sets of removals that a guard holds, until approved, stale or no longer wanted.
+-- Sets of actions over a limit, until they are approved, stale or no longer planned.
 CREATE TABLE calscim.holds (
     organization  text NOT NULL,
     hash          text NOT NULL,
-    guard         text NOT NULL,           -- which limit, in words
+    guard         text NOT NULL,           -- the description of the limit
     actions       jsonb NOT NULL,
     first_seen    timestamptz NOT NULL DEFAULT now(),
     last_seen     timestamptz NOT NULL DEFAULT now(),
     approved_at   timestamptz,
     released_at   timestamptz,
     is_current    boolean NOT NULL DEFAULT true,
-    announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` alerts nobody
+    announced_at  timestamptz,             -- when the daemon alerted the operator; `calscim plan` does not alert
     PRIMARY KEY (organization, hash)
 );
 
--- Approving a held set is the operators'. A role that may not insert approved_at, as the serving role beside an
--- operators' role, can clear an approval, as holding a set again does, and cannot give one.
+-- Refuses approvals by a role that cannot insert approved_at, such as the serving role beside an operators' role.
+-- Such a role can clear an approval, as holding a set again does.
 CREATE FUNCTION calscim.holds_check_approver() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.approved_at IS NOT NULL AND NEW.approved_at IS DISTINCT FROM OLD.approved_at
@@ -1166,10 +1179,10 @@ END $$;
 CREATE TRIGGER holds_check_approver BEFORE UPDATE OF approved_at ON calscim.holds
     FOR EACH ROW EXECUTE FUNCTION calscim.holds_check_approver();
 
--- Drift that was seen and is not corrected before it has lasted: how often complete looks wanted it gone.
+-- Drift that is corrected only once it has lasted: the number of complete passes that observed it.
 CREATE TABLE calscim.drift_observations (
     organization  text NOT NULL,
-    digest        text NOT NULL,           -- of the one action: its kind, person, membership and roles
+    digest        text NOT NULL,           -- of the action: kind, person, membership and roles
     team_id       bigint NOT NULL,         -- 0: the organization
     email         text NOT NULL,
     pass_count    integer NOT NULL DEFAULT 1,
@@ -1190,7 +1203,7 @@ CREATE TABLE calscim.reconcile_passes (
 );
 CREATE INDEX reconcile_passes_latest ON calscim.reconcile_passes (organization, id DESC);
 
--- How far the reconciler of an organization has read each directory's journal.
+-- The last row of each stream that the reconciler of an organization has processed.
 CREATE TABLE calscim.journal_offsets (
     organization  text NOT NULL,
     stream        text NOT NULL,
@@ -1198,7 +1211,7 @@ CREATE TABLE calscim.journal_offsets (
     PRIMARY KEY (organization, stream)
 );
 
--- Asked of the running daemon by the command line: a full pass, and its answer.
+-- Requests of the command line for a full pass, and their results.
 CREATE TABLE calscim.sync_requests (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
@@ -1216,25 +1229,25 @@ CREATE TABLE calscim.leases (
     expires_at    timestamptz NOT NULL
 );
 
--- The daemons that run, and with which secrets: calscim check compares them with the files. Only fingerprints are kept,
--- each an HMAC of the row's salt with the secret as its key.
+-- The running daemons and the fingerprints of their secrets, which calscim check compares with the files. A
+-- fingerprint is an HMAC of the row's salt with the secret as the key.
 CREATE TABLE calscim.daemons (
     holder        text PRIMARY KEY,        -- host/process/random, as in leases
     started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     salt          bytea NOT NULL,
-    fingerprints  jsonb NOT NULL           -- the key of the configuration -> hexadecimal digits
+    fingerprints  jsonb NOT NULL           -- configuration key -> hexadecimal digits
 );
 
--- Which daemons share the organizations, and which organizations each of them has in its configuration. What a daemon
--- may do comes from its leases alone.
+-- The daemons that share the organizations, with the organizations that each has in its configuration. Only a lease
+-- permits a daemon to reconcile.
 CREATE TABLE calscim.lease_candidates (
     holder         text PRIMARY KEY,
     organizations  text[] NOT NULL,
     expires_at     timestamptz NOT NULL
 );
 
--- What the reconciler last knew of the budget, for status.
+-- The rate limit of each API key, as the daemon last recorded it for status.
 CREATE TABLE calscim.rate_budgets (
     organization  text PRIMARY KEY,
     "limit"       integer NOT NULL,
@@ -1242,11 +1255,11 @@ CREATE TABLE calscim.rate_budgets (
     resets_at     timestamptz NOT NULL
 );
 
--- ---------------------------------------------------------------- keeping the journal
+-- ---------------------------------------------------------------- partitions and archives
 
--- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
--- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
--- that has rows in journal_default already stays there ('default'): rows are never moved.
+-- Creates the partitions of this month and the next ones (UTC), also for the serving role, which cannot create
+-- tables. Does not wait for locks: state 'busy' asks the caller to try again. A month that has rows in
+-- journal_default stays there (state 'default').
 CREATE FUNCTION calscim.journal_create_partitions(p_ahead integer)
 RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
@@ -1256,22 +1269,22 @@ DECLARE
     v_to timestamptz;
 BEGIN
     IF p_ahead NOT BETWEEN 0 AND 36 THEN
-        RAISE EXCEPTION 'partitions are made for 0 to 36 months ahead, not %', p_ahead
+        RAISE EXCEPTION 'partitions can be created for 0 to 36 months ahead, not %', p_ahead
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     FOR i IN 0 .. p_ahead LOOP
         v_from := (v_month + make_interval(months => i)) AT TIME ZONE 'UTC';
         v_to := (v_month + make_interval(months => i + 1)) AT TIME ZONE 'UTC';
         partition := 'journal_' || to_char(v_from AT TIME ZONE 'UTC', 'YYYY_MM');
-        state := 'there';
+        state := 'exists';
         IF to_regclass('calscim.' || partition) IS NULL THEN
             BEGIN
                 state := calscim.journal_create_partition(partition, v_from, v_to);
             EXCEPTION WHEN lock_not_available THEN
                 state := 'busy';
             WHEN duplicate_table THEN
-                state := 'there';
-            WHEN check_violation THEN  -- a row came in between
+                state := 'exists';
+            WHEN check_violation THEN  -- a row arrived meanwhile
                 state := 'default';
             END;
         END IF;
@@ -1280,27 +1293,27 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_create_partitions(integer) FROM PUBLIC;
 
--- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
+-- Creates one partition. Returns created, exists, or default if journal_default has rows of that month.
 CREATE FUNCTION calscim.journal_create_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(x'63616c7363696d32'::bigint);
     IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'calscim'::regnamespace AND relname = p_name) THEN
-        RETURN 'there';
+        RETURN 'exists';
     END IF;
     IF EXISTS (SELECT FROM calscim.journal_default WHERE at >= p_from AND at < p_to) THEN
-        RAISE NOTICE '% is not made: journal_default has rows of that month', p_name;
+        RAISE NOTICE '% is not created: journal_default has rows of that month', p_name;
         RETURN 'default';
     END IF;
     EXECUTE format(
         'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
     PERFORM calscim.journal_copy_privileges(p_name);
-    RETURN 'made';
+    RETURN 'created';
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_create_partition(text, timestamptz, timestamptz) FROM PUBLIC;
 
--- Who may read and append through the parent may on a partition, and nobody may do more.
+-- Gives a partition the SELECT and INSERT privileges of the journal, and takes all others away.
 CREATE FUNCTION calscim.journal_copy_privileges(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE r record;
@@ -1331,9 +1344,9 @@ CREATE FUNCTION calscim.quote_role_name(p_role oid) RETURNS text LANGUAGE sql ST
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
 
--- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
--- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
--- is called journal.
+-- Moves the rows of journal_default to the partitions of their months, for the owner. Locks the journal. Returns the
+-- number of rows. Renames the old table before dropping it, as single_role.sql refuses to drop tables of the
+-- journal.
 CREATE FUNCTION calscim.journal_move_default_rows() RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 DECLARE
@@ -1360,7 +1373,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_move_default_rows() FROM PUBLIC;
 
--- Takes a month out of the journal for good; for the owner, after it was exported.
+-- Drops the partition of an archived month, for the owner.
 CREATE FUNCTION calscim.journal_drop_partition(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -1370,15 +1383,14 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_drop_partition(text) FROM PUBLIC;
 
--- Where the journal begins once its first months were archived: the last row of each stream that is in the
--- file only. Verifying starts there.
+-- The last row of each stream in each archive. Verification of a stream starts after its latest archive.
 CREATE TABLE calscim.journal_archives (
     stream       text NOT NULL,
     seq          bigint NOT NULL,
     at           timestamptz NOT NULL,
     hash         bytea NOT NULL,
     partition    text NOT NULL,
-    file         text NOT NULL,            -- its name, without the folder
+    file         text NOT NULL,            -- the name without the folder
     digest       bytea NOT NULL,           -- sha256 of the file
     archived_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (stream, seq)
@@ -1392,7 +1404,7 @@ CREATE FUNCTION calscim.journal_require_owner() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
-        RAISE EXCEPTION 'only the owner of % writes to it', TG_TABLE_NAME
+        RAISE EXCEPTION 'only the owner of % can change it', TG_TABLE_NAME
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
@@ -1400,7 +1412,7 @@ END $$;
 CREATE TRIGGER journal_require_owner BEFORE INSERT ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
--- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
+-- Users, groups and members at the end of the last archived month: a rebuild starts from them.
 CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
     kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'FormerMember', 'Tombstone')),
@@ -1413,10 +1425,10 @@ CREATE TRIGGER opening_balances_require_owner BEFORE INSERT OR UPDATE OR DELETE 
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
 -- ---------------------------------------------------------------- erasing a person
--- Bodies and effects become NULL, their digests stay, so that the chain still holds. What became NULL is named by
--- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
+-- An erasure sets bodies and effects to NULL and leaves their digests, so that the chain stays valid. A journal row
+-- (kind admin, path person.erase) of the same transaction names them; no other change of the journal is possible.
 
--- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
+-- Returns true if the erasure row of this transaction, which the setting calscim.erasure names, covers these columns.
 CREATE FUNCTION calscim.journal_erasure_covers(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
@@ -1455,8 +1467,8 @@ END $$;
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_check_change();
 
--- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
--- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
+-- Applies an erasure row of this transaction, for the owner. Returns the number of changed rows. An owner that is
+-- also the serving role has revoked its own UPDATE privilege, and grants it to itself for this statement.
 CREATE FUNCTION calscim.journal_erase(p_stream text, p_seq bigint) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1468,8 +1480,9 @@ BEGIN
     IF v_lent THEN
         GRANT UPDATE ON calscim.journal TO CURRENT_USER;
     END IF;
-    FOR n IN  -- one after the other, as each is found by its key
-        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
+    FOR n IN  -- one at a time: each row is found by its key
+        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body,
+            bool_or(c.key = 'effect') AS effect
         FROM calscim.journal e,
             jsonb_each(convert_from(e.effect, 'UTF8')::jsonb -> 'rows') s, jsonb_each(s.value) c,
             jsonb_array_elements_text(c.value) q (seq)
@@ -1491,5 +1504,5 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
--- The first months', before there are rows.
+-- The first partitions.
 DO $$ BEGIN PERFORM calscim.journal_create_partitions(1); END $$;

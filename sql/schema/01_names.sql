@@ -1,5 +1,5 @@
--- The present truth: what the migrations add up to. A test compares the two.
--- Everything lives in the schema "calscim"; every query names it, so that no search_path matters.
+-- The present schema. A test compares the database that these files create with the one that the migrations create.
+-- Every name is qualified with the schema calscim, so that the search_path does not matter.
 
 CREATE SCHEMA calscim;
 
@@ -10,10 +10,10 @@ CREATE TABLE calscim.schema_version (
     oldest_compatible  integer NOT NULL DEFAULT 1  -- the last migration of the oldest release that works with it
 );
 
--- ---------------------------------------------------------------- when two names are the same
--- The rules of calscim/names.py, whatever the collation of the database is; a test compares both.
+-- ---------------------------------------------------------------- comparing names
+-- The rules of calscim/names.py, independent of the collation of the database. A test compares the two.
 
--- Capital letters beyond ASCII that have no canonical decomposition, and the final sigma; those up to U+052F first.
+-- Uppercase letters beyond ASCII without a canonical decomposition, and the final sigma. Those up to U+052F come first.
 CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'ÆÐØÞĐĦĲĿŁŊŒŦƁƂƄƆƇƉƊƋƎƏƐƑƓƔƖƗƘƜƝƟƢƤƦƧƩƬƮƱƲƳƵƷƸƼǄǅǇǈǊǋǤǱǲǶǷȜȠȢȤȺȻȽȾɁɃɄɅɆɈɊɌɎͰͲͶͿΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ'
@@ -29,7 +29,7 @@ CREATE FUNCTION calscim.uppercase_letters() RETURNS text LANGUAGE sql IMMUTABLE 
         '𑢾𑢿𖹀𖹁𖹂𖹃𖹄𖹅𖹆𖹇𖹈𖹉𖹊𖹋𖹌𖹍𖹎𖹏𖹐𖹑𖹒𖹓𖹔𖹕𖹖𖹗𖹘𖹙𖹚𖹛𖹜𖹝𖹞𖹟𞤀𞤁𞤂𞤃𞤄𞤅𞤆𞤇𞤈𞤉𞤊𞤋𞤌𞤍𞤎𞤏𞤐𞤑𞤒𞤓𞤔𞤕𞤖𞤗𞤘𞤙𞤚𞤛𞤜𞤝𞤞𞤟𞤠𞤡'
 $$;
 
--- What each of the capital letters stands for, in the same order.
+-- The lowercase letter of each, in the same order.
 CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT
         'æðøþđħĳŀłŋœŧɓƃƅɔƈɖɗƌǝəɛƒɠɣɩɨƙɯɲɵƣƥʀƨʃƭʈʊʋƴƶʒƹƽǆǆǉǉǌǌǥǳǳƕƿȝƞȣȥⱥȼƚⱦɂƀʉʌɇɉɋɍɏͱͳͷϳαβγδεζηθικλμνξοπρσ'
@@ -45,14 +45,14 @@ CREATE FUNCTION calscim.lowercase_letters() RETURNS text LANGUAGE sql IMMUTABLE 
         '𑣞𑣟𖹠𖹡𖹢𖹣𖹤𖹥𖹦𖹧𖹨𖹩𖹪𖹫𖹬𖹭𖹮𖹯𖹰𖹱𖹲𖹳𖹴𖹵𖹶𖹷𖹸𖹹𖹺𖹻𖹼𖹽𖹾𖹿𞤢𞤣𞤤𞤥𞤦𞤧𞤨𞤩𞤪𞤫𞤬𞤭𞤮𞤯𞤰𞤱𞤲𞤳𞤴𞤵𞤶𞤷𞤸𞤹𞤺𞤻𞤼𞤽𞤾𞤿𞥀𞥁𞥂𞥃'
 $$;
 
--- Without white space around it: what Python's str.strip takes off.
+-- Removes surrounding white space, as Python's str.strip does.
 CREATE FUNCTION calscim.trim_whitespace(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT btrim(p_text, E' \t\n\u000b\f\r\u001c\u001d\u001e\u001f\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
         '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')
 $$;
 
--- A text as it is compared where case does not count. translate() looks each character up in the whole list: a
--- text that has no capital letter beyond ASCII is spared that, and one of the common alphabets the rest of the list.
+-- Folds case. translate() searches the whole list for each character: a text without uppercase letters beyond ASCII
+-- skips it, and a text in a common alphabet uses only the first 245 letters.
 CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN octet_length(p_text) = length(p_text) THEN lower(p_text COLLATE "C")
@@ -66,12 +66,12 @@ CREATE FUNCTION calscim.fold_case(p_text text) RETURNS text LANGUAGE sql IMMUTAB
     END
 $$;
 
--- What two spellings of one name have in common: an address, a userName, the name of a group or of a team.
+-- The key by which names are compared: addresses, userNames, and names of groups and teams.
 CREATE FUNCTION calscim.name_key(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT calscim.fold_case(calscim.trim_whitespace(p_name))
 $$;
 
--- The name of a group or a team as it is compared where case counts.
+-- The name of a group or team where case matters.
 CREATE FUNCTION calscim.spelling(p_name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT normalize(calscim.trim_whitespace(p_name), NFC)
 $$;

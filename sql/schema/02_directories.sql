@@ -7,7 +7,7 @@ CREATE TABLE calscim.directories (
     provider      text NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     deleted_at    timestamptz,
-    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: none
+    requests_per_second  integer,          -- NULL: scim.requests_per_second, 0: no limit
     throttled_count  bigint NOT NULL DEFAULT 0,
     throttled_at  timestamptz,
     CONSTRAINT directories_rate CHECK (requests_per_second = 0 OR requests_per_second >= 25)
@@ -27,13 +27,13 @@ CREATE TABLE calscim.tokens (
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
 
--- When each token was last used. The serving role writes here and needs no right to change a token.
+-- The last use of each token. A table of its own: the serving role needs no privilege to change a token.
 CREATE TABLE calscim.token_uses (
     token_id  bigint PRIMARY KEY REFERENCES calscim.tokens,
     used_at   timestamptz NOT NULL
 );
 
--- What is left alone until further notice, or until a time.
+-- Targets that the reconciler does not change, until a time or until an operator resumes them.
 CREATE TABLE calscim.pauses (
     scope       text NOT NULL CHECK (scope IN ('directory', 'organization', 'team')),
     target      text NOT NULL,             -- directory id, organization name, or organization/team id
@@ -42,11 +42,11 @@ CREATE TABLE calscim.pauses (
     PRIMARY KEY (scope, target)
 );
 
--- Where the tables were when an organization was last reconciled: those of a restored dump are others, and what
--- happened since the dump is not in them.
+-- Identifies the database that last reconciled each organization, so that a restored backup is noticed: it has other
+-- oids, and lacks the changes since the backup.
 CREATE TABLE calscim.database_identity (
     organization  text PRIMARY KEY,
-    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming copies and pg_upgrade keep it
+    journal_oid   oid NOT NULL,            -- of calscim.journal; streaming replicas and pg_upgrade keep it
     database_oid  oid NOT NULL
 );
 

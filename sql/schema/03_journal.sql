@@ -1,7 +1,7 @@
 -- ---------------------------------------------------------------- the journal
 
--- One row a stream (a directory's id, or '@' and an organization's name). Locked by every writer of
--- the stream before anything else: sequence order is commit order, without gaps.
+-- The last row of each stream: a directory's id, or '@' and an organization's name. Every writer locks the head before
+-- anything else, so that the sequence has no gaps and follows the order of commits.
 CREATE TABLE calscim.journal_heads (
     stream   text PRIMARY KEY,
     seq      bigint NOT NULL DEFAULT 0,
@@ -25,8 +25,8 @@ CREATE TABLE calscim.journal (
     token_id       bigint,
     resource_type  text NOT NULL DEFAULT '',
     resource_id    text NOT NULL DEFAULT '',
-    body           bytea,                  -- the request as it came, passwords replaced
-    effect         bytea,                  -- JSON: what it did to the tables, enough to replay it
+    body           bytea,                  -- the raw request, with passwords replaced
+    effect         bytea,                  -- JSON: the changes of the tables, enough to repeat them
     body_digest    bytea NOT NULL,
     effect_digest  bytea NOT NULL,
     prev_hash      bytea NOT NULL,
@@ -48,7 +48,7 @@ CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON calscim.journal_default
     FOR EACH STATEMENT EXECUTE FUNCTION calscim.journal_reject_change();
 
--- Locks a stream's head until the transaction ends; the first call of every function that writes.
+-- Locks the head of a stream until the transaction ends. Every function that writes calls it first.
 CREATE FUNCTION calscim.lock_head(p_stream text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE v_seq bigint;
 BEGIN
@@ -60,7 +60,7 @@ BEGIN
     RETURN v_seq;
 END $$;
 
--- Locks a stream's head and returns it.
+-- Locks the head of a stream and returns the row.
 CREATE FUNCTION calscim.lock_head_row(p_stream text) RETURNS calscim.journal_heads LANGUAGE plpgsql AS $$
 DECLARE v_head calscim.journal_heads;
 BEGIN
@@ -72,7 +72,7 @@ BEGIN
     RETURN v_head;
 END $$;
 
--- The text of a row that its hash covers, with prev_hash in front; docs/reference/journal.md defines it.
+-- The text that the hash of a row covers, after prev_hash. docs/reference/journal.md defines it.
 CREATE FUNCTION calscim.journal_header(
     p_stream text, p_seq bigint, p_at timestamptz, p_kind text, p_request_id text, p_method text,
     p_path text, p_status integer, p_remote text, p_token_id bigint, p_resource_type text,
@@ -85,15 +85,15 @@ CREATE FUNCTION calscim.journal_header(
     )::text
 $$;
 
--- What a journal row says of the request behind a change.
+-- The request behind a change, as its journal row stores it.
 CREATE TYPE calscim.request_origin AS (
     stream text, kind text, request_id text, method text, path text, remote text, token_id bigint, body bytea
 );
 
--- The row that comes after a head.
+-- Builds the row that follows a head.
 CREATE FUNCTION calscim.build_journal_row(
-    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer, p_resource_type text,
-    p_resource_id text, p_effect bytea
+    p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer,
+    p_resource_type text, p_resource_id text, p_effect bytea
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
@@ -101,28 +101,31 @@ DECLARE
     v_effect_digest bytea := sha256(coalesce(p_effect, ''));
 BEGIN
     RETURN ROW(
-        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
-        p_resource_type, p_resource_id, p_origin.body, p_effect, v_body_digest, v_effect_digest, p_head.hash,
+        p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status,
+        p_origin.remote, p_origin.token_id, p_resource_type, p_resource_id, p_origin.body, p_effect,
+        v_body_digest, v_effect_digest, p_head.hash,
         sha256(p_head.hash || convert_to(calscim.journal_header(
-            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path, p_status, p_origin.remote, p_origin.token_id,
-            p_resource_type, p_resource_id, v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
+            p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path,
+            p_status, p_origin.remote, p_origin.token_id, p_resource_type, p_resource_id,
+            v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
 END $$;
 
--- Appends rows of one kind to a stream whose head the transaction has locked, and wakes whoever listens. p_head: as
--- it is after them.
-CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Appends rows of one kind to a stream whose head the transaction has locked, and notifies the daemons. p_head: the
+-- head after these rows.
+CREATE FUNCTION calscim.append_rows(p_head calscim.journal_heads, p_rows calscim.journal[])
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO calscim.journal SELECT * FROM unnest(p_rows);
     UPDATE calscim.journal_heads
     SET seq = p_head.seq, at = p_head.at, hash = p_head.hash, user_count = p_head.user_count,
         group_count = p_head.group_count, deleted_user_count = p_head.deleted_user_count
     WHERE stream = p_head.stream;
-    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- what a reconciler has to look at
+    IF (p_rows[1]).kind IN ('scim', 'import', 'admin') THEN  -- the kinds that reconcilers process
         PERFORM pg_notify('calscim', p_head.stream);
     END IF;
 END $$;
 
--- One row, to a stream that is not locked yet. Returns its seq.
+-- Locks a stream and appends one row. Returns its sequence number.
 CREATE FUNCTION calscim.append_row(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,

@@ -3,27 +3,27 @@
 CREATE TABLE calscim.users (
     id             uuid PRIMARY KEY,
     directory_id   text NOT NULL,
-    ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of every unsorted listing
+    ordinal        bigint GENERATED ALWAYS AS IDENTITY,  -- the order of lists without sortBy
     user_name      text NOT NULL,
     user_name_key  text NOT NULL,          -- calscim.name_key: userName is unique by it
     external_id    text,
-    email          text NOT NULL DEFAULT '',   -- the address Cal.com is told; '' when there is none
+    email          text NOT NULL DEFAULT '',   -- the address for Cal.com; '' if there is none
     active         boolean NOT NULL,
-    managed        boolean NOT NULL,       -- the provider has written to it; imported people are not
+    managed        boolean NOT NULL,       -- the provider has written to this user; false for imported users
     source         text NOT NULL CHECK (source IN ('provider', 'cal.com')),
     data           jsonb NOT NULL,         -- the resource without id, meta and groups
     version        bigint NOT NULL DEFAULT 1,
-    changed_seq    bigint NOT NULL,        -- the journal row behind the present state
+    changed_seq    bigint NOT NULL,        -- the journal row that last changed the user
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
-) WITH (fillfactor = 80);                  -- room beside a user for its next state: no index is touched then
--- What is looked up stands in front, and lists have an index of another collation, so that neither is taken for
--- the other by a plan that was made while the table was empty.
+) WITH (fillfactor = 80);                  -- space for HOT updates, which touch no index
+-- Look-up indexes begin with the value, and lists have an index of another collation, so that a plan that was made
+-- while the table was empty does not use one for the other.
 CREATE UNIQUE INDEX users_user_name ON calscim.users (user_name_key text_pattern_ops, directory_id);
 CREATE UNIQUE INDEX users_ordinal ON calscim.users (directory_id COLLATE "C", ordinal) INCLUDE (id);
 CREATE INDEX users_external_id ON calscim.users (external_id text_pattern_ops, directory_id);
 
--- Every e-mail of a user, by its calscim.name_key, for look-ups by address.
+-- All addresses of each user, by calscim.name_key.
 CREATE TABLE calscim.user_emails (
     directory_id  text NOT NULL,
     value_key     text NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
     directory_id      text NOT NULL,
     ordinal           bigint GENERATED ALWAYS AS IDENTITY,
-    display_name      text NOT NULL,       -- its calscim.spelling; data has it as it was pushed
+    display_name      text NOT NULL,       -- calscim.spelling of the name; data has the original
     display_name_key  text NOT NULL,
     external_id       text,
     data              jsonb NOT NULL,      -- the resource without id, meta and members
@@ -54,13 +54,13 @@ CREATE TABLE calscim.members (
     member_id     uuid NOT NULL,
     kind          text NOT NULL DEFAULT 'User' CHECK (kind IN ('User', 'Group')),
     directory_id  text NOT NULL,
-    seq           bigint NOT NULL,         -- the journal row that put it there
+    seq           bigint NOT NULL,         -- the journal row that added the member
     at            timestamptz NOT NULL,
     PRIMARY KEY (group_id, member_id)
 );
 CREATE INDEX members_member ON calscim.members (member_id);
 
--- The journal row that last took a member off a group: the reason behind an expected removal.
+-- The journal row that last removed a member from a group: the reason for an expected removal in Cal.com.
 CREATE TABLE calscim.former_members (
     group_id      uuid NOT NULL,
     member_id     uuid NOT NULL,
@@ -71,7 +71,7 @@ CREATE TABLE calscim.former_members (
 );
 CREATE INDEX former_members_member ON calscim.former_members (member_id);
 
--- Users and groups that were deleted, and by which journal row.
+-- Deleted users and groups, with the journal row that deleted them.
 CREATE TABLE calscim.tombstones (
     id            uuid PRIMARY KEY,
     directory_id  text NOT NULL,

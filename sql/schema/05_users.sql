@@ -1,22 +1,24 @@
 -- ---------------------------------------------------------------- writing users, groups, members
--- One function a change: it knows its turn in the journal, changes the tables, and answers with what its row is to
--- say. calscim.apply_changes locks the head before and appends the rows after. What is answered with other than 2xx has
--- changed nothing. The effect of a row is enough to repeat it on tables that were built from the rows before it:
---   user.put      the whole row, timestamps aside: they are the journal row's (created_at the first one's)
---   user.delete   its id
---   group.put     the row without its members, and which ids were added, removed, and skipped as unknown
---   group.delete  its id
+-- One function per change. It gets the position of its future journal row, changes the tables, and returns the
+-- effect that the row stores. calscim.apply_changes locks the head before and appends the rows after. A status other
+-- than 2xx means that nothing changed. Effects are enough to repeat the changes on tables that were built from the
+-- rows before:
+--   user.put      the whole row without timestamps, which are those of the journal rows
+--   user.delete   the id
+--   group.put     the row without its members, and the ids that were added, removed, and skipped as unknown
+--   group.delete  the id
 
--- What became of a change. 401: the token is no longer valid, 404: no such resource here, 409: the name is taken,
--- 412: another version.
+-- The result of a change. 401: the token is no longer valid; 404: the directory has no such resource; 409: the name is
+-- taken; 412: the resource has another version.
 CREATE TYPE calscim.write_result AS (
     status integer, seq bigint, version bigint, body text, skipped text[]
 );
 
--- The journal row that a change is going to have.
+-- The position of the journal row that a change will have.
 CREATE TYPE calscim.journal_position AS (stream text, seq bigint, at timestamptz);
 
--- What a function below did. effect NULL: nothing, and there is no row. users, groups: how many more there are now.
+-- What a change function did. effect NULL: nothing, so that there is no journal row. user_delta, group_delta: the
+-- change of the number of users and groups.
 CREATE TYPE calscim.change_effect AS (
     status integer, version bigint, body text, skipped text[], resource_type text, resource_id text, effect bytea,
     user_delta integer, group_delta integer
@@ -26,8 +28,8 @@ CREATE FUNCTION calscim.iso_timestamp(p_at timestamptz) RETURNS text LANGUAGE sq
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- A resource as the client sees it. p_base is the directory's base URL, p_extra further members of the object. right() and
--- not substr(), which would count all characters.
+-- The JSON of a resource. p_base: the directory's base URL; p_extra: further members of the object. Uses right(), as
+-- substr() would count all characters.
 CREATE FUNCTION calscim.resource_json(
     p_type text, p_id uuid, p_data jsonb, p_version bigint, p_created timestamptz, p_updated timestamptz,
     p_base text, p_extra text
@@ -38,8 +40,8 @@ CREATE FUNCTION calscim.resource_json(
         || '\""},' || p_extra || right(p_data::text, -1)
 $$;
 
--- The groups that name somebody directly, as the attribute "groups" and a comma. OFFSET 0 keeps the planner from
--- joining all groups; PL/pgSQL keeps its plan, which SQL functions do only since Postgres 18.
+-- The groups that a user or group is a direct member of, as the attribute "groups" and a comma. OFFSET 0 keeps the
+-- planner from joining all groups. PL/pgSQL, because SQL functions keep their plans only since Postgres 18.
 CREATE FUNCTION calscim.groups_json(p_member uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -51,7 +53,7 @@ BEGIN
         WHERE m.member_id = p_member);
 END $$;
 
--- A group's members, as the attribute "members" and a comma; without names, so that nothing is joined.
+-- The members of a group, as the attribute "members" and a comma. Without names, so that no table is joined.
 CREATE FUNCTION calscim.members_json(p_group uuid, p_base text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -97,12 +99,13 @@ BEGIN
         'User', p_id, calscim.user_effect(u, p_emails), 1, 0)::calscim.change_effect;
 END $$;
 
--- Replaces a user's state; a provider's write makes it managed. Nothing changes but the journal when the state
--- is what it was. p_expected NULL: whatever version it has. p_active NULL: what the user is. p_set: only these attributes, of which neither a
--- column but active nor the addresses depend; the other arguments are NULL then.
+-- Replaces the data of a user, who is managed from then on. Equal data change only the journal. p_expected NULL: any
+-- version. p_active NULL: unchanged. p_set: sets only these attributes; the other arguments are NULL. Of the columns
+-- only active depends on them.
 CREATE FUNCTION calscim.update_user(
-    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text, p_external_id text,
-    p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text, p_set jsonb DEFAULT NULL
+    pos calscim.journal_position, p_id uuid, p_expected bigint, p_user_name text, p_user_name_key text,
+    p_external_id text, p_email text, p_emails text[], p_active boolean, p_data jsonb, p_base text,
+    p_set jsonb DEFAULT NULL
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_changed boolean;
@@ -163,7 +166,7 @@ BEGIN
         NULL, 'User', p_id, calscim.user_effect(u, p_emails), 0, 0)::calscim.change_effect;
 END $$;
 
--- Takes somebody, user or group, off every group, and says so in those groups' versions.
+-- Removes a user or group from all groups, and increments the versions of those groups.
 CREATE FUNCTION calscim.remove_from_groups(p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -178,7 +181,7 @@ BEGIN
     FROM gone WHERE g.id = gone.group_id;
 END $$;
 
--- p_unmanaged: only somebody the provider has never written to (409 otherwise).
+-- Deletes a user. p_unmanaged: only if the provider has never written to the user, else 409.
 CREATE FUNCTION calscim.delete_user(
     pos calscim.journal_position, p_id uuid, p_expected bigint, p_unmanaged boolean
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
@@ -209,10 +212,11 @@ BEGIN
         convert_to(json_build_object('op', 'user.delete', 'id', p_id)::text, 'UTF8'), -1, 0)::calscim.change_effect;
 END $$;
 
--- Gives an imported entry the address that its account has now. The entry stays unmanaged, unlike after a provider's
--- write. 404: the provider has written to it meanwhile, or it is gone. 409: another user has the name or the address.
+-- Gives an imported user the new address of its account. The user stays unmanaged. 404: the provider has written to
+-- the user meanwhile, or the user was deleted. 409: another user has the name or the address.
 CREATE FUNCTION calscim.update_imported_user(
-    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text, p_emails text[], p_data jsonb
+    p_origin calscim.request_origin, p_id uuid, p_user_name text, p_user_name_key text, p_email text,
+    p_emails text[], p_data jsonb
 ) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_head calscim.journal_heads := calscim.lock_head_row(p_origin.stream);
@@ -241,7 +245,8 @@ BEGIN
     DELETE FROM calscim.user_emails WHERE user_id = p_id AND NOT value_key = ANY (p_emails);
     INSERT INTO calscim.user_emails (directory_id, value_key, user_id)
     SELECT p_origin.stream, e, p_id FROM unnest(p_emails) e ON CONFLICT DO NOTHING;
-    v_row := calscim.build_journal_row(v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
+    v_row := calscim.build_journal_row(
+        v_head, p_origin, v_at, 200, 'User', p_id::text, calscim.user_effect(u, p_emails));
     v_head.seq := v_row.seq;
     v_head.at := v_row.at;
     v_head.hash := v_row.hash;

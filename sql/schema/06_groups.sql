@@ -1,4 +1,4 @@
--- Which of these ids can be members of this group, and as what.
+-- The ids among these that can be members of the group, with their kinds.
 CREATE FUNCTION calscim.member_kinds(p_directory text, p_group uuid, p_ids uuid[])
 RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     SELECT u.id, 'User' FROM unnest(p_ids) i JOIN calscim.users u ON u.id = i WHERE u.directory_id = p_directory
@@ -7,9 +7,9 @@ RETURNS TABLE (member_id uuid, kind text) LANGUAGE sql STABLE AS $$
     WHERE g.directory_id = p_directory AND g.id <> p_group
 $$;
 
--- Gives a group its mappings when it gets a name. The live mappings that wait for exactly this name are bound to it,
--- and returned. Those that are bound to it already follow: should the group be deleted, they wait for its last name.
--- One that would meet another mapping of the directory with this name and team keeps the name it has.
+-- Binds mappings to a group that got a name. Mappings that wait for exactly this name are bound to the group and
+-- returned. Mappings that are bound already take the name, so that they wait for it if the group is deleted. A
+-- mapping keeps its name if another mapping of the directory has the new name and the same team.
 CREATE FUNCTION calscim.bind_mappings(p_directory text, p_group uuid, p_name text)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,7 +24,7 @@ BEGIN
     FOR v_id IN
         SELECT id FROM calscim.mappings
         WHERE group_id = p_group AND group_name <> p_name AND removed_at IS NULL ORDER BY id
-    LOOP  -- one after the other, so that each sees the names that the others have got
+    LOOP  -- one at a time, so that each sees the new names of the others
         UPDATE calscim.mappings m
         SET group_name = p_name, former_names = array_remove(m.former_names, p_name) || m.group_name
         WHERE m.id = v_id AND NOT EXISTS (
@@ -46,7 +46,7 @@ CREATE FUNCTION calscim.group_effect(
         'skipped', p_skipped, 'bound', p_bound)::text, 'UTF8')
 $$;
 
--- p_answer: the body to answer with; full, bare (no members) or none.
+-- The body of a response. p_answer: full, bare (without members) or none.
 CREATE FUNCTION calscim.group_json(g calscim.groups, p_base text, p_answer text)
 RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -56,8 +56,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION calscim.create_group(
-    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text, p_data jsonb,
-    p_members uuid[], p_unknown text[], p_base text, p_answer text
+    pos calscim.journal_position, p_id uuid, p_display_name text, p_display_name_key text, p_external_id text,
+    p_data jsonb, p_members uuid[], p_unknown text[], p_base text, p_answer text
 ) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE
     v_users uuid[];
@@ -94,7 +94,7 @@ BEGIN
         calscim.group_effect(g, v_users, v_groups, '{}', v_result.skipped, v_bound), 0, 1)::calscim.change_effect;
 END $$;
 
--- Puts one member into a group: 'User' or 'Group' for what it is, 'there' or 'unknown' where nothing was done.
+-- Adds a member to a group. Returns its kind, 'User' or 'Group', or 'present' or 'unknown' if nothing changed.
 CREATE FUNCTION calscim.add_member(p_directory text, p_group uuid, p_member uuid, p_seq bigint, p_at timestamptz)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE v_kind text;
@@ -112,14 +112,14 @@ BEGIN
     VALUES (p_group, p_member, v_kind, p_directory, p_seq, p_at)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN 'there';
+        RETURN 'present';
     END IF;
     DELETE FROM calscim.former_members WHERE group_id = p_group AND member_id = p_member;
     RETURN v_kind;
 END $$;
 
--- Changes a group's attributes (p_data NULL: none of them) and members. p_replace: the members are p_add alone;
--- otherwise p_add come in and p_remove go, at a cost that does not depend on who else is in the group.
+-- Changes attributes and members of a group. p_data NULL: no attributes. p_replace: p_add are all members; otherwise
+-- p_add are added and p_remove are removed, at a cost that does not depend on the size of the group.
 CREATE FUNCTION calscim.update_group(
     pos calscim.journal_position, p_id uuid, p_expected bigint, p_display_name text, p_display_name_key text,
     p_external_id text, p_data jsonb, p_replace boolean, p_add uuid[], p_remove uuid[], p_unknown text[],
@@ -176,13 +176,13 @@ BEGIN
         ON CONFLICT (group_id, member_id) DO UPDATE SET seq = excluded.seq, at = excluded.at;
     END IF;
     v_result.skipped := p_unknown;
-    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one after the other: to begin with sets costs more than these
+    IF cardinality(p_add) BETWEEN 1 AND 4 THEN  -- one at a time: cheaper than the statement for sets
         FOREACH v_id IN ARRAY p_add LOOP
             CASE calscim.add_member(pos.stream, p_id, v_id, pos.seq, pos.at)
                 WHEN 'User' THEN v_users := v_users || v_id;
                 WHEN 'Group' THEN v_groups := v_groups || v_id;
                 WHEN 'unknown' THEN v_result.skipped := v_result.skipped || v_id::text;
-                ELSE NULL;  -- is in the group already
+                ELSE NULL;  -- is a member already
             END CASE;
         END LOOP;
     ELSIF cardinality(p_add) > 0 THEN
@@ -218,8 +218,9 @@ BEGIN
         v_bound := calscim.bind_mappings(pos.stream, p_id, p_display_name);
     END IF;
     RETURN ROW(
-        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer), v_result.skipped,
-        'Group', p_id, calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
+        CASE p_answer WHEN 'none' THEN 204 ELSE 200 END, g.version, calscim.group_json(g, p_base, p_answer),
+        v_result.skipped, 'Group', p_id,
+        calscim.group_effect(g, v_users, v_groups, v_removed, v_result.skipped, v_bound), 0, 0)::calscim.change_effect;
 END $$;
 
 CREATE FUNCTION calscim.delete_group(pos calscim.journal_position, p_id uuid, p_expected bigint)

@@ -1,5 +1,6 @@
--- One change, whichever it is. a: the arguments by name; arrays as Postgres writes them.
-CREATE FUNCTION calscim.apply_change(p_op text, pos calscim.journal_position, args jsonb) RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
+-- Applies one change. args: the arguments by name; arrays in the notation of Postgres.
+CREATE FUNCTION calscim.apply_change(p_op text, pos calscim.journal_position, args jsonb)
+RETURNS calscim.change_effect LANGUAGE plpgsql AS $$
 DECLARE v_id uuid := (args ->> 'id')::uuid;
 BEGIN
     CASE p_op
@@ -33,11 +34,11 @@ BEGIN
     END CASE;
 END $$;
 
--- Changes of one directory, in this order, in one transaction: each is made or refused by itself, and each has
--- its journal row; what they share is the head, the token's test and the wait for the disk. Answers in the same order.
--- The settings: a plan that is made while a table is nearly empty would read all of it, and be kept when it is not
--- empty any more; and to plan anew each time costs more than a better plan brings.
--- An IF within an IF, here and above, is one that does not ask the tables unless it has to.
+-- Applies changes of one directory, in this order, in one transaction. Each succeeds or is refused on its own and
+-- has its own journal row; they share the head, the check of the token and the commit. Returns the results in the
+-- same order. The settings: a plan that is made while a table is nearly empty would scan the table, and stay in use
+-- when the table has grown; planning each call again costs more than a better plan saves. Nested IFs, here and
+-- above, avoid needless queries.
 CREATE FUNCTION calscim.apply_changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
     p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
@@ -45,7 +46,7 @@ CREATE FUNCTION calscim.apply_changes(
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
-    v_valid bigint;  -- the last token that was found to be
+    v_valid bigint;  -- the last token that was valid
     v_at timestamptz;
     v_rows calscim.journal[] := '{}';
     v_result calscim.change_effect;
@@ -64,7 +65,8 @@ BEGIN
             v_valid := p_token_ids[i];
         END IF;
         v_at := greatest(clock_timestamp(), v_head.at);
-        v_result := calscim.apply_change(p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.journal_position, p_arguments[i]::jsonb);
+        v_result := calscim.apply_change(
+            p_ops[i], ROW(p_stream, v_head.seq + 1, v_at)::calscim.journal_position, p_arguments[i]::jsonb);
         IF v_result.effect IS NOT NULL THEN
             v_row := calscim.build_journal_row(
                 v_head,
@@ -81,7 +83,8 @@ BEGIN
             v_head.deleted_user_count := v_head.deleted_user_count + (v_result.user_delta < 0)::integer;
         END IF;
         RETURN NEXT ROW(
-            v_result.status, CASE WHEN v_result.effect IS NULL THEN NULL ELSE v_row.seq END, v_result.version, v_result.body, v_result.skipped
+            v_result.status, CASE WHEN v_result.effect IS NULL THEN NULL ELSE v_row.seq END, v_result.version,
+            v_result.body, v_result.skipped
         )::calscim.write_result;
     END LOOP;
     IF cardinality(v_rows) > 0 THEN
@@ -89,16 +92,17 @@ BEGIN
     END IF;
 END $$;
 
--- Deletes a user in a change of its own.
+-- Deletes a user outside of a batch.
 CREATE FUNCTION calscim.delete_user(p_origin calscim.request_origin, p_id uuid, p_expected bigint, p_unmanaged boolean)
 RETURNS calscim.write_result LANGUAGE sql AS $$
     SELECT * FROM calscim.apply_changes(
-        p_origin.stream, ARRAY['user.delete'], ARRAY[p_origin.kind], ARRAY[p_origin.request_id], ARRAY[p_origin.method], ARRAY[p_origin.path],
+        p_origin.stream, ARRAY['user.delete'], ARRAY[p_origin.kind], ARRAY[p_origin.request_id],
+        ARRAY[p_origin.method], ARRAY[p_origin.path],
         ARRAY[p_origin.remote], ARRAY[p_origin.token_id], ARRAY[p_origin.body],
         ARRAY[jsonb_build_object('id', p_id, 'expected', p_expected, 'unmanaged', p_unmanaged)::text])
 $$;
 
--- What became of a request whose connection was lost. Waits for a change that is under way, and looks after it.
+-- The outcome of a request whose connection was lost. Waits until its transaction has ended.
 CREATE FUNCTION calscim.find_outcome(p_stream text, p_request_id text, p_body bytea, p_since timestamptz)
 RETURNS TABLE (status integer, seq bigint, resource_type text, resource_id text) LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,8 +1,8 @@
--- ---------------------------------------------------------------- keeping the journal
+-- ---------------------------------------------------------------- partitions and archives
 
--- Makes the journal's partitions of this month and the next ones (UTC), for the serving role as well, which
--- may not make tables. Waits for nobody: what it cannot have at once is 'busy', to be asked for again. A month
--- that has rows in journal_default already stays there ('default'): rows are never moved.
+-- Creates the partitions of this month and the next ones (UTC), also for the serving role, which cannot create
+-- tables. Does not wait for locks: state 'busy' asks the caller to try again. A month that has rows in
+-- journal_default stays there (state 'default').
 CREATE FUNCTION calscim.journal_create_partitions(p_ahead integer)
 RETURNS TABLE (partition text, state text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' AS $$
@@ -12,22 +12,22 @@ DECLARE
     v_to timestamptz;
 BEGIN
     IF p_ahead NOT BETWEEN 0 AND 36 THEN
-        RAISE EXCEPTION 'partitions are made for 0 to 36 months ahead, not %', p_ahead
+        RAISE EXCEPTION 'partitions can be created for 0 to 36 months ahead, not %', p_ahead
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     FOR i IN 0 .. p_ahead LOOP
         v_from := (v_month + make_interval(months => i)) AT TIME ZONE 'UTC';
         v_to := (v_month + make_interval(months => i + 1)) AT TIME ZONE 'UTC';
         partition := 'journal_' || to_char(v_from AT TIME ZONE 'UTC', 'YYYY_MM');
-        state := 'there';
+        state := 'exists';
         IF to_regclass('calscim.' || partition) IS NULL THEN
             BEGIN
                 state := calscim.journal_create_partition(partition, v_from, v_to);
             EXCEPTION WHEN lock_not_available THEN
                 state := 'busy';
             WHEN duplicate_table THEN
-                state := 'there';
-            WHEN check_violation THEN  -- a row came in between
+                state := 'exists';
+            WHEN check_violation THEN  -- a row arrived meanwhile
                 state := 'default';
             END;
         END IF;
@@ -36,27 +36,27 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_create_partitions(integer) FROM PUBLIC;
 
--- One of the journal's partitions: made, there, or default where rows of that month have gone elsewhere.
+-- Creates one partition. Returns created, exists, or default if journal_default has rows of that month.
 CREATE FUNCTION calscim.journal_create_partition(p_name text, p_from timestamptz, p_to timestamptz)
 RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(x'63616c7363696d32'::bigint);
     IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'calscim'::regnamespace AND relname = p_name) THEN
-        RETURN 'there';
+        RETURN 'exists';
     END IF;
     IF EXISTS (SELECT FROM calscim.journal_default WHERE at >= p_from AND at < p_to) THEN
-        RAISE NOTICE '% is not made: journal_default has rows of that month', p_name;
+        RAISE NOTICE '% is not created: journal_default has rows of that month', p_name;
         RETURN 'default';
     END IF;
     EXECUTE format(
         'CREATE TABLE calscim.%I PARTITION OF calscim.journal FOR VALUES FROM (%L) TO (%L)', p_name, p_from, p_to);
     PERFORM calscim.journal_copy_privileges(p_name);
-    RETURN 'made';
+    RETURN 'created';
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_create_partition(text, timestamptz, timestamptz) FROM PUBLIC;
 
--- Who may read and append through the parent may on a partition, and nobody may do more.
+-- Gives a partition the SELECT and INSERT privileges of the journal, and takes all others away.
 CREATE FUNCTION calscim.journal_copy_privileges(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE r record;
@@ -87,9 +87,9 @@ CREATE FUNCTION calscim.quote_role_name(p_role oid) RETURNS text LANGUAGE sql ST
     SELECT CASE p_role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p_role)) END
 $$;
 
--- Gives the rows in journal_default their months, for the owner; everybody waits meanwhile. Returns how many rows
--- were written anew. The old table is renamed before it goes, as single_role.sql refuses to drop what
--- is called journal.
+-- Moves the rows of journal_default to the partitions of their months, for the owner. Locks the journal. Returns the
+-- number of rows. Renames the old table before dropping it, as single_role.sql refuses to drop tables of the
+-- journal.
 CREATE FUNCTION calscim.journal_move_default_rows() RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
 DECLARE
@@ -116,7 +116,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_move_default_rows() FROM PUBLIC;
 
--- Takes a month out of the journal for good; for the owner, after it was exported.
+-- Drops the partition of an archived month, for the owner.
 CREATE FUNCTION calscim.journal_drop_partition(p_name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -126,15 +126,14 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_drop_partition(text) FROM PUBLIC;
 
--- Where the journal begins once its first months were archived: the last row of each stream that is in the
--- file only. Verifying starts there.
+-- The last row of each stream in each archive. Verification of a stream starts after its latest archive.
 CREATE TABLE calscim.journal_archives (
     stream       text NOT NULL,
     seq          bigint NOT NULL,
     at           timestamptz NOT NULL,
     hash         bytea NOT NULL,
     partition    text NOT NULL,
-    file         text NOT NULL,            -- its name, without the folder
+    file         text NOT NULL,            -- the name without the folder
     digest       bytea NOT NULL,           -- sha256 of the file
     archived_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (stream, seq)
@@ -148,7 +147,7 @@ CREATE FUNCTION calscim.journal_require_owner() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
-        RAISE EXCEPTION 'only the owner of % writes to it', TG_TABLE_NAME
+        RAISE EXCEPTION 'only the owner of % can change it', TG_TABLE_NAME
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
@@ -156,7 +155,7 @@ END $$;
 CREATE TRIGGER journal_require_owner BEFORE INSERT ON calscim.journal_archives
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_require_owner();
 
--- Users, groups and members as they were when the last month was archived: rebuilding starts from there.
+-- Users, groups and members at the end of the last archived month: a rebuild starts from them.
 CREATE TABLE calscim.opening_balances (
     stream  text NOT NULL,
     kind    text NOT NULL CHECK (kind IN ('User', 'Group', 'FormerMember', 'Tombstone')),

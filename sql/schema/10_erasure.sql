@@ -1,8 +1,8 @@
 -- ---------------------------------------------------------------- erasing a person
--- Bodies and effects become NULL, their digests stay, so that the chain still holds. What became NULL is named by
--- a row of the journal (kind admin, path person.erase), written in the same transaction: the one way there is.
+-- An erasure sets bodies and effects to NULL and leaves their digests, so that the chain stays valid. A journal row
+-- (kind admin, path person.erase) of the same transaction names them; no other change of the journal is possible.
 
--- Whether a row of this transaction, which calscim.erasure points to, says so of these columns.
+-- Returns true if the erasure row of this transaction, which the setting calscim.erasure names, covers these columns.
 CREATE FUNCTION calscim.journal_erasure_covers(p_stream text, p_seq bigint, p_body boolean, p_effect boolean)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
@@ -41,8 +41,8 @@ END $$;
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON calscim.journal
     FOR EACH ROW EXECUTE FUNCTION calscim.journal_check_change();
 
--- Does what a person.erase row of this transaction says; for the owner. Returns how many rows lost something.
--- An owner that serves as well has taken its own right to change the journal away, and has it for this statement.
+-- Applies an erasure row of this transaction, for the owner. Returns the number of changed rows. An owner that is
+-- also the serving role has revoked its own UPDATE privilege, and grants it to itself for this statement.
 CREATE FUNCTION calscim.journal_erase(p_stream text, p_seq bigint) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -54,8 +54,9 @@ BEGIN
     IF v_lent THEN
         GRANT UPDATE ON calscim.journal TO CURRENT_USER;
     END IF;
-    FOR n IN  -- one after the other, as each is found by its key
-        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body, bool_or(c.key = 'effect') AS effect
+    FOR n IN  -- one at a time: each row is found by its key
+        SELECT s.key AS stream, q.seq::bigint AS seq, bool_or(c.key = 'body') AS body,
+            bool_or(c.key = 'effect') AS effect
         FROM calscim.journal e,
             jsonb_each(convert_from(e.effect, 'UTF8')::jsonb -> 'rows') s, jsonb_each(s.value) c,
             jsonb_array_elements_text(c.value) q (seq)
@@ -77,5 +78,5 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
--- The first months', before there are rows.
+-- The first partitions.
 DO $$ BEGIN PERFORM calscim.journal_create_partitions(1); END $$;

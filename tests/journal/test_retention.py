@@ -31,16 +31,16 @@ async def test_this_month_and_the_next_ones_are_made_once(db):
     second = await ensure_partitions(db)
 
     assert [one.name for one in first] == names
-    assert [one.state for one in first] == ["there", "there", "made", "made"]
-    assert [one.state for one in second] == ["there"] * 4
+    assert [one.state for one in first] == ["exists", "exists", "created", "created"]
+    assert [one.state for one in second] == ["exists"] * 4
 
 
 async def test_many_may_ask_at_the_same_time(db):
     answers = await asyncio.gather(*(ensure_partitions(db, 6) for _ in range(8)))
 
-    made = [one.name for answer in answers for one in answer if one.state == "made"]
+    made = [one.name for answer in answers for one in answer if one.state == "created"]
     assert len(made) == len(set(made)) == 5
-    assert {one.state for answer in answers for one in answer} <= {"made", "there"}
+    assert {one.state for answer in answers for one in answer} <= {"created", "exists"}
 
 
 async def test_rows_go_to_their_month(db, this_month):
@@ -56,7 +56,7 @@ async def test_a_month_that_has_rows_in_the_default_partition_stays_there(db, ow
 
     made = await ensure_partitions(db, 2)
 
-    assert [one.state for one in made] == ["default", "there", "made"]
+    assert [one.state for one in made] == ["default", "exists", "created"]
     assert await db.fetchval("SELECT count(*) FROM calscim.journal_default") == 1
     assert await db.fetchval(APPEND, "@acme") == 2
 
@@ -67,8 +67,8 @@ async def test_nobody_is_kept_waiting(db, owner):
 
         busy = await ensure_partitions(db, 2)
 
-    assert [one.state for one in busy] == ["there", "there", "busy"]
-    assert [one.state for one in await ensure_partitions(db, 2)] == ["there", "there", "made"]
+    assert [one.state for one in busy] == ["exists", "exists", "busy"]
+    assert [one.state for one in await ensure_partitions(db, 2)] == ["exists", "exists", "created"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_where_one_role_does_everything_new_months_are_append_only_for_it(
 
     made = await alone.fetch("SELECT * FROM calscim.journal_create_partitions(2)")
 
-    assert made[-1]["state"] == "made"
+    assert made[-1]["state"] == "created"
     for month in made:
         for change in (
             "UPDATE calscim.{} SET status = 1",

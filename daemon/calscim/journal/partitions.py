@@ -1,4 +1,4 @@
-"""How long the journal is kept: its months, made ahead."""
+"""Creates the monthly partitions of the journal ahead of time."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """``state``: made, there, busy (ask again), default (rows of that month are in journal_default and stay)."""
+    """``state``: created, exists, busy (try again), or default (journal_default has rows of that month)."""
 
     name: str
     state: str
 
 
 async def ensure_partitions(db: Database, ahead: int = 3) -> tuple[Partition, ...]:
-    """The partitions of this month and the next ones. Rows that find none go to journal_default: none is lost.
+    """Create the partitions of this month and the next ones, and return all of them.
 
-    Cheap where they are there already; any number of daemons may ask at the same time.
+    Cheap if they exist; any number of daemons can call it at once. Rows without a partition go to journal_default.
     """
     rows = await db.fetch(sql("partitions.create"), ahead)
     return tuple(Partition(row["partition"], row["state"]) for row in rows)
