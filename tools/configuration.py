@@ -16,7 +16,7 @@ from typing import Any
 
 from calscim import option_types
 from calscim.config import model, values, windows
-from calscim.config.keys import SECTIONS, keys_of
+from calscim.config.keys import LISTS, SECTIONS, keys_of
 from calscim.planner import policy
 from calscim.planner.safeguards import limits
 
@@ -47,7 +47,7 @@ def page() -> str:
 
 
 def _section(name: str, made_of: type[Any]) -> str:
-    title = f"[[{name}]]" if name.startswith("organization") else f"[{name}]"
+    title = f"[[{name}]]" if name.partition(".")[0] in LISTS else f"[{name}]"
     rows = "\n".join(_row(one, made_of) for one in fields(made_of))
     return f"## {title}\n\n| Key | Value | Default | |\n|---|---|---|---|\n{rows}\n"
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from calscim.app.token_watch import Metrics as TokenMetrics
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.journal.publish import Metrics as CheckpointMetrics
+from calscim.notify.notifications import Metrics as NotifyMetrics
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.scim.metrics import Metrics as ScimMetrics
 
@@ -32,7 +33,14 @@ def labels_of(registry: CollectorRegistry) -> dict[str, tuple[str, ...]]:
 def page() -> str:
     """Return the whole page as Markdown."""
     registry = CollectorRegistry()
-    for metrics in (TokenMetrics, CallMetrics, CheckpointMetrics, ReconcileMetrics, ScimMetrics):
+    for metrics in (
+        TokenMetrics,
+        CallMetrics,
+        CheckpointMetrics,
+        NotifyMetrics,
+        ReconcileMetrics,
+        ScimMetrics,
+    ):
         metrics(registry)
     labels = labels_of(registry)
     rows = []

@@ -1506,3 +1506,35 @@ REVOKE ALL ON FUNCTION calscim.journal_erase(text, bigint) FROM PUBLIC;
 
 -- The first partitions.
 DO $$ BEGIN PERFORM calscim.journal_create_partitions(1); END $$;
+-- Notifications: what channels were told, and what they are to be told.
+
+-- The conditions that a channel was told about and that last. scope: '' for those that every daemon sees in the
+-- database, 'once' for events without an end, else the host whose daemon sees them.
+CREATE TABLE calscim.conditions (
+    channel      text NOT NULL,
+    scope        text NOT NULL,
+    event        text NOT NULL,
+    key          text NOT NULL,
+    opened_at    timestamptz NOT NULL DEFAULT now(),
+    notified_at  timestamptz NOT NULL DEFAULT now(),  -- when the last message about it was queued
+    first_id     uuid NOT NULL,            -- the message that told the channel
+    PRIMARY KEY (channel, scope, event, key)
+);
+
+-- The outbox: messages to channels, kept for 30 days after they were delivered or given up.
+CREATE TABLE calscim.notifications (
+    id            uuid PRIMARY KEY,
+    channel       text NOT NULL,
+    type          text NOT NULL,
+    payload       jsonb NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    next_try      timestamptz NOT NULL DEFAULT now(),
+    attempts      integer NOT NULL DEFAULT 0,
+    claimed_until timestamptz,             -- set while a daemon delivers it
+    delivered_at  timestamptz,
+    given_up_at   timestamptz,
+    failed_at     timestamptz,
+    reason        text                     -- why the last attempt failed
+);
+CREATE INDEX notifications_due ON calscim.notifications (channel, next_try)
+    WHERE delivered_at IS NULL AND given_up_at IS NULL;

@@ -206,6 +206,16 @@ WHERE ($2::text IS NULL OR organization = $2) AND calscim.name_key(email) = ANY 
 -- Replace the address of a drift observation.
 UPDATE calscim.drift_observations SET email = $3 WHERE organization = $1 AND digest = $2;
 
+-- name: find_notifications
+-- Messages that mention the person.
+SELECT id, payload::text FROM calscim.notifications
+WHERE ($2::text IS NULL OR payload->>'organization' = $2)
+  AND EXISTS (SELECT FROM unnest($1::text[] || $3::text[]) i WHERE strpos(lower(payload::text COLLATE "C"), i) > 0);
+
+-- name: redact_notifications
+-- Replace the content of a message.
+UPDATE calscim.notifications SET payload = $2::text::jsonb WHERE id = $1;
+
 -- name: find_reconcile_passes
 -- Pass reports that mention the person.
 SELECT id, report::text FROM calscim.reconcile_passes

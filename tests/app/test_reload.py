@@ -11,7 +11,7 @@ from calscim.app.reload import Certificate, carried_over, differences
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
-from calscim.config import Database, Organization, Reconcile, Scim, Settings
+from calscim.config import Database, Notify, Organization, Reconcile, Scim, Settings
 from calscim.errors import ConfigError
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.from_settings import rules
@@ -46,9 +46,9 @@ RESTART = {
 def changed():
     """Yield the settings with each key changed, by key."""
     for section in fields(Settings):
-        if section.name == "organizations":
-            continue
         table = getattr(SETTINGS, section.name)
+        if isinstance(table, tuple):
+            continue
         for key in fields(table):
             other = replace(table, **{key.name: ANOTHER})
             yield f"{section.name}.{key.name}", replace(SETTINGS, **{section.name: other})
@@ -69,6 +69,17 @@ def test_every_key_is_either_applied_or_needs_a_restart(key):
 
     applied, restart = differences(SETTINGS, after), differences(after, read)
     assert (applied, restart) == (([], [key]) if key in RESTART else ([key], []))
+
+
+def test_channels_of_notifications_need_a_restart():
+    channel = Notify("pager", url="json://localhost")
+    read = replace(
+        SETTINGS, channels=(replace(channel, remind=None), Notify("mail", url="json://localhost"))
+    )
+    running = replace(SETTINGS, channels=(channel,))
+
+    assert carried_over(running, read) == running
+    assert differences(running, read) == ["notify.mail", "notify.pager.remind"]
 
 
 def test_added_and_removed_organizations_need_a_restart():
@@ -161,6 +172,6 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
         assert (one.import_existing, one.notify_new_users) == (False, False)
         assert (one.sweep.share, one.view.recent.seconds) == (0.6, 5)
         assert one.client.budget.limit == 7
-        assert one.client._wire._headers["Authorization"] == "Bearer cal_two"
-        assert one.client._wire._timeout.total == 3
+        assert one.client._transport._headers["Authorization"] == "Bearer cal_two"
+        assert one.client._transport._timeout.total == 3
     assert (timing.interval, timing.debounce) == (1, 2)

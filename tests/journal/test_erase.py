@@ -401,6 +401,7 @@ async def test_the_rows_of_an_erased_person_can_still_be_found(db, owning, okta,
 
 
 NOBODY = [
+    "conditions",
     "schema_version",
     "directories",
     "tokens",

@@ -124,6 +124,13 @@ async def named(db, acme):
         ),
         ("INSERT INTO calscim.drift_observations VALUES ('acme', 'd', 3, $1)", ANN.upper()),
         (
+            "INSERT INTO calscim.notifications (id, channel, type, payload) "
+            "VALUES (gen_random_uuid(), 'pager', 'action.parked', $1::text::jsonb)",
+            json.dumps(
+                about | {"organization": "acme", "summary": f"user.create of {ANN} failed: {FULL}"}
+            ),
+        ),
+        (
             "INSERT INTO calscim.parked_actions VALUES ('acme', 'user.create', $1, 0, $2, $3, true, 'f', 1, now(), now())",
             str(ann),
             ANN,
@@ -144,7 +151,15 @@ async def test_no_column_of_any_table_names_the_person_afterwards(db, owning, ok
     tables = {table for table, _, _ in await where(owning)}
     assert {
         f"calscim.{name}"
-        for name in ("journal", "users", "user_emails", "actions", "holds", "reconcile_passes")
+        for name in (
+            "journal",
+            "users",
+            "user_emails",
+            "actions",
+            "holds",
+            "notifications",
+            "reconcile_passes",
+        )
     } <= tables
 
     found = await erase.erase(owning, EDITOR, ANN)

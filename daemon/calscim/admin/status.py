@@ -9,6 +9,7 @@ import asyncpg
 
 from calscim.admin import plan_views, tokens
 from calscim.admin.expiry import expiring
+from calscim.admin.notifications import channel_status
 from calscim.admin.plan_views import WaitView
 from calscim.admin.status_view import (
     Budget,
@@ -41,10 +42,12 @@ async def status(
     organizations: list[str],
     windows: Mapping[str, Sequence[Window]] | None = None,
     now: datetime | None = None,
+    channels: Sequence[str] = (),
 ) -> Status:
     """Return the status of these organizations and of all directories.
 
-    ``windows``: maintenance windows by organization, judged at ``now``.
+    ``windows``: maintenance windows by organization, judged at ``now``. ``channels``: the names of the channels of
+    notifications.
     """
     now = now or SystemClock().now()
     refusal = await _refusal(db)
@@ -63,6 +66,7 @@ async def status(
             _directory(row, by_directory[row["id"]])
             for row in await db.fetch(sql("status.list_directories"))
         ),
+        notifications=tuple(await channel_status(db, channels)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from calscim.admin.notifications import ChannelStatus
 from calscim.admin.plan_views import ActionView, LimitView, WaitView, person_name
 from calscim.admin.tokens import TokenScope
 from calscim.admin.waiting_mappings import WaitingMapping
@@ -165,3 +166,4 @@ class Status:
     daemons: tuple[str, ...]
     organizations: tuple[OrganizationStatus, ...]
     directories: tuple[DirectoryStatus, ...]
+    notifications: tuple[ChannelStatus, ...] = ()

@@ -26,14 +26,17 @@ from calscim.app.directory_sources import Parts, directory_sources
 from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
+from calscim.app.notifying import notifications
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.config import Settings
+from calscim.journal.chain import Broken
 from calscim.journal.publish import CheckpointPublisher, configured_sinks
 from calscim.journal.publish import Metrics as HeadMetrics
+from calscim.notify.local import broken_journal
 from calscim.reconciler.controller import Controller
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing
@@ -127,7 +130,18 @@ class _Daemon:
             metrics=metrics,
         )
         sinks = configured_sinks(settings.journal, session, self._clock, self._holder)
-        self._checkpoints = CheckpointPublisher(db, sinks, HeadMetrics(self._registry))
+        self._checkpoints = CheckpointPublisher(
+            db, sinks, HeadMetrics(self._registry), self._report_altered
+        )
+        self._notifications = notifications(
+            settings,
+            db,
+            session,
+            self._clock,
+            self._registry,
+            socket.gethostname(),
+            self._checkpoints.refusals,
+        )
         self._fingerprints = PublishedFingerprints(db, self._holder)
         certificate = Certificate(settings.scim)
         self.reloads = Reloads(
@@ -142,6 +156,9 @@ class _Daemon:
         self._sources = directory_sources(
             Parts(settings, databases, self._clock, self._registry, certificate.context)
         )
+
+    def _report_altered(self, altered: Broken) -> None:
+        self._notifications.report(broken_journal(altered, self._clock.now()))
 
     async def start(self, stack: AsyncExitStack) -> Serving:
         """Start the sources and the operators' listener; both stop when the stack ends."""
@@ -174,6 +191,7 @@ class _Daemon:
             "fingerprints": self._fingerprints.run(),
             "partitions": maintenance.create_partitions(db, clock),
             "checkpoints": self._checkpoints.run(interval, clock),
+            "notifications": self._notifications.run(),
             **{source.name: source.run() for source in self._sources},
         }
         if self._databases.bundled is not None:

@@ -8,7 +8,7 @@ reload writes one line, ``service.reloaded``.
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from calscim.app.fingerprints import CERTIFICATE, PublishedFingerprints, secrets
 from calscim.app.listeners import load_certificate, tls_context
 from calscim.app.wiring import RunningOrganization
 from calscim.config import Organization, Scim, Settings
+from calscim.config.keys import LISTS
 from calscim.errors import ConfigError, StoreError
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import runs
@@ -86,17 +87,24 @@ def differences(one: Settings, other: Settings) -> list[str]:
 
 def _differences(one: Settings, other: Settings) -> Iterator[str]:
     for section in fields(Settings):
-        if section.name != "organizations":
-            yield from _fields(
-                section.name, getattr(one, section.name), getattr(other, section.name)
-            )
-    before = {organization.name: organization for organization in one.organizations}
-    after = {organization.name: organization for organization in other.organizations}
+        before, after = getattr(one, section.name), getattr(other, section.name)
+        if isinstance(before, tuple):
+            yield from _rows(_TABLES[section.name], before, after)
+        else:
+            yield from _fields(section.name, before, after)
+
+
+_TABLES = {field: section for section, field in LISTS.items()}
+
+
+def _rows(section: str, one: Sequence[Any], other: Sequence[Any]) -> Iterator[str]:
+    """Yield the keys in which the tables of one name differ, and the names that only one side has."""
+    before, after = ({row.name: row for row in rows} for rows in (one, other))
     for name in before.keys() | after.keys():
         if name in before and name in after:
-            yield from _fields(f"organization.{name}", before[name], after[name])
+            yield from _fields(f"{section}.{name}", before[name], after[name])
         else:
-            yield f"organization.{name}"
+            yield f"{section}.{name}"
 
 
 def _fields(label: str, one: Any, other: Any) -> Iterator[str]:

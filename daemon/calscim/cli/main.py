@@ -30,6 +30,7 @@ VERBS = {
     "status": ("status", "show directories, last pass, drift, held, parked, budget, lease"),
     "explain": ("explain", "explain why a person is or is not on a team"),
     "parked": ("parked", "list and retry changes of Cal.com that failed"),
+    "notify": ("notify", "list and test the channels of notifications"),
     "journal": ("journal", "read, verify, export and archive the journal"),
     "membership": ("rebuild", "list the members that a group had at a moment"),
     "rebuild": ("rebuild", "rebuild users, groups and members from the journal"),

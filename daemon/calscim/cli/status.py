@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 
+from calscim.admin.notifications import ChannelStatus
 from calscim.admin.plan_views import LimitView
 from calscim.admin.status import exit_status, status
 from calscim.admin.status_view import (
@@ -45,7 +46,8 @@ async def _status(call: Call) -> int:
     settings = call.settings()
     async with opened(settings) as db:
         known = {one.name: windows(settings, one) for one in settings.organizations}
-        found = await status(db, list(known), known)
+        channels = [one.name for one in settings.channels]
+        found = await status(db, list(known), known, channels=channels)
     call.output.data(found, render_status(found))
     return exit_status(found) if call.arguments.exit_code else 0
 
@@ -67,6 +69,11 @@ def render_status(found: Status) -> RenderableType:
             [lines("", f"the database takes no change: {found.database.reason}", style="red")]
             if found.database.reason is not None
             else []
+        ),
+        *(
+            lines("", _failing(one), style="yellow")
+            for one in found.notifications
+            if one.is_failing or one.given_up
         ),
         *(line for directory in found.directories for line in _limited(directory)),
         *(line for organization in found.organizations for line in _details(organization)),
@@ -145,6 +152,15 @@ def _token_end(directory: DirectoryStatus) -> str:
         return "no valid token"
     ends = directory.token_expires_at
     return moment(ends) if ends is not None else "never"
+
+
+def _failing(channel: ChannelStatus) -> str:
+    lost = f", {channel.given_up} will never be delivered" if channel.given_up else ""
+    failed = "" if channel.last_failed is None else f" at {moment(channel.last_failed)}"
+    return (
+        f"notifications: the channel {channel.channel} failed{failed}: {channel.last_failure}; "
+        f"{channel.waiting} messages wait{lost}. `calscim notify test {channel.channel}` tries it"
+    )
 
 
 def _limited(directory: DirectoryStatus) -> Iterator[RenderableType]:

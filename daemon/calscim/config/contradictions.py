@@ -24,7 +24,11 @@ def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
     yield from _targets(organizations)
     for number, row in enumerate(organizations):
         at = ("organizations", number, "attributes")
-        yield from _attributes(row.get("attributes"), label(at, organizations))
+        yield from _attributes(row.get("attributes"), label(at, tables))
+    channels = tables.get("channels", [])
+    yield from _repeated("notify", [name for row in channels if (name := name_of(row))])
+    for number, row in enumerate(channels):
+        yield from _channel(row, label(("channels", number), tables))
 
 
 def public_url(scim: Table) -> str | None:
@@ -68,11 +72,32 @@ def _listeners(scim: Table, ops: Table) -> Iterator[Contradiction]:
             yield "ops.listen", f"is the same as scim.listen ({at}): give it another port"
 
 
-def _names(names: list[str]) -> Iterator[Contradiction]:
+def _channel(table: Table, at: str) -> Iterator[Contradiction]:
+    if "url" in table and "webhook" in table:
+        yield f"{at}.url", "and webhook are both given: leave one of them out"
+    if "url" not in table and "webhook" not in table:
+        yield (
+            f"{at}.url",
+            'is missing: write url_file = "..." (an Apprise URL), or webhook = "https://..."',
+        )
+    if "webhook" in table and "secret" not in table:
+        yield (
+            f"{at}.secret",
+            'is missing: write secret_file = "...", the key that signs the posts to webhook',
+        )
+    if "secret" in table and "webhook" not in table:
+        yield f"{at}.secret", "has no effect without webhook: leave it out"
+
+
+def _repeated(section: str, names: list[str]) -> Iterator[Contradiction]:
     for name, count in Counter(names).items():
         if count > 1:
-            message = f"occurs {count} times: give each organization its own name"
-            yield f"organization.{name}", message
+            message = f"occurs {count} times: give each {section} its own name"
+            yield f"{section}.{name}", message
+
+
+def _names(names: list[str]) -> Iterator[Contradiction]:
+    yield from _repeated("organization", names)
     spellings: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         spellings.setdefault(spelled(name), []).append(name)

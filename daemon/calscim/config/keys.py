@@ -7,16 +7,29 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
-from calscim.config.model import Organization, Settings
+from calscim.config.model import Notify, Organization, Settings
 from calscim.config.values import Place
 from calscim.planner.policy import AttributeRule
 
 _HINTS = get_type_hints(Settings)
+# Sections of which a file may have several, in double brackets, and the fields of Settings that have them.
+LISTS = {"organization": "organizations", "notify": "channels"}
 SECTIONS: dict[str, type[Any]] = {
-    **{one.name: _HINTS[one.name] for one in fields(Settings) if one.name != "organizations"},
+    **{one.name: _HINTS[one.name] for one in fields(Settings) if one.name not in LISTS.values()},
     "organization": Organization,
     "organization.attributes": AttributeRule,
+    "notify": Notify,
 }
+
+
+def is_listed(section: str) -> bool:
+    """Return True if a file may have several tables of the section."""
+    return section.partition(".")[0] in LISTS
+
+
+def section_of(field: str) -> str:
+    """Return the section that a field of Settings comes from."""
+    return next((section for section, name in LISTS.items() if name == field), field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +97,4 @@ def _home(key: str) -> str | None:
 
 
 def _brackets(section: str) -> str:
-    return f"[[{section}]]" if section.startswith("organization") else f"[{section}]"
+    return f"[[{section}]]" if is_listed(section) else f"[{section}]"

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calscim.config.contradictions import contradictions, public_url
-from calscim.config.keys import SECTIONS, keys_of
+from calscim.config.keys import LISTS, SECTIONS, keys_of, section_of
 from calscim.config.model import Settings
 from calscim.config.sources import (
     SEARCHED,
@@ -95,13 +95,8 @@ class _Reading:
     def secret_files(self) -> Iterator[Path]:
         """Yield the files that secrets were read from, once for each secret."""
         for section in SECTIONS:
-            is_organization = section == "organization"
-            tables = (
-                self._tables["organizations"]
-                if is_organization
-                else [self._tables.get(section, {})]
-            )
-            for table in tables:
+            found = self._tables.get(LISTS.get(section, section), {})
+            for table in found if isinstance(found, list) else [found]:
                 yield from self._secrets_in(table, section)
 
     def _secrets_in(self, table: Table, section: str) -> Iterator[Path]:
@@ -120,7 +115,7 @@ class _Reading:
     def _problem(self, error: ErrorDetails) -> Problem:
         at = error["loc"][1:]
         if error["type"] == "missing":
-            section = "organization.attributes" if "attributes" in at else "organization"
+            section = "organization.attributes" if "attributes" in at else section_of(str(at[0]))
             key = keys_of(SECTIONS[section])[str(at[-1])]
             return Problem(self._where(at), f"is missing: write {' or '.join(key.spellings)} = ...")
         cause = error.get("ctx", {}).get("error")
@@ -133,4 +128,4 @@ class _Reading:
             if where and all(isinstance(one, int) for one in at[end:]):
                 is_list_of_files = where.lower().endswith("_files")
                 return where + "".join(f"[{one}]" for one in at[end:] if is_list_of_files)
-        return f"{self._file.file}: {label(at, self._tables['organizations'])}"
+        return f"{self._file.file}: {label(at, self._tables)}"

@@ -15,19 +15,22 @@ from calscim.config.values import (
     LogFormat,
     LogLevel,
     Networks,
+    NotifyEvents,
     PrivateFile,
     Rate,
     SecretDsn,
     SecretHook,
     SecretKey,
     SecretKeys,
+    SecretNotifyUrl,
+    SecretSigningKey,
     SecretText,
     Url,
 )
 from calscim.config.windows import Windows
 from calscim.encryption import Cipher, cipher
 from calscim.option_types import Boolean, Count, Duration, DurationOrOff, DurationOrZero, Share
-from calscim.planner.policy import DriftGrace, Policy
+from calscim.planner.policy import DriftGrace, OrganizationName, Policy
 from calscim.planner.safeguards.limits import Guards
 
 
@@ -157,8 +160,32 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """A table ``[[notify]]``: one channel that notifications go to."""
+
+    name: OrganizationName
+    """What the channel is called."""
+    url: SecretNotifyUrl | None = field(default=None, repr=False)
+    """An Apprise URL: Slack, Teams, PagerDuty, Opsgenie, mail and more."""
+    webhook: SecretHook | None = field(default=None, repr=False)
+    """Instead of `url`: the URL that each notification is posted to as JSON."""
+    secret: SecretSigningKey | None = field(default=None, repr=False)
+    """The key that signs the posts to `webhook`, as Standard Webhooks says."""
+    events: NotifyEvents = ()
+    """The events that the channel is told of. Without it: all."""
+    remind: DurationOrOff = 4 * 3600.0
+    """The time after which the channel is told again of something that lasts."""
+    unreachable_after: DurationOrZero = 120.0
+    """How long Cal.com or the database must be away, or the key refused, before the channel is told."""
+    parked_after: DurationOrZero = 3600.0
+    """How long a failed change must have waited before the channel is told."""
+    paused_after: DurationOrZero = 86_400.0
+    """How long a directory must have been paused before the channel is told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration. The tables ``[[organization]]`` are its ``organizations``."""
+    """The whole configuration. ``organizations``: the tables ``[[organization]]``; ``channels``: ``[[notify]]``."""
 
     database: Database
     scim: Scim = Scim()
@@ -170,3 +197,4 @@ class Settings:
     reconcile: Reconcile = Reconcile()
     guards: Guards = Guards()
     log: Log = Log()
+    channels: tuple[Notify, ...] = ()

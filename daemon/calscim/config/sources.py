@@ -14,7 +14,16 @@ from typing import Any, TypeAlias
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from calscim.config.keys import SECTIONS, Key, keys_of, unknown_key, unknown_section
+from calscim.config.keys import (
+    LISTS,
+    SECTIONS,
+    Key,
+    is_listed,
+    keys_of,
+    section_of,
+    unknown_key,
+    unknown_section,
+)
 from calscim.config.values import NamedFile, Place
 from calscim.errors import ConfigError, Problem
 from calscim.option_types import VariableText
@@ -37,20 +46,20 @@ def spelled(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def name_of(organization: Table) -> str:
-    """Return the name of an organization's table, or "" if it has none."""
-    name = organization.get("name", "")
+def name_of(table: Table) -> str:
+    """Return the name of an organization's or a channel's table, or "" if it has none."""
+    name = table.get("name", "")
     return name if isinstance(name, str) else ""
 
 
-def label(at: Location, organizations: list[Table]) -> str:
+def label(at: Location, tables: Mapping[str, Any]) -> str:
     """Return a location as error messages name it: ``organization.acme.attributes[2].to``."""
     text = ""
     for index, part in enumerate(at):
         if isinstance(part, str):
-            text += "organization" if (index, part) == (0, "organizations") else f".{part}"
+            text += section_of(part) if index == 0 else f".{part}"
         else:
-            name = name_of(organizations[part]) if index == 1 else ""
+            name = name_of(tables[str(at[0])][part]) if index == 1 else ""
             text += f".{name}" if name else f"[{part + 1}]"
     return text.removeprefix(".")
 
@@ -121,12 +130,14 @@ class FileSource(Source):
         self, settings: type[BaseSettings], path: Path | None, environ: Mapping[str, str]
     ) -> None:
         super().__init__(settings, path, environ)
+        self._written: dict[str, list[Table]] = {}
         document = _document(path, self.file)
-        if "organization" in document:
-            self._rows = self._tables_in(document.pop("organization"))
-            self.tables["organizations"] = [
-                self._table(row, ("organizations", number)) for number, row in enumerate(self._rows)
-            ]
+        for section, field in LISTS.items():
+            if section in document:
+                rows = self._written[field] = self._tables_in(section, document.pop(section))
+                self.tables[field] = [
+                    self._table(row, (field, number)) for number, row in enumerate(rows)
+                ]
         for section, value in document.items():
             if section not in SECTIONS:
                 self.refuse(f"{self.file}: {section}", unknown_section(section))
@@ -136,21 +147,23 @@ class FileSource(Source):
                 message = f"is a section: write [{section}] above its keys"
                 self.refuse(f"{self.file}: {section}", message)
 
-    def _tables_in(self, written: Any) -> list[Table]:
+    def _tables_in(self, section: str, written: Any) -> list[Table]:
         if isinstance(written, dict):
-            message = "is a list: write [[organization]], in double brackets"
-            self.refuse(f"{self.file}: organization", message)
+            message = f"is a list: write [[{section}]], in double brackets"
+            self.refuse(f"{self.file}: {section}", message)
             return [written]
         return (
             [row for row in written if isinstance(row, dict)] if isinstance(written, list) else []
         )
 
     def _table(self, written: Table, at: Location) -> Table:
-        section = ".".join(one for one in at if isinstance(one, str))
-        section = section.replace("organizations", "organization")
+        names = [one for one in at if isinstance(one, str)]
+        section = ".".join((section_of(names[0]), *names[1:]))
         known, table = keys_of(SECTIONS[section]), dict[str, Any]()
         for spelling, value in written.items():
-            where = f"{self.file}: {label(at, self._rows) if len(at) > 1 else section}.{spelling}"
+            where = (
+                f"{self.file}: {label(at, self._written) if len(at) > 1 else section}.{spelling}"
+            )
             if (key := known.get(spelling)) is None:
                 self.refuse(where, unknown_key(spelling, section))
                 continue
@@ -186,7 +199,7 @@ class VariablesSource(Source):
         self._names = sorted(numbers)
         self._places: dict[str, tuple[Table, Location, Key, str]] = {}
         for section in SECTIONS:
-            if not section.startswith("organization"):
+            if not is_listed(section):
                 table = self.tables.setdefault(section, {})
                 self._know(f"{_PREFIX}{section}", table, (section,), section)
         for name, number in numbers.items():

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import PlainValidator
 
 from calscim.config.addresses import address
-from calscim.option_types import at_least, listed, one_of, text, whole
+from calscim.config.notify_events import Event
+from calscim.option_types import at_least, listed, member_of, one_of, text, whole
 
 _HOST = re.compile(r"^(\[[0-9a-fA-F:.%]+\]|[^\[\]:,/\s]+)?(:[1-9]\d{0,4})?$")
 _DSN_CHOICES = {
@@ -213,6 +214,34 @@ def _network(value: object) -> str:
     return written
 
 
+def _notify_url(value: object) -> str:
+    """Return a URL that Apprise knows. It contains a secret."""
+    from calscim.config.apprise_urls import is_supported  # noqa: PLC0415 - loads Apprise, which takes 0.3 s
+
+    url = text(value)
+    if not is_supported(url):
+        raise ValueError(
+            "is not a URL that Apprise knows: write one as https://github.com/caronc/apprise/wiki describes, "
+            'or webhook = "https://..." for a program of your own'
+        )
+    return url
+
+
+def _signing_key(value: object) -> str:
+    """Return a secret of Standard Webhooks: whsec_ and 16 to 64 bytes in base64."""
+    written = text(value)
+    try:
+        key = base64.b64decode(written.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not 16 <= len(key) <= 64:  # the specification recommends 24 at least
+        raise ValueError(
+            'is no signing key: write "whsec_" and 32 random bytes in base64, '
+            'as in `echo "whsec_$(openssl rand -base64 32)"`'
+        )
+    return written
+
+
 Bytes = Annotated[int, at_least(1024)]
 """whole number, at least 1024"""
 Rate = Annotated[int | None, PlainValidator(rate)]
@@ -241,6 +270,12 @@ SecretDsn = Annotated[str, _secret(_dsn), Place.SECRET]
 """DSN, `postgresql://user@host/database`"""
 SecretHook = Annotated[str, _secret(_hook), Place.SECRET]
 """URL"""
+SecretNotifyUrl = Annotated[str, _secret(_notify_url), Place.SECRET]
+"""Apprise URL"""
+SecretSigningKey = Annotated[str, _secret(_signing_key), Place.SECRET]
+"""key: `whsec_` and 16 to 64 bytes in base64"""
+NotifyEvents = Annotated[tuple[Annotated[Event, member_of(Event)], ...], listed("hold")]
+"""list of events"""
 SecretKey = Annotated[bytes, _secret(_key), Place.SECRET]
 """key: 32 bytes in base64 or as 64 hexadecimal digits"""
 SecretKeys = Annotated[

@@ -6,8 +6,9 @@ gets the heads again with the next checkpoint.
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +17,11 @@ import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from calscim.clock import Clock
+from calscim.clock import Clock, SystemClock
 from calscim.config import Journal
 from calscim.errors import StoreError
 from calscim.journal import checkpoints
+from calscim.journal.chain import Broken
 from calscim.journal.checkpoints import Head
 from calscim.postgres.pool import Database
 
@@ -136,11 +138,32 @@ def configured_sinks(
     return tuple(sinks)
 
 
-class CheckpointPublisher:
-    """Compares the journal with the last checkpoint, and publishes a new one."""
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often in a row a checkpoint sink refused, since when, and why it did so last."""
 
-    def __init__(self, db: Database, sinks: Iterable[CheckpointSink], metrics: Metrics) -> None:
+    count: int
+    since: datetime
+    reason: str
+
+
+class CheckpointPublisher:
+    """Compares the journal with the last checkpoint, and publishes a new one.
+
+    ``on_altered`` is called for each journal row that was seen before and is now gone or different. ``refusals``: the
+    sinks that refused the last checkpoint, by name.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        sinks: Iterable[CheckpointSink],
+        metrics: Metrics,
+        on_altered: Callable[[Broken], None] = lambda _: None,
+    ) -> None:
         self._db = db
+        self._on_altered = on_altered
+        self.refusals: dict[str, Refusals] = {}
         self._metrics = metrics
         self._seen: dict[str, Head] = {}
         self._published: dict[str, dict[str, Head]] = {}
@@ -162,6 +185,7 @@ class CheckpointPublisher:
         for one in altered:
             log.error("journal.altered", stream=one.stream, seq=one.seq, why=one.why)
             self._metrics.altered.inc()
+            self._on_altered(one)
         self._seen = {head.stream: head for head in heads}
         for sink in self._sinks:
             await self._publish_to(sink, heads)
@@ -177,7 +201,10 @@ class CheckpointPublisher:
             log.warning("checkpoint.publish_failed", sink=sink.name, reason=str(error))
             self._metrics.published.labels(sink.name, "failed").inc()
             self._metrics.failures.labels(sink.name).inc()
+            before = self.refusals.get(sink.name) or Refusals(0, SystemClock().now(), "")
+            self.refusals[sink.name] = Refusals(before.count + 1, before.since, str(error))
             return
+        self.refusals.pop(sink.name, None)
         self._published[sink.name] = self._seen
         self._metrics.published.labels(sink.name, "written").inc()
         self._metrics.failures.labels(sink.name).set(0)

@@ -338,6 +338,7 @@ class OrganizationSchedule:
         requests = await runs.asked(db, organization)
         report = {
             "away": str(error),
+            "away_kind": error.kind.value,
             "incomplete": [str(error)],
             "waiting": [],
             "pending": 0,

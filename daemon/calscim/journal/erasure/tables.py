@@ -81,6 +81,7 @@ class Tables:
                 (addresses, self.organization),
                 self._clean,
             ),
+            ("notifications", ("id",), "payload", (*text, ids), self._clean_json),
             ("reconcile_passes", ("id",), "report", (*text, ids), self._clean_json),
             ("sync_requests", ("id",), "detail", text, self._clean),
         ):

@@ -1,0 +1,33 @@
+"""How the channels of notifications do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from calscim.postgres.pool import Database
+from calscim.postgres.queries import sql
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """One channel. ``waiting``: messages not delivered yet; ``given_up``: those that never will be, of 30 days."""
+
+    channel: str
+    waiting: int = 0
+    given_up: int = 0
+    last_delivered: datetime | None = None
+    last_failed: datetime | None = None
+    last_failure: str | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        """Return True if the last attempt failed."""
+        if self.last_failed is None:
+            return False
+        return self.last_delivered is None or self.last_delivered < self.last_failed
+
+
+async def channel_status(db: Database, names: Sequence[str]) -> list[ChannelStatus]:
+    """Return how each of these channels does, in this order."""
+    rows = {row["channel"]: row for row in await db.fetch(sql("notify.channel_status"))}
+    return [ChannelStatus(**rows[name]) if name in rows else ChannelStatus(name) for name in names]

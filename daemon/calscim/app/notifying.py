@@ -1,0 +1,46 @@
+"""Puts the notifications of a daemon together: its channels, and the conditions that only it sees."""
+
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from calscim.clock import Clock
+from calscim.config import Settings
+from calscim.journal.publish import Refusals
+from calscim.notify.channels.build import channels
+from calscim.notify.conditions import ConditionReader
+from calscim.notify.events import Condition
+from calscim.notify.local import certificate_condition, checkpoint_conditions
+from calscim.notify.notifications import Metrics, Notifications
+from calscim.postgres.pool import Database
+
+
+def notifications(
+    settings: Settings,
+    db: Database,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    registry: CollectorRegistry,
+    host: str,
+    refusals: Mapping[str, Refusals],
+) -> Notifications:
+    """Return the notifications of this daemon. ``host``: the machine, as messages name it.
+
+    ``refusals``: the checkpoint sinks that refuse, as they are at the moment of a look.
+    """
+
+    def local() -> Sequence[Condition]:
+        path = settings.scim.tls_certificate_file
+        found = None if path is None else certificate_condition(path, clock.now())
+        return [*checkpoint_conditions(refusals), *([] if found is None else [found])]
+
+    return Notifications(
+        db,
+        channels(settings.channels, session, clock),
+        ConditionReader(db, [one.name for one in settings.organizations]),
+        local,
+        host,
+        clock,
+        Metrics(registry),
+    )

@@ -1,0 +1,80 @@
+"""calscim notify: the channels of the configuration, and a test message to one of them."""
+
+from uuid import uuid4
+
+import aiohttp
+
+from calscim.admin.notifications import channel_status
+from calscim.cli.call import Call
+from calscim.cli.database import opened
+from calscim.cli.output import table
+from calscim.cli.verbs import Verbs
+from calscim.clock import SystemClock
+from calscim.config import Notify
+from calscim.errors import UsageError
+from calscim.notify.channels.build import channel
+from calscim.notify.channels.channel import DeliveryError
+from calscim.notify.events import TEST
+from calscim.notify.message import Message
+
+COLUMNS = ("channel", "waiting#", "given up#", "last delivered", "last failed", "reason")
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("notify")
+    nouns.add("list", _list, "each channel, what waits for it, and why the last attempt failed")
+    test = nouns.add("test", _test, "send a test message to a channel and say whether it was taken")
+    test.add_argument("name", metavar="NAME", help="the name of the channel in the configuration")
+
+
+async def _list(call: Call) -> None:
+    settings = call.settings()
+    async with opened(settings) as db:
+        found = await channel_status(db, [one.name for one in settings.channels])
+    rows = [
+        (
+            one.channel,
+            one.waiting,
+            one.given_up,
+            one.last_delivered,
+            one.last_failed,
+            one.last_failure,
+        )
+        for one in found
+    ]
+    call.output.data(found, table(COLUMNS, rows))
+
+
+async def _test(call: Call) -> int:
+    name = call.arguments.name
+    settings = _channel(call, name)
+    clock = SystemClock()
+    payload: dict[str, object] = {
+        "summary": f"This is a test of the channel {name}. calscim can reach you here.",
+        "then": [],
+    }
+    async with aiohttp.ClientSession() as session:
+        try:
+            message = Message(uuid4(), TEST, clock.now(), payload)
+            await channel(settings, session, clock).deliver([message])
+        except DeliveryError as error:
+            if not call.output.json:
+                raise UsageError(
+                    f"the channel {name} did not take the test message: {error}"
+                ) from None
+            call.output.data({"channel": name, "delivered": False, "reason": str(error)}, "")
+            return 1
+    call.output.data(
+        {"channel": name, "delivered": True, "reason": None}, f"{name} took the test message"
+    )
+    return 0
+
+
+def _channel(call: Call, name: str) -> Notify:
+    channels = {one.name: one for one in call.settings().channels}
+    if name in channels:
+        return channels[name]
+    known = ", ".join(channels) or "none"
+    raise UsageError(
+        f"the configuration has no channel {name} (it has {known}): name one of them, or add a [[notify]] table"
+    )

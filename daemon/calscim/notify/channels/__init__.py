@@ -1,0 +1,1 @@
+"""The channels: one module for each way to reach an operator."""

@@ -1,0 +1,168 @@
+"""Looks for conditions every few seconds, and delivers what the outbox holds. One task for each channel."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from calscim.clock import Clock
+from calscim.errors import StoreError
+from calscim.notify import outbox
+from calscim.notify.channels.channel import Channel, DeliveryError
+from calscim.notify.conditions import ConditionReader
+from calscim.notify.database_outage import DatabaseOutage
+from calscim.notify.events import Condition, Event
+from calscim.notify.message import Message
+from calscim.notify.outbox import SHARED, Subscription
+from calscim.postgres.pool import Database
+
+log = structlog.get_logger()
+
+EVERY = 5.0  # seconds between two looks
+PRUNE_EVERY = 3600.0  # seconds
+_STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Metrics:
+    """How many notifications each channel took or did not take."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.notifications = Counter(
+            "calscim_notifications",
+            "Attempts to deliver a notification; outcome delivered or failed",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+
+
+@dataclass(slots=True)
+class Notifications:
+    """Every daemon runs one. ``local`` returns the conditions that only this daemon sees; ``host`` is its machine."""
+
+    db: Database
+    channels: Sequence[tuple[Channel, Subscription]]
+    reader: ConditionReader
+    local: Callable[[], Sequence[Condition]]
+    host: str
+    clock: Clock
+    metrics: Metrics
+    outage: DatabaseOutage = field(init=False)
+    _once: list[Condition] = field(default_factory=list, init=False)
+    _looked: dict[str, asyncio.Event] = field(default_factory=dict, init=False)
+    _pruned: float = field(default=float("-inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self.outage = DatabaseOutage(self.host)
+
+    def report(self, condition: Condition) -> None:
+        """Tell the channels at the next look about something that happened once."""
+        self._once.append(condition)
+
+    async def run(self) -> None:
+        """Look and deliver until cancelled."""
+        if not self.channels:
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_for_ever(), name="conditions")
+            for channel, subscription in self.channels:
+                group.create_task(
+                    self._deliver_for_ever(channel, subscription), name=f"notify {channel.name}"
+                )
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await self.look()
+            for looked in self._looked.values():
+                looked.set()
+            await self.clock.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Queue messages about what began, lasts, or ended."""
+        now = self.clock.now()
+        try:
+            shared = await self.reader.read(now)
+            for _, subscription in self.channels:
+                await outbox.observe(self.db, subscription, SHARED, shared, now)
+                await outbox.observe(self.db, subscription, f"host {self.host}", self.local(), now)
+                for condition in tuple(self._once):
+                    await outbox.report_once(self.db, subscription, condition)
+            self._once.clear()
+            if self.clock.monotonic() - self._pruned > PRUNE_EVERY:
+                await outbox.prune(self.db)
+                self._pruned = self.clock.monotonic()
+        except _STORE_ERRORS as error:
+            self.outage.failed(now, str(error))
+            return
+        self.outage.answered()
+
+    async def _deliver_for_ever(self, channel: Channel, subscription: Subscription) -> None:
+        looked = self._looked[channel.name] = asyncio.Event()
+        while True:
+            looked.clear()
+            await self.deliver(channel, subscription)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await looked.wait()
+
+    async def deliver(self, channel: Channel, subscription: Subscription) -> None:
+        """Deliver what is due for one channel, until a delivery fails or nothing is left."""
+        if Event.DATABASE_UNREACHABLE in subscription.events:
+            await self._deliver_outage(channel, subscription)
+        try:
+            while messages := await outbox.claim(self.db, channel.name, channel.most):
+                if not await self._attempt(channel, messages):
+                    return
+        except _STORE_ERRORS as error:
+            log.debug("notify.outbox_unavailable", channel=channel.name, reason=str(error))
+
+    async def _attempt(self, channel: Channel, messages: Sequence[Message]) -> bool:
+        ids = [message.id for message in messages]
+        try:
+            await channel.deliver(messages)
+        except DeliveryError as error:
+            self._count_failure(channel, messages, error)
+            await outbox.failed(self.db, ids, str(error), is_final=error.is_final)
+            return error.is_final  # the next message may be one that the receiver takes
+        self._count(channel, messages)
+        await outbox.delivered(self.db, ids)
+        return True
+
+    async def _deliver_outage(self, channel: Channel, subscription: Subscription) -> None:
+        delay = subscription.delays.get(Event.DATABASE_UNREACHABLE, 0.0)
+        message = self.outage.due(channel.name, delay, self.clock.now())
+        if message is None:
+            return
+        try:
+            await channel.deliver([message])
+        except DeliveryError as error:
+            self._count_failure(channel, [message], error)
+            return
+        self._count(channel, [message])
+        self.outage.delivered(channel.name, message)
+
+    def _count(self, channel: Channel, messages: Sequence[Message]) -> None:
+        self.metrics.notifications.labels(channel.name, "delivered").inc(len(messages))
+        for message in messages:
+            log.info(
+                "notify.delivered",
+                channel=channel.name,
+                type=message.type,
+                organization=message.organization,
+                id=str(message.id),
+            )
+
+    def _count_failure(
+        self, channel: Channel, messages: Sequence[Message], error: DeliveryError
+    ) -> None:
+        self.metrics.notifications.labels(channel.name, "failed").inc(len(messages))
+        log.warning(
+            "notify.failed",
+            channel=channel.name,
+            messages=len(messages),
+            reason=str(error),
+            given_up=error.is_final,
+        )
