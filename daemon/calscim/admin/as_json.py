@@ -1,18 +1,16 @@
 """The JSON form of the typed results of this package: the only place that decides keys and omissions.
 
 A result is a frozen dataclass; its fields are the keys. The metadata ``key`` of a field renames
-its key, and ``optional()`` leaves it out when it is None.
+its key, and OPTIONAL leaves the field out when it is None.
 """
 
-from dataclasses import Field, field, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import orjson
 
-
-def optional() -> Any:
-    """Declare a dataclass field that is None by default and is left out of the JSON when it is None."""
-    return field(default=None, metadata={"optional": True})
+# Metadata of a field that is left out of the JSON when it is None.
+OPTIONAL = {"optional": True}
 
 
 def as_json(value: Any, *, indent: bool = False) -> bytes:

@@ -1,8 +1,8 @@
 """Mappings and edits of mappings as operators see them, in the terminal and with ``--json``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from calscim.admin.as_json import optional
+from calscim.admin.as_json import OPTIONAL
 from calscim.admin.mappings import Draft, MappingEdits, MappingRow, TeamRef
 
 
@@ -24,7 +24,7 @@ class MappingView:
     mode: str
     members: int
     state: str
-    removed_seq: int | None = optional()
+    removed_seq: int | None = field(default=None, metadata=OPTIONAL)
 
 
 def mapping_view(row: MappingRow, *, removed_seq: int | None = None) -> MappingView:
@@ -58,8 +58,8 @@ class EditedMapping:
     team: str
     role: str
     mode: str
-    create_team: bool | None = optional()
-    id: int | None = optional()
+    create_team: bool | None = field(default=None, metadata=OPTIONAL)
+    id: int | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Plans, actions, waits and limits as operators see them, in the terminal and with ``--json``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from calscim.admin.as_json import optional
+from calscim.admin.as_json import OPTIONAL
 from calscim.admin.waiting_mappings import WaitingMapping
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Plan
@@ -51,10 +51,10 @@ class WaitView:
     email: str | None
     user_id: str | None
     reason: str
-    user_name: str | None = optional()
-    cal_user_id: int | None = optional()
-    kind: str | None = optional()
-    team_id: int | None = optional()
+    user_name: str | None = field(default=None, metadata=OPTIONAL)
+    cal_user_id: int | None = field(default=None, metadata=OPTIONAL)
+    kind: str | None = field(default=None, metadata=OPTIONAL)
+    team_id: int | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def person(self) -> str:

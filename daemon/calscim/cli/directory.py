@@ -1,14 +1,14 @@
-"""calscim directory: one identity provider's way in."""
+"""calscim directory: manage directories (connections from identity providers)."""
 
 from argparse import ArgumentTypeError
-from typing import Any
 
 from calscim import admin
+from calscim.admin.directory_views import CreatedDirectory, DirectoryView
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
 from calscim.cli.call import Call, a_duration
 from calscim.cli.database import opened
-from calscim.cli.output import fields, moment, table
+from calscim.cli.output import counted, moment, record, table
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate
@@ -19,28 +19,43 @@ from calscim.terminal import printable
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("directory")
-    create = nouns.add("create", _create, "make a directory and its first token")
-    create.add_argument("--organization", metavar="ORG", help="may be left out where there is one")
-    create.add_argument("--name", required=True, help="what you call it")
+    create = nouns.add(
+        "create",
+        _create,
+        "create a directory and its first token",
+        examples=(
+            "calscim directory create --name Okta --provider okta-scim-v2",
+            "calscim directory create --name Okta --provider okta-scim-v2 --paused",
+        ),
+    )
+    create.add_argument("--organization", metavar="ORG", help="needed if there are several")
+    create.add_argument("--name", required=True, help="a name of your choice")
     create.add_argument(
         "--provider", required=True, choices=admin.PROVIDERS, metavar="P", help=_providers()
     )
     create.add_argument(
         "--paused",
         action="store_true",
-        help="leave Cal.com alone until `calscim directory resume`: to adopt an existing organization",
+        help="change nothing in Cal.com until `calscim directory resume`: to adopt an existing organization",
     )
-    nouns.add("list", _list, "every directory")
-    show = nouns.add("show", _show, "one directory")
-    pause = nouns.add("pause", _pause, "leave Cal.com alone; SCIM goes on being accepted")
-    pause.add_argument("--for", dest="seconds", type=a_duration, metavar="2h", help="then go on")
+    nouns.add("list", _list, "list the directories")
+    show = nouns.add("show", _show, "show one directory")
+    pause = nouns.add(
+        "pause",
+        _pause,
+        "stop changing Cal.com; pushed changes are still accepted",
+        examples=("calscim directory pause Okta --for 2h",),
+    )
+    pause.add_argument(
+        "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
+    )
     resume = nouns.add("resume", _resume, "end a pause")
     change = nouns.add("set", _set, "change a setting of a directory")
     delete = nouns.add(
         "delete",
         _delete,
-        "revoke its tokens and want nothing of it any more",
-        details="Its people keep what they have in Cal.com; its journal is kept.",
+        "revoke all tokens of the directory and stop syncing it",
+        details="Its people stay in Cal.com as they are, and its journal is kept.",
     )
     for parser in (show, pause, resume, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
@@ -48,17 +63,17 @@ def register(verbs: Verbs) -> None:
         "rate",
         type=_rate,
         metavar="KEY=VALUE",
-        help=f"requests_per_second=N: at least {LOWEST_RATE}, 0 for no limit, or default: what "
-        "scim.requests_per_second says",
+        help=f"requests_per_second=N: at least {LOWEST_RATE}, 0 for no limit, or default for the value of "
+        "scim.requests_per_second",
     )
 
 
 def _rate(text: str) -> int | None:
-    """The value of ``requests_per_second=VALUE`` as the table has it: None for the default, 0 for no limit."""
+    """Read ``requests_per_second=VALUE`` as the table stores it: None for the default, 0 for no limit."""
     key, equals, value = text.partition("=")
     if key != "requests_per_second" or not equals:
         raise ArgumentTypeError(
-            f"{text!r} is no setting of a directory: write requests_per_second=N"
+            f"{text!r} is not a setting of a directory: write requests_per_second=N"
         )
     if value == "default":
         return None
@@ -73,26 +88,25 @@ def _providers() -> str:
 
 
 def base_url(settings: Settings, directory: str) -> str:
-    """What the identity provider is given."""
+    """Return the URL that the identity provider is given."""
     return f"{settings.scim.public_url}/scim/v2/{directory}"
 
 
-def as_json(settings: Settings, directory: admin.Directory) -> dict[str, Any]:
-    """In the form of ``directory list --json``."""
-    return {
-        "id": directory.id,
-        "name": directory.name,
-        "organization": directory.organization,
-        "provider": directory.provider,
-        "base_url": base_url(settings, directory.id),
-        "created_at": directory.created_at,
-        "paused": directory.paused,
-        "paused_until": directory.paused_until,
-        "users": directory.users,
-        "groups": directory.groups,
-        "journal_seq": directory.journal_seq,
-        "requests_per_second": rate_shown(directory.requests_per_second),
-    }
+def _view(settings: Settings, directory: admin.Directory) -> DirectoryView:
+    return DirectoryView(
+        id=directory.id,
+        name=directory.name,
+        organization=directory.organization,
+        provider=directory.provider,
+        base_url=base_url(settings, directory.id),
+        created_at=directory.created_at,
+        paused=directory.paused,
+        paused_until=directory.paused_until,
+        users=directory.users,
+        groups=directory.groups,
+        journal_seq=directory.journal_seq,
+        requests_per_second=rate_shown(directory.requests_per_second),
+    )
 
 
 async def _create(call: Call) -> None:
@@ -110,16 +124,10 @@ async def _create(call: Call) -> None:
         _, token = await admin.create_token(
             db, editor, made, name="first", seconds=settings.tokens.lifetime
         )
-    url = base_url(settings, made.id)
-    value = {
-        "id": made.id,
-        "name": made.name,
-        "organization": made.organization,
-        "provider": made.provider,
-        "base_url": url,
-        "token": token,
-    }
-    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+    created = CreatedDirectory(
+        made.id, made.name, made.organization, made.provider, base_url(settings, made.id), token
+    )
+    call.output.data(created, record(created))
     call.output.say(*_next_steps(made))
 
 
@@ -135,16 +143,16 @@ _OKTA = """\
      Unique identifier field for users = email; every Supported provisioning action;
      Authentication Mode = HTTP Header; Authorization = the token. Test, then Save.
   3. Provisioning, To App: enable Create Users, Update User Attributes, Deactivate Users.
-  4. Assignments: assign people. Push Groups: push the groups that are to become teams.
+  4. Assignments: assign people. Push Groups: push the groups that you map to teams.
   5. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
 
 _RUNNING = """
-Everyone whom the provider assigns gets an account in Cal.com right away. To look at the plan first:
-calscim directory pause, or --paused when the directory is created."""
+Everyone who is assigned in the identity provider gets an account in Cal.com right away. To see
+the plan first: calscim directory pause now, or --paused when you create a directory."""
 
 _RESUME = """
-The directory is paused: Cal.com is left alone, whatever the provider pushes. When calscim plan shows
-what you want: calscim directory resume "{name}"."""
+The directory is paused: calscim changes nothing in Cal.com, whatever the identity provider pushes.
+Once calscim plan shows what you want: calscim directory resume "{name}"."""
 
 _OTHERS = """\
   1. Give the identity provider the base url (tenant URL) and the token (secret token, bearer).
@@ -172,7 +180,7 @@ async def _list(call: Call) -> None:
             for row in found
         ),
     )
-    value = [as_json(settings, row) for row in found]
+    value = [_view(settings, row) for row in found]
     call.output.data(value, shown if found else "no directory yet: see `calscim directory create`")
 
 
@@ -188,8 +196,8 @@ async def _show(call: Call) -> None:
     settings = call.settings()
     async with opened(settings) as db:
         found = await admin.find_directory(db, call.arguments.directory)
-    value = as_json(settings, found)
-    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+    view = _view(settings, found)
+    call.output.data(view, record(view))
 
 
 async def _pause(call: Call) -> None:
@@ -205,8 +213,8 @@ async def _pause(call: Call) -> None:
             seconds=call.arguments.seconds,
         )
     value = {"id": found.id, "name": found.name, "paused": True, "paused_until": until}
-    end = f"until {moment(until)}" if until else "until `calscim directory resume`"
-    call.output.data(value, f"{found.name} is paused {end}; SCIM goes on being accepted")
+    end = f"until {moment(until)}" if until else "until you run `calscim directory resume`"
+    call.output.data(value, f"{found.name} is paused {end}; pushed changes are still accepted")
 
 
 async def _resume(call: Call) -> None:
@@ -221,7 +229,7 @@ async def _resume(call: Call) -> None:
             target=found.id,
         )
     value = {"id": found.id, "name": found.name, "paused": False, "was_paused": was}
-    call.output.data(value, f"{found.name} {'goes on' if was else 'was not paused'}")
+    call.output.data(value, f"{found.name} {'is active again' if was else 'was not paused'}")
 
 
 async def _set(call: Call) -> None:
@@ -234,9 +242,14 @@ async def _set(call: Call) -> None:
         "name": found.name,
         "requests_per_second": rate_shown(stored),
     }
-    limit = {None: "as many requests a second as scim.requests_per_second says", NONE: "any number"}
+    limit = {
+        None: "as many requests a second as scim.requests_per_second allows",
+        NONE: "any number of requests",
+    }
     said = limit.get(stored, f"{stored} requests a second")
-    call.output.data(value, f"{found.name} may send {said}; daemons follow within {EVERY:.0f} s")
+    call.output.data(
+        value, f"{found.name} may send {said}; daemons apply this within {EVERY:.0f} s"
+    )
 
 
 async def _delete(call: Call) -> None:
@@ -247,5 +260,5 @@ async def _delete(call: Call) -> None:
     value = {"id": found.id, "name": found.name, "deleted": True, "tokens_revoked": revoked}
     call.output.data(
         value,
-        f"{found.name} is deleted, {revoked} token(s) revoked; Cal.com and the journal stay as they are",
+        f"{found.name} is deleted and {counted(revoked, 'token')} revoked; Cal.com and the journal stay as they are",
     )

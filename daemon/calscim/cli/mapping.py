@@ -1,19 +1,16 @@
 """calscim mapping: map groups to teams."""
 
 import argparse
-from dataclasses import asdict
-
-from rich.console import RenderableType
 
 from calscim import admin
 from calscim.admin import MappingEdits
-from calscim.admin.mapping_views import MappingView, mapping_view
+from calscim.admin.mapping_views import mapping_view
 from calscim.admin.organizations import find_organization
 from calscim.admin.teams import find_or_new_team, find_team
 from calscim.cli import mapping_file
 from calscim.cli.call import Call
 from calscim.cli.database import opened
-from calscim.cli.output import fields, table
+from calscim.cli.output import record, table
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.planner.modes import Mode
@@ -116,7 +113,7 @@ async def _add(call: Call) -> int | None:
             mode=drafted.mode,
         )
     _warn(call, note, warnings)
-    call.output.data(mapping_view(added), _render(mapping_view(added)))
+    call.output.data(mapping_view(added), record(mapping_view(added)))
     return None
 
 
@@ -141,7 +138,7 @@ async def _change(call: Call) -> int | None:
         changed = mapping_view(
             await admin.change_mapping(db, call.editor(), row, role=role, mode=mode)
         )
-    call.output.data(changed, _render(changed))
+    call.output.data(changed, record(changed))
     return None
 
 
@@ -185,9 +182,3 @@ async def _remove(call: Call) -> int | None:
     removed = mapping_view(row, removed_seq=seq)
     call.output.data(removed, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")
     return None
-
-
-def _render(mapping: MappingView) -> RenderableType:
-    shown = asdict(mapping)
-    del shown["removed_seq"]
-    return fields((name.replace("_", " "), value) for name, value in shown.items())

@@ -1,8 +1,9 @@
-"""What a person or a script gets to see. With --json: exactly one JSON value on standard output.
+"""Print results for a person, or with --json exactly one JSON value on standard output.
 
 The only module of the command line that writes to a terminal: see ``calscim.terminal`` for the rule.
 """
 
+import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rich.text import Text
 from calscim import terminal
 from calscim.admin.as_json import as_json
 
-_WIDTH_OF_A_PIPE = 2000  # whoever reads a pipe wants whole lines
+_WIDTH_OF_A_PIPE = 2000  # programs that read a pipe need whole lines
 _STYLES = {
     "active": "green",
     "valid": "green",
@@ -36,7 +37,7 @@ class Output:
     json: bool = False
 
     def data(self, value: Any, shown: RenderableType) -> None:
-        """The value as JSON, or what a person is shown of it."""
+        """Print the value as JSON, or ``shown`` for a person."""
         if self.json:
             self.write(dump(value, indent=True))
         else:
@@ -54,7 +55,7 @@ class Output:
         sys.stdout.write(terminal.printable_lines(text) + "\n")
 
     def say(self, *texts: str) -> None:
-        """To the person at the terminal, whatever standard output is; each text on a line of its own."""
+        """Print to standard error, each text on its own line."""
         SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts))
 
     def warn(self, text: str) -> None:
@@ -64,7 +65,7 @@ class Output:
 
 
 class SafeConsole(Console):
-    """A console that escapes control characters in all text, also where a caller forgot to."""
+    """A console that escapes control characters in all text, even if the caller did not."""
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -87,13 +88,13 @@ def dump(value: Any, *, indent: bool = False) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Rows":
-    """Headings and rows; a column whose name ends in # is a number's."""
+    """Return a table. A column whose name ends in # holds numbers."""
     return Rows(columns, [[cell(value) for value in row] for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A table. On a terminal it is wrapped and coloured; a pipe gets whole lines, at a tenth of what that costs."""
+    """A table: wrapped and colored on a terminal, whole lines in a pipe, which is ten times faster."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Text]]
@@ -130,8 +131,17 @@ class Rows:
             yield "  ".join(shown).rstrip()
 
 
+def record(value: Any) -> Table:
+    """Return the fields of a dataclass, one per line, without optional fields that are None."""
+    return fields(
+        (one.name.replace("_", " "), content)
+        for one in dataclasses.fields(value)
+        if (content := getattr(value, one.name)) is not None or not one.metadata.get("optional")
+    )
+
+
 def fields(rows: Iterable[tuple[str, Any]]) -> Table:
-    """Names and values, one a line."""
+    """Return names and values, one per line."""
     made = Table.grid(padding=(0, 2, 0, 0))
     made.add_column(style="bold")
     made.add_column(overflow="fold")
@@ -141,17 +151,17 @@ def fields(rows: Iterable[tuple[str, Any]]) -> Table:
 
 
 def moment(value: datetime) -> str:
-    """To the second, in UTC."""
+    """Return the time in UTC, to the second."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 change``, ``2 changes``."""
+    """Return ``1 change``, ``2 changes``."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def cell(value: Any) -> Text:
-    """A value as text: moments to the second in UTC, nothing as a dash, a tuple as one line a value."""
+    """Return a value as text: times to the second in UTC, no value as a dash, a tuple as one line per value."""
     if value is None or (isinstance(value, str | tuple) and not value):
         return Text("-", style="dim")
     if isinstance(value, bool):

@@ -1,12 +1,13 @@
-"""calscim token: the bearer tokens of a directory."""
+"""calscim token: manage the bearer tokens of directories."""
 
 import math
 
 from calscim import admin
 from calscim.admin.directories import only_directory
+from calscim.admin.directory_views import CreatedToken, token_view
 from calscim.cli.call import Call, a_duration
 from calscim.cli.database import opened
-from calscim.cli.output import fields, table
+from calscim.cli.output import record, table
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 
@@ -16,8 +17,13 @@ OVERLAP = 86400.0
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("token")
-    create = nouns.add("create", _create, "one more token; shown only now")
-    create.add_argument("--name", default="token", help="what you call it (default: token)")
+    create = nouns.add(
+        "create",
+        _create,
+        "create a token, and show it once",
+        examples=("calscim token create Okta --expires 90d",),
+    )
+    create.add_argument("--name", default="token", help="a name of your choice (default: token)")
     create.add_argument(
         "--scope",
         choices=admin.TOKEN_SCOPES,
@@ -25,7 +31,10 @@ def register(verbs: Verbs) -> None:
         help="read: GET and searches only, enough for an import; write: everything (default)",
     )
     rotate = nouns.add(
-        "rotate", _rotate, "a new token; the old one ends after the overlap; shown only now"
+        "rotate",
+        _rotate,
+        "replace a token; the old one stays valid for the overlap",
+        examples=("calscim token rotate Okta --overlap 24h",),
     )
     rotate.add_argument(
         "--overlap",
@@ -35,18 +44,18 @@ def register(verbs: Verbs) -> None:
         help="how long the old token stays valid (default: 24h; 0s ends it at once)",
     )
     rotate.add_argument(
-        "--token", metavar="TOKEN", help="number or name of the old one, where there are several"
+        "--token", metavar="TOKEN", help="id or name of the old token; needed if there are several"
     )
     for parser in (create, rotate):
         parser.add_argument(
             "--expires",
             type=a_lifetime,
             metavar="90d",
-            help="so long from now, or never (default: tokens.lifetime)",
+            help="how long the token is valid, or never (default: tokens.lifetime)",
         )
-    listing = nouns.add("list", _list, "every token, never the token itself")
-    revoke = nouns.add("revoke", _revoke, "refuse a token from the next request on")
-    revoke.add_argument("token", metavar="TOKEN", help="number or name")
+    listing = nouns.add("list", _list, "list the tokens; the secret itself is never shown")
+    revoke = nouns.add("revoke", _revoke, "revoke a token; requests with it are refused at once")
+    revoke.add_argument("token", metavar="TOKEN", help="id or name")
     for parser in (create, rotate, listing):
         parser.add_argument("where", metavar="DIRECTORY", nargs="?", help="id or name")
     for parser in (create, rotate, listing, revoke):
@@ -54,7 +63,7 @@ def register(verbs: Verbs) -> None:
 
 
 def a_lifetime(text: str) -> float:
-    """The type of ``--expires``: seconds, infinite for ``never``."""
+    """Read ``--expires``: seconds, infinite for ``never``."""
     return math.inf if text == "never" else a_duration(text)
 
 
@@ -77,20 +86,13 @@ async def _create(call: Call) -> None:
             seconds=lifetime(settings, call.arguments.expires),
             scope=call.arguments.scope,
         )
-    value = {
-        "id": made.id,
-        "name": made.name,
-        "directory": made.directory,
-        "scope": made.scope,
-        "expires_at": made.expires_at,
-        "token": token,
-    }
-    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+    created = CreatedToken(made.id, made.name, made.directory, made.scope, made.expires_at, token)
+    call.output.data(created, record(created))
     call.output.say("The token is shown only now.")
 
 
 async def _rotate(call: Call) -> None:
-    """Without --expires the new token lives as long as the old one was made for."""
+    """Replace a token. Without --expires, the new token has the lifetime of the old one."""
     settings = call.settings()
     async with opened(settings) as db:
         wanted = call.arguments.directory or call.arguments.where
@@ -104,17 +106,10 @@ async def _rotate(call: Call) -> None:
             overlap=call.arguments.overlap,
             seconds=lifetime(settings, call.arguments.expires, old.lifetime),
         )
-    value = {
-        "id": made.id,
-        "name": made.name,
-        "directory": made.directory,
-        "scope": made.scope,
-        "expires_at": made.expires_at,
-        "replaces": old.id,
-        "replaced_expires_at": ends,
-        "token": token,
-    }
-    call.output.data(value, fields((name.replace("_", " "), text) for name, text in value.items()))
+    created = CreatedToken(
+        made.id, made.name, made.directory, made.scope, made.expires_at, token, old.id, ends
+    )
+    call.output.data(created, record(created))
     call.output.say(
         f"The token is shown only now. Put it into the identity provider before token {old.id} ends; "
         f"`calscim token list {directory.name}` shows when each was last used."
@@ -126,21 +121,6 @@ async def _list(call: Call) -> None:
         wanted = call.arguments.directory or call.arguments.where
         directory = await admin.find_directory(db, wanted) if wanted else None
         found = await admin.tokens(db, directory)
-    value = [
-        {
-            "id": row.id,
-            "name": row.name,
-            "directory": row.directory,
-            "scope": row.scope,
-            "state": row.state,
-            "created_at": row.created_at,
-            "expires_at": row.expires_at,
-            "revoked_at": row.revoked_at,
-            "last_used_at": row.last_used_at,
-            "replaced_by": row.replaced_by,
-        }
-        for row in found
-    ]
     shown = table(
         ("id#", "name", "directory", "scope", "state", "created", "expires", "last used"),
         (
@@ -157,7 +137,8 @@ async def _list(call: Call) -> None:
             for row in found
         ),
     )
-    call.output.data(value, shown if found else "no token yet: see `calscim token create`")
+    value = [token_view(token) for token in found]
+    call.output.data(value, shown if found else "no token yet: see `calscim token create --help`")
 
 
 async def _revoke(call: Call) -> None:
@@ -167,5 +148,5 @@ async def _revoke(call: Call) -> None:
         token = await admin.find_token(db, call.arguments.token, directory)
         now = await admin.revoke_token(db, call.editor(), token)
     value = {"id": token.id, "name": token.name, "directory": token.directory, "revoked": True}
-    said = "is revoked" if now else "was revoked before"
+    said = "is revoked" if now else "was already revoked"
     call.output.data(value, f"token {token.id} ({token.name}) of {token.directory} {said}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from calscim.admin.as_json import optional
+from calscim.admin.as_json import OPTIONAL
 from calscim.admin.groups import MappedTeam
 from calscim.admin.waiting_mappings import WaitingMapping
 
@@ -12,18 +12,18 @@ from calscim.admin.waiting_mappings import WaitingMapping
 class Entry:
     """A SCIM user, a deleted SCIM user (``seq``), or a Cal.com account without a SCIM user (no ``id``)."""
 
-    id: str | None = optional()
-    directory_id: str | None = optional()
-    directory: str | None = optional()
-    user_name: str | None = optional()
-    email: str | None = optional()
-    name: str | None = optional()
-    active: bool | None = optional()
-    managed: bool | None = optional()
-    source: str | None = optional()
-    changed_seq: int | None = optional()
-    seq: int | None = optional()  # the journal row of the deletion
-    cal_user_id: int | None = optional()
+    id: str | None = field(default=None, metadata=OPTIONAL)
+    directory_id: str | None = field(default=None, metadata=OPTIONAL)
+    directory: str | None = field(default=None, metadata=OPTIONAL)
+    user_name: str | None = field(default=None, metadata=OPTIONAL)
+    email: str | None = field(default=None, metadata=OPTIONAL)
+    name: str | None = field(default=None, metadata=OPTIONAL)
+    active: bool | None = field(default=None, metadata=OPTIONAL)
+    managed: bool | None = field(default=None, metadata=OPTIONAL)
+    source: str | None = field(default=None, metadata=OPTIONAL)
+    changed_seq: int | None = field(default=None, metadata=OPTIONAL)
+    seq: int | None = field(default=None, metadata=OPTIONAL)  # the journal row of the deletion
+    cal_user_id: int | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,83 @@
+"""Directories and tokens as operators see them, in the terminal and with ``--json``."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from calscim.admin.as_json import OPTIONAL
+from calscim.admin.tokens import Token, TokenScope
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedDirectory:
+    """A new directory with its first token. The token is shown only once."""
+
+    id: str
+    name: str
+    organization: str
+    provider: str
+    base_url: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryView:
+    """A directory. ``requests_per_second``: its own limit; None: the configured one; "off": no limit."""
+
+    id: str
+    name: str
+    organization: str
+    provider: str
+    base_url: str
+    created_at: datetime
+    paused: bool
+    paused_until: datetime | None
+    users: int
+    groups: int
+    journal_seq: int
+    requests_per_second: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedToken:
+    """A new token, and the token that it replaces. The token is shown only once."""
+
+    id: int
+    name: str
+    directory: str
+    scope: TokenScope
+    expires_at: datetime | None
+    token: str
+    replaces: int | None = field(default=None, metadata=OPTIONAL)
+    replaced_expires_at: datetime | None = field(default=None, metadata=OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """What is stored about a token; the token itself is not stored."""
+
+    id: int
+    name: str
+    directory: str
+    scope: TokenScope
+    state: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    replaced_by: int | None
+
+
+def token_view(token: Token) -> TokenView:
+    """Return the token as operators see it."""
+    return TokenView(
+        id=token.id,
+        name=token.name,
+        directory=token.directory,
+        scope=token.scope,
+        state=token.state,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+        last_used_at=token.last_used_at,
+        replaced_by=token.replaced_by,
+    )
