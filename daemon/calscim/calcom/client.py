@@ -105,8 +105,8 @@ class Client:
         """Return one page of all members in no order, accepted or not."""
         return await self._page("/memberships", decode.org_membership, skip, take)
 
-    async def membership(self, number: MembershipId) -> OrgMembership:
-        return await self._get(f"/memberships/{number}", decode.org_membership)
+    async def membership(self, membership_id: MembershipId) -> OrgMembership:
+        return await self._get(f"/memberships/{membership_id}", decode.org_membership)
 
     async def attach(
         self, permit: RatePermit, user: CalUserId, role: Role, *, accepted: bool
@@ -128,19 +128,23 @@ class Client:
         return await self._post(permit, "/memberships", body, decode.org_membership)
 
     async def change_membership(
-        self, permit: RatePermit, number: MembershipId, role: Role
+        self, permit: RatePermit, membership_id: MembershipId, role: Role
     ) -> OrgMembership:
         body = {"role": role.value}
-        return await self._patch(permit, f"/memberships/{number}", body, decode.org_membership)
+        return await self._patch(
+            permit, f"/memberships/{membership_id}", body, decode.org_membership
+        )
 
-    async def make_pending(self, permit: RatePermit, number: MembershipId) -> OrgMembership:
+    async def make_pending(self, permit: RatePermit, membership_id: MembershipId) -> OrgMembership:
         """Make the membership pending, so that the person can accept it again. The role stays."""
         body = {"accepted": False}
-        return await self._patch(permit, f"/memberships/{number}", body, decode.org_membership)
+        return await self._patch(
+            permit, f"/memberships/{membership_id}", body, decode.org_membership
+        )
 
-    async def end_membership(self, permit: RatePermit, number: MembershipId) -> None:
+    async def end_membership(self, permit: RatePermit, membership_id: MembershipId) -> None:
         """Remove the person from the organization and its teams. The account remains."""
-        await self._delete(permit, f"/memberships/{number}")
+        await self._delete(permit, f"/memberships/{membership_id}")
 
     # -------------------------------------------------------------- users
 
@@ -192,19 +196,21 @@ class Client:
         return await self._post(permit, path, body, decode.team_membership)
 
     async def change_member(
-        self, permit: RatePermit, team: TeamId, number: MembershipId, role: Role
+        self, permit: RatePermit, team: TeamId, membership_id: MembershipId, role: Role
     ) -> TeamMembership:
-        path = f"/teams/{team}/memberships/{number}"
+        path = f"/teams/{team}/memberships/{membership_id}"
         return await self._patch(permit, path, {"role": role.value}, decode.team_membership)
 
     async def accept_member(
-        self, permit: RatePermit, team: TeamId, number: MembershipId
+        self, permit: RatePermit, team: TeamId, membership_id: MembershipId
     ) -> TeamMembership:
-        path = f"/teams/{team}/memberships/{number}"
+        path = f"/teams/{team}/memberships/{membership_id}"
         return await self._patch(permit, path, {"accepted": True}, decode.team_membership)
 
-    async def remove_member(self, permit: RatePermit, team: TeamId, number: MembershipId) -> None:
-        await self._delete(permit, f"/teams/{team}/memberships/{number}")
+    async def remove_member(
+        self, permit: RatePermit, team: TeamId, membership_id: MembershipId
+    ) -> None:
+        await self._delete(permit, f"/teams/{team}/memberships/{membership_id}")
 
     # -------------------------------------------------------------- attributes
 

@@ -123,7 +123,7 @@ def member_attributes(data: Any) -> tuple[AttributeValue, ...] | None:
     Malformed attributes do not make the row malformed, because most organizations do not use them.
     """
     try:
-        return tuple(sorted(one for entry in parse_rows(data, _values) for one in entry))
+        return tuple(sorted(value for row in parse_rows(data, _values) for value in row))
     except MalformedAnswer:
         return None
 

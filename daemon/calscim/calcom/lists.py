@@ -154,25 +154,25 @@ async def _read_pages(source: RemoteList[Found, Key, Row], paging: Paging) -> _R
     rows: dict[Key, Row] = {}
     seen: set[Hashable] = set()
     row_count = 0
-    for number in range(MAX_PAGES):
-        found = await source.page(number * source.size, source.size)
-        if number == 0 and len(found) > source.size:
+    for page_index in range(MAX_PAGES):
+        found = await source.page(page_index * source.size, source.size)
+        if page_index == 0 and len(found) > source.size:
             return _not_paged(source, paging, found)
         for entry in filter(None, map(source.kept, found)):
             rows[entry[0]] = entry[1]
             row_count += 1
         if len(found) < source.size:
-            paging.calls[source.path] = number + 1
-            return _Read(rows, row_count, in_one_call=number == 0)
+            paging.calls[source.path] = page_index + 1
+            return _Read(rows, row_count, in_one_call=page_index == 0)
         page = source.identities(found)
         if page <= seen and (everything := await _behind_the_end(source, page)):
             return _not_paged(source, paging, everything)
         seen |= page
-        if number > SPARE_PAGES + REPETITION * len(seen) // source.size:
+        if page_index > SPARE_PAGES + REPETITION * len(seen) // source.size:
             break
     raise RemoteError(
         RemoteKind.MALFORMED,
-        f"the list does not end: {number + 1} pages of {source.size} have {len(seen)} different "
+        f"the list does not end: {page_index + 1} pages of {source.size} have {len(seen)} different "
         "rows; check that api_url leads to Cal.com's API v2 and that no proxy answers instead",
     )
 

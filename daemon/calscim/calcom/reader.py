@@ -84,12 +84,12 @@ class Reader:
         """Return the number of calls of the last read of the teams, or None before the first read."""
         return self._client.paging.calls.get(_TEAMS)
 
-    async def team(self, number: TeamId) -> Team | Incomplete | None:
+    async def team(self, team_id: TeamId) -> Team | Incomplete | None:
         """Return a team, or None if the organization has no such team (404, IsTeamInOrg)."""
 
         async def read() -> Team:
-            team = await self._client.team(number)
-            _check_answer(team.id == number, f"it returned team {team.id}")
+            team = await self._client.team(team_id)
+            _check_answer(team.id == team_id, f"it returned team {team.id}")
             return team
 
         return await _read_one(read)

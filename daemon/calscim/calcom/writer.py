@@ -107,14 +107,14 @@ class Writer:
         if action.kind in _ON_A_MEMBERSHIP and not action.membership:
             return UNKNOWN_MEMBERSHIP
         permit = await self._client.acquire_permit(request_id)
-        number = await self._log.begin(action, request_id)
+        attempt_id = await self._log.begin(action, request_id)
         outcome = INTERRUPTED
         try:
             outcome = await self._send(action, permit)
         except RemoteError as error:
-            outcome = _failure(action, error)
+            outcome = _failed_outcome(action, error)
         finally:
-            await asyncio.shield(self._log.finish(number, outcome))
+            await asyncio.shield(self._log.finish(attempt_id, outcome))
         return outcome
 
     async def _send(self, action: Action, permit: RatePermit) -> Outcome:
@@ -140,11 +140,11 @@ class Writer:
             case Kind.ADD:
                 assert action.team is not None, "a member is added to a team"
                 row = await self._client.add_member(permit, action.team, _account(action), role)
-                return _made(row.member)
+                return _outcome_of(row.member)
             case Kind.ACCEPT:
                 assert action.team is not None, "a team membership is accepted"
                 row = await self._client.accept_member(permit, action.team, _membership(action))
-                return _made(row.member)
+                return _outcome_of(row.member)
             case Kind.ROLE:
                 return await self._change_role(action, permit, role)
             case Kind.REMOVE:
@@ -202,14 +202,14 @@ class Writer:
                 if action.cal_user is None or not (
                     impossible or error.kind is RemoteKind.NOT_FOUND
                 ):
-                    return replace(_failure(action, error), invites_by_email=invites)
+                    return replace(_failed_outcome(action, error), invites_by_email=invites)
                 permit = await self._client.acquire_permit(permit.request_id)
             else:
-                return replace(_made(invited.member), invites_by_email=True)
+                return replace(_outcome_of(invited.member), invites_by_email=True)
         attached = await self._client.attach(
             permit, _account(action), role, accepted=action.has_profile
         )
-        return replace(_made(attached.member), invites_by_email=invites)
+        return replace(_outcome_of(attached.member), invites_by_email=invites)
 
     async def _repair(self, action: Action, permit: RatePermit) -> Outcome:
         """Make a half-member pending. A member who has a Profile by now stays as they are."""
@@ -217,7 +217,7 @@ class Writer:
             return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
         permit = await self._client.acquire_permit(permit.request_id)
         row = await self._client.make_pending(permit, _membership(action))
-        return _made(row.member)
+        return _outcome_of(row.member)
 
     async def has_profile(self, user: CalUserId, request_id: str) -> bool | Incomplete | None:
         """Return True if an account has a Profile in the organization, or None if the key may not change users.
@@ -257,33 +257,37 @@ class Writer:
         self, action: Action, change: AttributeChange, permit: RatePermit
     ) -> Outcome:
         """Change an attribute. The outcome has the option that was created, assigned or removed."""
-        number = change.attribute.id
+        attribute_id = change.attribute.id
         option = change.option
         match change.step:
             case AttributeOp.OPTION:
-                made = await self._client.create_option(
-                    permit, number, change.value, slug(change.value)
+                created = await self._client.create_option(
+                    permit, attribute_id, change.value, slug(change.value)
                 )
-                option = made.id
+                option = created.id
             case AttributeOp.UNASSIGN:
                 assert option is not None, "what is taken away was seen"
                 await self._client.unassign(permit, _account(action), option)
             case AttributeOp.ASSIGN if change.attribute.type.selects:
-                assert option is not None, "a selection is made of known options"
-                await self._client.assign_option(permit, _account(action), number, option)
+                assert option is not None, "a selection is created of known options"
+                await self._client.assign_option(permit, _account(action), attribute_id, option)
             case AttributeOp.ASSIGN:
                 option = await self._client.assign_value(
-                    permit, _account(action), number, change.value
+                    permit, _account(action), attribute_id, change.value
                 )
             case _:
                 assert_never(change.step)
         return Outcome(Result.DONE, cal_user=action.cal_user, option=option)
 
     async def _change_role(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
-        number = _membership(action)
+        membership_id = _membership(action)
         if action.team is None:
-            return _made((await self._client.change_membership(permit, number, role)).member)
-        return _made((await self._client.change_member(permit, action.team, number, role)).member)
+            return _outcome_of(
+                (await self._client.change_membership(permit, membership_id, role)).member
+            )
+        return _outcome_of(
+            (await self._client.change_member(permit, action.team, membership_id, role)).member
+        )
 
     def _new_user(self, action: Action, role: Role) -> dict[str, Any]:
         """Return the body for a new user, without ``username``, which older builds refuse."""
@@ -323,7 +327,7 @@ def _membership(action: Action) -> MembershipId:
     return action.membership
 
 
-def _made(member: OrgMember | TeamMember) -> Outcome:
+def _outcome_of(member: OrgMember | TeamMember) -> Outcome:
     return Outcome(
         Result.DONE,
         cal_user=member.user,
@@ -332,7 +336,7 @@ def _made(member: OrgMember | TeamMember) -> Outcome:
     )
 
 
-def _failure(action: Action, error: RemoteError) -> Outcome:
+def _failed_outcome(action: Action, error: RemoteError) -> Outcome:
     result, detail = _RESULTS[error.kind], str(error)
     if result is Result.CONFLICT and action.kind is Kind.ADD:
         result = Result.ALREADY

@@ -112,9 +112,9 @@ def redact(value: Any) -> None:
             else:
                 redact(part)
     elif isinstance(value, list):
-        for number, part in enumerate(value):
+        for index, part in enumerate(value):
             if isinstance(part, str):
-                value[number] = _redact_text(part)
+                value[index] = _redact_text(part)
             else:
                 redact(part)
 

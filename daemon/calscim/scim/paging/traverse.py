@@ -34,7 +34,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class CursorPage:
-    """A page, and the positions of the pages beside it."""
+    """A page, and the positions of the previous and the next page."""
 
     page: Page
     kinds: tuple[str, ...]  # the type of each resource

@@ -78,13 +78,13 @@ def _folded(value: Any) -> Any:
 def remove_values(resource: dict[str, Any], attribute: Attribute, value: Any) -> None:
     """Remove the values that a remove operation lists, as Entra sends it."""
     given = coerce(attribute, attribute.name, value) or ()
-    removed = {_given_key(one) for one in given if "value" in one}
-    without_value = [one for one in given if "value" not in one]  # such as addresses
+    removed = {_given_key(entry) for entry in given if "value" in entry}
+    without_value = [entry for entry in given if "value" not in entry]  # such as addresses
     kept = [
         stored
         for stored in resource.get(attribute.name, [])
         if not removed.intersection(_stored_keys(stored))
-        and not any(_contains(stored, one) for one in without_value)
+        and not any(_contains(stored, entry) for entry in without_value)
     ]
     _set_values(resource, attribute, kept)
 

@@ -49,8 +49,8 @@ class Attributes:
         options = [validate(requests.CREATE_OPTION, one) for one in body["options"]]
         if any(one.slug == body["slug"] for one in self.world.attributes.values()):
             raise shapes.already_exists()
-        number = self.world.add_attribute(body["name"], body["type"])
-        attribute = self.world.attributes[number]
+        attribute_id = self.world.add_attribute(body["name"], body["type"])
+        attribute = self.world.attributes[attribute_id]
         attribute.slug = body["slug"]
         for option in options:
             self._new_option(attribute, **option)
@@ -87,8 +87,8 @@ class Attributes:
             raise shapes.unknown_reference()
         if (membership.id, option) in self.world.assigned.values():
             raise shapes.already_exists()
-        number = self.world.assign(membership, option)
-        return success(shapes.assignment(number, membership.id, option), 201)
+        assignment_id = self.world.assign(membership, option)
+        return success(shapes.assignment(assignment_id, membership.id, option), 201)
 
     def _option_for(self, body: dict[str, Any]) -> str:
         attribute = self._attribute(body["attributeId"])
@@ -99,24 +99,24 @@ class Attributes:
     async def _unassign(self, request: web.Request) -> web.Response:
         membership = self._accepted(request)
         option = request.match_info["option"]
-        for number, held in self.world.assigned.items():
+        for assignment_id, held in self.world.assigned.items():
             if held == (membership.id, option):
-                self.world.unassign(number)
-                return success(shapes.assignment(number, membership.id, option))
+                self.world.unassign(assignment_id)
+                return success(shapes.assignment(assignment_id, membership.id, option))
         raise Refused(404, "NotFoundException", "Attribute does not belong to this user")
 
     def _new_option(self, attribute: SimAttribute, value: str, slug: str | None = None) -> str:
-        number = f"opt-{self.world.new_id()}"
-        attribute.options[number] = value
+        option_id = f"opt-{self.world.new_id()}"
+        attribute.options[option_id] = value
         if slug is not None:
-            attribute.slugs[number] = slug
+            attribute.slugs[option_id] = slug
         self.world.save()
-        return number
+        return option_id
 
-    def _attribute(self, number: str) -> SimAttribute:
-        if number not in self.world.attributes:
+    def _attribute(self, attribute_id: str) -> SimAttribute:
+        if attribute_id not in self.world.attributes:
             raise Refused(404, "NotFoundException", "Attribute not found")
-        return self.world.attributes[number]
+        return self.world.attributes[attribute_id]
 
     def _accepted(self, request: web.Request) -> Membership:
         user, organization = path_number(request, "user"), self.world.organization_id

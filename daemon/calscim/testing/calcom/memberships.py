@@ -76,10 +76,10 @@ class Memberships:
         return success(shown)
 
     def _found(self, request: web.Request, state: State) -> Membership:
-        number = path_number(request, "membership")
-        found = state.memberships.get(number)
+        membership_id = path_number(request, "membership")
+        found = state.memberships.get(membership_id)
         if found is None or found.team_id != self.world.organization_id:
-            message = f"IsMembershipInOrg - Membership ({number}) not found."
+            message = f"IsMembershipInOrg - Membership ({membership_id}) not found."
             raise Refused(404, "NotFoundException", message)
         return found
 

@@ -57,9 +57,9 @@ class Teams:
         body = await read_body(request, requests.CREATE_TEAM)
         wanted = body.get("slug") or slug(body["name"])
         self._check_slug_free(wanted)
-        number = self.world.add_team(body["name"], wanted)
-        self.world.join(self.world.me, number, "OWNER", accepted=body["autoAcceptCreator"])
-        return self._response(self.world.teams[number], 201)
+        team_id = self.world.add_team(body["name"], wanted)
+        self.world.join(self.world.me, team_id, "OWNER", accepted=body["autoAcceptCreator"])
+        return self._response(self.world.teams[team_id], 201)
 
     async def _update(self, request: web.Request) -> web.Response:
         team = self.world.teams[self._found(request, self.world)]
@@ -110,13 +110,13 @@ class Teams:
         return await self.memberships.changed(request, self._member(request, self.world))
 
     async def _remove_member(self, request: web.Request) -> web.Response:
-        team, number = self._found(request, self.world), path_number(request, "membership")
-        membership = self.world.memberships.get(number)
+        team, membership_id = self._found(request, self.world), path_number(request, "membership")
+        membership = self.world.memberships.get(membership_id)
         if membership is None or membership.team_id != team:
             raise Refused(
                 404,
                 "NotFoundException",
-                f"Membership with id {number} not found in team {team} of organization "
+                f"Membership with id {membership_id} not found in team {team} of organization "
                 f"{self.world.organization_id}",
             )
         self.world.drop(membership)
@@ -130,7 +130,7 @@ class Teams:
         return found
 
     def _found(self, request: web.Request, state: State) -> int:
-        number = path_number(request, "team")
-        if number not in state.teams:
-            raise Refused(404, "NotFoundException", f"IsTeamInOrg - Team ({number}) not found.")
-        return number
+        team_id = path_number(request, "team")
+        if team_id not in state.teams:
+            raise Refused(404, "NotFoundException", f"IsTeamInOrg - Team ({team_id}) not found.")
+        return team_id

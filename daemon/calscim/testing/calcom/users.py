@@ -105,14 +105,14 @@ class Users:
         return self._response(account)
 
     def _account_with_profile(self, request: web.Request) -> Account:
-        number = path_number(request, "user")
-        account = self.world.accounts.get(number)
+        user_id = path_number(request, "user")
+        account = self.world.accounts.get(user_id)
         if account is None or not account.profile:
             organization = self.world.organization_id
             raise Refused(
                 403,
                 "ForbiddenException",
-                f"IsUserInOrg - user with id={number} is not part of the organization with "
+                f"IsUserInOrg - user with id={user_id} is not part of the organization with "
                 f"id={organization}.",
             )
         return account

@@ -100,10 +100,10 @@ class Okta:
             await self._push(email, password)
 
     async def _active(self, email: str, *, active: bool) -> None:
-        number = self.users[email]
+        user_id = self.users[email]
         if self.style == "oin":
             operation = {"op": "replace", "value": {"active": active}}
-            await self._patch(f"/Users/{number}", operation)
+            await self._patch(f"/Users/{user_id}", operation)
             return
         await self._push(email, {"active": active})
 
@@ -137,8 +137,8 @@ class Okta:
 
     async def change_members(self, name: str, *, add: list[str], remove: list[str]) -> None:
         """Change the members in one request, with the removals before the additions. Each change repeats the name."""
-        stay = [one for one in self.members[name] if one not in remove]
-        self.members[name] = stay + [one for one in add if one not in stay]
+        staying = [email for email in self.members[name] if email not in remove]
+        self.members[name] = staying + [email for email in add if email not in staying]
         if self.style != "oin":
             await self._replace_group(name)
             return
@@ -183,7 +183,7 @@ class Okta:
     def _rename_user(self, email: str, to: str) -> None:
         self.users[to] = self.users.pop(email)
         for names in self.members.values():
-            names[:] = [to if one == email else one for one in names]
+            names[:] = [to if member == email else member for member in names]
 
     async def _send_name(self, name: str) -> None:
         value = {"id": self.groups[name], "displayName": name}
