@@ -209,7 +209,7 @@ def _http() -> aiohttp.ClientSession:
 def _collect_less() -> None:
     """Exempt everything loaded so far from garbage collection, and run the collector less often.
 
-    Measured in docs/decisions/0008-what-a-request-costs.md.
+    Measured in docs/decisions/0008-request-cost.md.
     """
     linecache.clearcache()  # source that pydantic read for docstrings
     gc.collect()
