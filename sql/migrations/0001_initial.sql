@@ -3,6 +3,7 @@
 
 CREATE SCHEMA calscim;
 
+-- The migrations that were applied.
 CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,
@@ -78,6 +79,7 @@ $$;
 
 -- ---------------------------------------------------------------- directories and tokens
 
+-- Directories: the connections from identity providers. A deleted directory keeps its row.
 CREATE TABLE calscim.directories (
     id            text PRIMARY KEY CHECK (id ~ '^[a-z0-9]{8,40}$'),
     organization  text NOT NULL,
@@ -92,6 +94,7 @@ CREATE TABLE calscim.directories (
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 
+-- Bearer tokens of directories. Only a hash of the token is stored.
 CREATE TABLE calscim.tokens (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
@@ -142,6 +145,7 @@ CREATE TABLE calscim.journal_heads (
     deleted_user_count  bigint NOT NULL DEFAULT 0  -- a deletion moves the position of other users in a list
 );
 
+-- The append-only record of every change, with the raw request, its effect and a hash chain. Partitioned by month.
 CREATE TABLE calscim.journal (
     stream         text NOT NULL,
     seq            bigint NOT NULL,
@@ -278,6 +282,7 @@ END $$;
 
 -- ---------------------------------------------------------------- users, groups, members
 
+-- Users as the identity provider last wrote them, and people of Cal.com that an import showed.
 CREATE TABLE calscim.users (
     id             uuid PRIMARY KEY,
     directory_id   text NOT NULL,
@@ -310,6 +315,7 @@ CREATE TABLE calscim.user_emails (
 );
 CREATE INDEX user_emails_value ON calscim.user_emails (directory_id, value_key text_pattern_ops);
 
+-- Groups as the identity provider last wrote them.
 CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
     directory_id      text NOT NULL,
@@ -327,6 +333,7 @@ CREATE UNIQUE INDEX groups_display_name ON calscim.groups (display_name_key text
 CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id COLLATE "C", ordinal) INCLUDE (id);
 CREATE INDEX groups_external_id ON calscim.groups (external_id text_pattern_ops, directory_id);
 
+-- Members of groups: users and nested groups, with the journal row that added them.
 CREATE TABLE calscim.members (
     group_id      uuid NOT NULL REFERENCES calscim.groups ON DELETE CASCADE,
     member_id     uuid NOT NULL,
@@ -989,6 +996,7 @@ END $$;
 
 -- ---------------------------------------------------------------- desired state
 
+-- Mappings of groups to teams, with role and mode. A removed mapping keeps its row.
 CREATE TABLE calscim.mappings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
@@ -1191,6 +1199,7 @@ CREATE TABLE calscim.drift_observations (
     PRIMARY KEY (organization, digest)
 );
 
+-- Passes of the reconciler, with the report that `calscim status` reads.
 CREATE TABLE calscim.reconcile_passes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
@@ -1222,6 +1231,7 @@ CREATE TABLE calscim.sync_requests (
     detail        text NOT NULL DEFAULT ''
 );
 
+-- The daemon that may reconcile each organization, until when, and the term.
 CREATE TABLE calscim.leases (
     organization  text PRIMARY KEY,
     holder        text NOT NULL,

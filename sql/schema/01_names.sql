@@ -3,6 +3,7 @@
 
 CREATE SCHEMA calscim;
 
+-- The migrations that were applied.
 CREATE TABLE calscim.schema_version (
     version     integer PRIMARY KEY,
     name        text NOT NULL,

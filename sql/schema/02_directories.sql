@@ -1,5 +1,6 @@
 -- ---------------------------------------------------------------- directories and tokens
 
+-- Directories: the connections from identity providers. A deleted directory keeps its row.
 CREATE TABLE calscim.directories (
     id            text PRIMARY KEY CHECK (id ~ '^[a-z0-9]{8,40}$'),
     organization  text NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE calscim.directories (
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 
+-- Bearer tokens of directories. Only a hash of the token is stored.
 CREATE TABLE calscim.tokens (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,

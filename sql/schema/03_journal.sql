@@ -12,6 +12,7 @@ CREATE TABLE calscim.journal_heads (
     deleted_user_count  bigint NOT NULL DEFAULT 0  -- a deletion moves the position of other users in a list
 );
 
+-- The append-only record of every change, with the raw request, its effect and a hash chain. Partitioned by month.
 CREATE TABLE calscim.journal (
     stream         text NOT NULL,
     seq            bigint NOT NULL,

@@ -1,5 +1,6 @@
 -- ---------------------------------------------------------------- users, groups, members
 
+-- Users as the identity provider last wrote them, and people of Cal.com that an import showed.
 CREATE TABLE calscim.users (
     id             uuid PRIMARY KEY,
     directory_id   text NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE calscim.user_emails (
 );
 CREATE INDEX user_emails_value ON calscim.user_emails (directory_id, value_key text_pattern_ops);
 
+-- Groups as the identity provider last wrote them.
 CREATE TABLE calscim.groups (
     id                uuid PRIMARY KEY,
     directory_id      text NOT NULL,
@@ -49,6 +51,7 @@ CREATE UNIQUE INDEX groups_display_name ON calscim.groups (display_name_key text
 CREATE UNIQUE INDEX groups_ordinal ON calscim.groups (directory_id COLLATE "C", ordinal) INCLUDE (id);
 CREATE INDEX groups_external_id ON calscim.groups (external_id text_pattern_ops, directory_id);
 
+-- Members of groups: users and nested groups, with the journal row that added them.
 CREATE TABLE calscim.members (
     group_id      uuid NOT NULL REFERENCES calscim.groups ON DELETE CASCADE,
     member_id     uuid NOT NULL,

@@ -1,5 +1,6 @@
 -- ---------------------------------------------------------------- desired state
 
+-- Mappings of groups to teams, with role and mode. A removed mapping keeps its row.
 CREATE TABLE calscim.mappings (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     directory_id  text NOT NULL REFERENCES calscim.directories,
@@ -202,6 +203,7 @@ CREATE TABLE calscim.drift_observations (
     PRIMARY KEY (organization, digest)
 );
 
+-- Passes of the reconciler, with the report that `calscim status` reads.
 CREATE TABLE calscim.reconcile_passes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
@@ -233,6 +235,7 @@ CREATE TABLE calscim.sync_requests (
     detail        text NOT NULL DEFAULT ''
 );
 
+-- The daemon that may reconcile each organization, until when, and the term.
 CREATE TABLE calscim.leases (
     organization  text PRIMARY KEY,
     holder        text NOT NULL,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import metrics_page
+from tools import metrics_page, tables_page
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -19,6 +19,16 @@ def test_the_page_of_the_metrics_is_current():
     assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page(), (
         "run make reference"
     )
+
+
+def test_the_page_of_the_tables_is_current_and_has_every_table():
+    schema = "".join(
+        file.read_text(encoding="utf-8") for file in sorted((ROOT / "sql/migrations").glob("*.sql"))
+    )
+    created = set(re.findall(r"^CREATE TABLE calscim\.(\w+) \(", schema, re.MULTILINE))
+
+    assert tables_page.PAGE.read_text(encoding="utf-8") == tables_page.page(), "run make reference"
+    assert {name for name, _ in tables_page.tables()} == created
 
 
 def test_every_event_of_the_log_is_on_its_page():
