@@ -1,4 +1,4 @@
-"""calscim journal archive: months that are over, out of the database and into files."""
+"""calscim journal archive: move past months from the database to files."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,36 +16,41 @@ def register(nouns: Verbs) -> None:
     parser = nouns.add(
         "archive",
         _archive,
-        "take months that are over out of the database, into files",
-        details="Needs the owner of the tables (database.migration_dsn). The oldest month goes first. Ended in "
-        "between, it loses nothing: ask again.",
+        "move past months from the database to files",
+        details="Needs the owner of the tables (database.migration_dsn). The oldest month is archived first. If the "
+        "command is interrupted, nothing is lost: run it again.",
     )
-    parser.add_argument("month", nargs="?", metavar="MONTH", help="one like 2026-09, in UTC")
+    parser.add_argument("month", nargs="?", metavar="MONTH", help="a month in UTC, such as 2026-09")
     parser.add_argument(
-        "--keep", type=int, metavar="N", help="all months but this one and the N before it"
+        "--keep",
+        type=int,
+        metavar="N",
+        help="archive all but the current month and the N before it",
     )
     parser.add_argument(
-        "--to", type=Path, required=True, metavar="FOLDER", help="where the files are kept"
+        "--to", type=Path, required=True, metavar="FOLDER", help="the folder for the files"
     )
 
 
 def archives_option(parser: ArgumentParser) -> None:
-    """--archive, for what can read archived months as well."""
+    """Add --archive, for verbs that also read archived months."""
     parser.add_argument(
         "--archive",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="archived months, or the folder of them, to read as well",
+        help="also read these archived months: files, or their folder",
     )
 
 
 async def _archive(call: Call) -> None:
     arguments = call.arguments
     if (arguments.month is None) == (arguments.keep is None):
-        raise UsageError("say which month, as 2026-09, or with --keep how many of them stay")
+        raise UsageError(
+            "write either a month, such as 2026-09, or --keep with the number of months to keep"
+        )
     if arguments.keep is not None and arguments.keep < 0:
-        raise UsageError("--keep takes how many months that are over stay: 0 or more")
+        raise UsageError("--keep takes the number of past months to keep: write 0 or more")
     done: list[Archived] = []
     async with opened(call.settings(), owner=True) as db:
         await refuse_ahead(db)
@@ -58,19 +63,24 @@ async def _archive(call: Call) -> None:
             call.output.say(f"{month} is in {done[-1].file}")
     value = [
         {
-            "month": one.month,
-            "file": str(one.file),
-            "checkpoint": str(one.checkpoint),
-            "rows": one.rows,
-            "sha256": one.digest,
+            "month": archived.month,
+            "file": str(archived.file),
+            "checkpoint": str(archived.checkpoint),
+            "rows": archived.rows,
+            "sha256": archived.digest,
         }
-        for one in done
+        for archived in done
     ]
     shown = table(
         ("month", "rows#", "file", "SHA-256"),
         (
-            (one.month, "before" if one.rows is None else one.rows, one.file, one.digest)
-            for one in done
+            (
+                archived.month,
+                "before" if archived.rows is None else archived.rows,
+                archived.file,
+                archived.digest,
+            )
+            for archived in done
         ),
     )
-    call.output.data(value, shown if done else "no month is to be archived")
+    call.output.data(value, shown if done else "there is no month to archive")
