@@ -1,8 +1,8 @@
-"""Find the person who runs a command: the user of the operating system, and the user who called sudo.
+"""Who runs a command, as the journal names them: the operating system's user, and who became that user with sudo.
 
-$LOGNAME and $USER are ignored, because any process can set them. SUDO_USER is recorded beside the user, because
-operators may share an account: ``sudo -u calscim calscim approve`` is ``ann via calscim@host``. A process of that
-account can set SUDO_USER, so it is only as reliable as the account is protected.
+$LOGNAME and $USER are not asked: anybody can set them. SUDO_USER is recorded beside the user, because operators share
+an account: ``sudo -u calscim calscim approve`` is ``ann via calscim@host``. A process of that account can set it as
+well, so it is worth as much as the account's own protection.
 """
 
 import os
@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Mapping
 
-# The characters of user names, including those of directory services.
+# What user names are made of, also those of directory services.
 _USER = re.compile(r"[\w.@+\\$-]{1,64}")
 
 
@@ -27,5 +27,5 @@ def actor(environ: Mapping[str, str] = os.environ) -> str:
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a user without a name, as in a container
+    except KeyError:  # a container's user without a name
         return str(uid)

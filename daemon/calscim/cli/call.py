@@ -1,4 +1,4 @@
-"""One call of the command line: its arguments, its output, and its configuration."""
+"""One call of the command line: what was asked for, and what its verbs work with."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from calscim.option_types import duration
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The argument of every verb. ``settings`` reads the configuration again at each call."""
+    """Handed to every verb. ``settings`` reads the configuration anew each time it is called."""
 
     arguments: argparse.Namespace
     output: Output
@@ -24,20 +24,20 @@ class Call:
 
     @property
     def configuration(self) -> Path | None:
-        """Return the file that ``settings`` reads; None if there is none."""
+        """The file that ``settings`` reads; None when there is none."""
         return find(self.arguments.config, self.environ)
 
     def settings(self) -> Settings:
-        """Return the settings. Raise ConfigError with every problem of the configuration."""
+        """ConfigError, with every problem, when it cannot be used."""
         return load(self.configuration, self.environ)
 
     def editor(self) -> Editor:
-        """Return the editor that the journal records for an edit: the user and the machine."""
+        """Who stands in the journal behind an edit: the user and the machine."""
         return Editor(by=actor(self.environ), cipher=self.settings().journal.cipher())
 
 
 def a_duration(text: str) -> float:
-    """Parse an argument such as 2h; return seconds."""
+    """The type of an argument such as 2h, in seconds."""
     try:
         return duration(text)
     except ValueError as error:
@@ -45,7 +45,7 @@ def a_duration(text: str) -> float:
 
 
 def a_moment(text: str) -> datetime:
-    """Parse an argument such as 2026-03-01 or 2026-03-01T08:30Z; without a time zone, it is UTC."""
+    """The type of an argument such as 2026-03-01 or 2026-03-01T08:30Z; UTC where it does not say."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""calscim erase: erase a person's data from the journal and the tables. The journal can still be verified."""
+"""calscim erase: what the journal and the tables say of a person goes, and the journal can still be proven."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "erase",
         _erase,
-        details="Shows what would be erased; with --yes, erases it for good. Refuses an active user: deactivate the "
-        "person in the identity provider first. Needs the owner of the tables (database.migration_dsn).",
+        details="For somebody who has left: an active user is refused. Shows what would go; --yes does it, and "
+        "nothing brings it back. Needs the owner of the tables (database.migration_dsn).",
     )
     parser.add_argument(
         "person", metavar="PERSON", help="an e-mail address, a userName or a SCIM id"
     )
-    parser.add_argument("--organization", metavar="ORG", help="only in this organization")
-    parser.add_argument("--yes", action="store_true", help="erase the data")
+    parser.add_argument("--organization", metavar="ORG", help="in one organization only")
+    parser.add_argument("--yes", action="store_true", help="do it")
     archives_option(parser)
 
 
@@ -46,18 +46,18 @@ async def _erase(call: Call) -> None:
     name = arguments.organization
     organization = find_organization(call.settings(), name).name if name else None
     async with opened(call.settings(), owner=True) as db:
-        if arguments.archive:  # report problems with the files before erasing anything
+        if arguments.archive:  # before anything is done: what is wrong with the files is said first
             await read.opened(db, arguments.archive)
         rows = await chain.size(db)
         if rows > _MANY:
-            call.output.say(f"searching {rows:,} rows of the journal ...")
+            call.output.say(f"looking through {rows:,} rows of the journal ...")
         found = (
             await erase.erase(db, call.editor(), arguments.person, organization)
             if arguments.yes
             else await erase.examine(db, arguments.person, organization)
         )
         files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
-        unread = [] if files is not None else [month.file for month in await read.remembered(db)]
+        unread = [] if files is not None else [one.file for one in await read.remembered(db)]
     done = arguments.yes and not found.nothing
     call.output.data(
         _value(found, files, unread, done=done), _shown(found, files, unread, done=done)
@@ -99,7 +99,7 @@ def _shown(
     found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
 ) -> RenderableType:
     if found.nothing:
-        parts: list[RenderableType] = [lines("there is nothing left to erase")]
+        parts: list[RenderableType] = [lines("nothing is left to be erased")]
     else:
         users = (f"{row['name']} ({row['id']}) of {row['directory_name']}" for row in found.users)
         bodies, effects = (
@@ -110,9 +110,9 @@ def _shown(
         parts = [
             fields(
                 [
-                    ("person", tuple(users) or "an address that no directory has"),
-                    ("names", ", ".join((*found.identifiers, *found.called))),
-                    ("new name", found.name),
+                    ("who", tuple(users) or "an address that no directory has"),
+                    ("goes or went by", ", ".join((*found.identifiers, *found.called))),
+                    ("is called from now on", found.name),
                     (
                         "the journal",
                         f"{found.rows.count()} rows: {bodies} bodies, {effects} effects",
@@ -125,38 +125,36 @@ def _shown(
     if not found.nothing:
         parts.append(lines(f"stays: {_WHY['ids']}"))
     if done:
-        parts.append(lines("erased. Erase the person from backups, snapshots and logs as well"))
+        parts.append(lines("erased. Backups, replicas' snapshots and logs are yours to see to"))
     elif not found.nothing:
-        parts.append(lines("nothing was changed: add --yes to erase this for good"))
+        parts.append(lines("nothing was changed: add --yes to erase it for good"))
     return Group(*parts)
 
 
 def _stays(found: Found, files: dict[str, int] | None, unread: list[str]) -> list[str]:
-    """Return a sentence about each kind of data that the erasure cannot reach, with what to do about it."""
-    sentences = []
+    """What an erasure cannot reach, and what to do about it."""
+    said = []
     if found.shared:
-        sentences.append(
-            f"another person has {', '.join(found.shared)} too: rows with only that are not changed"
+        said.append(
+            f"somebody else goes by {', '.join(found.shared)} as well: rows that say only that are left"
         )
     if found.rows.stays:
         rows = ", ".join(
             f"{stream} {seq} ({', '.join(columns)})" for stream, seq, columns in found.rows.stays
         )
-        sentences.append(
-            f"these rows name the person in columns that the hash chain covers, which stay: {rows}"
+        said.append(
+            f"a column of these rows names them and stays, because the hash chain covers it: {rows}"
         )
     if found.rows.others:
         users = ", ".join(sorted(found.rows.others))
-        sentences.append(
-            f"the data of other users names the person, such as a manager's address: change it in the "
+        said.append(
+            f"the data of other users names them (a manager's address, for one): change it in the "
             f"identity provider: {users}"
         )
     for file, count in (files or {}).items():
-        sentences.append(
-            f"{file} still names the person in {count} rows: calscim does not change archives"
-        )
+        said.append(f"{file} still has them in {count} rows: archives are not changed")
     if unread:
-        sentences.append(
-            f"archived months were not searched ({', '.join(unread)}): add --archive with their folder"
+        said.append(
+            f"archived months were not looked at ({', '.join(unread)}): give their folder with --archive"
         )
-    return sentences
+    return said

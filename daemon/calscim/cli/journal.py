@@ -1,4 +1,4 @@
-"""calscim journal: read, export, verify, and archive the journal."""
+"""calscim journal: what happened, in order, and the proof that nobody changed it."""
 
 import asyncio
 import sys
@@ -37,55 +37,46 @@ _LOOK = 1.0  # seconds between two looks of `tail --follow`
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("journal")
-    tail = nouns.add("tail", _tail, "show the last rows")
-    tail.add_argument(
-        "-n", dest="count", type=int, default=20, metavar="N", help="number of rows (default: 20)"
-    )
-    tail.add_argument("--follow", action="store_true", help="keep printing new rows, one line each")
-    show = nouns.add("show", _show, "show one row with its body, or all rows of one request")
-    show.add_argument("row", metavar="SEQ|REQUEST", help="the number of a row, or a request id")
-    verify = nouns.add("verify", _verify, "verify the hash chain; exit 5 if it is broken")
+    tail = nouns.add("tail", _tail, "the last rows")
+    tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="how many (20)")
+    tail.add_argument("--follow", action="store_true", help="and those that come; JSON lines")
+    show = nouns.add("show", _show, "one row with its body, or all of one request")
+    show.add_argument("row", metavar="SEQ|REQUEST", help="a number of the journal, or a request id")
+    verify = nouns.add("verify", _verify, "walk the hash chain; exit 5 where it is broken")
     verify.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="checkpoints kept elsewhere: output of verify --json, journal.checkpoint_file, "
-        "or checkpoint.published events",
+        help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, checkpoint.published events",
     )
     journal_archive.archives_option(verify)
     journal_archive.register(nouns)
     export = nouns.add(
         "export",
         _export,
-        "print every row as a line of JSON, oldest first",
-        details="If rows are in archived months, or a body cannot be decrypted, the command writes the rest, names the "
-        "missing files or keys on standard error, and exits with 7. A row says what was erased from it.",
+        "every row as a line of JSON, oldest first",
+        details="Exit 7 where rows are in archived months or a body cannot be opened: all else is written, and "
+        "standard error says which files or keys are lacking. What was erased is said in its row.",
     )
     export.add_argument(
-        "--partial", action="store_true", help="exit with 0 even if rows or bodies are missing"
+        "--partial", action="store_true", help="what is here will do: exit 0 without the rest"
     )
     export.add_argument(
         "--stored",
         action="store_true",
-        help="print bodies as stored, encrypted ones in base64, so that the digests can be checked",
+        help="bodies as they are in the table, sealed ones in base64: what the digests are of",
     )
     journal_keys.register(nouns)
     for parser in (tail, show, export):
-        parser.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-        parser.add_argument("--organization", metavar="ORG", help="only this organization")
+        parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
+        parser.add_argument("--organization", metavar="ORG", help="of one organization")
     for parser in (tail, export):
-        parser.add_argument(
-            "--person", metavar="P", help="only rows about this person: userName, address or id"
-        )
-        parser.add_argument("--group", metavar="G", help="only rows about this group: name or id")
-        parser.add_argument("--request", metavar="ID", help="only rows of this request")
+        parser.add_argument("--person", metavar="P", help="about that userName, address or id")
+        parser.add_argument("--group", metavar="G", help="about the group of that name or id")
+        parser.add_argument("--request", metavar="ID", help="of one request")
         parser.add_argument("--kind", choices=("scim", "refused", "import", "admin", "calcom"))
-        parser.add_argument(
-            "--since", type=a_moment, metavar="TIME", help="only rows from this time on"
-        )
-        parser.add_argument(
-            "--until", type=a_moment, metavar="TIME", help="only rows before this time"
-        )
+        parser.add_argument("--since", type=a_moment, metavar="TIME", help="from then on")
+        parser.add_argument("--until", type=a_moment, metavar="TIME", help="up to then")
 
 
 async def _wanted(db: Database, call: Call) -> Wanted:
@@ -101,13 +92,13 @@ async def _wanted(db: Database, call: Call) -> Wanted:
         about = await history.people(db, arguments.person, streams)
         if not about:
             raise UsageError(
-                f"no user has or had the name {arguments.person!r}: write a userName, an address or an id"
+                f"no user goes or went by {arguments.person!r}: give a userName or an id"
             )
     if arguments.group:
         groups = await history.group_ids(db, arguments.group, streams)
         if not groups:
             raise UsageError(
-                f"no group has or had the name {arguments.group!r}: see `calscim group list`"
+                f"no group is or was called {arguments.group!r}: see `calscim group list`"
             )
         about = [*(about or []), *groups]
     return Wanted(
@@ -129,7 +120,7 @@ async def _tail(call: Call) -> None:
         seen = await history.heads(db)
         found = await history.newest(db, wanted, call.arguments.count)
         if not call.arguments.follow:
-            call.output.data(found, _table(found) if found else "the journal has no such rows")
+            call.output.data(found, _table(found) if found else "nothing of that in the journal")
             return
         for row in found:
             _line(call, row)
@@ -186,7 +177,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _about(row: dict[str, Any]) -> str:
-    """Return the name of what a row is about, or else its id."""
+    """Whom or what a row concerns, in words where the row has some."""
     effect = row["effect"] or {}
     for key in ("user_name", "display_name", "email", "group", "name", "target"):
         if effect.get(key):
@@ -211,7 +202,7 @@ async def _show(call: Call) -> int:
         files = await archives.before(db, [stream], seq=int(text))
     if files:
         raise UsageError(
-            f"row {text} of {stream} was archived: it is in {files[0].file}, as a line of JSON "
+            f"row {text} of {stream} was archived: it is in {files[0].file}, a line of JSON "
             f'(zgrep \'"stream":"{stream}","seq":{text},\' {files[0].file})'
         )
     if not one:
@@ -221,7 +212,7 @@ async def _show(call: Call) -> int:
 
 
 def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
-    """Print which bodies could not be decrypted; return the exit code."""
+    """Say of which rows the body could not be shown."""
     lacking = [row for row in found if "unreadable" in row]
     for row in lacking:
         call.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
@@ -229,7 +220,7 @@ def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
 
 
 async def _stream(db: Database, call: Call) -> str:
-    """Return the stream of a row number: a directory's, or that of the organization's edits."""
+    """The journal that a number is of: a directory's, or the organization's own edits."""
     if call.arguments.organization and not call.arguments.directory:
         return f"@{find_organization(call.settings(), call.arguments.organization).name}"
     return (await only_directory(db, call.arguments.directory)).id
@@ -317,7 +308,7 @@ def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
 
 
 def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
-    """Return the last checkpoint of every stream, up to which the chain has to go."""
+    """Of every stream the furthest: a walk over the chain proves that it goes so far."""
     return {
         one.stream: chain.Head(one.stream, one.seq, one.hash)
         for one in sorted(marks, key=lambda mark: mark.seq)
@@ -325,7 +316,7 @@ def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
 
 
 def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
-    """Add broken rows, and keep the first one of every stream."""
+    """One a stream, the first of it."""
     every = sorted((*found.broken, *more), key=lambda one: one.seq, reverse=True)
     broken = {one.stream: one for one in every}
     heads = tuple(head for head in found.heads if head.stream not in broken)
@@ -334,7 +325,7 @@ def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
 
 @contextmanager
 def _progress(total: int) -> Iterator[chain.Progress]:
-    """Show a progress bar on standard error, if that is a terminal, and remove it at the end."""
+    """A bar on standard error while it is a terminal; it goes away at the end."""
     console = SafeConsole(file=sys.stderr)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
@@ -358,8 +349,7 @@ async def _export(call: Call) -> int:
         call.output.warn(f"{count} row(s) without their bodies: {why}")
     if files:
         call.output.warn(
-            "earlier rows were archived and are not in this export: "
-            f"they are in {', '.join(month.file for month in files)}. "
-            f"Keep these files with the export, or export only later rows with --since {files[-1].last:%Y-%m-%dT%H:%MZ}"
+            f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}. "
+            f"Keep these with the export, or ask with --since for what came after {files[-1].last:%Y-%m-%dT%H:%MZ}"
         )
     return INCOMPLETE if (lacking or files) and not call.arguments.partial else 0

@@ -1,4 +1,4 @@
-"""calscim journal archive: move past months from the database to files."""
+"""calscim journal archive: months that are over, out of the database and into files."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,41 +16,36 @@ def register(nouns: Verbs) -> None:
     parser = nouns.add(
         "archive",
         _archive,
-        "move past months from the database to files",
-        details="Needs the owner of the tables (database.migration_dsn). The oldest month is archived first. If the "
-        "command is interrupted, nothing is lost: run it again.",
+        "take months that are over out of the database, into files",
+        details="Needs the owner of the tables (database.migration_dsn). The oldest month goes first. Ended in "
+        "between, it loses nothing: ask again.",
     )
-    parser.add_argument("month", nargs="?", metavar="MONTH", help="a month in UTC, such as 2026-09")
+    parser.add_argument("month", nargs="?", metavar="MONTH", help="one like 2026-09, in UTC")
     parser.add_argument(
-        "--keep",
-        type=int,
-        metavar="N",
-        help="archive all but the current month and the N before it",
+        "--keep", type=int, metavar="N", help="all months but this one and the N before it"
     )
     parser.add_argument(
-        "--to", type=Path, required=True, metavar="FOLDER", help="the folder for the files"
+        "--to", type=Path, required=True, metavar="FOLDER", help="where the files are kept"
     )
 
 
 def archives_option(parser: ArgumentParser) -> None:
-    """Add --archive, for verbs that also read archived months."""
+    """--archive, for what can read archived months as well."""
     parser.add_argument(
         "--archive",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="also read these archived months: files, or their folder",
+        help="archived months, or the folder of them, to read as well",
     )
 
 
 async def _archive(call: Call) -> None:
     arguments = call.arguments
     if (arguments.month is None) == (arguments.keep is None):
-        raise UsageError(
-            "write either a month, such as 2026-09, or --keep with the number of months to keep"
-        )
+        raise UsageError("say which month, as 2026-09, or with --keep how many of them stay")
     if arguments.keep is not None and arguments.keep < 0:
-        raise UsageError("--keep takes the number of past months to keep: write 0 or more")
+        raise UsageError("--keep takes how many months that are over stay: 0 or more")
     done: list[Archived] = []
     async with opened(call.settings(), owner=True) as db:
         await refuse_ahead(db)
@@ -63,24 +58,19 @@ async def _archive(call: Call) -> None:
             call.output.say(f"{month} is in {done[-1].file}")
     value = [
         {
-            "month": archived.month,
-            "file": str(archived.file),
-            "checkpoint": str(archived.checkpoint),
-            "rows": archived.rows,
-            "sha256": archived.digest,
+            "month": one.month,
+            "file": str(one.file),
+            "checkpoint": str(one.checkpoint),
+            "rows": one.rows,
+            "sha256": one.digest,
         }
-        for archived in done
+        for one in done
     ]
     shown = table(
         ("month", "rows#", "file", "SHA-256"),
         (
-            (
-                archived.month,
-                "before" if archived.rows is None else archived.rows,
-                archived.file,
-                archived.digest,
-            )
-            for archived in done
+            (one.month, "before" if one.rows is None else one.rows, one.file, one.digest)
+            for one in done
         ),
     )
-    call.output.data(value, shown if done else "there is no month to archive")
+    call.output.data(value, shown if done else "no month is to be archived")

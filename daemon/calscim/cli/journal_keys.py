@@ -1,4 +1,4 @@
-"""calscim journal key and keys: the keys that encrypt request bodies."""
+"""calscim journal key, keys: what bodies are sealed with."""
 
 import base64
 
@@ -12,12 +12,8 @@ from calscim.journal import history
 
 
 def register(nouns: Verbs) -> None:
-    nouns.add("key", _key, "print a new key for journal.encryption_key_file")
-    nouns.add(
-        "keys",
-        _keys,
-        "list the keys that the stored bodies need, and whether the configuration has them",
-    )
+    nouns.add("key", _key, "a new key to seal bodies with, for journal.encryption_key_file")
+    nouns.add("keys", _keys, "the keys that bodies were sealed with, and whether they are held")
 
 
 async def _key(call: Call) -> None:
@@ -25,7 +21,7 @@ async def _key(call: Call) -> None:
     text, name = base64.b64encode(key).decode(), encryption.key_id(key)
     call.output.data({"key": text, "id": name}, text)
     call.output.say(
-        f"the id of this key is {name}: keep a copy elsewhere, because bodies cannot be decrypted without it"
+        f"its id is {name}: keep a copy elsewhere, without it nobody reads what it sealed"
     )
 
 
@@ -33,7 +29,7 @@ async def _keys(call: Call) -> None:
     settings = call.settings()
     states = _states(settings.journal)
     async with opened(settings) as db:
-        used = {key.id: key for key in await history.used_keys(db)}
+        used = {one.id: one for one in await history.used_keys(db)}
     value = [
         {
             "id": name,
@@ -49,7 +45,7 @@ async def _keys(call: Call) -> None:
 
 
 def _states(journal: Journal) -> dict[str, str]:
-    """Return whether each configured key is the present one or an old one, by id."""
+    """By id, what the configuration says of each key."""
     states = {encryption.key_id(key): "old" for key in journal.old_keys}
     if journal.encryption_key is not None:
         states[encryption.key_id(journal.encryption_key)] = "present"

@@ -1,4 +1,4 @@
-"""calscim migrate: update the schema, and set what each database role may do."""
+"""calscim migrate: the database's schema, and who may do what in it."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,11 +20,11 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "migrate",
         _migrate,
-        details="Connects with database.migration_dsn, else with database.dsn. Each migration is one transaction. "
-        "Also sets and prints what the roles of database.dsn and database.operator_dsn may do.",
+        details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets what the "
+        "roles of database.dsn and database.operator_dsn may do, and says so.",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="list the pending migrations and change nothing"
+        "--dry-run", action="store_true", help="say what would be applied, and stop"
     )
 
 
@@ -48,7 +48,7 @@ async def _migrate(call: Call) -> None:
 
 
 async def _roles(settings: Settings, connection: Connection) -> Roles:
-    """Return the roles of database.dsn and database.operator_dsn. Raise StoreError if one does not exist."""
+    """The roles of database.dsn and database.operator_dsn. StoreError, with what to run, when one is missing."""
     database = settings.database
     assert database.dsn is not None, "migration_dsn is refused without dsn"
     serving = await _role("dsn", database.dsn, connection)
@@ -65,20 +65,20 @@ async def _roles(settings: Settings, connection: Connection) -> Roles:
 
 async def _role(key: str, dsn: str, connection: Connection) -> str:
     role = user_of(dsn)
-    if role is None:  # the DSN names no user: ask the server
+    if role is None:  # left to the system: the server knows
         async with connected(dsn, f"database.{key}") as other:
             return str(await other.fetchval(sql("roles.get_current")))
     if not await connection.fetchval(sql("roles.exists"), role):
         quoted = await connection.fetchval(sql("roles.quote_name"), role)
         raise StoreError(
-            f"database.{key} connects as {role}, and there is no such role: "
+            f"there is no role {role}, as which database.{key} connects: "
             f"run CREATE ROLE {quoted} LOGIN PASSWORD '...', then `calscim migrate` again"
         )
     return role
 
 
 def user_of(dsn: str) -> str | None:
-    """Return the user of a DSN; None if the DSN names none."""
+    """The user in a DSN; None where it is left to the system."""
     parts = urlsplit(dsn)
     in_query = parse_qs(parts.query).get("user")
     if in_query:
@@ -116,7 +116,7 @@ async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
 
 
 def _explained(owner: str, roles: Roles) -> RenderableType:
-    """Return a table of what each role may do."""
+    """Which role may do what."""
     if owner == roles.serving:
         return table(("role", "used for", "may"), [(owner, "everything", "everything")])
     edits = "edit directories, tokens, mappings, pauses and holds"
@@ -134,7 +134,7 @@ async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> No
     everything = await connection.fetchval(sql("roles.is_superuser"), role)
     power = "a superuser that" if everything else "the owner, which"
     call.output.warn(
-        f"{role} owns the tables and also serves. migrate revoked its rights to change the journal and "
-        f"added triggers that refuse changes, but {power} can undo both. A second role is safer: create one that only "
+        f"{role} owns the tables and serves as well: its rights to change the journal were taken away "
+        f"and triggers refuse, but {power} can undo both. A second role is safer: create one that only "
         "serves, set database.dsn to it and database.migration_dsn to the owner, then migrate again."
     )

@@ -1,4 +1,4 @@
-"""calscim membership and rebuild, which read the journal alone."""
+"""calscim membership, rebuild: what the journal alone knows."""
 
 from datetime import datetime
 from pathlib import Path
@@ -27,22 +27,18 @@ DIFFERENT = 6
 def register(verbs: Verbs) -> None:
     membership = verbs.add("membership", _membership)
     membership.add_argument(
-        "--group", required=True, metavar="NAME", help="its name at that time, or its id"
+        "--group", required=True, metavar="NAME", help="its name then, or its id"
     )
-    membership.add_argument(
-        "--at", type=a_moment, metavar="TIME", help="the time, in UTC (default: now)"
-    )
-    membership.add_argument(
-        "--directory", metavar="D", help="id or name; needed if there are several"
-    )
+    membership.add_argument("--at", type=a_moment, metavar="TIME", help="UTC (default: now)")
+    membership.add_argument("--directory", metavar="D", help="not needed for the only one")
     archives_option(membership)
     again = verbs.add(
         "rebuild",
         _rebuild,
-        details="With --check, compares the tables with the journal, changes nothing, and exits with 6 if they differ.",
+        details="With --check: compare, change nothing, exit 6 when they differ.",
     )
-    again.add_argument("--check", action="store_true", help="compare and change nothing")
-    again.add_argument("--directory", metavar="D", help="only this directory, by id or name")
+    again.add_argument("--check", action="store_true", help="only compare")
+    again.add_argument("--directory", metavar="D", help="one directory only, by id or name")
     archives_option(again)
 
 
@@ -65,7 +61,7 @@ async def _membership(call: Call) -> None:
 
 
 def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime | None) -> str:
-    """Return the group of that id or name. Raise UsageError with similar names if there was none at that time."""
+    """By id, by name, by name in any case. UsageError naming the groups of that moment most like it."""
     called = {key: group.display_name for key, group in tables.groups.items()}
     for found in (
         [key for key in called if key == wanted],
@@ -75,7 +71,7 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
         if found:
             return found[0]
     then = f"at {moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "now"
-    otherwise = f"there were {len(called)} groups; see `calscim journal tail --group NAME`"
+    otherwise = f"{len(called)} groups were there; see `calscim journal tail --group NAME`"
     raise UsageError(
         f"{directory.name} {then}: {names.missing('group', wanted, called.values(), otherwise)}"
     )
@@ -111,7 +107,7 @@ async def _rebuild(call: Call) -> int:
 
 
 async def _files(db: Database, call: Call) -> tuple[Path, ...] | None:
-    """Return the checked files of --archive. None without it: the checkpoints of archived months are enough."""
+    """With --archive: all archived months, each looked at. None: what they had come to is enough."""
     places = call.arguments.archive
     return await read.opened(db, places) if places else None
 
@@ -146,9 +142,9 @@ def _shown(results: list[tuple[Directory, rebuild.Compared]], *, check: bool) ->
     if any(found.different for _, found in results):
         parts.append(
             lines(
-                "run `calscim rebuild` to correct the tables"
+                "run `calscim rebuild` to write them from the journal"
                 if check
-                else "the tables were rebuilt from the journal"
+                else "written from the journal"
             )
         )
     return Group(*parts)

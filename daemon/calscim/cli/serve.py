@@ -1,4 +1,4 @@
-"""calscim serve, run, and demo: the verbs that run a daemon."""
+"""calscim serve, run, demo: the daemon."""
 
 import argparse
 import shlex
@@ -24,15 +24,15 @@ if TYPE_CHECKING:  # each verb imports its own part when it runs
 def register(verbs: Verbs) -> None:
     strict_option(verbs.add("serve", _serve, data=False))
     run = verbs.add("run", _run, data=False)
-    run.add_argument("--data", metavar="DIR", help="the folder for the data (default: ./var)")
+    run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
     run.add_argument(
         "--port",
         type=_a_port,
         metavar="PORT",
-        help="the SCIM port on 127.0.0.1 (default: 8085; 0: any free port)",
+        help="where SCIM answers on 127.0.0.1 (default: 8085); 0: any port that is free",
     )
     verbs.add("demo", _demo, data=False).add_argument(
-        "--data", metavar="DIR", help="the folder for the data (default: a temporary one)"
+        "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
     )
 
 
@@ -59,23 +59,23 @@ async def _run(call: Call) -> None:
         rows.append(("metrics", f"http://{made.ops}/metrics"))
         call.output.show("")
         call.output.show(fields(rows))
-        call.output.write("\nTry it in another shell:\n")
+        call.output.write("\nTry it, in another shell:\n")
         for line in _curl(made):
             call.output.write(line)
-        call.output.write("\nThere you can also run every verb:\n")
+        call.output.write("\nEvery verb works beside it, there:\n")
         for name, value in made.exports.items():
             call.output.write(f"export {name}={shlex.quote(value)}")
         for verb in ("status", "plan", "explain ann@acme.example"):
             call.output.write(f"{_program()} {verb}")
-        call.output.write(f"\nStop with Ctrl-C. The data stays in {folder}.")
-        sys.stdout.flush()  # a pipe or a file is buffered, and the daemon keeps running
+        call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
+        sys.stdout.flush()  # a pipe or a file is not written to before, and the daemon goes on
 
     options = playground.Options(folder, call.configuration, call.environ, call.arguments.port)
     await playground.run(options, show)
 
 
 def _program() -> str:
-    """Return what a shell needs to run this program: its name, or else its path."""
+    """How a shell finds this program: by its name, or else by its path."""
     name = "calscim"
     path = Path(sys.argv[0]).absolute()
     return name if shutil.which(name) or path.name != name else shlex.quote(str(path))
@@ -88,7 +88,7 @@ def _a_port(text: str) -> int:
 
 
 def _curl(made: "playground.Playground") -> list[str]:
-    """Return commands to paste in order: push a user, push a mapped group with that user, show Cal.com."""
+    """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
     call = (
         f"curl -s -H 'Authorization: Bearer {made.token}' "
         f"-H 'Content-Type: application/scim+json' {made.base_url}"

@@ -1,4 +1,4 @@
-"""calscim sim: run the simulated Cal.com without calscim."""
+"""calscim sim: the simulated Cal.com, alone."""
 
 import argparse
 from pathlib import Path
@@ -16,38 +16,29 @@ def register(verbs: Verbs) -> None:
     calcom = nouns.add(
         "calcom",
         _calcom,
-        "run a simulated Cal.com on loopback",
+        "a simulated Cal.com, on loopback",
         data=False,
-        details="GET /_sim/state shows its state. POST to /_sim/people, /_sim/half-member, /_sim/delete-account, "
-        "/_sim/faults and others changes it by hand.",
+        details="GET /_sim/state shows it; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
+        "/_sim/faults and the like change it by hand.",
     )
     calcom.add_argument("--listen", type=_tcp, default="127.0.0.1:9010", metavar="HOST:PORT")
-    calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="default: 42")
-    calcom.add_argument("--api-key", default="cal_sim", metavar="KEY", help="default: cal_sim")
+    calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="(42)")
+    calcom.add_argument("--api-key", default="cal_sim", metavar="KEY", help="(cal_sim)")
     calcom.add_argument(
-        "--owner", default="owner@acme.example", metavar="EMAIL", help="the user of the API key"
+        "--owner", default="owner@acme.example", metavar="EMAIL", help="the key's user"
     )
-    calcom.add_argument(
-        "--team",
-        action="append",
-        metavar="NAME",
-        help="a team; repeat for more (default: Sales, Engineering)",
-    )
+    calcom.add_argument("--team", action="append", metavar="NAME", help="(Sales, Engineering)")
     calcom.add_argument(
         "--build",
         choices=builds.NAMES,
         default=builds.HOSTED_2026,
         metavar="NAME",
-        help=f"the build to simulate: {', '.join(builds.NAMES)} (default: {builds.HOSTED_2026})",
+        help=f"which Cal.com to behave as: {', '.join(builds.NAMES)} ({builds.HOSTED_2026})",
     )
     calcom.add_argument(
-        "--limit",
-        type=int,
-        default=120,
-        metavar="N",
-        help="the rate limit in calls per minute (0: none)",
+        "--limit", type=int, default=120, metavar="N", help="calls a minute; 0: none"
     )
-    calcom.add_argument("--data", type=Path, metavar="FILE", help="keep the state in this file")
+    calcom.add_argument("--data", type=Path, metavar="FILE", help="remember it there")
 
 
 def _tcp(text: str) -> str:
