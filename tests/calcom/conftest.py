@@ -1,4 +1,4 @@
-"""Cal.com as single answers (aioresponses), and a clock that only moves when somebody waits."""
+"""Single responses of Cal.com (aioresponses), and a clock that moves only while a caller waits."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ ROOT = f"/v2/organizations/{ORGANIZATION}"
 
 @dataclass
 class Clock:
-    """WaitContext takes no time, and is written down."""
+    """A clock whose waits take no time and are recorded."""
 
     moment: float = 1000.0
     slept: list[float] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Clock:
 
 
 class Response(aiohttp.ClientResponse):
-    """aioresponses does not know yet what aiohttp 3.14 wants of it."""
+    """A response of aioresponses with the attributes that aiohttp 3.14 requires."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
@@ -60,7 +60,7 @@ class Sent:
 
 @dataclass
 class Calcom:
-    """Answers what it was told to, in order, and remembers what was asked."""
+    """Returns the prepared responses in order, and records the requests."""
 
     mocked: aioresponses
     sent: list[Sent] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Calcom:
         headers: dict[str, str] | None = None,
         exception: Exception | None = None,
     ) -> None:
-        """``data`` in the envelope, or ``body`` as it is."""
+        """Prepare a response with ``data`` in the envelope, or with ``body`` unchanged."""
         if body is None:
             body = orjson.dumps({"status": "success", "data": data})
         self.mocked.add(
@@ -145,7 +145,7 @@ def client(session: aiohttp.ClientSession, clock: Clock) -> Client:
 
 
 def org_row(number: int, *, email: str | None = None, team: int = ORGANIZATION, **more: Any) -> Any:
-    """A row of the organization's memberships: person 100 + number."""
+    """Return a row of the organization's memberships. The user id is 100 + number."""
     return {
         "id": number,
         "userId": 100 + number,
@@ -181,5 +181,5 @@ def user_row(number: int, email: str) -> Any:
 
 
 def label(one: Any) -> str | None:
-    """A parameter's part of a test's name."""
+    """Return the part of a test name for a parameter."""
     return str(one)[:40] if isinstance(one, str | int) else None

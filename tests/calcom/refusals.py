@@ -1,4 +1,4 @@
-"""Refusals of a real, self-hosted API v2 (December 2025): each call's status, code, message and what it means.
+"""Refusals of a real, self-hosted API v2 (December 2025): status, code, message and meaning of each call.
 
 ``O`` stands for /v2/organizations/42. Ids are invented.
 """

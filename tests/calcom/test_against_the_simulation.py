@@ -1,4 +1,4 @@
-"""The client, the reader and the writer against a simulated Cal.com: whole ways, adversity, the budget."""
+"""The client, the reader and the writer against a simulated Cal.com: sequences of calls, faults, and the budget."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

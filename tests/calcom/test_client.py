@@ -1,4 +1,4 @@
-"""Each call as it goes out, and what each answer means."""
+"""The request of each call, and the meaning of each response."""
 
 import aiohttp
 import pytest

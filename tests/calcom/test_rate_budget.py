@@ -1,4 +1,4 @@
-"""The budget: bursts while calls remain, never one too many."""
+"""The rate budget allows bursts while calls are left, and never exceeds the limit."""
 
 import pytest
 from hypothesis import given

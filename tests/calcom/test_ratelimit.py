@@ -1,4 +1,4 @@
-"""The budget is fed by whatever X-RateLimit headers come, and waited for before every call."""
+"""The budget applies the X-RateLimit headers of every response, and every call waits for the budget."""
 
 import asyncio
 

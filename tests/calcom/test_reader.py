@@ -1,4 +1,4 @@
-"""Complete is proven, and whatever is not is Incomplete."""
+"""A list is Complete only if its completeness is proven, and Incomplete otherwise."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""A row before, one call, a row after: what each action sends, and what its answer comes to."""
+"""The writer: the request of each action, its recorded attempt, and the outcome of each response."""
 
 import asyncio
 from dataclasses import replace

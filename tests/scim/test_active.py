@@ -1,4 +1,4 @@
-"""``active`` unassigned - null, "", left out or removed - is one state, and activates nobody (RFC 7643 2.5)."""
+"""An unassigned ``active`` (null, "", left out or removed) never activates a user (RFC 7643 section 2.5)."""
 
 import pytest
 

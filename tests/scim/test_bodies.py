@@ -1,4 +1,4 @@
-"""Compressed bodies: unpacked after authentication, step by step, and never beyond the limit."""
+"""Compressed bodies are decompressed after authentication, step by step, and never beyond the limit."""
 
 import asyncio
 import gzip

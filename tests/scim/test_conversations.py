@@ -1,8 +1,8 @@
-"""What each identity provider sends, in its order and its dialect, and what it is answered.
+"""The requests of each identity provider, in its order and dialect, and the expected responses.
 
-A conversation is a JSON file: ``source`` says where its requests are documented; each step's ``save`` keeps a
-value of the answer under a name, and ``${name}`` stands for it from then on. What a step expects of a body is a part of
-it: ``"*"`` is anything but nothing, ``null`` is nothing, and a list is met in any order.
+A conversation is a JSON file. ``source`` names the documentation of its requests. ``save`` of a step stores a value of
+the response under a name, and ``${name}`` stands for it in later steps. A step expects a part of the body: ``"*"`` is
+any value, ``null`` is no value, and the order of a list does not matter.
 """
 
 import json
@@ -26,7 +26,7 @@ def filled(value, known):
 
 
 def difference(expected, got, path=""):
-    """Where what was got does not hold what is expected, or None."""
+    """Return where a response differs from the expected part, or None."""
     if expected is None:
         return None if got in (None, []) else f"{path} should not be there, and is {got!r}"
     if expected == "*":
@@ -78,7 +78,7 @@ async def test_a_provider_is_understood_from_its_first_request_to_its_last(provi
 
 @pytest.mark.parametrize("file", CONVERSATIONS, ids=lambda file: file.stem)
 async def test_every_change_of_a_conversation_is_journaled(provider, file):
-    """One row a change, with the status it was answered with; reads leave none."""
+    """Each change has a journal row with its status, and reads have none."""
     conversation = json.loads(file.read_text())
     known = {"base": "https://scim.example.com"}
     expected = []

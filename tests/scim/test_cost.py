@@ -1,4 +1,4 @@
-"""PATCH operations that compare too much are refused before the first of them is done."""
+"""PATCH operations that compare too many values are refused before the first of them is applied."""
 
 from typing import Any
 

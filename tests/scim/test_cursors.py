@@ -1,4 +1,4 @@
-"""Cursors (RFC 9865): everybody once, whatever happens meanwhile; and a cursor is good for its own list only."""
+"""Cursors (RFC 9865): each resource appears once despite other changes, and a cursor is valid for its own list only."""
 
 import base64
 import datetime as dt
@@ -33,7 +33,7 @@ async def page(provider, query, cursor="", where="/Users"):
 
 
 async def pages(provider, query, where="/Users"):
-    """From the first to the last."""
+    """Return all pages, from the first to the last."""
     found = [await page(provider, query, where=where)]
     while "nextCursor" in found[-1]:
         found.append(await page(provider, query, found[-1]["nextCursor"], where))
@@ -41,7 +41,7 @@ async def pages(provider, query, where="/Users"):
 
 
 async def pages_back(provider, query, last, where="/Users"):
-    """Those before a page, in the order of the list."""
+    """Return the pages before a page, in the order of the list."""
     found = [last]
     while "previousCursor" in found[0]:
         found.insert(0, await page(provider, query, found[0]["previousCursor"], where))
@@ -71,7 +71,7 @@ async def another_daemon(provider, dsn, clock=None):
 
 @pytest.fixture
 async def people(provider):
-    """Of eleven, several share a nickname and some have none; one in two is active."""
+    """Eleven users. Several share a nickname, some have none, and every other user is active."""
     nicknames = ["bo", None, "Al", "bo", "ça", "al", None, "BO", "cy", None, "al"]
     for number, nickname in enumerate(nicknames):
         more = {} if nickname is None else {"nickName": nickname}
@@ -79,7 +79,7 @@ async def people(provider):
     return [f"p{number:02}@acme.com" for number in range(len(nicknames))]
 
 
-# ------------------------------------------------------------------ everybody once
+# ------------------------------------------------------------------ each resource once
 
 
 @pytest.mark.parametrize("count", [1, 4, 10, 11, 12])
@@ -216,7 +216,7 @@ async def test_values_longer_than_a_url_can_be_sorted_by(provider):
     assert all(len(one.get("nextCursor", "")) < 2000 for one in found)
 
 
-# ------------------------------------------------------------------ good for its own list only
+# ------------------------------------------------------------------ valid for its own list only
 
 
 async def test_a_page_by_index_has_no_cursors(provider, people):
@@ -336,7 +336,7 @@ def test_text_that_is_not_a_cursor_is_an_invalid_cursor(cursor):
 
 
 async def test_a_deep_page_is_found_by_index(provider, database):
-    """Counted in rows that are read: a page is a page, wherever it begins."""
+    """The number of rows read does not depend on where a page begins."""
     await provider.db.execute(
         "INSERT INTO calscim.users (id, directory_id, user_name, user_name_key, active, managed, "
         "source, data, changed_seq, created_at, updated_at) "

@@ -1,4 +1,4 @@
-"""What providers send in a POST or PUT, and what is stored of it."""
+"""Bodies of POST and PUT, and the resources that are stored."""
 
 import copy
 

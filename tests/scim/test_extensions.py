@@ -1,4 +1,4 @@
-"""Extensions that calscim does not know, changed by path (RFC 7644 section 3.5.2)."""
+"""PATCH of extensions without a schema, by path (RFC 7644 section 3.5.2)."""
 
 import pytest
 

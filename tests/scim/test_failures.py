@@ -1,4 +1,4 @@
-"""Failed authentications: who is counted as one client, and that no one can empty the counters."""
+"""Failed authentications: what counts as one client, and that an attacker cannot empty the counters."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""PATCHes made without reading first come to the same as those that read."""
+"""A PATCH without a read has the same result as one with a read."""
 
 import pytest
 from hypothesis import given

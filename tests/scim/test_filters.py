@@ -1,4 +1,4 @@
-"""Filters and sort orders against the real tables: every operator on every kind of attribute, and the indexes."""
+"""Filters and sort orders on the real tables: every operator with every kind of attribute, and the indexes."""
 
 import json
 import re
@@ -34,7 +34,7 @@ BASE = "https://scim.example.com/scim/v2/x"
 
 @dataclass(frozen=True)
 class Stage:
-    """A directory with some resources in it, and a way to find and to read them back."""
+    """A directory with resources, and ways to create and find them."""
 
     db: Database
     reader: Reader
@@ -49,7 +49,7 @@ class Stage:
 
     @staticmethod
     def model(kind: Type, body: dict[str, Any]) -> Any:
-        """Unassigned and empty are the same (RFC 7643 section 2.5), so empty lists are left out."""
+        """Return the model of a resource without empty lists, which are unassigned (RFC 7643 section 2.5)."""
         assigned = {name: part for name, part in body.items() if part != []}
         return MODELS[kind.name].model_validate(assigned)
 
@@ -84,7 +84,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(db: Database) -> AsyncIterator[Stage]:
-    """A directory of its own, so that nothing else is found."""
+    """Create a separate directory, so that a search finds no other resources."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     directory = await admin.create_directory(
         db, editor, organization="acme", name=uuid.uuid4().hex, provider="okta-scim-v2"
@@ -460,7 +460,7 @@ SELECT gen_random_uuid(), $1, 'g' || n, 'g' || n, 'e' || n, '{}', 1, now(), now(
 
 @pytest.fixture
 async def crowd(database: Any, db: Database) -> AsyncIterator[tuple[asyncpg.Connection, Reader]]:
-    """Five thousand users and groups, analyzed; and a connection that may say so."""
+    """Five thousand users and groups, analyzed, and a connection that may run EXPLAIN."""
     owner = await asyncpg.connect(database.owner_dsn)
     async with staged(db) as stage:
         for statement in (FILLED, FILLED_EMAILS, FILLED_GROUPS):

@@ -1,4 +1,4 @@
-"""What SQL finds is what scim2-models' own evaluation finds in the same resources, for generated filters and orders."""
+"""SQL finds the same resources as the evaluation of scim2-models, for generated filters and orders."""
 
 import string
 from typing import Any
@@ -126,7 +126,7 @@ def _spaced(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 def _combined(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """One to four terms; without st.recursive, which prefers towers of "not"."""
+    """Return filters of one to four terms, without st.recursive, which prefers nested "not"."""
     negated = terms.map(lambda term: f"not ({term})")
     one = st.one_of(terms, terms, negated)
     word = st.sampled_from(["and", "or", "AND"])
@@ -172,7 +172,7 @@ group_filters = _combined(
 
 
 def _expected(kind: Type, text: str, everything: list[Any]) -> set[str] | None:
-    """The ids that match by scim2-models; None where it refuses the filter."""
+    """Return the ids that match by scim2-models, or None if it refuses the filter."""
     try:
         asked = ScimFilter[MODELS[kind.name]](text)  # type: ignore[misc]
     except Exception:  # noqa: BLE001 - whatever its reason is
@@ -189,7 +189,7 @@ def _compiled(kind: Type, text: str) -> Listing | None:
 
 
 async def _agree(stage: Stage, kind: Type, filters: list[str]) -> int:
-    """How many of the filters were compared: those that are no filter must be refused here too."""
+    """Return the number of compared filters. Filters that scim2-models refuses must be refused here too."""
     everything = await stage.everything(kind)
     compared = 0
     for text in filters:

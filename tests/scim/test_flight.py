@@ -1,4 +1,4 @@
-"""The bytes of requests that are being handled are limited, for each directory and in all."""
+"""The bytes of simultaneous requests are limited, for each directory and in total."""
 
 import asyncio
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_released_bytes_are_free_again() -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the application go on until the condition holds."""
+    """Let the application run until the condition is true."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the application has no event for it
             await asyncio.sleep(0)

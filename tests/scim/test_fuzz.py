@@ -1,4 +1,4 @@
-"""Hostile input over HTTP: whatever is sent is answered as SCIM answers, half of nothing is done, and the journal stays whole."""
+"""Hostile input over HTTP: each response is valid SCIM, no change is partial, and the journal stays valid."""
 
 import json
 import string
@@ -278,7 +278,7 @@ hostile = settings(
 
 
 async def _sent(provider, method, path, raw, more):
-    """One request, and what has to hold of its answer and of the tables after it."""
+    """Send a request, and check its response and the tables after it."""
     before = await provider.db.fetchval(SNAPSHOT)
     rows = await provider.db.fetchval("SELECT count(*) FROM calscim.journal")
 
@@ -313,7 +313,7 @@ async def _whole(provider) -> None:
 
 
 async def _known(provider) -> dict[str, str]:
-    """A user and a group, whatever the last example has left of them."""
+    """Create a user and a group, whatever state the last example has left."""
     known = {}
     for place, body in (
         ("user", {"userName": "fuzzed", "emails": [{"value": "f@acme.com", "type": "work"}]}),
@@ -330,7 +330,7 @@ async def _known(provider) -> dict[str, str]:
 
 
 def _everywhere(text: str, known: dict[str, str]) -> list[tuple[str, str, Any]]:
-    """One text in every place where a client may put one."""
+    """Return requests with a text in every place where a client may put one."""
     ann, sales = f"/Users/{known['user']}", f"/Groups/{known['group']}"
     email = {"value": text, "type": text, "display": text, "primary": text}
 

@@ -1,4 +1,4 @@
-"""The thread for long computations: the interpreter switches often only while it has work."""
+"""The thread for long computations shortens the switch interval of the interpreter only while it computes."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What reaches the door: tokens, bad bodies, bad paths, conditions; never a 5xx, never half a change."""
+"""SCIM over HTTP: tokens, invalid bodies and paths, preconditions, members and the journal."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ def patch(*operations):
     return {"schemas": [PATCH], "Operations": list(operations)}
 
 
-# -------------------------------------------------------------------- who may
+# -------------------------------------------------------------------- authentication
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic abc", "Bearer a b"])
@@ -75,7 +75,7 @@ async def test_guessing_from_one_address_is_slowed_down(provider):
 
 
 async def test_a_valid_token_is_accepted_after_many_failures_of_its_address(provider):
-    """Also by a daemon that does not know the token yet."""
+    """A daemon that does not know the token yet accepts it too."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     for _ in range(40):
         await provider("GET", "/Users", Authorization="Bearer wrong")
@@ -86,7 +86,7 @@ async def test_a_valid_token_is_accepted_after_many_failures_of_its_address(prov
     assert answer.status == 200
 
 
-# -------------------------------------------------------------------- bad input
+# -------------------------------------------------------------------- invalid input
 
 BAD = [
     ("POST", "/Users", b"test", 400, "invalidSyntax"),

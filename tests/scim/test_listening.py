@@ -25,7 +25,7 @@ from calscim.scim.server import app
 
 
 def certified(folder, name):
-    """A self-signed certificate for loopback and its key, as PEM files."""
+    """Create a self-signed certificate for loopback and its key, as PEM files."""
     folder.mkdir(exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -146,7 +146,7 @@ async def test_a_certificate_with_the_wrong_key_is_refused_and_the_old_one_stays
 async def test_a_unix_socket_is_open_to_the_group_of_its_folder_and_to_no_other(
     provider, tmp_path, umask
 ):
-    """A proxy's group has the folder (setgid, systemd/calscim.tmpfiles): it can connect, whatever the umask is."""
+    """The folder belongs to the group of the proxy (setgid, systemd/calscim.tmpfiles), so the proxy can connect."""
     folder = tmp_path / "proxy"
     folder.mkdir()
     if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""PATCH on plain resources, as RFC 7644 section 3.5.2 has it and as each provider writes it."""
+"""PATCH of resources, by RFC 7644 section 3.5.2 and in the dialect of each identity provider."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A directory's limit on requests a second: off unless it is set, and never below what providers ask for."""
+"""The limit on requests per second of a directory: off by default, and never below what identity providers send."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 
 class Clock(SystemClock):
-    """One that is set."""
+    """A limit that is set."""
 
     now_at = 0.0
 
@@ -30,7 +30,7 @@ class Clock(SystemClock):
 
 
 def sent(rates: Rates, count: int, directory: str = "a") -> int:
-    """How many of so many requests pass."""
+    """Return how many of a number of requests pass."""
     passed = 0
     for _ in range(count):
         try:

@@ -1,4 +1,4 @@
-"""No secret of a request is kept, however it is spelled."""
+"""No secret of a request is stored, in any spelling."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ PASSWORDS = [
 
 
 def escaped(text):
-    """The same JSON with an escape in every key."""
+    """Return the same JSON with an escape in every key."""
     return text.replace("ass", "\\u0061ss").replace("wd", "\\u0077d")
 
 

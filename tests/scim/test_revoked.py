@@ -1,4 +1,4 @@
-"""A token that is no longer valid gets 401 whatever it asks for, and leaves nothing behind."""
+"""Every request of a token that is no longer valid gets 401 and has no effect."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Lists of users and groups at once: an attribute that a type lacks has no value there (RFC 7644 section 3.4.2.1)."""
+"""Lists of users and groups: an attribute that a type lacks has no value there (RFC 7644 section 3.4.2.1)."""
 
 import pytest
 

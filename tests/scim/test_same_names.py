@@ -174,7 +174,7 @@ STORED = {"userName": "ann", "emails": [{"value": "ann@localhost"}]}
 
 
 async def stored_by_an_earlier_release(provider, owner, *, active):
-    """A user with an address that can be none."""
+    """Create a user with an invalid address."""
     body = {"userName": "ann", "emails": [{"value": "ann@acme.example"}], "active": active}
     made = await provider("POST", "/Users", body)
     await owner.execute(

@@ -1,4 +1,4 @@
-"""With a key no request can be read in the table, and nothing else is different."""
+"""With an encryption key, no request can be read in the table, and everything else works as before."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ SECRET = "geheim-4711"
 
 @pytest.fixture
 async def sealed(database, provider):
-    """The provider, at a daemon that has a key."""
+    """The provider, with a daemon that has an encryption key."""
     async with await Database.open(database.dsn, cipher=cipher(KEY)) as db:
         server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
         await server.start_server()
@@ -121,7 +121,7 @@ async def test_the_chain_verifies_without_the_key(sealed, provider):
 
 
 async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, provider, database):
-    """The one that has the old key only goes on writing; who has both reads everything."""
+    """A daemon with the old key only still writes, and one with both keys reads everything."""
     later = new_key()
     async with await Database.open(database.dsn, cipher=cipher(later, [KEY])) as new:
         server = TestServer(app(new, Scim(), SystemClock(), Metrics(CollectorRegistry())))
@@ -144,7 +144,7 @@ async def test_daemons_with_different_keys_and_with_none_serve_together(sealed, 
     ("method", "status"), [("POST", 201), ("PUT", 200), ("PATCH", 200), ("DELETE", 204)]
 )
 async def test_a_sealed_change_whose_reply_was_lost_is_found(sealed, monkeypatch, method, status):
-    """Sealed a second time the body would be another one, and the look-up would find nothing."""
+    """Sealing the body again would give other bytes, and the look-up would find nothing."""
     number = await sealed.user("ann@acme.example")
     before = len(await bodies(sealed))
     lost = losing(monkeypatch)
@@ -164,7 +164,7 @@ async def test_a_sealed_change_whose_reply_was_lost_is_found(sealed, monkeypatch
 
 
 def losing(monkeypatch) -> list[Sequence[Any]]:
-    """The connection is lost between the first commit and its answer; what was lost is in the list."""
+    """Lose the connection between the first commit and its reply, and note it in the list."""
     lost: list[Sequence[Any]] = []
     finish = Batch.finish
 

@@ -1,4 +1,4 @@
-"""The door itself: whose address it was, methods that are none of SCIM's, request ids, and clients that go slow or go away."""
+"""The SCIM server: client addresses, methods, request ids, and clients that are slow or disconnect."""
 
 import asyncio
 import gzip
@@ -26,7 +26,7 @@ LOOPBACK = "127.0.0.1"
 
 @asynccontextmanager
 async def served(provider, **settings):
-    """The same directory behind another door."""
+    """Serve the same directory by another server."""
     made = door.app(provider.db, Scim(**settings), SystemClock(), Metrics(CollectorRegistry()))
     async with TestServer(made) as server:
         base = str(server.make_url(f"/scim/v2/{provider.directory.id}"))
@@ -34,7 +34,7 @@ async def served(provider, **settings):
 
 
 async def remote_of(provider, forwarded, *trusted):
-    """The address a change is journaled with."""
+    """Return the client address in the journal row of a change."""
     async with served(provider, trusted_proxies=trusted) as behind:
         answer = await behind("POST", "/Users", {"userName": "ann"}, X_Forwarded_For=forwarded)
         assert answer.status == 201

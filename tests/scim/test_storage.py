@@ -1,4 +1,4 @@
-"""scim2-server's own contract for storages, run against our tables."""
+"""The contract tests of scim2-server for storages, on the tables of calscim."""
 
 import asyncio
 import itertools
@@ -37,7 +37,7 @@ def dsn(postgres) -> Iterator[str]:
 
 
 class TestOurStorage(AsyncScimStorageContract):
-    """Its tests run each call on a loop of their own, in which the pool has to live; a directory is a new storage."""
+    """Each test runs its calls on its own event loop, which the pool needs. A directory is a new storage."""
 
     @pytest.fixture
     def provider(self) -> ScimProvider:

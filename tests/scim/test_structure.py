@@ -1,4 +1,4 @@
-"""Bodies with too many values, too deep a nesting, or too much to store are refused, large ones do not hold the loop."""
+"""Bodies with too many values or too deep nesting are refused, and large ones do not block the event loop."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""scim2-tester, which nobody here wrote, finds nothing wrong with the running server."""
+"""scim2-tester, an independent program, finds no error in the running server."""
 
 import asyncio
 

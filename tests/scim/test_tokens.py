@@ -1,4 +1,4 @@
-"""What a token's scope opens, and how its uses are remembered."""
+"""The scopes of tokens, and the records of their last uses."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The simulated Cal.com behind HTTP, asked without calscim's own client."""
+"""The simulated Cal.com over HTTP, called without calscim's client."""
 
 import re
 from collections.abc import AsyncIterator

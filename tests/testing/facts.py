@@ -1,4 +1,4 @@
-"""Recorded facts about a real Cal.com API v2, and how an answer is compared with them.
+"""Recorded facts about a real Cal.com API v2, and the comparison of a response with them.
 
 ``$name`` in a fact stands for an id that the simulation chooses: the first answer that shows it binds
 it, and later paths, bodies and answers use the bound value. ``$moment`` stands for any time. An object

@@ -1,4 +1,4 @@
-"""The simulated Cal.com has the real one's traps. Each answer is checked against its OpenAPI document.
+"""The simulated Cal.com has the traps of the real one. Each response is checked against the OpenAPI facts.
 
 test_recorded_sequence.py and test_recorded_calls.py compare it with the recordings of a real API v2.
 """

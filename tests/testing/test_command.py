@@ -1,4 +1,4 @@
-"""``calscim sim calcom``: the simulated Cal.com that stands alone."""
+"""``calscim sim calcom``: the simulated Cal.com as a separate process."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The simulated Okta says what Okta says, in its order and in both of its styles."""
+"""The simulated Okta sends the requests of Okta, in its order and in both of its styles."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field

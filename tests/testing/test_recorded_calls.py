@@ -1,4 +1,4 @@
-"""Single calls that were recorded: the simulation answers each with the same status, code and message.
+"""The simulation responds to single recorded calls with the same status, code and message.
 
 What a refusal says is compared whole; of a success, the fields that the call decides.
 """
