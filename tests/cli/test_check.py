@@ -61,7 +61,7 @@ def test_an_api_key_of_a_member_is_refused(calscim, calcom):
     ran = calscim("check")
 
     assert ran.code == 1
-    assert "has to be an ADMIN or OWNER" in ran.out
+    assert "must be an ADMIN or OWNER" in ran.out
 
 
 def test_an_api_key_of_another_organization_is_refused(calscim, calcom, configuration):

@@ -64,7 +64,7 @@ def test_with_yes_the_data_is_erased_and_the_journal_verifies(calscim, pushed):
     assert calscim("rebuild", "--check").code == 0
     assert calscim("erase", ANN, "--yes").code == 1
     again = calscim("erase", "11111111-2222-3333-4444-555555555555", "--yes")
-    assert (again.code, again.out.strip()) == (0, "nothing is left to be erased")
+    assert (again.code, again.out.strip()) == (0, "nothing is left to erase")
 
 
 def test_erase_shows_what_stays_and_why(calscim, pushed):

@@ -57,7 +57,7 @@ def test_keep_archives_all_but_the_latest_months(calscim, old, tmp_path):
 
     assert [month["month"] for month in ran.json] == ["2020-03"]
     again = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path))
-    assert (again.code, again.out.strip()) == (0, "no month is to be archived")
+    assert (again.code, again.out.strip()) == (0, "no month has to be archived")
 
 
 def test_show_and_export_name_the_file_of_archived_rows(calscim, old, tmp_path):
@@ -69,8 +69,8 @@ def test_show_and_export_name_the_file_of_archived_rows(calscim, old, tmp_path):
     assert one.code == 1
     assert "was archived: it is in journal-2020-03.jsonl.gz" in one.err
     assert [json.loads(line)["seq"] for line in everything.out.splitlines()] == [3]
-    assert "earlier rows were archived" in everything.err
-    assert "in journal-2020-03.jsonl.gz. Keep these with the export" in everything.err
+    assert "earlier rows are not in this export" in everything.err
+    assert "in journal-2020-03.jsonl.gz. Keep these files with the export" in everything.err
     assert everything.code == 7
     assert calscim("journal", "export", "--partial").code == 0
     later = calscim("journal", "export", "--since", "2021-01-01")

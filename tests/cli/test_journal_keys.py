@@ -114,7 +114,7 @@ def test_an_export_without_a_key_continues_and_names_the_missing_key(calscim, ro
     assert [row["body"] is None for row in rows] == [False, False, True, False]
     assert rows[2]["missing_key"] == key_id(ONE)
     assert "missing_key" not in rows[3]
-    assert f"1 row(s) without their bodies: a body was sealed with the key {key_id(ONE)}" in (
+    assert f"1 row without a body: a body was sealed with the key {key_id(ONE)}" in (
         calscim("journal", "export").err
     )
     assert calscim("journal", "tail", "--json").json == rows
@@ -189,10 +189,10 @@ def test_check_shows_whether_bodies_are_encrypted_and_with_which_key(calscim, ok
     assert "not sealed" in journal_check()["detail"]
     keyed(TWO, ONE)
     assert journal_check()["detail"] == (
-        f"bodies are sealed with the key {key_id(TWO)}; 1 old key opens what it sealed"
+        f"bodies are sealed with the key {key_id(TWO)}; 1 old key opens older bodies"
     )
     keyed(None, TWO)
-    assert f"not sealed; old keys open what was: {key_id(TWO)}" in journal_check()["detail"]
+    assert f"not sealed; old keys open older bodies: {key_id(TWO)}" in journal_check()["detail"]
 
 
 def test_check_warns_of_rows_that_another_daemon_encrypted_with_an_unknown_key(

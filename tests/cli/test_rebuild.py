@@ -81,6 +81,6 @@ def test_tail_filters_by_person_and_by_group(calscim, pushed):
 
     assert paths("--person", "ANN@acme.example") == 3
     assert paths("--group", "Sales") == 2
-    assert "no user goes or went by" in calscim("journal", "tail", "--person", "nobody").err
+    assert "no user has or had the name" in calscim("journal", "tail", "--person", "nobody").err
     assert len(calscim("journal", "export", "--person", "bob@acme.example").out.splitlines()) == 2
     assert calscim("journal", "show", "3", "--json").json["resource_id"] == str(SALES)

@@ -1,8 +1,8 @@
-"""Who runs a command, as the journal names them: the operating system's user, and who became that user with sudo.
+"""Name the operator who runs a command, for the journal: the operating system's user, and the sudo user behind it.
 
-$LOGNAME and $USER are not asked: anybody can set them. SUDO_USER is recorded beside the user, because operators share
-an account: ``sudo -u calscim calscim approve`` is ``ann via calscim@host``. A process of that account can set it as
-well, so it is worth as much as the account's own protection.
+$LOGNAME and $USER are ignored, because every user can set them. SUDO_USER is recorded with the user, because operators
+share an account: ``sudo -u calscim calscim approve`` is ``ann via calscim@host``. A process of that account can set
+SUDO_USER too, so the name is as trustworthy as access to the account.
 """
 
 import os
@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Mapping
 
-# What user names are made of, also those of directory services.
+# Characters of user names, including those of directory services.
 _USER = re.compile(r"[\w.@+\\$-]{1,64}")
 
 

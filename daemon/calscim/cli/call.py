@@ -1,4 +1,4 @@
-"""One call of the command line: what was asked for, and what its verbs work with."""
+"""One call of the command line: its arguments, its output and its environment."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from calscim.option_types import duration
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Handed to every verb. ``settings`` reads the configuration anew each time it is called."""
+    """The parameter of every verb. ``settings`` reads the configuration again each time it is called."""
 
     arguments: argparse.Namespace
     output: Output
@@ -24,20 +24,20 @@ class Call:
 
     @property
     def configuration(self) -> Path | None:
-        """The file that ``settings`` reads; None when there is none."""
+        """Return the file that ``settings`` reads; None if there is no file."""
         return find(self.arguments.config, self.environ)
 
     def settings(self) -> Settings:
-        """ConfigError, with every problem, when it cannot be used."""
+        """Read the configuration. Raise ConfigError with every problem if it cannot be used."""
         return load(self.configuration, self.environ)
 
     def editor(self) -> Editor:
-        """Who stands in the journal behind an edit: the user and the machine."""
+        """Return the operator, user and machine, that the journal names for an edit."""
         return Editor(by=actor(self.environ), cipher=self.settings().journal.cipher())
 
 
 def a_duration(text: str) -> float:
-    """The type of an argument such as 2h, in seconds."""
+    """Read an argument such as 2h, in seconds."""
     try:
         return duration(text)
     except ValueError as error:
@@ -45,10 +45,10 @@ def a_duration(text: str) -> float:
 
 
 def a_moment(text: str) -> datetime:
-    """The type of an argument such as 2026-03-01 or 2026-03-01T08:30Z; UTC where it does not say."""
+    """Read an argument such as 2026-03-01 or 2026-03-01T08:30Z. Without a time zone it is UTC."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        message = f"{text!r} is no time: write 2026-03-01 or 2026-03-01T08:30:00Z"
+        message = f"{text!r} is not a time: write 2026-03-01 or 2026-03-01T08:30:00Z"
         raise argparse.ArgumentTypeError(message) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""calscim check: is everything as it has to be, before and while serving. Changes nothing."""
+"""calscim check: check the configuration, the database and Cal.com. Changes nothing."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -75,7 +75,7 @@ async def _check(call: Call) -> int:
 
 
 def _listener(scim: Scim) -> Check:
-    """Whether the journal gets the addresses of clients, and the limits on failures tell them apart."""
+    """Check that the journal gets the addresses of clients, not only that of a proxy."""
     return Check("listener", True, scim.listen, UNTRUSTED if hides_clients(scim) else "")
 
 
@@ -94,7 +94,7 @@ async def _connection(settings: Settings) -> AsyncIterator[Connection]:
 
 
 async def _stored(settings: Settings) -> list[Check]:
-    """The database, and how bodies are kept in it. ConfigError where they cannot be sealed."""
+    """Check the database, and how bodies are sealed. Raise ConfigError if the key cannot be used."""
     cipher = settings.journal.cipher()
     newest: list[bytes] = []
     try:
@@ -115,7 +115,7 @@ async def _stored(settings: Settings) -> list[Check]:
 
 
 async def _operators(settings: Settings) -> list[Check]:
-    """The role that verbs use which edit, where it is another one than the daemon's."""
+    """Check the role that edits directories, tokens and mappings, if it is not the daemon's role."""
     dsn = settings.database.operator_dsn
     if dsn is None:
         return []
@@ -130,13 +130,13 @@ async def _operators(settings: Settings) -> list[Check]:
         Check(
             "operators' role",
             False,
-            f"{role} may not edit tokens and mappings: `calscim migrate` gives it its rights",
+            f"{role} may not edit tokens and mappings: run `calscim migrate` to grant its rights",
         )
     ]
 
 
 def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
-    """``newest``: the last body of every stream, which another daemon may have sealed with another key."""
+    """Yield a warning if a daemon sealed one of the ``newest`` bodies with a key that is not configured."""
     try:
         for body in filter(None, newest):
             cipher.open(body)
@@ -147,20 +147,18 @@ def _sealed_elsewhere(cipher: Cipher, newest: list[bytes]) -> Iterator[str]:
 def _head_file(journal: Journal) -> Iterator[str]:
     path = journal.checkpoint_file
     if path is not None and not path.parent.is_dir():
-        yield f"the folder of journal.checkpoint_file, {path.parent}, is not there: make it, or correct the path"
+        yield f"the folder of journal.checkpoint_file, {path.parent}, does not exist: create it, or correct the path"
 
 
 def _sealing(cipher: Cipher) -> str:
     if cipher.present is None:
         if cipher.held:
-            return f"bodies are not sealed; old keys open what was: {', '.join(cipher.held)}"
-        return "bodies are not sealed: journal.encryption_key_file would do that"
+            return f"bodies are not sealed; old keys open older bodies: {', '.join(cipher.held)}"
+        return "bodies are not sealed: set journal.encryption_key_file to seal them"
     detail = f"bodies are sealed with the key {cipher.present.hex()}"
     if old := len(cipher.held) - 1:
         detail += (
-            "; 1 old key opens what it sealed"
-            if old == 1
-            else f"; {old} old keys open what they sealed"
+            "; 1 old key opens older bodies" if old == 1 else f"; {old} old keys open older bodies"
         )
     return detail
 
@@ -172,8 +170,8 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
         return Check("database", False, f"{named} is too old: use 13 or newer")
     version = await migrations.current(connection)
     if bundled and version == 0:
-        return Check("database", True, f"{named}, empty: serve makes the schema")
-    if not bundled or version >= migrations.latest():  # serve brings the bundled one up to date
+        return Check("database", True, f"{named}, empty: `calscim serve` creates the schema")
+    if not bundled or version >= migrations.latest():  # serve migrates the bundled one
         try:
             await migrations.check(connection)
         except StoreError as error:
@@ -183,11 +181,11 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
     warning = ""
     if goes_through(connection) and not listens:
         warning = (
-            "database.dsn goes through a pooler, which passes no announcements on: set database.listen_dsn "
-            "to a way past it, or changes wait two seconds for the reconciler to look"
+            "database.dsn goes through a pooler, which does not forward notifications: set database.listen_dsn to a "
+            "direct connection, or each change waits up to two seconds for the reconciler"
         )
     if await connection.fetchval(sql("roles.can_change_journal")):
-        warning = "the serving role could change the journal; a second role is safer, see `calscim migrate`"
+        warning = "the serving role can change the journal; a second role is safer: see `calscim migrate --help`"
     newer = (
         f", newer than this release's {migrations.latest()}"
         if await migrations.ahead(connection)
@@ -197,7 +195,7 @@ async def _look_at(connection: Connection, *, bundled: bool, listens: bool) -> C
 
 
 async def _traits(settings: Settings, organization: str) -> BuildTraits:
-    """What the daemon has learned so far; nothing where the database cannot say."""
+    """Return what the daemon has learned about the build of Cal.com; nothing if the database cannot be read."""
     try:
         async with _connection(settings) as connection:
             if await migrations.current(connection) < migrations.latest():
@@ -209,7 +207,7 @@ async def _traits(settings: Settings, organization: str) -> BuildTraits:
 
 
 async def _daemons(settings: Settings) -> list[Check]:
-    """Whether the daemons that run use the keys and the certificate that this configuration names."""
+    """Check that the running daemons use the keys and the certificate of this configuration."""
     try:
         async with _connection(settings) as connection:
             if await migrations.current(connection) < migrations.latest():
@@ -221,7 +219,7 @@ async def _daemons(settings: Settings) -> list[Check]:
 
 
 async def _tokens(settings: Settings) -> list[Check]:
-    """Whether tokens end soon."""
+    """Warn of tokens that end soon."""
     try:
         async with _connection(settings) as connection:
             if await migrations.current(connection) < migrations.latest():
@@ -238,16 +236,16 @@ def _daemon(holder: str, keys: list[str]) -> Check:
     what = f"daemon {holder}"
     if not keys:
         return Check(what, True, "uses the keys of this configuration")
-    used = f"uses another {' and another '.join(keys)} than this configuration"
+    used = f"does not use the {' and the '.join(keys)} of this configuration"
     warning = (
-        "`systemctl reload calscim` (SIGHUP) makes it read them again; where they are systemd credentials, "
-        "or this is said after that as well, `systemctl restart calscim`"
+        "run `systemctl reload calscim` (SIGHUP) to read them again; run `systemctl restart calscim` if they are "
+        "systemd credentials or if this warning stays"
     )
     return Check(what, True, used, f"{used}: {warning}")
 
 
 async def _organization(settings: Settings, organization: Organization) -> list[Check]:
-    """The organization's key, and the build of Cal.com where the key is taken."""
+    """Check the organization's key, and describe the build of Cal.com if it accepts the key."""
     try:
         async with reading(settings, organization) as reader:
             key = await _key(reader, organization)
@@ -267,7 +265,7 @@ async def _key(reader: Reader, organization: Organization) -> Check:
     try:
         me = await reader.me()
         whose = (
-            f"; the key's user {me.email} has to be an ADMIN or OWNER of organization "
+            f"; the key's user {me.email} must be an ADMIN or OWNER of organization "
             f"{organization.organization_id}"
         )
         people = await reader.people()
@@ -300,11 +298,11 @@ async def _key(reader: Reader, organization: Organization) -> Check:
 
 
 async def _attributes(reader: Reader, organization: Organization) -> str:
-    """What of the organization's table of attributes leads nowhere."""
+    """Return the problems of the organization's table of attributes."""
     if not organization.attributes:
         return ""
     found = await reader.attributes()
     if isinstance(found, Incomplete):
-        return f"people's attributes will be left as they are: {found.reason}"
+        return f"calscim leaves people's attributes as they are: {found.reason}"
     named = (diff.named(found.value, rule.to) for rule in organization.attributes)
     return "; ".join(one for one in named if isinstance(one, str))

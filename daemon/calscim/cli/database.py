@@ -1,4 +1,4 @@
-"""How a verb comes to a database: the configured one, or the bundled one for as long as it is needed."""
+"""Open the database for a verb: the configured one, or the bundled one for as long as the verb needs it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,18 +13,18 @@ from calscim.postgres.hosts import hosts
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import Database
 
-_OPERATORS = "Where operators have a role of their own, set database.operator_dsn to it"
-_PATIENCE = 10.0  # seconds: a person waits longer than an identity provider
+_OPERATORS = "If operators have their own role, set database.operator_dsn to it"
+_PATIENCE = 10.0  # seconds; an operator waits longer than an identity provider
 
 
 @asynccontextmanager
 async def opened(
     settings: Settings, *, owner: bool = False, serving: bool = False, size: int = 3
 ) -> AsyncIterator[Database]:
-    """A database whose schema is this release's. StoreError, with what to run, when it is not.
+    """Open a database with this release's schema. Raise StoreError, with the command to run, if it has another schema.
 
-    As the operators' role, by database.operator_dsn, else as the serving role. ``owner``: as the owner of the
-    tables, by database.migration_dsn where there is one. ``serving``: to write what identity providers write.
+    Connects with database.operator_dsn, else as the serving role. ``owner``: connect as the owner of the tables, with
+    database.migration_dsn if it is set. ``serving``: connect as the serving role.
     """
     database, cipher = settings.database, settings.journal.cipher()
     if database.embedded is None:
@@ -52,19 +52,19 @@ async def _opened(dsn: str, size: int, cipher: Cipher) -> AsyncIterator[Database
 
 
 async def refuse_ahead(db: Database) -> None:
-    """For what writes whole tables: StoreError where a newer release may have more in them."""
+    """Raise StoreError if a newer release has changed the schema. For verbs that write whole tables."""
     async with db.connection() as connection:
         await migrations.pending(connection)
 
 
 @asynccontextmanager
 async def refusals() -> AsyncIterator[None]:
-    """What Postgres refuses, as StoreError with what to look at."""
+    """Turn errors of Postgres into StoreError with the next step."""
     try:
         yield
     except AccessDenied as error:
         raise AccessDenied(f"{error}. {_OPERATORS}") from error
-    except StoreError:  # says what to do already
+    except StoreError:  # already says what to do
         raise
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         raise StoreError(f"{error}: correct the user and password in database.dsn") from error
@@ -80,16 +80,16 @@ async def refusals() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def connected(dsn: str, key: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A single connection, for what a pool is of no use for. ``key``: where the DSN stands."""
+    """Open a single connection. ``key``: the setting that the DSN comes from."""
     async with refusals():
         try:
             connection = await hosts(dsn).connect(timeout=_PATIENCE)
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as error:
             raise StoreUnavailable(
                 f"the database cannot be reached ({str(error) or 'no answer'}): "
-                f"see that Postgres runs and that {key} names it"
+                f"check that Postgres runs and that {key} names it"
             ) from error
-        except (asyncpg.InterfaceError, ValueError) as error:  # the DSN is none, by asyncpg's rules
+        except (asyncpg.InterfaceError, ValueError) as error:  # asyncpg cannot parse the DSN
             raise StoreError(f"{key} cannot be used: {error}") from error
         try:
             yield connection

@@ -1,4 +1,4 @@
-"""calscim erase: what the journal and the tables say of a person goes, and the journal can still be proven."""
+"""calscim erase: erase a person's data from the journal and the tables. The journal can still be verified."""
 
 from typing import Any
 
@@ -30,14 +30,14 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "erase",
         _erase,
-        details="For somebody who has left: an active user is refused. Shows what would go; --yes does it, and "
-        "nothing brings it back. Needs the owner of the tables (database.migration_dsn).",
+        details="For a person who has left: an active user is refused. Without --yes it only shows what would be "
+        "erased; an erasure cannot be undone. Needs the owner of the tables (database.migration_dsn).",
     )
     parser.add_argument(
         "person", metavar="PERSON", help="an e-mail address, a userName or a SCIM id"
     )
-    parser.add_argument("--organization", metavar="ORG", help="in one organization only")
-    parser.add_argument("--yes", action="store_true", help="do it")
+    parser.add_argument("--organization", metavar="ORG", help="only in this organization")
+    parser.add_argument("--yes", action="store_true", help="erase the data")
     archives_option(parser)
 
 
@@ -46,11 +46,11 @@ async def _erase(call: Call) -> None:
     name = arguments.organization
     organization = find_organization(call.settings(), name).name if name else None
     async with opened(call.settings(), owner=True) as db:
-        if arguments.archive:  # before anything is done: what is wrong with the files is said first
+        if arguments.archive:  # report bad files before anything is erased
             await read.opened(db, arguments.archive)
         rows = await chain.size(db)
         if rows > _MANY:
-            call.output.say(f"looking through {rows:,} rows of the journal ...")
+            call.output.say(f"reading {rows:,} rows of the journal …")
         found = (
             await erase.erase(db, call.editor(), arguments.person, organization)
             if arguments.yes
@@ -99,7 +99,7 @@ def _shown(
     found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
 ) -> RenderableType:
     if found.nothing:
-        parts: list[RenderableType] = [lines("nothing is left to be erased")]
+        parts: list[RenderableType] = [lines("nothing is left to erase")]
     else:
         users = (f"{row['name']} ({row['id']}) of {row['directory_name']}" for row in found.users)
         bodies, effects = (
@@ -110,9 +110,9 @@ def _shown(
         parts = [
             fields(
                 [
-                    ("who", tuple(users) or "an address that no directory has"),
-                    ("goes or went by", ", ".join((*found.identifiers, *found.called))),
-                    ("is called from now on", found.name),
+                    ("users", tuple(users) or "an address that no directory has"),
+                    ("names", ", ".join((*found.identifiers, *found.called))),
+                    ("is replaced by", found.name),
                     (
                         "the journal",
                         f"{found.rows.count()} rows: {bodies} bodies, {effects} effects",
@@ -125,36 +125,36 @@ def _shown(
     if not found.nothing:
         parts.append(lines(f"stays: {_WHY['ids']}"))
     if done:
-        parts.append(lines("erased. Backups, replicas' snapshots and logs are yours to see to"))
+        parts.append(lines("erased. Erase the data from backups, snapshots and logs yourself"))
     elif not found.nothing:
-        parts.append(lines("nothing was changed: add --yes to erase it for good"))
+        parts.append(lines("nothing was changed: add --yes to erase the data for good"))
     return Group(*parts)
 
 
 def _stays(found: Found, files: dict[str, int] | None, unread: list[str]) -> list[str]:
-    """What an erasure cannot reach, and what to do about it."""
+    """Return what the erasure cannot reach, and what to do about it."""
     said = []
     if found.shared:
         said.append(
-            f"somebody else goes by {', '.join(found.shared)} as well: rows that say only that are left"
+            f"another user also has the name {', '.join(found.shared)}: rows with nothing else stay"
         )
     if found.rows.stays:
         rows = ", ".join(
             f"{stream} {seq} ({', '.join(columns)})" for stream, seq, columns in found.rows.stays
         )
         said.append(
-            f"a column of these rows names them and stays, because the hash chain covers it: {rows}"
+            f"these rows name the person in a column that stays, because the hash chain covers it: {rows}"
         )
     if found.rows.others:
         users = ", ".join(sorted(found.rows.others))
         said.append(
-            f"the data of other users names them (a manager's address, for one): change it in the "
+            f"the data of other users names the person, for example as a manager: change it in the "
             f"identity provider: {users}"
         )
     for file, count in (files or {}).items():
-        said.append(f"{file} still has them in {count} rows: archives are not changed")
+        said.append(f"{file} still names the person in {count} rows: archives are not changed")
     if unread:
         said.append(
-            f"archived months were not looked at ({', '.join(unread)}): give their folder with --archive"
+            f"archived months were not read ({', '.join(unread)}): add --archive with their folder"
         )
     return said

@@ -1,4 +1,4 @@
-"""calscim journal: what happened, in order, and the proof that nobody changed it."""
+"""calscim journal: read the record of every change, and verify that it was not altered."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ from calscim.admin.organizations import find_organization
 from calscim.cli import journal_archive, journal_keys
 from calscim.cli.call import Call, a_moment
 from calscim.cli.database import opened
-from calscim.cli.output import SafeConsole, dump, fields, lines, table
+from calscim.cli.output import SafeConsole, counted, dump, fields, lines, table
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal import chain, checkpoints, history
@@ -37,46 +37,61 @@ _LOOK = 1.0  # seconds between two looks of `tail --follow`
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("journal")
-    tail = nouns.add("tail", _tail, "the last rows")
-    tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="how many (20)")
-    tail.add_argument("--follow", action="store_true", help="and those that come; JSON lines")
-    show = nouns.add("show", _show, "one row with its body, or all of one request")
-    show.add_argument("row", metavar="SEQ|REQUEST", help="a number of the journal, or a request id")
-    verify = nouns.add("verify", _verify, "walk the hash chain; exit 5 where it is broken")
+    tail = nouns.add("tail", _tail, "print the last rows")
+    tail.add_argument(
+        "-n", dest="count", type=int, default=20, metavar="N", help="number of rows (default: 20)"
+    )
+    tail.add_argument(
+        "--follow",
+        action="store_true",
+        help="also print new rows as they come; with --json one line per row",
+    )
+    show = nouns.add("show", _show, "show one row with its body, or all rows of one request")
+    show.add_argument("row", metavar="SEQ|REQUEST", help="the number of a row, or a request id")
+    verify = nouns.add("verify", _verify, "verify the hash chain; exit 5 if it is broken")
     verify.add_argument(
         "--against",
         type=Path,
         metavar="FILE",
-        help="what was kept elsewhere: output of verify --json, journal.checkpoint_file, checkpoint.published events",
+        help="compare with a copy kept elsewhere: output of verify --json, journal.checkpoint_file, or "
+        "checkpoint.published events",
     )
     journal_archive.archives_option(verify)
     journal_archive.register(nouns)
     export = nouns.add(
         "export",
         _export,
-        "every row as a line of JSON, oldest first",
-        details="Exit 7 where rows are in archived months or a body cannot be opened: all else is written, and "
-        "standard error says which files or keys are lacking. What was erased is said in its row.",
+        "write every row as a line of JSON, oldest first",
+        details="Exits with 7 if rows are in archived months or a sealed body cannot be opened: everything else is "
+        "written, and standard error names the missing files or keys. A row says what was erased from it.",
     )
     export.add_argument(
-        "--partial", action="store_true", help="what is here will do: exit 0 without the rest"
+        "--partial", action="store_true", help="exit 0 even if rows or bodies are missing"
     )
     export.add_argument(
         "--stored",
         action="store_true",
-        help="bodies as they are in the table, sealed ones in base64: what the digests are of",
+        help="write bodies as they are stored, sealed ones in base64; the digests are of these",
     )
     journal_keys.register(nouns)
     for parser in (tail, show, export):
-        parser.add_argument("--directory", metavar="D", help="of one directory, by id or name")
-        parser.add_argument("--organization", metavar="ORG", help="of one organization")
+        parser.add_argument("--directory", metavar="D", help="only this directory, by id or name")
+        parser.add_argument("--organization", metavar="ORG", help="only this organization")
     for parser in (tail, export):
-        parser.add_argument("--person", metavar="P", help="about that userName, address or id")
-        parser.add_argument("--group", metavar="G", help="about the group of that name or id")
-        parser.add_argument("--request", metavar="ID", help="of one request")
+        parser.add_argument(
+            "--person", metavar="P", help="only rows about this userName, address or id"
+        )
+        parser.add_argument(
+            "--group", metavar="G", help="only rows about the group of this name or id"
+        )
+        parser.add_argument("--request", metavar="ID", help="only rows of this request")
         parser.add_argument("--kind", choices=("scim", "refused", "import", "admin", "calcom"))
-        parser.add_argument("--since", type=a_moment, metavar="TIME", help="from then on")
-        parser.add_argument("--until", type=a_moment, metavar="TIME", help="up to then")
+        parser.add_argument(
+            "--since", type=a_moment, metavar="TIME", help="only rows since this time"
+        )
+        parser.add_argument(
+            "--until", type=a_moment, metavar="TIME", help="only rows up to this time"
+        )
 
 
 async def _wanted(db: Database, call: Call) -> Wanted:
@@ -92,13 +107,13 @@ async def _wanted(db: Database, call: Call) -> Wanted:
         about = await history.people(db, arguments.person, streams)
         if not about:
             raise UsageError(
-                f"no user goes or went by {arguments.person!r}: give a userName or an id"
+                f"no user has or had the name {arguments.person!r}: type a userName or an id"
             )
     if arguments.group:
         groups = await history.group_ids(db, arguments.group, streams)
         if not groups:
             raise UsageError(
-                f"no group is or was called {arguments.group!r}: see `calscim group list`"
+                f"no group has or had the name {arguments.group!r}: see `calscim group list`"
             )
         about = [*(about or []), *groups]
     return Wanted(
@@ -120,7 +135,7 @@ async def _tail(call: Call) -> None:
         seen = await history.heads(db)
         found = await history.newest(db, wanted, call.arguments.count)
         if not call.arguments.follow:
-            call.output.data(found, _table(found) if found else "nothing of that in the journal")
+            call.output.data(found, _table(found) if found else "the journal has no such row")
             return
         for row in found:
             _line(call, row)
@@ -177,7 +192,7 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _about(row: dict[str, Any]) -> str:
-    """Whom or what a row concerns, in words where the row has some."""
+    """Return the name of the resource that a row is about, or its id."""
     effect = row["effect"] or {}
     for key in ("user_name", "display_name", "email", "group", "name", "target"):
         if effect.get(key):
@@ -212,7 +227,7 @@ async def _show(call: Call) -> int:
 
 
 def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
-    """Say of which rows the body could not be shown."""
+    """Print why a body could not be shown, and return the exit code."""
     lacking = [row for row in found if "unreadable" in row]
     for row in lacking:
         call.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
@@ -220,7 +235,7 @@ def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
 
 
 async def _stream(db: Database, call: Call) -> str:
-    """The journal that a number is of: a directory's, or the organization's own edits."""
+    """Return the journal of a row number: that of the directory, or that of the organization."""
     if call.arguments.organization and not call.arguments.directory:
         return f"@{find_organization(call.settings(), call.arguments.organization).name}"
     return (await only_directory(db, call.arguments.directory)).id
@@ -308,7 +323,7 @@ def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
 
 
 def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
-    """Of every stream the furthest: a walk over the chain proves that it goes so far."""
+    """Return the last checkpoint of each journal, which the chain has to reach."""
     return {
         one.stream: chain.Head(one.stream, one.seq, one.hash)
         for one in sorted(marks, key=lambda mark: mark.seq)
@@ -316,7 +331,7 @@ def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
 
 
 def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
-    """One a stream, the first of it."""
+    """Add broken rows to a verdict, and keep the first one of each journal."""
     every = sorted((*found.broken, *more), key=lambda one: one.seq, reverse=True)
     broken = {one.stream: one for one in every}
     heads = tuple(head for head in found.heads if head.stream not in broken)
@@ -325,7 +340,7 @@ def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
 
 @contextmanager
 def _progress(total: int) -> Iterator[chain.Progress]:
-    """A bar on standard error while it is a terminal; it goes away at the end."""
+    """Show a progress bar on standard error if that is a terminal."""
     console = SafeConsole(file=sys.stderr)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
@@ -346,10 +361,11 @@ async def _export(call: Call) -> int:
                     lacking[row["unreadable"]] += 1
         files = await archives.before(db, wanted.streams, since=wanted.since)
     for why, count in lacking.items():
-        call.output.warn(f"{count} row(s) without their bodies: {why}")
+        call.output.warn(f"{counted(count, 'row')} without a body: {why}")
     if files:
         call.output.warn(
-            f"earlier rows were archived, and are not here: they are in {', '.join(one.file for one in files)}. "
-            f"Keep these with the export, or ask with --since for what came after {files[-1].last:%Y-%m-%dT%H:%MZ}"
+            "earlier rows are not in this export, because they were archived: they are in "
+            f"{', '.join(one.file for one in files)}. "
+            f"Keep these files with the export, or export only later rows with --since {files[-1].last:%Y-%m-%dT%H:%MZ}"
         )
     return INCOMPLETE if (lacking or files) and not call.arguments.partial else 0

@@ -1,4 +1,4 @@
-"""calscim journal archive: months that are over, out of the database and into files."""
+"""calscim journal archive: move past months from the database into files."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,36 +16,39 @@ def register(nouns: Verbs) -> None:
     parser = nouns.add(
         "archive",
         _archive,
-        "take months that are over out of the database, into files",
-        details="Needs the owner of the tables (database.migration_dsn). The oldest month goes first. Ended in "
-        "between, it loses nothing: ask again.",
+        "move past months from the database into files",
+        details="Needs the owner of the tables (database.migration_dsn). Archives the oldest month first. An "
+        "interrupted run loses nothing: run it again.",
     )
-    parser.add_argument("month", nargs="?", metavar="MONTH", help="one like 2026-09, in UTC")
+    parser.add_argument("month", nargs="?", metavar="MONTH", help="such as 2026-09, in UTC")
     parser.add_argument(
-        "--keep", type=int, metavar="N", help="all months but this one and the N before it"
+        "--keep",
+        type=int,
+        metavar="N",
+        help="archive all months except this one and the N before it",
     )
     parser.add_argument(
-        "--to", type=Path, required=True, metavar="FOLDER", help="where the files are kept"
+        "--to", type=Path, required=True, metavar="FOLDER", help="the folder for the files"
     )
 
 
 def archives_option(parser: ArgumentParser) -> None:
-    """--archive, for what can read archived months as well."""
+    """Add --archive to a verb that can read archived months."""
     parser.add_argument(
         "--archive",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="archived months, or the folder of them, to read as well",
+        help="also read these archived months, files or their folder",
     )
 
 
 async def _archive(call: Call) -> None:
     arguments = call.arguments
     if (arguments.month is None) == (arguments.keep is None):
-        raise UsageError("say which month, as 2026-09, or with --keep how many of them stay")
+        raise UsageError("type a month, such as 2026-09, or --keep N")
     if arguments.keep is not None and arguments.keep < 0:
-        raise UsageError("--keep takes how many months that are over stay: 0 or more")
+        raise UsageError("--keep takes the number of past months to keep: type 0 or more")
     done: list[Archived] = []
     async with opened(call.settings(), owner=True) as db:
         await refuse_ahead(db)
@@ -73,4 +76,4 @@ async def _archive(call: Call) -> None:
             for one in done
         ),
     )
-    call.output.data(value, shown if done else "no month is to be archived")
+    call.output.data(value, shown if done else "no month has to be archived")

@@ -1,4 +1,4 @@
-"""calscim journal key, keys: what bodies are sealed with."""
+"""calscim journal key and keys: the keys that seal bodies (encrypt them) in the journal."""
 
 import base64
 
@@ -12,8 +12,8 @@ from calscim.journal import history
 
 
 def register(nouns: Verbs) -> None:
-    nouns.add("key", _key, "a new key to seal bodies with, for journal.encryption_key_file")
-    nouns.add("keys", _keys, "the keys that bodies were sealed with, and whether they are held")
+    nouns.add("key", _key, "create a key to seal bodies with, for journal.encryption_key_file")
+    nouns.add("keys", _keys, "list the keys that sealed bodies, and whether they are configured")
 
 
 async def _key(call: Call) -> None:
@@ -21,7 +21,7 @@ async def _key(call: Call) -> None:
     text, name = base64.b64encode(key).decode(), encryption.key_id(key)
     call.output.data({"key": text, "id": name}, text)
     call.output.say(
-        f"its id is {name}: keep a copy elsewhere, without it nobody reads what it sealed"
+        f"its id is {name}: keep a copy elsewhere, because bodies cannot be read without their key"
     )
 
 
@@ -45,7 +45,7 @@ async def _keys(call: Call) -> None:
 
 
 def _states(journal: Journal) -> dict[str, str]:
-    """By id, what the configuration says of each key."""
+    """Return the state of each configured key, by id."""
     states = {encryption.key_id(key): "old" for key in journal.old_keys}
     if journal.encryption_key is not None:
         states[encryption.key_id(journal.encryption_key)] = "present"

@@ -1,4 +1,4 @@
-"""calscim migrate: the database's schema, and who may do what in it."""
+"""calscim migrate: bring the database's schema up to date, and set the rights of its roles."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,11 +20,11 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "migrate",
         _migrate,
-        details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets what the "
-        "roles of database.dsn and database.operator_dsn may do, and says so.",
+        details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets and "
+        "prints the rights of the roles of database.dsn and database.operator_dsn.",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be applied, and stop"
+        "--dry-run", action="store_true", help="print the pending migrations and apply none"
     )
 
 
@@ -48,7 +48,7 @@ async def _migrate(call: Call) -> None:
 
 
 async def _roles(settings: Settings, connection: Connection) -> Roles:
-    """The roles of database.dsn and database.operator_dsn. StoreError, with what to run, when one is missing."""
+    """Return the roles of database.dsn and database.operator_dsn. Raise StoreError if one does not exist."""
     database = settings.database
     assert database.dsn is not None, "migration_dsn is refused without dsn"
     serving = await _role("dsn", database.dsn, connection)
@@ -65,20 +65,20 @@ async def _roles(settings: Settings, connection: Connection) -> Roles:
 
 async def _role(key: str, dsn: str, connection: Connection) -> str:
     role = user_of(dsn)
-    if role is None:  # left to the system: the server knows
+    if role is None:  # the DSN names no user: ask the server
         async with connected(dsn, f"database.{key}") as other:
             return str(await other.fetchval(sql("roles.get_current")))
     if not await connection.fetchval(sql("roles.exists"), role):
         quoted = await connection.fetchval(sql("roles.quote_name"), role)
         raise StoreError(
-            f"there is no role {role}, as which database.{key} connects: "
+            f"database.{key} connects as {role}, but this role does not exist: "
             f"run CREATE ROLE {quoted} LOGIN PASSWORD '...', then `calscim migrate` again"
         )
     return role
 
 
 def user_of(dsn: str) -> str | None:
-    """The user in a DSN; None where it is left to the system."""
+    """Return the user in a DSN; None if the DSN names no user."""
     parts = urlsplit(dsn)
     in_query = parse_qs(parts.query).get("user")
     if in_query:
@@ -116,7 +116,7 @@ async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
 
 
 def _explained(owner: str, roles: Roles) -> RenderableType:
-    """Which role may do what."""
+    """Return a table of the rights of each role."""
     if owner == roles.serving:
         return table(("role", "used for", "may"), [(owner, "everything", "everything")])
     edits = "edit directories, tokens, mappings, pauses and holds"
@@ -132,9 +132,9 @@ def _explained(owner: str, roles: Roles) -> RenderableType:
 
 async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> None:
     everything = await connection.fetchval(sql("roles.is_superuser"), role)
-    power = "a superuser that" if everything else "the owner, which"
+    power = "a superuser" if everything else "the owner"
     call.output.warn(
-        f"{role} owns the tables and serves as well: its rights to change the journal were taken away "
-        f"and triggers refuse, but {power} can undo both. A second role is safer: create one that only "
-        "serves, set database.dsn to it and database.migration_dsn to the owner, then migrate again."
+        f"{role} owns the tables and also serves. Its rights to change the journal were revoked and triggers "
+        f"refuse changes, but {power} can undo both. A second role is safer: create a role that only serves, set "
+        "database.dsn to it and database.migration_dsn to the owner, then run `calscim migrate` again."
     )

@@ -1,4 +1,4 @@
-"""calscim membership, rebuild: what the journal alone knows."""
+"""calscim membership and rebuild: restore past and present state from the journal."""
 
 from datetime import datetime
 from pathlib import Path
@@ -27,18 +27,25 @@ DIFFERENT = 6
 def register(verbs: Verbs) -> None:
     membership = verbs.add("membership", _membership)
     membership.add_argument(
-        "--group", required=True, metavar="NAME", help="its name then, or its id"
+        "--group",
+        required=True,
+        metavar="NAME",
+        help="the name of the group at that time, or its id",
     )
-    membership.add_argument("--at", type=a_moment, metavar="TIME", help="UTC (default: now)")
-    membership.add_argument("--directory", metavar="D", help="not needed for the only one")
+    membership.add_argument(
+        "--at", type=a_moment, metavar="TIME", help="time in UTC (default: now)"
+    )
+    membership.add_argument(
+        "--directory", metavar="D", help="id or name; needed if there are several"
+    )
     archives_option(membership)
     again = verbs.add(
         "rebuild",
         _rebuild,
-        details="With --check: compare, change nothing, exit 6 when they differ.",
+        details="With --check it only compares, and exits with 6 if the tables differ from the journal.",
     )
-    again.add_argument("--check", action="store_true", help="only compare")
-    again.add_argument("--directory", metavar="D", help="one directory only, by id or name")
+    again.add_argument("--check", action="store_true", help="compare and change nothing")
+    again.add_argument("--directory", metavar="D", help="only this directory, by id or name")
     archives_option(again)
 
 
@@ -61,7 +68,7 @@ async def _membership(call: Call) -> None:
 
 
 def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime | None) -> str:
-    """By id, by name, by name in any case. UsageError naming the groups of that moment most like it."""
+    """Return the group of that id or name. Raise UsageError, with similar names at that time, if there is none."""
     called = {key: group.display_name for key, group in tables.groups.items()}
     for found in (
         [key for key in called if key == wanted],
@@ -71,7 +78,7 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
         if found:
             return found[0]
     then = f"at {moment:%Y-%m-%d %H:%M:%S %Z}" if moment else "now"
-    otherwise = f"{len(called)} groups were there; see `calscim journal tail --group NAME`"
+    otherwise = f"there were {len(called)} groups; see `calscim journal tail --group NAME`"
     raise UsageError(
         f"{directory.name} {then}: {names.missing('group', wanted, called.values(), otherwise)}"
     )
@@ -107,7 +114,7 @@ async def _rebuild(call: Call) -> int:
 
 
 async def _files(db: Database, call: Call) -> tuple[Path, ...] | None:
-    """With --archive: all archived months, each looked at. None: what they had come to is enough."""
+    """Return the archived months of --archive, each verified; None without --archive."""
     places = call.arguments.archive
     return await read.opened(db, places) if places else None
 

@@ -1,4 +1,4 @@
-"""calscim serve, run, demo: the daemon."""
+"""calscim serve, run and demo: run the daemon."""
 
 import argparse
 import shlex
@@ -24,15 +24,15 @@ if TYPE_CHECKING:  # each verb imports its own part when it runs
 def register(verbs: Verbs) -> None:
     strict_option(verbs.add("serve", _serve, data=False))
     run = verbs.add("run", _run, data=False)
-    run.add_argument("--data", metavar="DIR", help="where it keeps its data (default: ./var)")
+    run.add_argument("--data", metavar="DIR", help="folder for its data (default: ./var)")
     run.add_argument(
         "--port",
         type=_a_port,
         metavar="PORT",
-        help="where SCIM answers on 127.0.0.1 (default: 8085); 0: any port that is free",
+        help="port of SCIM on 127.0.0.1 (default: 8085); 0: any free port",
     )
     verbs.add("demo", _demo, data=False).add_argument(
-        "--data", metavar="DIR", help="where it keeps its data (default: a new folder)"
+        "--data", metavar="DIR", help="folder for its data (default: a new folder)"
     )
 
 
@@ -62,20 +62,20 @@ async def _run(call: Call) -> None:
         call.output.write("\nTry it, in another shell:\n")
         for line in _curl(made):
             call.output.write(line)
-        call.output.write("\nEvery verb works beside it, there:\n")
+        call.output.write("\nEvery verb works with it, in the other shell:\n")
         for name, value in made.exports.items():
             call.output.write(f"export {name}={shlex.quote(value)}")
         for verb in ("status", "plan", "explain ann@acme.example"):
             call.output.write(f"{_program()} {verb}")
         call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
-        sys.stdout.flush()  # a pipe or a file is not written to before, and the daemon goes on
+        sys.stdout.flush()  # a pipe or a file would get the text only when the daemon stops
 
     options = playground.Options(folder, call.configuration, call.environ, call.arguments.port)
     await playground.run(options, show)
 
 
 def _program() -> str:
-    """How a shell finds this program: by its name, or else by its path."""
+    """Return the name of this program, or its path if the shell does not find it by name."""
     name = "calscim"
     path = Path(sys.argv[0]).absolute()
     return name if shutil.which(name) or path.name != name else shlex.quote(str(path))
@@ -83,12 +83,12 @@ def _program() -> str:
 
 def _a_port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write a number from 0 to 65535")
     return int(text)
 
 
 def _curl(made: "playground.Playground") -> list[str]:
-    """Lines that can be pasted one after the other: a user, a mapped group with that user, Cal.com after it."""
+    """Return commands to paste: create a user, push a mapped group with that user, look at Cal.com."""
     call = (
         f"curl -s -H 'Authorization: Bearer {made.token}' "
         f"-H 'Content-Type: application/scim+json' {made.base_url}"

@@ -1,4 +1,4 @@
-"""calscim sim: the simulated Cal.com, alone."""
+"""calscim sim: run the simulated Cal.com without the daemon."""
 
 import argparse
 from pathlib import Path
@@ -16,10 +16,10 @@ def register(verbs: Verbs) -> None:
     calcom = nouns.add(
         "calcom",
         _calcom,
-        "a simulated Cal.com, on loopback",
+        "run a simulated Cal.com on loopback",
         data=False,
-        details="GET /_sim/state shows it; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
-        "/_sim/faults and the like change it by hand.",
+        details="GET /_sim/state shows its state; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
+        "and /_sim/faults change it.",
     )
     calcom.add_argument("--listen", type=_tcp, default="127.0.0.1:9010", metavar="HOST:PORT")
     calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="(42)")
@@ -33,12 +33,12 @@ def register(verbs: Verbs) -> None:
         choices=builds.NAMES,
         default=builds.HOSTED_2026,
         metavar="NAME",
-        help=f"which Cal.com to behave as: {', '.join(builds.NAMES)} ({builds.HOSTED_2026})",
+        help=f"the build of Cal.com to simulate: {', '.join(builds.NAMES)} ({builds.HOSTED_2026})",
     )
     calcom.add_argument(
         "--limit", type=int, default=120, metavar="N", help="calls a minute; 0: none"
     )
-    calcom.add_argument("--data", type=Path, metavar="FILE", help="remember it there")
+    calcom.add_argument("--data", type=Path, metavar="FILE", help="keep the state in this file")
 
 
 def _tcp(text: str) -> str:
@@ -54,7 +54,9 @@ def _tcp(text: str) -> str:
 async def _calcom(call: Call) -> None:
     wanted = call.arguments
     if "@" not in wanted.owner:
-        raise UsageError(f"{wanted.owner!r} is no e-mail address: write it as owner@acme.example")
+        raise UsageError(
+            f"{wanted.owner!r} is not an e-mail address: write one such as owner@acme.example"
+        )
     world = simulated.World(
         organization_id=wanted.organization_id, api_key=wanted.api_key, build=wanted.build
     )
