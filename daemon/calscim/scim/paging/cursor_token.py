@@ -9,16 +9,17 @@ The encryption is AES-SIV (RFC 5297), which needs no nonce: the query is authent
 
 import base64
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.scim.schema import CURSOR_TIMEOUT
+
+if TYPE_CHECKING:  # the first cursor loads it: 7 MB that a daemon without cursors does not need
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 LONGEST_TOKEN = 16_384  # characters
 
@@ -28,25 +29,29 @@ class CursorKeys:
     """The keys of the directories whose cursors were needed so far."""
 
     db: Database
-    _ciphers: dict[str, AESSIV] = field(default_factory=dict)
+    _ciphers: "dict[str, AESSIV]" = field(default_factory=dict)
 
-    async def cipher(self, directory: str) -> AESSIV:
+    async def cipher(self, directory: str) -> "AESSIV":
         """Return the cipher of a directory that has a token."""
         if directory not in self._ciphers:
+            from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415 - as above
+
             key = await self.db.fetchval(sql("keyset_pages.get_cursor_secret"), directory)
             self._ciphers[directory] = AESSIV(key)
         return self._ciphers[directory]
 
 
-def encrypt_cursor(cipher: AESSIV, query: str, count: int, position: Any, now: float) -> str:
+def encrypt_cursor(cipher: "AESSIV", query: str, count: int, position: Any, now: float) -> str:
     """Return the cursor for a position, which is JSON. ``now``: seconds since the epoch."""
     content = orjson.dumps([int(now), count, position])
     token = cipher.encrypt(content, [_query_bytes(query)])
     return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
 
-def decrypt_cursor(cipher: AESSIV, cursor: str, query: str, count: int, now: float) -> Any:
+def decrypt_cursor(cipher: "AESSIV", cursor: str, query: str, count: int, now: float) -> Any:
     """Return the position. Raise ScimError(400) with invalidCursor, invalidCount or expiredCursor."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
+
     try:
         content = cipher.decrypt(_token_bytes(cursor), [_query_bytes(query)])
     except (InvalidTag, ValueError) as error:
