@@ -52,7 +52,7 @@ class Refusal:
 
     @property
     def body(self) -> Any:
-        """What Cal.com answers; without a code it is the plain body of an uncaught error."""
+        """Return the body of the response: without a code, the plain body of an uncaught error."""
         if not self.code:
             return {"statusCode": self.status, "message": self.message}
         error: dict[str, Any] = {"code": self.code, "message": self.message}

@@ -388,7 +388,7 @@ async def test_a_complete_list_never_lacks_a_member(size, seed, shuffled, faults
 
 @pytest.fixture
 async def limited(world: World, clock: Clock) -> AsyncIterator[Site]:
-    """120 calls a minute, counted by the clock that the client waits with."""
+    """A simulation with 120 calls per minute, by the clock with which the client waits."""
     simulation = Simulation(world, limit=120, clock=clock.monotonic)
     async with serve(world, simulation=simulation) as url, aiohttp.ClientSession() as session:
         yield site_of(world, url, simulation, session, clock, budget=120)

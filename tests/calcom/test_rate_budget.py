@@ -8,7 +8,7 @@ from calscim.calcom.rate_budget import MARGIN, WINDOW, Budget
 
 
 class Server:
-    """A limiter as Cal.com's: a fixed window from its first call, a block when it is passed."""
+    """A limiter like that of Cal.com: a fixed window from its first call, then a block when it is exceeded."""
 
     def __init__(self, limit: int = 120, rounds_up: bool = True) -> None:
         self.limit = limit
@@ -17,7 +17,7 @@ class Server:
         self.used = 0
 
     def call(self, now: float) -> tuple[bool, int, int]:
-        """Whether it was let through, remaining and reset as in the headers."""
+        """Count a call, and return whether it is allowed, and remaining and reset as in the headers."""
         if now >= self.ends:
             self.ends = now + WINDOW
             self.used = 0
@@ -231,7 +231,7 @@ def test_the_time_for_calls_of_a_blocked_key_starts_after_the_block():
 def test_no_call_ever_exceeds_the_limit(
     gaps: list[float], rounds_up: bool, others: list[bool], limit: int
 ):
-    """Another program takes a call now and then, always before ours."""
+    """Another program sometimes makes a call, always before ours."""
     budget, server = Budget(limit), Server(limit, rounds_up)
 
     now = 0.0

@@ -22,7 +22,7 @@ def reader(client) -> Reader:
 
 
 def pages(calcom, rows, path=PEOPLE, *, size=250):
-    """The answers to one read of a list, cut where Cal.com cuts."""
+    """Prepare the responses to one read of a list, in pages like those of Cal.com."""
     for start in range(0, len(rows) + 1, size):
         calcom.answer("GET", f"{path}?take=250&skip={start}", rows[start : start + size])
 
@@ -222,7 +222,7 @@ async def test_teams_are_listed(reader, calcom):
 
 
 class Shuffled:
-    """A list in another order at every page, as the worst of replicas might give it."""
+    """A list that has another order at every page, as in the worst case of a replica."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.organization_id = 7
@@ -644,7 +644,7 @@ async def test_a_key_that_may_not_list_users_differs_from_a_refused_key(reader, 
 
 
 def brief_accounts(*numbers):
-    """Rows with no more than what is read of them: aioresponses takes no long body."""
+    """Return rows with the necessary fields only: aioresponses does not support long bodies."""
     return [{"id": number, "email": f"p{number}@a.example"} for number in numbers]
 
 

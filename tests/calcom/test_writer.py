@@ -23,7 +23,7 @@ UPDATE = Action(Kind.UPDATE, ADA, "because", cal_user=105)
 
 
 class Diary:
-    """The attempts as they are written down, with what had been sent by then."""
+    """Records the attempts, with the requests that had been sent by then."""
 
     def __init__(self, calcom) -> None:
         self.calcom = calcom
@@ -156,7 +156,7 @@ async def test_a_changed_address_is_sent_alone(writer, calcom):
 
 
 def invalid(*properties):
-    """The details of a 400 about these fields."""
+    """Return the details of a 400 about these fields."""
     return {"errors": [{"property": name, "constraints": {"x": "no"}} for name in properties]}
 
 

@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass
 class Provider:
-    """What an identity provider does: requests with its token against its base URL."""
+    """An identity provider, which sends requests with its token to its base URL."""
 
     session: aiohttp.ClientSession
     base: str
@@ -47,7 +47,7 @@ class Provider:
 
     @property
     def flight(self) -> InFlight:
-        """The bytes of requests that the application handles at this moment."""
+        """Return the bytes of the requests that the application handles at the moment."""
         assert self.application is not None, "the fixture sets it"
         return self.application[ADMISSION].flight
 

@@ -92,7 +92,7 @@ async def opened(provider: Any, *head: str) -> tuple[asyncio.StreamReader, async
 async def test_bodies_that_do_not_come_are_counted_as_large_as_they_may_be(
     provider, head: str
 ) -> None:
-    """The bodies announced are half of all that fit; what is small and complete is answered all the same."""
+    """The announced bodies take half of the total. Small and complete requests get a response all the same."""
     heads = [head] if "Encoding: gzip" not in head else [head, "Content-Length: 1000"]
     held = [await opened(provider, *heads) for _ in range(MAX_BODIES // 2)]
     await until(lambda: provider.flight.taken >= MAX_BODIES // 2 * MB)

@@ -68,7 +68,7 @@ class Storage(AsyncScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
-        """NotFoundException for what is not there. The members of a group are read when they are kept."""
+        """Return a resource. Raise NotFoundException if there is none. Members are read if the request needs them."""
         number = _number(resource_id)
         if _kind(resource_type) is USER:
             found = await resources.user(self._db, self._reader, number)
@@ -86,7 +86,7 @@ class Storage(AsyncScimStorage):
         *,
         position: Any = None,
     ) -> SearchPage:
-        """Several types are one list, type by type. ``position``: as SearchPage gave it, for cursors."""
+        """Return a page of one list of several types. ``position``: from a SearchPage, for cursors."""
         if search_request.cursor is not None:
             return await self._walked(resource_types, search_request, position)
         offset = max(1, search_request.start_index or 1) - 1
@@ -176,7 +176,7 @@ class Storage(AsyncScimStorage):
         return await keyset_pages.page_from(self._db, table, self._reader, listing, offset, count)
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        """UniquenessException for a name that is taken, in whatever case."""
+        """Create a resource. Raise UniquenessException if another one has the name, in any case."""
         body, origin = self._given(resource)
         number = uuid.uuid4()
         if _kind(resource_type) is USER:
@@ -199,7 +199,7 @@ class Storage(AsyncScimStorage):
         *,
         expected_version: str | None = None,
     ) -> Resource[Any]:
-        """PreconditionFailedException when the stored version is not the expected one."""
+        """Change a resource. Raise PreconditionFailedException for another version than the expected one."""
         number = _number(resource.id or "")
         version = _version(expected_version)
         body, origin = self._given(resource)
@@ -223,7 +223,7 @@ class Storage(AsyncScimStorage):
         *,
         expected_version: str | None = None,
     ) -> None:
-        """PreconditionFailedException when the stored version is not the expected one."""
+        """Change a resource. Raise PreconditionFailedException for another version than the expected one."""
         remove = resources.delete_user if _kind(resource_type) is USER else resources.delete_group
         written = await remove(
             self._db, self._origin, _number(resource_id), _version(expected_version)
@@ -243,7 +243,7 @@ class Storage(AsyncScimStorage):
         return self._resource(resource_type, written.body)
 
     def _resource(self, resource_type: ResourceType, body: str) -> Resource[Any]:
-        """Without its location: scim2-server knows the URLs."""
+        """Return a resource without its location, which scim2-server adds."""
         value = orjson.loads(body)
         del value["meta"]["location"]
         model: Any = self._provider.model_for(resource_type)
@@ -252,7 +252,7 @@ class Storage(AsyncScimStorage):
 
 
 def _beside(resource_type: ResourceType, resource_types: list[ResourceType]) -> Type | None:
-    """The other type of a list of both."""
+    """Return the other type of a list of both types."""
     return next((_kind(one) for one in resource_types if one.name != resource_type.name), None)
 
 

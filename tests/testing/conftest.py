@@ -13,7 +13,7 @@ from calscim.testing.calcom.calcom import Simulation, World, serve
 from tests.calcom.contract import contract
 
 ORG = "/v2/organizations/42"
-# What a real API v2 was recorded to answer though its OpenAPI document has no such answer.
+# Responses that a real API v2 was recorded with and that its OpenAPI document does not have.
 BESIDE_THE_DOCUMENT = {
     ("POST", "/v2/organizations/#/attributes", 409),
     ("GET", "/v2/organizations/#/nothing", 404),
@@ -49,7 +49,7 @@ class Api:
     headers: dict[str, str] = field(default_factory=dict)
 
     async def __call__(self, method: str, path: str, body: Any = None) -> Answer:
-        """A text is sent as it is, anything else as JSON."""
+        """Send a text unchanged, and anything else as JSON."""
         headers = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
         sent = {"data": body} if isinstance(body, str) else {"json": body}
         async with self.session.request(
@@ -68,7 +68,7 @@ class Api:
 
 
 def _as_documented(said: Any) -> Any:
-    """A NUMBER whose value is no number was recorded as null, where the document has only numbers."""
+    """Return a response as documented: an invalid NUMBER was recorded as null, which the document does not allow."""
     if isinstance(said, list):
         return [_as_documented(one) for one in said]
     if not isinstance(said, dict):

@@ -21,7 +21,7 @@ def load(name: str) -> Any:
 
 
 def without_numbers(error: Any) -> Any:
-    """The error with # for each number in its messages; sentences about violated constraints stay."""
+    """Return the error with # for each number in its messages. The violated constraints stay."""
     changed = {**error, "message": re.sub(r"\d+", "#", error["message"])}
     if isinstance(changed.get("details"), dict) and "message" in changed["details"]:
         changed["details"] = without_numbers(changed["details"])
@@ -30,13 +30,13 @@ def without_numbers(error: Any) -> Any:
 
 @dataclass
 class Names:
-    """What the names stand for so far."""
+    """The values that the names stand for so far."""
 
     shapes: dict[str, Any] = field(default_factory=dict)
     bound: dict[str, Any] = field(default_factory=dict)
 
     def fill(self, fact: Any) -> Any:
-        """The fact with every name replaced; KeyError for a name that is not bound yet."""
+        """Return the fact with every name replaced. Raise KeyError for a name without a value."""
         if isinstance(fact, dict):
             return {key: self.fill(value) for key, value in fact.items()}
         if isinstance(fact, list):
@@ -48,7 +48,7 @@ class Names:
         return _NAME.sub(lambda found: str(self.bound[found[0]]), fact)
 
     def difference(self, fact: Any, found: Any, where: str = "data") -> str | None:
-        """What is different, or None. Binds the names that are new."""
+        """Return the difference, or None. New names get the found values."""
         if isinstance(fact, dict):
             return self._of_objects(fact, found, where)
         if isinstance(fact, list):
@@ -59,7 +59,7 @@ class Names:
         return None if same else f"{where}: {found!r} instead of {fact!r}"
 
     def from_recorded(self, call: Any, status: int, body: Any) -> str | None:
-        """What an answer has otherwise than the recorded call: status, refusal, and the data where known."""
+        """Return how a response differs from the recorded one in status, error and known data, or None."""
         if status != call["status"]:
             return f"{status} {body} instead of {call['status']}"
         if "plain" in call:
@@ -94,7 +94,7 @@ class Names:
         return next((one for one in differences if one), None)
 
     def _of_lists(self, fact: list[Any], found: Any, where: str) -> str | None:
-        """Lists have no order: each row of the fact takes the first row that is like it."""
+        """Compare lists without regard to order: each row of the fact matches the first equal row."""
         if not isinstance(found, list) or len(fact) != len(found):
             return f"{where}: {found!r} instead of {len(fact)} rows"
         left = list(found)
@@ -111,7 +111,7 @@ class Names:
 
 
 def _refusal(call: Any) -> Any:
-    """The error of an answer. Most details repeat the message; those of a validation list its failures."""
+    """Return the error of a recorded call. The details repeat the message, except those of a validation."""
     error: dict[str, Any] = {"code": call["code"], "message": call["message"]}
     if "phrase" in call:
         error["details"] = {

@@ -12,7 +12,7 @@ from calscim.testing.calcom import calcom as simulated
 
 @pytest.fixture
 def served(monkeypatch):
-    """The worlds that were served, each until it was ready."""
+    """The worlds that the command serves, each until it is ready."""
     worlds = []
 
     async def run(listen, world, limit):

@@ -15,7 +15,7 @@ ANN, BOB = "ann@acme.example", "bob+x@acme.example"
 
 @dataclass
 class Provider:
-    """A service provider that keeps what it is told and remembers what was asked."""
+    """A service provider that stores resources and records the requests."""
 
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)

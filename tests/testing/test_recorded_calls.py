@@ -89,7 +89,7 @@ ELSEWHERE = 4711  # the id of what the simulation does not have
 
 
 def ids_of(world: World) -> dict[str, Any]:
-    """The ids that the recorded calls name."""
+    """Return the ids that the recorded calls name."""
     found: dict[str, Any] = {}
     for account in world.accounts.values():
         found[f"${_person(account.email)}"] = account.id
@@ -120,7 +120,7 @@ def prepare(world: World, call: Any) -> Names:
 
 
 def make_room(world: World, call: Any) -> None:
-    """What the call creates is not there before it."""
+    """Remove what the call will create."""
     match call["path"].rpartition("/")[2]:
         case "users" if world.stored(call["body"]["email"].lower()):
             world.delete_account_of(call["body"]["email"].lower())
