@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from calscim import admin
 from calscim.clock import SystemClock
 from calscim.config import Scim
-from calscim.directory.keyset_pages import Listing, Place, page_beside
+from calscim.directory.keyset_pages import Listing, Place, read_page
 from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
@@ -372,8 +372,8 @@ async def test_a_deep_page_is_found_by_index(provider, database):
     for forward in (True, False):
         read = {}
 
-        await page_beside(
-            Explaining(), "users", reader, Listing(), Place(middle), 100, forward=forward
+        await read_page(
+            Explaining(), "users", reader, Listing(), 100, place=Place(middle), forward=forward
         )
 
         assert read == {"users_ordinal": 101, "users_pkey": 100}

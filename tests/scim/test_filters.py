@@ -16,7 +16,7 @@ from scim2_models import EnterpriseUser, Group, User
 from calscim import admin
 from calscim.directory import resources
 from calscim.directory.indexed_attributes import INDEXED_ATTRIBUTES, IndexedAttribute, Match
-from calscim.directory.keyset_pages import Kind, Listing, Place, page_from, page_query
+from calscim.directory.keyset_pages import Kind, Listing, Place, page_query, read_page
 from calscim.directory.resources import MemberChange, Reader
 from calscim.encryption import PLAIN
 from calscim.errors import ScimError
@@ -40,7 +40,8 @@ class Stage:
     reader: Reader
 
     async def found(self, kind: Type, listing: Listing) -> list[dict[str, Any]]:
-        page = await page_from(self.db, TABLES[kind.name], self.reader, listing, 0, 1000)
+        stretch = await read_page(self.db, TABLES[kind.name], self.reader, listing, 1000)
+        page = stretch.page
         assert page.total == len(page.bodies)
         return [orjson.loads(body) for body in page.bodies]
 

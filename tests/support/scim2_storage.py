@@ -150,8 +150,8 @@ class Storage(AsyncScimStorage):
                 raise InvalidPathException(detail=error.detail) from error
             return Stretch(Page(0, ()), more=False, first=None, last=None)
         table: Kind = "users" if kind is USER else "groups"
-        return await keyset_pages.page_beside(
-            self._db, table, self._reader, listing, place, count, forward=forward
+        return await keyset_pages.read_page(
+            self._db, table, self._reader, listing, count, place=place, forward=forward
         )
 
     async def _page(
@@ -173,7 +173,10 @@ class Storage(AsyncScimStorage):
                 raise InvalidPathException(detail=error.detail) from error
             return Page(0, ())  # the request was validated: another type has this attribute
         table: Kind = "users" if kind is USER else "groups"
-        return await keyset_pages.page_from(self._db, table, self._reader, listing, offset, count)
+        stretch = await keyset_pages.read_page(
+            self._db, table, self._reader, listing, count, offset=offset
+        )
+        return stretch.page
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Create a resource. Raise UniquenessException if another one has the name, in any case."""

@@ -50,47 +50,22 @@ class Stretch:
     last: Place | None
 
 
-async def page_from(
+async def read_page(
     db: Database,
     kind: Kind,
     reader: Reader,
     listing: Listing,
-    offset: int,
     count: int,
     *,
-    with_members: bool = True,
-) -> Page:
-    """Return the page that begins at an offset, which counts from 0."""
-    stretch = await _read(db, kind, reader, listing, None, count, offset, with_members, True)
-    return stretch.page
-
-
-async def page_beside(
-    db: Database,
-    kind: Kind,
-    reader: Reader,
-    listing: Listing,
-    place: Place | None,
-    count: int,
-    *,
-    forward: bool,
+    offset: int = 0,
+    place: Place | None = None,
+    forward: bool = True,
     with_members: bool = True,
 ) -> Stretch:
-    """Return the rows after a place, or the last ones before it; without a place, from the very end."""
-    return await _read(db, kind, reader, listing, place, count, 0, with_members, forward)
+    """Return the rows from an offset, or those after a place, or the last ones before it.
 
-
-async def _read(
-    db: Database,
-    kind: Kind,
-    reader: Reader,
-    listing: Listing,
-    place: Place | None,
-    count: int,
-    offset: int,
-    with_members: bool,
-    forward: bool,
-) -> Stretch:
+    Without a place, a page backward begins at the end of the list.
+    """
     edge = _BEFORE_ALL if forward else _AFTER_ALL
     parameters = [
         reader.token_id,

@@ -131,15 +131,16 @@ async def _page(
             return Page(len(found), found[offset : offset + count])
     listing = await _listing(ctx, kind, params, beside)
     async with _connections(ctx, kind, params.filter) as db:
-        return await keyset_pages.page_from(
+        stretch = await keyset_pages.read_page(
             db,
             _TABLES[kind.name],
             ctx.reader,
             listing,
-            offset,
             count,
+            offset=offset,
             with_members=params.projection.needs("members"),
         )
+    return stretch.page
 
 
 async def _listing(
@@ -209,13 +210,13 @@ async def _beside(
     listing = await _listing(ctx, kind, params, other)
     is_import = kind is USER and params.filter is None and params.sort_by is None
     async with nullcontext(ctx.db) if is_import else _connections(ctx, kind, params.filter) as db:
-        return await keyset_pages.page_beside(
+        return await keyset_pages.read_page(
             db,
             _TABLES[kind.name],
             ctx.reader,
             listing,
-            place,
             count,
+            place=place,
             forward=forward,
             with_members=params.projection.needs("members"),
         )
