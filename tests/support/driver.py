@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from calscim.app.wiring import reconciler_of
 from calscim.clock import SystemClock
-from calscim.reconciler.from_settings import client
+from calscim.reconciler.calcom_client import client
 from calscim.reconciler.metrics import Metrics
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report

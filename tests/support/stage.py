@@ -23,8 +23,8 @@ from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards
 from calscim.postgres.pool import Database
+from calscim.reconciler.calcom_client import client
 from calscim.reconciler.dirty_set import touched
-from calscim.reconciler.from_settings import client
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import leases, runs

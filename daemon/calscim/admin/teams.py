@@ -22,7 +22,7 @@ from calscim.planner.naming import meant
 from calscim.planner.observed_state import Incomplete, Team
 from calscim.planner.teams import creation
 from calscim.postgres.pool import Database
-from calscim.reconciler.from_settings import NOTED, client
+from calscim.reconciler.calcom_client import NOTED, client
 
 log = structlog.get_logger()
 

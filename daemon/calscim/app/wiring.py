@@ -14,7 +14,8 @@ from calscim.clock import Clock
 from calscim.config import Organization, Settings
 from calscim.errors import StoreError
 from calscim.postgres.pool import Database
-from calscim.reconciler.from_settings import NOTED, client, rules
+from calscim.reconciler.calcom_client import NOTED, client
+from calscim.reconciler.from_settings import rules
 from calscim.reconciler.pending_echo import StaleReadFilter
 from calscim.reconciler.prefetch import PacedReader
 from calscim.reconciler.reconcile import Reconciler
