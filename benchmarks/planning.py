@@ -28,7 +28,8 @@ from calscim.planner.ids import (
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Complete, ObservedState, OrgMember, TeamMember
 from calscim.planner.plan import Scope
-from calscim.planner.planner import Policy, plan
+from calscim.planner.planner import plan
+from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, guard
 

@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 from calscim.calcom.client import Client
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
-from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.calcom.writer import CallResult, Writer
 from calscim.errors import RemoteError, RemoteKind
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    AttachUser,
+    ChangeAddress,
+    ChangeTeamRole,
+    CreateUser,
+    DeprovisionUser,
+    Outcome,
+    ReinviteUser,
+    RemoveMember,
+)
 from calscim.planner.observed_state import Complete, Incomplete
+from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault, Simulation, World, serve
@@ -41,12 +54,12 @@ class Site:
     reader: Reader
     writer: Writer
 
-    async def perform(self, kind: Kind, email: str = ADA, **more) -> Outcome:
-        return await self.writer.perform(Action(kind, email, "because", **more), "r")
+    async def perform(self, action: type[Action], email: str = ADA, **more) -> CallResult:
+        return await self.writer.perform(action(email, "because", **more), "r")
 
-    async def add(self, email: str, team: str = "Sales") -> Outcome:
+    async def add(self, email: str, team: str = "Sales") -> CallResult:
         user, number = self.world.user_id(email), self.world.team_id(team)
-        return await self.perform(Kind.ADD, email, cal_user=user, team=number)
+        return await self.perform(AddMember, email, cal_user=user, team=number)
 
 
 def site_of(world: World, url: str, simulation: Simulation, session, clock, budget=100_000) -> Site:
@@ -85,19 +98,19 @@ async def site(world: World, clock: Clock) -> AsyncIterator[Site]:
 async def test_a_new_person_is_created_added_to_a_team_and_removed(site, build):
     site.world.build = build
 
-    made = await site.perform(Kind.CREATE)
+    made = await site.perform(CreateUser)
     added = await site.add(ADA)
     role = await site.perform(
-        Kind.ROLE,
+        ChangeTeamRole,
         membership=added.membership,
         team=site.world.team_id("Sales"),
         role=Role.ADMIN,
     )
     there = site.world.snapshot()["teams"]["Sales"]
     person = site.world.find(made.cal_user, 42)
-    gone = await site.perform(Kind.DEPROVISION, cal_user=made.cal_user, membership=person.id)
+    gone = await site.perform(DeprovisionUser, cal_user=made.cal_user, membership=person.id)
 
-    assert [one.result for one in (made, added, role, gone)] == [Result.DONE] * 4
+    assert [one.outcome for one in (made, added, role, gone)] == [Outcome.DONE] * 4
     assert there == {ADA: "ADMIN"}
     left_behind = {} if site.world.can.cascades else {ADA: "ADMIN"}
     assert site.world.snapshot()["teams"]["Sales"] == left_behind
@@ -112,35 +125,35 @@ async def test_an_account_that_exists_is_a_conflict_on_every_build(site, build, 
     site.world.build = build
     site.world.add_person(ADA, in_org=in_org)
 
-    assert (await site.perform(Kind.CREATE)).result is Result.CONFLICT
+    assert (await site.perform(CreateUser)).outcome is Outcome.CONFLICT
 
 
 async def test_a_deprovisioned_person_returns_to_the_teams(site):
     user = site.world.add_person(ADA)
     site.world.remove_from_org(ADA)
 
-    back = await site.perform(Kind.ATTACH, cal_user=user)
+    back = await site.perform(AttachUser, cal_user=user)
     added = await site.add(ADA)
 
     assert (back.cal_user, back.accepted) == (user, True)
-    assert added.result is Result.DONE
+    assert added.outcome is Outcome.DONE
 
 
 async def test_teams_open_once_an_invitation_is_accepted(site):
     site.world.auto_accept_domains = frozenset()
     site.world.add_person(ADA, in_org=False)
 
-    invited = await site.perform(Kind.ATTACH)
+    invited = await site.perform(AttachUser)
     waiting = await site.add(ADA)
     people = await site.reader.people()
     site.world.accept(ADA)
     added = await site.add(ADA)
 
-    assert (invited.result, invited.accepted) == (Result.DONE, False)
-    assert waiting.result is Result.NO_PROFILE
+    assert (invited.outcome, invited.accepted) == (Outcome.DONE, False)
+    assert waiting.outcome is Outcome.NO_PROFILE
     assert isinstance(people, Complete)
     assert not people.value[invited.cal_user].accepted
-    assert added.result is Result.DONE
+    assert added.outcome is Outcome.DONE
 
 
 @pytest.mark.parametrize("build", OLDER)
@@ -150,15 +163,15 @@ async def test_older_builds_attach_a_known_account_pending_and_open_teams_after_
     site.world.build = build
     user = site.world.add_person(ADA, in_org=False)
 
-    attached = await site.perform(Kind.ATTACH, cal_user=user)
-    unknown = await site.perform(Kind.ATTACH, "nobody@acme.example")
+    attached = await site.perform(AttachUser, cal_user=user)
+    unknown = await site.perform(AttachUser, "nobody@acme.example")
     waiting = await site.add(ADA)
     site.world.accept(ADA)
     added = await site.add(ADA)
 
-    assert (attached.result, attached.accepted) == (Result.DONE, False)
-    assert unknown.result is Result.REFUSED
-    assert (waiting.result, added.result) == (Result.NO_PROFILE, Result.DONE)
+    assert (attached.outcome, attached.accepted) == (Outcome.DONE, False)
+    assert unknown.outcome is Outcome.REFUSED
+    assert (waiting.outcome, added.outcome) == (Outcome.NO_PROFILE, Outcome.DONE)
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
@@ -168,24 +181,27 @@ async def test_a_half_member_is_made_pending_and_has_something_to_accept(site, b
 
     closed = await site.add(ADA)
     attached = await site.perform(
-        Kind.ATTACH, cal_user=user, membership=site.world.find(user, 42).id
+        ReinviteUser,
+        cal_user=user,
+        membership=site.world.find(user, 42).id,
+        role=Role.MEMBER,
     )
     site.world.accept(ADA)
 
-    assert (closed.result, attached.accepted) == (Result.NO_PROFILE, False)
-    assert (await site.add(ADA)).result is Result.DONE
+    assert (closed.outcome, attached.accepted) == (Outcome.NO_PROFILE, False)
+    assert (await site.add(ADA)).outcome is Outcome.DONE
 
 
 async def test_an_account_that_kept_its_profile_is_attached_accepted(site):
     site.world.build = builds.BEFORE_2025_08_18
     user = site.world.add_person(ADA)
     person = site.world.find(user, 42)
-    await site.perform(Kind.DEPROVISION, cal_user=user, membership=person.id)
+    await site.perform(DeprovisionUser, cal_user=user, membership=person.id)
 
-    attached = await site.perform(Kind.ATTACH, cal_user=user, has_profile=True)
+    attached = await site.perform(AttachUser, cal_user=user, has_profile=True)
 
-    assert (attached.result, attached.accepted) == (Result.DONE, True)
-    assert (await site.add(ADA)).result is Result.DONE
+    assert (attached.outcome, attached.accepted) == (Outcome.DONE, True)
+    assert (await site.add(ADA)).outcome is Outcome.DONE
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
@@ -194,7 +210,7 @@ async def test_a_deleted_account_is_not_found(site, build):
     user = site.world.add_person(ADA)
     site.world.delete_account_of(ADA)
 
-    assert (await site.perform(Kind.ATTACH, cal_user=user)).result is Result.NOT_FOUND
+    assert (await site.perform(AttachUser, cal_user=user)).outcome is Outcome.NOT_FOUND
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
@@ -203,9 +219,9 @@ async def test_a_pending_member_of_a_team_is_accepted(site, build):
     site.world.add_person(ADA)
     number = site.world.put_on_team("Sales", ADA, accepted=False)
 
-    accepted = await site.perform(Kind.ACCEPT, team=site.world.team_id("Sales"), membership=number)
+    accepted = await site.perform(AcceptMember, team=site.world.team_id("Sales"), membership=number)
 
-    assert (accepted.result, accepted.accepted) == (Result.DONE, True)
+    assert (accepted.outcome, accepted.accepted) == (Outcome.DONE, True)
 
 
 @pytest.mark.parametrize("build", builds.NAMES)
@@ -213,9 +229,9 @@ async def test_a_time_zone_that_is_refused_costs_no_account(site, build):
     site.world.build = build
     refused = "America/Port-au-Prince"  # Cal.com spells it otherwise and does not find it
 
-    made = await site.perform(Kind.CREATE, time_zone=refused, locale="de")
+    made = await site.perform(CreateUser, preferences=Preferences("de", refused, ""))
 
-    assert made.result is Result.DONE
+    assert made.outcome is Outcome.DONE
     assert refused in made.detail
     assert site.world.account(ADA).locale == "de"
 
@@ -228,20 +244,18 @@ async def test_doing_everything_twice_does_it_once(site, build):
     first = await site.add(ADA)
     again = await site.add(ADA)
     on_team = {"team": team, "membership": first.membership, "cal_user": user}
-    removed = [await site.perform(Kind.REMOVE, **on_team) for _ in range(2)]
+    removed = [await site.perform(RemoveMember, **on_team) for _ in range(2)]
     person = site.world.find(user, 42).id
-    left = [
-        await site.perform(Kind.DEPROVISION, cal_user=user, membership=person) for _ in range(2)
-    ]
+    left = [await site.perform(DeprovisionUser, cal_user=user, membership=person) for _ in range(2)]
 
-    results = [one.result for one in (first, again, *removed, *left)]
+    results = [one.outcome for one in (first, again, *removed, *left)]
     assert results == [
-        Result.DONE,
-        Result.ALREADY,
-        Result.DONE,
-        Result.NOT_FOUND,
-        Result.DONE,
-        Result.NOT_FOUND,
+        Outcome.DONE,
+        Outcome.ALREADY,
+        Outcome.DONE,
+        Outcome.NOT_FOUND,
+        Outcome.DONE,
+        Outcome.NOT_FOUND,
     ]
 
 
@@ -250,9 +264,11 @@ async def test_an_address_is_changed_on_the_same_account(site, build):
     site.world.build = build
     user = site.world.add_person(ADA)
 
-    changed = await site.perform(Kind.UPDATE, "ada.l@acme.example", cal_user=user, locale="de")
+    changed = await site.perform(
+        ChangeAddress, "ada.l@acme.example", cal_user=user, preferences=Preferences("de", None, "")
+    )
 
-    assert changed.result is Result.DONE
+    assert changed.outcome is Outcome.DONE
     assert site.world.accounts[user].email == "ada.l@acme.example"
     assert site.world.accounts[user].locale == "de"
 
@@ -330,7 +346,7 @@ async def test_a_write_whose_response_is_lost_is_unknown_and_then_already_done(s
 
     lost, again = await site.add(ADA), await site.add(ADA)
 
-    assert (lost.result, again.result) == (Result.UNKNOWN, Result.ALREADY)
+    assert (lost.outcome, again.outcome) == (Outcome.UNKNOWN, Outcome.ALREADY)
 
 
 async def test_a_list_from_a_replica_far_behind_is_looked_at_twice(site):
@@ -397,7 +413,7 @@ async def limited(world: World, clock: Clock) -> AsyncIterator[Site]:
 async def test_steady_work_is_never_throttled_and_wastes_little(limited, clock):
     begun = clock.moment
     for number in range(300):
-        await limited.perform(Kind.CREATE, f"p{number}@acme.example")
+        await limited.perform(CreateUser, f"p{number}@acme.example")
         await limited.add(f"p{number}@acme.example")
 
     assert limited.simulation.throttled == 0
@@ -419,11 +435,11 @@ async def test_work_continues_after_another_program_caused_a_block(limited, cloc
     for _ in range(121):
         limited.simulation.throttle.take()
 
-    blocked = await limited.perform(Kind.CREATE)
-    made = await limited.perform(Kind.CREATE)
+    blocked = await limited.perform(CreateUser)
+    made = await limited.perform(CreateUser)
 
-    assert (blocked.result, blocked.retry_after) == (Result.THROTTLED, 60)
-    assert made.result is Result.DONE
+    assert (blocked.outcome, blocked.retry_after) == (Outcome.THROTTLED, 60)
+    assert made.outcome is Outcome.DONE
     assert 60 <= sum(clock.slept) < 62
 
 

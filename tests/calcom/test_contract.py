@@ -4,7 +4,17 @@ import pytest
 from jsonschema import ValidationError
 
 from calscim.calcom.writer import Writer
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import (
+    AddMember,
+    AttachUser,
+    ChangeAddress,
+    ChangeOrgRole,
+    ChangeTeamRole,
+    CreateUser,
+    DeprovisionUser,
+    RemoveMember,
+)
+from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
 from tests.calcom.conftest import ROOT, label, org_row, user_row
 from tests.calcom.contract import contract
@@ -45,15 +55,21 @@ class Silent:
 
 ADA = "ada@acme.example"
 PERFORMED = [
-    (Action(Kind.CREATE, ADA, "", name="x" * 80, locale="de", time_zone="Europe/Berlin"), "/users"),
-    (Action(Kind.CREATE, ADA, "", role=Role.ADMIN), "/users"),
-    (Action(Kind.ATTACH, ADA, ""), "/memberships"),
-    (Action(Kind.UPDATE, ADA, "", cal_user=42, name="Ada", time_zone="Asia/Tokyo"), "/users/42"),
-    (Action(Kind.DEPROVISION, ADA, "", cal_user=42, membership=5), "/memberships/5"),
-    (Action(Kind.ADD, ADA, "", cal_user=42, team=9), "/teams/9/memberships"),
-    (Action(Kind.ROLE, ADA, "", membership=5, team=9, role=Role.OWNER), "/teams/9/memberships/5"),
-    (Action(Kind.ROLE, ADA, "", membership=5, role=Role.ADMIN), "/memberships/5"),
-    (Action(Kind.REMOVE, ADA, "", cal_user=42, membership=5, team=9), "/teams/9/memberships/5"),
+    (
+        CreateUser(ADA, "", name="x" * 80, preferences=Preferences("de", "Europe/Berlin", "")),
+        "/users",
+    ),
+    (CreateUser(ADA, "", role=Role.ADMIN), "/users"),
+    (AttachUser(ADA, ""), "/memberships"),
+    (
+        ChangeAddress(ADA, "", cal_user=42, preferences=Preferences(None, "Asia/Tokyo", "")),
+        "/users/42",
+    ),
+    (DeprovisionUser(ADA, "", cal_user=42, membership=5), "/memberships/5"),
+    (AddMember(ADA, "", cal_user=42, team=9), "/teams/9/memberships"),
+    (ChangeTeamRole(ADA, "", membership=5, team=9, role=Role.OWNER), "/teams/9/memberships/5"),
+    (ChangeOrgRole(ADA, "", membership=5, role=Role.ADMIN), "/memberships/5"),
+    (RemoveMember(ADA, "", cal_user=42, membership=5, team=9), "/teams/9/memberships/5"),
 ]
 
 

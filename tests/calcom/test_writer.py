@@ -5,21 +5,47 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind
+from calscim.calcom.writer import CallResult, Writer
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    AttachUser,
+    AttributeChange,
+    AttributeOp,
+    ChangeAddress,
+    ChangeAttribute,
+    ChangeOrgRole,
+    ChangePreferences,
+    ChangeTeamRole,
+    CreateTeam,
+    CreateUser,
+    DeprovisionUser,
+    Outcome,
+    ReinviteUser,
+    RemoveMember,
+)
 from calscim.planner.observed_state import Attribute, AttributeType
+from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
 from tests.calcom.conftest import ROOT, org_row, user_row
 
 ADA = "ada@acme.example"
-ADD = Action(Kind.ADD, ADA, "because", cal_user=105, team=9, role=Role.ADMIN)
-ATTACH = Action(Kind.ATTACH, ADA, "because")
-CREATE = Action(Kind.CREATE, ADA, "because")
-DEPROVISION = Action(Kind.DEPROVISION, ADA, "because", cal_user=105, membership=5)
-KNOWN = Action(Kind.ATTACH, ADA, "because", cal_user=105)
-REMOVE = Action(Kind.REMOVE, ADA, "because", cal_user=105, membership=5, team=9)
-ROLE = Action(Kind.ROLE, ADA, "because", cal_user=105, membership=5, team=9, role=Role.ADMIN)
-UPDATE = Action(Kind.UPDATE, ADA, "because", cal_user=105)
+ADD = AddMember(ADA, "because", cal_user=105, team=9, role=Role.ADMIN)
+ATTACH = AttachUser(ADA, "because")
+CREATE = CreateUser(ADA, "because")
+DEPROVISION = DeprovisionUser(ADA, "because", cal_user=105, membership=5)
+KNOWN = AttachUser(ADA, "because", cal_user=105)
+REMOVE = RemoveMember(ADA, "because", cal_user=105, membership=5, team=9)
+ROLE = ChangeTeamRole(ADA, "because", cal_user=105, membership=5, team=9, role=Role.ADMIN)
+UPDATE = ChangeAddress(ADA, "because", cal_user=105)
+
+
+HALF_MEMBER = ReinviteUser(ADA, "because", cal_user=105, membership=5, role=Role.ADMIN)
+
+
+def preferring(preferences: Preferences) -> ChangePreferences:
+    return ChangePreferences(ADA, "because", cal_user=105, preferences=preferences)
 
 
 class Diary:
@@ -28,14 +54,14 @@ class Diary:
     def __init__(self, calcom) -> None:
         self.calcom = calcom
         self.rows: list[tuple] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[CallResult] = []
 
     async def begin(self, action, request_id):
         self.rows.append(("begin", action.kind.value, request_id, len(self.calcom.sent)))
         return 17
 
     async def finish(self, action_id, outcome):
-        self.rows.append(("finish", action_id, outcome.result.value, len(self.calcom.sent)))
+        self.rows.append(("finish", action_id, outcome.outcome.value, len(self.calcom.sent)))
         self.outcomes.append(outcome)
 
 
@@ -112,7 +138,7 @@ async def test_a_new_user_is_accepted_at_once_and_keeps_cal_coms_own_preferences
 
     outcome = await writer.perform(CREATE, "r")
 
-    assert outcome == Outcome(Result.DONE, cal_user=42)
+    assert outcome == CallResult(Outcome.DONE, cal_user=42)
     assert calcom.sent[0].body == {
         "email": ADA,
         "organizationRole": "MEMBER",
@@ -122,13 +148,11 @@ async def test_a_new_user_is_accepted_at_once_and_keeps_cal_coms_own_preferences
 
 async def test_a_new_user_gets_the_known_attributes_and_never_a_username(client, calcom, diary):
     calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
-    action = Action(
-        Kind.CREATE,
+    action = CreateUser(
         ADA,
         "because",
         name="Ada " + "x" * 80,
-        locale="de",
-        time_zone="Europe/Berlin",
+        preferences=Preferences("de", "Europe/Berlin", ""),
         role=Role.ADMIN,
     )
 
@@ -151,7 +175,7 @@ async def test_a_changed_address_is_sent_alone(writer, calcom):
 
     outcome = await writer.perform(UPDATE, "r")
 
-    assert outcome.result is Result.DONE
+    assert outcome.outcome is Outcome.DONE
     assert calcom.sent[0].body == {"email": ADA}
 
 
@@ -171,11 +195,11 @@ def invalid(*properties):
 async def test_a_preference_that_cal_com_refuses_costs_no_account(writer, calcom, refused, second):
     calcom.refuse("POST", f"{ROOT}/users", 400, "BadRequestException", "no", invalid(*refused))
     calcom.answer("POST", f"{ROOT}/users", user_row(42, ADA), status=201)
-    action = replace(CREATE, locale="de", time_zone="Europe/Rome")
+    action = replace(CREATE, preferences=Preferences("de", "Europe/Rome", ""))
 
     outcome = await writer.perform(action, "r")
 
-    assert (outcome.result, outcome.cal_user) == (Result.DONE, 42)
+    assert (outcome.outcome, outcome.cal_user) == (Outcome.DONE, 42)
     assert all(f"refused the {name}" in outcome.detail for name in refused)
     rest = {"email": ADA, "organizationRole": "MEMBER", "autoAccept": True}
     assert calcom.sent[1].body == {**rest, **second}
@@ -185,19 +209,19 @@ async def test_a_preference_that_cal_com_refuses_costs_no_address(writer, calcom
     calcom.refuse("PATCH", f"{ROOT}/users/105", 400, "X", "no", invalid("locale"))
     calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, ADA))
 
-    outcome = await writer.perform(replace(UPDATE, locale="de"), "r")
+    outcome = await writer.perform(replace(UPDATE, preferences=Preferences("de", None, "")), "r")
 
-    assert outcome.result is Result.DONE
+    assert outcome.outcome is Outcome.DONE
     assert [sent.body for sent in calcom.sent] == [{"email": ADA, "locale": "de"}, {"email": ADA}]
 
 
 async def test_preferences_that_are_refused_alone_are_done_without_another_call(writer, calcom):
     calcom.refuse("PATCH", f"{ROOT}/users/105", 400, "X", "no", invalid("locale"))
 
-    outcome = await writer.perform(replace(UPDATE, profile=True, locale="de"), "r")
+    outcome = await writer.perform(preferring(Preferences("de", None, "")), "r")
 
-    assert (outcome.result, outcome.detail) == (
-        Result.DONE,
+    assert (outcome.outcome, outcome.detail) == (
+        Outcome.DONE,
         "Cal.com refused the locale de: left out",
     )
     assert len(calcom.sent) == 1
@@ -206,7 +230,9 @@ async def test_preferences_that_are_refused_alone_are_done_without_another_call(
 async def test_a_refusal_of_another_field_is_final(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/users", 400, "X", "no", invalid("email"))
 
-    assert (await writer.perform(replace(CREATE, locale="de"), "r")).result is Result.REFUSED
+    assert (
+        await writer.perform(replace(CREATE, preferences=Preferences("de", None, "")), "r")
+    ).outcome is Outcome.REFUSED
     assert len(calcom.sent) == 1
 
 
@@ -215,17 +241,17 @@ async def test_an_address_that_calcom_does_not_change_is_refused(writer, calcom)
 
     outcome = await writer.perform(UPDATE, "r")
 
-    assert outcome.result is Result.REFUSED
+    assert outcome.outcome is Outcome.REFUSED
     assert "old@acme.example" in outcome.detail
 
 
 async def test_a_role_in_the_organization_is_changed_on_its_membership(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/memberships/5", org_row(5, role="ADMIN"))
-    action = Action(Kind.ROLE, ADA, "because", cal_user=105, membership=5, role=Role.ADMIN)
+    action = ChangeOrgRole(ADA, "because", cal_user=105, membership=5, role=Role.ADMIN)
 
     outcome = await writer.perform(action, "r")
 
-    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=True)
+    assert outcome == CallResult(Outcome.DONE, cal_user=105, membership=5, accepted=True)
     assert calcom.sent[0].body == {"role": "ADMIN"}
 
 
@@ -234,7 +260,7 @@ async def test_a_new_member_is_accepted_at_once(writer, calcom):
 
     outcome = await writer.perform(ADD, "r")
 
-    assert outcome == Outcome(Result.DONE, cal_user=105, membership=5, accepted=True)
+    assert outcome == CallResult(Outcome.DONE, cal_user=105, membership=5, accepted=True)
     assert calcom.sent[0].body == {"userId": 105, "role": "ADMIN", "accepted": True}
 
 
@@ -244,7 +270,7 @@ async def test_nothing_is_sent_for_a_membership_without_a_known_id(writer, calco
 
     outcome = await writer.perform(replace(action, membership=0), "r")
 
-    assert outcome.result is Result.UNKNOWN
+    assert outcome.outcome is Outcome.UNKNOWN
     assert (calcom.sent, diary.rows) == ([], [])
 
 
@@ -256,8 +282,8 @@ async def test_an_account_is_attached_by_address_where_cal_com_can(writer, calco
 
     outcome = await writer.perform(KNOWN, "r")
 
-    assert outcome == Outcome(
-        Result.DONE, cal_user=105, membership=5, accepted=False, invites_by_email=True
+    assert outcome == CallResult(
+        Outcome.DONE, cal_user=105, membership=5, accepted=False, invites_by_email=True
     )
     assert [sent.body for sent in calcom.sent] == [{"email": ADA, "role": "MEMBER"}]
 
@@ -271,7 +297,7 @@ async def test_a_known_account_is_attached_by_its_number_where_the_address_does_
 
     outcome = await writer.perform(KNOWN, "r")
 
-    assert outcome.result is Result.DONE
+    assert outcome.outcome is Outcome.DONE
     assert calcom.sent[1].body == {"userId": 105, "role": "MEMBER", "accepted": False}
     assert len(diary.rows) == 2
 
@@ -308,9 +334,9 @@ async def test_a_half_member_is_made_pending_if_cal_com_confirms_it(writer, calc
         calcom.refuse("PATCH", f"{ROOT}/users/105", 403, "ForbiddenException", reason)
         calcom.answer("PATCH", f"{ROOT}/memberships/5", org_row(5, accepted=False))
 
-    outcome = await writer.perform(replace(KNOWN, membership=5, role=Role.ADMIN), "r")
+    outcome = await writer.perform(HALF_MEMBER, "r")
 
-    assert outcome.result is (Result.ALREADY if reason is None else Result.DONE)
+    assert outcome.outcome is (Outcome.ALREADY if reason is None else Outcome.DONE)
     assert calcom.sent[0].body == {}
     pending = [] if reason is None else [{"accepted": False}]
     assert [sent.body for sent in calcom.sent[1:]] == pending
@@ -318,29 +344,34 @@ async def test_a_half_member_is_made_pending_if_cal_com_confirms_it(writer, calc
 
 async def test_a_pending_team_membership_is_accepted(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/teams/9/memberships/5", org_row(5, team=9))
-    action = Action(Kind.ACCEPT, ADA, "because", cal_user=105, membership=5, team=9)
+    action = AcceptMember(ADA, "because", cal_user=105, membership=5, team=9)
 
     outcome = await writer.perform(action, "r")
 
-    assert (outcome.result, outcome.accepted) == (Result.DONE, True)
+    assert (outcome.outcome, outcome.accepted) == (Outcome.DONE, True)
     assert calcom.sent[0].body == {"accepted": True}
 
 
 @pytest.mark.parametrize(
     ("status", "result"),
-    [(400, Result.REFUSED), (404, Result.NOT_FOUND), (409, Result.CONFLICT), (500, Result.UNKNOWN)],
+    [
+        (400, Outcome.REFUSED),
+        (404, Outcome.NOT_FOUND),
+        (409, Outcome.CONFLICT),
+        (500, Outcome.UNKNOWN),
+    ],
 )
 async def test_an_unknown_account_is_tried_by_address_alone(writer, calcom, status, result):
     calcom.refuse("POST", f"{ROOT}/memberships", status, "SomeException", "no")
 
-    assert (await writer.perform(ATTACH, "r")).result is result
+    assert (await writer.perform(ATTACH, "r")).outcome is result
     assert len(calcom.sent) == 1
 
 
 async def test_an_account_without_outcome_by_address_is_not_tried_again(writer, calcom):
     calcom.answer("POST", f"{ROOT}/memberships", exception=TimeoutError())
 
-    assert (await writer.perform(KNOWN, "r")).result is Result.UNKNOWN
+    assert (await writer.perform(KNOWN, "r")).outcome is Outcome.UNKNOWN
     assert len(calcom.sent) == 1
 
 
@@ -348,15 +379,15 @@ async def test_a_known_account_that_was_deleted_is_not_found(writer, calcom):
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
     calcom.refuse("POST", f"{ROOT}/memberships", 404, "NotFoundException", "User not found")
 
-    assert (await writer.perform(KNOWN, "r")).result is Result.NOT_FOUND
+    assert (await writer.perform(KNOWN, "r")).outcome is Outcome.NOT_FOUND
 
 
 # -------------------------------------------------------------------- what answers come to
 
 ANSWERS = [
     # action, method, path, status, code, message -> result
-    (CREATE, "POST", "/users", 409, "ConflictException", "exists", Result.CONFLICT),
-    (CREATE, "POST", "/users", 409, "CONFLICT", "exists", Result.CONFLICT),
+    (CREATE, "POST", "/users", 409, "ConflictException", "exists", Outcome.CONFLICT),
+    (CREATE, "POST", "/users", 409, "CONFLICT", "exists", Outcome.CONFLICT),
     (
         CREATE,
         "POST",
@@ -364,19 +395,19 @@ ANSWERS = [
         400,
         "BadRequestException",
         "user_already_invited_or_member",
-        Result.CONFLICT,
+        Outcome.CONFLICT,
     ),
-    (CREATE, "POST", "/users", 400, "BadRequestException", "email", Result.REFUSED),
-    (CREATE, "POST", "/users", 403, "ForbiddenException", "role", Result.REFUSED),
-    (CREATE, "POST", "/users", 401, "UnauthorizedException", "key", Result.AUTH),
-    (CREATE, "POST", "/users", 502, "", "", Result.UNKNOWN),
-    (UPDATE, "PATCH", "/users/105", 404, "NOT_FOUND", "no record", Result.NOT_FOUND),
-    (UPDATE, "PATCH", "/users/105", 409, "CONFLICT", "exists", Result.CONFLICT),
-    (DEPROVISION, "DELETE", "/memberships/5", 404, "NotFoundException", "gone", Result.NOT_FOUND),
-    (DEPROVISION, "DELETE", "/memberships/5", 500, "", "", Result.UNKNOWN),
-    (ADD, "POST", "/teams/9/memberships", 409, "CONFLICT", "exists", Result.ALREADY),
-    (ADD, "POST", "/teams/9/memberships", 404, "NotFoundException", "team", Result.NOT_FOUND),
-    (ROLE, "PATCH", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Result.NOT_FOUND),
+    (CREATE, "POST", "/users", 400, "BadRequestException", "email", Outcome.REFUSED),
+    (CREATE, "POST", "/users", 403, "ForbiddenException", "role", Outcome.REFUSED),
+    (CREATE, "POST", "/users", 401, "UnauthorizedException", "key", Outcome.AUTH),
+    (CREATE, "POST", "/users", 502, "", "", Outcome.UNKNOWN),
+    (UPDATE, "PATCH", "/users/105", 404, "NOT_FOUND", "no record", Outcome.NOT_FOUND),
+    (UPDATE, "PATCH", "/users/105", 409, "CONFLICT", "exists", Outcome.CONFLICT),
+    (DEPROVISION, "DELETE", "/memberships/5", 404, "NotFoundException", "gone", Outcome.NOT_FOUND),
+    (DEPROVISION, "DELETE", "/memberships/5", 500, "", "", Outcome.UNKNOWN),
+    (ADD, "POST", "/teams/9/memberships", 409, "CONFLICT", "exists", Outcome.ALREADY),
+    (ADD, "POST", "/teams/9/memberships", 404, "NotFoundException", "team", Outcome.NOT_FOUND),
+    (ROLE, "PATCH", "/teams/9/memberships/5", 404, "NotFoundException", "gone", Outcome.NOT_FOUND),
     (
         REMOVE,
         "DELETE",
@@ -384,9 +415,9 @@ ANSWERS = [
         404,
         "NotFoundException",
         "gone",
-        Result.NOT_FOUND,
+        Outcome.NOT_FOUND,
     ),
-    (REMOVE, "DELETE", "/teams/9/memberships/5", 500, "", "", Result.UNKNOWN),
+    (REMOVE, "DELETE", "/teams/9/memberships/5", 500, "", "", Outcome.UNKNOWN),
 ]
 
 
@@ -402,7 +433,7 @@ async def test_each_refusal_has_its_result(
 
     outcome = await writer.perform(action, "r")
 
-    assert outcome.result is result
+    assert outcome.outcome is result
     assert diary.outcomes == [outcome]
     assert len(calcom.sent) == 1
 
@@ -418,7 +449,7 @@ async def test_a_person_without_a_profile_differs_from_other_refusals(writer, ca
 
     outcome = await writer.perform(ADD, "r")
 
-    assert outcome.result is Result.NO_PROFILE
+    assert outcome.outcome is Outcome.NO_PROFILE
     assert "has no Profile" in outcome.detail
 
 
@@ -428,13 +459,13 @@ async def test_a_throttled_write_says_when_to_come_back(writer, calcom):
 
     outcome = await writer.perform(DEPROVISION, "r")
 
-    assert (outcome.result, outcome.retry_after) == (Result.THROTTLED, 33)
+    assert (outcome.outcome, outcome.retry_after) == (Outcome.THROTTLED, 33)
 
 
 async def test_a_success_that_cannot_be_read_may_have_happened(writer, calcom):
     calcom.answer("POST", f"{ROOT}/users", status=201, body="<html>")
 
-    assert (await writer.perform(CREATE, "r")).result is Result.UNKNOWN
+    assert (await writer.perform(CREATE, "r")).outcome is Outcome.UNKNOWN
 
 
 # ------------------------------------------------------------------ a team, an attribute
@@ -445,7 +476,7 @@ TITLE = Attribute("a2", "Title", "title", AttributeType.TEXT)
 
 def told(step: AttributeOp, attribute: Attribute = OFFICE, option: str | None = "o1") -> Action:
     change = AttributeChange(step, attribute, "Köln Süd", option)
-    return Action(Kind.UPDATE, ADA, "because", cal_user=105, change=change)
+    return ChangeAttribute(ADA, "because", cal_user=105, change=change)
 
 
 async def test_a_team_is_created_with_a_slug_of_its_name(writer, calcom):
@@ -453,9 +484,9 @@ async def test_a_team_is_created_with_a_slug_of_its_name(writer, calcom):
         "POST", f"{ROOT}/teams", {"id": 9, "name": "Köln Süd", "slug": "koln-sud"}, status=201
     )
 
-    outcome = await writer.perform(Action(Kind.TEAM, "", "because", new_team="Köln Süd"), "r")
+    outcome = await writer.perform(CreateTeam("", "because", team=-1, new_team="Köln Süd"), "r")
 
-    assert (outcome.result, outcome.team) == (Result.DONE, 9)
+    assert (outcome.outcome, outcome.team) == (Outcome.DONE, 9)
     assert calcom.sent[0].body == {"name": "Köln Süd", "slug": "koln-sud"}
 
 
@@ -503,7 +534,7 @@ async def test_each_step_of_an_attribute_is_one_call(
 
     outcome = await writer.perform(action, "r")
 
-    assert (outcome.result, outcome.option) == (Result.DONE, option)
+    assert (outcome.outcome, outcome.option) == (Outcome.DONE, option)
     assert [(one.method, one.body) for one in calcom.sent] == [(method, body)]
 
 
@@ -512,13 +543,13 @@ async def test_an_assigned_value_that_exists_is_already_done(writer, calcom):
 
     outcome = await writer.perform(told(AttributeOp.ASSIGN), "r")
 
-    assert (outcome.result, outcome.option) == (Result.ALREADY, "o1")
+    assert (outcome.outcome, outcome.option) == (Outcome.ALREADY, "o1")
 
 
 async def test_a_preference_is_sent_without_the_address(writer, calcom):
     calcom.answer("PATCH", f"{ROOT}/users/105", user_row(105, email="another@acme.example"))
 
-    outcome = await writer.perform(replace(UPDATE, profile=True, time_zone="Europe/Rome"), "r")
+    outcome = await writer.perform(preferring(Preferences(None, "Europe/Rome", "")), "r")
 
-    assert outcome.result is Result.DONE
+    assert outcome.outcome is Outcome.DONE
     assert calcom.sent[0].body == {"timeZone": "Europe/Rome"}

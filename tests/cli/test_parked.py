@@ -3,8 +3,8 @@
 import json
 
 from calscim.cli import main
+from calscim.planner.action_key import ActionKey
 from calscim.reconciler.state import retries
-from calscim.reconciler.state.retries import ActionKey
 
 
 async def stuck(db):

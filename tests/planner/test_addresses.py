@@ -11,7 +11,7 @@ from calscim.planner.actions import State
 from calscim.planner.ids import CalUserId
 from calscim.planner.modes import PeopleMode
 from calscim.planner.people.address_moves import interim, is_interim
-from calscim.planner.planner import Policy
+from calscim.planner.policy import Policy
 from calscim.planner.safeguards.limits_check import Guards
 from tests.planner.world import OWNER, World, address, world
 
@@ -48,7 +48,7 @@ def test_two_accounts_exchange_their_addresses_through_an_interim_one():
     aside, bob, last = w.plan().actions
 
     assert (aside.cal_user, aside.email) == (ann, f"bob+calscim-{ann}@acme.com")
-    assert "2 accounts exchange their addresses" in aside.because
+    assert "2 accounts exchange their addresses" in aside.reason
     assert (bob.email, last.email) == (address("ann"), address("bob"))
     carry_out(w)
     assert emails(w) == {"ann": address("bob"), "bob": address("ann")}
@@ -62,7 +62,7 @@ def test_a_chain_ends_with_the_free_address_and_needs_no_interim_one(order):
         w.user(name)
     w.change("ann", email="bob").change("bob", email="cyd").change("cyd", email="free")
 
-    assert not any(action.interim for action in w.plan().actions)
+    assert not any(action.is_interim for action in w.plan().actions)
     carry_out(w)
 
     assert emails(w) == {"ann": address("bob"), "bob": address("cyd"), "cyd": address("free")}
@@ -102,15 +102,15 @@ def test_after_each_action_exactly_the_rest_of_an_exchange_is_planned(wanted: li
 def test_neither_owners_nor_the_keys_user_nor_protected_people_go_to_an_interim_address():
     w = world().user("ann", role=OWNER).user("bob")
     w.change("ann", email="bob").change("bob", email="ann")
-    assert [one.cal_user for one in w.plan().actions if one.interim] == [w.accounts["bob"]]
+    assert [one.cal_user for one in w.plan().actions if one.is_interim] == [w.accounts["bob"]]
 
     w.policy = Policy("acme", protected=frozenset([address("bob")]))
     planned = w.plan()
 
-    assert not any(one.interim for one in planned.actions)
+    assert not any(one.is_interim for one in planned.actions)
     assert len(planned.actions) == 2
     for action in planned.actions:
-        assert "give one of them another address in Cal.com by hand" in action.because
+        assert "give one of them another address in Cal.com by hand" in action.reason
 
 
 def test_an_owners_part_of_an_exchange_is_held():
@@ -118,7 +118,7 @@ def test_an_owners_part_of_an_exchange_is_held():
     w.change("ann", email="bob").change("bob", email="ann")
     w.guards = Guards()
 
-    states = {(one.cal_user, one.interim): one.state for one in w.guarded().actions}
+    states = {(one.cal_user, one.is_interim): one.state for one in w.guarded().actions}
 
     assert states[w.accounts["ann"], False] is State.HELD
 
@@ -131,7 +131,7 @@ def test_nobody_goes_aside_where_members_are_not_changed(mode):
     planned = w.plan()
 
     assert {one.state for one in planned.actions} == {State.OBSERVED}
-    assert not any(one.interim for one in planned.actions)
+    assert not any(one.is_interim for one in planned.actions)
 
 
 def test_nobody_goes_aside_for_a_member_of_a_paused_directory():
@@ -141,7 +141,7 @@ def test_nobody_goes_aside_for_a_member_of_a_paused_directory():
     planned = w.plan()
 
     assert sorted(one.state.value for one in planned.actions) == ["paused", "run"]
-    assert not any(one.interim for one in planned.actions)
+    assert not any(one.is_interim for one in planned.actions)
 
 
 def test_a_chain_waits_behind_a_member_of_a_paused_directory():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calscim.planner.actions import Kind, State
+from calscim.planner.actions import ChangeAttribute, Kind, State
 from calscim.planner.attributes.diff import lacking, named
 from calscim.planner.attributes.values import normal, values
 from calscim.planner.modes import PeopleMode, Provision
@@ -44,7 +44,7 @@ def test_a_value_that_is_missing_is_set(kind):
     w = ann(kind, "Sales", department="Sales")
 
     assert show(w.plan()) == ["user.update ann assign department Sales"]
-    assert w.plan().actions[0].because == 'department: nothing -> "Sales" (journal 2)'
+    assert w.plan().actions[0].reason == 'department: nothing -> "Sales" (journal 2)'
     settle(w)
     assert w.values("ann", "department") == ["Sales"]
 
@@ -59,7 +59,7 @@ def test_a_value_that_changed_goes_before_the_new_one_comes(kind):
         "user.update ann unassign department Sales",
         "user.update ann assign department Marketing",
     ]
-    assert [one.because for one in w.plan().actions] == [
+    assert [one.reason for one in w.plan().actions] == [
         'department: "Sales" -> "Marketing" (journal 3); takes away "Sales"',
         'department: "Sales" -> "Marketing" (journal 3); sets "Marketing"',
     ]
@@ -83,7 +83,7 @@ def test_a_value_that_the_directory_cleared_goes():
     settle(w)
     w.says("ann")
 
-    assert w.plan().actions[0].because == 'department: "Sales" -> nothing (journal 3)'
+    assert w.plan().actions[0].reason == 'department: "Sales" -> nothing (journal 3)'
     settle(w)
     assert w.values("ann", "department") == []
 
@@ -134,7 +134,7 @@ def test_what_somebody_changed_in_cal_com_is_put_back():
         "user.update ann unassign department Other drift",
         "user.update ann assign department Sales drift",
     ]
-    assert "; somebody changed it in Cal.com; takes away" in plan.actions[0].because
+    assert "; somebody changed it in Cal.com; takes away" in plan.actions[0].reason
 
 
 def test_what_somebody_took_away_in_cal_com_is_put_back():
@@ -452,7 +452,11 @@ def test_applied_step_by_step_the_plan_shrinks_to_nothing_and_only_declared_attr
             w.says(person, **{name: data.draw(WORDS) for name in NAMES})
     settle(w, most=60)
 
-    assert not [one for one in w.plan().actions if one.change and one.state is State.RUN]
+    assert not [
+        one
+        for one in w.plan().actions
+        if isinstance(one, ChangeAttribute) and one.state is State.RUN
+    ]
     for account, held in before.items():
         untouched = {one for one in held or () if one.attribute not in declared}
         after = {one for one in w.people[account].attributes or () if one.attribute not in declared}
@@ -472,7 +476,7 @@ def test_after_its_first_action_a_plan_is_the_rest_of_itself(w):
 
     def lines(actions):
         return [
-            (one.kind, one.email, one.change.step, one.change.attribute.id, one.change.value)
+            (one.kind, one.email, one.change.op, one.change.attribute.id, one.change.value)
             for one in actions
         ]
 
@@ -491,7 +495,9 @@ def test_what_was_not_read_changes_nothing(w, gap):
         w.people = {key: replace(one, attributes=None) for key, one in w.people.items()}
 
     touched = [
-        one for one in w.plan().actions if one.change is not None and one.cal_user is not None
+        one
+        for one in w.plan().actions
+        if isinstance(one, ChangeAttribute) and one.cal_user is not None
     ]
     assert touched == []
 
@@ -501,7 +507,11 @@ def test_what_was_not_read_changes_nothing(w, gap):
 def test_observing_and_adding_only_take_nothing_away(w):
     for mode in (PeopleMode.OBSERVE, PeopleMode.ADD_ONLY):
         w.policy = replace(w.policy, people=mode)
-        running = [one for one in w.plan().actions if one.change and one.state is State.RUN]
-        assert all(one.change.step.value != "unassign" for one in running)
+        running = [
+            one
+            for one in w.plan().actions
+            if isinstance(one, ChangeAttribute) and one.state is State.RUN
+        ]
+        assert all(one.change.op.value != "unassign" for one in running)
         if mode is PeopleMode.OBSERVE:
             assert running == []

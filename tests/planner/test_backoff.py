@@ -4,20 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from calscim.planner.actions import Action, Kind, Provenance
-from calscim.planner.backoff import due, fingerprint, wait
+from calscim.planner.action_key import revision
+from calscim.planner.actions import (
+    AddMember,
+    ChangePreferences,
+    CreateUser,
+    Provenance,
+    RemoveMember,
+)
+from calscim.planner.backoff import due, wait
 from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
+from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
 
-ADD = Action(
-    Kind.ADD,
+ADD = AddMember(
     "ann@acme.com",
     "because",
     user=UserId("ann"),
     cal_user=CalUserId(101),
     team=TeamId(7),
     role=Role.MEMBER,
-    name="Ann",
 )
 
 
@@ -43,7 +49,7 @@ def test_jitter_shortens_by_at_most_a_tenth(jitter: float):
     ("due_in", "tried"), [(-1.0, True), (0.0, True), (0.1, False), (3600.0, False)]
 )
 def test_the_same_action_is_tried_when_its_time_has_come(due_in: float, tried: bool):
-    assert due(fingerprint(ADD), due_in, ADD) is tried
+    assert due(revision(ADD), due_in, ADD) is tried
 
 
 @pytest.mark.parametrize(
@@ -51,41 +57,50 @@ def test_the_same_action_is_tried_when_its_time_has_come(due_in: float, tried: b
     [
         {"role": Role.ADMIN},
         {"email": "ann.lee@acme.com"},
-        {"name": "Ann Lee"},
         {"cal_user": CalUserId(102)},
-        {"membership": MembershipId(5)},
-        {"observed_role": Role.ADMIN},
         {"team": TeamId(8)},
     ],
 )
 def test_an_action_that_became_another_one_is_tried_at_once(changes: dict):
-    assert due(fingerprint(ADD), 3600.0, replace(ADD, **changes))
+    assert due(revision(ADD), 3600.0, replace(ADD, **changes))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"membership": MembershipId(5)}, {"observed_role": Role.ADMIN}]
+)
+def test_a_removal_of_another_membership_or_role_is_tried_at_once(changes: dict):
+    removal = RemoveMember("ann@acme.com", "because", cal_user=CalUserId(101), team=TeamId(7))
+
+    assert due(revision(removal), 3600.0, replace(removal, **changes))
+
+
+def test_a_new_account_with_another_name_is_tried_at_once():
+    creation = CreateUser("ann@acme.com", "because", user=UserId("ann"), name="Ann")
+
+    assert due(revision(creation), 3600.0, replace(creation, name="Ann Lee"))
 
 
 @pytest.mark.parametrize(
     ("changes", "tried"),
     [
-        ({"locale": "fr"}, True),
-        ({"time_zone": "Europe/Rome"}, True),
-        ({"because": "another"}, False),
+        ({"preferences": Preferences("fr", "Europe/Berlin", "")}, True),
+        ({"preferences": Preferences("de", "Europe/Rome", "")}, True),
+        ({"reason": "another"}, False),
     ],
 )
 def test_a_profile_that_is_to_become_another_one_is_tried_at_once(changes: dict, tried: bool):
-    update = Action(
-        Kind.UPDATE,
+    update = ChangePreferences(
         "ann@acme.com",
         "because",
         cal_user=CalUserId(101),
-        locale="de",
-        time_zone="Europe/Berlin",
-        profile=True,
+        preferences=Preferences("de", "Europe/Berlin", ""),
     )
 
-    assert due(fingerprint(update), 3600.0, replace(update, **changes)) is tried
+    assert due(revision(update), 3600.0, replace(update, **changes)) is tried
 
 
 @pytest.mark.parametrize(
-    "changes", [{"because": "another"}, {"cause": Provenance("okta", 9)}, {"drift": True}]
+    "changes", [{"reason": "another"}, {"provenance": Provenance("okta", 9)}, {"drift": True}]
 )
 def test_another_reason_does_not_make_it_another_action(changes: dict):
-    assert not due(fingerprint(ADD), 3600.0, replace(ADD, **changes))
+    assert not due(revision(ADD), 3600.0, replace(ADD, **changes))

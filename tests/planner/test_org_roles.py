@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.actions import Kind
-from calscim.planner.planner import Policy
+from calscim.planner.policy import Policy
 from tests.planner.world import (
     ADD_ONLY,
     ADMIN,
@@ -127,7 +127,7 @@ def test_a_role_goes_when_the_mapping_that_gave_it_is_removed():
     (action,) = w.plan().actions
 
     assert (action.kind, action.role) == (Kind.ROLE, MEMBER)
-    assert (action.cause.stream, action.cause.seq) == ("@acme", w.seq)
+    assert (action.provenance.stream, action.provenance.seq) == ("@acme", w.seq)
 
 
 def test_a_role_goes_when_the_group_that_gave_it_is_deleted():

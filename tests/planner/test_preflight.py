@@ -2,7 +2,7 @@
 
 import pytest
 
-from calscim.planner.planner import Policy
+from calscim.planner.policy import Policy
 from tests.planner.world import (
     ADMIN,
     EXCLUSIVE,

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from calscim.planner.actions import Kind, State
+from calscim.planner.actions import Kind, State, role_of, team_of
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.modes import Mode, PeopleMode, Provision
 from calscim.planner.observed_state import ObservedState
-from calscim.planner.planner import Policy, plan
+from calscim.planner.planner import plan
+from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, Limit, guard
 from tests.planner.world import ME, MEMBER, OWNER, World, address, world
@@ -134,10 +135,10 @@ def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: World)
         assert action.cal_user != ME
         assert person.email.casefold() not in w.policy.protected
         assert action.email.casefold() not in w.policy.protected
-        if action.team is None:
+        if team_of(action) is None:
             assert person.role is not OWNER
-        elif w.teams[action.team][action.cal_user].role is OWNER:
-            edge = w.ledger[action.team, action.cal_user]
+        elif w.teams[team_of(action)][action.cal_user].role is OWNER:
+            edge = w.ledger[team_of(action), action.cal_user]
             assert (edge.origin, edge.role) == ("added", OWNER)
 
 
@@ -165,7 +166,7 @@ def test_somebody_always_administers_the_organization(w: World):
         w.change(name, active=False)
 
     for action in taking(w):
-        if action.team is None:
+        if team_of(action) is None:
             w.apply(action)
 
     assert any(one.accepted and one.role is not MEMBER for one in w.people.values())
@@ -194,10 +195,10 @@ def test_add_only_brings_in_and_observe_does_nothing(w: World, mode: Mode):
 @MANY
 @given(worlds())
 def test_there_is_one_action_for_each_person_and_place(w: World):
-    actions = [one for one in w.plan().actions if one.team is not None]
+    actions = [one for one in w.plan().actions if team_of(one) is not None]
 
     # A pending membership with another role is accepted and changed.
-    places = [(one.team, one.cal_user or one.user, one.kind is Kind.ACCEPT) for one in actions]
+    places = [(team_of(one), one.cal_user or one.user, one.kind is Kind.ACCEPT) for one in actions]
 
     assert len(set(places)) == len(places)
 
@@ -225,15 +226,15 @@ def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_act
 def test_members_calscim_did_not_add_leave_only_exclusive_teams(w: World):
     exclusive = {m.team for m in w.mappings if m.mode is Mode.EXCLUSIVE and m.removed_seq is None}
     for action in taking(w):
-        if action.kind is Kind.REMOVE and action.team not in exclusive:
-            assert w.ledger[action.team, action.cal_user].origin == "added"
+        if action.kind is Kind.REMOVE and team_of(action) not in exclusive:
+            assert w.ledger[team_of(action), action.cal_user].origin == "added"
 
 
 @MANY
 @given(worlds())
 def test_every_removal_names_a_membership_that_was_seen(w: World):
     for action in taking(w):
-        place = w.people if action.team is None else w.teams[action.team]
+        place = w.people if team_of(action) is None else w.teams[team_of(action)]
         assert action.membership == place[action.cal_user].membership
 
 
@@ -248,12 +249,12 @@ def test_nothing_is_taken_where_a_side_could_not_be_read(w: World, teams: set[in
     planned = w.plan()
 
     for action in planned.actions:
-        assert action.team not in teams
+        assert team_of(action) not in teams
         if people:
-            assert action.team is not None
+            assert team_of(action) is not None
             if action.kind is Kind.REMOVE:
                 assert (
-                    w.ledger[action.team, action.cal_user].origin == "added"
+                    w.ledger[team_of(action), action.cal_user].origin == "added"
                     or action.state is not State.RUN
                 )
     assert len(planned.incomplete) == len([t for t in teams if t in w.teams]) + people
@@ -263,8 +264,8 @@ def test_nothing_is_taken_where_a_side_could_not_be_read(w: World, teams: set[in
 @given(worlds())
 def test_an_action_without_a_journal_row_is_called_drift(w: World):
     for action in w.plan().actions:
-        assert action.drift or action.cause is not None
-        assert action.because
+        assert action.drift or action.provenance is not None
+        assert action.reason
 
 
 def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]:
@@ -305,9 +306,9 @@ def name_of(action) -> tuple:
     """An action by what it does: an account made meanwhile has a number now."""
     return (
         action.kind,
-        action.team,
+        team_of(action),
         action.user or action.cal_user,
-        action.role,
+        role_of(action),
         action.state,
         action.drift,
     )
@@ -350,7 +351,7 @@ def test_plans_come_to_an_end(w: World):
         if not running:
             break
         for action in running:
-            if action.team is None or action.cal_user in w.people or action.cal_user is None:
+            if team_of(action) is None or action.cal_user in w.people or action.cal_user is None:
                 w.apply(action)
     assert [one for one in w.plan().actions if one.state is State.RUN] == []
 
@@ -380,7 +381,7 @@ def test_a_plan_for_some_people_is_a_part_of_the_plan_for_all(w: World, names: s
 @MANY
 @given(worlds(), st.sets(st.sampled_from(TEAMS)))
 def test_a_plan_for_some_teams_is_the_plan_for_all_without_the_others(w: World, teams: set[int]):
-    whole = [one for one in w.plan().actions if one.team is None or one.team in teams]
+    whole = [one for one in w.plan().actions if team_of(one) is None or team_of(one) in teams]
 
     assert list(w.plan(teams=teams).actions) == whole
 

@@ -27,7 +27,7 @@ def test_a_team_and_who_comes_onto_it_are_one_plan():
 
     assert show(plan) == ["team.create  T-1", "member.add ann T-1 MEMBER"]
     assert {action.new_team for action in plan.actions} == {"Support"}
-    assert plan.actions[0].cause == Provenance("@acme", 3)
+    assert plan.actions[0].provenance == Provenance("@acme", 3)
 
 
 def test_the_team_has_no_id_where_the_plan_is_shown():

@@ -7,7 +7,8 @@ import pytest
 from calscim.planner.actions import Kind, Provenance, State
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
-from calscim.planner.planner import Policy, plan
+from calscim.planner.planner import plan
+from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from tests.planner.world import (
     ADD_ONLY,
@@ -44,8 +45,8 @@ def test_a_member_of_a_mapped_group_is_put_on_the_team(mode: Mode, expected: lis
 def test_an_add_names_its_group_and_journal_number():
     (action,) = sales().plan().actions
 
-    assert action.because == "Sales (journal 2) puts this person on T7"
-    assert action.cause == Provenance("okta", 2)
+    assert action.reason == "Sales (journal 2) puts this person on T7"
+    assert action.provenance == Provenance("okta", 2)
     assert (action.user, action.cal_user, action.mappings) == ("ann", 101, (1,))
     assert not action.drift
 
@@ -55,13 +56,13 @@ def test_an_add_that_follows_from_the_mapping_names_the_mappings_row():
 
     (action,) = w.plan().actions
 
-    assert action.cause == Provenance("@acme", 3)
+    assert action.provenance == Provenance("@acme", 3)
 
 
 def test_a_member_added_after_the_mapping_names_the_push():
     w = sales().remap(1, since=1)
 
-    assert w.plan().actions[0].cause == Provenance("okta", 2)
+    assert w.plan().actions[0].provenance == Provenance("okta", 2)
 
 
 def test_a_new_person_is_invited_and_put_on_the_team_in_one_plan():
@@ -130,7 +131,7 @@ def test_somebody_taken_off_by_hand_is_put_back_as_drift():
     (action,) = w.plan().actions
 
     assert action.drift
-    assert "somebody took them off in Cal.com" in action.because
+    assert "somebody took them off in Cal.com" in action.reason
 
 
 def test_a_leaver_is_not_put_on_a_team_before():
@@ -176,9 +177,9 @@ def test_an_add_of_several_sources_names_them_all():
 
     (action,) = w.plan().actions
 
-    assert action.because.startswith("Leads (journal 4), Sales (journal 2) puts")
+    assert action.reason.startswith("Leads (journal 4), Sales (journal 2) puts")
     assert action.mappings == (1, 2)
-    assert action.cause == Provenance("okta", 4)
+    assert action.provenance == Provenance("okta", 4)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +410,7 @@ def test_a_role_changed_by_hand_is_drift():
     )
 
     assert action.drift
-    assert "somebody made it ADMIN in Cal.com" in action.because
+    assert "somebody made it ADMIN in Cal.com" in action.reason
     assert (action.observed_role, action.role) == (ADMIN, MEMBER)
 
 
@@ -417,7 +418,7 @@ def test_a_role_that_follows_the_directory_is_expected():
     (action,) = sales(MANAGED, ADMIN).on(7, "ann", ledger="added").plan().actions
 
     assert not action.drift
-    assert action.cause == Provenance("okta", 2)
+    assert action.provenance == Provenance("okta", 2)
 
 
 def test_the_role_falls_when_the_higher_source_goes():
@@ -512,8 +513,8 @@ def test_who_is_taken_off_after_leaving_the_group(
 def test_a_removal_names_the_row_and_the_group_left():
     (action,) = sales().on(7, "ann", ledger="added").leave("Sales", "ann").plan().actions
 
-    assert action.because == "left Sales (journal 4)"
-    assert action.cause == Provenance("okta", 4)
+    assert action.reason == "left Sales (journal 4)"
+    assert action.provenance == Provenance("okta", 4)
     assert (action.observed_role, action.membership) == (MEMBER, 103)
 
 
@@ -529,8 +530,13 @@ def test_a_stranger_on_an_exclusive_team_is_drift():
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.drift, action.cause, action.user) == (Kind.REMOVE, True, None, None)
-    assert action.because == "is in none of the groups mapped to T7: Sales"
+    assert (action.kind, action.drift, action.provenance, action.user) == (
+        Kind.REMOVE,
+        True,
+        None,
+        None,
+    )
+    assert action.reason == "is in none of the groups mapped to T7: Sales"
 
 
 def test_an_unmanaged_person_on_an_exclusive_team_is_taken_off_as_drift():
@@ -551,12 +557,12 @@ def test_an_unmapped_team_gives_back_what_it_was_given():
 
     (action,) = w.plan().actions
 
-    assert (action.email, action.cause, action.drift) == (
+    assert (action.email, action.provenance, action.drift) == (
         "ann@acme.com",
         Provenance("@acme", 4),
         False,
     )
-    assert action.because == "Sales is not mapped to this team any more (journal 4)"
+    assert action.reason == "Sales is not mapped to this team any more (journal 4)"
 
 
 @pytest.mark.parametrize(
@@ -589,7 +595,11 @@ def test_a_deleted_groups_people_leave_the_team():
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.cause, action.drift) == (Kind.REMOVE, Provenance("okta", 4), False)
+    assert (action.kind, action.provenance, action.drift) == (
+        Kind.REMOVE,
+        Provenance("okta", 4),
+        False,
+    )
 
 
 def test_a_deleted_groups_people_stay_where_another_group_has_them():
@@ -603,7 +613,7 @@ def test_a_deactivated_unmanaged_person_leaves_what_calscim_gave():
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.because) == (
+    assert (action.kind, action.reason) == (
         Kind.REMOVE,
         "the provider has deactivated this user (journal 4)",
     )
@@ -622,8 +632,8 @@ def test_a_removal_no_row_is_behind_is_drift():
 
     (_, action) = w.plan().actions
 
-    assert (action.email, action.drift, action.cause) == ("bob@acme.com", True, None)
-    assert action.because == "no group wants this person on T7 any more"
+    assert (action.email, action.drift, action.provenance) == ("bob@acme.com", True, None)
+    assert action.reason == "no group wants this person on T7 any more"
 
 
 def test_a_mapping_whose_mode_became_weaker_takes_nothing():
@@ -816,7 +826,7 @@ def test_a_team_without_a_known_name_is_named_by_its_number():
 
     nameless = replace(w.observed, team_names={})
 
-    assert plan(w.directory, nameless, w.policy).actions[0].because.endswith("on team 7")
+    assert plan(w.directory, nameless, w.policy).actions[0].reason.endswith("on team 7")
 
 
 def test_a_stranger_nobody_knows_is_named_by_the_accounts_number():
@@ -831,7 +841,7 @@ def test_an_edge_with_one_mapping_removed_and_another_left_by_no_row_names_the_r
 
     action = w.plan().actions[-1]
 
-    assert (action.email, action.cause) == ("bob@acme.com", Provenance("@acme", 6))
+    assert (action.email, action.provenance) == ("bob@acme.com", Provenance("@acme", 6))
 
 
 def test_a_removal_whose_group_is_bound_to_another_one_by_now_names_the_row_that_ended_it():
@@ -845,7 +855,7 @@ def test_a_removal_whose_group_is_bound_to_another_one_by_now_names_the_row_that
 
     (action,) = w.plan().actions
 
-    assert (action.kind, action.cause) == (Kind.REMOVE, Provenance("okta", 4))
+    assert (action.kind, action.provenance) == (Kind.REMOVE, Provenance("okta", 4))
 
 
 def test_what_a_lost_user_was_given_is_named_by_what_the_link_remembers():

@@ -7,7 +7,26 @@ Built step by step, changed by applying actions as Cal.com and the reconciler wo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, State
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    AttachUser,
+    AttributeChange,
+    AttributeOp,
+    ChangeAddress,
+    ChangeAttribute,
+    ChangeOrgRole,
+    ChangePreferences,
+    ChangeTeamRole,
+    CreateUser,
+    DeprovisionUser,
+    ReinviteUser,
+    RemoveMember,
+    State,
+    role_of,
+    team_of,
+)
 from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.desired_state import (
@@ -40,8 +59,8 @@ from calscim.planner.observed_state import (
     TeamMember,
 )
 from calscim.planner.plan import Plan, Scope
-from calscim.planner.planner import Policy, plan
-from calscim.planner.policy import AttributePath, AttributeRule
+from calscim.planner.planner import plan
+from calscim.planner.policy import AttributePath, AttributeRule, Policy
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits_check import Guards, guard
 
@@ -340,40 +359,44 @@ class World:
 
     def apply(self, action: Action) -> None:
         """What Cal.com has after the action, and what the reconciler then remembers."""
-        match action.kind:
-            case Kind.CREATE | Kind.ATTACH:
+        match action:
+            case CreateUser() | AttachUser():
                 self._joined(action)
-            case Kind.UPDATE if action.change is not None:
+            case ReinviteUser():
+                person = self.people[action.cal_user]
+                self.people[person.user] = replace(person, accepted=False, has_profile=None)
+            case ChangeAttribute():
                 self._told(action, action.change)
-            case Kind.UPDATE:
+            case ChangeAddress() | ChangePreferences():
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, email=action.email)
-                self._remember(action.cal_user, PROFILE, action.preferences)
-            case Kind.DEPROVISION:
+                record = None if action.preferences is None else action.preferences.record
+                self._remember(action.cal_user, PROFILE, record)
+            case DeprovisionUser():
                 self._left(action.cal_user)
-            case Kind.ADD:
+            case AddMember():
                 self._added(action)
-            case Kind.ACCEPT:
+            case AcceptMember():
                 member = self.teams[action.team][action.cal_user]
                 self.teams[action.team][action.cal_user] = replace(member, accepted=True)
-            case Kind.ROLE if action.team is None:
+            case ChangeOrgRole():
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, role=action.role)
                 self._office(action, action.cal_user)
-            case Kind.ROLE:
+            case ChangeTeamRole():
                 members = self.teams[action.team]
                 members[action.cal_user] = replace(members[action.cal_user], role=action.role)
                 edge = self.ledger.get((action.team, action.cal_user))
                 if edge is not None:
                     self.ledger[action.team, action.cal_user] = replace(edge, role=action.role)
-            case Kind.REMOVE:
+            case RemoveMember():
                 del self.teams[action.team][action.cal_user]
                 self.ledger.pop((action.team, action.cal_user), None)
 
     def _told(self, action: Action, change: AttributeChange) -> None:
         """As Cal.com: the option has to be there, nothing that somebody has is replaced."""
         attribute = self.attributes[change.attribute.id]
-        if change.step is AttributeOp.OPTION:
+        if change.op is AttributeOp.OPTION:
             assert change.value not in attribute.options
             options = {**attribute.options, change.value: f"{attribute.id}={change.value}"}
             self.attributes[attribute.id] = replace(attribute, options=options)
@@ -381,7 +404,7 @@ class World:
         account = action.cal_user or self.links[action.user].cal_user
         held = self.people[account].attributes or ()
         option = change.option
-        if change.step is AttributeOp.ASSIGN:
+        if change.op is AttributeOp.ASSIGN:
             assert not in_the_way(held, change)
             if attribute.type.selects:
                 option = attribute.options[change.value]
@@ -392,7 +415,7 @@ class World:
         self.people[account] = replace(self.people[account], attributes=after)
         self.told.setdefault((account, attribute.id), "[]")
         if is_as_wanted(after, change):
-            self._remember(account, attribute.id, change.whole)
+            self._remember(account, attribute.id, change.target)
 
     def _remember(self, account: CalUserId, attribute: str, whole: str) -> None:
         if whole:
@@ -437,10 +460,6 @@ class World:
         return [one.value for one in held if one.attribute == attribute]
 
     def _joined(self, action: Action) -> None:
-        if action.membership is not None:
-            person = self.people[action.cal_user]
-            self.people[person.user] = replace(person, accepted=False, has_profile=None)
-            return
         account = action.cal_user or CalUserId(self._number())
         name = action.email.removesuffix(SUFFIX)
         self.accounts.setdefault(name, account)
@@ -448,10 +467,10 @@ class World:
         role = action.role or MEMBER
         person = OrgMember(membership, account, action.email, name, name, role, True, ())
         self.people[account] = person
-        origin = "created" if action.kind is Kind.CREATE else "attached"
+        origin = "created" if isinstance(action, CreateUser) else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
-        if action.kind is Kind.CREATE:
-            self._remember(account, PROFILE, action.preferences)
+        if isinstance(action, CreateUser):
+            self._remember(account, PROFILE, action.preferences.record)
         self.missed.pop(action.user, None)
         self._office(action, account)
 
@@ -509,12 +528,13 @@ def show(plan: Plan) -> list[str]:
 
 def line(action: Action) -> str:
     words = [action.kind.value, action.email.removesuffix(SUFFIX)]
-    if action.team is not None:
-        words.append(f"T{action.team}")
-    if action.role is not None:
-        words.append(action.role.value)
-    if (change := action.change) is not None:
-        words += [change.step.value, change.attribute.name, change.value]
+    if (team := team_of(action)) is not None:
+        words.append(f"T{team}")
+    if (role := role_of(action)) is not None:
+        words.append(role.value)
+    if isinstance(action, ChangeAttribute):
+        change = action.change
+        words += [change.op.value, change.attribute.name, change.value]
     if action.drift:
         words.append("drift")
     if action.state is not State.RUN:

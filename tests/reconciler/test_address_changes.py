@@ -216,7 +216,7 @@ async def test_protected_people_who_exchange_addresses_are_never_in_sync(stage, 
     assert report.pending == 2
     assert emails(stage, accounts)["ann"] == address("ann")
     assert all(
-        "give one of them another address in Cal.com by hand" in action.because
+        "give one of them another address in Cal.com by hand" in action.reason
         for action in (await stage.plan()).actions
     )
     (found,) = (await status(stage.db, ["acme"]))["organizations"]

@@ -133,8 +133,8 @@ async def test_a_role_is_explained_by_the_groups_that_give_it(stage):
 
     [action] = (await stage.plan()).actions
 
-    assert action.because.startswith("Leads (journal ")
-    assert "Sales (journal " not in action.because
+    assert action.reason.startswith("Leads (journal ")
+    assert "Sales (journal " not in action.reason
 
 
 async def test_a_deleted_user_is_not_imported_by_the_pass_that_removes_them(stage):

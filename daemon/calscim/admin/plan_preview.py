@@ -1,7 +1,6 @@
 """Plan without the daemon: what would be done now, also with mappings that are not saved yet."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from calscim.admin.mapping_preview import with_edits
 from calscim.admin.mappings import MappingEdits
@@ -10,10 +9,12 @@ from calscim.admin.teams import reading
 from calscim.admin.waiting_mappings import WaitingMapping, waiting_mappings
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
+from calscim.planner.action_key import digest
+from calscim.planner.actions import State
 from calscim.planner.plan import Plan, Scope
-from calscim.planner.render import action_json, exit_code
+from calscim.planner.render import exit_code
 from calscim.postgres.pool import Database
-from calscim.reconciler.approvals import decide, identity, remember
+from calscim.reconciler.approvals import decide, remember
 from calscim.reconciler.desired_now import wanted
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
@@ -57,10 +58,9 @@ class Inspection:
         return 0 if self.saved is None else len(_changes(self.saved) - _changes(self.plan))
 
 
-def _changes(plan: Plan) -> set[tuple[Any, ...]]:
+def _changes(plan: Plan) -> set[tuple[str, State]]:
     """Return the changes of a plan in a form that compares equal for two plans of one observed state."""
-    shown = [action_json(action) for action in plan.actions]
-    return {(*identity(one), one["team"], one["role"], one["state"]) for one in shown}
+    return {(digest([action]), action.state) for action in plan.actions}
 
 
 async def inspect(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Protocol, assert_never
 
 from calscim.calcom.client import Client
@@ -11,34 +10,40 @@ from calscim.calcom.decode import Account
 from calscim.calcom.transport import RatePermit
 from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
-from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    AttachUser,
+    AttributeOp,
+    ChangeAddress,
+    ChangeAttribute,
+    ChangeOrgRole,
+    ChangePreferences,
+    ChangeTeamRole,
+    CreateTeam,
+    CreateUser,
+    DeprovisionUser,
+    Outcome,
+    ReinviteUser,
+    RemoveMember,
+    RoleChange,
+)
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.naming import slug
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
-from calscim.planner.roles import Role
+from calscim.planner.people.user_preferences import Preferences
 
 SERVER_ERROR = 500  # of Cal.com itself; 502 to 504 come from a proxy that cannot reach Cal.com
 NAME_LENGTH = 50  # Cal.com refuses longer names
 PREFERENCES = frozenset({"locale", "timeZone"})  # left out of a second try
 
 
-class Result(Enum):
-    DONE = "done"
-    ALREADY = "already"  # nothing had to change
-    NOT_FOUND = "gone"  # the membership, team or account does not exist
-    CONFLICT = "conflict"  # the account exists: attach it instead
-    NO_PROFILE = "no_profile"  # the person has no Profile in the organization
-    REFUSED = "refused"
-    THROTTLED = "throttled"
-    AUTH = "auth"
-    UNKNOWN = "unknown"  # it may have happened
-
-
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of one call, with the ids of its response."""
+class CallResult:
+    """What one call returned, with the ids that the answer gave."""
 
-    result: Result
+    outcome: Outcome
     detail: str = ""
     cal_user: CalUserId | None = None
     membership: MembershipId | None = None
@@ -50,12 +55,12 @@ class Outcome:
     served: bool = False  # UNKNOWN because of a 500 of Cal.com itself
 
 
-INTERRUPTED = Outcome(Result.UNKNOWN, "calscim was stopped while it waited for the response")
+INTERRUPTED = CallResult(Outcome.UNKNOWN, "calscim was stopped while it waited for the response")
 
-UNKNOWN_MEMBERSHIP = Outcome(
-    Result.UNKNOWN, "nothing was sent: the next pass has to read the membership's id first"
+UNKNOWN_MEMBERSHIP = CallResult(
+    Outcome.UNKNOWN, "nothing was sent: the next pass has to read the membership's id first"
 )
-_ON_A_MEMBERSHIP = (Kind.DEPROVISION, Kind.ACCEPT, Kind.ROLE, Kind.REMOVE)
+_NEEDS_MEMBERSHIP = DeprovisionUser | AcceptMember | RoleChange | RemoveMember
 
 
 class ActionLog(Protocol):
@@ -65,20 +70,20 @@ class ActionLog(Protocol):
         """Record an attempt and return its id. Raise if nothing may be sent."""
         ...
 
-    async def finish(self, action_id: int, outcome: Outcome) -> None:
+    async def finish(self, action_id: int, result: CallResult) -> None:
         """Record the outcome. It is called once for each ``begin``, also if the call was interrupted."""
         ...
 
 
-_RESULTS = {
-    RemoteKind.UNREACHABLE: Result.UNKNOWN,
-    RemoteKind.MALFORMED: Result.UNKNOWN,
-    RemoteKind.THROTTLED: Result.THROTTLED,
-    RemoteKind.AUTH: Result.AUTH,
-    RemoteKind.REJECTED: Result.REFUSED,
-    RemoteKind.CONFLICT: Result.CONFLICT,
-    RemoteKind.NOT_FOUND: Result.NOT_FOUND,
-    RemoteKind.NO_PROFILE: Result.NO_PROFILE,
+_OUTCOMES = {
+    RemoteKind.UNREACHABLE: Outcome.UNKNOWN,
+    RemoteKind.MALFORMED: Outcome.UNKNOWN,
+    RemoteKind.THROTTLED: Outcome.THROTTLED,
+    RemoteKind.AUTH: Outcome.AUTH,
+    RemoteKind.REJECTED: Outcome.REFUSED,
+    RemoteKind.CONFLICT: Outcome.CONFLICT,
+    RemoteKind.NOT_FOUND: Outcome.NOT_FOUND,
+    RemoteKind.NO_PROFILE: Outcome.NO_PROFILE,
 }
 
 
@@ -98,61 +103,66 @@ class Writer:
         self._notify = notify_new_users
         self._invites_by_email = invites_by_email
 
-    async def perform(self, action: Action, request_id: str) -> Outcome:
+    async def perform(self, action: Action, request_id: str) -> CallResult:
         """Perform an action and return the outcome. Only ``begin`` raises, never the call.
 
         The permit is acquired first, so that there is no wait between ``begin``, which checks that this process may
         still write, and the call.
         """
-        if action.kind in _ON_A_MEMBERSHIP and not action.membership:
+        if isinstance(action, _NEEDS_MEMBERSHIP) and not action.membership:
             return UNKNOWN_MEMBERSHIP
         permit = await self._client.acquire_permit(request_id)
         attempt_id = await self._log.begin(action, request_id)
-        outcome = INTERRUPTED
+        result = INTERRUPTED
         try:
-            outcome = await self._send(action, permit)
+            result = await self._send(action, permit)
         except RemoteError as error:
-            outcome = _failed_outcome(action, error)
+            result = _failed_outcome(action, error)
         finally:
-            await asyncio.shield(self._log.finish(attempt_id, outcome))
-        return outcome
+            await asyncio.shield(self._log.finish(attempt_id, result))
+        return result
 
-    async def _send(self, action: Action, permit: RatePermit) -> Outcome:
-        role = action.role or Role.MEMBER
-        match action.kind:
-            case Kind.CREATE:
-                return await self._create(action, permit, role)
-            case Kind.ATTACH:
-                return await self._attach(action, permit, role)
-            case Kind.UPDATE if action.change is not None:
-                return await self._attribute(action, action.change, permit)
-            case Kind.UPDATE:
+    async def _send(self, action: Action, permit: RatePermit) -> CallResult:
+        client = self._client
+        match action:
+            case CreateUser():
+                return await self._create(action, permit)
+            case AttachUser():
+                return await self._attach(action, permit)
+            case ReinviteUser():
+                return await self._reinvite(action, permit)
+            case ChangeAttribute():
+                return await self._attribute(action, permit)
+            case ChangeAddress() | ChangePreferences():
                 return await self._update(action, permit)
-            case Kind.DEPROVISION:
-                await self._client.end_membership(permit, _membership(action))
-                return Outcome(Result.DONE, cal_user=action.cal_user)
-            case Kind.TEAM:
-                assert action.new_team, "a team is made with a name"
-                team = await self._client.create_team(
-                    permit, action.new_team, slug(action.new_team)
+            case DeprovisionUser():
+                await client.end_membership(permit, _membership_id(action.membership))
+                return CallResult(Outcome.DONE, cal_user=action.cal_user)
+            case CreateTeam():
+                assert action.new_team, "a team is created with a name"
+                team = await client.create_team(permit, action.new_team, slug(action.new_team))
+                return CallResult(Outcome.DONE, f"team {team.id}", team=team.id)
+            case AddMember():
+                row = await client.add_member(permit, action.team, _account(action), action.role)
+                return _outcome_of(row.member)
+            case AcceptMember():
+                row = await client.accept_member(permit, action.team, _membership_id(action.membership))
+                return _outcome_of(row.member)
+            case ChangeOrgRole():
+                changed = await client.change_membership(
+                    permit, _membership_id(action.membership), action.role
                 )
-                return Outcome(Result.DONE, f"team {team.id}", team=team.id)
-            case Kind.ADD:
-                assert action.team is not None, "a member is added to a team"
-                row = await self._client.add_member(permit, action.team, _account(action), role)
+                return _outcome_of(changed.member)
+            case ChangeTeamRole():
+                row = await client.change_member(
+                    permit, action.team, _membership_id(action.membership), action.role
+                )
                 return _outcome_of(row.member)
-            case Kind.ACCEPT:
-                assert action.team is not None, "a team membership is accepted"
-                row = await self._client.accept_member(permit, action.team, _membership(action))
-                return _outcome_of(row.member)
-            case Kind.ROLE:
-                return await self._change_role(action, permit, role)
-            case Kind.REMOVE:
-                assert action.team is not None, "a member is taken off a team"
-                await self._client.remove_member(permit, action.team, _membership(action))
-                return Outcome(Result.DONE, cal_user=action.cal_user)
+            case RemoveMember():
+                await client.remove_member(permit, action.team, _membership_id(action.membership))
+                return CallResult(Outcome.DONE, cal_user=action.cal_user)
             case _:
-                assert_never(action.kind)
+                assert_never(action)
 
     async def _with_preferences(
         self,
@@ -178,23 +188,21 @@ class Writer:
                 permit = await self._client.acquire_permit(permit.request_id)
         return None, "; ".join(left_out)
 
-    async def _create(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
-        body = self._new_user(action, role)
+    async def _create(self, action: CreateUser, permit: RatePermit) -> CallResult:
+        body = self._new_user(action)
         account, left_out = await self._with_preferences(permit, body, self._client.create_user)
         assert account is not None, "an account is created with its address"
-        return Outcome(Result.DONE, left_out, cal_user=account.user)
+        return CallResult(Outcome.DONE, left_out, cal_user=account.user)
 
-    async def _attach(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
+    async def _attach(self, action: AttachUser, permit: RatePermit) -> CallResult:
         """Attach by address if the build supports it, which creates a Profile at once, or else by account id.
 
         A build that does not support it changes nothing.
         """
-        if action.membership is not None:
-            return await self._repair(action, permit)
         invites = self._invites_by_email
         if invites is not False or action.cal_user is None:
             try:
-                invited = await self._client.invite(permit, action.email, role)
+                invited = await self._client.invite(permit, action.email, action.role)
             except RemoteError as error:
                 if "userId" in error.properties:  # this build requires account ids
                     invites = self._invites_by_email = False
@@ -207,16 +215,16 @@ class Writer:
             else:
                 return replace(_outcome_of(invited.member), invites_by_email=True)
         attached = await self._client.attach(
-            permit, _account(action), role, accepted=action.has_profile
+            permit, _account(action), action.role, accepted=action.has_profile
         )
         return replace(_outcome_of(attached.member), invites_by_email=invites)
 
-    async def _repair(self, action: Action, permit: RatePermit) -> Outcome:
-        """Make a half-member pending. A member who has a Profile by now stays as they are."""
+    async def _reinvite(self, action: ReinviteUser, permit: RatePermit) -> CallResult:
+        """Make a half-member pending; a member who has a Profile after all is left alone."""
         if await self._has_profile(_account(action), permit):
-            return Outcome(Result.ALREADY, "the person has a Profile", cal_user=action.cal_user)
+            return CallResult(Outcome.ALREADY, "the person has a Profile", cal_user=action.cal_user)
         permit = await self._client.acquire_permit(permit.request_id)
-        row = await self._client.make_pending(permit, _membership(action))
+        row = await self._client.make_pending(permit, action.membership)
         return _outcome_of(row.member)
 
     async def has_profile(self, user: CalUserId, request_id: str) -> bool | Incomplete | None:
@@ -240,26 +248,28 @@ class Writer:
             raise
         return True
 
-    async def _update(self, action: Action, permit: RatePermit) -> Outcome:
+    async def _update(
+        self, action: ChangeAddress | ChangePreferences, permit: RatePermit
+    ) -> CallResult:
         account, left_out = await self._with_preferences(
             permit,
             _changes(action),
             lambda permit, body: self._client.change_user(permit, _account(action), body),
         )
         if account is None:
-            return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
-        if not action.profile and address_key(account.email) != address_key(action.email):
+            return CallResult(Outcome.DONE, left_out, cal_user=action.cal_user)
+        moves = isinstance(action, ChangeAddress)
+        if moves and address_key(account.email) != address_key(action.email):
             kept = f"Cal.com kept the address {account.email}; change it there by hand"
-            return Outcome(Result.REFUSED, kept, cal_user=action.cal_user)
-        return Outcome(Result.DONE, left_out, cal_user=action.cal_user)
+            return CallResult(Outcome.REFUSED, kept, cal_user=action.cal_user)
+        return CallResult(Outcome.DONE, left_out, cal_user=action.cal_user)
 
-    async def _attribute(
-        self, action: Action, change: AttributeChange, permit: RatePermit
-    ) -> Outcome:
+    async def _attribute(self, action: ChangeAttribute, permit: RatePermit) -> CallResult:
         """Change an attribute. The outcome has the option that was created, assigned or removed."""
+        change = action.change
         attribute_id = change.attribute.id
         option = change.option
-        match change.step:
+        match change.op:
             case AttributeOp.OPTION:
                 created = await self._client.create_option(
                     permit, attribute_id, change.value, slug(change.value)
@@ -276,26 +286,16 @@ class Writer:
                     permit, _account(action), attribute_id, change.value
                 )
             case _:
-                assert_never(change.step)
-        return Outcome(Result.DONE, cal_user=action.cal_user, option=option)
+                assert_never(change.op)
+        return CallResult(Outcome.DONE, cal_user=action.cal_user, option=option)
 
-    async def _change_role(self, action: Action, permit: RatePermit, role: Role) -> Outcome:
-        membership_id = _membership(action)
-        if action.team is None:
-            return _outcome_of(
-                (await self._client.change_membership(permit, membership_id, role)).member
-            )
-        return _outcome_of(
-            (await self._client.change_member(permit, action.team, membership_id, role)).member
-        )
-
-    def _new_user(self, action: Action, role: Role) -> dict[str, Any]:
-        """Return the body for a new user, without ``username``, which older builds refuse."""
+    def _new_user(self, action: CreateUser) -> dict[str, Any]:
+        """Without ``username``, which older builds cannot take; fields unknown to them they drop."""
         body: dict[str, Any] = {
             "email": action.email,
-            "organizationRole": role.value,
+            "organizationRole": action.role.value,
             "autoAccept": True,
-            **_preferences(action),
+            **_preferences(action.preferences),
         }
         if action.name:
             body["name"] = action.name[:NAME_LENGTH]
@@ -304,16 +304,18 @@ class Writer:
         return body
 
 
-def _changes(action: Action) -> dict[str, Any]:
+def _changes(action: ChangeAddress | ChangePreferences) -> dict[str, Any]:
     """Return the changed fields. Cal.com keeps the others."""
-    body = _preferences(action)
-    if not action.profile:
+    body = _preferences(action.preferences)
+    if isinstance(action, ChangeAddress):
         body["email"] = action.email
     return body
 
 
-def _preferences(action: Action) -> dict[str, Any]:
-    values = {"locale": action.locale, "timeZone": action.time_zone}
+def _preferences(preferences: Preferences | None) -> dict[str, Any]:
+    if preferences is None:
+        return {}
+    values = {"locale": preferences.locale, "timeZone": preferences.time_zone}
     return {name: value for name, value in values.items() if value}
 
 
@@ -322,26 +324,29 @@ def _account(action: Action) -> CalUserId:
     return action.cal_user
 
 
-def _membership(action: Action) -> MembershipId:
-    assert action.membership, f"{action.kind.value} needs to know the membership"
-    return action.membership
+def _membership_id(membership: MembershipId | None) -> MembershipId:
+    assert membership, "the membership's id is read before the call"
+    return membership
 
 
-def _outcome_of(member: OrgMember | TeamMember) -> Outcome:
-    return Outcome(
-        Result.DONE,
+def _outcome_of(member: OrgMember | TeamMember) -> CallResult:
+    return CallResult(
+        Outcome.DONE,
         cal_user=member.user,
         membership=member.membership,
         accepted=member.accepted,
     )
 
 
-def _failed_outcome(action: Action, error: RemoteError) -> Outcome:
-    result, detail = _RESULTS[error.kind], str(error)
-    if result is Result.CONFLICT and action.kind is Kind.ADD:
-        result = Result.ALREADY
-    change = action.change
-    if result is Result.CONFLICT and change is not None and change.step is AttributeOp.ASSIGN:
-        return Outcome(Result.ALREADY, detail, cal_user=action.cal_user, option=change.option)
+def _failed_outcome(action: Action, error: RemoteError) -> CallResult:
+    outcome, detail = _OUTCOMES[error.kind], str(error)
+    if outcome is Outcome.CONFLICT and isinstance(action, AddMember):
+        outcome = Outcome.ALREADY
+    if outcome is Outcome.CONFLICT and isinstance(action, ChangeAttribute):
+        change = action.change
+        if change.op is AttributeOp.ASSIGN:
+            return CallResult(
+                Outcome.ALREADY, detail, cal_user=action.cal_user, option=change.option
+            )
     served = error.kind is RemoteKind.UNREACHABLE and error.status == SERVER_ERROR
-    return Outcome(result, detail, retry_after=error.retry_after, served=served)
+    return CallResult(outcome, detail, retry_after=error.retry_after, served=served)

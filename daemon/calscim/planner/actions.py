@@ -1,22 +1,18 @@
-"""The changes of Cal.com that a plan proposes."""
+"""The changes of Cal.com that a plan proposes: a closed union, one class for each kind of change."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
+from typing import ClassVar
 
-from calscim.planner.ids import (
-    CalUserId,
-    MappingId,
-    MembershipId,
-    TeamId,
-    UserId,
-)
+from calscim.planner.ids import CalUserId, MappingId, MembershipId, TeamId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Attribute
+from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
 
 
 class Kind(Enum):
-    """The actions, in canonical order."""
+    """The kinds of actions as operators see them, in canonical order."""
 
     DEPROVISION = "user.deprovision"
     CREATE = "user.create"
@@ -31,73 +27,292 @@ class Kind(Enum):
 
 class State(Enum):
     RUN = "run"
-    HELD = "held"  # a guard holds it, see ``guard``
+    HELD = "held"  # over the limit that ``guard`` names
     OBSERVED = "observed"  # its mode only reports
     PAUSED = "paused"
 
 
+class Outcome(Enum):
+    """What became of an action."""
+
+    DONE = "done"
+    ALREADY = "already"  # Cal.com was as wanted before the call
+    NOT_FOUND = "gone"  # the membership, team, or account does not exist
+    CONFLICT = "conflict"  # the account exists: attach it instead
+    NO_PROFILE = "no_profile"  # the person has no Profile in the organization
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    AUTH = "auth"  # Cal.com does not accept the API key
+    UNKNOWN = "unknown"  # the change may have been made
+    FAILED = "failed"  # parked, because the call may succeed later
+    PARKED = "parked"  # not tried: parked by an earlier pass, and not due
+    BLOCKED = "blocked"  # not tried: it depends on an action that was not done
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The journal row that an action follows from; without one it is drift."""
+    """The journal row that an action follows from."""
 
     stream: str  # a directory's id, or "@" and the organization's name
     seq: int
 
 
 class AttributeOp(Enum):
-    """One call about an attribute, in the order in which they are made."""
+    """What one call does about an attribute, in the order in which calls are made."""
 
-    OPTION = "option"  # make a value of a selection
+    OPTION = "option"  # create an option of a selection
     UNASSIGN = "unassign"
     ASSIGN = "assign"
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
-    """What one call does to an attribute. ``whole``: what the directory wants of it, as it is remembered."""
+    """What one call does to an attribute. ``target``: the directory's values, as the ledger records them."""
 
-    step: AttributeOp
+    op: AttributeOp
     attribute: Attribute
     value: str
-    option: str | None = None  # None: not known, or made by the call
-    whole: str = ""  # "": nothing
+    option: str | None = None  # None: not known, or created by the call
+    target: str = ""  # "": no value
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """One change of Cal.com, at most one API call. ``team`` is None for what concerns the organization."""
+class BaseAction:
+    """What every action has: whom it is about, why, and whether it may run. An action is at most one API call."""
 
-    kind: Kind
-    email: str
-    because: str  # one sentence for a person
-    user: UserId | None = None  # None: an account no SCIM user is behind
-    cal_user: CalUserId | None = None  # None: not known before the account is made
-    membership: MembershipId | None = None
-    team: TeamId | None = None
-    role: Role | None = None
-    observed_role: Role | None = None
-    name: str | None = None
-    locale: str | None = None
-    time_zone: str | None = None
-    mode: Mode | None = None
-    mappings: tuple[MappingId, ...] = ()
-    cause: Provenance | None = None
+    kind: ClassVar[Kind]
+
+    email: str  # "" for a team
+    reason: str  # one sentence
+    _: KW_ONLY
+    user: UserId | None = None  # None: the account of no SCIM user
+    cal_user: CalUserId | None = None  # None: unknown until the account exists
+    provenance: Provenance | None = None
     drift: bool = False  # no journal row is behind it
     state: State = State.RUN
-    guard: str | None = None  # the limit that holds it, in words
-    new_team: str | None = None  # the name of the team where that is yet to be made
-    change: AttributeChange | None = None  # of an attribute
-    profile: bool = False  # an update of locale and time zone alone
-    preferences: str | None = None  # the directory's locale and time zone, recorded on success
-    has_profile: bool = False  # an account that is attached and still has its Profile
-    approved: bool = False  # an operator released it: it counts towards no limit
-    teams: tuple[TeamId, ...] = ()  # memberships that end with a deprovision
-    creator: bool = False  # of somebody who owns the team only because calscim made it
-    # Of an address that other accounts wait for or give up: which of these changes belong together, and its turn.
-    place: tuple[str, int] = field(default=("", 0), compare=False)
-    interim: bool = False  # an address for the time of an exchange, see addresses
+    guard: str | None = None  # the limit that holds the action, in words
+    approved: bool = False  # an operator released the action: it counts towards no limit
 
-    @property
-    def brings_in(self) -> bool:
-        """Return True if the organization has one person more afterwards; a half-member is in it already."""
-        return self.kind in (Kind.CREATE, Kind.ATTACH) and self.membership is None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUser(BaseAction):
+    """Create an account in the organization."""
+
+    kind: ClassVar[Kind] = Kind.CREATE
+    role: Role = Role.MEMBER
+    name: str | None = None
+    mode: Mode | None = None
+    mappings: tuple[MappingId, ...] = ()
+    preferences: Preferences | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachUser(BaseAction):
+    """Make an existing account a member of the organization."""
+
+    kind: ClassVar[Kind] = Kind.ATTACH
+    role: Role = Role.MEMBER
+    name: str | None = None
+    mode: Mode | None = None
+    mappings: tuple[MappingId, ...] = ()
+    preferences: Preferences | None = None  # for the case that the account has to be created anew
+    has_profile: bool = False  # the account still has its Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinviteUser(BaseAction):
+    """Make the membership of a half-member pending, so that the person can accept the invitation."""
+
+    kind: ClassVar[Kind] = Kind.ATTACH
+    membership: MembershipId
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAddress(BaseAction):
+    """Change the address of an account to ``email``.
+
+    ``exchange`` and ``turn``: the changes that make room for each other, and the place among them.
+    """
+
+    kind: ClassVar[Kind] = Kind.UPDATE
+    membership: MembershipId | None = None
+    observed_role: Role | None = None
+    preferences: Preferences | None = None
+    exchange: str = ""
+    turn: int = 0
+    is_interim: bool = False  # an address for the time of an exchange, see address_moves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePreferences(BaseAction):
+    """Change the locale and the time zone of an account."""
+
+    kind: ClassVar[Kind] = Kind.UPDATE
+    membership: MembershipId | None = None
+    preferences: Preferences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAttribute(BaseAction):
+    """Change one attribute of a person, or create an option of it."""
+
+    kind: ClassVar[Kind] = Kind.UPDATE
+    membership: MembershipId | None = None
+    change: AttributeChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprovisionUser(BaseAction):
+    """End a membership of the organization."""
+
+    kind: ClassVar[Kind] = Kind.DEPROVISION
+    membership: MembershipId | None = None
+    observed_role: Role | None = None
+    teams: tuple[TeamId, ...] = ()  # memberships that end with it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeOrgRole(BaseAction):
+    """Change a role in the organization."""
+
+    kind: ClassVar[Kind] = Kind.ROLE
+    membership: MembershipId | None = None
+    role: Role
+    observed_role: Role | None = None
+    mode: Mode | None = None
+    mappings: tuple[MappingId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamAction(BaseAction):
+    """What every action about a team has. ``new_team``: the name of a team that does not exist yet."""
+
+    team: TeamId
+    new_team: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTeam(TeamAction):
+    """Create a team that a mapping names."""
+
+    kind: ClassVar[Kind] = Kind.TEAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddMember(TeamAction):
+    """Add a person to a team."""
+
+    kind: ClassVar[Kind] = Kind.ADD
+    role: Role = Role.MEMBER
+    mode: Mode = Mode.OBSERVE
+    mappings: tuple[MappingId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptMember(TeamAction):
+    """Accept a pending team membership."""
+
+    kind: ClassVar[Kind] = Kind.ACCEPT
+    membership: MembershipId | None = None
+    role: Role = Role.MEMBER  # which the membership keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTeamRole(TeamAction):
+    """Change a role on a team."""
+
+    kind: ClassVar[Kind] = Kind.ROLE
+    membership: MembershipId | None = None
+    role: Role
+    observed_role: Role | None = None
+    mode: Mode = Mode.OBSERVE
+    mappings: tuple[MappingId, ...] = ()
+    of_bootstrap_owner: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveMember(TeamAction):
+    """End a team membership."""
+
+    kind: ClassVar[Kind] = Kind.REMOVE
+    membership: MembershipId | None = None
+    observed_role: Role | None = None
+    of_bootstrap_owner: bool = False
+
+
+JoinAction = CreateUser | AttachUser
+Removal = DeprovisionUser | RemoveMember
+RoleChange = ChangeOrgRole | ChangeTeamRole
+MembershipAction = (
+    ReinviteUser
+    | DeprovisionUser
+    | ChangeAddress
+    | ChangePreferences
+    | ChangeAttribute
+    | ChangeOrgRole
+    | ChangeTeamRole
+    | AcceptMember
+    | RemoveMember
+)
+_GivesRole = JoinAction | ReinviteUser | AddMember | AcceptMember | RoleChange
+_DependsOnRole = Removal | ChangeAddress | RoleChange
+Action = (
+    CreateUser
+    | AttachUser
+    | ReinviteUser
+    | ChangeAddress
+    | ChangePreferences
+    | ChangeAttribute
+    | DeprovisionUser
+    | ChangeOrgRole
+    | CreateTeam
+    | AddMember
+    | AcceptMember
+    | ChangeTeamRole
+    | RemoveMember
+)
+
+
+def team_of(action: Action) -> TeamId | None:
+    """Return the team that an action is about, or None if it is about the organization."""
+    return action.team if isinstance(action, TeamAction) else None
+
+
+def membership_of(action: Action) -> MembershipId | None:
+    """Return the membership that an action changes, or None if it changes none or the id is unknown."""
+    return action.membership if isinstance(action, MembershipAction) else None
+
+
+def role_of(action: Action) -> Role | None:
+    """Return the role that the person has after an action, or None if the action leaves it open."""
+    return action.role if isinstance(action, _GivesRole) else None
+
+
+def observed_role_of(action: Action) -> Role | None:
+    """Return the role that the person had when the plan was made, where the action depends on it."""
+    return action.observed_role if isinstance(action, _DependsOnRole) else None
+
+
+def demotes(action: Action) -> bool:
+    """Return True if the person has a lower role after the action."""
+    return (
+        isinstance(action, RoleChange)
+        and action.observed_role is not None
+        and action.role.rank < action.observed_role.rank
+    )
+
+
+def takes_away(action: Action) -> bool:
+    """Return True if the person has less after the action: a membership ends, or a role becomes lower."""
+    return isinstance(action, Removal) or demotes(action)
+
+
+def is_of_bootstrap_owner(action: Action) -> bool:
+    """Return True if the action takes back what the API key's user got by creating a team."""
+    return isinstance(action, ChangeTeamRole | RemoveMember) and action.of_bootstrap_owner
+
+
+def brings_in(action: Action) -> bool:
+    """Return True if the organization has one member more after the action."""
+    return isinstance(action, JoinAction)

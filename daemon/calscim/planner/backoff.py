@@ -5,7 +5,7 @@ hour; either at once when the action has become another one. What Cal.com did no
 waits five minutes at most.
 """
 
-from calscim.planner.action_id import digest
+from calscim.planner.action_key import revision
 from calscim.planner.actions import Action
 
 FIRST, MOST = 60.0, 3600.0
@@ -24,16 +24,6 @@ def wait(attempts: int, *, refused: bool, jitter: float, unanswered: bool = Fals
     return float(seconds * (1 - jitter / 10))
 
 
-def fingerprint(action: Action) -> str:
-    """What makes an action another one: a changed address, role or account is tried at once."""
-    change = action.change
-    if change is None:
-        told = f":{action.locale or ''}:{action.time_zone or ''}"
-    else:
-        told = f":{change.attribute.id}:{change.value}"
-    return f"{digest([action])}:{action.email}:{action.name or ''}{told}"
-
-
 def due(mark: str, due_in: float, action: Action) -> bool:
     """Whether a parked action is to be tried now. ``mark``: its fingerprint when it was parked."""
-    return due_in <= 0 or mark != fingerprint(action)
+    return due_in <= 0 or mark != revision(action)

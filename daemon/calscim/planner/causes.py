@@ -24,10 +24,10 @@ from calscim.planner.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``cause`` None: nobody asked for it."""
+    """``provenance`` None: nobody asked for it."""
 
-    cause: Provenance | None
-    because: str
+    provenance: Provenance | None
+    reason: str
 
 
 def row(seq: int) -> str:
@@ -71,8 +71,8 @@ class ProvenanceIndex:
         """The usual case: one user in one group."""
         seq = self._member(mapping, user.id)
         assert seq is not None
-        cause = self._later(mapping, user.directory, seq)
-        return Explanation(cause, f"{self.group(mapping)} (journal {seq})")
+        provenance = self._later(mapping, user.directory, seq)
+        return Explanation(provenance, f"{self.group(mapping)} (journal {seq})")
 
     def _later(self, mapping: Mapping, stream: str, seq: int) -> Provenance:
         """The push that made somebody a member, or the edit of the mapping when that came after it."""
@@ -112,8 +112,8 @@ class ProvenanceIndex:
         if not ended:
             return None
         seq, stream, what = max(ended)
-        because = f"the provider has {what} this user (journal {seq})"
-        return Explanation(Provenance(stream, seq), because)
+        reason = f"the provider has {what} this user (journal {seq})"
+        return Explanation(Provenance(stream, seq), reason)
 
     def leaving(
         self,
@@ -151,8 +151,8 @@ class ProvenanceIndex:
         removed = [mapping for mapping in given if mapping.removed_seq is not None]
         if removed and len(removed) == len(given):
             last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
-            cause = Provenance(self._policy.stream, last.removed_seq or 0)
-            return Explanation(cause, f"the mapping of {self.group(last)} was removed")
+            provenance = Provenance(self._policy.stream, last.removed_seq or 0)
+            return Explanation(provenance, f"the mapping of {self.group(last)} was removed")
         live = [mapping for mapping in self._directory.mappings if mapping.team is None]
         return self.leaving((*given, *live), users, deleted=True, gave=given)
 
@@ -170,8 +170,8 @@ class ProvenanceIndex:
     def _unmapped(self, removed: Sequence[Mapping]) -> Explanation:
         last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
         seq = last.removed_seq or 0
-        because = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
-        return Explanation(Provenance(self._policy.stream, seq), because)
+        reason = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
+        return Explanation(Provenance(self._policy.stream, seq), reason)
 
     def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:
         return self._desired.live.get(team, ())

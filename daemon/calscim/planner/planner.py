@@ -7,8 +7,14 @@ actions is done, planning again gives exactly the rest.
 from collections.abc import Mapping as MappingOf
 
 from calscim.names import address_key
-from calscim.planner.action_id import digest
-from calscim.planner.actions import Action, AttributeOp, Kind
+from calscim.planner.actions import (
+    Action,
+    AttributeOp,
+    ChangeAddress,
+    ChangeAttribute,
+    Kind,
+    team_of,
+)
 from calscim.planner.attributes.diff import AttributesPlanner
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import desired
@@ -19,18 +25,16 @@ from calscim.planner.observed_state import Incomplete, ObservedState
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.membership import PeoplePlanner
 from calscim.planner.plan import Plan, Scope, Waiting
-from calscim.planner.policy import Policy, untouchable
+from calscim.planner.policy import Policy
 from calscim.planner.teams import creation
 from calscim.planner.teams.creator_owner import BootstrapOwnersPlanner
 from calscim.planner.teams.membership import TeamsPlanner
 from calscim.planner.teams.protection import TeamProtections
 
-__all__ = ["Policy", "digest", "plan", "untouchable"]
-
 _EVERYTHING = Scope()
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 _LAST = len(_ORDER)
-_STEPS = {step: number for number, step in enumerate(AttributeOp)}
+_OPS = {op: number for number, op in enumerate(AttributeOp)}
 
 
 def plan(
@@ -87,25 +91,30 @@ def plan(
 
 
 def order(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]:
-    """The canonical order: kinds as listed, what drifted last, then by team, address and ids.
+    """Return the key of the canonical order: by kind, drift last, then by team, address, and ids.
 
-    Attributes come after everything else: who is where matters more than what is said about them. Changes of
-    addresses that make room for each other stand together, in their turn; an account that leaves on an interim
-    address gets its own one before.
+    Attributes come after everything else: memberships matter more. Changes of addresses that make room for each other
+    stand together, in their turn; an account that leaves on an interim address gets its own one before.
     """
-    change = action.change
-    together, turn = action.place
-    kind = _ORDER[action.kind] if change is None else _LAST + _STEPS[change.step]
+    kind = _ORDER[action.kind]
+    together, turn, attribute = "", 0, ""
+    if isinstance(action, ChangeAttribute):
+        change = action.change
+        kind = _LAST + _OPS[change.op]
+        attribute = f"{change.attribute.slug} {change.value}"
+    elif isinstance(action, ChangeAddress):
+        together, turn = action.exchange, action.turn
+        kind = kind if turn >= 0 else -1
     return (
-        kind if turn >= 0 else -1,
+        kind,
         action.kind is Kind.REMOVE and action.drift,
-        action.team or 0,
+        team_of(action) or 0,
         together or address_key(action.email),
         turn,
         address_key(action.email),
         action.user or "",
         action.cal_user or 0,
-        "" if change is None else f"{change.attribute.slug} {change.value}",
+        attribute,
     )
 
 

@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.actions import (
+    Action,
+    Kind,
+    State,
+    TeamAction,
+    brings_in,
+    membership_of,
+    role_of,
+    team_of,
+)
 from calscim.planner.desired_state import UNSAVED
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.safeguards.limits_check import held_sets
@@ -13,19 +22,22 @@ IN_STEP, PENDING, HELD = 0, 2, 3
 
 
 def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:
+    team, role = team_of(action), role_of(action)
+    new_team = action.new_team if isinstance(action, TeamAction) else None
+    provenance = action.provenance
     return {
         "kind": action.kind.value,
-        "team_id": None if action.new_team is not None else action.team,
-        "team": action.new_team or (team_names or {}).get(action.team),
+        "team_id": None if new_team is not None else team,
+        "team": new_team or (team_names or {}).get(team),
         "user_id": action.user,
         "cal_user_id": action.cal_user,
-        "membership_id": action.membership,
+        "membership_id": membership_of(action),
         "email": action.email,
-        "role": action.role.value if action.role else None,
-        "because": action.because,
+        "role": role.value if role else None,
+        "because": action.reason,
         "drift": action.drift,
-        "stream": action.cause.stream if action.cause else None,
-        "seq": action.cause.seq if action.cause and action.cause.seq != UNSAVED else None,
+        "stream": provenance.stream if provenance else None,
+        "seq": provenance.seq if provenance and provenance.seq != UNSAVED else None,
         "state": action.state.value,
         "guard": action.guard,
     }
@@ -52,7 +64,7 @@ def seats_json(plan: Plan) -> dict[str, int] | None:
     if plan.members is None:
         return None
     running = [action for action in plan.actions if action.state is State.RUN]
-    difference = sum(action.brings_in for action in running)
+    difference = sum(brings_in(action) for action in running)
     difference -= sum(action.kind is Kind.DEPROVISION for action in running)
     after = plan.members + difference
     return {"now": plan.members, "after": after, "difference": difference}
@@ -91,7 +103,7 @@ def waiting_json(plan: Plan) -> list[dict[str, Any]]:
             "cal_user_id": one.action.cal_user,
             "reason": one.reason,
             "kind": one.action.kind.value,
-            "team_id": one.action.team,
+            "team_id": team_of(one.action),
         }
         for one in plan.unsettled
     ]

@@ -6,9 +6,10 @@ middle for fresh news, and is taken back if it cannot go on. A pass after a cras
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from calscim.names import address_key
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.actions import Action, ChangeAddress, State
 from calscim.planner.ids import CalUserId
 from calscim.reconciler.retry_queue import RetryQueue
 from calscim.reconciler.snapshot import ObservedCache
@@ -25,25 +26,25 @@ class AddressExchanges:
 
     def is_under_way(self, upcoming: Action) -> bool:
         """Return True if an account is on an interim address, and the next action helps it on."""
-        return bool(self._old) and _is_part(upcoming)
+        return bool(self._old) and is_part_of_exchange(upcoming)
 
     def ready(self, action: Action) -> Action | None:
         """Return the action if it can be made now, or one that takes an exchange back; None: it has to wait."""
-        if not _is_part(action):
+        if not is_part_of_exchange(action):
             return action
         if not self._is_free(action.email, action.cal_user):
             return self._back(action)
-        if action.interim and not self._can_all_go(action.place[0]):
+        if action.is_interim and not self._can_all_go(action.exchange):
             return None
         return action
 
-    def done(self, action: Action) -> None:
+    def done(self, action: ChangeAddress) -> None:
         """Remember the old address of an account that goes aside; call before the view changes."""
         if action.cal_user is None:
             return
         self._old.pop(action.cal_user, None)
         person = (self.view.people or {}).get(action.cal_user)
-        if action.interim and person is not None:
+        if action.is_interim and person is not None:
             self._old[action.cal_user] = person.email
 
     def _is_free(self, address: str, account: CalUserId | None) -> bool:
@@ -58,19 +59,18 @@ class AddressExchanges:
         return all(
             one.state is State.RUN and not self.parking.is_early(one)
             for one in self.actions
-            if one.place[0] == together
+            if isinstance(one, ChangeAddress) and one.exchange == together
         )
 
-    def _back(self, action: Action) -> Action | None:
+    def _back(self, action: ChangeAddress) -> ChangeAddress | None:
         """The last change of an exchange cannot be made: the account gets its old address again, if that is free."""
         old = None if action.cal_user is None else self._old.get(action.cal_user)
         if old is None or not self._is_free(old, action.cal_user):
             return None
-        because = f"{action.because}; the exchange cannot go on, so it is taken back"
-        return replace(
-            action, email=old, because=because, preferences=None, locale=None, time_zone=None
-        )
+        reason = f"{action.reason}; the exchange cannot go on, so it is taken back"
+        return replace(action, email=old, reason=reason, preferences=None)
 
 
-def _is_part(action: Action) -> bool:
-    return action.kind is Kind.UPDATE and bool(action.place[0])
+def is_part_of_exchange(action: Action) -> TypeGuard[ChangeAddress]:
+    """Return True for a change of an address that has to wait for other ones."""
+    return isinstance(action, ChangeAddress) and bool(action.exchange)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from calscim.planner.action_key import digest, key_of
 from calscim.planner.actions import Action, State
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.plan import Plan, Scope
-from calscim.planner.planner import Policy, plan
-from calscim.planner.policy import DriftGrace
+from calscim.planner.planner import plan
+from calscim.planner.policy import DriftGrace, Policy
 from calscim.planner.render import action_json
 from calscim.planner.safeguards.drift_grace import settled
 from calscim.planner.safeguards.limits_check import Guards, HoldSet, guard, held_sets
@@ -69,7 +70,7 @@ async def decide(
     released = await holds.released(db, organization)
     if not released:
         return guarded
-    free = {identity(entry) for entries in released.values() for entry in entries}
+    free = {entry["id"] for entries in released.values() for entry in entries}
     return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
 
 
@@ -83,7 +84,7 @@ async def _thought(picture: DesiredSnapshot, work: Callable[[], Plan]) -> Plan:
 async def _still_held(db: Database, guarded: Plan) -> Plan:
     """What is thought about a few people shows as held what is held as part of a larger set."""
     held = {
-        identity(entry): hold.guard
+        entry["key"]: hold.guard
         for hold in await holds.current(db, guarded.organization)
         if hold.approved_at is None
         for entry in hold.actions
@@ -93,27 +94,15 @@ async def _still_held(db: Database, guarded: Plan) -> Plan:
     return replace(guarded, actions=tuple(_kept(action, held) for action in guarded.actions))
 
 
-def _kept(action: Action, held: dict[tuple[Any, ...], str]) -> Action:
-    sentence = held.get(identity(action_json(action))) if action.state is State.RUN else None
+def _kept(action: Action, held: dict[str, str]) -> Action:
+    sentence = held.get(str(key_of(action))) if action.state is State.RUN else None
     return action if sentence is None else replace(action, state=State.HELD, guard=sentence)
 
 
-def _freed(action: Action, free: set[tuple[Any, ...]]) -> Action:
-    if action.state is State.HELD and identity(action_json(action)) in free:
+def _freed(action: Action, free: set[str]) -> Action:
+    if action.state is State.HELD and digest([action]) in free:
         return replace(action, state=State.RUN, guard=None, approved=True)
     return action
-
-
-def identity(entry: dict[str, Any]) -> tuple[Any, ...]:
-    """What makes two shown actions the same one: the very membership and role, not just the person."""
-    return (
-        entry["kind"],
-        entry["team_id"],
-        entry["user_id"],
-        entry["email"],
-        entry["membership_id"],
-        entry["role"],
-    )
 
 
 async def remember(
@@ -133,7 +122,7 @@ async def remember(
         if (whole := _containing(known, held)) is not None:
             found.add(whole.hash)
             continue
-        shown = [action_json(action) for action in held.actions]
+        shown = [_stored(action) for action in held.actions]
         await holds.hold(db, organization, held.hash, held.guard, shown)
         found.add(held.hash)
     if everything:
@@ -147,11 +136,16 @@ async def remember(
     ]
 
 
+def _stored(action: Action) -> dict[str, Any]:
+    """Return an action of a held set as Postgres keeps it: as it is shown, with its key and its digest."""
+    return {**action_json(action), "key": str(key_of(action)), "id": digest([action])}
+
+
 def _containing(known: Sequence[Hold], held: HoldSet) -> Hold | None:
     """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
-    wanted = {identity(action_json(action)) for action in held.actions}
+    wanted = {digest([action]) for action in held.actions}
     for hold in known:
-        if wanted <= {identity(entry) for entry in hold.actions}:
+        if wanted <= {entry["id"] for entry in hold.actions}:
             return hold
     return None
 
@@ -161,14 +155,12 @@ async def carry_out_approved(
 ) -> None:
     """Note which approved sets are met now, and which released ones are done."""
     approved = await holds.approved(db, organization, approvals)
-    running = {
-        identity(action_json(action)) for action in planned.actions if action.state is State.RUN
-    }
+    running = {digest([action]) for action in planned.actions if action.state is State.RUN}
     current = {hold.hash: hold for hold in await holds.current(db, organization)}
     met = [
         hash_
         for hash_ in approved
-        if hash_ in current and {identity(entry) for entry in current[hash_].actions} <= running
+        if hash_ in current and {entry["id"] for entry in current[hash_].actions} <= running
     ]
     if met:
         await holds.release(db, organization, met)
@@ -178,7 +170,7 @@ async def carry_out_approved(
     finished = [
         hash_
         for hash_, entries in released.items()
-        if hash_ not in met and not ({identity(entry) for entry in entries} & running)
+        if hash_ not in met and not ({entry["id"] for entry in entries} & running)
     ]
     if finished:
         await holds.done(db, organization, finished)

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
-from calscim.calcom.writer import Outcome
-from calscim.planner.actions import Action, AttributeChange, AttributeOp
+from calscim.calcom.writer import CallResult
+from calscim.planner.actions import AttributeChange, AttributeOp, ChangeAttribute
 from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted, lacking
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId
@@ -102,13 +102,14 @@ class AttributeSync:
         return found if isinstance(found, Incomplete) else not found
 
     def ready(
-        self, action: Action, change: AttributeChange, held: Sequence[AttributeValue] | None
-    ) -> Action | None:
+        self, action: ChangeAttribute, held: Sequence[AttributeValue] | None
+    ) -> ChangeAttribute | None:
         """The action with what earlier ones brought about; None where it has to wait for one of them.
 
         ``held``: what the person has; None when that is not known.
         """
-        if change.step is AttributeOp.OPTION:
+        change = action.change
+        if change.op is AttributeOp.OPTION:
             return action
         if held is None or in_the_way(held, change):
             return None
@@ -119,23 +120,24 @@ class AttributeSync:
                 return None
         return replace(action, change=replace(change, option=option))
 
-    async def claim(self, action: Action, change: AttributeChange) -> None:
+    async def claim(self, action: ChangeAttribute) -> None:
         """That the value is calscim's is on record before the call."""
-        if change.step is AttributeOp.ASSIGN and action.cal_user is not None:
+        change = action.change
+        if change.op is AttributeOp.ASSIGN and action.cal_user is not None:
             await self.record.claim(action.cal_user, change.attribute.id)
 
     async def done(
         self,
         change: AttributeChange,
-        outcome: Outcome,
+        result: CallResult,
         user: CalUserId,
         held: Sequence[AttributeValue],
     ) -> tuple[AttributeValue, ...]:
         """Returns what the person has now; on record once it is all that is wanted."""
-        option = outcome.option or change.option
+        option = result.option or change.option
         if option is None:  # there already, under an option that only a list shows
             return tuple(held)
         after = applied(held, change, option)
         if is_as_wanted(after, change):
-            await self.record.told([(user, change.attribute.id, change.whole)])
+            await self.record.told([(user, change.attribute.id, change.target)])
         return after

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
-from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.calcom.writer import CallResult, Writer
 from calscim.errors import RemoteError
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import DeprovisionUser, Outcome, RemoveMember
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import ObservedCache
 
-_ENDED = (Result.DONE, Result.ALREADY, Result.NOT_FOUND)
+_ENDED = (Outcome.DONE, Outcome.ALREADY, Outcome.NOT_FOUND)
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Deprovisioner:
     record: Recorder
     _unmapped: dict[TeamId, Mapping[CalUserId, TeamMember]] | None = field(default=None)
 
-    async def leave_teams(self, action: Action, request_id: str) -> Outcome | None:
+    async def leave_teams(self, action: DeprovisionUser, request_id: str) -> CallResult | None:
         """End the team memberships first where the build leaves them behind; returns what stopped it."""
         if self.view.traits.clears_teams is not False:
             return None
@@ -37,7 +37,7 @@ class Deprovisioner:
 
     async def learn(
         self,
-        action: Action,
+        action: DeprovisionUser,
         person: OrgMember | None,
         before: Mapping[TeamId, TeamMember],
         request_id: str,
@@ -72,39 +72,44 @@ class Deprovisioner:
 
     async def _end_all(
         self,
-        action: Action,
+        action: DeprovisionUser,
         request_id: str,
         before: Mapping[TeamId, TeamMember] | None = None,
-    ) -> Outcome | None:
+    ) -> CallResult | None:
         user = action.cal_user
         assert user is not None, "a member has an account"
         everywhere = await self._memberships(user)
         if isinstance(everywhere, Incomplete):
-            return Outcome(
-                Result.UNKNOWN, f"the person's teams could not be read: {everywhere.reason}"
+            return CallResult(
+                Outcome.UNKNOWN, f"the person's teams could not be read: {everywhere.reason}"
             )
         for team, member in {**everywhere, **(before or {})}.items():
-            outcome = await self._end(action, team, member, request_id)
-            if outcome.result not in _ENDED:
-                return outcome
+            result = await self._end(action, team, member, request_id)
+            if result.outcome not in _ENDED:
+                return result
         return None
 
     async def _end(
-        self, action: Action, team: TeamId, member: TeamMember, request_id: str
-    ) -> Outcome:
-        removal = replace(
-            action,
-            kind=Kind.REMOVE,
+        self, action: DeprovisionUser, team: TeamId, member: TeamMember, request_id: str
+    ) -> CallResult:
+        removal = RemoveMember(
+            action.email,
+            f"{action.reason}; this build of Cal.com leaves team memberships behind",
+            user=action.user,
+            cal_user=action.cal_user,
             team=team,
             membership=member.membership,
             observed_role=member.role,
-            because=f"{action.because}; this build of Cal.com leaves team memberships behind",
+            provenance=action.provenance,
+            drift=action.drift,
+            state=action.state,
+            approved=action.approved,
         )
-        outcome = await self.writer.perform(removal, request_id)
-        if outcome.result in _ENDED:
+        result = await self.writer.perform(removal, request_id)
+        if result.outcome in _ENDED:
             self.view.took(team, member.user, member.membership)
             await self.record.taken(team, member.user)
-        return outcome
+        return result
 
     async def _memberships(self, user: CalUserId) -> dict[TeamId, TeamMember] | Incomplete:
         """The person's memberships of every team of the organization, mapped or not."""

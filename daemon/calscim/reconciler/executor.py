@@ -12,11 +12,34 @@ from typing import assert_never
 import structlog
 
 from calscim.calcom.reader import Reader
-from calscim.calcom.writer import Outcome, Result, Writer
-from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, Provenance, State
+from calscim.calcom.writer import CallResult, Writer
+from calscim.planner.action_key import key_of
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    AttachUser,
+    AttributeOp,
+    ChangeAddress,
+    ChangeAttribute,
+    ChangeOrgRole,
+    ChangePreferences,
+    ChangeTeamRole,
+    CreateTeam,
+    CreateUser,
+    DeprovisionUser,
+    JoinAction,
+    Outcome,
+    Provenance,
+    ReinviteUser,
+    Removal,
+    RemoveMember,
+    State,
+    brings_in,
+)
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.desired_state import Link
-from calscim.planner.ids import CalUserId, UserId
+from calscim.planner.ids import CalUserId, TeamId, UserId
 from calscim.planner.observed_state import Incomplete, OrgMember, Team, TeamMember
 from calscim.planner.people.membership import NOT_ACCEPTED
 from calscim.planner.plan import Plan, Waiting
@@ -27,21 +50,21 @@ from calscim.reconciler.deprovisioning import Deprovisioner
 from calscim.reconciler.outage import OutageDetector, RemoteUnavailable
 from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
-from calscim.reconciler.provisioning import Joiner, is_deleted
+from calscim.reconciler.provisioning import Joiner, create_anew, is_deleted
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.retry_queue import PassResult, RetryQueue, key_of
+from calscim.reconciler.retry_queue import PassResult, RetryQueue
 from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 from calscim.reconciler.team_creation import TeamCreator
 
 log = structlog.get_logger()
 
 THROTTLED_TRIES = 5
-_UNHEARD = (Result.UNKNOWN, Result.THROTTLED, Result.AUTH)
+_UNHEARD = (Outcome.UNKNOWN, Outcome.THROTTLED, Outcome.AUTH)
 _EXISTS = (
-    Result.CONFLICT,
-    Result.ALREADY,
-    Result.NOT_FOUND,
-    Result.REFUSED,
+    Outcome.CONFLICT,
+    Outcome.ALREADY,
+    Outcome.NOT_FOUND,
+    Outcome.REFUSED,
 )  # answers to an attach
 
 
@@ -119,9 +142,9 @@ class Executor:
     async def _one(self, action: Action, upcoming: Iterable[Action]) -> bool:
         """True: to be tried again in this pass, once the rate limit lets it."""
         if self.parking.is_early(action):
-            self.tally.count("parked", action)
+            self.tally.count(Outcome.PARKED, action)
             return False
-        if action.kind is Kind.TEAM:
+        if isinstance(action, CreateTeam):
             return await self._new_team(action)
         if self._awaits_acceptance(action):
             assert action.user is not None, "teams and attributes are those of users"
@@ -129,9 +152,9 @@ class Executor:
             return False
         ready = self._resolve(action)
         if ready is None:
-            self.tally.count("blocked", action)
+            self.tally.count(Outcome.BLOCKED, action)
             return False
-        if ready.kind in (Kind.CREATE, Kind.ATTACH):
+        if isinstance(ready, JoinAction):
             prepared = await self._prepared(ready, upcoming)
             if prepared is None:
                 return False
@@ -143,14 +166,14 @@ class Executor:
         if refusal is not None:
             await self.parking.park(action, refusal, refused=True)
             return False
-        if ready.change is not None:
-            await self.telling.claim(ready, ready.change)
-        if ready.kind is Kind.DEPROVISION:
+        if isinstance(ready, ChangeAttribute):
+            await self.telling.claim(ready)
+        if isinstance(ready, DeprovisionUser):
             return await self._deprovision(ready)
-        outcome = await self.writer.perform(ready, self._request_id(action))
-        return await self._settle(ready, outcome, action if action.brings_in else ready)
+        result = await self.writer.perform(ready, self._request_id(action))
+        return await self._settle(ready, result, action if brings_in(action) else ready)
 
-    async def _deprovision(self, action: Action) -> bool:
+    async def _deprovision(self, action: DeprovisionUser) -> bool:
         assert action.cal_user is not None, "a member has an account"
         request_id = self._request_id(action)
         stopped = await self.leaving.leave_teams(action, request_id)
@@ -159,23 +182,23 @@ class Executor:
         before = self.view.memberships_of(action.cal_user)
         person = (self.view.people or {}).get(action.cal_user)
         action = replace(action, teams=tuple(sorted(before)))
-        outcome = await self.writer.perform(action, request_id)
-        again = await self._settle(action, outcome)
+        result = await self.writer.perform(action, request_id)
+        again = await self._settle(action, result)
         if (
-            outcome.result is Result.DONE
+            result.outcome is Outcome.DONE
         ):  # else another has ended the membership, in a way of its own
             await self.leaving.learn(action, person, before, request_id)
         return again
 
     # -------------------------------------------------------------- before the call
 
-    async def _prepared(self, action: Action, upcoming: Iterable[Action]) -> Action | None:
+    async def _prepared(self, action: JoinAction, upcoming: Iterable[Action]) -> JoinAction | None:
         """Return what is to be performed; None: the person is a member already, or that could not be read."""
         others = (
-            other for other in upcoming if other.brings_in and not self.parking.is_early(other)
+            other for other in upcoming if brings_in(other) and not self.parking.is_early(other)
         )
         prepared = await self.joining.prepare(action, others, self._request_id(action))
-        if isinstance(prepared, Action):
+        if isinstance(prepared, JoinAction):
             return prepared
         await self._recognised(action, prepared)
         return None
@@ -187,13 +210,14 @@ class Executor:
             return
         self._made[found.user] = found.cal_user
         await self.record.link(found)
-        self.tally.count("already", action)
+        self.tally.count(Outcome.ALREADY, action)
         await self.record.unpark(key_of(action))
 
     async def _is_outdated(self, action: Action) -> bool | Incomplete:
         """Return True if the person has other options than the plan was made for; read once a pass."""
-        change = action.change
-        if change is None or change.step is AttributeOp.OPTION or self.parking.is_early(action):
+        if not isinstance(action, ChangeAttribute) or self.parking.is_early(action):
+            return False
+        if action.change.op is AttributeOp.OPTION:
             return False
         if self._awaits_acceptance(action):
             return False
@@ -205,12 +229,14 @@ class Executor:
     async def _replanned(self, action: Action, queue: deque[Action]) -> deque[Action]:
         """The queue with the person's changes of attributes planned again, and first."""
         assert action.user is not None, "attributes are those of users"
-        rest = [one for one in queue if one.change is None or one.user != action.user]
+        rest = [
+            one for one in queue if not isinstance(one, ChangeAttribute) or one.user != action.user
+        ]
         return deque([*await self.replan(action.user), *rest])
 
     def _awaits_acceptance(self, action: Action) -> bool:
         """Return True if an earlier action made the person pending: the rest follows the acceptance."""
-        if action.user is None or (action.kind is not Kind.ADD and action.change is None):
+        if action.user is None or not isinstance(action, AddMember | ChangeAttribute):
             return False
         cal_user = action.cal_user or self._made.get(action.user)
         person = None if cal_user is None else (self.view.people or {}).get(cal_user)
@@ -218,43 +244,42 @@ class Executor:
 
     def _resolve(self, action: Action) -> Action | None:
         """Fill in the account that an earlier action of this plan made; None while there is none."""
-        change = action.change
-        if action.kind is not Kind.ADD and change is None:
+        if not isinstance(action, AddMember | ChangeAttribute):
             return self.moving.ready(action)
-        team = action.team
-        if action.new_team is not None and team is not None:
-            team = self.new_teams.made.get(team)
-            if team is None:
-                return None
         cal_user = action.cal_user
         if cal_user is None and action.user is not None:
             cal_user = self._made.get(action.user)
         if cal_user is None:
             return None
-        ready = replace(action, cal_user=cal_user, team=team, new_team=None)
+        if isinstance(action, ChangeAttribute):
+            ready = replace(action, cal_user=cal_user)
+            return self.telling.ready(ready, self.view.held(cal_user))
+        team: TeamId | None = action.team
+        if action.new_team is not None:
+            team = self.new_teams.made.get(action.team)
         return (
-            ready if change is None else self.telling.ready(ready, change, self.view.held(cal_user))
+            None if team is None else replace(action, cal_user=cal_user, team=team, new_team=None)
         )
 
     def _request_id(self, action: Action) -> str:
-        if action.cause is None:
+        if action.provenance is None:
             return self.default_request_id
-        return self.request_ids.get(action.cause, self.default_request_id)
+        return self.request_ids.get(action.provenance, self.default_request_id)
 
-    async def _new_team(self, action: Action) -> bool:
+    async def _new_team(self, action: CreateTeam) -> bool:
         """Looks for the team first: it may be there, by hand or by a call whose answer was lost."""
-        assert action.team is not None and action.new_team is not None
+        assert action.new_team is not None
         there = await self.new_teams.look(action.new_team)
         if there is None:
-            outcome = await self.writer.perform(action, self._request_id(action))
-            if outcome.result is not Result.CONFLICT:
-                return await self._settle(action, outcome)
+            result = await self.writer.perform(action, self._request_id(action))
+            if result.outcome is not Outcome.CONFLICT:
+                return await self._settle(action, result)
             there = await self.new_teams.look(action.new_team) or Incomplete(
-                f"{outcome.detail}; Cal.com does not show the team yet"
+                f"{result.detail}; Cal.com does not show the team yet"
             )
         if isinstance(there, Team):
             await self.new_teams.found(action.team, there, self._request_id(action))
-            self.tally.count("already", action)
+            self.tally.count(Outcome.ALREADY, action)
             await self.record.unpark(key_of(action))
         elif isinstance(there, Incomplete):
             await self.silence.unread(action, there.reason)
@@ -265,104 +290,94 @@ class Executor:
     # -------------------------------------------------------------- after the call
 
     async def _settle(
-        self, action: Action, outcome: Outcome, planned: Action | None = None
+        self, action: Action, result: CallResult, planned: Action | None = None
     ) -> bool:
         """``planned``: what the plan has instead of the action that was performed; it is what is parked."""
         planned = planned or action
-        await self._learn(outcome)
-        if is_deleted(action, outcome):
+        await self._learn(result)
+        if is_deleted(action, result):
             return await self._create_anew(action, planned)
-        result = outcome.result
-        if result not in _UNHEARD:
+        outcome = result.outcome
+        if outcome not in _UNHEARD:
             await self.silence.answered(planned)
-        match result:
-            case Result.DONE | Result.ALREADY | Result.NOT_FOUND:
-                if (
-                    result is Result.NOT_FOUND
-                    and not _takes_value(action)
-                    and action.kind
-                    in (
-                        Kind.ACCEPT,
-                        Kind.ADD,
-                        Kind.ATTACH,
-                        Kind.CREATE,
-                        Kind.UPDATE,
-                        Kind.ROLE,
-                        Kind.TEAM,
-                    )
-                ):
+        match outcome:
+            case Outcome.DONE | Outcome.ALREADY | Outcome.NOT_FOUND:
+                if outcome is Outcome.NOT_FOUND and not _ends_something(action):
                     self.view.doubt_after(action, gone=True)
-                    await self.parking.park(planned, outcome.detail, refused=True)
+                    await self.parking.park(planned, result.detail, refused=True)
                     return False
-                await self._done(action, outcome)
-                self.tally.count(result.value, action)
+                await self._done(action, result)
+                self.tally.count(outcome, action)
                 await self.record.unpark(key_of(planned))
-            case Result.CONFLICT:
-                return await self._conflict(action, outcome, planned)
-            case Result.NO_PROFILE:
+            case Outcome.CONFLICT:
+                return await self._conflict(action, result, planned)
+            case Outcome.NO_PROFILE:
                 if action.cal_user is not None:
                     self.view.lacks_profile(action.cal_user)
-                self.tally.count("blocked", action)
-            case Result.REFUSED:
-                await self.parking.park(planned, _refusal(action, outcome), refused=True)
-            case Result.UNKNOWN:
+                self.tally.count(Outcome.BLOCKED, action)
+            case Outcome.REFUSED:
+                await self.parking.park(planned, _refusal(action, result), refused=True)
+            case Outcome.UNKNOWN:
                 self.view.doubt_after(action, gone=False)
-                self.silence.unanswered(planned, outcome.detail, served=outcome.served)
-            case Result.THROTTLED:
-                self.tally.count("throttled", action)
+                self.silence.unanswered(planned, result.detail, served=result.served)
+            case Outcome.THROTTLED:
+                self.tally.count(Outcome.THROTTLED, action)
                 return True
-            case Result.AUTH:
-                raise RemoteUnavailable(outcome.detail)
+            case Outcome.AUTH:
+                raise RemoteUnavailable(result.detail)
+            case Outcome.FAILED | Outcome.PARKED | Outcome.BLOCKED:
+                raise AssertionError(f"no call comes to {outcome.value}")
             case _:
-                assert_never(result)
+                assert_never(outcome)
         return False
 
-    async def _learn(self, outcome: Outcome) -> None:
+    async def _learn(self, result: CallResult) -> None:
         """Remember what an answer showed of the build."""
-        invites = outcome.invites_by_email
+        invites = result.invites_by_email
         if invites is not None and invites is not self.view.traits.invites_by_email:
             self.view.traits = replace(self.view.traits, invites_by_email=invites)
             await self.record.learn("invites_by_email", value=invites)
 
-    async def _create_anew(self, action: Action, planned: Action) -> bool:
+    async def _create_anew(self, action: AttachUser, planned: Action) -> bool:
         """Create the account that was to be attached and does not exist in Cal.com any more."""
-        created = self.joining.anew(action)
-        outcome = await self.writer.perform(created, self._request_id(action))
-        if outcome.result is Result.DONE:  # else it may exist after all
+        created = create_anew(action)
+        result = await self.writer.perform(created, self._request_id(action))
+        if result.outcome is Outcome.DONE:  # else it may exist after all
             assert action.cal_user is not None, "an account that is gone had a number"
             await self.record.forget_account(action.cal_user)
-        return await self._settle(created, outcome, planned)
+        return await self._settle(created, result, planned)
 
-    async def _conflict(self, action: Action, outcome: Outcome, planned: Action) -> bool:
+    async def _conflict(self, action: Action, result: CallResult, planned: Action) -> bool:
         """The account exists: attach it by address or by number, or recognise it in the organization."""
-        if not action.brings_in or action.user is None:
-            if action.change is not None:  # an option that somebody made meanwhile: read next time
+        if not isinstance(action, JoinAction) or action.user is None:
+            is_attribute = isinstance(action, ChangeAttribute)
+            if isinstance(
+                action, ChangeAttribute
+            ):  # an option that somebody made meanwhile: read next time
                 self.view.attributes.forget(action.change)
-            await self.parking.park(
-                action, _refusal(action, outcome), refused=action.change is None
-            )
+            await self.parking.park(action, _refusal(action, result), refused=not is_attribute)
             return False
-        if action.kind is Kind.CREATE:
+        if isinstance(action, CreateUser):
             request_id = self._request_id(action)
             existing = await self.joining.existing(action, request_id)
-            if not isinstance(existing, Action):
+            if not isinstance(existing, AttachUser):
                 await self._recognised(planned, existing)
                 return False
-            action, outcome = existing, await self.writer.perform(existing, request_id)
-            await self._learn(outcome)
-            if outcome.result not in _EXISTS:
-                return await self._settle(action, outcome, planned)
+            action, result = existing, await self.writer.perform(existing, request_id)
+            await self._learn(result)
+            if result.outcome not in _EXISTS:
+                return await self._settle(action, result, planned)
         recognised = await self.joining.recognise(action)
         if recognised is not None:
             await self._recognised(planned, recognised)
-        elif outcome.result is Result.REFUSED and action.cal_user is not None:
-            await self.parking.park(planned, outcome.detail, refused=True)
-        elif outcome.result in (Result.NOT_FOUND, Result.REFUSED):
+        elif result.outcome is Outcome.REFUSED and action.cal_user is not None:
+            await self.parking.park(planned, result.detail, refused=True)
+        elif result.outcome in (Outcome.NOT_FOUND, Outcome.REFUSED):
             await self.parking.park(
                 planned,
                 "an account with this address exists outside the organization, this Cal.com does not let it be "
                 "attached by address, and calscim does not know its number: invite the person by hand once "
-                f"({outcome.detail})",
+                f"({result.detail})",
                 refused=True,
             )
         else:
@@ -371,128 +386,142 @@ class Executor:
             )
         return False
 
-    async def _done(self, action: Action, outcome: Outcome) -> None:
-        match action.kind:
-            case Kind.CREATE | Kind.ATTACH:
-                await self._joined(action, outcome)
-            case Kind.UPDATE if action.change is not None:
-                await self._told(action, action.change, outcome)
-            case Kind.UPDATE:
+    async def _done(self, action: Action, result: CallResult) -> None:
+        match action:
+            case CreateUser() | AttachUser():
+                await self._joined(action, result)
+            case ReinviteUser():
+                self._reinvited(action, result)
+            case ChangeAttribute():
+                await self._told(action, result)
+            case ChangeAddress():
                 assert action.cal_user is not None
                 self.moving.done(action)
-                self.view.changed(action.cal_user, email=action.email, name=action.name)
-                await self._preferences(action, action.cal_user, outcome.detail)
-            case Kind.DEPROVISION:
+                self.view.changed(action.cal_user, email=action.email)
+                await self._preferences(action, action.cal_user, result.detail)
+            case ChangePreferences():
+                assert action.cal_user is not None
+                await self._preferences(action, action.cal_user, result.detail)
+            case DeprovisionUser():
                 assert action.cal_user is not None
                 self.view.left(action.cal_user, action.membership or UNKNOWN)
                 await self.record.left(action.cal_user)
                 if self.view.traits.clears_teams is not None:  # else `leaving.learn` decides
                     await self.record.left_teams(action.cal_user)
-            case Kind.TEAM:
-                assert outcome.team is not None
-                await self.new_teams.created(action, outcome.team, self._request_id(action))
-            case Kind.ACCEPT:
-                assert action.cal_user is not None and action.team is not None
+            case CreateTeam():
+                assert result.team is not None
+                await self.new_teams.created(action, result.team, self._request_id(action))
+            case AcceptMember():
+                assert action.cal_user is not None
                 self.view.accepted_on_team(action.team, action.cal_user)
-            case Kind.ADD | Kind.ROLE:
-                await self._on_team(action, outcome)
-            case Kind.REMOVE:
-                assert action.cal_user is not None and action.team is not None
+            case ChangeOrgRole():
+                assert action.cal_user is not None
+                self.view.changed(action.cal_user, role=action.role)
+                await self.record.office(action, action.cal_user)
+            case AddMember() | ChangeTeamRole():
+                await self._on_team(action, result)
+            case RemoveMember():
+                assert action.cal_user is not None
                 self.view.took(action.team, action.cal_user, action.membership or UNKNOWN)
                 await self.record.taken(action.team, action.cal_user)
-                if action.creator:
+                if action.of_bootstrap_owner:
                     await self.record.release(action.team)
             case _:
-                assert_never(action.kind)
+                assert_never(action)
 
-    async def _told(self, action: Action, change: AttributeChange, outcome: Outcome) -> None:
-        if change.step is AttributeOp.OPTION:
-            assert outcome.option is not None
-            self.view.attributes.made(change, outcome.option)
+    async def _told(self, action: ChangeAttribute, result: CallResult) -> None:
+        change = action.change
+        if change.op is AttributeOp.OPTION:
+            assert result.option is not None
+            self.view.attributes.made(change, result.option)
             return
         assert action.cal_user is not None
         held = self.view.held(action.cal_user) or ()
         self.view.told(
-            action.cal_user, await self.telling.done(change, outcome, action.cal_user, held)
+            action.cal_user, await self.telling.done(change, result, action.cal_user, held)
         )
 
-    async def _joined(self, action: Action, outcome: Outcome) -> None:
-        cal_user = outcome.cal_user or action.cal_user
+    def _reinvited(self, action: ReinviteUser, result: CallResult) -> None:
+        assert action.cal_user is not None, "a half-member has an account"
+        if result.outcome is Outcome.ALREADY:
+            self.view.found_profile(action.membership)
+        else:
+            self.view.made_pending(action.cal_user)
+
+    async def _joined(self, action: JoinAction, result: CallResult) -> None:
+        cal_user = result.cal_user or action.cal_user
         if cal_user is None or action.user is None:
             self.view.doubt(None)
             return
-        if action.membership is not None:
-            if outcome.result is Result.ALREADY:
-                self.view.found_profile(action.membership)
-            else:
-                self.view.made_pending(cal_user)
-            return
-        created = action.kind is Kind.CREATE
         self.view.joined(
             OrgMember(
-                membership=outcome.membership or UNKNOWN,
+                membership=result.membership or UNKNOWN,
                 user=cal_user,
                 email=action.email,
                 name=action.name or "",
                 username="",
-                role=action.role or Role.MEMBER,
-                accepted=outcome.accepted is not False,
+                role=action.role,
+                accepted=result.accepted is not False,
                 attributes=(),
-                has_profile=created or action.has_profile or None,
+                has_profile=True if isinstance(action, CreateUser) else action.has_profile or None,
             )
         )
-        origin = "created" if created else "attached"
+        origin = "created" if isinstance(action, CreateUser) else "attached"
         await self._link(action.user, cal_user, origin, action.email)
-        if created:
+        if isinstance(action, CreateUser):
             self.telling.has_none(cal_user)
-            await self._preferences(action, cal_user, outcome.detail)
-        if action.role not in (None, Role.MEMBER):
+            await self._preferences(action, cal_user, result.detail)
+        if action.role is not Role.MEMBER:
             await self.record.office(action, cal_user)
 
-    async def _preferences(self, action: Action, cal_user: CalUserId, left_out: str) -> None:
+    async def _preferences(
+        self,
+        action: CreateUser | ChangeAddress | ChangePreferences,
+        cal_user: CalUserId,
+        left_out: str,
+    ) -> None:
         """Locale and time zone are on record once they were told: no list shows them."""
         if left_out:
             log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
         if action.preferences is not None:
-            await self.record.told([(cal_user, PROFILE, action.preferences)])
+            await self.record.told([(cal_user, PROFILE, action.preferences.record)])
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user
         await self.record.link(Link(user, cal_user, origin, email))
 
-    async def _on_team(self, action: Action, outcome: Outcome) -> None:
+    async def _on_team(self, action: AddMember | ChangeTeamRole, result: CallResult) -> None:
         assert action.cal_user is not None
-        if action.team is None:
-            self.view.changed(action.cal_user, role=action.role)
-            await self.record.office(action, action.cal_user)
-            return
         before = self.view.teams.get(action.team, {}).get(action.cal_user)
-        membership = outcome.membership or (before.membership if before else UNKNOWN)
-        role = action.role or Role.MEMBER
-        made = action.kind is Kind.ADD and outcome.result is Result.DONE
+        membership = result.membership or (before.membership if before else UNKNOWN)
+        made = isinstance(action, AddMember) and result.outcome is Outcome.DONE
         # Who was there already has the role they had.
-        if made or action.kind is Kind.ROLE or before is None:
-            self.view.put(action.team, TeamMember(membership, action.cal_user, role, accepted=True))
+        if made or isinstance(action, ChangeTeamRole) or before is None:
+            self.view.put(
+                action.team, TeamMember(membership, action.cal_user, action.role, accepted=True)
+            )
         await self.record.given(action, membership, made=made)
-        if action.creator:
+        if isinstance(action, ChangeTeamRole) and action.of_bootstrap_owner:
             await self.record.release(action.team)
 
 
-def _refusal(action: Action, outcome: Outcome) -> str:
+def _refusal(action: Action, result: CallResult) -> str:
     """Say what to do about an address that Cal.com does not give."""
-    if action.interim:
+    if isinstance(action, ChangeAddress) and action.is_interim:
         return (
             f"Cal.com does not take the interim address {action.email} for an exchange of addresses: give one of the "
-            f"accounts another address in Cal.com by hand, and the rest follows ({outcome.detail})"
+            f"accounts another address in Cal.com by hand, and the rest follows ({result.detail})"
         )
-    is_address = action.kind is Kind.UPDATE and action.change is None and not action.profile
-    if is_address and outcome.result is Result.CONFLICT:
+    if isinstance(action, ChangeAddress) and result.outcome is Outcome.CONFLICT:
         return (
             f"an account outside of the organization has the address {action.email}: change or delete that account "
-            f"in Cal.com, or give the person another address in the directory ({outcome.detail})"
+            f"in Cal.com, or give the person another address in the directory ({result.detail})"
         )
-    return outcome.detail
+    return result.detail
 
 
-def _takes_value(action: Action) -> bool:
-    return action.change is not None and action.change.step is AttributeOp.UNASSIGN
+def _ends_something(action: Action) -> bool:
+    """Return True if the action is done when what it changes no longer exists."""
+    if isinstance(action, ChangeAttribute):
+        return action.change.op is AttributeOp.UNASSIGN
+    return isinstance(action, Removal)

@@ -67,7 +67,7 @@ class Metrics:
     def passed(self, organization: str, report: Report, now: datetime) -> None:
         self._seconds.labels(organization, report.scope).observe(report.seconds)
         for (kind, outcome), count in report.outcomes.items():
-            self._actions.labels(organization, kind, outcome).inc(count)
+            self._actions.labels(organization, kind.value, outcome.value).inc(count)
         self._parked.labels(organization).set(report.parked)
         if report.scope != "full":
             return

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError
-from calscim.planner.actions import Action
-from calscim.reconciler.retry_queue import RetryQueue, key_of
-from calscim.reconciler.state.retries import ActionKey
+from calscim.planner.action_key import ActionKey, key_of
+from calscim.planner.actions import Action, ChangeAddress, Outcome
+from calscim.reconciler.retry_queue import RetryQueue
 
 GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
 STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an action unanswered
@@ -63,10 +63,10 @@ class OutageDetector:
         """Put the people last who have an action that the last passes left unanswered."""
         people = {key.subject for key in self.strikes}
         late = [action for action in actions if key_of(action).subject in people]
-        together = {action.place[0] for action in late} - {""}  # what has an order of its own
+        together = {_exchange(action) for action in late} - {""}  # what has an order of its own
         return sorted(
             actions,
-            key=lambda one: key_of(one).subject in people or one.place[0] in together,
+            key=lambda one: key_of(one).subject in people or _exchange(one) in together,
         )
 
     def unanswered(self, action: Action, reason: str, *, served: bool) -> None:
@@ -102,7 +102,7 @@ class OutageDetector:
                 await self.parking.park(one.action, one.reason, refused=False, unanswered=True)
             else:
                 self.strikes[key_of(one.action)] = strikes
-                self.parking.tally.count("failed", one.action)
+                self.parking.tally.count(Outcome.FAILED, one.action)
                 away = one.reason
         self._open.clear()
         return away
@@ -119,3 +119,7 @@ class OutageDetector:
         except RemoteError as error:
             return str(error)
         return None
+
+
+def _exchange(action: Action) -> str:
+    return action.exchange if isinstance(action, ChangeAddress) else ""

@@ -6,12 +6,13 @@ in one spelling only. So the reconciler looks first, and attaches by number what
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from calscim.calcom.decode import Account
 from calscim.calcom.reader import Reader
-from calscim.calcom.writer import Outcome, Result, Writer
+from calscim.calcom.writer import CallResult, Writer
 from calscim.names import address_key
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import Action, AttachUser, CreateUser, JoinAction, Outcome
 from calscim.planner.desired_state import Link
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Incomplete
@@ -34,22 +35,22 @@ class Joiner:
     # -------------------------------------------------------------- before the call
 
     async def prepare(
-        self, action: Action, upcoming: Iterable[Action], request_id: str
-    ) -> Action | Link | Incomplete:
+        self, action: JoinAction, upcoming: Iterable[Action], request_id: str
+    ) -> JoinAction | Link | Incomplete:
         """Return the action to perform, or the link to a member who needs neither.
 
         ``upcoming``: later actions of the plan, which are looked up with the same call.
         """
-        if action.membership is not None:  # a half-member, whom only the call itself can judge
-            return action
         found = await self._account(action, upcoming)
         if isinstance(found, Incomplete):
             return found
         if found is not None:
-            action = replace(action, kind=Kind.ATTACH, cal_user=found.user)
+            action = attach(action, found.user)
+        if isinstance(action, CreateUser):
+            return action
         return action if action.cal_user is None else await self._checked(action, request_id)
 
-    async def _checked(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+    async def _checked(self, action: AttachUser, request_id: str) -> AttachUser | Link | Incomplete:
         """Look whether the account to attach has a Profile, which makes it a member's.
 
         To attach an account replaces the role and the state of a membership that there is, so that a member whom
@@ -102,38 +103,60 @@ class Joiner:
 
     # -------------------------------------------------------------- after the call
 
-    async def existing(self, action: Action, request_id: str) -> Action | Link | Incomplete:
+    async def existing(self, action: CreateUser, request_id: str) -> AttachUser | Link | Incomplete:
         """Return how to attach the account that Cal.com refused to create again: by address, or by its number.
 
         Or the link to a member who has it.
         """
         assert action.user is not None, "accounts are created for users"
         number = await self.record.former_account(action.user, action.email)
-        attach = replace(
-            action,
-            kind=Kind.ATTACH,
-            cal_user=number,
-            because=f"{action.because}; the account exists already",
-        )
-        return attach if number is None else await self._checked(attach, request_id)
-
-    def anew(self, action: Action) -> Action:
-        """Return the action that creates another account for one that Cal.com does not have any more."""
-        return replace(
-            action,
-            kind=Kind.CREATE,
-            cal_user=None,
-            because=f"{action.because}; account {action.cal_user} was deleted in Cal.com",
-        )
+        attached = attach(action, number, f"{action.reason}; the account exists already")
+        return attached if number is None else await self._checked(attached, request_id)
 
 
-def is_deleted(action: Action, outcome: Outcome) -> bool:
+def attach(action: JoinAction, account: CalUserId | None, reason: str | None = None) -> AttachUser:
+    """Return the action that attaches an account: by its id, or by the address for None."""
+    return AttachUser(
+        action.email,
+        action.reason if reason is None else reason,
+        user=action.user,
+        cal_user=account,
+        provenance=action.provenance,
+        drift=action.drift,
+        state=action.state,
+        approved=action.approved,
+        role=action.role,
+        name=action.name,
+        mode=action.mode,
+        mappings=action.mappings,
+        preferences=action.preferences,
+    )
+
+
+def create_anew(action: AttachUser) -> CreateUser:
+    """Return the action that creates another account for one that Cal.com no longer has."""
+    return CreateUser(
+        action.email,
+        f"{action.reason}; account {action.cal_user} was deleted in Cal.com",
+        user=action.user,
+        provenance=action.provenance,
+        drift=action.drift,
+        state=action.state,
+        approved=action.approved,
+        role=action.role,
+        name=action.name,
+        mode=action.mode,
+        mappings=action.mappings,
+        preferences=action.preferences,
+    )
+
+
+def is_deleted(action: Action, result: CallResult) -> TypeGuard[AttachUser]:
     """Return True if Cal.com answered that the account to attach does not exist."""
     return (
-        outcome.result is Result.NOT_FOUND
-        and action.kind is Kind.ATTACH
+        result.outcome is Outcome.NOT_FOUND
+        and isinstance(action, AttachUser)
         and action.cal_user is not None
-        and action.membership is None
     )
 
 

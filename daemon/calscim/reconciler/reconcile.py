@@ -10,7 +10,8 @@ from calscim.calcom.client import Client
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import Writer
 from calscim.clock import Clock
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.action_key import ActionKey, key_of
+from calscim.planner.actions import Action, ChangeAttribute, Kind, State, team_of
 from calscim.planner.attributes.diff import single_valued
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId, UserId
@@ -42,7 +43,7 @@ from calscim.reconciler.progress import Progress
 from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
 from calscim.reconciler.report import Report, concluded, drift, log_held, log_pass, stored
-from calscim.reconciler.retry_queue import PassResult, RetryQueue, key_of
+from calscim.reconciler.retry_queue import PassResult, RetryQueue
 from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
@@ -58,7 +59,7 @@ from calscim.reconciler.state import (
 from calscim.reconciler.state.attempts import Attempts
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.leases import Lease
-from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.state.retries import ParkedAction
 from calscim.reconciler.team_creation import TeamCreator
 
 SHARE = 50  # full passes in which the options of everybody who has some are read once
@@ -174,7 +175,7 @@ class Reconciler:
         await self._look_up(picture.directory, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
-        if any(kind == Kind.DEPROVISION.value for kind, _ in report.outcomes):
+        if any(kind is Kind.DEPROVISION for kind, _ in report.outcomes):
             await drop_gone(self.db, self.organization, _request_id())
         await runs.advance(self.db, self.organization, heads)
         return report
@@ -220,7 +221,7 @@ class Reconciler:
         planned = await decide(
             self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
         )
-        teams = {action.team for action in drift(planned) if action.team is not None}
+        teams = {team for action in drift(planned) if (team := team_of(action)) is not None}
         for team in sorted(teams):
             if self.view.read_at.get(team, began) < began:
                 await self.view.read_team(self.reader, team)
@@ -325,7 +326,7 @@ class Reconciler:
         await attribute_ledger.told(self.db, self.organization, planned.told)
         if everything:
             self.sweep.drifting = Counter(
-                action.team for action in drift(planned) if action.team is not None
+                team for action in drift(planned) if (team := team_of(action)) is not None
             )
             await self._note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned, self.rules.approvals)
@@ -386,7 +387,7 @@ class Reconciler:
             before=self.carried,
         )
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
-        causes = [action.cause for action in running if action.cause is not None]
+        causes = [one for action in running if (one := action.provenance) is not None]
         record = Recorder(self.db, self.organization)
         parking = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
@@ -405,7 +406,11 @@ class Reconciler:
                 Scope(users=frozenset({user})),
                 everything=False,
             )
-            return [one for one in again.actions if one.state is State.RUN and one.change]
+            return [
+                one
+                for one in again.actions
+                if one.state is State.RUN and isinstance(one, ChangeAttribute)
+            ]
 
         performer = Executor(
             reader=self.reader,
@@ -444,7 +449,9 @@ class Reconciler:
             return
         unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
         seen = {
-            name: action for name, action in unasked(planned).items() if action.team not in unread
+            name: action
+            for name, action in unasked(planned).items()
+            if team_of(action) not in unread
         }
         await drift_sightings.note(self.db, self.organization, seen, unread)
 

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calscim.calcom.writer import Outcome
-from calscim.planner.actions import Action
+from calscim.calcom.writer import CallResult
+from calscim.planner.action_key import ActionKey
+from calscim.planner.actions import Action, AddMember, ChangeOrgRole, ChangeTeamRole, JoinAction
 from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
 from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
-from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Team
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
 from calscim.reconciler.state.attempts import Attempts
-from calscim.reconciler.state.retries import ActionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,19 @@ class Recorder:
     async def taken(self, team: TeamId, cal_user: CalUserId) -> None:
         await ledger.take(self.db, self.organization, team, cal_user)
 
-    async def given(self, action: Action, membership: MembershipId, *, made: bool) -> None:
+    async def given(
+        self, action: AddMember | ChangeTeamRole, membership: MembershipId, *, made: bool
+    ) -> None:
         """A membership that calscim made, or met when it wanted to make it."""
-        if action.team is None or action.cal_user is None or action.user is None:
+        if action.cal_user is None or action.user is None:
             return
         edge = MembershipRecord(
             team=action.team,
             cal_user=action.cal_user,
             user=action.user,
             origin="added" if made else "found",
-            role=action.role or Role.MEMBER,
-            mode=action.mode or Mode.OBSERVE,
+            role=action.role,
+            mode=action.mode,
             mappings=action.mappings,
             membership=membership or None,
         )
@@ -63,9 +64,9 @@ class Recorder:
         else:
             await ledger.in_place(self.db, self.organization, [edge])
 
-    async def office(self, action: Action, cal_user: CalUserId) -> None:
+    async def office(self, action: JoinAction | ChangeOrgRole, cal_user: CalUserId) -> None:
         """The role that somebody has in the organization by this action; nothing is kept of plain members."""
-        if action.user is None or action.role in (None, Role.MEMBER) or action.mode is None:
+        if action.user is None or action.role is Role.MEMBER or action.mode is None:
             await ledger.leave_office(self.db, self.organization, cal_user)
             return
         office = OrgRoleGrant(cal_user, action.user, action.role, action.mode, action.mappings)
@@ -131,14 +132,14 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLog:
-    """The writer's view of the attempts: a row before each call and its outcome after it."""
+    """The writer's view of the attempts: a row before each call and its result after it."""
 
     attempts: Attempts
 
     async def begin(self, action: Action, request_id: str) -> int:
         return await self.attempts.begin(action, request_id)
 
-    async def finish(self, action_id: int, outcome: Outcome) -> None:
+    async def finish(self, action_id: int, result: CallResult) -> None:
         await self.attempts.finish(
-            action_id, outcome.result.value, outcome.detail, outcome.cal_user, outcome.team
+            action_id, result.outcome.value, result.detail, result.cal_user, result.team
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.actions import Action, Kind, Outcome, State
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Plan
 from calscim.planner.render import held_of, limits_json, waiting_json, who
@@ -49,7 +49,7 @@ class Report:
     seconds: float
     window_left: float | None  # seconds, in a maintenance window: nothing was changed
     drift: Counter[str]  # missing, surplus, role
-    outcomes: Counter[tuple[str, str]]  # kind, outcome
+    outcomes: Counter[tuple[Kind, Outcome]]
 
 
 def concluded(
@@ -154,7 +154,10 @@ def _waiting(planned: Plan) -> int:
 
 
 def _shown(done: Report) -> dict[str, int]:
-    return {f"{kind} {outcome}": count for (kind, outcome), count in sorted(done.outcomes.items())}
+    found = {
+        f"{kind.value} {outcome.value}": count for (kind, outcome), count in done.outcomes.items()
+    }
+    return dict(sorted(found.items()))
 
 
 def _said(**details: Any) -> dict[str, Any]:

@@ -1,38 +1,39 @@
 """What did not succeed in a pass: counted, and put aside with its reason until it is due again."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from calscim.planner.actions import Action
-from calscim.planner.backoff import due, fingerprint, wait
+from calscim.planner.action_key import ActionKey, key_of, revision
+from calscim.planner.actions import Action, ChangeAttribute, Kind, Outcome, TeamAction, team_of
+from calscim.planner.backoff import due, wait
 from calscim.planner.ids import UserId
 from calscim.planner.plan import Waiting
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.state.retries import ParkedAction
 
 log = structlog.get_logger()
 
 UNANSWERED_TRIES = 3
+_LEFT_UNDONE = (Outcome.PARKED, Outcome.BLOCKED, Outcome.REFUSED, Outcome.FAILED)
 
 
 @dataclass(slots=True)
 class PassResult:
     """What became of a plan's actions."""
 
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # kind, outcome
+    outcomes: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)  # kind, outcome
     # Wanted, and not done by the end of the pass.
     pending: list[Action] = field(default_factory=list)
     waiting: dict[UserId, Waiting] = field(default_factory=dict)  # for their own acceptance
     interrupted: bool = False  # fresh news came before the end
     away: str | None = None
 
-    def count(self, outcome: str, action: Action) -> None:
-        self.outcomes[action.kind.value, outcome] += 1
-        if outcome in ("parked", "blocked", "refused", "failed"):
+    def count(self, outcome: Outcome, action: Action) -> None:
+        self.outcomes[action.kind, outcome] += 1
+        if outcome in _LEFT_UNDONE:
             self.pending.append(action)
 
 
@@ -74,15 +75,15 @@ class RetryQueue:
             refused=refused,
             attempts=attempts,
             seconds=seconds,
-            mark=fingerprint(action),
+            mark=revision(action),
             unanswered=unanswered,
         )
-        self.tally.count("refused" if refused else "failed", action)
+        self.tally.count(Outcome.REFUSED if refused else Outcome.FAILED, action)
         log.warning(
             "reconcile.parked",
             kind=action.kind.value,
             email=action.email,
-            team_id=action.team,
+            team_id=team_of(action),
             reason=reason,
             next_try_seconds=round(seconds),
         )
@@ -99,23 +100,10 @@ class RetryQueue:
         }
 
 
-def key_of(action: Action) -> ActionKey:
-    """What is parked is one action on one person: a changed action replaces it."""
-    subject = action.user or str(action.cal_user or 0)
-    return ActionKey(_name_of(action), subject, action.team or 0)
-
-
 def _about(action: Action) -> str:
     """What neither kind, person nor team says."""
-    if action.new_team is not None:
+    if isinstance(action, TeamAction) and action.new_team is not None:
         return f"the team {action.new_team}: "
-    return "" if action.change is None else f"the attribute {action.change.attribute.name}: "
-
-
-def _name_of(action: Action) -> str:
-    """The kind; of an attribute and an address with what is done, as one person may have several things done."""
-    change = action.change
-    if change is None:
-        return f"{action.kind.value}/interim" if action.interim else action.kind.value
-    value = hashlib.sha256(change.value.encode()).hexdigest()[:12]
-    return f"{action.kind.value}/{change.step.value}/{change.attribute.id}/{value}"
+    if isinstance(action, ChangeAttribute):
+        return f"the attribute {action.change.attribute.name}: "
+    return ""

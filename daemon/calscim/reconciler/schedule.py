@@ -17,6 +17,7 @@ import structlog
 from calscim.clock import Clock
 from calscim.errors import RemoteError
 from calscim.journal.audit import Editor
+from calscim.planner.action_key import ActionKey
 from calscim.planner.ids import TeamId, UserId
 from calscim.reconciler.backoff import Backoff, Notice
 from calscim.reconciler.dirty_set import DirtySet, touched
@@ -26,7 +27,7 @@ from calscim.reconciler.report import Report
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import restore_check, runs
 from calscim.reconciler.state import retries as parked
-from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.state.retries import ParkedAction
 
 log = structlog.get_logger()
 

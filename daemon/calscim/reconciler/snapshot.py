@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
-from calscim.planner.actions import Action, AttributeOp
+from calscim.planner.action_key import ActionKey
+from calscim.planner.actions import Action, AttributeOp, ChangeAttribute, team_of
 from calscim.planner.build import BuildTraits
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
@@ -28,7 +29,6 @@ from calscim.planner.roles import Role
 from calscim.planner.teams.creation import awaited
 from calscim.reconciler.attribute_cache import AttributeCatalog
 from calscim.reconciler.pending_echo import StaleReadFilter
-from calscim.reconciler.state.retries import ActionKey
 
 LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
@@ -375,11 +375,11 @@ class ObservedCache:
 
         ``gone``: what the action was about does not exist.
         """
-        change = action.change
-        if change is None:
-            self.doubt(action.team)
+        if not isinstance(action, ChangeAttribute):
+            self.doubt(team_of(action))
             return
-        if change.step is AttributeOp.OPTION or gone:
+        change = action.change
+        if change.op is AttributeOp.OPTION or gone:
             self.attributes.forget(change)
         user = action.cal_user
         if self.people is not None and user is not None and user in self.people:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.planner.actions import Action
+from calscim.planner.actions import CreateTeam
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId
 from calscim.planner.observed_state import Incomplete, Team
@@ -51,8 +51,8 @@ class TeamCreator:
         ours = await self.record.may_be_made(awaited, team.id)
         await self._bind(awaited, team, request_id, ours=ours)
 
-    async def created(self, action: Action, team: TeamId, request_id: str) -> None:
-        assert action.team is not None and action.new_team is not None
+    async def created(self, action: CreateTeam, team: TeamId, request_id: str) -> None:
+        assert action.new_team is not None
         self.made[action.team] = team
         await self._bind(action.team, Team(team, action.new_team, None), request_id, ours=True)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from calscim.admin.explain.explanation import AttributeExplanation
 from calscim.admin.explain.reasons import until
+from calscim.planner.action_key import ActionKey, key_of
+from calscim.planner.actions import ChangeAttribute
 from calscim.planner.attributes.diff import named
 from calscim.planner.attributes.values import normal, values
 from calscim.planner.desired_state import User
@@ -11,8 +13,7 @@ from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Attribute, AttributeType, Complete, ObservedState
 from calscim.planner.plan import Plan
 from calscim.planner.policy import AttributeRule, Policy
-from calscim.reconciler.retry_queue import key_of
-from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.state.retries import ParkedAction
 
 
 def explain_attributes(
@@ -77,7 +78,7 @@ def _because(
     coming = [
         action
         for action in planned.actions
-        if action.change is not None
+        if isinstance(action, ChangeAttribute)
         and action.change.attribute.id == attribute.id
         and (
             (user is not None and action.user == user.id)
@@ -88,7 +89,7 @@ def _because(
         if (early := parked.get(key_of(action))) is not None:
             return f"{action.kind.value} {until(early)}"
     for action in coming:
-        return f"{action.kind.value} ({action.state.value}): {action.because}"
+        return f"{action.kind.value} ({action.state.value}): {action.reason}"
     if user is None or not user.managed:
         return "no provider has written to this person"
     for waiting in planned.waiting:

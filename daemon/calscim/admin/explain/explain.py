@@ -23,7 +23,7 @@ from calscim.admin.explain.reasons import Memory, Reasons, in_place, planned, un
 from calscim.admin.teams import reading
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
-from calscim.planner.actions import Kind
+from calscim.planner.actions import AcceptMember, Removal, role_of
 from calscim.planner.identity import People, identify
 from calscim.planner.ids import CalUserId, TeamId, UserId
 from calscim.planner.modes import Provision
@@ -263,10 +263,10 @@ def _desired_role(
     """Return the role that the person should have; None if the person should not be a member."""
     early = [unrequested.action for unrequested in unsettled(plan, subject, team)]
     for action in (*planned(plan, subject, team), *early):
-        if action.kind in (Kind.REMOVE, Kind.DEPROVISION):
+        if isinstance(action, Removal):
             return None
-        if action.role is not None and action.kind is not Kind.ACCEPT:  # which keeps the role
-            return action.role.value
+        if (role := role_of(action)) is not None and not isinstance(action, AcceptMember):
+            return role.value
     edge = in_place(plan, subject, team)
     if edge is not None:
         return edge.role.value

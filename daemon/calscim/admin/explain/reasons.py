@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from calscim.admin.explain.entries import Subject
 from calscim.admin.explain.explanation import LedgerEntry, PastAction, Source
 from calscim.admin.plan_views import ActionView, WaitView
-from calscim.planner.actions import Action, Kind
+from calscim.planner.action_key import ActionKey, key_of
+from calscim.planner.actions import Action, ChangeAttribute, Kind, team_of
 from calscim.planner.desired_state import MembershipRecord
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Deferred, Plan
-from calscim.reconciler.retry_queue import key_of
-from calscim.reconciler.state.retries import ActionKey, ParkedAction
+from calscim.reconciler.state.retries import ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
@@ -46,9 +46,13 @@ def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> MembershipRec
 
 def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
     """Attributes have a table of their own."""
-    return (action.team, action.change) == (team, None) and (
-        action.user in subject.users
-        or (subject.cal_user is not None and action.cal_user == subject.cal_user)
+    return (
+        team_of(action) == team
+        and not isinstance(action, ChangeAttribute)
+        and (
+            action.user in subject.users
+            or (subject.cal_user is not None and action.cal_user == subject.cal_user)
+        )
     )
 
 
@@ -109,7 +113,7 @@ class Reasons:
             ) is not None:
                 return f"{kind} waits for the account, {invite} {until(early)}"
         state = action.state.value
-        return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.because}"
+        return f"{kind} ({f'{state}: {action.guard}' if action.guard else state}): {action.reason}"
 
     def _membership(self) -> str:
         entry, seq = self.subject.entry, self.subject.entry.changed_seq

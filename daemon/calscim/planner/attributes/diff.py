@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calscim.names import address_key, attribute_key
-from calscim.planner.actions import Action, AttributeChange, AttributeOp, Kind, Provenance, State
+from calscim.planner.actions import (
+    AttributeChange,
+    AttributeOp,
+    ChangeAttribute,
+    Provenance,
+    State,
+)
 from calscim.planner.attributes.values import normal, values, whole
 from calscim.planner.desired_state import DesiredState, User
 from calscim.planner.identity import People, PersonKey
@@ -77,10 +83,10 @@ class AttributesPlanner:
         self._accounts = accounts
         self._people = people
         self.notes: list[str] = []
-        self.actions: list[Action] = []
+        self.actions: list[ChangeAttribute] = []
         self.told: list[tuple[CalUserId, str, str]] = []
         self._pairs = self._resolved(observed.attributes)
-        self._making: dict[tuple[str, str], Action] = {}  # options that the plan makes
+        self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan makes
         self._wholes: dict[tuple[str, ...], str] = {}
         self._unseen = 0
 
@@ -233,7 +239,7 @@ class AttributesPlanner:
                     "create_options = true",
                 )
 
-    def _make(self, action: Action, change: AttributeChange) -> None:
+    def _make(self, action: ChangeAttribute, change: AttributeChange) -> None:
         """Of all who want an option the first by address asks for it, in whatever order they came."""
         place = (change.attribute.id, change.value)
         before = self._making.get(place)
@@ -248,27 +254,24 @@ class AttributesPlanner:
         one: AttributeDiff,
         change: AttributeChange,
         before: str | None,
-    ) -> Action:
-        fills = change.step is not AttributeOp.UNASSIGN and (
+    ) -> ChangeAttribute:
+        fills = change.op is not AttributeOp.UNASSIGN and (
             not one.has or one.attribute.type is AttributeType.MULTI_SELECT
         )
         behind = {
             other.directory for other in self._people.users(key) if other.managed and other.active
         }
         drift = before is not None and before == whole(one.should)
-        state = gates.of_person(
-            self._directory, self._policy.people, Kind.UPDATE, behind, fills=fills
-        )
+        state = gates.of_person(self._directory, self._policy.people, behind, adds=fills)
         if isinstance(key, str) and state is State.RUN:
             state = self._accounts.coming[key]
-        return Action(
-            Kind.UPDATE,
+        return ChangeAttribute(
             user.email if seen is None else seen.email,
             _because(one, change, user, drift=drift),
             user=user.id,
             cal_user=None if isinstance(key, str) else key,
             membership=None if seen is None else seen.membership,
-            cause=Provenance(user.directory, user.seq),
+            provenance=Provenance(user.directory, user.seq),
             drift=drift,
             state=state,
             change=change,
@@ -278,14 +281,14 @@ class AttributesPlanner:
         self._accounts.say(user.id, user.email, reason)
 
 
-def _first(action: Action) -> tuple[bool, str, str]:
+def _first(action: ChangeAttribute) -> tuple[bool, str, str]:
     """An action that may run goes before one that may not."""
     return action.state is not State.RUN, address_key(action.email), action.user or ""
 
 
 def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: bool) -> str:
     """Both sides; and where that takes several calls, which of them this is."""
-    if change.step is AttributeOp.OPTION:
+    if change.op is AttributeOp.OPTION:
         return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
     has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
     should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
@@ -293,7 +296,7 @@ def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: 
     if drift:
         because += "; somebody changed it in Cal.com"
     if len(one.surplus) + len(one.missing) > 1:
-        verb = "sets" if change.step is AttributeOp.ASSIGN else "takes away"
+        verb = "sets" if change.op is AttributeOp.ASSIGN else "takes away"
         because += f'; {verb} "{change.value}"'
     return because
 
@@ -363,7 +366,7 @@ def applied(
 ) -> tuple[AttributeValue, ...]:
     """What somebody has after a call."""
     rest = [one for one in held if (one.attribute, one.option) != (change.attribute.id, option)]
-    if change.step is AttributeOp.ASSIGN:
+    if change.op is AttributeOp.ASSIGN:
         rest.append(AttributeValue(change.attribute.id, option, change.value))
     return tuple(sorted(rest))
 
@@ -372,13 +375,13 @@ def is_as_wanted(held: Sequence[AttributeValue], change: AttributeChange) -> boo
     """Whether nothing is left to do about the attribute."""
     kind = change.attribute.type
     has = [one.value for one in held if one.attribute == change.attribute.id]
-    return whole(normal(kind, value) or value for value in has) == change.whole
+    return whole(normal(kind, value) or value for value in has) == change.target
 
 
 def in_the_way(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
     """Whether a value has to go before another one comes: of attributes that have one only."""
     return (
-        change.step is AttributeOp.ASSIGN
+        change.op is AttributeOp.ASSIGN
         and change.attribute.type is not AttributeType.MULTI_SELECT
         and any(one.attribute == change.attribute.id for one in held)
     )

@@ -7,7 +7,7 @@ and protected people are left alone, whatever the directory says.
 from collections.abc import Iterable, Sequence
 
 from calscim.names import address_key
-from calscim.planner.actions import Action, Kind, Provenance, State
+from calscim.planner.actions import DeprovisionUser, Provenance, State
 from calscim.planner.causes import Explanation, ProvenanceIndex
 from calscim.planner.desired import Desired
 from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
@@ -36,7 +36,7 @@ class Deprovisioning:
         self._desired = wanted
         self._people = wanted.people
         self._causes = causes
-        self._due: dict[CalUserId, Action | None] = {}
+        self._due: dict[CalUserId, DeprovisionUser | None] = {}
         self.seen = observed.people.value if isinstance(observed.people, Complete) else None
 
     def wanted(self, key: PersonKey) -> bool:
@@ -51,34 +51,33 @@ class Deprovisioning:
         action = self.due(account)
         return action is not None and action.state is not State.OBSERVED
 
-    def due(self, account: CalUserId) -> Action | None:
+    def due(self, account: CalUserId) -> DeprovisionUser | None:
         """The deprovision that is due, floors aside; worked out once."""
         if account not in self._due:
             self._due[account] = self._judge(account)
         return self._due[account]
 
-    def _judge(self, account: CalUserId) -> Action | None:
+    def _judge(self, account: CalUserId) -> DeprovisionUser | None:
         seen = None if self.seen is None else self.seen.get(account)
         if seen is None or self.wanted(account):
             return None
         users = [user for user in self._people.users(account) if user.managed]
         gone = [one for one in self._people.gone.get(account, ()) if one.managed]
         if any(user.active for user in users):
-            reason = self._unprovisioned(account, users)
+            explanation = self._unprovisioned(account, users)
         else:
-            reason = self._causes.inactive(users, gone)
-        if reason is None:
+            explanation = self._causes.inactive(users, gone)
+        if explanation is None:
             return None
         who: Sequence[User | DeletedUser] = users or gone
-        return Action(
-            Kind.DEPROVISION,
+        return DeprovisionUser(
             seen.email or who[0].email,
-            reason.because,
+            explanation.reason,
             user=who[0].id,
             cal_user=account,
             membership=seen.membership,
             observed_role=seen.role,
-            cause=reason.cause,
+            provenance=explanation.provenance,
             state=self.state({one.directory for one in users} | {one.directory for one in gone}),
         )
 
@@ -90,7 +89,7 @@ class Deprovisioning:
             self._directory.mappings, [user.id for user in users], deleted=True
         )
         if left is not None:
-            return Explanation(left.cause, f"is in no mapped group any more: {left.because}")
+            return Explanation(left.provenance, f"is in no mapped group any more: {left.reason}")
         links = [self._directory.links.get(user.id) for user in users]
         if any(link is not None and _brought_in(link) for link in links):
             user = users[0]
@@ -125,9 +124,9 @@ class Deprovisioning:
         known += [link.email for one in users if (link := self._directory.links.get(one.id))]
         return known
 
-    def state(self, behind: Iterable[DirectoryId], kind: Kind = Kind.DEPROVISION) -> State:
-        """What becomes of an action about people that these directories ask for."""
-        return gates.of_person(self._directory, self._policy.people, kind, behind)
+    def state(self, behind: Iterable[DirectoryId], *, adds: bool = False) -> State:
+        """Return the state of an action in the organization that these directories ask for."""
+        return gates.of_person(self._directory, self._policy.people, behind, adds=adds)
 
 
 def _brought_in(link: Link) -> bool:

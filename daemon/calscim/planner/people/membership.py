@@ -7,10 +7,20 @@ or who is an owner, the key's own user, the last administrator or protected.
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import replace
 
 from calscim.names import address_key
-from calscim.planner.actions import Action, Kind, Provenance, State
+from calscim.planner.actions import (
+    Action,
+    AttachUser,
+    ChangeAddress,
+    ChangeOrgRole,
+    ChangePreferences,
+    CreateUser,
+    DeprovisionUser,
+    Provenance,
+    ReinviteUser,
+    State,
+)
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import Desired, EffectiveGrant
@@ -102,25 +112,15 @@ class PeoplePlanner:
                 "an account that belongs to another user of the directory still has this address",
             )
             return
-        sources = self._role(address)
-        role = sources.role if sources is not None else Role.MEMBER
         former = self._directory.former_accounts.get(user.id)
-        because = (
+        reason = (
             f"an active user of the directory (journal {user.seq}) who is not in the organization"
         )
         if former is not None:
-            because += f"; attaches account {former}, which left it"
-        action = self._action(
-            Kind.CREATE if former is None else Kind.ATTACH,
-            user,
-            because,
-            Provenance(user.directory, user.seq),
-            account=former,
-            role=role,
-            sources=sources,
-            preferences=self._preferences_of(user, None, change=False),
-        )
-        self.coming[address] = action.state
+            reason += f"; attaches account {former}, which left it"
+        self.coming[address] = self._bring_in(
+            user, reason, Provenance(user.directory, user.seq), former
+        ).state
 
     def _account(self, account: CalUserId, everybody: MappingOf[CalUserId, OrgMember]) -> None:
         seen = everybody.get(account)
@@ -153,15 +153,17 @@ class PeoplePlanner:
         if floor is not None:
             self._wait(user, f"{problem}, but is left alone: {floor}")
             return
-        action = self._action(
-            Kind.ATTACH,
-            user,
+        action = ReinviteUser(
+            user.email or seen.email,
             f"{problem}: makes the membership pending, so that the person can accept the invitation",
-            None,
-            seen=seen,
+            user=user.id,
+            cal_user=seen.user,
+            membership=seen.membership,
             role=seen.role,
             drift=True,
+            state=self._departures.state(self._behind(user)),
         )
+        self.actions.append(action)
         if action.state is State.RUN:
             self._wait(user, "has to accept the invitation in Cal.com again; teams follow")
 
@@ -171,22 +173,13 @@ class PeoplePlanner:
             self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
         )
         if times < PATIENCE:
-            reason = "the account was not in Cal.com's list; looking again before acting"
-            self._wait(user, reason)
+            self._wait(user, "the account was not in Cal.com's list; looking again before acting")
             return
-        sources = self._role(account)
-        self._action(
-            Kind.ATTACH,
-            user,
+        reason = (
             f"the account is not in the organization any more ({times} complete passes), "
-            "and the directory wants it there",
-            None,
-            account=account,
-            role=sources.role if sources is not None else Role.MEMBER,
-            sources=sources,
-            drift=True,
-            preferences=self._preferences_of(user, None, change=False),
+            "and the directory wants it there"
         )
+        self._bring_in(user, reason, None, account)
         self._wait(user, "is being brought back into the organization; teams follow")
 
     def _change_addresses(self) -> None:
@@ -209,32 +202,38 @@ class PeoplePlanner:
         if address == address_key(seen.email):
             return None
         is_kept = self._departures.floor(seen) is not None or address in self._policy.protected
-        state = self._departures.state(self._behind(user), Kind.UPDATE)
+        state = self._departures.state(self._behind(user))
         return Move(user, seen, state, may_go_aside=not is_kept and "@" in address)
 
     def _change_address(self, step: AddressStep) -> None:
         user, seen = step.move.user, step.move.seen
-        because = f"the directory has another address than {seen.email} (journal {user.seq})"
+        reason = f"the directory has another address than {seen.email} (journal {user.seq})"
         if step.circle:
-            because += f"; {step.circle} accounts exchange their addresses"
+            reason += f"; {step.circle} accounts exchange their addresses"
         if step.is_interim:
-            because += ", and this one goes to an interim address first"
+            reason += ", and this one goes to an interim address first"
         if step.is_stuck:
-            because += (
+            reason += (
                 ", and each is an owner's, the key's own user's, or protected: give one of them another address in "
                 "Cal.com by hand"
             )
         preferences = self._directory.attributes.get((seen.user, PROFILE))
-        self._action(
-            Kind.UPDATE,
-            user,
-            because,
-            Provenance(user.directory, user.seq),
-            seen=seen,
-            preferences=None if step.is_interim else self._preferences_of(user, preferences),
-            email=interim(seen.user, user.email) if step.is_interim else user.email,
-            place=step.place,
-            goes_aside=step.is_interim,
+        exchange, turn = step.place
+        self.actions.append(
+            ChangeAddress(
+                interim(seen.user, user.email) if step.is_interim else user.email,
+                reason,
+                user=user.id,
+                cal_user=seen.user,
+                membership=seen.membership,
+                observed_role=seen.role,
+                provenance=Provenance(user.directory, user.seq),
+                state=step.move.state,
+                preferences=None if step.is_interim else self._preferences_of(user, preferences),
+                exchange=exchange,
+                turn=turn,
+                is_interim=step.is_interim,
+            )
         )
 
     def _preferences(self, user: User, seen: OrgMember) -> None:
@@ -250,14 +249,17 @@ class PeoplePlanner:
         if now.is_empty:
             self.told.append((seen.user, PROFILE, now.record))
         elif address_key(user.email) == address_key(seen.email):  # else they go with the address
-            self._action(
-                Kind.UPDATE,
-                user,
-                f"the directory has another locale or time zone (journal {user.seq})",
-                Provenance(user.directory, user.seq),
-                seen=seen,
-                profile=True,
-                preferences=now,
+            self.actions.append(
+                ChangePreferences(
+                    user.email,
+                    f"the directory has another locale or time zone (journal {user.seq})",
+                    user=user.id,
+                    cal_user=seen.user,
+                    membership=seen.membership,
+                    provenance=Provenance(user.directory, user.seq),
+                    state=self._departures.state(self._behind(user)),
+                    preferences=now,
+                )
             )
 
     def _preferences_of(
@@ -283,7 +285,7 @@ class PeoplePlanner:
             return
         self._leave_alone(action, floor)
 
-    def _give_back_address(self, leaving: Action, account: CalUserId) -> None:
+    def _give_back_address(self, leaving: DeprovisionUser, account: CalUserId) -> None:
         """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
         users: list[User | DeletedUser] = [
             *self._people.users(account),
@@ -293,18 +295,23 @@ class PeoplePlanner:
         if not address or address_key(address) in self._seen_addresses():
             return
         self.actions.append(
-            replace(
-                leaving,
-                kind=Kind.UPDATE,
-                email=address,
-                because=f"leaves the organization on the interim address {leaving.email}",
-                place=(address_key(address), -1),
+            ChangeAddress(
+                address,
+                f"leaves the organization on the interim address {leaving.email}",
+                user=leaving.user,
+                cal_user=leaving.cal_user,
+                membership=leaving.membership,
+                observed_role=leaving.observed_role,
+                provenance=leaving.provenance,
+                state=leaving.state,
+                exchange=address_key(address),
+                turn=-1,
             )
         )
 
     def _leave_alone(self, action: Action, floor: str) -> None:
         if action.user is not None:
-            reason = f"{action.because}, but is left alone: {floor}"
+            reason = f"{action.reason}, but is left alone: {floor}"
             self.say(action.user, action.email, reason)
 
     # ---------------------------------------------------------------- roles in the organization
@@ -318,14 +325,27 @@ class PeoplePlanner:
         sources = self._desired.roles.get(account)
         if sources is None or sources.role is seen.role or sources.mode is Mode.ADD_ONLY:
             return
-        reason = self._causes.giving(account, sources, sources.role)
-        because = f"{reason.because} gives the role {sources.role.value} in the organization"
+        explanation = self._causes.giving(account, sources, sources.role)
+        reason = f"{explanation.reason} gives the role {sources.role.value} in the organization"
         lowers = sources.role.rank < seen.role.rank
         if lowers and (floor := self._departures.floor(seen)) is not None:
-            self._wait(user, f"{because}, but is left alone: {floor}")
+            self._wait(user, f"{reason}, but is left alone: {floor}")
             return
-        self._action(
-            Kind.ROLE, user, because, reason.cause, seen=seen, role=sources.role, sources=sources
+        state = self._departures.state(self._behind(user))
+        self.actions.append(
+            ChangeOrgRole(
+                user.email or seen.email,
+                reason,
+                user=user.id,
+                cal_user=seen.user,
+                membership=seen.membership,
+                role=sources.role,
+                observed_role=seen.role,
+                mode=sources.mode,
+                mappings=sources.ids,
+                provenance=explanation.provenance,
+                state=State.OBSERVED if sources.mode is Mode.OBSERVE else state,
+            )
         )
 
     # ---------------------------------------------------------------- collecting
@@ -353,50 +373,25 @@ class PeoplePlanner:
         users = self._people.users(self._people.of[user.id])
         return {one.directory for one in users if one.managed and one.active}
 
-    def _action(
-        self,
-        kind: Kind,
-        user: User,
-        because: str,
-        cause: Provenance | None,
-        *,
-        seen: OrgMember | None = None,
-        account: CalUserId | None = None,
-        role: Role | None = None,
-        sources: EffectiveGrant | None = None,
-        drift: bool = False,
-        profile: bool = False,
-        preferences: Preferences | None = None,
-        email: str | None = None,
-        place: tuple[str, int] = ("", 0),
-        goes_aside: bool = False,
-    ) -> Action:
-        """``email``: another one than the user's."""
-        repair = kind is Kind.ATTACH and seen is not None  # which changes a member
-        state = self._departures.state(self._behind(user), Kind.UPDATE if repair else kind)
-        if sources is not None and sources.mode is Mode.OBSERVE:
-            state = State.OBSERVED
-        action = Action(
-            kind,
-            (user.email or ("" if seen is None else seen.email)) if email is None else email,
-            because,
+    def _bring_in(
+        self, user: User, reason: str, provenance: Provenance | None, account: CalUserId | None
+    ) -> CreateUser | AttachUser:
+        """Attach an account, or create one for None. Without provenance it is drift."""
+        sources = self._role(self._people.of[user.id])
+        join = CreateUser if account is None else AttachUser
+        action = join(
+            user.email,
+            reason,
             user=user.id,
-            cal_user=account if seen is None else seen.user,
-            membership=None if seen is None else seen.membership,
-            role=role,
-            observed_role=None if seen is None else seen.role,
+            cal_user=account,
+            role=Role.MEMBER if sources is None else sources.role,
             name=user.name,
-            locale=None if preferences is None else preferences.locale,
-            time_zone=None if preferences is None else preferences.time_zone,
             mode=None if sources is None else sources.mode,
             mappings=() if sources is None else sources.ids,
-            cause=cause,
-            drift=drift,
-            state=state,
-            profile=profile,
-            preferences=None if preferences is None else preferences.record,
-            place=place,
-            interim=goes_aside,
+            preferences=self._preferences_of(user, None, change=False),
+            provenance=provenance,
+            drift=provenance is None,
+            state=self._departures.state(self._behind(user), adds=True),
         )
         self.actions.append(action)
         return action

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import Action, ChangeOrgRole, DeprovisionUser
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import STRENGTH, Desired
 from calscim.planner.desired_state import DesiredState
@@ -21,7 +21,7 @@ def ended(
     causes: ProvenanceIndex,
     departures: Deprovisioning,
     keys: Iterable[PersonKey] | None,
-) -> Iterator[Action]:
+) -> Iterator[ChangeOrgRole]:
     """Who has a role in the organization from calscim, and is in no group any more that gives one, is a member."""
     chosen = None if keys is None else set(keys)
     for account, office in sorted(directory.offices.items()):
@@ -38,13 +38,12 @@ def ended(
         if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
         users = wanted.people.users(account)
-        reason = causes.out_of_office(given, [*(user.id for user in users), office.user])
-        yield Action(
-            Kind.ROLE,
+        explanation = causes.out_of_office(given, [*(user.id for user in users), office.user])
+        yield ChangeOrgRole(
             seen.email,
             "is in no group any more that gives a role in the organization"
-            if reason is None
-            else f"{reason.because}, which gave a role in the organization",
+            if explanation is None
+            else f"{explanation.reason}, which gave a role in the organization",
             user=users[0].id if users else office.user,
             cal_user=account,
             membership=seen.membership,
@@ -52,8 +51,8 @@ def ended(
             observed_role=seen.role,
             mode=strongest,
             mappings=office.mappings,
-            cause=None if reason is None else reason.cause,
-            drift=reason is None,
+            provenance=None if explanation is None else explanation.provenance,
+            drift=explanation is None,
             state=departures.state(mapping.directory for mapping in given),
         )
 
@@ -72,6 +71,8 @@ def last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Ac
 
 
 def _loses_office(action: Action) -> bool:
+    if not isinstance(action, DeprovisionUser | ChangeOrgRole):
+        return False
     if action.observed_role in (None, Role.MEMBER):
         return False
-    return action.kind is Kind.DEPROVISION or action.role is Role.MEMBER
+    return isinstance(action, DeprovisionUser) or action.role is Role.MEMBER

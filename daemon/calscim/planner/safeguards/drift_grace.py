@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 
-from calscim.planner.action_id import digest
-from calscim.planner.actions import Action, State
+from calscim.planner.action_key import digest
+from calscim.planner.actions import Action, State, takes_away
 from calscim.planner.plan import Deferred, Plan
 from calscim.planner.policy import DriftGrace
-from calscim.planner.safeguards.preflight import takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,8 @@ def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> s
     seen = f"seen in {passes} of {grace.drift_passes} complete passes"
     if grace.drift_grace:
         seen += f" and for {seconds:.0f} of {grace.drift_grace:g} seconds"
-    return f"{action.kind.value} that nobody asked for waits, {seen}: {action.because}"
+    return f"{action.kind.value} that nobody asked for waits, {seen}: {action.reason}"
 
 
 def _is_unasked(action: Action) -> bool:
-    return action.drift and takes(action)
+    return action.drift and takes_away(action)

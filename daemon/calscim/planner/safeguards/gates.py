@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from calscim.planner.actions import Kind, State
+from calscim.planner.actions import State
 from calscim.planner.desired import EffectiveGrant
 from calscim.planner.desired_state import DesiredState, Mapping
 from calscim.planner.ids import DirectoryId, TeamId
@@ -12,17 +12,14 @@ from calscim.planner.modes import Mode, PeopleMode
 def of_person(
     directory: DesiredState,
     mode: PeopleMode,
-    kind: Kind,
     behind: Iterable[DirectoryId],
     *,
-    fills: bool = False,
+    adds: bool,
 ) -> State:
-    """An action in the organization that the directories ``behind`` ask for.
+    """Return the state of an action in the organization that the directories ``behind`` ask for.
 
-    Add-only brings people in and changes nobody who is there: addresses and roles neither. ``fills``: gives
-    somebody what they have nothing of, which is no change either.
+    ``adds``: the action changes nothing that Cal.com has, so that add-only allows it.
     """
-    adds = fills or kind in (Kind.CREATE, Kind.ATTACH)
     if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
         return State.OBSERVED
     if directory.paused or set(behind) <= directory.paused_directories:

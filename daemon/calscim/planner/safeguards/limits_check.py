@@ -19,15 +19,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from calscim.planner.action_id import digest
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.action_key import digest
+from calscim.planner.actions import (
+    Action,
+    ChangeAddress,
+    ChangeOrgRole,
+    ChangeTeamRole,
+    DeprovisionUser,
+    RemoveMember,
+    State,
+    brings_in,
+    demotes,
+)
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.observed_state import Complete, ObservedState
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards, Limit, Sizes, WindowUsage, size_at_start
-from calscim.planner.safeguards.preflight import demotes, floors
+from calscim.planner.safeguards.preflight import floors
 
 __all__ = ["Guards", "HoldSet", "Limit", "Sizes", "floors", "guard", "held_sets"]
 
@@ -185,11 +195,11 @@ class _Limits:
         """Each action to be held, once, with the limit that holds it."""
         held: set[int] = set()
         leaving: set[CalUserId | None] = {
-            action.cal_user for action in running if action.kind is Kind.DEPROVISION
+            action.cal_user for action in running if isinstance(action, DeprovisionUser)
         }
         for scope in self._of_people(running):
             if scope.over:
-                if scope.actions[0].kind is Kind.DEPROVISION:
+                if isinstance(scope.actions[0], DeprovisionUser):
                     leaving.clear()
                 yield from _once(scope, held)
         for scope in self._of_teams(running, leaving):
@@ -205,13 +215,13 @@ class _Limits:
         limit = self._deprovisions
         name = f"max_deprovisions ({policy.max_deprovisions}) allows {limit}"
         yield _Scope(
-            [action for action in running if action.kind is Kind.DEPROVISION],
+            [action for action in running if isinstance(action, DeprovisionUser)],
             limit,
             f"{{count}} people of {self._people} would lose the organization at once{{before}}; {name}",
             used=self._usage.deprovisioned,
         )
         yield _Scope(
-            [action for action in running if action.team is None and demotes(action)],
+            [action for action in running if isinstance(action, ChangeOrgRole) and demotes(action)],
             limit,
             f"{{count}} people of {self._people} would lose their role in the organization at once{{before}}; {name}",
             used=self._usage.demoted_people,
@@ -225,11 +235,8 @@ class _Limits:
 
     def _moves_a_keeper(self, action: Action) -> bool:
         """Return True for a new address of an owner of the organization or of the API key's own user."""
-        return (
-            action.kind is Kind.UPDATE
-            and action.change is None
-            and not action.profile
-            and (action.observed_role is Role.OWNER or action.cal_user == self._me)
+        return isinstance(action, ChangeAddress) and (
+            action.observed_role is Role.OWNER or action.cal_user == self._me
         )
 
     def _of_new_people(self, running: Sequence[Action]) -> _Scope | None:
@@ -238,7 +245,7 @@ class _Limits:
             return None
         limit = policy.of(self._people, self._policy.min_organization_size)
         return _Scope(
-            [action for action in running if action.brings_in],
+            [action for action in running if brings_in(action)],
             limit,
             f"{{count}} people would come into the organization of {self._people} at once{{before}}; "
             f"max_new_people ({policy}) allows {limit}",
@@ -248,9 +255,9 @@ class _Limits:
     def _of_teams(
         self, running: Sequence[Action], leaving: set[CalUserId | None]
     ) -> Iterator[_Scope]:
-        removals = _by_team(action for action in running if action.kind is Kind.REMOVE)
+        removals = _by_team(action for action in running if isinstance(action, RemoveMember))
         demotions = _by_team(
-            action for action in running if action.team is not None and demotes(action)
+            action for action in running if isinstance(action, ChangeTeamRole) and demotes(action)
         )
         if not removals and not demotions:
             return
@@ -367,10 +374,9 @@ class _Limits:
         return sum(account in members for account in leaving)
 
 
-def _by_team(actions: Iterable[Action]) -> dict[TeamId, list[Action]]:
+def _by_team(actions: Iterable[RemoveMember | ChangeTeamRole]) -> dict[TeamId, list[Action]]:
     teams: dict[TeamId, list[Action]] = defaultdict(list)
     for action in actions:
-        assert action.team is not None
         teams[action.team].append(action)
     return teams
 

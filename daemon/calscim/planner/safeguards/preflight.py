@@ -1,7 +1,13 @@
 """The last look before something is taken away, with what was read just before."""
 
 from calscim.names import address_key
-from calscim.planner.actions import Action, Kind
+from calscim.planner.actions import (
+    Action,
+    TeamAction,
+    is_of_bootstrap_owner,
+    observed_role_of,
+    takes_away,
+)
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import OrgMember, TeamMember
 from calscim.planner.policy import Policy, untouchable
@@ -20,35 +26,21 @@ def floors(
     The plan already respects the same floors; between the plan and the call people become owners and
     settings change.
     """
-    if not takes(action):
+    if not takes_away(action):
         return None
-    if action.cal_user == me and not action.creator:
+    if action.cal_user == me and not is_of_bootstrap_owner(action):
         return "the API key belongs to this person"
     addresses = {address_key(action.email)}
     if person is not None:
         addresses.add(address_key(person.email))
     if not policy.protected.isdisjoint(addresses):
         return "on the protected list"
-    if action.team is None:
+    if not isinstance(action, TeamAction):
         if person is None:
             return "the person could not be seen in the organization right before the change"
         return untouchable(person, me, policy)
     if member is None:
         return "the person could not be seen on the team right before the change"
-    if member.role is Role.OWNER and action.observed_role is not Role.OWNER:
+    if member.role is Role.OWNER and observed_role_of(action) is not Role.OWNER:
         return "became an owner of the team in the meantime"
     return None
-
-
-def takes(action: Action) -> bool:
-    """Whether somebody has less afterwards."""
-    return action.kind in (Kind.DEPROVISION, Kind.REMOVE) or demotes(action)
-
-
-def demotes(action: Action) -> bool:
-    return (
-        action.kind is Kind.ROLE
-        and action.role is not None
-        and action.observed_role is not None
-        and action.role.rank < action.observed_role.rank
-    )

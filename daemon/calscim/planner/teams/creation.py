@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
-from calscim.planner.actions import Action, Kind, Provenance
+from calscim.planner.actions import Action, CreateTeam, Provenance, TeamAction
 from calscim.planner.causes import ProvenanceIndex, row
-from calscim.planner.desired import Desired, strongest
+from calscim.planner.desired import Desired
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId
 from calscim.planner.naming import meant, slug
@@ -45,7 +45,7 @@ def creations(
     causes: ProvenanceIndex,
     policy: Policy,
     teams: MappingOf[TeamId, str],
-) -> list[Action]:
+) -> list[CreateTeam]:
     """One for each team of which a mapped group was pushed: a mistyped group makes no team."""
     found = []
     for team, name in teams.items():
@@ -55,14 +55,11 @@ def creations(
         last = max(mappings, key=lambda mapping: mapping.seq)
         groups = ", ".join(sorted({causes.group(mapping) for mapping in mappings}))
         found.append(
-            Action(
-                Kind.TEAM,
+            CreateTeam(
                 "",
                 f"{groups} is mapped to {name}, which Cal.com does not have ({row(last.seq)})",
                 team=team,
-                mode=strongest(mappings),
-                mappings=tuple(mapping.id for mapping in mappings),
-                cause=Provenance(policy.stream, last.seq),
+                provenance=Provenance(policy.stream, last.seq),
                 state=gates.of_new_team(directory, team, mappings),
                 new_team=name,
             )
@@ -76,7 +73,7 @@ def named(actions: Iterable[Action], teams: MappingOf[TeamId, str]) -> list[Acti
         return list(actions)
     return [
         replace(action, new_team=teams[action.team])
-        if action.team is not None and action.team in teams
+        if isinstance(action, TeamAction) and action.team in teams
         else action
         for action in actions
     ]

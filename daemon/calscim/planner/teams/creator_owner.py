@@ -7,7 +7,7 @@ and exclusive mappings take back.
 
 from collections.abc import Iterable
 
-from calscim.planner.actions import Action, Kind, Provenance
+from calscim.planner.actions import Action, ChangeTeamRole, Provenance, RemoveMember
 from calscim.planner.causes import row
 from calscim.planner.desired import Desired, EffectiveGrant, strongest
 from calscim.planner.desired_state import BootstrapOwner, DesiredState
@@ -43,7 +43,7 @@ class BootstrapOwnersPlanner:
         self._touched = {
             (action.team, action.cal_user)
             for action in planned
-            if action.kind in (Kind.REMOVE, Kind.ROLE)
+            if isinstance(action, RemoveMember | ChangeTeamRole)
         }
         self.actions: list[Action] = []
         self.notes: list[str] = []
@@ -86,22 +86,36 @@ class BootstrapOwnersPlanner:
         live = self._desired.live[team]
         seq = max(mapping.seq for mapping in live)
         speaker = self._desired.people.primary_user.get(member.user)
+        removal = RemoveMember(
+            self._roster.email(member.user, None),
+            f"owned {self._roster.name(team)} for having made it; {owner} owns it now ({row(seq)})",
+            user=None if speaker is None else speaker.id,
+            cal_user=member.user,
+            membership=member.membership,
+            team=team,
+            observed_role=member.role,
+            provenance=Provenance(self._policy.stream, seq),
+            state=gates.of_creator(self._directory, team, live),
+            of_bootstrap_owner=True,
+        )
+        if sources is None:
+            self.actions.append(removal)
+            return
         self.actions.append(
-            Action(
-                Kind.REMOVE if sources is None else Kind.ROLE,
-                self._roster.email(member.user, None),
-                f"owned {self._roster.name(team)} for having made it; {owner} owns it now ({row(seq)})",
-                user=None if speaker is None else speaker.id,
+            ChangeTeamRole(
+                removal.email,
+                removal.reason,
+                user=removal.user,
                 cal_user=member.user,
                 membership=member.membership,
                 team=team,
-                role=None if sources is None else sources.role,
+                role=sources.role,
                 observed_role=member.role,
                 mode=strongest(live),
-                mappings=() if sources is None else sources.ids,
-                cause=Provenance(self._policy.stream, seq),
-                state=gates.of_creator(self._directory, team, live),
-                creator=True,
+                mappings=sources.ids,
+                provenance=removal.provenance,
+                state=removal.state,
+                of_bootstrap_owner=True,
             )
         )
 

@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
-from calscim.planner.actions import Action, Kind, State
+from calscim.planner.actions import (
+    AcceptMember,
+    Action,
+    AddMember,
+    ChangeTeamRole,
+    RemoveMember,
+    State,
+)
 from calscim.planner.causes import ProvenanceIndex
 from calscim.planner.desired import Desired, EffectiveGrant, strongest
 from calscim.planner.desired_state import DesiredState, MembershipRecord
@@ -152,22 +159,19 @@ class TeamsPlanner:
         """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
         if not self._ready(member.user):
             return
-        reason = self._causes.giving(member.user, sources)
+        explanation = self._causes.giving(member.user, sources)
         user = self._people.primary_user[member.user]
         self.actions.append(
-            Action(
-                Kind.ACCEPT,
+            AcceptMember(
                 user.email or self._roster.email(member.user, edge),
-                f"{reason.because} puts this person on {self._roster.name(team)}, where the membership is "
+                f"{explanation.reason} puts this person on {self._roster.name(team)}, where the membership is "
                 "pending: accepts it, so that the person gets bookings",
                 user=user.id,
                 cal_user=member.user,
                 membership=member.membership,
                 team=team,
                 role=member.role,
-                mode=sources.mode,
-                mappings=sources.ids,
-                cause=reason.cause,
+                provenance=explanation.provenance,
                 state=gates.of_wanted(self._directory, team, sources),
             )
         )
@@ -182,23 +186,22 @@ class TeamsPlanner:
             state = coming if state is State.RUN else state
         else:
             edge = self._directory.ledger.get((team, key))
-        reason = self._causes.giving(key, sources)
+        explanation = self._causes.giving(key, sources)
         user = self._people.primary_user[key]
-        because = f"{reason.because} puts this person on {self._roster.name(team)}"
+        reason = f"{explanation.reason} puts this person on {self._roster.name(team)}"
         if edge is not None:
-            because += "; somebody took them off in Cal.com"
+            reason += "; somebody took them off in Cal.com"
         self.actions.append(
-            Action(
-                Kind.ADD,
+            AddMember(
                 user.email or self._roster.email(None if isinstance(key, str) else key, None),
-                because,
+                reason,
                 user=user.id,
                 cal_user=None if isinstance(key, str) else key,
                 team=team,
                 role=sources.role,
                 mode=sources.mode,
                 mappings=sources.ids,
-                cause=reason.cause,
+                provenance=explanation.provenance,
                 drift=edge is not None,
                 state=state,
             )
@@ -230,27 +233,26 @@ class TeamsPlanner:
             return
         if self._departures.leaves(member.user) or self._made_it(team, member):
             return
-        reason = self._causes.giving(member.user, sources, sources.role)
+        explanation = self._causes.giving(member.user, sources, sources.role)
         if member.role.rank > sources.role.rank:
             floor = self._roster.floor(team, member, edge)
             if floor is not None:
                 self._note(team, member, floor, f"keeps the role {member.role.value}")
                 return
         drift = edge is not None and edge.role is sources.role
-        because = (
-            f"{reason.because} gives the role {sources.role.value} on {self._roster.name(team)}"
+        reason = (
+            f"{explanation.reason} gives the role {sources.role.value} on {self._roster.name(team)}"
         )
         if drift:
-            because += f"; somebody made it {member.role.value} in Cal.com"
+            reason += f"; somebody made it {member.role.value} in Cal.com"
         user = self._people.primary_user[member.user]
         state = gates.of_wanted(self._directory, team, sources)
         if member.role.rank > sources.role.rank:
             self._roster.reserve_removal(team, member, sources.role, state)
         self.actions.append(
-            Action(
-                Kind.ROLE,
+            ChangeTeamRole(
                 user.email or self._roster.email(member.user, edge),
-                because,
+                reason,
                 user=user.id,
                 cal_user=member.user,
                 membership=member.membership,
@@ -259,7 +261,7 @@ class TeamsPlanner:
                 observed_role=member.role,
                 mode=sources.mode,
                 mappings=sources.ids,
-                cause=reason.cause,
+                provenance=explanation.provenance,
                 drift=drift,
                 state=state,
             )
@@ -280,8 +282,8 @@ class TeamsPlanner:
             return
         users = self._people.users(member.user)
         gone = self._people.gone.get(member.user, ())
-        reason = self._causes.ending(users, gone, edge, team)
-        if reason is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
+        explanation = self._causes.ending(users, gone, edge, team)
+        if explanation is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
             return  # whose group is yet to be pushed; noted once for the team
         floor = self._roster.floor(team, member, edge)
         if floor is not None:
@@ -296,19 +298,16 @@ class TeamsPlanner:
         if user is None and edge is not None:
             user = edge.user
         self.actions.append(
-            Action(
-                Kind.REMOVE,
+            RemoveMember(
                 self._roster.email(member.user, edge),
-                reason.because if reason is not None else self._unasked(team, edge),
+                explanation.reason if explanation is not None else self._unasked(team, edge),
                 user=user,
                 cal_user=member.user,
                 membership=member.membership,
                 team=team,
                 observed_role=member.role,
-                mode=mode,
-                mappings=() if edge is None else edge.mappings,
-                cause=None if reason is None else reason.cause,
-                drift=reason is None,
+                provenance=None if explanation is None else explanation.provenance,
+                drift=explanation is None,
                 state=state,
             )
         )
@@ -339,8 +338,7 @@ class TeamsPlanner:
         known = None if user is None else self._directory.users.get(user)
         live = self._desired.live.get(team, ())
         self.actions.append(
-            Action(
-                Kind.REMOVE,
+            RemoveMember(
                 known.email if known is not None else self._roster.email(member.user, edge),
                 "left the organization, and this build of Cal.com left the team membership behind",
                 user=user,
@@ -348,7 +346,6 @@ class TeamsPlanner:
                 membership=member.membership,
                 team=team,
                 observed_role=member.role,
-                mode=Mode.MANAGED,
                 state=gates.of_surplus(self._directory, team, Mode.MANAGED, (), live),
             )
         )

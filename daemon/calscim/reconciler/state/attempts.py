@@ -3,10 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calscim.planner.actions import Action, Kind, Provenance
+from calscim.planner.actions import (
+    Action,
+    DeprovisionUser,
+    Kind,
+    Provenance,
+    membership_of,
+    role_of,
+    takes_away,
+    team_of,
+)
 from calscim.planner.ids import TeamId
 from calscim.planner.safeguards.limits import WindowUsage
-from calscim.planner.safeguards.preflight import takes
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.state.leases import Lease, LeaseLost
@@ -23,6 +31,7 @@ class Attempts:
 
     async def begin(self, action: Action, request_id: str) -> int:
         """The row's id. LeaseLost when the term is over: then nothing may be sent."""
+        role, provenance = role_of(action), action.provenance
         number = await self.db.fetchval(
             sql("actions.begin"),
             self.lease.organization,
@@ -32,19 +41,19 @@ class Attempts:
             action.email,
             action.user,
             action.cal_user,
-            action.team,
-            action.role.value if action.role else None,
-            action.because,
-            action.cause.stream if action.cause else None,
-            action.cause.seq if action.cause else None,
+            team_of(action),
+            None if role is None else role.value,
+            action.reason,
+            None if provenance is None else provenance.stream,
+            None if provenance is None else provenance.seq,
             request_id,
             self.lease.term,
             self.lease.holder,
-            action.membership,
-            takes(action),
+            membership_of(action),
+            takes_away(action),
             action.drift,
             action.approved,
-            list(action.teams),
+            list(action.teams) if isinstance(action, DeprovisionUser) else [],
         )
         if number is None:
             raise LeaseLost(f"the lease of {self.lease.organization} is over; nothing was sent")

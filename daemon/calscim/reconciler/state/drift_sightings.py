@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 
-from calscim.planner.actions import Action
+from calscim.planner.actions import Action, team_of
 from calscim.planner.ids import TeamId
 from calscim.planner.safeguards.drift_grace import DriftObservation
 from calscim.postgres.pool import Database
@@ -32,6 +32,6 @@ async def note(
                 sql("drift_observations.record"),
                 organization,
                 list(seen),
-                [action.team or 0 for action in seen.values()],
+                [team_of(action) or 0 for action in seen.values()],
                 [action.email for action in seen.values()],
             )

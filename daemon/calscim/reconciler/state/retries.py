@@ -3,27 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from calscim.planner.action_key import ActionKey
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-
-
-@dataclass(frozen=True, slots=True)
-class ActionKey:
-    """One action of one person: ``subject`` is the SCIM user's id, else the account's number."""
-
-    kind: str  # the action's; of an attribute or an interim address followed by what is done, after a slash
-    subject: str
-    team_id: int  # 0: the organization; below 0: a team yet to be made
-
-    @property
-    def action(self) -> str:
-        """The action's kind."""
-        return self.kind.partition("/")[0]
-
-    @property
-    def team(self) -> int | None:
-        """The team in Cal.com, where there is one."""
-        return self.team_id if self.team_id > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
