@@ -15,6 +15,7 @@ from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 
 from benchmarks.machine import describe
+from calscim.planner.context import PlanInputs
 from calscim.planner.desired_state import DesiredState, Link, Mapping, MembershipRecord, User
 from calscim.planner.ids import (
     CalUserId,
@@ -28,10 +29,11 @@ from calscim.planner.ids import (
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Complete, ObservedState, OrgMember, TeamMember
 from calscim.planner.plan import Scope
-from calscim.planner.planner import plan
+from calscim.planner.planner import propose
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
-from calscim.planner.safeguards.limits_check import Guards, guard
+from calscim.planner.safeguards.limits import Guards
+from calscim.planner.safeguards.limits_check import hold_over_limits
 
 PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is
 POLICY, GUARDS = Policy("acme", protected=frozenset({"ceo@acme.com"})), Guards()
@@ -140,9 +142,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 def passes(name: str, made: World) -> None:
     directory, observed = made
-    planned = plan(directory, observed, POLICY)
-    took = seconds(lambda: plan(directory, observed, POLICY))
-    guarding = seconds(lambda: guard(planned, directory, observed, GUARDS))
+    planned = propose(PlanInputs(directory, observed, POLICY))
+    took = seconds(lambda: propose(PlanInputs(directory, observed, POLICY)))
+    guarding = seconds(lambda: hold_over_limits(planned, observed, GUARDS))
     print(
         f"  {name:<34}{took * 1000:>8.0f} ms{guarding * 1000:>8.0f} ms"
         f"{len(planned.actions):>10}{len(planned.in_place):>10}"
@@ -174,11 +176,11 @@ def measure() -> None:
     baseline = floor(made)
     passes("everything in place", made)
     one = Scope(users=frozenset({UserId("user-77")}))
-    took = seconds(lambda: plan(made[0], made[1], POLICY, one))
+    took = seconds(lambda: propose(PlanInputs(made[0], made[1], POLICY, one)))
     print(f"  {'one person, of everything read':<34}{took * 1000:>8.0f} ms")
     print(f"  {'baseline: one look at everything':<34}{baseline * 1000:>8.0f} ms")
     tracemalloc.start()
-    plan(made[0], made[1], POLICY)
+    propose(PlanInputs(made[0], made[1], POLICY))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     passes("a morning's changes", changed(made))

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.planner.policy import DriftGrace
-from calscim.planner.safeguards.drift_grace import DriftObservation, settled, unasked
+from calscim.planner.safeguards.drift_grace import DriftObservation, defer_drift, unasked
 from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, World, show, world
 
 
@@ -35,11 +35,11 @@ def test_without_patience_everything_is_done_at_once():
     plan = drifted().plan()
 
     assert show(plan) == ALL
-    assert settled(plan, {}, DriftGrace()) is plan
+    assert defer_drift(plan, {}, DriftGrace()) is plan
 
 
 def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
-    plan = settled(drifted().plan(), {}, DriftGrace(drift_passes=3))
+    plan = defer_drift(drifted().plan(), {}, DriftGrace(drift_passes=3))
 
     assert show(plan) == ASKED
     assert plan.notes[-1].startswith(
@@ -57,7 +57,7 @@ def test_drift_goes_when_it_lasted_in_passes_and_in_time(
     plan = drifted().plan()
     sightings = dict.fromkeys(unasked(plan), DriftObservation(passes, seconds))
 
-    assert show(settled(plan, sightings, DriftGrace(3, 600.0))) == expected
+    assert show(defer_drift(plan, sightings, DriftGrace(3, 600.0))) == expected
 
 
 def test_sightings_are_kept_of_what_would_be_taken_away_unasked():
@@ -77,7 +77,7 @@ def test_another_membership_of_the_same_person_starts_anew():
 
     w.off(7, "eve").on(7, "eve")
 
-    assert show(settled(w.plan(), sightings, DriftGrace(3))) == [
+    assert show(defer_drift(w.plan(), sightings, DriftGrace(3))) == [
         one for one in ALL if "eve" not in one
     ]
 

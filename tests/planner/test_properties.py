@@ -8,13 +8,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from calscim.planner.actions import Kind, State, role_of, team_of
+from calscim.planner.context import PlanInputs
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.modes import Mode, PeopleMode, Provision
 from calscim.planner.observed_state import ObservedState
-from calscim.planner.planner import plan
+from calscim.planner.planner import propose
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
-from calscim.planner.safeguards.limits_check import Guards, Limit, guard
+from calscim.planner.safeguards.limits import Guards, Limit
+from calscim.planner.safeguards.limits_check import hold_over_limits
 from tests.planner.world import ME, MEMBER, OWNER, World, address, world
 
 NAMES = ["ann", "bob", "cyd", "dan", "eve"]
@@ -297,7 +299,7 @@ def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]
 def test_the_order_of_reading_does_not_matter(w: World, rng: random.Random):
     directory, observed = shuffled(w, rng)
 
-    other = plan(directory, observed, w.policy, missed=w.missed)
+    other = propose(PlanInputs(directory, observed, w.policy, absences=w.missed))
     for field in ("actions", "waiting", "incomplete", "in_place", "links", "notes", "hash"):
         assert getattr(other, field) == getattr(w.plan(), field)
 
@@ -392,7 +394,7 @@ def test_guards_hold_only_what_takes_something_away(w: World, percent: int):
     limit = Limit(percent=percent)
     planned = w.plan()
 
-    guarded = guard(planned, w.directory, w.observed, Guards(limit, limit, limit, limit))
+    guarded = hold_over_limits(planned, w.observed, Guards(limit, limit, limit, limit))
 
     assert len(guarded.actions) == len(planned.actions)
     for before, after in zip(planned.actions, guarded.actions, strict=True):

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.actions import Kind, Provenance, State
+from calscim.planner.context import PlanInputs
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
-from calscim.planner.planner import plan
+from calscim.planner.planner import propose
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from tests.planner.world import (
@@ -826,7 +827,9 @@ def test_a_team_without_a_known_name_is_named_by_its_number():
 
     nameless = replace(w.observed, team_names={})
 
-    assert plan(w.directory, nameless, w.policy).actions[0].reason.endswith("on team 7")
+    assert (
+        propose(PlanInputs(w.directory, nameless, w.policy)).actions[0].reason.endswith("on team 7")
+    )
 
 
 def test_a_stranger_nobody_knows_is_named_by_the_accounts_number():

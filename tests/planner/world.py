@@ -29,6 +29,7 @@ from calscim.planner.actions import (
 )
 from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted
 from calscim.planner.attributes.values import PROFILE
+from calscim.planner.context import PlanInputs
 from calscim.planner.desired_state import (
     DeletedUser,
     DesiredState,
@@ -59,10 +60,11 @@ from calscim.planner.observed_state import (
     TeamMember,
 )
 from calscim.planner.plan import Plan, Scope
-from calscim.planner.planner import plan
+from calscim.planner.planner import propose
 from calscim.planner.policy import AttributePath, AttributeRule, Policy
 from calscim.planner.roles import Role
-from calscim.planner.safeguards.limits_check import Guards, guard
+from calscim.planner.safeguards.limits import Guards
+from calscim.planner.safeguards.limits_check import hold_over_limits
 
 ME = CalUserId(1)
 SUFFIX = "@acme.com"
@@ -341,10 +343,11 @@ class World:
             None if users is None else frozenset(UserId(user) for user in users),
             None if teams is None else frozenset(TeamId(team) for team in teams),
         )
-        return plan(self.directory, self.observed, self.policy, scope, missed=self.missed)
+        inputs = PlanInputs(self.directory, self.observed, self.policy, scope, absences=self.missed)
+        return propose(inputs)
 
     def guarded(self, *approved: str) -> Plan:
-        return guard(self.plan(), self.directory, self.observed, self.guards, frozenset(approved))
+        return hold_over_limits(self.plan(), self.observed, self.guards, frozenset(approved))
 
     def office(
         self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN

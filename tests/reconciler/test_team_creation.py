@@ -31,7 +31,7 @@ def teams_made(stage):
 
 async def kinds(stage):
     return [
-        (one.kind.value, team_of(one), getattr(one, "new_team", None))
+        (one.kind.value, team_of(one), one.new_team if isinstance(one, TeamAction) else None)
         for one in (await stage.plan()).actions
     ]
 

@@ -1,6 +1,7 @@
 """A plan: the actions that bring Cal.com in line with the directory, and what it left out."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from calscim.planner.actions import Action
 from calscim.planner.desired_state import Link, MembershipRecord
@@ -45,7 +46,7 @@ class Plan:
     """Everything to do in one organization, in canonical order; comparable and printable."""
 
     organization: str
-    actions: tuple[Action, ...]
+    actions: tuple[Action, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     incomplete: tuple[str, ...] = ()  # what could not be read, one sentence each
     in_place: tuple[MembershipRecord, ...] = ()  # wanted and there: what the ledger should say now
@@ -69,3 +70,14 @@ class Scope:
 
     users: frozenset[UserId] | None = None
     teams: frozenset[TeamId] | None = None
+
+
+def merge_waiting(waiting: Iterable[Waiting]) -> tuple[Waiting, ...]:
+    """Return one entry for each person; a second reason follows the first."""
+    merged: dict[UserId, Waiting] = {}
+    for one in waiting:
+        before = merged.get(one.user)
+        merged[one.user] = (
+            one if before is None else replace(before, reason=f"{before.reason}; {one.reason}")
+        )
+    return tuple(merged.values())

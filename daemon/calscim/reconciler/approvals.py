@@ -1,19 +1,20 @@
 """From what is wanted and what was seen to what may be done, with what operators have let go."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from calscim.planner.action_key import digest, key_of
 from calscim.planner.actions import Action, State
+from calscim.planner.context import PlanInputs
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.plan import Plan, Scope
-from calscim.planner.planner import plan
+from calscim.planner.planner import make_plan
 from calscim.planner.policy import DriftGrace, Policy
 from calscim.planner.render import action_json
-from calscim.planner.safeguards.drift_grace import settled
-from calscim.planner.safeguards.limits_check import Guards, HoldSet, guard, held_sets
+from calscim.planner.safeguards.limits import Guards
+from calscim.planner.safeguards.limits_check import HoldSet, held_sets
 from calscim.planner.safeguards.windows import Window
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attempts, drift_sightings, holds
@@ -44,65 +45,42 @@ async def decide(
     everything: bool,
     looks: bool = False,
 ) -> Plan:
-    """The guarded plan. Sets that were approved run, also what is left of an interrupted one.
+    """Return the plan with what operators approved, and with what is left of an interrupted set, running.
 
     ``everything``: a look at the whole organization, one of the passes that drift has to last; ``looks``: it only
     is asked what the next of these will do.
     """
     organization = rules.policy.name
-    planned = await _thought(
-        picture,
-        lambda: plan(picture.directory, observed, rules.policy, scope, missed=picture.missed),
-    )
-    if rules.grace.is_active:
-        seen = await drift_sightings.kept(db, organization)
-        planned = settled(planned, seen, rules.grace, counts=everything, looks=looks)
-    approved = await holds.approved(db, organization, rules.approvals)
-    usage = await attempts.window_usage(db, organization, rules.guards.window)
-    guarded = await _thought(
-        picture,
-        lambda: guard(
-            planned, picture.directory, observed, rules.guards, approved=approved, usage=usage
-        ),
-    )
-    if scope.users is not None:
-        guarded = await _still_held(db, guarded)
     released = await holds.released(db, organization)
-    if not released:
-        return guarded
-    free = {entry["id"] for entries in released.values() for entry in entries}
-    return replace(guarded, actions=tuple(_freed(action, free) for action in guarded.actions))
-
-
-async def _thought(picture: DesiredSnapshot, work: Callable[[], Plan]) -> Plan:
-    """What takes long for a large company is worked out in a thread: the provider is answered meanwhile."""
+    inputs = PlanInputs(
+        desired=picture.directory,
+        observed=observed,
+        policy=rules.policy,
+        scope=scope,
+        absences=picture.missed,
+        grace=rules.grace,
+        drift=await drift_sightings.kept(db, organization) if rules.grace.is_active else {},
+        is_full=everything,
+        is_preview=looks,
+        guards=rules.guards,
+        usage=await attempts.window_usage(db, organization, rules.guards.window),
+        approved=await holds.approved(db, organization, rules.approvals),
+        released=frozenset(entry["id"] for entries in released.values() for entry in entries),
+        held={} if scope.users is None else await _held(db, organization),
+    )
     if len(picture.directory.users) < LARGE:
-        return work()
-    return await asyncio.to_thread(work)
+        return make_plan(inputs)
+    return await asyncio.to_thread(make_plan, inputs)  # SCIM requests are answered meanwhile
 
 
-async def _still_held(db: Database, guarded: Plan) -> Plan:
-    """What is thought about a few people shows as held what is held as part of a larger set."""
-    held = {
+async def _held(db: Database, organization: str) -> dict[str, str]:
+    """Return the limit that holds each action of the held sets that nobody approved, by the action's key."""
+    return {
         entry["key"]: hold.guard
-        for hold in await holds.current(db, guarded.organization)
+        for hold in await holds.current(db, organization)
         if hold.approved_at is None
         for entry in hold.actions
     }
-    if not held:
-        return guarded
-    return replace(guarded, actions=tuple(_kept(action, held) for action in guarded.actions))
-
-
-def _kept(action: Action, held: dict[str, str]) -> Action:
-    sentence = held.get(str(key_of(action))) if action.state is State.RUN else None
-    return action if sentence is None else replace(action, state=State.HELD, guard=sentence)
-
-
-def _freed(action: Action, free: set[str]) -> Action:
-    if action.state is State.HELD and digest([action]) in free:
-        return replace(action, state=State.RUN, guard=None, approved=True)
-    return action
 
 
 async def remember(

@@ -21,7 +21,7 @@ from calscim.planner.plan import Plan, Scope, Waiting
 from calscim.planner.safeguards.drift_grace import unasked
 from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import closes, opened
-from calscim.planner.teams.creation import awaited
+from calscim.planner.teams.pending import pending_teams
 from calscim.postgres.pool import Database
 from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
@@ -284,7 +284,7 @@ class Reconciler:
     async def _recognise(self, directory: DesiredState) -> int:
         if directory.paused:
             return 0
-        return await self._new_teams().recognise(awaited(directory), _request_id())
+        return await self._new_teams().recognise(pending_teams(directory), _request_id())
 
     async def _rename_teams(self, directory: DesiredState) -> None:
         """Mappings show their teams under the names that Cal.com has for them now."""

@@ -26,7 +26,7 @@ from calscim.planner.observed_state import (
     TeamMember,
 )
 from calscim.planner.roles import Role
-from calscim.planner.teams.creation import awaited
+from calscim.planner.teams.pending import pending_teams
 from calscim.reconciler.attribute_cache import AttributeCatalog
 from calscim.reconciler.pending_echo import StaleReadFilter
 
@@ -99,7 +99,7 @@ class ObservedCache:
         """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
         await self.read_people(reader)
         wanted = teams_of(directory)
-        gap = await self.read_names(reader, wanted, whole=bool(awaited(directory)))
+        gap = await self.read_names(reader, wanted, whole=bool(pending_teams(directory)))
         self.teams = {team: members for team, members in self.teams.items() if team in wanted}
         fresh = {team for team in wanted if self._is_fresh(team, since)}
         self.gaps.clear()

@@ -6,7 +6,8 @@ was not read, and an attribute that Cal.com does not have, changes nothing and i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, replace
 
 from calscim.names import address_key, attribute_key
 from calscim.planner.actions import (
@@ -17,8 +18,9 @@ from calscim.planner.actions import (
     State,
 )
 from calscim.planner.attributes.values import normal, values, whole
+from calscim.planner.context import PlanContext
 from calscim.planner.desired_state import DesiredState, User
-from calscim.planner.identity import People, PersonKey
+from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import (
     Attribute,
@@ -26,11 +28,11 @@ from calscim.planner.observed_state import (
     AttributeValue,
     Complete,
     Incomplete,
-    ObservedState,
     OrgMember,
 )
-from calscim.planner.people.deprovisioning import Deprovisioning
-from calscim.planner.people.membership import PeoplePlanner
+from calscim.planner.people.membership import joining
+from calscim.planner.people.waiting import waiting_for
+from calscim.planner.plan import Plan, Waiting, merge_waiting
 from calscim.planner.policy import AttributeRule, Policy
 from calscim.planner.safeguards import gates
 
@@ -65,27 +67,33 @@ class AttributeDiff:
         return tuple(value for value in self.should if value not in there)
 
 
+def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
+    """Change the attributes that the table of the organization names."""
+    planner = AttributesPlanner(context, joining(plan, context))
+    planner.walk(context.chosen)
+    return replace(
+        plan,
+        actions=(*plan.actions, *planner.actions),
+        waiting=merge_waiting((*plan.waiting, *planner.waiting)),
+        told=(*plan.told, *planner.told),
+        notes=(*plan.notes, *planner.notes),
+    )
+
+
 class AttributesPlanner:
     """Fills ``actions``, ``told`` and ``notes``; what people wait for goes to ``accounts``."""
 
-    def __init__(
-        self,
-        directory: DesiredState,
-        observed: ObservedState,
-        policy: Policy,
-        departures: Deprovisioning,
-        accounts: PeoplePlanner,
-        people: People,
-    ) -> None:
-        self._directory = directory
-        self._policy = policy
-        self._departures = departures
-        self._accounts = accounts
-        self._people = people
+    def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
+        self._directory = context.desired
+        self._policy = context.policy
+        self._departures = context.deprovisioning
+        self._people = context.people
+        self._coming = joining
+        self.waiting: list[Waiting] = []
         self.notes: list[str] = []
         self.actions: list[ChangeAttribute] = []
         self.told: list[tuple[CalUserId, str, str]] = []
-        self._pairs = self._resolved(observed.attributes)
+        self._pairs = self._resolved(context.observed.attributes)
         self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan makes
         self._wholes: dict[tuple[str, ...], str] = {}
         self._unseen = 0
@@ -130,7 +138,7 @@ class AttributesPlanner:
         seen = None
         has: tuple[AttributeValue, ...] | None = ()
         if isinstance(key, str):
-            if key not in self._accounts.coming:
+            if key not in self._coming:
                 return
         else:
             assert self._departures.seen is not None
@@ -264,7 +272,7 @@ class AttributesPlanner:
         drift = before is not None and before == whole(one.should)
         state = gates.of_person(self._directory, self._policy.people, behind, adds=fills)
         if isinstance(key, str) and state is State.RUN:
-            state = self._accounts.coming[key]
+            state = self._coming[key]
         return ChangeAttribute(
             user.email if seen is None else seen.email,
             _because(one, change, user, drift=drift),
@@ -278,7 +286,7 @@ class AttributesPlanner:
         )
 
     def _wait(self, user: User, reason: str) -> None:
-        self._accounts.say(user.id, user.email, reason)
+        self.waiting.append(waiting_for(user, reason))
 
 
 def _first(action: ChangeAttribute) -> tuple[bool, str, str]:

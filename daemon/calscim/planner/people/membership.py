@@ -7,6 +7,7 @@ or who is an owner, the key's own user, the last administrator or protected.
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 
 from calscim.names import address_key
 from calscim.planner.actions import (
@@ -17,56 +18,72 @@ from calscim.planner.actions import (
     ChangePreferences,
     CreateUser,
     DeprovisionUser,
+    JoinAction,
     Provenance,
     ReinviteUser,
     State,
 )
 from calscim.planner.attributes.values import PROFILE
-from calscim.planner.causes import ProvenanceIndex
-from calscim.planner.desired import Desired, EffectiveGrant
-from calscim.planner.desired_state import DeletedUser, DesiredState, User
+from calscim.planner.context import PlanContext
+from calscim.planner.desired import EffectiveGrant
+from calscim.planner.desired_state import DeletedUser, User
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, DirectoryId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import OrgMember
-from calscim.planner.people import org_roles
 from calscim.planner.people.address_moves import AddressStep, Move, interim, is_interim, steps
-from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.people.user_preferences import Preferences, preferences
-from calscim.planner.plan import Waiting
-from calscim.planner.policy import PATIENCE, Policy
+from calscim.planner.people.waiting import left_alone, waiting_for
+from calscim.planner.plan import Plan, Waiting, merge_waiting
+from calscim.planner.policy import PATIENCE
 from calscim.planner.roles import Role
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
 
 
+def plan_people(plan: Plan, context: PlanContext) -> Plan:
+    """Invite, attach, correct, and deprovision people in the organization."""
+    planner = PeoplePlanner(context)
+    planner.walk(context.chosen, context.inputs.scope.users)
+    return replace(
+        plan,
+        actions=(*plan.actions, *planner.actions),
+        waiting=merge_waiting((*plan.waiting, *planner.waiting)),
+        told=(*plan.told, *planner.told),
+        notes=(*plan.notes, *planner.notes),
+    )
+
+
+def joining(plan: Plan, context: PlanContext) -> dict[PersonKey, State]:
+    """Return the people whom the plan invites or attaches, and whose account is not known yet, with its state."""
+    of = context.people.of
+    found: dict[PersonKey, State] = {}
+    for action in plan.actions:
+        if isinstance(action, JoinAction) and action.user is not None:
+            key = of[action.user]
+            if isinstance(key, str):
+                found[key] = action.state
+    return found
+
+
 class PeoplePlanner:
     """Fills ``actions``, ``waiting`` and ``coming`` with one walk over the people in scope."""
 
-    def __init__(
-        self,
-        directory: DesiredState,
-        policy: Policy,
-        wanted: Desired,
-        causes: ProvenanceIndex,
-        departures: Deprovisioning,
-        missed: MappingOf[UserId, int],
-    ) -> None:
-        self._directory = directory
-        self._policy = policy
-        self._desired = wanted
-        self._people = wanted.people
-        self._causes = causes
-        self._departures = departures
-        self._missed = missed
-        self.seen = departures.seen
+    def __init__(self, context: PlanContext) -> None:
+        self._directory = context.desired
+        self._policy = context.policy
+        self._desired = context.grants
+        self._people = context.people
+        self._causes = context.provenance
+        self._departures = context.deprovisioning
+        self._missed = context.inputs.absences
+        self.seen = context.deprovisioning.seen
         self._addresses: dict[str, CalUserId] | None = None
         self._renamed: list[tuple[User, OrgMember]] = []
         self.actions: list[Action] = []
-        self.waiting: dict[UserId, Waiting] = {}
+        self.waiting: list[Waiting] = []
         self.told: list[tuple[CalUserId, str, str]] = []
         self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
-        self.coming: dict[PersonKey, State] = {}  # people an action of this plan invites
         self.notes: list[str] = []
 
     def walk(self, keys: Iterable[PersonKey] | None, users: frozenset[UserId] | None) -> None:
@@ -87,13 +104,6 @@ class PeoplePlanner:
             f"{'people' if len(users) > 1 else 'person'}: left out"
             for what, users in sorted(self._unmatched.items())
         ]
-        self.actions += org_roles.ended(
-            self._directory, self._desired, self._causes, self._departures, keys
-        )
-        last = None if self.seen is None else org_roles.last(self.actions, self.seen)
-        if last is not None:
-            self.actions.remove(last)
-            self._leave_alone(last, "the last administrator of the organization")
 
     # ---------------------------------------------------------------- one person
 
@@ -118,9 +128,7 @@ class PeoplePlanner:
         )
         if former is not None:
             reason += f"; attaches account {former}, which left it"
-        self.coming[address] = self._bring_in(
-            user, reason, Provenance(user.directory, user.seq), former
-        ).state
+        self._bring_in(user, reason, Provenance(user.directory, user.seq), former)
 
     def _account(self, account: CalUserId, everybody: MappingOf[CalUserId, OrgMember]) -> None:
         seen = everybody.get(account)
@@ -283,7 +291,7 @@ class PeoplePlanner:
                 self._give_back_address(action, account)
             self.actions.append(action)
             return
-        self._leave_alone(action, floor)
+        self.waiting += left_alone(action, floor)
 
     def _give_back_address(self, leaving: DeprovisionUser, account: CalUserId) -> None:
         """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
@@ -308,11 +316,6 @@ class PeoplePlanner:
                 turn=-1,
             )
         )
-
-    def _leave_alone(self, action: Action, floor: str) -> None:
-        if action.user is not None:
-            reason = f"{action.reason}, but is left alone: {floor}"
-            self.say(action.user, action.email, reason)
 
     # ---------------------------------------------------------------- roles in the organization
 
@@ -351,15 +354,7 @@ class PeoplePlanner:
     # ---------------------------------------------------------------- collecting
 
     def _wait(self, user: User, reason: str) -> None:
-        self.say(user.id, user.email, reason)
-
-    def say(self, user: UserId, email: str, reason: str) -> None:
-        """What a person waits for, after what was said already."""
-        before = self.waiting.get(user)
-        if before is not None:
-            email, reason = before.email, f"{before.reason}; {reason}"
-        known = None if email else self._directory.users.get(user)
-        self.waiting[user] = Waiting(user, email, reason, known.user_name if known else "")
+        self.waiting.append(waiting_for(user, reason))
 
     def _seen_addresses(self) -> dict[str, CalUserId]:
         """Who has which address."""
@@ -375,7 +370,7 @@ class PeoplePlanner:
 
     def _bring_in(
         self, user: User, reason: str, provenance: Provenance | None, account: CalUserId | None
-    ) -> CreateUser | AttachUser:
+    ) -> None:
         """Attach an account, or create one for None. Without provenance it is drift."""
         sources = self._role(self._people.of[user.id])
         join = CreateUser if account is None else AttachUser
@@ -394,4 +389,3 @@ class PeoplePlanner:
             state=self._departures.state(self._behind(user), adds=True),
         )
         self.actions.append(action)
-        return action

@@ -1,44 +1,61 @@
 """Offices in the organization: those calscim gave that end, and the last one, which stays."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 
 from calscim.planner.actions import Action, ChangeOrgRole, DeprovisionUser
-from calscim.planner.causes import ProvenanceIndex
-from calscim.planner.desired import STRENGTH, Desired
-from calscim.planner.desired_state import DesiredState
-from calscim.planner.identity import PersonKey
+from calscim.planner.context import PlanContext
+from calscim.planner.desired import STRENGTH
 from calscim.planner.ids import CalUserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import OrgMember
-from calscim.planner.people.deprovisioning import Deprovisioning
+from calscim.planner.people.waiting import left_alone
+from calscim.planner.plan import Plan, merge_waiting
 from calscim.planner.roles import Role
 
 
-def ended(
-    directory: DesiredState,
-    wanted: Desired,
-    causes: ProvenanceIndex,
-    departures: Deprovisioning,
-    keys: Iterable[PersonKey] | None,
-) -> Iterator[ChangeOrgRole]:
-    """Who has a role in the organization from calscim, and is in no group any more that gives one, is a member."""
-    chosen = None if keys is None else set(keys)
+def revoke_org_roles(plan: Plan, context: PlanContext) -> Plan:
+    """Demote to MEMBER everyone whose organization role calscim granted and no mapped group still grants."""
+    return replace(plan, actions=(*plan.actions, *_revocations(context)))
+
+
+def keep_last_administrator(plan: Plan, context: PlanContext) -> Plan:
+    """Drop one action from a plan that would leave the organization without an administrator."""
+    seen = context.deprovisioning.seen
+    last = None if seen is None else _last(plan.actions, seen)
+    if last is None:
+        return plan
+    kept = left_alone(last, "the last administrator of the organization")
+    return replace(
+        plan,
+        actions=tuple(action for action in plan.actions if action is not last),
+        waiting=merge_waiting((*plan.waiting, *kept)),
+    )
+
+
+def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
+    directory, chosen = context.desired, context.chosen
+    departures, provenance, grants = context.deprovisioning, context.provenance, context.grants
     for account, office in sorted(directory.offices.items()):
         seen = None if departures.seen is None else departures.seen.get(account)
-        named = account in wanted.roles or (chosen is not None and account not in chosen)
+        named = account in grants.roles or (chosen is not None and account not in chosen)
         if seen is None or named or seen.role is not office.role or seen.role is Role.MEMBER:
             continue  # or somebody has given them another role by hand since
         if departures.leaves(account) or departures.floor(seen) is not None:
             continue
-        given = [causes.mappings[number] for number in office.mappings if number in causes.mappings]
+        given = [
+            provenance.mappings[number]
+            for number in office.mappings
+            if number in provenance.mappings
+        ]
         if not given:
             continue  # of a directory that was deleted: it stays, as memberships of teams do
         strongest = max((mapping.mode for mapping in given), key=lambda mode: STRENGTH[mode])
         if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
-        users = wanted.people.users(account)
-        explanation = causes.out_of_office(given, [*(user.id for user in users), office.user])
+        users = grants.people.users(account)
+        explanation = provenance.out_of_office(given, [*(user.id for user in users), office.user])
         yield ChangeOrgRole(
             seen.email,
             "is in no group any more that gives a role in the organization"
@@ -57,7 +74,7 @@ def ended(
         )
 
 
-def last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Action | None:
+def _last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Action | None:
     """What not to do, if all administrators would go at once: the one with the lowest number stays."""
     losing = [action for action in actions if _loses_office(action)]
     if not losing:

@@ -38,22 +38,22 @@ def unasked(plan: Plan) -> dict[str, Action]:
     return found | {digest([one.action]): one.action for one in plan.unsettled}
 
 
-def settled(
+def defer_drift(
     plan: Plan,
     sightings: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     *,
     counts: bool = True,
-    looks: bool = False,
+    is_preview: bool = False,
 ) -> Plan:
     """The plan with the drift that has not lasted yet moved to ``unsettled``; a note says how much there is.
 
-    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``looks``: it
-    is only asked what the next of them will do, so that the reasons tell of those before it.
+    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``is_preview``:
+    the plan shows what the next of them will do, so that the reasons count only those before it.
     """
     if not grace.is_active:
         return plan
-    early = {id(one.action): one for one in _early(plan, sightings, grace, counts, looks)}
+    early = {id(one.action): one for one in _early(plan, sightings, grace, counts, is_preview)}
     if not early:
         return plan
     several = len(early) > 1
@@ -76,7 +76,7 @@ def _early(
     sightings: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     counts: bool,
-    looks: bool,
+    is_preview: bool,
 ) -> Iterator[Deferred]:
     for action in plan.actions:
         if not _is_unasked(action) or action.state is not State.RUN:
@@ -84,7 +84,7 @@ def _early(
         sighting = sightings.get(digest([action]), NEVER)
         passes = sighting.passes + counts
         if passes < grace.drift_passes or sighting.seconds < grace.drift_grace:
-            seen = sighting.passes if looks else passes
+            seen = sighting.passes if is_preview else passes
             yield Deferred(action, _reason(action, seen, sighting.seconds, grace))
 
 

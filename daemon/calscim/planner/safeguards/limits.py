@@ -154,11 +154,3 @@ def size_at_start(present: int, gone: int, joined: int, min_size: int) -> int:
     """
     start = present + gone - joined
     return start if start >= min_size else present + gone
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """What percentages are taken of where a pass did not look at everything."""
-
-    people: int | None = None
-    memberships: int | None = None  # of all mapped teams together

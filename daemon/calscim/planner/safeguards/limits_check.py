@@ -31,15 +31,11 @@ from calscim.planner.actions import (
     brings_in,
     demotes,
 )
-from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.observed_state import Complete, ObservedState
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.roles import Role
-from calscim.planner.safeguards.limits import Guards, Limit, Sizes, WindowUsage, size_at_start
-from calscim.planner.safeguards.preflight import floors
-
-__all__ = ["Guards", "HoldSet", "Limit", "Sizes", "floors", "guard", "held_sets"]
+from calscim.planner.safeguards.limits import Guards, Limit, WindowUsage, size_at_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +68,19 @@ class _Scope:
         return self.sentence.format(count=planned, before=before)
 
 
-def guard(
+def hold_over_limits(
     plan: Plan,
-    directory: DesiredState,  # noqa: ARG001 - part of the promise: guards may look at what is wanted
     observed: ObservedState,
     policy: Guards,
     approved: frozenset[str] = frozenset(),
-    sizes: Sizes | None = None,
     usage: WindowUsage | None = None,
 ) -> Plan:
     """The plan with what is over a limit held.
 
     ``approved``: hashes of held sets, or of the whole plan, which release exactly those actions; these count
-    towards no limit any more. ``sizes``: for passes that did not look at everything. ``usage``: what was taken
-    within the window before.
+    towards no limit any more. ``usage``: what was taken within the window before.
     """
-    limits = _Limits(observed, policy, sizes or Sizes(), usage or WindowUsage())
+    limits = _Limits(observed, policy, usage or WindowUsage())
     free: frozenset[int] = frozenset(
         number for number, action in enumerate(plan.actions) if action.approved
     )
@@ -104,7 +97,7 @@ def limits_in_use(
     observed: ObservedState, policy: Guards, usage: WindowUsage
 ) -> tuple[LimitUse, ...]:
     """Return how much of each limit is used; limits that nothing was counted for are left out."""
-    return _Limits(observed, policy, Sizes(), usage).in_use()
+    return _Limits(observed, policy, usage).in_use()
 
 
 def held_sets(plan: Plan) -> tuple[HoldSet, ...]:
@@ -162,9 +155,7 @@ def _released(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
 class _Limits:
     """The limits of one pass, and what they are of."""
 
-    def __init__(
-        self, observed: ObservedState, policy: Guards, sizes: Sizes, usage: WindowUsage
-    ) -> None:
+    def __init__(self, observed: ObservedState, policy: Guards, usage: WindowUsage) -> None:
         self._policy = policy
         self._usage = usage
         self._me = observed.me
@@ -176,14 +167,10 @@ class _Limits:
         }
         people = observed.people
         present = len(people.value) if isinstance(people, Complete) else 0
-        if sizes.people is not None:
-            present = sizes.people
         self._people = size_at_start(
             present, usage.gone_people, usage.joined_people, policy.min_organization_size
         )
-        memberships = sizes.memberships
-        if memberships is None:
-            memberships = sum(map(len, self._teams.values()))
+        memberships = sum(map(len, self._teams.values()))
         self._memberships = size_at_start(
             memberships,
             usage.gone.total(),

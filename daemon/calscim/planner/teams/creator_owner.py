@@ -6,40 +6,47 @@ and exclusive mappings take back.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from calscim.planner.actions import Action, ChangeTeamRole, Provenance, RemoveMember
 from calscim.planner.causes import row
-from calscim.planner.desired import Desired, EffectiveGrant, strongest
-from calscim.planner.desired_state import BootstrapOwner, DesiredState
+from calscim.planner.context import PlanContext
+from calscim.planner.desired import EffectiveGrant, strongest
+from calscim.planner.desired_state import BootstrapOwner
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
-from calscim.planner.observed_state import Complete, ObservedState, TeamMember
-from calscim.planner.people.deprovisioning import Deprovisioning
-from calscim.planner.policy import Policy
+from calscim.planner.observed_state import Complete, TeamMember
+from calscim.planner.plan import Plan
 from calscim.planner.roles import Role
 from calscim.planner.safeguards import gates
-from calscim.planner.teams.protection import TeamProtections
+
+
+def plan_bootstrap_owners(plan: Plan, context: PlanContext) -> Plan:
+    """Take back the ownership that came with the creation of a team.
+
+    A pass over part of the people cannot tell who wants to be an owner.
+    """
+    if context.chosen is not None:
+        return plan
+    planner = BootstrapOwnersPlanner(context, plan.actions)
+    planner.walk(context.teams)
+    return replace(
+        plan,
+        actions=(*plan.actions, *planner.actions),
+        notes=(*plan.notes, *planner.notes),
+    )
 
 
 class BootstrapOwnersPlanner:
     """Fills ``actions`` and ``notes``. ``planned``: what the same plan does to the teams otherwise."""
 
-    def __init__(
-        self,
-        directory: DesiredState,
-        observed: ObservedState,
-        policy: Policy,
-        wanted: Desired,
-        departures: Deprovisioning,
-        roster: TeamProtections,
-        planned: Iterable[Action],
-    ) -> None:
-        self._directory = directory
-        self._observed = observed
-        self._policy = policy
-        self._desired = wanted
-        self._departures = departures
-        self._roster = roster
+    def __init__(self, context: PlanContext, planned: Iterable[Action]) -> None:
+        self._directory = context.desired
+        self._observed = context.observed
+        self._policy = context.policy
+        self._desired = context.grants
+        self._departures = context.deprovisioning
+        self._roster = context.protections
         self._touched = {
             (action.team, action.cal_user)
             for action in planned

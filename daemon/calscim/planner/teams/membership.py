@@ -8,6 +8,7 @@ people, owners that calscim did not make and the last administrator of a team ar
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from operator import attrgetter
 
 from calscim.planner.actions import (
@@ -18,44 +19,49 @@ from calscim.planner.actions import (
     RemoveMember,
     State,
 )
-from calscim.planner.causes import ProvenanceIndex
-from calscim.planner.desired import Desired, EffectiveGrant, strongest
-from calscim.planner.desired_state import DesiredState, MembershipRecord
+from calscim.planner.context import PlanContext
+from calscim.planner.desired import EffectiveGrant, strongest
+from calscim.planner.desired_state import MembershipRecord
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
-from calscim.planner.observed_state import Incomplete, ObservedState, TeamMember
-from calscim.planner.people.deprovisioning import Deprovisioning
+from calscim.planner.observed_state import Incomplete, TeamMember
+from calscim.planner.people.membership import joining
+from calscim.planner.plan import Plan
 from calscim.planner.safeguards import gates
 from calscim.planner.teams import creator_owner
-from calscim.planner.teams.protection import TeamProtections
 
 Members = MappingOf[CalUserId, TeamMember]
 _KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
 
 
+def plan_members(plan: Plan, context: PlanContext) -> Plan:
+    """Add members to the mapped teams, correct their roles, and remove members."""
+    planner = TeamsPlanner(context, joining(plan, context))
+    planner.walk(context.teams, context.chosen)
+    return replace(
+        plan,
+        actions=(*plan.actions, *planner.actions),
+        in_place=tuple(planner.in_place),
+        incomplete=(*plan.incomplete, *planner.incomplete),
+        notes=(*plan.notes, *planner.notes),
+    )
+
+
 class TeamsPlanner:
     """Fills ``actions``, ``in_place``, ``incomplete`` and ``notes``, one team after the other."""
 
-    def __init__(
-        self,
-        directory: DesiredState,
-        observed: ObservedState,
-        wanted: Desired,
-        causes: ProvenanceIndex,
-        departures: Deprovisioning,
-        roster: TeamProtections,
-        coming: MappingOf[PersonKey, State],
-    ) -> None:
-        self._directory = directory
-        self._observed = observed
-        self._desired = wanted
-        self._people = wanted.people
-        self._causes = causes
-        self._departures = departures
-        self._roster = roster
-        self._coming = coming  # people an action of this plan invites
-        self._former = frozenset(directory.former_accounts.values())
+    def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
+        self._directory = context.desired
+        self._observed = context.observed
+        self._desired = context.grants
+        self._people = context.people
+        self._causes = context.provenance
+        self._departures = context.deprovisioning
+        self._roster = context.protections
+        self._pending_teams = context.pending_teams
+        self._coming = joining  # people whom an action of this plan invites
+        self._former = frozenset(context.desired.former_accounts.values())
         self.actions: list[Action] = []
         self.in_place: list[MembershipRecord] = []
         self.incomplete: list[str] = []
@@ -198,6 +204,7 @@ class TeamsPlanner:
                 user=user.id,
                 cal_user=None if isinstance(key, str) else key,
                 team=team,
+                new_team=self._pending_teams.get(team),
                 role=sources.role,
                 mode=sources.mode,
                 mappings=sources.ids,
