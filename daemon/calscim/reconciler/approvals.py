@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
-from calscim.planner.action_key import digest, key_of
-from calscim.planner.actions import Action, State
+from calscim.planner.action_key import digest
+from calscim.planner.actions import State
 from calscim.planner.context import PlanInputs
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.plan import Plan, Scope
 from calscim.planner.planner import make_plan
 from calscim.planner.policy import DriftGrace, Policy
-from calscim.planner.render import action_json
 from calscim.planner.safeguards.limits import Guards
 from calscim.planner.safeguards.limits_check import HoldSet, held_sets
 from calscim.planner.safeguards.windows import Window
@@ -65,7 +64,7 @@ async def decide(
         guards=rules.guards,
         usage=await attempts.window_usage(db, organization, rules.guards.window),
         approved=await holds.approved(db, organization, rules.approvals),
-        released=frozenset(entry["id"] for entries in released.values() for entry in entries),
+        released=frozenset(chain.from_iterable(released.values())),
         held={} if scope.users is None else await _held(db, organization),
     )
     if len(picture.directory.users) < LARGE:
@@ -76,10 +75,10 @@ async def decide(
 async def _held(db: Database, organization: str) -> dict[str, str]:
     """Return the limit that holds each action of the held sets that nobody approved, by the action's key."""
     return {
-        entry["key"]: hold.guard
+        key: hold.guard
         for hold in await holds.current(db, organization)
         if hold.approved_at is None
-        for entry in hold.actions
+        for key in hold.keys
     }
 
 
@@ -100,8 +99,7 @@ async def remember(
         if (whole := _containing(known, held)) is not None:
             found.add(whole.hash)
             continue
-        shown = [_stored(action) for action in held.actions]
-        await holds.hold(db, organization, held.hash, held.guard, shown)
+        await holds.hold(db, organization, held)
         found.add(held.hash)
     if everything:
         await holds.settle(db, organization, found)
@@ -114,16 +112,11 @@ async def remember(
     ]
 
 
-def _stored(action: Action) -> dict[str, Any]:
-    """Return an action of a held set as Postgres keeps it: as it is shown, with its key and its digest."""
-    return {**action_json(action), "key": str(key_of(action)), "id": digest([action])}
-
-
 def _containing(known: Sequence[Hold], held: HoldSet) -> Hold | None:
     """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
     wanted = {digest([action]) for action in held.actions}
     for hold in known:
-        if wanted <= {entry["id"] for entry in hold.actions}:
+        if wanted <= hold.digests:
             return hold
     return None
 
@@ -135,20 +128,14 @@ async def carry_out_approved(
     approved = await holds.approved(db, organization, approvals)
     running = {digest([action]) for action in planned.actions if action.state is State.RUN}
     current = {hold.hash: hold for hold in await holds.current(db, organization)}
-    met = [
-        hash_
-        for hash_ in approved
-        if hash_ in current and {entry["id"] for entry in current[hash_].actions} <= running
-    ]
+    met = [hash_ for hash_ in approved if hash_ in current and current[hash_].digests <= running]
     if met:
         await holds.release(db, organization, met)
     if stale := sorted(approved - set(met)):
         await holds.done(db, organization, stale)  # the world has changed since: approve anew
     released = await holds.released(db, organization)
     finished = [
-        hash_
-        for hash_, entries in released.items()
-        if hash_ not in met and not ({entry["id"] for entry in entries} & running)
+        hash_ for hash_, digests in released.items() if hash_ not in met and not digests & running
     ]
     if finished:
         await holds.done(db, organization, finished)

@@ -6,28 +6,37 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from asyncpg import Record
 
+from calscim.planner.action_key import digest, key_of
+from calscim.planner.render import action_json
+from calscim.planner.safeguards.limits_check import HoldSet
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A held set as it is shown: ``actions`` are in the form of ``plan --json``."""
+    """A held set. ``actions``: in the form of ``plan --json``; ``keys`` and ``digests``: what identifies them."""
 
     hash: str
     guard: str
     actions: list[dict[str, Any]]
+    keys: frozenset[str]
+    digests: frozenset[str]
     first_seen: datetime
     approved_at: datetime | None
     announced_at: datetime | None  # when the daemon alerted the operator
 
 
-async def hold(
-    db: Database, organization: str, hash_: str, guard: str, actions: list[dict[str, Any]]
-) -> None:
+async def hold(db: Database, organization: str, held: HoldSet) -> None:
     """Record a held set. The same set in later passes is one hold."""
-    await db.execute(sql("holds.hold"), organization, hash_, guard, orjson.dumps(actions).decode())
+    actions = [
+        {**action_json(action), "key": str(key_of(action)), "digest": digest([action])}
+        for action in held.actions
+    ]
+    stored = orjson.dumps(actions).decode()
+    await db.execute(sql("holds.hold"), organization, held.hash, held.guard, stored)
 
 
 async def announced(db: Database, organization: str, hashes: Collection[str]) -> None:
@@ -42,17 +51,22 @@ async def settle(db: Database, organization: str, hashes: Collection[str]) -> No
 
 
 async def current(db: Database, organization: str) -> list[Hold]:
-    return [
-        Hold(
-            row["hash"],
-            row["guard"],
-            orjson.loads(row["actions"]),
-            row["first_seen"],
-            row["approved_at"],
-            row["announced_at"],
-        )
-        for row in await db.fetch(sql("holds.list_current"), organization)
-    ]
+    """Return the sets that are held now."""
+    return [_hold(row) for row in await db.fetch(sql("holds.list_current"), organization)]
+
+
+def _hold(row: Record) -> Hold:
+    actions = orjson.loads(row["actions"])
+    return Hold(
+        row["hash"],
+        row["guard"],
+        keys=frozenset(action.pop("key") for action in actions),
+        digests=frozenset(action.pop("digest") for action in actions),
+        actions=actions,
+        first_seen=row["first_seen"],
+        approved_at=row["approved_at"],
+        announced_at=row["announced_at"],
+    )
 
 
 async def approve(db: Database, organization: str, hash_: str) -> bool:
@@ -80,10 +94,13 @@ async def release(db: Database, organization: str, hashes: Collection[str]) -> N
     await db.execute(sql("holds.release"), organization, list(hashes))
 
 
-async def released(db: Database, organization: str) -> dict[str, list[dict[str, Any]]]:
-    """Sets that are being carried out: an interrupted one goes on without being asked for again."""
+async def released(db: Database, organization: str) -> dict[str, frozenset[str]]:
+    """Return the digests of the actions of each set that is being carried out, by the set's hash.
+
+    A set that was interrupted goes on without another approval.
+    """
     return {
-        row["hash"]: orjson.loads(row["actions"])
+        row["hash"]: frozenset(action["digest"] for action in orjson.loads(row["actions"]))
         for row in await db.fetch(sql("holds.list_released"), organization)
     }
 
