@@ -5,6 +5,7 @@ import pytest
 
 from calscim import admin
 from calscim.admin import approvals
+from calscim.planner.safeguards.limits_check import HoldSet
 from calscim.postgres import grants, health, migrations
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
@@ -134,7 +135,7 @@ async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
         operator, EDITOR, organization="acme", scope="directory", target=okta.id, seconds=None
     )
     await admin.resume(operator, EDITOR, organization="acme", scope="directory", target=okta.id)
-    await holds.hold(serving, "acme", "f" * 16, "a limit", [{"kind": "member.remove"}])
+    await holds.hold(serving, "acme", HoldSet("f" * 16, "a limit", ()))
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="may not approve"):
         await holds.approve(serving, "acme", "f" * 16)
@@ -147,7 +148,7 @@ async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
     await holds.settle(serving, "acme", [])
     await holds.release(serving, "acme", ["f" * 16])
     await holds.done(serving, "acme", ["f" * 16])
-    await holds.hold(serving, "acme", "f" * 16, "a limit", [])
+    await holds.hold(serving, "acme", HoldSet("f" * 16, "a limit", ()))
     assert await holds.approved(serving, "acme") == frozenset()
 
 

@@ -12,6 +12,7 @@ from calscim.journal import chain, history
 from calscim.journal.erasure import erase
 from calscim.journal.history import Wanted
 from calscim.journal.replay import rebuild
+from calscim.planner.safeguards.limits_check import HoldSet
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
 from tests.support.stage import PEOPLE, address
@@ -104,7 +105,7 @@ async def test_the_hash_of_a_plan_releases_the_sets_of_that_plan_and_no_other(st
     async def slow(*given):
         """Another pass holds one more set while the operator's look is under way."""
         found = await looked(*given)
-        await holds.hold(stage.db, "acme", "f" * 16, "a set that was not shown", [])
+        await holds.hold(stage.db, "acme", HoldSet("f" * 16, "a set that was not shown", ()))
         return found
 
     monkeypatch.setattr(approving, "inspect", slow)

@@ -110,7 +110,7 @@ async def test_somebody_just_put_on_may_be_put_on_again_and_nothing_comes_of_it(
     for _ in range(3):
         report = await stage.full()
 
-    assert not {kind for kind, _ in report.outcomes} - {Kind.ADD.value, Kind.CREATE.value}
+    assert not {kind for kind, _ in report.outcomes} - {Kind.ADD, Kind.CREATE}
     stage.world.lag()
     assert set(stage.team("Sales")) == {ANN, BOB}
     assert (await stage.full()).in_sync

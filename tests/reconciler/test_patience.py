@@ -121,7 +121,7 @@ async def test_drift_that_went_and_came_again_starts_anew(drifted):
 
     assert EVE in drifted.team("Sales")
     [row] = await drifted.db.fetch("SELECT pass_count FROM calscim.drift_observations")
-    assert row["passes"] == 1
+    assert row["pass_count"] == 1
 
 
 @pytest.mark.parametrize("list_", ["teams/", "/memberships"])
@@ -136,7 +136,7 @@ async def test_a_pass_that_could_not_read_the_team_or_the_people_counts_for_noth
 
     assert EVE in drifted.team("Sales")
     [row] = await drifted.db.fetch("SELECT pass_count FROM calscim.drift_observations")
-    assert row["passes"] == 2
+    assert row["pass_count"] == 2
 
 
 async def test_a_team_that_cannot_be_read_keeps_no_other_team_waiting(drifted):

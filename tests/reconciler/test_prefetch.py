@@ -203,7 +203,7 @@ async def test_a_pass_over_what_was_read_before_is_no_second_look(stage):
 
     rows = await stage.db.fetch("SELECT pass_count FROM calscim.drift_observations")
 
-    assert [row["passes"] for row in rows] == [2]  # drifting teams are read again before
+    assert [row["pass_count"] for row in rows] == [2]  # drifting teams are read again before
 
 
 async def test_an_absence_is_counted_once_a_read(stage):

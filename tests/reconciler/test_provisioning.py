@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from calscim.planner.actions import Kind, Outcome
 from calscim.planner.ids import UserId
 from calscim.reconciler.state import ledger, retries
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
@@ -83,7 +84,7 @@ async def test_a_user_whom_somebody_invited_by_hand_is_recognised(stage):
     report = await stage.push()
 
     assert report.parked == 0
-    assert report.outcomes["user.attach", "already"] == 1
+    assert report.outcomes[Kind.ATTACH, Outcome.ALREADY] == 1
 
 
 # -------------------------------------------------------------------- accounts that went to others

@@ -596,13 +596,13 @@ async def test_one_more_removal_from_a_team_with_a_held_set_is_held_with_it(stag
 
 async def test_a_large_company_is_thought_about_beside_the_requests(stage, monkeypatch):
     threads = []
-    planning = approvals.plan
+    planning = approvals.make_plan
 
     def watched(*given, **more):
         threads.append(threading.current_thread())
         return planning(*given, **more)
 
-    monkeypatch.setattr(approvals, "plan", watched)
+    monkeypatch.setattr(approvals, "make_plan", watched)
     await stage.given("Sales", "managed", "ann")
     monkeypatch.setattr(approvals, "LARGE", 1)
 

@@ -146,7 +146,9 @@ class Writer:
                 row = await client.add_member(permit, action.team, _account(action), action.role)
                 return _outcome_of(row.member)
             case AcceptMember():
-                row = await client.accept_member(permit, action.team, _membership_id(action.membership))
+                row = await client.accept_member(
+                    permit, action.team, _membership_id(action.membership)
+                )
                 return _outcome_of(row.member)
             case ChangeOrgRole():
                 changed = await client.change_membership(
