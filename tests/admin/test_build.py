@@ -31,7 +31,7 @@ def test_a_build_is_named_after_what_its_answers_show(url, traits, pages, name):
 def test_the_description_lists_what_a_build_cannot_do():
     limits = str(describe(SELF_HOSTED, BuildTraits(False, False), pages_teams=False))
 
-    for words in ("by number only", "lists all teams in one answer", "leaves team memberships"):
+    for words in ("by id only", "lists all teams in one answer", "leaves team memberships"):
         assert words in limits
 
 

@@ -164,7 +164,7 @@ async def test_a_token_is_found_by_number_or_by_a_name_that_only_one_token_has(d
     await admin.create_token(db, EDITOR, okta, name="okta")
 
     assert (await admin.find_token(db, str(first.id))).id == first.id
-    with pytest.raises(UsageError, match="give the number"):
+    with pytest.raises(UsageError, match="type the id"):
         await admin.find_token(db, "okta")
 
 

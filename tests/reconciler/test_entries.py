@@ -205,7 +205,7 @@ async def test_without_cal_com_the_answer_comes_from_the_database(stage):
     assert (found["desired"], found["observed"]) == ("MEMBER", None)
     assert found["because"].startswith("not known now: ")
     assert "by the database: wanted on the team: member of Sales (journal " in found["because"]
-    assert found["because"].endswith("calscim put this person there")
+    assert found["because"].endswith("calscim added this person")
     assert [one["group"] for one in found["groups"]] == ["Sales"]
     shown = await text(stage, ANN)
     assert shown.startswith("without Cal.com: ")

@@ -194,5 +194,5 @@ async def test_whom_add_only_leaves_on_the_team_was_not_put_there_by_hand(stage)
     await stage.push()
 
     assert (await because(stage, ANN)).startswith(
-        "still on the team: calscim put them there, and add-only leaves them; left Sales (journal "
+        "still on the team: calscim added this person, and add-only never removes; left Sales (journal "
     )

@@ -46,8 +46,8 @@ async def approve(
             if approved is not None:
                 return approved
     raise Stale(
-        f"nothing with the hash {hash_} is held now; the world has changed or it never was: "
-        "see `calscim plan` for what is held and its hash"
+        f"no held plan has the hash {hash_}: something has changed since, or the hash is wrong. "
+        "Run `calscim plan` to see what is held and its hash"
     )
 
 

@@ -38,15 +38,15 @@ def _limits(traits: BuildTraits, *, invites: bool, hosted: bool, pages: bool | N
     found = []
     if traits.invites_by_email is None and not hosted:
         found.append(
-            "whether it attaches accounts by e-mail address shows when a person first comes back"
+            "calscim learns whether it attaches accounts by e-mail address when a person first comes back"
         )
     elif not invites:
         found.append(
-            "it attaches accounts by number only: people who come back have to accept an invitation, and an "
-            "account that calscim never saw has to be invited by hand"
+            "it attaches accounts by id only: people who come back have to accept an invitation, and you have to "
+            "invite accounts that calscim has not seen"
         )
     if traits.invites_by_email is False:
-        found.append("it takes neither a name nor notify_new_users = false for new people")
+        found.append("it ignores names and notify_new_users = false for new people")
     if pages is False:
         found.append("it lists all teams in one answer")
     if traits.clears_teams is False:
@@ -54,5 +54,7 @@ def _limits(traits: BuildTraits, *, invites: bool, hosted: bool, pages: bool | N
             "it leaves team memberships behind: calscim ends them before the organization membership"
         )
     elif traits.clears_teams is None:
-        found.append("whether it ends team memberships by itself shows at the first deprovision")
+        found.append(
+            "calscim learns whether it ends team memberships itself at the first deprovision"
+        )
     return found

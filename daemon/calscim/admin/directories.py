@@ -26,6 +26,8 @@ _ID = string.ascii_lowercase + string.digits  # no underscore: Okta cuts a URL t
 
 @dataclass(frozen=True, slots=True)
 class Directory:
+    """A connection from an identity provider, with the size of its data."""
+
     """A connection from an identity provider. ``id`` is part of its base URL."""
 
     id: str
@@ -56,7 +58,7 @@ async def create_directory(
     """
     name = names.clean("a directory", name)
     if provider not in PROVIDERS:
-        raise UsageError(f"{provider!r} is no provider: write one of {', '.join(PROVIDERS)}")
+        raise UsageError(f"{provider!r} is not a provider: write one of {', '.join(PROVIDERS)}")
     key = "".join(secrets.choice(_ID) for _ in range(24))
     edit = {"id": key, "name": name, "organization": organization, "provider": provider}
     try:
@@ -72,7 +74,7 @@ async def create_directory(
             return await _one(connection, key)
     except asyncpg.UniqueViolationError:
         raise UsageError(
-            f"there is a directory called {name!r} already: choose another name, "
+            f"a directory is already called {name!r}: choose another name, "
             "or see `calscim directory list`"
         ) from None
 
@@ -133,7 +135,7 @@ async def find_directory(db: Database, wanted: str) -> Directory:
 
 
 async def only_directory(db: Database, wanted: str | None) -> Directory:
-    """Return the directory of that id or name; without one, the only directory. UsageError if there are several."""
+    """Return the directory of that id or name, else the only one. Raise UsageError if there are several."""
     if wanted is not None:
         return await find_directory(db, wanted)
     every = await directories(db)

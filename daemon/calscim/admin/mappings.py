@@ -261,13 +261,15 @@ async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: M
 
 async def _lock(connection: Connection, mapping: MappingRow) -> None:
     if await connection.fetchval(sql("mappings.lock"), mapping.id) is None:
-        raise UsageError(f"mapping {mapping.id} was removed meanwhile: see `calscim mapping list`")
+        raise UsageError(
+            f"mapping {mapping.id} has been removed by someone else: see `calscim mapping list`"
+        )
 
 
 def _check(team: TeamRef, mode: Mode) -> None:
     if team.id is None and not team.new and mode is Mode.EXCLUSIVE:
         raise UsageError(
-            "an organization cannot be exclusive: its other members would all be removed; "
+            "an organization cannot be exclusive, because all its other members would be removed: "
             "choose managed, add-only or observe"
         )
 
@@ -297,7 +299,7 @@ async def _unknown(connection: Connection, directory: Directory, group: str) -> 
     return [
         (
             f"no group called {group!r} was pushed to {directory.name} yet: the mapping waits for "
-            f"one, names are matched exactly{hint}"
+            f"a group of exactly this name{hint}"
         )
     ]
 
@@ -319,14 +321,14 @@ def _exclusive(team: TeamRef, mode: Mode, others: list[MappingRow]) -> list[str]
     if mode is Mode.EXCLUSIVE:
         whom = ", ".join(sorted({row.group for row in others}))
         return [
-            f"{team.name} becomes exclusive: whoever is in none of its groups will be removed from it"
+            f"{team.name} becomes exclusive: people who are in none of its groups will be removed from it"
             + (f" (its other groups: {whom})" if whom else "")
         ]
     if first := next((row for row in others if row.mode is Mode.EXCLUSIVE), None):
         return [
             (
                 f"{team.name} stays exclusive because of mapping {first.id} ({first.group}): "
-                f"mode {mode.value} does not loosen that"
+                f"mode {mode.value} does not change that"
             )
         ]
     return []

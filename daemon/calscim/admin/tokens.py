@@ -90,7 +90,7 @@ async def rotate_token(
         ends = await connection.fetchval(sql("tokens.replace"), old.id, made.id, overlap)
         if ends is None:
             raise UsageError(
-                f"token {old.id} ({old.name}) was revoked, expired or rotated meanwhile: "
+                f"token {old.id} ({old.name}) has been revoked, has expired or has been rotated: "
                 "see `calscim token list`"
             )
         edit = {**_edit(made), "replaces": old.id, "replaced_expires_at": ends}
@@ -145,7 +145,7 @@ async def token_to_rotate(db: Database, directory: Directory, wanted: str | None
         return rotatable[0]
     if not rotatable:
         raise UsageError(
-            f"{directory.name} has no valid token to rotate: make one with "
+            f"{directory.name} has no valid token to rotate: create one with "
             f"`calscim token create {directory.name}`"
         )
     listed = ", ".join(f"{token.id} ({token.name})" for token in rotatable)
@@ -173,7 +173,7 @@ def _chosen(wanted: str, every: list[Token]) -> Token:
     if found:
         numbers = ", ".join(str(row.id) for row in found)
         raise UsageError(
-            f"{len(found)} tokens are called {wanted!r}: give the number of one ({numbers})"
+            f"{len(found)} tokens are called {wanted!r}: type the id of one ({numbers})"
         )
     raise UsageError(
         names.missing("token", wanted, (row.name for row in every), "see `calscim token list`")

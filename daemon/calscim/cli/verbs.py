@@ -40,7 +40,9 @@ class Verbs:
         if examples:
             parser.epilog = "\n".join(("examples:", *(f"  {example}" for example in examples)))
         if data:
-            parser.add_argument("--json", action="store_true", help="one JSON value, nothing else")
+            parser.add_argument(
+                "--json", action="store_true", help="print one JSON value and nothing else"
+            )
         parser.set_defaults(verb=verb)
         return parser
 

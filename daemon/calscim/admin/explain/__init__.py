@@ -1,1 +1,1 @@
-"""Why a person is on a team, or is not."""
+"""Explain why a person is or is not on a team."""

@@ -15,9 +15,7 @@ from calscim.reconciler.state.retries import ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
-_UNKNOWN = (
-    "no directory knows this person; calscim leaves them where they are, except on exclusive teams"
-)
+_UNKNOWN = "no directory has this person; calscim leaves the account where it is, except on exclusive teams"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> MembershipRec
 
 
 def _is_about(action: Action, subject: Subject, team: TeamId | None) -> bool:
-    """Attributes have a table of their own."""
+    """Return True if the action is about this person and team, and not about an attribute."""
     return (
         team_of(action) == team
         and not isinstance(action, ChangeAttribute)
@@ -62,10 +60,10 @@ def until(early: ParkedAction) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """What is known of one person. ``gaps``: teams (None: the organization) that could not be read, and why not.
+    """What is known about one person. ``gaps``: why a team (None: the organization) could not be read.
 
-    ``unmapped``: in no mapped group where only those belong to the organization. ``near``: by team, a mapping that
-    waits for a group of nearly the name of one that the person is in.
+    ``unmapped``: only members of mapped groups belong to the organization, and the person is in none. ``near``: by
+    team, a mapping that waits for a group with a name similar to one of the person's groups.
     ``actions``: the latest first.
     """
 
@@ -80,11 +78,11 @@ class Reasons:
     near: Mapping[TeamId | None, str] = field(default_factory=dict)
 
     def because(self, team: TeamId | None, seen: str | None) -> str:
-        """``team`` None: the organization; ``seen``: the role there. What is about to happen comes first."""
+        """Return the reason. ``team`` None: the organization. ``seen``: the observed role."""
         return next(self._sentences(team, seen))
 
     def _sentences(self, team: TeamId | None, seen: str | None) -> Iterator[str]:
-        """The first that is true is the one that counts."""
+        """Yield true reasons, the most important first."""
         subject = self.subject
         if team in self.gaps:
             yield f"not known now: {self.gaps[team]}; by the database: {self._remembered(team)}"
@@ -103,7 +101,7 @@ class Reasons:
         yield from self._on_team(team, seen)
 
     def _coming(self, action: Action) -> str:
-        """What is planned, and what it waits for."""
+        """Describe a planned action, and what it waits for."""
         kind = action.kind.value
         if (early := self.memory.parked.get(key_of(action))) is not None:
             return f"{kind} {until(early)}"
@@ -120,7 +118,7 @@ class Reasons:
         if self.subject.deleted_seq is not None:
             return f"the provider deleted this user (journal {self.subject.deleted_seq})"
         if not entry.managed:
-            return "was in Cal.com already; the provider has not written to this user, so calscim leaves it alone"
+            return "was in Cal.com before; the provider has not written to this user, so calscim changes nothing"
         if not entry.active:
             return f"the provider says that this user is not active (journal {seq})"
         if self.unmapped:
@@ -128,7 +126,7 @@ class Reasons:
         return f"an active user of the directory (journal {seq})"
 
     def _giving(self, team: TeamId) -> str:
-        """The groups that ask for the person to be on the team."""
+        """Return the groups that ask for the membership."""
         return ", ".join(
             f"{source.group} (journal {source.member_since_seq})"
             for source in self.sources
@@ -155,7 +153,7 @@ class Reasons:
         for entry in self.ledger:
             if seen is not None and entry.team_id == team and entry.origin == "added":
                 why = left[-1] if left else "no mapped group wants it any more"
-                yield f"still on the team: calscim put them there, and {entry.mode} leaves them; {why}"
+                yield f"still on the team: calscim added this person, and {entry.mode} never removes; {why}"
         if seen is not None:
             yield "on the team by hand: no mapped group wants it, and its mode leaves it alone"
         if left:
@@ -172,7 +170,7 @@ class Reasons:
     # ---------------------------------------------------------------- without Cal.com
 
     def _remembered(self, team: TeamId | None) -> str:
-        """What is wanted, what was done, and what it waits for, as far as that is known without Cal.com."""
+        """Describe what is wanted and what it waits for, as far as the database knows."""
         if self.subject.user is None:
             return _UNKNOWN
         return "; ".join((*self._wished(team), *self._stuck(team)))
@@ -189,11 +187,11 @@ class Reasons:
             yield f"not wanted on the team: {self._in_no_group(team)}"
         for entry in self.ledger:
             if entry.team_id == team:
-                put = "put this person there" if entry.origin == "added" else "found them there"
+                put = "added this person" if entry.origin == "added" else "found this person there"
                 yield f"calscim {put}"
 
     def _stuck(self, team: TeamId | None) -> Iterator[str]:
-        """What is held, parked and waited for since the last pass."""
+        """Yield what has been held, parked or waiting since the last pass."""
         subject = self.subject
         for action in self.memory.held:
             if action.team_id == team and self._is_theirs(action):
