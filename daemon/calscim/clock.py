@@ -1,4 +1,4 @@
-"""The only place that reads the time. Everything else is handed a Clock."""
+"""The only module that reads the time. All others get a Clock."""
 
 import asyncio
 import time
@@ -10,20 +10,20 @@ class Clock(Protocol):
     """Wall time for records, monotonic seconds for waits."""
 
     def now(self) -> datetime:
-        """The present moment, in UTC, with its offset."""
+        """Return the present time, in UTC, with its offset."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Return seconds that never decrease."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that many seconds of ``monotonic``."""
+        """Wait for this many seconds of ``monotonic``."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,10 +1,9 @@
-"""Bodies at rest: sealed with AES-256-GCM before they are hashed and stored, opened when they are read.
+"""Encryption at rest: bodies are encrypted with AES-256-GCM before they are hashed and stored.
 
-The digests and the chain cover the sealed bytes, so that proving the journal needs no key. What a sealed body
-needs to be opened stands in front of it: the form, the key's id, the nonce. Several keys may be held, so that
-what an earlier one sealed stays readable.
+Digests and chain cover the encrypted bytes, so that verifying the journal needs no key. An encrypted body begins with
+its format, the key's id and the nonce. Several keys can be configured, so that bodies of earlier keys stay readable.
 
-Only bodies are sealed: the effects are what the tables are rebuilt from, and the tables hold the same data.
+Only bodies are encrypted. A rebuild needs the effects, and the tables have the same data.
 """
 
 import hashlib
@@ -18,21 +17,23 @@ from calscim.errors import StoreError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-# No JSON and no UTF-8 begins with 0x89; what somebody sends so all the same is wrapped as _PLAIN.
+# Neither JSON nor UTF-8 begins with 0x89. Bodies that do are wrapped as _PLAIN.
 MAGIC = b"\x89calscim"
 _PLAIN = MAGIC + b"\x00"
-FRONT = MAGIC + b"\x01"  # of a sealed body; its key's id, the nonce, and what AES-GCM made follow
+FRONT = (
+    MAGIC + b"\x01"
+)  # of an encrypted body; followed by the key's id, the nonce and the ciphertext
 _ID = 8
 _NONCE = 12
 _KEY = 32
 
-# What goes into the table: nothing else is accepted there, so that no body is stored that did not pass a Cipher.
+# The type of stored bodies, so that no body is stored without passing a Cipher.
 Sealed = NewType("Sealed", bytes)
 NOTHING = Sealed(b"")
 
 
 class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
-    """A body was sealed with a key that is not held. ``key_id`` in hexadecimal digits."""
+    """A body was encrypted with a key that is not configured. ``key_id``: hexadecimal digits."""
 
     def __init__(self, key_id: str) -> None:
         self.key_id = key_id
@@ -44,18 +45,18 @@ class KeyMissing(StoreError):  # noqa: N818 - named for what it tells
 
 @dataclass(frozen=True, slots=True)
 class Cipher:
-    """Seals with the ``present`` key, or without one stores as it comes; opens with every key of ``keys``, by id."""
+    """Encrypts with the ``present`` key, or not at all without one. Decrypts with every key of ``keys``, by id."""
 
     present: bytes | None = None
     keys: "Mapping[bytes, AESGCM]" = field(default_factory=dict, repr=False)
 
     @property
     def held(self) -> list[str]:
-        """Ids in hexadecimal digits."""
+        """Return the ids of the keys, as hexadecimal digits."""
         return [one.hex() for one in self.keys]
 
     def seal(self, plain: bytes) -> Sealed:
-        """What is to be stored. Nothing stays nothing. Twice the same bytes are sealed differently."""
+        """Return the bytes to store. Empty bytes stay empty. Equal bytes get different ciphertexts."""
         if self.present is None:
             return Sealed(_PLAIN + plain if plain.startswith(MAGIC) else plain)
         if not plain:
@@ -65,7 +66,7 @@ class Cipher:
         return Sealed(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
 
     def open(self, stored: bytes) -> bytes:
-        """What went into ``seal``, also another's. KeyMissing; StoreError when the bytes were changed."""
+        """Return the bytes that any cipher sealed. Raise KeyMissing without the key, StoreError if the bytes were changed."""
         if not stored.startswith(MAGIC):
             return stored
         if stored.startswith(_PLAIN):
@@ -82,22 +83,22 @@ class Cipher:
         return _decrypted(key, stored)
 
 
-PLAIN = Cipher()  # no key: bodies are stored as they come
+PLAIN = Cipher()  # no key: bodies are not encrypted
 
 
 def cipher(key: bytes | None, old_keys: Iterable[bytes] = ()) -> Cipher:
-    """Return the cipher of keys of 32 bytes. With old keys alone it opens what they sealed, and seals nothing."""
+    """Return the cipher of keys of 32 bytes. With old keys alone it decrypts, and does not encrypt."""
     keys = {_id_of(one): _aes(one) for one in (*old_keys, *([] if key is None else [key]))}
     return Cipher(None if key is None else _id_of(key), keys)
 
 
 def key_id(key: bytes) -> str:
-    """Names a key without telling anything of it, in hexadecimal digits."""
+    """Return an id of a key, which reveals nothing about the key, as hexadecimal digits."""
     return _id_of(key).hex()
 
 
 def sealed_with(stored: bytes) -> str | None:
-    """The id of the key that opens this; None for what is not sealed."""
+    """Return the id of the key of an encrypted body, or None."""
     name = _name(stored)
     return None if name is None else name.hex()
 

@@ -5,12 +5,12 @@ from enum import Enum
 
 
 class CalscimError(Exception):
-    """What every error of this program derives from."""
+    """The base class of all errors of calscim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the configuration: where it stands and what to write instead."""
+    """A problem of the configuration: where it is, and what to write instead."""
 
     where: str
     message: str
@@ -20,7 +20,7 @@ class Problem:
 
 
 class ConfigError(CalscimError):
-    """The configuration cannot be used; carries every problem found, not just the first."""
+    """The configuration cannot be used. Contains all problems."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -28,13 +28,13 @@ class ConfigError(CalscimError):
 
 
 class AddressUnavailable(ConfigError):  # noqa: N818 - a state of affairs, which may end by itself
-    """An address to listen on is in use, or no address of this machine yet."""
+    """An address to listen on is in use, or not yet an address of this machine."""
 
 
 class UsageError(CalscimError):
-    """A command asked for something that does not exist or cannot be; the message names what to type.
+    """A command cannot do what it was asked. The message says what to type instead.
 
-    ``details`` are shown below the message, one a line.
+    ``details`` are shown below the message, one per line.
     """
 
     def __init__(self, message: str, *details: str) -> None:
@@ -44,7 +44,7 @@ class UsageError(CalscimError):
 
 
 class ScimError(CalscimError):
-    """A request that is refused (RFC 7644 section 3.12); rendered in one place, scim/responses."""
+    """A refused SCIM request (RFC 7644 section 3.12). scim/responses renders it."""
 
     def __init__(
         self,
@@ -61,22 +61,22 @@ class ScimError(CalscimError):
 
 
 class RemoteKind(Enum):
-    """What an answer of Cal.com's means for whoever has to decide what comes next."""
+    """The meaning of an answer of Cal.com, for the decision about what to do next."""
 
     UNREACHABLE = "unreachable"  # no answer, or a 5xx: the outcome of a write is unknown
-    THROTTLED = "throttled"  # 429: nothing happened, ask again after retry_after
-    AUTH = "auth"  # 401, and 403 that is about the key or the organization
+    THROTTLED = "throttled"  # 429: nothing happened; retry after retry_after
+    AUTH = "auth"  # 401, or 403 about the key or the organization
     REJECTED = "rejected"  # 400, 403, 422: the same call will be refused again
-    CONFLICT = "conflict"  # 409 and its dialects: it is there already
-    NOT_FOUND = "gone"  # 404, or a 400 about an id: the thing acted on does not exist
+    CONFLICT = "conflict"  # 409 and its dialects: it exists already
+    NOT_FOUND = "gone"  # 404, or 400 about an id: the target does not exist
     NO_PROFILE = "no_profile"  # 403, 422: the person has no Profile in the organization
-    MALFORMED = "malformed"  # an answer that is not in the documented form
+    MALFORMED = "malformed"  # the answer is not in the documented format
 
 
 class RemoteError(CalscimError):
-    """Cal.com did not do what was asked; ``retry_after`` is in seconds where Cal.com named a time.
+    """Cal.com did not do what was asked. ``retry_after``: seconds, if Cal.com named a time.
 
-    ``properties`` are the fields of the request that Cal.com found invalid, by their names in the request.
+    ``properties``: the fields of the request that Cal.com reported as invalid.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class RemoteError(CalscimError):
 
 
 class StoreError(CalscimError):
-    """The database refused, is away, or holds something this program does not know."""
+    """The database refused, is unreachable, or contains data that this release does not know."""
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - named for what it tells: SCIM answers 503
-    """The database cannot be reached or cannot write at the moment; the same call may succeed later."""
+    """The database is unreachable or cannot write at the moment. The same call may succeed later."""

@@ -1,24 +1,23 @@
-"""When two names are the same: addresses, userNames, names of groups and of teams. Every other module asks this one.
+"""The rules by which two names are equal: addresses, userNames, names of groups and of teams.
 
-- White space around a name does not count (``str.strip``).
-- Canonically equivalent texts are the same (Unicode NFC): Macs send an accented letter in two characters.
-- Case does not count. Each capital letter of Unicode 14 stands for its small one, and the Greek final sigma for
-  sigma. No letter becomes two: ``groß`` and ``gross`` are different names, as they are for Cal.com, which keeps
-  addresses in the lower case of JavaScript. Two addresses with one lower case there have one key here.
+- Surrounding white space does not count (``str.strip``).
+- Canonically equivalent texts are equal (Unicode NFC): Macs send an accented letter as two characters.
+- Case does not count. Each uppercase letter of Unicode 14 equals its lowercase letter, and the Greek final sigma equals
+  sigma. No letter becomes two: ``groß`` and ``gross`` are different names, as in Cal.com, which stores addresses in the
+  lower case of JavaScript. Two addresses with the same lower case there have the same key here.
 
-``calscim.fold_case``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL, whatever
-the collation of the database is. Keys are stored, so the letters are listed here and there: with a later Unicode
-version of Python or Postgres the keys stay as they are.
+``calscim.fold_case``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL, independent
+of the collation of the database. Keys are stored, so that both list the letters: keys do not change with the Unicode
+version of Python or Postgres.
 
-The names of groups and teams have a spelling besides, in which case counts: a mapping waits for a group of exactly
-its name.
+Names of groups and teams also have a spelling, in which case counts: a mapping waits for a group with exactly its name.
 """
 
 import re
 from collections.abc import Iterator
 from unicodedata import normalize
 
-# Capital letters beyond ASCII that have no canonical decomposition, and the final sigma: code points, or ranges of
+# Uppercase letters beyond ASCII without a canonical decomposition, and the final sigma: code points, or ranges of
 # them; "/2" is every other one.
 _CAPITALS = (
     "c6 d0 d8 de 110 126 132 13f-141/2 14a 152 166 181-182 184-186/2 187-189/2 18a-18b "
@@ -51,19 +50,19 @@ _SMALL |= {ord(one): one.lower() for one in _listed(_CAPITALS)} | {ord(_FINAL_SI
 
 
 def trimmed(text: str) -> str:
-    """Return the text without white space around it."""
+    """Return the text without surrounding white space."""
     return text.strip()
 
 
 def folded(text: str) -> str:
-    """Return a text as it is compared where case does not count. White space stays: it may be part of a text."""
+    """Return the text with case folded. White space stays."""
     if text.isascii():
         return text.lower()
     return normalize("NFC", normalize("NFD", text).translate(_SMALL))
 
 
 def spelling(name: str) -> str:
-    """Return the name of a group or a team as it is compared where case counts."""
+    """Return the name of a group or team for a comparison in which case counts."""
     name = name.strip()
     return name if name.isascii() else normalize("NFC", name)
 
@@ -73,35 +72,35 @@ def _key(name: str) -> str:
 
 
 def address_key(address: str) -> str:
-    """Return what two spellings of one e-mail address have in common; "" for a blank one."""
+    """Return the key of an e-mail address, "" if it is blank."""
     return _key(address)
 
 
 def user_name_key(user_name: str) -> str:
-    """Return what two spellings of one userName have in common (RFC 7643 section 4.1.1: not case-exact)."""
+    """Return the key of a userName (RFC 7643 section 4.1.1: not case-exact)."""
     return _key(user_name)
 
 
 def group_key(name: str) -> str:
-    """Return what the names of two groups have in common that one directory cannot have both."""
+    """Return the key of a group's name, which is unique in a directory."""
     return _key(name)
 
 
 def team_key(name: str) -> str:
-    """Return what two spellings of one team's name have in common."""
+    """Return the key of a team's name."""
     return _key(name)
 
 
 def attribute_key(name: str) -> str:
-    """Return what two spellings of the name of one of Cal.com's attributes have in common."""
+    """Return the key of the name of a Cal.com attribute."""
     return _key(name)
 
 
 def is_address(text: str) -> bool:
     """Return True if the text may be an e-mail address of an account in Cal.com.
 
-    It has one "@", with something before it and a domain with a dot behind it, which Cal.com insists on, and neither
-    white space nor a control character. Anything else passes: only a mail server knows better.
+    It needs one "@" after a local part, a domain with a dot, which Cal.com requires, and neither white space nor
+    control characters. Everything else is accepted.
     """
     if _ADDRESS.fullmatch(text) is None:
         return False

@@ -1,6 +1,6 @@
-"""People who already are in Cal.com, recorded as users so that the provider's import finds them.
+"""Imported users: people who are already in Cal.com, stored so that the identity provider's import finds them.
 
-They stay unmanaged until the provider writes to them, follow the address of their account, and go again when
+They are unmanaged until the provider writes to them. They get the new address of their account, and are deleted when
 they leave Cal.com.
 """
 
@@ -27,7 +27,7 @@ async def import_user(
     active: bool,
     request_id: str,
 ) -> UserId | None:
-    """Record somebody the identity provider has not written to. None when name or address is known."""
+    """Store an unmanaged user. Return None if the directory has the name or the address already."""
     if await db.fetchval(
         sql("imported_users.exist"), directory_id, [user_name_key(user_name), address_key(email)]
     ):
@@ -41,7 +41,7 @@ async def import_user(
     return UserId(str(user_id)) if written.status == 201 else None
 
 
-async def follow(
+async def update_address(
     db: Database,
     directory_id: DirectoryId,
     user_id: UserId,
@@ -51,7 +51,7 @@ async def follow(
     email: str,
     request_id: str,
 ) -> bool:
-    """Give an imported entry its account's new address; return False if another user has it already."""
+    """Give an imported user the account's new address. Return False if another user has it."""
     state = _state(email, given_name, family_name, email, active=True)
     status = await db.fetchval(
         sql("imported_users.update_address"),
@@ -71,7 +71,7 @@ async def follow(
 async def drop_imported(
     db: Database, directory_id: DirectoryId, user_id: UserId, *, request_id: str
 ) -> bool:
-    """Delete somebody who left Cal.com, unless the provider has written to them meanwhile."""
+    """Delete a user who left Cal.com, unless the provider has written to the user meanwhile."""
     origin = Origin(directory_id, request_id, kind="import")
     written = await delete_user(db, origin, uuid.UUID(user_id), unmanaged=True)
     return written.status == 204

@@ -1,7 +1,7 @@
-"""Pages of a directory's users in the order they were made, the way an import reads them.
+"""Pages of a directory's users in the order of creation, as an import reads them.
 
-Counting to a page's first row costs more the further in it is. So the place of a row that was shown is kept, and
-the next page is counted from there; a page near the end is counted from the end. Each way gives the same page.
+Counting from the first user costs more for later pages. Therefore the position of a returned row is kept, and the next
+page is counted from it; a page near the end is counted from the end. All ways return the same page.
 """
 
 from bisect import bisect_right, insort
@@ -13,13 +13,13 @@ from calscim.directory.resources import Page, Reader, allowed
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
-MOST = 4096  # places kept of a directory
+MOST = 4096  # positions that are kept per directory
 
 _kept: "WeakKeyDictionary[Database, dict[str, Places]]" = WeakKeyDictionary()
 
 
 class Places:
-    """Which row (its ordinal) stood at which offset. All of it is void once a user was deleted."""
+    """The ordinals of rows at known offsets. Void once a user is deleted."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -27,7 +27,7 @@ class Places:
         self._seen: list[tuple[int, int]] = []  # offset, ordinal
 
     def before(self, offset: int) -> tuple[int, int] | None:
-        """The nearest known row at or before an offset."""
+        """Return the nearest known row at or before an offset."""
         at = bisect_right(self._seen, (offset, 2**63))
         return self._seen[at - 1] if at else None
 
@@ -44,7 +44,7 @@ class Places:
 
 
 async def users_page(db: Database, reader: Reader, offset: int, count: int) -> Page:
-    """From ``offset``, which begins with 0."""
+    """Return the page from an offset, which starts at 0."""
     places = _kept.setdefault(db, {}).setdefault(reader.directory, Places())
     nearest = places.before(offset)
     row = None

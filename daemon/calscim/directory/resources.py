@@ -1,7 +1,7 @@
-"""Users, groups and members: one function call a change, which is one transaction with its journal row.
+"""Reads and writes users, groups and members.
 
-Bodies are JSON text assembled by Postgres, to be sent as they are. Reads judge the token again in the same
-statement, so that a revoked one is refused although its holder was known a moment ago.
+Postgres assembles the JSON of responses. Each read checks the token again in the same statement, so that a token
+revoked a moment ago is refused.
 """
 
 import uuid
@@ -23,19 +23,19 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """All of a user but its id and dates. ``data`` is the resource without id, meta and groups, as JSON."""
+    """The data of a user. ``data``: the resource without id, meta and groups, as JSON."""
 
     user_name: str
     external_id: str | None
-    email: str  # the address Cal.com is told
+    email: str  # the address for Cal.com
     emails: tuple[str, ...]  # every address, by key
-    active: bool | None  # None: what the user is, active for a new one
+    active: bool | None  # None: unchanged, and true for a new user
     data: str
 
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """``display_name``: its spelling. ``data``: the resource as pushed without id, meta and members, as JSON."""
+    """The data of a group. ``display_name``: its spelling; ``data``: the resource without id, meta and members, as JSON."""
 
     display_name: str
     external_id: str | None
@@ -44,12 +44,12 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """``replace``: exactly ``add``; otherwise ``add`` come in and ``remove`` go. No id is in both."""
+    """A change of a group's members. ``replace``: ``add`` are all members. No id is in both ``add`` and ``remove``."""
 
     add: frozenset[uuid.UUID] = frozenset()
     remove: frozenset[uuid.UUID] = frozenset()
     replace: bool = False
-    unknown: tuple[str, ...] = ()  # values that cannot be an id of ours
+    unknown: tuple[str, ...] = ()  # values that cannot be an id
 
     def __bool__(self) -> bool:
         return bool(self.add or self.remove or self.replace or self.unknown)
@@ -69,7 +69,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """On whose behalf something is read: a token, and what every location begins with."""
+    """The token that a read is for, and the base URL of its directory."""
 
     token_id: int
     directory: str
@@ -111,7 +111,7 @@ async def update_user(
 async def set_user(
     db: Database, origin: Origin, user_id: uuid.UUID, values: dict[str, Any], base: str
 ) -> Written:
-    """Put top-level attributes in place, neither userName nor externalId nor emails; the others stay."""
+    """Set top-level attributes other than userName, externalId and emails. All others stay."""
     return await write(db, "user.set", origin, {"id": user_id, "set": values, "base": base})
 
 
@@ -150,7 +150,7 @@ async def create_group(
     base: str,
     answer: str = "full",
 ) -> Written:
-    """``answer``: full, bare (without members) or none."""
+    """Create a group. ``answer``: the body of the response: full, bare (without members) or none."""
     arguments = {**_group(state), **_members(members), "id": group_id}
     return await write(db, "group.create", origin, {**arguments, "base": base, "answer": answer})
 
@@ -165,7 +165,7 @@ async def update_group(
     expected: int | None = None,
     answer: str = "full",
 ) -> Written:
-    """``state`` None: its attributes stay."""
+    """Update a group. ``state`` None: only its members."""
     attributes = {} if state is None else _group(state)
     arguments = {**attributes, **_members(members), "id": group_id, "expected": expected}
     return await write(db, "group.update", origin, {**arguments, "base": base, "answer": answer})
@@ -190,12 +190,12 @@ def _members(members: MemberChange) -> dict[str, Any]:
 
 
 def _ids(numbers: Iterable[uuid.UUID]) -> str:
-    """As Postgres reads an array of ids. The hyphens that it can do without would take 50,000 ids another 50 ms."""
+    """Return an array of ids in the notation of Postgres, without hyphens: they cost 50 ms for 50,000 ids."""
     return "{" + ",".join(number.hex for number in numbers) + "}"
 
 
 def _array(texts: Iterable[str]) -> str:
-    """As Postgres writes an array of texts: read there without a subquery, which would cost as much as the rest."""
+    """Return an array of texts in the notation of Postgres, which reads it without a costly subquery."""
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
@@ -226,13 +226,13 @@ async def group(
 
 
 async def user_state(db: Database, directory: str, user_id: uuid.UUID) -> tuple[int, Any] | None:
-    """Version and data, decoded."""
+    """Return version and data of a user, or None."""
     row = await db.fetchrow(sql("users.get_state"), directory, user_id)
     return None if row is None else (row["version"], orjson.loads(row["data"]))
 
 
 async def group_state(db: Database, directory: str, group_id: uuid.UUID) -> tuple[int, Any] | None:
-    """Version and data, decoded."""
+    """Return version and data of a group, or None."""
     row = await db.fetchrow(sql("groups.get_state"), directory, group_id)
     return None if row is None else (row["version"], orjson.loads(row["data"]))
 
@@ -258,7 +258,7 @@ async def look_up_users(
 
 
 def allowed(row: asyncpg.Record | None) -> asyncpg.Record:
-    """ScimError 401 when the reader's token is valid no more."""
+    """Return the row. Raise ScimError(401) if the token is no longer valid."""
     assert row is not None, "these queries always answer with one row"
     if not row["allowed"]:
         raise ScimError(401, "the bearer token is no longer valid; make another one")

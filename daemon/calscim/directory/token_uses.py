@@ -8,5 +8,5 @@ from calscim.postgres.queries import sql
 
 
 async def record(db: Database, uses: Mapping[int, datetime]) -> None:
-    """``uses``: the latest use by token number. One statement for all of them."""
+    """Record the latest use of each token, in one statement. ``uses``: by token id."""
     await db.execute(sql("tokens.record_uses"), list(uses), list(uses.values()))

@@ -1,9 +1,9 @@
-"""Proves that nobody changed the journal: walks every stream's hash chain. docs/reference/journal.md defines it.
+"""Verifies the journal: checks the hash chain of every stream. docs/reference/journal.md defines the chain.
 
-The text that a hash covers is made by a query of ours and hashed here, so that neither a changed row nor a
-replaced function goes unseen. Where months were archived, the walk begins after them. What an owner of the
-database can still do is to write a whole new chain: checkpoints that were kept elsewhere show that.
-A body or effect that is gone is accepted where a row of the chain says that it was erased.
+A query builds the text that a hash covers, and this module hashes it, so that a changed row and a replaced function are
+both noticed. Verification starts after archived months. The owner of the database can still rewrite a whole chain,
+which only published checkpoints reveal. A missing body or effect is valid if a row of the chain says that it was
+erased.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
 GENESIS = bytes(32)
-_PIECE = 50_000  # rows walked by one connection at a time
+_PIECE = 50_000  # rows that a connection verifies at a time
 _BATCH = 5_000
-_FIRST, _LAST = -(2**63), 2**63 - 1  # rows that were put where none belong are walked as well
-_ANEW = "differs from the row in the checkpoint: the chain was rewritten"
+_FIRST, _LAST = -(2**63), 2**63 - 1  # also covers rows with sequence numbers that cannot occur
+_REWRITTEN = "differs from the row in the checkpoint: the chain was rewritten"
 
 Progress: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a stream goes: a checkpoint, when it is kept elsewhere."""
+    """The last row of a stream; a checkpoint if it was published."""
 
     stream: str
     seq: int
@@ -41,7 +41,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first row of a stream that is not what was written. ``at`` None: the row is missing."""
+    """The first invalid row of a stream. ``at`` None: the row is missing."""
 
     stream: str
     seq: int
@@ -53,8 +53,8 @@ class Broken:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     rows: int
-    heads: tuple[Head, ...]  # of the streams that are whole
-    broken: tuple[Broken, ...]  # one for each stream that is not
+    heads: tuple[Head, ...]  # of valid streams
+    broken: tuple[Broken, ...]  # one per invalid stream
 
 
 async def verify(
@@ -64,9 +64,9 @@ async def verify(
     *,
     width: int = 1,
 ) -> Verdict:
-    """Walk all streams in one snapshot, over up to ``width`` connections: as many as can be had, and one is enough.
+    """Verify all streams in one snapshot, over up to ``width`` connections, or fewer if the pool has no more.
 
-    ``progress`` is told, now and then, how many more rows were walked.
+    ``progress`` is called with the number of rows of each verified batch.
     """
     kept = dict(checkpoints or {})
     async with (
@@ -79,14 +79,14 @@ async def verify(
         pieces = [
             piece for row in streams for piece in _pieces(row, kept.get(row["stream"]), erased)
         ]
-        await _Walk(db, connection, iter(pieces), progress or _silent).all(
+        await _Walk(db, connection, iter(pieces), progress or _ignore_progress).all(
             min(width, len(pieces)) - 1
         )
     heads, broken = [], []
     for row in streams:
         stream = row["stream"]
         mine = [piece for piece in pieces if piece.stream == stream]
-        found = _joined(row, mine) or _ended(row, mine[-1], kept.get(stream))
+        found = _check_pieces(row, mine) or _check_end(row, mine[-1], kept.get(stream))
         if found:
             broken.append(found)
         else:
@@ -97,17 +97,17 @@ async def verify(
 
 
 async def size(db: Database) -> int:
-    """About how many rows there are to walk."""
+    """Return the approximate number of rows to verify."""
     return int(await db.fetchval(sql("journal_chain.estimate_size")))
 
 
-def _silent(_: int) -> None:
-    """Nobody watches."""
+def _ignore_progress(_: int) -> None:
+    """Ignore the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Whoever is free takes the next piece. Whoever comes to help sees what the first connection sees."""
+    """Distributes pieces among connections, all with the snapshot of the first one."""
 
     db: Database
     connection: Connection
@@ -126,7 +126,9 @@ class _Walk:
                     group.create_task(self._help(snapshot)) for _ in range(helpers)
                 )
                 await self._walk(self.connection)
-                for task in self._waiting:  # nothing is left for those who still wait
+                for (
+                    task
+                ) in self._waiting:  # no piece is left for tasks that still wait for a connection
                     task.cancel()
         except* StoreError as errors:
             raise errors.exceptions[0] from None
@@ -144,7 +146,9 @@ class _Walk:
                 self._waiting.discard(task)
                 await self._walk(connection)
         except StoreUnavailable:
-            if task not in self._waiting:  # otherwise the others do without
+            if (
+                task not in self._waiting
+            ):  # a task that gets no connection leaves the work to the others
                 raise
 
     async def _walk(self, connection: Connection) -> None:
@@ -154,23 +158,23 @@ class _Walk:
 
 @dataclass(slots=True)
 class _Piece:
-    """The rows after ``low`` up to ``high``. Once walked, ``seq`` and ``hash`` are the last good row's."""
+    """The rows after ``low`` up to ``high``. Once verified, ``seq`` and ``hash`` are the last valid row's."""
 
     stream: str
     low: int
     high: int
-    start: int  # the seq before the first row
-    begin: int  # the seq before the stream's first row: 0, or the last one that was archived
+    start: int  # the sequence number before the first row
+    begin: int  # that before the stream's first row: 0, or the last archived one
     checkpoint: Head | None
     erased: Erasures
-    first_link: bytes | None = None  # what the first row continues
+    first_link: bytes | None = None  # prev_hash of the first row
     seq: int = 0
     hash: bytes = GENESIS
     rows: int = 0
     broken: Broken | None = field(default=None)
 
     async def walk(self, connection: Connection, progress: Progress) -> None:
-        """Stops at the first row that does not follow from the one before it."""
+        """Verify the rows, up to the first one that does not continue the row before it."""
         self.seq = self.start
         cursor = await connection.cursor(
             sql("journal_chain.list_rows"), self.stream, self.low, self.high
@@ -197,7 +201,7 @@ class _Piece:
             ):
                 return self._why(row)
             if seq == seen and self.checkpoint and hashed.hex() != self.checkpoint.hash:
-                return Broken(self.stream, seq, _ANEW, row["at"], row["request_id"])
+                return Broken(self.stream, seq, _REWRITTEN, row["at"], row["request_id"])
             self.seq, self.hash = seq, hashed
         return None
 
@@ -226,7 +230,7 @@ def _none(nothing: bool) -> str:
 
 
 def _pieces(row: asyncpg.Record, checkpoint: Head | None, erased: Erasures) -> list[_Piece]:
-    """A stream in pieces that can be walked side by side; the outer ones are open-ended."""
+    """Divide a stream into pieces that can be verified in parallel. The first and the last piece are open-ended."""
     begin = row["start"]
     starts = range(begin, max(row["last"], begin + 1), _PIECE)
     return [
@@ -244,8 +248,8 @@ def _pieces(row: asyncpg.Record, checkpoint: Head | None, erased: Erasures) -> l
     ]
 
 
-def _joined(row: asyncpg.Record, pieces: list[_Piece]) -> Broken | None:
-    """The first bad row within a piece, or between two of them."""
+def _check_pieces(row: asyncpg.Record, pieces: list[_Piece]) -> Broken | None:
+    """Return the first invalid row within the pieces or between two of them."""
     seq, hashed = row["start"], row["start_hash"]
     for piece in pieces:
         if piece.start != seq:
@@ -262,14 +266,14 @@ def _joined(row: asyncpg.Record, pieces: list[_Piece]) -> Broken | None:
     return None
 
 
-def _ended(row: asyncpg.Record, last: _Piece, checkpoint: Head | None) -> Broken | None:
-    """What is missing at the end: rows that the head or the checkpoint has seen."""
+def _check_end(row: asyncpg.Record, last: _Piece, checkpoint: Head | None) -> Broken | None:
+    """Return the first row that is missing at the end, although the head or the checkpoint contains it."""
     seq = row["seq"]
     if seq is None:
         return Broken(last.stream, last.seq, "the stream's head is missing")
     archived = checkpoint is not None and checkpoint.seq == row["start"] > 0
     if checkpoint is not None and archived and checkpoint.hash != row["start_hash"].hex():
-        return Broken(last.stream, checkpoint.seq, _ANEW)
+        return Broken(last.stream, checkpoint.seq, _REWRITTEN)
     if seq > last.seq:
         return Broken(last.stream, last.seq + 1, f"is missing; the head says {seq} rows")
     if seq < last.seq or row["hash"] != last.hash:

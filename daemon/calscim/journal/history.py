@@ -1,4 +1,4 @@
-"""Reads the journal back: rows by what they are about, the newest ones, everything as it was written."""
+"""Reads journal rows: by criteria, the latest ones, or all of them as they are stored."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ _OF_NOTHING = hashlib.sha256().hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What rows are asked for; None: whatever. ``about``: ids of users, groups, mappings and the like."""
+    """Criteria for rows; None: no restriction. ``about``: ids of users, groups, mappings and other resources."""
 
     streams: Sequence[str] | None = None
     seq: int | None = None
@@ -34,7 +34,7 @@ class Wanted:
     about: Sequence[str] | None = None
 
     def arguments(self) -> tuple[object, ...]:
-        """In the order of the queries."""
+        """Return the criteria in the order of the queries' parameters."""
         return (
             self.streams,
             self.seq,
@@ -49,9 +49,9 @@ class Wanted:
 async def rows(
     db: Database, wanted: Wanted, *, stored: bool = False
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """All of them, by stream and seq, in one snapshot and without holding them all.
+    """Yield matching rows by stream and sequence number, from one snapshot, with a cursor.
 
-    ``stored``: bodies as they are in the table, which is what the digests are of.
+    ``stored``: yield bodies as they are in the table, which the digests cover.
     """
     cipher = None if stored else db.cipher
     async with (
@@ -66,7 +66,7 @@ async def rows(
 
 
 async def newest(db: Database, wanted: Wanted, count: int) -> list[dict[str, Any]]:
-    """The last ones, the oldest of them first."""
+    """Return the latest matching rows, oldest first."""
     found = await db.fetch(sql("journal.list_latest"), *wanted.arguments(), count)
     return [_shown(row, db.cipher) for row in reversed(found)]
 
@@ -77,17 +77,17 @@ async def after(db: Database, stream: str, seq: int) -> list[dict[str, Any]]:
 
 
 async def heads(db: Database) -> dict[str, int]:
-    """The last seq of every stream."""
+    """Return the last sequence number of every stream."""
     return {row["stream"]: row["seq"] for row in await db.fetch(sql("journal.list_heads"))}
 
 
 async def streams_of(db: Database, organization: str) -> list[str]:
-    """An organization's own journal and its directories'."""
+    """Return the streams of an organization: its own and those of its directories."""
     return [row["stream"] for row in await db.fetch(sql("journal.list_streams"), organization)]
 
 
 async def people(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
-    """Ids of the users, also deleted ones, who go or went by that."""
+    """Return the ids of users, deleted ones included, that have or had this id, userName or address."""
     return [
         row["id"]
         for row in await db.fetch(sql("journal.find_user_ids"), trimmed(wanted), directories)
@@ -95,7 +95,7 @@ async def people(db: Database, wanted: str, directories: Sequence[str] | None) -
 
 
 async def group_ids(db: Database, wanted: str, directories: Sequence[str] | None) -> list[str]:
-    """Ids of the groups, also deleted ones, that are or were called that."""
+    """Return the ids of groups, deleted ones included, that have or had this id or name."""
     return [
         row["id"]
         for row in await db.fetch(sql("journal.find_group_ids"), trimmed(wanted), directories)
@@ -104,7 +104,7 @@ async def group_ids(db: Database, wanted: str, directories: Sequence[str] | None
 
 @dataclass(frozen=True, slots=True)
 class UsedKey:
-    """A key that bodies are sealed with; of those that are stored as they came ``id`` is None."""
+    """A key that bodies are encrypted with. ``id`` None: the bodies are not encrypted."""
 
     id: str | None
     rows: int
@@ -113,17 +113,16 @@ class UsedKey:
 
 
 async def used_keys(db: Database) -> list[UsedKey]:
-    """What was written with which key, in the order of first use. Reads the front of every body."""
+    """Return the keys that bodies are encrypted with, in order of first use. Reads the start of every body."""
     found = await db.fetch(sql("journal.count_rows_by_key"), encryption.FRONT)
     return [UsedKey(row["id"], row["rows"], row["first"], row["last"]) for row in found]
 
 
 def _shown(row: asyncpg.Record, cipher: Cipher | None) -> dict[str, Any]:
-    """As ``journal --json`` shows it. The body stands as text, byte for byte; base64 where it is none.
+    """Return a row as ``journal --json`` shows it, with the body as text, or as base64 if it is not text.
 
-    ``sealed_with`` is the id of its key where it was sealed. A body that cannot be opened is left out: its key is
-    named in ``missing_key`` where that is the reason, and ``unreadable`` says what to do.
-    ``erased``: what was taken out of it, if anything.
+    ``sealed_with``: the id of the key, if the body is encrypted. A body that cannot be decrypted is left out;
+    ``unreadable`` says what to do, and ``missing_key`` names the key if it is missing. ``erased``: the erased columns.
     """
     shown = dict(row)
     body = shown.pop("body")

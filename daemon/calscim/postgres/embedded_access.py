@@ -1,10 +1,10 @@
-"""Lets only the operating system's user who started the bundled Postgres connect to it.
+"""Restricts the bundled Postgres to the operating system user who started it.
 
-The bundle trusts every local connection, and as root it may put its socket into a folder that all may write. Here it
-gets ``peer`` authentication (PostgreSQL manual, "Peer Authentication"): the kernel says which user connects, and that
-one may be any role. There is no password to keep and no TCP port. Its socket is in the data folder, which only the
-server's own user may enter. A folder whose path is too long for a socket goes by a short name: a symbolic link in a
-folder that only calscim's user can write.
+The bundle trusts every local connection, and as root it may put its socket into a folder that all users can write. This
+module configures ``peer`` authentication (PostgreSQL manual, "Peer Authentication"): the kernel names the connecting
+user, who can use any role. There is no password and no TCP port. The socket is in the data folder, which only the
+server's user can enter. If the path is too long for a socket, a symbolic link in a folder that only calscim's user can
+write gives it a short name.
 """
 
 import os
@@ -17,8 +17,8 @@ from pathlib import Path
 from calscim.errors import ConfigError, Problem
 
 KEY = "database.embedded"
-SERVER_USER = "pgserver"  # as whom the bundle runs Postgres when it is started by root
-LONGEST_SOCKET = 107  # bytes of a socket's path: sun_path in unix(7) less the NUL
+SERVER_USER = "pgserver"  # the user who runs Postgres if root starts it
+LONGEST_SOCKET = 107  # bytes of a socket's path: sun_path in unix(7) without the NUL
 _SOCKET = ".s.PGSQL.5432"
 _MAP = "calscim"
 _HEAD = "# Written by calscim at each start. Only the operating system's user below may connect.\n"
@@ -27,7 +27,7 @@ _WRITABLE_BY_OTHERS = 0o022
 
 
 def refuse_shared(folder: Path) -> None:
-    """Raise ConfigError for a folder that has the data of another user."""
+    """Raise ConfigError if the folder has the data of another user."""
     owner = _owner(folder)
     if owner is not None and owner not in {_user(), *_as_root()}:
         raise _problem(
@@ -63,7 +63,7 @@ def _fits(folder: Path) -> bool:
 
 
 def restrict(folder: Path) -> bool:
-    """Write who may connect; return True if that has changed. The data folder has been initialized."""
+    """Write the access rules of an initialized data folder. Return True if they changed."""
     files = {
         "pg_hba.conf": f"{_HEAD}local all all peer map={_MAP}\n",
         "pg_ident.conf": f'{_HEAD}{_MAP} "{_user()}" all\n',
@@ -77,7 +77,7 @@ def restrict(folder: Path) -> bool:
 
 
 def _replaced(path: Path, content: str) -> bool:
-    """Write a file in one step, with the owner of the folder, unless it has this content already."""
+    """Replace a file in one step, with the owner of the folder. Return False if it has this content already."""
     if path.exists() and path.read_text(encoding="utf-8") == content:
         return False
     beside = path.with_name(f"{path.name}.new")
@@ -92,7 +92,7 @@ def _replaced(path: Path, content: str) -> bool:
 
 
 def _owner(folder: Path) -> str | None:
-    """The user whose data is in the folder; None for one that has none yet."""
+    """Return the user whose data is in the folder, or None if it has no data."""
     try:
         return pwd.getpwuid((folder / "PG_VERSION").stat().st_uid).pw_name
     except (FileNotFoundError, KeyError):

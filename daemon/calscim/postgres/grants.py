@@ -1,13 +1,13 @@
-"""What each Postgres role may do: the owner, the serving role, and the operators' role.
+"""The privileges of the Postgres roles: the owner, the serving role, and the operators' role.
 
-- The owner makes the schema, archives and erases. `calscim migrate`, `journal archive` and `erase` use it.
-- The serving role is the daemon's: it answers SCIM and reconciles. With an operators' role it can make no directory,
-  token or mapping, end no pause and approve nothing; columns that it does not write are not granted.
-- The operators' role is the command line's: it edits directories, tokens, mappings, pauses and holds, and reads
-  everything. It cannot write what comes from an identity provider or from Cal.com.
+- The owner creates the schema, archives and erases. `calscim migrate`, `journal archive` and `erase` use it.
+- The serving role belongs to the daemon, which answers SCIM and reconciles. Beside an operators' role it cannot create
+  directories, tokens or mappings, end pauses, or approve; columns that it does not write are not granted.
+- The operators' role belongs to the command line: it edits directories, tokens, mappings, pauses and holds, and reads
+  everything. It cannot write data from an identity provider or from Cal.com.
 
-Without an operators' role the serving role may do what both may. A table that is in none of the lists is granted to
-the serving role in full, so that a release with a new table works; a test asks for it to be put into the lists.
+Without an operators' role the serving role has the privileges of both. A table in no list is granted to the serving role
+in full, so that a release with a new table works; a test requires an entry.
 
 No role executes a maintenance function except ``journal_create_partitions``, which creates at most 36 empty partitions
 of coming months with the owner's privileges: the daemon calls it because it cannot create tables.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-# Functions that only the owner calls, and functions of triggers.
+# Functions for the owner, and trigger functions.
 MAINTENANCE = (
     "journal_drop_partition",
     "journal_erase",
@@ -34,7 +34,7 @@ MAINTENANCE = (
 )
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _READ = ("SELECT",)
-# A privilege with columns in parentheses holds for these columns.
+# Columns in parentheses restrict a privilege.
 _UPSERT = ("SELECT", "INSERT", "UPDATE")
 
 SERVING: Mapping[str, tuple[str, ...]] = {
@@ -53,7 +53,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "holds": (
         "SELECT",
         "INSERT (organization, hash, guard, actions)",
-        # approved_at is only ever cleared by this role: the trigger holds_check_approver sees to that.
+        # The trigger holds_check_approver lets this role only clear approved_at.
         "UPDATE (guard, actions, first_seen, last_seen, approved_at, released_at, is_current, announced_at)",
     ),
     "database_identity": _UPSERT,
@@ -63,7 +63,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "ledger": _ALL,
     "account_links": _ALL,
     "created_teams": _UPSERT,
-    # A mapping to a team that is yet to be made gives way to one that names the team.
+    # Mappings to a pending team are bound to the team once it exists.
     "mappings": (
         "SELECT",
         "UPDATE (group_id, group_name, former_names, team_id, team_name, removed_at, removed_seq)",
@@ -74,7 +74,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "opening_balances": _READ,
     "parked_actions": _ALL,
     "reconcile_passes": _ALL,
-    # A daemon that finds itself on a restored copy pauses every directory; it ends no pause.
+    # On a restored copy the daemon pauses every directory. It cannot end a pause.
     "pauses": ("SELECT", "INSERT (scope, target, until)", "UPDATE (until)"),
     "sync_requests": ("SELECT", "UPDATE (started_at, finished_at, pass_id, detail)"),
     "schema_version": _READ,
@@ -102,13 +102,13 @@ _BOTH = {
     "opening_balances": _READ,
     "schema_version": _READ,
     "journal": ("SELECT", "INSERT"),
-    "journal_archives": ("SELECT", "INSERT"),  # a trigger refuses rows of anybody but the owner
+    "journal_archives": ("SELECT", "INSERT"),  # a trigger accepts rows of the owner only
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """``operator`` None: the serving role does the operators' part as well."""
+    """The roles that get privileges. ``operator`` None: the serving role has both parts."""
 
     serving: str
     operator: str | None = None
@@ -116,7 +116,7 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One privilege on a table. No column: on all of them."""
+    """A privilege on a table, or on some of its columns."""
 
     table: str
     privilege: str
@@ -124,7 +124,7 @@ class Grant:
 
 
 def of_serving() -> Iterator[Grant]:
-    """Yield what the daemon needs, whatever else its role may do."""
+    """Yield the privileges that the daemon needs."""
     for table, privileges in SERVING.items():
         for text in privileges:
             privilege, _, columns = text.partition(" (")
@@ -133,7 +133,7 @@ def of_serving() -> Iterator[Grant]:
 
 
 async def grant(connection: asyncpg.Connection, roles: Roles) -> None:
-    """Set the rights of both roles, in the caller's transaction, whatever they were before."""
+    """Set the privileges of both roles, in the caller's transaction, and revoke all others."""
     tables = await _tables(connection)
     if roles.operator is None:
         both = {table: _BOTH.get(table, _ALL) for table in tables}
@@ -149,7 +149,7 @@ async def grant(connection: asyncpg.Connection, roles: Roles) -> None:
 
 
 async def _tables(connection: asyncpg.Connection) -> dict[str, str]:
-    """Every table, with the one it is a partition of or itself."""
+    """Return every table with its parent, or with itself if it is no partition."""
     rows = await connection.fetch(
         "SELECT c.relname AS name, coalesce(p.relname, c.relname) AS of FROM pg_class c "
         "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent "
@@ -161,7 +161,7 @@ async def _tables(connection: asyncpg.Connection) -> dict[str, str]:
 def _with_partitions(
     granted: Mapping[str, tuple[str, ...]], tables: Mapping[str, str]
 ) -> dict[str, tuple[str, ...]]:
-    """A partition has the privileges of its table."""
+    """Give every partition the privileges of its table."""
     return {table: granted[whole] for table, whole in tables.items()}
 
 
@@ -174,7 +174,7 @@ async def _give(
 ) -> None:
     name = await connection.fetchval("SELECT quote_ident($1)", role)
     statements = [
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA calscim FROM {name}",  # also from their columns
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA calscim FROM {name}",  # also column privileges
         f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA calscim FROM {name}",
         f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA calscim FROM {name}",
         f"GRANT USAGE ON SCHEMA calscim TO {name}",
@@ -184,7 +184,7 @@ async def _give(
             for table, privileges in sorted(granted.items())
         ),
     ]
-    if sequences:  # numbers that are asked for; identity columns need no right
+    if sequences:  # for nextval(); identity columns need no privilege
         statements.append(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA calscim TO {name}")
     await connection.execute(";\n".join(statements))
 
@@ -204,10 +204,10 @@ def _quoted(name: str) -> str:
 
 
 async def revoke_temp(connection: asyncpg.Connection) -> bool:
-    """Let only the owner make temporary tables in the database. Return False if calscim may not decide that.
+    """Let only the owner create temporary tables. Return False if the privilege was left as it is.
 
-    PUBLIC has the right by default. It stays where the database belongs to another role, or has tables that are not
-    calscim's: another application may need it.
+    PUBLIC has the privilege by default, and keeps it if the database belongs to another role or has tables of another
+    application, which may need it.
     """
     alone = await connection.fetchval(
         "SELECT pg_has_role(d.datdba, 'USAGE') AND NOT EXISTS (SELECT FROM pg_class c "

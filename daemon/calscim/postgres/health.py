@@ -1,18 +1,16 @@
-"""Whether the database takes changes: it may be full, read-only, or lack rights, and answer every read all the same.
+"""Tests whether the database accepts changes. A database that is full, read-only, or without privileges still answers reads.
 
-The rule for readiness, `calscim check` and `calscim status`: what would make the next push fail is found before
-the push, and named together with what to do. Looking leaves nothing behind and costs two to three milliseconds, as
-probes come every few seconds for years:
+Readiness, `calscim check` and `calscim status` report a reason for the next push to fail before the push, with what to
+do. The test leaves nothing behind and costs two to three milliseconds, as probes run every few seconds for years:
 
-- A row that is written and rolled back stays in its table and in its indexes until VACUUM, and on a full disk it
-  succeeds as long as its page has room (tried on a full tmpfs). Therefore ``refusal`` writes no row. It takes a
-  transaction number, which a server refuses that is a standby or that protects itself against wraparound; it asks
-  the catalogs for the role's rights; and it has Postgres spill 110 kB into a temporary file, which is what a disk
-  without room, or one that was remounted read-only, refuses first. The file is gone with the query. Source:
-  PostgreSQL manual, "Resource Consumption" (work_mem).
-- Tables in a tablespace of their own may be full while there is room for temporary files. That shows when a push is
-  refused, and ``Database.refused`` remembers it for a while.
-- ``refused_write`` writes a journal row and rolls it back: for `calscim check`, which people run now and then.
+- A row that is written and rolled back stays in its table and indexes until VACUUM, and on a full disk the write succeeds
+  if the page has room (tried on a full tmpfs). Therefore ``refusal`` writes no row. It takes a transaction number, which a
+  standby refuses, and a server that protects itself against wraparound; it reads the role's privileges from the catalogs;
+  and it makes Postgres spill 110 kB into a temporary file, which fails first on a full or read-only disk. The file is
+  deleted with the query. Source: PostgreSQL manual, "Resource Consumption" (work_mem).
+- A tablespace of the tables may be full while temporary files have room. A push then fails, and ``Database.refused``
+  remembers the refusal for a while.
+- ``refused_write`` writes a journal row and rolls it back, for `calscim check`, which operators run rarely.
 """
 
 import re
@@ -24,9 +22,9 @@ from calscim.postgres import grants
 from calscim.postgres.pool import Connection, begun
 from calscim.postgres.queries import schema, sql
 
-SHOWN = 5  # missing rights that are named
+SHOWN = 5  # missing privileges that are named
 
-# What Postgres refuses a change with although the change is right.
+# Errors of Postgres for changes that are correct.
 _REFUSALS = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.InsufficientResourcesError,
@@ -37,9 +35,9 @@ _REFUSALS = (
 
 
 async def refusal(connection: Connection) -> str | None:
-    """Return why the database would refuse changes, with what to do about it; None: it takes them.
+    """Return why the database would refuse changes, with what to do, or None if it accepts them.
 
-    Writes no row. The schema has to be this release's, or a later one.
+    Writes no row. The schema must be that of this release or a later one.
     """
     try:
         async with begun(connection):
@@ -55,7 +53,7 @@ async def refusal(connection: Connection) -> str | None:
 
 
 async def refused_write(connection: Connection) -> str | None:
-    """Return why a journal row cannot be written, or None. The row is rolled back: for rare use."""
+    """Return why a journal row cannot be written, or None. Rolls the row back; for rare use."""
     try:
         async with begun(connection):
             await connection.execute(sql("health.append_test_row"))
@@ -65,7 +63,7 @@ async def refused_write(connection: Connection) -> str | None:
 
 
 def explained(error: asyncpg.PostgresError) -> str:
-    """A refusal of Postgres, with what to do about it."""
+    """Return the message of an error of Postgres, with what to do."""
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return f"{error}: `calscim migrate` gives the serving role its rights"
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
@@ -102,7 +100,7 @@ async def _missing_rights(connection: Connection) -> str | None:
 
 @cache
 def _needed() -> tuple[list[str], list[str], list[str]]:
-    """What the daemon needs: tables, privileges and columns, "" for all columns, side by side."""
+    """Return the tables, privileges and columns that the daemon needs, as three lists. Column "": the whole table."""
     needed = [
         (grant.table, grant.privilege, column)
         for grant in grants.of_serving()
@@ -117,6 +115,6 @@ def _needed() -> tuple[list[str], list[str], list[str]]:
 
 @cache
 def _functions() -> list[str]:
-    """What this release calls. A newer one may be about to grant rights to what it has added."""
+    """Return the functions of this release. A newer release may not have granted privileges on its own functions yet."""
     known = set(re.findall(r"^CREATE FUNCTION calscim\.(\w+)", schema(), re.MULTILINE))
     return sorted(known - set(grants.MAINTENANCE))

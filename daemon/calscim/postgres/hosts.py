@@ -1,7 +1,7 @@
-"""Connecting to whichever of a DSN's hosts takes writes, within a time that a dead host cannot use up.
+"""Connects to the host of a DSN that accepts writes, with a time limit per host.
 
-asyncpg tries the hosts of a DSN one after the other as well, but under one time limit: a first host that
-swallows what it is sent would be waited for until nothing is left for the second.
+asyncpg also tries the hosts of a DSN in order, but under one time limit: a first host that never answers would use it
+up.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import asyncpg
 from calscim.postgres import pgbouncer
 from calscim.postgres.pgbouncer import Connection as Connection  # noqa: PLC0414 - part of the interface
 
-# So that the server lets go of what a client left behind without a word: a lock that a dead connection
-# holds would stop every later push.
+# Makes the server notice a dead client: a lock that a dead connection
+# holds would block every later push.
 _SETTINGS = {
     "idle_in_transaction_session_timeout": "10s",
     "tcp_keepalives_idle": "10",
@@ -23,7 +23,7 @@ _SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 _SINCE_14 = {"client_connection_check_interval": "2s"}
-REST = 0.5  # seconds after a silent server in which it is not tried again
+REST = 0.5  # seconds without another attempt after a server did not answer
 _UNREACHABLE = (
     OSError,
     TimeoutError,
@@ -35,18 +35,18 @@ _UNREACHABLE = (
 
 @dataclass(slots=True)
 class Hosts:
-    """The ways to one database, the one that worked last in front.
+    """The hosts of one database, with the host of the last connection first.
 
-    Where nobody answered in time, others are told so at once for a moment, rather than to wait as well.
+    If no host answers in time, attempts fail at once for a moment instead of waiting as well.
     """
 
     dsns: list[str]
-    statement_timeout: float | None = None  # seconds, kept by the server
+    statement_timeout: float | None = None  # seconds, enforced by the server
     _silent: BaseException | None = None
-    _pooled: bool = False  # the last connection went through a pooler
+    _pooled: bool = False  # the last connection went through PgBouncer
 
     async def connect(self, _: str | None = None, *, timeout: float, **options: Any) -> Connection:
-        """A connection with the settings above. What the last host answered, when none will do."""
+        """Return a connection with these settings. Raise the error of the last host if no host accepts."""
         if self._silent is not None:
             raise TimeoutError("the server did not answer a moment ago") from self._silent
         ways = list(self.dsns)
@@ -68,11 +68,11 @@ class Hosts:
         self._silent = None
 
     async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Connection:
-        """As is fit for what is there: a server, or a pooler in front of one."""
+        """Open a connection to a server, or to PgBouncer in front of a server."""
         for pooled in (self._pooled, not self._pooled):
             try:
                 connection, direct = await self._try(dsn, timeout, options, pooled)
-            except pgbouncer.CONFUSED:  # asyncpg has a query of its own for target_session_attrs
+            except pgbouncer.CONFUSED:  # asyncpg runs a query for target_session_attrs
                 if pooled:
                     raise
                 continue
@@ -88,7 +88,7 @@ class Hosts:
     async def _try(
         self, dsn: str, timeout: float, options: dict[str, Any], pooled: bool
     ) -> tuple[Connection, bool]:
-        """A connection for the one case, and whether it is a direct one."""
+        """Return a connection for one of the cases, and whether it is direct."""
         fit = options | pgbouncer.OPTIONS if pooled else options
         connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **fit)
         try:
@@ -109,7 +109,7 @@ class Hosts:
 
 
 def hosts(dsn: str, statement_timeout: float | None = None) -> Hosts:
-    """One DSN a host. With several, only one that takes writes will do, unless the DSN says otherwise."""
+    """Split a DSN into one per host. With several hosts a host must accept writes, unless the DSN says otherwise."""
     parts = urlsplit(dsn)
     options = dict(parse_qsl(parts.query))
     role, at, places = parts.netloc.rpartition("@")

@@ -1,6 +1,6 @@
-"""Brings the schema up to date, one transaction a migration, and sets who may do what.
+"""Migrates the schema, with one transaction per migration, and sets the privileges of the roles.
 
-Works with a schema that a newer release made, as long as that says so, and refuses to touch it.
+This release works with the schema of a newer release if that schema says so, and never changes it.
 """
 
 import re
@@ -16,7 +16,7 @@ from calscim.postgres.grants import Roles
 from calscim.postgres.queries import folder
 
 _FILE = re.compile(r"^(?P<version>\d{4})_(?P<name>\w+)\.sql$")
-_JOURNAL_TABLES = "^journal(_default|_archives|_[0-9]{4}_[0-9]{2})?$"  # that nobody may change
+_JOURNAL_TABLES = "^journal(_default|_archives|_[0-9]{4}_[0-9]{2})?$"  # that no role can change
 _LOCK = 0x63616C7363696D  # "calscim": one migration at a time
 
 
@@ -28,7 +28,7 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """Every migration this release carries, in order."""
+    """Return all migrations of this release, in order."""
     found = []
     for path in (folder() / "migrations").iterdir():
         if match := _FILE.match(path.name):
@@ -38,12 +38,12 @@ def migrations() -> list[Migration]:
 
 
 def latest() -> int:
-    """The schema version that this release works with."""
+    """Return the schema version of this release."""
     return migrations()[-1].version
 
 
 async def current(connection: asyncpg.Connection) -> int:
-    """The version of the schema in the database; 0 for an empty one."""
+    """Return the schema version of the database, 0 if it is empty."""
     if await connection.fetchval("SELECT to_regclass('calscim.schema_version')") is None:
         return 0
     version = await connection.fetchval("SELECT max(version) FROM calscim.schema_version")
@@ -51,10 +51,7 @@ async def current(connection: asyncpg.Connection) -> int:
 
 
 async def check(connection: asyncpg.Connection) -> None:
-    """That this release works with the schema: its own, or a newer one that only adds to it.
-
-    StoreError, with what to do, where it does not.
-    """
+    """Raise StoreError, with what to do, unless this release works with the schema of the database."""
     applied = await _applied(connection)
     if missing := _missing(applied):
         raise StoreError(
@@ -70,12 +67,12 @@ async def check(connection: asyncpg.Connection) -> None:
 
 
 async def ahead(connection: asyncpg.Connection) -> bool:
-    """Whether a newer release made the schema."""
+    """Return True if a newer release migrated the database."""
     return await current(connection) > latest()
 
 
 async def pending(connection: asyncpg.Connection) -> list[Migration]:
-    """What is still to be applied. Raises StoreError when the database is ahead of this release."""
+    """Return the migrations to apply. Raise StoreError if a newer release migrated the database."""
     if await ahead(connection):
         raise StoreError(
             f"the database has schema version {await current(connection)}, this release knows up to "
@@ -89,7 +86,7 @@ def _missing(applied: dict[int, int]) -> list[Migration]:
 
 
 async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
-    """The versions that were applied, with the oldest release, by its last version, that each is fit for."""
+    """Return the applied versions, each with the last version of the oldest release that works with it."""
     if await current(connection) == 0:
         return {}
     rows = await connection.fetch("SELECT version, oldest_compatible FROM calscim.schema_version")
@@ -99,17 +96,17 @@ async def _applied(connection: asyncpg.Connection) -> dict[int, int]:
 async def migrate(
     connection: asyncpg.Connection, serving_role: str, operator_role: str | None = None
 ) -> list[Migration]:
-    """Apply what is pending and grant the roles their rights (calscim.postgres.grants); returns what was applied."""
+    """Apply the pending migrations, set the privileges of the roles, and return the applied migrations."""
     applied = []
     while migration := await _apply_next(connection):
         applied.append(migration)
-    async with _alone(connection):
+    async with _locked(connection):
         await grant(connection, serving_role, operator_role)
     return applied
 
 
 async def ensure(connection: asyncpg.Connection, serving_role: str) -> list[Migration]:
-    """Migrate, unless a newer release did already: then look whether this one works with that."""
+    """Migrate the database, or check that this release works with the schema of a newer one."""
     if not await ahead(connection):
         return await migrate(connection, serving_role)
     await check(connection)
@@ -117,8 +114,8 @@ async def ensure(connection: asyncpg.Connection, serving_role: str) -> list[Migr
 
 
 async def _apply_next(connection: asyncpg.Connection) -> Migration | None:
-    """The first that is pending once nobody else migrates; None when there is none."""
-    async with _alone(connection):
+    """Apply the first pending migration and return it, or None."""
+    async with _locked(connection):
         missing = await pending(connection)
         if not missing:
             return None
@@ -132,18 +129,18 @@ async def _apply_next(connection: asyncpg.Connection) -> Migration | None:
 
 
 @asynccontextmanager
-async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """A transaction in which nobody else migrates; a lock of the session would stay behind in a pooler."""
+async def _locked(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Open a transaction that locks out other migrations. PgBouncer would keep a lock of the session."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         yield
 
 
 async def grant(connection: asyncpg.Connection, role: str, operator: str | None = None) -> None:
-    """Give the serving role and the operators' role what they need, and take everything else away from them.
+    """Set the privileges of the serving role and the operators' role.
 
-    An owner that serves as well takes the rights to change the journal away from itself; the triggers then still
-    refuse, and for a superuser an event trigger refuses DROP. DROP by an owner that is none cannot be refused.
+    An owner that is also the serving role revokes its own privileges to change the journal. Triggers also refuse such
+    changes, and for a superuser an event trigger refuses DROP. DROP by any other owner cannot be refused.
     """
     async with connection.transaction():
         if not await _owns(connection, role):

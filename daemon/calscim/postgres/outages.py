@@ -1,11 +1,11 @@
-"""What goes wrong between the daemon and Postgres: which errors of asyncpg mean that the database cannot be used."""
+"""The errors of asyncpg that mean that the database cannot be used."""
 
 import asyncpg
 
 from calscim.errors import StoreUnavailable
 from calscim.postgres.hosts import Connection
 
-# What the server says when it is going, coming, full, stopped in the middle, or a standby that cannot write.
+# Errors of a server that starts, stops, is full, was interrupted, or is a standby.
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -18,7 +18,7 @@ AWAY = (
     OSError,
     TimeoutError,
 )
-# A connection could not be had at all: then it does not matter what the reason is.
+# Errors without a connection, whatever the reason.
 NO_CONNECTION = (
     *AWAY,
     asyncpg.PostgresError,
@@ -26,15 +26,15 @@ NO_CONNECTION = (
     asyncpg.InternalClientError,
 )
 NO_ROOM = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
-RAISE = "exec_stmt_raise"  # where in Postgres an error of PL/pgSQL's RAISE comes from
+RAISE = "exec_stmt_raise"  # the function of Postgres behind PL/pgSQL's RAISE
 
 
 class ConnectionLost(StoreUnavailable):
-    """The connection ended under way: what was asked last may have been done, or not."""
+    """The connection was lost: the outcome of the last statement is unknown."""
 
 
 class Crowded(StoreUnavailable):
-    """A directory asks for more of the database than its share: ``reason`` is searches or connections."""
+    """A directory exceeds its share of the database. ``reason``: searches or connections."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -42,23 +42,25 @@ class Crowded(StoreUnavailable):
 
 
 class AccessDenied(StoreUnavailable, asyncpg.InsufficientPrivilegeError):
-    """The role lacks a right: an outage, which ends once `calscim migrate` has granted it.
+    """The role lacks a privilege: an outage until `calscim migrate` grants it.
 
-    What a trigger refuses, such as a change of the journal, is a mistake of the statement and none of these.
+    A refusal by a trigger, such as a change of the journal, is an error of the statement and not an outage.
     """
 
 
 def ended(connection: Connection, error: BaseException) -> bool:
-    """Whether the connection is of no use any more; it is cut if it is still there."""
+    """Return True if the error ended the connection, and cut the connection."""
     try:
         if (
-            isinstance(error, asyncpg.InternalClientError)  # asyncpg met last words in between
+            isinstance(
+                error, asyncpg.InternalClientError
+            )  # asyncpg received an error in the middle of an exchange
             or getattr(error, "severity_en", None) in ("FATAL", "PANIC")
         ):
             connection.terminate()
             return True
         return connection.is_closed()
-    except asyncpg.InterfaceError:  # it was cut, and taken out of the pool
+    except asyncpg.InterfaceError:  # it was cut and left the pool
         return True
 
 

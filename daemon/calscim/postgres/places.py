@@ -1,8 +1,8 @@
-"""Who gets the next connection of a pool: directories take turns, and none has more than half while others wait.
+"""Shares a pool's connections among directories: no directory has more than half of them while others wait.
 
-A directory alone may have all connections: its rate does not fall. A statement that takes long would keep another
-directory waiting all the same, so searches that no index serves have places of their own besides: all but one of the
-pool's connections while one directory is alone, half of them while there are others.
+A single directory can use all connections. Long statements would still delay another directory, so that searches
+without an index also need a place of their own: all but one of the pool's connections for a single directory, half of
+them if there are others.
 """
 
 import asyncio
@@ -10,17 +10,17 @@ from collections import OrderedDict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-# The directory for which a task works; "" for the daemon itself, and before a token was recognized. A context variable,
-# because a statement is sent far below the code that knows the directory; a task inherits it from the one that made it.
+# The directory that a task works for; "" for the daemon, and before authentication. A context variable, because statements
+# are sent far below the code that knows the directory. A task inherits it.
 BORROWER: ContextVar[str] = ContextVar("BORROWER", default="")
-# Seconds after its last statement in which a directory still counts as one that waits: an identity provider that pushes
-# changes or reads pages sends a request every few seconds.
+# Seconds after its last statement in which a directory still counts as active: an identity provider that pushes changes
+# or reads pages sends a request every few seconds.
 PRESENT = 60.0
 
 
 @dataclass(slots=True)
 class Places:
-    """``size`` places, for each as long as it holds one."""
+    """A number of places, which borrowers take and return."""
 
     size: int
     taken: int = 0
@@ -37,7 +37,7 @@ class Places:
         return self._held.get(borrower, 0) < max(1, self.size // 2)
 
     async def take(self, borrower: str, patience: float) -> None:
-        """Wait for a place. TimeoutError after ``patience`` seconds."""
+        """Wait for a place. Raise TimeoutError after ``patience`` seconds."""
         if borrower not in self._waiting and self._is_free_for(borrower):
             self._give(borrower)
             return
@@ -47,7 +47,7 @@ class Places:
             async with asyncio.timeout(patience):
                 await place
         except BaseException:
-            if place.done() and not place.cancelled():  # it was given in the same moment
+            if place.done() and not place.cancelled():  # it was handed out meanwhile
                 self.give_back(borrower)
             else:
                 self._forget(borrower, place)
@@ -62,7 +62,7 @@ class Places:
         self._hand_out()
 
     def resize(self, size: int) -> None:
-        """From now on so many places; who holds one keeps it."""
+        """Change the number of places. Borrowed places stay borrowed."""
         if size != self.size:
             self.size = size
             self._hand_out()
@@ -77,7 +77,7 @@ class Places:
         self._held[borrower] = self._held.get(borrower, 0) + 1
 
     def _hand_out(self) -> None:
-        """To those who have fewest, and among them to the one who waits longest."""
+        """Give free places to the directories with the fewest, and among them to the longest waiting request."""
         while self._waiting:
             borrower = min(self._waiting, key=lambda name: self._held.get(name, 0))
             if not self._is_free_for(borrower):

@@ -9,7 +9,7 @@ _NAME = re.compile(r"^-- name: (?P<name>\w+)\n(?:--[^\n]*\n)*", re.MULTILINE)
 
 
 def folder() -> Traversable:
-    """The folder of schema, migrations and queries, wherever the package is installed."""
+    """Return the folder of schema, migrations and queries."""
     return files("calscim") / "sql"
 
 
@@ -22,12 +22,12 @@ def schema() -> str:
 
 @cache
 def all_queries() -> dict[str, str]:
-    """Every named query, as ``file.name`` -> text."""
+    """Return all named queries: ``file.name`` -> text."""
     return queries_in(folder() / "queries")
 
 
 def queries_in(place: Traversable) -> dict[str, str]:
-    """The same of files somewhere else."""
+    """Return the named queries of another folder."""
     queries: dict[str, str] = {}
     for path in sorted(place.iterdir(), key=lambda entry: entry.name):
         if not path.name.endswith(".sql"):
@@ -36,11 +36,11 @@ def queries_in(place: Traversable) -> dict[str, str]:
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             key = f"{path.name.removesuffix('.sql')}.{name}"
             if key in queries:
-                raise ValueError(f"sql/queries: {key} stands twice; rename one")
+                raise ValueError(f"sql/queries: {key} is defined twice: rename one")
             queries[key] = text.strip().rstrip(";")
     return queries
 
 
 def sql(name: str) -> str:
-    """The text of one query. KeyError where there is none: a mistake of the caller's."""
+    """Return the text of a query. Raise KeyError if there is none."""
     return all_queries()[name]

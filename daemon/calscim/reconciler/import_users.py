@@ -69,7 +69,7 @@ async def follow_addresses(
         if is_interim(person.user, person.email):
             continue
         given, family = split_name(person.name, person.email)
-        if not await imported_users.follow(
+        if not await imported_users.update_address(
             db,
             user.directory,
             user.id,

@@ -1,1 +1,1 @@
-"""Files with the journal rows of months that are over."""
+"""Archives: files with the journal rows of past months."""

@@ -1,7 +1,7 @@
-"""Takes the oldest month out of the journal: into a file that proves itself, then out of the database.
+"""Archives the oldest month of the journal: writes a file that can be verified on its own, then drops the partition.
 
-Nothing is dropped before the file was read back from the disk and agrees with the journal, row by row and with
-what follows it. Ended at any point, it can be asked again. For the owner of the database; the serving role cannot.
+Before the drop, the file is read back from the disk and compared with the journal and the rows that follow. Archiving
+can be interrupted at any point and repeated. Only the owner of the database can archive.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ _MONTH = re.compile(r"^(?P<year>\d{4})-(?P<month>\d{2})$")
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """``digest``: SHA-256 of the file, which is also in the journal. ``checkpoint``: the file beside it.
+    """An archived month. ``digest``: SHA-256 of the file, also in the journal. ``checkpoint``: the file beside it.
 
-    ``rows`` is None for what an earlier call has archived.
+    ``rows``: None if an earlier call archived the month.
     """
 
     month: str
@@ -46,14 +46,14 @@ class Archived:
 
 
 async def closed_months(db: Database, keep: int) -> list[str]:
-    """The months that can be archived, the oldest first, but for the last ``keep`` that are over."""
+    """Return the months that can be archived, oldest first, except the last ``keep``."""
     return [row["month"] for row in await db.fetch(sql("archives.list_closed_months"), keep, None)]
 
 
 async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Archived:
-    """``db`` is the owner's, ``month`` as 2026-09, in UTC. UsageError when it is not the next one to go.
+    """Archive a month such as 2026-09 (UTC), with the connection of the owner.
 
-    What is there already is left: asked again after it was killed, it ends what it had begun.
+    Raise UsageError if the month is not the oldest one. Repeating an interrupted call completes it.
     """
     first, partition = _named(month)
     path = folder / f"journal-{month}.jsonl.gz"
@@ -65,8 +65,8 @@ async def archive(db: Database, editor: Editor, month: str, folder: Path) -> Arc
         await _ready(db, first, month, partition)
         checkpoints.write(beside, await checkpoints.read_heads(db))
         found = await _export(db, first, path)
-        async with _patiently(db) as connection:
-            await _take(connection, editor, first, partition, path.name, found)
+        async with _with_lock_timeout(db) as connection:
+            await _drop(connection, editor, first, partition, path.name, found)
     return Archived(month, path, beside, found.rows, found.digest)
 
 
@@ -91,8 +91,8 @@ async def _alone(db: Database) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _patiently(db: Database) -> AsyncIterator[Connection]:
-    """A transaction that gives up rather than to keep everybody waiting who comes after it."""
+async def _with_lock_timeout(db: Database) -> AsyncIterator[Connection]:
+    """Open a transaction with a short lock timeout, so that statements behind it do not wait long."""
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("archives.limit_lock_wait"))
         try:
@@ -131,17 +131,17 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
     if found["earlier"]:
         raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
     if found["unsettled"]:
-        async with _patiently(db) as connection:
+        async with _with_lock_timeout(db) as connection:
             await connection.fetchval(sql("partitions.move_default_rows"))
     elif not found["there"]:
         raise UsageError(f"there is no {month} in the journal: it begins later")
 
 
-# ------------------------------------------------------------------ the file
+# ------------------------------------------------------------------ writing the file
 
 
 async def _export(db: Database, first: date, path: Path) -> Walked:
-    """Write it, read it back, and only then give it its name."""
+    """Write the file under a temporary name, verify it, and rename it."""
     begins = {row["stream"]: row["hash"] for row in await db.fetch(sql("archives.list_beginnings"))}
     async with db.connection() as connection:
         erased = await records.load(connection)
@@ -177,20 +177,20 @@ async def _write(db: Database, first: date, writer: Writer) -> None:
 def _replaceable(
     path: Path, begins: Mapping[str, str], erased: Erasures, ends: Mapping[str, End]
 ) -> None:
-    """Left by an attempt that did not end; not the only copy of another database's month."""
+    """Return True if the file is left from an interrupted call, and not another database's archive."""
     if archive_file.walk(path, begins, erased).ends != ends:
         raise UsageError(
             f"{path} is there already and has another journal in it: give a folder of this database's own"
         )
 
 
-# ------------------------------------------------------------------ out of the database
+# ------------------------------------------------------------------ dropping the partition
 
 
-async def _take(
+async def _drop(
     connection: Connection, editor: Editor, first: date, partition: str, file: str, found: Walked
 ) -> None:
-    """All of it or nothing: what the month came to, the drop, and the rows that tell of it."""
+    """Write the opening balances and the journal rows, and drop the partition, in one transaction."""
     await connection.execute(sql("archives.lock_month").replace(_ANY_MONTH, partition))
     ends = await connection.fetch(sql("archives.list_month_ends"), first)
     _agree(ends, found, file)

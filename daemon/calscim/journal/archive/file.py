@@ -1,6 +1,6 @@
-"""A month of the journal as a file: JSON lines, compressed, which prove themselves without the database.
+"""The file of an archived month: compressed JSON lines, which can be verified without the database.
 
-docs/reference/journal.md defines the form. Nothing here asks the database.
+docs/reference/journal.md defines the format. This module does not access the database.
 """
 
 import base64
@@ -42,7 +42,7 @@ _FIELDS = frozenset((*_HEADER, "body", "effect_text", "prev_hash", "hash"))
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The last row that a file has of a stream, and how many it has. ``hash`` in hexadecimal digits."""
+    """The last row of a stream in a file, and the number of its rows. ``hash``: hexadecimal digits."""
 
     seq: int
     hash: str
@@ -51,7 +51,7 @@ class End:
 
 @dataclass(slots=True)
 class Walked:
-    """What a file turned out to hold, up to its first row that is not what was written."""
+    """The content of a file, up to its first invalid row."""
 
     digest: str
     ends: dict[str, End] = field(default_factory=dict)
@@ -60,20 +60,20 @@ class Walked:
 
 
 class Writer:
-    """Writes rows into a file beside the one that is wanted, which ``keep`` then replaces in one step."""
+    """Writes rows to a temporary file, which ``keep`` renames to the final name."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.beside = path.with_name(f".{path.name}.part")
         self._raw: BinaryIO = self.beside.open("wb")
-        # Neither a time nor a name in it: the same rows are the same file.
+        # Without a time and a name in the header: equal rows make equal files.
         self._file = gzip.GzipFile("", "wb", compresslevel=6, fileobj=self._raw, mtime=0)
 
     def append(self, rows: Collection[asyncpg.Record]) -> None:
         self._file.writelines(orjson.dumps(_line(row)) + b"\n" for row in rows)
 
     def end(self) -> None:
-        """On the disk when this returns."""
+        """Complete the file and sync it."""
         self._file.close()
         self._raw.flush()
         checkpoints.sync_file(self._raw.fileno())
@@ -84,14 +84,14 @@ class Writer:
         checkpoints.sync_folder(self.path.parent)
 
     def forget(self) -> None:
-        """What is not kept goes."""
+        """Delete the temporary file."""
         self._file.close()
         self._raw.close()
         self.beside.unlink(missing_ok=True)
 
 
 def _line(row: asyncpg.Record) -> dict[str, Any]:
-    """As `journal export` writes it, but for the effect, which stands byte for byte as the body does."""
+    """Return a row as `journal export` writes it, with the effect byte for byte like the body."""
     line = dict(row)
     for name, key in (("body", "body"), ("effect", "effect_text")):
         content = line.pop(name)
@@ -104,7 +104,7 @@ def _line(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Its rows, in the order of their streams. UsageError when it cannot be read, or is no archive."""
+    """Yield the rows, in the order of their streams. Raise UsageError if the file is not a readable archive."""
     number = 0
     try:
         with gzip.open(path, "rb") as file:
@@ -127,7 +127,7 @@ def _row(text: bytes) -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of the file as it is. UsageError when it cannot be read."""
+    """Return the SHA-256 of the file. Raise UsageError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -136,7 +136,7 @@ def digest(path: Path) -> str:
 
 
 def content(line: Mapping[str, Any], name: str) -> bytes | None:
-    """``name``: body or effect, byte for byte; None where there is none."""
+    """Return the bytes of ``name``, body or effect, or None."""
     encoded = line.get(f"{name}_base64")
     if encoded is not None:
         return base64.b64decode(encoded)
@@ -145,14 +145,14 @@ def content(line: Mapping[str, Any], name: str) -> bytes | None:
 
 
 def erasures(path: Path, found: Erasures) -> None:
-    """Add what the rows of a file say of people who were erased."""
+    """Add the erasures among the rows of a file."""
     for line in lines(path):
         if line["kind"] == KIND and line["path"] == PATH and line["effect_text"] is not None:
             found.add(orjson.loads(line["effect_text"]))
 
 
 def walk(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:
-    """Read a file back and walk its chains. ``begins``: stream -> hash of the row before its first here."""
+    """Verify the chains in a file. ``begins``: stream -> hash of the row before its first row in the file."""
     walked = Walked(digest(path))
     for line in lines(path):
         stream = line["stream"]
@@ -169,7 +169,7 @@ def walk(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:
 
 
 def _why(line: Mapping[str, Any], before: End, erased: Erasures) -> str | None:
-    """Why this is not the row that was written there; None when it is."""
+    """Return why a row is invalid, or None if it is valid."""
     header = json.dumps([line[name] for name in _HEADER], ensure_ascii=False)
     hashed = hashlib.sha256(bytes.fromhex(before.hash) + header.encode()).hexdigest()
     if line["seq"] != before.seq + 1:
@@ -186,7 +186,7 @@ def _why(line: Mapping[str, Any], before: End, erased: Erasures) -> str | None:
 
 
 def proven(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:
-    """The same. StoreError naming the first row that is not what was written."""
+    """Verify the chains in a file. Raise StoreError that names the first invalid row."""
     walked = walk(path, begins, erased)
     if walked.broken:
         one = walked.broken

@@ -1,6 +1,6 @@
-"""Users, groups and members as they were where the journal begins: what archived months had come to.
+"""The opening balance: users, groups and members at the end of the archived months, where a rebuild starts.
 
-The opening balance of a rebuild. It is written when months are archived and changed only by an erasure.
+It is written when a month is archived, and changed only by an erasure.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from calscim.postgres.queries import sql
 async def load(
     connection: Connection, tables: Tables, stream: str, moment: datetime | None
 ) -> None:
-    """Nothing where nothing was archived. UsageError for a moment that is in an archived month."""
+    """Return the opening balance, empty if nothing was archived. Raise UsageError for a moment in an archived month."""
     opened = await connection.fetchrow(sql("archives.get_beginning"), stream)
     if opened is None:
         return
@@ -33,7 +33,7 @@ async def load(
 
 
 async def write(connection: Connection, stream: str, tables: Tables) -> None:
-    """Inside of the caller's transaction."""
+    """Replace the opening balance of a stream, in the caller's transaction."""
     await connection.execute(sql("archives.delete_opening_balance"), stream)
     await connection.copy_records_to_table(
         "opening_balances",

@@ -1,4 +1,4 @@
-"""Reads what was archived: the files that the database remembers, held against what it remembers of them."""
+"""Reads archives, and compares the files with what the database recorded about them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _REPLAYED = frozenset({"scim", "import", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A file as the database remembers it. ``ends``: stream -> the last row's seq and hash; ``last``: its moment."""
+    """An archive as the database recorded it. ``ends``: stream -> seq and hash of the last row; ``last``: its time."""
 
     partition: str
     file: str
@@ -38,7 +38,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the files hold; ``broken``: the first row of a file that is not what was written."""
+    """The result of a verification. ``broken``: the first invalid row."""
 
     files: int
     rows: int
@@ -46,7 +46,7 @@ class Verdict:
 
 
 async def remembered(db: Database) -> tuple[Month, ...]:
-    """Every month that was archived, the oldest first."""
+    """Return all archived months, oldest first."""
     months: dict[str, Month] = {}
     for row in await db.fetch(sql("archives.list")):
         before = months.get(row["partition"])
@@ -63,7 +63,7 @@ async def before(
     seq: int | None = None,
     since: datetime | None = None,
 ) -> tuple[Month, ...]:
-    """Archived months with rows of these streams: from a moment on, or the one that has this seq."""
+    """Return the archived months with rows of these streams after a moment, or with this sequence number."""
     months = [
         month
         for month in await remembered(db)
@@ -75,7 +75,7 @@ async def before(
 
 
 def found(months: Sequence[Month], places: Sequence[Path]) -> tuple[Path, ...]:
-    """Where each of the months is, in files and folders. UsageError naming every one that is not there."""
+    """Find the file of each month in the given files and folders. Raise UsageError that names all missing ones."""
     files = {path.name: path for path in _files(places)}
     missing = [month.file for month in months if month.file not in files]
     if missing:
@@ -94,7 +94,7 @@ def _files(places: Sequence[Path]) -> Iterator[Path]:
 
 
 async def verify(db: Database, places: Sequence[Path]) -> Verdict:
-    """Walk what is in the files, from the first row of all to where the database goes on."""
+    """Verify the files, from the first row to the row where the database continues."""
     months = await remembered(db)
     paths = found(months, places)
     async with db.connection() as connection:
@@ -135,7 +135,7 @@ async def replay(
     moment: datetime | None,
     paths: Sequence[Path],
 ) -> None:
-    """Repeat a stream's archived rows, up to a moment, from files that `opened` has looked at."""
+    """Apply the archived rows of a stream up to a moment, from files that `opened` returned."""
     for path in paths:
         async with aclosing(_batches(path, stream, moment, tables.erased)) as batches:
             async for batch in batches:
@@ -150,7 +150,7 @@ async def replay(
 
 
 async def opened(db: Database, places: Sequence[Path]) -> tuple[Path, ...]:
-    """All archived months' files, the oldest first. StoreError when one is not the file that was written."""
+    """Return the files of all archived months, oldest first. Raise StoreError if a file has another digest."""
     months = await remembered(db)
     paths = found(months, places)
     for month, path in zip(months, paths, strict=True):

@@ -1,1 +1,1 @@
-"""Take a person's data out of the journal and the tables; the chain can still be proven."""
+"""Erases a person's data from the journal and the tables. The chain can still be verified."""

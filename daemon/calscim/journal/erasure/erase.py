@@ -1,7 +1,7 @@
-"""Erases a person: what the journal and the tables say of them goes, the proof and the membership numbers stay.
+"""Erases a person's data from the journal and the tables. Digests, ids and memberships stay.
 
-For the owner of the database, as the serving role can only append. One transaction, whose row in each
-organization's journal names every row that lost something: without such a row nothing can be taken out.
+Only the owner of the database can erase. One transaction erases, and its row in each organization's journal names every
+row that lost a body or an effect: Postgres refuses an erasure without such a row.
 """
 
 import re
@@ -32,7 +32,8 @@ _NAME = re.compile(r"^erased-[0-9a-f]{8}$")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a person. ``name`` stands for them from now on. ``shared``: what others go by as well.
+    """The stored data of a person. ``name``: the placeholder for the person. ``shared``: names that others have as
+    well.
 
     ``identifiers``: addresses, userNames and externalIds; ``called``: full names.
     """
@@ -53,11 +54,11 @@ class Found:
 async def examine(
     db: Database, person: str, organization: str | None = None, cipher: Cipher | None = None
 ) -> Found:
-    """Whom an e-mail address, userName or SCIM id means, and what would go. Changes nothing.
+    """Return the data that an erasure of this e-mail address, userName or SCIM id would remove. Read-only.
 
-    ``cipher``: what sealed bodies are opened with, to be looked through; None: the database's own.
+    ``cipher``: decrypts bodies for the search; None: the cipher of the database.
 
-    UsageError, with what to do first, for nobody and for somebody who is not gone yet.
+    Raise UsageError, with what to do first, if no person is found, or if the person has not left yet.
     """
     return (await _look(db, person, organization, cipher or db.cipher)).found
 
@@ -69,9 +70,9 @@ async def erase(
     organization: str | None = None,
     cipher: Cipher | None = None,
 ) -> Found:
-    """Do it, where something is left to be erased. ``db`` is the owner's.
+    """Erase the person, if there is data left. ``db``: connected as the owner.
 
-    The long looks are taken before anybody is kept waiting; only what came since is looked through after it.
+    Searches before it locks; while the locks are held, it searches only the rows that came since.
     """
     if not await db.fetchval(sql("erasure.is_owner")):
         raise UsageError(
@@ -86,7 +87,7 @@ async def erase(
         if not await connection.fetchval(sql("archives.try_lock")):
             raise UsageError("the journal is being archived: ask again when that has ended")
         tables = Tables(connection, who.search, who.name, organization)
-        changed = await tables.put_texts()
+        changed = await tables.redact_texts()
         for row in streams:
             await connection.fetchval(sql("journal.lock_head"), row["stream"])
         await _refuse(connection, who, organization)
@@ -94,7 +95,7 @@ async def erase(
         since = {row["stream"]: row["seq"] for row in streams}
         await who.search.look_since(connection, since, found.rows)
         await _write(connection, editor, who, found.rows, streams)
-        changed |= await tables.put_users()
+        changed |= await tables.redact_users()
     return replace(found, tables=changed)
 
 
@@ -127,7 +128,7 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
 async def in_archives(
     db: Database, found: Found, places: Sequence[Path], cipher: Cipher | None = None
 ) -> dict[str, int]:
-    """Which of the archived months' files speak of the person, and in how many rows. Files are not changed."""
+    """Return the archives that contain the person's data, with the number of rows. Does not change the files."""
     search = _search(found.users, found.identifiers, found.called, cipher or db.cipher)
     months = await read.remembered(db)
     counted: dict[str, int] = {}
@@ -138,7 +139,7 @@ async def in_archives(
     return counted
 
 
-# ------------------------------------------------------------------ who
+# ------------------------------------------------------------------ finding the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ async def _who(
         address_key(row["value"])
         for row in await connection.fetch(sql("erasure.list_identifiers"), ids)
     }
-    if not ids and "@" in person:  # somebody whom no directory knows, and Cal.com does
+    if not ids and "@" in person:  # a person in Cal.com whom no directory has
         known.add(address_key(person))
     if not known:
         raise _nobody(person, organization)
@@ -193,7 +194,7 @@ async def _who(
 async def _called(
     connection: Connection, ids: Sequence[str], directories: Sequence[str]
 ) -> set[str]:
-    """Full names that these users have or had and no other user has."""
+    """Return the full names that these users have or had, and that no other user has."""
     names = {
         address_key(row["value"])
         for row in await connection.fetch(sql("erasure.list_full_names"), ids)
@@ -221,11 +222,11 @@ def _search(
     return Search(ids, Identifiers.of(names, called, ids), cipher)
 
 
-# ------------------------------------------------------------------ whether
+# ------------------------------------------------------------------ checking
 
 
 async def _refuse(connection: Connection, who: _Who, organization: str | None) -> None:
-    """UsageError, with what to do first, for somebody who is not gone yet."""
+    """Raise UsageError, with what to do first, if the person has not left yet."""
     ids = [row["id"] for row in who.users]
     for row in await connection.fetch(sql("erasure.list_users"), ids):
         reason = _not_gone(row)
@@ -245,7 +246,7 @@ def _not_gone(row: asyncpg.Record) -> str | None:
     is_imported = row["source"] == "cal.com" and not row["managed"]
     if is_imported and not row["deleted"]:
         if row["has_left"] and row["cal_user_id"] is None:
-            return None  # the entry goes with the next pass, if not with the erasure
+            return None  # the next pass deletes the imported user, if the erasure does not
         return (
             "is in the Cal.com organization: take them out of it there, then wait until "
             "`calscim explain` does not know them any more"
@@ -268,11 +269,11 @@ def _not_gone(row: asyncpg.Record) -> str | None:
     return None
 
 
-# ------------------------------------------------------------------ doing it
+# ------------------------------------------------------------------ erasing
 
 
 async def _delete_inactive(connection: Connection, editor: Editor, who: _Who) -> None:
-    """Somebody who was deactivated and never deleted, as identity providers do, is deleted now."""
+    """Delete an inactive user, as identity providers deactivate people and never delete them."""
     for row in await connection.fetch(
         sql("erasure.list_users"), [user["id"] for user in who.users]
     ):
@@ -289,7 +290,7 @@ async def _write(
     rows: Rows,
     streams: Sequence[asyncpg.Record],
 ) -> None:
-    """A row in the journal of each organization, which then does what it says."""
+    """Append the erasure row to the journal of each organization, and apply it."""
     for organization in sorted({row["organization"] for row in streams}):
         own = {row["stream"] for row in streams if row["organization"] == organization}
         users = [

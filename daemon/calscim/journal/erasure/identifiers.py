@@ -1,9 +1,9 @@
-"""What a person goes by, and whether a piece of text speaks of them.
+"""The identifiers of a person, and whether a text contains one of them.
 
-An address counts wherever it stands by itself, also percent-encoded. A userName or externalId that is no address may
-be a common word or a small number, and a full name may be a group's as well: they count only where the text says that
-it is one. A SCIM id counts wherever it stands, in what was sent about others: a group's members, operations in bulk,
-references. Nothing here asks the database.
+An address counts wherever it stands by itself, also percent-encoded. A userName or externalId that is not an address
+may be a common word or a small number, and a full name may also be the name of a group: they count only as the value of
+an attribute of that kind. A SCIM id counts everywhere, such as in a group's members or in bulk operations. This module
+does not access the database.
 """
 
 import json
@@ -21,7 +21,7 @@ from calscim.names import address_key
 _KEYS = frozenset({"username", "user_name", "externalid", "external_id", "display"})
 _NAME_KEYS = frozenset(
     {"display", "displayname", "formatted", "name"}
-)  # whose value may be a full name
+)  # attributes with full names
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ASCII = re.compile(r"[\x20-\x7e]+")
 _PLAIN = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
@@ -30,7 +30,7 @@ _NOTHING = re.compile(r"(?!)")
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Compared as calscim.names compares them."""
+    """The identifiers of one person, compared as calscim.names compares names."""
 
     addresses: frozenset[str]
     words: frozenset[str]
@@ -45,7 +45,7 @@ class Identifiers:
     def of(
         cls, values: Iterable[str], names: Iterable[str] = (), ids: Iterable[str] = ()
     ) -> "Identifiers":
-        """``values``: addresses, userNames, externalIds. ``names``: full names. ``ids``: of their SCIM users."""
+        """Build identifiers. ``values``: addresses, userNames and externalIds; ``names``: full names."""
         known = {address_key(value) for value in values} - {""}
         addresses = frozenset(value for value in known if "@" in value)
         words = frozenset(known - addresses)
@@ -63,7 +63,7 @@ class Identifiers:
         )
 
     def speaks(self, content: bytes) -> bool:
-        """Whether a body or an effect names the person; JSON in any escaping, or whatever else it is."""
+        """Return True if a body or an effect names the person. Reads JSON in any escaping, and any other text."""
         text = content.decode(errors="replace")
         try:
             value = orjson.loads(content)
@@ -72,7 +72,7 @@ class Identifiers:
         return any(self.in_text(one) or self._is_name(key, one) for key, one in _strings("", value))
 
     def refers(self, content: bytes) -> bool:
-        """Whether a body names one of their SCIM users by its id."""
+        """Return True if a body contains the id of one of the person's users."""
         text = content.decode(errors="replace")
         return self._id.search(_unescaped(text) if "\\u" in text else text) is not None
 
@@ -86,23 +86,23 @@ class Identifiers:
         return bool(self._address.search(text) or self._filter.search(text))
 
     def without(self, text: str, name: str) -> str:
-        """The text with ``name`` where their addresses stood."""
+        """Return the text with ``name`` in place of the person's addresses."""
         return self._address.sub(name, text)
 
     def without_any(self, text: str, name: str) -> str:
-        """The same for a text that is about them, where their other names mean them as well."""
+        """Return a text about the person with ``name`` in place of all identifiers."""
         return self._any.sub(name, text)
 
     def needles(self) -> list[str]:
-        """What lower(encode(..., 'escape')) of a row holds if the row names them and JSON escapes no letter.
+        """Return texts of which lower(encode(..., 'escape')) of a row contains one, if it names the person unescaped.
 
-        Postgres shows only ASCII so, in which case is all there is to fold: the longest run of it.
+        encode() shows only ASCII as it is: each text is the longest run of ASCII in an identifier.
         """
         known = self.addresses | self.words | self.names
         return sorted({_needle(form) for value in known for form in (value, _encoded(value))})
 
     def runs(self) -> list[str]:
-        """Part of each address that a text which names it has, whatever JSON escapes: the longest run of ASCII."""
+        """Return the longest run of ASCII of each address, which any text with the address contains."""
         return sorted(
             {
                 max(_PLAIN.findall(form), key=len, default="@")
@@ -113,31 +113,31 @@ class Identifiers:
 
 
 def _spellings(names: frozenset[str]) -> str:
-    """A pattern of all these, composed and decomposed, plain and percent-encoded, the longest first."""
+    """Return a pattern of these values, composed and decomposed, plain and percent-encoded, longest first."""
     composed = {normalize(form, name) for name in names for form in ("NFC", "NFD")}
     either = composed | {encoded(name) for name in composed for encoded in (_encoded, quote)}
     return "|".join(re.escape(one) for one in sorted(either, key=lambda one: (-len(one), one)))
 
 
 def _encoded(value: str) -> str:
-    """As it stands in the path or the query of a URL."""
+    """Return the value percent-encoded, as in a URL."""
     return quote(value, safe="").lower()
 
 
 def _unescaped(text: str) -> str:
-    """A text that is no JSON, or was not parsed, without JSON's escapes of letters."""
+    """Return a text without JSON's escapes of letters."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 def _by_itself(addresses: frozenset[str]) -> re.Pattern[str]:
-    """Not within a longer address."""
+    """Return a pattern that does not match within a longer address."""
     if not addresses:
         return _NOTHING
     return re.compile(rf"(?<![\w.%+'-])(?:{_spellings(addresses)})(?![\w-]|\.\w)", re.IGNORECASE)
 
 
 def _compared(words: frozenset[str]) -> re.Pattern[str]:
-    """In a filter or a path, such as userName eq "ann"."""
+    """Return a pattern for a comparison in a filter or a path, such as userName eq "ann"."""
     if not words:
         return _NOTHING
     either = _spellings(words)
@@ -145,7 +145,7 @@ def _compared(words: frozenset[str]) -> re.Pattern[str]:
 
 
 def _strings(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Every string, with the name of the attribute it is the value of."""
+    """Yield every string with the name of its attribute."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""What the journal says of people who were erased: which rows lost what, and what their users are called since.
+"""The erasure rows of the journal: the rows that lost bodies or effects, and the placeholders of erased users.
 
-docs/reference/journal.md defines the row (kind admin, path person.erase). Its effect is covered by the chain.
+docs/reference/journal.md defines the row (kind admin, path person.erase). The chain covers its effect.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ KIND, PATH = "admin", "person.erase"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """A user of an erased person: the name that stands for all theirs."""
+    """An erased user: the placeholder for all its names."""
 
     name: str
     managed: bool
@@ -25,7 +25,7 @@ class Erased:
 
 @dataclass(slots=True)
 class Erasures:
-    """``named``: stream and seq -> body, effect or both. ``instead``: effects without the person, as text."""
+    """All erasures. ``named``: stream and seq -> erased columns; ``instead``: effects without the person, as text."""
 
     named: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     users: dict[str, Erased] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Erasures:
             self.users[user["id"]] = Erased(effect["name"], user["managed"])
 
     def of_stream(self, stream: str) -> dict[int, str]:
-        """Effects without the person, by seq."""
+        """Return the effects without the person, by sequence number."""
         return {seq: text for (one, seq), text in self.instead.items() if one == stream}
 
     def explains(self, stream: str, seq: int, column: str) -> bool:
-        """Whether a body or effect may be missing."""
+        """Return True if a body or effect was erased."""
         return column in self.named.get((stream, seq), ())
 
 
@@ -60,6 +60,6 @@ def of(effects: Iterable[bytes | str]) -> Erasures:
 
 
 async def load(connection: Connection) -> Erasures:
-    """Those of which the database knows."""
+    """Load all erasures from the database."""
     rows = await connection.fetch(sql("erasure.list"))
     return of(row["effect"] for row in rows)

@@ -1,11 +1,11 @@
-"""Finds the rows of the journal that speak of a person, and what of each can go.
+"""Finds the journal rows that contain a person's data, and what can be erased of each.
 
-A row of theirs loses its body and its effect; the row of a deletion keeps its effect, which is an id. Any other row
-that names them loses its body, and the effect too where nothing is rebuilt from it. A group's effect that names
-them among its unknown members is kept without those.
+A row of the person's users loses its body and its effect, except that a deletion keeps its effect, which is an id. Any
+other row that names the person loses its body, and its effect unless a rebuild needs it. A group effect that names the
+person among its unknown members is replaced by one without them.
 
-The hash covers the other columns directly (path, resource_id, request_id, remote), so they cannot change. ``stays``
-lists the rows where one of these names the person; new rows have no query string and no text there that is no id.
+The hash covers path, resource_id, request_id and remote directly, so that these columns cannot change. ``stays`` lists
+the rows in which one of them names the person; rows of this release have only ids there.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,16 +25,16 @@ from calscim.postgres.pool import Connection
 from calscim.postgres.queries import sql
 
 _BATCH = 500
-_COVERED = ("path", "resource_id", "request_id", "remote")  # by the hash, so they stay
-_TABLES = frozenset({"scim", "import"})  # what the tables are rebuilt from
+_COVERED = ("path", "resource_id", "request_id", "remote")  # by the hash, so that they stay
+_TABLES = frozenset({"scim", "import"})  # the kinds that a rebuild applies
 
 
 @dataclass(slots=True)
 class Rows:
-    """By stream. ``instead``: effects of groups, to be kept without their unknown members.
+    """Rows by stream. ``instead``: group effects without their unknown members.
 
-    ``stays``: rows of which other columns name them, which the chain covers.
-    ``others``: users whose own data names them.
+    ``stays``: rows that name the person in columns that the hash covers.
+    ``others``: other users whose data name the person.
     """
 
     body: dict[str, list[int]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Rows:
     others: set[str] = field(default_factory=set)
 
     def count(self) -> int:
-        """How many rows lose something."""
+        """Return the number of rows that lose a body or an effect."""
         named = {
             (stream, seq)
             for one in (self.body, self.effect)
@@ -63,7 +63,7 @@ class Rows:
         return self.body.keys() | self.effect.keys()
 
     def named(self, streams: Collection[str]) -> dict[str, dict[str, list[int]]]:
-        """As the row of the erasure has them."""
+        """Return the rows in the form of the erasure row."""
         return {
             stream: {"body": self.body.get(stream, []), "effect": self.effect.get(stream, [])}
             for stream in sorted(self.streams() & set(streams))
@@ -72,14 +72,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``ids``: the person's users; ``who``: what they go by and no other user does."""
+    """A search for a person. ``ids``: the person's users; ``who``: identifiers that no other user has."""
 
     ids: frozenset[str]
     who: Identifiers
     cipher: Cipher
 
     async def look(self, connection: Connection, streams: Collection[str], found: Rows) -> None:
-        """Add all rows of these streams; inside of the caller's transaction. Reads the whole journal."""
+        """Add all matching rows of these streams, in the caller's transaction. Reads the whole journal."""
         cursor = await connection.cursor(
             sql("erasure.list_candidates"), list(streams), sorted(self.ids), self.who.needles()
         )
@@ -91,13 +91,13 @@ class Search:
     async def look_since(
         self, connection: Connection, after: Mapping[str, int], found: Rows
     ) -> None:
-        """Add what came after the seq of each stream: a few rows, by their keys, while everybody waits."""
+        """Add the matching rows after the given sequence numbers: a few rows, read while the heads are locked."""
         for stream, seq in after.items():
             for row in await connection.fetch(sql("erasure.list_new_rows"), stream, seq):
                 self._judge(row, found)
 
     def speaks(self, line: Mapping[str, Any]) -> bool:
-        """Whether a row of an archive's file still has something of them."""
+        """Return True if a row of an archive contains the person's data."""
         if line["path"] == PATH:
             return False
         body, effect = file.content(line, "body"), file.content(line, "effect")

@@ -1,6 +1,6 @@
-"""What the tables beside the journal say of an erased person: replaced by a name that says nothing.
+"""Replaces an erased person's data in the other tables with a placeholder.
 
-What the reconciler works with (ids, accounts, teams, outcomes) stays as it is.
+Ids, accounts, teams and outcomes stay, as the reconciler needs them.
 """
 
 import re
@@ -17,7 +17,7 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Inside of the caller's transaction. ``name`` takes the place of every address."""
+    """The tables, in the caller's transaction. ``name``: the placeholder."""
 
     connection: Connection
     search: Search
@@ -25,22 +25,22 @@ class Tables:
     organization: str | None
 
     async def count(self) -> dict[str, int]:
-        """How many rows of each table would change."""
+        """Return the number of rows of each table that would change."""
         found: dict[str, int] = {}
         async for table, _ in self._changes():
             found[table] = found.get(table, 0) + 1
         return found
 
-    async def put_texts(self) -> dict[str, int]:
-        """Change what speaks of them; returns how many rows of each table. Takes as long as there is much to read."""
+    async def redact_texts(self) -> dict[str, int]:
+        """Redact rows that name the person, and return their number per table. Reads whole tables."""
         found: dict[str, int] = {}
         for table, values in [change async for change in self._changes()]:
             await self.connection.execute(sql(f"erasure.redact_{table}"), *values)
             found[table] = found.get(table, 0) + 1
         return found
 
-    async def put_users(self) -> dict[str, int]:
-        """Change what is about their users, which have been deleted by now. Quick."""
+    async def redact_users(self) -> dict[str, int]:
+        """Redact the rows of the person's users, which are deleted by now. Fast."""
         ids = sorted(self.search.ids)
         found: dict[str, int] = {}
         for table in ("tombstones", "opening_balances"):
@@ -52,7 +52,7 @@ class Tables:
         return found
 
     async def _changes(self) -> AsyncIterator[tuple[str, tuple[Any, ...]]]:
-        """Which rows, and the arguments that change each."""
+        """Yield the table of each row that changes, and the arguments of its query."""
         ids, addresses = sorted(self.search.ids), sorted(self.search.who.addresses)
         runs = self.search.who.runs()
         both, text = (ids, runs, self.organization), (runs, self.organization)
@@ -60,7 +60,7 @@ class Tables:
             clean = self._clean_theirs if row["theirs"] else self._clean
             email = self.name if row["theirs"] else clean(row["email"])
             because = clean(row["because"])
-            if row["theirs"]:  # what was said of an attribute of theirs
+            if row["theirs"]:  # values of the person's attributes
                 because = _QUOTED.sub('"…"', because)
             values = (email, because, clean(row["detail"]))
             if values != (row["email"], row["because"], row["detail"]):
@@ -94,7 +94,7 @@ class Tables:
         return self.search.who.without(text, self.name)
 
     def _clean_theirs(self, text: str) -> str:
-        """A text that is about them, where a userName or a full name means them as well."""
+        """Return a text about the person without any identifier."""
         return self.search.who.without_any(text, self.name)
 
     def _clean_json(self, text: str) -> str:
@@ -118,5 +118,5 @@ class Tables:
         return value
 
 
-_NAMED = frozenset({"email", "user_name"})  # who an entry of a report is about
+_NAMED = frozenset({"email", "user_name"})  # the person of a report's entry
 _QUOTED = re.compile(r'"[^"]*"')

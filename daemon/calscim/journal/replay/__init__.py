@@ -1,1 +1,1 @@
-"""Users, groups and members as the journal alone gives them."""
+"""Users, groups and members, rebuilt from the journal alone."""

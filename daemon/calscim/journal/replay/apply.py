@@ -1,7 +1,7 @@
-"""Makes users, groups and members of the effects in a directory's journal, and of nothing else.
+"""Builds users, groups and members from the effects in a directory's journal.
 
-The same rules as the functions in sql/schema, once more: the tests hold the two against each other. ``data``
-stays the text that Postgres makes of it, so that no number changes on the way.
+Implements the rules of the functions in sql/schema a second time; tests compare the two. ``data`` stays the text that
+Postgres returns, so that no number changes.
 """
 
 from dataclasses import dataclass, field
@@ -61,9 +61,9 @@ class Tombstone:
 
 @dataclass(slots=True)
 class Tables:
-    """One directory's, by id, in the order of their creation. ``former``: (group, member) -> (seq, at).
+    """The tables of one directory, by id, in the order of creation. ``former``: (group, member) -> (seq, at).
 
-    ``erased``: whose rows may be without an effect; nothing that rows of theirs still say is taken over.
+    ``erased``: users whose rows may have no effect. Remaining rows of theirs are ignored.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Tables:
     erased: Erasures = field(default_factory=Erasures, compare=False)
 
     def apply(self, seq: int, at: datetime, effect: dict[str, Any], data: str) -> None:
-        """Repeat one row. StoreError for an effect that this release does not know."""
+        """Apply the effect of one row. Raise StoreError if this release does not know the effect."""
         match effect.get("op"):
             case "user.put":
                 self._put_user(seq, at, effect, data)
@@ -90,13 +90,13 @@ class Tables:
                 )
 
     def called(self, user: str) -> tuple[str, str]:
-        """A user's name and address, or what stands for both since they were erased."""
+        """Return a user's name and address, or the placeholder for both if the user was erased."""
         if user in self.users:
             return self.users[user].user_name, self.users[user].email
         return self.erased.users[user].name, self.erased.users[user].name
 
     def people_of(self, group: str) -> dict[str, datetime]:
-        """Users in a group, directly or through groups in it, and since when."""
+        """Return the users of a group, through nested groups too, with the time when each became a member."""
         found: dict[str, datetime] = {}
         waiting = [(group, datetime.min.replace(tzinfo=UTC))]
         seen = {group}
@@ -162,7 +162,7 @@ class Tables:
         )
 
     def _delete_user(self, seq: int, at: datetime, key: str) -> None:
-        self._leave(seq, at, key)
+        self._remove_from_groups(seq, at, key)
         erased = self.erased.users.get(key)
         if erased is not None:
             self.users.pop(key, None)
@@ -174,14 +174,14 @@ class Tables:
         self.tombstones[key] = Tombstone("User", user.user_name, user.email, user.managed, seq, at)
 
     def _delete_group(self, seq: int, at: datetime, key: str) -> None:
-        self._leave(seq, at, key)
+        self._remove_from_groups(seq, at, key)
         group = self.groups.pop(key)
         for member in group.members:
             self.former[key, member] = (seq, at)
         self.tombstones[key] = Tombstone("Group", group.display_name, "", True, seq, at)
 
-    def _leave(self, seq: int, at: datetime, member: str) -> None:
-        """Off every group, which says so in the groups' versions."""
+    def _remove_from_groups(self, seq: int, at: datetime, member: str) -> None:
+        """Remove a member from all groups, and increment the versions of those groups."""
         for key, group in self.groups.items():
             if group.members.pop(member, None) is not None:
                 self.former[key, member] = (seq, at)

@@ -1,4 +1,4 @@
-"""Users, groups and members of a directory from its journal alone: to compare, to write anew, or as of a moment."""
+"""Rebuilds users, groups and members of a directory from its journal: to compare, to replace, or as of a moment."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ _SHOWN = 20
 
 
 class Directory(Protocol):
-    """What rebuilding needs to know of a directory."""
+    """The fields of a directory that a rebuild needs."""
 
     @property
     def id(self) -> str: ...
@@ -33,7 +33,7 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the journal gives. ``differences``: the first of them, in sentences; ``different``: how many."""
+    """The result of a comparison. ``different``: how many rows differ; ``differences``: sentences about the first."""
 
     users: int
     groups: int
@@ -45,10 +45,10 @@ class Compared:
 async def as_of(
     db: Database, directory: str, moment: datetime | None, files: Sequence[Path] | None = None
 ) -> Tables:
-    """The tables at a moment, that moment included; None: by the whole journal.
+    """Return the tables as of a moment, inclusive; None: after the last row.
 
-    ``files``, here and below: what archives.opened gave, to begin with the first row that ever was. None: begin
-    with what the archived months had come to; UsageError for a moment before that.
+    ``files``, here and below: verified archives, to start from the first row. None: start from the opening balance.
+    Raise UsageError for a moment before the opening balance.
     """
     async with (
         db.connection() as connection,
@@ -60,7 +60,7 @@ async def as_of(
 async def compare(
     db: Database, directory: Directory, files: Sequence[Path] | None = None
 ) -> Compared:
-    """Hold the tables against the journal, in one snapshot; changes nothing."""
+    """Compare the tables with the journal, in one snapshot. Read-only."""
     async with (
         db.connection() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -73,7 +73,7 @@ async def compare(
 async def rebuild(
     db: Database, editor: Editor, directory: Directory, files: Sequence[Path] | None = None
 ) -> Compared:
-    """Write the tables anew, in one transaction; tells what was different before."""
+    """Replace the tables in one transaction, and return the differences from before."""
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("rebuild.lock_head"), directory.id)
         wanted = await replayed(connection, directory.id, None, files)
@@ -91,7 +91,7 @@ async def replayed(
     moment: datetime | None,
     files: Sequence[Path] | None = None,
 ) -> Tables:
-    """The same within the caller's transaction; nothing is archived meanwhile."""
+    """Return the tables in the caller's transaction. No month can be archived meanwhile."""
     await connection.execute(sql("rebuild.lock_journal"))
     await connection.execute(sql("archives.disable_idle_timeout"))
     tables = Tables(erased=await erasures.load(connection))
@@ -111,7 +111,7 @@ async def replayed(
             for row in batch:
                 tables.apply(row["seq"], row["at"], orjson.loads(row["effect"]), row["data"])
     finally:
-        await reading.rollback()  # which ends the cursor: what is being read cannot be archived
+        await reading.rollback()  # closes the cursor: a month that is being read cannot be archived
     return tables
 
 
