@@ -66,7 +66,7 @@ class Cipher:
         return Sealed(front + nonce + self.keys[self.present].encrypt(nonce, plain, front))
 
     def open(self, stored: bytes) -> bytes:
-        """Return the bytes that any cipher sealed. Raise KeyMissing without the key, StoreError if the bytes were changed."""
+        """Return the decrypted bytes. Raise KeyMissing without the key, StoreError if the stored bytes were changed."""
         if not stored.startswith(MAGIC):
             return stored
         if stored.startswith(_PLAIN):

@@ -35,7 +35,7 @@ class UserState:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """The data of a group. ``display_name``: its spelling; ``data``: the resource without id, meta and members, as JSON."""
+    """The data of a group. ``display_name``: the spelling; ``data``: the resource without id, meta and members."""
 
     display_name: str
     external_id: str | None

@@ -6,8 +6,8 @@
 - The operators' role belongs to the command line: it edits directories, tokens, mappings, pauses and holds, and reads
   everything. It cannot write data from an identity provider or from Cal.com.
 
-Without an operators' role the serving role has the privileges of both. A table in no list is granted to the serving role
-in full, so that a release with a new table works; a test requires an entry.
+Without an operators' role the serving role has the privileges of both. A table in no list is granted to the serving
+role in full, so that a release with a new table works; a test requires an entry.
 
 No role executes a maintenance function except ``journal_create_partitions``, which creates at most 36 empty partitions
 of coming months with the owner's privileges: the daemon calls it because it cannot create tables.

@@ -1,13 +1,13 @@
-"""Tests whether the database accepts changes. A database that is full, read-only, or without privileges still answers reads.
+"""Tests whether the database accepts changes. A full or read-only database still answers reads.
 
 Readiness, `calscim check` and `calscim status` report a reason for the next push to fail before the push, with what to
 do. The test leaves nothing behind and costs two to three milliseconds, as probes run every few seconds for years:
 
-- A row that is written and rolled back stays in its table and indexes until VACUUM, and on a full disk the write succeeds
-  if the page has room (tried on a full tmpfs). Therefore ``refusal`` writes no row. It takes a transaction number, which a
-  standby refuses, and a server that protects itself against wraparound; it reads the role's privileges from the catalogs;
-  and it makes Postgres spill 110 kB into a temporary file, which fails first on a full or read-only disk. The file is
-  deleted with the query. Source: PostgreSQL manual, "Resource Consumption" (work_mem).
+- A row that is written and rolled back stays in its table and indexes until VACUUM, and on a full disk the write
+  succeeds if the page has room (tried on a full tmpfs). Therefore ``refusal`` writes no row. It takes a transaction
+  number, which a standby refuses, and a server that protects itself against wraparound; it reads the role's privileges
+  from the catalogs; and it makes Postgres spill 110 kB into a temporary file, which fails first on a full or read-only
+  disk. The file is deleted with the query. Source: PostgreSQL manual, "Resource Consumption" (work_mem).
 - A tablespace of the tables may be full while temporary files have room. A push then fails, and ``Database.refused``
   remembers the refusal for a while.
 - ``refused_write`` writes a journal row and rolls it back, for `calscim check`, which operators run rarely.
@@ -115,6 +115,6 @@ def _needed() -> tuple[list[str], list[str], list[str]]:
 
 @cache
 def _functions() -> list[str]:
-    """Return the functions of this release. A newer release may not have granted privileges on its own functions yet."""
+    """Return the functions of this release. A newer one may not have granted privileges on its functions yet."""
     known = set(re.findall(r"^CREATE FUNCTION calscim\.(\w+)", schema(), re.MULTILINE))
     return sorted(known - set(grants.MAINTENANCE))

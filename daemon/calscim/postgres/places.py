@@ -10,11 +10,11 @@ from collections import OrderedDict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-# The directory that a task works for; "" for the daemon, and before authentication. A context variable, because statements
-# are sent far below the code that knows the directory. A task inherits it.
+# The directory that a task works for; "" for the daemon, and before authentication. A context variable, because
+# statements are sent far below the code that knows the directory. A task inherits it.
 BORROWER: ContextVar[str] = ContextVar("BORROWER", default="")
-# Seconds after its last statement in which a directory still counts as active: an identity provider that pushes changes
-# or reads pages sends a request every few seconds.
+# Seconds after its last statement in which a directory still counts as active: an identity provider that pushes
+# changes or reads pages sends a request every few seconds.
 PRESENT = 60.0
 
 
@@ -101,11 +101,11 @@ class Places:
 
 @dataclass(slots=True)
 class Present:
-    """Whether more than one directory works at this time. The two that came last are enough to tell."""
+    """The two directories that sent the latest statements, to tell whether more than one is active."""
 
     _last: str = ""
     _at: float = -PRESENT
-    _before: float = -PRESENT  # when one came last that is not ``_last``
+    _before: float = -PRESENT  # the last statement of a directory other than ``_last``
 
     def note(self, borrower: str, now: float) -> None:
         if not borrower:
@@ -116,6 +116,6 @@ class Present:
         self._at = now
 
     def is_alone(self, borrower: str, now: float) -> bool:
-        """Return True if no directory but this one has worked a moment ago."""
+        """Return True if no other directory was active a moment ago."""
         other = self._before if borrower == self._last else self._at
         return now - other > PRESENT

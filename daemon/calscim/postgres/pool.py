@@ -1,7 +1,6 @@
-"""The pool of connections, which may be without a server for a while.
+"""The pool of connections, which can outlive an outage of the server.
 
-Whatever goes wrong with reaching the server is StoreUnavailable, within the time given; what is wrong with
-a statement stays asyncpg's own error.
+Errors of reaching the server become StoreUnavailable, within the time limit. Errors of a statement stay asyncpg's.
 """
 
 import asyncio
@@ -29,20 +28,20 @@ from calscim.postgres.outages import (
 from calscim.postgres.places import BORROWER, Places, Present
 
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
-# Seconds that a search may take which no index serves: 100,000 users are gone through in 0.5 to 1.5 s.
+# Seconds that a search without an index may take: scanning 100,000 users takes 0.5 to 1.5 s.
 SEARCH = 2.0
-_ENDING = 0.5  # seconds in which the server ends it, before its connection is cut
-_GOODBYE = 2.0  # seconds for all connections to end
-_GIVE_BACK = 0.25  # seconds that a cancelled statement has to end in, before its connection is cut
-_SPARE = 5.0  # seconds until connections that were given back are seen to
-_REMEMBERED = 30.0  # seconds after a refusal for want of room in which the database counts as full
+_ENDING = 0.5  # seconds that the server has to end it, before the connection is cut
+_GOODBYE = 2.0  # seconds to close all connections
+_GIVE_BACK = 0.25  # seconds that a cancelled statement has to end, before the connection is cut
+_SPARE = 5.0  # seconds between visits to the spare connections
+_REMEMBERED = 30.0  # seconds after a refusal in which the database counts as full
 
 
 class _Pool:
-    """asyncpg's pool, and the connections that were given back a moment ago.
+    """asyncpg's pool, and spare connections that were returned a moment ago.
 
-    Those are lent again as they are: to go through the pool costs a task and two turns of the loop each time,
-    about as much as a look-up does.
+    Spare connections are lent again at once: asyncpg's pool costs a task and two turns of the loop each time, about as
+    much as a look-up.
     """
 
     def __init__(self, pool: asyncpg.Pool, size: int) -> None:
@@ -51,9 +50,11 @@ class _Pool:
         self.places = Places(size)
         self.searches = Places(size)
         self.present = Present()
-        self.sought = 0  # how many ask for a connection, and have none yet
-        self.expired = 0  # how often all that were there became unfit
-        self.refused: tuple[float, str] | None = None  # the last refusal for want of room, and when
+        self.sought = 0  # the number of requests that wait for a connection
+        self.expired = 0  # the number of calls of expire()
+        self.refused: tuple[float, str] | None = (
+            None  # the time and reason of the last refusal by a full disk
+        )
         self._spare: list[Any] = []
         self._tidying: asyncio.Task[None] | None = None
         self._closing = False
@@ -90,14 +91,14 @@ class _Pool:
             self.sought -= 1
 
     async def give_back(self, connection: Any, borrower: str, *, fit: bool) -> None:
-        """``fit``: nothing has gone wrong with it."""
+        """Return a connection. ``fit``: it had no error."""
         try:
             await self._keep(connection, fit=fit)
         finally:
             self.places.give_back(borrower)
 
     async def _keep(self, connection: Any, *, fit: bool) -> None:
-        """Among those that are lent again, or in asyncpg's pool if a request waits for that one."""
+        """Keep a connection as a spare, or return it to asyncpg's pool if a request waits there."""
         fit = fit and not self._closing and not self.sought
         if not fit or not _is_open(connection) or connection.is_in_transaction():
             await self.pool.release(connection, timeout=_GIVE_BACK)
@@ -107,7 +108,7 @@ class _Pool:
             self._tidying = asyncio.create_task(self._tidy(), name="idle connections")
 
     async def expire(self) -> None:
-        """None that is there now is lent again."""
+        """Never lend the present connections again."""
         self.expired += 1
         await self.pool.expire_connections()
         await self._empty()
@@ -120,7 +121,7 @@ class _Pool:
         await self.pool.close()
 
     async def _tidy(self) -> None:
-        """Now and then to asyncpg's pool, which closes those that nobody uses."""
+        """Return spare connections to asyncpg's pool from time to time, which closes idle ones."""
         await asyncio.sleep(_SPARE)
         self._tidying = None
         await self._empty()
@@ -132,10 +133,10 @@ class _Pool:
 
 
 class _Loan:
-    """A connection of the pool, for as long as the block lasts.
+    """A connection of the pool, lent for a block.
 
-    Where it has a limit, the connection is cut then. Cancelling would not do: one that died without a word
-    never confirms it. A class and no generator: every request passes here.
+    After the time limit the connection is cut, as a dead server never confirms a cancellation. A class and not a
+    generator, because every request uses it.
     """
 
     __slots__ = ("_borrower", "_connection", "_expired", "_patience", "_pool", "_timer", "_within")
@@ -168,19 +169,19 @@ class _Loan:
                 await self._explain(error)
         finally:
             self._disarm()
-            # What was committed stays so, whatever becomes of the connection.
+            # An error of returning the connection does not affect what was committed.
             with suppress(*NO_CONNECTION):
                 fit = error is None and self._expired == self._pool.expired
                 await self._pool.give_back(self._connection, self._borrower, fit=fit)
 
     def renew(self) -> None:
-        """From now on, the whole time again."""
+        """Start the time limit again."""
         self._disarm()
         if self._within is not None:
             self._timer = asyncio.get_running_loop().call_later(self._within, self._cut)
 
     async def _explain(self, error: BaseException) -> None:
-        """Raise what an error means; return where it means what it says."""
+        """Raise the StoreError for an error of the connection. Return for any other error."""
         if isinstance(error, NO_ROOM):
             self._pool.refused = (asyncio.get_running_loop().time(), str(error))
         if (
@@ -191,15 +192,17 @@ class _Loan:
                 f"{error}: `calscim migrate` gives the serving role its rights"
             ) from error
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            await self._pool.expire()  # the primary may be another host by now
+            await self._pool.expire()  # another host may be the primary by now
             raise unavailable(error) from error
         if isinstance(error, AttributeError) and ended(self._connection, error):
-            # asyncpg prepares a statement in several steps, and found its protocol gone at the next one.
+            # asyncpg prepares a statement in several steps, and lost its protocol between two of them.
             raise ConnectionLost(str(unavailable(error))) from error
         if isinstance(error, (*AWAY, asyncpg.InternalClientError, asyncpg.InterfaceError)):
             if ended(self._connection, error):
                 raise ConnectionLost(str(unavailable(error))) from error
-            if not isinstance(error, asyncpg.InterfaceError):  # which is a mistake in the call
+            if not isinstance(
+                error, asyncpg.InterfaceError
+            ):  # an InterfaceError is a mistake of the caller
                 raise unavailable(error) from error
 
     def _cut(self) -> None:
@@ -215,7 +218,7 @@ class _Loan:
 class Database:
     """Connections to one database. Opening it needs no server: the first use connects.
 
-    ``cipher`` is what bodies pass on their way into its journal, and back.
+    ``cipher``: encrypts the bodies of the journal.
     """
 
     def __init__(self, pool: _Pool, patience: float, within: float | None, cipher: Cipher) -> None:
@@ -236,17 +239,18 @@ class Database:
         longest: float = LONGEST,
         cipher: Cipher = PLAIN,
     ) -> Self:
-        """``patience``: seconds to wait for a connection before StoreUnavailable.
+        """Open a pool.
+
+        ``patience``: seconds to wait for a connection before StoreUnavailable.
 
         ``connecting``: seconds of those that a new connection may take. None: all of them.
 
-        ``within``: seconds from asking for a connection until it is cut, where the server does not answer
-        or is stuck. None: as long as it takes.
+        ``within``: seconds after which a lent connection is cut, if the server hangs. None: no limit.
 
-        ``longest``: seconds after which the server ends a statement of a pool that has such a limit.
+        ``longest``: seconds after which the server ends a statement, if ``within`` is set.
         """
         way = hosts(dsn, None if within is None else max(within, longest))
-        pool = asyncpg.create_pool(  # type: ignore[call-overload] # fewer options than asyncpg's own
+        pool = asyncpg.create_pool(  # type: ignore[call-overload] # the stubs have fewer options
             min_size=0,
             max_size=size,
             timeout=connecting or patience,
@@ -258,11 +262,11 @@ class Database:
         return cls(_Pool(pool, size), shortest, within, cipher)
 
     def within(self, seconds: float) -> Self:
-        """The same connections, lent for less."""
+        """Return the same pool with a shorter time limit."""
         return type(self)(self._pool, min(self._patience, seconds), seconds, self.cipher)
 
     async def close(self) -> None:
-        """Give the connections back; those still in use, or without an answer, are cut after a moment."""
+        """Close the connections, and cut those that are in use or do not answer after a moment."""
         try:
             await asyncio.wait_for(self._pool.close(), _GOODBYE)
         except TimeoutError:
@@ -276,7 +280,7 @@ class Database:
 
     @property
     def refused(self) -> str | None:
-        """What Postgres refused a statement with a moment ago, because its disk is full or broken."""
+        """Return the recent refusal of a statement because of a full or broken disk, or None."""
         if self._pool.refused is None:
             return None
         at, reason = self._pool.refused
@@ -286,16 +290,16 @@ class Database:
 
     @property
     def sought(self) -> bool:
-        """Whether somebody waits for a connection at this moment."""
+        """Return True if a request waits for a connection."""
         return self._pool.sought > 0 or self._pool.places.awaited
 
     def connection(self) -> "_Loan":
-        """A connection for a few statements. StoreUnavailable when the server is away or goes away."""
+        """Lend a connection for a few statements. Raises StoreUnavailable during an outage."""
         return _Loan(self._pool, self._patience, self._within)
 
     @asynccontextmanager
     async def searching(self) -> AsyncIterator[Self]:
-        """The same connections for one search that may take long. Crowded if it does, or if its place does not come."""
+        """Lend a connection for a long search. Raises Crowded if it takes too long, or if no place is free."""
         pool, borrower = self._pool, BORROWER.get()
         loop = asyncio.get_running_loop()
         alone = pool.present.is_alone(borrower, loop.time())
@@ -342,12 +346,12 @@ class Database:
 
 @asynccontextmanager
 async def begun(connection: Connection) -> AsyncIterator[None]:
-    """A transaction, which the caller commits. What it has not committed, or begun anew, is rolled back."""
+    """Begin a transaction, which the caller commits. An open transaction is rolled back at the end of the block."""
     await connection.execute("BEGIN")
     try:
         yield
     finally:
-        with suppress(*NO_CONNECTION):  # without a connection nothing is open
+        with suppress(*NO_CONNECTION):  # without a connection no transaction is open
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
 
@@ -355,9 +359,9 @@ async def begun(connection: Connection) -> AsyncIterator[None]:
 def _is_open(connection: Any) -> bool:
     try:
         return not connection.is_closed()
-    except asyncpg.InterfaceError:  # it ended, and was taken out of the pool
+    except asyncpg.InterfaceError:  # it was closed and left the pool
         return False
 
 
 async def _as_it_is(_: Connection) -> None:
-    """Nothing here leaves a session changed, and a round trip less a statement is worth keeping to that."""
+    """Skip the reset of asyncpg's pool: no statement changes the session, and the reset costs a round trip."""
