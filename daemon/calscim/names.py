@@ -3,12 +3,12 @@
 - Surrounding white space does not count (``str.strip``).
 - Canonically equivalent texts are equal (Unicode NFC): Macs send an accented letter as two characters.
 - Case does not count. Each uppercase letter of Unicode 14 equals its lowercase letter, and the Greek final sigma
-  equals sigma. No letter becomes two: ``groß`` and ``gross`` are different names, as in Cal.com, which stores addresses
-  in the lower case of JavaScript. Two addresses with the same lower case there have the same key here.
+  equals sigma. No letter becomes two: ``groß`` and ``gross`` are different names, as in Cal.com, which stores
+  addresses in the lower case of JavaScript. Two addresses with the same lower case there have the same key here.
 
-``calscim.fold_case``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL, independent
-of the collation of the database. Keys are stored, so that both list the letters: keys do not change with the Unicode
-version of Python or Postgres.
+``calscim.fold_case``, ``calscim.name_key`` and ``calscim.spelling`` in sql/schema are the same rules in SQL,
+independent of the collation of the database. Keys are stored, so that both list the letters: keys do not change with
+the Unicode version of Python or Postgres.
 
 Names of groups and teams also have a spelling, in which case counts: a mapping waits for exactly its group's name.
 """
