@@ -12,7 +12,7 @@ from calscim.scim.filter.target import Target, find_target
 from calscim.scim.schema import Type
 
 # Characters of a value without an index that order a list: a cursor carries them, and has to fit into a URL.
-LONGEST_KEY = 400
+MAX_SORT_KEY = 400
 
 
 def compile_listing(
@@ -88,7 +88,7 @@ def _key(values: SqlValues, target: Target) -> str:
     value = _chosen(values, target) if target.multi else values.text(target)
     if target.attribute.kind == "boolean":
         return f"({value})::boolean::text"
-    return f"left({comparable(value, target.attribute)}, {LONGEST_KEY})"
+    return f"left({comparable(value, target.attribute)}, {MAX_SORT_KEY})"
 
 
 def _chosen(values: SqlValues, target: Target) -> str:

@@ -21,7 +21,7 @@ from calscim.scim.schema import CURSOR_TIMEOUT
 if TYPE_CHECKING:  # the first cursor loads it: 7 MB that a daemon without cursors does not need
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-LONGEST_TOKEN = 16_384  # characters
+MAX_TOKEN = 16_384  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,6 @@ def _query_bytes(query: str) -> bytes:
 
 def _token_bytes(cursor: str) -> bytes:
     """Decode the base64 of a cursor. Raise ValueError for text that is not base64 or too long."""
-    if len(cursor) > LONGEST_TOKEN:
+    if len(cursor) > MAX_TOKEN:
         raise ValueError("too long")
     return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

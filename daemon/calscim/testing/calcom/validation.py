@@ -59,13 +59,13 @@ def validate(fields: Iterable[Field], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def _error(one: Field, target: Mapping[str, Any], failures: dict[str, str]) -> dict[str, Any]:
-    shown = {name: _shown(value) for name, value in target.items()}
+    shown = {name: _as_javascript(value) for name, value in target.items()}
     error: dict[str, Any] = {"target": shown}
     if one.name in shown:
         error["value"] = shown[one.name]
     return {**error, "property": one.name, "children": [], "constraints": failures}
 
 
-def _shown(value: Any) -> Any:
+def _as_javascript(value: Any) -> Any:
     """Return a value as JavaScript serializes it: NaN becomes null."""
     return None if isinstance(value, float) and isnan(value) else value
