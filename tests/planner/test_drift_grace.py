@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.planner.policy import DriftGrace
-from calscim.planner.safeguards.drift_grace import DriftObservation, defer_drift, unasked
+from calscim.planner.safeguards.drift_grace import DriftObservation, defer_drift, unrequested
 from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, World, show, world
 
 
@@ -55,25 +55,25 @@ def test_drift_goes_when_it_lasted_in_passes_and_in_time(
     passes: int, seconds: float, expected: list[str]
 ):
     plan = drifted().plan()
-    sightings = dict.fromkeys(unasked(plan), DriftObservation(passes, seconds))
+    sightings = dict.fromkeys(unrequested(plan), DriftObservation(passes, seconds))
 
     assert show(defer_drift(plan, sightings, DriftGrace(3, 600.0))) == expected
 
 
 def test_sightings_are_kept_of_what_would_be_taken_away_unasked():
-    assert sorted(action.email for action in unasked(drifted().plan()).values()) == [
+    assert sorted(action.email for action in unrequested(drifted().plan()).values()) == [
         "bob@acme.com",
         "eve@acme.com",
     ]
 
 
 def test_what_is_paused_is_not_counted_as_seen():
-    assert unasked(drifted().pause().plan()) == {}
+    assert unrequested(drifted().pause().plan()) == {}
 
 
 def test_another_membership_of_the_same_person_starts_anew():
     w = drifted()
-    sightings = dict.fromkeys(unasked(w.plan()), DriftObservation(9, 9999.0))
+    sightings = dict.fromkeys(unrequested(w.plan()), DriftObservation(9, 9999.0))
 
     w.off(7, "eve").on(7, "eve")
 
@@ -85,4 +85,4 @@ def test_another_membership_of_the_same_person_starts_anew():
 def test_managed_teams_know_drift_of_roles_only():
     w = drifted().remap(1, mode=MANAGED)
 
-    assert [action.email for action in unasked(w.plan()).values()] == ["bob@acme.com"]
+    assert [action.email for action in unrequested(w.plan()).values()] == ["bob@acme.com"]

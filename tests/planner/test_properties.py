@@ -216,7 +216,7 @@ def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_act
         users = [
             one for one in w.users.values() if one.id in linked or one.email.casefold() == mail
         ]
-        gone = [w.departed[one] for one in linked if one in w.departed]
+        gone = [w.deleted_users[one] for one in linked if one in w.deleted_users]
         assert any(one.managed for one in [*users, *gone])
         if w.policy.provision_people is Provision.ASSIGNED:
             mine = [one for one in users if one.id in linked]
@@ -282,7 +282,7 @@ def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]
     directory = replace(
         directory,
         users=mix(directory.users),
-        departed=mix(directory.departed),
+        deleted_users=mix(directory.deleted_users),
         members={group: mix(members) for group, members in mix(directory.members).items()},
         former=mix(directory.former),
         links=mix(directory.links),
@@ -328,7 +328,7 @@ def test_when_one_action_is_done_exactly_the_rest_is_left(w: World):
     first = w.plan()
     w.note(first)
     running = [action for action in first.actions if action.state is State.RUN]
-    addresses = [one.email.casefold() for one in (*w.users.values(), *w.departed.values())]
+    addresses = [one.email.casefold() for one in (*w.users.values(), *w.deleted_users.values())]
     assume(running)
     assume(running[0].kind is not Kind.ATTACH)  # opens the way to teams
     assume(

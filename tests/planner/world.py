@@ -79,14 +79,14 @@ def address(name: str) -> str:
 @dataclass
 class World:
     users: dict[UserId, User] = field(default_factory=dict)
-    departed: dict[UserId, DeletedUser] = field(default_factory=dict)
+    deleted_users: dict[UserId, DeletedUser] = field(default_factory=dict)
     groups: dict[GroupId, str] = field(default_factory=dict)
     members: dict[GroupId, dict[UserId, int]] = field(default_factory=dict)
     former: dict[tuple[GroupId, UserId], int] = field(default_factory=dict)
     mappings: list[Mapping] = field(default_factory=list)
     links: dict[UserId, Link] = field(default_factory=dict)
     ledger: dict[tuple[TeamId, CalUserId], MembershipRecord] = field(default_factory=dict)
-    offices: dict[CalUserId, OrgRoleGrant] = field(default_factory=dict)
+    org_role_grants: dict[CalUserId, OrgRoleGrant] = field(default_factory=dict)
     paused_directories: set[DirectoryId] = field(default_factory=set)
     paused_teams: set[TeamId] = field(default_factory=set)
     paused: bool = False
@@ -161,7 +161,9 @@ class World:
         """The provider deletes the user: its groups lose it with the same row."""
         user = self.users.pop(UserId(name))
         seq = self._seq()
-        self.departed[user.id] = DeletedUser(user.id, user.directory, user.email, user.managed, seq)
+        self.deleted_users[user.id] = DeletedUser(
+            user.id, user.directory, user.email, user.managed, seq
+        )
         for group, members in self.members.items():
             if members.pop(user.id, None) is not None:
                 self.former[group, user.id] = seq
@@ -306,7 +308,7 @@ class World:
     def directory(self) -> DesiredState:
         return DesiredState(
             users=self.users,
-            departed=self.departed,
+            deleted_users=self.deleted_users,
             groups=self.groups,
             members=self.members,
             former=self.former,
@@ -316,7 +318,7 @@ class World:
             paused_directories=frozenset(self.paused_directories),
             paused_teams=frozenset(self.paused_teams),
             paused=self.paused,
-            offices=self.offices,
+            org_role_grants=self.org_role_grants,
             attributes=self.told,
             former_accounts=self.former_accounts,
         )
@@ -355,7 +357,7 @@ class World:
         """calscim gave this role in the organization."""
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
-        self.offices[account] = OrgRoleGrant(account, UserId(name), role, mode, ids)
+        self.org_role_grants[account] = OrgRoleGrant(account, UserId(name), role, mode, ids)
         return self
 
     # ---------------------------------------------------------------- one action done
@@ -486,12 +488,12 @@ class World:
         }
         self.links = {user: link for user, link in self.links.items() if link.cal_user != account}
         self.ledger = {key: edge for key, edge in self.ledger.items() if key[1] != account}
-        self.offices.pop(account, None)
+        self.org_role_grants.pop(account, None)
 
     def _office(self, action: Action, account: CalUserId) -> None:
-        self.offices.pop(account, None)
+        self.org_role_grants.pop(account, None)
         if action.user is not None and action.role is not MEMBER and action.mode is not None:
-            self.offices[account] = OrgRoleGrant(
+            self.org_role_grants[account] = OrgRoleGrant(
                 account, action.user, action.role, action.mode, action.mappings
             )
 

@@ -45,14 +45,14 @@ class ProvenanceIndex:
         self.mappings = {mapping.id: mapping for mapping in directory.mappings}
         self._left: dict[UserId, list[tuple[GroupId, int]]] | None = None
 
-    def giving(
+    def why_granted(
         self, key: PersonKey, sources: EffectiveGrant, role: Role | None = None
     ) -> Explanation:
         """Why somebody is wanted: the groups by name, and the latest of their rows.
 
         ``role``: only the groups that give this one.
         """
-        if len(sources.mappings) == 1 and key not in self._desired.people.several:
+        if len(sources.mappings) == 1 and key not in self._desired.people.duplicates:
             return self._only(self._desired.people.primary_user[key], sources.mappings[0])
         found: list[tuple[int, str, Mapping]] = []
         said: set[tuple[str, int]] = set()
@@ -82,7 +82,7 @@ class ProvenanceIndex:
             else Provenance(stream, seq)
         )
 
-    def ending(
+    def why_ended(
         self,
         users: Sequence[User],
         gone: Sequence[DeletedUser],
@@ -90,7 +90,7 @@ class ProvenanceIndex:
         team: TeamId,
     ) -> Explanation | None:
         """Why somebody is not wanted on a team any more; None when no row says so."""
-        if not any(user.active for user in users) and (inactive := self.inactive(users, gone)):
+        if not any(user.active for user in users) and (inactive := self.why_inactive(users, gone)):
             return inactive
         given = self.given(edge)
         removed = [mapping for mapping in given if mapping.removed_seq is not None]
@@ -100,12 +100,14 @@ class ProvenanceIndex:
         persons = [user.id for user in users] or [departed.id for departed in gone]
         if edge is not None and edge.user not in persons:
             persons.append(edge.user)
-        left = self.leaving(concerned.values(), persons, deleted=edge is not None, gave=given)
+        left = self.why_left(concerned.values(), persons, deleted=edge is not None, gave=given)
         if left is not None or not removed:
             return left
         return self._unmapped(removed)
 
-    def inactive(self, users: Sequence[User], gone: Sequence[DeletedUser]) -> Explanation | None:
+    def why_inactive(
+        self, users: Sequence[User], gone: Sequence[DeletedUser]
+    ) -> Explanation | None:
         """Of people whom no directory keeps active: the row that ended it."""
         ended = [(user.seq, user.directory, "deactivated") for user in users if not user.active]
         ended += [(departed.seq, departed.directory, "deleted") for departed in gone]
@@ -115,7 +117,7 @@ class ProvenanceIndex:
         reason = f"the provider has {what} this user (journal {seq})"
         return Explanation(Provenance(stream, seq), reason)
 
-    def leaving(
+    def why_left(
         self,
         mappings: Iterable[Mapping],
         users: Iterable[UserId],
@@ -144,7 +146,7 @@ class ProvenanceIndex:
         seq, stream, what = max(left)
         return Explanation(Provenance(stream, seq), f"{what} (journal {seq})")
 
-    def out_of_office(
+    def why_role_ended(
         self, given: Sequence[Mapping], users: Sequence[UserId]
     ) -> Explanation | None:
         """Why a role in the organization ends; None when no row says so."""
@@ -154,7 +156,7 @@ class ProvenanceIndex:
             provenance = Provenance(self._policy.stream, last.removed_seq or 0)
             return Explanation(provenance, f"the mapping of {self.group(last)} was removed")
         live = [mapping for mapping in self._directory.mappings if mapping.team is None]
-        return self.leaving((*given, *live), users, deleted=True, gave=given)
+        return self.why_left((*given, *live), users, deleted=True, gave=given)
 
     def given(self, edge: MembershipRecord | None) -> list[Mapping]:
         """The mappings that gave an edge, as far as they still are known."""
@@ -182,7 +184,7 @@ class ProvenanceIndex:
         return self._directory.members.get(mapping.group, {}).get(user)
 
     def _stream(self, user: UserId) -> str:
-        known = self._directory.users.get(user) or self._directory.departed.get(user)
+        known = self._directory.users.get(user) or self._directory.deleted_users.get(user)
         return "" if known is None else known.directory
 
     def _groups_left(self, user: UserId) -> Sequence[tuple[GroupId, int]]:

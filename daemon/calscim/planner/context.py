@@ -103,5 +103,5 @@ def _chosen(
     chosen: set[PersonKey] = {of[user] for user in scope.users if user in of}
     chosen |= {state.links[user].cal_user for user in scope.users if user in state.links}
     chosen |= {edge.cal_user for edge in state.ledger.values() if edge.user in scope.users}
-    chosen |= {one.cal_user for one in state.offices.values() if one.user in scope.users}
+    chosen |= {one.cal_user for one in state.org_role_grants.values() if one.user in scope.users}
     return frozenset(chosen)

@@ -113,7 +113,7 @@ class DesiredState:
     """All that is wanted of one organization, as the database has it. Big maps, read only."""
 
     users: MappingOf[UserId, User]
-    departed: MappingOf[UserId, DeletedUser]
+    deleted_users: MappingOf[UserId, DeletedUser]
     groups: MappingOf[GroupId, str]  # id -> displayName
     members: MappingOf[GroupId, MappingOf[UserId, int]]  # nested groups resolved; seq that added
     former: MappingOf[tuple[GroupId, UserId], int]  # seq that removed
@@ -123,8 +123,8 @@ class DesiredState:
     paused_directories: frozenset[DirectoryId] = frozenset()
     paused_teams: frozenset[TeamId] = frozenset()
     paused: bool = False  # the whole organization
-    creators: MappingOf[TeamId, BootstrapOwner] = field(default_factory=dict)
-    offices: MappingOf[CalUserId, OrgRoleGrant] = field(default_factory=dict)
+    bootstrap_owners: MappingOf[TeamId, BootstrapOwner] = field(default_factory=dict)
+    org_role_grants: MappingOf[CalUserId, OrgRoleGrant] = field(default_factory=dict)
     attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # last told
     # The account that a user had before it left the organization.
     former_accounts: MappingOf[UserId, CalUserId] = field(default_factory=dict)

@@ -26,14 +26,14 @@ class People:
         UserId, PersonKey
     ]  # users without an address and without an account are not in it
     primary_user: MappingOf[PersonKey, User]
-    several: MappingOf[PersonKey, Sequence[User]]  # the speaker first
+    duplicates: MappingOf[PersonKey, Sequence[User]]  # the speaker first
     gone: MappingOf[CalUserId, Sequence[DeletedUser]]  # deleted users that were linked
-    nameless: Sequence[User]  # neither address nor account
+    without_email: Sequence[User]  # neither address nor account
     found: Sequence[Link]  # accounts that were recognised just now
 
     def users(self, key: PersonKey) -> Sequence[User]:
         """Every user that is this person, the one that speaks for them first."""
-        several = self.several.get(key)
+        several = self.duplicates.get(key)
         if several is not None:
             return several
         speaker = self.primary_user.get(key)
@@ -85,7 +85,7 @@ def _precedence(user: User) -> tuple[bool, bool, str, str]:
 
 def _gone(directory: DesiredState) -> dict[CalUserId, list[DeletedUser]]:
     gone: dict[CalUserId, list[DeletedUser]] = {}
-    for departed in directory.departed.values():
+    for departed in directory.deleted_users.values():
         link = directory.links.get(departed.id)
         if link is not None:
             gone.setdefault(link.cal_user, []).append(departed)
@@ -120,7 +120,7 @@ class _Addresses:
         self._written: dict[str, CalUserId] = {}
         everyone: list[User | DeletedUser] = [
             *directory.users.values(),
-            *directory.departed.values(),
+            *directory.deleted_users.values(),
         ]
         for one in everyone:
             link = directory.links.get(one.id)

@@ -123,7 +123,7 @@ def _unmanaged(picture: DesiredSnapshot) -> list[User]:
 def _known(picture: DesiredSnapshot, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
     """Accounts and addresses. Whom the provider deleted is about to leave: that is nobody to show it again."""
     users = [user for user in picture.directory.users.values() if user.directory == directory]
-    gone = [one for one in picture.directory.departed.values() if one.directory == directory]
+    gone = [one for one in picture.directory.deleted_users.values() if one.directory == directory]
     links = picture.directory.links
     ids = [*(user.id for user in users), *(one.id for one in gone)]
     accounts = {links[number].cal_user for number in ids if number in links}

@@ -18,7 +18,7 @@ from calscim.planner.ids import TeamId, UserId
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.people.address_moves import contested, given_up
 from calscim.planner.plan import Plan, Scope, Waiting
-from calscim.planner.safeguards.drift_grace import unasked
+from calscim.planner.safeguards.drift_grace import unrequested
 from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import closes, opened
 from calscim.planner.teams.pending import pending_teams
@@ -161,7 +161,7 @@ class Reconciler:
         everybody = touched.everyone or await holds.current(self.db, self.organization)
         users = None if everybody else touched.users
         picture = await self._wanted(users)
-        known = picture.directory.users.keys() | picture.directory.departed.keys()
+        known = picture.directory.users.keys() | picture.directory.deleted_users.keys()
         if users is not None and users - known:  # perhaps a group that was a member
             users = None
             picture = await self._wanted()
@@ -450,7 +450,7 @@ class Reconciler:
         unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
         seen = {
             name: action
-            for name, action in unasked(planned).items()
+            for name, action in unrequested(planned).items()
             if team_of(action) not in unread
         }
         await drift_sightings.note(self.db, self.organization, seen, unread)

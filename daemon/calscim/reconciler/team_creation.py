@@ -71,7 +71,7 @@ class TeamCreator:
 
     async def see_creators(self, directory: DesiredState) -> None:
         """Where the key's own user was not visible yet when calscim made a team."""
-        for team, creator in directory.creators.items():
+        for team, creator in directory.bootstrap_owners.items():
             member = self.view.teams.get(team, {}).get(creator.cal_user)
             if creator.membership is None and member is not None and member.membership != UNKNOWN:
                 await self.record.saw_creator(team, member.membership)

@@ -86,7 +86,7 @@ class AttributesPlanner:
     def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
         self._directory = context.desired
         self._policy = context.policy
-        self._departures = context.deprovisioning
+        self._deprovisioning = context.deprovisioning
         self._people = context.people
         self._coming = joining
         self.waiting: list[Waiting] = []
@@ -122,11 +122,11 @@ class AttributesPlanner:
 
     def walk(self, keys: Iterable[PersonKey] | None) -> None:
         """Everybody, or just these people."""
-        if not self._pairs or self._departures.seen is None:
+        if not self._pairs or self._deprovisioning.seen is None:
             return
         everybody = self._people.primary_user if keys is None else keys
         for key in everybody:
-            if self._departures.wanted(key):
+            if self._deprovisioning.wanted(key):
                 self._person(key, self._people.primary_user[key])
         self.actions += self._making.values()
         if self._unseen:
@@ -141,8 +141,8 @@ class AttributesPlanner:
             if key not in self._coming:
                 return
         else:
-            assert self._departures.seen is not None
-            seen = self._departures.seen.get(key)
+            assert self._deprovisioning.seen is not None
+            seen = self._deprovisioning.seen.get(key)
             if seen is None or not seen.has_joined:
                 return  # said where people are waited for
             has = seen.attributes

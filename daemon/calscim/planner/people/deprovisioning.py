@@ -35,7 +35,7 @@ class Deprovisioning:
         self._me = observed.me
         self._desired = wanted
         self._people = wanted.people
-        self._causes = causes
+        self._provenance = causes
         self._due: dict[CalUserId, DeprovisionUser | None] = {}
         self.seen = observed.people.value if isinstance(observed.people, Complete) else None
 
@@ -66,7 +66,7 @@ class Deprovisioning:
         if any(user.active for user in users):
             explanation = self._unprovisioned(account, users)
         else:
-            explanation = self._causes.inactive(users, gone)
+            explanation = self._provenance.why_inactive(users, gone)
         if explanation is None:
             return None
         who: Sequence[User | DeletedUser] = users or gone
@@ -85,7 +85,7 @@ class Deprovisioning:
         """Active, and in no mapped group: only for a row that took them out, or who calscim brought in."""
         if account in self._desired.watched:
             return None
-        left = self._causes.leaving(
+        left = self._provenance.why_left(
             self._directory.mappings, [user.id for user in users], deleted=True
         )
         if left is not None:

@@ -74,8 +74,8 @@ class PeoplePlanner:
         self._policy = context.policy
         self._desired = context.grants
         self._people = context.people
-        self._causes = context.provenance
-        self._departures = context.deprovisioning
+        self._provenance = context.provenance
+        self._deprovisioning = context.deprovisioning
         self._missed = context.inputs.absences
         self.seen = context.deprovisioning.seen
         self._addresses: dict[str, CalUserId] | None = None
@@ -88,7 +88,7 @@ class PeoplePlanner:
 
     def walk(self, keys: Iterable[PersonKey] | None, users: frozenset[UserId] | None) -> None:
         """Everybody, or just these people; ``users`` are the same people's users."""
-        for user in self._people.nameless:
+        for user in self._people.without_email:
             if users is None or user.id in users:
                 self._nameless(user)
         primary_user = self._people.primary_user
@@ -113,7 +113,7 @@ class PeoplePlanner:
 
     def _stranger(self, address: str) -> None:
         """A person without an account in the organization."""
-        if self.seen is None or not self._departures.wanted(address):
+        if self.seen is None or not self._deprovisioning.wanted(address):
             return
         user = self._people.primary_user[address]
         if address in self._seen_addresses():
@@ -132,7 +132,7 @@ class PeoplePlanner:
 
     def _account(self, account: CalUserId, everybody: MappingOf[CalUserId, OrgMember]) -> None:
         seen = everybody.get(account)
-        if not self._departures.wanted(account):
+        if not self._deprovisioning.wanted(account):
             if seen is not None:
                 self._leave(account, seen)
             return
@@ -157,7 +157,7 @@ class PeoplePlanner:
     def _half_member(self, user: User, seen: OrgMember) -> None:
         """Make an accepted membership without a Profile pending, so that the person can accept it."""
         problem = "is in the organization without a Profile, so that no team takes this person"
-        floor = self._departures.floor(seen)
+        floor = self._deprovisioning.floor(seen)
         if floor is not None:
             self._wait(user, f"{problem}, but is left alone: {floor}")
             return
@@ -169,7 +169,7 @@ class PeoplePlanner:
             membership=seen.membership,
             role=seen.role,
             drift=True,
-            state=self._departures.state(self._behind(user)),
+            state=self._deprovisioning.state(self._behind(user)),
         )
         self.actions.append(action)
         if action.state is State.RUN:
@@ -209,8 +209,8 @@ class PeoplePlanner:
             return None
         if address == address_key(seen.email):
             return None
-        is_kept = self._departures.floor(seen) is not None or address in self._policy.protected
-        state = self._departures.state(self._behind(user))
+        is_kept = self._deprovisioning.floor(seen) is not None or address in self._policy.protected
+        state = self._deprovisioning.state(self._behind(user))
         return Move(user, seen, state, may_go_aside=not is_kept and "@" in address)
 
     def _change_address(self, step: AddressStep) -> None:
@@ -265,7 +265,7 @@ class PeoplePlanner:
                     cal_user=seen.user,
                     membership=seen.membership,
                     provenance=Provenance(user.directory, user.seq),
-                    state=self._departures.state(self._behind(user)),
+                    state=self._deprovisioning.state(self._behind(user)),
                     preferences=now,
                 )
             )
@@ -282,10 +282,10 @@ class PeoplePlanner:
     # ---------------------------------------------------------------- leaving
 
     def _leave(self, account: CalUserId, seen: OrgMember) -> None:
-        action = self._departures.due(account)
+        action = self._deprovisioning.due(account)
         if action is None:
             return
-        floor = self._departures.floor(seen)
+        floor = self._deprovisioning.floor(seen)
         if floor is None:
             if is_interim(account, seen.email) and action.state is State.RUN:
                 self._give_back_address(action, account)
@@ -328,13 +328,13 @@ class PeoplePlanner:
         sources = self._desired.roles.get(account)
         if sources is None or sources.role is seen.role or sources.mode is Mode.ADD_ONLY:
             return
-        explanation = self._causes.giving(account, sources, sources.role)
+        explanation = self._provenance.why_granted(account, sources, sources.role)
         reason = f"{explanation.reason} gives the role {sources.role.value} in the organization"
         lowers = sources.role.rank < seen.role.rank
-        if lowers and (floor := self._departures.floor(seen)) is not None:
+        if lowers and (floor := self._deprovisioning.floor(seen)) is not None:
             self._wait(user, f"{reason}, but is left alone: {floor}")
             return
-        state = self._departures.state(self._behind(user))
+        state = self._deprovisioning.state(self._behind(user))
         self.actions.append(
             ChangeOrgRole(
                 user.email or seen.email,
@@ -386,6 +386,6 @@ class PeoplePlanner:
             preferences=self._preferences_of(user, None, change=False),
             provenance=provenance,
             drift=provenance is None,
-            state=self._departures.state(self._behind(user), adds=True),
+            state=self._deprovisioning.state(self._behind(user), adds=True),
         )
         self.actions.append(action)

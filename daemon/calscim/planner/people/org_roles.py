@@ -36,13 +36,13 @@ def keep_last_administrator(plan: Plan, context: PlanContext) -> Plan:
 
 def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
     directory, chosen = context.desired, context.chosen
-    departures, provenance, grants = context.deprovisioning, context.provenance, context.grants
-    for account, office in sorted(directory.offices.items()):
-        seen = None if departures.seen is None else departures.seen.get(account)
+    deprovisioning, provenance, grants = context.deprovisioning, context.provenance, context.grants
+    for account, office in sorted(directory.org_role_grants.items()):
+        seen = None if deprovisioning.seen is None else deprovisioning.seen.get(account)
         named = account in grants.roles or (chosen is not None and account not in chosen)
         if seen is None or named or seen.role is not office.role or seen.role is Role.MEMBER:
             continue  # or somebody has given them another role by hand since
-        if departures.leaves(account) or departures.floor(seen) is not None:
+        if deprovisioning.leaves(account) or deprovisioning.floor(seen) is not None:
             continue
         given = [
             provenance.mappings[number]
@@ -55,7 +55,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
         if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
         users = grants.people.users(account)
-        explanation = provenance.out_of_office(given, [*(user.id for user in users), office.user])
+        explanation = provenance.why_role_ended(given, [*(user.id for user in users), office.user])
         yield ChangeOrgRole(
             seen.email,
             "is in no group any more that gives a role in the organization"
@@ -70,7 +70,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
             mappings=office.mappings,
             provenance=None if explanation is None else explanation.provenance,
             drift=explanation is None,
-            state=departures.state(mapping.directory for mapping in given),
+            state=deprovisioning.state(mapping.directory for mapping in given),
         )
 
 

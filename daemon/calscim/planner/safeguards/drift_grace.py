@@ -25,7 +25,7 @@ class DriftObservation:
 NEVER = DriftObservation(0, 0.0)
 
 
-def unasked(plan: Plan) -> dict[str, Action]:
+def unrequested(plan: Plan) -> dict[str, Action]:
     """What would be taken away with no journal row behind it, by digest: what sightings are kept of.
 
     Held or waiting, it is wanted all the same; paused and only observed, it is not.

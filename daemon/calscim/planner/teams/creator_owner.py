@@ -45,8 +45,8 @@ class BootstrapOwnersPlanner:
         self._observed = context.observed
         self._policy = context.policy
         self._desired = context.grants
-        self._departures = context.deprovisioning
-        self._roster = context.protections
+        self._deprovisioning = context.deprovisioning
+        self._protections = context.protections
         self._touched = {
             (action.team, action.cal_user)
             for action in planned
@@ -56,9 +56,9 @@ class BootstrapOwnersPlanner:
         self.notes: list[str] = []
 
     def walk(self, teams: Iterable[TeamId]) -> None:
-        for team in sorted(self._directory.creators.keys() & set(teams)):
+        for team in sorted(self._directory.bootstrap_owners.keys() & set(teams)):
             members = self._observed.teams[team]
-            creator = self._directory.creators[team]
+            creator = self._directory.bootstrap_owners[team]
             if not isinstance(members, Complete):
                 continue
             member = members.value.get(creator.cal_user)
@@ -73,19 +73,19 @@ class BootstrapOwnersPlanner:
         wanted = sources is not None and sources.role is Role.OWNER
         if (
             wanted
-            or self._departures.leaves(member.user)
-            or self._departures.protected(member.user)
+            or self._deprovisioning.leaves(member.user)
+            or self._deprovisioning.protected(member.user)
         ):
             return
-        name = self._roster.name(team)
+        name = self._protections.name(team)
         owner = next((one.user for one in members if self._stays_owner(team, member, one)), None)
         if owner is None:
             self.notes.append(
-                f"{self._roster.email(member.user, None)} stays the owner of {name}, which was made with this "
+                f"{self._protections.email(member.user, None)} stays the owner of {name}, which was made with this "
                 "person's key, until somebody else owns it: map a group to it with --role OWNER"
             )
             return
-        self._take_back(team, member, sources, self._roster.email(owner, None))
+        self._take_back(team, member, sources, self._protections.email(owner, None))
 
     def _take_back(
         self, team: TeamId, member: TeamMember, sources: EffectiveGrant | None, owner: str
@@ -94,8 +94,8 @@ class BootstrapOwnersPlanner:
         seq = max(mapping.seq for mapping in live)
         speaker = self._desired.people.primary_user.get(member.user)
         removal = RemoveMember(
-            self._roster.email(member.user, None),
-            f"owned {self._roster.name(team)} for having made it; {owner} owns it now ({row(seq)})",
+            self._protections.email(member.user, None),
+            f"owned {self._protections.name(team)} for having made it; {owner} owns it now ({row(seq)})",
             user=None if speaker is None else speaker.id,
             cal_user=member.user,
             membership=member.membership,
@@ -130,7 +130,7 @@ class BootstrapOwnersPlanner:
         return (
             owns_beside(creator.user, member)
             and (team, member.user) not in self._touched
-            and not self._departures.leaves(member.user)
+            and not self._deprovisioning.leaves(member.user)
         )
 
 

@@ -56,9 +56,9 @@ class TeamsPlanner:
         self._observed = context.observed
         self._desired = context.grants
         self._people = context.people
-        self._causes = context.provenance
-        self._departures = context.deprovisioning
-        self._roster = context.protections
+        self._provenance = context.provenance
+        self._deprovisioning = context.deprovisioning
+        self._protections = context.protections
         self._pending_teams = context.pending_teams
         self._coming = joining  # people whom an action of this plan invites
         self._former = frozenset(context.desired.former_accounts.values())
@@ -72,7 +72,7 @@ class TeamsPlanner:
         for team in sorted(teams):
             members = self._observed.teams[team]
             if isinstance(members, Incomplete):
-                self.incomplete.append(f"team {self._roster.name(team)}: {members.reason}")
+                self.incomplete.append(f"team {self._protections.name(team)}: {members.reason}")
             elif chosen is None:
                 self._whole(team, members.value)
             else:
@@ -165,12 +165,12 @@ class TeamsPlanner:
         """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
         if not self._ready(member.user):
             return
-        explanation = self._causes.giving(member.user, sources)
+        explanation = self._provenance.why_granted(member.user, sources)
         user = self._people.primary_user[member.user]
         self.actions.append(
             AcceptMember(
-                user.email or self._roster.email(member.user, edge),
-                f"{explanation.reason} puts this person on {self._roster.name(team)}, where the membership is "
+                user.email or self._protections.email(member.user, edge),
+                f"{explanation.reason} puts this person on {self._protections.name(team)}, where the membership is "
                 "pending: accepts it, so that the person gets bookings",
                 user=user.id,
                 cal_user=member.user,
@@ -192,14 +192,14 @@ class TeamsPlanner:
             state = coming if state is State.RUN else state
         else:
             edge = self._directory.ledger.get((team, key))
-        explanation = self._causes.giving(key, sources)
+        explanation = self._provenance.why_granted(key, sources)
         user = self._people.primary_user[key]
-        reason = f"{explanation.reason} puts this person on {self._roster.name(team)}"
+        reason = f"{explanation.reason} puts this person on {self._protections.name(team)}"
         if edge is not None:
             reason += "; somebody took them off in Cal.com"
         self.actions.append(
             AddMember(
-                user.email or self._roster.email(None if isinstance(key, str) else key, None),
+                user.email or self._protections.email(None if isinstance(key, str) else key, None),
                 reason,
                 user=user.id,
                 cal_user=None if isinstance(key, str) else key,
@@ -218,14 +218,14 @@ class TeamsPlanner:
         """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
         if isinstance(key, str):
             return key in self._coming
-        if self._departures.seen is None:
+        if self._deprovisioning.seen is None:
             return True  # not known; at worst it is refused
-        person = self._departures.seen.get(key)
-        return person is not None and person.has_joined and not self._departures.leaves(key)
+        person = self._deprovisioning.seen.get(key)
+        return person is not None and person.has_joined and not self._deprovisioning.leaves(key)
 
     def _made_it(self, team: TeamId, member: TeamMember) -> bool:
         """Owns the team for having made it: see creators."""
-        creator = self._directory.creators.get(team)
+        creator = self._directory.bootstrap_owners.get(team)
         return creator is not None and creator_owner.owns(creator, member)
 
     def _role(
@@ -238,27 +238,25 @@ class TeamsPlanner:
         added = edge is not None and edge.origin == "added"
         if sources.mode not in _KEEPS_ROLES or (sources.mode is Mode.MANAGED and not added):
             return
-        if self._departures.leaves(member.user) or self._made_it(team, member):
+        if self._deprovisioning.leaves(member.user) or self._made_it(team, member):
             return
-        explanation = self._causes.giving(member.user, sources, sources.role)
+        explanation = self._provenance.why_granted(member.user, sources, sources.role)
         if member.role.rank > sources.role.rank:
-            floor = self._roster.floor(team, member, edge)
+            floor = self._protections.floor(team, member, edge)
             if floor is not None:
                 self._note(team, member, floor, f"keeps the role {member.role.value}")
                 return
         drift = edge is not None and edge.role is sources.role
-        reason = (
-            f"{explanation.reason} gives the role {sources.role.value} on {self._roster.name(team)}"
-        )
+        reason = f"{explanation.reason} gives the role {sources.role.value} on {self._protections.name(team)}"
         if drift:
             reason += f"; somebody made it {member.role.value} in Cal.com"
         user = self._people.primary_user[member.user]
         state = gates.of_wanted(self._directory, team, sources)
         if member.role.rank > sources.role.rank:
-            self._roster.reserve_removal(team, member, sources.role, state)
+            self._protections.reserve_removal(team, member, sources.role, state)
         self.actions.append(
             ChangeTeamRole(
-                user.email or self._roster.email(member.user, edge),
+                user.email or self._protections.email(member.user, edge),
                 reason,
                 user=user.id,
                 cal_user=member.user,
@@ -283,30 +281,30 @@ class TeamsPlanner:
             self._leftover(team, member, edge)
             return
         mode = self._removal_mode(team, member, edge)
-        if mode in (None, Mode.ADD_ONLY) or self._departures.leaves(member.user):
+        if mode in (None, Mode.ADD_ONLY) or self._deprovisioning.leaves(member.user):
             return
         if self._made_it(team, member):
             return
         users = self._people.users(member.user)
         gone = self._people.gone.get(member.user, ())
-        explanation = self._causes.ending(users, gone, edge, team)
+        explanation = self._provenance.why_ended(users, gone, edge, team)
         if explanation is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
             return  # whose group is yet to be pushed; noted once for the team
-        floor = self._roster.floor(team, member, edge)
+        floor = self._protections.floor(team, member, edge)
         if floor is not None:
             if mode is not Mode.OBSERVE:
                 self._note(team, member, floor, "stays")
             return
         live = self._desired.live.get(team, ())
-        given = self._causes.given(edge)
+        given = self._provenance.given(edge)
         state = gates.of_surplus(self._directory, team, mode, given, live)
-        self._roster.reserve_removal(team, member, None, state)
+        self._protections.reserve_removal(team, member, None, state)
         user = users[0].id if users else (gone[0].id if gone else None)
         if user is None and edge is not None:
             user = edge.user
         self.actions.append(
             RemoveMember(
-                self._roster.email(member.user, edge),
+                self._protections.email(member.user, edge),
                 explanation.reason if explanation is not None else self._unasked(team, edge),
                 user=user,
                 cal_user=member.user,
@@ -324,7 +322,7 @@ class TeamsPlanner:
 
         Where Cal.com ends team memberships itself, such a row comes from a list that lags, or the person just joined.
         """
-        seen = self._departures.seen
+        seen = self._deprovisioning.seen
         return (
             self._observed.clears_teams is not True
             and seen is not None
@@ -346,7 +344,7 @@ class TeamsPlanner:
         live = self._desired.live.get(team, ())
         self.actions.append(
             RemoveMember(
-                known.email if known is not None else self._roster.email(member.user, edge),
+                known.email if known is not None else self._protections.email(member.user, edge),
                 "left the organization, and this build of Cal.com left the team membership behind",
                 user=user,
                 cal_user=member.user,
@@ -364,7 +362,7 @@ class TeamsPlanner:
         if team in self._desired.exclusive:
             return Mode.EXCLUSIVE
         if edge is not None and edge.origin == "added":
-            given = self._causes.given(edge)
+            given = self._provenance.given(edge)
             if given:
                 return strongest(given)
             self._note(team, member, "the directory that gave it was deleted", "stays")
@@ -373,11 +371,11 @@ class TeamsPlanner:
 
     def _unasked(self, team: TeamId, edge: MembershipRecord | None) -> str:
         if edge is None or team in self._desired.exclusive:
-            names = sorted({self._causes.group(one) for one in self._desired.live.get(team, ())})
-            return (
-                f"is in none of the groups mapped to {self._roster.name(team)}: {', '.join(names)}"
+            names = sorted(
+                {self._provenance.group(one) for one in self._desired.live.get(team, ())}
             )
-        return f"no group wants this person on {self._roster.name(team)} any more"
+            return f"is in none of the groups mapped to {self._protections.name(team)}: {', '.join(names)}"
+        return f"no group wants this person on {self._protections.name(team)} any more"
 
     # ---------------------------------------------------------------- in words
 
@@ -386,10 +384,10 @@ class TeamsPlanner:
         if waiting and team in self._desired.exclusive:
             names = ", ".join(sorted(mapping.group_name for mapping in waiting))
             self.notes.append(
-                f"{self._roster.name(team)}: whoever is there by hand stays until the group {names} is pushed"
+                f"{self._protections.name(team)}: whoever is there by hand stays until the group {names} is pushed"
             )
 
     def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
         edge = self._directory.ledger.get((team, member.user))
-        who = self._roster.email(member.user, edge)
-        self.notes.append(f"{who} {what} on {self._roster.name(team)}: {floor}")
+        who = self._protections.email(member.user, edge)
+        self.notes.append(f"{who} {what} on {self._protections.name(team)}: {floor}")

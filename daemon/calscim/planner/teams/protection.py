@@ -22,12 +22,12 @@ class TeamProtections:
         directory: DesiredState,
         observed: ObservedState,
         policy: Policy,
-        departures: Deprovisioning,
+        deprovisioning: Deprovisioning,
     ) -> None:
         self._directory = directory
         self._observed = observed
         self._policy = policy
-        self._departures = departures
+        self._deprovisioning = deprovisioning
         self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
 
     def floor(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> str | None:
@@ -43,7 +43,11 @@ class TeamProtections:
         made = added and edge is not None and edge.role is member.role
         if member.role is Role.OWNER and not made:
             return "an owner of the team whom calscim did not make one"
-        seen = None if self._departures.seen is None else self._departures.seen.get(member.user)
+        seen = (
+            None
+            if self._deprovisioning.seen is None
+            else self._deprovisioning.seen.get(member.user)
+        )
         if seen is None and (protected or not added):  # protected under Cal.com's address, perhaps
             return "not seen in the organization, so it is not known who this is"
         if not added and seen is not None and seen.role is Role.OWNER:
@@ -59,7 +63,7 @@ class TeamProtections:
             self._administrators[team] = sum(
                 one.role is not Role.MEMBER
                 and one.accepted
-                and not self._departures.leaves(one.user)
+                and not self._deprovisioning.leaves(one.user)
                 for one in members.value.values()
             )
         return self._administrators[team] <= 1
@@ -79,8 +83,8 @@ class TeamProtections:
         return self._observed.team_names.get(team) or f"team {team}"
 
     def email(self, account: CalUserId | None, edge: MembershipRecord | None) -> str:
-        if account is not None and self._departures.seen is not None:
-            seen = self._departures.seen.get(account)
+        if account is not None and self._deprovisioning.seen is not None:
+            seen = self._deprovisioning.seen.get(account)
             if seen is not None:
                 return seen.email
         known = [] if account is None else [one for one in self._addresses(account, edge) if one]
@@ -88,4 +92,4 @@ class TeamProtections:
 
     def _addresses(self, account: CalUserId, edge: MembershipRecord | None) -> list[str]:
         link = None if edge is None else self._directory.links.get(edge.user)
-        return [*self._departures.addresses(account), *([] if link is None else [link.email])]
+        return [*self._deprovisioning.addresses(account), *([] if link is None else [link.email])]

@@ -99,7 +99,7 @@ class _Reading:
         return DesiredSnapshot(
             directory=DesiredState(
                 users=users,
-                departed=await self._departed(),
+                deleted_users=await self._departed(),
                 groups={
                     GroupId(self._one(row["id"])): row["display_name"]
                     async for row in self._rows("groups", self._directories)
@@ -126,14 +126,14 @@ class _Reading:
                         "applied_attributes", self._organization, self._only
                     )
                 },
-                creators={
+                bootstrap_owners={
                     TeamId(row["team_id"]): BootstrapOwner(
                         CalUserId(row["cal_user_id"]),
                         cast("MembershipId | None", row["membership_id"]),
                     )
                     async for row in self._rows("bootstrap_owners", self._organization)
                 },
-                offices=await self._offices(),
+                org_role_grants=await self._offices(),
                 former_accounts={
                     UserId(self._one(row["user_id"])): CalUserId(row["cal_user_id"])
                     async for row in self._rows("former_accounts", self._organization, self._only)
