@@ -3,7 +3,7 @@
 from calscim.admin import approve as approving
 from calscim.admin.approvals import Approval
 from calscim.admin.organizations import find_organizations
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.verbs import Verbs
 
@@ -21,22 +21,22 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the journal")
 
 
-async def _approve(call: Call) -> int:
-    settings = call.settings()
+async def _approve(command: Command) -> int:
+    settings = command.settings()
     async with opened(settings) as db:
         try:
             found = await approving.approve(
                 db,
                 settings,
                 find_organizations(settings, None),
-                call.arguments.hash,
-                call.editor(),
-                call.arguments.reason.strip(),
+                command.arguments.hash,
+                command.editor(),
+                command.arguments.reason.strip(),
             )
         except approving.Stale as stale:
-            call.output.say(f"calscim: {stale}")
+            command.output.say(f"calscim: {stale}")
             return STALE
-    call.output.data(found.view(call.arguments.hash), _said(found))
+    command.output.data(found.view(command.arguments.hash), _said(found))
     return 0
 
 

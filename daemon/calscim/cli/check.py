@@ -12,7 +12,7 @@ from calscim.app.fingerprints import stale
 from calscim.app.listeners import UNTRUSTED, hides_clients
 from calscim.calcom.reader import Reader
 from calscim.cli import hazards
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import connected
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -45,13 +45,13 @@ def register(verbs: Verbs) -> None:
     hazards.strict_option(verbs.add("check", _check))
 
 
-async def _check(call: Call) -> int:
-    settings = call.settings()
-    found = [Check("configuration", True, str(call.configuration or "variables alone"))]
+async def _check(command: Command) -> int:
+    settings = command.settings()
+    found = [Check("configuration", True, str(command.configuration or "variables alone"))]
     found.append(_listener(settings.scim))
     found += [
         Check(f"configuration: {one.where}", True, "dangerous", one.message)
-        for one in hazards.found(call, settings)
+        for one in hazards.found(command, settings)
     ]
     found += await _stored(settings)
     found += await _operators(settings)
@@ -64,13 +64,13 @@ async def _check(call: Call) -> int:
         found.append(Check("organization", False, hint))
     for check in found:
         if check.warning:
-            call.output.warn(f"{check.what}: {check.warning}")
+            command.output.warn(f"{check.what}: {check.warning}")
     ok = all(check.ok for check in found)
     shown = table(
         ("check", "state", "detail"),
         ((check.what, "ok" if check.ok else "failed", check.detail) for check in found),
     )
-    call.output.data({"ok": ok, "checks": [asdict(check) for check in found]}, shown)
+    command.output.data({"ok": ok, "checks": [asdict(check) for check in found]}, shown)
     return 0 if ok else 1
 
 

@@ -6,7 +6,7 @@ from calscim import admin
 from calscim.admin.directory_views import CreatedDirectory, DirectoryView
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
-from calscim.cli.call import Call, a_duration
+from calscim.cli.command import Command, a_duration
 from calscim.cli.database import opened
 from calscim.cli.output import counted, moment, record, table
 from calscim.cli.verbs import Verbs
@@ -109,17 +109,17 @@ def _view(settings: Settings, directory: admin.Directory) -> DirectoryView:
     )
 
 
-async def _create(call: Call) -> None:
-    settings, editor = call.settings(), call.editor()
-    organization = find_organization(settings, call.arguments.organization)
+async def _create(command: Command) -> None:
+    settings, editor = command.settings(), command.editor()
+    organization = find_organization(settings, command.arguments.organization)
     async with opened(settings) as db:
         made = await admin.create_directory(
             db,
             editor,
             organization=organization.name,
-            name=call.arguments.name,
-            provider=call.arguments.provider,
-            paused=call.arguments.paused,
+            name=command.arguments.name,
+            provider=command.arguments.provider,
+            paused=command.arguments.paused,
         )
         _, token = await admin.create_token(
             db, editor, made, name="first", seconds=settings.tokens.lifetime
@@ -127,8 +127,8 @@ async def _create(call: Call) -> None:
     created = CreatedDirectory(
         made.id, made.name, made.organization, made.provider, base_url(settings, made.id), token
     )
-    call.output.data(created, record(created))
-    call.output.say(*_next_steps(made))
+    command.output.data(created, record(created))
+    command.output.say(*_next_steps(made))
 
 
 def _next_steps(made: admin.Directory) -> list[str]:
@@ -160,8 +160,8 @@ _OTHERS = """\
   3. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
 
 
-async def _list(call: Call) -> None:
-    settings = call.settings()
+async def _list(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
         found = await admin.directories(db)
     shown = table(
@@ -181,7 +181,9 @@ async def _list(call: Call) -> None:
         ),
     )
     value = [_view(settings, row) for row in found]
-    call.output.data(value, shown if found else "no directory yet: see `calscim directory create`")
+    command.output.data(
+        value, shown if found else "no directory yet: see `calscim directory create`"
+    )
 
 
 def _state(directory: admin.Directory) -> str:
@@ -192,51 +194,51 @@ def _state(directory: admin.Directory) -> str:
     return f"paused until {moment(directory.paused_until)}"
 
 
-async def _show(call: Call) -> None:
-    settings = call.settings()
+async def _show(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
-        found = await admin.find_directory(db, call.arguments.directory)
+        found = await admin.find_directory(db, command.arguments.directory)
     view = _view(settings, found)
-    call.output.data(view, record(view))
+    command.output.data(view, record(view))
 
 
-async def _pause(call: Call) -> None:
-    settings = call.settings()
+async def _pause(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
-        found = await admin.find_directory(db, call.arguments.directory)
+        found = await admin.find_directory(db, command.arguments.directory)
         until = await admin.pause(
             db,
-            call.editor(),
+            command.editor(),
             organization=found.organization,
             scope="directory",
             target=found.id,
-            seconds=call.arguments.seconds,
+            seconds=command.arguments.seconds,
         )
     value = {"id": found.id, "name": found.name, "paused": True, "paused_until": until}
     end = f"until {moment(until)}" if until else "until you run `calscim directory resume`"
-    call.output.data(value, f"{found.name} is paused {end}; pushed changes are still accepted")
+    command.output.data(value, f"{found.name} is paused {end}; pushed changes are still accepted")
 
 
-async def _resume(call: Call) -> None:
-    settings = call.settings()
+async def _resume(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
-        found = await admin.find_directory(db, call.arguments.directory)
+        found = await admin.find_directory(db, command.arguments.directory)
         was = await admin.resume(
             db,
-            call.editor(),
+            command.editor(),
             organization=found.organization,
             scope="directory",
             target=found.id,
         )
     value = {"id": found.id, "name": found.name, "paused": False, "was_paused": was}
-    call.output.data(value, f"{found.name} {'is active again' if was else 'was not paused'}")
+    command.output.data(value, f"{found.name} {'is active again' if was else 'was not paused'}")
 
 
-async def _set(call: Call) -> None:
-    settings, stored = call.settings(), call.arguments.rate
+async def _set(command: Command) -> None:
+    settings, stored = command.settings(), command.arguments.rate
     async with opened(settings) as db:
-        found = await admin.find_directory(db, call.arguments.directory)
-        await admin.set_rate(db, call.editor(), found, stored)
+        found = await admin.find_directory(db, command.arguments.directory)
+        await admin.set_rate(db, command.editor(), found, stored)
     value = {
         "id": found.id,
         "name": found.name,
@@ -247,18 +249,18 @@ async def _set(call: Call) -> None:
         NONE: "any number of requests",
     }
     said = limit.get(stored, f"{stored} requests a second")
-    call.output.data(
+    command.output.data(
         value, f"{found.name} may send {said}; daemons apply this within {EVERY:.0f} s"
     )
 
 
-async def _delete(call: Call) -> None:
-    settings = call.settings()
+async def _delete(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
-        found = await admin.find_directory(db, call.arguments.directory)
-        revoked = await admin.delete_directory(db, call.editor(), found)
+        found = await admin.find_directory(db, command.arguments.directory)
+        revoked = await admin.delete_directory(db, command.editor(), found)
     value = {"id": found.id, "name": found.name, "deleted": True, "tokens_revoked": revoked}
-    call.output.data(
+    command.output.data(
         value,
         f"{found.name} is deleted and {counted(revoked, 'token')} revoked; Cal.com and the journal stay as they are",
     )

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from calscim.admin.organizations import find_organization
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import fields, lines
@@ -41,25 +41,25 @@ def register(verbs: Verbs) -> None:
     archives_option(parser)
 
 
-async def _erase(call: Call) -> None:
-    arguments = call.arguments
+async def _erase(command: Command) -> None:
+    arguments = command.arguments
     name = arguments.organization
-    organization = find_organization(call.settings(), name).name if name else None
-    async with opened(call.settings(), owner=True) as db:
+    organization = find_organization(command.settings(), name).name if name else None
+    async with opened(command.settings(), owner=True) as db:
         if arguments.archive:  # report bad files before anything is erased
             await read.opened(db, arguments.archive)
         rows = await chain.size(db)
         if rows > _MANY:
-            call.output.say(f"reading {rows:,} rows of the journal …")
+            command.output.say(f"reading {rows:,} rows of the journal …")
         found = (
-            await erase.erase(db, call.editor(), arguments.person, organization)
+            await erase.erase(db, command.editor(), arguments.person, organization)
             if arguments.yes
             else await erase.examine(db, arguments.person, organization)
         )
         files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
         unread = [] if files is not None else [one.file for one in await read.remembered(db)]
     done = arguments.yes and not found.nothing
-    call.output.data(
+    command.output.data(
         _value(found, files, unread, done=done), _shown(found, files, unread, done=done)
     )
 

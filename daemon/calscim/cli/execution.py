@@ -10,7 +10,7 @@ from types import TracebackType
 import uvloop
 
 from calscim import logs
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.output import Output
 from calscim.errors import CalscimError, ConfigError, UsageError
 from calscim.terminal import printable_block
@@ -26,9 +26,9 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the verb and return the exit code."""
     logs.configure("warning", "auto")
     sys.excepthook = _show_defect
-    call = Call(arguments, Output(json=getattr(arguments, "json", False)))
+    command = Command(arguments, Output(json=getattr(arguments, "json", False)))
     try:
-        code = _run(call)
+        code = _run(command)
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` closes its end early
         _forget_standard_output()
@@ -38,21 +38,23 @@ def execute(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _run(call: Call) -> int:
+def _run(command: Command) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_verb(call)) or 0
+            return runner.run(_verb(command)) or 0
     except ConfigError as error:
         count = len(error.problems)
-        call.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")
+        command.output.say(f"calscim: the configuration has {count} problem{'s' * (count != 1)}:")
         for problem in error.problems:
-            call.output.say(f"  {problem}")
+            command.output.say(f"  {problem}")
         return CONFIGURATION
     except UsageError as error:
-        call.output.say(f"calscim: {error.message}", *(f"  {detail}" for detail in error.details))
+        command.output.say(
+            f"calscim: {error.message}", *(f"  {detail}" for detail in error.details)
+        )
         return FAILED
     except CalscimError as error:
-        call.output.say(f"calscim: {error}")
+        command.output.say(f"calscim: {error}")
         return FAILED
     except asyncio.CancelledError:
         return CUT_SHORT
@@ -68,8 +70,8 @@ def _show_defect(
     )
 
 
-async def _verb(call: Call) -> int | None:
-    code: int | None = await call.arguments.verb(call)
+async def _verb(command: Command) -> int | None:
+    code: int | None = await command.arguments.verb(command)
     return code
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from calscim.admin.explain.explain import explain
 from calscim.admin.explain.explanation import ExplainedEntry, Explanation, Membership
 from calscim.admin.organizations import find_organization
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines, table
 from calscim.cli.verbs import Verbs
@@ -30,14 +30,14 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--organization", metavar="ORG", help="needed if there are several")
 
 
-async def _explain(call: Call) -> None:
-    settings = call.settings()
-    organization = find_organization(settings, call.arguments.organization)
+async def _explain(command: Command) -> None:
+    settings = command.settings()
+    organization = find_organization(settings, command.arguments.organization)
     async with opened(settings) as db:
         found = await explain(
-            db, settings, organization, call.arguments.person, call.arguments.team
+            db, settings, organization, command.arguments.person, command.arguments.team
         )
-    call.output.data(found, render_explanation(found))
+    command.output.data(found, render_explanation(found))
 
 
 def render_explanation(found: Explanation) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from calscim import admin
 from calscim.admin.organizations import find_organization
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -15,19 +15,19 @@ def register(verbs: Verbs) -> None:
     listing.add_argument("--organization", metavar="ORG", help="only this organization")
 
 
-async def _list(call: Call) -> None:
-    settings, organization = call.settings(), call.arguments.organization
+async def _list(command: Command) -> None:
+    settings, organization = command.settings(), command.arguments.organization
     if organization is not None:
         organization = find_organization(settings, organization).name
     async with opened(settings) as db:
-        wanted = call.arguments.directory
+        wanted = command.arguments.directory
         directory = (await admin.find_directory(db, wanted)).id if wanted else None
         found = await admin.groups(db, directory=directory, organization=organization)
     shown = table(
         ("group", "directory", "members#", "mapped to"),
         ((group.name, group.directory, group.members, _mapped_to(group)) for group in found),
     )
-    call.output.data(found, shown if found else "the identity provider has pushed no group yet")
+    command.output.data(found, shown if found else "the identity provider has pushed no group yet")
 
 
 def _mapped_to(group: admin.PushedGroup) -> str:

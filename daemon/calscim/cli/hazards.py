@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from calscim import systemd
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.config import Settings, hazards, secret_files
 from calscim.errors import ConfigError, Problem
 
@@ -23,19 +23,19 @@ def strict_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def found(call: Call, settings: Settings) -> list[Problem]:
-    """Return the hazards of the call's configuration. Raise ConfigError with all of them under --strict."""
-    files = secret_files(call.configuration, call.environ)
-    problems = hazards(settings, files, call.environ, _inherited())
-    if problems and call.arguments.strict:
+def found(command: Command, settings: Settings) -> list[Problem]:
+    """Return the hazards of the command's configuration. Raise ConfigError with all of them under --strict."""
+    files = secret_files(command.configuration, command.environ)
+    problems = hazards(settings, files, command.environ, _inherited())
+    if problems and command.arguments.strict:
         raise ConfigError(problems)
     return problems
 
 
-def reviewed(call: Call) -> Settings:
+def reviewed(command: Command) -> Settings:
     """Log the hazards of the settings and return the settings."""
-    settings = call.settings()
-    for problem in found(call, settings):
+    settings = command.settings()
+    for problem in found(command, settings):
         log.warning("configuration.dangerous", key=problem.where, detail=problem.message)
     return settings
 

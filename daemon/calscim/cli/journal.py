@@ -17,7 +17,7 @@ from calscim import admin
 from calscim.admin.directories import only_directory
 from calscim.admin.organizations import find_organization
 from calscim.cli import journal_archive, journal_keys
-from calscim.cli.call import Call, a_moment
+from calscim.cli.command import Command, a_moment
 from calscim.cli.database import opened
 from calscim.cli.output import SafeConsole, counted, dump, fields, lines, table
 from calscim.cli.verbs import Verbs
@@ -94,13 +94,13 @@ def register(verbs: Verbs) -> None:
         )
 
 
-async def _wanted(db: Database, call: Call) -> Wanted:
-    arguments = call.arguments
+async def _wanted(db: Database, command: Command) -> Wanted:
+    arguments = command.arguments
     streams: list[str] | None = None
     if arguments.directory:
         streams = [(await admin.find_directory(db, arguments.directory)).id]
     elif arguments.organization:
-        name = find_organization(call.settings(), arguments.organization).name
+        name = find_organization(command.settings(), arguments.organization).name
         streams = await history.streams_of(db, name)
     about: list[str] | None = None
     if arguments.person:
@@ -129,20 +129,20 @@ async def _wanted(db: Database, call: Call) -> Wanted:
 # ------------------------------------------------------------------ tail
 
 
-async def _tail(call: Call) -> None:
-    async with opened(call.settings()) as db:
-        wanted = await _wanted(db, call)
+async def _tail(command: Command) -> None:
+    async with opened(command.settings()) as db:
+        wanted = await _wanted(db, command)
         seen = await history.heads(db)
-        found = await history.newest(db, wanted, call.arguments.count)
-        if not call.arguments.follow:
-            call.output.data(found, _table(found) if found else "the journal has no such row")
+        found = await history.newest(db, wanted, command.arguments.count)
+        if not command.arguments.follow:
+            command.output.data(found, _table(found) if found else "the journal has no such row")
             return
         for row in found:
-            _line(call, row)
-        await _follow(call, db, wanted, seen)
+            _line(command, row)
+        await _follow(command, db, wanted, seen)
 
 
-async def _follow(call: Call, db: Database, wanted: Wanted, seen: dict[str, int]) -> None:
+async def _follow(command: Command, db: Database, wanted: Wanted, seen: dict[str, int]) -> None:
     while True:
         await asyncio.sleep(_LOOK)
         for stream, seq in (await history.heads(db)).items():
@@ -150,7 +150,7 @@ async def _follow(call: Call, db: Database, wanted: Wanted, seen: dict[str, int]
                 continue
             for row in await history.after(db, stream, seen.get(stream, 0)):
                 if _matches(row, wanted):
-                    _line(call, row)
+                    _line(command, row)
             seen[stream] = seq
 
 
@@ -163,11 +163,11 @@ def _matches(row: dict[str, Any], wanted: Wanted) -> bool:
     return about is None or any(one in f"{row['resource_id']} {row['effect']}" for one in about)
 
 
-def _line(call: Call, row: dict[str, Any]) -> None:
-    if call.output.json:
-        call.output.write(dump(row))
+def _line(command: Command, row: dict[str, Any]) -> None:
+    if command.output.json:
+        command.output.write(dump(row))
     else:
-        call.output.write(
+        command.output.write(
             "  ".join(printable(str(part)) for part in _cells(row) if part not in {None, ""})
         )
     sys.stdout.flush()
@@ -203,16 +203,16 @@ def _about(row: dict[str, Any]) -> str:
 # ------------------------------------------------------------------ show
 
 
-async def _show(call: Call) -> int:
-    text = call.arguments.row
-    async with opened(call.settings()) as db:
+async def _show(command: Command) -> int:
+    text = command.arguments.row
+    async with opened(command.settings()) as db:
         if not text.isdecimal():
             found = [row async for row in history.rows(db, Wanted(request_id=text))]
             if not found:
                 raise UsageError(f"no row of the journal has the request id {text!r}")
-            call.output.data(found, Group(*(_details(row) for row in found)))
-            return _unreadable(call, found)
-        stream = await _stream(db, call)
+            command.output.data(found, Group(*(_details(row) for row in found)))
+            return _unreadable(command, found)
+        stream = await _stream(db, command)
         one = [row async for row in history.rows(db, Wanted(streams=[stream], seq=int(text)))]
         files = await archives.before(db, [stream], seq=int(text))
     if files:
@@ -222,23 +222,23 @@ async def _show(call: Call) -> int:
         )
     if not one:
         raise UsageError(f"the journal {stream} has no row {text}: see `calscim journal tail`")
-    call.output.data(one[0], _details(one[0]))
-    return _unreadable(call, one)
+    command.output.data(one[0], _details(one[0]))
+    return _unreadable(command, one)
 
 
-def _unreadable(call: Call, found: list[dict[str, Any]]) -> int:
+def _unreadable(command: Command, found: list[dict[str, Any]]) -> int:
     """Print why a body could not be shown, and return the exit code."""
     lacking = [row for row in found if "unreadable" in row]
     for row in lacking:
-        call.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
+        command.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
     return 1 if lacking else 0
 
 
-async def _stream(db: Database, call: Call) -> str:
+async def _stream(db: Database, command: Command) -> str:
     """Return the journal of a row number: that of the directory, or that of the organization."""
-    if call.arguments.organization and not call.arguments.directory:
-        return f"@{find_organization(call.settings(), call.arguments.organization).name}"
-    return (await only_directory(db, call.arguments.directory)).id
+    if command.arguments.organization and not command.arguments.directory:
+        return f"@{find_organization(command.settings(), command.arguments.organization).name}"
+    return (await only_directory(db, command.arguments.directory)).id
 
 
 _APART = {"body", "body_base64", "unreadable", "effect", "erased"}
@@ -274,13 +274,13 @@ def _indented(value: Any) -> RenderableType:
 # ------------------------------------------------------------------ verify, export
 
 
-async def _verify(call: Call) -> int:
-    marks = checkpoints.read(call.arguments.against) if call.arguments.against else ()
-    async with opened(call.settings(), size=_WIDTH) as db:
+async def _verify(command: Command) -> int:
+    marks = checkpoints.read(command.arguments.against) if command.arguments.against else ()
+    async with opened(command.settings(), size=_WIDTH) as db:
         with _progress(await chain.size(db)) as progress:
             found = await chain.verify(db, _last(marks), progress, width=_WIDTH)
         found = _with(found, await checkpoints.verify_against(db, marks))
-        files = await _verify_files(db, call.arguments.archive)
+        files = await _verify_files(db, command.arguments.archive)
     found = replace(found, broken=(*files.broken, *found.broken))
     value = {
         "ok": not found.broken,
@@ -300,7 +300,7 @@ async def _verify(call: Call) -> int:
             for one in found.broken
         ],
     }
-    call.output.data(value, _verdict(found, files))
+    command.output.data(value, _verdict(found, files))
     return BROKEN if found.broken else 0
 
 
@@ -350,22 +350,22 @@ def _progress(total: int) -> Iterator[chain.Progress]:
         yield lambda more: bar.advance(task, more)
 
 
-async def _export(call: Call) -> int:
+async def _export(command: Command) -> int:
     lacking: Counter[str] = Counter()
-    async with opened(call.settings()) as db:
-        wanted = await _wanted(db, call)
-        async with aclosing(history.rows(db, wanted, stored=call.arguments.stored)) as rows:
+    async with opened(command.settings()) as db:
+        wanted = await _wanted(db, command)
+        async with aclosing(history.rows(db, wanted, stored=command.arguments.stored)) as rows:
             async for row in rows:
-                call.output.write(dump(row))
+                command.output.write(dump(row))
                 if "unreadable" in row:
                     lacking[row["unreadable"]] += 1
         files = await archives.before(db, wanted.streams, since=wanted.since)
     for why, count in lacking.items():
-        call.output.warn(f"{counted(count, 'row')} without a body: {why}")
+        command.output.warn(f"{counted(count, 'row')} without a body: {why}")
     if files:
-        call.output.warn(
+        command.output.warn(
             "earlier rows are not in this export, because they were archived: they are in "
             f"{', '.join(one.file for one in files)}. "
             f"Keep these files with the export, or export only later rows with --since {files[-1].last:%Y-%m-%dT%H:%MZ}"
         )
-    return INCOMPLETE if (lacking or files) and not call.arguments.partial else 0
+    return INCOMPLETE if (lacking or files) and not command.arguments.partial else 0

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -43,22 +43,22 @@ def archives_option(parser: ArgumentParser) -> None:
     )
 
 
-async def _archive(call: Call) -> None:
-    arguments = call.arguments
+async def _archive(command: Command) -> None:
+    arguments = command.arguments
     if (arguments.month is None) == (arguments.keep is None):
         raise UsageError("type a month, such as 2026-09, or --keep N")
     if arguments.keep is not None and arguments.keep < 0:
         raise UsageError("--keep takes the number of past months to keep: type 0 or more")
     done: list[Archived] = []
-    async with opened(call.settings(), owner=True) as db:
+    async with opened(command.settings(), owner=True) as db:
         await refuse_ahead(db)
         months = (
             [arguments.month] if arguments.month else await export.closed_months(db, arguments.keep)
         )
-        editor = call.editor()
+        editor = command.editor()
         for month in months:
             done.append(await export.archive(db, editor, month, arguments.to))
-            call.output.say(f"{month} is in {done[-1].file}")
+            command.output.say(f"{month} is in {done[-1].file}")
     value = [
         {
             "month": one.month,
@@ -76,4 +76,4 @@ async def _archive(call: Call) -> None:
             for one in done
         ),
     )
-    call.output.data(value, shown if done else "no month has to be archived")
+    command.output.data(value, shown if done else "no month has to be archived")

@@ -3,7 +3,7 @@
 import base64
 
 from calscim import encryption
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -16,17 +16,17 @@ def register(nouns: Verbs) -> None:
     nouns.add("keys", _keys, "list the keys that sealed bodies, and whether they are configured")
 
 
-async def _key(call: Call) -> None:
+async def _key(command: Command) -> None:
     key = encryption.new_key()
     text, name = base64.b64encode(key).decode(), encryption.key_id(key)
-    call.output.data({"key": text, "id": name}, text)
-    call.output.say(
+    command.output.data({"key": text, "id": name}, text)
+    command.output.say(
         f"its id is {name}: keep a copy elsewhere, because bodies cannot be read without their key"
     )
 
 
-async def _keys(call: Call) -> None:
-    settings = call.settings()
+async def _keys(command: Command) -> None:
+    settings = command.settings()
     states = _states(settings.journal)
     async with opened(settings) as db:
         used = {one.id: one for one in await history.used_keys(db)}
@@ -41,7 +41,7 @@ async def _keys(call: Call) -> None:
         for name in [*used, *(name for name in states if name not in used)]
     ]
     shown = table(("key", "state", "rows#", "first", "last"), [list(row.values()) for row in value])
-    call.output.data(value, shown)
+    command.output.data(value, shown)
 
 
 def _states(journal: Journal) -> dict[str, str]:

@@ -8,7 +8,7 @@ from calscim.admin.mapping_views import mapping_view
 from calscim.admin.organizations import find_organization
 from calscim.admin.teams import find_or_new_team, find_team
 from calscim.cli import mapping_file
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.plan import show_plans
@@ -82,8 +82,8 @@ def _role_and_mode(
     )
 
 
-async def _add(call: Call) -> int | None:
-    settings, arguments = call.settings(), call.arguments
+async def _add(command: Command) -> int | None:
+    settings, arguments = command.settings(), command.arguments
     async with opened(settings) as db:
         directory = await admin.only_directory(db, arguments.directory)
         organization = find_organization(settings, directory.organization)
@@ -100,30 +100,30 @@ async def _add(call: Call) -> int | None:
             mode=Mode(arguments.mode),
         )
         if arguments.dry_run:
-            _warn(call, note, await admin.preview_mapping(db, drafted))
+            _warn(command, note, await admin.preview_mapping(db, drafted))
             edits = MappingEdits(add=(drafted,))
-            return await show_plans(call, db, settings, organization.name, edits)
+            return await show_plans(command, db, settings, organization.name, edits)
         added, warnings = await admin.add_mapping(
             db,
-            call.editor(),
+            command.editor(),
             directory,
             group=drafted.group,
             team=team,
             role=drafted.role,
             mode=drafted.mode,
         )
-    _warn(call, note, warnings)
-    call.output.data(mapping_view(added), record(mapping_view(added)))
+    _warn(command, note, warnings)
+    command.output.data(mapping_view(added), record(mapping_view(added)))
     return None
 
 
-def _warn(call: Call, note: str | None, warnings: list[str]) -> None:
+def _warn(command: Command, note: str | None, warnings: list[str]) -> None:
     for warning in [*([] if note is None else [note]), *warnings]:
-        call.output.warn(warning)
+        command.output.warn(warning)
 
 
-async def _change(call: Call) -> int | None:
-    settings, arguments = call.settings(), call.arguments
+async def _change(command: Command) -> int | None:
+    settings, arguments = command.settings(), command.arguments
     async with opened(settings) as db:
         row = await admin.find_mapping(db, arguments.id)
         role = Role(arguments.role) if arguments.role else row.role
@@ -134,20 +134,20 @@ async def _change(call: Call) -> int | None:
                 directory, group=row.group_name, team=row.team, role=role, mode=mode
             )
             edits = MappingEdits(change=((row, drafted),))
-            return await show_plans(call, db, settings, row.organization, edits)
+            return await show_plans(command, db, settings, row.organization, edits)
         changed = mapping_view(
-            await admin.change_mapping(db, call.editor(), row, role=role, mode=mode)
+            await admin.change_mapping(db, command.editor(), row, role=role, mode=mode)
         )
-    call.output.data(changed, record(changed))
+    command.output.data(changed, record(changed))
     return None
 
 
-async def _list(call: Call) -> None:
-    settings, organization = call.settings(), call.arguments.organization
+async def _list(command: Command) -> None:
+    settings, organization = command.settings(), command.arguments.organization
     if organization is not None:
         organization = find_organization(settings, organization).name
     async with opened(settings) as db:
-        wanted = call.arguments.directory
+        wanted = command.arguments.directory
         directory = (await admin.find_directory(db, wanted)).id if wanted else None
         rows = await admin.mappings(db, directory=directory, organization=organization)
     found = [mapping_view(row) for row in rows]
@@ -168,17 +168,19 @@ async def _list(call: Call) -> None:
             for one in found
         ),
     )
-    call.output.data(found, shown if found else "no mapping yet: see `calscim mapping add --help`")
+    command.output.data(
+        found, shown if found else "no mapping yet: see `calscim mapping add --help`"
+    )
 
 
-async def _remove(call: Call) -> int | None:
-    settings = call.settings()
+async def _remove(command: Command) -> int | None:
+    settings = command.settings()
     async with opened(settings) as db:
-        row = await admin.find_mapping(db, call.arguments.id)
-        if call.arguments.dry_run:
+        row = await admin.find_mapping(db, command.arguments.id)
+        if command.arguments.dry_run:
             edits = MappingEdits(remove=(row,))
-            return await show_plans(call, db, settings, row.organization, edits)
-        seq = await admin.remove_mapping(db, call.editor(), row)
+            return await show_plans(command, db, settings, row.organization, edits)
+        seq = await admin.remove_mapping(db, command.editor(), row)
     removed = mapping_view(row, removed_seq=seq)
-    call.output.data(removed, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")
+    command.output.data(removed, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")
     return None

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from calscim import admin
 from calscim.admin import MappingEdits, mapping_file
 from calscim.admin.mapping_views import edits_view
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import lines
 from calscim.cli.plan import show_plans
@@ -40,34 +40,38 @@ def register(nouns: Verbs) -> None:
     either.add_argument("--dry-run", action="store_true", help=DRY_RUN)
 
 
-async def _export(call: Call) -> None:
-    async with opened(call.settings()) as db:
+async def _export(command: Command) -> None:
+    async with opened(command.settings()) as db:
         text = mapping_file.to_toml(await admin.mappings(db))
-    if call.arguments.output is None:
-        call.output.write(text.rstrip("\n"))
+    if command.arguments.output is None:
+        command.output.write(text.rstrip("\n"))
         return
     try:
-        call.arguments.output.write_text(text, encoding="utf-8")
+        command.arguments.output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{call.arguments.output} cannot be written: {error.strerror}") from None
+        raise UsageError(
+            f"{command.arguments.output} cannot be written: {error.strerror}"
+        ) from None
 
 
-async def _apply(call: Call) -> int:
-    settings, tables = call.settings(), mapping_file.read(call.arguments.file)
+async def _apply(command: Command) -> int:
+    settings, tables = command.settings(), mapping_file.read(command.arguments.file)
     async with opened(settings) as db:
         edits = await mapping_file.edits(settings, db, tables, await admin.mappings(db))
         for row, drafted in edits.renamed:
-            call.output.warn(
+            command.output.warn(
                 f"the group {drafted.group!r} is now called {row.group_name!r}: mapping {row.id} stays as it is; "
-                f"write {row.group_name!r} in {call.arguments.file}"
+                f"write {row.group_name!r} in {command.arguments.file}"
             )
-        if call.arguments.dry_run:
-            return await show_plans(call, db, settings, None, edits)
-        applied = bool(edits) and call.arguments.yes
+        if command.arguments.dry_run:
+            return await show_plans(command, db, settings, None, edits)
+        applied = bool(edits) and command.arguments.yes
         if applied:
-            for warning in await mapping_file.apply_edits(db, call.editor(), edits):
-                call.output.warn(warning)
-    call.output.data(edits_view(edits, applied=applied), Group(*_rendered(edits, applied=applied)))
+            for warning in await mapping_file.apply_edits(db, command.editor(), edits):
+                command.output.warn(warning)
+    command.output.data(
+        edits_view(edits, applied=applied), Group(*_rendered(edits, applied=applied))
+    )
     return PENDING if edits and not applied else 0
 
 

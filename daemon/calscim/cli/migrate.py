@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from rich.console import Group, RenderableType
 
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import connected
 from calscim.cli.output import lines, table
 from calscim.cli.verbs import Verbs
@@ -28,23 +28,23 @@ def register(verbs: Verbs) -> None:
     )
 
 
-async def _migrate(call: Call) -> None:
-    database = call.settings().database
+async def _migrate(command: Command) -> None:
+    database = command.settings().database
     if database.embedded is not None:
         async with (
             await embedded.start(database.embedded) as running,
             connected(running.owner_dsn, "database.embedded") as connection,
         ):
-            await _bring_up(call, connection, Roles(embedded.SERVING_ROLE))
+            await _bring_up(command, connection, Roles(embedded.SERVING_ROLE))
     elif database.migration_dsn is not None:
         async with connected(database.migration_dsn, "database.migration_dsn") as connection:
-            await _bring_up(call, connection, await _roles(call.settings(), connection))
+            await _bring_up(command, connection, await _roles(command.settings(), connection))
     else:
         assert database.dsn is not None, "settings have one or the other"
         async with connected(database.dsn, "database.dsn") as connection:
             role = await connection.fetchval(sql("roles.get_current"))
-            await _bring_up(call, connection, Roles(role))
-            await _warn_of_one_role(call, connection, role)
+            await _bring_up(command, connection, Roles(role))
+            await _warn_of_one_role(command, connection, role)
 
 
 async def _roles(settings: Settings, connection: Connection) -> Roles:
@@ -87,8 +87,8 @@ def user_of(dsn: str) -> str | None:
     return unquote(name.partition(":")[0]) or None if at else None
 
 
-async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
-    dry = call.arguments.dry_run
+async def _bring_up(command: Command, connection: Connection, roles: Roles) -> None:
+    dry = command.arguments.dry_run
     found = await (
         migrations.pending(connection)
         if dry
@@ -112,7 +112,7 @@ async def _bring_up(call: Call, connection: Connection, roles: Roles) -> None:
     else:
         shown = lines(f"the schema is up to date (version {version})")
     owner = await connection.fetchval(sql("roles.get_current"))
-    call.output.data(value, shown if dry else Group(shown, lines(), _explained(owner, roles)))
+    command.output.data(value, shown if dry else Group(shown, lines(), _explained(owner, roles)))
 
 
 def _explained(owner: str, roles: Roles) -> RenderableType:
@@ -130,10 +130,10 @@ def _explained(owner: str, roles: Roles) -> RenderableType:
     return table(("role", "used for", "may"), rows)
 
 
-async def _warn_of_one_role(call: Call, connection: Connection, role: str) -> None:
+async def _warn_of_one_role(command: Command, connection: Connection, role: str) -> None:
     everything = await connection.fetchval(sql("roles.is_superuser"), role)
     power = "a superuser" if everything else "the owner"
-    call.output.warn(
+    command.output.warn(
         f"{role} owns the tables and also serves. Its rights to change the journal were revoked and triggers "
         f"refuse changes, but {power} can undo both. A second role is safer: create a role that only serves, set "
         "database.dsn to it and database.migration_dsn to the owner, then run `calscim migrate` again."

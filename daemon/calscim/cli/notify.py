@@ -5,7 +5,7 @@ from uuid import uuid4
 import aiohttp
 
 from calscim.admin.notifications import channel_status
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -27,8 +27,8 @@ def register(verbs: Verbs) -> None:
     test.add_argument("name", metavar="NAME", help="the name of the channel in the configuration")
 
 
-async def _list(call: Call) -> None:
-    settings = call.settings()
+async def _list(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
         found = await channel_status(db, [one.name for one in settings.channels])
     rows = [
@@ -42,12 +42,12 @@ async def _list(call: Call) -> None:
         )
         for one in found
     ]
-    call.output.data(found, table(COLUMNS, rows))
+    command.output.data(found, table(COLUMNS, rows))
 
 
-async def _test(call: Call) -> int:
-    name = call.arguments.name
-    settings = _channel(call, name)
+async def _test(command: Command) -> int:
+    name = command.arguments.name
+    settings = _channel(command, name)
     clock = SystemClock()
     payload: dict[str, object] = {
         "summary": f"This is a test of the channel {name}. calscim can reach you here.",
@@ -58,20 +58,20 @@ async def _test(call: Call) -> int:
             message = Message(uuid4(), TEST, clock.now(), payload)
             await channel(settings, session, clock).deliver([message])
         except DeliveryError as error:
-            if not call.output.json:
+            if not command.output.json:
                 raise UsageError(
                     f"the channel {name} did not take the test message: {error}"
                 ) from None
-            call.output.data({"channel": name, "delivered": False, "reason": str(error)}, "")
+            command.output.data({"channel": name, "delivered": False, "reason": str(error)}, "")
             return 1
-    call.output.data(
+    command.output.data(
         {"channel": name, "delivered": True, "reason": None}, f"{name} took the test message"
     )
     return 0
 
 
-def _channel(call: Call, name: str) -> Notify:
-    channels = {one.name: one for one in call.settings().channels}
+def _channel(command: Command, name: str) -> Notify:
+    channels = {one.name: one for one in command.settings().channels}
     if name in channels:
         return channels[name]
     known = ", ".join(channels) or "none"

@@ -2,7 +2,7 @@
 
 from calscim.admin.organizations import find_organizations
 from calscim.admin.parked import ParkedAction, parked_actions, retry_parked
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, table
 from calscim.cli.verbs import Verbs
@@ -17,25 +17,25 @@ def register(verbs: Verbs) -> None:
         parser.add_argument("--organization", metavar="ORG", help="only this organization")
 
 
-async def _list(call: Call) -> None:
-    settings = call.settings()
+async def _list(command: Command) -> None:
+    settings = command.settings()
     found: list[ParkedAction] = []
     async with opened(settings) as db:
-        for organization in find_organizations(settings, call.arguments.organization):
+        for organization in find_organizations(settings, command.arguments.organization):
             found += await parked_actions(db, organization.name)
     columns = ("action", "person", "team#", "tries#", "next try", "because")
     rows = (
         (one.kind, one.email, one.team_id, one.attempts, one.next_try, one.reason) for one in found
     )
-    call.output.data(found, table(columns, rows) if found else "nothing is parked")
+    command.output.data(found, table(columns, rows) if found else "nothing is parked")
 
 
-async def _retry(call: Call) -> None:
-    settings = call.settings()
+async def _retry(command: Command) -> None:
+    settings = command.settings()
     counts = {}
     async with opened(settings) as db:
-        for organization in find_organizations(settings, call.arguments.organization):
+        for organization in find_organizations(settings, command.arguments.organization):
             name = organization.name
-            counts[name] = await retry_parked(db, name, call.arguments.person)
+            counts[name] = await retry_parked(db, name, command.arguments.person)
     total = counted(sum(counts.values()), "change")
-    call.output.data(counts, f"the daemon retries {total} in its next pass")
+    command.output.data(counts, f"the daemon retries {total} in its next pass")

@@ -12,7 +12,7 @@ from calscim.admin.organizations import find_organizations
 from calscim.admin.plan_preview import Inspection, inspect
 from calscim.admin.plan_views import PlanView
 from calscim.admin.status import worst
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, table
 from calscim.cli.status import render_waiting_mappings
@@ -39,24 +39,24 @@ def register(verbs: Verbs) -> None:
     )
 
 
-async def _plan(call: Call) -> int:
-    settings, path = call.settings(), call.arguments.unsaved
+async def _plan(command: Command) -> int:
+    settings, path = command.settings(), command.arguments.unsaved
     tables = None if path is None else mapping_file.read(path)
     async with opened(settings) as db:
         edits = None
         if tables is not None:
             edits = await mapping_file.edits(settings, db, tables, await admin.mappings(db))
             if edits.remove:
-                call.output.warn(
+                command.output.warn(
                     f"{counted(len(edits.remove), 'saved mapping')} not in {path}, but still in this plan: "
                     "`calscim mapping apply --dry-run` shows the plan without the mappings that the file lacks"
                 )
             edits = replace(edits, remove=())
-        return await show_plans(call, db, settings, call.arguments.organization, edits)
+        return await show_plans(command, db, settings, command.arguments.organization, edits)
 
 
 async def show_plans(
-    call: Call,
+    command: Command,
     db: Database,
     settings: Settings,
     organization: str | None,
@@ -68,14 +68,14 @@ async def show_plans(
     """
     inspections: list[Inspection] = []
     for one in find_organizations(settings, organization):
-        call.output.say(f"reading {one.name} …")
+        command.output.say(f"reading {one.name} …")
         inspections.append(await inspect(db, settings, one, edits))
         if besides := _besides(inspections[-1]):
-            call.output.say(f"{one.name}: {besides}")
+            command.output.say(f"{one.name}: {besides}")
     plans = [inspection.shown for inspection in inspections]
-    call.output.data(plans, Group(*(_render_plan(plan, saved=edits is None) for plan in plans)))
+    command.output.data(plans, Group(*(_render_plan(plan, saved=edits is None) for plan in plans)))
     if edits is not None:
-        call.output.say("this was a preview: no mapping was saved, and nothing was changed")
+        command.output.say("this was a preview: no mapping was saved, and nothing was changed")
     return worst([inspection.exit_code for inspection in inspections])
 
 

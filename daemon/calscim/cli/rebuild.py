@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from calscim import admin
 from calscim.admin import Directory, names
 from calscim.admin.directories import only_directory
-from calscim.cli.call import Call, a_moment
+from calscim.cli.command import Command, a_moment
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import lines, table
@@ -49,12 +49,12 @@ def register(verbs: Verbs) -> None:
     archives_option(again)
 
 
-async def _membership(call: Call) -> None:
-    async with opened(call.settings()) as db:
-        directory = await only_directory(db, call.arguments.directory)
-        files = await _files(db, call)
-        tables = await rebuild.as_of(db, directory.id, call.arguments.at, files)
-    group = _group(tables, directory, call.arguments.group, call.arguments.at)
+async def _membership(command: Command) -> None:
+    async with opened(command.settings()) as db:
+        directory = await only_directory(db, command.arguments.directory)
+        files = await _files(db, command)
+        tables = await rebuild.as_of(db, directory.id, command.arguments.at, files)
+    group = _group(tables, directory, command.arguments.group, command.arguments.at)
     value = []
     for key, since in tables.people_of(group).items():
         name, email = tables.called(key)
@@ -64,7 +64,7 @@ async def _membership(call: Call) -> None:
         ("user", "e-mail", "since"),
         ((row["user_name"], row["email"], row["since"]) for row in value),
     )
-    call.output.data(value, shown if value else "no members")
+    command.output.data(value, shown if value else "no members")
 
 
 def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime | None) -> str:
@@ -84,14 +84,14 @@ def _group(tables: Tables, directory: Directory, wanted: str, moment: datetime |
     )
 
 
-async def _rebuild(call: Call) -> int:
-    check = call.arguments.check
-    async with opened(call.settings(), serving=not check) as db:
+async def _rebuild(command: Command) -> int:
+    check = command.arguments.check
+    async with opened(command.settings(), serving=not check) as db:
         if not check:
             await refuse_ahead(db)
-        wanted = call.arguments.directory
+        wanted = command.arguments.directory
         chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
-        editor, files = call.editor(), await _files(db, call)
+        editor, files = command.editor(), await _files(db, command)
         results = [
             (
                 one,
@@ -109,13 +109,13 @@ async def _rebuild(call: Call) -> int:
         "rebuilt": not check,
         "directories": [_as_json(one, compared) for one, compared in results],
     }
-    call.output.data(value, _shown(results, check=check))
+    command.output.data(value, _shown(results, check=check))
     return DIFFERENT if check and not same else 0
 
 
-async def _files(db: Database, call: Call) -> tuple[Path, ...] | None:
+async def _files(db: Database, command: Command) -> tuple[Path, ...] | None:
     """Return the archived months of --archive, each verified; None without --archive."""
-    places = call.arguments.archive
+    places = command.arguments.archive
     return await read.opened(db, places) if places else None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from calscim import logs
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.hazards import reviewed, strict_option
 from calscim.cli.output import fields, lines
 from calscim.cli.verbs import Verbs
@@ -36,20 +36,20 @@ def register(verbs: Verbs) -> None:
     )
 
 
-async def _serve(call: Call) -> None:
+async def _serve(command: Command) -> None:
     from calscim.app.daemon import serve  # noqa: PLC0415 - see above
     from calscim.app.startup import start  # noqa: PLC0415 - see above
 
-    settings = call.settings()
+    settings = command.settings()
     logs.configure(settings.log.level, settings.log.format)
-    settings = reviewed(call)
-    await start(lambda: serve(settings, read=lambda: reviewed(call)), SystemClock())
+    settings = reviewed(command)
+    await start(lambda: serve(settings, read=lambda: reviewed(command)), SystemClock())
 
 
-async def _run(call: Call) -> None:
+async def _run(command: Command) -> None:
     from calscim.app import playground  # noqa: PLC0415 - see above
 
-    folder = Path(call.arguments.data or "var")
+    folder = Path(command.arguments.data or "var")
 
     def show(made: "playground.Playground") -> None:
         rows = [("SCIM Base URL", made.base_url), ("Bearer Token", made.token)]
@@ -57,20 +57,22 @@ async def _run(call: Call) -> None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
         rows.append(("mapped groups", ", ".join(made.groups) or "none yet"))
         rows.append(("metrics", f"http://{made.ops}/metrics"))
-        call.output.show("")
-        call.output.show(fields(rows))
-        call.output.write("\nTry it, in another shell:\n")
+        command.output.show("")
+        command.output.show(fields(rows))
+        command.output.write("\nTry it, in another shell:\n")
         for line in _curl(made):
-            call.output.write(line)
-        call.output.write("\nEvery verb works with it, in the other shell:\n")
+            command.output.write(line)
+        command.output.write("\nEvery verb works with it, in the other shell:\n")
         for name, value in made.exports.items():
-            call.output.write(f"export {name}={shlex.quote(value)}")
+            command.output.write(f"export {name}={shlex.quote(value)}")
         for verb in ("status", "plan", "explain ann@acme.example"):
-            call.output.write(f"{_program()} {verb}")
-        call.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
+            command.output.write(f"{_program()} {verb}")
+        command.output.write(f"\nStop with Ctrl-C; the data stays in {folder}")
         sys.stdout.flush()  # a pipe or a file would get the text only when the daemon stops
 
-    options = playground.Options(folder, call.configuration, call.environ, call.arguments.port)
+    options = playground.Options(
+        folder, command.configuration, command.environ, command.arguments.port
+    )
     await playground.run(options, show)
 
 
@@ -104,7 +106,7 @@ def _curl(made: "playground.Playground") -> list[str]:
     return lines
 
 
-async def _demo(call: Call) -> None:
+async def _demo(command: Command) -> None:
     from calscim.app import demo  # noqa: PLC0415 - see above
 
     logs.configure("warning", "auto")
@@ -113,15 +115,15 @@ async def _demo(call: Call) -> None:
     def show(step: "demo.Step") -> None:
         nonlocal number
         number += 1
-        call.output.show(lines("", f"{number}. {step.title}", style="bold"))
-        call.output.show(f"   {step.description}")
+        command.output.show(lines("", f"{number}. {step.title}", style="bold"))
+        command.output.show(f"   {step.description}")
         shown = Table.grid(padding=(0, 2, 0, 3))
         for team, people in step.teams.items():
             shown.add_row(lines(team, style="cyan"), lines(", ".join(people) or "no members"))
-        call.output.show(shown)
+        command.output.show(shown)
 
-    if call.arguments.data is not None:
-        folder = Path(call.arguments.data)
+    if command.arguments.data is not None:
+        folder = Path(command.arguments.data)
         folder.mkdir(parents=True, exist_ok=True)
         steps = await demo.play(folder, show)
     else:
@@ -130,4 +132,4 @@ async def _demo(call: Call) -> None:
         ) as made:
             Path(made).chmod(0o755)
             steps = await demo.play(Path(made), show)
-    call.output.show(lines("", f"All {steps} steps happened as expected."))
+    command.output.show(lines("", f"All {steps} steps happened as expected."))

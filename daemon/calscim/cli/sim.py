@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.verbs import Verbs
 from calscim.config import Tcp, address
 from calscim.errors import UsageError
@@ -51,8 +51,8 @@ def _tcp(text: str) -> str:
     return str(found)
 
 
-async def _calcom(call: Call) -> None:
-    wanted = call.arguments
+async def _calcom(command: Command) -> None:
+    wanted = command.arguments
     if "@" not in wanted.owner:
         raise UsageError(
             f"{wanted.owner!r} is not an e-mail address: write one such as owner@acme.example"
@@ -72,7 +72,7 @@ async def _calcom(call: Call) -> None:
         for name in wanted.team or ("Sales", "Engineering"):
             world.add_team(name)
     teams = ", ".join(f"{team.name} ({team.id})" for team in world.teams.values())
-    call.output.say(
+    command.output.say(
         f"a simulated Cal.com on http://{wanted.listen}: organization {wanted.organization_id}, "
         f"key {wanted.api_key}, teams {teams}; stop with Ctrl-C"
     )

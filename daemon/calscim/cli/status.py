@@ -17,7 +17,7 @@ from calscim.admin.status_view import (
     Status,
 )
 from calscim.admin.waiting_mappings import WaitingMapping
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, moment, table
 from calscim.cli.verbs import Verbs
@@ -42,14 +42,14 @@ def register(verbs: Verbs) -> None:
     )
 
 
-async def _status(call: Call) -> int:
-    settings = call.settings()
+async def _status(command: Command) -> int:
+    settings = command.settings()
     async with opened(settings) as db:
         known = {one.name: windows(settings, one) for one in settings.organizations}
         channels = [one.name for one in settings.channels]
         found = await status(db, list(known), known, channels=channels)
-    call.output.data(found, render_status(found))
-    return exit_status(found) if call.arguments.exit_code else 0
+    command.output.data(found, render_status(found))
+    return exit_status(found) if command.arguments.exit_code else 0
 
 
 def render_status(found: Status) -> RenderableType:

@@ -5,7 +5,7 @@ from functools import partial
 from calscim.admin.organizations import find_organizations
 from calscim.admin.status import worst
 from calscim.admin.sync import SyncDelay, SyncResult, sync
-from calscim.cli.call import Call
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
 from calscim.cli.status import progress_text
@@ -24,16 +24,16 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--organization", metavar="ORG", help="sync only this organization")
 
 
-async def _sync(call: Call) -> int:
-    settings = call.settings()
+async def _sync(command: Command) -> int:
+    settings = command.settings()
     results: list[SyncResult] = []
     async with opened(settings) as db:
-        for organization in find_organizations(settings, call.arguments.organization):
+        for organization in find_organizations(settings, command.arguments.organization):
             name = organization.name
-            call.output.say(f"waiting for a full pass over {name} …")
-            results.append(await sync(db, name, partial(_say_delay, call, name)))
+            command.output.say(f"waiting for a full pass over {name} …")
+            results.append(await sync(db, name, partial(_say_delay, command, name)))
             for reason in results[-1].incomplete:
-                call.output.warn(f"{name}: {reason}")
+                command.output.warn(f"{name}: {reason}")
     rows = (
         (
             result.organization,
@@ -46,11 +46,11 @@ async def _sync(call: Call) -> int:
         for result in results
     )
     shown = table(("organization", "pass", "done#", "pending#", "held#", "waiting#"), rows)
-    call.output.data(results, shown)
+    command.output.data(results, shown)
     return worst([result.exit_code for result in results])
 
 
-def _say_delay(call: Call, organization: str, delay: SyncDelay) -> None:
+def _say_delay(command: Command, organization: str, delay: SyncDelay) -> None:
     """Say why the pass takes long. The rate limit comes first, because the daemon does nothing before it ends."""
     if delay.rate_limited_until is not None:
         until = moment(delay.rate_limited_until)
@@ -61,4 +61,4 @@ def _say_delay(call: Call, organization: str, delay: SyncDelay) -> None:
         said = f"the daemon {delay.holder} is working on it"
     else:
         said = "no daemon holds the lease; waiting for a daemon to take it"
-    call.output.say(f"{organization}: {said}")
+    command.output.say(f"{organization}: {said}")

@@ -3,7 +3,7 @@
 from calscim import admin
 from calscim.admin.organizations import find_organization, find_organizations
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
-from calscim.cli.call import Call, a_duration
+from calscim.cli.command import Command, a_duration
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
 from calscim.cli.verbs import Verbs
@@ -30,9 +30,9 @@ def register(verbs: Verbs) -> None:
         parser.add_argument("--organization", metavar="ORG", help="needed if there are several")
 
 
-async def _list(call: Call) -> None:
-    settings = call.settings()
-    organizations = find_organizations(settings, call.arguments.organization)
+async def _list(command: Command) -> None:
+    settings = command.settings()
+    organizations = find_organizations(settings, command.arguments.organization)
     async with opened(settings) as db:
         teams = await list_teams(db, settings, organizations)
     shown = table(
@@ -49,36 +49,36 @@ async def _list(call: Call) -> None:
             for team in teams
         ),
     )
-    call.output.data(teams, shown if teams else "Cal.com has no team yet")
+    command.output.data(teams, shown if teams else "Cal.com has no team yet")
 
 
-async def _pause(call: Call) -> None:
-    settings = call.settings()
-    organization = find_organization(settings, call.arguments.organization)
-    team = await find_team(settings, organization, call.arguments.team)
+async def _pause(command: Command) -> None:
+    settings = command.settings()
+    organization = find_organization(settings, command.arguments.organization)
+    team = await find_team(settings, organization, command.arguments.team)
     scope, target = pause_target(organization, team)
     async with opened(settings) as db:
         until = await admin.pause(
             db,
-            call.editor(),
+            command.editor(),
             organization=organization.name,
             scope=scope,
             target=target,
-            seconds=call.arguments.seconds,
+            seconds=command.arguments.seconds,
         )
     value = {"id": team.id, "name": team.name, "paused": True, "paused_until": until}
     end = f"until {moment(until)}" if until else "until you run `calscim team resume`"
-    call.output.data(value, f"{team.name} is paused {end}")
+    command.output.data(value, f"{team.name} is paused {end}")
 
 
-async def _resume(call: Call) -> None:
-    settings = call.settings()
-    organization = find_organization(settings, call.arguments.organization)
-    team = await find_team(settings, organization, call.arguments.team)
+async def _resume(command: Command) -> None:
+    settings = command.settings()
+    organization = find_organization(settings, command.arguments.organization)
+    team = await find_team(settings, organization, command.arguments.team)
     scope, target = pause_target(organization, team)
     async with opened(settings) as db:
         was = await admin.resume(
-            db, call.editor(), organization=organization.name, scope=scope, target=target
+            db, command.editor(), organization=organization.name, scope=scope, target=target
         )
     value = {"id": team.id, "name": team.name, "paused": False, "was_paused": was}
-    call.output.data(value, f"{team.name} {'is active again' if was else 'was not paused'}")
+    command.output.data(value, f"{team.name} {'is active again' if was else 'was not paused'}")

@@ -5,7 +5,7 @@ import math
 from calscim import admin
 from calscim.admin.directories import only_directory
 from calscim.admin.directory_views import CreatedToken, token_view
-from calscim.cli.call import Call, a_duration
+from calscim.cli.command import Command, a_duration
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.verbs import Verbs
@@ -73,52 +73,52 @@ def lifetime(settings: Settings, *given: float | None) -> float | None:
     return None if chosen is None or math.isinf(chosen) else chosen
 
 
-async def _create(call: Call) -> None:
-    settings = call.settings()
+async def _create(command: Command) -> None:
+    settings = command.settings()
     async with opened(settings) as db:
-        wanted = call.arguments.directory or call.arguments.where
+        wanted = command.arguments.directory or command.arguments.where
         directory = await only_directory(db, wanted)
         made, token = await admin.create_token(
             db,
-            call.editor(),
+            command.editor(),
             directory,
-            name=call.arguments.name,
-            seconds=lifetime(settings, call.arguments.expires),
-            scope=call.arguments.scope,
+            name=command.arguments.name,
+            seconds=lifetime(settings, command.arguments.expires),
+            scope=command.arguments.scope,
         )
     created = CreatedToken(made.id, made.name, made.directory, made.scope, made.expires_at, token)
-    call.output.data(created, record(created))
-    call.output.say("The token is shown only now.")
+    command.output.data(created, record(created))
+    command.output.say("The token is shown only now.")
 
 
-async def _rotate(call: Call) -> None:
+async def _rotate(command: Command) -> None:
     """Replace a token. Without --expires, the new token has the lifetime of the old one."""
-    settings = call.settings()
+    settings = command.settings()
     async with opened(settings) as db:
-        wanted = call.arguments.directory or call.arguments.where
+        wanted = command.arguments.directory or command.arguments.where
         directory = await only_directory(db, wanted)
-        old = await admin.token_to_rotate(db, directory, call.arguments.token)
+        old = await admin.token_to_rotate(db, directory, command.arguments.token)
         made, token, ends = await admin.rotate_token(
             db,
-            call.editor(),
+            command.editor(),
             directory,
             old,
-            overlap=call.arguments.overlap,
-            seconds=lifetime(settings, call.arguments.expires, old.lifetime),
+            overlap=command.arguments.overlap,
+            seconds=lifetime(settings, command.arguments.expires, old.lifetime),
         )
     created = CreatedToken(
         made.id, made.name, made.directory, made.scope, made.expires_at, token, old.id, ends
     )
-    call.output.data(created, record(created))
-    call.output.say(
+    command.output.data(created, record(created))
+    command.output.say(
         f"The token is shown only now. Put it into the identity provider before token {old.id} ends; "
         f"`calscim token list {directory.name}` shows when each was last used."
     )
 
 
-async def _list(call: Call) -> None:
-    async with opened(call.settings()) as db:
-        wanted = call.arguments.directory or call.arguments.where
+async def _list(command: Command) -> None:
+    async with opened(command.settings()) as db:
+        wanted = command.arguments.directory or command.arguments.where
         directory = await admin.find_directory(db, wanted) if wanted else None
         found = await admin.tokens(db, directory)
     shown = table(
@@ -138,15 +138,17 @@ async def _list(call: Call) -> None:
         ),
     )
     value = [token_view(token) for token in found]
-    call.output.data(value, shown if found else "no token yet: see `calscim token create --help`")
+    command.output.data(
+        value, shown if found else "no token yet: see `calscim token create --help`"
+    )
 
 
-async def _revoke(call: Call) -> None:
-    async with opened(call.settings()) as db:
-        wanted = call.arguments.directory
+async def _revoke(command: Command) -> None:
+    async with opened(command.settings()) as db:
+        wanted = command.arguments.directory
         directory = await admin.find_directory(db, wanted) if wanted else None
-        token = await admin.find_token(db, call.arguments.token, directory)
-        now = await admin.revoke_token(db, call.editor(), token)
+        token = await admin.find_token(db, command.arguments.token, directory)
+        now = await admin.revoke_token(db, command.editor(), token)
     value = {"id": token.id, "name": token.name, "directory": token.directory, "revoked": True}
     said = "is revoked" if now else "was already revoked"
-    call.output.data(value, f"token {token.id} ({token.name}) of {token.directory} {said}")
+    command.output.data(value, f"token {token.id} ({token.name}) of {token.directory} {said}")

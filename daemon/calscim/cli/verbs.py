@@ -6,11 +6,11 @@ from textwrap import fill
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from calscim.cli.call import Call
+    from calscim.cli.command import Command
 
 WIDTH = 78  # columns of descriptions, for a terminal of 80
 
-Verb: TypeAlias = "Callable[[Call], Awaitable[int | None]]"
+Verb: TypeAlias = "Callable[[Command], Awaitable[int | None]]"
 
 
 class Verbs:

@@ -1,4 +1,4 @@
-"""One call of the command line: its arguments, its output and its environment."""
+"""One command line: its arguments, its output and its environment."""
 
 import argparse
 import os
@@ -15,8 +15,8 @@ from calscim.option_types import duration
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """The parameter of every verb. ``settings`` reads the configuration again each time it is called."""
+class Command:
+    """One command, the parameter of every verb. ``settings`` reads the configuration again each time it is called."""
 
     arguments: argparse.Namespace
     output: Output
