@@ -98,7 +98,7 @@ def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> Wo
     )
     directory = DesiredState(
         users=users,
-        departed={},
+        deleted_users={},
         groups={group: group for group in members},
         members=members,
         former={},
