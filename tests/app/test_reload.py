@@ -142,7 +142,7 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
         None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry())
     )
     lease, slot = Lease("acme", "me", 1), Slot(Slots(1, clock))
-    cycle = running.make_reconciler(lease, slot)
+    reconciler = running.make_reconciler(lease, slot)
     acme = replace(
         ACME,
         api_key="cal_two",
@@ -167,10 +167,10 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
 
     running.follow(after, acme)
 
-    for one in (cycle, running.make_reconciler(lease, slot)):
+    for one in (reconciler, running.make_reconciler(lease, slot)):
         assert one.rules == rules(after, acme)
         assert (one.import_existing, one.notify_new_users) == (False, False)
-        assert (one.sweep.share, one.view.recent.seconds) == (0.6, 5)
+        assert (one.paced_reader.share, one.view.recent.seconds) == (0.6, 5)
         assert one.client.budget.limit == 7
         assert one.client._transport._headers["Authorization"] == "Bearer cal_two"
         assert one.client._transport._timeout.total == 3

@@ -77,8 +77,8 @@ async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
     server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
     await server.start_server()
     story.okta.base_url = str(server.make_url(f"/scim/v2/{story.directory.id}"))
-    made = replace(story, db=db, lease=lease, cycle=None)
-    made.cycle = made.make_cycle()
+    made = replace(story, db=db, lease=lease, reconciler=None)
+    made.reconciler = made.make_cycle()
     try:
         yield made
     finally:
@@ -94,7 +94,7 @@ async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothi
 
     async with going_on(story, await dump()) as after:
         assert await admin.moved(after.db, "acme")
-        assert not await after.cycle.differs()
+        assert not await after.reconciler.has_changes()
         report = await after.full()
 
         assert report.in_sync
@@ -138,7 +138,7 @@ async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_sai
 
     async with going_on(story, restored) as after:
         assert await admin.moved(after.db, "acme")
-        assert await after.cycle.differs()
+        assert await after.reconciler.has_changes()
         paused = await admin.pause_restored(after.db, EDITOR, "acme")
         await after.full()
         await forced_sync(after)

@@ -119,7 +119,7 @@ class Play:
         requests = earlier
         while not verb.done() and requests == earlier:
             requests = await runs.asked(self.stage.db, "acme")
-        await self.stage.cycle.full(lambda: False, requests)
+        await self.stage.reconciler.run_full(lambda: False, requests)
         await verb
 
     @property
@@ -179,8 +179,8 @@ class Play:
         self._new_cycle()
 
     def _new_cycle(self) -> None:
-        self.stage.cycle = self.stage.make_cycle()
-        self.stage.cycle.jitter = lambda: 0.0
+        self.stage.reconciler = self.stage.make_cycle()
+        self.stage.reconciler.jitter = lambda: 0.0
 
     def _run(self, line: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
@@ -191,7 +191,7 @@ class Play:
     async def _keep_the_lease(self) -> None:
         taken = await leases.take(self.stage.db, "acme", HOLDER)
         assert taken is not None
-        self.stage.lease = self.stage.cycle.lease = taken
+        self.stage.lease = self.stage.reconciler.lease = taken
 
 
 @contextmanager

@@ -453,13 +453,13 @@ class Machine(RuleBasedStateMachine):
         """As at the end of a sweep: some teams were read since, the others as long ago as they were."""
 
         async def do():
-            cycle = self.stage.cycle
-            if cycle.view.me is None:
+            reconciler = self.stage.reconciler
+            if reconciler.view.me is None:
                 return
             with suppress(RemoteError):
                 for team in sorted(teams):
-                    await cycle.view.read_team(cycle.reader, self.stage.team_id(team))
-                await cycle.full(lambda: False, since=0.0)
+                    await reconciler.view.read_team(reconciler.reader, self.stage.team_id(team))
+                await reconciler.run_full(lambda: False, since=0.0)
 
         self.run(do())
         assert self.wrong == []
@@ -475,7 +475,7 @@ class Machine(RuleBasedStateMachine):
 
         async def do():
             with suppress(RemoteError):
-                await self.stage.cycle.full(lambda: next(left))
+                await self.stage.reconciler.run_full(lambda: next(left))
             await self.stage.restart()
 
         self.run(do())

@@ -135,7 +135,7 @@ async def test_fresh_news_do_not_leave_an_exchange_in_the_middle(stage, accounts
     await move(stage, ann="bob", bob="ann")
     left = itertools.chain([False], itertools.repeat(True))
 
-    await stage.cycle.full(lambda: next(left))
+    await stage.reconciler.run_full(lambda: next(left))
 
     assert arrived(stage, accounts, {"ann": "bob", "bob": "ann"})
 

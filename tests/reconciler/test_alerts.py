@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from calscim.admin.approve import Stale, approve
-from calscim.reconciler import reconcile as cycle
+from calscim.reconciler import reconcile as reconciler
 from calscim.reconciler.state import holds
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import PEOPLE, addresses
@@ -71,7 +71,7 @@ async def test_a_daemon_that_ends_before_its_alert_is_out_alerts_when_it_is_back
         raise SystemExit
 
     with monkeypatch.context() as killed:
-        killed.setattr(cycle, "log_held", ended)
+        killed.setattr(reconciler, "log_held", ended)
         with pytest.raises(SystemExit):
             await stage.push()
     await stage.restart()

@@ -185,7 +185,7 @@ async def test_a_half_member_who_is_promoted_before_the_repair_keeps_the_role(
         stage.world.set_role(None, ANN, role)
         return False
 
-    await stage.cycle.full(meanwhile)
+    await stage.reconciler.run_full(meanwhile)
 
     assert stage.people()[ANN] == role
     assert members(stage)[ANN] is accepted
@@ -199,7 +199,7 @@ async def test_a_half_member_who_is_removed_before_the_repair_is_not_brought_bac
             stage.world.remove_from_org(ANN)
         return False
 
-    await stage.cycle.full(meanwhile)
+    await stage.reconciler.run_full(meanwhile)
 
     assert ANN not in members(stage)
 
@@ -510,7 +510,7 @@ async def test_a_pending_leaver_teaches_nothing_about_the_build(stage):
 
 def nothing_known_of_the_number(stage):
     """As after an add whose answer did not tell the number."""
-    members = stage.cycle.view.teams[stage.team_id("Sales")]
+    members = stage.reconciler.view.teams[stage.team_id("Sales")]
     user = stage.world.user_id(ANN)
     members[user] = replace(members[user], membership=UNKNOWN)
 

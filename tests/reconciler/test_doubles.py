@@ -134,9 +134,9 @@ async def test_everybody_with_a_value_is_looked_at_within_some_passes(stage, ann
 async def test_looking_for_doubles_leaves_most_of_the_rate_limit_to_changes(stage, ann):
     await ann()
     await says(stage, "Sales")
-    budget = stage.cycle.client.budget
-    while budget.delay(stage.cycle.clock.monotonic(), keep=round(budget.limit / 2)) == 0:
-        budget.take(stage.cycle.clock.monotonic())
+    budget = stage.reconciler.client.budget
+    while budget.delay(stage.reconciler.clock.monotonic(), keep=round(budget.limit / 2)) == 0:
+        budget.take(stage.reconciler.clock.monotonic())
     stage.simulation.calls.clear()
 
     await stage.full()

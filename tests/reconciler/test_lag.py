@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from calscim.planner.actions import Kind
-from calscim.reconciler.pending_echo import StaleReadFilter
+from calscim.reconciler.stale_reads import StaleReadFilter
 
 ANN, BOB = "ann@acme.example", "bob@acme.example"
 
@@ -39,7 +39,7 @@ async def test_a_role_that_was_just_changed_is_not_judged_by_a_lagging_list(rais
 async def test_it_is_judged_once_the_settle_time_is_over(raised):
     raised.world.lag()
     raised.world.set_role("Sales", ANN, "MEMBER")
-    raised.cycle.view.recent.now = lambda: float("inf")
+    raised.reconciler.view.recent.now = lambda: float("inf")
 
     report = await raised.full()
 
@@ -153,8 +153,8 @@ async def test_a_membership_that_was_just_accepted_is_not_accepted_again(stage):
 
 def test_every_value_that_was_there_before_is_known_and_no_other():
     recent = StaleReadFilter(lambda: 0.0, 5.0)
-    recent.changed("ann", 1, 2)
-    recent.changed("ann", 2, 3)
+    recent.record_change("ann", 1, 2)
+    recent.record_change("ann", 2, 3)
 
     assert [recent.current_value("ann", shown) for shown in (1, 2, 3, 4)] == [3, 3, 3, 4]
     assert recent.current_value("bob", 1) == 1
@@ -162,8 +162,8 @@ def test_every_value_that_was_there_before_is_known_and_no_other():
 
 def test_what_was_changed_and_changed_back_is_believed():
     recent = StaleReadFilter(lambda: 0.0, 5.0)
-    recent.changed("ann", 1, 2)
-    recent.changed("ann", 2, 1)
+    recent.record_change("ann", 1, 2)
+    recent.record_change("ann", 2, 1)
 
     assert [recent.current_value("ann", shown) for shown in (1, 2)] == [1, 1]
 
@@ -171,7 +171,7 @@ def test_what_was_changed_and_changed_back_is_believed():
 def test_a_change_is_forgotten_after_the_settle_time():
     now = [0.0]
     recent = StaleReadFilter(lambda: now[0], 5.0)
-    recent.changed("ann", 1, 2)
+    recent.record_change("ann", 1, 2)
 
     now[0] = 4.9
     assert recent.current_value("ann", 1) == 2

@@ -37,7 +37,7 @@ async def test_an_outage_in_the_middle_of_a_pass_parks_nobody(stage, outage, cou
 
     report = await stage.push()
 
-    assert report.away is not None
+    assert report.unreachable is not None
     assert not report.in_sync
     assert await nobody_is_parked(stage)
     stage.simulation.faults = []
@@ -53,7 +53,7 @@ async def test_a_few_passes_in_which_no_change_is_answered_park_nobody(stage, ou
     await stage.push()
     report = await stage.full()
 
-    assert report.away is not None
+    assert report.unreachable is not None
     assert report.pending == len(PEOPLE)
     assert await nobody_is_parked(stage)
     stage.simulation.faults = []
@@ -87,7 +87,7 @@ async def test_a_refused_key_parks_nobody(stage):
 
     report = await stage.push()
 
-    assert "401" in report.away
+    assert "401" in report.unreachable
     assert report.pending == len(PEOPLE)
     assert await nobody_is_parked(stage)
 
@@ -111,7 +111,7 @@ async def test_a_used_up_rate_limit_parks_nobody(stage, monkeypatch):
 
     report = await stage.push()
 
-    assert report.away is not None
+    assert report.unreachable is not None
     assert await nobody_is_parked(stage)
     stage.simulation.faults = []
     assert (await stage.full()).in_sync
@@ -164,8 +164,8 @@ async def test_people_for_whom_cal_com_always_fails_stop_nobody_else(stage, fail
     assert {entry.email for entry in found.values()} == {
         address(f"{name}.new") for name in PEOPLE[:3]
     }
-    assert report.away is not None
-    assert (await stage.full()).away is None
+    assert report.unreachable is not None
+    assert (await stage.full()).unreachable is None
 
 
 async def test_what_goes_on_failing_while_cal_com_answers_waits_longer_and_longer(stage, failing):
@@ -188,7 +188,7 @@ async def test_an_outage_that_begins_in_the_middle_of_the_changes_parks_nobody(s
 
     report = await stage.push()
 
-    assert report.away is not None
+    assert report.unreachable is not None
     assert await nobody_is_parked(stage)
     assert (await stage.full()).in_sync
 
@@ -200,7 +200,7 @@ async def test_the_last_person_of_a_pass_is_parked_for_a_server_error_of_cal_com
 
     report = await stage.push()
 
-    assert report.away is None
+    assert report.unreachable is None
     (entry,) = (await retries.parked(stage.db, "acme")).values()
     assert entry.email == address("bob")
     assert entry.unanswered
@@ -211,7 +211,7 @@ async def test_one_person_whom_cal_com_never_answers_is_parked_in_the_end(stage)
     await assigned(stage, "ann")
     stage.simulation.faults = [Fault(method="POST", path="/users", status=503, times=-1)]
 
-    aways = [(await stage.full()).away is not None for _ in range(3)]
+    aways = [(await stage.full()).unreachable is not None for _ in range(3)]
 
     assert aways == [True, True, False]
     (entry,) = (await retries.parked(stage.db, "acme")).values()

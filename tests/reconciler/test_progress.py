@@ -88,12 +88,12 @@ async def test_a_pass_that_made_room_is_gone_on_with(stage):
     people = [f"p{number}@acme.example" for number in range(6)]
     for email in people:
         await stage.okta.assign(email, "P", "Example")
-    await stage.cycle.full(lambda: len(stage.simulation.writes) == 4)
-    assert stage.cycle.carried == 4
+    await stage.reconciler.run_full(lambda: len(stage.simulation.writes) == 4)
+    assert stage.reconciler.carried == 4
 
     await stage.full()
 
-    assert stage.cycle.carried == 0
+    assert stage.reconciler.carried == 0
     assert stage.world.account(people[-1]) is not None
 
 

@@ -136,7 +136,7 @@ async def test_a_leaver_whom_a_lagging_list_still_shows_is_brought_back(stage, b
 
 async def test_a_profile_that_only_a_list_shows_makes_no_half_member(stage, monkeypatch):
     account = await ann_left(stage)
-    profiles = stage.cycle.reader.profiles
+    profiles = stage.reconciler.reader.profiles
 
     async def late(emails):
         kept = stage.world.accounts[account]
@@ -146,7 +146,7 @@ async def test_a_profile_that_only_a_list_shows_makes_no_half_member(stage, monk
         finally:
             stage.world.put_account(kept)
 
-    monkeypatch.setattr(stage.cycle.reader, "profiles", late)
+    monkeypatch.setattr(stage.reconciler.reader, "profiles", late)
     await stage.okta.reactivate(ANN)
     await stage.push()
 
@@ -202,13 +202,13 @@ async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):
     await assigned(stage, "zoe")
     await stage.full()
     asked = Counter()
-    profiles = stage.cycle.reader.profiles
+    profiles = stage.reconciler.reader.profiles
 
     async def noted(emails):
         asked.update(emails)
         return await profiles(emails)
 
-    monkeypatch.setattr(stage.cycle.reader, "profiles", noted)
+    monkeypatch.setattr(stage.reconciler.reader, "profiles", noted)
     await assigned(stage, "ann")
     await stage.full()
 

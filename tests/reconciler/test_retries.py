@@ -43,7 +43,7 @@ def said(lines, event, *levels):
 async def test_a_push_whose_team_cannot_be_read_is_tried_again_within_seconds(running):
     stage = running.stage
     unreadable(stage, "Sales", 5)
-    running.cycle.view.stale.add(stage.team_id("Sales"))
+    running.reconciler.view.stale.add(stage.team_id("Sales"))
     await stage.okta.add_members("Sales", [address("bob")])
     pushed_at = running.clock.seconds
 
@@ -59,7 +59,7 @@ async def test_a_push_whose_team_cannot_be_read_is_tried_again_within_seconds(ru
 async def test_waits_between_tries_grow_from_one_second_to_thirty(running):
     stage = running.stage
     unreadable(stage, "Sales", -1)
-    running.cycle.view.stale.add(stage.team_id("Sales"))
+    running.reconciler.view.stale.add(stage.team_id("Sales"))
     await stage.okta.add_members("Sales", [address("bob")])
 
     await running.run_for(250)
@@ -73,7 +73,7 @@ async def test_waits_between_tries_grow_from_one_second_to_thirty(running):
 async def test_what_waits_is_in_the_metrics_in_status_and_in_one_warning(running):
     stage = running.stage
     unreadable(stage, "Sales", -1)
-    running.cycle.view.stale.add(stage.team_id("Sales"))
+    running.reconciler.view.stale.add(stage.team_id("Sales"))
     await stage.okta.add_members("Sales", [address("bob")])
     with capture_logs() as lines:
         await running.run_for(200)
@@ -101,7 +101,7 @@ async def test_a_team_that_cannot_be_read_delays_no_push_to_another(running):
     await stage.map("Engineering", stage.team_id("Engineering"), "managed")
     await running.run_for(10)
     unreadable(stage, "Sales", -1)
-    running.cycle.view.stale.add(stage.team_id("Sales"))
+    running.reconciler.view.stale.add(stage.team_id("Sales"))
     await stage.okta.add_members("Sales", [address("bob")])
     await running.run_for(60)
 
@@ -136,7 +136,7 @@ def refused(running):
 async def test_a_refused_key_with_a_waiting_push_is_tried_less_and_less_and_said_once(refused):
     stage = refused.stage
     await stage.okta.add_members("Sales", [address("bob")])
-    refused.cycle.view.stale.add(stage.team_id("Sales"))
+    refused.reconciler.view.stale.add(stage.team_id("Sales"))
     with capture_logs() as lines:
         await refused.run_for(600)
 

@@ -147,7 +147,7 @@ async def test_a_pass_that_waits_for_the_rate_limit_shows_until_when(stage):
             await super().sleep(seconds)
 
     driver = Driver.of(stage, Watched())
-    driver.cycle.client.budget.block(driver.clock.monotonic(), 60)
+    driver.reconciler.client.budget.block(driver.clock.monotonic(), 60)
 
     await driver.step()
 

@@ -426,7 +426,7 @@ async def test_an_approved_removal_goes_on_after_a_crash_in_the_middle(stage):
     [hold] = await holds.current(stage.db, "acme")
     await approve(stage.db, stage.settings, [stage.organization], hold.hash)
     left = iter([False, False, True])
-    await stage.cycle.full(lambda: next(left, True))
+    await stage.reconciler.run_full(lambda: next(left, True))
     assert len(stage.team("Sales")) == 3
 
     await stage.restart()

@@ -39,7 +39,7 @@ async def kinds(stage):
 async def test_a_team_is_made_and_filled_in_one_pass_and_the_plan_says_so_before(stage):
     await stage.map("Support", "Support EU", "managed")
     await pushed(stage, "Support", "ann", "bob")
-    await stage.cycle.full(lambda: True)  # reads, and does nothing
+    await stage.reconciler.run_full(lambda: True)  # reads, and does nothing
 
     planned = await stage.plan()
     assert [one.kind for one in planned.actions if getattr(one, "new_team", None)] == [

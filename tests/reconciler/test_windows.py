@@ -86,14 +86,14 @@ async def test_a_pass_makes_room_for_a_window_that_opens_in_its_middle(stage):
         await stage.okta.assign(f"{name}@acme.example", name, "Example")
     stage.reconcile(windows=(window("Sat 22:00-06:00 UTC"),))
     clock = Frozen("2026-11-21T21:59:59")
-    stage.cycle.clock = clock
+    stage.reconciler.clock = clock
 
     def after_two() -> bool:
         if len(stage.simulation.writes) == 2:
             clock.moment = datetime(2026, 11, 21, 22, tzinfo=UTC)
         return False
 
-    report = await stage.cycle.full(after_two)
+    report = await stage.reconciler.run_full(after_two)
     again = await stage.full()
 
     assert report.interrupted

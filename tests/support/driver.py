@@ -46,22 +46,22 @@ class Driver:
     @classmethod
     def of(cls, stage: Stage, clock: Hurried) -> Self:
         calls = client(stage.session, stage.settings, stage.organization, clock)
-        cycle = reconciler_of(
+        reconciler = reconciler_of(
             stage.db, stage.settings, stage.organization, calls, clock, stage.lease
         )
         registry = CollectorRegistry()
         assignment = OrganizationSchedule(
-            cycle, Timing(300.0, 0.2), clock, lambda: 0.5, Metrics(registry), lambda: False
+            reconciler, Timing(300.0, 0.2), clock, lambda: 0.5, Metrics(registry), lambda: False
         )
         return cls(stage, clock, assignment, registry)
 
     @property
-    def cycle(self) -> Reconciler:
-        return self.assignment.cycle
+    def reconciler(self) -> Reconciler:
+        return self.assignment.reconciler
 
     async def run(self, until: Callable[["Driver", Reconciler], Awaitable[bool]]) -> None:
         """Step until ``until``, which is asked before each step."""
-        while not await until(self, self.cycle):
+        while not await until(self, self.reconciler):
             await self.step()
             wait = self.assignment.due().at - self.clock.seconds
             self.clock.seconds += max(0.0, min(POLL, wait))

@@ -24,7 +24,7 @@ from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards
 from calscim.postgres.pool import Database
 from calscim.reconciler.calcom_client import client
-from calscim.reconciler.dirty_set import touched
+from calscim.reconciler.dirty_set import collect_dirty_set
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import leases, runs
@@ -49,7 +49,7 @@ class Stage:
     directory: admin.Directory
     session: aiohttp.ClientSession
     lease: Lease
-    cycle: Reconciler
+    reconciler: Reconciler
     simulation: calcom.Simulation
 
     @property
@@ -57,13 +57,17 @@ class Stage:
         return self.settings.organizations[0]
 
     async def full(self) -> Report:
-        return await self.cycle.full(lambda: False)
+        return await self.reconciler.run_full(lambda: False)
 
     async def push(self) -> Report | None:
         """The pass over what the last pushes touched."""
         unread = await runs.unread(self.db, "acme")
-        news = touched(unread.news)
-        return await self.cycle.touched(news, unread.reached, lambda: False) if news else None
+        news = collect_dirty_set(unread.news)
+        return (
+            await self.reconciler.run_incremental(news, unread.reached, lambda: False)
+            if news
+            else None
+        )
 
     async def map(
         self, group: str, team: int | str | None, mode: str, role: str = "MEMBER"
@@ -85,7 +89,7 @@ class Stage:
         """Another process takes over: nothing but the database is left."""
         await leases.release(self.db, self.lease)
         self.lease = await leases.take(self.db, "acme", "another")
-        self.cycle = self.make_cycle()
+        self.reconciler = self.make_cycle()
 
     def make_cycle(self) -> Reconciler:
         calls = client(self.session, self.settings, self.organization, SystemClock())
@@ -117,19 +121,19 @@ class Stage:
         """Other settings of the organization."""
         organization = replace(self.organization, **changes)
         self.settings = replace(self.settings, organizations=(organization,))
-        self.cycle = self.make_cycle()
+        self.reconciler = self.make_cycle()
 
     def reconcile(self, **changes: Any) -> None:
         """Other settings of [reconcile]."""
         self.settings = replace(
             self.settings, reconcile=replace(self.settings.reconcile, **changes)
         )
-        self.cycle = self.make_cycle()
+        self.reconciler = self.make_cycle()
 
     def guard(self, **changes: Any) -> None:
         """Other settings of [guards]."""
         self.settings = replace(self.settings, guards=replace(self.settings.guards, **changes))
-        self.cycle = self.make_cycle()
+        self.reconciler = self.make_cycle()
 
     async def another_directory(self, name: str) -> okta.Okta:
         made = await admin.create_directory(
@@ -180,7 +184,7 @@ async def staged(
         base = str(server.make_url(f"/scim/v2/{made.id}"))
         speaker = okta.Okta(session, base, token)
         stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation)
-        stage.cycle = stage.make_cycle()
+        stage.reconciler = stage.make_cycle()
         yield stage
         await server.close()
 

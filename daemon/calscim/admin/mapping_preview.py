@@ -29,7 +29,7 @@ async def with_edits(
     members = await admin.members_of(db, groups)
     changed = {MappingId(row.id): drafted for row, drafted in edits.change}
     removed = {MappingId(row.id) for row in edits.remove}
-    saved = [_edited(mapping, changed, removed, picture) for mapping in picture.directory.mappings]
+    saved = [_edited(mapping, changed, removed, picture) for mapping in picture.desired.mappings]
     teams = _Teams(saved)
     last = max((mapping.id for mapping in saved), default=0)
     added = [
@@ -48,12 +48,12 @@ async def with_edits(
         for number, drafted, group in zip(count(last + 1), edits.add, bound, strict=False)
     ]
     directory = replace(
-        picture.directory,
+        picture.desired,
         mappings=(*saved, *added),
-        members={**picture.directory.members, **members},
-        groups={**groups, **picture.directory.groups},
+        members={**picture.desired.members, **members},
+        groups={**groups, **picture.desired.groups},
     )
-    return replace(picture, directory=directory)
+    return replace(picture, desired=directory)
 
 
 def _edited(

@@ -15,9 +15,9 @@ from calscim.planner.plan import Plan, Scope
 from calscim.planner.render import exit_code
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import decide, remember
-from calscim.reconciler.desired_now import wanted
+from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.from_settings import rules
-from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
+from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users, relevant_teams
 from calscim.reconciler.state import build_traits
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
@@ -75,14 +75,14 @@ async def inspect(
     """
     ruled = rules(settings, organization)
     async with reading(settings, organization) as reader:
-        before = picture = await wanted(db, ruled, SystemClock().now())
+        before = picture = await load_desired_state(db, ruled, SystemClock().now())
         if edits is not None:
             picture = await with_edits(db, picture, edits.of(organization.name))
         view = ObservedCache(traits=await build_traits.load(db, organization.name))
         await view.read_key(reader)
-        await view.read_everything(reader, picture.directory)
-        await view.read_profiles(reader, members_wanted(picture.directory, view))
-        await view.attributes.look(reader, picture.directory, ruled.policy, again=True)
+        await view.read_everything(reader, picture.desired)
+        await view.read_profiles(reader, accounts_of_active_users(picture.desired, view))
+        await view.attributes.look(reader, picture.desired, ruled.policy, again=True)
     planned = await decide(
         db, picture, view.observed(), ruled, Scope(), everything=True, looks=True
     )
@@ -91,6 +91,6 @@ async def inspect(
     if edits is None:
         await remember(db, organization.name, planned, everything=not planned.incomplete)
         return Inspection(organization.name, picture, view, planned, head, unbound)
-    observed = view.observed(teams_of(before.directory))
+    observed = view.observed(relevant_teams(before.desired))
     saved = await decide(db, before, observed, ruled, Scope(), everything=True, looks=True)
     return Inspection(organization.name, picture, view, planned, head, unbound, saved)

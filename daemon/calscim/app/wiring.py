@@ -16,12 +16,12 @@ from calscim.errors import StoreError
 from calscim.postgres.pool import Database
 from calscim.reconciler.calcom_client import NOTED, client
 from calscim.reconciler.from_settings import rules
-from calscim.reconciler.pending_echo import StaleReadFilter
-from calscim.reconciler.prefetch import PacedReader
+from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.slots import Slot
 from calscim.reconciler.snapshot import ObservedCache
+from calscim.reconciler.stale_reads import StaleReadFilter
 from calscim.reconciler.state import runs
 from calscim.reconciler.state.leases import Lease
 
@@ -53,7 +53,9 @@ def reconciler_of(
         lease=lease,
         jitter=random.SystemRandom().random,
         view=view,
-        sweep=PacedReader(view, reader, calls.budget, clock, settings.reconcile.read_budget_share),
+        paced_reader=PacedReader(
+            view, reader, calls.budget, clock, settings.reconcile.read_budget_share
+        ),
     )
 
 
@@ -106,7 +108,7 @@ class RunningOrganization:
             reconciler.import_existing = organization.import_existing
             reconciler.notify_new_users = organization.notify_new_users
             reconciler.rules = rules(settings, organization)
-            reconciler.sweep.share = settings.reconcile.read_budget_share
+            reconciler.paced_reader.share = settings.reconcile.read_budget_share
             reconciler.view.recent.seconds = settings.reconcile.stale_read_window
 
     def make_reconciler(self, lease: Lease, slot: Slot) -> Reconciler:

@@ -1,4 +1,4 @@
-"""Changes of addresses that make room for each other, for one pass.
+"""Makes the address changes of one pass in an order in which each new address is free.
 
 Nobody stays on an interim address: an exchange begins only if each of its changes may be made now, is not left in the
 middle for fresh news, and is taken back if it cannot go on. A pass after a crash plans the rest (see core/addresses).
@@ -17,19 +17,19 @@ from calscim.reconciler.snapshot import ObservedCache
 
 @dataclass(slots=True)
 class AddressExchanges:
-    """``actions``: of the whole plan, also those that do not run."""
+    """Address changes of one pass. ``actions``: all of the plan, also those that do not run."""
 
     view: ObservedCache
-    parking: RetryQueue
+    retry_queue: RetryQueue
     actions: Sequence[Action]
     _old: dict[CalUserId, str] = field(default_factory=dict)  # of accounts on interim addresses
 
     def is_under_way(self, upcoming: Action) -> bool:
-        """Return True if an account is on an interim address, and the next action helps it on."""
+        """Return True if an account has an interim address and the next action is part of an exchange."""
         return bool(self._old) and is_part_of_exchange(upcoming)
 
-    def ready(self, action: Action) -> Action | None:
-        """Return the action if it can be made now, or one that takes an exchange back; None: it has to wait."""
+    def prepare(self, action: Action) -> Action | None:
+        """Return the action if it can run now, or one that reverts an exchange; None if it has to wait."""
         if not is_part_of_exchange(action):
             return action
         if not self._is_free(action.email, action.cal_user):
@@ -38,8 +38,8 @@ class AddressExchanges:
             return None
         return action
 
-    def done(self, action: ChangeAddress) -> None:
-        """Remember the old address of an account that goes aside; call before the view changes."""
+    def note_done(self, action: ChangeAddress) -> None:
+        """Remember the old address of an account that gets an interim one. Call this before the cache changes."""
         if action.cal_user is None:
             return
         self._old.pop(action.cal_user, None)
@@ -48,7 +48,7 @@ class AddressExchanges:
             self._old[action.cal_user] = person.email
 
     def _is_free(self, address: str, account: CalUserId | None) -> bool:
-        """Return True if no other account of the organization has the address; False also if that is unknown."""
+        """Return True if no other account of the organization has the address, False if unknown."""
         wanted, people = address_key(address), self.view.people
         return people is not None and not any(
             person.user != account and address_key(person.email) == wanted
@@ -57,13 +57,13 @@ class AddressExchanges:
 
     def _can_all_go(self, together: str) -> bool:
         return all(
-            one.state is State.RUN and not self.parking.is_early(one)
+            one.state is State.RUN and not self.retry_queue.is_waiting(one)
             for one in self.actions
             if isinstance(one, ChangeAddress) and one.exchange == together
         )
 
     def _back(self, action: ChangeAddress) -> ChangeAddress | None:
-        """The last change of an exchange cannot be made: the account gets its old address again, if that is free."""
+        """Return the action that gives an account its old address back, or None if that address is taken."""
         old = None if action.cal_user is None else self._old.get(action.cal_user)
         if old is None or not self._is_free(old, action.cal_user):
             return None

@@ -1,4 +1,4 @@
-"""From what is wanted and what was seen to what may be done, with what operators have let go."""
+"""Makes the plan of a pass, with the approvals of operators applied."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from calscim.reconciler.state import attempts, drift_sightings, holds
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.holds import Hold
 
-LARGE = 2_000  # users, from which on a plan takes longer than a request should wait
+LARGE = 2_000  # users; planning for more runs in a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Rules:
     guards: Guards
     grace: DriftGrace
     windows: tuple[Window, ...]
-    approvals: int = 1  # different people who have to approve a held set
+    approvals: int = 1  # operators who have to approve a held set
 
 
 async def decide(
     db: Database,
-    picture: DesiredSnapshot,
+    snapshot: DesiredSnapshot,
     observed: ObservedState,
     rules: Rules,
     scope: Scope,
@@ -52,11 +52,11 @@ async def decide(
     organization = rules.policy.name
     released = await holds.released(db, organization)
     inputs = PlanInputs(
-        desired=picture.directory,
+        desired=snapshot.desired,
         observed=observed,
         policy=rules.policy,
         scope=scope,
-        absences=picture.missed,
+        absences=snapshot.missed,
         grace=rules.grace,
         drift=await drift_sightings.kept(db, organization) if rules.grace.is_active else {},
         is_full=everything,
@@ -67,7 +67,7 @@ async def decide(
         released=frozenset(chain.from_iterable(released.values())),
         held={} if scope.users is None else await _held(db, organization),
     )
-    if len(picture.directory.users) < LARGE:
+    if len(snapshot.desired.users) < LARGE:
         return make_plan(inputs)
     return await asyncio.to_thread(make_plan, inputs)  # SCIM requests are answered meanwhile
 
@@ -113,7 +113,7 @@ async def remember(
 
 
 def _containing(known: Sequence[Hold], held: HoldSet) -> Hold | None:
-    """Return the hold that ``held`` is a part of: a part of a held set is no set of its own."""
+    """Return the hold that contains ``held``, if there is one."""
     wanted = {digest([action]) for action in held.actions}
     for hold in known:
         if wanted <= hold.digests:
@@ -124,7 +124,7 @@ def _containing(known: Sequence[Hold], held: HoldSet) -> Hold | None:
 async def carry_out_approved(
     db: Database, organization: str, planned: Plan, approvals: int
 ) -> None:
-    """Note which approved sets are met now, and which released ones are done."""
+    """Release approved sets that the plan contains exactly, and close released sets that are done."""
     approved = await holds.approved(db, organization, approvals)
     running = {digest([action]) for action in planned.actions if action.state is State.RUN}
     current = {hold.hash: hold for hold in await holds.current(db, organization)}

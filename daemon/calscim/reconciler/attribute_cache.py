@@ -1,4 +1,4 @@
-"""People's attributes: what is known of them in Cal.com, and carrying out what is to become of them."""
+"""Caches the attributes of the organization, and applies attribute changes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from calscim.reconciler.recorder import Recorder
 
 @dataclass(slots=True)
 class AttributeCatalog:
-    """Which attributes the organization has, and the options of selections. Empty until it is read.
+    """The attributes of the organization and their options. Empty until they are read.
 
     Costs one read a full pass, and one a selection when the directory wants a value that is no known option.
     """
@@ -28,11 +28,11 @@ class AttributeCatalog:
 
     @property
     def lost(self) -> str | None:
-        """Why attributes that were read before could not be read. A build without attributes loses none."""
+        """Return why attributes that could be read before cannot be read now, or None."""
         return self.gap if self.was_read else None
 
     def observed(self) -> Complete[tuple[Attribute, ...]] | Incomplete:
-        """As the planner wants it."""
+        """Return the catalog for the planner."""
         if self.gap is not None:
             return Incomplete(self.gap)
         every = (replace(one, options=self._options.get(one.id, {})) for one in self.known.values())
@@ -41,7 +41,7 @@ class AttributeCatalog:
     async def look(
         self, reader: Reader, directory: DesiredState, policy: Policy, *, again: bool
     ) -> None:
-        """Read what the table needs; ``again``: also which attributes there are, known or not."""
+        """Read the options that the configured table needs; ``again``: read the list of attributes too."""
         if not policy.attributes:
             return
         if again or self.lost is not None:
@@ -61,37 +61,37 @@ class AttributeCatalog:
             self.known = {one.id: one for one in answer.value}
 
     async def read_options(self, reader: Reader, attribute: str) -> None:
-        """What was known before stays known when that fails: a wrong option is refused."""
+        """Read the options of an attribute. On failure the known options stay; Cal.com refuses wrong ones."""
         answer = await reader.options(attribute)
         if not isinstance(answer, Incomplete):
             self._options[attribute] = answer
 
-    def made(self, change: AttributeChange, option: str) -> None:
+    def add_option(self, change: AttributeChange, option: str) -> None:
         self._options.setdefault(change.attribute.id, {})[change.value] = option
 
     def option(self, change: AttributeChange) -> str | None:
         return self._options.get(change.attribute.id, {}).get(change.value)
 
     def forget(self, change: AttributeChange) -> None:
-        """Its options turned out to be others than were known."""
+        """Forget the options of an attribute, because the known ones are outdated."""
         self._options.pop(change.attribute.id, None)
 
 
 @dataclass(slots=True)
 class AttributeSync:
-    """One pass's changes of attributes."""
+    """Applies the attribute changes of one pass."""
 
     catalogue: AttributeCatalog
     record: Recorder
     read_options: Callable[[CalUserId], Awaitable[bool | Incomplete]]
     _checked: dict[CalUserId, Incomplete | None] = field(default_factory=dict)
 
-    def has_none(self, user: CalUserId) -> None:
-        """The account was created in this pass: there are no options to read."""
+    def mark_empty(self, user: CalUserId) -> None:
+        """Note that an account was created in this pass, so that it has no options to read."""
         self._checked[user] = None
 
     async def is_outdated(self, user: CalUserId) -> bool | Incomplete:
-        """Read every option that the person has, once a pass; return True if they are not as was known.
+        """Read every option that the person has, once a pass; return True if the known ones are outdated.
 
         Lists show one value of a TEXT, a NUMBER or a SINGLE_SELECT, and Cal.com keeps several.
         """
@@ -101,10 +101,10 @@ class AttributeSync:
         self._checked[user] = found if isinstance(found, Incomplete) else None
         return found if isinstance(found, Incomplete) else not found
 
-    def ready(
+    def prepare(
         self, action: ChangeAttribute, held: Sequence[AttributeValue] | None
     ) -> ChangeAttribute | None:
-        """The action with what earlier ones brought about; None where it has to wait for one of them.
+        """Return the action with the results of earlier actions, or None if it waits for one of them.
 
         ``held``: what the person has; None when that is not known.
         """
@@ -120,24 +120,24 @@ class AttributeSync:
                 return None
         return replace(action, change=replace(change, option=option))
 
-    async def claim(self, action: ChangeAttribute) -> None:
-        """That the value is calscim's is on record before the call."""
+    async def record_intent(self, action: ChangeAttribute) -> None:
+        """Record before the call that calscim sets the value."""
         change = action.change
         if change.op is AttributeOp.ASSIGN and action.cal_user is not None:
-            await self.record.claim(action.cal_user, change.attribute.id)
+            await self.record.record_attribute_intent(action.cal_user, change.attribute.id)
 
-    async def done(
+    async def record_applied(
         self,
         change: AttributeChange,
         result: CallResult,
         user: CalUserId,
         held: Sequence[AttributeValue],
     ) -> tuple[AttributeValue, ...]:
-        """Returns what the person has now; on record once it is all that is wanted."""
+        """Return the values after the call; record them once they reach the target."""
         option = result.option or change.option
         if option is None:  # there already, under an option that only a list shows
             return tuple(held)
         after = applied(held, change, option)
         if is_as_wanted(after, change):
-            await self.record.told([(user, change.attribute.id, change.target)])
+            await self.record.record_attributes([(user, change.attribute.id, change.target)])
         return after

@@ -1,4 +1,4 @@
-"""The rule for what fails again and again: wait longer each time, and say it once.
+"""The rule for repeated failures: wait longer each time, and log the state once.
 
 A pass that could not read what it needed, a key that Cal.com refuses, a database that is away: each is tried again
 after ``Backoff.next`` seconds, and logged only when ``Notice.is_news`` says so. A new kind of failure takes both.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 SHORTEST, LONGEST = 1.0, 30.0  # seconds between two tries
-REMINDER = 3600.0  # seconds after which a state that lasts is logged again
+REMINDER = 3600.0  # seconds after which an unchanged state is logged again
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Backoff:
 
 @dataclass(slots=True)
 class Notice:
-    """Decides when a state that lasts is logged: at its start, when it changes, and every hour."""
+    """Decides when a persisting state is logged: at its start, on a change, and every hour."""
 
     _state: str | None = None
     _said_at: float = 0.0
@@ -43,7 +43,7 @@ class Notice:
         return True
 
     def end(self) -> bool:
-        """Return True if a state was logged that is over now."""
+        """End the state; return True if it was logged."""
         was = self._state is not None
         self._state = None
         return was

@@ -40,22 +40,22 @@ MakeCycle = Callable[[Lease, Slot], Reconciler]
 
 @dataclass(slots=True, eq=False)
 class HeldLease:
-    """An organization whose lease this daemon has."""
+    """An organization whose lease this daemon holds."""
 
     lease: Lease
     assignment: OrganizationSchedule
     slot: Slot
-    task: asyncio.Task[None] | None = None  # its step, running or waiting for a slot
+    task: asyncio.Task[None] | None = None  # the organization's step, running or waiting for a slot
 
     @property
     def is_working(self) -> bool:
-        """Return True if a step has begun. One that only waits for its first slot can be cancelled."""
+        """Return True if a step has begun. A step that still waits for its first slot can be canceled."""
         return self.task is not None and self.slot.has_begun
 
 
 @dataclass(slots=True)
 class Failing:
-    """An organization whose passes the database ended: not taken again before ``until``."""
+    """An organization whose passes failed on the database: this daemon does not take it before ``until``."""
 
     backoff: Backoff
     until: float = 0.0
@@ -63,7 +63,7 @@ class Failing:
 
 @dataclass(slots=True)
 class Controller:
-    """``organizations``: those of the configuration. ``stopping`` is set to end."""
+    """Takes leases and starts the steps of the configured ``organizations`` until ``stopping`` is set."""
 
     db: Database
     holder: str
@@ -90,7 +90,7 @@ class Controller:
         self._backoff = Backoff(self.jitter)
 
     async def run(self) -> None:
-        """Until ``stopping`` is set; then the actions under way are finished and the leases given back."""
+        """Run until ``stopping`` is set; then finish the actions under way and release the leases."""
         for name in self.organizations:
             self.metrics.lease(name, held=False)
         if not self.organizations:
@@ -137,7 +137,7 @@ class Controller:
             await self.clock.sleep(POLL)
 
     async def _renew(self) -> None:
-        """Renew what is held and this daemon's own row, and give back what others have too little of."""
+        """Renew the leases and this daemon's row, and release leases that exceed this daemon's share."""
         before = list(self._held.values())
         began = self.clock.monotonic()
         kept = await leases.renew_all(self.db, [one.lease for one in before], self.holder)
@@ -151,7 +151,7 @@ class Controller:
         await self._give_back(await self.sharing.surplus(len(self._held), idle))
 
     async def _take(self) -> None:
-        """Take organizations that are free, as many as are this daemon's part."""
+        """Take free organizations up to this daemon's share."""
         now = self.clock.monotonic()
         early = {name for name, one in self._failing.items() if one.until > now}
         missing = self.organizations.keys() - self._held.keys() - early
@@ -187,7 +187,7 @@ class Controller:
         self._schedule(held)
 
     async def _give_back(self, names: Collection[str]) -> None:
-        """Let other daemons have these. A step that has begun meanwhile is gone on with."""
+        """Release these leases, except where a step has begun meanwhile."""
         given = [one for name in names if (one := self._held.get(name)) and not one.is_working]
         if not given:
             return
@@ -201,7 +201,7 @@ class Controller:
         return self._held.get(held.lease.organization) is held
 
     def _drop(self, dropped: Collection[HeldLease]) -> None:
-        """These are not this daemon's any more, and their steps end."""
+        """Drop organizations whose leases this daemon lost, and cancel their steps."""
         for held in dropped:
             if not self._is_current(held):
                 continue
@@ -219,7 +219,7 @@ class Controller:
     # -------------------------------------------------------------- news
 
     async def _look_for_news(self) -> None:
-        """One query for all organizations that are not being worked on."""
+        """Look for new rows of all idle organizations with one query."""
         while True:
             await self.clock.sleep(POLL)
             idle = [name for name, one in self._held.items() if not one.is_working]
@@ -266,7 +266,7 @@ class Controller:
             await self._until(self._due[0][0] - now if self._due else None)
 
     async def _until(self, seconds: float | None) -> None:
-        """Wait so long, or until something is due sooner."""
+        """Wait for ``seconds``, or until a step is due sooner."""
         if seconds is None:
             await self._changed.wait()
             return
@@ -287,7 +287,7 @@ class Controller:
             self._drop([held])
             _tell("lease.lost", [organization], str(lost))
         except StoreUnavailable as away:
-            # What was begun has no outcome: the next term closes it and begins with a full pass.
+            # An attempt under way has no outcome: the next term closes it and starts with a full pass.
             self._drop([held])
             self._is_away(away)
             failing = self._failing.setdefault(organization, Failing(Backoff(self.jitter)))
@@ -313,7 +313,7 @@ class Controller:
         self._waiting.end()
 
     async def _finish(self) -> None:
-        """Give back at once what is not worked on, and the rest as each step ends."""
+        """Release idle organizations at once, and each other one when its step ends."""
         everything = list(self._held.values())
         idle = [one for one in everything if not one.is_working]
         self._drop(idle)
@@ -326,7 +326,7 @@ class Controller:
                 await self._release([held])
 
     async def _leave(self) -> None:
-        """Without a database the leases run out by themselves."""
+        """Release the leases. Without a database they expire by themselves."""
         held = list(self._held.values())
         self._drop(held)
         await self._release(held)
@@ -344,7 +344,7 @@ class Controller:
 def _tell(
     event: str, organizations: Collection[str], reason: str = "", *, terms: Collection[int] = ()
 ) -> None:
-    """One line an organization; one for all where they are many."""
+    """Log one line per organization, or one line for all if there are many."""
     say = log.warning if event == "lease.lost" else log.info
     details = {"reason": reason} if reason else {}
     if len(organizations) >= MANY:

@@ -1,4 +1,4 @@
-"""Takes a person out of the organization, on builds of Cal.com that leave the team memberships behind too.
+"""Removes a person from the organization, also on builds of Cal.com that keep the team memberships.
 
 Since 2025-08-18 Cal.com ends the team memberships with the organization membership. Which kind of build answers
 is learned after the first deprovision of a person who had a Profile; from then on teams go first where needed.
@@ -30,19 +30,19 @@ class Deprovisioner:
     _unmapped: dict[TeamId, Mapping[CalUserId, TeamMember]] | None = field(default=None)
 
     async def leave_teams(self, action: DeprovisionUser, request_id: str) -> CallResult | None:
-        """End the team memberships first where the build leaves them behind; returns what stopped it."""
+        """End the team memberships first if the build keeps them; return the result of a failed call."""
         if self.view.traits.clears_teams is not False:
             return None
         return await self._end_all(action, request_id)
 
-    async def learn(
+    async def learn_traits(
         self,
         action: DeprovisionUser,
         person: OrgMember | None,
         before: Mapping[TeamId, TeamMember],
         request_id: str,
     ) -> None:
-        """After a deprovision: find out once whether the build ends team memberships, and end those it left.
+        """Learn after a deprovision whether the build ends team memberships, and end those that it kept.
 
         ``person``, ``before``: the membership of the organization and those of teams before the deprovision. A
         build that leaves team memberships behind leaves the Profile behind too. Cal.com itself is asked for it:
@@ -107,12 +107,12 @@ class Deprovisioner:
         )
         result = await self.writer.perform(removal, request_id)
         if result.outcome in _ENDED:
-            self.view.took(team, member.user, member.membership)
-            await self.record.taken(team, member.user)
+            self.view.apply_removal(team, member.user, member.membership)
+            await self.record.forget_membership(team, member.user)
         return result
 
     async def _memberships(self, user: CalUserId) -> dict[TeamId, TeamMember] | Incomplete:
-        """The person's memberships of every team of the organization, mapped or not."""
+        """Return the person's memberships of all teams of the organization, mapped or not."""
         try:
             unmapped = await self._read_unmapped()
         except RemoteError as error:
@@ -125,7 +125,7 @@ class Deprovisioner:
     async def _read_unmapped(
         self,
     ) -> dict[TeamId, Mapping[CalUserId, TeamMember]] | Incomplete:
-        """Read the teams that are not mapped, once a pass."""
+        """Read the unmapped teams once per pass."""
         if self._unmapped is None:
             teams = await self.reader.teams()
             if isinstance(teams, Incomplete):

@@ -1,4 +1,4 @@
-"""What is wanted at this moment: in a maintenance window the whole organization counts as paused."""
+"""Loads the desired state. In a maintenance window the whole organization counts as paused."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,12 +13,12 @@ from calscim.reconciler.state import desired_state
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 
-async def wanted(
+async def load_desired_state(
     db: Database, rules: Rules, now: datetime, users: Collection[UserId] | None = None
 ) -> DesiredSnapshot:
-    """As ``desired.load``, and nothing may be changed while a window is open."""
+    """Load the desired state, paused while a maintenance window is open."""
     parts = keys(rules.policy)
-    picture = await desired_state.load(db, rules.policy.name, users, parts)
+    snapshot = await desired_state.load(db, rules.policy.name, users, parts)
     if opened(rules.windows, now) is None:
-        return picture
-    return replace(picture, directory=replace(picture.directory, paused=True))
+        return snapshot
+    return replace(snapshot, desired=replace(snapshot.desired, paused=True))

@@ -1,4 +1,4 @@
-"""Which people and teams a few journal rows concern, so that a push costs reads for just those."""
+"""Collects the users and teams that journal rows affect, so that a push costs reads for only those."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,29 +10,29 @@ from calscim.reconciler.state.runs import PendingRow
 
 @dataclass(slots=True)
 class DirtySet:
-    """``everyone``: an edit whose reach is the whole organization, such as an unpaused directory.
+    """What changed since the last pass. ``everyone``: the whole organization is affected.
 
-    ``look`` False: what is known is fresh enough, and reads would only take calls from a backlog.
+    ``reread`` False: what is known is fresh enough, and reads would only take calls from a backlog.
     """
 
     users: set[UserId] = field(default_factory=set)
     groups: set[GroupId] = field(default_factory=set)
     teams: set[TeamId] = field(default_factory=set)
     everyone: bool = False
-    look: bool = True
+    reread: bool = True
 
     def __bool__(self) -> bool:
         return bool(self.users or self.groups or self.teams or self.everyone)
 
     def update(self, other: "DirtySet") -> None:
-        """Concern what the other concerns as well."""
+        """Add the users, groups, and teams of another dirty set."""
         self.users |= other.users
         self.groups |= other.groups
         self.teams |= other.teams
         self.everyone = self.everyone or other.everyone
 
-    def reach(self, directory: DesiredState) -> frozenset[TeamId]:
-        """The teams to look at: those of the touched groups, and those named outright."""
+    def affected_teams(self, directory: DesiredState) -> frozenset[TeamId]:
+        """Return the teams of the changed groups, and the teams that rows name."""
         mapped = {
             mapping.team
             for mapping in directory.mappings
@@ -41,10 +41,10 @@ class DirtySet:
         return frozenset(mapped | self.teams)
 
 
-def touched(news: Iterable[PendingRow]) -> DirtySet:
-    """Read off the journal rows whom and what they changed."""
+def collect_dirty_set(rows: Iterable[PendingRow]) -> DirtySet:
+    """Return what the journal rows changed."""
     found = DirtySet()
-    for row in news:
+    for row in rows:
         if row.kind == "admin":
             _admin(found, row)
         elif row.resource_type == "User":
@@ -55,7 +55,7 @@ def touched(news: Iterable[PendingRow]) -> DirtySet:
 
 
 def _group(found: DirtySet, row: PendingRow) -> None:
-    """A group that got a mapping, or a group among its members, may concern anybody."""
+    """Add a group. A new mapping or a nested group may affect everyone."""
     effect = row.effect
     found.groups.add(GroupId(row.resource_id))
     for direction in ("added", "removed"):

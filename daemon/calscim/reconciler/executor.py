@@ -1,4 +1,4 @@
-"""Carries out a plan, one action after the other: one bad person or team stops nobody else.
+"""Executes a plan one action at a time. A failure of one action stops no other.
 
 Refuses to remove or demote without a last look at the person, and stops when the lease, the key or
 Cal.com itself is gone. What fails because of that is parked for nobody: see silence.
@@ -70,104 +70,106 @@ _EXISTS = (
 
 @dataclass(slots=True)
 class Executor:
-    """The hands of one pass."""
+    """Executes the plan of one pass."""
 
     reader: Reader
     writer: Writer
     view: ObservedCache
     record: Recorder
-    last_look: Preflight
-    parking: RetryQueue
+    preflight: Preflight
+    retry_queue: RetryQueue
     request_ids: Mapping[Provenance, str]
     default_request_id: str
     interrupted: Callable[[], bool]
     new_teams: TeamCreator
     progress: Progress
-    telling: AttributeSync
-    joining: Joiner
-    leaving: Deprovisioner
-    silence: OutageDetector
-    moving: AddressExchanges
+    attribute_sync: AttributeSync
+    joiner: Joiner
+    deprovisioner: Deprovisioner
+    outage: OutageDetector
+    exchanges: AddressExchanges
     replan: Callable[[UserId], Awaitable[Sequence[Action]]]  # a person's changes of attributes
     _made: dict[UserId, CalUserId] = field(default_factory=dict)
 
     @property
-    def tally(self) -> PassResult:
-        return self.parking.tally
+    def pass_result(self) -> PassResult:
+        return self.retry_queue.pass_result
 
-    async def perform(self, plan: Plan) -> PassResult:
-        """Do what may run, in the plan's order. LeaseLost and StoreUnavailable end it."""
+    async def execute(self, plan: Plan) -> PassResult:
+        """Perform the runnable actions in the plan's order. Raise LeaseLost or StoreUnavailable."""
         running = [action for action in plan.actions if action.state is State.RUN]
-        queue = deque(self.silence.order(running))
+        queue = deque(self.outage.order_actions(running))
         throttled, of = 0, len(queue)
         while queue:
             await self.progress.come_to(of - len(queue), of)
-            if self.interrupted() and not self.moving.is_under_way(queue[0]):
-                self.tally.interrupted = True
-                self.tally.pending += queue
+            if self.interrupted() and not self.exchanges.is_under_way(queue[0]):
+                self.pass_result.interrupted = True
+                self.pass_result.pending += queue
                 break
             action = queue.popleft()
             try:
                 outdated = await self._is_outdated(action)
                 if isinstance(outdated, Incomplete):
-                    await self.silence.unread(action, outdated.reason)
+                    await self.outage.park_unread(action, outdated.reason)
                     continue
                 if outdated:
                     queue = await self._replanned(action, queue)
                     continue
-                again = await self._one(action, queue)
-            except RemoteUnavailable as away:
-                self.tally.away = str(away)
-                self.tally.pending += [action, *queue]
+                again = await self._execute_one(action, queue)
+            except RemoteUnavailable as error:
+                self.pass_result.unreachable = str(error)
+                self.pass_result.pending += [action, *queue]
                 break
             if again:
                 throttled += 1
                 if throttled > THROTTLED_TRIES:
-                    self.tally.away = "Cal.com's rate limit is used up by somebody else"
-                    self.tally.pending += [action, *queue]
+                    self.pass_result.unreachable = "another client uses up Cal.com's rate limit"
+                    self.pass_result.pending += [action, *queue]
                     break
                 queue.appendleft(action)
-            elif self.silence.is_long:
-                self.tally.pending += queue
+            elif self.outage.has_begun:
+                self.pass_result.pending += queue
                 break
         await self._close()
-        return self.tally
+        return self.pass_result
 
     async def _close(self) -> None:
-        tally = self.tally
-        gap = await self.silence.close(is_known_away=tally.interrupted or tally.away is not None)
-        if not tally.interrupted:  # else the next pass goes on at once
-            tally.away = tally.away or gap
+        pass_result = self.pass_result
+        gap = await self.outage.close(
+            is_known_unreachable=pass_result.interrupted or pass_result.unreachable is not None
+        )
+        if not pass_result.interrupted:  # else the next pass goes on at once
+            pass_result.unreachable = pass_result.unreachable or gap
 
-    async def _one(self, action: Action, upcoming: Iterable[Action]) -> bool:
-        """True: to be tried again in this pass, once the rate limit lets it."""
-        if self.parking.is_early(action):
-            self.tally.count(Outcome.PARKED, action)
+    async def _execute_one(self, action: Action, upcoming: Iterable[Action]) -> bool:
+        """Perform one action; return True if the rate limit stopped it and this pass should retry."""
+        if self.retry_queue.is_waiting(action):
+            self.pass_result.count(Outcome.PARKED, action)
             return False
         if isinstance(action, CreateTeam):
             return await self._new_team(action)
         if self._awaits_acceptance(action):
             assert action.user is not None, "teams and attributes are those of users"
-            self.tally.waiting[action.user] = Waiting(action.user, action.email, NOT_ACCEPTED)
+            self.pass_result.waiting[action.user] = Waiting(action.user, action.email, NOT_ACCEPTED)
             return False
         ready = self._resolve(action)
         if ready is None:
-            self.tally.count(Outcome.BLOCKED, action)
+            self.pass_result.count(Outcome.BLOCKED, action)
             return False
         if isinstance(ready, JoinAction):
             prepared = await self._prepared(ready, upcoming)
             if prepared is None:
                 return False
             ready = prepared
-        ready, refusal = await self.last_look.take(ready)
+        ready, refusal = await self.preflight.check(ready)
         if isinstance(refusal, Incomplete):
-            await self.silence.unread(action, refusal.reason)
+            await self.outage.park_unread(action, refusal.reason)
             return False
         if refusal is not None:
-            await self.parking.park(action, refusal, refused=True)
+            await self.retry_queue.park(action, refusal, refused=True)
             return False
         if isinstance(ready, ChangeAttribute):
-            await self.telling.claim(ready)
+            await self.attribute_sync.record_intent(ready)
         if isinstance(ready, DeprovisionUser):
             return await self._deprovision(ready)
         result = await self.writer.perform(ready, self._request_id(action))
@@ -176,7 +178,7 @@ class Executor:
     async def _deprovision(self, action: DeprovisionUser) -> bool:
         assert action.cal_user is not None, "a member has an account"
         request_id = self._request_id(action)
-        stopped = await self.leaving.leave_teams(action, request_id)
+        stopped = await self.deprovisioner.leave_teams(action, request_id)
         if stopped is not None:
             return await self._settle(action, stopped)
         before = self.view.memberships_of(action.cal_user)
@@ -187,7 +189,7 @@ class Executor:
         if (
             result.outcome is Outcome.DONE
         ):  # else another has ended the membership, in a way of its own
-            await self.leaving.learn(action, person, before, request_id)
+            await self.deprovisioner.learn_traits(action, person, before, request_id)
         return again
 
     # -------------------------------------------------------------- before the call
@@ -195,27 +197,29 @@ class Executor:
     async def _prepared(self, action: JoinAction, upcoming: Iterable[Action]) -> JoinAction | None:
         """Return what is to be performed; None: the person is a member already, or that could not be read."""
         others = (
-            other for other in upcoming if brings_in(other) and not self.parking.is_early(other)
+            other
+            for other in upcoming
+            if brings_in(other) and not self.retry_queue.is_waiting(other)
         )
-        prepared = await self.joining.prepare(action, others, self._request_id(action))
+        prepared = await self.joiner.prepare(action, others, self._request_id(action))
         if isinstance(prepared, JoinAction):
             return prepared
-        await self._recognised(action, prepared)
+        await self._note_existing_member(action, prepared)
         return None
 
-    async def _recognised(self, action: Action, found: Link | Incomplete) -> None:
+    async def _note_existing_member(self, action: Action, found: Link | Incomplete) -> None:
         """Nobody has to be brought in: the person is a member already, or that could not be read."""
         if isinstance(found, Incomplete):
-            await self.silence.unread(action, found.reason)
+            await self.outage.park_unread(action, found.reason)
             return
         self._made[found.user] = found.cal_user
         await self.record.link(found)
-        self.tally.count(Outcome.ALREADY, action)
+        self.pass_result.count(Outcome.ALREADY, action)
         await self.record.unpark(key_of(action))
 
     async def _is_outdated(self, action: Action) -> bool | Incomplete:
         """Return True if the person has other options than the plan was made for; read once a pass."""
-        if not isinstance(action, ChangeAttribute) or self.parking.is_early(action):
+        if not isinstance(action, ChangeAttribute) or self.retry_queue.is_waiting(action):
             return False
         if action.change.op is AttributeOp.OPTION:
             return False
@@ -224,10 +228,10 @@ class Executor:
         account = action.cal_user
         if account is None and action.user is not None:
             account = self._made.get(action.user)
-        return account is not None and await self.telling.is_outdated(account)
+        return account is not None and await self.attribute_sync.is_outdated(account)
 
     async def _replanned(self, action: Action, queue: deque[Action]) -> deque[Action]:
-        """The queue with the person's changes of attributes planned again, and first."""
+        """Return the queue with the person's attribute changes planned again, and first."""
         assert action.user is not None, "attributes are those of users"
         rest = [
             one for one in queue if not isinstance(one, ChangeAttribute) or one.user != action.user
@@ -243,9 +247,9 @@ class Executor:
         return person is not None and not person.has_joined
 
     def _resolve(self, action: Action) -> Action | None:
-        """Fill in the account that an earlier action of this plan made; None while there is none."""
+        """Fill in the account or team that an earlier action created; return None while it does not exist."""
         if not isinstance(action, AddMember | ChangeAttribute):
-            return self.moving.ready(action)
+            return self.exchanges.prepare(action)
         cal_user = action.cal_user
         if cal_user is None and action.user is not None:
             cal_user = self._made.get(action.user)
@@ -253,7 +257,7 @@ class Executor:
             return None
         if isinstance(action, ChangeAttribute):
             ready = replace(action, cal_user=cal_user)
-            return self.telling.ready(ready, self.view.held(cal_user))
+            return self.attribute_sync.prepare(ready, self.view.attributes_of(cal_user))
         team: TeamId | None = action.team
         if action.new_team is not None:
             team = self.new_teams.made.get(action.team)
@@ -267,24 +271,24 @@ class Executor:
         return self.request_ids.get(action.provenance, self.default_request_id)
 
     async def _new_team(self, action: CreateTeam) -> bool:
-        """Looks for the team first: it may be there, by hand or by a call whose answer was lost."""
+        """Create a team, unless it exists: added by hand, or by a call whose answer was lost."""
         assert action.new_team is not None
-        there = await self.new_teams.look(action.new_team)
+        there = await self.new_teams.find(action.new_team)
         if there is None:
             result = await self.writer.perform(action, self._request_id(action))
             if result.outcome is not Outcome.CONFLICT:
                 return await self._settle(action, result)
-            there = await self.new_teams.look(action.new_team) or Incomplete(
+            there = await self.new_teams.find(action.new_team) or Incomplete(
                 f"{result.detail}; Cal.com does not show the team yet"
             )
         if isinstance(there, Team):
-            await self.new_teams.found(action.team, there, self._request_id(action))
-            self.tally.count(Outcome.ALREADY, action)
+            await self.new_teams.bind_found(action.team, there, self._request_id(action))
+            self.pass_result.count(Outcome.ALREADY, action)
             await self.record.unpark(key_of(action))
         elif isinstance(there, Incomplete):
-            await self.silence.unread(action, there.reason)
+            await self.outage.park_unread(action, there.reason)
         else:
-            await self.parking.park(action, there, refused=True)
+            await self.retry_queue.park(action, there, refused=True)
         return False
 
     # -------------------------------------------------------------- after the call
@@ -292,36 +296,36 @@ class Executor:
     async def _settle(
         self, action: Action, result: CallResult, planned: Action | None = None
     ) -> bool:
-        """``planned``: what the plan has instead of the action that was performed; it is what is parked."""
+        """Record the result of a call. ``planned``: the plan's version of the action, which is parked."""
         planned = planned or action
         await self._learn(result)
         if is_deleted(action, result):
             return await self._create_anew(action, planned)
         outcome = result.outcome
         if outcome not in _UNHEARD:
-            await self.silence.answered(planned)
+            await self.outage.note_answered(planned)
         match outcome:
             case Outcome.DONE | Outcome.ALREADY | Outcome.NOT_FOUND:
                 if outcome is Outcome.NOT_FOUND and not _ends_something(action):
-                    self.view.doubt_after(action, gone=True)
-                    await self.parking.park(planned, result.detail, refused=True)
+                    self.view.invalidate_after(action, gone=True)
+                    await self.retry_queue.park(planned, result.detail, refused=True)
                     return False
                 await self._done(action, result)
-                self.tally.count(outcome, action)
+                self.pass_result.count(outcome, action)
                 await self.record.unpark(key_of(planned))
             case Outcome.CONFLICT:
                 return await self._conflict(action, result, planned)
             case Outcome.NO_PROFILE:
                 if action.cal_user is not None:
-                    self.view.lacks_profile(action.cal_user)
-                self.tally.count(Outcome.BLOCKED, action)
+                    self.view.apply_profile_missing(action.cal_user)
+                self.pass_result.count(Outcome.BLOCKED, action)
             case Outcome.REFUSED:
-                await self.parking.park(planned, _refusal(action, result), refused=True)
+                await self.retry_queue.park(planned, _refusal(action, result), refused=True)
             case Outcome.UNKNOWN:
-                self.view.doubt_after(action, gone=False)
-                self.silence.unanswered(planned, result.detail, served=result.served)
+                self.view.invalidate_after(action, gone=False)
+                self.outage.note_unanswered(planned, result.detail, served=result.served)
             case Outcome.THROTTLED:
-                self.tally.count(Outcome.THROTTLED, action)
+                self.pass_result.count(Outcome.THROTTLED, action)
                 return True
             case Outcome.AUTH:
                 raise RemoteUnavailable(result.detail)
@@ -332,7 +336,7 @@ class Executor:
         return False
 
     async def _learn(self, result: CallResult) -> None:
-        """Remember what an answer showed of the build."""
+        """Record what the answer shows about the build."""
         invites = result.invites_by_email
         if invites is not None and invites is not self.view.traits.invites_by_email:
             self.view.traits = replace(self.view.traits, invites_by_email=invites)
@@ -348,32 +352,32 @@ class Executor:
         return await self._settle(created, result, planned)
 
     async def _conflict(self, action: Action, result: CallResult, planned: Action) -> bool:
-        """The account exists: attach it by address or by number, or recognise it in the organization."""
+        """Handle an existing account: attach it by address or id, or find it in the organization."""
         if not isinstance(action, JoinAction) or action.user is None:
             is_attribute = isinstance(action, ChangeAttribute)
             if isinstance(
                 action, ChangeAttribute
             ):  # an option that somebody made meanwhile: read next time
                 self.view.attributes.forget(action.change)
-            await self.parking.park(action, _refusal(action, result), refused=not is_attribute)
+            await self.retry_queue.park(action, _refusal(action, result), refused=not is_attribute)
             return False
         if isinstance(action, CreateUser):
             request_id = self._request_id(action)
-            existing = await self.joining.existing(action, request_id)
+            existing = await self.joiner.attach_existing(action, request_id)
             if not isinstance(existing, AttachUser):
-                await self._recognised(planned, existing)
+                await self._note_existing_member(planned, existing)
                 return False
             action, result = existing, await self.writer.perform(existing, request_id)
             await self._learn(result)
             if result.outcome not in _EXISTS:
                 return await self._settle(action, result, planned)
-        recognised = await self.joining.recognise(action)
+        recognised = await self.joiner.recognize(action)
         if recognised is not None:
-            await self._recognised(planned, recognised)
+            await self._note_existing_member(planned, recognised)
         elif result.outcome is Outcome.REFUSED and action.cal_user is not None:
-            await self.parking.park(planned, result.detail, refused=True)
+            await self.retry_queue.park(planned, result.detail, refused=True)
         elif result.outcome in (Outcome.NOT_FOUND, Outcome.REFUSED):
-            await self.parking.park(
+            await self.retry_queue.park(
                 planned,
                 "an account with this address exists outside the organization, this Cal.com does not let it be "
                 "attached by address, and calscim does not know its number: invite the person by hand once "
@@ -381,7 +385,7 @@ class Executor:
                 refused=True,
             )
         else:
-            await self.parking.park(
+            await self.retry_queue.park(
                 planned, "the account exists, but is not shown in the organization", refused=False
             )
         return False
@@ -396,36 +400,36 @@ class Executor:
                 await self._told(action, result)
             case ChangeAddress():
                 assert action.cal_user is not None
-                self.moving.done(action)
-                self.view.changed(action.cal_user, email=action.email)
+                self.exchanges.note_done(action)
+                self.view.apply_change(action.cal_user, email=action.email)
                 await self._preferences(action, action.cal_user, result.detail)
             case ChangePreferences():
                 assert action.cal_user is not None
                 await self._preferences(action, action.cal_user, result.detail)
             case DeprovisionUser():
                 assert action.cal_user is not None
-                self.view.left(action.cal_user, action.membership or UNKNOWN)
-                await self.record.left(action.cal_user)
+                self.view.apply_left(action.cal_user, action.membership or UNKNOWN)
+                await self.record.forget_person(action.cal_user)
                 if self.view.traits.clears_teams is not None:  # else `leaving.learn` decides
                     await self.record.left_teams(action.cal_user)
             case CreateTeam():
                 assert result.team is not None
-                await self.new_teams.created(action, result.team, self._request_id(action))
+                await self.new_teams.bind_created(action, result.team, self._request_id(action))
             case AcceptMember():
                 assert action.cal_user is not None
-                self.view.accepted_on_team(action.team, action.cal_user)
+                self.view.apply_acceptance(action.team, action.cal_user)
             case ChangeOrgRole():
                 assert action.cal_user is not None
-                self.view.changed(action.cal_user, role=action.role)
-                await self.record.office(action, action.cal_user)
+                self.view.apply_change(action.cal_user, role=action.role)
+                await self.record.record_org_role(action, action.cal_user)
             case AddMember() | ChangeTeamRole():
                 await self._on_team(action, result)
             case RemoveMember():
                 assert action.cal_user is not None
-                self.view.took(action.team, action.cal_user, action.membership or UNKNOWN)
-                await self.record.taken(action.team, action.cal_user)
+                self.view.apply_removal(action.team, action.cal_user, action.membership or UNKNOWN)
+                await self.record.forget_membership(action.team, action.cal_user)
                 if action.of_bootstrap_owner:
-                    await self.record.release(action.team)
+                    await self.record.forget_created_team(action.team)
             case _:
                 assert_never(action)
 
@@ -433,27 +437,28 @@ class Executor:
         change = action.change
         if change.op is AttributeOp.OPTION:
             assert result.option is not None
-            self.view.attributes.made(change, result.option)
+            self.view.attributes.add_option(change, result.option)
             return
         assert action.cal_user is not None
-        held = self.view.held(action.cal_user) or ()
-        self.view.told(
-            action.cal_user, await self.telling.done(change, result, action.cal_user, held)
+        held = self.view.attributes_of(action.cal_user) or ()
+        self.view.apply_attributes(
+            action.cal_user,
+            await self.attribute_sync.record_applied(change, result, action.cal_user, held),
         )
 
     def _reinvited(self, action: ReinviteUser, result: CallResult) -> None:
         assert action.cal_user is not None, "a half-member has an account"
         if result.outcome is Outcome.ALREADY:
-            self.view.found_profile(action.membership)
+            self.view.apply_profile_found(action.membership)
         else:
-            self.view.made_pending(action.cal_user)
+            self.view.apply_pending(action.cal_user)
 
     async def _joined(self, action: JoinAction, result: CallResult) -> None:
         cal_user = result.cal_user or action.cal_user
         if cal_user is None or action.user is None:
-            self.view.doubt(None)
+            self.view.invalidate(None)
             return
-        self.view.joined(
+        self.view.apply_joined(
             OrgMember(
                 membership=result.membership or UNKNOWN,
                 user=cal_user,
@@ -469,10 +474,10 @@ class Executor:
         origin = "created" if isinstance(action, CreateUser) else "attached"
         await self._link(action.user, cal_user, origin, action.email)
         if isinstance(action, CreateUser):
-            self.telling.has_none(cal_user)
+            self.attribute_sync.mark_empty(cal_user)
             await self._preferences(action, cal_user, result.detail)
         if action.role is not Role.MEMBER:
-            await self.record.office(action, cal_user)
+            await self.record.record_org_role(action, cal_user)
 
     async def _preferences(
         self,
@@ -480,11 +485,11 @@ class Executor:
         cal_user: CalUserId,
         left_out: str,
     ) -> None:
-        """Locale and time zone are on record once they were told: no list shows them."""
+        """Record the locale and time zone that were sent, since no list shows them."""
         if left_out:
             log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
         if action.preferences is not None:
-            await self.record.told([(cal_user, PROFILE, action.preferences.record)])
+            await self.record.record_attributes([(cal_user, PROFILE, action.preferences.record)])
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user
@@ -495,18 +500,18 @@ class Executor:
         before = self.view.teams.get(action.team, {}).get(action.cal_user)
         membership = result.membership or (before.membership if before else UNKNOWN)
         made = isinstance(action, AddMember) and result.outcome is Outcome.DONE
-        # Who was there already has the role they had.
+        # A member who was on the team before keeps the role.
         if made or isinstance(action, ChangeTeamRole) or before is None:
-            self.view.put(
+            self.view.apply_member(
                 action.team, TeamMember(membership, action.cal_user, action.role, accepted=True)
             )
-        await self.record.given(action, membership, made=made)
+        await self.record.record_membership(action, membership, made=made)
         if isinstance(action, ChangeTeamRole) and action.of_bootstrap_owner:
-            await self.record.release(action.team)
+            await self.record.forget_created_team(action.team)
 
 
 def _refusal(action: Action, result: CallResult) -> str:
-    """Say what to do about an address that Cal.com does not give."""
+    """Return the detail of a refusal, with what to do about a refused address."""
     if isinstance(action, ChangeAddress) and action.is_interim:
         return (
             f"Cal.com does not take the interim address {action.email} for an exchange of addresses: give one of the "

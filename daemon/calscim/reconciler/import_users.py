@@ -1,4 +1,4 @@
-"""People who already are in the Cal.com organization, shown to the identity provider's import.
+"""Imports existing members of the Cal.com organization, so that the identity provider can match them.
 
 They are recorded in every directory of the organization that does not know them, unmanaged until the
 provider writes to them. An entry follows the address of its account. It goes with the person, whoever ended
@@ -21,14 +21,14 @@ from calscim.reconciler.state.desired_state import DesiredSnapshot
 async def import_existing(
     db: Database,
     organization: str,
-    picture: DesiredSnapshot,
+    snapshot: DesiredSnapshot,
     people: Mapping[CalUserId, OrgMember],
     request_id: str,
 ) -> int:
-    """Record whoever is missing; returns how many rows that took."""
+    """Record the members that no user stands for; return the number of rows."""
     recorded = 0
-    for directory in picture.heads:
-        known_accounts, known_addresses = _known(picture, directory)
+    for directory in snapshot.heads:
+        known_accounts, known_addresses = _known(snapshot, directory)
         for person in people.values():
             if person.user in known_accounts or address_key(person.email) in known_addresses:
                 continue
@@ -54,15 +54,15 @@ async def import_existing(
 
 
 async def follow_addresses(
-    db: Database, picture: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
+    db: Database, snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
 ) -> int:
-    """Give imported entries the addresses that their accounts have now; returns how many changed.
+    """Copy changed addresses of accounts to their imported users; return how many changed.
 
     An entry whose new address another user of the directory has goes: the directory knows the person by it.
     """
     changed = 0
-    for user in _unmanaged(picture):
-        link = picture.directory.links.get(user.id)
+    for user in _unmanaged(snapshot):
+        link = snapshot.desired.links.get(user.id)
         person = None if link is None else people.get(link.cal_user)
         if person is None or address_key(person.email) == address_key(user.email):
             continue
@@ -84,7 +84,7 @@ async def follow_addresses(
 
 
 async def drop_gone(db: Database, organization: str, request_id: str) -> int:
-    """Drop the imported entries of people who left; returns how many."""
+    """Drop the imported users whose accounts left the organization; return how many."""
     gone = await ledger.gone_unmanaged(db, organization)
     for directory, user in gone:
         await imported_users.drop_imported(db, directory, user, request_id=request_id)
@@ -93,21 +93,21 @@ async def drop_gone(db: Database, organization: str, request_id: str) -> int:
 
 
 async def drop_unlinked(
-    db: Database, picture: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
+    db: Database, snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
 ) -> None:
-    """Drop imported entries that neither a link nor the address connects to a member.
+    """Drop imported users that neither a link nor an address connects to a member.
 
     Such an entry is left when its account was deleted in Cal.com, or when calscim was stopped right after the
     import. One complete list is enough: a person who is there is imported again.
     """
     addresses = {address_key(person.email) for person in people.values()}
-    for user in _unmanaged(picture):
-        if user.id not in picture.directory.links and address_key(user.email) not in addresses:
+    for user in _unmanaged(snapshot):
+        if user.id not in snapshot.desired.links and address_key(user.email) not in addresses:
             await imported_users.drop_imported(db, user.directory, user.id, request_id=request_id)
 
 
 def split_name(name: str, email: str) -> tuple[str, str]:
-    """A given and a family name, neither empty: from the name, else from the address."""
+    """Return a non-empty given name and family name, taken from the name or else from the address."""
     words = name.split() or email.partition("@")[0].replace(".", " ").replace("_", " ").split()
     if not words:
         return "-", "-"
@@ -116,15 +116,15 @@ def split_name(name: str, email: str) -> tuple[str, str]:
     return " ".join(words[:-1]), words[-1]
 
 
-def _unmanaged(picture: DesiredSnapshot) -> list[User]:
-    return [user for user in picture.directory.users.values() if not user.managed]
+def _unmanaged(snapshot: DesiredSnapshot) -> list[User]:
+    return [user for user in snapshot.desired.users.values() if not user.managed]
 
 
-def _known(picture: DesiredSnapshot, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
-    """Accounts and addresses. Whom the provider deleted is about to leave: that is nobody to show it again."""
-    users = [user for user in picture.directory.users.values() if user.directory == directory]
-    gone = [one for one in picture.directory.deleted_users.values() if one.directory == directory]
-    links = picture.directory.links
+def _known(snapshot: DesiredSnapshot, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
+    """Return the accounts and addresses of known users, deleted ones included: those are about to leave."""
+    users = [user for user in snapshot.desired.users.values() if user.directory == directory]
+    gone = [one for one in snapshot.desired.deleted_users.values() if one.directory == directory]
+    links = snapshot.desired.links
     ids = [*(user.id for user in users), *(one.id for one in gone)]
     accounts = {links[number].cal_user for number in ids if number in links}
     return accounts, {address_key(user.email) for user in users}

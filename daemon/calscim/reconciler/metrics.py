@@ -1,4 +1,4 @@
-"""What Prometheus is told of reconciling; the names are part of the interface."""
+"""The reconciler's Prometheus metrics. Their names are part of the interface."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from calscim.reconciler.report import Report
 
 
 class Metrics:
-    """One set for all organizations of the process."""
+    """The metrics of all organizations of the process."""
 
     def __init__(self, registry: CollectorRegistry, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
@@ -78,7 +78,7 @@ class Metrics:
                 self._drift.labels(organization, direction).set(report.drift[direction])
 
     def pending(self, organization: str, since: datetime | None) -> None:
-        """``since`` when the oldest push waits; the age grows with every scrape until None."""
+        """Set since when the oldest push waits; its age grows with every scrape until ``since`` is None."""
         if organization not in self._pending_since:
             self._oldest.labels(organization).set_function(lambda: self._age(organization))
         self._pending_since[organization] = since

@@ -1,4 +1,4 @@
-"""Tells an outage of Cal.com from the fault of one action.
+"""Tells an outage of Cal.com from a failure of one action.
 
 The rule: a global fault parks no action. What fails because Cal.com does not answer, refuses the key, or limits the
 rate, or because the lease or the database is lost, stays in the plan, and the next pass tries it again. An action
@@ -22,12 +22,12 @@ from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAddress, Outcome
 from calscim.reconciler.retry_queue import RetryQueue
 
-GIVE_UP_AFTER = 3  # calls in a row without an answer: Cal.com is away, the rest waits
+GIVE_UP_AFTER = 3  # unanswered calls in a row that count as an outage
 STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an action unanswered
 
 
 class RemoteUnavailable(Exception):  # noqa: N818 - a state of affairs, not a fault
-    """Cal.com does not answer, or does not take the key: nothing else will succeed now."""
+    """Cal.com does not answer or refuses the API key, so no other action can succeed now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class OutageDetector:
     """The actions that Cal.com did not answer in this pass. ``strikes`` outlive the pass."""
 
     reader: Reader
-    parking: RetryQueue
+    retry_queue: RetryQueue
     strikes: MutableMapping[ActionKey, int]
     _open: list[_Unanswered] = field(
         default_factory=list
@@ -50,70 +50,72 @@ class OutageDetector:
     _has_answered: bool = False
 
     @property
-    def is_long(self) -> bool:
-        """Return True if so many changes in a row were not answered that Cal.com counts as away."""
+    def has_begun(self) -> bool:
+        """Return True if enough changes in a row were unanswered to count as an outage."""
         return len(self._open) >= GIVE_UP_AFTER
 
     @property
     def reason(self) -> str:
-        """What the last unanswered change came to."""
+        """Return the reason of the last unanswered change."""
         return self._open[-1].reason
 
-    def order(self, actions: Sequence[Action]) -> list[Action]:
-        """Put the people last who have an action that the last passes left unanswered."""
+    def order_actions(self, actions: Sequence[Action]) -> list[Action]:
+        """Move people with an action that the last passes left unanswered to the end."""
         people = {key.subject for key in self.strikes}
         late = [action for action in actions if key_of(action).subject in people]
-        together = {_exchange(action) for action in late} - {""}  # what has an order of its own
+        together = {_exchange(action) for action in late} - {
+            ""
+        }  # exchanges of addresses stay together
         return sorted(
             actions,
             key=lambda one: key_of(one).subject in people or _exchange(one) in together,
         )
 
-    def unanswered(self, action: Action, reason: str, *, served: bool) -> None:
-        """Note a change without an answer; what becomes of it shows later."""
+    def note_unanswered(self, action: Action, reason: str, *, served: bool) -> None:
+        """Note an unanswered change. ``close`` or the next answer decides about it."""
         self._open.append(_Unanswered(action, reason, served))
 
-    async def answered(self, action: Action) -> None:
-        """Note that Cal.com answered a change: earlier ones that it did not answer failed by themselves."""
+    async def note_answered(self, action: Action) -> None:
+        """Note that Cal.com answered a change, so earlier unanswered changes failed on their own; park them."""
         self._has_answered = True
         self.strikes.pop(key_of(action), None)
         for one in self._open:
             self.strikes.pop(key_of(one.action), None)
-            await self.parking.park(one.action, one.reason, refused=False)
+            await self.retry_queue.park(one.action, one.reason, refused=False)
         self._open.clear()
-        await self.parking.release()
+        await self.retry_queue.release()
 
-    async def unread(self, action: Action, reason: str) -> None:
-        """Park an action for which something could not be read; raise Away if Cal.com answers nothing else."""
+    async def park_unread(self, action: Action, reason: str) -> None:
+        """Park an action for which something could not be read; raise RemoteUnavailable in an outage."""
         if (gap := await self._gap()) is not None:
             raise RemoteUnavailable(gap)
-        await self.parking.park(action, reason, refused=False, unanswered=True)
+        await self.retry_queue.park(action, reason, refused=False, unanswered=True)
 
-    async def close(self, *, is_known_away: bool) -> str | None:
-        """Judge what is unanswered at the end of the pass; return why Cal.com counts as away, if it does."""
+    async def close(self, *, is_known_unreachable: bool) -> str | None:
+        """Park or count unanswered actions at the end of the pass; return the reason of an outage, or None."""
         if not self._open:
             return None
-        is_there = not is_known_away and await self._gap() is None
-        away = self.reason if self.is_long else None
+        is_there = not is_known_unreachable and await self._gap() is None
+        away = self.reason if self.has_begun else None
         for one in self._open:
             strikes = self.strikes.get(key_of(one.action), 0) + is_there
             if is_there and self._is_own(one, strikes):
                 self.strikes.pop(key_of(one.action), None)
-                await self.parking.park(one.action, one.reason, refused=False, unanswered=True)
+                await self.retry_queue.park(one.action, one.reason, refused=False, unanswered=True)
             else:
                 self.strikes[key_of(one.action)] = strikes
-                self.parking.tally.count(Outcome.FAILED, one.action)
+                self.retry_queue.pass_result.count(Outcome.FAILED, one.action)
                 away = one.reason
         self._open.clear()
         return away
 
     def _is_own(self, one: _Unanswered, strikes: int) -> bool:
-        if one.served and not self.is_long:
+        if one.served and not self.has_begun:
             return True
         return strikes >= STRIKES or (self._has_answered and strikes > 1)
 
     async def _gap(self) -> str | None:
-        """Ask Cal.com whose key it is; return why that failed."""
+        """Ask Cal.com for the API key's user; return why that failed, or None."""
         try:
             await self.reader.me()
         except RemoteError as error:

@@ -1,4 +1,4 @@
-"""The last look at a person before anything is taken away from them; reads, and cannot write."""
+"""Reads a person again right before a removal or a demotion. Cannot write."""
 
 from dataclasses import dataclass, replace
 
@@ -30,8 +30,8 @@ class Preflight:
     view: ObservedCache
     policy: Policy
 
-    async def take(self, action: Action) -> tuple[Action, str | Incomplete | None]:
-        """The action with its membership; and why not, or what could not be read."""
+    async def check(self, action: Action) -> tuple[Action, str | Incomplete | None]:
+        """Return the action with its membership id, and a reason to refuse it or what could not be read."""
         user = action.cal_user
         if isinstance(action, ReinviteUser):
             return action, await self._of_half_member(action.membership)
@@ -58,7 +58,7 @@ class Preflight:
         return action, floors(action, person, member, self.view.me, self.policy)
 
     async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:
-        """Why a half-member does not become pending: meanwhile an owner, or protected."""
+        """Return why a half-member must not become pending, if so."""
         fresh = await self.reader.person(membership)
         if fresh is None or isinstance(fresh, Incomplete):
             return fresh
@@ -66,7 +66,7 @@ class Preflight:
         return untouchable(fresh, self.view.me, self.policy)
 
     async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
-        """Of a membership that was made without telling its number."""
+        """Read the id of a membership that calscim created without learning it."""
         found: OrgMember | TeamMember | None
         gap: str | None
         team = team_of(action)
@@ -86,7 +86,7 @@ class Preflight:
         )
 
     def _still_owned(self, action: Action) -> bool:
-        """Whether somebody else owns the team that the one who made it is to leave."""
+        """Return True if another member owns the team that the bootstrap owner leaves."""
         team = team_of(action)
         members = {} if team is None else self.view.teams.get(team, {})
         return any(

@@ -1,4 +1,4 @@
-"""How far a long pass has come, for `calscim status` and the log."""
+"""Records the progress of a long pass for `calscim status` and the log."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ TELL_EVERY = 30.0
 
 @dataclass(slots=True)
 class Progress:
-    """Of one pass's changes. ``before``: what passes that made room for a push have done of the same work."""
+    """The progress of one pass. ``before``: changes that interrupted passes have made of the same work."""
 
     db: Database
     organization: str
@@ -32,10 +32,10 @@ class Progress:
 
     def __post_init__(self) -> None:
         self._began = self._told = self.clock.monotonic()
-        self._saved = self._began - SAVE_EVERY  # a first sign at once: it says how much there is
+        self._saved = self._began - SAVE_EVERY  # save at once, to show the total
 
     async def come_to(self, done: int, of: int) -> None:
-        """So many of this pass's changes were attempted."""
+        """Record that this pass has attempted ``done`` of its changes."""
         self.done = done
         now = self.clock.monotonic()
         if now - self._saved < SAVE_EVERY:
@@ -58,7 +58,7 @@ class Progress:
             )
 
     def seconds_left(self, now: float, changes: int) -> int:
-        """By the rate limit, or by how fast it went so far where that is slower."""
+        """Estimate the seconds left from the rate limit, or from the speed so far if that is slower."""
         if not changes:
             return 0
         so_far = changes * (now - self._began) / self.done if self.done else 0.0

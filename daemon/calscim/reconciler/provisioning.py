@@ -1,4 +1,4 @@
-"""Brings a person into the organization: looks before creating, and attaches an account that exists.
+"""Adds a person to the organization: looks for an account first, and attaches it instead of creating one.
 
 Cal.com keeps accounts when their members leave, refuses a second account for an address, and compares addresses
 in one spelling only. So the reconciler looks first, and attaches by number what cannot be created.
@@ -19,7 +19,7 @@ from calscim.planner.observed_state import Incomplete
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import ObservedCache
 
-LOOKED_UP = 25  # people whom one call looks up at least, by two spellings of their addresses
+LOOKED_UP = 25  # people that one call looks up, with two spellings each
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Joiner:
         return action if action.cal_user is None else await self._checked(action, request_id)
 
     async def _checked(self, action: AttachUser, request_id: str) -> AttachUser | Link | Incomplete:
-        """Look whether the account to attach has a Profile, which makes it a member's.
+        """Check whether the account to attach has a Profile, as members have.
 
         To attach an account replaces the role and the state of a membership that there is, so that a member whom
         somebody brought in by hand would become pending. Builds before 2025-08-18 keep the Profile of a member who
@@ -63,10 +63,10 @@ class Joiner:
             return has_profile
         if has_profile is False:
             return action
-        recognised = await self.recognise(action)
+        recognised = await self.recognize(action)
         return recognised or replace(action, has_profile=has_profile is True)
 
-    async def recognise(self, action: Action) -> Link | Incomplete | None:
+    async def recognize(self, action: Action) -> Link | Incomplete | None:
         """Return the link to the member with the action's address, else with its account; None: there is none."""
         people = await self.reader.people()
         if isinstance(people, Incomplete):
@@ -79,13 +79,13 @@ class Joiner:
         )
         if member is None:
             return None
-        self.view.joined(member)
+        self.view.apply_joined(member)
         return _link(action, member.user)
 
     async def _account(
         self, action: Action, upcoming: Iterable[Action]
     ) -> Account | Incomplete | None:
-        """The account with a Profile that has the action's address, in a spelling that is likely."""
+        """Return the account with a Profile that has the action's address, in a likely spelling."""
         spellings = _spellings(action.email)
         if not all(one in self._looked_up for one in spellings):
             wanted = dict.fromkeys(spellings)
@@ -97,13 +97,15 @@ class Joiner:
             if isinstance(found, Incomplete):
                 return found
             self._looked_up.update(wanted)
-            if found is not None:  # else Cal.com's own check has to do
+            if found is not None:  # else the key may not list users
                 self._looked_up.update({account.email: account for account in found.values()})
         return next(filter(None, (self._looked_up.get(one) for one in spellings)), None)
 
     # -------------------------------------------------------------- after the call
 
-    async def existing(self, action: CreateUser, request_id: str) -> AttachUser | Link | Incomplete:
+    async def attach_existing(
+        self, action: CreateUser, request_id: str
+    ) -> AttachUser | Link | Incomplete:
         """Return how to attach the account that Cal.com refused to create again: by address, or by its number.
 
         Or the link to a member who has it.
@@ -161,7 +163,7 @@ def is_deleted(action: Action, result: CallResult) -> TypeGuard[AttachUser]:
 
 
 def _spellings(email: str) -> list[str]:
-    """The spellings of an address that Cal.com is asked for: it compares exactly, and stores in lower case."""
+    """Return the spellings to look up: Cal.com compares exactly, and stores addresses in lower case."""
     return list(dict.fromkeys((email, email.lower()))) if email else []
 
 

@@ -1,4 +1,4 @@
-"""One pass over one organization: look, plan, guard, perform, report."""
+"""One pass over one organization: read, plan, apply limits, execute, report."""
 
 import uuid
 from collections import Counter
@@ -27,7 +27,7 @@ from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
 from calscim.reconciler.attribute_cache import AttributeSync
 from calscim.reconciler.deprovisioning import Deprovisioner
-from calscim.reconciler.desired_now import wanted
+from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.dirty_set import DirtySet
 from calscim.reconciler.executor import Executor
 from calscim.reconciler.import_users import (
@@ -37,14 +37,14 @@ from calscim.reconciler.import_users import (
     import_existing,
 )
 from calscim.reconciler.outage import OutageDetector
-from calscim.reconciler.prefetch import PacedReader
+from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
 from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
-from calscim.reconciler.report import Report, concluded, drift, log_held, log_pass, stored
+from calscim.reconciler.report import Report, build_report, drift, log_held, log_pass, report_json
 from calscim.reconciler.retry_queue import PassResult, RetryQueue
-from calscim.reconciler.snapshot import ObservedCache, members_wanted, teams_of
+from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users, relevant_teams
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
     attribute_ledger,
@@ -62,14 +62,14 @@ from calscim.reconciler.state.leases import Lease
 from calscim.reconciler.state.retries import ParkedAction
 from calscim.reconciler.team_creation import TeamCreator
 
-SHARE = 50  # full passes in which the options of everybody who has some are read once
-FEW = 5  # people whose options a full pass reads at least
-SMALL = 2  # reads that a touched pass may spend on looking at teams again
+SHARE = 50  # full passes in which all options are read once
+FEW = 5  # minimum of people whose options a full pass reads
+SMALL = 2  # reads that an incremental pass may spend on known teams
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """The passes of one organization under one lease."""
+    """Runs the passes of one organization under one lease."""
 
     db: Database
     organization: str
@@ -82,46 +82,50 @@ class Reconciler:
     lease: Lease
     jitter: Callable[[], float]
     view: ObservedCache
-    sweep: PacedReader
-    judged: dict[TeamId, float] = field(default_factory=dict)  # which read a full pass counted last
-    carried: int = 0  # changes that passes which made room have done of the work that is going on
+    paced_reader: PacedReader
+    judged: dict[TeamId, float] = field(
+        default_factory=dict
+    )  # the read of each team that a full pass counted last
+    carried: int = 0  # changes that interrupted passes have made of the current work
 
-    async def full(
+    async def run_full(
         self,
         interrupted: Callable[[], bool],
         requests: Sequence[int] = (),
         since: float | None = None,
     ) -> Report:
-        """Read everything, then correct everything.
+        """Read everything, then correct all differences.
 
         ``since``: teams that were read since then belong to this pass and are not read again.
         """
         began = self.clock.monotonic()
-        # First: while Cal.com is away nothing else is worth the work.
+        # First, because nothing else helps while Cal.com is unreachable.
         await self.view.read_key(self.reader)
         heads = await runs.heads(self.db, self.organization)
         pass_id = await runs.begin(self.db, self.organization, "full")
-        picture = await self._wanted()
+        snapshot = await self._wanted()
         self.view.traits = await build_traits.load(self.db, self.organization)
-        await self.view.read_everything(self.reader, picture.directory, since)
-        await self._rename_teams(picture.directory)
+        await self.view.read_everything(self.reader, snapshot.desired, since)
+        await self._rename_teams(snapshot.desired)
         if (
-            await self._import(picture)
+            await self._import(snapshot)
             + await self._adopt()
-            + await self._recognise(picture.directory)
+            + await self._recognise(snapshot.desired)
         ):
-            picture = await self._wanted()
-        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
-        await self._look_up(picture.directory, again=True)
-        await self._look_for_doubles(picture.directory)
+            snapshot = await self._wanted()
+        await self.view.read_profiles(
+            self.reader, accounts_of_active_users(snapshot.desired, self.view)
+        )
+        await self._look_up(snapshot.desired, again=True)
+        await self._look_for_doubles(snapshot.desired)
         if since is not None:
-            await self._look_again(picture, began)
-        report = await self._carry_out(pass_id, "full", picture, Scope(), interrupted, began)
+            await self._look_again(snapshot, began)
+        report = await self._carry_out(pass_id, "full", snapshot, Scope(), interrupted, began)
         if self.view.people is not None:
             await ledger.saw_people(self.db, self.organization, self.view.people.keys())
             await drop_gone(self.db, self.organization, _request_id())
-            await drop_unlinked(self.db, picture, self.view.people, _request_id())
-        await self._new_teams().see_creators(picture.directory)
+            await drop_unlinked(self.db, snapshot, self.view.people, _request_id())
+        await self._new_teams().observe_owners(snapshot.desired)
         for (
             team
         ) in self.view.gone:  # what was remembered of a deleted team goes as its members would
@@ -130,58 +134,60 @@ class Reconciler:
             await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
             self.judged[team] = self.view.read_at[team]
         await runs.advance(self.db, self.organization, heads)
-        await runs.answer(self.db, requests, pass_id, report.away or "")
+        await runs.answer(self.db, requests, pass_id, report.unreachable or "")
         await runs.prune(self.db, self.organization)
         return report
 
-    async def differs(self) -> bool:
-        """Whether there would be anything to do, or that cannot be told; does nothing of it."""
+    async def has_changes(self) -> bool:
+        """Return True if a full pass would change anything, or if that is unknown. Read-only."""
         await self.view.read_key(self.reader)
-        picture = await self._wanted()
-        await self.view.read_everything(self.reader, picture.directory)
-        await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
-        await self._look_up(picture.directory, again=True)
+        snapshot = await self._wanted()
+        await self.view.read_everything(self.reader, snapshot.desired)
+        await self.view.read_profiles(
+            self.reader, accounts_of_active_users(snapshot.desired, self.view)
+        )
+        await self._look_up(snapshot.desired, again=True)
         planned = await decide(
-            self.db, picture, self.view.observed(), self.rules, Scope(), everything=False
+            self.db, snapshot, self.view.observed(), self.rules, Scope(), everything=False
         )
         doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
         return doing or bool(planned.unsettled) or bool(planned.incomplete)
 
-    async def touched(
-        self, touched: DirtySet, heads: dict[str, int], interrupted: Callable[[], bool]
+    async def run_incremental(
+        self, dirty: DirtySet, heads: dict[str, int], interrupted: Callable[[], bool]
     ) -> Report:
-        """Look at what a few journal rows concern, and correct just that.
+        """Read what the dirty set affects, and correct only that.
 
         While something is held everybody is planned for: what comes to a set over its limit is held with it.
         """
-        if self.view.me is None:  # nothing is known yet: everything is looked at
-            return await self.full(interrupted)
+        if self.view.me is None:  # the cache is empty
+            return await self.run_full(interrupted)
         began = self.clock.monotonic()
         pass_id = await runs.begin(self.db, self.organization, "touched")
-        everybody = touched.everyone or await holds.current(self.db, self.organization)
-        users = None if everybody else touched.users
-        picture = await self._wanted(users)
-        known = picture.directory.users.keys() | picture.directory.deleted_users.keys()
-        if users is not None and users - known:  # perhaps a group that was a member
+        everybody = dirty.everyone or await holds.current(self.db, self.organization)
+        users = None if everybody else dirty.users
+        snapshot = await self._wanted(users)
+        known = snapshot.desired.users.keys() | snapshot.desired.deleted_users.keys()
+        if users is not None and users - known:  # an unknown id may be a nested group
             users = None
-            picture = await self._wanted()
-        teams = touched.reach(picture.directory)
-        await self._look_at(picture.directory, teams, again=touched.look)
-        if users is not None and self._makes_room(picture.directory):
+            snapshot = await self._wanted()
+        teams = dirty.affected_teams(snapshot.desired)
+        await self._look_at(snapshot.desired, teams, again=dirty.reread)
+        if users is not None and self._makes_room(snapshot.desired):
             users = None
-            picture = await self._wanted()
-        if await self._adopt() + await self._recognise(picture.directory):
-            picture = await self._wanted(users)
-        await self._look_up(picture.directory, again=False)
+            snapshot = await self._wanted()
+        if await self._adopt() + await self._recognise(snapshot.desired):
+            snapshot = await self._wanted(users)
+        await self._look_up(snapshot.desired, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
-        report = await self._carry_out(pass_id, "touched", picture, scope, interrupted, began)
+        report = await self._carry_out(pass_id, "touched", snapshot, scope, interrupted, began)
         if any(kind is Kind.DEPROVISION for kind, _ in report.outcomes):
             await drop_gone(self.db, self.organization, _request_id())
         await runs.advance(self.db, self.organization, heads)
         return report
 
     def _makes_room(self, directory: DesiredState) -> bool:
-        """Return True if one of these users waits for another account's address, or has one that is waited for.
+        """Return True if one of these users waits for another account's address, or has such an address.
 
         Such changes make room for each other, so that everybody is planned for.
         """
@@ -193,20 +199,20 @@ class Reconciler:
     # -------------------------------------------------------------- look
 
     async def _wanted(self, users: Collection[UserId] | None = None) -> DesiredSnapshot:
-        return await wanted(self.db, self.rules, self.clock.now(), users)
+        return await load_desired_state(self.db, self.rules, self.clock.now(), users)
 
     async def _look_up(self, directory: DesiredState, *, again: bool) -> None:
-        """The attributes that the table is about, where there is one."""
+        """Read the attributes of the configured table, if there is one."""
         catalogue = self.view.attributes
         await catalogue.look(self.reader, directory, self.rules.policy, again=again)
 
     async def _look_at(
         self, directory: DesiredState, teams: frozenset[TeamId], *, again: bool
     ) -> None:
-        """Teams that are not known are read; small ones that were touched are read again."""
+        """Read unknown teams, and read small affected teams again."""
         if self.view.people is None:
             await self.view.read_people(self.reader)
-        known = teams_of(directory)
+        known = relevant_teams(directory)
         unknown = {team for team in known if team not in self.view.teams} | (
             self.view.stale & known
         )
@@ -216,10 +222,10 @@ class Reconciler:
         for team in [*sorted(unknown), *some]:
             await self.view.read_team(self.reader, team)
 
-    async def _look_again(self, picture: DesiredSnapshot, began: float) -> None:
-        """Before drift is corrected on a team that was read a while ago, it is read once more."""
+    async def _look_again(self, snapshot: DesiredSnapshot, began: float) -> None:
+        """Read teams with drift again if their last read is old, before the drift is corrected."""
         planned = await decide(
-            self.db, picture, self.view.observed(), self.rules, Scope(), everything=True
+            self.db, snapshot, self.view.observed(), self.rules, Scope(), everything=True
         )
         teams = {team for action in drift(planned) if (team := team_of(action)) is not None}
         for team in sorted(teams):
@@ -227,7 +233,7 @@ class Reconciler:
                 await self.view.read_team(self.reader, team)
 
     async def _look_for_doubles(self, directory: DesiredState) -> None:
-        """Read the options of some people: lists show one of several values, so that doubles stay unseen.
+        """Read the options of some people, since lists show one of several values and hide duplicates.
 
         First of those whose options were not read yet or turned out to be others, then of those read longest ago.
         A pass reads a share of them, and no more than reads may take of the rate limit.
@@ -236,7 +242,7 @@ class Reconciler:
         if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
             return
         single = single_valued(observed.value, self.rules.policy)
-        managed = members_wanted(directory, self.view)
+        managed = accounts_of_active_users(directory, self.view)
         holders = [
             person.user
             for person in (self.view.people or {}).values()
@@ -246,18 +252,18 @@ class Reconciler:
         ]
         read_at = self.view.options_read_at
         holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
-        keep = round(self.client.budget.limit * (1 - self.sweep.share))
+        keep = round(self.client.budget.limit * (1 - self.paced_reader.share))
         for user in holders[: max(FEW, len(holders) // SHARE)]:
             if self.client.budget.delay(self.clock.monotonic(), keep=keep) > 0:
                 return
             await self.view.read_options(self.reader, user)
 
     def _may_be_read(self) -> bool:
-        """Whether something could not be read that is there, as far as is known."""
+        """Return True if an existing object could not be read."""
         return self.view.people is None or not self.view.gaps.keys() <= self.view.gone
 
     def _newly_read(self) -> set[TeamId]:
-        """Teams read to their end since a full pass counted them: one read is one look."""
+        """Return the teams that were read completely since a full pass last counted them."""
         return {
             team
             for team in self.view.teams.keys() - self.view.gaps.keys()
@@ -265,9 +271,9 @@ class Reconciler:
         }
 
     async def _adopt(self) -> int:
-        """Who is on a team where an attempt without an outcome may have put them goes on record as put there.
+        """Record memberships that an attempt with an unknown outcome created; return how many.
 
-        Without that somebody whose group was taken away before anybody could look would stay for ever.
+        Otherwise a person whose group was removed in the meantime would stay on the team.
         """
         found = [
             (team, cal_user)
@@ -284,23 +290,23 @@ class Reconciler:
     async def _recognise(self, directory: DesiredState) -> int:
         if directory.paused:
             return 0
-        return await self._new_teams().recognise(pending_teams(directory), _request_id())
+        return await self._new_teams().bind_existing(pending_teams(directory), _request_id())
 
     async def _rename_teams(self, directory: DesiredState) -> None:
-        """Mappings show their teams under the names that Cal.com has for them now."""
+        """Update the team names of mappings to the names in Cal.com."""
         names = self.view.names
-        mapped = {team: names[team] for team in sorted(teams_of(directory)) if team in names}
+        mapped = {team: names[team] for team in sorted(relevant_teams(directory)) if team in names}
         await created_teams.rename(self.db, self.organization, mapped)
 
-    async def _import(self, picture: DesiredSnapshot) -> int:
-        """Record who is missing in a directory, and what changed of those who were recorded."""
+    async def _import(self, snapshot: DesiredSnapshot) -> int:
+        """Import existing members, and update imported ones; return how many changed."""
         people = self.view.people
-        if people is None or picture.directory.paused:
+        if people is None or snapshot.desired.paused:
             return 0
-        changed = await follow_addresses(self.db, picture, people, _request_id())
+        changed = await follow_addresses(self.db, snapshot, people, _request_id())
         if self.import_existing:
             changed += await import_existing(
-                self.db, self.organization, picture, people, _request_id()
+                self.db, self.organization, snapshot, people, _request_id()
             )
         return changed
 
@@ -310,22 +316,22 @@ class Reconciler:
         self,
         pass_id: int,
         scope_name: str,
-        picture: DesiredSnapshot,
+        snapshot: DesiredSnapshot,
         scope: Scope,
         interrupted: Callable[[], bool],
         began: float,
     ) -> Report:
         everything = scope_name == "full"
         if scope.users is None and self.view.people is not None:
-            self.view.contested = contested(picture.directory, self.view.people)
+            self.view.contested = contested(snapshot.desired, self.view.people)
         planned = await decide(
-            self.db, picture, self.view.observed(), self.rules, scope, everything=everything
+            self.db, snapshot, self.view.observed(), self.rules, scope, everything=everything
         )
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
         await attribute_ledger.told(self.db, self.organization, planned.told)
         if everything:
-            self.sweep.drifting = Counter(
+            self.paced_reader.drifting = Counter(
                 team for action in drift(planned) if (team := team_of(action)) is not None
             )
             await self._note_drift(planned)
@@ -335,18 +341,18 @@ class Reconciler:
         log_held(self.organization, unannounced)
         await holds.announced(self.db, self.organization, [one.hash for one in unannounced])
         stuck = await retries.parked(self.db, self.organization)
-        tally = await self._perform(pass_id, picture, planned, stuck, interrupted)
-        planned = replace(planned, waiting=_with(planned.waiting, tally.waiting))
-        if tally.outcomes:  # the limits as the pass leaves them
+        pass_result = await self._perform(pass_id, snapshot, planned, stuck, interrupted)
+        planned = replace(planned, waiting=_with(planned.waiting, pass_result.waiting))
+        if pass_result.outcomes:  # the limits after the pass
             usage = await actions.window_usage(self.db, self.organization, self.rules.guards.window)
             limits = limits_in_use(self.view.observed(), self.rules.guards, usage)
             planned = replace(planned, limits=limits)
         if everything:
             await self._forget_settled(planned, stuck)
-        done = concluded(
+        done = build_report(
             scope_name,
             planned,
-            tally,
+            pass_result,
             readable=self._may_be_read(),
             parked=len(await retries.parked(self.db, self.organization)),
             seconds=round(self.clock.monotonic() - began, 3),
@@ -360,7 +366,7 @@ class Reconciler:
             pass_id,
             complete=done.complete,
             in_sync=done.in_sync,
-            report=stored(planned, done, left, self.view.names),
+            report=report_json(planned, done, left, self.view.names),
         )
         window = opened(self.rules.windows, self.clock.now())
         log_pass(self.organization, pass_id, planned, done, window)
@@ -369,7 +375,7 @@ class Reconciler:
     async def _perform(
         self,
         pass_id: int,
-        picture: DesiredSnapshot,
+        snapshot: DesiredSnapshot,
         planned: Plan,
         stuck: Mapping[ActionKey, ParkedAction],
         interrupted: Callable[[], bool],
@@ -389,7 +395,7 @@ class Reconciler:
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [one for action in running if (one := action.provenance) is not None]
         record = Recorder(self.db, self.organization)
-        parking = RetryQueue(record, stuck, self.jitter)
+        retry_queue = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
             self.client,
             AttemptLog(attempts),
@@ -400,7 +406,7 @@ class Reconciler:
         async def replan(user: UserId) -> list[Action]:
             again = await decide(
                 self.db,
-                picture,
+                snapshot,
                 self.view.observed(),
                 self.rules,
                 Scope(users=frozenset({user})),
@@ -412,39 +418,39 @@ class Reconciler:
                 if one.state is State.RUN and isinstance(one, ChangeAttribute)
             ]
 
-        performer = Executor(
+        executor = Executor(
             reader=self.reader,
             writer=writer,
             view=self.view,
             record=record,
             new_teams=self._new_teams(),
-            telling=AttributeSync(
+            attribute_sync=AttributeSync(
                 self.view.attributes, record, partial(self.view.read_options, self.reader)
             ),
-            joining=Joiner(self.reader, writer, self.view, record),
-            silence=OutageDetector(self.reader, parking, self.view.unanswered),
-            moving=AddressExchanges(self.view, parking, planned.actions),
-            leaving=Deprovisioner(self.reader, writer, self.view, record),
+            joiner=Joiner(self.reader, writer, self.view, record),
+            outage=OutageDetector(self.reader, retry_queue, self.view.unanswered),
+            exchanges=AddressExchanges(self.view, retry_queue, planned.actions),
+            deprovisioner=Deprovisioner(self.reader, writer, self.view, record),
             replan=replan,
-            last_look=Preflight(self.reader, self.view, self.rules.policy),
-            parking=parking,
+            preflight=Preflight(self.reader, self.view, self.rules.policy),
+            retry_queue=retry_queue,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
             interrupted=lambda: interrupted() or self._closing() is not None,
             progress=progress,
         )
-        tally = await performer.perform(planned)
-        self.carried = progress.before + progress.done if tally.interrupted else 0
-        return tally
+        pass_result = await executor.execute(planned)
+        self.carried = progress.before + progress.done if pass_result.interrupted else 0
+        return pass_result
 
     def _closing(self) -> float | None:
-        """In how many seconds the maintenance window that is open ends; None when none is."""
+        """Return the seconds until the open maintenance window ends, or None."""
         now = self.clock.now()
         end = closes(self.rules.windows, now)
         return None if end is None else (end - now).total_seconds()
 
     async def _note_drift(self, planned: Plan) -> None:
-        """A look at everything counts for each team that it read; without the people it counts for none."""
+        """Record observed drift for each team that this full pass read; without the people for none."""
         if self.view.people is None:
             return
         unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
@@ -456,7 +462,7 @@ class Reconciler:
         await drift_sightings.note(self.db, self.organization, seen, unread)
 
     async def _forget_settled(self, planned: Plan, stuck: Mapping[ActionKey, ParkedAction]) -> None:
-        """What is parked and not wanted any more is forgotten."""
+        """Unpark actions that the plan no longer contains."""
         wanted = {key_of(action) for action in planned.actions}
         gone = [key for key in stuck if key not in wanted]
         await Recorder(self.db, self.organization).unpark_all(gone)
@@ -470,7 +476,7 @@ class Reconciler:
 
 
 def _with(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:
-    """Those who waited when the pass was planned, and those who wait since it made them pending."""
+    """Return the waiting people of the plan, plus those that the pass made pending."""
     known = {one.user for one in waiting}
     return (*waiting, *(one for user, one in more.items() if user not in known))
 

@@ -1,4 +1,4 @@
-"""Writes down what a pass did: the ledger, the links, what is parked, the attempts themselves."""
+"""Records what a pass did: the ledger, the links, parked actions, and attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Recorder:
     async def link(self, link: Link) -> None:
         await ledger.link(self.db, self.organization, [link])
 
-    async def left(self, cal_user: CalUserId) -> None:
+    async def forget_person(self, cal_user: CalUserId) -> None:
         await ledger.forget_person(self.db, self.organization, cal_user)
 
     async def left_teams(self, cal_user: CalUserId) -> None:
@@ -40,13 +40,13 @@ class Recorder:
     async def learn(self, trait: str, *, value: bool) -> None:
         await build_traits.learn(self.db, self.organization, trait, value=value)
 
-    async def taken(self, team: TeamId, cal_user: CalUserId) -> None:
+    async def forget_membership(self, team: TeamId, cal_user: CalUserId) -> None:
         await ledger.take(self.db, self.organization, team, cal_user)
 
-    async def given(
+    async def record_membership(
         self, action: AddMember | ChangeTeamRole, membership: MembershipId, *, made: bool
     ) -> None:
-        """A membership that calscim made, or met when it wanted to make it."""
+        """Record a team membership that calscim created, or found when it tried to."""
         if action.cal_user is None or action.user is None:
             return
         edge = MembershipRecord(
@@ -64,21 +64,23 @@ class Recorder:
         else:
             await ledger.in_place(self.db, self.organization, [edge])
 
-    async def office(self, action: JoinAction | ChangeOrgRole, cal_user: CalUserId) -> None:
-        """The role that somebody has in the organization by this action; nothing is kept of plain members."""
+    async def record_org_role(
+        self, action: JoinAction | ChangeOrgRole, cal_user: CalUserId
+    ) -> None:
+        """Record the organization role that an action granted; delete the record of a plain member."""
         if action.user is None or action.role is Role.MEMBER or action.mode is None:
             await ledger.leave_office(self.db, self.organization, cal_user)
             return
         office = OrgRoleGrant(cal_user, action.user, action.role, action.mode, action.mappings)
         await ledger.give_office(self.db, self.organization, office)
 
-    async def claim(self, cal_user: CalUserId, attribute: str) -> None:
+    async def record_attribute_intent(self, cal_user: CalUserId, attribute: str) -> None:
         await attribute_ledger.claim(self.db, self.organization, cal_user, attribute)
 
-    async def told(self, rows: Sequence[attribute_ledger.Told]) -> None:
+    async def record_attributes(self, rows: Sequence[attribute_ledger.Told]) -> None:
         await attribute_ledger.told(self.db, self.organization, rows)
 
-    async def may_be_made(self, awaited: TeamId, team: TeamId) -> bool:
+    async def has_attempt(self, awaited: TeamId, team: TeamId) -> bool:
         return await created_teams.attempted(self.db, self.organization, awaited, team)
 
     async def bind(
@@ -88,10 +90,10 @@ class Recorder:
             self.db, self.organization, awaited, team, request_id=request_id, creator=creator
         )
 
-    async def saw_creator(self, team: TeamId, membership: MembershipId) -> None:
+    async def record_owner_membership(self, team: TeamId, membership: MembershipId) -> None:
         await created_teams.saw_creator(self.db, self.organization, team, membership)
 
-    async def release(self, team: TeamId) -> None:
+    async def forget_created_team(self, team: TeamId) -> None:
         await created_teams.release(self.db, self.organization, team)
 
     async def park(
@@ -132,7 +134,7 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLog:
-    """The writer's view of the attempts: a row before each call and its result after it."""
+    """Records each attempt: a row before the call, and its result after it."""
 
     attempts: Attempts
 

@@ -1,4 +1,4 @@
-"""What a pass came to, for those who ask: the loop, the log, the row that ``calscim status`` reads."""
+"""The report of a pass, for the schedule, the log, and ``calscim status``."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from calscim.reconciler.state.holds import Hold
 
 log = structlog.get_logger()
 
-LISTED = 500  # of those who wait, in the stored report
+LISTED = 500  # waiting entries that a stored report lists
 
 _DIRECTION = {
     Kind.DEPROVISION: "surplus",
@@ -34,28 +34,28 @@ _DIRECTION = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a pass came to. ``complete``: everything it set out to read was read."""
+    """The report of a pass. ``complete``: the pass read everything that it needed."""
 
     scope: str
     complete: bool
-    again: bool  # something was not read, and may be if tried again soon
-    unread: tuple[str, ...]  # what was not read, one sentence each
+    again: bool  # a retry may read what this pass could not
+    unread: tuple[str, ...]  # a sentence for each object that the pass could not read
     in_sync: bool
-    away: str | None
+    unreachable: str | None
     interrupted: bool
     pending: int
     held: int
     parked: int
     seconds: float
-    window_left: float | None  # seconds, in a maintenance window: nothing was changed
+    window_left: float | None  # seconds until the open maintenance window ends
     drift: Counter[str]  # missing, surplus, role
     outcomes: Counter[tuple[Kind, Outcome]]
 
 
-def concluded(
+def build_report(
     scope: str,
     planned: Plan,
-    tally: PassResult,
+    pass_result: PassResult,
     *,
     readable: bool,
     parked: int,
@@ -68,36 +68,37 @@ def concluded(
     ``lost``: why attributes that were read before could not be read; they are left as they are meanwhile.
     """
     held = sum(action.state is State.HELD for action in planned.actions)
-    complete = not planned.incomplete and tally.away is None
+    complete = not planned.incomplete and pass_result.unreachable is None
     return Report(
         scope=scope,
         complete=complete,
-        again=lost is not None or (not complete and (tally.away is not None or readable)),
+        again=lost is not None
+        or (not complete and (pass_result.unreachable is not None or readable)),
         unread=(*planned.incomplete, *(() if lost is None else (lost,))),
-        in_sync=complete and not tally.pending and not held and not planned.unsettled,
-        away=tally.away,
-        interrupted=tally.interrupted,
-        pending=len(tally.pending),
+        in_sync=complete and not pass_result.pending and not held and not planned.unsettled,
+        unreachable=pass_result.unreachable,
+        interrupted=pass_result.interrupted,
+        pending=len(pass_result.pending),
         held=held,
         parked=parked,
         seconds=seconds,
         window_left=window_left,
         drift=Counter(_DIRECTION[action.kind] for action in drift(planned)),
-        outcomes=tally.outcomes,
+        outcomes=pass_result.outcomes,
     )
 
 
-def stored(
+def report_json(
     planned: Plan, done: Report, seconds_left: float, team_names: Mapping[TeamId, str]
 ) -> dict[str, Any]:
-    """As the row of the pass keeps it. ``seconds_left``: what the calls that are pending will take."""
+    """Return the stored form of a report. ``seconds_left``: how long the pending calls will take."""
     return {
         "hash": planned.hash,
         "actions": _shown(done),
         "pending": done.pending,
         "held": done.held,
         "held_counts": held_of(planned),
-        "away": done.away,
+        "away": done.unreachable,
         "interrupted": done.interrupted,
         "incomplete": list(planned.incomplete),
         "waiting": waiting_json(planned)[:LISTED],
@@ -111,7 +112,7 @@ def stored(
 def log_pass(
     organization: str, pass_id: int, planned: Plan, done: Report, window: Window | None
 ) -> None:
-    """One line a pass."""
+    """Log the pass as one line."""
     log.info(
         "reconcile.pass",
         organization=organization,
@@ -124,13 +125,13 @@ def log_pass(
         pending=done.pending,
         waiting=_waiting(planned),
         **_said(actions=_shown(done)),
-        **_said(incomplete=list(planned.incomplete), away=done.away, cut=done.interrupted),
+        **_said(incomplete=list(planned.incomplete), away=done.unreachable, cut=done.interrupted),
         **_said(window=window.text if window else None),
     )
 
 
 def log_held(organization: str, unannounced: Iterable[Hold]) -> None:
-    """A new hold is one alert; the same hold in later passes is none."""
+    """Log an alert for each new hold."""
     for held in unannounced:
         log.warning(
             "reconcile.held",
@@ -144,7 +145,7 @@ def log_held(organization: str, unannounced: Iterable[Hold]) -> None:
 
 
 def drift(planned: Plan) -> Iterator[Action]:
-    """What no push explains, also where it has to last before it is corrected."""
+    """Yield the actions that correct drift, deferred ones included."""
     yield from (action for action in planned.actions if action.drift)
     yield from (one.action for one in planned.unsettled)
 

@@ -1,4 +1,4 @@
-"""What did not succeed in a pass: counted, and put aside with its reason until it is due again."""
+"""Counts the outcomes of a pass, and parks failed actions until their next try."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,14 +22,16 @@ _LEFT_UNDONE = (Outcome.PARKED, Outcome.BLOCKED, Outcome.REFUSED, Outcome.FAILED
 
 @dataclass(slots=True)
 class PassResult:
-    """What became of a plan's actions."""
+    """The outcomes of a plan's actions."""
 
     outcomes: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)  # kind, outcome
-    # Wanted, and not done by the end of the pass.
+    # Planned, and not done at the end of the pass.
     pending: list[Action] = field(default_factory=list)
-    waiting: dict[UserId, Waiting] = field(default_factory=dict)  # for their own acceptance
-    interrupted: bool = False  # fresh news came before the end
-    away: str | None = None
+    waiting: dict[UserId, Waiting] = field(
+        default_factory=dict
+    )  # people who have to accept the invitation
+    interrupted: bool = False  # the pass made room for newer changes
+    unreachable: str | None = None
 
     def count(self, outcome: Outcome, action: Action) -> None:
         self.outcomes[action.kind, outcome] += 1
@@ -39,23 +41,23 @@ class PassResult:
 
 @dataclass(slots=True)
 class RetryQueue:
-    """``parked``: what earlier passes put aside; ``jitter``: at least 0 and below 1."""
+    """``parked``: the actions that earlier passes parked; ``jitter``: at least 0 and below 1."""
 
     record: Recorder
     parked: Mapping[ActionKey, ParkedAction]
     jitter: Callable[[], float]
-    tally: PassResult = field(default_factory=PassResult)
-    _has_unanswered: bool = False  # among what this pass has put aside
+    pass_result: PassResult = field(default_factory=PassResult)
+    _has_unanswered: bool = False  # this pass has parked an unanswered action
 
-    def is_early(self, action: Action) -> bool:
-        """Whether it was put aside and is not due yet."""
+    def is_waiting(self, action: Action) -> bool:
+        """Return True if the action is parked and not due yet."""
         parked = self.parked.get(key_of(action))
         return parked is not None and not due(parked.fingerprint, parked.due_in, action)
 
     async def park(
         self, action: Action, reason: str, *, refused: bool, unanswered: bool = False
     ) -> None:
-        """``refused``: flatly, so that soon again will be the same.
+        """Park an action. ``refused``: Cal.com rejected the call, so an early retry would fail too.
 
         ``unanswered``: Cal.com may be at fault and not the action, which is due at its next answer. An action that
         goes on failing while Cal.com answers is at fault itself.
@@ -78,7 +80,7 @@ class RetryQueue:
             mark=revision(action),
             unanswered=unanswered,
         )
-        self.tally.count(Outcome.REFUSED if refused else Outcome.FAILED, action)
+        self.pass_result.count(Outcome.REFUSED if refused else Outcome.FAILED, action)
         log.warning(
             "reconcile.parked",
             kind=action.kind.value,
@@ -89,7 +91,7 @@ class RetryQueue:
         )
 
     async def release(self) -> None:
-        """Make everything due that was put aside because Cal.com did not answer."""
+        """Make all unanswered actions due."""
         if not self._has_unanswered and not any(one.unanswered for one in self.parked.values()):
             return
         await self.record.release_unanswered()
@@ -101,7 +103,7 @@ class RetryQueue:
 
 
 def _about(action: Action) -> str:
-    """What neither kind, person nor team says."""
+    """Name the new team or the attribute that an action is about."""
     if isinstance(action, TeamAction) and action.new_team is not None:
         return f"the team {action.new_team}: "
     if isinstance(action, ChangeAttribute):

@@ -1,4 +1,4 @@
-"""An organization whose lease this daemon holds: which pass is due when, and what became of the last one.
+"""Schedules the passes of one organization whose lease this daemon holds.
 
 The rule for what goes wrong: a pass that could not read what it needed is tried again after growing waits (1 s to
 30 s), whatever its scope. While Cal.com is away or refuses the key, all pushes wait for the same try. What waits is
@@ -20,7 +20,7 @@ from calscim.journal.audit import Editor
 from calscim.planner.action_key import ActionKey
 from calscim.planner.ids import TeamId, UserId
 from calscim.reconciler.backoff import Backoff, Notice
-from calscim.reconciler.dirty_set import DirtySet, touched
+from calscim.reconciler.dirty_set import DirtySet, collect_dirty_set
 from calscim.reconciler.metrics import Metrics
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
@@ -31,12 +31,12 @@ from calscim.reconciler.state.retries import ParkedAction
 
 log = structlog.get_logger()
 
-INTERRUPT_AFTER = 5.0  # seconds a pass may go on after fresh news
+INTERRUPT_AFTER = 5.0  # seconds that a pass may continue after newer changes
 
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds between two full passes, and from a push to the pass over what it touched."""
+    """Seconds between two full passes, and from a push to its incremental pass."""
 
     interval: float
     debounce: float
@@ -44,7 +44,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When the next step may run; ``is_urgent``: for a push or an operator, not for the periodic pass."""
+    """When the next step may run; ``is_urgent``: for a push or an operator, not for a periodic pass."""
 
     at: float
     is_urgent: bool
@@ -54,7 +54,7 @@ class Due:
 class OrganizationSchedule:
     """The schedule of one organization under one lease, and its steps."""
 
-    cycle: Reconciler
+    reconciler: Reconciler
     timing: Timing
     clock: Clock
     jitter: Callable[[], float]
@@ -65,24 +65,24 @@ class OrganizationSchedule:
     _away: Notice = field(default_factory=Notice)
     _delayed: Notice = field(default_factory=Notice)
     _next_full: float = field(init=False)
-    _latest: float = field(init=False)  # the full pass waits no longer for reads that are spread
-    _not_before: float = 0.0  # while Cal.com is away or refuses the key
+    _latest: float = field(init=False)  # the full pass waits no longer for reads ahead
+    _not_before: float = 0.0  # while Cal.com is unreachable or refuses the key
     _ended_at: float = 0.0  # when the last step ended
-    _began: float = 0.0  # since when teams were read for the last full pass
-    _heard_at: float | None = None  # since when there may be news
-    _news_at: float | None = None  # since when the running pass knows of news
-    _crowded_at: float | None = None  # since when the running pass knows that others wait
+    _began: float = 0.0  # start of the reads for the last full pass
+    _heard_at: float | None = None  # when a change was announced
+    _news_at: float | None = None  # when the running pass noticed a change
+    _crowded_at: float | None = None  # when the running pass noticed that others wait
     _has_begun: bool = False
-    _backlog: bool = False  # a pass made room before its end
-    _more: bool = False  # journal rows are left that the last pass did not take
-    _full_again: bool = False  # the last full pass was not complete, and is tried again
+    _backlog: bool = False  # the last pass was interrupted
+    _more: bool = False  # the last pass left journal rows
+    _full_again: bool = False  # the last full pass was incomplete
     _unread: DirtySet | None = (
         None  # what a pass over a push was about that could not read all it needed
     )
     _retry_at: float = 0.0
-    _pending_since: datetime | None = None  # of the oldest journal row that no pass could work off
+    _pending_since: datetime | None = None  # time of the oldest unprocessed journal row
     _pending: int = 0  # how many journal rows
-    _carried: int = 0  # of these, what a pass took that has to be tried again
+    _carried: int = 0  # of these, rows that have to be tried again
     _retried: dict[ActionKey, int] = field(default_factory=dict)  # parked actions by their attempts
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -92,17 +92,17 @@ class OrganizationSchedule:
 
     @property
     def organization(self) -> str:
-        return self.cycle.organization
+        return self.reconciler.organization
 
     # -------------------------------------------------------------- when
 
     def hear(self) -> None:
-        """Note that the database may have news, a request or a parked action that is due."""
+        """Note that the database may have new rows, a request, or a due action."""
         if self._heard_at is None:
             self._heard_at = self.clock.monotonic()
 
     def due(self) -> Due:
-        """When ``step`` has something to do; what is overdue stays at the moment since when it is."""
+        """Return when the next step is due; an overdue step keeps its time."""
         now = self.clock.monotonic()
         if not self._has_begun:
             return Due(self._next_full, is_urgent=self._heard_at is not None)
@@ -114,32 +114,32 @@ class OrganizationSchedule:
         later = [self._full_at()]
         if self._backlog:
             later.append(max(self._ended_at, self._not_before))
-        elif (sweeping := self._sweep_due()) is not None:
+        elif (sweeping := self._read_ahead_due()) is not None:
             later.append(max(sweeping, self._not_before))
         if soon and min(soon) <= max(now, min(later)):
             return Due(min(soon), is_urgent=True)
         return Due(min(later), is_urgent=False)
 
     def _full_at(self) -> float:
-        """When the next full pass is due. One whose reads are spread waits for the last of them, but not for ever."""
-        due = self._latest if self.cycle.sweep.going else self._next_full
+        """Return when the next full pass is due. It waits for reads ahead until ``_latest``."""
+        due = self._latest if self.reconciler.paced_reader.is_active else self._next_full
         return due + self._postponed()
 
     def _postponed(self) -> float:
-        """With a backlog, calls are for writes: a look at everything comes five intervals later."""
+        """Return the delay of full passes: with a backlog, calls are reserved for writes."""
         return 5 * self.timing.interval if self._backlog else 0.0
 
     # -------------------------------------------------------------- one step
 
     async def step(self) -> Report | None:
-        """Run the pass that is due. LeaseLost and StoreUnavailable end the assignment."""
+        """Run the pass that is due. Raise LeaseLost or StoreUnavailable."""
         try:
             if not self._has_begun:
                 await self._begin()
             report = await self._pass()
             if report is not None:
                 await self._after(report)
-            await self._sweep()
+            await self._read_ahead()
         except RemoteError as error:
             await self._is_away(error)
             return None
@@ -148,12 +148,12 @@ class OrganizationSchedule:
         return report
 
     async def _begin(self) -> None:
-        """Before anything else is done under a lease: close what another process left, look for a restored database."""
-        db, organization = self.cycle.db, self.organization
-        if left := await actions.abandon(db, self.cycle.lease):
+        """Start a lease: close attempts of earlier terms, and check for a restored database."""
+        db, organization = self.reconciler.db, self.organization
+        if left := await actions.abandon(db, self.reconciler.lease):
             log.warning("reconcile.resumed", organization=organization, unknown=left)
-        if await restore_check.moved(db, organization) and await self.cycle.differs():
-            editor = Editor(by=self.cycle.lease.holder, cipher=db.cipher)
+        if await restore_check.moved(db, organization) and await self.reconciler.has_changes():
+            editor = Editor(by=self.reconciler.lease.holder, cipher=db.cipher)
             paused = await restore_check.pause_restored(db, editor, organization)
             log.warning(
                 "database.restored",
@@ -165,15 +165,15 @@ class OrganizationSchedule:
         self._has_begun = True
 
     async def _pass(self) -> Report | None:
-        """Run the pass that there is a reason for; None when there was nothing to do."""
-        db, cycle = self.cycle.db, self.cycle
+        """Run the pass that is due; return None if there was nothing to do."""
+        db, reconciler = self.reconciler.db, self.reconciler
         had_news = self._heard_at is not None
         self._heard_at = self._news_at = self._crowded_at = None
         if self.is_stopping():
             return None
         if await runs.is_asked(db, self.organization):
             requests = await runs.asked(db, self.organization)
-            cycle.sweep.end()
+            reconciler.paced_reader.end()
             self._began = self.clock.monotonic()
             return await self._full(requests=requests)
         now = self.clock.monotonic()
@@ -182,10 +182,10 @@ class OrganizationSchedule:
                 await self._note_pending()
             return None
         if self._full_at() <= now:
-            since = cycle.sweep.began
+            since = reconciler.paced_reader.began
             self._began = self.clock.monotonic() if since is None else since
             return await self._full(since=since)
-        if cycle.view.me is None:  # Cal.com was never reached: the next full pass sees all of it
+        if reconciler.view.me is None:  # the next full pass reads everything
             return None
         return await self._touched()
 
@@ -195,35 +195,35 @@ class OrganizationSchedule:
         await self._note_pending()
         self._retried.clear()
         self._more = False
-        return await self.cycle.full(self._interrupted, requests or (), since=since)
+        return await self.reconciler.run_full(self._interrupted, requests or (), since=since)
 
     async def _touched(self) -> Report | None:
-        db, cycle = self.cycle.db, self.cycle
+        db, reconciler = self.reconciler.db, self.reconciler
         unread = await runs.unread(db, self.organization)
         self._more = unread.more
-        found = touched(unread.news)
+        found = collect_dirty_set(unread.news)
         found.everyone = found.everyone or self._backlog
-        found.look = not self._backlog
+        found.reread = not self._backlog
         self._retry(found, await parked.parked(db, self.organization))
         retries = self._unread is not None and self.clock.monotonic() >= self._retry_at
         if retries and self._unread is not None:
             found.update(self._unread)
-            found.teams |= cycle.view.gaps.keys() - cycle.view.gone
+            found.teams |= reconciler.view.gaps.keys() - reconciler.view.gone
         if not found:
             await self._skip(unread.reached)
             return None
         oldest = min((row.at for row in unread.news), default=None)
         self._count_pending(len(unread.news), oldest)
-        report = await cycle.touched(found, unread.reached, self._interrupted)
+        report = await reconciler.run_incremental(found, unread.reached, self._interrupted)
         self._keep_unread(found, report, retries=retries)
         return report
 
     def _keep_unread(self, found: DirtySet, report: Report, *, retries: bool) -> None:
-        """A pass over a push that could not read all it needed is run again over the same and what came since.
+        """Schedule an incremental pass again if it could not read all it needed.
 
         While a full pass is to be tried again anyway, that one reads it.
         """
-        if report.away is not None or not report.again or self._full_again:
+        if report.unreachable is not None or not report.again or self._full_again:
             self._unread = None
             return
         if retries or self._unread is None:
@@ -234,12 +234,12 @@ class OrganizationSchedule:
             self._unread.update(found)
 
     def _retry(self, found: DirtySet, stuck: Mapping[ActionKey, ParkedAction]) -> None:
-        """What was parked and is due is looked at again, once for each time that it was put aside."""
+        """Add due parked actions to the dirty set, once per attempt."""
         for key, entry in stuck.items():
             if entry.due_in > 0 or self._retried.get(key) == entry.attempts:
                 continue
             self._retried[key] = entry.attempts
-            if key.subject.isdecimal():  # an account no user of the directory is behind
+            if key.subject.isdecimal():  # an account without a user
                 found.everyone = True
             else:
                 found.users.add(UserId(key.subject))
@@ -248,25 +248,25 @@ class OrganizationSchedule:
 
     async def _skip(self, heads: dict[str, int]) -> None:
         if heads != self._seen:
-            await runs.advance(self.cycle.db, self.organization, heads)
+            await runs.advance(self.reconciler.db, self.organization, heads)
             self._seen = heads
 
     # -------------------------------------------------------------- after it
 
     async def _after(self, report: Report) -> None:
-        """Decide when the next pass is due, and tell those who ask what waits."""
+        """Decide when the next pass is due, and record what waits."""
         now = self.clock.monotonic()
-        sweep, full = self.cycle.sweep, report.scope == "full"
+        paced_reader, full = self.reconciler.paced_reader, report.scope == "full"
         self._backlog = report.interrupted
         if full:
-            sweep.end()
+            paced_reader.end()
             self._unread = None
-            self._full_again = report.again and report.away is None
-        if report.away is not None or (full and report.again):
+            self._full_again = report.again and report.unreachable is None
+        if report.unreachable is not None or (full and report.again):
             self._next_full = self._latest = now + self._backoff.next()
-            self._not_before = self._next_full if report.away is not None else 0.0
+            self._not_before = self._next_full if report.unreachable is not None else 0.0
             if full and now - self._began < self.timing.interval:
-                sweep.began = self._began  # what could be read is not read again
+                paced_reader.began = self._began  # keep the reads of this pass
         else:
             self._not_before = 0.0
             if self._unread is None and not self._full_again:
@@ -274,17 +274,17 @@ class OrganizationSchedule:
             if full:
                 self._next_full = now + self.timing.interval * (0.9 + 0.2 * self.jitter())
                 self._latest = self._next_full + self.timing.interval
-        if report.window_left is not None:  # what was left alone is done as soon as the window ends
+        if report.window_left is not None:  # run a pass when the window ends
             self._next_full = min(self._next_full, now + report.window_left)
             self._latest = min(self._latest, self._next_full)
         self.metrics.passed(self.organization, report, self.clock.now())
         await self._tell(report)
 
     async def _tell(self, report: Report) -> None:
-        """Show what waits for another try, where something does."""
-        if report.away is not None:
+        """Log and store what waits for another try."""
+        if report.unreachable is not None:
             self._carried = self._pending
-            self._log_away(report.away, report.away)
+            self._log_away(report.unreachable, report.unreachable)
             await self._show_retry(self._next_full - self.clock.monotonic())
             return
         if self._away.end():
@@ -304,7 +304,7 @@ class OrganizationSchedule:
         return self._full_again or self._unread is not None
 
     async def _note_retry(self, unread: tuple[str, ...]) -> None:
-        """A pass could not read what it needed and is tried again."""
+        """Log and store that a pass could not read what it needed."""
         at = self._retry_at if self._unread is not None else self._next_full
         seconds = max(0.0, at - self.clock.monotonic())
         await self._show_retry(seconds)
@@ -321,7 +321,7 @@ class OrganizationSchedule:
     async def _show_retry(self, seconds: float) -> None:
         since, now = self._pending_since, self.clock.now()
         await runs.note_retry(
-            self.cycle.db,
+            self.reconciler.db,
             self.organization,
             {
                 "next_try": (now + timedelta(seconds=seconds)).isoformat(),
@@ -331,8 +331,8 @@ class OrganizationSchedule:
         )
 
     async def _is_away(self, error: RemoteError) -> None:
-        """The key is not taken, or Cal.com does not even answer who it belongs to."""
-        db, organization = self.cycle.db, self.organization
+        """Record that Cal.com is unreachable or refuses the key."""
+        db, organization = self.reconciler.db, self.organization
         self._log_away(error.kind.value, str(error), kind=error.kind.value)
         await self._note_pending()
         pass_id = await runs.begin(db, organization, "full")
@@ -359,8 +359,8 @@ class OrganizationSchedule:
     # -------------------------------------------------------------- what waits
 
     async def _note_pending(self) -> None:
-        """What was pushed and no pass has worked off yet is counted, also while no pass can run."""
-        self._count_pending(*await runs.pending(self.cycle.db, self.organization))
+        """Count the unprocessed journal rows, also while no pass can run."""
+        self._count_pending(*await runs.pending(self.reconciler.db, self.organization))
 
     def _count_pending(self, rows: int, oldest: datetime | None) -> None:
         if oldest is None:
@@ -372,35 +372,39 @@ class OrganizationSchedule:
 
     # -------------------------------------------------------------- reads ahead
 
-    def _sweep_due(self) -> float | None:
-        """When the next read ahead of the full pass is due; None: there is none to come."""
-        sweep = self.cycle.sweep
-        if sweep.going:
-            wait = sweep.wait()
+    def _read_ahead_due(self) -> float | None:
+        """Return when the next read ahead of the full pass is due, or None."""
+        paced_reader = self.reconciler.paced_reader
+        if paced_reader.is_active:
+            wait = paced_reader.wait()
             return self.clock.monotonic() + wait if wait > 0 else self._ended_at
-        if sweep.began is not None or self.cycle.view.me is None or not sweep.is_worth_it():
+        if (
+            paced_reader.began is not None
+            or self.reconciler.view.me is None
+            or not paced_reader.is_worth_it()
+        ):
             return None
         return max(self._ended_at, self._ahead())
 
     def _ahead(self) -> float:
         return self._next_full - self.timing.interval / 2
 
-    async def _sweep(self) -> None:
-        """Read one team ahead of the full pass that comes, where that takes many reads."""
-        sweep = self.cycle.sweep
+    async def _read_ahead(self) -> None:
+        """Read one team ahead of the next full pass, if that pass takes many reads."""
+        paced_reader = self.reconciler.paced_reader
         now = self.clock.monotonic()
-        if self._backlog or self.is_stopping() or self.cycle.view.me is None:
+        if self._backlog or self.is_stopping() or self.reconciler.view.me is None:
             return
         if now < self._not_before:
             return
-        if sweep.began is None and now >= self._ahead() and sweep.is_worth_it():
-            sweep.begin()
-        await sweep.step(self._next_full)
+        if paced_reader.began is None and now >= self._ahead() and paced_reader.is_worth_it():
+            paced_reader.begin()
+        await paced_reader.step(self._next_full)
 
     # -------------------------------------------------------------- making room
 
     def _interrupted(self) -> bool:
-        """Whether a pass should make room: on stopping at once, for fresh news or others after a while."""
+        """Return True if a pass should stop: at once on shutdown, after a while for newer changes or others."""
         if self.is_stopping():
             return True
         now = self.clock.monotonic()

@@ -1,4 +1,4 @@
-"""How the daemons on one database share the organizations.
+"""Divides the organizations among the daemons on one database.
 
 Each living daemon has a row that names the organizations of its configuration. Its part is the sum of 1/n over
 them, where n is how many living daemons have that organization, rounded up. A daemon takes what is free up to its
@@ -19,7 +19,7 @@ STRANDED = 6.0  # seconds
 
 @dataclass(slots=True)
 class LeaseSharing:
-    """The part of one daemon, by its row and those of the others."""
+    """Decides which organizations one daemon takes and releases."""
 
     db: Database
     holder: str
@@ -27,7 +27,7 @@ class LeaseSharing:
     _free_since: dict[str, float] = field(default_factory=dict)
 
     async def surplus(self, held: int, idle: Sequence[str]) -> list[str]:
-        """Renew this daemon's row; return which of the ``idle`` organizations to give back."""
+        """Renew this daemon's row; return which of the ``idle`` organizations to release."""
         await shares.register(self.db, self.holder, self.organizations)
         parts = await shares.parts(self.db)
         mine = parts.get(self.holder, Part(len(self.organizations), held))
@@ -52,10 +52,10 @@ class LeaseSharing:
         chosen = random.sample(free, min(len(free), max(0, mine.share - held)))
         stranded = [name for name in free if now - self._free_since[name] >= STRANDED]
         taking = {*chosen, *stranded}
-        for name in taking:  # once given back, it is free from then on
+        for name in taking:  # an organization that is released later is free from then on
             del self._free_since[name]
         return sorted(taking)
 
     async def leave(self) -> None:
-        """Let the others have this daemon's part now."""
+        """Delete this daemon's row, so that the other daemons take its share."""
         await shares.leave(self.db, self.holder)

@@ -1,4 +1,4 @@
-"""How many passes work at once, and in which order they get to it.
+"""Limits how many passes run at once, and orders the passes that wait.
 
 A pass holds a slot while it works. It lends the slot to another pass while Cal.com keeps it waiting: for the rate
 limit, or for an answer that is slow. The order is that of the times at which passes were due; a periodic pass counts as
@@ -27,7 +27,7 @@ class Slots:
 
     @property
     def is_crowded(self) -> bool:
-        """Return True if a pass waits that is urgent, or that has waited for long."""
+        """Return True if an urgent pass waits, or if any pass has waited for long."""
         self._forget_done()
         return bool(self._waiting) and self._waiting[0][0] <= self.clock.monotonic()
 
@@ -68,7 +68,7 @@ class Slot:
 
     def __init__(self, slots: Slots) -> None:
         self.key = 0.0
-        self.turn: asyncio.Future[None] | None = None  # while it waits
+        self.turn: asyncio.Future[None] | None = None  # while the pass waits
         self.is_held = False
         self.has_begun = False  # the work, which goes on while the slot is lent
         self._slots = slots
@@ -101,12 +101,12 @@ class Slot:
             self._slots.release()
 
     def lent(self) -> "Lending":
-        """While the block waits, for longer than ``LEND_AFTER``, another pass has the slot."""
+        """Lend the slot to another pass once the block has waited for longer than ``LEND_AFTER``."""
         return Lending(self)
 
 
 class Lending:
-    """A class and no generator: every call to Cal.com passes here."""
+    """The context manager of ``lent``. A class, because a generator would slow down every call to Cal.com."""
 
     __slots__ = ("_had", "_slot", "_timer")
 
@@ -123,7 +123,7 @@ class Lending:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        ends = error is not None and not isinstance(error, Exception)  # cancelled: no more work
+        ends = error is not None and not isinstance(error, Exception)  # canceled
         if self._had and not self._slot.is_held and not ends:
-            self._slot.key = float("-inf")  # what has begun goes before what has not
+            self._slot.key = float("-inf")  # a pass that has begun goes first
             await self._slot.take()

@@ -1,4 +1,4 @@
-"""What is known of one organization in Cal.com: the last reads, and what calscim wrote since.
+"""Caches the observed state of one organization: the last reads, plus what calscim wrote since.
 
 Ids of memberships that calscim deleted are remembered: a lagging replica that still shows one is not
 believed. Nor is one that shows a role or an address as it was before calscim changed it, for the settle time.
@@ -28,7 +28,7 @@ from calscim.planner.observed_state import (
 from calscim.planner.roles import Role
 from calscim.planner.teams.pending import pending_teams
 from calscim.reconciler.attribute_cache import AttributeCatalog
-from calscim.reconciler.pending_echo import StaleReadFilter
+from calscim.reconciler.stale_reads import StaleReadFilter
 
 LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
@@ -37,7 +37,7 @@ UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under 
 
 @dataclass(slots=True)
 class ObservedCache:
-    """Kept between passes by whoever holds the lease, and started empty with every lease."""
+    """The cache. It lives as long as the lease, and starts empty."""
 
     me: CalUserId | None = None
     people: dict[CalUserId, OrgMember] | None = None  # None: never read completely
@@ -46,7 +46,7 @@ class ObservedCache:
     gaps: dict[TeamId, str] = field(default_factory=dict)
     names: dict[TeamId, str] = field(default_factory=dict)
     slugs: dict[TeamId, str | None] = field(default_factory=dict)
-    stale: set[TeamId] = field(default_factory=set)  # written to without knowing the result
+    stale: set[TeamId] = field(default_factory=set)  # a write had an unknown outcome
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
     attributes: AttributeCatalog = field(default_factory=AttributeCatalog)
@@ -63,13 +63,13 @@ class ObservedCache:
     options_read_at: dict[CalUserId, float] = field(default_factory=dict)
     # Addresses that users want and other accounts had when everybody was last planned for.
     contested: set[str] = field(default_factory=set)
-    # What Cal.com left unanswered, in how many passes in a row: see silence.
+    # What Cal.com left unanswered, in how many passes in a row: see outage.
     unanswered: dict[ActionKey, int] = field(default_factory=dict)
     # Accounts that calscim created, until a list shows the numbers of their memberships.
     _with_profile: set[CalUserId] = field(default_factory=set)
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> ObservedState:
-        """The view as the planner wants it; ``teams`` None: all that were looked at."""
+        """Return the observed state for the planner; ``teams`` None: all teams that were read."""
         wanted = self.teams.keys() | self.gaps.keys() if teams is None else set(teams)
         seen: dict[TeamId, Complete[dict[CalUserId, TeamMember]] | Incomplete] = {}
         for team in wanted:
@@ -90,16 +90,16 @@ class ObservedCache:
     # -------------------------------------------------------------- reading
 
     async def read_key(self, reader: Reader) -> None:
-        """Whose key it is. RemoteError when it is not taken, or when Cal.com is away."""
+        """Read the API key's user. Raise RemoteError if Cal.com refuses the key or does not answer."""
         self.me = (await reader.me()).user
 
     async def read_everything(
         self, reader: Reader, directory: DesiredState, since: float | None = None
     ) -> None:
-        """Everybody, and every team that matters. ``since``: teams read since then are not read again."""
+        """Read all people and all relevant teams, except teams that were read after ``since``."""
         await self.read_people(reader)
-        wanted = teams_of(directory)
-        gap = await self.read_names(reader, wanted, whole=bool(pending_teams(directory)))
+        wanted = relevant_teams(directory)
+        gap = await self.read_team_names(reader, wanted, whole=bool(pending_teams(directory)))
         self.teams = {team: members for team, members in self.teams.items() if team in wanted}
         fresh = {team for team in wanted if self._is_fresh(team, since)}
         self.gaps.clear()
@@ -116,13 +116,13 @@ class ObservedCache:
         return self.read_at.get(team, since - 1) >= since
 
     async def read_people(self, reader: Reader) -> None:
-        """Everybody in the organization. What was known before is dropped when that fails."""
+        """Read all people. On failure the cached people are dropped."""
         answer = await reader.people(expected=(self.people or {}).keys())
         if isinstance(answer, Incomplete):
             self.people, self.people_gap = None, answer.reason
         else:
             self.people = {
-                number: self._settled(person)
+                number: self._filter_stale_person(person)
                 for number, person in answer.value.items()
                 if person.membership not in self.deleted
             }
@@ -157,17 +157,17 @@ class ObservedCache:
             self.profiles[person.membership] = person.user in found
             people[person.user] = replace(person, has_profile=person.user in found)
 
-    def found_profile(self, membership: MembershipId) -> None:
-        """The member has a Profile after all."""
+    def apply_profile_found(self, membership: MembershipId) -> None:
+        """Note that a member has a Profile."""
         self._note_profile(membership, has_profile=True)
 
-    def lacks_profile(self, user: CalUserId) -> None:
-        """Cal.com refused a call because the member has no Profile."""
+    def apply_profile_missing(self, user: CalUserId) -> None:
+        """Note that Cal.com refused a call because the member has no Profile."""
         if self.people is not None and (person := self.people.get(user)) is not None:
             self._note_profile(person.membership, has_profile=False)
 
-    def made_pending(self, user: CalUserId) -> None:
-        """The member has to accept the membership again, and gets a Profile by that."""
+    def apply_pending(self, user: CalUserId) -> None:
+        """Note that the member has to accept the membership again, which creates a Profile."""
         if self.people is not None and (person := self.people.get(user)) is not None:
             self.profiles.pop(person.membership, None)
             self.people[user] = replace(person, accepted=False, has_profile=None)
@@ -186,7 +186,7 @@ class ObservedCache:
         fresh = await reader.assigned(user)
         if isinstance(fresh, Incomplete):
             return fresh
-        known = self.held(user)
+        known = self.attributes_of(user)
         self.options[user] = fresh
         if known is not None and _places(known) == _places(fresh):
             return True
@@ -194,7 +194,7 @@ class ObservedCache:
             self.people[user] = replace(self.people[user], attributes=fresh)
         return False
 
-    async def read_names(
+    async def read_team_names(
         self, reader: Reader, wanted: Collection[TeamId] | None = None, *, whole: bool = False
     ) -> str | None:
         """Read the names of the organization's teams; returns why not when that fails.
@@ -229,8 +229,8 @@ class ObservedCache:
                 self.names[number], self.slugs[number] = team.name, team.slug
         return None
 
-    def listed(self) -> list[Team]:
-        """The teams of the organization, as last read."""
+    def known_teams(self) -> list[Team]:
+        """Return the teams of the organization, as last read."""
         return [Team(team, name, self.slugs.get(team)) for team, name in self.names.items()]
 
     async def read_team(self, reader: Reader, team: TeamId) -> None:
@@ -242,12 +242,12 @@ class ObservedCache:
         self.stale.discard(team)
         self.read_at[team] = self.now()
         self.teams[team] = {
-            number: self._settled_on(team, member)
+            number: self._filter_stale_member(team, member)
             for number, member in answer.value.items()
             if member.membership not in self.deleted_on_teams
         }
 
-    def _settled(self, person: OrgMember) -> OrgMember:
+    def _filter_stale_person(self, person: OrgMember) -> OrgMember:
         role = self.recent.current_value(("role", None, person.user), person.role)
         email = self.recent.current_value(("email", person.user), person.email)
         told = self._all_options(
@@ -264,7 +264,7 @@ class ObservedCache:
     def _all_options(
         self, user: CalUserId, shown: tuple[AttributeValue, ...] | None
     ) -> tuple[AttributeValue, ...] | None:
-        """What the last read of the person's options gave, unless the list contradicts it."""
+        """Return the options that were read last, unless the list contradicts them."""
         known = self.options.get(user)
         if known is None or shown is None:
             return shown
@@ -273,10 +273,10 @@ class ObservedCache:
         }:
             return known
         del self.options[user]
-        self.options_read_at.pop(user, None)  # somebody changed them: to be read soon
+        self.options_read_at.pop(user, None)  # changed in Cal.com: read them soon
         return shown
 
-    def _settled_on(self, team: TeamId, member: TeamMember) -> TeamMember:
+    def _filter_stale_member(self, team: TeamId, member: TeamMember) -> TeamMember:
         role = self.recent.current_value(("role", team, member.user), member.role)
         accepted = self.recent.current_value(("accepted", team, member.user), member.accepted)
         if (role, accepted) == (member.role, member.accepted):
@@ -284,11 +284,11 @@ class ObservedCache:
         return replace(member, role=role, accepted=accepted)
 
     def memberships_of(self, user: CalUserId) -> dict[TeamId, TeamMember]:
-        """The person's memberships of the teams that were read."""
+        """Return the person's memberships of the teams that were read."""
         return {team: members[user] for team, members in self.teams.items() if user in members}
 
     def pages(self, team: TeamId) -> int:
-        """How many reads that team takes, as far as is known."""
+        """Return how many calls a read of the team takes."""
         return len(self.teams.get(team, ())) // PAGE + 1
 
     def pages_of_people(self) -> int:
@@ -296,14 +296,14 @@ class ObservedCache:
 
     # -------------------------------------------------------------- own writes
 
-    def joined(self, person: OrgMember) -> None:
+    def apply_joined(self, person: OrgMember) -> None:
         if person.has_profile:
             self._with_profile.add(person.user)
         if self.people is not None:
             self.people[person.user] = person
 
-    def left(self, user: CalUserId, membership: MembershipId) -> None:
-        """Somebody lost the organization, and every team with it.
+    def apply_left(self, user: CalUserId, membership: MembershipId) -> None:
+        """Remove a person from the organization and from all teams.
 
         A list that still shows one of the teams is believed unless the build is known to end them.
         """
@@ -315,7 +315,7 @@ class ObservedCache:
             if member is not None and self.traits.clears_teams:
                 self.deleted_on_teams.add(member.membership)
 
-    def changed(
+    def apply_change(
         self,
         user: CalUserId,
         *,
@@ -324,8 +324,8 @@ class ObservedCache:
         role: Role | None = None,
     ) -> None:
         if self.people is not None and (person := self.people.get(user)) is not None:
-            self.recent.changed(("role", None, user), person.role, role or person.role)
-            self.recent.changed(("email", user), person.email, email or person.email)
+            self.recent.record_change(("role", None, user), person.role, role or person.role)
+            self.recent.record_change(("email", user), person.email, email or person.email)
             self.people[user] = replace(
                 person,
                 email=email or person.email,
@@ -333,50 +333,50 @@ class ObservedCache:
                 role=role or person.role,
             )
 
-    def held(self, user: CalUserId) -> tuple[AttributeValue, ...] | None:
-        """Somebody's attributes; None when they are not known."""
+    def attributes_of(self, user: CalUserId) -> tuple[AttributeValue, ...] | None:
+        """Return a person's attribute values, or None if unknown."""
         person = None if self.people is None else self.people.get(user)
         return None if person is None else person.attributes
 
-    def told(self, user: CalUserId, held: tuple[AttributeValue, ...]) -> None:
+    def apply_attributes(self, user: CalUserId, held: tuple[AttributeValue, ...]) -> None:
         if self.people is not None and (person := self.people.get(user)) is not None:
-            self.recent.changed(("attributes", user), person.attributes, held)
+            self.recent.record_change(("attributes", user), person.attributes, held)
             self.people[user] = replace(person, attributes=held)
             if user in self.options:
                 self.options[user] = held
 
-    def put(self, team: TeamId, member: TeamMember) -> None:
+    def apply_member(self, team: TeamId, member: TeamMember) -> None:
         members = self.teams.setdefault(team, {})
         if (before := members.get(member.user)) is not None:
-            self.recent.changed(("role", team, member.user), before.role, member.role)
+            self.recent.record_change(("role", team, member.user), before.role, member.role)
         members[member.user] = member
         if member.membership == UNKNOWN:
             self.stale.add(team)
 
-    def accepted_on_team(self, team: TeamId, user: CalUserId) -> None:
+    def apply_acceptance(self, team: TeamId, user: CalUserId) -> None:
         members = self.teams.get(team, {})
         if (member := members.get(user)) is not None:
-            self.recent.changed(("accepted", team, user), member.accepted, after=True)
+            self.recent.record_change(("accepted", team, user), member.accepted, after=True)
             members[user] = replace(member, accepted=True)
 
-    def took(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:
+    def apply_removal(self, team: TeamId, user: CalUserId, membership: MembershipId) -> None:
         self.deleted_on_teams.add(membership)
         self.teams.get(team, {}).pop(user, None)
 
-    def doubt(self, team: TeamId | None) -> None:
-        """The outcome of a write is not known: read again before judging."""
+    def invalidate(self, team: TeamId | None) -> None:
+        """Mark the team, or the organization for None, to be read again after a write with an unknown outcome."""
         if team is None:
             self.people, self.people_gap = None, "a write to the organization had no clear outcome"
         else:
             self.stale.add(team)
 
-    def doubt_after(self, action: Action, *, gone: bool) -> None:
-        """As ``doubt``; of an attribute only that person's are not known any more, or its options.
+    def invalidate_after(self, action: Action, *, gone: bool) -> None:
+        """Invalidate what an action may have changed: a team, the organization, or one person's attributes.
 
         ``gone``: what the action was about does not exist.
         """
         if not isinstance(action, ChangeAttribute):
-            self.doubt(team_of(action))
+            self.invalidate(team_of(action))
             return
         change = action.change
         if change.op is AttributeOp.OPTION or gone:
@@ -389,12 +389,12 @@ class ObservedCache:
 
 
 def _places(held: Iterable[AttributeValue]) -> set[tuple[str, str]]:
-    """Which options; lists and options spell numbers differently."""
+    """Return which options are held; lists and options spell numbers differently."""
     return {(one.attribute, one.option) for one in held}
 
 
-def teams_of(directory: DesiredState) -> set[TeamId]:
-    """Every team that a mapping or the ledger names, but those that are yet to be made."""
+def relevant_teams(directory: DesiredState) -> set[TeamId]:
+    """Return the teams that mappings or the ledger name, except teams that do not exist yet."""
     mapped = {
         mapping.team
         for mapping in directory.mappings
@@ -403,8 +403,8 @@ def teams_of(directory: DesiredState) -> set[TeamId]:
     return mapped | {team for team, _ in directory.ledger}
 
 
-def members_wanted(directory: DesiredState, view: ObservedCache) -> set[CalUserId]:
-    """Accounts of active users of the directories, by their links, else by their addresses."""
+def accounts_of_active_users(directory: DesiredState, view: ObservedCache) -> set[CalUserId]:
+    """Return the accounts of active users, by their links or else by their addresses."""
     wanted = [user for user in directory.users.values() if user.active and user.managed]
     links = directory.links
     addresses = {address_key(user.email) for user in wanted if user.id not in links}

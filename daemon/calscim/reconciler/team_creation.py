@@ -1,4 +1,4 @@
-"""Makes a team that a mapping waits for, once: looks for it before, and binds the mappings to it after.
+"""Creates each team that mappings wait for once, and binds the mappings to it.
 
 An answer that was lost makes no second team: the name's slug is the same at the next try, and Cal.com takes
 each only once.
@@ -20,38 +20,38 @@ from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
 @dataclass(slots=True)
 class TeamCreator:
-    """``made``: which team a number below zero has become in this pass."""
+    """Creates teams and binds mappings. ``made``: the team that replaced each id below zero."""
 
     reader: Reader
     view: ObservedCache
     record: Recorder
     made: dict[TeamId, TeamId] = field(default_factory=dict)
 
-    async def recognise(self, waiting: Mapping[TeamId, str], request_id: str) -> int:
-        """Mappings that wait for a team which is listed by now get it before anything is planned for either."""
+    async def bind_existing(self, waiting: Mapping[TeamId, str], request_id: str) -> int:
+        """Bind mappings to teams that Cal.com lists by now; return how many teams."""
         bound = 0
         for awaited, name in waiting.items():
-            if not isinstance(existing(self.view.listed(), name), Team):
+            if not isinstance(existing(self.view.known_teams(), name), Team):
                 continue
-            there = await self.look(name)  # what was listed may be gone by now
+            there = await self.find(name)  # the listed team may be deleted by now
             if isinstance(there, Team):
-                await self.found(awaited, there, request_id)
+                await self.bind_found(awaited, there, request_id)
                 bound += 1
         return bound
 
-    async def look(self, name: str) -> Team | str | Incomplete | None:
-        """The team where it is there already; or why it is not clear; None: it is to be made."""
+    async def find(self, name: str) -> Team | str | Incomplete | None:
+        """Return the team, or the reason why the name is ambiguous, or None if the team does not exist."""
         teams = await self.reader.teams(expected=self.view.names.keys())
         if isinstance(teams, Incomplete):
             return teams
         return existing(teams.value.values(), name)
 
-    async def found(self, awaited: TeamId, team: Team, request_id: str) -> None:
-        """It was there. Made by a call whose answer was lost, its owner is calscim's doing all the same."""
-        ours = await self.record.may_be_made(awaited, team.id)
+    async def bind_found(self, awaited: TeamId, team: Team, request_id: str) -> None:
+        """Bind a team that exists. An attempt whose answer was lost may have created it."""
+        ours = await self.record.has_attempt(awaited, team.id)
         await self._bind(awaited, team, request_id, ours=ours)
 
-    async def created(self, action: CreateTeam, team: TeamId, request_id: str) -> None:
+    async def bind_created(self, action: CreateTeam, team: TeamId, request_id: str) -> None:
         assert action.new_team is not None
         self.made[action.team] = team
         await self._bind(action.team, Team(team, action.new_team, None), request_id, ours=True)
@@ -61,17 +61,17 @@ class TeamCreator:
         await self.record.bind(awaited, team, request_id, me if ours else None)
         self.view.names[team.id] = team.name
         await self.view.read_team(self.reader, team.id)
-        if team.id in self.view.gaps:  # a lagging replica does not have it yet
+        if team.id in self.view.gaps:  # a lagging replica does not show the team yet
             self.view.stale.add(team.id)
         if not ours or me is None:
             return
         member = self.view.teams.get(team.id, {}).get(me)
         if member is not None and member.role is Role.OWNER:
-            await self.record.saw_creator(team.id, member.membership)
+            await self.record.record_owner_membership(team.id, member.membership)
 
-    async def see_creators(self, directory: DesiredState) -> None:
-        """Where the key's own user was not visible yet when calscim made a team."""
+    async def observe_owners(self, directory: DesiredState) -> None:
+        """Record memberships of bootstrap owners that were not visible when calscim created the team."""
         for team, creator in directory.bootstrap_owners.items():
             member = self.view.teams.get(team, {}).get(creator.cal_user)
             if creator.membership is None and member is not None and member.membership != UNKNOWN:
-                await self.record.saw_creator(team, member.membership)
+                await self.record.record_owner_membership(team, member.membership)

@@ -12,7 +12,7 @@ from calscim.planner.observed_state import Incomplete, ObservedState, Team
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.approvals import Rules
-from calscim.reconciler.snapshot import ObservedCache, members_wanted
+from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users
 from calscim.reconciler.state import build_traits
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
@@ -41,7 +41,7 @@ class CalcomReading:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 await self.view.read_key(self.reader)
             await self.view.read_people(self.reader)
-            self.gap = await self.view.read_names(self.reader)
+            self.gap = await self.view.read_team_names(self.reader)
         except (RemoteError, TimeoutError) as error:
             self._note_away(error)
         self.names |= self.view.names
@@ -50,7 +50,7 @@ class CalcomReading:
         """Return the team of that id, slug or name: one of Cal.com, else one that a mapping names."""
         missing = self.away or self.gap
         if missing is None:
-            return named_team(self.view.listed(), self.organization, wanted).id
+            return named_team(self.view.known_teams(), self.organization, wanted).id
         known = [Team(number, name, None) for number, name in self.names.items()]
         if any(wanted in (str(team.id), team.name) for team in known):
             return named_team(known, self.organization, wanted).id
@@ -64,9 +64,11 @@ class CalcomReading:
         if self.away is not None:
             return
         try:
-            await self.view.read_profiles(self.reader, members_wanted(picture.directory, self.view))
+            await self.view.read_profiles(
+                self.reader, accounts_of_active_users(picture.desired, self.view)
+            )
             await self.view.attributes.look(
-                self.reader, picture.directory, self.ruled.policy, again=True
+                self.reader, picture.desired, self.ruled.policy, again=True
             )
             for team in sorted(teams):
                 await self.view.read_team(self.reader, team)

@@ -32,7 +32,7 @@ from calscim.planner.plan import Plan, Scope
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import Rules, decide
-from calscim.reconciler.desired_now import wanted
+from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.state.desired_state import DesiredSnapshot
@@ -55,13 +55,13 @@ async def explain(
             people = (calcom.view.people or {}).values() if calcom.away is None else None
             subject = entries.stranger(people, organization.name, person, calcom.away)
         users = None if found.is_unknown and chosen is not None else found.users
-        picture = await wanted(db, ruled, SystemClock().now(), users)
-        people_of = identify(picture.directory, calcom.observed(()))
+        picture = await load_desired_state(db, ruled, SystemClock().now(), users)
+        people_of = identify(picture.desired, calcom.observed(()))
         found = await entries.with_others(db, found, people_of)
         if not found.is_unknown:
             subject = entries.chosen(found, people_of)
         sources = await records.load_sources(db, found.users)
-        relevant = _relevant(sources, subject, picture.directory.ledger, chosen)
+        relevant = _relevant(sources, subject, picture.desired.ledger, chosen)
         await calcom.read_teams(picture, relevant)
     if users is None and chosen is not None:  # who is wanted on the team decides
         scope = Scope(teams=frozenset({chosen}))
@@ -102,7 +102,7 @@ class _Case:
     async def explanation(
         self, subject: Subject, found: Entries, people: People, chosen: TeamId | None
     ) -> Explanation:
-        directory, team_names = self.picture.directory, self.calcom.names
+        directory, team_names = self.picture.desired, self.calcom.names
         shown = [
             source
             for source in self._sources_of(subject)

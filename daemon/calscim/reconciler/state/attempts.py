@@ -1,4 +1,4 @@
-"""One row an attempt to change Cal.com: begun before the call, finished after it, never one without the other."""
+"""Records each attempt to change Cal.com: a row before the call, and its outcome after it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Attempts:
     plan_hash: str
 
     async def begin(self, action: Action, request_id: str) -> int:
-        """The row's id. LeaseLost when the term is over: then nothing may be sent."""
+        """Insert the row and return its id. Raise LeaseLost if the term is over: then nothing may be sent."""
         role, provenance = role_of(action), action.provenance
         number = await self.db.fetchval(
             sql("actions.begin"),
@@ -71,7 +71,7 @@ class Attempts:
 
 
 async def window_usage(db: Database, organization: str, seconds: float) -> WindowUsage:
-    """Return what attempts of the last ``seconds`` took away and added."""
+    """Return what the attempts of the last ``seconds`` removed and added."""
     usage = WindowUsage()
     for row in await db.fetch(sql("actions.list_removals"), organization, seconds):
         usage.took(
@@ -87,12 +87,12 @@ async def window_usage(db: Database, organization: str, seconds: float) -> Windo
 
 
 async def abandon(db: Database, lease: Lease) -> int:
-    """Close what earlier terms left open, as unknown; returns how many there were."""
+    """Close the open attempts of earlier terms as unknown; return how many."""
     return len(await db.fetch(sql("actions.abandon"), lease.organization, lease.term))
 
 
 async def request_ids(db: Database, causes: Iterable[Provenance]) -> dict[Provenance, str]:
-    """The id of the request that each journal row came with."""
+    """Return the id of the SCIM request behind each journal row."""
     wanted = sorted(set(causes), key=lambda cause: (cause.stream, cause.seq))
     if not wanted:
         return {}

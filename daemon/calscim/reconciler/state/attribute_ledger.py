@@ -1,4 +1,4 @@
-"""Attributes that the directory gave a value, as they were last told to Cal.com."""
+"""Attribute values from the directory, as calscim last sent them to Cal.com."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ from calscim.planner.ids import CalUserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
-Told = tuple[CalUserId, str, str]  # whose, attribute's id, all values; "" for none
+Told = tuple[CalUserId, str, str]  # account, attribute's id, all values; "": none
 
 
 async def claim(db: Database, organization: str, cal_user: CalUserId, attribute: str) -> None:
-    """Before the first value is told, so that it can be taken away whatever becomes of the call."""
+    """Record before the call that calscim sets the attribute, so that it can be cleared after any outcome."""
     await db.execute(sql("applied_attributes.record_intent"), organization, cal_user, attribute)
 
 
 async def told(db: Database, organization: str, rows: Sequence[Told]) -> None:
-    """What is as it is wanted. Without a value there is nothing left to take away."""
+    """Record attributes that have their target value. Forget an attribute without a value."""
     kept = [row for row in rows if row[2]]
     gone = [row for row in rows if not row[2]]
     if kept:

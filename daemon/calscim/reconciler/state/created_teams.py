@@ -1,4 +1,4 @@
-"""Teams that calscim made: the mappings that waited for them, and their owner for having made them."""
+"""Teams that calscim created: their mappings, and their bootstrap owners."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from calscim.postgres.queries import sql
 
 
 async def attempted(db: Database, organization: str, awaited: TeamId, team: TeamId) -> bool:
-    """Whether an earlier call made the team, or may have made it although no answer said so."""
+    """Return True if an earlier attempt created the team, or may have created it."""
     return bool(await db.fetchval(sql("created_teams.was_attempted"), organization, awaited, team))
 
 
@@ -23,7 +23,7 @@ async def bind(
     request_id: str,
     creator: CalUserId | None,
 ) -> None:
-    """The mappings that waited are the team's now. ``creator``: its owner where calscim made it.
+    """Bind the waiting mappings to the team. ``creator``: its bootstrap owner, if calscim created it.
 
     A mapping of the same group to the same team that was added meanwhile takes the waiting one's place.
     """
@@ -61,12 +61,12 @@ async def bind(
 async def saw_creator(
     db: Database, organization: str, team: TeamId, membership: MembershipId
 ) -> None:
-    """Which membership came with the team: a later one, made by hand, is another."""
+    """Record the bootstrap owner's membership, to tell it from a later one that was added by hand."""
     await db.execute(sql("created_teams.record_membership"), organization, team, membership)
 
 
 async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -> None:
-    """Show mappings under the names that their teams have in Cal.com now."""
+    """Update the team names of mappings to the names in Cal.com."""
     if names:
         await db.execute(
             sql("mappings.rename_teams"), organization, list(names.keys()), list(names.values())
@@ -74,5 +74,5 @@ async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -
 
 
 async def release(db: Database, organization: str, team: TeamId) -> None:
-    """The one who made the team owns it no more."""
+    """Forget the bootstrap owner of a team."""
     await db.execute(sql("created_teams.release"), organization, team)

@@ -8,8 +8,8 @@ import orjson
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
-EVERY = 60.0  # seconds between two signs of life
-ALIVE = 3 * EVERY  # seconds without one, after which a daemon counts as gone
+EVERY = 60.0  # seconds between two heartbeats
+ALIVE = 3 * EVERY  # seconds without a heartbeat after which a daemon counts as stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Running:
 
 
 async def seen(db: Database, running: Running) -> None:
-    """The daemon is there and uses these secrets."""
+    """Record a heartbeat of the daemon and the secrets that it uses."""
     told = orjson.dumps(dict(running.fingerprints)).decode()
     await db.execute(sql("daemons.record"), running.holder, running.salt, told)
 
@@ -32,6 +32,6 @@ async def left(db: Database, holder: str) -> None:
 
 
 async def alive(connection: Connection) -> list[Running]:
-    """Those that gave a sign of life lately."""
+    """Return the daemons with a recent heartbeat."""
     rows = await connection.fetch(sql("daemons.list"), ALIVE)
     return [Running(row["holder"], row["salt"], orjson.loads(row["fingerprints"])) for row in rows]

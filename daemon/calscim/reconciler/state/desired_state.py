@@ -1,4 +1,4 @@
-"""Reads what the directory wants of one organization, as one consistent picture."""
+"""Reads the desired state of one organization in one consistent snapshot."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DesiredSnapshot:
-    """What is wanted, how far each journal had come, and who was missed in the last complete passes."""
+    """The desired state, each journal's head, and in how many complete passes each account was missing."""
 
-    directory: DesiredState
+    desired: DesiredState
     heads: dict[DirectoryId, int]
     names: dict[DirectoryId, str]
     missed: dict[UserId, int]
@@ -50,7 +50,7 @@ async def load(
     users: Collection[UserId] | None = None,
     attributes: Collection[str] = (),
 ) -> DesiredSnapshot:
-    """Everything of the organization, or only what concerns ``users`` and whoever is the same person.
+    """Load the whole organization, or only ``users`` and the users of the same people.
 
     ``attributes``: which parts of the users' resources are needed, in lower case.
     """
@@ -67,15 +67,15 @@ async def load(
             )
             only = [str(row["id"]) for row in rows]
         reading = _Reading(connection, organization, ids, only)
-        return await reading.picture(directories, list(attributes))
+        return await reading.snapshot(directories, list(attributes))
 
 
-_AT_ONCE = 500  # rows held beside what is made of them, and worked on before others have their turn
+_AT_ONCE = 500  # rows that are decoded before other tasks run
 _NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 class _Reading:
-    """One picture. A text or a tuple that occurs in many rows is kept once: a large company has few of them."""
+    """Reads one snapshot. Equal values of many rows are kept once, which saves memory in large companies."""
 
     def __init__(
         self,
@@ -90,14 +90,14 @@ class _Reading:
         self._only = only
         self._kept: dict[Any, Any] = {}
 
-    async def picture(
+    async def snapshot(
         self, directories: Sequence[asyncpg.Record], attributes: list[str]
     ) -> DesiredSnapshot:
         pauses = await self._connection.fetch(sql("desired_state.load_pauses"), self._organization)
         users = await self._users(attributes)
         links, missed = await self._links()
         return DesiredSnapshot(
-            directory=DesiredState(
+            desired=DesiredState(
                 users=users,
                 deleted_users=await self._departed(),
                 groups={
@@ -145,7 +145,7 @@ class _Reading:
         )
 
     async def _rows(self, query: str, *arguments: Any) -> AsyncIterator[asyncpg.Record]:
-        """Of a large company piece by piece; of a few people in one answer."""
+        """Yield the rows of a query: in pieces for the whole organization, at once for a few people."""
         text = sql(f"desired_state.load_{query}")
         if self._only is not None:
             for row in await self._connection.fetch(text, *arguments):
@@ -157,7 +157,7 @@ class _Reading:
                 yield row
 
     def _one(self, value: T) -> T:
-        """The first of all that are equal."""
+        """Return the first of all equal values."""
         kept: T = self._kept.setdefault(value, value)
         return kept
 
@@ -189,7 +189,7 @@ class _Reading:
         }
 
     async def _links(self) -> tuple[dict[UserId, Link], dict[UserId, int]]:
-        """The links, and who was missed."""
+        """Return the links, and in how many passes each account was missing."""
         links: dict[UserId, Link] = {}
         missed: dict[UserId, int] = {}
         async for row in self._rows("account_links", self._organization, self._only):

@@ -1,4 +1,4 @@
-"""How often and since when drift was seen that is to be taken away once it has lasted."""
+"""Stores in how many passes and since when each drift was observed."""
 
 from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
@@ -11,7 +11,7 @@ from calscim.postgres.queries import sql
 
 
 async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
-    """By the digest of the single action."""
+    """Return the observations by the digest of the action."""
     rows = await db.fetch(sql("drift_observations.list"), organization)
     return {row["digest"]: DriftObservation(row["pass_count"], row["seconds"]) for row in rows}
 
@@ -19,7 +19,7 @@ async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
 async def note(
     db: Database, organization: str, seen: MappingOf[str, Action], unread: Collection[TeamId]
 ) -> None:
-    """Count what a look at everything wants gone, and forget what it does not want gone any more.
+    """Count the drift that a full pass observed, and forget drift that is gone.
 
     ``unread``: teams that this look did not read to their end. Nothing about them is counted or forgotten.
     """

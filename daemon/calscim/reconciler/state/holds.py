@@ -1,4 +1,4 @@
-"""Removals that a guard holds, and what an operator has let go."""
+"""Held sets of actions, and the sets that operators approved."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ async def announced(db: Database, organization: str, hashes: Collection[str]) ->
 
 
 async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
-    """Whatever is not among ``hashes`` is held no more."""
+    """End the holds that are not among ``hashes``."""
     await db.execute(sql("holds.close_obsolete"), organization, list(hashes))
 
 
@@ -70,7 +70,7 @@ def _hold(row: Record) -> Hold:
 
 
 async def approve(db: Database, organization: str, hash_: str) -> bool:
-    """Let a held set go without a row in the journal; False when there is no such set now.
+    """Approve a held set without a journal row; return False if no such set is held.
 
     For simulations. Operators approve with ``admin.approvals``.
     """
@@ -78,19 +78,19 @@ async def approve(db: Database, organization: str, hash_: str) -> bool:
 
 
 async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
-    """The people who have approved a set since it has been held."""
+    """Return the operators who approved a set since it was held."""
     rows = await db.fetch(sql("holds.list_approvers"), organization, hash_)
     return [row["person"] for row in rows]
 
 
 async def approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
-    """Sets that are approved and not released yet; with ``needed`` over 1, by so many people in the journal."""
+    """Return the approved sets that are not released yet. ``needed``: how many operators have to approve."""
     rows = await db.fetch(sql("holds.list_approved"), organization, needed)
     return frozenset(row["hash"] for row in rows)
 
 
 async def release(db: Database, organization: str, hashes: Collection[str]) -> None:
-    """These approved sets were met exactly and are being carried out."""
+    """Release approved sets that the current plan contains exactly."""
     await db.execute(sql("holds.release"), organization, list(hashes))
 
 

@@ -1,4 +1,4 @@
-"""Who may change an organization's Cal.com: one daemon at a time, under a term that only grows."""
+"""Leases: the right of one daemon to reconcile an organization, with a term that only grows."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PATIENCE = 3.0  # seconds for one try, so that several fit into a lease
 
 
 class LeaseLost(StoreError):  # noqa: N818 - a state of affairs, not a fault
-    """Another daemon may hold the lease by now: stop writing, take it again before going on."""
+    """Another daemon may hold the lease: stop writing, and acquire the lease again first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Lease:
 
 
 async def take(db: Database, organization: str, holder: str) -> Lease | None:
-    """The lease, or None while somebody else holds it."""
+    """Acquire the lease; return None while another daemon holds it."""
     term = await db.within(PATIENCE).fetchval(sql("leases.take"), organization, holder, DURATION)
     return None if term is None else Lease(organization, holder, term)
 
 
 async def renew(db: Database, lease: Lease) -> None:
-    """Keep it for another DURATION. LeaseLost when it ran out in the meantime."""
+    """Renew the lease for another DURATION. Raise LeaseLost if it has expired."""
     kept = await db.within(PATIENCE).fetchval(
         sql("leases.renew"), lease.organization, lease.holder, lease.term, DURATION
     )
@@ -38,20 +38,20 @@ async def renew(db: Database, lease: Lease) -> None:
 
 
 async def release(db: Database, lease: Lease) -> None:
-    """Let the next daemon have it now."""
+    """Release the lease."""
     await db.within(PATIENCE).execute(
         sql("leases.release"), lease.organization, lease.holder, lease.term
     )
 
 
 async def free(db: Database, organizations: Collection[str], holder: str) -> list[str]:
-    """Those of the organizations that ``holder`` could take."""
+    """Return the organizations whose leases ``holder`` could acquire."""
     rows = await db.within(PATIENCE).fetch(sql("leases.list_free"), list(organizations), holder)
     return [row["name"] for row in rows]
 
 
 async def take_all(db: Database, organizations: Collection[str], holder: str) -> list[Lease]:
-    """The leases of those of the organizations that were free."""
+    """Acquire the leases of the free organizations; return them."""
     rows = await db.within(PATIENCE).fetch(
         sql("leases.take_all"), list(organizations), holder, DURATION
     )
@@ -59,13 +59,13 @@ async def take_all(db: Database, organizations: Collection[str], holder: str) ->
 
 
 async def renew_all(db: Database, held: Collection[Lease], holder: str) -> set[Lease]:
-    """Keep what ``holder`` has for another DURATION; returns the leases that were kept."""
+    """Renew the leases of ``holder`` for another DURATION; return the leases that it still holds."""
     names = [lease.organization for lease in held]
     rows = await db.within(PATIENCE).fetch(sql("leases.renew_all"), names, holder, DURATION)
     return {Lease(row["organization"], holder, row["term"]) for row in rows}
 
 
 async def release_all(db: Database, held: Collection[Lease], holder: str) -> None:
-    """Let the next daemon have these now."""
+    """Release these leases."""
     names, terms = [one.organization for one in held], [one.term for one in held]
     await db.within(PATIENCE).execute(sql("leases.release_all"), names, holder, terms)

@@ -1,4 +1,4 @@
-"""Who gave what: accounts linked to users, and the team memberships calscim made or found when wanted."""
+"""The ledger: links of users to accounts, and team memberships that calscim created or found in place."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,7 +10,7 @@ from calscim.postgres.queries import sql
 
 
 async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
-    """Remember which account each user is."""
+    """Record the accounts of users."""
     if links:
         await db.execute(
             sql("account_links.link"),
@@ -23,7 +23,7 @@ async def link(db: Database, organization: str, links: Sequence[Link]) -> None:
 
 
 async def forget_person(db: Database, organization: str, cal_user: CalUserId) -> None:
-    """Forget what calscim gave an account that has left the organization, except its team memberships."""
+    """Forget what calscim granted to an account that left the organization, except its team memberships."""
     async with db.connection() as connection, connection.transaction():
         await connection.execute(sql("account_links.unlink"), organization, cal_user)
         await connection.execute(sql("org_role_grants.revoke"), organization, cal_user)
@@ -62,7 +62,7 @@ async def forget_account(db: Database, organization: str, cal_user: CalUserId) -
 
 
 async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> None:
-    """A role in the organization that was just given."""
+    """Record an organization role that calscim has just granted."""
     await db.execute(
         sql("org_role_grants.record"),
         organization,
@@ -79,7 +79,7 @@ async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> 
 
 
 async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
-    """A membership that was just made, or turned out to be there."""
+    """Record a team membership that calscim has just created."""
     await db.execute(
         sql("ledger.record_added"),
         organization,
@@ -95,7 +95,7 @@ async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
 
 
 async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
-    """Memberships that an add may have made whose outcome nobody knows, and that are not on record.
+    """Return memberships that an attempt with an unknown outcome may have created, and that are not recorded.
 
     Only of attempts since the last complete look at everything: what that did not show was not made.
     """
@@ -104,7 +104,7 @@ async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUs
 
 
 async def adopt(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
-    """Such a membership was seen: it counts as one that calscim made."""
+    """Record a membership of ``attempted`` that Cal.com shows: calscim created it."""
     await db.execute(sql("ledger.adopt"), organization, team, cal_user)
 
 
@@ -113,7 +113,7 @@ async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserI
 
 
 async def in_place(db: Database, organization: str, edges: Sequence[MembershipRecord]) -> None:
-    """Memberships that are wanted and were seen; unchanged rows cost no write."""
+    """Record memberships that are desired and observed. Unchanged rows cost no write."""
     if edges:
         await db.execute(
             sql("ledger.record_in_place"),
@@ -130,21 +130,21 @@ async def in_place(db: Database, organization: str, edges: Sequence[MembershipRe
 
 
 async def saw_people(db: Database, organization: str, people: Collection[CalUserId]) -> None:
-    """Count whom a complete list of the organization did not show."""
+    """Count the accounts that a complete list of the organization did not show."""
     await db.execute(sql("account_links.count_missed"), organization, list(people))
 
 
 async def saw_team(
     db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
 ) -> None:
-    """Count whom a complete list of a team did not show; after PATIENCE of them the row goes."""
+    """Count the members that a complete list of a team did not show; delete a row after PATIENCE lists."""
     gone = await db.fetch(sql("ledger.count_missed"), organization, team, list(members), PATIENCE)
     for row in gone:
         await take(db, organization, team, CalUserId(row["cal_user_id"]))
 
 
 async def gone_unmanaged(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
-    """Return the imported people, never written by the provider, who are not in Cal.com any more.
+    """Return the imported users, never written by the provider, who are no longer in Cal.com.
 
     A person is gone after calscim ended the membership, at once, or after PATIENCE complete passes without
     the account.
@@ -154,6 +154,6 @@ async def gone_unmanaged(db: Database, organization: str) -> list[tuple[Director
 
 
 async def drop_orphans(db: Database, organization: str) -> None:
-    """Forget links nobody needs any more, and what was told of their accounts."""
+    """Delete unused links, and the recorded attributes of their accounts."""
     await db.execute(sql("account_links.unlink_orphans"), organization, PATIENCE)
     await db.execute(sql("applied_attributes.delete_orphans"), organization)

@@ -1,4 +1,4 @@
-"""A database restored from a dump of an older state: its organization is left alone until somebody has looked.
+"""Detects a database that was restored from a dump, and pauses its directories for an operator to check.
 
 What the provider said since the dump is not in it. To the reconciler the people of that time would be strangers on an
 exclusive team, and those who left would be missing.
@@ -10,17 +10,17 @@ from calscim.postgres.queries import sql
 
 
 async def moved(db: Database, organization: str) -> bool:
-    """Whether these are other tables than those that the organization was reconciled from before."""
+    """Return True if another database last reconciled this organization."""
     return bool(await db.fetchval(sql("database_identity.is_restored_copy"), organization))
 
 
 async def at_home(db: Database, organization: str) -> None:
-    """From now on it is reconciled from these tables."""
+    """Record that this database reconciles the organization."""
     await db.execute(sql("database_identity.record"), organization)
 
 
 async def pause_restored(db: Database, editor: Editor, organization: str) -> list[str]:
-    """The names of the directories that were paused, journaled; and from now on these are the tables."""
+    """Pause the directories, with journal rows; return their names and record this database."""
     async with transaction(db) as connection:
         await connection.execute(sql("database_identity.record"), organization)
         running = await connection.fetch(sql("directories.list_unpaused"), organization)

@@ -1,4 +1,4 @@
-"""What did not succeed, why, and when it is tried again."""
+"""Parked actions: the reason of each failure, and the time of the next try."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class ParkedAction:
     since: datetime
     next_try: datetime
     due_in: float  # seconds, negative when overdue
-    unanswered: bool = False  # Cal.com did not answer: due at its next answer
+    unanswered: bool = False  # due as soon as Cal.com answers another call
 
 
 async def park(
@@ -35,7 +35,7 @@ async def park(
     wait: float,
     unanswered: bool = False,
 ) -> None:
-    """``wait``: seconds until it is tried again, or, if ``unanswered``, until Cal.com answers again."""
+    """Park an action. ``wait``: seconds until the next try; with ``unanswered``, or until Cal.com answers."""
     await db.execute(
         sql("parked_actions.park"),
         organization,
@@ -77,10 +77,10 @@ async def parked(db: Database, organization: str) -> dict[ActionKey, ParkedActio
 
 
 async def release_unanswered(db: Database, organization: str) -> None:
-    """Make everything due now that was parked because Cal.com did not answer."""
+    """Make all unanswered actions due now."""
     await db.execute(sql("parked_actions.release_unanswered"), organization)
 
 
 async def retry(db: Database, organization: str, email: str = "") -> int:
-    """Make everything parked due now, or all of one person's; returns how much there was."""
+    """Make all parked actions due now, or those of one person; return how many."""
     return len(await db.fetch(sql("parked_actions.retry"), organization, email))

@@ -1,4 +1,4 @@
-"""Passes, what is asked of them, how far they have read the journals, and what is left of the budget."""
+"""Passes, requests for a pass, the journal rows that passes have yet to process, and the rate budget."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ MOST_NEWS = 10_000  # journal rows that one pass takes
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """A journal row that was not worked off yet. ``effect`` is what it did to the tables."""
+    """A journal row that no pass has processed yet. ``effect``: what the row changed."""
 
     stream: str
     seq: int
@@ -33,7 +33,7 @@ class PendingRow:
 
 @dataclass(frozen=True, slots=True)
 class LatestPass:
-    """The last pass that ended, and when one last read everything.
+    """The last finished pass, and the time of the last complete one.
 
     ``full``: the report of the last pass over everything; a pass over a push says nothing about the rest.
     """
@@ -59,21 +59,21 @@ async def finish(
 
 
 async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
-    """What the pass has come to so far; its end replaces it."""
+    """Store the progress of a pass; its report replaces it."""
     await db.execute(
         sql("reconcile_passes.record_progress"), pass_id, orjson.dumps(report).decode()
     )
 
 
 async def note_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
-    """Show in the last pass that ended when it is tried again, and what waits for that."""
+    """Store with the last finished pass when the next try is, and what waits for it."""
     await db.execute(
         sql("reconcile_passes.record_retry"), organization, orjson.dumps(retry).decode()
     )
 
 
 async def running(db: Database, organization: str) -> dict[str, Any] | None:
-    """How far the pass that is under way has come with its changes; None before the first of them.
+    """Return the progress of the running pass, or None before its first change.
 
     A process that was killed leaves one behind: whoever shows it looks at the lease as well.
     """
@@ -105,7 +105,7 @@ async def latest(db: Database, organization: str) -> LatestPass | None:
 
 @dataclass(frozen=True, slots=True)
 class PendingChanges:
-    """Journal rows that no pass has worked off yet, as many as one pass takes.
+    """Journal rows that no pass has processed yet, up to the number that one pass takes.
 
     ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
     """
@@ -116,7 +116,7 @@ class PendingChanges:
 
 
 async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> PendingChanges:
-    """Read what a pass takes next. A pass that advances to ``reached`` skips no row that it has not read."""
+    """Read the rows of the next pass. Advancing to ``reached`` skips no unread row."""
     until = await heads(db, organization)
     found = await news(db, organization, limit)
     if len(found) < limit:
@@ -133,7 +133,7 @@ async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Pen
 
 
 async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[PendingRow]:
-    """Journal rows nobody has worked off, oldest first, at most ``limit``."""
+    """Return the oldest unprocessed journal rows, at most ``limit``."""
     found = []
     size = 0
     for row in await db.fetch(sql("journal_offsets.list_unprocessed"), organization, limit):
@@ -166,13 +166,13 @@ async def pending(
 
 
 async def due(db: Database, organizations: Collection[str]) -> list[str]:
-    """Those of the organizations for which a pass may have something to do besides the periodic one."""
+    """Return the organizations with new rows, requests, or due actions."""
     rows = await db.fetch(sql("journal_offsets.list_due_organizations"), list(organizations))
     return [row["organization"] for row in rows]
 
 
 async def heads(db: Database, organization: str) -> dict[str, int]:
-    """The last seq of each journal of the organization."""
+    """Return the last seq of each journal of the organization."""
     return {
         row["stream"]: row["seq"]
         for row in await db.fetch(sql("journal_offsets.list_heads"), organization)
@@ -188,12 +188,12 @@ async def advance(db: Database, organization: str, seen: Mapping[str, int]) -> N
 
 
 async def ask(db: Database, organization: str) -> int:
-    """Ask whoever holds the lease for a full pass; returns the request's number."""
+    """Request a full pass from the lease holder; return the request's id."""
     return int(await db.fetchval(sql("sync_requests.request"), organization))
 
 
 async def asked(db: Database, organization: str) -> list[int]:
-    """Take every open request; they are answered by the pass that begins now."""
+    """Take all open requests for the pass that starts now."""
     return [row["id"] for row in await db.fetch(sql("sync_requests.start"), organization)]
 
 
@@ -208,7 +208,7 @@ async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: st
 
 @dataclass(frozen=True, slots=True)
 class SyncAnswer:
-    """What became of a request: taken by a daemon or not, and its pass once that ended."""
+    """The state of a request: whether a daemon took it, and its pass once that has ended."""
 
     taken: bool
     complete: bool | None

@@ -1,4 +1,4 @@
-"""Which daemons run on this database, and for which organizations: what they share the organizations by.
+"""Registers the running daemons and their organizations, to divide the organizations among them.
 
 Rights come from leases alone; these rows only say who asks for how many.
 """
@@ -20,14 +20,14 @@ class Part:
 
 
 async def register(db: Database, holder: str, organizations: Collection[str]) -> None:
-    """Say for as long as a lease lasts that this daemon runs."""
+    """Register this daemon for the duration of a lease."""
     within = db.within(PATIENCE)
     if not await within.fetchval(sql("lease_candidates.renew"), holder, DURATION):
         await within.execute(sql("lease_candidates.enter"), holder, sorted(organizations), DURATION)
 
 
 async def parts(db: Database) -> dict[str, Part]:
-    """Each living daemon's part."""
+    """Return the share of each running daemon."""
     rows = await db.within(PATIENCE).fetch(sql("lease_candidates.count_shares"))
     return {row["holder"]: Part(row["share"], row["held"]) for row in rows}
 
@@ -35,7 +35,7 @@ async def parts(db: Database) -> dict[str, Part]:
 async def configured(
     db: Database, holders: Collection[str], organizations: Collection[str]
 ) -> list[str]:
-    """Those of the organizations that one of these daemons is configured for."""
+    """Return the organizations that one of these daemons is configured for."""
     rows = await db.within(PATIENCE).fetch(
         sql("lease_candidates.list_configured"), list(holders), list(organizations)
     )

@@ -1,4 +1,4 @@
-"""What the database knows of how an organization stands, besides its passes: computed, never stored for it."""
+"""Computes the standing of an organization from other tables; stores nothing."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ _LONGEST = 63 - len(_SESSION)  # characters of application_name that Postgres ke
 
 
 async def away_since(db: Database, organization: str) -> datetime | None:
-    """When Cal.com stopped answering the organization's passes; None: it answered the last one."""
+    """Return since when Cal.com has not answered, or None if it answered the last pass."""
     found: datetime | None = await db.fetchval(sql("status.get_unreachable_since"), organization)
     return found
 
 
 async def rate_limited_until(db: Database, organization: str) -> datetime | None:
-    """Until when the reconciler sends nothing, as Cal.com's rate limit is used up; None: it may send."""
+    """Return until when the rate limit stops the reconciler, or None if it may send."""
     found: datetime | None = await db.fetchval(
         sql("status.get_rate_limited_until"), organization, RESERVE
     )
@@ -25,7 +25,7 @@ async def rate_limited_until(db: Database, organization: str) -> datetime | None
 
 
 def session_name(holder: str) -> str:
-    """The application_name of a daemon's connection that listens, which is there as long as the daemon is.
+    """Return the application_name of a daemon's listening connection, which lives as long as the daemon.
 
     ``holder``: the daemon, as leases name it. Of a long host name the beginning is left out.
     """
@@ -33,7 +33,7 @@ def session_name(holder: str) -> str:
 
 
 async def daemons(db: Database) -> list[str]:
-    """The daemons that run on this database, as far as Postgres shows them to this role.
+    """Return the daemons that run on this database, as far as this role can see them.
 
     A daemon whose connections go through a pooler is not among them.
     """
@@ -41,5 +41,5 @@ async def daemons(db: Database) -> list[str]:
 
 
 def is_holder(daemon: str, holder: str) -> bool:
-    """Whether a name of ``daemons`` is the one that a lease has."""
+    """Return True if a name of ``daemons`` belongs to the holder of a lease."""
     return daemon == holder[-_LONGEST:]

@@ -1,4 +1,4 @@
-"""What calscim changed a moment ago. A list that still shows what was there before is a lagging replica's.
+"""Recognizes lists of a lagging replica, which still show a value from before a change by calscim.
 
 Kept for the settle time and in memory only: without it a change is made once more, which does no harm.
 """
@@ -19,14 +19,14 @@ class _Change:
 
 @dataclass(slots=True)
 class StaleReadFilter:
-    """``now``: seconds that only grow; ``seconds``: how long a change is remembered."""
+    """Remembers each change for ``seconds``. ``now``: a monotonic clock."""
 
     now: Callable[[], float]
     seconds: float = 0.0
     _changes: dict[Hashable, _Change] = field(default_factory=dict)
 
-    def changed(self, key: Hashable, before: Value, after: Value) -> None:
-        """``key`` had one value and has another now. What it had before that may be shown as well."""
+    def record_change(self, key: Hashable, before: Value, after: Value) -> None:
+        """Record that ``key`` changed its value. Earlier values may still be shown as well."""
         now = self.now()
         self._changes = {one: change for one, change in self._changes.items() if change.until > now}
         if before == after:
@@ -36,7 +36,7 @@ class StaleReadFilter:
         self._changes[key] = _Change(seen - {after}, after, now + self.seconds)
 
     def current_value(self, key: Hashable, shown: Value) -> Value:
-        """What is there, given what a list shows. A value that never was before is somebody else's change."""
+        """Return the value that Cal.com has, given the value that a list shows. An unknown value is a new change."""
         change = self._changes.get(key)
         if change is None or shown not in change.before or self.now() >= change.until:
             return shown

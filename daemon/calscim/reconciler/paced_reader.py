@@ -1,4 +1,4 @@
-"""The team reads of a periodic pass, spread over the time before it: one at a time, the most drifting teams first.
+"""Spreads the team reads of a periodic pass over the time before it: one at a time, teams with most drift first.
 
 Reads wait while they, or anything else, have used more than their share of the minute's calls. Plans nothing:
 the pass at the end reads what is missing, and does so at once.
@@ -16,30 +16,30 @@ from calscim.reconciler.snapshot import ObservedCache
 
 @dataclass(slots=True)
 class PacedReader:
-    """``share`` of each minute's calls is what reads may take. ``began`` None: none is going on."""
+    """Reads teams ahead of a full pass with at most ``share`` of each minute's calls."""
 
     view: ObservedCache
     reader: Reader
     budget: Budget
     clock: Clock
     share: float
-    began: float | None = None  # what was read since then belongs to the next pass
+    began: float | None = None  # None: inactive; later reads count for the next pass
     left: deque[TeamId] = field(default_factory=deque)
-    drifting: Counter[TeamId] = field(default_factory=Counter)  # how much, in the last full pass
+    drifting: Counter[TeamId] = field(default_factory=Counter)  # drift of the last full pass
     _due: float = 0.0
 
     @property
-    def going(self) -> bool:
+    def is_active(self) -> bool:
         return bool(self.left)
 
     def is_worth_it(self) -> bool:
-        """Whether a look at everything takes more calls than reads may have in a minute."""
-        people = self.view.pages_of_people() + 2  # the key's own user and the names of the teams
+        """Return True if a full read takes more calls than reads may use in a minute."""
+        people = self.view.pages_of_people() + 2  # the API key's user and the names of the teams
         teams = sum(self.view.pages(team) for team in self.view.teams)
         return people + teams > self.share * self.budget.limit
 
     def begin(self) -> None:
-        """From now on one team after the other: what drifted most, then what was not read for longest."""
+        """Queue all teams: the most drift first, then the oldest read."""
         self.began = self._due = self.clock.monotonic()
         order = sorted(
             self.view.teams.keys() - self.view.gone,
@@ -52,7 +52,7 @@ class PacedReader:
         self.left.clear()
 
     def wait(self) -> float:
-        """Seconds until the next team may be read."""
+        """Return the seconds until the next team may be read."""
         if not self.left:
             return 0.0
         now = self.clock.monotonic()
@@ -61,7 +61,7 @@ class PacedReader:
         return max(0.0, self._due - now, self.budget.delay(now, keep=keep))
 
     async def step(self, until: float) -> None:
-        """Read one team, if it may be read now; the others are spread over the time ``until`` the pass."""
+        """Read one team if its turn has come, and spread the rest over the time ``until`` the pass."""
         if not self.left or self.wait() > 0:
             return
         team = self.left.popleft()

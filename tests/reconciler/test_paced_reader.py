@@ -9,7 +9,7 @@ import pytest
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.planner.observed_state import TeamMember
-from calscim.reconciler.prefetch import PacedReader
+from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.report import Report
 from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.state import runs
@@ -71,7 +71,7 @@ async def run(stage, clock, until) -> Watched:
     return loop
 
 
-async def second_pass(loop, cycle):
+async def second_pass(loop, reconciler):
     return len(loop.fulls) == 2
 
 
@@ -104,12 +104,12 @@ async def test_a_pass_that_takes_less_than_its_share_reads_all_at_once(many, clo
 async def test_what_is_pushed_meanwhile_is_done_before_the_reads_are(many, clock):
     done_at = []
 
-    async def until(loop, cycle):
-        if len(cycle.sweep.left) == 8 and len(loop.fulls) == 1 and not done_at:
+    async def until(loop, reconciler):
+        if len(reconciler.paced_reader.left) == 8 and len(loop.fulls) == 1 and not done_at:
             done_at.append(0)
             await many.okta.add_members("All", ["bob@acme.example"])
         if done_at == [0] and all("bob@acme.example" in many.team(name) for name in TEAMS):
-            done_at[0] = len(cycle.sweep.left)
+            done_at[0] = len(reconciler.paced_reader.left)
         return len(loop.fulls) == 2
 
     loop = await run(many, clock, until)
@@ -122,8 +122,8 @@ async def test_what_is_pushed_meanwhile_is_done_before_the_reads_are(many, clock
 async def test_somebody_asking_gets_a_look_at_everything_at_once(many, clock):
     asked = []
 
-    async def until(loop, cycle):
-        if len(cycle.sweep.left) == 6 and len(loop.fulls) == 1 and not asked:
+    async def until(loop, reconciler):
+        if len(reconciler.paced_reader.left) == 6 and len(loop.fulls) == 1 and not asked:
             asked.append(many.simulation.calls[MEMBERS])
             await runs.ask(many.db, "acme")
         return len(loop.fulls) == 2
@@ -136,10 +136,10 @@ async def test_somebody_asking_gets_a_look_at_everything_at_once(many, clock):
 async def test_drift_that_is_gone_by_the_end_of_the_sweep_is_not_corrected(many, clock):
     many.world.add_person("eve@acme.example", name="Eve")
 
-    async def until(loop, cycle):
-        if cycle.sweep.going and len(cycle.sweep.left) == 11:
+    async def until(loop, reconciler):
+        if reconciler.paced_reader.is_active and len(reconciler.paced_reader.left) == 11:
             many.world.put_on_team("T05", "eve@acme.example")
-        read = cycle.sweep.began is not None and not cycle.sweep.going
+        read = reconciler.paced_reader.began is not None and not reconciler.paced_reader.is_active
         if read and "eve@acme.example" in many.team("T05"):
             many.world.take_off_team("T05", "eve@acme.example")
         return len(loop.fulls) == 2
@@ -156,12 +156,16 @@ async def test_drift_that_is_there_is_corrected_and_its_team_comes_first_next_ti
     many.world.add_person("eve@acme.example", name="Eve")
     first = []
 
-    async def until(loop, cycle):
+    async def until(loop, reconciler):
         there = "eve@acme.example" in many.team("T07")
-        if len(loop.fulls) == 1 and cycle.sweep.began is None and not there:
+        if len(loop.fulls) == 1 and reconciler.paced_reader.began is None and not there:
             many.world.put_on_team("T07", "eve@acme.example")
-        if len(loop.fulls) == 2 and len(cycle.sweep.left) == len(TEAMS) - 1 and not first:
-            first.extend(set(cycle.view.teams) - set(cycle.sweep.left))
+        if (
+            len(loop.fulls) == 2
+            and len(reconciler.paced_reader.left) == len(TEAMS) - 1
+            and not first
+        ):
+            first.extend(set(reconciler.view.teams) - set(reconciler.paced_reader.left))
         return bool(first)
 
     await run(many, clock, until)
@@ -197,9 +201,9 @@ async def test_a_pass_over_what_was_read_before_is_no_second_look(stage):
     stage.reconcile(drift_passes=2)
     stage.world.put_on_team("Sales", "eve@acme.example")
     await stage.full()
-    began = stage.cycle.clock.monotonic()
+    began = stage.reconciler.clock.monotonic()
     stage.world.take_off_team("Sales", "ann@acme.example")
-    await stage.cycle.full(lambda: False, since=began - 3600)
+    await stage.reconciler.run_full(lambda: False, since=began - 3600)
 
     rows = await stage.db.fetch("SELECT pass_count FROM calscim.drift_observations")
 
@@ -211,18 +215,18 @@ async def test_an_absence_is_counted_once_a_read(stage):
     await stage.map("Sales", stage.team_id("Engineering"), "observe")
     await stage.full()
     number = stage.team_id("Engineering")
-    before = stage.cycle.judged[number]
+    before = stage.reconciler.judged[number]
 
-    await stage.cycle.full(lambda: False, since=stage.cycle.clock.monotonic() - 3600)
+    await stage.reconciler.run_full(lambda: False, since=stage.reconciler.clock.monotonic() - 3600)
 
-    assert stage.cycle.judged[number] == before
-    assert stage.cycle._newly_read() == set()
+    assert stage.reconciler.judged[number] == before
+    assert stage.reconciler._newly_read() == set()
 
 
 # -------------------------------------------------------------------- the order of a sweep
 
 
-def sweep(clock, *, limit=20, share=0.5):
+def paced_reader(clock, *, limit=20, share=0.5):
     view = ObservedCache(now=clock.monotonic)
     for team in (1, 2, 3, 4):
         view.teams[team] = {}
@@ -231,7 +235,7 @@ def sweep(clock, *, limit=20, share=0.5):
 
 
 def test_drifting_teams_come_first_and_then_those_not_read_for_longest(clock):
-    one = sweep(clock)
+    one = paced_reader(clock)
     one.drifting = Counter({2: 5, 3: 1})
 
     one.begin()
@@ -240,7 +244,7 @@ def test_drifting_teams_come_first_and_then_those_not_read_for_longest(clock):
 
 
 def test_reads_wait_when_their_share_of_the_minute_is_used(clock):
-    one = sweep(clock)
+    one = paced_reader(clock)
     one.begin()
     for _ in range(7):
         one.budget.take(clock.monotonic())
@@ -252,7 +256,7 @@ def test_reads_wait_when_their_share_of_the_minute_is_used(clock):
 
 
 def test_a_team_of_many_pages_waits_for_all_of_them(clock):
-    one = sweep(clock)
+    one = paced_reader(clock)
     one.view.teams[4] = {n: TeamMember(n, n, None, True) for n in range(700)}
     one.begin()
     assert one.left[0] == 4
@@ -263,7 +267,7 @@ def test_a_team_of_many_pages_waits_for_all_of_them(clock):
 
 
 def test_teams_that_are_gone_are_not_read(clock):
-    one = sweep(clock)
+    one = paced_reader(clock)
     one.view.gone = {2, 4}
 
     one.begin()
