@@ -112,4 +112,4 @@ def test_an_unknown_person_is_refused(calscim, pushed):
     ran = calscim("erase", "who@acme.example", "--yes")
 
     assert ran.code == 1
-    assert "nobody goes or went by" in ran.err
+    assert "no person is or was known as" in ran.err

@@ -108,8 +108,12 @@ def test_verify_accepts_an_intact_journal(calscim, okta):
     ("statement", "seq", "why"),
     [
         ("UPDATE calscim.journal SET remote = 'eve' WHERE seq = 2", 2, "was changed"),
-        ("UPDATE calscim.journal SET body = 'x' WHERE seq = 2", 2, "another body"),
-        ("UPDATE calscim.journal SET effect = NULL WHERE seq = 3", 3, "another effect"),
+        ("UPDATE calscim.journal SET body = 'x' WHERE seq = 2", 2, "a body that does not match"),
+        (
+            "UPDATE calscim.journal SET effect = NULL WHERE seq = 3",
+            3,
+            "an effect that does not match",
+        ),
         ("DELETE FROM calscim.journal WHERE seq = 2", 2, "is missing"),
         ("DELETE FROM calscim.journal WHERE seq = 3", 3, "is missing"),
         ("DELETE FROM calscim.journal WHERE seq = 1", 1, "is missing"),

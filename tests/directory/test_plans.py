@@ -136,7 +136,7 @@ async def test_a_look_up_reads_no_more_users_when_there_are_more(
         assert (after.get(table, 0) - before.get(table, 0)) / 10 < FEW, table
 
 
-async def test_somebody_in_a_group_is_shown_without_reading_all_groups(session: Session) -> None:
+async def test_a_group_member_is_shown_without_reading_all_groups(session: Session) -> None:
     number = await session.user(7)
     for n in range(300):
         await session.group(n, [number] if n == 0 else [])
@@ -151,7 +151,7 @@ async def test_somebody_in_a_group_is_shown_without_reading_all_groups(session: 
         assert (after.get(table, 0) - before.get(table, 0)) / 20 < FEW, table
 
 
-async def test_who_is_deleted_leaves_the_groups_without_reading_all_of_them(
+async def test_a_deleted_user_leaves_the_groups_without_reading_all_groups(
     session: Session,
 ) -> None:
     numbers = [await session.user(n) for n in range(20)]

@@ -254,7 +254,7 @@ async def test_a_group_may_be_a_member_but_not_of_itself(pushes):
     assert rows == [{"value": str(inner), "type": "Group", "display": "Inner"}]
 
 
-async def test_members_of_another_directory_are_nobody(pushes, db):
+async def test_members_of_another_directory_are_unknown(pushes, db):
     other = await admin.create_directory(
         db, EDITOR, organization="acme", name="Entra", provider="azure-scim-v2"
     )
@@ -268,7 +268,7 @@ async def test_members_of_another_directory_are_nobody(pushes, db):
 
 
 @pytest.mark.parametrize("text", ['a"b', "a\\b", "a,b", "{a}", "NULL", "", " ", "é", "a'b", '\\"'])
-async def test_any_text_that_refers_to_nobody_is_kept_as_it_came(pushes, text):
+async def test_any_text_of_an_unknown_member_is_kept_unchanged(pushes, text):
     group = await pushes.group("Sales")
 
     written = await resources.update_group(
@@ -325,7 +325,7 @@ async def test_addresses_follow_the_user(pushes):
 # -------------------------------------------------------------------- people of Cal.com
 
 
-async def test_somebody_imported_is_unmanaged_until_the_provider_writes(pushes):
+async def test_an_imported_user_is_unmanaged_until_the_provider_writes(pushes):
     ann = await pushes.bring("ann@acme.example")
 
     managed = "SELECT managed FROM calscim.users"
@@ -338,7 +338,7 @@ async def test_somebody_imported_is_unmanaged_until_the_provider_writes(pushes):
 
 
 @pytest.mark.parametrize("name", ["ann@acme.example", "ANN@acme.example"])
-async def test_somebody_known_is_not_imported_again(pushes, name):
+async def test_a_known_user_is_not_imported_again(pushes, name):
     await pushes.user("ann@acme.example")
 
     assert await pushes.bring(name) is None
@@ -346,7 +346,7 @@ async def test_somebody_known_is_not_imported_again(pushes, name):
     assert await pushes.counted() == (1, 0)
 
 
-async def test_somebody_imported_is_dropped_only_while_unmanaged(pushes):
+async def test_an_imported_user_is_dropped_only_while_unmanaged(pushes):
     ann, bob = await pushes.bring("ann@acme.example"), await pushes.bring("bob@acme.example")
     directory = DirectoryId(pushes.directory.id)
     await resources.update_user(

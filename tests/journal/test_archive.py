@@ -170,7 +170,7 @@ async def test_rows_that_are_put_back_are_found(db, owning, owner, okta, pushed,
     )
 
     (broken,) = (await chain.verify(db)).broken
-    assert (broken.stream, broken.seq, broken.why) == (okta.id, 2, "stands before the first row")
+    assert (broken.stream, broken.seq, broken.why) == (okta.id, 2, "appears before the first row")
 
 
 async def test_a_month_goes_only_when_it_is_the_oldest_and_over(owning, pushed, tmp_path):
@@ -180,8 +180,8 @@ async def test_a_month_goes_only_when_it_is_the_oldest_and_over(owning, pushed, 
         ("2020-04", "2020-03 is still in the journal"),
         (this, "is not over"),
         ("2019-01", "there is no 2019-01"),
-        ("2020-13", "is no month"),
-        ("March", "is no month"),
+        ("2020-13", "is not a month"),
+        ("March", "is not a month"),
     ):
         with pytest.raises(UsageError, match=why):
             await export.archive(owning, EDITOR, month, tmp_path)
@@ -352,7 +352,7 @@ async def test_the_file_of_another_database_is_not_written_over(owning, pushed, 
     with gzip.open(tmp_path / "journal-2020-03.jsonl.gz", "wb"):
         pass
 
-    with pytest.raises(UsageError, match="has another journal in it"):
+    with pytest.raises(UsageError, match="contains another journal"):
         await export.archive(owning, EDITOR, "2020-03", tmp_path)
 
     assert gzip.decompress((tmp_path / "journal-2020-03.jsonl.gz").read_bytes()) == b""
@@ -434,14 +434,17 @@ async def test_the_files_are_walked_from_the_first_row_to_where_the_database_goe
 async def test_a_file_that_is_not_given_is_named(db, files):
     with pytest.raises(UsageError, match=r"journal-2020-04\.jsonl\.gz is not among"):
         await archives.verify(db, files[:1])
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         await archives.opened(db, [files[0].with_name("nowhere")])
 
 
 @pytest.mark.parametrize(
     ("tamper", "why"),
     [
-        (lambda lines: [line.replace(b"ann@", b"eve@") for line in lines], "another effect"),
+        (
+            lambda lines: [line.replace(b"ann@", b"eve@") for line in lines],
+            "an effect that does not match",
+        ),
         (lambda lines: lines[:1] + lines[2:], "does not continue|stands after"),
         (lambda lines: lines[:-1], "is not where"),
         (
@@ -465,7 +468,7 @@ async def test_a_file_that_was_changed_is_found(db, okta, files, tmp_path, tampe
 async def test_half_a_file_is_no_archive(db, files, tmp_path):
     files[0].write_bytes(files[0].read_bytes()[:-20])
 
-    with pytest.raises(UsageError, match="is no whole archive"):
+    with pytest.raises(UsageError, match="is not a complete archive"):
         await archives.verify(db, [tmp_path])
 
 

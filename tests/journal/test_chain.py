@@ -95,14 +95,14 @@ async def test_rows_that_were_put_in_are_found(db, owner, journal):
         " prev_hash, hash FROM calscim.journal WHERE seq = 3"
     )
     await owner.execute(copied.format("3"))
-    assert (await chain.verify(db)).broken[0].why == "stands twice"
+    assert (await chain.verify(db)).broken[0].why == "appears twice"
     await owner.execute(
         "DELETE FROM calscim.journal WHERE seq = 3 AND at = (SELECT max(at) FROM calscim.journal)"
     )
     assert (await chain.verify(db)).broken == ()
 
     await owner.execute(copied.format("0"))
-    assert (await chain.verify(db)).broken[0].why == "stands before the first row"
+    assert (await chain.verify(db)).broken[0].why == "appears before the first row"
 
 
 async def test_what_is_missing_at_the_end_is_found_by_the_head(db, owner, journal):

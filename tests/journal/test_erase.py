@@ -19,7 +19,7 @@ from calscim.reconciler.state.attempts import Attempts
 from tests.support.acme import ANN, BOB, EDITOR, EVERYTHING, OLD, Acme, everything
 
 
-async def test_nothing_says_the_address_any_more(db, owning, left):
+async def test_no_table_contains_the_address_after_the_erasure(db, owning, left):
     assert ANN in await everything(owning)
 
     found = await erase.erase(owning, EDITOR, ANN)
@@ -52,7 +52,7 @@ async def test_the_chain_holds_and_the_tables_follow_from_the_journal(db, owning
     assert (await rebuild.compare(db, okta)).differences == ()
 
 
-async def test_somebody_whom_the_provider_deleted_is_erased_as_well(db, owning, okta, acme):
+async def test_a_user_whom_the_provider_deleted_can_be_erased(db, owning, okta, acme):
     await resources.delete_user(db, acme.origin(b""), acme.ann)
 
     await erase.erase(owning, EDITOR, ANN)
@@ -137,13 +137,13 @@ async def test_looking_changes_nothing_and_says_the_same(db, owning, left):
 async def test_asking_again_finds_nothing_left(db, owning, left):
     await erase.erase(owning, EDITOR, ANN)
 
-    with pytest.raises(UsageError, match="nobody goes or went by"):
+    with pytest.raises(UsageError, match="no person is or was known as"):
         await erase.examine(owning, ANN)
     assert (await erase.examine(owning, str(left.ann))).nothing
     assert (await erase.examine(owning, f"erased-{str(left.ann)[:8]}")).nothing
 
 
-async def test_somebody_whom_no_directory_knows_is_erased_from_what_was_done(db, owning, okta):
+async def test_a_person_whom_no_directory_knows_is_erased_from_the_attempts(db, owning, okta):
     number = await db.fetchval(
         "INSERT INTO calscim.actions (organization, pass_id, plan_hash, kind, email, cal_user_id, because, request_id,"
         " term) VALUES ('acme', 1, 'h', 'member.remove', $1, 7, 'drift', 'r', 1) RETURNING id",
@@ -225,7 +225,7 @@ async def test_an_active_user_is_refused(owning, acme):
         await erase.erase(owning, EDITOR, ANN)
 
 
-async def test_somebody_imported_is_refused(db, owning, okta):
+async def test_the_erasure_of_an_imported_user_is_refused(db, owning, okta):
     await imported_users.import_user(
         db,
         okta.id,
@@ -273,7 +273,9 @@ async def test_a_call_under_way_and_a_held_removal_are_refused(db, owning, left)
         await erase.erase(owning, EDITOR, ANN)
 
 
-async def test_an_address_that_somebody_else_has_now_is_left_in_their_rows(db, owning, okta, left):
+async def test_an_address_that_another_user_has_now_stays_in_that_user_s_rows(
+    db, owning, okta, left
+):
     await resources.delete_user(db, left.origin(b""), left.ann)
     other = uuid.uuid4()
     left.ids[other] = "00uother"
@@ -400,7 +402,7 @@ async def test_the_rows_of_an_erased_person_can_still_be_found(db, owning, okta,
     assert len([row async for row in history.rows(db, Wanted(about=ids))]) >= 4
 
 
-NOBODY = [
+WITHOUT_PEOPLE = [
     "conditions",
     "schema_version",
     "directories",
@@ -427,17 +429,20 @@ NOBODY = [
 ]
 
 
-async def test_every_table_is_looked_through_or_known_to_hold_nobody(owning):
-    """A new table: teach erase_tables of it and add it to EVERYTHING, or name it in NOBODY."""
+async def test_every_table_is_searched_or_known_to_contain_no_person(owning):
+    """A new table: teach erase_tables of it and add it to EVERYTHING, or name it in WITHOUT_PEOPLE."""
     tables = await owning.fetch(
         "SELECT relname FROM pg_class WHERE relnamespace = 'calscim'::regnamespace AND relkind IN ('r', 'p')"
         " AND NOT relispartition"
     )
 
-    assert {name for (name,) in tables} == {*re.findall(r"calscim\.(\w+)", EVERYTHING), *NOBODY}
+    assert {name for (name,) in tables} == {
+        *re.findall(r"calscim\.(\w+)", EVERYTHING),
+        *WITHOUT_PEOPLE,
+    }
 
 
-async def test_what_cal_com_was_told_of_somebody_goes_with_them(db, owning, left):
+async def test_attributes_set_in_cal_com_are_erased_with_the_person(db, owning, left):
     await db.execute(
         "INSERT INTO calscim.account_links VALUES ('acme', $1, 7, 'created', $2, now(), 3)",
         left.ann,

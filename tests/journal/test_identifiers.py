@@ -45,11 +45,11 @@ def test_a_body_that_names_them_is_found(body):
         b"",
     ],
 )
-def test_a_body_that_names_somebody_else_is_not(body):
+def test_a_body_that_names_another_person_is_not_found(body):
     assert not WHO.speaks(body)
 
 
-def test_nobody_is_found_nowhere():
+def test_no_identifiers_match_no_text():
     assert not Identifiers.of(["", " "]).speaks(b'{"userName": ""}')
 
 

@@ -131,7 +131,7 @@ async def journal(db):
             )
 
 
-async def test_a_journal_that_nobody_changed_is_whole(owner, journal):
+async def test_an_unchanged_journal_is_valid(owner, journal):
     assert await owner.fetchval("SELECT count(*) FROM calscim.journal") == 10
     assert await first_broken(owner) is None
 

@@ -61,7 +61,7 @@ async def test_a_month_that_has_rows_in_the_default_partition_stays_there(db, ow
     assert await db.fetchval(APPEND, "@acme") == 2
 
 
-async def test_nobody_is_kept_waiting(db, owner):
+async def test_creating_partitions_does_not_wait_for_locks(db, owner):
     async with owner.transaction():
         await owner.execute("LOCK TABLE calscim.journal_default IN ROW EXCLUSIVE MODE")
 
@@ -120,7 +120,7 @@ async def test_a_role_that_reads_the_journal_can_read_new_months_for_a_backup(db
         await owner.execute("DROP ROLE reader_of_backups")
 
 
-async def test_nobody_else_may_make_partitions(owner):
+async def test_no_other_role_can_create_partitions(owner):
     await owner.execute("CREATE ROLE stranger_to_months")
     await owner.execute("GRANT USAGE ON SCHEMA calscim TO stranger_to_months")
     try:

@@ -143,7 +143,7 @@ async def test_a_folder_with_a_long_path_has_its_socket_in_itself_as_well(folder
         assert (data / ".s.PGSQL.5432").is_socket()
 
 
-def test_a_short_name_that_somebody_else_could_have_made_is_refused(folder):
+def test_a_short_name_of_another_user_is_refused(folder):
     data = folder / ("x" * 90) / "postgres"
     place = folder / f"calscim-{os.geteuid()}"
     place.mkdir()

@@ -213,20 +213,20 @@ class _Piece:
         if seq > self.seq + 1:
             return Broken(self.stream, self.seq + 1, f"is missing; the next row is {seq}")
         if seq <= self.seq:
-            why = "stands twice" if seq > self.begin else "stands before the first row"
+            why = "appears twice" if seq > self.begin else "appears before the first row"
         elif not (row["body_matches"] or self._erased(row, "body")):
-            why = f"has another body than it was written with{_none(row['no_body'])}"
+            why = f"has a body that does not match its digest{_none(row['no_body'])}"
         elif not (row["effect_matches"] or self._erased(row, "effect")):
-            why = f"has another effect than it was written with{_none(row['no_effect'])}"
+            why = f"has an effect that does not match its digest{_none(row['no_effect'])}"
         elif row["prev_hash"] != self.hash:
             why = "does not continue the row before it"
         else:
-            why = "was changed: its hash does not cover what it says"
+            why = "was changed: its hash does not match its columns"
         return Broken(self.stream, seq, why, at, request_id)
 
 
 def _none(nothing: bool) -> str:
-    return ": none, and no erasure tells of it" if nothing else ""
+    return ": it is missing, and no erasure names it" if nothing else ""
 
 
 def _pieces(row: asyncpg.Record, checkpoint: Head | None, erased: Erasures) -> list[_Piece]:

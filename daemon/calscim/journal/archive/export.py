@@ -78,7 +78,7 @@ def _named(month: str) -> tuple[date, str]:
             return first, f"journal_{first:%Y_%m}"
     except ValueError:
         pass
-    raise UsageError(f"{month!r} is no month: write one like 2026-09")
+    raise UsageError(f"{month!r} is not a month: write one such as 2026-09")
 
 
 @asynccontextmanager
@@ -99,7 +99,7 @@ async def _with_lock_timeout(db: Database) -> AsyncIterator[Connection]:
             yield connection
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             raise StoreError(
-                "the journal was in use all the time; nothing was dropped: ask again, or look in "
+                "the journal was in use all the time; nothing was dropped: try again, or look in "
                 "pg_stat_activity for a transaction that does not end"
             ) from error
 
@@ -123,7 +123,7 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
     assert found is not None, "the journal is there"
     if not found["owner"]:
         raise UsageError(
-            "only the owner of the database may archive: set database.migration_dsn to the DSN of the role "
+            "only the owner of the database can archive: set database.migration_dsn to the DSN of the role "
             "that `calscim migrate` uses"
         )
     if not found["over"]:
@@ -180,7 +180,7 @@ def _replaceable(
     """Return True if the file is left from an interrupted call, and not another database's archive."""
     if archive_file.walk(path, begins, erased).ends != ends:
         raise UsageError(
-            f"{path} is there already and has another journal in it: give a folder of this database's own"
+            f"{path} exists already and contains another journal: give a folder for this database only"
         )
 
 
@@ -228,4 +228,4 @@ def _agree(ends: Sequence[asyncpg.Record], found: Walked, file: str) -> None:
                 "nothing was dropped. See `calscim journal verify`"
             )
     if len(ends) != len(found.ends):
-        raise StoreError(f"{file} has journals that the database has not; nothing was dropped")
+        raise StoreError(f"{file} has streams that the database does not have; nothing was dropped")

@@ -112,7 +112,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield _row(text)
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
         raise UsageError(
-            f"{path} is no whole archive of the journal (line {number + 1}: {error}): "
+            f"{path} is not a complete archive of the journal (line {number + 1}: {error}): "
             "give a file that `calscim journal archive` wrote"
         ) from error
     except OSError as error:
@@ -179,10 +179,11 @@ def _why(line: Mapping[str, Any], before: End, erased: Erasures) -> str | None:
         if hashlib.sha256(held or b"").hexdigest() != line[f"{name}_digest"] and not (
             held is None and erased.explains(line["stream"], line["seq"], name)
         ):
-            return f"has another {name} than it was written with"
+            article = "a" if name == "body" else "an"
+            return f"has {article} {name} that does not match its digest"
     if line["prev_hash"] != before.hash:
         return "does not continue the row before it"
-    return None if line["hash"] == hashed else "was changed: its hash does not cover what it says"
+    return None if line["hash"] == hashed else "was changed: its hash does not match its columns"
 
 
 def proven(path: Path, begins: Mapping[str, str], erased: Erasures) -> Walked:

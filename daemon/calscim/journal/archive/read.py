@@ -89,7 +89,9 @@ def found(months: Sequence[Month], places: Sequence[Path]) -> tuple[Path, ...]:
 def _files(places: Sequence[Path]) -> Iterator[Path]:
     for place in places:
         if not place.exists():
-            raise UsageError(f"{place} is not there: give an archive's file or the folder of them")
+            raise UsageError(
+                f"{place} does not exist: give an archive or the folder of the archives"
+            )
         yield from sorted(place.iterdir()) if place.is_dir() else [place]
 
 

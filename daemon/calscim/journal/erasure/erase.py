@@ -76,7 +76,7 @@ async def erase(
     """
     if not await db.fetchval(sql("erasure.is_owner")):
         raise UsageError(
-            "only the owner of the database may erase: set database.migration_dsn to the DSN of the role "
+            "only the owner of the database can erase: set database.migration_dsn to the DSN of the role "
             "that `calscim migrate` uses"
         )
     looked = await _look(db, person, organization, cipher or db.cipher)
@@ -85,7 +85,7 @@ async def erase(
         return found
     async with db.connection() as connection, connection.transaction():
         if not await connection.fetchval(sql("archives.try_lock")):
-            raise UsageError("the journal is being archived: ask again when that has ended")
+            raise UsageError("the journal is being archived: try again when that has ended")
         tables = Tables(connection, who.search, who.name, organization)
         changed = await tables.redact_texts()
         for row in streams:
@@ -121,7 +121,7 @@ async def _look(db: Database, person: str, organization: str | None, cipher: Cip
         tables["tombstones"] = sum(row["name"] != who.name for row in who.users)
     found = who.found(rows, tables)
     if found.nothing and not found.users:
-        raise _nobody(person, organization)
+        raise _unknown_person(person, organization)
     return _Looked(found, who, streams)
 
 
@@ -177,7 +177,7 @@ async def _who(
     if not ids and "@" in person:  # a person in Cal.com whom no directory has
         known.add(address_key(person))
     if not known:
-        raise _nobody(person, organization)
+        raise _unknown_person(person, organization)
     names = {value for value in known if not _NAME.match(value)}
     shared = {
         row["value"]
@@ -205,10 +205,10 @@ async def _called(
     return names - {row["value"] for row in shared}
 
 
-def _nobody(person: str, organization: str | None) -> UsageError:
+def _unknown_person(person: str, organization: str | None) -> UsageError:
     where = f" in {organization}" if organization else ""
     return UsageError(
-        f"nobody goes or went by {person!r}{where}: give an e-mail address, a userName or a SCIM id"
+        f"no person is or was known as {person!r}{where}: give an e-mail address, a userName or a SCIM id"
     )
 
 
