@@ -71,7 +71,7 @@ def _teams_of(person: int, teams: int) -> set[int]:
 
 
 async def _imported(stage: Stage, breaks: int) -> int:
-    """Full passes until everything is in step, the first ones cut off; returns how many were."""
+    """Full passes until everything is in sync, the first ones cut off; returns how many were."""
     chance = random.Random(1)
     for cut in range(breaks):
         task = asyncio.create_task(stage.full())

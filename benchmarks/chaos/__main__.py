@@ -2,7 +2,7 @@
 
 Two daemons and one Postgres of its own, a simulated Cal.com and an Okta, all on this machine. Rounds of a
 storm and a calm: in the storm pushes go on while one thing after another fails; in the calm everything has
-to come in step again.
+to come in sync again.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
 ROUND = 20.0  # seconds of storm
-CALM = 200.0  # seconds until everything has to be in step: what failed twice is tried again after two minutes
+CALM = 200.0  # seconds until everything has to be in sync: what failed twice is tried again after two minutes
 RATE = 15.0  # changes a second, at most
 INTERVAL = "3s"  # between full passes: drift is found by those
 
@@ -48,7 +48,7 @@ class Result:
     duplicated: int = 0
     untold: int = 0  # answered 503 while nobody could know that they were kept; then sent once more
     slowest: float = 0.0
-    longest: float = 0.0  # seconds from the end of a storm until everything was in step
+    longest: float = 0.0  # seconds from the end of a storm until everything was in sync
     rounds: int = 0
 
 
@@ -72,7 +72,7 @@ async def chaos(seconds: float, seed: int, folder: Path, *, calcom: bool = True)
                 result.wrong += _differences(site, okta)
                 break
             result.longest = max(result.longest, loop.time() - began)
-            _tell(f"round {result.rounds}: in step after {loop.time() - began:.1f} s, {storm.toll}")
+            _tell(f"round {result.rounds}: in sync after {loop.time() - began:.1f} s, {storm.toll}")
         await _settle(site, okta, result)
         _print(result, storm)
     return result

@@ -88,12 +88,12 @@ async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
 async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothing(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.at_home(story.db, "acme")
+    await admin.record_identity(story.db, "acme")
     await leases.release(story.db, story.lease)
     story.simulation.writes.clear()
 
     async with going_on(story, await dump()) as after:
-        assert await admin.moved(after.db, "acme")
+        assert await admin.is_restored_copy(after.db, "acme")
         assert not await after.reconciler.has_changes()
         report = await after.full()
 
@@ -129,7 +129,7 @@ async def forced_sync(story: Stage) -> None:
 async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_said_everything_again(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.at_home(story.db, "acme")
+    await admin.record_identity(story.db, "acme")
     restored = await dump()
     await since_the_dump(story)
     await leases.release(story.db, story.lease)
@@ -137,7 +137,7 @@ async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_sai
     story.simulation.writes.clear()
 
     async with going_on(story, restored) as after:
-        assert await admin.moved(after.db, "acme")
+        assert await admin.is_restored_copy(after.db, "acme")
         assert await after.reconciler.has_changes()
         paused = await admin.pause_restored(after.db, EDITOR, "acme")
         await after.full()
@@ -173,20 +173,20 @@ async def test_without_the_pause_whoever_came_since_would_be_a_stranger_on_an_ex
 
 
 async def test_a_restore_is_noticed_once(story: Stage, dump: Restore) -> None:
-    await admin.at_home(story.db, "acme")
+    await admin.record_identity(story.db, "acme")
     restored = await dump()
 
-    assert not await admin.moved(story.db, "acme")
-    assert await admin.moved(restored, "acme")
+    assert not await admin.is_restored_copy(story.db, "acme")
+    assert await admin.is_restored_copy(restored, "acme")
     assert await admin.pause_restored(restored, EDITOR, "acme") == ["Okta"]
-    assert not await admin.moved(restored, "acme")
+    assert not await admin.is_restored_copy(restored, "acme")
     assert not (await chain.verify(restored)).broken
 
 
 async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paused_for_a_while_is_for_longer(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.at_home(story.db, "acme")
+    await admin.record_identity(story.db, "acme")
     await admin.pause(
         story.db,
         EDITOR,

@@ -55,12 +55,12 @@ def test_drift_goes_when_it_lasted_in_passes_and_in_time(
     passes: int, seconds: float, expected: list[str]
 ):
     plan = drifted().plan()
-    sightings = dict.fromkeys(unrequested(plan), DriftObservation(passes, seconds))
+    observations = dict.fromkeys(unrequested(plan), DriftObservation(passes, seconds))
 
-    assert show(defer_drift(plan, sightings, DriftGrace(3, 600.0))) == expected
+    assert show(defer_drift(plan, observations, DriftGrace(3, 600.0))) == expected
 
 
-def test_sightings_are_kept_of_what_would_be_taken_away_unasked():
+def test_observations_are_kept_of_what_would_be_taken_away_unasked():
     assert sorted(action.email for action in unrequested(drifted().plan()).values()) == [
         "bob@acme.com",
         "eve@acme.com",
@@ -73,11 +73,11 @@ def test_what_is_paused_is_not_counted_as_seen():
 
 def test_another_membership_of_the_same_person_starts_anew():
     w = drifted()
-    sightings = dict.fromkeys(unrequested(w.plan()), DriftObservation(9, 9999.0))
+    observations = dict.fromkeys(unrequested(w.plan()), DriftObservation(9, 9999.0))
 
     w.off(7, "eve").on(7, "eve")
 
-    assert show(defer_drift(w.plan(), sightings, DriftGrace(3))) == [
+    assert show(defer_drift(w.plan(), observations, DriftGrace(3))) == [
         one for one in ALL if "eve" not in one
     ]
 

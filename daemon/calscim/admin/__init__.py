@@ -41,7 +41,11 @@ from calscim.admin.tokens import (
     tokens,
 )
 from calscim.journal.audit import Editor, transaction
-from calscim.reconciler.state.restore_check import at_home, moved, pause_restored
+from calscim.reconciler.state.restore_check import (
+    is_restored_copy,
+    pause_restored,
+    record_identity,
+)
 
 __all__ = [
     "PROVIDERS",
@@ -58,7 +62,6 @@ __all__ = [
     "Token",
     "TokenScope",
     "add_mapping",
-    "at_home",
     "change_mapping",
     "create_directory",
     "create_token",
@@ -70,14 +73,15 @@ __all__ = [
     "find_token",
     "group_named",
     "groups",
+    "is_restored_copy",
     "mappings",
     "members_of",
-    "moved",
     "only_directory",
     "pause",
     "pause_restored",
     "pauses",
     "preview_mapping",
+    "record_identity",
     "remove_mapping",
     "resume",
     "revoke_token",

@@ -152,7 +152,10 @@ class OrganizationSchedule:
         db, organization = self.reconciler.db, self.organization
         if left := await actions.abandon(db, self.reconciler.lease):
             log.warning("reconcile.resumed", organization=organization, unknown=left)
-        if await restore_check.moved(db, organization) and await self.reconciler.has_changes():
+        if (
+            await restore_check.is_restored_copy(db, organization)
+            and await self.reconciler.has_changes()
+        ):
             editor = Editor(by=self.reconciler.lease.holder, cipher=db.cipher)
             paused = await restore_check.pause_restored(db, editor, organization)
             log.warning(
@@ -161,7 +164,7 @@ class OrganizationSchedule:
                 paused=paused,
                 then=[f"calscim directory resume {name!r}" for name in paused],
             )
-        await restore_check.at_home(db, organization)
+        await restore_check.record_identity(db, organization)
         self._has_begun = True
 
     async def _pass(self) -> Report | None:

@@ -1,6 +1,6 @@
 """The two stages of drift: what nobody asked for is taken away only when it stayed for a while.
 
-Removals that the directory asked for are never delayed. Whoever keeps the sightings counts complete looks
+Removals that the directory asked for are never delayed. The caller that keeps the observations counts complete passes
 only, and forgets an action that one of them did not want any more.
 """
 
@@ -26,7 +26,7 @@ NEVER = DriftObservation(0, 0.0)
 
 
 def unrequested(plan: Plan) -> dict[str, Action]:
-    """What would be taken away with no journal row behind it, by digest: what sightings are kept of.
+    """What would be taken away with no journal row behind it, by digest: what observations are kept of.
 
     Held or waiting, it is wanted all the same; paused and only observed, it is not.
     """
@@ -40,7 +40,7 @@ def unrequested(plan: Plan) -> dict[str, Action]:
 
 def defer_drift(
     plan: Plan,
-    sightings: MappingOf[str, DriftObservation],
+    observations: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     *,
     counts: bool = True,
@@ -53,7 +53,7 @@ def defer_drift(
     """
     if not grace.is_active:
         return plan
-    early = {id(one.action): one for one in _early(plan, sightings, grace, counts, is_preview)}
+    early = {id(one.action): one for one in _early(plan, observations, grace, counts, is_preview)}
     if not early:
         return plan
     several = len(early) > 1
@@ -73,7 +73,7 @@ def defer_drift(
 
 def _early(
     plan: Plan,
-    sightings: MappingOf[str, DriftObservation],
+    observations: MappingOf[str, DriftObservation],
     grace: DriftGrace,
     counts: bool,
     is_preview: bool,
@@ -81,11 +81,11 @@ def _early(
     for action in plan.actions:
         if not _is_unasked(action) or action.state is not State.RUN:
             continue
-        sighting = sightings.get(digest([action]), NEVER)
-        passes = sighting.passes + counts
-        if passes < grace.drift_passes or sighting.seconds < grace.drift_grace:
-            seen = sighting.passes if is_preview else passes
-            yield Deferred(action, _reason(action, seen, sighting.seconds, grace))
+        observation = observations.get(digest([action]), NEVER)
+        passes = observation.passes + counts
+        if passes < grace.drift_passes or observation.seconds < grace.drift_grace:
+            seen = observation.passes if is_preview else passes
+            yield Deferred(action, _reason(action, seen, observation.seconds, grace))
 
 
 def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> str:

@@ -224,7 +224,7 @@ class TeamsPlanner:
         return person is not None and person.has_joined and not self._deprovisioning.leaves(key)
 
     def _made_it(self, team: TeamId, member: TeamMember) -> bool:
-        """Owns the team for having made it: see creators."""
+        """Owns the team for having made it: see bootstrap owners."""
         creator = self._directory.bootstrap_owners.get(team)
         return creator is not None and creator_owner.owns(creator, member)
 

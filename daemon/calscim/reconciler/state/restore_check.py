@@ -9,12 +9,12 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
-async def moved(db: Database, organization: str) -> bool:
+async def is_restored_copy(db: Database, organization: str) -> bool:
     """Return True if another database last reconciled this organization."""
     return bool(await db.fetchval(sql("database_identity.is_restored_copy"), organization))
 
 
-async def at_home(db: Database, organization: str) -> None:
+async def record_identity(db: Database, organization: str) -> None:
     """Record that this database reconciles the organization."""
     await db.execute(sql("database_identity.record"), organization)
 
