@@ -15,7 +15,7 @@ FROM (SELECT) one LEFT JOIN LATERAL (
     FROM calscim.users u WHERE u.id = $3 AND u.directory_id = $2) r ON true;
 
 -- name: look_up
--- Users by an indexed attribute. directory/resources replaces the mark; its parameter is $4.
+-- Users by an indexed attribute. directory/resources replaces the marks; their parameter is $4.
 SELECT EXISTS (
            SELECT FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
            WHERE t.id = $1 AND d.id = $2 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
@@ -23,7 +23,7 @@ SELECT EXISTS (
        array_agg(calscim.resource_json(
            'User', u.id, u.data, u.version, u.created_at, u.updated_at, $3,
            calscim.groups_json(u.id, $3)) ORDER BY u.ordinal) AS bodies
-FROM calscim.users u WHERE u.directory_id = $2 AND /* equal */ true;
+FROM /* users */ calscim.users u WHERE u.directory_id = $2 AND /* equal */ true;
 
 -- name: page_from_start
 -- A page, counted from the first user.

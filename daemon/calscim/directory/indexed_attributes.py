@@ -61,6 +61,19 @@ class IndexedAttribute:
             return "false"
         return self._condition(f"= {bind(comparand, self.match.sql_type)}")
 
+    def look_up(self, value: str, bind: Bind) -> tuple[str, str]:
+        """Return the FROM item and the condition that find the users with this value.
+
+        The users of an attribute with several values are read one by one, by their key: without statistics, Postgres
+        would read all users of the directory instead.
+        """
+        comparand = self.match.comparand(value)
+        if not self.owners or comparand is None:
+            return "calscim.users u", self.equals(value, bind)
+        owners = f"{self.owners} {self.value} = {bind(comparand, self.match.sql_type)}"
+        one_by_one = "LATERAL (SELECT x.* FROM calscim.users x WHERE x.id = o.id OFFSET 0) u"
+        return f"({owners}) o (id), {one_by_one}", "true"
+
     def starts_with(self, value: str, bind: Bind) -> str | None:
         """Return a condition for the values that begin with a text, or None if the index does not serve it."""
         if self.match is not Match.NAME:

@@ -252,7 +252,9 @@ async def look_up_users(
         parameters.append(comparand)
         return f"$4::{sql_type}"
 
-    query = sql("users.look_up").replace("/* equal */ true", attribute.equals(value, bind))
+    users, condition = attribute.look_up(value, bind)
+    query = sql("users.look_up").replace("/* users */ calscim.users u", users)
+    query = query.replace("/* equal */ true", condition)
     row = await db.fetchrow(query, reader.token_id, reader.directory, reader.base, *parameters)
     return tuple(allowed(row)["bodies"] or ())
 
