@@ -1,4 +1,4 @@
-"""One Postgres a session, one fresh database a test; nothing but loopback, nothing of the environment."""
+"""Fixtures: one Postgres per session and one empty database per test, without settings from the environment."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from tests.support.server import (
 )
 
 GIVEN = os.environ.get("TEST_POSTGRES", "")
-# How long an example takes says something about the machine.
+# No deadline: the time of an example depends on the machine.
 settings.register_profile("calscim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calscim")
 
@@ -39,18 +39,18 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """A given server is claimed before the first worker, and given back after the last; one that is refused, never."""
+    """Claim the server of TEST_POSTGRES before the first worker starts, and clean it after the last worker."""
     if GIVEN and not WORKER:
         asyncio.run(claim(GIVEN))
         session.config.add_cleanup(lambda: asyncio.run(give_back(GIVEN)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What brings a server of its own says nothing about a given one; a worker begins with the longest test."""
+    """Skip tests that run their own Postgres if TEST_POSTGRES is set; start workers with the longest tests."""
     if WORKER:
         items.sort(key=lambda item: item.path.parent.name != "machine")
     if GIVEN:
-        reason = "has the bundled Postgres for itself, whatever TEST_POSTGRES is"
+        reason = "runs its own bundled Postgres, not the one of TEST_POSTGRES"
         for item in items:
             if item.get_closest_marker("own_postgres"):
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Database:
-    """A migrated, empty database: ``dsn`` is the serving role's, ``owner_dsn`` the owner's."""
+    """A migrated, empty database: ``dsn`` is for the serving role, ``owner_dsn`` for the owner."""
 
     dsn: str
     owner_dsn: str
@@ -108,7 +108,7 @@ async def db(database: Database) -> AsyncIterator[pool_room.Database]:
 
 @pytest.fixture
 async def owner(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Whoever owns the database, with the triggers off."""
+    """A connection of the database owner, with triggers disabled."""
     connection = await asyncpg.connect(database.owner_dsn)
     await connection.execute("SET session_replication_role = replica")
     yield connection

@@ -1,4 +1,4 @@
-"""People whom one erases, and everything that the database says of them."""
+"""A small directory with personal data, for tests of erasure, and a dump of all stored content."""
 
 import json
 import uuid
@@ -27,7 +27,7 @@ SELECT string_agg(content, ' ') FROM (
 
 
 class Acme:
-    """Ann, who was called otherwise once, and Bob; a group with both, which Okta sent with their addresses."""
+    """Ann, whose address changed, and Bob; a group with both, which Okta pushed with their addresses."""
 
     def __init__(self, db, directory):
         self.db, self.directory = db, directory

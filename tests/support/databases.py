@@ -1,7 +1,7 @@
-"""A fresh database for each test: one that was used before and emptied, else a clone of the template.
+"""Provides an empty database for each test: an emptied one of an earlier test, or a clone of the template.
 
-Cloning copies nine megabytes and takes longer than most tests. A database whose schema, rights or settings a
-test has touched is not used again.
+Cloning copies nine megabytes and takes longer than most tests. A database is not reused if a test changed its
+schema, privileges or settings.
 """
 
 import itertools
@@ -11,7 +11,7 @@ import asyncpg
 
 from tests.support.server import OWNER, PREFIX, Server
 
-# All that a test could leave changed, other than rows.
+# Everything that a test can change besides rows.
 _SHAPE = """
 WITH ours AS (
     SELECT oid FROM pg_namespace
@@ -65,7 +65,7 @@ END $$;
 
 @dataclass
 class Databases:
-    """Of one server, one at a time or several."""
+    """The test databases of one server."""
 
     server: Server
     _free: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Databases:
     _shape: str = ""
 
     async def lend(self) -> str:
-        """The name of an empty one."""
+        """Return the name of an empty database."""
         if self._free:
             return self._free.pop()
         name = f"{PREFIX}_{next(self._numbers)}"
@@ -85,7 +85,7 @@ class Databases:
         return name
 
     async def take_back(self, name: str) -> None:
-        """Empties it for the next test, or drops it."""
+        """Empty the database for the next test, or drop it if it cannot be reused."""
         if await self._emptied(name):
             self._free.append(name)
         else:
@@ -103,7 +103,7 @@ class Databases:
             )
             if await connection.fetchval(_SHAPE) != self._shape:
                 return False
-            # So that the triggers that keep the journal do not fire.
+            # Disables the triggers that protect the journal.
             await connection.execute("SET session_replication_role = replica")
             await connection.execute(_EMPTIED)
         except asyncpg.PostgresError:

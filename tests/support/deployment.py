@@ -1,4 +1,4 @@
-"""The daemon as real processes, to be killed and frozen, with a Cal.com that lives in the test."""
+"""Runs daemons as real processes, which a test can kill and freeze, with a simulated Cal.com in the test process."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ TEAMS = ("Sales", "Engineering", "Support")
 
 @dataclass(slots=True)
 class Daemon:
-    """One ``calscim serve``; its log is JSON lines in ``log``."""
+    """One process of ``calscim serve``; ``log`` contains its log as JSON lines."""
 
     log: Path
     process: asyncio.subprocess.Process
@@ -47,13 +47,13 @@ class Daemon:
         return self.process.returncode is None
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """The log lines of one event, in order."""
+        """Return the log lines of one event, in order."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
         return [line for line in found if line.get("event") == name]
 
     async def ready(self) -> None:
-        """Until both listeners answer."""
+        """Wait until both listeners answer."""
 
         def announced() -> bool:
             if not self.alive:
@@ -65,13 +65,13 @@ class Daemon:
         self.scim, self.ops = f"http://{said['scim']}", f"http://{said['ops']}"
 
     async def kill(self) -> None:
-        """kill -9."""
+        """Kill the process with SIGKILL."""
         if self.alive:
             self.process.kill()
         await self.process.wait()
 
     async def terminate(self, seconds: float = 15) -> int:
-        """SIGTERM, and the exit code that follows."""
+        """Send SIGTERM and return the exit code."""
         self.process.terminate()
         return await asyncio.wait_for(self.process.wait(), seconds)
 
@@ -87,7 +87,7 @@ class Daemon:
 
 @dataclass(slots=True)
 class Deployment:
-    """An organization with a mapped directory; ``dsn`` is what daemons are told, ``direct`` the way past a proxy."""
+    """An organization with a mapped directory. Daemons connect to ``dsn``; ``direct`` bypasses a proxy."""
 
     folder: Path
     dsn: str
@@ -96,11 +96,11 @@ class Deployment:
     simulation: calcom.Simulation
     calcom: str
     interval: str = "60s"
-    embedded: Path | None = None  # then the daemons have a bundled Postgres, and no dsn
+    embedded: Path | None = None  # set: the daemons have a bundled Postgres and no dsn
     listen_dsn: str = ""
     migration_dsn: str = ""
-    notify_socket: str = ""  # then the daemons have a service manager
-    source: str = ""  # the PYTHONPATH of another release's daemon
+    notify_socket: str = ""  # set: the daemons have a service manager
+    source: str = ""  # the PYTHONPATH of a daemon of another release
     directory: str = ""
     token: str = ""
     daemons: list[Daemon] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Deployment:
         return self.folder / "calscim.toml"
 
     def configure(self) -> None:
-        """Guards are out of the way: here it is about faults, not about mistakes."""
+        """Write the configuration, with limits that never hold anything back."""
         database = (
             f'dsn = "{self.dsn}"' if self.embedded is None else f'embedded = "{self.embedded}"'
         )
@@ -148,7 +148,7 @@ class Deployment:
         )
 
     async def prepare(self) -> None:
-        """A directory with a token, and a mapping for each team: the first exclusive, the others managed."""
+        """Create a directory with a token, and a mapping for each team: the first exclusive, the others managed."""
         async with await Database.open(self.direct, size=1) as db:
             directory = await admin.create_directory(
                 db, EDITOR, organization=ORGANIZATION, name="Okta", provider="okta-scim-v2"
@@ -168,13 +168,13 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What processes are started with."""
+        """The environment of the started processes."""
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         manager = {"NOTIFY_SOCKET": self.notify_socket} if self.notify_socket else {}
         return inherited | manager | ({"PYTHONPATH": self.source} if self.source else {})
 
     async def calscim(self, *arguments: str) -> str:
-        """What a verb printed. RuntimeError, with what it said, when it fails."""
+        """Run a command and return its output. Raise RuntimeError with its error output if the command fails."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "calscim", *arguments, "--config", str(self.configuration),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
@@ -186,21 +186,21 @@ class Deployment:
         return out.decode()
 
     async def begin(self) -> Daemon:
-        """Another daemon, not waited for."""
+        """Start another daemon without waiting for it."""
         self._number += 1
         log = self.folder / f"daemon-{self._number}.log"
         with log.open("wb") as written:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "calscim", "serve", "--config", str(self.configuration),
                 stdin=asyncio.subprocess.DEVNULL, stdout=written, stderr=written, env=self.environment,
-                cwd=self.folder, start_new_session=True,  # Ctrl-C is for whoever watches
+                cwd=self.folder, start_new_session=True,  # Ctrl-C must not reach the daemon
             )  # fmt: skip
         daemon = Daemon(log, process)
         self.daemons.append(daemon)
         return daemon
 
     async def start(self) -> Daemon:
-        """Another daemon, once it answers."""
+        """Start another daemon and wait until it answers."""
         daemon = await self.begin()
         await daemon.ready()
         return daemon
@@ -209,11 +209,11 @@ class Deployment:
         return f"{daemon.scim}/scim/v2/{self.directory}"
 
     def teams(self) -> dict[str, set[str]]:
-        """Who is on which team of Cal.com's."""
+        """Return the addresses of the members of each team in Cal.com."""
         return {name: set(members) for name, members in self.world.snapshot()["teams"].items()}
 
     async def close(self) -> None:
-        """Nothing of it stays behind."""
+        """Kill all daemons."""
         for daemon in self.daemons:
             with suppress(ProcessLookupError):
                 await daemon.kill()
@@ -230,10 +230,10 @@ async def deployed(
     prepared: bool = False,
     memory: Path | None = None,
 ) -> AsyncIterator[Deployment]:
-    """``dsn`` leads to a migrated, empty database; so does ``direct``, past whatever is in between.
+    """Yield a deployment. ``dsn`` and ``direct`` lead to a migrated, empty database; ``direct`` bypasses proxies.
 
-    With ``embedded`` there is none yet: prepare when a daemon runs. ``prepared``: the directory is somebody else's work.
-    ``memory``: Cal.com as it was saved there.
+    With ``embedded`` the caller prepares the directory once a daemon runs. ``prepared``: the caller creates the
+    directory. ``memory``: a file with the saved state of Cal.com.
     """
     if memory is not None:
         world = calcom.World.remembered(memory, api_key=KEY)
@@ -255,7 +255,7 @@ async def deployed(
 
 
 async def answers(session: aiohttp.ClientSession, url: str) -> int:
-    """The status of a GET; 0 when nobody answers."""
+    """Return the status of a GET, or 0 if there is no answer."""
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(5)) as response:
             return response.status

@@ -1,4 +1,4 @@
-"""Runs the steps of one organization when they are due, on a clock that jumps, so that hours pass in a test."""
+"""Runs the steps of one organization on a clock that jumps, so that a test can cover hours."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,11 +17,11 @@ from calscim.reconciler.schedule import OrganizationSchedule, Timing
 from calscim.reconciler.state import leases
 from tests.support.stage import Stage
 
-POLL = 2.0  # seconds between two looks at the database, as in the daemon
+POLL = 2.0  # seconds between two polls of the database, as in the daemon
 
 
 class Hurried(SystemClock):
-    """A clock on which every wait is over at once."""
+    """A clock on which every sleep ends at once and advances the time."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -36,7 +36,7 @@ class Hurried(SystemClock):
 
 @dataclass
 class Driver:
-    """The real assignment, under a lease that lasts as long as the test."""
+    """Drives the real schedule of an organization under a lease that lasts as long as the test."""
 
     stage: Stage
     clock: Hurried
@@ -60,7 +60,7 @@ class Driver:
         return self.assignment.reconciler
 
     async def run(self, until: Callable[["Driver", Reconciler], Awaitable[bool]]) -> None:
-        """Step until ``until``, which is asked before each step."""
+        """Step until ``until`` returns True; it is called before each step."""
         while not await until(self, self.reconciler):
             await self.step()
             wait = self.assignment.due().at - self.clock.seconds
@@ -68,7 +68,7 @@ class Driver:
             self.assignment.hear()
 
     async def run_for(self, seconds: float) -> None:
-        """Step for so many seconds of the clock."""
+        """Step until this many seconds have passed on the clock."""
         end = self.clock.seconds + seconds
 
         async def over(_: object, __: object) -> bool:

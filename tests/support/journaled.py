@@ -1,4 +1,4 @@
-"""A directory and people in it, and a journal that is older than the test."""
+"""Fixtures for a directory with users, and for a journal that is older than the test."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -43,7 +43,7 @@ async def acme(db, okta):
 
 @pytest.fixture
 async def left(acme):
-    """Ann was deactivated, and calscim has taken her out of Cal.com."""
+    """Ann is deactivated, and calscim has removed her from Cal.com."""
     await acme.deactivate()
     await acme.done_in_calcom()
     return acme
@@ -51,7 +51,7 @@ async def left(acme):
 
 @pytest.fixture
 def age(owner) -> Age:
-    """Makes all that was written since the last call begin at a moment before 2021, with a whole chain."""
+    """Return a function that moves everything written since its last call to a time before 2021, with a valid chain."""
 
     async def age(moment: str) -> None:
         start = datetime.fromisoformat(moment)

@@ -1,8 +1,8 @@
-"""A TCP proxy in front of a real Postgres, which can be told to fail in the ways that networks do.
+"""A TCP proxy in front of a real Postgres that simulates network failures on demand.
 
-It looks at bytes, not at the protocol, but for one thing: a ReadyForQuery at the end of what the server says
-shows that a statement is over. A connection that was swallowed stays dead when the proxy is healed, as a
-half-open one does.
+The proxy looks at bytes, not at the protocol, with one exception: a ReadyForQuery at the end of a chunk from the
+server shows that a statement has ended. A connection that was swallowed stays dead after the proxy is healed, like
+a half-open connection.
 """
 
 import asyncio
@@ -14,50 +14,50 @@ from pathlib import Path
 from typing import Self
 
 CHUNK = 65536
-FIRST_WORDS = 4096  # bytes of a connection's beginning that are remembered
+FIRST_WORDS = 4096  # bytes from the start of a connection that are remembered
 # ReadyForQuery (protocol 3.0, "Message Formats"): Z, length 5, and I, T or E for the transaction's state.
 READY = b"Z\x00\x00\x00\x05"
 
 
 class Mode(Enum):
     PASS = auto()
-    REFUSE = auto()  # nobody listens
-    SWALLOW = auto()  # connections are accepted, and nothing ever comes back
+    REFUSE = auto()  # the port is closed
+    SWALLOW = auto()  # connections are accepted, and never get a reply
 
 
 @dataclass(slots=True)
 class Trap:
-    """What happens once, to the first connection whose client says these words."""
+    """A fault that happens once, to the first connection whose client sends these words."""
 
     words: bytes
-    after: bool = False  # let the server carry it out first, and lose its answer
-    silent: bool = False  # go silent rather than cut
-    held: bool = False  # keep the words until it is released, and pass them on
+    after: bool = False  # let the server execute the statement, then lose its reply
+    silent: bool = False  # stop answering instead of cutting the connection
+    held: bool = False  # delay the words until released, then pass them on
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(eq=False, slots=True)
 class Link:
-    """One client's connection."""
+    """The connection of one client."""
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter | None = None
     swallowed: bool = False
-    caught: Trap | None = None  # its statement is under way; cut at its end
-    left: int | None = None  # bytes of the client's that still pass
-    said: bytes = b""  # the client's first words
+    caught: Trap | None = None  # the trap whose statement is running; it is cut at the end
+    left: int | None = None  # bytes from the client that still pass
+    said: bytes = b""  # the first bytes from the client
     task: asyncio.Task[None] | None = None
 
     def cut(self) -> None:
-        """At once and without a goodbye: the peers see a reset."""
+        """Abort both sides of the connection; the peers see a reset."""
         for writer in (self.client, self.server):
             if writer is not None:
                 writer.transport.abort()
 
 
 class Proxy:
-    """``async with Proxy(path_of_socket) as proxy``: listens on 127.0.0.1 at ``proxy.port``."""
+    """Use as ``async with Proxy(path_of_socket) as proxy``; listens on 127.0.0.1 at ``proxy.port``."""
 
     def __init__(self, upstream: Path | tuple[str, int]) -> None:
         self.upstream = upstream
@@ -69,7 +69,7 @@ class Proxy:
         self._traps: list[Trap] = []
         self._limit: int | None = None
         self._server: asyncio.Server | None = None
-        # Keeps the port while nobody listens on it.
+        # Reserves the port while the proxy does not listen.
         self._place = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
     async def __aenter__(self) -> Self:
@@ -90,63 +90,63 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected at the moment."""
+        """The number of clients that are connected now."""
         return len(self._links)
 
     # ------------------------------------------------------------ faults
 
     def drop(self) -> None:
-        """Reset every connection there is; new ones are served."""
+        """Reset every open connection; new connections are served."""
         for link in list(self._links):
             link.cut()
 
     async def refuse(self) -> None:
-        """Reset what there is, and let nobody in."""
+        """Reset every open connection and refuse new ones."""
         self.mode = Mode.REFUSE
         await self._deafen()
         self.drop()
 
     def swallow(self) -> None:
-        """Half-open: connections stay and are accepted, and nothing comes back, ever."""
+        """Make every connection half-open: open and new connections never get a reply."""
         self.mode = Mode.SWALLOW
         for link in self._links:
             link.swallowed = True
 
     def swallow_present(self, words: bytes = b"") -> int:
-        """The connections there are, that began with these words, go half-open; new ones are served."""
+        """Make open connections that began with these words half-open and return their number; new ones are served."""
         found = [link for link in self._links if words in link.said]
         for link in found:
             link.swallowed = True
         return len(found)
 
     def say(self, words: bytes) -> None:
-        """Tell every client something, as if the server had."""
+        """Send these bytes to every client, as if they came from the server."""
         for link in self._links:
             link.client.write(words)
 
     async def heal(self) -> None:
-        """Serve new connections as if nothing had been."""
+        """End all faults for new connections."""
         self.mode, self.delay, self._limit = Mode.PASS, 0.0, None
         self._traps.clear()
         if self._server is None:
             await self._listen()
 
     def cut_before(self, words: bytes) -> asyncio.Event:
-        """Cut the connection instead of passing the words on. The event: it happened."""
+        """Cut the connection instead of passing the words on. Return an event that is set when this happens."""
         return self._trap(Trap(words))
 
     def cut_after(self, words: bytes, *, silent: bool = False) -> asyncio.Event:
-        """Let the server finish the statement with these words, then lose its answer."""
+        """Let the server finish the statement with these words, then lose its reply."""
         return self._trap(Trap(words, after=True, silent=silent))
 
     def hold(self, words: bytes) -> Trap:
-        """Keep the words back until ``released``, whatever becomes of the client meanwhile."""
+        """Hold the words back until ``released``, even if the client disconnects meanwhile."""
         trap = Trap(words, held=True)
         self._trap(trap)
         return trap
 
     def cut_at(self, count: int) -> None:
-        """Each new connection dies once its client has said that many bytes."""
+        """Cut each new connection once its client has sent that many bytes."""
         self._limit = count
 
     def _trap(self, trap: Trap) -> asyncio.Event:

@@ -1,4 +1,4 @@
-"""Receivers of notifications that run in the test: an HTTP server that checks the signature of each webhook."""
+"""A receiver of notifications in the test process: an HTTP server that checks the signature of each webhook."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,13 +15,13 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @dataclass
 class Receiver:
-    """Keeps the id and the body of each request whose signature is right, and answers ``status``."""
+    """Records the id and the body of each request with a valid signature, and answers with ``status``."""
 
     url: str = ""
     status: int = 204
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
-    open: asyncio.Event = field(default_factory=asyncio.Event)  # not set: requests hang
+    open: asyncio.Event = field(default_factory=asyncio.Event)  # unset: requests hang
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -34,11 +34,11 @@ class Receiver:
 
     @property
     def types(self) -> list[str]:
-        """The types of the messages, in the order in which they came."""
+        """The types of the messages, in the order of their arrival."""
         return [body["type"] for _, body in self.requests]
 
     async def received(self, type_: str, seconds: float = 30) -> dict[str, Any]:
-        """The last message of that type, waited for."""
+        """Wait for a message of that type and return the latest one."""
         async with self.arrived, asyncio.timeout(seconds):
             await self.arrived.wait_for(lambda: type_ in self.types)
         return next(body for _, body in reversed(self.requests) if body["type"] == type_)

@@ -1,7 +1,7 @@
-"""Our tables as scim2-server sees a storage: for what is not hot, and for what is built onto its handler.
+"""A storage of scim2-server on the tables of calscim, for the contract tests of scim2-server.
 
-The tables, the functions and the filter compiler behind it are those of the fast paths, so that scim2-server's
-own contract for storages holds them to account too.
+The storage uses the same tables, functions and filter compiler as the SCIM server, so that the contract tests
+cover them.
 """
 
 import uuid
@@ -46,9 +46,9 @@ _STATUS = {
 
 
 class Storage(AsyncScimStorage):
-    """One directory, on behalf of one token. Each change is a transaction with its journal row.
+    """The storage of one directory, used with one token. Each change is a transaction with its journal row.
 
-    ``origin`` is what the journal says of the request; its body is replaced by the resource as it was given.
+    ``origin`` describes the request in the journal; each change replaces its body by the given resource.
     """
 
     supports_cursors = True
@@ -202,7 +202,7 @@ class Storage(AsyncScimStorage):
         *,
         expected_version: str | None = None,
     ) -> Resource[Any]:
-        """Change a resource. Raise PreconditionFailedException for another version than the expected one."""
+        """Change a resource. Raise PreconditionFailedException if its version is not the expected one."""
         number = _number(resource.id or "")
         version = _version(expected_version)
         body, origin = self._given(resource)
@@ -226,7 +226,7 @@ class Storage(AsyncScimStorage):
         *,
         expected_version: str | None = None,
     ) -> None:
-        """Change a resource. Raise PreconditionFailedException for another version than the expected one."""
+        """Delete a resource. Raise PreconditionFailedException if its version is not the expected one."""
         remove = resources.delete_user if _kind(resource_type) is USER else resources.delete_group
         written = await remove(
             self._db, self._origin, _number(resource_id), _version(expected_version)
@@ -242,7 +242,7 @@ class Storage(AsyncScimStorage):
 
     def _settled(self, resource_type: ResourceType, written: Written) -> Resource[Any]:
         _check(written)
-        assert written.body is not None, "a change is answered with the resource"
+        assert written.body is not None, "a change returned no resource"
         return self._resource(resource_type, written.body)
 
     def _resource(self, resource_type: ResourceType, body: str) -> Resource[Any]:

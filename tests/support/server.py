@@ -1,8 +1,9 @@
 """The Postgres of a test session: the bundled one, or the one that TEST_POSTGRES names (`make test PG=...`).
 
-On somebody's server everything that is made has a name beginning with calscim_test, but the serving role, and goes
-at the end; a role calscim that was there before is taken for an installation, and the session refuses. Workers
-(`pytest -n`) share such a server: each has names of its own, and the session makes and takes away what they share.
+On the server of TEST_POSTGRES, everything that the session creates, except the serving role, has a name that begins
+with calscim_test. The session deletes everything at the end. If the server already has a role calscim, the session
+assumes an installation and refuses to run. Workers (`pytest -n`) share the server: each worker uses its own names,
+and the session creates and deletes the shared objects.
 """
 
 import os
@@ -20,21 +21,21 @@ from calscim.postgres import embedded, migrations
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 _ALL = "calscim_test"
 PREFIX = f"{_ALL}_{WORKER}" if WORKER else _ALL
-OWNER = "postgres"  # what tests call the superuser, whatever its name
-PASSWORD = "calscim-test"  # of the serving role, where the server asks for one
+OWNER = "postgres"  # stands for the superuser in tests, whatever the superuser's name is
+PASSWORD = "calscim-test"  # of the serving role, if the server requires a password
 _MARK = "made by the tests of calscim"
 
 
 @dataclass(frozen=True)
 class Server:
-    """Databases are cloned from a migrated template."""
+    """A Postgres server on which test databases are cloned from a migrated template."""
 
     superuser: str  # a DSN
-    password: bool = False  # whether the serving role has one
+    password: bool = False  # True if the serving role has a password
     template: str = f"{PREFIX}_template"
 
     def dsn(self, database: str, user: str = embedded.SERVING_ROLE) -> str:
-        """The way to a database: as the superuser when ``user`` is OWNER, else as that role."""
+        """Return the DSN of a database: for the superuser if ``user`` is OWNER, else for that role."""
         if user == OWNER:
             return urlsplit(self.superuser)._replace(path=f"/{database}").geturl()
         role = f"{user}:{PASSWORD}" if self.password else user
@@ -44,12 +45,12 @@ class Server:
 
     @property
     def owner(self) -> str:
-        """The superuser's name."""
+        """The name of the superuser."""
         return urlsplit(self.superuser).username or OWNER
 
     @property
     def address(self) -> Path | tuple[str, int]:
-        """Where it listens."""
+        """The socket, or the host and port, on which the server listens."""
         parts = urlsplit(self.superuser)
         options = parse_qs(parts.query)
         host = options["host"][0] if "host" in options else parts.hostname or "localhost"
@@ -58,12 +59,12 @@ class Server:
 
 
 def database_of(dsn: str) -> str:
-    """The name of the database that a DSN leads to."""
+    """Return the name of the database of a DSN."""
     return urlsplit(dsn).path.strip("/")
 
 
 def by_way_of(dsn: str, *ports: int) -> str:
-    """The same role and database, over ports of this machine."""
+    """Return a DSN with the same role and database, and with local ports as its hosts."""
     parts = urlsplit(dsn)
     role = parts.netloc.rpartition("@")[0]
     options = {
@@ -77,11 +78,11 @@ def by_way_of(dsn: str, *ports: int) -> str:
 
 @asynccontextmanager
 async def bundled(folder: Path) -> AsyncIterator[Server]:
-    """The bundled Postgres in that folder, with a template."""
+    """Run the bundled Postgres in a folder and create the template."""
     async with await embedded.start(folder) as running:
         server = Server(running.owner_dsn)
         admin = await asyncpg.connect(server.dsn("postgres", OWNER))
-        # The tests may lose everything at a power cut, and nothing is analysed but by a test.
+        # Tests need no durability, and only a test may run ANALYZE.
         for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
             await admin.execute(f"ALTER SYSTEM SET {setting} = off")
         await admin.execute("SELECT pg_reload_conf()")
@@ -92,7 +93,7 @@ async def bundled(folder: Path) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def given(dsn: str) -> AsyncIterator[Server]:
-    """Somebody's Postgres that was claimed, with a template."""
+    """Use a claimed Postgres and create the template."""
     server = Server(dsn, password=True)
     admin = await asyncpg.connect(server.dsn("postgres", OWNER))
     await _make_template(admin, server)
@@ -101,11 +102,11 @@ async def given(dsn: str) -> AsyncIterator[Server]:
 
 
 async def claim(dsn: str) -> None:
-    """Somebody's Postgres for this session, by its superuser's DSN. UsageError where the tests may not have it."""
+    """Claim a Postgres for this session, by the superuser's DSN. Raise UsageError if the tests must not use it."""
     admin = await asyncpg.connect(Server(dsn).dsn("postgres", OWNER))
     try:
         if not await admin.fetchval("SELECT current_setting('is_superuser') = 'on'"):
-            raise pytest.UsageError("TEST_POSTGRES has to be the DSN of a superuser")
+            raise pytest.UsageError("TEST_POSTGRES is not the DSN of a superuser: set it to one")
         mark = await admin.fetchrow(
             "SELECT shobj_description(oid, 'pg_authid') AS text FROM pg_roles WHERE rolname = $1",
             embedded.SERVING_ROLE,
@@ -113,9 +114,9 @@ async def claim(dsn: str) -> None:
         if mark is not None and mark["text"] != _MARK:
             raise pytest.UsageError(
                 f"the server of TEST_POSTGRES has a role {embedded.SERVING_ROLE} that the tests did not make: "
-                "give them a server on which nobody works"
+                "set TEST_POSTGRES to a server that is used only for tests"
             )
-        await _clean(admin)  # what a killed session left
+        await _clean(admin)  # removes the objects of a killed session
         await admin.execute(
             f"CREATE ROLE {embedded.SERVING_ROLE} LOGIN PASSWORD '{PASSWORD}'; "
             f"COMMENT ON ROLE {embedded.SERVING_ROLE} IS '{_MARK}'"
@@ -125,7 +126,7 @@ async def claim(dsn: str) -> None:
 
 
 async def give_back(dsn: str) -> None:
-    """As it was before."""
+    """Remove everything that the tests created on a claimed server."""
     admin = await asyncpg.connect(Server(dsn).dsn("postgres", OWNER))
     await _clean(admin)
     await admin.close()

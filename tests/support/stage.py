@@ -1,6 +1,6 @@
 """A whole organization in one process: SCIM over HTTP, the real Postgres, the simulated Cal.com, the reconciler.
 
-Passes are run by hand (``full`` and ``push``), so that a test knows when one has ended.
+A test runs each pass itself (``full`` and ``push``), and so knows when the pass has ended.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +40,7 @@ EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 @dataclass
 class Stage:
-    """Everything a story needs; ``okta`` pushes, ``world`` is Cal.com, ``full`` and ``push`` are passes."""
+    """One organization. ``okta`` pushes to SCIM, ``world`` is Cal.com, ``full`` and ``push`` run passes."""
 
     db: Database
     settings: Settings
@@ -60,7 +60,7 @@ class Stage:
         return await self.reconciler.run_full(lambda: False)
 
     async def push(self) -> Report | None:
-        """The pass over what the last pushes touched."""
+        """Run an incremental pass over the changes since the last pass; return None if there are none."""
         unread = await runs.unread(self.db, "acme")
         news = collect_dirty_set(unread.news)
         return (
@@ -72,7 +72,7 @@ class Stage:
     async def map(
         self, group: str, team: int | str | None, mode: str, role: str = "MEMBER"
     ) -> None:
-        """``team``: its id, or the name of one that is to be made; None: the organization itself."""
+        """Add a mapping. ``team``: an id, the name of a team to create, or None for the organization itself."""
         await admin.add_mapping(
             self.db,
             EDITOR,
@@ -86,7 +86,7 @@ class Stage:
         )
 
     async def restart(self) -> None:
-        """Another process takes over: nothing but the database is left."""
+        """Continue with a new lease and reconciler, as if another process took over."""
         await leases.release(self.db, self.lease)
         self.lease = await leases.take(self.db, "acme", "another")
         self.reconciler = self.make_cycle()
@@ -108,7 +108,7 @@ class Stage:
         return EDITOR
 
     async def given(self, name: str, mode: str, *people: str) -> None:
-        """A group mapped to the team of its name, pushed with these people, and in sync."""
+        """Map a group to the team of the same name, push it with these people, and run a full pass."""
         await self.map(name, self.team_id(name), mode)
         emails = [f"{person}@acme.example" for person in people]
         for email, person in zip(emails, people, strict=True):
@@ -118,20 +118,20 @@ class Stage:
         assert set(emails) <= set(self.team(name))
 
     def organize(self, **changes: Any) -> None:
-        """Other settings of the organization."""
+        """Change settings of the organization."""
         organization = replace(self.organization, **changes)
         self.settings = replace(self.settings, organizations=(organization,))
         self.reconciler = self.make_cycle()
 
     def reconcile(self, **changes: Any) -> None:
-        """Other settings of [reconcile]."""
+        """Change settings of [reconcile]."""
         self.settings = replace(
             self.settings, reconcile=replace(self.settings.reconcile, **changes)
         )
         self.reconciler = self.make_cycle()
 
     def guard(self, **changes: Any) -> None:
-        """Other settings of [guards]."""
+        """Change settings of [guards]."""
         self.settings = replace(self.settings, guards=replace(self.settings.guards, **changes))
         self.reconciler = self.make_cycle()
 
@@ -144,7 +144,7 @@ class Stage:
         return okta.Okta(self.session, f"{base}/{made.id}", token)
 
     def people(self) -> dict[str, str]:
-        """Everybody's role in the organization."""
+        """Return the organization role of each person in Cal.com, by address."""
         roles: dict[str, str] = self.world.snapshot()["people"]
         return roles
 
@@ -156,7 +156,7 @@ class Stage:
 async def staged(
     db: Database, make: Callable[..., calcom.World] = calcom.World
 ) -> AsyncIterator[Stage]:
-    """A stage with one owner and two teams, on an empty database."""
+    """Yield a stage with one owner and two teams, on an empty database."""
     world = make(organization_id=42, api_key=KEY)
     world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
     world.add_team("Sales", slug="sales")
@@ -172,7 +172,7 @@ async def staged(
         settings = Settings(
             database=DatabaseSettings(dsn="postgresql://unused"),
             organizations=(organization,),
-            guards=Guards(window=0.0),  # each pass by itself; stories about the window set one
+            guards=Guards(window=0.0),  # limits apply to each pass; tests of the window set one
         )
         made = await admin.create_directory(
             db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"

@@ -1,4 +1,4 @@
-"""Results of admin in the form of ``--json``: tests of them are tests of the keys that scripts rely on."""
+"""Returns results of admin in the form of ``--json``, so that tests cover the keys that scripts use."""
 
 import orjson
 

@@ -1,18 +1,18 @@
-"""Waiting for what is going to be so, with a deadline. The only place of this room that sleeps."""
+"""Waits for a condition with a deadline. Other modules of the tests call this instead of sleeping."""
 
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-# Seconds for SCIM to answer without a database: the promise, and a busy machine's share.
+# Seconds in which SCIM answers without a database: the promised time, plus a margin for a busy machine.
 IN_TIME = 2.0 + 0.4
 
 
 async def until(
     probe: Callable[[], Any | Awaitable[Any]], seconds: float = 10.0, *, pause: float = 0.02
 ) -> Any:
-    """The probe's first answer that is true. TimeoutError names the probe."""
+    """Call the probe until its result is true, and return the result. Raise TimeoutError with the probe's source."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:
@@ -23,5 +23,5 @@ async def until(
             return found
         if loop.time() > deadline:
             what = inspect.getsource(probe).strip()
-            raise TimeoutError(f"not so within {seconds} s: {what}")
+            raise TimeoutError(f"not true within {seconds} s: {what}")
         await asyncio.sleep(pause)
