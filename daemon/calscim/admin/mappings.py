@@ -226,7 +226,7 @@ async def change_mapping(
     mode: Mode,
     team_name: str | None = None,
 ) -> MappingRow:
-    """Change the role and the mode of a mapping in place, so that nobody leaves the team in between."""
+    """Change the role and the mode of a mapping in place, so that no member leaves the team in between."""
     team = mapping.team if team_name is None else replace(mapping.team, name=team_name)
     _check(team, mode)
     async with transaction(db) as connection:
