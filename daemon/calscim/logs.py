@@ -24,14 +24,20 @@ _SECRET = re.compile(
 )
 _BEARER = re.compile(r"\b(bearer\s+)\S+", re.IGNORECASE)
 _USERINFO = re.compile(r"(\w+://[^/\s:@]*:)[^@\s/]+@")
+_ADDRESS = re.compile(r"[^\s@\"'<>()\[\],;:/]+@[^\s@\"'<>()\[\],;:/]+\.[^\s@\"'<>()\[\],;:/]*\w")
 _OURS = "calscim"
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Event = MutableMapping[str, Any]
 
 
-def configure(level: str, form: str, stream: TextIO | None = None) -> None:
-    """Configure the log. ``form``: json, console, or auto (console on a terminal). ``stream``: None for stderr."""
+def configure(
+    level: str, form: str, stream: TextIO | None = None, *, personal_data: bool = True
+) -> None:
+    """Configure the log. ``form``: json, console, or auto (console on a terminal). ``stream``: None for stderr.
+
+    ``personal_data`` False: e-mail addresses are hidden wherever they occur; ids stay.
+    """
     terminal = (stream or sys.stderr).isatty()
     console = form == "console" or (form == "auto" and terminal)
     first: list[Any] = [
@@ -42,6 +48,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     last: list[Any] = [
         structlog.processors.format_exc_info,  # before secrets: a traceback may quote a DSN
         hide_secrets,
+        *([] if personal_data else [hide_addresses]),
         _console(colours=terminal) if console else _json,
     ]
     # Straight to the stream: through `logging` a line took longer than the rest of a request.
@@ -145,6 +152,23 @@ def hide_secrets(_: Any, __: str, event: Event) -> Event:
     for key, value in event.items():
         event[key] = HIDDEN if _is_secret(key) and value else _hidden(value)
     return event
+
+
+def hide_addresses(_: Any, __: str, event: Event) -> Event:
+    """Hide e-mail addresses, at any depth. A name that is no address stays."""
+    for key, value in event.items():
+        event[key] = _without_addresses(value)
+    return event
+
+
+def _without_addresses(value: Any) -> Any:
+    if isinstance(value, str):
+        return _ADDRESS.sub(HIDDEN, value) if "@" in value else value
+    if isinstance(value, Mapping):
+        return {_without_addresses(key): _without_addresses(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_addresses(entry) for entry in value]
+    return value
 
 
 @lru_cache(maxsize=1024)

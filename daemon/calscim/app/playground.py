@@ -103,7 +103,9 @@ async def run(options: Options, show: Callable[[Playground], None]) -> None:
     async with _calcom(options) as calcom:
         configuration = _configuration(options, calcom)
         settings = configuration.settings()
-        logs.configure(settings.log.level, settings.log.format)
+        logs.configure(
+            settings.log.level, settings.log.format, personal_data=settings.log.personal_data
+        )
 
         async def ready(serving: Serving) -> None:
             cipher = settings.journal.cipher()

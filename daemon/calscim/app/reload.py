@@ -233,10 +233,10 @@ class Reloads:
         now = self._settings.log
         louder = max((before.log, now), key=lambda one: _VERBOSITY.index(one.level))
         if before.log != now:
-            logs.configure(louder.level, now.format)
+            logs.configure(louder.level, now.format, personal_data=now.personal_data)
         write("service.reloaded", **event)
         if louder.level != now.level:
-            logs.configure(now.level, now.format)
+            logs.configure(now.level, now.format, personal_data=now.personal_data)
 
     async def _request_passes(self, applied: Iterable[str]) -> None:
         """Request a full pass of every organization that the change concerns, so that it takes effect at once."""

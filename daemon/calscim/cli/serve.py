@@ -41,7 +41,9 @@ async def _serve(command: Command) -> None:
     from calscim.app.startup import start  # noqa: PLC0415 - see above
 
     settings = command.settings()
-    logs.configure(settings.log.level, settings.log.format)
+    logs.configure(
+        settings.log.level, settings.log.format, personal_data=settings.log.personal_data
+    )
     settings = reviewed(command)
     await start(lambda: serve(settings, read=lambda: reviewed(command)), SystemClock())
 

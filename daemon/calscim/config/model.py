@@ -157,6 +157,8 @@ class Log:
     """The lowest level that is written."""
     format: LogFormat = "auto"
     """auto: `console` on a terminal, `json` otherwise."""
+    personal_data: Boolean = True
+    """false: the log has ids of people and no e-mail addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -398,7 +398,7 @@ class Reconciler:
         retry_queue = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
             self.client,
-            AttemptLog(attempts),
+            AttemptLog(attempts, self.view.names),
             notify_new_users=self.notify_new_users,
             invites_by_email=self.view.traits.invites_by_email,
         )

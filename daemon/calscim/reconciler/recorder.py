@@ -1,11 +1,22 @@
 """Records what a pass did: the ledger, the links, parked actions, and attempts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
 
 from calscim.calcom.writer import CallResult
 from calscim.planner.action_key import ActionKey
-from calscim.planner.actions import Action, AddMember, ChangeOrgRole, ChangeTeamRole, JoinAction
+from calscim.planner.actions import (
+    Action,
+    AddMember,
+    ChangeOrgRole,
+    ChangeTeamRole,
+    JoinAction,
+    TeamAction,
+    role_of,
+    team_of,
+)
 from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
 from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
 from calscim.planner.observed_state import Team
@@ -13,6 +24,8 @@ from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
 from calscim.reconciler.state.attempts import Attempts
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +147,42 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLog:
-    """Records each attempt: a row before the call, and its result after it."""
+    """Records each attempt: a row before the call, its result after it, and one line in the log."""
 
     attempts: Attempts
+    team_names: Mapping[TeamId, str] = field(default_factory=dict)
+    _sent: dict[int, tuple[Action, str]] = field(default_factory=dict)
 
     async def begin(self, action: Action, request_id: str) -> int:
-        return await self.attempts.begin(action, request_id)
+        action_id = await self.attempts.begin(action, request_id)
+        self._sent[action_id] = (action, request_id)
+        return action_id
 
     async def finish(self, action_id: int, result: CallResult) -> None:
+        action, request_id = self._sent.pop(action_id)
+        self._log(action, request_id, result)
         await self.attempts.finish(
             action_id, result.outcome.value, result.detail, result.cal_user, result.team
+        )
+
+    def _log(self, action: Action, request_id: str, result: CallResult) -> None:
+        role, team, provenance = role_of(action), team_of(action), action.provenance
+        new_team = action.new_team if isinstance(action, TeamAction) else None
+        detail = {"detail": result.detail} if result.detail else {}
+        log.info(
+            "reconcile.action",
+            organization=self.attempts.lease.organization,
+            kind=action.kind.value,
+            email=action.email,
+            user_id=action.user,
+            cal_user_id=result.cal_user or action.cal_user,
+            team=new_team or (None if team is None else self.team_names.get(team, str(team))),
+            role=None if role is None else role.value,
+            outcome=result.outcome.value,
+            reason=action.reason,
+            journal=None
+            if provenance is None
+            else {"stream": provenance.stream, "seq": provenance.seq},
+            request_id=request_id,
+            **detail,
         )
