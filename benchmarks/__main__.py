@@ -1,4 +1,4 @@
-"""``make bench``: every measurement, one after the other."""
+"""Run every benchmark, one after the other (``make bench``)."""
 
 import sys
 

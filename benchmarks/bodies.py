@@ -1,10 +1,10 @@
-"""What an identity provider sends."""
+"""Build the SCIM request bodies that an identity provider sends."""
 
 import orjson
 
 
 def user(number: int, first: str = "Ann", made: str | None = None) -> bytes:
-    """A user as Okta sends it; about 500 bytes. ``made``: its id, in a PUT."""
+    """Return a user as Okta sends it, about 500 bytes. ``made`` is the id of the user in a PUT."""
     return orjson.dumps(
         {
             **({} if made is None else {"id": made}),
@@ -22,6 +22,7 @@ def user(number: int, first: str = "Ann", made: str | None = None) -> bytes:
 
 
 def patch(*operations: dict[str, object]) -> bytes:
+    """Return a PATCH request with these operations."""
     return orjson.dumps(
         {
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -31,6 +32,7 @@ def patch(*operations: dict[str, object]) -> bytes:
 
 
 def group(name: str, members: list[str]) -> bytes:
+    """Return a group with the members of these ids."""
     return orjson.dumps(
         {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],

@@ -1,7 +1,7 @@
-"""How many calls to Cal.com a company costs, beside the fewest that are possible.
+"""Count the calls to Cal.com that a company costs, and compare them with the minimum.
 
-A first import, broken off several times at random moments; a pass with nothing to do; one pushed change. The
-minimum is counted, not measured: one write for each invitation and each membership, one read for each page.
+The scenarios are a first import that is interrupted several times at random moments, a pass that changes nothing, and
+one pushed change. The minimum is calculated: one write for each invitation and each membership, one read for each page.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from calscim.scim import decode as payload
 from calscim.scim.users import to_state
 from tests.support.stage import Stage, staged
 
-PEOPLE, TEAMS, EACH = 5_000, 100, 2  # and on how many teams everybody is
+PEOPLE, TEAMS, EACH = 5_000, 100, 2  # EACH: the number of teams of each person
 PAGE = 250
 BREAKS = 5
-A_MINUTE = 120  # calls that Cal.com allows
+A_MINUTE = 120  # calls that Cal.com accepts
 
 
 async def fill(stage: Stage, people: int, teams: int) -> dict[int, list[uuid.UUID]]:
-    """The directory as the provider pushed it: everybody, and a group for each team."""
+    """Create the directory as Okta pushes it: all users, and a mapped group for each team."""
     stage.organize(requests_per_minute=10**9)
     numbers = [uuid.uuid4() for _ in range(people)]
     for n, number in enumerate(numbers):
@@ -71,7 +71,7 @@ def _teams_of(person: int, teams: int) -> set[int]:
 
 
 async def _imported(stage: Stage, breaks: int) -> int:
-    """Full passes until everything is in sync, the first ones cut off; returns how many were."""
+    """Run full passes until Cal.com is in sync; return how many of the first ones were interrupted."""
     chance = random.Random(1)
     for cut in range(breaks):
         task = asyncio.create_task(stage.full())
@@ -88,14 +88,14 @@ async def _imported(stage: Stage, breaks: int) -> int:
 
 
 async def _hold(stage: Stage) -> None:
-    """Keep the lease, as the daemon does beside its passes."""
+    """Renew the lease, as the daemon does during its passes."""
     while True:
         await asyncio.sleep(3)
         await leases.renew(stage.db, stage.lease)
 
 
 def _pages(rows: int) -> int:
-    """Return how many calls a list of so many rows takes: it ends with the first page that is not full."""
+    """Return how many calls a list takes; it ends with the first page that is not full."""
     return rows // PAGE + 1
 
 
@@ -126,8 +126,8 @@ async def measure(people: int, teams: int) -> list[str]:
             least = people + sum(sizes)
             whole = (reads + writes) / least
             lines.append(
-                f"first import of {people:,} people and {teams} teams, broken off {breaks} times: "
-                f"{writes:,} writes and {reads:,} reads, the least is {least:,} writes: "
+                f"first import of {people:,} people and {teams} teams, interrupted {breaks} times: "
+                f"{writes:,} writes and {reads:,} reads, the minimum is {least:,} writes: "
                 f"{whole:.3f} of the minimum (reach 1.10), "
                 f"{(reads + writes) / A_MINUTE / 60:.1f} hours at {A_MINUTE} a minute; "
                 f"{time.perf_counter() - began:.0f} s here"
@@ -137,10 +137,10 @@ async def measure(people: int, teams: int) -> list[str]:
             began = time.perf_counter()
             assert (await stage.full()).in_sync
             reads, writes = _reads_and_writes(stage)
-            everybody = len(stage.people())  # with the owner
-            idle = sum(map(_pages, (everybody, *sizes)))
+            people_count = len(stage.people())  # with the owner
+            idle = sum(map(_pages, (people_count, *sizes)))
             lines.append(
-                f"a pass with nothing to do: {reads:,} reads and {writes} writes, "
+                f"a pass that changes nothing: {reads:,} reads and {writes} writes, "
                 f"the pages of members alone are {idle:,}: {reads / idle:.3f} of the minimum (reach 1.03); "
                 f"{time.perf_counter() - began:.2f} s here"
             )

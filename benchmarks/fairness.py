@@ -1,8 +1,8 @@
-"""What one directory can do to another: B's look-ups alone, and while A attacks in each of the known ways.
+"""Measure how attacks of one directory affect another: B's look-ups alone and during each known attack of A.
 
-Everything happens in one run against one daemon. B sends a look-up every few milliseconds, whether the ones before
-were answered or not, as users of B do who know nothing of A. Printed are B's times, what B was refused, how often A
-was refused, how long A's attack took, and the most memory that the daemon ever had.
+The benchmark runs against one daemon. B sends a look-up every few milliseconds, even if earlier ones are not answered
+yet, because real clients of B do not know about A. The benchmark prints B's times and refused requests, the answers to
+A, the duration of A's attack, and the peak memory of the daemon.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from benchmarks.servers import Server, calscim, daemon, headers
 from benchmarks.wire import Connection, Job, Result
 
 EVERY = 0.01  # seconds between two look-ups of B
-ALONE = 5.0  # seconds that B is measured alone
+ALONE = 5.0  # seconds for which B is measured alone
 LONGEST = 20.0  # seconds after which an attack is cut off
-PEOPLE = 3000  # in A, for its searches
+PEOPLE = 3000  # users of A, for its searches
 VALUES = 490  # e-mail addresses of the user that A patches
 MB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """``jobs`` are sent ``times`` times over, by ``concurrency`` connections at once."""
+    """Requests that A sends over ``concurrency`` connections."""
 
     name: str
     jobs: list[Job]
@@ -44,14 +44,14 @@ class Attack:
 
 @dataclass(slots=True)
 class Ending:
-    """How the requests of an attack were answered."""
+    """The duration of an attack, and the number of answers of each status."""
 
     seconds: float
     answers: Counter[int]
 
 
 def attacks(users: str, patched: str) -> list[Attack]:
-    """A's ways. ``users``: the path of A's users; ``patched``: the user with many values."""
+    """Return A's attacks. ``users`` is the path of A's users, ``patched`` the id of the user with many values."""
     return [
         Attack(
             "50 posts of 4 MB, an unknown extension",
@@ -144,8 +144,8 @@ def _costly(number: int) -> str:
     return "%20or%20".join(terms)
 
 
-async def _crowd(server: Server) -> str:
-    """People in A, and one with many values; returns its id."""
+async def _fill(server: Server) -> str:
+    """Create the users of A and one user with many values; return the id of that user."""
     users = f"{server.prefix}/Users"
     await server.load("fill", [("POST", users, user(n)) for n in range(PEOPLE)])
     many = orjson.loads(user(9 * 10**6))
@@ -158,7 +158,7 @@ async def _crowd(server: Server) -> str:
 
 
 async def _attack(server: Server, attack: Attack) -> Ending:
-    """All jobs, each as soon as a connection is free; what is not answered in time is given up."""
+    """Send all requests, each as soon as a connection is free; cancel those without an answer in time."""
     queue = iter(attack.jobs)
     ending = Ending(0.0, Counter())
 
@@ -167,7 +167,7 @@ async def _attack(server: Server, attack: Attack) -> Ending:
         for method, path, body in queue:
             try:
                 status, _ = await connection.send(method, path, body)
-            except (OSError, asyncio.IncompleteReadError):  # refused before the body was sent
+            except (OSError, asyncio.IncompleteReadError):  # refused before the whole body was sent
                 status = 0
                 connection = server.connection()
             ending.answers[status] += 1
@@ -184,7 +184,7 @@ async def _attack(server: Server, attack: Attack) -> Ending:
 
 
 async def _look_ups(server: Server, is_over: Callable[[], bool]) -> Result:
-    """B's, until it is over and each was answered."""
+    """Send B's look-ups until ``is_over``, and wait for all answers."""
     result = Result(server.name, 0.0)
     free: list[Connection] = []
     path = f"{server.prefix}/Users?filter=userName%20eq%20%22user1@acme.example%22"
@@ -221,8 +221,8 @@ def _perform(server: Server) -> Ending:
     return asyncio.run(_attack(server, _prepared[0]))
 
 
-async def _beside(a: Server, b: Server, patched: str, number: int) -> None:
-    """A attacks from a process of its own, so that B measures the daemon and not what A's client is busy with."""
+async def _measure_attack(a: Server, b: Server, patched: str, number: int) -> None:
+    """Run one attack in a separate process, so that the load of A's client does not affect B's times."""
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
         name = await loop.run_in_executor(process, _prepare, f"{a.prefix}/Users", patched, number)
@@ -240,8 +240,10 @@ def line(name: str, result: Result, ending: Ending | None = None) -> str:
     refused = f"  refused {len(result.failures)} of {len(result.latencies)}"
     a = ""
     if ending is not None:
-        said = ", ".join(f"{count} x {status}" for status, count in sorted(ending.answers.items()))
-        a = f"; A: {said} in {ending.seconds:.1f} s"
+        answers = ", ".join(
+            f"{count} x {status}" for status, count in sorted(ending.answers.items())
+        )
+        a = f"; A: {answers} in {ending.seconds:.1f} s"
     return f"{name:<42} {times} ms{refused}{a}"
 
 
@@ -262,7 +264,7 @@ async def measure(only: str = "") -> None:
                 prefix="/" + made["base_url"].split("/", 3)[3],
                 headers=headers(made["token"]),
             )
-            patched = await _crowd(a)
+            patched = await _fill(a)
             status, answer = await b.connection().send("POST", f"{b.prefix}/Users", user(1))
             assert status == 201, answer[:300]
             print("B's look-ups, alone and while A attacks")
@@ -270,7 +272,7 @@ async def measure(only: str = "") -> None:
             print(line("alone", await _look_ups(b, lambda: time.perf_counter() > until)))
             for number, attack in enumerate(attacks(f"{a.prefix}/Users", patched)):
                 if only in attack.name:
-                    await _beside(a, b, patched, number)
+                    await _measure_attack(a, b, patched, number)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

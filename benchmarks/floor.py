@@ -1,4 +1,4 @@
-"""The bare floor: an aiohttp handler with one INSERT or SELECT, same database, uvloop and pool size."""
+"""Serve the bare floor: aiohttp with one INSERT or SELECT, on the same database, loop, and pool size as calscim."""
 
 import sys
 

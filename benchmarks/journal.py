@@ -1,8 +1,8 @@
-"""How long it takes to prove a journal, and to look through it for a person (python -m benchmarks.journal).
+"""Measure how long it takes to verify a journal and to search it for a person (python -m benchmarks.journal).
 
-The rows are made by SQL alone, in their true shapes and with a true chain: three of four are pushes of users, the
-fourth is a call to Cal.com. The baseline is what the server needs to hash the same bodies and effects, one process. The
-target: a million rows proven in under ten seconds.
+SQL creates the rows with real content and a valid chain: three of four rows are pushes of users, the fourth is a call
+to Cal.com. The baseline is the time that one process of the server needs to hash the same bodies and effects. The
+target is to verify a million rows in less than ten seconds.
 """
 
 import argparse
@@ -80,7 +80,10 @@ PEOPLE = 5_000
 
 
 async def measure(rows: int, server: str | None) -> None:
-    """``server``: a superuser's DSN without a database; None: the bundled Postgres, which hashes without OpenSSL."""
+    """Create a journal and measure it.
+
+    ``server`` is a superuser's DSN without a database. None means the bundled Postgres, which hashes without OpenSSL.
+    """
     async with _database(server) as dsn:
         owner = await asyncpg.connect(dsn)
         await migrations.migrate(owner, await owner.fetchval("SELECT current_user"))
@@ -103,7 +106,7 @@ async def measure(rows: int, server: str | None) -> None:
             version = await owner.fetchval("SHOW server_version")
             seconds = time.perf_counter() - began
             print(
-                f"Postgres {version}; {rows:,} rows made in {seconds:.0f} s, {size / 2**20:.0f} MiB"
+                f"Postgres {version}; {rows:,} rows created in {seconds:.0f} s, {size / 2**20:.0f} MiB"
             )
             await _measure(db, owner, directory, rows)
         await owner.close()
@@ -111,7 +114,7 @@ async def measure(rows: int, server: str | None) -> None:
 
 @asynccontextmanager
 async def _database(server: str | None) -> AsyncIterator[str]:
-    """An empty one, which goes again."""
+    """Yield the DSN of an empty database, and drop the database afterwards."""
     if server is None:
         folder = Path(tempfile.mkdtemp(prefix="calscim-bench-"))
         try:
@@ -144,10 +147,10 @@ async def _measure(
     tables = await _timed("rebuild, read", rows, lambda: rebuild.as_of(db, directory.id, None))
     assert len(tables.users) == min(PEOPLE, rows // 4)
     address = f"person{min(PEOPLE, rows // 4) - 1}@acme.example"
-    await _timed("erase, formerly called", rows, lambda: _nobody(db, address))
+    await _timed("erase, search by former address", rows, lambda: _search(db, address))
 
 
-async def _nobody(db: Database, address: str) -> None:
+async def _search(db: Database, address: str) -> None:
     found = await erase.examine(db, address)
     assert found.rows.count() > 0
 
@@ -156,7 +159,9 @@ async def _timed(what: str, rows: int, call: Callable[[], Awaitable[object]]):
     began, used = time.perf_counter(), time.process_time()
     result = await call()
     seconds, used = time.perf_counter() - began, time.process_time() - used
-    print(f"{what:45} {seconds:8.2f} s {rows / seconds:12,.0f} rows/s, {used:.2f} s of them here")
+    print(
+        f"{what:45} {seconds:8.2f} s {rows / seconds:12,.0f} rows/s, {used:.2f} s of processor time in this process"
+    )
     return result
 
 
@@ -167,7 +172,9 @@ def run(rows: int, server: str | None = None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--postgres", metavar="DSN", help="a superuser's, without a database")
+    parser.add_argument(
+        "--postgres", metavar="DSN", help="the DSN of a superuser, without a database"
+    )
     arguments = parser.parse_args()
     print(describe())
     run(arguments.rows, arguments.postgres)

@@ -1,4 +1,4 @@
-"""What a number was measured on: without it a number means nothing."""
+"""Describe the machine and measure processes on it."""
 
 import importlib.metadata
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 
 def describe() -> str:
+    """Return the processor, memory, load, and versions that a result depends on."""
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in ("calscim", "aiohttp", "asyncpg", "orjson", "uvloop", "scim2-server")
@@ -32,12 +33,12 @@ def _memory() -> str:
 
 
 def resident(pid: int) -> float:
-    """Resident memory of a process, in MB."""
+    """Return the resident memory of a process, in MB."""
     return _memory_of(pid, "VmRSS")
 
 
 def most_resident(pid: int) -> float:
-    """The most that it ever had, in MB."""
+    """Return the peak resident memory of a process, in MB."""
     return _memory_of(pid, "VmHWM")
 
 
@@ -49,14 +50,14 @@ def _memory_of(pid: int, what: str) -> float:
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used of the processor, and its children that have ended and that run."""
+    """Return the processor time of a process and of its running and ended children."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            said = (folder / "stat").read_text(encoding="utf-8")
-        except OSError:  # it has ended
+            stat = (folder / "stat").read_text(encoding="utf-8")
+        except OSError:  # the process ended
             continue
-        fields = said.rpartition(")")[2].split()
+        fields = stat.rpartition(")")[2].split()
         if int(folder.name) == pid:
             total += sum(int(ticks) for ticks in fields[11:15])
         elif int(fields[1]) == pid:

@@ -1,4 +1,7 @@
-"""Okta's mixed sequence: calscim and its peers in one run, on one machine and, who keeps anything, one Postgres."""
+"""Compare calscim with other SCIM servers in Okta's request sequence, in one run on one machine.
+
+The servers with a database share one Postgres.
+"""
 
 import asyncio
 import shutil
@@ -16,13 +19,13 @@ from benchmarks.peers.running import node_version, peers
 from benchmarks.servers import Server, daemon
 from calscim.postgres import embedded
 
-REACH = {"saml-jackson": 3.0, "scimmy": 1.5}  # how many times as fast ours is to be
+REACH = {"saml-jackson": 3.0, "scimmy": 1.5}  # the target: how many times as fast calscim should be
 
 
 async def compare(
     servers: Sequence[Server], log: Callable[[str], None], postgres: int = 0
 ) -> list[Play]:
-    """Ours first. A server that does not do the work is left out, with the reason."""
+    """Time each server; the first one is calscim. Leave out a server that does not do the work, and log the reason."""
     plays = [Play(server, 0 if "in memory" in server.name else postgres) for server in servers]
 
     async def each(does: Callable[[Play, Any], Awaitable[None]], what: Any = None) -> None:
@@ -44,13 +47,16 @@ async def compare(
 
 
 def faster(ours: Play, theirs: Play) -> float:
-    """The median of the rounds, each with the one beside it: what else the machine does is much the same for both."""
+    """Return the median ratio of two servers' rates over the rounds.
+
+    The two rounds of a ratio follow each other, so the load of the machine is about the same for both.
+    """
     ratios = sorted(a / b for a, b in zip(ours.rounds, theirs.rounds, strict=True))
     return ratios[len(ratios) // 2]
 
 
 def table(plays: Sequence[Play]) -> list[str]:
-    """The rates of each, and below each how many times as fast ours is."""
+    """Return the rate of each server and, below it, how many times as fast calscim is."""
     ours = plays[0]
     lines = [f"{'requests a second':<34}{'mixed':>8}" + "".join(f"{n:>9}" for n in OPERATIONS)]
     for play in plays:
@@ -60,16 +66,14 @@ def table(plays: Sequence[Play]) -> list[str]:
             wanted = REACH.get(play.server.name.split()[0])
             goal = "" if wanted is None else f"   (reach {wanted:.1f} in the mixed one)"
             times = "".join(f"{ours.alone[n] / play.alone[n]:>8.1f}x" for n in OPERATIONS)
-            lines.append(
-                f"{'  ours is so much faster':<34}{faster(ours, play):>7.1f}x{times}{goal}"
-            )
+            lines.append(f"{'  calscim is faster by':<34}{faster(ours, play):>7.1f}x{times}{goal}")
     lines += [f"{play.server.name}: {text}" for play in plays for text in play.remarks]
     lines.append("milliseconds of processor a request of the mixed sequence, server and database:")
     for play in plays:
         own, database = (1e3 * seconds for seconds in play.processor_each)
         whole = sum(play.processor_each) / sum(ours.processor_each)
         lines.append(
-            f"  {play.server.name:<32}{own:>6.2f} +{database:>6.2f}   {whole:>5.1f} times ours"
+            f"  {play.server.name:<32}{own:>6.2f} +{database:>6.2f}   {whole:>5.1f} times calscim"
         )
     most = (f"{play.server.name} {most_resident(play.server.pid):.0f} MB" for play in plays)
     return [*lines, f"memory at most: {', '.join(most)}"]
@@ -97,7 +101,7 @@ async def measure() -> None:
 def main() -> None:
     print(describe(), node_version(), sep="; ")
     print(
-        f"Okta's sequence at concurrency {CONCURRENCY}, {BEFORE} users there before, the median of "
+        f"Okta's sequence at concurrency {CONCURRENCY}, {BEFORE} users beforehand, the median of "
         f"{ROUNDS} rounds of {EACH} people"
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,7 +1,8 @@
-"""What Okta does to a SCIM server, one person after the other at concurrency 8, played to any server.
+"""Play Okta's request sequence to a SCIM server, at concurrency 8.
 
-For each person: a look-up by userName, create, GET, PUT, PATCH of active, PATCH of a group that adds them; for every
-tenth a list of 100 users. A server is timed after it was seen to do the work, and looked at again afterwards.
+For each person: a look-up by userName, a create, GET, PUT, a PATCH of active, and a PATCH that adds the person to a
+group; for every tenth person also a list of 100 users. The benchmark checks before and after the timing that the server
+does the work.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from benchmarks.servers import Server
 from benchmarks.wire import Connection
 
 CONCURRENCY = 8
-BEFORE = 1000  # users that are there when the clock starts
+BEFORE = 1000  # users that exist before the timing
 ROUNDS, EACH = 7, 320  # people of a round; the servers take turns
 OPERATIONS = ("create", "look-up", "GET", "PUT", "PATCH", "member", "list")
 
@@ -26,30 +27,31 @@ Send = Callable[..., Awaitable[Any]]
 
 
 class RefusedError(Exception):
-    """A server did not do what it was asked: measuring it would mean nothing."""
+    """A server refused a request or did not apply it, so it cannot be measured."""
 
 
 @dataclass(slots=True)
 class Play:
-    """One server's part: what it was sent, how long each took, and what it cannot do."""
+    """The measurement of one server: its resources, its times, and what it cannot do."""
 
     server: Server
-    postgres: int = 0  # the process whose children serve the database, for who has one
+    postgres: int = 0  # id of the server's Postgres process; 0 without one
     groups: list[str] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)  # requests a second
-    spent: list[tuple[float, float]] = field(default_factory=list)  # seconds of processor a request
-    alone: dict[str, float] = field(default_factory=dict)  # of one operation only
+    spent: list[tuple[float, float]] = field(default_factory=list)  # processor seconds of a request
+    alone: dict[str, float] = field(default_factory=dict)  # rates of single operations
     last: tuple[float, float] = (0.0, 0.0)
     made: dict[int, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
+        """Return the median rate of the rounds."""
         return sorted(self.rounds)[len(self.rounds) // 2]
 
     @property
     def processor_each(self) -> tuple[float, float]:
-        """The middle of the rounds: seconds a request of the server and of the database."""
+        """Return the median processor seconds that a request costs the server and the database."""
         middle = len(self.spent) // 2
         own, database = (sorted(part) for part in zip(*self.spent, strict=True))
         return own[middle], database[middle]
@@ -92,9 +94,9 @@ class Play:
         return len(orjson.loads(answer)["Resources"])
 
     async def person(self, connection: Connection, number: int) -> int:
-        """Everything, for one. Returns how many requests it was."""
+        """Send the whole sequence for one person; return the number of requests."""
         if await self.look_up(connection, number):
-            raise RefusedError(f"user{number} is found before it is made")
+            raise RefusedError(f"user{number} is found before it is created")
         made = await self.create(connection, number)
         await self.send(connection, "GET", f"/Users/{made}")
         await self.put(connection, number, made)
@@ -108,7 +110,10 @@ class Play:
     # ---------------------------------------------------------------- proof
 
     async def prove(self) -> None:
-        """Groups, users to begin with, and one person whose every step is read back. RefusedError otherwise."""
+        """Create the groups and the first users, and read back the sequence of one person.
+
+        Raise RefusedError if the server does not do the work.
+        """
         connection = self.server.connection()
         for number in range(8):
             _, answer = await self.send(connection, "POST", "/Groups", group(f"group {number}", []))
@@ -122,7 +127,7 @@ class Play:
         _, answer = await self.send(connection, "GET", "/Users?startIndex=1&count=1")
         if (total := orjson.loads(answer)["totalResults"]) != BEFORE + 1:
             self.remarks.append(
-                f"says that there are {total} users where {BEFORE + 1} are: an import ends there"
+                f"reports {total} users instead of {BEFORE + 1}: an import would stop there"
             )
         connection.close()
 
@@ -131,23 +136,23 @@ class Play:
         return 1
 
     async def settled(self, connection: Connection, number: int) -> None:
-        """The person is as the last request left them."""
+        """Raise RefusedError unless the person is as the last request left them."""
         found = await self.look_up(connection, number)
         if len(found) != 1:
-            raise RefusedError(f"user{number} was made and is found {len(found)} times")
+            raise RefusedError(f"user{number} was created and is found {len(found)} times")
         made = found[0]["id"]
         _, answer = await self.send(connection, "GET", f"/Users/{made}")
         shown = orjson.loads(answer)
         if shown.get("name", {}).get("givenName") != "Bea":
-            raise RefusedError("what PUT has changed is not there")
+            raise RefusedError("the change of the PUT is missing")
         if shown.get("active") is not False:
-            raise RefusedError("what PATCH has changed is not there")
+            raise RefusedError("the change of the PATCH is missing")
         _, answer = await self.send(connection, "GET", f"/Groups/{self.groups[number % 8]}")
         members = orjson.loads(answer).get("members") or []
         if not members:
-            self.remark("shows no members of a group: that they went in cannot be read back")
+            self.remark("shows no members of a group: the added members cannot be read back")
         elif made not in [member["value"] for member in members]:
-            raise RefusedError("the member that was added is not there")
+            raise RefusedError("the added member is missing")
 
     def remark(self, text: str) -> None:
         if text not in self.remarks:
@@ -158,7 +163,7 @@ class Play:
     async def people(
         self, numbers: Sequence[int], does: Callable[[Connection, int], Awaitable[int]]
     ) -> float:
-        """Requests a second."""
+        """Run the step for each person; return the rate in requests a second."""
         queue, count = iter(numbers), 0
         before = self.processor()
 
@@ -167,7 +172,7 @@ class Play:
             connection = self.server.connection()
             for number in queue:
                 done = await does(connection, number)
-                count += done  # not in one: the sum would be the one before the wait
+                count += done  # `count += await ...` would add to the count from before the wait
             connection.close()
 
         began = time.perf_counter()
@@ -178,11 +183,12 @@ class Play:
         return count / took
 
     def processor(self) -> tuple[float, float]:
-        """Seconds of the server and of its database."""
+        """Return the processor seconds of the server and of its database."""
         own = processor_seconds(self.server.pid)
         return own, processor_seconds(self.postgres) if self.postgres else 0.0
 
     async def round(self, start: int) -> None:
+        """Time one round, and read back its first and its last person."""
         numbers = list(range(start, start + EACH))
         self.rounds.append(await self.people(numbers, self.person))
         self.spent.append(self.last)
@@ -192,7 +198,7 @@ class Play:
         connection.close()
 
     async def only(self, operation: str, start: int) -> None:
-        """One operation alone. The people are those that ``create`` has made."""
+        """Time one operation alone. The other operations use the people that ``create`` created."""
         made = self.made
 
         async def create(connection: Connection, number: int) -> None:

@@ -1,8 +1,9 @@
-"""What many organizations cost one daemon, and how two daemons share them.
+"""Measure what many organizations cost one daemon, and how two daemons share them.
 
-For 1, 100 and 1,000 organizations, each with its own simulated Cal.com, a directory, three people and a mapped group:
-the time until each had its first pass, the processor time of the daemon per minute while nothing is pushed (periodic
-passes included), its memory, and its warnings. Then a second daemon joins, and the first is killed.
+Each of 1, 100, and 1,000 organizations has its own simulated Cal.com, a directory, three people, and a mapped group.
+The benchmark prints the time until each organization had its first pass, the daemon's processor time per minute while
+nothing is pushed (including periodic passes), its memory, and its warnings. Then it starts a second daemon and kills
+the first.
 """
 
 import asyncio
@@ -38,9 +39,7 @@ from calscim.scim.users import to_state
 from calscim.testing.calcom.calcom import Simulation, World
 
 SIZES = (1, 100, 1_000)
-INTERVAL = (
-    300  # seconds between two periodic passes of an organization: a window that has one of each
-)
+INTERVAL = 300  # seconds between two periodic passes, holds that each organization has one while the daemon is idle
 PEOPLE = ("ann", "bob", "cem")
 EDITOR = admin.Editor(by="benchmark", cipher=PLAIN)
 
@@ -60,7 +59,7 @@ def world_of(number: int) -> World:
 
 
 async def serve_calcom(port: int, count: int) -> None:
-    """So many organizations on one port, each below its own path, without a rate limit."""
+    """Simulate ``count`` organizations on one port, each below its own path and without a rate limit."""
     everything = web.Application(client_max_size=2**22)
     for number in range(count):
         world = world_of(number)
@@ -88,7 +87,7 @@ async def calcom(count: int) -> AsyncIterator[int]:
 
 
 async def fill(db: Database, number: int) -> None:
-    """One organization as its provider pushed it."""
+    """Create one organization as its identity provider pushes it."""
     organization = name_of(number)
     directory = await admin.create_directory(
         db, EDITOR, organization=organization, name=f"Okta {number}", provider="okta-scim-v2"
@@ -127,7 +126,7 @@ async def fill(db: Database, number: int) -> None:
 
 
 class Daemon:
-    """One ``calscim serve``."""
+    """One process of ``calscim serve``."""
 
     def __init__(self, folder: Path, name: str, dsn: str, port: int, count: int) -> None:
         self.log = folder / f"{name}.log"
@@ -167,12 +166,12 @@ def _configuration(dsn: str, port: int, count: int, ops: int) -> str:
     return "".join(parts)
 
 
-async def until(so: Callable[[], Awaitable[bool]], seconds: float) -> float:
-    """How long it took. TimeoutError after so many seconds."""
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float) -> float:
+    """Wait until the condition holds and return the time; raise TimeoutError after ``seconds``."""
     began = time.monotonic()
-    while not await so():
+    while not await holds():
         if time.monotonic() - began > seconds:
-            raise TimeoutError(f"not so within {seconds:.0f} s")
+            raise TimeoutError(f"the condition did not hold within {seconds:.0f} s")
         await asyncio.sleep(0.2)
     return time.monotonic() - began
 
@@ -207,15 +206,15 @@ async def _one_daemon(
     try:
         await answers(daemon.ops, "/readyz")
 
-        async def all_had_theirs() -> bool:
+        async def all_had_first_pass() -> bool:
             done = await owner.fetchval(
                 "SELECT count(DISTINCT organization) FROM calscim.reconcile_passes WHERE scope = 'full' AND complete"
             )
             return bool(done == count)
 
-        took = await until(all_had_theirs, 180)
+        took = await until(all_had_first_pass, 180)
         first = processor_seconds(daemon.pid)
-        await asyncio.sleep(20)  # what the first passes made is looked at once more
+        await asyncio.sleep(20)  # the passes that follow the first ones end
         used, passes = processor_seconds(daemon.pid), await _passes(owner)
         await asyncio.sleep(seconds)
         used = (processor_seconds(daemon.pid) - used) * 60 / seconds

@@ -1,9 +1,9 @@
-"""How long a plan takes, and how much memory, for a company of 50,000 people and 1,000 teams.
+"""Measure the time and the memory of a plan for a company of 50,000 people and 1,000 teams.
 
-Three worlds of one size: everything in place; a morning's changes; a first import with nobody there. The
-times are of planning and guarding alone: reading the database and Cal.com is measured elsewhere. The
-target: under a second and under 300 MB, the world itself included. Run in a process of its own, so that the
-memory is this measurement's.
+There are three scenarios of the same size: Cal.com is in sync; a morning's changes; a first import into an empty
+organization. The times cover planning and the limits only, not the reads of the database and of Cal.com. The target is
+less than a second and less than 300 MB, including both states. The benchmark runs in separate processes, so that it
+measures only its own memory.
 """
 
 import gc
@@ -35,7 +35,7 @@ from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards
 from calscim.planner.safeguards.limits_check import hold_over_limits
 
-PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # and in how many groups everybody is
+PEOPLE, TEAMS, EACH = 50_000, 1_000, 4  # EACH: the number of groups of each person
 POLICY, GUARDS = Policy("acme", protected=frozenset({"ceo@acme.com"})), Guards()
 OKTA = DirectoryId("okta")
 REPEATS = 5
@@ -44,7 +44,7 @@ World = tuple[DesiredState, ObservedState]
 
 
 def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> World:
-    """``there``: which part of the people already has an account and its teams."""
+    """Return both states. ``there`` is the share of people who already have an account and their teams."""
     users, links, accounts = {}, {}, {}
     members: dict[GroupId, dict[UserId, int]] = {GroupId(f"g{n}"): {} for n in range(teams)}
     seats: dict[TeamId, dict[CalUserId, TeamMember]] = {TeamId(n + 1): {} for n in range(teams)}
@@ -113,7 +113,7 @@ def world(people: int = PEOPLE, teams: int = TEAMS, *, there: float = 1.0) -> Wo
 
 
 def changed(before: World) -> World:
-    """A morning: one person in a hundred has left a group, one in two hundred is deactivated."""
+    """Return the states after a morning: 1 in 100 members left a group, and 1 in 200 users was deactivated."""
     directory, observed = before
     former = {}
     for group, members in directory.members.items():
@@ -130,7 +130,7 @@ def changed(before: World) -> World:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The middle of several runs, in seconds of the processor: other programs do not count."""
+    """Return the median processor time of several runs; other programs do not affect it."""
     took = []
     for _ in range(REPEATS):
         gc.collect()
@@ -141,6 +141,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def passes(name: str, made: World) -> None:
+    """Print the times of planning and of checking the limits."""
     directory, observed = made
     planned = propose(PlanInputs(directory, observed, POLICY))
     took = seconds(lambda: propose(PlanInputs(directory, observed, POLICY)))
@@ -152,7 +153,7 @@ def passes(name: str, made: World) -> None:
 
 
 def floor(made: World) -> float:
-    """The baseline: looking once at every person and every membership, and nothing more."""
+    """Return the baseline: the time to look once at each person and each membership."""
     directory, observed = made
 
     def look() -> int:
@@ -169,7 +170,7 @@ def floor(made: World) -> float:
 
 
 def measure() -> None:
-    """In a process of its own."""
+    """Measure plans for a company that is already imported."""
     print(f"planning {PEOPLE:,} people, {TEAMS:,} teams, {PEOPLE * EACH:,} memberships")
     print(f"  {'':<34}{'plan':>11}{'guards':>11}{'actions':>10}{'in place':>10}")
     made = world()
@@ -191,6 +192,7 @@ def measure() -> None:
 
 
 def measure_import() -> None:
+    """Measure the plan of a first import."""
     passes("a first import", world(there=0.0))
     print(f"  most memory of the process {getrusage(RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

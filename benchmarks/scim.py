@@ -1,6 +1,6 @@
-"""SCIM against the bare floor: rates at concurrency 8, and what must not depend on size.
+"""Compare SCIM with the bare floor at concurrency 8, and measure operations whose cost must not depend on size.
 
-Starts its own Postgres in a temporary folder, the floor and the daemon as processes of their own.
+The benchmark starts its own Postgres in a temporary folder, and the floor and the daemon as separate processes.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ WARM = 200
 
 
 async def rates(server: Server, floor_port: int) -> list[str]:
-    """Creates, PUTs, PATCHes and look-ups beside an INSERT and a SELECT."""
+    """Return the rates of creates, PUTs, PATCHes, and look-ups, compared with an INSERT or a SELECT."""
     users = f"{server.prefix}/Users"
     await server.load("warm", [("POST", users, user(10**6 + n)) for n in range(WARM)])
     inserts = [("POST", "/floor", user(n)) for n in range(COUNT)]
@@ -33,7 +33,7 @@ async def rates(server: Server, floor_port: int) -> list[str]:
     select = await load("floor: SELECT", "127.0.0.1", floor_port, "", selects)
     create = await server.load("create a user", [("POST", users, user(n)) for n in range(COUNT)])
     connection = server.connection()
-    made: dict[str, str] = {}  # they are not listed in the order they were sent in
+    made: dict[str, str] = {}  # the list is not in the order of the requests
     for start in range(1, COUNT + WARM, 200):
         _, page = await connection.send(
             "GET", f"{users}?startIndex={start}&count=200&attributes=userName"
@@ -58,8 +58,11 @@ async def rates(server: Server, floor_port: int) -> list[str]:
     return lines
 
 
-async def everybody(connection: Connection, users: str) -> tuple[list[str], list[float]]:
-    """The ids of all users, read as an import reads them: by index and again by cursor, and how long its pages took."""
+async def read_all_users(connection: Connection, users: str) -> tuple[list[str], list[float]]:
+    """Return the ids of all users and the time of each page by cursor.
+
+    Read the users as an import does, by index and again by cursor.
+    """
     ids: list[str] = []
     while True:
         _, page = await connection.send("GET", f"{users}?startIndex={len(ids) + 1}&count=200")
@@ -77,16 +80,16 @@ async def everybody(connection: Connection, users: str) -> tuple[list[str], list
         shown = json.loads(page)
         again += [entry["id"] for entry in shown["Resources"]]
         cursor = shown.get("nextCursor")
-    assert again == ids, "both ways show everybody"
+    assert again == ids, "the pages by index and by cursor list the same users"
     return ids, times
 
 
 async def sizes(server: Server) -> list[str]:
-    """Groups of 10, 5,000 and 10,000; pages at 50,000 users; and the memory that all of it took."""
+    """Measure groups of 10, 5,000, and 10,000 members, pages of 50,000 users, and the memory of the daemon."""
     users, groups = f"{server.prefix}/Users", f"{server.prefix}/Groups"
     await server.load("fill", [("POST", users, user(2 * 10**6 + n)) for n in range(50_000)])
     connection = server.connection()
-    ids, by_cursor = await everybody(connection, users)
+    ids, by_cursor = await read_all_users(connection, users)
 
     async def made(name: str) -> str:
         status, answer = await connection.send("POST", groups, group(name, ids[:10]))

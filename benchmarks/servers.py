@@ -1,4 +1,4 @@
-"""What is measured, started as processes of their own: the daemon and the floor."""
+"""Start the measured servers, the daemon and the floor, as separate processes."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from benchmarks.wire import Connection, Job, Result, load
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A SCIM server that answers on loopback."""
+    """A SCIM server that listens on loopback."""
 
     name: str
     port: int
@@ -32,6 +32,7 @@ class Server:
 
 
 def headers(token: str) -> str:
+    """Return the headers of each SCIM request."""
     return (
         f"Authorization: Bearer {token}\r\n"
         "Content-Type: application/scim+json\r\nAccept: application/scim+json\r\n"
@@ -39,13 +40,15 @@ def headers(token: str) -> str:
 
 
 def free_port() -> int:
+    """Return a free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 async def answers(port: int, path: str) -> None:
-    for _ in range(600):  # a minute: a busy machine is slow to make a database
+    """Wait until a server answers on the port; raise RuntimeError after a minute."""
+    for _ in range(600):  # a busy machine needs long to create a database
         try:
             await Connection("127.0.0.1", port, "").send("GET", path)
         except OSError:
@@ -57,7 +60,10 @@ async def answers(port: int, path: str) -> None:
 
 @asynccontextmanager
 async def daemon(folder: Path, calcom: int | None = None) -> AsyncIterator[Server]:
-    """calscim serving one directory. ``calcom``: the port of one; without, it is away and nothing is reconciled."""
+    """Run the daemon with one directory.
+
+    ``calcom`` is the port of a simulated Cal.com. Without it, Cal.com is unreachable and nothing is reconciled.
+    """
     scim, ops = free_port(), free_port()
     config = folder / "calscim.toml"
     config.write_text(
@@ -80,7 +86,7 @@ api_url = "http://127.0.0.1:{calcom or 9}"
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "calscim", "--config", str(config)]
-    with (folder / "log").open("wb") as log:  # that Cal.com is away, and what explains a failure
+    with (folder / "log").open("wb") as log:  # warnings that Cal.com is unreachable, and errors
         serving = subprocess.Popen([*command, "serve"], stderr=log)
     try:
         await answers(ops, "/readyz")
@@ -103,7 +109,7 @@ api_url = "http://127.0.0.1:{calcom or 9}"
 
 @asynccontextmanager
 async def simulated() -> AsyncIterator[int]:
-    """The simulated Cal.com, which takes 120 calls a minute as the real one does."""
+    """Run the simulated Cal.com, which accepts 120 calls a minute as Cal.com does."""
     port = free_port()
     command = [sys.executable, "-m", "calscim", "sim", "calcom", "--listen", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -116,7 +122,7 @@ async def simulated() -> AsyncIterator[int]:
 
 
 def calscim(folder: Path, *arguments: str) -> str:
-    """A command beside the daemon of that folder."""
+    """Return the output of a `calscim` command that uses the configuration of the folder."""
     return subprocess.check_output(
         [sys.executable, "-m", "calscim", "--config", str(folder / "calscim.toml"), *arguments],
         stderr=subprocess.DEVNULL,
@@ -126,6 +132,7 @@ def calscim(folder: Path, *arguments: str) -> str:
 
 @asynccontextmanager
 async def floor(dsn: str) -> AsyncIterator[int]:
+    """Run the bare floor and yield its port."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.floor", dsn, str(port)])
     try:

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client on keep-alive connections: cheap, so that the server is what is measured."""
+"""A small HTTP/1.1 client with keep-alive connections; its low cost hardly affects the measurements."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Connection:
-    """One connection, one request at a time."""
+    """One connection, which sends one request at a time."""
 
     host: str
     port: int
@@ -42,7 +42,7 @@ class Connection:
 
 @dataclass(slots=True)
 class Result:
-    """Requests of one kind: how many a second, and how long each took (seconds)."""
+    """The rate of requests of one kind, and the time of each in seconds."""
 
     name: str
     seconds: float
@@ -71,7 +71,7 @@ Job = tuple[str, str, bytes]
 async def load(
     name: str, host: str, port: int, headers: str, jobs: Iterable[Job], concurrency: int = 8
 ) -> Result:
-    """Send the jobs over ``concurrency`` connections, each as soon as the last one was answered."""
+    """Send the jobs over ``concurrency`` connections, each as soon as the previous request was answered."""
     queue = iter(list(jobs))
     result = Result(name, 0.0)
 
@@ -92,7 +92,7 @@ async def load(
 
 
 async def median(count: int, call: Callable[[], Awaitable[tuple[int, bytes]]]) -> float:
-    """The median time of a call, in seconds."""
+    """Return the median time of a call, in seconds."""
     times = []
     for _ in range(count):
         began = time.perf_counter()

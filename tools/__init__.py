@@ -1,1 +1,1 @@
-"""What `make` runs on the dependencies: the audit and the list of licenses."""
+"""Programs that `make` runs: the audit of the dependencies, the generated reference pages, and the release."""

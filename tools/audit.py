@@ -1,6 +1,6 @@
-"""Asks whether a locked dependency has a known vulnerability. An audit that could not ask is a failure, never a pass.
+"""Check the locked dependencies for known vulnerabilities with pip-audit.
 
-Exit: 0 none known, 1 some known, 2 not checked.
+The exit code is 0 if no vulnerability is known, 1 if some are known, and 2 if a dependency could not be checked.
 """
 
 import json
@@ -13,14 +13,14 @@ NONE, FOUND, UNCHECKED = 0, 1, 2
 
 
 def main(program: str, folder: Path, locks: list[Path]) -> int:
-    """Run pip-audit over each lock file; the worst outcome counts. Reports are left in ``folder``."""
+    """Run pip-audit on each lock file, write the reports to ``folder``, and return the worst exit code."""
     return max(
         _audit(program, folder / f"vulnerabilities-{lock.stem}.json", lock) for lock in locks
     )
 
 
 def _audit(program: str, report: Path, lock: Path) -> int:
-    """A report is written only by an audit that could ask."""
+    """Audit one lock file and return its exit code. pip-audit writes a report only if it reached pypi.org."""
     report.unlink(missing_ok=True)
     command = [program, "--require-hashes", "--disable-pip", "--requirement", str(lock)]
     ran = subprocess.run(
@@ -30,8 +30,8 @@ def _audit(program: str, report: Path, lock: Path) -> int:
         check=False,
     )
     if not report.is_file() or (found := findings(json.loads(report.read_text()))) is None:
-        skipped = "pypi.org knew nothing of some or all packages, which the report names"
-        said = (ran.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
+        skipped = "pypi.org does not know some or all packages; the report names them"
+        said = (ran.stderr.strip().splitlines() or ["pip-audit printed no reason"])[-1]
         reason = skipped if report.is_file() else said
         print(f"{lock} is NOT CHECKED for vulnerabilities: {reason}", file=sys.stderr)
         print("Run `make audit` where pypi.org's JSON API can be reached.", file=sys.stderr)
@@ -43,7 +43,7 @@ def _audit(program: str, report: Path, lock: Path) -> int:
 
 
 def findings(report: dict[str, Any]) -> list[str] | None:
-    """Return a line for each vulnerability; None if a dependency was skipped or none was looked at."""
+    """Return a line for each vulnerability; None if a dependency was skipped or none was checked."""
     dependencies = report.get("dependencies", [])
     if not dependencies or any("skip_reason" in one for one in dependencies):
         return None

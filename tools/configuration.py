@@ -1,7 +1,7 @@
-"""Writes docs/reference/configuration.md from the sections' dataclasses, for `make reference`.
+"""Write docs/reference/configuration.md from the dataclasses of the sections (`make reference`).
 
-A key's type is the name of its annotation, whose docstring says how values are written; the docstring below the key
-says what it is for.
+The type of a key is the name of its annotation, whose docstring describes the format of the values. The docstring below
+the key describes its purpose.
 """
 
 import ast
@@ -42,7 +42,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def page() -> str:
-    """Return the page."""
+    """Return the whole page as Markdown."""
     return "\n".join([_INTRODUCTION, *(_section(*one) for one in SECTIONS.items())])
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference/licenses.md: the license that each package installed to serve declares."""
+"""Write docs/reference/licenses.md, the licenses that the runtime dependencies declare (`make licenses`)."""
 
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -9,7 +9,7 @@ PAGE = ROOT / "docs/reference/licenses.md"
 LOCK = ROOT / "requirements/embedded.txt"
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", re.MULTILINE)
 _CLASSIFIER = "License :: OSI Approved :: "
-_LONGEST = 60  # some packages put the whole text where a name belongs
+_LONGEST = 60  # some packages put the whole license text into the field for its name
 
 HEAD = """\
 # Licenses of the dependencies
@@ -25,12 +25,12 @@ under the PostgreSQL License.
 
 
 def locked(lock: Path = LOCK) -> list[str]:
-    """The names of the packages in a lock file, in its order."""
+    """Return the names of the packages in a lock file, in its order."""
     return _PINNED.findall(lock.read_text(encoding="utf-8"))
 
 
 def license_of(found: Distribution) -> str:
-    """The SPDX expression, else the license's short name, else the classifiers."""
+    """Return the SPDX expression, else the short name of the license, else the classifiers."""
     metadata = found.metadata
     for key in ("License-Expression", "License"):
         text = (metadata.get(key) or "").strip()
@@ -42,7 +42,7 @@ def license_of(found: Distribution) -> str:
 
 
 def page() -> str:
-    """LookupError for a package that is not installed."""
+    """Return the whole page as Markdown. Raise LookupError if a package is not installed."""
     rows = []
     for name in locked():
         try:

@@ -1,4 +1,4 @@
-"""Makes a release: `make release VERSION=x.y.z`, or `python -m tools.release x.y.z [--dry-run]`.
+"""Make a release: `make release VERSION=x.y.z`, or `python -m tools.release x.y.z [--dry-run]`.
 
 The release is prepared in a temporary worktree of HEAD, so that a failure or a dry run leaves the tree as it was:
 
@@ -93,7 +93,7 @@ def with_section(changelog: str, version: str, released: date) -> str:
 
 
 def release(version: str, *, dry_run: bool) -> None:
-    """Make the release, or do everything but the commit and the tag."""
+    """Make the release; with ``dry_run``, do everything except the commit and the tag."""
     parse_version(version)
     if _git("status", "--porcelain"):
         raise ReleaseError("the tree has changes: commit them or remove them first")
@@ -126,7 +126,7 @@ def release(version: str, *, dry_run: bool) -> None:
 
 @contextmanager
 def _worktree() -> Iterator[Path]:
-    """A temporary worktree of HEAD."""
+    """Yield a temporary worktree of HEAD."""
     folder = Path(tempfile.mkdtemp(prefix="release-"))
     folder.chmod(0o755)  # the bundled Postgres runs as another user if this program runs as root
     tree = folder / "calscim"
@@ -208,7 +208,9 @@ def _run(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make a release of calscim.")
     parser.add_argument("version", help="x.y.z, above every released version")
-    parser.add_argument("--dry-run", action="store_true", help="do everything but commit and tag")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="do everything except commit and tag"
+    )
     arguments = parser.parse_args()
     try:
         release(arguments.version, dry_run=arguments.dry_run)

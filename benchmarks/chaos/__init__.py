@@ -1,1 +1,1 @@
-"""``make chaos``: days of bad luck in minutes, and then a count of what was lost."""
+"""Inject many failures in a few minutes, then count lost and duplicated changes (``make chaos``)."""

@@ -1,8 +1,7 @@
-"""``python -m benchmarks.chaos --minutes 5 --seed 1``: exit 0 only with nothing lost and nothing twice.
+"""Inject failures while Okta pushes changes; exit with 0 only if no change is lost or duplicated.
 
-Two daemons and one Postgres of its own, a simulated Cal.com and an Okta, all on this machine. Rounds of a
-storm and a calm: in the storm pushes go on while one thing after another fails; in the calm everything has
-to come in sync again.
+Two daemons, one Postgres, a simulated Cal.com, and a simulated Okta run on this machine. Each round is a storm and a
+calm: in the storm, pushes continue while one component after another fails; in the calm, Cal.com must be in sync again.
 """
 
 import argparse
@@ -33,33 +32,33 @@ from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
 ROUND = 20.0  # seconds of storm
-CALM = 200.0  # seconds until everything has to be in sync: what failed twice is tried again after two minutes
+CALM = 200.0  # seconds until everything must be in sync; a parked action waits up to two minutes
 RATE = 15.0  # changes a second, at most
-INTERVAL = "3s"  # between full passes: drift is found by those
+INTERVAL = "3s"  # between full passes, which find drift
 
 
 @dataclass(slots=True)
 class Result:
-    """What is printed; ``wrong`` empty means success."""
+    """The printed result. The run succeeded if ``wrong`` is empty."""
 
     wrong: list[str] = field(default_factory=list)
     acknowledged: int = 0
     lost: int = 0
     duplicated: int = 0
-    untold: int = 0  # answered 503 while nobody could know that they were kept; then sent once more
+    unconfirmed: int = 0  # saved but answered with 503, because the outcome was unknown
     slowest: float = 0.0
     longest: float = 0.0  # seconds from the end of a storm until everything was in sync
     rounds: int = 0
 
 
 async def chaos(seconds: float, seed: int, folder: Path, *, calcom: bool = True) -> Result:
-    """Storms and calms for so long, then the account. ``calcom``: whether Cal.com fails as well."""
+    """Run storms and calms for ``seconds``, then count. ``calcom`` says whether Cal.com fails too."""
     random = Random(seed)
     result = Result()
     async with _site(folder) as (site, node, proxy), aiohttp.ClientSession() as session:
         okta = CountingOkta(session, _balanced(site, random), site.token)
         storm = Storm(site, node, proxy, random, freezing=seconds > 3 * ROUND, calcom=calcom)
-        await storm.staff()
+        await storm.start_daemons()
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while loop.time() < end:
@@ -72,14 +71,14 @@ async def chaos(seconds: float, seed: int, folder: Path, *, calcom: bool = True)
                 result.wrong += _differences(site, okta)
                 break
             result.longest = max(result.longest, loop.time() - began)
-            _tell(f"round {result.rounds}: in sync after {loop.time() - began:.1f} s, {storm.toll}")
+            _log(f"round {result.rounds}: in sync after {loop.time() - began:.1f} s, {storm.toll}")
         await _settle(site, okta, result)
         _print(result, storm)
     return result
 
 
 async def _interruptible(seconds: float, seed: int, folder: Path) -> Result:
-    """SIGTERM ends it as Ctrl-C does: nothing that was started stays behind."""
+    """Run the rounds. SIGTERM ends them as Ctrl-C does, so that no started process is left."""
     running = asyncio.current_task()
     assert running is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -117,7 +116,7 @@ async def _site(folder: Path) -> AsyncIterator[tuple[Deployment, Node, Proxy]]:
 
 
 def _balanced(site: Deployment, random: Random):
-    """A load balancer without health checks: any daemon that was not killed."""
+    """Return a load balancer without health checks: it picks any daemon that is alive and not frozen."""
 
     def where() -> str | None:
         there = [one for one in site.daemons if one.alive and one.scim and not one.frozen]
@@ -127,7 +126,7 @@ def _balanced(site: Deployment, random: Random):
 
 
 def _differences(site: Deployment, okta: CountingOkta) -> list[str]:
-    """What Cal.com has other than the directory says. Strangers stay on the teams that are managed."""
+    """Return the differences between Cal.com and the directory. Strangers may stay on managed teams."""
     found = []
     active = {person.email for person in okta.people.values() if person.active}
     teams = site.teams()
@@ -148,7 +147,7 @@ def _differences(site: Deployment, okta: CountingOkta) -> list[str]:
 
 
 async def _settle(site: Deployment, okta: CountingOkta, result: Result) -> None:
-    """The account: what Okta was told, what the journal and the tables have, what Cal.com has."""
+    """Compare the answers to Okta with the journal, the tables, and Cal.com, and fill the result."""
     async with await Database.open(site.direct, size=4) as db:
         async with db.connection() as connection:
             found = account(okta.attempts, await kept(connection, site.directory))
@@ -158,10 +157,10 @@ async def _settle(site: Deployment, okta: CountingOkta, result: Result) -> None:
     result.wrong += [f"the chain is broken: {broken}" for broken in verdict.broken]
     twice = _twice(site)
     result.wrong += twice
-    differing = await _told_otherwise(okta)
+    differing = await _differs_from_answers(okta)
     result.wrong += differing
     result.acknowledged = found.acknowledged
-    result.untold = len(found.untrue)
+    result.unconfirmed = len(found.untrue)
     result.lost = len(found.lost) + len(differing)
     result.duplicated = len(found.duplicated) + len(twice)
     answered = [one.seconds for one in okta.attempts if one.status is not None]
@@ -169,7 +168,7 @@ async def _settle(site: Deployment, okta: CountingOkta, result: Result) -> None:
 
 
 def _twice(site: Deployment) -> list[str]:
-    """Accounts and memberships that Cal.com has twice, or that were deleted for good."""
+    """Return accounts and memberships that exist twice in Cal.com, and deleted accounts."""
     world = site.world
     addresses = [one.email.casefold() for one in world.accounts.values()]
     edges = [(one.user_id, one.team_id) for one in world.memberships.values()]
@@ -180,8 +179,8 @@ def _twice(site: Deployment) -> list[str]:
     return found
 
 
-async def _told_otherwise(okta: CountingOkta) -> list[str]:
-    """Users and groups that are not as the last accepted change left them."""
+async def _differs_from_answers(okta: CountingOkta) -> list[str]:
+    """Return users and groups that differ from the last accepted change."""
     found = []
     for person in okta.people.values():
         if not person.id:
@@ -197,19 +196,19 @@ async def _told_otherwise(okta: CountingOkta) -> list[str]:
     return found
 
 
-def _tell(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def _print(result: Result, storm: Storm) -> None:
     for line in result.wrong[:40]:
-        _tell(f"WRONG {line}")
+        _log(f"WRONG {line}")
     toll = storm.toll
     rows = [
         ("changes acknowledged", result.acknowledged),
         ("lost", result.lost),
         ("duplicated", result.duplicated),
-        ("503, and kept", result.untold),
+        ("503, but saved", result.unconfirmed),
         ("kills of daemons", toll.kills),
         ("kills of Postgres", toll.postgres_kills),
         ("daemons frozen", toll.freezes),
@@ -236,11 +235,11 @@ def main() -> int:
     try:
         result = asyncio.run(_interruptible(arguments.minutes * 60, arguments.seed, folder))
     except asyncio.CancelledError:
-        _tell("interrupted")
+        _log("interrupted")
         return 1
     finally:
         if arguments.keep and (result is None or result.wrong):
-            _tell(f"logs are in {folder}")
+            _log(f"logs are in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
     return 1 if result.wrong else 0

@@ -1,4 +1,4 @@
-"""What Okta pushes meanwhile: people come, change, leave and come back, groups fill and empty."""
+"""Push changes as Okta does: create, change, deactivate, and activate users, and change the members of groups."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MOST_PEOPLE = 120
 
 @dataclass(slots=True)
 class Load:
-    """Pushes at a bounded rate until told to stop; each change that was begun is brought to its end."""
+    """Pushes changes at a limited rate until ``stop``, and completes each change that it started."""
 
     okta: CountingOkta
     random: Random
@@ -21,7 +21,7 @@ class Load:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Until ``stop``."""
+        """Push changes until ``stop``."""
         await asyncio.gather(*(self._work() for _ in range(WORKERS)))
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong: processes killed and frozen, the network to Postgres, Cal.com, and people's own hands."""
+"""Inject failures: killed and frozen processes, network failures, failures of Cal.com, and edits by hand."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,6 +16,8 @@ FROZEN = 18.0  # seconds: longer than a lease lasts
 
 @dataclass(slots=True)
 class Toll:
+    """The number of injected failures of each kind."""
+
     kills: int = 0
     postgres_kills: int = 0
     freezes: int = 0
@@ -26,19 +28,19 @@ class Toll:
 
 @dataclass(slots=True)
 class Storm:
-    """One thing after another goes wrong, until told to stop; then everything is mended."""
+    """Injects one failure after another for a given time, then repairs everything."""
 
     stage: Deployment
     node: Node
     proxy: Proxy
     random: Random
-    freezing: bool  # whether there is time for it
-    calcom: bool  # whether Cal.com fails too: then what it refused waits for a minute
+    freezing: bool  # whether the run is long enough to freeze daemons
+    calcom: bool  # whether Cal.com fails too; an action that it refuses then waits for a minute
     toll: Toll = field(default_factory=Toll)
     strangers: int = 0
 
     async def run(self, seconds: float) -> None:
-        """For so long, then mend."""
+        """Inject failures for ``seconds``, then repair everything."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -47,7 +49,7 @@ class Storm:
         except TimeoutError:
             pass
         finally:
-            await self.mend()
+            await self.repair()
 
     def _faults(self) -> list[Callable[[], Awaitable[None]]]:
         faults = [
@@ -60,23 +62,23 @@ class Storm:
             self.reset,
             self.lose_an_answer,
             self.slow,
-            self.somebody_edits_by_hand,
-            self.somebody_edits_by_hand,
+            self.edit_by_hand,
+            self.edit_by_hand,
         ]
         faults += [self.calcom_fails, self.calcom_fails] if self.calcom else []
         return [*faults, self.freeze_a_daemon] if self.freezing else faults
 
-    async def mend(self) -> None:
-        """Everything runs again, and nothing is in its way."""
+    async def repair(self) -> None:
+        """Remove all failures and restart what was killed."""
         self.stage.simulation.faults.clear()
         await self.proxy.heal()
         await self.node.ensure()
         for daemon in self._living():
             daemon.thaw()
-        await self.staff()
+        await self.start_daemons()
 
-    async def staff(self) -> None:
-        """As many daemons as there should be."""
+    async def start_daemons(self) -> None:
+        """Start daemons until there are DAEMONS."""
         for _ in range(DAEMONS - len(self._living())):
             daemon = await self.stage.begin()
             await daemon.ready()
@@ -92,10 +94,10 @@ class Storm:
             await self.random.choice(living).kill()
             self.toll.kills += 1
         await asyncio.sleep(self.random.uniform(0, 1.0))
-        await self.staff()
+        await self.start_daemons()
 
     async def freeze_a_daemon(self) -> None:
-        """For longer than a lease lasts, while other things go on."""
+        """Freeze a daemon for longer than a lease lasts; other failures continue."""
         living = [daemon for daemon in self._living() if daemon.scim]
         if len(living) < DAEMONS or any(daemon.frozen for daemon in living):
             return
@@ -129,7 +131,7 @@ class Storm:
         self.toll.outages += 1
 
     async def lose_an_answer(self) -> None:
-        """The statement with a push is carried out, and its answer never arrives."""
+        """Let Postgres execute the statement of a push, but lose its answer."""
         sprung = self.proxy.cut_after(b"mark-", silent=self.random.random() < 0.3)
         self.toll.outages += 1
         try:
@@ -160,7 +162,7 @@ class Storm:
         )
         self.toll.calcom_faults += 1
 
-    async def somebody_edits_by_hand(self) -> None:
+    async def edit_by_hand(self) -> None:
         world = self.stage.world
         team = self.random.choice(TEAMS)
         members = sorted(world.snapshot()["teams"][team])

@@ -1,1 +1,1 @@
-"""Other SCIM servers, each run as its own documentation shows it, with every shortcut that its interface offers."""
+"""Run other SCIM servers as their documentation shows, with every optimization that their interfaces offer."""

@@ -1,4 +1,4 @@
-// @boxyhq/saml-jackson's directory sync: its request handler behind node's own HTTP server, no event sent anywhere.
+// @boxyhq/saml-jackson's directory sync: its request handler behind Node's own HTTP server; it sends no events.
 "use strict";
 const http = require("node:http");
 const { createRequire } = require("node:module");

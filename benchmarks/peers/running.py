@@ -1,4 +1,4 @@
-"""Installs the peers once, into var/peers, and starts them. What is missing is said and left out."""
+"""Install the other servers once, into var/peers, and start them. Leave out a server that cannot run, and log why."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ from benchmarks.servers import Server, answers, free_port, headers
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / "var" / "peers"
-PATIENCE = 900  # seconds that npm may take, once
+PATIENCE = 900  # seconds that the installation may take
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """What npm installs, each version as it was last looked at."""
+    """The npm packages of a server, with fixed versions."""
 
     name: str
     wanted: tuple[str, ...]
@@ -36,14 +36,14 @@ SCIMMY = Packages("scimmy", ("scimmy@1.3.5", "scimmy-routers@1.3.2", "express@4.
 
 
 class MissingError(Exception):
-    """Why a peer cannot be measured here."""
+    """A server cannot be measured on this machine; the message gives the reason."""
 
 
 def installed(packages: Packages, log: Callable[[str], None]) -> Path:
-    """The folder that node is started in."""
+    """Install the packages unless they are installed; return their folder."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            raise MissingError(f"there is no {program} on this machine")
+            raise MissingError(f"{program} is not installed: install it to measure this server")
     done = packages.folder / ".installed"
     text = " ".join(packages.wanted)
     if done.exists() and done.read_text(encoding="utf-8") == text:
@@ -101,7 +101,7 @@ async def scim2(log: Callable[[str], None]) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def jackson(log: Callable[[str], None], dsn: str) -> AsyncIterator[Server]:
-    """On the Postgres that ours is on. Its token is made by itself and told in a line."""
+    """Run saml-jackson on the Postgres of calscim. It creates its token and prints it in one line."""
     folder = await asyncio.to_thread(installed, JACKSON, log)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
@@ -118,7 +118,7 @@ async def jackson(log: Callable[[str], None], dsn: str) -> AsyncIterator[Server]
             token = json.loads(await process.stdout.readline())["token"]
         yield Server("saml-jackson 26.2.0", port, "", headers(token), process.pid)
     except (TimeoutError, ValueError) as error:
-        raise MissingError("it did not start: what it says stands above") from error
+        raise MissingError("it did not start: read its output above") from error
     finally:
         if process.returncode is None:
             process.terminate()
@@ -127,7 +127,7 @@ async def jackson(log: Callable[[str], None], dsn: str) -> AsyncIterator[Server]
 
 @asynccontextmanager
 async def peers(log: Callable[[str], None], dsn: str) -> AsyncIterator[list[Server]]:
-    """Those that run here. ``dsn``: an empty database on the same Postgres."""
+    """Yield the servers that run on this machine. ``dsn`` is that of an empty database on the same Postgres."""
     async with AsyncExitStack() as stack:
         running = []
         for name, started in (
@@ -145,5 +145,5 @@ async def peers(log: Callable[[str], None], dsn: str) -> AsyncIterator[list[Serv
 def node_version() -> str:
     if shutil.which("node") is None:
         return "no node"
-    said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
-    return f"node {said.stdout.strip()}"
+    answer = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    return f"node {answer.stdout.strip()}"

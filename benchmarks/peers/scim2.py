@@ -1,4 +1,4 @@
-"""scim2-server with its own storage in memory: its handler behind aiohttp, as ours is."""
+"""Serve scim2-server behind aiohttp, as calscim is, with its own storage in memory."""
 
 import sys
 

@@ -1,4 +1,5 @@
-// scimmy with scimmy-routers on express: everything in two maps, names indexed, pages cut before scimmy sees them.
+// scimmy with scimmy-routers on express: two maps hold everything, names are indexed,
+// and pages are cut before scimmy builds them.
 "use strict";
 const { randomUUID } = require("node:crypto");
 const { createRequire } = require("node:module");
