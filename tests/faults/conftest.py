@@ -1,4 +1,4 @@
-"""A proxy in front of the session's Postgres, and the way to a test's database through it."""
+"""Fixtures: a proxy in front of the session's Postgres, and the DSN of a test's database through the proxy."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""pg_dump and a restore elsewhere give the same journal, still provable and still append-only."""
+"""A journal that was dumped and restored is the same, can be verified, and is still append-only."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,7 +41,7 @@ async def restored(
     await admin.close()
 
 
-async def test_the_restored_journal_verifies_to_the_same_heads(
+async def test_the_restored_journal_verifies_with_the_same_heads(
     database: conftest.Database, restored: conftest.Database
 ) -> None:
     async with (
@@ -56,7 +56,7 @@ async def test_the_restored_journal_verifies_to_the_same_heads(
     assert found.rows == 30 and not found.broken
 
 
-async def test_the_restored_journal_goes_on_where_it_ended(restored: conftest.Database) -> None:
+async def test_new_rows_continue_the_restored_journal(restored: conftest.Database) -> None:
     async with await Database.open(restored.dsn) as store:
         seq = await store.fetchval(APPEND, "directory0", "after", b"{}", b"{}")
 
@@ -66,7 +66,7 @@ async def test_the_restored_journal_goes_on_where_it_ended(restored: conftest.Da
     assert not verdict.broken
 
 
-async def test_the_restored_journal_is_append_only_still(restored: conftest.Database) -> None:
+async def test_the_restored_journal_is_still_append_only(restored: conftest.Database) -> None:
     async with await Database.open(restored.dsn) as store:
         for refused in (
             "UPDATE calscim.journal SET status = 500",

@@ -1,4 +1,4 @@
-"""A short storm of benchmarks/chaos, so that it is known to work when somebody wants a long one."""
+"""A short run of benchmarks/chaos, which shows that the long run would work."""
 
 import shutil
 import tempfile
@@ -12,14 +12,14 @@ from benchmarks.chaos import __main__ as chaos
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Short, as the paths of sockets have to be."""
+    """A folder with a short path, because the paths of sockets are limited."""
     path = Path(tempfile.mkdtemp(prefix="chaos-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.mark.own_postgres
-async def test_a_storm_over_two_daemons_and_their_postgres_loses_and_doubles_nothing(
+async def test_chaos_with_two_daemons_and_their_postgres_loses_and_duplicates_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = await chaos.chaos(8, seed=3, folder=folder, calcom=False)

@@ -1,4 +1,4 @@
-"""A pair of real servers: what was acknowledged outlives the first, and the pool finds the second."""
+"""Failover between two real servers: acknowledged changes survive, and the pool connects to the new primary."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ APPEND = "SELECT calscim.append_row('okta', 'scim', $1, 'POST', '/Users', 201, '
 
 @pytest.fixture
 async def folder() -> AsyncIterator[Path]:
-    """Short, as the paths of sockets have to be."""
+    """A folder with a short path, because the paths of sockets are limited."""
     path = Path(tempfile.mkdtemp(prefix="calscim-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
@@ -30,7 +30,7 @@ async def folder() -> AsyncIterator[Path]:
 
 @pytest.fixture
 async def pair(folder: Path) -> AsyncIterator[tuple[Node, Node]]:
-    """A migrated primary, and a standby that it waits for at each commit."""
+    """A migrated primary with a synchronous standby."""
     primary = await Node.made(folder / "a")
     standby: Node | None = None
     try:
@@ -63,7 +63,7 @@ def both(*nodes: Node) -> str:
     return f"postgresql://calscim@/calscim?host={places}&target_session_attrs=read-write"
 
 
-async def test_the_pool_follows_to_the_promoted_standby_and_nothing_acknowledged_is_lost(
+async def test_the_pool_connects_to_the_promoted_standby_and_no_acknowledged_change_is_lost(
     pair: tuple[Node, Node],
 ) -> None:
     primary, standby = pair
@@ -107,7 +107,7 @@ async def test_the_pool_follows_to_the_promoted_standby_and_nothing_acknowledged
     assert slowest < 2.0
 
 
-async def test_a_primary_that_became_read_only_is_left_for_the_one_that_is_not(
+async def test_the_pool_leaves_a_read_only_primary_for_the_server_that_accepts_writes(
     pair: tuple[Node, Node],
 ) -> None:
     primary, standby = pair

@@ -1,4 +1,4 @@
-"""A DSN with several hosts: a dead one costs its share of the time, and one that takes writes is found."""
+"""A DSN with several hosts: a dead host uses only a share of the time limit, and a host that accepts writes is found."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.server import Server, by_way_of
 
 
 def through(database: conftest.Database, *proxies: Proxy) -> str:
-    """The serving role's DSN with those proxies as its hosts, in that order."""
+    """Return the serving role's DSN with these proxies as its hosts, in this order."""
     return by_way_of(database.dsn, *(proxy.port for proxy in proxies))
 
 
@@ -23,11 +23,11 @@ def through(database: conftest.Database, *proxies: Proxy) -> str:
         "postgresql://localhost/calscim",
     ],
 )
-def test_a_dsn_with_one_host_is_left_as_it_is(dsn: str) -> None:
+def test_a_dsn_with_one_host_is_unchanged(dsn: str) -> None:
     assert hosts(dsn).dsns == [dsn]
 
 
-def test_each_host_of_the_address_is_a_way_of_its_own() -> None:
+def test_each_host_in_the_address_becomes_a_dsn() -> None:
     found = hosts("postgresql://u:p@one:1,[::1]:2,three/calscim?sslmode=require").dsns
 
     assert found == [
@@ -37,7 +37,7 @@ def test_each_host_of_the_address_is_a_way_of_its_own() -> None:
     ]
 
 
-def test_hosts_in_the_options_are_told_apart_with_their_ports() -> None:
+def test_hosts_in_the_options_become_dsns_with_their_ports() -> None:
     found = hosts("postgresql:///calscim?host=/a,/b&port=1,2&target_session_attrs=primary").dsns
 
     assert found == [
@@ -46,7 +46,7 @@ def test_hosts_in_the_options_are_told_apart_with_their_ports() -> None:
     ]
 
 
-async def test_a_first_host_that_swallows_everything_does_not_use_up_the_time(
+async def test_a_half_open_first_host_does_not_use_up_the_time_limit(
     database: conftest.Database, proxy: Proxy
 ) -> None:
     async with Proxy(proxy.upstream) as dead:
@@ -58,7 +58,7 @@ async def test_a_first_host_that_swallows_everything_does_not_use_up_the_time(
             assert await store.fetchval("SELECT 1") == 1
 
 
-async def test_the_host_that_worked_last_is_asked_first(
+async def test_the_host_that_worked_last_is_tried_first(
     database: conftest.Database, proxy: Proxy
 ) -> None:
     async with Proxy(proxy.upstream) as dead:
@@ -70,7 +70,7 @@ async def test_the_host_that_worked_last_is_asked_first(
     assert str(proxy.port) in way.dsns[0]
 
 
-async def test_without_any_host_that_takes_writes_the_database_is_away(
+async def test_the_database_is_unavailable_if_no_host_accepts_writes(
     database: conftest.Database, postgres: Server
 ) -> None:
     async with Proxy(postgres.address) as one, Proxy(postgres.address) as two:

@@ -1,4 +1,4 @@
-"""LISTEN on a connection that dies: loudly, and without a word."""
+"""LISTEN on a connection that is reset or becomes half-open."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ Say = Callable[[], Awaitable[None]]
 async def woken(
     proxied: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[str]]:
-    """Whom the listener woke, in order; it hears through the proxy."""
+    """The organizations that the listener woke, in order. The listener connects through the proxy."""
     monkeypatch.setattr(pg_listener, "KEEPALIVE", 0.2)
     monkeypatch.setattr(pg_listener, "TIMEOUT", 0.3)
     heard: list[str] = []
@@ -36,7 +36,7 @@ async def woken(
 
 @pytest.fixture
 async def say(database: conftest.Database) -> AsyncIterator[Say]:
-    """Announces a row of an organization's journal, past the proxy."""
+    """Return a function that sends a notification about a journal row of acme, not through the proxy."""
     connection = await asyncpg.connect(database.owner_dsn)
 
     async def announce() -> None:
@@ -47,7 +47,7 @@ async def say(database: conftest.Database) -> AsyncIterator[Say]:
 
 
 async def heard(woken: list[str], say: Say) -> None:
-    """Say it again and again until it is heard once more."""
+    """Send notifications until the listener receives one more."""
     before = len(woken)
 
     async def again() -> bool:
@@ -57,13 +57,13 @@ async def heard(woken: list[str], say: Say) -> None:
     await until(again, 5)
 
 
-async def test_what_is_announced_wakes_its_organization(woken: list[str], say: Say) -> None:
+async def test_a_notification_wakes_its_organization(woken: list[str], say: Say) -> None:
     await heard(woken, say)
 
     assert set(woken) == {"acme"}
 
 
-async def test_a_listener_that_was_reset_listens_again(
+async def test_the_listener_reconnects_after_a_reset(
     woken: list[str], say: Say, proxy: Proxy
 ) -> None:
     await heard(woken, say)
@@ -74,7 +74,7 @@ async def test_a_listener_that_was_reset_listens_again(
     await heard(woken, say)
 
 
-async def test_a_listener_that_died_silently_is_noticed_and_listens_again(
+async def test_the_listener_notices_a_half_open_connection_and_reconnects(
     woken: list[str], say: Say, proxy: Proxy
 ) -> None:
     await heard(woken, say)
@@ -85,7 +85,7 @@ async def test_a_listener_that_died_silently_is_noticed_and_listens_again(
     await heard(woken, say)
 
 
-async def test_a_listener_survives_a_server_that_is_away_for_a_while(
+async def test_the_listener_reconnects_after_an_outage_of_the_server(
     woken: list[str], say: Say, proxy: Proxy
 ) -> None:
     await heard(woken, say)
@@ -99,7 +99,7 @@ async def test_a_listener_survives_a_server_that_is_away_for_a_while(
     await heard(woken, say)
 
 
-async def test_whose_directory_a_stream_is_is_asked_once(
+async def test_the_organization_of_a_stream_is_looked_up_once(
     woken: list[str], owner: asyncpg.Connection, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetchval, asked = Database.fetchval, []

@@ -1,4 +1,4 @@
-"""The real daemon tells a channel what happened, and that it is over."""
+"""The real daemon notifies a channel of conditions and of their end."""
 
 import aiohttp
 import asyncpg
@@ -92,7 +92,7 @@ async def test_two_daemons_send_one_message(site, session, receiver):
     assert receiver.types == ["hold.created", "hold.resolved"]
 
 
-async def test_a_message_that_no_receiver_took_survives_the_daemon(site, session, receiver):
+async def test_an_undelivered_message_survives_a_killed_daemon(site, session, receiver):
     okta = await pushed(site, session)
     receiver.status = 503
     await okta.push_now("Engineering", [])
@@ -111,7 +111,7 @@ async def test_a_message_that_no_receiver_took_survives_the_daemon(site, session
     await receiver.received("hold.created")
 
 
-async def test_a_receiver_that_hangs_delays_nothing(site, session, receiver):
+async def test_a_receiver_that_hangs_does_not_delay_the_synchronization(site, session, receiver):
     okta = await pushed(site, session)
     receiver.open.clear()
     await okta.push_now("Engineering", [])
@@ -122,7 +122,7 @@ async def test_a_receiver_that_hangs_delays_nothing(site, session, receiver):
     assert receiver.requests == []
 
 
-async def test_the_test_message_says_whether_it_was_taken(site, receiver):
+async def test_the_test_command_reports_whether_the_receiver_accepted_the_message(site, receiver):
     assert "took the test message" in await site.calscim("notify", "test", "hook")
     assert receiver.types == ["test"]
 

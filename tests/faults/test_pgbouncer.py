@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode everything still works, and nothing is left in anybody's session."""
+"""calscim works behind PgBouncer in transaction mode, and leaves no settings in shared sessions."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ LISTENING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_datab
 
 @pytest.fixture
 async def bouncer(postgres: Server, proxy: Proxy) -> AsyncIterator[int]:
-    """Its port; it reaches the server through ``proxy``."""
+    """The port of a PgBouncer that reaches the server through ``proxy``."""
     async with bouncing(postgres, proxy) as port:
         yield port
 
@@ -46,7 +46,7 @@ def bounced(database: conftest.Database, bouncer: int) -> str:
 
 @pytest.fixture
 async def store(bounced: str) -> AsyncIterator[Database]:
-    """A pool as the daemon opens it for SCIM."""
+    """A pool with the options that the daemon uses for SCIM."""
     async with await Database.open(bounced, size=8, within=1.1) as opened:
         yield opened
 
@@ -57,7 +57,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-async def test_a_daemon_serves_and_reconciles_a_whole_conversation(
+async def test_a_daemon_behind_pgbouncer_serves_and_reconciles_pushes(
     database: conftest.Database, bounced: str, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     async with deployed(tmp_path, bounced, database.dsn) as site:
@@ -89,7 +89,7 @@ async def test_a_daemon_serves_and_reconciles_a_whole_conversation(
         assert not (await chain.verify(direct)).broken
 
 
-async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
+async def test_the_daemon_listens_if_a_listen_dsn_is_set(
     database: conftest.Database,
     bounced: str,
     tmp_path: Path,
@@ -108,7 +108,7 @@ async def test_with_a_listen_dsn_the_daemon_hears_what_is_announced(
         assert not daemon.events("listener.disabled")
 
 
-async def test_check_says_what_a_pooler_costs_without_a_listen_dsn(
+async def test_check_recommends_a_listen_dsn_behind_a_pooler(
     database: conftest.Database, bounced: str, tmp_path: Path
 ) -> None:
     async with deployed(tmp_path, bounced, database.dsn) as site:
@@ -122,7 +122,9 @@ async def test_check_says_what_a_pooler_costs_without_a_listen_dsn(
     assert b"set database.listen_dsn" in said
 
 
-async def test_a_story_ends_in_step_and_can_be_verified_and_rebuilt(store: Database) -> None:
+async def test_changes_behind_pgbouncer_end_in_sync_and_can_be_verified_and_rebuilt(
+    store: Database,
+) -> None:
     async with staged(store) as story:
         await story.given("Sales", "exclusive", "ann", "ben", "cleo")
         await story.okta.deactivate("ben@acme.example")
@@ -135,9 +137,9 @@ async def test_a_story_ends_in_step_and_can_be_verified_and_rebuilt(store: Datab
         assert not (await chain.verify(store)).broken
 
 
-async def test_statements_of_many_clients_at_once_get_their_own_answers(bounced: str) -> None:
+async def test_concurrent_statements_get_their_own_results(bounced: str) -> None:
     async def ask(number: int) -> int:
-        # Each has its own text and columns, so that another's plan would show.
+        # Each statement has its own text and columns, so that a mixed-up plan gives a wrong result.
         found = await store.fetchrow(f"SELECT $1::int AS a{number}, {number} AS b", number)
         assert found is not None
         return found[f"a{number}"] - found["b"]
@@ -146,7 +148,7 @@ async def test_statements_of_many_clients_at_once_get_their_own_answers(bounced:
         assert set(await asyncio.gather(*(ask(number) for number in range(300)))) == {0}
 
 
-async def test_several_hosts_may_each_be_a_pooler(
+async def test_each_of_several_hosts_can_be_a_pooler(
     database: conftest.Database, bouncer: int
 ) -> None:
     several = by_way_of(database.dsn, bouncer, bouncer)
@@ -156,7 +158,7 @@ async def test_several_hosts_may_each_be_a_pooler(
             assert found == list(range(40))
 
 
-async def test_no_setting_is_left_in_a_server_that_others_get(
+async def test_no_setting_stays_in_a_server_session_that_other_clients_use(
     store: Database, bounced: str
 ) -> None:
     await asyncio.gather(*(store.fetchval("SELECT pg_sleep(0.05)") for _ in range(SERVERS)))
@@ -171,7 +173,7 @@ async def test_no_setting_is_left_in_a_server_that_others_get(
             assert found["ours"] == found["theirs"]
 
 
-async def test_a_schema_is_migrated_also_by_two_at_once_and_no_lock_stays(
+async def test_two_concurrent_migrations_apply_each_migration_once_and_leave_no_lock(
     postgres: Server, bouncer: int
 ) -> None:
     name = f"{PREFIX}_bounced"
@@ -198,7 +200,7 @@ async def test_a_schema_is_migrated_also_by_two_at_once_and_no_lock_stays(
     await admin_connection.close()
 
 
-async def test_a_server_away_behind_it_is_unavailable_in_time_and_found_again(
+async def test_an_unreachable_server_behind_pgbouncer_is_reported_in_time_and_used_again_later(
     store: Database, proxy: Proxy
 ) -> None:
     assert await store.fetchval("SELECT 1") == 1

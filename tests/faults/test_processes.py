@@ -1,4 +1,4 @@
-"""Daemons as processes: killed, frozen, stopped; alone and several on one database."""
+"""Daemons as processes that are killed, frozen and stopped, alone and with others on one database."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from tests.support.deployment import ORGANIZATION, TEAMS, Daemon, Deployment, an
 from tests.support.proxy import Proxy
 from tests.support.waiting import IN_TIME, until
 
-OUT_OF_TIME = "UPDATE calscim.leases SET expires_at = 'epoch'"  # as if a lease's time had run out
+OUT_OF_TIME = "UPDATE calscim.leases SET expires_at = 'epoch'"  # as if the lease had run out
 MEMBERSHIPS = "POST /v2/organizations/#/teams/#/memberships"
 
 
@@ -48,7 +48,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def okta(site: Deployment, session: aiohttp.ClientSession) -> CountingOkta:
-    """Pushes to the newest daemon that answers."""
+    """Return an Okta that pushes to the newest running daemon."""
 
     def where() -> str | None:
         living = [one for one in site.daemons if one.alive and one.scim and not one.frozen]
@@ -58,7 +58,7 @@ def okta(site: Deployment, session: aiohttp.ClientSession) -> CountingOkta:
 
 
 async def holder(site: Deployment, connection: asyncpg.Connection) -> Daemon | None:
-    """The daemon that has the lease now."""
+    """Return the daemon that holds the lease now."""
     said = await connection.fetchval(
         "SELECT holder FROM calscim.leases WHERE organization = $1 AND expires_at > clock_timestamp()",
         ORGANIZATION,
@@ -72,7 +72,7 @@ def in_sync(site: Deployment, speaker: CountingOkta) -> bool:
     }
 
 
-async def is_there(dsn: str) -> bool:
+async def accepts_connections(dsn: str) -> bool:
     try:
         connection = await asyncpg.connect(dsn, timeout=2)
     except (OSError, TimeoutError, asyncpg.PostgresError):
@@ -81,9 +81,9 @@ async def is_there(dsn: str) -> bool:
     return True
 
 
-async def nothing_is_lost(site: Deployment, speaker: CountingOkta) -> None:
-    # A backend may outlive its postmaster for a moment, and answer before the server is away.
-    await until(lambda: is_there(site.direct), 30)
+async def assert_nothing_is_lost(site: Deployment, speaker: CountingOkta) -> None:
+    # A backend can outlive its postmaster for a moment and still answer.
+    await until(lambda: accepts_connections(site.direct), 30)
     async with await Database.open(site.direct, size=4) as db:
         async with db.connection() as connection:
             found = account(speaker.attempts, await kept(connection, site.directory))
@@ -95,7 +95,7 @@ async def nothing_is_lost(site: Deployment, speaker: CountingOkta) -> None:
         assert (answer["displayName"], answer["active"]) == (person.name, person.active)
 
 
-async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_nothing_twice(
+async def test_a_daemon_killed_during_pushes_loses_nothing_and_repeats_no_action(
     site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
@@ -114,12 +114,12 @@ async def test_a_daemon_killed_in_the_middle_of_pushes_loses_nothing_and_does_no
     await pushing
 
     await until(lambda: in_sync(site, speaker), 15)
-    await nothing_is_lost(site, speaker)
+    await assert_nothing_is_lost(site, speaker)
     assert site.simulation.calls[MEMBERSHIPS] == 24
 
 
 @pytest.mark.own_postgres
-async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowledged(
+async def test_a_killed_postgres_has_every_acknowledged_change_after_its_restart(
     session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="calscim-"))
@@ -149,7 +149,7 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
             await pushing
 
             await until(lambda: in_sync(site, speaker), 40)
-            await nothing_is_lost(site, speaker)
+            await assert_nothing_is_lost(site, speaker)
             assert daemon.alive
     finally:
         await node.stop()
@@ -158,7 +158,7 @@ async def test_a_postgres_that_was_killed_comes_back_with_all_that_was_acknowled
 
 @pytest.fixture
 async def bundled(tmp_path: Path) -> AsyncIterator[Deployment]:
-    """With ``database.embedded``; prepared by the first daemon's Postgres."""
+    """A deployment with ``database.embedded``. The test prepares it once the first daemon runs."""
     folder = Path(tempfile.mkdtemp(prefix="calscim-"))
     folder.chmod(0o755)
     data = folder / "pg"
@@ -169,7 +169,7 @@ async def bundled(tmp_path: Path) -> AsyncIterator[Deployment]:
 
 
 def postmaster(site: Deployment) -> int:
-    """The process of the bundled Postgres."""
+    """Return the process id of the bundled Postgres."""
     assert site.embedded is not None
     return int((site.embedded / "postmaster.pid").read_text().split()[0])
 
@@ -177,12 +177,12 @@ def postmaster(site: Deployment) -> int:
 def has_another_postmaster(site: Deployment, killed: int) -> bool:
     try:
         return postmaster(site) != killed
-    except (OSError, IndexError, ValueError):  # it is being written
+    except (OSError, IndexError, ValueError):  # the file is incomplete or missing
         return False
 
 
 @pytest.mark.own_postgres
-async def test_a_change_answered_503_by_a_frozen_postgres_is_not_kept_when_it_goes_on(
+async def test_a_change_answered_503_while_postgres_is_frozen_is_not_kept_after_it_continues(
     bundled: Deployment, session: aiohttp.ClientSession
 ) -> None:
     await bundled.start()
@@ -218,7 +218,7 @@ async def test_a_change_answered_503_by_a_frozen_postgres_is_not_kept_when_it_go
 
 
 @pytest.mark.own_postgres
-async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon(
+async def test_the_daemon_restarts_a_killed_bundled_postgres(
     bundled: Deployment, session: aiohttp.ClientSession
 ) -> None:
     daemon = await bundled.start()
@@ -231,12 +231,12 @@ async def test_a_bundled_postgres_that_was_killed_is_started_again_by_the_daemon
     await until(lambda: has_another_postmaster(bundled, killed), 30)
 
     await speaker.rename(person, "Ann")
-    await nothing_is_lost(bundled, speaker)
+    await assert_nothing_is_lost(bundled, speaker)
     assert daemon.alive
 
 
 @pytest.mark.own_postgres
-async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_was_killed(
+async def test_the_daemon_stops_the_bundled_postgres_of_a_killed_daemon_when_it_stops(
     bundled: Deployment,
 ) -> None:
     first = await bundled.start()
@@ -249,7 +249,7 @@ async def test_a_bundled_postgres_ends_with_the_daemon_even_when_the_one_before_
     await until(lambda: not Path(f"/proc/{process}").exists())
 
 
-async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_killed_first(
+async def test_two_daemons_both_answer_and_the_second_takes_over_when_the_first_is_killed(
     site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
@@ -271,10 +271,10 @@ async def test_of_two_daemons_both_answer_and_the_second_takes_over_from_a_kille
 
     await until(taken_over, 20)
     await until(lambda: in_sync(site, speaker))
-    await nothing_is_lost(site, speaker)
+    await assert_nothing_is_lost(site, speaker)
 
 
-async def test_a_daemon_that_is_told_to_stop_gives_its_lease_back_at_once(
+async def test_a_daemon_that_receives_sigterm_releases_its_lease_at_once(
     site: Deployment, pool: asyncpg.Pool
 ) -> None:
     await asyncio.gather(site.start(), site.start())
@@ -290,7 +290,7 @@ async def test_a_daemon_that_is_told_to_stop_gives_its_lease_back_at_once(
     await until(taken_over, 5)
 
 
-async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
+async def test_a_frozen_daemon_that_lost_its_lease_writes_nothing_to_calcom_when_it_continues(
     site: Deployment, session: aiohttp.ClientSession, pool: asyncpg.Pool
 ) -> None:
     speaker = okta(site, session)
@@ -319,7 +319,7 @@ async def test_a_former_holder_that_wakes_up_does_nothing_to_calcom(
     assert in_sync(site, speaker)
 
 
-async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
+async def test_a_push_whose_notification_is_lost_still_reaches_calcom(
     behind_a_proxy: Deployment, session: aiohttp.ClientSession, proxy: Proxy
 ) -> None:
     site = behind_a_proxy
@@ -334,7 +334,7 @@ async def test_a_push_that_nobody_heard_of_reaches_calcom_all_the_same(
     await speaker.add(group, bob)
 
     await until(lambda: in_sync(site, speaker), 10)
-    await nothing_is_lost(site, speaker)
+    await assert_nothing_is_lost(site, speaker)
 
 
 async def test_a_daemon_that_starts_without_a_database_answers_503_and_recovers(

@@ -1,4 +1,4 @@
-"""The proxy configurations of docs/operations.md, with the real programs: what a client gets, and what calscim sees."""
+"""The proxy configurations of docs/operations.md, tested with the real programs."""
 
 import asyncio
 import gzip
@@ -24,15 +24,15 @@ from calscim.scim.responses import error_response
 from calscim.scim.server import app
 from tests.support.waiting import until
 
-CLIENT = "127.0.0.2"  # another address than the proxy's
+CLIENT = "127.0.0.2"  # not the address of the proxy
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 
 def free_port():
-    with socket.socket() as some:
-        some.bind(("127.0.0.1", 0))
-        return some.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def documented(language):
@@ -79,7 +79,7 @@ async def running(command, port, folder):
     )
 
     async def answers():
-        assert process.returncode is None, "the proxy ended"
+        assert process.returncode is None, f"{command[0]} has ended"
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
@@ -98,7 +98,7 @@ async def running(command, port, folder):
 
 @pytest.fixture(params=[nginx, haproxy, caddy], ids=lambda one: one.__name__)
 async def proxied(request, db, tmp_path):
-    """A directory behind a proxy: the proxy's address, the directory's path, a token, the database."""
+    """The URL of a proxy in front of a directory, the directory's path, a token, and the database."""
     program = request.param.__name__
     if shutil.which(program, path="/usr/sbin:/usr/bin:/bin:/usr/local/bin") is None:
         pytest.skip(f"the program {program} is not installed")
@@ -119,7 +119,7 @@ async def proxied(request, db, tmp_path):
     await runner.cleanup()
 
 
-async def test_what_is_documented_for_a_proxy_does_what_it_promises(proxied):
+async def test_the_documented_proxy_configuration_works_as_described(proxied):
     root, path, token, db = proxied
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
     forged = {"X-Forwarded-For": "203.0.113.66, 198.51.100.1"}

@@ -1,4 +1,4 @@
-"""The proxy itself: each fault does what its name says, and nothing else."""
+"""Tests of the test proxy: each fault has exactly the effect that its name says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,14 +12,14 @@ from tests.support.proxy import Proxy
 
 @pytest.fixture
 async def table(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A direct connection, with a table to count in."""
+    """A direct connection to a database with an empty table n."""
     direct = await asyncpg.connect(database.owner_dsn)
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
     yield direct
     await direct.close()
 
 
-async def test_what_is_said_passes_both_ways(proxied: str) -> None:
+async def test_bytes_pass_in_both_directions(proxied: str) -> None:
     connection = await asyncpg.connect(proxied, timeout=5)
 
     assert await connection.fetchval("SELECT repeat('x', 200000)") == "x" * 200000
@@ -27,7 +27,9 @@ async def test_what_is_said_passes_both_ways(proxied: str) -> None:
     await connection.close()
 
 
-async def test_a_refusing_proxy_cuts_and_lets_nobody_in(proxy: Proxy, proxied: str) -> None:
+async def test_a_refusing_proxy_resets_connections_and_refuses_new_ones(
+    proxy: Proxy, proxied: str
+) -> None:
     connection = await asyncpg.connect(proxied, timeout=5)
 
     await proxy.refuse()
@@ -39,7 +41,7 @@ async def test_a_refusing_proxy_cuts_and_lets_nobody_in(proxy: Proxy, proxied: s
     connection.terminate()
 
 
-async def test_a_swallowed_connection_stays_dead_when_the_proxy_is_healed(
+async def test_a_swallowed_connection_stays_dead_after_the_proxy_is_healed(
     proxy: Proxy, proxied: str
 ) -> None:
     old = await asyncpg.connect(proxied, timeout=5)
@@ -57,7 +59,7 @@ async def test_a_swallowed_connection_stays_dead_when_the_proxy_is_healed(
     await new.close()
 
 
-async def test_a_statement_cut_after_its_end_was_carried_out(
+async def test_a_statement_that_is_cut_after_its_end_is_executed(
     proxy: Proxy, proxied: str, table: asyncpg.Connection
 ) -> None:
     connection = await asyncpg.connect(proxied, timeout=5)
@@ -71,7 +73,7 @@ async def test_a_statement_cut_after_its_end_was_carried_out(
     assert await table.fetchval("SELECT count(*) FROM public.n") == 1
 
 
-async def test_a_statement_cut_before_its_end_was_not(
+async def test_a_statement_that_is_cut_before_it_arrives_is_not_executed(
     proxy: Proxy, proxied: str, table: asyncpg.Connection
 ) -> None:
     connection = await asyncpg.connect(proxied, timeout=5)

@@ -1,4 +1,4 @@
-"""A running daemon reads its configuration again on SIGHUP, and says in one line what came of it."""
+"""A running daemon reads its configuration again on SIGHUP and logs the result in one line."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def configure(site: Deployment, old: str, new: str) -> None:
 
 
 async def hang_up(daemon: Daemon) -> dict[str, object]:
-    """SIGHUP; what the daemon says of it."""
+    """Send SIGHUP and return the log line of the reload."""
     before = len(daemon.events("service.reloaded"))
     os.kill(daemon.pid, signal.SIGHUP)
     await until(lambda: len(daemon.events("service.reloaded")) > before)
@@ -38,13 +38,13 @@ async def hang_up(daemon: Daemon) -> dict[str, object]:
 
 
 async def checked(site: Deployment) -> dict[str, str]:
-    """What `calscim check` says of the daemons: the details, by their state."""
+    """Return the result of `calscim check` for the daemon."""
     value = json.loads(await site.calscim("check", "--json"))
     (found,) = [one for one in value["checks"] if one["what"].startswith("daemon ")]
     return found
 
 
-async def test_a_rotated_key_is_used_after_a_reload_and_check_says_when_it_is_not(site: Deployment):
+async def test_a_rotated_key_is_used_after_a_reload_and_check_warns_before(site: Deployment):
     daemon = await site.start()
     await until(lambda: daemon.events("reconcile.pass"))
     configure(site, KEY, ROTATED)
@@ -71,7 +71,7 @@ async def test_a_rotated_key_is_used_after_a_reload_and_check_says_when_it_is_no
         await until(lambda: site.teams()["Sales"] == {"ann@acme.example"}, 15)
 
 
-async def test_what_is_applied_and_what_needs_a_restart_is_told_apart_and_told_again(
+async def test_a_reload_separates_applied_settings_from_those_that_need_a_restart(
     site: Deployment,
 ):
     daemon = await site.start()
@@ -90,7 +90,7 @@ async def test_what_is_applied_and_what_needs_a_restart_is_told_apart_and_told_a
     await until(lambda: daemon.events("calcom.request"))  # debug lines
 
 
-async def test_a_configuration_with_mistakes_changes_nothing_and_is_said_with_all_of_them(
+async def test_an_invalid_configuration_changes_nothing_and_every_error_is_logged(
     site: Deployment,
 ):
     daemon = await site.start()
@@ -105,7 +105,7 @@ async def test_a_configuration_with_mistakes_changes_nothing_and_is_said_with_al
     assert await daemon.terminate() == 0
 
 
-async def test_an_organization_that_is_added_needs_a_restart_and_its_lease_is_not_taken(
+async def test_an_added_organization_needs_a_restart(
     site: Deployment,
 ):
     daemon = await site.start()
@@ -117,7 +117,7 @@ async def test_an_organization_that_is_added_needs_a_restart_and_its_lease_is_no
     assert (await hang_up(daemon))["restart"] == ["organization.beta"]
 
 
-async def test_a_daemon_that_ended_is_checked_no_more(site: Deployment):
+async def test_check_ignores_a_daemon_that_has_ended(site: Deployment):
     daemon = await site.start()
     await checked(site)
     await daemon.terminate()

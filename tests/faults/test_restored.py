@@ -1,4 +1,4 @@
-"""After a restore: of what was there, nothing is done to Cal.com; of an older state, nobody is taken off unseen."""
+"""After a restore of the latest backup nothing changes in Cal.com; after an older backup nothing is removed unseen."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ def address(name: str) -> str:
 
 @pytest.fixture
 async def story(db: Database) -> AsyncIterator[Stage]:
-    """Six people on an exclusive team, three of them on a managed one as well; everything is in sync."""
+    """Six people on an exclusive team, three of them also on a managed team; everything is in sync."""
     async with staged(db) as made:
         await made.given("Sales", "exclusive", *PEOPLE)
         await made.given("Engineering", "managed", *PEOPLE[:3])
@@ -50,7 +50,7 @@ async def story(db: Database) -> AsyncIterator[Stage]:
 async def dump(
     story: Stage, database: conftest.Database, postgres: Server, tmp_path: Path
 ) -> AsyncIterator[Restore]:
-    """Backs up what the story has come to when it is called, and restores it into another database."""
+    """Return a function that backs up the database and restores it into another database."""
     path = tmp_path / "calscim.dump"
     name = f"{database.name}_restored"
     superuser = await asyncpg.connect(postgres.dsn("postgres", OWNER))
@@ -72,7 +72,7 @@ async def dump(
 
 @asynccontextmanager
 async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
-    """The same Cal.com and the same Okta, with a daemon on another database."""
+    """Yield a stage with the same Cal.com and Okta, but with another database."""
     lease = await leases.take(db, "acme", "restored") or story.lease
     server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
     await server.start_server()
@@ -105,8 +105,8 @@ async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothi
             assert (await rebuild.compare(after.db, directory)).different == 0
 
 
-async def since_the_dump(story: Stage) -> None:
-    """Gus comes to both teams, bob leaves one, dan leaves the company."""
+async def push_changes_after_the_dump(story: Stage) -> None:
+    """Add Gus to both teams, remove Bob from one team, and deactivate Dan."""
     await story.okta.assign(address("gus"), "Gus", "Example")
     await story.okta.change_members("Sales", add=[address("gus")], remove=[])
     await story.okta.change_members("Engineering", add=[address("gus")], remove=[address("bob")])
@@ -116,7 +116,7 @@ async def since_the_dump(story: Stage) -> None:
 
 
 async def forced_sync(story: Stage) -> None:
-    """As Okta's: everybody is looked up by name and written, then every group whole."""
+    """Push like a forced sync of Okta: look up and write every user, then push every group completely."""
     people, members = list(story.okta.users), dict(story.okta.members)
     for email in people:
         await story.okta.assign(email, email.partition("@")[0].capitalize(), "Example")
@@ -126,12 +126,12 @@ async def forced_sync(story: Stage) -> None:
         await story.okta.push_now(name, emails)
 
 
-async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_said_everything_again(
+async def test_after_a_restore_of_an_older_backup_cal_com_is_unchanged_until_the_directory_is_resumed(
     story: Stage, dump: Restore
 ) -> None:
     await admin.record_identity(story.db, "acme")
     restored = await dump()
-    await since_the_dump(story)
+    await push_changes_after_the_dump(story)
     await leases.release(story.db, story.lease)
     before = story.world.snapshot()
     story.simulation.writes.clear()
@@ -155,11 +155,11 @@ async def test_the_daemon_of_an_older_backup_leaves_cal_com_alone_until_okta_sai
         assert (await after.plan()).actions == ()
 
 
-async def test_without_the_pause_whoever_came_since_would_be_a_stranger_on_an_exclusive_team(
+async def test_without_the_pause_a_person_added_after_the_backup_would_be_removed(
     story: Stage, dump: Restore
 ) -> None:
     restored = await dump()
-    await since_the_dump(story)
+    await push_changes_after_the_dump(story)
     await leases.release(story.db, story.lease)
 
     async with going_on(story, restored) as after:
@@ -172,7 +172,7 @@ async def test_without_the_pause_whoever_came_since_would_be_a_stranger_on_an_ex
     assert {email for _, email in removed} == {address("gus")}
 
 
-async def test_a_restore_is_noticed_once(story: Stage, dump: Restore) -> None:
+async def test_a_restore_is_noticed_only_once(story: Stage, dump: Restore) -> None:
     await admin.record_identity(story.db, "acme")
     restored = await dump()
 
@@ -183,7 +183,7 @@ async def test_a_restore_is_noticed_once(story: Stage, dump: Restore) -> None:
     assert not (await chain.verify(restored)).broken
 
 
-async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paused_for_a_while_is_for_longer(
+async def test_a_temporary_pause_of_a_directory_becomes_permanent_after_a_restore(
     story: Stage, dump: Restore
 ) -> None:
     await admin.record_identity(story.db, "acme")
@@ -203,7 +203,7 @@ async def test_a_restored_directory_that_is_paused_stays_so_and_one_that_is_paus
 
 
 @pytest.mark.parametrize("older", [True, False], ids=["older", "latest"])
-async def test_a_daemon_leaves_cal_com_alone_only_where_the_dump_is_older_than_cal_com(
+async def test_a_daemon_pauses_the_directory_only_if_the_backup_is_older_than_cal_com(
     database: conftest.Database, postgres: Server, tmp_path: Path, older: bool
 ) -> None:
     async with deployment.deployed(tmp_path, database.dsn, database.dsn) as site:

@@ -1,4 +1,4 @@
-"""SCIM while its database fails: an answer in time, and a true one."""
+"""SCIM during failures of the database: each answer comes in time and is correct."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ SILENT = ("half-open", "half-open pool")
 
 @pytest.fixture
 async def provider(database: conftest.Database, proxied: str) -> AsyncIterator[CountingOkta]:
-    """A provider that speaks to SCIM in this process, which reaches its database through the proxy."""
+    """An Okta that pushes to a SCIM server in this process; the server connects to Postgres through the proxy."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     async with await Database.open(database.dsn, size=1) as direct:
         directory = await admin.create_directory(
@@ -81,14 +81,16 @@ def user(name: str, mark: str) -> dict[str, Any]:
 
 
 async def journaled(direct: asyncpg.Connection, mark: str) -> int:
-    """How many accepted rows carry the mark."""
+    """Return the number of accepted journal rows with the mark."""
     stream = await direct.fetchval("SELECT id FROM calscim.directories")
     return (await kept(direct, stream)).get(mark, 0)
 
 
 async def waiting(direct: asyncpg.Connection, count: int) -> bool:
-    """Whether so many connections wait for a lock."""
-    await direct.execute("SELECT pg_stat_clear_snapshot()")  # kept for a transaction otherwise
+    """Return True if at least ``count`` connections wait for a lock."""
+    await direct.execute(
+        "SELECT pg_stat_clear_snapshot()"
+    )  # otherwise Postgres keeps the statistics for the whole transaction
     found = await direct.fetchval(
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -97,7 +99,7 @@ async def waiting(direct: asyncpg.Connection, count: int) -> bool:
 
 
 @pytest.mark.parametrize("fault", [*LOUD, *SILENT])
-async def test_a_change_is_answered_503_in_time_and_not_kept_while_the_database_is_away(
+async def test_a_change_during_an_outage_is_answered_503_in_time_and_not_kept(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection, fault: str
 ) -> None:
     await asyncio.gather(*(provider.create(f"p{number}@acme.example") for number in range(8)))
@@ -114,7 +116,7 @@ async def test_a_change_is_answered_503_in_time_and_not_kept_while_the_database_
 
 
 @pytest.mark.parametrize("fault", ["refuse", "half-open"])
-async def test_a_503_says_when_to_come_back_and_is_a_scim_error(
+async def test_a_503_is_a_scim_error_with_retry_after(
     provider: CountingOkta, proxy: Proxy, fault: str
 ) -> None:
     await fail(proxy, fault)
@@ -132,7 +134,7 @@ async def test_a_503_says_when_to_come_back_and_is_a_scim_error(
 
 @pytest.mark.parametrize("words", [b"mark-999-x", b"COMMIT"], ids=["change", "commit"])
 @pytest.mark.parametrize("silent", [False, True], ids=["cut", "half-open"])
-async def test_a_change_that_was_made_and_whose_answer_was_lost_is_answered_truly(
+async def test_a_change_whose_result_was_lost_is_answered_correctly(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection, silent: bool, words: bytes
 ) -> None:
     await provider.create("bob@acme.example")
@@ -148,8 +150,8 @@ async def test_a_change_that_was_made_and_whose_answer_was_lost_is_answered_trul
     assert (await provider.get(f"/Users/{ann.id}"))["active"]
 
 
-async def settled(direct: asyncpg.Connection, proxy: Proxy) -> bool:
-    """Whether the server has done with every connection but those that are still open through the proxy."""
+async def server_has_settled(direct: asyncpg.Connection, proxy: Proxy) -> bool:
+    """Return True if the server has ended every connection that is no longer open in the proxy."""
     there = await direct.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -157,7 +159,7 @@ async def settled(direct: asyncpg.Connection, proxy: Proxy) -> bool:
     return bool(there <= proxy.connections)
 
 
-async def test_a_change_whose_connection_was_lost_while_it_waited_its_turn_is_not_made(
+async def test_a_change_whose_connection_is_lost_while_it_waits_for_the_lock_is_not_kept(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
@@ -169,14 +171,14 @@ async def test_a_change_whose_connection_was_lost_while_it_waited_its_turn_is_no
         await until(lambda: waiting(direct, 1))
         proxy.drop()
         status, _ = await pushing
-        assert await waiting(direct, 1), "the server goes on with it"
+        assert await waiting(direct, 1), "the server should still wait for the lock"
 
     assert status == 503
-    await until(lambda: settled(direct, proxy))
+    await until(lambda: server_has_settled(direct, proxy))
     assert await journaled(direct, "mark-999-x") == 0
 
 
-async def test_a_change_that_never_arrived_is_not_kept(
+async def test_a_change_that_never_reached_the_server_is_not_kept(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
@@ -188,7 +190,7 @@ async def test_a_change_that_never_arrived_is_not_kept(
     assert (status, await journaled(direct, "mark-999-x")) == (503, 0)
 
 
-async def test_a_change_that_arrives_after_its_503_is_undone(
+async def test_a_change_that_reaches_the_server_after_its_503_is_not_kept(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await provider.create("bob@acme.example")
@@ -200,11 +202,11 @@ async def test_a_change_that_arrives_after_its_503_is_undone(
     assert provider.attempts[-1].seconds < IN_TIME
     assert held.sprung.is_set()
     held.released.set()
-    await until(lambda: settled(direct, proxy))
+    await until(lambda: server_has_settled(direct, proxy))
     assert await journaled(direct, "mark-999-x") == 0
 
 
-async def test_a_read_only_standby_is_answered_503_with_a_clear_log_until_it_takes_writes(
+async def test_a_change_on_a_read_only_standby_is_answered_503_with_the_reason_until_it_accepts_writes(
     provider: CountingOkta,
     proxy: Proxy,
     direct: asyncpg.Connection,
@@ -223,7 +225,7 @@ async def test_a_read_only_standby_is_answered_503_with_a_clear_log_until_it_tak
     await provider.create("ann@acme.example")
 
 
-async def test_pushes_through_a_failing_network_are_all_kept_once_they_were_accepted(
+async def test_every_accepted_change_is_kept_exactly_once_on_a_failing_network(
     provider: CountingOkta, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     provider = replace(provider, pause=0.02)
@@ -251,7 +253,7 @@ async def test_pushes_through_a_failing_network_are_all_kept_once_they_were_acce
 
     stream = await direct.fetchval("SELECT id FROM calscim.directories")
     found = account(provider.attempts, await kept(direct, stream))
-    # What the network hid for longer than an answer may take cannot be told apart: 503, and kept.
+    # A commit whose result is lost for longer than SCIM may wait is answered 503 and may be kept: not checked here.
     assert (found.lost, found.duplicated) == ([], [])
     group = await provider.get(f"/Groups/{provider.groups['Sales'].id}")
     assert len(group["members"]) == 6

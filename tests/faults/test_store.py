@@ -1,4 +1,4 @@
-"""The pool with a Postgres that fails: an answer in time, no lost connection, and it mends itself."""
+"""The pool during failures of Postgres: it answers in time, loses no connection, and recovers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,28 +14,28 @@ from tests.support.proxy import Proxy
 from tests.support.waiting import until
 
 SIZE = 3
-_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
-LAST_WORDS = b"E" + (len(_WORDS) + 4).to_bytes(4, "big") + _WORDS  # ErrorResponse, protocol 3.0
-IN_TIME = 2.0  # seconds, what INTERFACE promises to the identity provider
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+TERMINATION = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS  # ErrorResponse, protocol 3.0
+IN_TIME = 2.0  # seconds in which SCIM must answer the identity provider
 
 
 @pytest.fixture
 async def store(proxied: str) -> AsyncIterator[Database]:
-    """A pool as the daemon opens it for SCIM."""
+    """A pool with the options that the daemon uses for SCIM."""
     async with await Database.open(proxied, size=SIZE, within=0.8) as opened:
         yield opened
 
 
 @pytest.fixture
 async def direct(database: conftest.Database) -> AsyncIterator[asyncpg.Connection]:
-    """The owner's connection, past the proxy."""
+    """A connection of the owner, not through the proxy."""
     connection = await asyncpg.connect(database.owner_dsn)
     yield connection
     await connection.close()
 
 
 async def unavailable(store: Database, query: str = "SELECT 1") -> str:
-    """What the pool says within the time, with every connection asked at once."""
+    """Assert that every connection of the pool fails in time, and return the error message."""
     async with asyncio.timeout(IN_TIME):
         told = await asyncio.gather(
             *(store.fetchval(query) for _ in range(2 * SIZE)), return_exceptions=True
@@ -44,27 +44,27 @@ async def unavailable(store: Database, query: str = "SELECT 1") -> str:
     return str(told[0])
 
 
-async def nobody_waits(direct: asyncpg.Connection) -> bool:
-    """No statement in this database waits for a lock."""
+async def no_statement_waits(direct: asyncpg.Connection) -> bool:
+    """Return True if no statement in this database waits for a lock."""
     return not await direct.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
 
 
 async def fill(store: Database) -> None:
-    """Have every connection of the pool open."""
-    everybody = asyncio.Barrier(SIZE)
+    """Open every connection of the pool."""
+    all_open = asyncio.Barrier(SIZE)
 
     async def one() -> None:
         async with store.connection() as connection:
             await connection.fetchval("SELECT 1")
-            await everybody.wait()
+            await all_open.wait()
 
     await asyncio.gather(*(one() for _ in range(SIZE)))
 
 
 async def served(direct: asyncpg.Connection) -> int:
-    """How many connections the server has from the serving role."""
+    """Return the number of connections of the serving role on the server."""
     return await direct.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'calscim'"
     )
@@ -75,7 +75,7 @@ async def works(store: Database) -> None:
     assert answers == [1] * 3 * SIZE
 
 
-async def test_a_server_that_refuses_is_told_in_time_and_found_again(
+async def test_a_refusing_server_is_reported_in_time_and_used_again_later(
     store: Database, proxy: Proxy
 ) -> None:
     await fill(store)
@@ -87,7 +87,7 @@ async def test_a_server_that_refuses_is_told_in_time_and_found_again(
     await works(store)
 
 
-async def test_a_server_that_is_not_there_at_the_start_is_found_later(
+async def test_a_server_that_is_unreachable_at_the_start_is_used_later(
     proxied: str, proxy: Proxy
 ) -> None:
     await proxy.refuse()
@@ -98,7 +98,7 @@ async def test_a_server_that_is_not_there_at_the_start_is_found_later(
         await works(store)
 
 
-async def test_half_open_connections_in_the_pool_are_given_up_in_time(
+async def test_half_open_connections_in_the_pool_are_abandoned_in_time(
     store: Database, proxy: Proxy
 ) -> None:
     await fill(store)
@@ -110,7 +110,7 @@ async def test_half_open_connections_in_the_pool_are_given_up_in_time(
     await works(store)
 
 
-async def test_a_half_open_server_at_the_start_is_given_up_in_time(
+async def test_a_half_open_server_at_the_start_is_abandoned_in_time(
     store: Database, proxy: Proxy
 ) -> None:
     proxy.swallow()
@@ -120,7 +120,7 @@ async def test_a_half_open_server_at_the_start_is_given_up_in_time(
     await works(store)
 
 
-async def test_connections_that_were_reset_are_made_anew_without_an_error(
+async def test_reset_connections_are_replaced_without_an_error(
     store: Database, proxy: Proxy
 ) -> None:
     await fill(store)
@@ -131,25 +131,23 @@ async def test_connections_that_were_reset_are_made_anew_without_an_error(
     await works(store)
 
 
-async def test_last_words_of_a_server_that_was_killed_are_not_taken_for_a_mistake(
+async def test_the_termination_message_of_a_killed_server_is_reported_as_unavailable(
     store: Database, proxy: Proxy
 ) -> None:
     await fill(store)
 
     proxy.swallow_present()
     asked = [asyncio.create_task(store.fetchval("SELECT 1")) for _ in range(SIZE)]
-    await asyncio.sleep(0.05)  # until they wait for their answers
+    await asyncio.sleep(0.05)  # until the statements wait for their results
 
-    proxy.say(LAST_WORDS)
+    proxy.say(TERMINATION)
 
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(one, StoreUnavailable) for one in told), told
     await works(store)
 
 
-async def test_a_server_that_is_slow_to_answer_is_given_up_in_time(
-    store: Database, proxy: Proxy
-) -> None:
+async def test_a_slow_server_is_abandoned_in_time(store: Database, proxy: Proxy) -> None:
     await fill(store)
 
     proxy.delay = 5.0
@@ -159,7 +157,7 @@ async def test_a_server_that_is_slow_to_answer_is_given_up_in_time(
     await works(store)
 
 
-async def test_a_connection_that_is_cut_while_it_opens_is_unavailable(
+async def test_a_connection_that_is_cut_while_it_opens_is_reported_as_unavailable(
     store: Database, proxy: Proxy
 ) -> None:
     for count in (0, 1, 9, 60, 120):
@@ -170,12 +168,12 @@ async def test_a_connection_that_is_cut_while_it_opens_is_unavailable(
     await works(store)
 
 
-async def test_a_statement_that_is_stuck_in_the_server_ends_in_time_there_too(
+async def test_a_stuck_statement_also_ends_on_the_server_when_the_client_gives_up(
     store: Database, direct: asyncpg.Connection
 ) -> None:
     if direct.get_server_version() < (14, 0):
         pytest.skip(
-            "Postgres 13 does not notice that a client is gone: the statement's limit ends it"
+            "Postgres 13 does not notice that a client has disconnected; only statement_timeout ends the statement"
         )
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
 
@@ -184,12 +182,12 @@ async def test_a_statement_that_is_stuck_in_the_server_ends_in_time_there_too(
 
         await unavailable(store, "SELECT count(*) FROM public.n")
 
-        await until(lambda: nobody_waits(direct))
+        await until(lambda: no_statement_waits(direct))
 
     await works(store)
 
 
-async def test_a_statement_that_is_stuck_in_the_server_ends_at_its_limit_at_the_latest(
+async def test_a_stuck_statement_ends_on_the_server_at_the_statement_timeout(
     proxied: str, direct: asyncpg.Connection
 ) -> None:
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
@@ -202,10 +200,10 @@ async def test_a_statement_that_is_stuck_in_the_server_ends_at_its_limit_at_the_
 
         await unavailable(store, "SELECT count(*) FROM public.n")
 
-        await until(lambda: nobody_waits(direct))
+        await until(lambda: no_statement_waits(direct))
 
 
-async def test_a_transaction_that_lost_its_client_does_not_keep_its_locks(
+async def test_a_transaction_whose_client_is_gone_releases_its_locks(
     proxied: str, proxy: Proxy, direct: asyncpg.Connection
 ) -> None:
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
@@ -226,7 +224,7 @@ async def test_a_transaction_that_lost_its_client_does_not_keep_its_locks(
     assert (settings["idle"], settings["gone"]) == ("10s", since_14)
 
 
-async def test_a_pool_without_a_limit_waits_for_long_statements(proxied: str) -> None:
+async def test_a_pool_without_a_time_limit_waits_for_long_statements(proxied: str) -> None:
     async with await Database.open(proxied, size=1) as store:
         assert await store.fetchval("SELECT current_setting('statement_timeout')") == "0"
         assert await store.fetchval("SELECT 1 FROM pg_sleep(1.1)") == 1
@@ -251,7 +249,7 @@ async def test_the_pool_never_holds_more_connections_than_its_size(
     assert proxy.connections <= SIZE
 
 
-async def test_callers_that_were_cancelled_leave_the_pool_whole(
+async def test_cancelled_callers_leave_no_connection_behind(
     store: Database, direct: asyncpg.Connection
 ) -> None:
     sleeping = [asyncio.create_task(store.fetchval("SELECT pg_sleep(30)")) for _ in range(SIZE)]
@@ -272,13 +270,13 @@ async def test_callers_that_were_cancelled_leave_the_pool_whole(
     assert await served(direct) <= SIZE
 
 
-async def test_a_cancelled_caller_on_a_half_open_connection_does_not_keep_it(
+async def test_a_cancelled_caller_does_not_keep_a_half_open_connection(
     store: Database, proxy: Proxy
 ) -> None:
     await fill(store)
     proxy.swallow()
     hanging = [asyncio.create_task(store.fetchval("SELECT 1")) for _ in range(SIZE)]
-    await asyncio.sleep(0)  # lets them begin
+    await asyncio.sleep(0)  # lets the tasks start
 
     for task in hanging:
         task.cancel()
@@ -289,7 +287,7 @@ async def test_a_cancelled_caller_on_a_half_open_connection_does_not_keep_it(
     await works(store)
 
 
-async def test_a_standby_that_cannot_write_is_unavailable_until_it_can(
+async def test_a_read_only_standby_is_unavailable_until_it_accepts_writes(
     store: Database, direct: asyncpg.Connection
 ) -> None:
     await direct.execute("CREATE TABLE public.n (x int); GRANT ALL ON public.n TO PUBLIC")
@@ -305,7 +303,7 @@ async def test_a_standby_that_cannot_write_is_unavailable_until_it_can(
     assert await store.execute("INSERT INTO public.n VALUES (1)") == "INSERT 0 1"
 
 
-async def test_the_servers_answer_counts_even_when_the_connection_dies_on_its_way_back(
+async def test_a_result_is_returned_even_if_the_connection_is_cut_afterward(
     store: Database, proxy: Proxy
 ) -> None:
     async with store.connection() as connection:
@@ -316,7 +314,7 @@ async def test_the_servers_answer_counts_even_when_the_connection_dies_on_its_wa
     assert value == 1
 
 
-async def test_a_mistake_in_a_call_is_not_taken_for_a_server_that_is_away(store: Database) -> None:
+async def test_an_error_in_a_statement_is_not_reported_as_unavailable(store: Database) -> None:
     with pytest.raises(asyncpg.DataError):
         await store.fetchval("SELECT $1::int", "no number")
     with pytest.raises(asyncpg.UndefinedTableError):
@@ -338,7 +336,9 @@ async def test_a_mistake_in_a_call_is_not_taken_for_a_server_that_is_away(store:
         "io_error",
     ],
 )
-async def test_what_may_pass_by_itself_is_unavailable(store: Database, condition: str) -> None:
+async def test_a_temporary_error_is_reported_as_unavailable(
+    store: Database, condition: str
+) -> None:
     with pytest.raises(StoreUnavailable, match="no room for it"):
         await store.execute(
             f"DO $$ BEGIN RAISE EXCEPTION 'no room for it' USING ERRCODE = '{condition}'; END $$"
@@ -353,8 +353,8 @@ async def test_a_database_that_does_not_exist_yet_is_unavailable(proxied: str) -
             await store.fetchval("SELECT 1")
 
 
-async def test_a_connection_that_ends_while_a_statement_is_prepared_is_lost(store):
-    """asyncpg reaches for its protocol at the next step, and there is none any more."""
+async def test_a_connection_that_ends_during_prepare_raises_connection_lost(store):
+    """asyncpg then uses its protocol object, which is None, and raises AttributeError."""
     with pytest.raises(outages.ConnectionLost):
         async with store.connection() as connection:
             connection.terminate()

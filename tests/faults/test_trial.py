@@ -1,4 +1,4 @@
-"""`calscim run` as a newcomer starts it: what it prints works, line by line."""
+"""`calscim run`: every command that it prints works."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ CALSCIM = (sys.executable, "-m", "calscim")
 
 @dataclass
 class Run:
-    """A run, and a shell beside it. ``printed``: what it wrote on standard output and error."""
+    """A process of `calscim run`, and a shell for the commands that it prints."""
 
     folder: Path
     process: asyncio.subprocess.Process
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def environment(self) -> dict[str, str]:
-        """With the lines that were printed to be exported."""
+        """The inherited environment with the printed ``export`` lines."""
         exports = dict(re.findall(r"^export (\w+)=(.+)$", self.printed, re.MULTILINE))
         return {name: os.environ[name] for name in INHERITED if name in os.environ} | exports
 
@@ -68,7 +68,7 @@ async def running() -> AsyncIterator[Run]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def test_what_a_run_prints_can_be_pasted_and_every_verb_works_beside_it(running: Run):
+async def test_the_printed_commands_work_and_every_other_command_works_beside_the_run(running: Run):
     lines = "\n".join(
         line for line in running.printed.splitlines() if line.startswith(("ANN=", "curl"))
     )
