@@ -1,1 +1,1 @@
-"""The pure core: what should be where, what to do about it, and what may be done. No I/O, no clock."""
+"""The pure planner: desired state, plan, and safeguards. It does no I/O and reads no clock."""

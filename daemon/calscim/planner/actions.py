@@ -33,10 +33,10 @@ class State(Enum):
 
 
 class Outcome(Enum):
-    """What became of an action."""
+    """The outcome of an action."""
 
     DONE = "done"
-    ALREADY = "already"  # Cal.com was as wanted before the call
+    ALREADY = "already"  # Cal.com already had the wanted state before the call
     NOT_FOUND = "gone"  # the membership, team, or account does not exist
     CONFLICT = "conflict"  # the account exists: attach it instead
     NO_PROFILE = "no_profile"  # the person has no Profile in the organization
@@ -58,9 +58,9 @@ class Provenance:
 
 
 class AttributeOp(Enum):
-    """What one call does about an attribute, in the order in which calls are made."""
+    """What one call does to an attribute, in the order in which calls are made."""
 
-    OPTION = "option"  # create an option of a selection
+    OPTION = "option"  # create an option of a select attribute
     UNASSIGN = "unassign"
     ASSIGN = "assign"
 
@@ -78,14 +78,14 @@ class AttributeChange:
 
 @dataclass(frozen=True, slots=True)
 class BaseAction:
-    """What every action has: whom it is about, why, and whether it may run. An action is at most one API call."""
+    """The fields of every action: the person, the reason, and the state. An action is at most one API call."""
 
     kind: ClassVar[Kind]
 
     email: str  # "" for a team
     reason: str  # one sentence
     _: KW_ONLY
-    user: UserId | None = None  # None: the account of no SCIM user
+    user: UserId | None = None  # None: no SCIM user has the account
     cal_user: CalUserId | None = None  # None: unknown until the account exists
     provenance: Provenance | None = None
     drift: bool = False  # no journal row is behind it
@@ -115,7 +115,7 @@ class AttachUser(BaseAction):
     name: str | None = None
     mode: Mode | None = None
     mappings: tuple[MappingId, ...] = ()
-    preferences: Preferences | None = None  # for the case that the account has to be created anew
+    preferences: Preferences | None = None  # used if the account has to be created anew
     has_profile: bool = False  # the account still has its Profile
 
 
@@ -141,7 +141,7 @@ class ChangeAddress(BaseAction):
     preferences: Preferences | None = None
     exchange: str = ""
     turn: int = 0
-    is_interim: bool = False  # an address for the time of an exchange, see address_moves
+    is_interim: bool = False  # an interim address for an exchange, see address_moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ class DeprovisionUser(BaseAction):
     kind: ClassVar[Kind] = Kind.DEPROVISION
     membership: MembershipId | None = None
     observed_role: Role | None = None
-    teams: tuple[TeamId, ...] = ()  # memberships that end with it
+    teams: tuple[TeamId, ...] = ()  # team memberships that end with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,7 @@ class ChangeOrgRole(BaseAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamAction(BaseAction):
-    """What every action about a team has. ``new_team``: the name of a team that does not exist yet."""
+    """The fields of every action on a team. ``new_team``: the name of a team that does not exist yet."""
 
     team: TeamId
     new_team: str | None = None

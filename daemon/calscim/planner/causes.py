@@ -1,6 +1,6 @@
-"""The journal row behind what is wanted or wanted no more, and the sentence about it.
+"""Find the journal row behind each grant and each removal, and describe it in a sentence.
 
-What no row is behind is drift. Numbers of different journals are never compared.
+A difference without a journal row is drift. Rows of different journals are never compared by number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,19 +24,19 @@ from calscim.planner.roles import Role
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``provenance`` None: nobody asked for it."""
+    """A reason and its journal row. ``provenance`` is None if no journal row is known."""
 
     provenance: Provenance | None
     reason: str
 
 
 def row(seq: int) -> str:
-    """The journal row of an edit, as a part of a sentence."""
+    """Return the journal row of an edit in words, for use inside a sentence."""
     return "not saved yet" if seq == UNSAVED else f"journal {seq}"
 
 
 class ProvenanceIndex:
-    """Looks rows up for the few people something is done about; builds no index before it is needed."""
+    """Looks up the journal rows behind the actions of a plan; builds its index on first use."""
 
     def __init__(self, directory: DesiredState, wanted: Desired, policy: Policy) -> None:
         self._directory = directory
@@ -48,9 +48,9 @@ class ProvenanceIndex:
     def why_granted(
         self, key: PersonKey, sources: EffectiveGrant, role: Role | None = None
     ) -> Explanation:
-        """Why somebody is wanted: the groups by name, and the latest of their rows.
+        """Explain why a person is granted an edge: the group names, and the latest of their journal rows.
 
-        ``role``: only the groups that give this one.
+        ``role``: only the groups that give this role are named.
         """
         if len(sources.mappings) == 1 and key not in self._desired.people.duplicates:
             return self._only(self._desired.people.primary_user[key], sources.mappings[0])
@@ -68,14 +68,14 @@ class ProvenanceIndex:
         return Explanation(self._later(mapping, stream, seq), names)
 
     def _only(self, user: User, mapping: Mapping) -> Explanation:
-        """The usual case: one user in one group."""
+        """Explain the usual case: one user in one group."""
         seq = self._member(mapping, user.id)
         assert seq is not None
         provenance = self._later(mapping, user.directory, seq)
         return Explanation(provenance, f"{self.group(mapping)} (journal {seq})")
 
     def _later(self, mapping: Mapping, stream: str, seq: int) -> Provenance:
-        """The push that made somebody a member, or the edit of the mapping when that came after it."""
+        """Return the row that added the member, or the edit of the mapping if the edit came later."""
         return (
             Provenance(self._policy.stream, mapping.seq)
             if mapping.since > seq
@@ -89,7 +89,7 @@ class ProvenanceIndex:
         edge: MembershipRecord | None,
         team: TeamId,
     ) -> Explanation | None:
-        """Why somebody is not wanted on a team any more; None when no row says so."""
+        """Explain why a person no longer belongs on a team; None if no journal row says so."""
         if not any(user.active for user in users) and (inactive := self.why_inactive(users, gone)):
             return inactive
         given = self.given(edge)
@@ -108,7 +108,7 @@ class ProvenanceIndex:
     def why_inactive(
         self, users: Sequence[User], gone: Sequence[DeletedUser]
     ) -> Explanation | None:
-        """Of people whom no directory keeps active: the row that ended it."""
+        """Return the row that deactivated or deleted the last of these users; None if there is none."""
         ended = [(user.seq, user.directory, "deactivated") for user in users if not user.active]
         ended += [(departed.seq, departed.directory, "deleted") for departed in gone]
         if not ended:
@@ -125,10 +125,10 @@ class ProvenanceIndex:
         deleted: bool = False,
         gave: Iterable[Mapping] = (),
     ) -> Explanation | None:
-        """The last row that took one of these users out of one of these groups.
+        """Return the last row that removed one of these users from one of these groups.
 
-        ``deleted``: or out of a group that is not there any more, which no mapping is bound to; ``gave``: the
-        mappings that gave what ends, so that such a group can be named.
+        ``deleted``: groups that the provider deleted count as well, although no mapping is bound to them. ``gave``:
+        the mappings that gave the edge that ends, so that the reason can name such a group.
         """
         lost = ", ".join(sorted({one.group_name for one in gave if one.group is None}))
         was_in = f"{lost}, which the provider deleted" if lost else "a group that is not mapped now"
@@ -149,7 +149,7 @@ class ProvenanceIndex:
     def why_role_ended(
         self, given: Sequence[Mapping], users: Sequence[UserId]
     ) -> Explanation | None:
-        """Why a role in the organization ends; None when no row says so."""
+        """Explain why an organization role ends; None if no journal row says so."""
         removed = [mapping for mapping in given if mapping.removed_seq is not None]
         if removed and len(removed) == len(given):
             last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
@@ -159,12 +159,12 @@ class ProvenanceIndex:
         return self.why_left((*given, *live), users, deleted=True, gave=given)
 
     def given(self, edge: MembershipRecord | None) -> list[Mapping]:
-        """The mappings that gave an edge, as far as they still are known."""
+        """Return those mappings of an edge that are still known."""
         ids: tuple[MappingId, ...] = edge.mappings if edge is not None else ()
         return [self.mappings[number] for number in ids if number in self.mappings]
 
     def group(self, mapping: Mapping) -> str:
-        """A group's present name, else the one that was typed."""
+        """Return the group's current name, or the name in the mapping if the group is not known."""
         if mapping.group is None:
             return mapping.group_name
         return self._directory.groups.get(mapping.group, mapping.group_name)

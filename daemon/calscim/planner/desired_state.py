@@ -1,4 +1,4 @@
-"""What the directories and the mappings of one organization ask for, as Postgres has it."""
+"""What the directories and mappings of one organization ask for, as stored in Postgres."""
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
@@ -16,25 +16,25 @@ from calscim.planner.ids import (
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 
-# Stands for the journal row of an edit that is planned for and not saved: later than every row there is.
+# Stands for the journal row of an edit that is planned but not saved: later than every saved row.
 UNSAVED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One SCIM user. ``seq`` is the journal row behind its present state."""
+    """A SCIM user. ``seq`` is the journal row that set its current state."""
 
     id: UserId
     directory: DirectoryId
-    email: str  # as written; "" when it has none
+    email: str  # as written; "" without an address
     name: str
     active: bool
-    managed: bool  # the provider has written to it
+    managed: bool  # the identity provider has written to this user
     seq: int
     locale: str | None = None
     time_zone: str | None = None
-    data: MappingOf[str, Any] = field(default_factory=dict)  # what the attributes' table is about
-    user_name: str = ""  # of a user without an address, who has to be named by something
+    data: MappingOf[str, Any] = field(default_factory=dict)  # for the attributes table
+    user_name: str = ""  # names a user without an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class DeletedUser:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """(group, team, role, mode). Unbound while no group of that exact name was pushed."""
+    """A mapping (group, team, role, mode). Unbound until a group with exactly that name is pushed."""
 
     id: MappingId
     directory: DirectoryId
@@ -60,14 +60,14 @@ class Mapping:
     role: Role
     mode: Mode
     seq: int  # row in the organization's stream
-    removed_seq: int | None = None  # set: an operator has unmapped it
-    since: int = 0  # how far the directory's journal had come at ``seq``; 0: not known
-    new_team: str | None = None  # the name of a team that is yet to be made; ``team`` is below 0
+    removed_seq: int | None = None  # set once an operator removed the mapping
+    since: int = 0  # the directory's last journal row at ``seq``; 0: not known
+    new_team: str | None = None  # the name of a team that does not exist yet; ``team`` is below 0
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Which account a SCIM user is; made once, kept over renames."""
+    """The account of a SCIM user; created once, and kept when the address changes."""
 
     user: UserId
     cal_user: CalUserId
@@ -77,32 +77,32 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class MembershipRecord:
-    """A team membership in the ledger: one that calscim added, or found in place when it was wanted."""
+    """A team membership in the ledger: calscim added it, or found it in place when it was wanted."""
 
     team: TeamId
     cal_user: CalUserId
     user: UserId
     origin: str  # added, found
     role: Role
-    mode: Mode  # under which it was last wanted
+    mode: Mode  # the mappings that last asked for it
     mappings: tuple[MappingId, ...]
     membership: MembershipId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrgRoleGrant:
-    """A role in the organization that calscim gave, and for which mappings."""
+    """An organization role that calscim granted, and the mappings that ask for it."""
 
     cal_user: CalUserId
     user: UserId
     role: Role
-    mode: Mode  # under which it was given
+    mode: Mode  # the mappings under which it was granted
     mappings: tuple[MappingId, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BootstrapOwner:
-    """Whom Cal.com made the owner of a team because calscim made that team with this person's key."""
+    """The owner that Cal.com gave a team that calscim created: the API key's user."""
 
     cal_user: CalUserId
     membership: MembershipId | None  # None: not seen on the team yet
@@ -110,21 +110,22 @@ class BootstrapOwner:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All that is wanted of one organization, as the database has it. Big maps, read only."""
+    """The desired state of one organization, as stored in Postgres. Large maps, read-only."""
 
     users: MappingOf[UserId, User]
     deleted_users: MappingOf[UserId, DeletedUser]
     groups: MappingOf[GroupId, str]  # id -> displayName
-    members: MappingOf[GroupId, MappingOf[UserId, int]]  # nested groups resolved; seq that added
-    former: MappingOf[tuple[GroupId, UserId], int]  # seq that removed
-    mappings: tuple[Mapping, ...]  # live ones and removed ones that the ledger still names
+    # Members of nested groups count as members of the outer group.
+    members: MappingOf[GroupId, MappingOf[UserId, int]]  # the row that added the member
+    former: MappingOf[tuple[GroupId, UserId], int]  # the journal row that removed the member
+    mappings: tuple[Mapping, ...]  # active mappings, and removed ones that the ledger still names
     links: MappingOf[UserId, Link]
     ledger: MappingOf[tuple[TeamId, CalUserId], MembershipRecord]
     paused_directories: frozenset[DirectoryId] = frozenset()
     paused_teams: frozenset[TeamId] = frozenset()
-    paused: bool = False  # the whole organization
+    paused: bool = False  # the whole organization is paused
     bootstrap_owners: MappingOf[TeamId, BootstrapOwner] = field(default_factory=dict)
     org_role_grants: MappingOf[CalUserId, OrgRoleGrant] = field(default_factory=dict)
-    attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # last told
+    attributes: MappingOf[tuple[CalUserId, str], str] = field(default_factory=dict)  # as sent last
     # The account that a user had before it left the organization.
     former_accounts: MappingOf[UserId, CalUserId] = field(default_factory=dict)

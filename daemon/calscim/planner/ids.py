@@ -1,11 +1,11 @@
-"""Types of identifiers: calscim's own are UUIDs as text, Cal.com's are integers."""
+"""Types of identifiers: calscim's own ids are UUIDs as text, Cal.com's ids are integers."""
 
 from typing import NewType
 
 DirectoryId = NewType("DirectoryId", str)
-UserId = NewType("UserId", str)  # a SCIM user of ours
+UserId = NewType("UserId", str)  # a SCIM user in calscim
 GroupId = NewType("GroupId", str)
 MappingId = NewType("MappingId", int)
-CalUserId = NewType("CalUserId", int)  # an account of Cal.com's
+CalUserId = NewType("CalUserId", int)  # an account in Cal.com
 TeamId = NewType("TeamId", int)
-MembershipId = NewType("MembershipId", int)  # of an organization or of a team
+MembershipId = NewType("MembershipId", int)  # of an organization or a team

@@ -1,19 +1,19 @@
-"""What operators let calscim do to a team and to the organization's members."""
+"""What operators let calscim do to a team and to the members of the organization."""
 
 from enum import Enum
 
 
 class Mode(Enum):
-    """What a mapping lets calscim do to its team; chosen by the operator, there is no default."""
+    """What a mapping lets calscim do to its team. The operator chooses it; there is no default."""
 
     OBSERVE = "observe"  # report only
     ADD_ONLY = "add-only"
     MANAGED = "managed"  # add, and remove what calscim itself added
-    EXCLUSIVE = "exclusive"  # the team is exactly its groups
+    EXCLUSIVE = "exclusive"  # the team consists of exactly its groups
 
 
 class PeopleMode(Enum):
-    """What may be done to organization membership."""
+    """What calscim may do to organization memberships."""
 
     MANAGED = "managed"
     OBSERVE = "observe"
@@ -21,7 +21,7 @@ class PeopleMode(Enum):
 
 
 class Provision(Enum):
-    """Who of a directory gets organization membership."""
+    """Which users of a directory get an organization membership."""
 
     ASSIGNED = "assigned"  # every active user
     MAPPED = "mapped"  # only members of a mapped group

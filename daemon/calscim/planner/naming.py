@@ -1,4 +1,4 @@
-"""Which team a name means, and the address that something new gets for its name."""
+"""Find the team that a name refers to, and derive slugs from names."""
 
 import hashlib
 import re
@@ -10,9 +10,10 @@ from calscim.planner.observed_state import Team
 
 
 def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
-    """The team of that id, else slug, else exact name, else name but for case; None: there is none.
+    """Return the team that ``wanted`` names, a sentence if several teams match, or None if none does.
 
-    Where several fit equally well, the sentence that says which these are, and what to write instead.
+    The team is looked up by id, then by slug, then by exact name, then by name in any case. The sentence lists the
+    teams that match equally well and says what to write instead.
     """
     every = sorted(teams, key=lambda team: team.id)
     for found in (
@@ -30,9 +31,9 @@ def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
 
 
 def slug(name: str) -> str:
-    """The part of an address made of a name: the same for the same name, so that nothing is made twice.
+    """Return the slug for a name. The same name always gives the same slug, so nothing is created twice.
 
-    A name with letters that an address cannot have is told from others like it by its digest.
+    If a slug cannot represent every letter of the name, a digest of the name makes the slug unique.
     """
     spelt = [one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one)]
     plain = "".join(one for one in spelt if one.isascii()).lower()

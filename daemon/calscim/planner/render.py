@@ -1,4 +1,4 @@
-"""Plans as they are shown: the form of ``plan --json``, and its exit code."""
+"""The form in which plans are shown: ``plan --json``, and its exit code."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ def plan_json(plan: Plan, journal_seq: int, team_names: Any = None) -> dict[str,
 
 
 def seats_json(plan: Plan) -> dict[str, int] | None:
-    """Members of the organization, which Cal.com bills: now, and once what may run is done; None: not read."""
+    """Return the number of billed members now and after the allowed actions; None if it was not read."""
     if plan.members is None:
         return None
     running = [action for action in plan.actions if action.state is State.RUN]
@@ -71,7 +71,7 @@ def seats_json(plan: Plan) -> dict[str, int] | None:
 
 
 def limits_json(limits: Iterable[LimitUse], team_names: Any = None) -> list[dict[str, Any]]:
-    """How much of each limit is used within the window."""
+    """Return how much of each limit is used within the window."""
     return [
         {
             "limit": use.name,
@@ -86,7 +86,7 @@ def limits_json(limits: Iterable[LimitUse], team_names: Any = None) -> list[dict
 
 
 def waiting_json(plan: Plan) -> list[dict[str, Any]]:
-    """Who is waited for, and drift that has not lasted yet; the latter with what is to be done."""
+    """Return the people who wait, and the drift that has not lasted yet with its planned actions."""
     people = [
         {
             "email": one.email,
@@ -111,7 +111,7 @@ def waiting_json(plan: Plan) -> list[dict[str, Any]]:
 
 
 def exit_code(plan: Plan) -> int:
-    """What runs, what is held and drift that waits: 0 in sync, 2 changes pending, 3 something held."""
+    """Return the exit code: 0 in sync, 2 changes or waiting drift, 3 held actions."""
     states = {action.state for action in plan.actions}
     if State.HELD in states:
         return HELD
@@ -119,9 +119,9 @@ def exit_code(plan: Plan) -> int:
 
 
 def who(entry: Mapping[str, Any]) -> str:
-    """Name the person of a shown action or of somebody who waits: by address, else userName, else id.
+    """Name the person of an action or of a waiting entry: by address, else by userName, else by id.
 
-    "" for an action about nobody, such as one that makes a team.
+    Returns "" for an action that is about no person, such as the creation of a team.
     """
     for name in ("email", "user_name", "user_id"):
         if entry.get(name):
@@ -139,22 +139,23 @@ _HELD_AS = {
 
 
 def held_of(plan: Plan) -> dict[str, int]:
-    """How much of a plan is held, as ``held_json``."""
+    """Return how much of a plan is held, in the form of ``held_json``."""
     held = [action.kind.value for action in plan.actions if action.state is State.HELD]
     return held_json(held, len(held_sets(plan)))
 
 
 def held_json(kinds: Iterable[str], sets: int) -> dict[str, int]:
-    """How much is held, the same in plan, sync and status: sets, which one hash each releases, and what is in them.
+    """Return how much is held, in the same form for plan, sync, and status.
 
-    ``kinds``: of every held action. ``removals`` is always there; other sorts only where some are held.
+    Each set has the hash that releases it. ``kinds`` counts every held action. ``removals`` is always present; other
+    kinds only if some are held.
     """
     counted = Counter(_HELD_AS.get(kind, "additions") for kind in kinds)
     return {"sets": sets, "removals": 0, **{name: counted[name] for name in sorted(counted)}}
 
 
 def held_text(held: Mapping[str, int]) -> str:
-    """``8 removals in 1 set``; ``0`` where nothing is held."""
+    """Return ``8 removals in 1 set``, or ``0`` if nothing is held."""
     parts = [
         f"{count:,} {name.removesuffix('s') if count == 1 else name}"
         for name, count in held.items()

@@ -1,1 +1,1 @@
-"""What is held, deferred or left alone."""
+"""Decide which actions are held, deferred, or skipped."""

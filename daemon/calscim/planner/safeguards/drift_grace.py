@@ -1,7 +1,7 @@
-"""The two stages of drift: what nobody asked for is taken away only when it stayed for a while.
+"""The two stages of drift: drift is corrected only after it has lasted for a while.
 
-Removals that the directory asked for are never delayed. The caller that keeps the observations counts complete passes
-only, and forgets an action that one of them did not want any more.
+Removals that the directory asked for are never delayed. The caller that keeps the observations counts only complete
+passes, and forgets an action if one of them no longer contains it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from calscim.planner.policy import DriftGrace
 
 @dataclass(frozen=True, slots=True)
 class DriftObservation:
-    """In how many complete passes before this one an action was wanted, and how long ago first."""
+    """How many complete passes before this one contained an action, and how long ago the first was."""
 
     passes: int
     seconds: float
@@ -26,9 +26,9 @@ NEVER = DriftObservation(0, 0.0)
 
 
 def unrequested(plan: Plan) -> dict[str, Action]:
-    """What would be taken away with no journal row behind it, by digest: what observations are kept of.
+    """Return the removals without a journal row, by digest: observations are kept of these.
 
-    Held or waiting, it is wanted all the same; paused and only observed, it is not.
+    Held and deferred removals count; paused and observe-only ones do not.
     """
     found = {
         digest([action]): action
@@ -46,10 +46,10 @@ def defer_drift(
     counts: bool = True,
     is_preview: bool = False,
 ) -> Plan:
-    """The plan with the drift that has not lasted yet moved to ``unsettled``; a note says how much there is.
+    """Return the plan with recent drift moved to ``unsettled``; a note says how much there is.
 
-    ``counts``: this pass looks at everything, and so is one of the passes that drift has to last. ``is_preview``:
-    the plan shows what the next of them will do, so that the reasons count only those before it.
+    ``counts``: this pass reads everything, so it is one of the passes that drift must last. ``is_preview``: the plan
+    shows what the next such pass will do, so the reasons count only the passes before it.
     """
     if not grace.is_active:
         return plan

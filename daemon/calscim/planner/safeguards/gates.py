@@ -1,4 +1,4 @@
-"""Whether an action runs, is only reported, or waits for the end of a pause."""
+"""Decide whether an action runs, is only reported, or waits for the end of a pause."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,20 +28,20 @@ def of_person(
 
 
 def of_wanted(directory: DesiredState, team: TeamId, sources: EffectiveGrant) -> State:
-    """An add, or a role that is corrected."""
+    """Return the state of an added membership or a corrected role."""
     if sources.mode is Mode.OBSERVE:
         return State.OBSERVED
     return _of_team(directory, team, sources.mappings)
 
 
 def of_new_team(directory: DesiredState, team: TeamId, mappings: Sequence[Mapping]) -> State:
-    """A team that is to be made for these mappings."""
+    """Return the state of the creation of a team for these mappings."""
     acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
     return _of_team(directory, team, acting) if acting else State.OBSERVED
 
 
 def of_creator(directory: DesiredState, team: TeamId, live: Sequence[Mapping]) -> State:
-    """Taking back what the key's own user got by making a team."""
+    """Return the state of taking back the ownership that came with the creation of a team."""
     return _of_team(directory, team, live)
 
 
@@ -52,17 +52,17 @@ def of_surplus(
     given: Sequence[Mapping],
     live: Sequence[Mapping],
 ) -> State:
-    """A removal. ``given``: the mappings that gave the edge; ``live``: those of the team."""
+    """Return the state of a removal. ``given``: the mappings behind the edge; ``live``: those of the team."""
     if mode is Mode.OBSERVE:
         return State.OBSERVED
     paused = directory.paused_directories
     if not given and any(mapping.directory in paused for mapping in live):
-        return State.PAUSED  # nobody's edge: whoever is paused might want it
+        return State.PAUSED  # no mapping gave the edge: any paused directory might ask for it
     return _of_team(directory, team, given or live)
 
 
 def _of_team(directory: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
-    """Paused with the organization, with the team, or when every directory behind it is."""
+    """Return PAUSED if the organization, the team, or every directory behind it is paused; otherwise RUN."""
     if directory.paused or team in directory.paused_teams:
         return State.PAUSED
     paused = directory.paused_directories

@@ -1,4 +1,4 @@
-"""What earlier passes decided about held sets, applied to a plan."""
+"""Apply the decisions of earlier passes about held sets to a plan."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ from calscim.planner.plan import Plan
 
 
 def keep_held(plan: Plan, held: Mapping[str, str]) -> Plan:
-    """Hold what is held as part of a larger set than a plan for a few people shows.
+    """Keep actions held that belong to a larger held set than a plan for some of the people shows.
 
     ``held``: the limit that holds an action, by the action's key.
     """
@@ -24,7 +24,7 @@ def keep_held(plan: Plan, held: Mapping[str, str]) -> Plan:
 
 
 def release_started(plan: Plan, released: frozenset[str]) -> Plan:
-    """Let the rest of an approved set run that an earlier pass began. ``released``: digests of its actions."""
+    """Release the rest of an approved set that an earlier pass began. ``released``: digests of its actions."""
     if not released:
         return plan
 

@@ -1,4 +1,4 @@
-"""How much may be taken away, and added, within a window of time."""
+"""Limits on removals and additions within a window of time."""
 
 import re
 from collections import Counter
@@ -14,12 +14,12 @@ from calscim.planner.actions import Kind
 from calscim.planner.ids import TeamId
 
 _COUNT = re.compile(r"^\d{1,9}$")
-ROUNDING = 1e-9  # a percentage may be a float that misses a whole number by less
+ROUNDING = 1e-9  # a percentage is a float and may be slightly less than a whole number
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``count``, ``percent``, or both: then the lower holds."""
+    """A limit as ``count``, ``percent``, or both; with both, the lower one applies."""
 
     count: int | None = None
     percent: float | None = None
@@ -29,7 +29,7 @@ class Limit:
             raise ValueError('a limit is "N", "N%" or "N or N%": give at least one of them')
 
     def of(self, size: int, min_size: int) -> int:
-        """How many of ``size``: a percentage is taken of at least ``min_size``, and is at least 1."""
+        """Return the limit for ``size``. A percentage applies to at least ``min_size`` and gives at least 1."""
         limits = []
         if self.count is not None:
             limits.append(self.count)
@@ -94,10 +94,10 @@ class Guards:
 
 @dataclass(slots=True)
 class WindowUsage:
-    """What was taken away and added within the window, before the pass that is planned.
+    """What was removed and added within the window, before the planned pass.
 
-    ``left``, ``drift``, ``demoted``: memberships of teams that count towards a limit; what an operator
-    approved does not. ``gone`` and ``joined``: all of them, for the size at the window's start.
+    ``left``, ``drift``, ``demoted``: team memberships that count towards a limit; what an operator approved does not
+    count. ``gone`` and ``joined`` count everything, to compute the size at the start of the window.
     """
 
     left: Counter[TeamId] = field(default_factory=Counter)
@@ -120,7 +120,7 @@ class WindowUsage:
         drift: bool,
         approved: bool,
     ) -> None:
-        """Count one removal or demotion. ``teams``: those that a deprovision ended with it."""
+        """Count one removal or demotion. ``teams``: the teams whose memberships a deprovision ended."""
         counts = int(not approved)
         if kind is Kind.DEPROVISION:
             self.deprovisioned += counts
@@ -138,7 +138,7 @@ class WindowUsage:
             self.drift[team] += counts if drift else 0
 
     def brought(self, team: TeamId | None, people: int, *, approved: bool) -> None:
-        """Count people who came onto a team, or into the organization (None)."""
+        """Count people who joined a team, or the organization (None)."""
         if team is not None:
             self.joined[team] += people
             return
@@ -147,10 +147,10 @@ class WindowUsage:
 
 
 def size_at_start(present: int, gone: int, joined: int, min_size: int) -> int:
-    """Return how many there were when the window began, from those who are there now.
+    """Return the size at the start of the window, computed from the current size.
 
-    What hardly had anybody then is measured by the most it can have had since: a team that was filled today
-    would allow nothing otherwise.
+    If there was hardly any member at the start, the largest possible size since then is used: otherwise a team that
+    was filled today would allow no removals.
     """
     start = present + gone - joined
     return start if start >= min_size else present + gone

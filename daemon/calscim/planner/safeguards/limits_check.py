@@ -1,18 +1,18 @@
-"""What may be done without an operator: limits on what is taken away within a window of time.
+"""Hold what an operator has to approve: removals and additions over a limit within a window of time.
 
-A limit counts what was taken away within the window and what is planned now, whatever way it came: providers
-send removals one by one, and a pass sees only a few of them. What an operator approved does not count again.
-A percentage is taken of the size at the window's start.
+A limit counts the removals within the window and the planned ones together, whatever their cause: identity providers
+send removals one by one, and each pass sees only a few of them. What an operator approved does not count again. A
+percentage applies to the size at the start of the window.
 
-Over a limit the whole planned set in that scope is held, not the excess; everything else goes on. The scopes:
-the people who lose the organization; a team's removals; its removals that no journal row is behind; its
-demotions; all removals, all demotions of the organization; with max_new_people, those who would come into the
-organization. The narrowest scope that is over its limit names a removal's hold, so that an operator sees which
-team it is about. A new address for an owner or for the key's own user is always held: it hands the account to
-another mailbox.
+Over a limit, the whole planned set in that scope is held, not only the excess; everything else goes on. The scopes
+are: the people who leave the organization; the removals of a team; the removals of a team without a journal row; the
+demotions of a team; all removals and all demotions of the organization; and, with max_new_people, the people who
+would join the organization. The narrowest scope over its limit names the hold of a removal, so that an operator sees
+the team. A new address for an owner or for the API key's user is always held, because it hands the account to another
+mailbox.
 
-The memberships that go with a deprovision count as removals of their teams: they make less room for
-others there, but a leaver is held only by the limit on leavers.
+The team memberships that end with a deprovision count as removals of their teams and use up the limits there. The
+person who leaves is held only by the limit on deprovisions.
 """
 
 from collections import defaultdict
@@ -40,7 +40,7 @@ from calscim.planner.safeguards.limits import Guards, Limit, WindowUsage, size_a
 
 @dataclass(frozen=True, slots=True)
 class HoldSet:
-    """A set of actions that one limit holds; ``hash`` lets exactly these go."""
+    """A set of actions that one limit holds. Approving ``hash`` releases exactly these actions."""
 
     hash: str
     guard: str
@@ -49,13 +49,13 @@ class HoldSet:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a limit is applied to. ``besides``: counted, and not to be held."""
+    """The actions that a limit applies to. ``besides``: actions that count, but are not held."""
 
     actions: Sequence[Action]
     limit: int
-    sentence: str  # with {count} and {before}
+    sentence: str  # a message with {count} and {before}
     besides: int = 0
-    used: int = 0  # what was taken within the window before
+    used: int = 0  # removals within the window before this plan
 
     @property
     def over(self) -> bool:
@@ -75,10 +75,10 @@ def hold_over_limits(
     approved: frozenset[str] = frozenset(),
     usage: WindowUsage | None = None,
 ) -> Plan:
-    """The plan with what is over a limit held.
+    """Return the plan with every action over a limit held.
 
-    ``approved``: hashes of held sets, or of the whole plan, which release exactly those actions; these count
-    towards no limit any more. ``usage``: what was taken within the window before.
+    ``approved``: hashes of held sets, or of the whole plan. They release exactly those actions, which then count
+    towards no limit. ``usage``: the removals and additions within the window before this plan.
     """
     limits = _Limits(observed, policy, usage or WindowUsage())
     free: frozenset[int] = frozenset(
@@ -96,12 +96,12 @@ def hold_over_limits(
 def limits_in_use(
     observed: ObservedState, policy: Guards, usage: WindowUsage
 ) -> tuple[LimitUse, ...]:
-    """Return how much of each limit is used; limits that nothing was counted for are left out."""
+    """Return how much of each limit is used; limits with no use are left out."""
     return _Limits(observed, policy, usage).in_use()
 
 
 def held_sets(plan: Plan) -> tuple[HoldSet, ...]:
-    """What is held, a set for each limit, in the plan's order."""
+    """Return the held sets, one for each limit, in the plan's order."""
     sets: dict[str, list[Action]] = {}
     for action in plan.actions:
         if action.state is State.HELD and action.guard is not None:
@@ -117,7 +117,7 @@ def _hash(plan: Plan) -> str:
 
 
 def _held(plan: Plan, limits: "_Limits", free: frozenset[int]) -> Plan:
-    """``free``: positions of actions that were approved."""
+    """Return the plan with the actions over a limit held. ``free``: positions of approved actions."""
     running = [
         action
         for number, action in enumerate(plan.actions)
@@ -140,7 +140,7 @@ def _held(plan: Plan, limits: "_Limits", free: frozenset[int]) -> Plan:
 
 
 def _released(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
-    """Positions of the held actions whose set, or whose plan, was approved."""
+    """Return the positions of the held actions whose set, or whose plan, was approved."""
     if not approved:
         return frozenset()
     everything = _hash(plan) in approved
@@ -153,7 +153,7 @@ def _released(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
 
 
 class _Limits:
-    """The limits of one pass, and what they are of."""
+    """The limits of one pass, and the sizes that they apply to."""
 
     def __init__(self, observed: ObservedState, policy: Guards, usage: WindowUsage) -> None:
         self._policy = policy
@@ -179,7 +179,7 @@ class _Limits:
         )
 
     def over(self, running: Sequence[Action]) -> Iterator[tuple[Action, str]]:
-        """Each action to be held, once, with the limit that holds it."""
+        """Yield each action to hold once, with the limit that holds it."""
         held: set[int] = set()
         leaving: set[CalUserId | None] = {
             action.cal_user for action in running if isinstance(action, DeprovisionUser)
@@ -329,7 +329,7 @@ class _Limits:
         return limit.of(self._size(team), self._policy.min_team_size)
 
     def in_use(self) -> tuple[LimitUse, ...]:
-        """How much of each limit was used within the window; limits that nothing was counted for are left out."""
+        """Return how much of each limit was used within the window; limits with no use are left out."""
         usage, policy = self._usage, self._policy
         uses = [
             LimitUse(
@@ -371,7 +371,7 @@ def _by_team(actions: Iterable[RemoveMember | ChangeTeamRole]) -> dict[TeamId, l
 def _followers(
     running: Sequence[Action], new: _Scope, held: set[int]
 ) -> Iterator[tuple[Action, str]]:
-    """What waits for the account of a person whose invitation is held is held with it."""
+    """Yield the actions that depend on the account of a person whose invitation is held."""
     users = {action.user for action in new.actions}
     for action in running:
         if action.user in users and action.cal_user is None and id(action) not in held:

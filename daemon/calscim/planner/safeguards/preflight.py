@@ -1,4 +1,4 @@
-"""The last look before something is taken away, with what was read just before."""
+"""The last check before a removal, on values that were read just before it."""
 
 from calscim.names import address_key
 from calscim.planner.actions import (
@@ -21,10 +21,10 @@ def floors(
     me: CalUserId,
     policy: Policy,
 ) -> str | None:
-    """Why not, or None when it may be. ``person`` and ``member``: as they are now, None when not there.
+    """Return why the removal is not allowed, or None if it is.
 
-    The plan already respects the same floors; between the plan and the call people become owners and
-    settings change.
+    ``person`` and ``member`` are the current values, None if absent. The plan already respects the same protections,
+    but people can become owners and settings can change between the plan and the call.
     """
     if not takes_away(action):
         return None

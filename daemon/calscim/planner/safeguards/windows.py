@@ -1,7 +1,7 @@
-"""Maintenance windows: times of the week in which Cal.com is left alone.
+"""Maintenance windows: times of the week in which calscim changes nothing in Cal.com.
 
-A window belongs to the day on which it begins, and goes over midnight when it ends no later than it begins.
-Where a clock is set forward or back, in doubt the window is longer.
+A window belongs to the day on which it begins. It crosses midnight if its end is not later than its beginning. On
+days when the clock changes, ambiguous times make the window longer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 DAY = 24 * 60  # minutes
-_NEAR = (-2, -1, 0, 1)  # days whose window may be open, wherever on earth
+_NEAR = (-2, -1, 0, 1)  # days whose window may be open, in any time zone
 _WEEK = range(-2, 10)
-_MOST = timedelta(days=8)  # windows that follow each other without a gap are looked at so far
+_MOST = timedelta(days=8)  # how many windows without a gap between them are followed
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``begins`` and ``ends`` in minutes of the zone's day; ``days``: 0 is Monday; ``text``: as written."""
+    """A window. ``begins`` and ``ends`` are minutes of the local day; ``days``: 0 is Monday; ``text``: as written."""
 
     days: frozenset[int]
     begins: int
@@ -25,14 +25,14 @@ class Window:
     text: str = ""
 
     def span(self, day: date) -> tuple[datetime, datetime]:
-        """From when, and until when not any more, the window of that day is open; in UTC."""
+        """Return the beginning and the end (exclusive) of the window of that day, in UTC."""
         over = 1 if self.ends <= self.begins else 0
         first = self._moments(day, self.begins)
         last = self._moments(day + timedelta(days=over), self.ends)
         return min(first), max(last)
 
     def spans(self, now: datetime, days: Iterable[int]) -> Iterator[tuple[datetime, datetime]]:
-        """Those of so many days before and after the zone's today."""
+        """Return the windows of the given number of days before and after the current local day."""
         today = now.astimezone(self.zone).date()
         for offset in days:
             day = today + timedelta(days=offset)
@@ -40,7 +40,7 @@ class Window:
                 yield self.span(day)
 
     def _moments(self, day: date, minute: int) -> list[datetime]:
-        """Both readings of a clock: one where it shows the hour once, two where it shows it twice or never."""
+        """Return both readings of a local time: equal, unless the clock shows the time twice or never."""
         day += timedelta(days=minute // DAY)
         clock = time(minute % DAY // 60, minute % 60)
         wall = datetime.combine(day, clock, self.zone)
@@ -48,7 +48,7 @@ class Window:
 
 
 def opened(windows: Sequence[Window], now: datetime) -> Window | None:
-    """The window that is open, if one is."""
+    """Return the open window, or None."""
     for window in windows:
         if any(begins <= now < ends for begins, ends in window.spans(now, _NEAR)):
             return window
@@ -56,7 +56,7 @@ def opened(windows: Sequence[Window], now: datetime) -> Window | None:
 
 
 def closes(windows: Sequence[Window], now: datetime) -> datetime | None:
-    """When no window will be open any more, in UTC; None when none is open now."""
+    """Return when the last of the adjoining windows ends, in UTC; None if no window is open."""
     moment = now
     while moment - now < _MOST:
         open_now = [
@@ -72,7 +72,7 @@ def closes(windows: Sequence[Window], now: datetime) -> datetime | None:
 
 
 def opens(windows: Sequence[Window], now: datetime) -> datetime | None:
-    """When the next window begins, in UTC; None without windows."""
+    """Return when the next window begins, in UTC; None without windows."""
     coming = (
         begins
         for window in windows

@@ -1,1 +1,1 @@
-"""Who belongs to which team, with which role."""
+"""Plan team memberships and team roles."""

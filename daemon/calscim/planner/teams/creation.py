@@ -13,7 +13,7 @@ from calscim.planner.safeguards import gates
 
 
 def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
-    """Create each pending team of which a mapped group was pushed: a mistyped group creates no team."""
+    """Create each pending team with a mapped group that was pushed: a mistyped group creates no team."""
     found: list[CreateTeam] = []
     for team, name in context.pending_teams.items():
         mappings = [one for one in context.grants.live.get(team, ()) if one.group is not None]
@@ -35,7 +35,7 @@ def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
 
 
 def existing(teams: Iterable[Team], wanted: str) -> Team | str | None:
-    """The team that is meant where Cal.com has it already; or why it is not clear; or none."""
+    """Return the existing team that the name refers to, a sentence if it is ambiguous, or None."""
     every = list(teams)
     found = meant(every, wanted)
     taken = next((team for team in every if team.slug == slug(wanted)), None)

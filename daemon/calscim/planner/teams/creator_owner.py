@@ -1,8 +1,9 @@
-"""The key's own user on teams that calscim made: Cal.com makes it their owner, and nobody asked for that.
+"""Remove the API key's user from teams that calscim created.
 
-It goes as soon as somebody else owns the team, and not before: a team never is without an owner. Only the
-very membership that came with the team is taken back; one that was made by hand later stays. Only managed
-and exclusive mappings take back.
+Cal.com makes the API key's user the owner of every team that calscim creates, although no mapping asks for that. The
+ownership is taken back once the team has another owner, because a team is never left without an owner. Only the
+membership that came with the team is taken back; one that was added by hand later stays. Only managed and exclusive
+mappings allow this.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ from calscim.planner.safeguards import gates
 def plan_bootstrap_owners(plan: Plan, context: PlanContext) -> Plan:
     """Take back the ownership that came with the creation of a team.
 
-    A pass over part of the people cannot tell who wants to be an owner.
+    A pass over some of the people cannot tell whether another person is to be an owner, so it takes back nothing.
     """
     if context.chosen is not None:
         return plan
@@ -38,7 +39,7 @@ def plan_bootstrap_owners(plan: Plan, context: PlanContext) -> Plan:
 
 
 class BootstrapOwnersPlanner:
-    """Fills ``actions`` and ``notes``. ``planned``: what the same plan does to the teams otherwise."""
+    """Fills ``actions`` and ``notes``. ``planned``: the other actions of the same plan on teams."""
 
     def __init__(self, context: PlanContext, planned: Iterable[Action]) -> None:
         self._directory = context.desired
@@ -135,7 +136,7 @@ class BootstrapOwnersPlanner:
 
 
 def owns(creator: BootstrapOwner, member: TeamMember) -> bool:
-    """Whether this is the ownership that came with the making of the team."""
+    """Return True if the member's ownership is the one that came with the creation of the team."""
     return (
         member.user == creator.cal_user
         and member.role is Role.OWNER
@@ -144,5 +145,5 @@ def owns(creator: BootstrapOwner, member: TeamMember) -> bool:
 
 
 def owns_beside(creator: CalUserId, member: TeamMember) -> bool:
-    """Whether somebody else owns the team."""
+    """Return True if another person owns the team."""
     return member.user != creator and member.role is Role.OWNER and member.accepted

@@ -1,9 +1,9 @@
-"""What is to be done about teams: put people on, correct roles, take people off.
+"""Plan team memberships: add members, correct roles, and remove members.
 
-A removal needs three things: a Complete look at the team, a directory that visibly does not want the
-person there, and a mode that takes away: managed for what calscim added itself, exclusive for anybody. A
-pending membership counts as there, and is accepted where it is wanted. The key's own user, protected
-people, owners that calscim did not make and the last administrator of a team are never taken off or demoted.
+A removal requires three things: a Complete list of the team's members, a directory that does not put the person on
+the team, and a mode that removes (managed for members that calscim added, exclusive for any member). A pending
+membership counts as present, and is accepted if the directory wants it. The API key's user, protected people, owners
+that calscim did not make, and the last administrator of a team are never removed or demoted.
 """
 
 from collections.abc import Iterable
@@ -68,7 +68,7 @@ class TeamsPlanner:
         self.notes: list[str] = []
 
     def walk(self, teams: Iterable[TeamId], chosen: frozenset[PersonKey] | None) -> None:
-        """These teams, for everybody or just for the people ``chosen``."""
+        """Plan these teams, for all members or only for the people in ``chosen``."""
         for team in sorted(teams):
             members = self._observed.teams[team]
             if isinstance(members, Incomplete):
@@ -110,7 +110,7 @@ class TeamsPlanner:
                 edge = self._directory.ledger.get((team, member.user))
                 self.in_place.append(self._present(team, member, sources, edge))
 
-    # ---------------------------------------------------------------- wanted
+    # ---------------------------------------------------------------- wanted members
 
     def _present(
         self,
@@ -119,12 +119,12 @@ class TeamsPlanner:
         sources: EffectiveGrant,
         edge: MembershipRecord | None,
     ) -> MembershipRecord:
-        """Wanted and there. The ledger's own entry is handed back where nothing about it changed."""
+        """Plan a member that is wanted and present. An unchanged ledger entry is returned as is."""
         if not member.accepted:
             self._pending(team, member, sources, edge)
         if member.role is not sources.role:
             self._role(team, member, sources, edge)
-        # What calscim made of somebody stays on record until Cal.com shows what is wanted instead.
+        # The ledger keeps what calscim did for a member until Cal.com shows the wanted state.
         role = sources.role
         if member.role is not role:
             role = member.role if edge is None else edge.role
@@ -215,16 +215,16 @@ class TeamsPlanner:
         )
 
     def _ready(self, key: PersonKey) -> bool:
-        """Whether Cal.com would take this person on a team: in the organization, accepted, staying."""
+        """Return True if Cal.com would add this person to a team: an accepted member who is not leaving."""
         if isinstance(key, str):
             return key in self._coming
         if self._deprovisioning.seen is None:
-            return True  # not known; at worst it is refused
+            return True  # the account is not known; at worst, Cal.com refuses the call
         person = self._deprovisioning.seen.get(key)
         return person is not None and person.has_joined and not self._deprovisioning.leaves(key)
 
     def _made_it(self, team: TeamId, member: TeamMember) -> bool:
-        """Owns the team for having made it: see bootstrap owners."""
+        """Return True if the person owns the team because the API key created it; see creator_owner."""
         creator = self._directory.bootstrap_owners.get(team)
         return creator is not None and creator_owner.owns(creator, member)
 
@@ -272,10 +272,10 @@ class TeamsPlanner:
             )
         )
 
-    # ---------------------------------------------------------------- not wanted
+    # ---------------------------------------------------------------- members that are not wanted
 
     def _surplus(self, team: TeamId, member: TeamMember) -> None:
-        """On the team, and in none of its groups."""
+        """Plan a member of the team who is in none of its groups."""
         edge = self._directory.ledger.get((team, member.user))
         if self._is_leftover(member):
             self._leftover(team, member, edge)
@@ -289,7 +289,7 @@ class TeamsPlanner:
         gone = self._people.gone.get(member.user, ())
         explanation = self._provenance.why_ended(users, gone, edge, team)
         if explanation is None and mode is Mode.EXCLUSIVE and self._desired.waiting(team):
-            return  # whose group is yet to be pushed; noted once for the team
+            return  # the member's group may not have been pushed yet; noted once for each team
         floor = self._protections.floor(team, member, edge)
         if floor is not None:
             if mode is not Mode.OBSERVE:
@@ -320,7 +320,7 @@ class TeamsPlanner:
     def _is_leftover(self, member: TeamMember) -> bool:
         """Return True if calscim removed this person from the organization, and they are not in it now.
 
-        Where Cal.com ends team memberships itself, such a row comes from a list that lags, or the person just joined.
+        If Cal.com ends team memberships itself, such a row comes from a stale list, or the person has just joined.
         """
         seen = self._deprovisioning.seen
         return (
@@ -331,7 +331,7 @@ class TeamsPlanner:
         )
 
     def _leftover(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> None:
-        """End a membership that a build from before 2025-08-18 left behind, whatever the team's mode."""
+        """End a membership that a Cal.com build from before 2025-08-18 left behind, whatever the team's mode."""
         user = next(
             (
                 one
@@ -358,7 +358,7 @@ class TeamsPlanner:
     def _removal_mode(
         self, team: TeamId, member: TeamMember, edge: MembershipRecord | None
     ) -> Mode | None:
-        """Which mode decides about somebody who is not wanted; None: nobody does."""
+        """Return the mode that applies to a member who is not wanted, or None if no mode applies."""
         if team in self._desired.exclusive:
             return Mode.EXCLUSIVE
         if edge is not None and edge.origin == "added":
@@ -377,7 +377,7 @@ class TeamsPlanner:
             return f"is in none of the groups mapped to {self._protections.name(team)}: {', '.join(names)}"
         return f"no group wants this person on {self._protections.name(team)} any more"
 
-    # ---------------------------------------------------------------- in words
+    # ---------------------------------------------------------------- messages
 
     def _wait_for_groups(self, team: TeamId) -> None:
         waiting = self._desired.waiting(team)

@@ -1,7 +1,7 @@
-"""Teams that a mapping names and Cal.com does not have yet.
+"""Teams that a mapping names and that Cal.com does not have yet.
 
-Such a team goes by an id below zero until Cal.com gives it one. It is planned as an empty team, so that its members are
-in the plan beside the team itself.
+Such a team has a negative id until Cal.com assigns one. The planner treats it as an empty team, so that its members
+are in the plan together with the team itself.
 """
 
 from collections.abc import Mapping as MappingOf
@@ -13,7 +13,7 @@ from calscim.planner.observed_state import Complete, ObservedState
 
 
 def pending_teams(directory: DesiredState) -> dict[TeamId, str]:
-    """The teams yet to be made, by their numbers below zero."""
+    """Return the teams that do not exist yet, by their negative ids."""
     return {
         mapping.team: mapping.new_team
         for mapping in directory.mappings
@@ -22,7 +22,7 @@ def pending_teams(directory: DesiredState) -> dict[TeamId, str]:
 
 
 def with_pending_teams(observed: ObservedState, teams: MappingOf[TeamId, str]) -> ObservedState:
-    """What was seen, with the teams yet to be made as empty ones."""
+    """Return the observed teams, with the teams that do not exist yet as empty ones."""
     if not teams:
         return observed
     return replace(

@@ -1,7 +1,7 @@
-"""A team's people: what they are called, who is never taken off or demoted, who leads it.
+"""Which members of a team are never removed or demoted, and how members are named.
 
-The key's own user, protected people, owners that calscim did not make and the last administrator of a team
-keep what they have.
+The API key's user, protected people, owners that calscim did not make, and the last administrator of a team keep
+their membership and role.
 """
 
 from calscim.names import address_key
@@ -15,7 +15,7 @@ from calscim.planner.roles import Role
 
 
 class TeamProtections:
-    """Counts who leads a team down with what is planned, so that somebody always is left."""
+    """Counts the administrators that planned actions leave on a team, so that at least one remains."""
 
     def __init__(
         self,
@@ -28,10 +28,10 @@ class TeamProtections:
         self._observed = observed
         self._policy = policy
         self._deprovisioning = deprovisioning
-        self._administrators: dict[TeamId, int] = {}  # left on a team after what is planned
+        self._administrators: dict[TeamId, int] = {}  # left after the planned actions
 
     def floor(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> str | None:
-        """Why this person is never taken off or demoted, if so."""
+        """Return why this person is never removed or demoted, or None."""
         if member.user == self._observed.me:
             return "the API key belongs to this person"
         protected = self._policy.protected
@@ -48,7 +48,8 @@ class TeamProtections:
             if self._deprovisioning.seen is None
             else self._deprovisioning.seen.get(member.user)
         )
-        if seen is None and (protected or not added):  # protected under Cal.com's address, perhaps
+        # Without the address in Cal.com, a protected person may go unnoticed.
+        if seen is None and (protected or not added):
             return "not seen in the organization, so it is not known who this is"
         if not added and seen is not None and seen.role is Role.OWNER:
             return "an owner of the organization"
@@ -71,13 +72,13 @@ class TeamProtections:
     def reserve_removal(
         self, team: TeamId, member: TeamMember, role: Role | None, state: State
     ) -> None:
-        """One administrator fewer, if what is planned is done."""
+        """Count one administrator fewer, as if the planned action were done."""
         if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
             return
         self._leads_alone(team)
         self._administrators[team] -= member.accepted
 
-    # ---------------------------------------------------------------- in words
+    # ---------------------------------------------------------------- messages
 
     def name(self, team: TeamId) -> str:
         return self._observed.team_names.get(team) or f"team {team}"
