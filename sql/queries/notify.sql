@@ -113,8 +113,8 @@ ORDER BY organization, first_seen, hash;
 
 -- name: list_passes
 -- The last pass of each organization, and since when passes end without Cal.com or incomplete.
-SELECT o.name AS organization, last.report->>'away' AS away, last.report->>'away_kind' AS away_kind,
-       away.since AS away_since, failing.since AS failing_since, coalesce(failing.passes, 0) AS failing,
+SELECT o.name AS organization, last.report->>'unreachable' AS unreachable, last.report->>'unreachable_kind' AS unreachable_kind,
+       unreachable.since AS unreachable_since, failing.since AS failing_since, coalesce(failing.passes, 0) AS failing,
        failing.reason AS failing_reason
 FROM unnest($1::text[]) AS o (name)
 CROSS JOIN LATERAL (
@@ -123,17 +123,17 @@ CROSS JOIN LATERAL (
 ) last
 LEFT JOIN LATERAL (
     SELECT min(p.finished_at) AS since FROM calscim.reconcile_passes p
-    WHERE p.organization = o.name AND p.finished_at IS NOT NULL AND last.report->>'away' IS NOT NULL
+    WHERE p.organization = o.name AND p.finished_at IS NOT NULL AND last.report->>'unreachable' IS NOT NULL
       AND p.id > coalesce((SELECT max(g.id) FROM calscim.reconcile_passes g
                            WHERE g.organization = o.name AND g.finished_at IS NOT NULL
-                             AND g.report->>'away' IS NULL), 0)
-) away ON true
+                             AND g.report->>'unreachable' IS NULL), 0)
+) unreachable ON true
 LEFT JOIN LATERAL (
     SELECT min(p.finished_at) AS since, count(*) AS passes,
            (array_agg(p.report->'incomplete'->>0 ORDER BY p.id DESC))[1] AS reason
     FROM calscim.reconcile_passes p
     WHERE p.organization = o.name AND p.scope = 'full' AND p.finished_at IS NOT NULL AND NOT p.complete
-      AND p.report->>'away' IS NULL
+      AND p.report->>'unreachable' IS NULL
       AND p.id > coalesce((SELECT max(g.id) FROM calscim.reconcile_passes g
                            WHERE g.organization = o.name AND g.scope = 'full' AND g.complete), 0)
 ) failing ON true;

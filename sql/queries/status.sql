@@ -15,7 +15,7 @@ ORDER BY d.organization, d.name;
 SELECT min(p.finished_at) FROM calscim.reconcile_passes p
 WHERE p.organization = $1 AND p.finished_at IS NOT NULL
   AND p.id > coalesce((SELECT max(g.id) FROM calscim.reconcile_passes g
-                       WHERE g.organization = $1 AND g.finished_at IS NOT NULL AND g.report->>'away' IS NULL), 0);
+                       WHERE g.organization = $1 AND g.finished_at IS NOT NULL AND g.report->>'unreachable' IS NULL), 0);
 
 -- name: get_rate_limited_until
 -- When calls may go on, or NULL if they may now. $2: the calls of a window that are never used.

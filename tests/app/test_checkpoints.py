@@ -314,7 +314,7 @@ async def test_an_unreachable_database_is_read_the_next_time(db, metrics, monkey
     heads = CheckpointPublisher(db, [LogSink()], metrics)
 
     async def away(_: Database) -> None:
-        raise StoreUnavailable("away")
+        raise StoreUnavailable("unreachable")
 
     with capture_logs() as logs:
         with monkeypatch.context() as patched:

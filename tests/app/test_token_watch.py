@@ -81,7 +81,7 @@ async def test_uses_are_kept_while_the_database_is_unreachable(watch, monkeypatc
     watch.uses.note(token.id, USED)
 
     async def away(*_):
-        raise StoreUnavailable("away")
+        raise StoreUnavailable("unreachable")
 
     with monkeypatch.context() as patched:
         patched.setattr(token_watch.token_uses, "record", away)

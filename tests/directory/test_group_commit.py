@@ -25,8 +25,8 @@ class Server:
             await self.open.wait()
             if "bad" in changes:
                 raise ValueError("bad")
-            if "away" in changes:
-                raise ConnectionLost("away")
+            if "unreachable" in changes:
+                raise ConnectionLost("unreachable")
             self.made.append(changes)
             batch.finish([f"{stream} {change}" for change in changes])
 
@@ -89,7 +89,7 @@ async def test_a_change_that_fails_does_not_fail_the_others(server):
 
 
 async def test_an_unreachable_database_fails_the_whole_batch(server):
-    answers = await (await ask(WriteQueue(server.apply), server, "1", "2", "away"))
+    answers = await (await ask(WriteQueue(server.apply), server, "1", "2", "unreachable"))
 
     assert answers[0] == "a 1"
     assert [type(answer) for answer in answers[1:]] == [ConnectionLost, ConnectionLost]
@@ -102,7 +102,7 @@ async def test_an_unreachable_database_fails_changes_that_queued_too_long(
 ):
     monkeypatch.setattr(group_commit, "MAX_QUEUE_AGE", waited)
 
-    answers = await (await ask(WriteQueue(server.apply), server, "away", "1", "2"))
+    answers = await (await ask(WriteQueue(server.apply), server, "unreachable", "1", "2"))
 
     assert isinstance(answers[0], ConnectionLost)
     assert [type(answer) for answer in answers[1:]] == [str if made else StoreUnavailable] * 2

@@ -291,7 +291,7 @@ def test_a_pending_person_who_is_deactivated_is_deprovisioned():
 
 @pytest.mark.parametrize("passes", [0, 1, 2])
 def test_an_account_that_a_list_does_not_show_is_looked_for_again(passes: int):
-    plan = world().user("ann").away("ann", passes).plan()
+    plan = world().user("ann").absent("ann", passes).plan()
 
     assert plan.actions == ()
     assert "looking again" in waits(plan)["ann"]
@@ -299,7 +299,7 @@ def test_an_account_that_a_list_does_not_show_is_looked_for_again(passes: int):
 
 @pytest.mark.parametrize("passes", [3, 4, 100])
 def test_an_account_that_several_complete_passes_did_not_show_is_attached_again(passes: int):
-    w = world().user("ann").away("ann", passes)
+    w = world().user("ann").absent("ann", passes)
 
     (action,) = w.plan().actions
 
@@ -307,14 +307,14 @@ def test_an_account_that_several_complete_passes_did_not_show_is_attached_again(
 
 
 def test_teams_follow_only_when_the_attached_person_is_seen():
-    w = world().user("ann").group("S", "ann").map("S", 7).away("ann", 3)
+    w = world().user("ann").group("S", "ann").map("S", 7).absent("ann", 3)
 
     assert show(w.plan()) == ["user.attach ann MEMBER drift"]
 
 
 @pytest.mark.parametrize("changes", [{"active": False}, {"managed": False}])
 def test_an_absent_account_that_is_not_wanted_is_not_brought_back(changes: dict):
-    plan = world().user("ann", **changes).away("ann", 9).plan()
+    plan = world().user("ann", **changes).absent("ann", 9).plan()
 
     assert plan.actions == ()
     assert plan.waiting == ()
@@ -407,7 +407,7 @@ def test_somebody_deleted_in_one_directory_and_active_in_another_stays():
 
 
 def test_an_inactive_user_whose_account_is_gone_needs_nothing():
-    assert world().user("ann", active=False).away("ann").plan().actions == ()
+    assert world().user("ann", active=False).absent("ann").plan().actions == ()
 
 
 def test_nobody_is_deprovisioned_while_the_organization_could_not_be_read():

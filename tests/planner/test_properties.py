@@ -92,7 +92,7 @@ def worlds(draw: st.DrawFn) -> World:
 def _history(draw: st.DrawFn, w: World) -> None:
     for step in draw(
         st.lists(
-            st.sampled_from(["leave", "off", "depart", "ungroup", "unmap", "rename", "away"]),
+            st.sampled_from(["leave", "off", "depart", "ungroup", "unmap", "rename", "absent"]),
             max_size=6,
         )
     ):
@@ -110,10 +110,10 @@ def _history(draw: st.DrawFn, w: World) -> None:
                 w.unmap(draw(st.integers(1, len(w.mappings))))
             case "rename" if name in w.users:
                 w.change(name, email=draw(st.sampled_from([*NAMES, "new"])))
-            case "away" if name in w.accounts and name in w.users:
+            case "absent" if name in w.accounts and name in w.users:
                 for team in TEAMS:
                     w.off(team, name)
-                w.away(name, draw(st.sampled_from([1, 3])))
+                w.absent(name, draw(st.sampled_from([1, 3])))
 
 
 def taking(w: World) -> list:

@@ -792,7 +792,7 @@ def test_the_canonical_order_is_leavers_newcomers_adds_roles_removals_drift():
     w.on(7, "bob", "cyd", "eve", ledger=None).remember(7, "cyd", "found").join(
         "Sales", "cyd"
     ).leave("Sales", "cyd")
-    w.user("dan").change("dan", email="d").user("gil").away("gil", 3).on(7, "me", role=OWNER)
+    w.user("dan").change("dan", email="d").user("gil").absent("gil", 3).on(7, "me", role=OWNER)
 
     assert show(w.plan()) == [
         "user.deprovision old",
@@ -834,7 +834,7 @@ def test_a_team_without_a_known_name_is_named_by_its_number():
 
 def test_a_stranger_nobody_knows_is_named_by_the_accounts_number():
     w = sales(EXCLUSIVE).account("eve").on(7, "ann", "eve")
-    w.away("eve")
+    w.absent("eve")
 
     assert "account 10" in w.plan().notes[0]
 

@@ -246,7 +246,7 @@ class World:
         self.people[account] = person
         return self
 
-    def away(self, name: str, passes: int = 0) -> "World":
+    def absent(self, name: str, passes: int = 0) -> "World":
         """The account is not in the list of the organization, for so many complete passes."""
         self.people.pop(self.accounts[name], None)
         self.missed[UserId(name)] = passes

@@ -200,7 +200,7 @@ async def test_without_cal_com_the_answer_comes_from_the_database(stage):
 
     found = await told(stage, ANN, "Sales")
 
-    assert found["away"] is not None
+    assert found["unreachable"] is not None
     assert found["person"]["email"] == ANN
     assert (found["desired"], found["observed"]) == ("MEMBER", None)
     assert found["because"].startswith("not known now: ")
@@ -239,7 +239,7 @@ async def test_without_cal_com_a_refused_key_is_no_obstacle(stage):
     await stage.given("Sales", "managed", "ann")
     stage.world.api_key = "another"
 
-    assert "401" in (await told(stage, ANN))["away"]
+    assert "401" in (await told(stage, ANN))["unreachable"]
 
 
 async def test_without_cal_com_a_team_is_known_by_its_mapping_alone(stage):
@@ -264,7 +264,7 @@ async def test_with_cal_com_a_person_nobody_knows_is_a_mistake(stage):
         await told(stage, "who@acme.example")
 
 
-async def test_a_cal_com_that_goes_away_in_the_middle_is_away(stage):
+async def test_a_cal_com_that_goes_away_in_the_middle_is_unreachable(stage):
     await stage.given("Sales", "managed", "ann")
     assert addresses("ann") == [ANN]
     path = f"/teams/{stage.team_id('Sales')}/memberships"
@@ -272,7 +272,7 @@ async def test_a_cal_com_that_goes_away_in_the_middle_is_away(stage):
 
     found = await told(stage, ANN)
 
-    assert found["away"] is not None
+    assert found["unreachable"] is not None
     assert found["desired"] == "MEMBER"
 
 

@@ -140,18 +140,18 @@ async def test_a_refused_key_with_a_waiting_push_is_tried_less_and_less_and_said
     with capture_logs() as lines:
         await refused.run_for(600)
 
-    assert len(said(lines, "reconcile.away", "error")) == 1
+    assert len(said(lines, "reconcile.unreachable", "error")) == 1
     assert sum(stage.simulation.calls.values()) < 40
     assert refused.metric(OLDEST) > 0
     one = await shown(stage)
-    assert one["away"] and one["retry"]["changes"] >= 1
+    assert one["unreachable"] and one["retry"]["changes"] >= 1
 
 
 async def test_a_state_that_lasts_is_said_again_every_hour(refused):
     with capture_logs() as lines:
         await refused.run_for(2 * REMINDER + 700)
 
-    assert len(said(lines, "reconcile.away", "error")) == 3
+    assert len(said(lines, "reconcile.unreachable", "error")) == 3
 
 
 async def test_another_reason_is_said_at_once(refused):
@@ -162,7 +162,7 @@ async def test_another_reason_is_said_at_once(refused):
     with capture_logs() as lines:
         await refused.run_for(60)
 
-    assert [one["kind"] for one in said(lines, "reconcile.away", "error")] == ["unreachable"]
+    assert [one["kind"] for one in said(lines, "reconcile.unreachable", "error")] == ["unreachable"]
 
 
 async def test_pushes_made_while_the_key_is_refused_are_done_once_it_is_taken(refused):

@@ -122,20 +122,20 @@ async def test_a_database_that_takes_no_change_is_an_error(stage, owner):
 async def test_status_says_since_when_cal_com_is_away_until_it_is_back(stage):
     driver = Driver.of(stage, Hurried())
     await driver.step()
-    assert (await shown(stage))["away_since"] is None
+    assert (await shown(stage))["unreachable_since"] is None
     stage.simulation.faults = [Fault(path="/v2/me", status=500, times=-1)]
 
     await driver.run_for(320)
-    first = (await shown(stage))["away_since"]
+    first = (await shown(stage))["unreachable_since"]
     await driver.run_for(60)
 
     assert first is not None
-    assert (await shown(stage))["away_since"] == first
+    assert (await shown(stage))["unreachable_since"] == first
     since = moment(datetime.fromisoformat(first))
     assert f"unreachable since {since}: " in await text(stage)
     stage.simulation.faults = []
     await driver.run_for(60)
-    assert (await shown(stage))["away_since"] is None
+    assert (await shown(stage))["unreachable_since"] is None
 
 
 async def test_a_pass_that_waits_for_the_rate_limit_shows_until_when(stage):

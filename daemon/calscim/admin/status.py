@@ -78,7 +78,11 @@ def exit_status(found: Status) -> int:
     """
     codes = [IN_STEP if found.database.ok else 1]
     for organization in found.organizations:
-        if organization.away or organization.incomplete or organization.last_complete_pass is None:
+        if (
+            organization.unreachable
+            or organization.incomplete
+            or organization.last_complete_pass is None
+        ):
             codes.append(1)
         elif organization.held_counts["sets"]:
             codes.append(HELD)
@@ -161,11 +165,11 @@ async def _organization(
         name=name,
         in_sync=latest is not None
         and latest.in_sync
-        and not (held or parked or full.get("unsettled")),
+        and not (held or parked or full.get("deferred")),
         last_complete_pass=latest.last_complete if latest else None,
         last_pass=latest.finished_at if latest else None,
-        away=report.get("away"),
-        away_since=await standing.away_since(db, name),
+        unreachable=report.get("unreachable"),
+        unreachable_since=await standing.unreachable_since(db, name),
         rate_limited_until=await standing.rate_limited_until(db, name),
         incomplete=tuple(report.get("incomplete", ())),
         pending=max(report.get("pending", 0), (retry or {}).get("changes", 0)),

@@ -101,8 +101,8 @@ class OrganizationStatus:
     in_sync: bool
     last_complete_pass: datetime | None
     last_pass: datetime | None
-    away: str | None  # why Cal.com could not be reached
-    away_since: datetime | None
+    unreachable: str | None  # why Cal.com could not be reached
+    unreachable_since: datetime | None
     rate_limited_until: datetime | None
     incomplete: tuple[str, ...]
     pending: int

@@ -45,11 +45,11 @@ class SyncResult:
     pending: int
     held: int
     held_counts: Mapping[str, int]
-    unsettled: int
+    deferred: int
     waiting: tuple[WaitView, ...]
     waiting_total: int
     limits: tuple[LimitView, ...]
-    away: str | None
+    unreachable: str | None
     interrupted: bool
     hash: str | None
 
@@ -69,7 +69,7 @@ class SyncResult:
             return 1
         if self.held:
             return HELD
-        return PENDING if self.pending or self.unsettled else IN_STEP
+        return PENDING if self.pending or self.deferred else IN_STEP
 
 
 Told: TypeAlias = Callable[[SyncDelay], None]
@@ -110,11 +110,11 @@ def _result(organization: str, answer: runs.SyncAnswer) -> SyncResult:
         pending=report.get("pending", 0),
         held=report.get("held", 0),
         held_counts=report.get("held_counts") or held_json([], 0),
-        unsettled=report.get("unsettled", 0),
+        deferred=report.get("deferred", 0),
         waiting=plan_views.waits(report.get("waiting", [])),
         waiting_total=report.get("waiting_total", 0),
         limits=plan_views.limits(report.get("limits", [])),
-        away=report.get("away"),
+        unreachable=report.get("unreachable"),
         interrupted=report.get("interrupted", False),
         hash=report.get("hash"),
     )

@@ -109,4 +109,4 @@ async def _check_schema(db: Database) -> None:
     except AccessDenied:  # as serious as a missing migration
         raise
     except StoreUnavailable as error:
-        log.warning("database.away", reason=str(error))
+        log.warning("database.unreachable", reason=str(error))

@@ -43,8 +43,8 @@ async def _explain(command: Command) -> None:
 def render_explanation(found: Explanation) -> RenderableType:
     """Return the answer in one sentence, then the facts behind it as tables."""
     parts: list[RenderableType] = []
-    if found.away is not None:
-        parts.append(lines(f"without Cal.com: {found.away}", style="yellow"))
+    if found.unreachable is not None:
+        parts.append(lines(f"without Cal.com: {found.unreachable}", style="yellow"))
     if len(found.entries) > 1:
         parts += [lines(_sharing(found.entries)), lines(), _entries(found.entries), lines()]
     parts += [lines(found.because, style="bold"), _person(found)]

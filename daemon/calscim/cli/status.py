@@ -207,9 +207,11 @@ def _activity(one: OrganizationStatus) -> Iterator[tuple[str, str]]:
         yield progress_text(one.progress), "green"
     elif one.pending and one.seconds_left:
         yield f"{counted(one.pending, 'action')} left{_time_left(one.seconds_left)}", ""
-    if one.away:
-        since = f"unreachable since {moment(one.away_since)}: " if one.away_since else ""
-        yield f"{since}{one.away}", "red"
+    if one.unreachable:
+        since = (
+            f"unreachable since {moment(one.unreachable_since)}: " if one.unreachable_since else ""
+        )
+        yield f"{since}{one.unreachable}", "red"
     if one.rate_limited_until:
         yield f"rate limited until {moment(one.rate_limited_until)}", "yellow"
     if one.standby:

@@ -85,17 +85,17 @@ class ConditionReader:
         found = []
         for row in await self.db.fetch(sql("notify.list_passes"), list(self.organizations)):
             name = row["organization"]
-            if row["away"] is not None:
-                event = _AWAY.get(row["away_kind"] or "", Event.CALCOM_UNREACHABLE)
+            if row["unreachable"] is not None:
+                event = _AWAY.get(row["unreachable_kind"] or "", Event.CALCOM_UNREACHABLE)
                 found.append(
                     Condition(
                         event,
                         name,
-                        row["away_since"],
-                        f"Cal.com is not kept in sync: {row['away']}. Pushes are journaled and follow later.",
+                        row["unreachable_since"],
+                        f"Cal.com is not kept in sync: {row['unreachable']}. Pushes are journaled and follow later.",
                         ("calscim status", "calscim check"),
                         organization=name,
-                        data={"reason": row["away"]},
+                        data={"reason": row["unreachable"]},
                     )
                 )
             elif row["failing"] >= self.failing_passes:

@@ -57,7 +57,7 @@ class Plan:
     told: tuple[tuple[CalUserId, str, str], ...] = ()
     limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
     members: int | None = None  # of the organization now; None: not read
-    unsettled: tuple[Deferred, ...] = ()  # drift that has not lasted yet: not among the actions
+    deferred: tuple[Deferred, ...] = ()  # drift that has not lasted yet: not among the actions
 
 
 @dataclass(frozen=True, slots=True)

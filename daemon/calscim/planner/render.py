@@ -105,7 +105,7 @@ def waiting_json(plan: Plan) -> list[dict[str, Any]]:
             "kind": one.action.kind.value,
             "team_id": team_of(one.action),
         }
-        for one in plan.unsettled
+        for one in plan.deferred
     ]
     return [*people, *drift]
 
@@ -115,7 +115,7 @@ def exit_code(plan: Plan) -> int:
     states = {action.state for action in plan.actions}
     if State.HELD in states:
         return HELD
-    return PENDING if State.RUN in states or plan.unsettled else IN_STEP
+    return PENDING if State.RUN in states or plan.deferred else IN_STEP
 
 
 def who(entry: Mapping[str, Any]) -> str:

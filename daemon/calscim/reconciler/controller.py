@@ -128,8 +128,8 @@ class Controller:
                 if not self.stopping.is_set():
                     await self._take()
                 self._is_there()
-            except StoreUnavailable as away:
-                self._is_away(away)
+            except StoreUnavailable as error:
+                self._is_unreachable(error)
                 if self._held and self.clock.monotonic() - self._renewed > leases.DURATION:
                     self._drop_all("no lease could be renewed in time")
                 await self.clock.sleep(min(POLL, self._backoff.next()))
@@ -227,8 +227,8 @@ class Controller:
                 continue
             try:
                 found = await runs.due(self.db, idle)
-            except StoreUnavailable as away:
-                self._is_away(away)
+            except StoreUnavailable as error:
+                self._is_unreachable(error)
                 continue
             for name in found:
                 if (held := self._held.get(name)) is not None and not held.is_working:
@@ -286,10 +286,10 @@ class Controller:
         except LeaseLost as lost:
             self._drop([held])
             _tell("lease.lost", [organization], str(lost))
-        except StoreUnavailable as away:
+        except StoreUnavailable as error:
             # An attempt under way has no outcome: the next term closes it and starts with a full pass.
             self._drop([held])
-            self._is_away(away)
+            self._is_unreachable(error)
             failing = self._failing.setdefault(organization, Failing(Backoff(self.jitter)))
             failing.until = self.clock.monotonic() + failing.backoff.next()
             await self._release([held])
@@ -302,10 +302,10 @@ class Controller:
 
     # -------------------------------------------------------------- the database, and the end
 
-    def _is_away(self, away: StoreUnavailable) -> None:
-        if self._waiting.is_news(type(away.__cause__).__name__, self.clock.monotonic()):
+    def _is_unreachable(self, error: StoreUnavailable) -> None:
+        if self._waiting.is_news(type(error.__cause__).__name__, self.clock.monotonic()):
             log.warning(
-                "reconcile.waiting", reason=str(away), organizations=len(self.organizations)
+                "reconcile.waiting", reason=str(error), organizations=len(self.organizations)
             )
 
     def _is_there(self) -> None:

@@ -151,7 +151,7 @@ class Reconciler:
             self.db, snapshot, self.view.observed(), self.rules, Scope(), everything=False
         )
         doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
-        return doing or bool(planned.unsettled) or bool(planned.incomplete)
+        return doing or bool(planned.deferred) or bool(planned.incomplete)
 
     async def run_incremental(
         self, dirty: DirtySet, heads: dict[str, int], interrupted: Callable[[], bool]

@@ -75,7 +75,7 @@ def build_report(
         again=lost is not None
         or (not complete and (pass_result.unreachable is not None or readable)),
         unread=(*planned.incomplete, *(() if lost is None else (lost,))),
-        in_sync=complete and not pass_result.pending and not held and not planned.unsettled,
+        in_sync=complete and not pass_result.pending and not held and not planned.deferred,
         unreachable=pass_result.unreachable,
         interrupted=pass_result.interrupted,
         pending=len(pass_result.pending),
@@ -98,12 +98,12 @@ def report_json(
         "pending": done.pending,
         "held": done.held,
         "held_counts": held_of(planned),
-        "away": done.unreachable,
+        "unreachable": done.unreachable,
         "interrupted": done.interrupted,
         "incomplete": list(planned.incomplete),
         "waiting": waiting_json(planned)[:LISTED],
         "waiting_total": _waiting(planned),
-        "unsettled": len(planned.unsettled),
+        "deferred": len(planned.deferred),
         "limits": limits_json(planned.limits, team_names),
         "seconds_left": round(seconds_left),
     }
@@ -125,7 +125,9 @@ def log_pass(
         pending=done.pending,
         waiting=_waiting(planned),
         **_said(actions=_shown(done)),
-        **_said(incomplete=list(planned.incomplete), away=done.unreachable, cut=done.interrupted),
+        **_said(
+            incomplete=list(planned.incomplete), unreachable=done.unreachable, cut=done.interrupted
+        ),
         **_said(window=window.text if window else None),
     )
 
@@ -147,11 +149,11 @@ def log_held(organization: str, unannounced: Iterable[Hold]) -> None:
 def drift(planned: Plan) -> Iterator[Action]:
     """Yield the actions that correct drift, deferred ones included."""
     yield from (action for action in planned.actions if action.drift)
-    yield from (one.action for one in planned.unsettled)
+    yield from (one.action for one in planned.deferred)
 
 
 def _waiting(planned: Plan) -> int:
-    return len(planned.waiting) + len(planned.unsettled)
+    return len(planned.waiting) + len(planned.deferred)
 
 
 def _shown(done: Report) -> dict[str, int]:

@@ -141,7 +141,7 @@ class OrganizationSchedule:
                 await self._after(report)
             await self._read_ahead()
         except RemoteError as error:
-            await self._is_away(error)
+            await self._is_unreachable(error)
             return None
         finally:
             self._ended_at = self.clock.monotonic()
@@ -333,7 +333,7 @@ class OrganizationSchedule:
             },
         )
 
-    async def _is_away(self, error: RemoteError) -> None:
+    async def _is_unreachable(self, error: RemoteError) -> None:
         """Record that Cal.com is unreachable or refuses the key."""
         db, organization = self.reconciler.db, self.organization
         self._log_away(error.kind.value, str(error), kind=error.kind.value)
@@ -341,8 +341,8 @@ class OrganizationSchedule:
         pass_id = await runs.begin(db, organization, "full")
         requests = await runs.asked(db, organization)
         report = {
-            "away": str(error),
-            "away_kind": error.kind.value,
+            "unreachable": str(error),
+            "unreachable_kind": error.kind.value,
             "incomplete": [str(error)],
             "waiting": [],
             "pending": 0,
@@ -357,7 +357,7 @@ class OrganizationSchedule:
     def _log_away(self, state: str, reason: str, **details: str) -> None:
         news = self._away.is_news(state, self.clock.monotonic())
         say = log.error if news else log.debug
-        say("reconcile.away", organization=self.organization, reason=reason, **details)
+        say("reconcile.unreachable", organization=self.organization, reason=reason, **details)
 
     # -------------------------------------------------------------- what waits
 

@@ -21,14 +21,14 @@ ANSWERS_WITHIN = 10.0  # seconds after which Cal.com counts as away
 
 @dataclass(slots=True)
 class CalcomReading:
-    """What Cal.com shows. ``away``: why it could not be read; then only the database is used."""
+    """What Cal.com shows. ``unreachable``: why it could not be read; then only the database is used."""
 
     db: Database
     reader: Reader
     ruled: Rules
     organization: str
     view: ObservedCache = field(default_factory=ObservedCache)
-    away: str | None = None
+    unreachable: str | None = None
     gap: str | None = None  # why the teams' names are not known
     names: dict[TeamId, str] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class CalcomReading:
 
     async def find_team(self, wanted: str) -> TeamId:
         """Return the team of that id, slug or name: one of Cal.com, else one that a mapping names."""
-        missing = self.away or self.gap
+        missing = self.unreachable or self.gap
         if missing is None:
             return named_team(self.view.known_teams(), self.organization, wanted).id
         known = [Team(number, name, None) for number, name in self.names.items()]
@@ -61,7 +61,7 @@ class CalcomReading:
 
     async def read_teams(self, picture: DesiredSnapshot, teams: Iterable[TeamId]) -> None:
         """Read the profiles, attributes and teams that the question needs."""
-        if self.away is not None:
+        if self.unreachable is not None:
             return
         try:
             await self.view.read_profiles(
@@ -77,9 +77,9 @@ class CalcomReading:
 
     def observed(self, teams: Iterable[TeamId]) -> ObservedState:
         """Return the observed state; every part is incomplete if Cal.com could not be read."""
-        if self.away is None:
+        if self.unreachable is None:
             return self.view.observed()
-        gap = Incomplete(self.away)
+        gap = Incomplete(self.unreachable)
         return ObservedState(CalUserId(0), gap, dict.fromkeys(teams, gap), self.names)
 
     def gaps(self, observed: ObservedState) -> dict[TeamId | None, str]:
@@ -91,10 +91,12 @@ class CalcomReading:
         }
         if isinstance(observed.people, Incomplete):
             reason = observed.people.reason
-            prefix = "" if self.away else "the organization's members: "
+            prefix = "" if self.unreachable else "the organization's members: "
             gaps[None] = f"{prefix}{reason}"
         return gaps
 
     def _note_away(self, error: RemoteError | TimeoutError) -> None:
-        self.away = str(error) or f"Cal.com did not answer within {ANSWERS_WITHIN:.0f} seconds"
+        self.unreachable = (
+            str(error) or f"Cal.com did not answer within {ANSWERS_WITHIN:.0f} seconds"
+        )
         self.view = ObservedCache()

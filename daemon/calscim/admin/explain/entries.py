@@ -117,16 +117,16 @@ def ranked(entries: Entries, users: Collection[UserId]) -> list[Entry]:
 
 
 def stranger(
-    people: Collection[OrgMember] | None, organization: str, person: str, away: str | None
+    people: Collection[OrgMember] | None, organization: str, person: str, unreachable: str | None
 ) -> Subject:
     """Return a Cal.com account without a SCIM user. UsageError if Cal.com has no such account either.
 
-    ``people`` None: Cal.com could not be read, because of ``away``.
+    ``people`` None: Cal.com could not be read, because of ``unreachable``.
     """
     if people is None:
         raise RemoteError(
             RemoteKind.UNREACHABLE,
-            f"no directory of {organization} has {person}, and Cal.com cannot be read: {away}",
+            f"no directory of {organization} has {person}, and Cal.com cannot be read: {unreachable}",
         )
     for seen in people:
         if address_key(person) in (address_key(seen.email), str(seen.user)):

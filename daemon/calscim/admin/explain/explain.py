@@ -19,7 +19,7 @@ from calscim.admin.explain.explanation import (
     TeamExplanation,
     TeamName,
 )
-from calscim.admin.explain.reasons import Memory, Reasons, in_place, planned, unsettled
+from calscim.admin.explain.reasons import Memory, Reasons, deferred, in_place, planned
 from calscim.admin.teams import reading
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
@@ -52,8 +52,8 @@ async def explain(
         await calcom.read_organization()
         chosen = None if team is None else await calcom.find_team(team)
         if found.is_unknown:
-            people = (calcom.view.people or {}).values() if calcom.away is None else None
-            subject = entries.stranger(people, organization.name, person, calcom.away)
+            people = (calcom.view.people or {}).values() if calcom.unreachable is None else None
+            subject = entries.stranger(people, organization.name, person, calcom.unreachable)
         users = None if found.is_unknown and chosen is not None else found.users
         picture = await load_desired_state(db, ruled, SystemClock().now(), users)
         people_of = identify(picture.desired, calcom.observed(()))
@@ -131,7 +131,7 @@ class _Case:
         return Explanation(
             person=found.live[0] if found.live else subject.entry,
             entries=self._entries(found, people, directory.former_accounts),
-            away=self.calcom.away,
+            unreachable=self.calcom.unreachable,
             team=None if chosen is None else TeamName(chosen, team_names.get(chosen, "")),
             desired=desired,
             observed=observed,
@@ -261,7 +261,7 @@ def _desired_role(
     plan: Plan, subject: Subject, team: TeamId | None, sources: Sequence[Source]
 ) -> str | None:
     """Return the role that the person should have; None if the person should not be a member."""
-    early = [unrequested.action for unrequested in unsettled(plan, subject, team)]
+    early = [unrequested.action for unrequested in deferred(plan, subject, team)]
     for action in (*planned(plan, subject, team), *early):
         if isinstance(action, Removal):
             return None

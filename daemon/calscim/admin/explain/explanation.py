@@ -140,7 +140,7 @@ class Explanation:
 
     person: Entry
     entries: tuple[ExplainedEntry, ...]
-    away: str | None  # why Cal.com could not be asked
+    unreachable: str | None  # why Cal.com could not be asked
     team: TeamName | None
     desired: str | None
     observed: str | None

@@ -31,8 +31,8 @@ def planned(plan: Plan, subject: Subject, team: TeamId | None) -> list[Action]:
     return [action for action in plan.actions if _is_about(action, subject, team)]
 
 
-def unsettled(plan: Plan, subject: Subject, team: TeamId | None) -> list[Deferred]:
-    return [one for one in plan.unsettled if _is_about(one.action, subject, team)]
+def deferred(plan: Plan, subject: Subject, team: TeamId | None) -> list[Deferred]:
+    return [one for one in plan.deferred if _is_about(one.action, subject, team)]
 
 
 def in_place(plan: Plan, subject: Subject, team: TeamId | None) -> MembershipRecord | None:
@@ -88,7 +88,7 @@ class Reasons:
             yield f"not known now: {self.gaps[team]}; by the database: {self._remembered(team)}"
         for action in planned(self.plan, subject, team):
             yield self._coming(action)
-        for early in unsettled(self.plan, subject, team):
+        for early in deferred(self.plan, subject, team):
             yield early.reason
         for waiting in self.plan.waiting:
             if waiting.user in subject.users:

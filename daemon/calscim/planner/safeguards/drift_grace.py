@@ -35,7 +35,7 @@ def unrequested(plan: Plan) -> dict[str, Action]:
         for action in plan.actions
         if _is_unasked(action) and action.state in (State.RUN, State.HELD)
     }
-    return found | {digest([one.action]): one.action for one in plan.unsettled}
+    return found | {digest([one.action]): one.action for one in plan.deferred}
 
 
 def defer_drift(
@@ -46,7 +46,7 @@ def defer_drift(
     counts: bool = True,
     is_preview: bool = False,
 ) -> Plan:
-    """Return the plan with recent drift moved to ``unsettled``; a note says how much there is.
+    """Return the plan with recent drift moved to ``deferred``; a note says how much there is.
 
     ``counts``: this pass reads everything, so it is one of the passes that drift must last. ``is_preview``: the plan
     shows what the next such pass will do, so the reasons count only the passes before it.
@@ -66,7 +66,7 @@ def defer_drift(
     return replace(
         plan,
         actions=tuple(action for action in plan.actions if id(action) not in early),
-        unsettled=tuple(early.values()),
+        deferred=tuple(early.values()),
         notes=(*plan.notes, note),
     )
 

@@ -10,7 +10,7 @@ _SESSION = "calscim "
 _LONGEST = 63 - len(_SESSION)  # characters of application_name that Postgres keeps
 
 
-async def away_since(db: Database, organization: str) -> datetime | None:
+async def unreachable_since(db: Database, organization: str) -> datetime | None:
     """Return since when Cal.com has not answered, or None if it answered the last pass."""
     found: datetime | None = await db.fetchval(sql("status.get_unreachable_since"), organization)
     return found
