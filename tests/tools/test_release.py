@@ -1,4 +1,4 @@
-"""The parts of `make release` that change nothing outside of a text."""
+"""The functions of `make release` that only transform text."""
 
 from datetime import date
 
@@ -51,7 +51,7 @@ def test_a_released_or_older_version_is_refused(version):
         check_is_new(version, ["v0.9.0", "v0.10.0"])
 
 
-def test_the_version_is_written_where_it_stands():
+def test_the_version_in_the_module_is_replaced():
     assert with_version('"""x"""\n\n__version__ = "0.1.0"\n', "0.2.0") == (
         '"""x"""\n\n__version__ = "0.2.0"\n'
     )

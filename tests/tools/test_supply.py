@@ -1,4 +1,4 @@
-"""What is installed is what was tested: every documented way to install checks hashes."""
+"""The lock files pin tested versions, and every documented installation checks hashes."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def pins(lock):
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_locked_package_has_a_version_and_hashes_and_no_registry(lock):
+def test_every_locked_package_has_a_version_and_hashes_and_names_no_registry(lock):
     found = entries(lock)
 
     assert len(found) > 20
@@ -45,7 +45,7 @@ def test_every_locked_package_has_a_version_and_hashes_and_no_registry(lock):
 
 
 @pytest.mark.parametrize("lock", ["requirements/serve.txt", "requirements/embedded.txt"])
-def test_what_serves_is_what_was_tested(lock):
+def test_installations_use_the_tested_versions(lock):
     assert pins(lock).items() <= pins("constraints.txt").items()
 
 
@@ -58,7 +58,7 @@ def test_what_serves_is_what_was_tested(lock):
         ("requirements/tools.txt", None, ["tools"]),
     ],
 )
-def test_a_lock_file_holds_all_that_is_asked_for(lock, extras, groups):
+def test_a_lock_file_contains_every_declared_dependency(lock, extras, groups):
     project = PROJECT["project"]
     wanted = [one for group in groups for one in PROJECT["dependency-groups"][group]]
     if extras is not None:
@@ -68,8 +68,8 @@ def test_a_lock_file_holds_all_that_is_asked_for(lock, extras, groups):
     assert {plain(one) for one in wanted} <= {plain(name) for name in pins(lock)}
 
 
-def test_hashes_cover_other_pythons_and_machines():
-    """A package with compiled parts has a wheel for each, and each wheel has a hash."""
+def test_hashes_cover_other_python_versions_and_platforms():
+    """A package with compiled parts has a wheel, with a hash, for each Python version and platform."""
     hashes = {line.partition("==")[0]: line.count("--hash=") for line in entries("constraints.txt")}
 
     for name in ("aiohttp", "asyncpg", "orjson", "uvloop", "pydantic-core", "cryptography"):
@@ -77,18 +77,18 @@ def test_hashes_cover_other_pythons_and_machines():
 
 
 def installs(text):
-    """The pip commands in a text, continued lines joined."""
+    """Return the pip commands in a text, with continued lines joined."""
     return re.findall(r"pip install[^\n`]*", text.replace("\\\n", " "))
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-def test_every_documented_install_checks_hashes_or_fetches_nothing(page):
+def test_every_documented_installation_checks_hashes_or_downloads_nothing(page):
     for command in installs(page.read_text()):
-        fetches_nothing = "--no-deps" in command and "--no-build-isolation" in command
-        assert "--require-hashes" in command or fetches_nothing, command
+        downloads_nothing = "--no-deps" in command and "--no-build-isolation" in command
+        assert "--require-hashes" in command or downloads_nothing, command
 
 
-def test_make_installs_by_hashes_only():
+def test_make_installs_only_with_hashes():
     text = (ROOT / "Makefile").read_text()
 
     commands = installs(text)
@@ -98,8 +98,8 @@ def test_make_installs_by_hashes_only():
     assert any("--no-deps --no-build-isolation --editable ." in one for one in commands)
 
 
-def test_the_licenses_of_all_that_is_installed_are_listed():
-    assert licenses.PAGE.read_text() == licenses.page(), "`make licenses` writes the page"
+def test_the_license_of_every_installed_package_is_listed():
+    assert licenses.PAGE.read_text() == licenses.page(), "the page is outdated: run `make licenses`"
     assert "not declared" not in licenses.page()
 
 
@@ -108,7 +108,7 @@ def test_the_licenses_of_all_that_is_installed_are_listed():
 
 @pytest.fixture
 def pip_audit(tmp_path):
-    """A program in the place of pip-audit that writes a report, or none, and exits."""
+    """Return a function that creates a fake pip-audit, which writes the given report and exits with the code."""
 
     def make(report, code):
         (tmp_path / "report.json").write_text(json.dumps(report))
@@ -141,7 +141,9 @@ SKIPPED = {"name": "rich", "skip_reason": "not found"}
         (None, 0, audit.UNCHECKED),
     ],
 )
-def test_an_audit_that_could_not_ask_is_no_pass(tmp_path, capsys, pip_audit, report, code, outcome):
+def test_an_audit_that_could_not_check_every_package_does_not_pass(
+    tmp_path, capsys, pip_audit, report, code, outcome
+):
     (tmp_path / "vulnerabilities-lock.json").write_text("left by an earlier run")
 
     assert audit.main(pip_audit(report, code), tmp_path, [tmp_path / "lock.txt"]) == outcome

@@ -1,4 +1,4 @@
-"""Databases as the frozen release left them."""
+"""Fixtures: the frozen release, and databases with its schema and rows."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.upgrades.release import PREVIOUS, ROOT
 
 @pytest.fixture(scope="session")
 def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the frozen release; before the first release, one that the present tree was frozen into."""
+    """The folder of the frozen release. Before the first release, the present tree is frozen into a new folder."""
     if PREVIOUS.exists():
         return PREVIOUS
     folder = tmp_path_factory.mktemp("frozen") / "previous"
@@ -33,7 +33,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kept(frozen: Path) -> dict[str, Any]:
-    """The calls of the story's first act, and what the frozen release made of them."""
+    """The calls of the story's first act, and their results in the frozen release."""
     return json.loads((frozen / "calls.json").read_text(encoding="utf-8"))
 
 
@@ -45,7 +45,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def empty(postgres: Server) -> AsyncIterator[Database]:
-    """A database with nothing in it."""
+    """A database without the schema of calscim."""
     name = f"{PREFIX}_upgrade"
     admin = await asyncpg.connect(postgres.dsn("postgres", OWNER))
     await admin.execute(f"CREATE DATABASE {name}")
@@ -76,12 +76,12 @@ async def previous(empty: Database, frozen: Path) -> Database:
 
 @pytest.fixture
 def outdated(empty: Database) -> Database:
-    """A database that lacks migrations: all of them."""
+    """A database that lacks all migrations."""
     return empty
 
 
 async def migrated(database: Database) -> None:
-    """Bring it up to date."""
+    """Migrate the database to the present schema."""
     owner = await asyncpg.connect(database.owner_dsn)
     await migrate.migrate(owner, "calscim")
     await owner.close()

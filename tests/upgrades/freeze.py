@@ -1,11 +1,11 @@
-"""Freezes the present tree, as what the next release is tested against: `python -m tests.upgrades.freeze FOLDER [VERSION]`.
+"""Freezes the present tree for the next upgrade tests: `python -m tests.upgrades.freeze FOLDER [VERSION]`.
 
 `make release` runs it with `tests/upgrades/previous` and the version. It writes to the folder:
 
-- ``release.json``: the version, or null for a tree that is no release;
+- ``release.json``: the version, or null if the tree is not a release;
 - ``queries``: the named queries;
-- ``migrations.json``: the digests of the migrations, which must not change any more;
-- ``calls.json``: the arguments and results of calscim.apply_changes while Okta played the first act;
+- ``migrations.json``: the digests of the migrations, which must never change;
+- ``calls.json``: the arguments and results of calscim.apply_changes during the first act of the story;
 - ``data.sql``: the database after that, and ``calcom.json``: the simulated Cal.com.
 """
 
@@ -28,7 +28,7 @@ from tests.upgrades.release import copy_tree, fingerprints
 from tests.upgrades.story import Story, prepare
 
 DATABASE = "calscim_test_freeze"
-# Found by every Python that is started with the release's folder as its path.
+# A sitecustomize module: every Python with the release's folder in PYTHONPATH imports it.
 RECORDER = """
 import base64, json
 import asyncpg

@@ -23,7 +23,7 @@ async def check_out(frozen: Path, folder: Path) -> Path | None:
 
 
 def copy_tree(folder: Path) -> Path:
-    """Copy what a daemon of the present tree needs into the folder."""
+    """Copy the files that a daemon of the present tree needs into the folder."""
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("daemon", "sql"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)

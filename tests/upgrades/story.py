@@ -1,4 +1,4 @@
-"""What Okta says to a release and to the one after it, in two acts."""
+"""The pushes of Okta to a release and to the next one, in three acts."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ PEOPLE = ("ann", "ben", "cleo", "dora", "emil", "fay")
 
 @dataclass(slots=True)
 class Story:
-    """Okta, and what has to be true of Cal.com's teams."""
+    """Okta's pushes, and the teams in Cal.com that must result from them."""
 
     okta: Okta
     inactive: set[str] = field(default_factory=set)
@@ -60,7 +60,7 @@ def _address(name: str) -> str:
 
 
 async def prepare(site: Deployment) -> None:
-    """A directory and its mappings, by the command line of the stage's release."""
+    """Create a directory and its mappings with the command line of the deployment's release."""
     made = json.loads(
         await site.calscim(
             "directory", "create", "--organization", ORGANIZATION, "--name", "Okta",

@@ -1,4 +1,4 @@
-"""The frozen release with the schema of this one: its queries and calls give the results that they gave before."""
+"""The frozen release on the present schema: its queries and calls give the same results as before."""
 
 import base64
 from pathlib import Path
@@ -27,7 +27,7 @@ def queries(frozen: Path) -> dict[str, str]:
     return queries_in(frozen / "queries")
 
 
-async def test_each_query_of_the_release_before_can_be_prepared(
+async def test_each_query_of_the_previous_release_can_be_prepared(
     pool: asyncpg.Pool, queries: dict[str, str]
 ) -> None:
     async with pool.acquire() as connection:
@@ -38,7 +38,7 @@ async def test_each_query_of_the_release_before_can_be_prepared(
                 pytest.fail(f"{name}: {error}")
 
 
-async def test_each_change_is_called_as_before_and_comes_to_the_same(
+async def test_each_call_of_the_previous_release_gives_the_same_result(
     db: Database, kept: dict[str, Any], queries: dict[str, str]
 ) -> None:
     directory = await admin.create_directory(
@@ -73,12 +73,12 @@ async def test_each_change_is_called_as_before_and_comes_to_the_same(
     assert (await rebuild.compare(db, directory)).different == 0
 
 
-async def test_a_daemon_of_the_release_before_goes_on_while_the_schema_is_migrated_and_this_one_takes_over(
+async def test_a_daemon_of_the_previous_release_runs_during_the_migration_until_this_release_takes_over(
     empty: conftest.Database, frozen: Path, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     release = await check_out(frozen, tmp_path / "release")
     if release is None:
-        pytest.skip("the history does not have the release, as in a shallow clone")
+        pytest.skip("the git history does not contain the release: use a full clone")
     async with deployed(tmp_path, empty.dsn, empty.dsn, prepared=True) as site:
         site.source, site.migration_dsn = str(release / "daemon"), empty.owner_dsn
         site.configure()

@@ -1,4 +1,4 @@
-"""What a daemon says of a schema that is older or newer than its own."""
+"""A daemon on a schema that is older or newer than its own."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ async def test_a_daemon_does_not_start_on_a_schema_that_is_too_old(
         assert "run `calscim migrate`" in daemon.log.read_text(encoding="utf-8")
 
 
-async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
+async def test_a_daemon_whose_role_has_no_privileges_reports_how_to_grant_them(
     previous: conftest.Database, tmp_path: Path
 ) -> None:
     async with await Database.open(previous.owner_dsn, size=1) as owner:
@@ -42,7 +42,7 @@ async def test_a_daemon_whose_role_has_no_rights_says_what_gives_them(
         assert "Traceback" not in said
 
 
-async def test_under_systemd_a_daemon_waits_for_the_migration(
+async def test_a_daemon_under_systemd_waits_for_the_migration(
     outdated: conftest.Database, tmp_path: Path
 ) -> None:
     async with deployed(tmp_path, outdated.dsn, outdated.dsn, prepared=True) as site:
@@ -62,7 +62,7 @@ async def readiness(site: Deployment, session: aiohttp.ClientSession) -> tuple[i
         return response.status, await response.text()
 
 
-async def test_readiness_follows_the_schema_under_a_running_daemon(
+async def test_the_readiness_of_a_running_daemon_depends_on_the_schema(
     database: conftest.Database, tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     async with (

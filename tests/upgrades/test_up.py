@@ -1,4 +1,4 @@
-"""From the frozen release to this one: nothing is lost, and everything goes on."""
+"""An upgrade from the frozen release loses nothing, and the synchronization continues."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ TABLES = (
 )
 
 
-def test_migrations_that_were_released_are_as_they_were(frozen: Path) -> None:
+def test_released_migrations_have_not_changed(frozen: Path) -> None:
     released = json.loads((frozen / "migrations.json").read_text(encoding="utf-8"))
 
     now = fingerprints(ROOT / "sql/migrations")
@@ -43,7 +43,7 @@ def test_migrations_that_were_released_are_as_they_were(frozen: Path) -> None:
 
 
 async def rows(database: conftest.Database) -> dict[str, list[str]]:
-    """What stands in the tables, in the columns that the release before had."""
+    """Return the rows of each table as JSON."""
     async with await Database.open(database.dsn, size=1) as db:
         return {
             table: [
@@ -55,7 +55,7 @@ async def rows(database: conftest.Database) -> dict[str, list[str]]:
 
 
 def columns(found: dict[str, list[str]], like: dict[str, list[str]]) -> dict[str, list[Any]]:
-    """The rows in order, less the columns that came later."""
+    """Return the rows of each table, sorted, with only the columns that ``like`` has."""
     return {
         table: sorted(
             (
@@ -72,7 +72,7 @@ def columns(found: dict[str, list[str]], like: dict[str, list[str]]) -> dict[str
     }
 
 
-async def test_every_row_is_what_it_was(previous: conftest.Database) -> None:
+async def test_a_migration_keeps_every_row(previous: conftest.Database) -> None:
     before = await rows(previous)
 
     await migrated(previous)
@@ -81,12 +81,14 @@ async def test_every_row_is_what_it_was(previous: conftest.Database) -> None:
     after = columns(await rows(previous), before)
     expected = columns(before, before)
     names = {group["id"]: group["display_name"] for group in expected["groups"]}
-    for mapping in expected["mappings"]:  # they follow the names of their groups
+    for mapping in expected["mappings"]:  # the migration sets these to the names of the groups
         mapping["group_name"] = names.get(mapping["group_id"], mapping["group_name"])
     assert after == expected
 
 
-async def test_the_journal_verifies_and_still_gives_the_tables(previous: conftest.Database) -> None:
+async def test_the_journal_verifies_and_a_rebuild_gives_the_same_tables_after_a_migration(
+    previous: conftest.Database,
+) -> None:
     await migrated(previous)
 
     async with await Database.open(previous.dsn) as db:
@@ -97,7 +99,7 @@ async def test_the_journal_verifies_and_still_gives_the_tables(previous: conftes
     assert [one.different for one in compared] == [0]
 
 
-async def test_the_story_goes_on_and_cal_com_follows(
+async def test_pushes_after_a_migration_reach_cal_com(
     previous: conftest.Database,
     kept: dict[str, Any],
     frozen: Path,
@@ -122,7 +124,7 @@ async def test_the_story_goes_on_and_cal_com_follows(
         await until(lambda: site.teams() == story.teams(), 60)
 
 
-async def test_this_release_refuses_the_schema_before_it_was_migrated(
+async def test_this_release_refuses_a_schema_that_was_not_migrated(
     outdated: conftest.Database,
 ) -> None:
     async with (
