@@ -1,7 +1,6 @@
-"""A machine of Okta's moves, hand-made drift, faults and crashes, beside a perfect model of what is wanted.
+"""Random Okta requests, manual edits, faults and crashes, compared with a model of the desired state.
 
-After every step: nobody was removed whom the model wants, or whom nobody asked to remove; no account was
-deleted. At the end, faults stopped and everything held approved, Cal.com is what the model says within two
+After every step: calscim removed no one without a reason in the model, and deleted no account. At the end, faults stopped and everything held approved, Cal.com is what the model says within two
 passes, the next plan is empty, and the journal alone gives the same tables.
 """
 
@@ -90,7 +89,7 @@ def address(name):
 
 @dataclass
 class Model:
-    """What the directory says, and what people did by hand in Cal.com."""
+    """The state of the directory, and the manual edits in Cal.com."""
 
     active: dict[str, bool] = field(default_factory=dict)  # pushed users
     groups: dict[str, set[str]] = field(default_factory=dict)
@@ -122,7 +121,7 @@ class Model:
 
 
 class Watched(calcom.World):
-    """Tells of each membership that is taken away."""
+    """Reports each membership that is removed."""
 
     dropped = left = staticmethod(lambda _: None)
 
@@ -328,7 +327,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.active)
     @rule(data=st.data(), said=SAID)
     def say(self, data, said):
-        """The provider writes somebody's attributes; what it leaves out is cleared."""
+        """The identity provider writes a user's attributes; attributes that it omits are cleared."""
         name = data.draw(st.sampled_from(sorted(self.model.active)))
         values = {key: list(value) for key, value in said.items() if value}
 
@@ -470,7 +469,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 4))
     def crash_in_a_pass(self, after):
-        """The process is gone after so many actions; another one takes over."""
+        """The process ends after this many actions, and another process takes over."""
         left = itertools.chain([False] * after, itertools.repeat(True))
 
         async def do():
@@ -531,7 +530,7 @@ class Machine(RuleBasedStateMachine):
         await self._replays()
 
     def _pending(self):
-        """Team memberships that are wanted and pending; others are nobody's business."""
+        """Return the pending team memberships that the model wants."""
         world = self.stage.world
         return [
             (team, name)
@@ -562,7 +561,7 @@ class Machine(RuleBasedStateMachine):
             assert there == {"owner"} | self.model.wanted(NEW)
 
     def _settled_attributes(self, name):
-        """What the directory says is there; otherwise nothing but what was set by hand."""
+        """Check that Cal.com has the directory's attributes, and otherwise only values set by hand."""
         values = self.stage.world.values(address(name))
         for attribute, said in self.model.said.get(name, {}).items():
             has = values.get(attribute, [])

@@ -1,4 +1,4 @@
-"""Values that stand twice: Cal.com keeps every TEXT and NUMBER that it is sent, and its lists show the first."""
+"""Duplicate values: Cal.com keeps each TEXT and NUMBER that it receives, and its lists show the first."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers that do not come, that are wrong, or that say no: nothing is taken for what it is not."""
+"""The reconciler handles lost, malformed and refused responses of Cal.com without wrong conclusions."""
 
 import pytest
 

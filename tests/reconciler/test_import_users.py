@@ -1,4 +1,4 @@
-"""Entries of people who are in Cal.com, in a directory whose provider has not written to them."""
+"""Imported users: members of Cal.com that the identity provider has not written to."""
 
 import pytest
 

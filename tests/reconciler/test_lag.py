@@ -1,4 +1,4 @@
-"""Cal.com's lists lag behind its writes: what calscim just wrote is not judged by what was before."""
+"""Lists of Cal.com lag behind its writes: the reconciler ignores values from before its own changes."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Drift is taken away only once it has lasted; what the directory asked for at once."""
+"""The reconciler removes drift after the drift grace, and removes at once what the directory asks for."""
 
 import pytest
 

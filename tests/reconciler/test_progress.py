@@ -1,4 +1,4 @@
-"""How far a long pass has come is seen while it goes on."""
+"""Operators see the progress of a long pass while it runs."""
 
 import asyncio
 

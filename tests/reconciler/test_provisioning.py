@@ -1,4 +1,4 @@
-"""A user comes back, or is new, and Cal.com has moved on meanwhile: no member suffers, no account is lost."""
+"""Users return or join after Cal.com changed: members keep their state, and no account is lost."""
 
 from collections import Counter
 from dataclasses import replace

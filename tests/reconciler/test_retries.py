@@ -1,4 +1,4 @@
-"""What could not be read, and a key that is refused: tried again with growing waits, and said once."""
+"""Failed reads and a refused key are retried with growing waits, and logged once."""
 
 import asyncio
 

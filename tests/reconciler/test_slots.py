@@ -1,4 +1,4 @@
-"""How many passes work at once, and in which order."""
+"""Slots limit how many passes run at once, and order the waiting passes."""
 
 import asyncio
 from contextlib import suppress

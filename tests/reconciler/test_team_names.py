@@ -1,4 +1,4 @@
-"""Which calls find out what the mapped teams are called, and which of them are gone."""
+"""The reconciler reads the names of mapped teams, and notices deleted teams, with few calls."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a pass takes of the journals, and how far it may say that it has read them."""
+"""A pass reads journal rows up to a limit, and reports how far it has read."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits over a window of time: removals that come one by one count together, whatever way they come."""
+"""Limits over a window of time: single removals add up, whatever their cause."""
 
 import pytest
 

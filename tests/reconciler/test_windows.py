@@ -1,4 +1,4 @@
-"""Maintenance windows: pushes are accepted, Cal.com is left alone, and what was left alone is done afterwards."""
+"""Maintenance windows: the daemon accepts pushes, leaves Cal.com unchanged, and catches up afterwards."""
 
 from datetime import UTC, datetime
 

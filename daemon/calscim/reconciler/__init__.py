@@ -1,1 +1,1 @@
-"""The loop between journal and Cal.com: claim, observe, plan, guard, perform."""
+"""Reconciles Cal.com with the journal: lease, observe, plan, limit, execute."""

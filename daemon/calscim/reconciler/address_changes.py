@@ -1,7 +1,8 @@
 """Makes the address changes of one pass in an order in which each new address is free.
 
-Nobody stays on an interim address: an exchange begins only if each of its changes may be made now, is not left in the
-middle for fresh news, and is taken back if it cannot go on. A pass after a crash plans the rest (see core/addresses).
+No account stays on an interim address. An exchange begins only if each of its changes may be made now. Newer changes
+do not interrupt it, and the pass reverts it if it cannot go on. A pass after a crash plans the rest (see
+calscim.planner).
 """
 
 from collections.abc import Sequence

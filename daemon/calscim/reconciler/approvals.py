@@ -25,7 +25,7 @@ LARGE = 2_000  # users; planning for more runs in a thread
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an organization's settings say about its passes."""
+    """The settings of an organization that its passes use."""
 
     policy: Policy
     guards: Guards

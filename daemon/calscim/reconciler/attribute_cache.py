@@ -106,7 +106,7 @@ class AttributeSync:
     ) -> ChangeAttribute | None:
         """Return the action with the results of earlier actions, or None if it waits for one of them.
 
-        ``held``: what the person has; None when that is not known.
+        ``held``: the values that the person has, or None if they are unknown.
         """
         change = action.change
         if change.op is AttributeOp.OPTION:
@@ -135,7 +135,7 @@ class AttributeSync:
     ) -> tuple[AttributeValue, ...]:
         """Return the values after the call; record them once they reach the target."""
         option = result.option or change.option
-        if option is None:  # there already, under an option that only a list shows
+        if option is None:  # the value is set already, under an option that only a list shows
             return tuple(held)
         after = applied(held, change, option)
         if is_as_wanted(after, change):

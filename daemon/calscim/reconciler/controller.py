@@ -1,4 +1,4 @@
-"""When the passes of all organizations of this process run: one for the process.
+"""Starts the passes of all organizations of this process. Each process has one controller.
 
 The controller takes and renews the leases of all organizations in one statement each, looks for news of all of them
 with one query every two seconds, and starts a step of an ``OrganizationSchedule`` when it is due. ``Slots`` bounds how

@@ -1,7 +1,7 @@
 """Executes a plan one action at a time. A failure of one action stops no other.
 
-Refuses to remove or demote without a last look at the person, and stops when the lease, the key or
-Cal.com itself is gone. What fails because of that is parked for nobody: see silence.
+The executor reads a person again before each removal or demotion. It stops when the lease is lost, or when Cal.com
+refuses the key or does not answer. Such a failure parks no action: see outage.
 """
 
 from collections import deque
@@ -186,16 +186,14 @@ class Executor:
         action = replace(action, teams=tuple(sorted(before)))
         result = await self.writer.perform(action, request_id)
         again = await self._settle(action, result)
-        if (
-            result.outcome is Outcome.DONE
-        ):  # else another has ended the membership, in a way of its own
+        if result.outcome is Outcome.DONE:  # otherwise another program ended the membership
             await self.deprovisioner.learn_traits(action, person, before, request_id)
         return again
 
     # -------------------------------------------------------------- before the call
 
     async def _prepared(self, action: JoinAction, upcoming: Iterable[Action]) -> JoinAction | None:
-        """Return what is to be performed; None: the person is a member already, or that could not be read."""
+        """Return the action to perform, or None if the person is a member already or could not be looked up."""
         others = (
             other
             for other in upcoming
@@ -208,7 +206,7 @@ class Executor:
         return None
 
     async def _note_existing_member(self, action: Action, found: Link | Incomplete) -> None:
-        """Nobody has to be brought in: the person is a member already, or that could not be read."""
+        """Record that the person is a member already, or park the action if that could not be read."""
         if isinstance(found, Incomplete):
             await self.outage.park_unread(action, found.reason)
             return
@@ -357,7 +355,7 @@ class Executor:
             is_attribute = isinstance(action, ChangeAttribute)
             if isinstance(
                 action, ChangeAttribute
-            ):  # an option that somebody made meanwhile: read next time
+            ):  # the option was created by another program: the next pass reads it
                 self.view.attributes.forget(action.change)
             await self.retry_queue.park(action, _refusal(action, result), refused=not is_attribute)
             return False

@@ -10,7 +10,7 @@ that Cal.com did not answer is parked only if Cal.com answers otherwise:
 
 Where it is only likely that the fault is the action's own, the parked action is marked as unanswered: it waits at
 most five minutes, and the first change that Cal.com answers makes it due. Actions that were not answered are tried
-last in the next pass, so that a few people for whom Cal.com always fails do not end each pass for everybody.
+last in the next pass, so that a few people for whom Cal.com always fails do not end each pass early.
 """
 
 from collections.abc import MutableMapping, Sequence
@@ -26,7 +26,7 @@ GIVE_UP_AFTER = 3  # unanswered calls in a row that count as an outage
 STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an action unanswered
 
 
-class RemoteUnavailable(Exception):  # noqa: N818 - a state of affairs, not a fault
+class RemoteUnavailable(Exception):  # noqa: N818 - a state, not an error
     """Cal.com does not answer or refuses the API key, so no other action can succeed now."""
 
 

@@ -53,9 +53,9 @@ class Joiner:
     async def _checked(self, action: AttachUser, request_id: str) -> AttachUser | Link | Incomplete:
         """Check whether the account to attach has a Profile, as members have.
 
-        To attach an account replaces the role and the state of a membership that there is, so that a member whom
-        somebody brought in by hand would become pending. Builds before 2025-08-18 keep the Profile of a member who
-        left. Cal.com itself is asked, as its lists may lag.
+        Attaching an account replaces the role and state of an existing membership, so a member added by hand would
+        become pending. Builds before 2025-08-18 keep the Profile of a member who left. This method reads the account
+        from Cal.com, because lists may lag.
         """
         assert action.cal_user is not None, "an account is attached by its number"
         has_profile = await self.writer.has_profile(action.cal_user, request_id)
@@ -67,7 +67,7 @@ class Joiner:
         return recognised or replace(action, has_profile=has_profile is True)
 
     async def recognize(self, action: Action) -> Link | Incomplete | None:
-        """Return the link to the member with the action's address, else with its account; None: there is none."""
+        """Return the link to the member with the action's address or else its account, or None without one."""
         people = await self.reader.people()
         if isinstance(people, Incomplete):
             return people

@@ -158,7 +158,7 @@ class Reconciler:
     ) -> Report:
         """Read what the dirty set affects, and correct only that.
 
-        While something is held everybody is planned for: what comes to a set over its limit is held with it.
+        While a set is held, the plan covers all people, so that new removals over the limit are held with the set.
         """
         if self.view.me is None:  # the cache is empty
             return await self.run_full(interrupted)
@@ -189,7 +189,7 @@ class Reconciler:
     def _makes_room(self, directory: DesiredState) -> bool:
         """Return True if one of these users waits for another account's address, or has such an address.
 
-        Such changes make room for each other, so that everybody is planned for.
+        Such changes free addresses for each other, so the plan has to cover all people.
         """
         people = self.view.people or {}
         waited_for = contested(directory, people)
@@ -235,7 +235,7 @@ class Reconciler:
     async def _look_for_doubles(self, directory: DesiredState) -> None:
         """Read the options of some people, since lists show one of several values and hide duplicates.
 
-        First of those whose options were not read yet or turned out to be others, then of those read longest ago.
+        People whose options are unread or outdated come first, then those whose options were read longest ago.
         A pass reads a share of them, and no more than reads may take of the rate limit.
         """
         observed = self.view.attributes.observed()
@@ -450,7 +450,7 @@ class Reconciler:
         return None if end is None else (end - now).total_seconds()
 
     async def _note_drift(self, planned: Plan) -> None:
-        """Record observed drift for each team that this full pass read; without the people for none."""
+        """Record observed drift for each team that this full pass read, or for none if people were not read."""
         if self.view.people is None:
             return
         unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()

@@ -77,7 +77,7 @@ class OrganizationSchedule:
     _more: bool = False  # the last pass left journal rows
     _full_again: bool = False  # the last full pass was incomplete
     _unread: DirtySet | None = (
-        None  # what a pass over a push was about that could not read all it needed
+        None  # the dirty set of an incremental pass that could not read all it needed
     )
     _retry_at: float = 0.0
     _pending_since: datetime | None = None  # time of the oldest unprocessed journal row

@@ -1,7 +1,7 @@
 """Creates each team that mappings wait for once, and binds the mappings to it.
 
-An answer that was lost makes no second team: the name's slug is the same at the next try, and Cal.com takes
-each only once.
+A lost response creates no second team: the next attempt sends the same slug, and Cal.com accepts each slug only
+once.
 """
 
 from collections.abc import Mapping
