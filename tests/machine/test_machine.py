@@ -584,7 +584,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_whatever_happens_cal_com_ends_as_the_directory_says(databases):
+def test_cal_com_converges_to_the_directory_after_random_faults(databases):
     Machine.databases = databases
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

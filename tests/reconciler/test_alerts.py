@@ -38,7 +38,7 @@ async def test_a_plan_that_an_operator_asks_for_first_does_not_swallow_the_alert
     assert await alerts(stage.full()) == []
 
 
-async def test_a_plan_alerts_nobody(stage):
+async def test_a_plan_sends_no_alert(stage):
     await emptied(stage)
 
     assert await alerts(stage.plan()) == []

@@ -76,7 +76,7 @@ async def test_a_patch_that_removes_clears(stage):
     assert has(stage) == []
 
 
-async def test_somebody_new_is_told_in_the_pass_that_invites_them(stage):
+async def test_a_new_user_gets_attributes_in_the_pass_that_invites_them(stage):
     stage.world.add_attribute("Job Title")
     stage.organize(attributes=(title(),))
     await stage.full()
@@ -87,7 +87,7 @@ async def test_somebody_new_is_told_in_the_pass_that_invites_them(stage):
     assert has(stage, "Job Title") == ["Head"]
 
 
-async def test_what_somebody_changed_in_cal_com_is_put_back_and_others_stay(stage):
+async def test_a_manual_attribute_edit_is_reverted_and_other_attributes_stay(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Other")
     stage.world.add_attribute("city")
     stage.world.set_attribute(ANN, "city", "Rome")
@@ -99,7 +99,7 @@ async def test_what_somebody_changed_in_cal_com_is_put_back_and_others_stay(stag
     assert stage.world.values(ANN) == {"city": ["Rome"], "department": ["Sales"]}
 
 
-async def test_what_the_directory_never_said_is_left_alone(stage):
+async def test_attributes_that_the_directory_never_sent_are_left_alone(stage):
     await ready(stage, "TEXT")
     stage.world.set_attribute(ANN, "department", "Sales")
 
@@ -130,7 +130,7 @@ async def reads_of_a_pass(stage):
     return Counter(stage.simulation.calls)
 
 
-async def test_a_missing_option_is_waited_for_and_told_when_it_is_there(stage):
+async def test_a_value_waits_for_its_missing_option(stage):
     await ready(stage, "SINGLE_SELECT")
     await says(stage, department="Sales")
 
@@ -143,7 +143,7 @@ async def test_a_missing_option_is_waited_for_and_told_when_it_is_there(stage):
     assert has(stage) == ["Sales"]
 
 
-async def test_a_missing_option_is_made_where_that_is_allowed(stage):
+async def test_a_missing_option_is_created_if_the_settings_allow_it(stage):
     await ready(stage, "SINGLE_SELECT", create_options=True)
 
     await says(stage, department="Research & Development")
@@ -156,7 +156,7 @@ async def test_a_missing_option_is_made_where_that_is_allowed(stage):
     assert rows[0]["because"].startswith('department: makes the option "Research & Development"')
 
 
-async def test_an_option_that_was_deleted_is_found_out(stage):
+async def test_a_deleted_option_is_noticed(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing", create_options=True)
     await says(stage, department="Sales")
     stage.world.remove_option("department", "Marketing")
@@ -215,7 +215,7 @@ async def test_what_was_set_by_hand_since_the_last_full_pass_does_not_stay_besid
     assert (await stage.full()).in_sync
 
 
-async def test_whose_attributes_cannot_be_read_again_keeps_them_until_they_can_be(stage):
+async def test_attributes_stay_while_they_cannot_be_read_again(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
     await stage.full()
     stage.world.set_attribute(ANN, "department", "Marketing")
@@ -242,7 +242,7 @@ async def test_the_options_of_each_person_are_read_once_before_they_are_changed(
 
 
 @pytest.mark.parametrize("kind", ["drop", "status"])
-async def test_one_persons_trouble_stops_nobody_else(stage, kind):
+async def test_a_failure_for_one_person_does_not_stop_the_others(stage, kind):
     stage.world.add_attribute("department", "SINGLE_SELECT", ("Sales",))
     stage.organize(attributes=(department(),))
     others = [f"p{number}@acme.example" for number in range(4)]
@@ -316,7 +316,7 @@ async def test_attributes_that_cannot_be_read_leave_everything_else_in_step(stag
     assert "attributes are left as they are" in (await stage.plan()).notes[0]
 
 
-async def test_an_attribute_that_is_not_there_is_said_and_told_when_it_is(stage):
+async def test_a_missing_attribute_is_reported_and_set_once_it_exists(stage):
     stage.organize(attributes=(department(),))
     await stage.okta.assign(ANN, "Ann", "Example")
     await stage.full()
@@ -329,7 +329,7 @@ async def test_an_attribute_that_is_not_there_is_said_and_told_when_it_is(stage)
     assert has(stage) == ["Sales"]
 
 
-async def test_who_has_not_accepted_is_told_after_they_have(stage):
+async def test_a_pending_member_gets_attributes_after_accepting(stage):
     stage.world.auto_accept_domains = frozenset()
     stage.world.add_person(ANN, in_org=False)
     stage.world.add_attribute("department")
@@ -345,7 +345,7 @@ async def test_who_has_not_accepted_is_told_after_they_have(stage):
     assert has(stage) == ["Sales"]
 
 
-async def test_who_left_and_comes_back_starts_anew(stage):
+async def test_a_returning_user_starts_without_attributes(stage):
     await ready(stage, "TEXT")
     await says(stage, department="Sales")
     await stage.okta.deactivate(ANN)
@@ -358,7 +358,7 @@ async def test_who_left_and_comes_back_starts_anew(stage):
     assert has(stage) == ["Sales"]
 
 
-async def test_a_lagging_list_is_not_taken_for_somebody_elses_edit(stage):
+async def test_a_lagging_list_is_not_taken_for_a_manual_edit(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
     await says(stage, department="Sales")
     stage.world.lag(writes=1000)
@@ -409,7 +409,7 @@ async def test_an_attribute_that_is_parked_is_said_of_the_attribute_and_of_nothi
     assert (await shown(stage, ANN))[1].startswith('user.update (run): department: nothing -> "M')
 
 
-async def test_what_somebody_else_is_to_be_told_is_not_said_of_a_stranger(stage):
+async def test_explain_of_a_stranger_omits_attributes_of_other_people(stage):
     await ready(stage, "TEXT")
     await stage.okta.update_profile(ANN, **{URN: {"department": "Sales"}, "active": True})
     stage.world.add_person("eve@acme.example", name="Eve")

@@ -82,7 +82,7 @@ async def test_a_user_who_was_pending_comes_back_pending(stage):
     assert (await stage.full()).parked == 0
 
 
-async def test_a_member_whom_somebody_removed_by_hand_is_attached_pending(stage):
+async def test_a_member_removed_by_hand_is_attached_pending(stage):
     await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
     stage.world.remove_from_org(ANN)
 
@@ -107,7 +107,7 @@ async def test_a_new_user_with_the_address_of_a_leaver_gets_the_leavers_account(
     assert members(stage)[ANN] is False
 
 
-async def test_an_account_that_nobody_knows_the_number_of_is_parked_with_what_to_do(stage):
+async def test_an_account_of_unknown_id_is_parked_with_what_to_do(stage):
     stage.world.build = SELF_HOSTED_2025_12
     stage.world.add_person(ANN, in_org=False)
     await assigned(stage, "ann")
@@ -204,7 +204,7 @@ async def test_a_half_member_who_is_removed_before_the_repair_is_not_brought_bac
     assert ANN not in members(stage)
 
 
-async def test_a_push_that_meets_a_half_member_parks_nobody(stage):
+async def test_a_push_that_meets_a_half_member_parks_no_action(stage):
     await half_member(stage)
     await stage.full()
     stage.world.accept(ANN)
@@ -354,7 +354,7 @@ async def test_a_time_zone_that_cal_com_refuses_costs_neither_account_nor_team(s
 # -------------------------------------------------------------------- leaving
 
 
-async def test_a_build_that_leaves_team_memberships_behind_is_found_out_and_cleaned(stage):
+async def test_a_build_that_keeps_team_memberships_is_detected_and_cleaned_up(stage):
     await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
     stage.world.put_on_team("Engineering", ANN)  # not mapped
 

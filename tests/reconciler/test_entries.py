@@ -224,7 +224,7 @@ async def test_without_cal_com_what_is_held_parked_and_waited_for_is_told(stage)
     assert "member.remove is held: 5 members of 5 would leave Sales" in because
 
 
-async def test_without_cal_com_whoever_left_is_known_too(stage):
+async def test_without_cal_com_people_who_left_are_known_too(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await removed(stage, stage.okta.users[ANN])
     await stage.full()
@@ -259,7 +259,7 @@ async def test_without_cal_com_a_person_no_directory_knows_may_yet_exist(stage):
         await told(stage, "who@acme.example")
 
 
-async def test_with_cal_com_a_person_nobody_knows_is_a_mistake(stage):
+async def test_with_cal_com_an_unknown_person_is_an_error(stage):
     with pytest.raises(UsageError, match=r"neither a directory of acme nor its Cal\.com has"):
         await told(stage, "who@acme.example")
 

@@ -20,7 +20,7 @@ async def test_an_error_is_never_an_empty_list(stage):
     assert (await stage.full()).in_sync
 
 
-async def test_one_failing_person_stops_nobody_else(stage):
+async def test_one_failing_person_does_not_stop_the_others(stage):
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")
     await assigned(stage, "ann", "bob", "cem")
@@ -69,9 +69,7 @@ async def ann_is_put_on_sales(stage, kind):
 
 
 @pytest.mark.parametrize("look", ["push", "full", "restart"])
-async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_group_at_once(
-    stage, look
-):
+async def test_a_member_added_by_an_unanswered_write_leaves_with_the_group_at_once(stage, look):
     await ann_is_put_on_sales(stage, kind="drop-after")
     assert address("ann") in stage.team("Sales")
 
@@ -83,7 +81,7 @@ async def test_somebody_put_on_by_a_write_without_an_answer_leaves_with_the_grou
     assert stage.team("Sales") == {}
 
 
-async def test_somebody_put_on_by_a_write_without_an_answer_leaves_when_the_group_is_deleted(stage):
+async def test_a_member_added_by_an_unanswered_write_leaves_when_the_group_is_deleted(stage):
     await ann_is_put_on_sales(stage, kind="drop-after")
     assert address("ann") in stage.team("Sales")
 
@@ -93,7 +91,7 @@ async def test_somebody_put_on_by_a_write_without_an_answer_leaves_when_the_grou
     assert stage.team("Sales") == {}
 
 
-async def test_somebody_put_on_by_hand_after_a_write_that_did_nothing_stays(stage):
+async def test_a_member_added_by_hand_after_a_write_without_effect_stays(stage):
     await ann_is_put_on_sales(stage, kind="drop")
     await stage.okta.push_now("Sales", [])
     await stage.full()  # nobody is there: the write did nothing

@@ -52,7 +52,7 @@ async def test_an_imported_entry_goes_with_the_person_whom_calscim_deprovisioned
     await replays(stage)
 
 
-async def test_an_imported_entry_goes_with_the_person_whom_somebody_removed_by_hand(stage, entra):
+async def test_an_imported_entry_is_dropped_when_its_person_is_removed_by_hand(stage, entra):
     stage.world.add_person(address("guest"), name="Gil Guest")
     await stage.full()
     assert address("guest") in await entries(stage)

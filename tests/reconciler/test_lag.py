@@ -87,7 +87,7 @@ async def test_a_removal_that_the_directory_asks_for_does_not_wait(raised):
 
 
 @pytest.mark.parametrize("mode", ["managed", "exclusive"])
-async def test_somebody_just_taken_off_is_not_taken_off_again(stage, mode):
+async def test_a_member_just_removed_is_not_removed_again(stage, mode):
     await stage.given("Sales", mode, "ann", "bob")
     stage.world.lag(seconds=3600)
     await stage.okta.remove_members("Sales", [ANN])
@@ -100,7 +100,7 @@ async def test_somebody_just_taken_off_is_not_taken_off_again(stage, mode):
     assert report.in_sync
 
 
-async def test_somebody_just_put_on_may_be_put_on_again_and_nothing_comes_of_it(stage):
+async def test_adding_a_new_member_again_changes_nothing(stage):
     await stage.given("Sales", "exclusive", "ann")
     stage.world.lag(seconds=3600)
     await stage.okta.assign(BOB, "Bob", "Example")
@@ -160,7 +160,7 @@ def test_every_value_that_was_there_before_is_known_and_no_other():
     assert recent.current_value("bob", 1) == 1
 
 
-def test_what_was_changed_and_changed_back_is_believed():
+def test_a_value_that_was_changed_and_changed_back_is_accepted():
     recent = StaleReadFilter(lambda: 0.0, 5.0)
     recent.record_change("ann", 1, 2)
     recent.record_change("ann", 2, 1)

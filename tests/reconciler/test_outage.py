@@ -30,7 +30,7 @@ async def nobody_is_parked(stage):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
-async def test_an_outage_in_the_middle_of_a_pass_parks_nobody(stage, outage, count):
+async def test_an_outage_in_the_middle_of_a_pass_parks_no_action(stage, outage, count):
     await stage.full()
     await assigned(stage, *PEOPLE[:count])
     stage.simulation.faults = [Fault(times=-1, **outage)]
@@ -45,7 +45,7 @@ async def test_an_outage_in_the_middle_of_a_pass_parks_nobody(stage, outage, cou
     assert set(addresses(*PEOPLE[:count])) < set(stage.people())
 
 
-async def test_a_few_passes_in_which_no_change_is_answered_park_nobody(stage, outage):
+async def test_a_few_passes_in_which_no_change_is_answered_park_no_action(stage, outage):
     await stage.full()
     await assigned(stage)
     stage.simulation.faults = [Fault(method="POST", times=-1, **outage)]
@@ -80,7 +80,7 @@ async def test_after_a_long_outage_the_first_answer_makes_everything_due(stage):
     assert await nobody_is_parked(stage)
 
 
-async def test_a_refused_key_parks_nobody(stage):
+async def test_a_refused_key_parks_no_action(stage):
     await stage.full()
     await assigned(stage)
     stage.simulation.faults = [Fault(method="POST", status=401, times=-1)]
@@ -92,7 +92,7 @@ async def test_a_refused_key_parks_nobody(stage):
     assert await nobody_is_parked(stage)
 
 
-async def test_a_key_that_is_refused_while_a_person_is_looked_up_parks_nobody(stage):
+async def test_a_key_that_is_refused_while_a_person_is_looked_up_parks_no_action(stage):
     await stage.full()
     await assigned(stage)
     stage.world.api_key = "another"
@@ -103,7 +103,7 @@ async def test_a_key_that_is_refused_while_a_person_is_looked_up_parks_nobody(st
     assert await nobody_is_parked(stage)
 
 
-async def test_a_used_up_rate_limit_parks_nobody(stage, monkeypatch):
+async def test_a_used_up_rate_limit_parks_no_action(stage, monkeypatch):
     monkeypatch.setattr("calscim.calcom.rate_budget.Budget.delay", lambda *_, **__: 0.0)
     await stage.full()
     await assigned(stage)
@@ -117,7 +117,7 @@ async def test_a_used_up_rate_limit_parks_nobody(stage, monkeypatch):
     assert (await stage.full()).in_sync
 
 
-async def test_a_lost_lease_parks_nobody(stage):
+async def test_a_lost_lease_parks_no_action(stage):
     await stage.full()
     await assigned(stage)
     await leases.release(stage.db, stage.lease)
@@ -153,7 +153,7 @@ async def failing(stage):
     return moved
 
 
-async def test_people_for_whom_cal_com_always_fails_stop_nobody_else(stage, failing, outage):
+async def test_people_for_whom_cal_com_always_fails_do_not_stop_the_others(stage, failing, outage):
     await failing(**outage)
 
     await stage.push()
@@ -179,7 +179,7 @@ async def test_what_goes_on_failing_while_cal_com_answers_waits_longer_and_longe
     assert all(entry.attempts > 2 for entry in found.values())
 
 
-async def test_an_outage_that_begins_in_the_middle_of_the_changes_parks_nobody(stage):
+async def test_an_outage_that_begins_in_the_middle_of_the_changes_parks_no_action(stage):
     await stage.full()
     await assigned(stage, "ann", "bob", "cem")
     stage.simulation.faults = [

@@ -119,7 +119,7 @@ async def test_what_is_pushed_meanwhile_is_done_before_the_reads_are(many, clock
     assert loop.fulls[1] - loop.fulls[0] < 450
 
 
-async def test_somebody_asking_gets_a_look_at_everything_at_once(many, clock):
+async def test_a_requested_sync_reads_everything_at_once(many, clock):
     asked = []
 
     async def until(loop, reconciler):

@@ -159,7 +159,7 @@ async def test_an_unmapped_team_is_forgotten(drifted):
     assert await drifted.db.fetch("SELECT FROM calscim.drift_observations") == []
 
 
-async def test_guards_judge_drift_once_it_has_lasted(drifted):
+async def test_limits_apply_to_drift_after_the_drift_grace(drifted):
     for name in ("fay", "gus"):
         drifted.world.add_person(f"{name}@acme.example", name=name)
         drifted.world.put_on_team("Sales", f"{name}@acme.example")
@@ -210,7 +210,7 @@ async def test_a_pass_over_a_push_does_not_say_that_all_is_in_step(drifted):
     assert one["waiting"] == []
 
 
-async def test_of_very_many_that_wait_the_stored_report_names_some(drifted, monkeypatch):
+async def test_a_stored_report_lists_only_some_of_many_waiting_entries(drifted, monkeypatch):
     monkeypatch.setattr("calscim.reconciler.report.LISTED", 2)
     for name in ("fay", "gus", "hal"):
         drifted.world.add_person(f"{name}@acme.example", name=name)

@@ -108,7 +108,7 @@ async def test_the_log_is_told_every_half_minute(progress):
     assert all(line["seconds_left"] > 0 for line in told)
 
 
-async def test_a_person_reads_it_in_a_sentence(stage, progress):
+async def test_status_shows_progress_in_a_sentence(stage, progress):
     await progress.come_to(1240, 5100)
 
     console = Console(width=200)
@@ -118,7 +118,7 @@ async def test_a_person_reads_it_in_a_sentence(stage, progress):
     assert "acme: 1,240 of 5,100 actions done, about 32 min left" in text.get()
 
 
-async def test_whoever_asked_for_the_pass_is_told(stage, progress, monkeypatch):
+async def test_the_requester_of_a_pass_sees_its_progress(stage, progress, monkeypatch):
     monkeypatch.setattr("calscim.admin.sync.TELL_EVERY", 0.0)
     heard, said = [], asyncio.Event()
     await progress.come_to(3, 9)

@@ -51,7 +51,7 @@ def membership(stage, account):
 
 @pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026, BEFORE_2025_08_18])
 @pytest.mark.parametrize("faults", [[], [MAY_NOT_LIST], [MAY_NOT_CHANGE]])
-async def test_a_member_whom_somebody_brought_back_keeps_role_and_state(stage, build, faults):
+async def test_a_member_brought_back_by_hand_keeps_role_and_state(stage, build, faults):
     account = await ann_left(stage, build)
     brought_back_by_hand(stage, account)
     stage.simulation.faults = [replace(one) for one in faults]
@@ -76,7 +76,7 @@ async def test_such_a_member_keeps_them_also_under_another_address(stage, build)
     assert stage.world.user_id(NEW) == account
 
 
-async def test_a_user_whom_somebody_invited_by_hand_is_recognised(stage):
+async def test_a_user_invited_by_hand_is_recognized(stage):
     account = await ann_left(stage, HOSTED_2026)
     stage.world.join(account, stage.world.organization_id, "MEMBER", accepted=False)
 

@@ -23,7 +23,7 @@ async def deleted(stage, email):
     await stage.okta._call("DELETE", f"/Users/{stage.okta.users[email]}")
 
 
-async def test_somebody_deactivated_is_not_said_to_be_on_the_team(stage):
+async def test_explain_does_not_show_a_deactivated_user_on_the_team(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.okta.deactivate(ANN)
     await stage.push()
@@ -36,7 +36,7 @@ async def test_somebody_deactivated_is_not_said_to_be_on_the_team(stage):
     assert next(action["kind"] for action in found["actions"]) == "user.deprovision"
 
 
-async def test_somebody_in_no_mapped_group_is_said_to_be_out_where_only_those_belong(stage):
+async def test_explain_says_that_an_exclusive_team_excludes_users_without_a_group(stage):
     stage.organize(provision_people=Provision.MAPPED)
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.okta.remove_members("Sales", [ANN])
@@ -98,7 +98,7 @@ async def test_what_is_parked_for_one_team_is_not_said_of_another(stage):
     assert (await because(stage, ANN, "Engineering")).startswith("member.add (run): ")
 
 
-async def test_whoever_left_with_a_deleted_group_or_a_mapping_is_told_so(stage):
+async def test_explain_names_the_deleted_group_or_mapping_that_removed_a_user(stage):
     await stage.given("Sales", "managed", "ann")
     await stage.given("Engineering", "managed", "ann")
     await stage.okta.delete_group("Sales")
@@ -112,7 +112,7 @@ async def test_whoever_left_with_a_deleted_group_or_a_mapping_is_told_so(stage):
     )
 
 
-async def test_somebody_invited_is_wanted_on_the_team_while_they_are_waited_for(stage):
+async def test_an_invited_user_is_wanted_on_the_team_until_they_accept(stage):
     stage.world.auto_accept_domains = frozenset()
     stage.world.add_person(ANN, name="Ann", in_org=False)
     await stage.map("Sales", stage.team_id("Sales"), "managed")
@@ -188,7 +188,7 @@ async def test_teams_that_cannot_be_listed_are_not_said_to_be_missing(stage):
         await told(stage, "owner@acme.example")
 
 
-async def test_whom_add_only_leaves_on_the_team_was_not_put_there_by_hand(stage):
+async def test_a_member_that_add_only_keeps_does_not_count_as_added_by_hand(stage):
     await stage.given("Sales", "add-only", "ann", "bob")
     await stage.okta.remove_members("Sales", [ANN])
     await stage.push()

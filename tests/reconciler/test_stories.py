@@ -45,7 +45,7 @@ async def test_a_mapping_made_after_the_push_takes_effect_without_another(stage,
     assert stage.team("Sales") == {address("ann"): "MEMBER"}
 
 
-async def test_somebody_who_leaves_the_group_leaves_the_team(stage, style):
+async def test_a_user_who_leaves_the_group_leaves_the_team(stage, style):
     await stage.given("Sales", "managed", "ann", "bob")
 
     await stage.okta.remove_members("Sales", addresses("ann"))
@@ -185,7 +185,7 @@ async def test_deactivated_people_lose_the_organization_and_come_back_with_their
     assert address("ann") in stage.team("Sales")
 
 
-async def test_somebody_created_inactive_is_not_invited(stage):
+async def test_a_user_created_inactive_is_not_invited(stage):
     await stage.okta.assign(address("ann"), "Ann", "Example", active=False)
 
     await stage.full()
@@ -448,7 +448,7 @@ async def test_owners_the_keys_own_user_and_protected_people_stay(stage):
     assert people == {address("owner"): "OWNER", address("ceo"): "MEMBER"}
 
 
-async def test_somebody_who_became_an_owner_after_the_plan_is_not_deprovisioned(stage):
+async def test_a_user_who_became_an_owner_after_the_plan_is_not_deprovisioned(stage):
     await assigned(stage, "ann")
     await stage.full()
     stage.world.set_role(None, address("ann"), "OWNER")
@@ -507,7 +507,7 @@ async def test_explain_tells_the_truth(stage):
     assert told["actions"][0]["outcome"] == "done"
 
 
-async def test_explain_says_why_somebody_left(stage):
+async def test_explain_says_why_a_user_left(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.okta.remove_members("Sales", addresses("ann"))
     await stage.push()
@@ -564,7 +564,7 @@ async def test_a_first_import_costs_hardly_more_calls_than_people_and_membership
     assert len(stage.team("Sales")) == 30
 
 
-async def test_a_push_about_one_person_of_a_held_set_does_not_let_that_one_through(stage):
+async def test_a_push_about_one_person_of_a_held_set_does_not_release_their_removal(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
     await stage.full()
@@ -594,7 +594,7 @@ async def test_one_more_removal_from_a_team_with_a_held_set_is_held_with_it(stag
         await approve(stage.db, stage.settings, [stage.organization], before.hash)
 
 
-async def test_a_large_company_is_thought_about_beside_the_requests(stage, monkeypatch):
+async def test_planning_for_a_large_company_does_not_block_requests(stage, monkeypatch):
     threads = []
     planning = approvals.make_plan
 
@@ -626,7 +626,7 @@ async def test_a_changed_locale_and_time_zone_reach_the_account_once(stage):
     assert len(stage.simulation.writes) == writes
 
 
-async def test_a_locale_that_somebody_chose_in_cal_com_stays(stage):
+async def test_a_locale_that_a_user_chose_in_cal_com_stays(stage):
     await assigned(stage, "ann")
     await stage.full()
     account = stage.world.account(address("ann"))

@@ -190,7 +190,7 @@ async def test_a_crash_around_the_call_is_made_good(stage, monkeypatch, point):
     assert await kinds(stage) == []
 
 
-async def test_the_keys_own_user_goes_when_somebody_else_owns_the_team(stage):
+async def test_the_bootstrap_owner_leaves_when_another_owner_joins_the_team(stage):
     await stage.map("Support", "Support", "exclusive")
     await pushed(stage, "Support", "ann")
     await settle(stage)
@@ -326,7 +326,7 @@ async def test_a_person_of_a_group_whose_team_is_yet_to_be_made_can_be_explained
     assert [one["create_team"] for one in found["sources"]] == [True]
 
 
-async def test_nobody_leaves_a_team_that_another_mapping_waits_for(stage):
+async def test_no_member_leaves_a_team_that_another_mapping_waits_for(stage):
     await stage.map("Support", "Support", "managed")
     number = stage.world.add_team("Support", slug="support")
     await stage.map("Helpdesk", number, "managed")
@@ -342,7 +342,7 @@ async def test_nobody_leaves_a_team_that_another_mapping_waits_for(stage):
     assert not [call for call in stage.simulation.calls if call.startswith("DELETE")]
 
 
-async def test_a_mapping_that_cannot_be_bound_keeps_nobody_on_a_team_of_that_name(stage):
+async def test_an_unbindable_mapping_keeps_no_member_on_a_team_of_that_name(stage):
     await stage.map("Support", "SUPPORT", "managed")
     number = stage.world.add_team("Support", slug="first")
     stage.world.add_team("support", slug="second")
