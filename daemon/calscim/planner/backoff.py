@@ -1,8 +1,8 @@
-"""When something that did not succeed is tried again. Times are handed in, in seconds.
+"""Decide when a failed action is tried again. Times are passed in, in seconds.
 
-Trouble on the way is met with growing waits. A flat refusal will be repeated, so it is tried again only after an
-hour; either at once when the action has become another one. What Cal.com did not answer, which may be an outage,
-waits five minutes at most.
+Transient failures wait longer after each attempt. A definite refusal is likely to repeat, so it is tried again only
+after an hour. Either is tried at once if the action has changed. A call that Cal.com did not answer, perhaps because
+of an outage, waits five minutes at most.
 """
 
 from calscim.planner.action_key import revision
@@ -13,11 +13,11 @@ MOST_UNANSWERED = 300.0
 
 
 def wait(attempts: int, *, refused: bool, jitter: float, unanswered: bool = False) -> float:
-    """Seconds until the next try: growing from a minute to an hour; after a flat refusal, an hour.
+    """Return the seconds until the next try: from a minute up to an hour; an hour after a refusal.
 
-    ``unanswered``: growing to five minutes.
+    ``unanswered``: the wait grows to five minutes at most.
 
-    ``attempts`` counts from 1; ``jitter`` is at least 0 and below 1, and shortens by up to a tenth.
+    ``attempts`` counts from 1. ``jitter`` is at least 0 and below 1, and shortens the wait by up to a tenth.
     """
     most = MOST_UNANSWERED if unanswered else MOST
     seconds = MOST if refused else min(most, FIRST * 2 ** max(0, min(attempts - 1, 20)))
@@ -25,5 +25,5 @@ def wait(attempts: int, *, refused: bool, jitter: float, unanswered: bool = Fals
 
 
 def due(mark: str, due_in: float, action: Action) -> bool:
-    """Whether a parked action is to be tried now. ``mark``: its fingerprint when it was parked."""
+    """Return True if a parked action is due. ``mark``: its fingerprint when it was parked."""
     return due_in <= 0 or mark != revision(action)

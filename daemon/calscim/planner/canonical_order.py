@@ -59,5 +59,5 @@ def order(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]
 
 
 def _place(waiting: Waiting) -> tuple[str, str, str]:
-    """The canonical order of who waits: by address, without one by userName, then by id."""
+    """Return the sort key of a waiting person: by address, without one by userName, then by id."""
     return waiting.email, waiting.user_name, waiting.user

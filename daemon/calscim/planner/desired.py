@@ -1,8 +1,8 @@
-"""Who is wanted where: from users, groups and mappings to one wanted role for each person and team.
+"""Compute the wanted role of each person on each team from users, groups, and mappings.
 
-Of several sources the highest role wins. An exclusive mapping makes its whole team exclusive; otherwise an
-edge has the strongest mode among the sources that give it. A mapping that only observes lends its role to
-nobody who is wanted by another one, and its being there changes nothing in Cal.com.
+If several mappings grant an edge, the highest role wins. An exclusive mapping makes its whole team exclusive;
+otherwise an edge has the strongest mode of the mappings that grant it. A mapping that only observes gives its role to
+no person whom another mapping puts on the team, and changes nothing in Cal.com.
 """
 
 from collections.abc import Iterable
@@ -22,11 +22,11 @@ STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 
 
 @dataclass(frozen=True, slots=True)
 class EffectiveGrant:
-    """What a set of mappings to one team gives together; shared by everybody who is in just these."""
+    """The combined effect of a set of mappings to one team, shared by all people in exactly that set."""
 
     role: Role
     mode: Mode
-    mappings: tuple[Mapping, ...]  # by id
+    mappings: tuple[Mapping, ...]  # sorted by id
     ids: tuple[MappingId, ...]
 
 
@@ -35,22 +35,22 @@ Grants = MappingOf[PersonKey, EffectiveGrant]
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Everything wanted of one organization."""
+    """The wanted people, memberships, and roles of one organization."""
 
     people: People
     teams: MappingOf[TeamId, Grants]
     roles: Grants  # in the organization itself
-    live: MappingOf[TeamId, tuple[Mapping, ...]]  # mappings in use, bound or waiting
+    live: MappingOf[TeamId, tuple[Mapping, ...]]  # mappings in use, bound or not
     exclusive: AbstractSet[TeamId]
     mapped: AbstractSet[PersonKey]  # in an acting mapping's group; empty unless MAPPED
     watched: AbstractSet[PersonKey]  # in an observing mapping's group; likewise
 
     def waiting(self, team: TeamId) -> tuple[Mapping, ...]:
-        """Mappings of a team that no pushed group has answered yet."""
+        """Return the mappings of a team whose group has not been pushed yet."""
         return tuple(mapping for mapping in self.live.get(team, ()) if mapping.group is None)
 
     def observed_only(self, team: TeamId) -> bool:
-        """Whether every mapping of a team only reports, and at least one has a group to report on."""
+        """Return True if all mappings of a team only observe, and at least one of them is bound."""
         live = self.live.get(team, ())
         return any(mapping.group is not None for mapping in live) and all(
             mapping.mode is Mode.OBSERVE for mapping in live
@@ -63,7 +63,7 @@ def desired(
     people: People | None = None,
     teams: AbstractSet[TeamId] | None = None,
 ) -> Desired:
-    """Costs one look at each membership of a mapped group; ``teams`` leaves the others out."""
+    """Compute what is wanted. ``teams``: only these teams; the cost grows with their memberships."""
     people = identify(directory) if people is None else people
     live = _live(directory)
     exclusive = {
@@ -128,7 +128,7 @@ def _edges(
     *,
     exclusive: bool,
 ) -> dict[PersonKey, EffectiveGrant]:
-    """Sources are made once for each combination of mappings, not once a person."""
+    """Return the grant of each person, built once for each combination of mappings."""
     edges: dict[PersonKey, EffectiveGrant] = {}
     combined: dict[tuple[MappingId, ...], EffectiveGrant] = {}
     for mapping in mappings:
@@ -157,5 +157,5 @@ def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> EffectiveGran
 
 
 def strongest(mappings: Iterable[Mapping]) -> Mode:
-    """Of at least one mapping, the mode that lets calscim do most."""
+    """Return the mode of these mappings that lets calscim do the most; at least one is required."""
     return max((mapping.mode for mapping in mappings), key=STRENGTH.__getitem__)

@@ -1,9 +1,9 @@
-"""Who is who: which SCIM users are one person, and which account of Cal.com's that person has.
+"""Determine which SCIM users are the same person, and which Cal.com account that person has.
 
-A link between a user and an account is made once and outlives every change of address. Without one, the
-address decides, as calscim.names compares addresses. An account whose owner in the same directory has moved to
-another address is not given away to whoever gets the old one; and one that has an owner there is never taken
-for an inactive user's, for it would be taken away.
+A link between a user and an account is created once and is kept when the address changes. Without a link, the address
+decides, compared as in calscim.names. If the owner of an account moved to another address in the same directory, the
+account is not given to the next user with the old address. An account that has an owner in the directory is never
+matched to an inactive user, because the owner would lose it.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,24 +15,22 @@ from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
 from calscim.planner.ids import CalUserId, UserId
 from calscim.planner.observed_state import Complete, ObservedState
 
-PersonKey = CalUserId | str  # a person: an account, or an address without one, by its key
+PersonKey = CalUserId | str  # a person: an account id, or an address key without an account
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Everybody the directories name. One user speaks for each person; few people have several."""
+    """Everyone in the directories. One user is primary for each person; few people have several."""
 
-    of: MappingOf[
-        UserId, PersonKey
-    ]  # users without an address and without an account are not in it
+    of: MappingOf[UserId, PersonKey]  # without users that have neither an address nor an account
     primary_user: MappingOf[PersonKey, User]
-    duplicates: MappingOf[PersonKey, Sequence[User]]  # the speaker first
+    duplicates: MappingOf[PersonKey, Sequence[User]]  # the primary user first
     gone: MappingOf[CalUserId, Sequence[DeletedUser]]  # deleted users that were linked
     without_email: Sequence[User]  # neither address nor account
-    found: Sequence[Link]  # accounts that were recognised just now
+    found: Sequence[Link]  # accounts that were matched in this pass
 
     def users(self, key: PersonKey) -> Sequence[User]:
-        """Every user that is this person, the one that speaks for them first."""
+        """Return every user of this person, the primary one first."""
         several = self.duplicates.get(key)
         if several is not None:
             return several
@@ -41,7 +39,7 @@ class People:
 
 
 def identify(directory: DesiredState, observed: ObservedState | None = None) -> People:
-    """One pass over the users; addresses are looked at only for those without a link."""
+    """Group the users into people. Addresses are compared only for users without a link."""
     of: dict[UserId, PersonKey] = {}
     primary_user: dict[PersonKey, User] = {}
     several: dict[PersonKey, list[User]] = {}
@@ -79,7 +77,7 @@ def identify(directory: DesiredState, observed: ObservedState | None = None) -> 
 
 
 def _precedence(user: User) -> tuple[bool, bool, str, str]:
-    """Who speaks for a person: somebody the provider keeps active, else somebody it has written to."""
+    """Return a sort key: managed and active users first, then managed ones."""
     return (not (user.managed and user.active), not user.managed, user.directory, user.id)
 
 
@@ -101,7 +99,7 @@ def _linked(directory: DesiredState) -> dict[CalUserId, list[User]]:
 
 
 class _Addresses:
-    """From an address to the account it stands for; ``linked``: the accounts' users by their links."""
+    """Maps addresses to accounts. ``linked``: the users of each account by their links."""
 
     def __init__(
         self,
@@ -130,7 +128,7 @@ class _Addresses:
                 self._written[address] = min(known, link.cal_user)
 
     def of(self, user: User, address: str) -> CalUserId | None:
-        """The account seen with that address, else that of another user whom a provider gave it."""
+        """Return the account that has this address in Cal.com, else the account of a user linked under it."""
         account = self._seen.get(address)
         if account is None:
             returned = self.returned(user)

@@ -23,13 +23,13 @@ class AttributeType(Enum):
 
     @property
     def selects(self) -> bool:
-        """Whether a value has to be one of the attribute's options."""
+        """Return True if a value must be one of the attribute's options."""
         return self in (AttributeType.SINGLE_SELECT, AttributeType.MULTI_SELECT)
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of the organization. ``options``: value -> id, as far as they are known."""
+    """An attribute of the organization. ``options``: value -> id, for the options that were read."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, order=True)
 class AttributeValue:
-    """A value that somebody has, by the ids of the attribute and of the option it is kept as."""
+    """An attribute value of a person, by the ids of the attribute and of its option."""
 
     attribute: str
     option: str
@@ -57,7 +57,7 @@ class OrgMember:
     role: Role
     accepted: bool
     attributes: tuple[AttributeValue, ...] | None = None  # None: not shown
-    has_profile: bool | None = None  # in the organization; None: not looked at
+    has_profile: bool | None = None  # in the organization; None: not read
 
     @property
     def has_joined(self) -> bool:
@@ -86,21 +86,21 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Complete(Generic[T]):
-    """Everything there was to read was read."""
+    """Everything was read."""
 
     value: T
 
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Not everything was read. Never to be taken for an empty list."""
+    """Not everything was read. Never treat this as an empty list."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """What was read of Cal.com. A team that is missing from ``teams`` was not looked at."""
+    """The observed state of one organization. A team that is missing from ``teams`` was not read."""
 
     me: CalUserId  # the API key's own user
     people: "Complete[MappingOf[CalUserId, OrgMember]] | Incomplete"
@@ -109,4 +109,4 @@ class ObservedState:
     attributes: "Complete[tuple[Attribute, ...]] | Incomplete" = field(
         default_factory=lambda: Incomplete("they were not looked at")
     )
-    clears_teams: bool | None = None  # see core.build.BuildTraits
+    clears_teams: bool | None = None  # see planner.build.BuildTraits

@@ -14,7 +14,7 @@ from calscim.planner.ids import (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A person who cannot be helped along yet, and what is waited for."""
+    """A person for whom the planner cannot act yet, and the reason."""
 
     user: UserId
     email: str  # "" for a person without an address
@@ -24,7 +24,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Drift that is not corrected before it has lasted, and what is waited for."""
+    """Drift that is not corrected yet, and how long it must still last."""
 
     action: Action
     reason: str
@@ -32,40 +32,40 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """How much of a limit was used within the window. ``team`` None: the organization's."""
+    """The used part of a limit within the window. ``team`` None: the organization's limit."""
 
     name: str  # the key of the configuration's [guards]
     team: TeamId | None
     used: int
     limit: int
-    size: int  # what a percentage is taken of
+    size: int  # the size that a percentage applies to
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything to do in one organization, in canonical order; comparable and printable."""
+    """All actions for one organization, in canonical order; comparable and printable."""
 
     organization: str
     actions: tuple[Action, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     incomplete: tuple[str, ...] = ()  # what could not be read, one sentence each
-    in_place: tuple[MembershipRecord, ...] = ()  # wanted and there: what the ledger should say now
-    links: tuple[Link, ...] = ()  # users whose account was recognised: to be recorded
+    in_place: tuple[MembershipRecord, ...] = ()  # wanted and present: what the ledger should record
+    links: tuple[Link, ...] = ()  # links to accounts that were matched: to be recorded
     hash: str = ""
-    notes: tuple[str, ...] = ()  # what was left alone on purpose, one sentence each
-    # Attributes that are as wanted: to be recorded.
+    notes: tuple[str, ...] = ()  # what was left unchanged on purpose, one sentence each
+    # Attributes that have the wanted value: to be recorded.
     told: tuple[tuple[CalUserId, str, str], ...] = ()
     limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
-    members: int | None = None  # of the organization now; None: not read
-    deferred: tuple[Deferred, ...] = ()  # drift that has not lasted yet: not among the actions
+    members: int | None = None  # current members of the organization; None: not read
+    deferred: tuple[Deferred, ...] = ()  # recent drift: not among the actions
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a pass looks at. None: everything.
+    """What a pass covers. None: everything.
 
-    With ``users``, nothing is done about anybody else, on teams neither: the directory then need not
-    hold more than these users and whoever is the same person.
+    With ``users``, the plan contains no actions for other people, not even on teams. The desired state then needs
+    only these users and the other users of the same people.
     """
 
     users: frozenset[UserId] | None = None

@@ -1,7 +1,7 @@
-"""The planner: from the desired and the observed state to a plan, in stages.
+"""Compute a plan from the desired and the observed state, in stages.
 
 Each stage takes a plan and returns one; a new constraint is a new stage and one line in ``STAGES``. The planner does
-no I/O. The same inputs give the same plan, in whatever order they were read, and once one of its actions is done,
+no I/O. The same inputs give the same plan, in whatever order they were read. After one of the plan's actions is done,
 planning again gives exactly the rest.
 """
 

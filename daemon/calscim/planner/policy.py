@@ -1,4 +1,4 @@
-"""What an organization's settings allow, and who is never deprovisioned or demoted.
+"""The settings of an organization, and the people who are never deprovisioned or demoted.
 
 The dataclasses are sections of the configuration: ``config.model`` adds to them, and the planner reads them directly.
 """
@@ -25,7 +25,7 @@ from calscim.planner.modes import PeopleMode, Provision
 from calscim.planner.observed_state import OrgMember
 from calscim.planner.roles import Role
 
-PATIENCE = 3  # complete passes in a row without an account before it counts as gone
+PATIENCE = 3  # complete passes in a row without an account before it counts as absent
 
 _CORE_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:user"
 _ATTRIBUTE_PATH = re.compile(

@@ -1,4 +1,4 @@
-"""The roles that Cal.com has in an organization and on a team."""
+"""The roles in Cal.com's organizations and teams."""
 
 from enum import Enum
 

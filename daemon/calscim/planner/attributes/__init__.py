@@ -1,1 +1,1 @@
-"""What differs between the attributes of people in Cal.com and in the directory."""
+"""Compare the attributes of people in Cal.com with those in the directory."""

@@ -1,8 +1,8 @@
-"""What people's attributes in Cal.com have to become: only those in the declared table are ever touched.
+"""Plan the changes of people's attributes in Cal.com. Only attributes of the configured table change.
 
-A value that the directory gives is kept in Cal.com, against edits there as well. One that it does not give is
-taken away only where calscim has told it before, so that a table which nobody fills yet clears nothing. What
-was not read, and an attribute that Cal.com does not have, changes nothing and is said.
+A value that the directory gives is kept in Cal.com, also against edits there. A value that the directory does not
+give is removed only if calscim set the attribute before, so that a new table clears nothing. Attributes that were not
+read, or that Cal.com does not have, change nothing; a note says so.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,7 @@ _NONE: list[AttributeValue] = []
 
 @dataclass(frozen=True, slots=True)
 class AttributeDiff:
-    """One attribute of one person: ``has`` before, ``should`` after."""
+    """One attribute of one person: ``has`` is the observed value, ``should`` the wanted one."""
 
     rule: AttributeRule
     attribute: Attribute
@@ -50,7 +50,7 @@ class AttributeDiff:
 
     @property
     def surplus(self) -> tuple[AttributeValue, ...]:
-        """What has to go: of values that stand twice, all but one."""
+        """Return the values to remove; of a value that is there twice, all but one."""
         left = set(self.should)
         gone = []
         for held in self.has:
@@ -68,7 +68,7 @@ class AttributeDiff:
 
 
 def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
-    """Change the attributes that the table of the organization names."""
+    """Change the attributes that the organization's table names."""
     planner = AttributesPlanner(context, joining(plan, context))
     planner.walk(context.chosen)
     return replace(
@@ -81,7 +81,7 @@ def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
 
 
 class AttributesPlanner:
-    """Fills ``actions``, ``told`` and ``notes``; what people wait for goes to ``accounts``."""
+    """Fills ``actions``, ``told``, ``waiting``, and ``notes``."""
 
     def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
         self._directory = context.desired
@@ -94,14 +94,14 @@ class AttributesPlanner:
         self.actions: list[ChangeAttribute] = []
         self.told: list[tuple[CalUserId, str, str]] = []
         self._pairs = self._resolved(context.observed.attributes)
-        self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan makes
+        self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan creates
         self._wholes: dict[tuple[str, ...], str] = {}
         self._unseen = 0
 
     def _resolved(
         self, attributes: Complete[tuple[Attribute, ...]] | Incomplete
     ) -> list[tuple[AttributeRule, Attribute]]:
-        """The rows of the table with what they lead to."""
+        """Return the rows of the table with the attributes that they name."""
         if not self._policy.attributes:
             return []
         if isinstance(attributes, Incomplete):
@@ -121,7 +121,7 @@ class AttributesPlanner:
         return pairs
 
     def walk(self, keys: Iterable[PersonKey] | None) -> None:
-        """Everybody, or just these people."""
+        """Plan the attributes of all people, or only of these."""
         if not self._pairs or self._deprovisioning.seen is None:
             return
         everybody = self._people.primary_user if keys is None else keys
@@ -144,7 +144,7 @@ class AttributesPlanner:
             assert self._deprovisioning.seen is not None
             seen = self._deprovisioning.seen.get(key)
             if seen is None or not seen.has_joined:
-                return  # said where people are waited for
+                return  # the stage for people notes what they wait for
             has = seen.attributes
         if has is None:
             self._unseen += 1
@@ -163,7 +163,7 @@ class AttributesPlanner:
     def _should(
         self, user: User, rule: AttributeRule, attribute: Attribute
     ) -> tuple[str, ...] | None:
-        """The values that the directory gives; None: one that the attribute cannot have."""
+        """Return the directory's values, or None if the attribute cannot hold one of them."""
         given = _given(user, rule, attribute)
         if attribute.type is not AttributeType.NUMBER:
             return given
@@ -186,9 +186,9 @@ class AttributesPlanner:
             None if account is None else self._directory.attributes.get((account, one.attribute.id))
         )
         if not one.should and before is None:
-            return  # the directory never said anything about it
+            return  # the directory never gave a value
         if len(one.has) == len(one.should) == 1 and one.has[0].value == one.should[0]:
-            surplus: tuple[AttributeValue, ...] = ()  # nearly always
+            surplus: tuple[AttributeValue, ...] = ()  # the usual case
             missing: tuple[str, ...] = ()
         else:
             surplus, missing = one.surplus, one.missing
@@ -200,7 +200,7 @@ class AttributesPlanner:
         options = dict(self._options(key, user, seen, one, missing))
         if len(options) < len(missing):
             if one.attribute.type is not AttributeType.MULTI_SELECT:
-                return  # what is there stays until there is an option
+                return  # the present value stays until the option exists
             missing = tuple(value for value in missing if value in options)
         for held in surplus:
             change = AttributeChange(
@@ -214,7 +214,7 @@ class AttributesPlanner:
             self.actions.append(self._action(key, user, seen, one, change, before))
 
     def _whole(self, should: tuple[str, ...]) -> str:
-        """Few values, many people."""
+        """Return the recorded form of the values; cached, because many people share few values."""
         known = self._wholes.get(should)
         if known is None:
             known = self._wholes[should] = whole(should)
@@ -228,7 +228,7 @@ class AttributesPlanner:
         one: AttributeDiff,
         missing: Sequence[str],
     ) -> Iterator[tuple[str, str | None]]:
-        """The option of each value, as far as there is one or is to be one; None: known after the call."""
+        """Yield the option of each value that has one or gets one; None: known only after the call."""
         for value in missing:
             if not one.attribute.type.selects:
                 yield value, None
@@ -248,7 +248,7 @@ class AttributesPlanner:
                 )
 
     def _make(self, action: ChangeAttribute, change: AttributeChange) -> None:
-        """Of all who want an option the first by address asks for it, in whatever order they came."""
+        """Create each option once, for the first person by address, whatever the order of reading."""
         place = (change.attribute.id, change.value)
         before = self._making.get(place)
         if before is None or _first(action) < _first(before):
@@ -290,12 +290,12 @@ class AttributesPlanner:
 
 
 def _first(action: ChangeAttribute) -> tuple[bool, str, str]:
-    """An action that may run goes before one that may not."""
+    """Return a sort key that puts actions that may run first."""
     return action.state is not State.RUN, address_key(action.email), action.user or ""
 
 
 def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: bool) -> str:
-    """Both sides; and where that takes several calls, which of them this is."""
+    """Describe the old and the new values and, if several calls are needed, the part of this call."""
     if change.op is AttributeOp.OPTION:
         return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
     has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
@@ -310,7 +310,7 @@ def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: 
 
 
 def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
-    """By slug, by name, by either in another case; or why not."""
+    """Find an attribute by slug, by name, or by either in any case; or return why that failed."""
     every = list(attributes)
     key = attribute_key(wanted)
     for found in (
@@ -331,7 +331,7 @@ def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
 def lacking(
     directory: DesiredState, policy: Policy, attributes: Iterable[Attribute]
 ) -> list[Attribute]:
-    """The selections of which the directory wants a value that is no known option: those to be read."""
+    """Return the select attributes that lack an option for a wanted value: their options must be read."""
     every = list(attributes)
     found = []
     users = [user for user in directory.users.values() if user.active and user.managed]
@@ -346,7 +346,7 @@ def lacking(
 
 
 def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
-    """The ids of the table's attributes of which lists show one value, however many somebody has."""
+    """Return the ids of the table's attributes for which lists show one value only."""
     every = list(attributes)
     found = (named(every, rule.to) for rule in policy.attributes)
     return frozenset(
@@ -357,13 +357,13 @@ def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[
 
 
 def _given(user: User, rule: AttributeRule, attribute: Attribute) -> tuple[str, ...]:
-    """What the directory says, as far as the attribute takes it: all values, or the first."""
+    """Return the directory's values that the attribute can take: all values, or the first."""
     given = values(rule.source, user.data)
     return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]
 
 
 def keys(policy: Policy) -> frozenset[str]:
-    """What has to be known of each user, in lower case: core attributes and schemas."""
+    """Return the needed core attributes and schemas of a user, in lower case."""
     return frozenset(
         (rule.source.schema or rule.source.attribute).lower() for rule in policy.attributes
     )
@@ -372,7 +372,7 @@ def keys(policy: Policy) -> frozenset[str]:
 def applied(
     held: Sequence[AttributeValue], change: AttributeChange, option: str
 ) -> tuple[AttributeValue, ...]:
-    """What somebody has after a call."""
+    """Return the attribute values of a person after a call."""
     rest = [one for one in held if (one.attribute, one.option) != (change.attribute.id, option)]
     if change.op is AttributeOp.ASSIGN:
         rest.append(AttributeValue(change.attribute.id, option, change.value))
@@ -380,14 +380,14 @@ def applied(
 
 
 def is_as_wanted(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
-    """Whether nothing is left to do about the attribute."""
+    """Return True if the attribute has its target value."""
     kind = change.attribute.type
     has = [one.value for one in held if one.attribute == change.attribute.id]
     return whole(normal(kind, value) or value for value in has) == change.target
 
 
 def in_the_way(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
-    """Whether a value has to go before another one comes: of attributes that have one only."""
+    """Return True if another value must be removed first, because the attribute takes only one."""
     return (
         change.op is AttributeOp.ASSIGN
         and change.attribute.type is not AttributeType.MULTI_SELECT

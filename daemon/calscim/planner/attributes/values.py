@@ -1,4 +1,4 @@
-"""The values that a SCIM user has under a path, and what makes two values of an attribute the same."""
+"""Read the values of a SCIM user at a path, and compare the values of an attribute."""
 
 import json
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from calscim.names import folded
 from calscim.planner.observed_state import AttributeType
 from calscim.planner.policy import AttributePath
 
-# What a complex value stands for where no sub-attribute is named.
+# The value of a complex attribute if the path names no sub-attribute.
 _MAIN = ("value", "display", "displayname", "formatted")
 
 
 def values(source: AttributePath, data: MappingOf[str, Any]) -> tuple[str, ...]:
-    """Every value there, as text, each once; of several the primary one first. Names in any case."""
+    """Return the distinct values at a path as text, the primary one first. Names match in any case."""
     if source.schema is not None:
         data = _part(data, source.schema) or {}
     found = _part(data, source.attribute)
-    if isinstance(found, str) and source.sub is None and source.where is None:  # nearly always
+    if isinstance(found, str) and source.sub is None and source.where is None:  # the usual case
         text = found.strip()
         return (text,) if text else ()
     entries = found if isinstance(found, list) else [found]
@@ -67,18 +67,18 @@ def _text(value: Any) -> str:
     return ""
 
 
-PROFILE = "@profile"  # goes for an attribute where it is remembered what was told
+PROFILE = "@profile"  # stands for an attribute in the record of sent values
 
 
 @cache
 def profile(locale: str | None, time_zone: str | None) -> str:
-    """Locale and time zone as they are remembered once they are told; "" for neither."""
+    """Return the recorded form of a locale and a time zone that were sent; "" for neither."""
     told = {"locale": locale, "time_zone": time_zone}
     return whole(f"{name} {value}" for name, value in told.items() if value)
 
 
 def normal(kind: AttributeType, value: str) -> str | None:
-    """The form in which values are compared and told; None for a number that is none."""
+    """Return the form in which values are compared and sent, or None if a number is malformed."""
     if kind is not AttributeType.NUMBER:
         return value
     try:
@@ -91,6 +91,6 @@ def normal(kind: AttributeType, value: str) -> str | None:
 
 
 def whole(told: Iterable[str]) -> str:
-    """All values of one attribute of one person, as they are remembered; "" for none."""
+    """Return the recorded form of all values of a person's attribute; "" for none."""
     every = sorted(told)
     return json.dumps(every, ensure_ascii=False) if every else ""

@@ -1,1 +1,1 @@
-"""Who belongs to the organization, with which role and address."""
+"""Plan organization memberships, roles, and addresses."""

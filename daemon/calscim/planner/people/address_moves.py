@@ -1,16 +1,16 @@
-"""In which order accounts change their addresses, and through which interim address where they form a circle.
+"""Order the changes of addresses, and use interim addresses where accounts exchange addresses in a circle.
 
 The rules:
 
-- Cal.com gives an address to one account only (409 CONFLICT), so an address is freed before it is given on.
-- Two accounts that exchange addresses, or more in a ring, cannot begin. One of them goes to an interim address first:
-  its new address with ``+calscim-`` and its number behind the local part, so that mail reaches its person. An account
-  is on an interim address exactly if the address ends so with the account's own number.
-- The account on the interim address then is the end of a chain like any other: a pass that comes after a crash needs
-  to know nothing else to finish.
-- Neither an owner, the key's own user, nor a protected person goes to an interim address.
-- Where a member of the circle may not be changed now, none is moved. The changes stay in the plan and are not made
-  while another account has the address, so that the organization is not in sync.
+- Cal.com gives an address to one account only (409 CONFLICT), so an address is freed before it is reused.
+- If accounts exchange addresses in a circle, no change can be the first. One account moves to an interim address: its
+  new address with ``+calscim-`` and the account's number after the local part, so that mail still arrives. An account
+  is on an interim address exactly if its address ends with the account's own number in this form.
+- The account on the interim address is then the end of an ordinary chain, so a pass after a crash needs no other
+  record to finish.
+- Owners, the API key's user, and protected people never move to an interim address.
+- If one member of the circle may not be changed now, no member moves. The changes stay in the plan and are not made
+  while another account has the address, so the organization is not in sync.
 """
 
 import re
@@ -62,7 +62,7 @@ class AddressStep:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """``blocked``: moves to an address that another account has and keeps."""
+    """The ordered changes. ``blocked``: moves to an address that another account has and keeps."""
 
     steps: tuple[AddressStep, ...]
     blocked: tuple[Move, ...]
@@ -122,7 +122,7 @@ def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
     moving = {move.seen.user: move for move in claims.values()}
     followers = {
         held[move.new]: move for move in claims.values() if held.get(move.new) in moving
-    }  # who gets the address that an account gives up
+    }  # the user who gets the address that an account gives up
     ordered: list[AddressStep] = []
     placed: set[CalUserId] = set()
     for move in claims.values():
@@ -139,7 +139,7 @@ def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
             continue
         chain = _chain(move, followers)
         if followers.get(chain[-1].seen.user) is not move:
-            if held[move.new] not in moving:  # the first of a chain that cannot begin
+            if held[move.new] not in moving:  # the first move of a chain that cannot begin
                 blocked += chain
                 placed |= {one.seen.user for one in chain}
             continue
@@ -149,7 +149,7 @@ def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
 
 
 def _chain(first: Move, followers: Mapping[CalUserId, Move]) -> list[Move]:
-    """The move, and those that it makes room for, one after the other; each account once."""
+    """Return the move and the moves that it makes room for, in order; each account once."""
     chain = [first]
     while (following := followers.get(chain[-1].seen.user)) is not None and following is not first:
         chain.append(following)
@@ -159,12 +159,12 @@ def _chain(first: Move, followers: Mapping[CalUserId, Move]) -> list[Move]:
 def _placed(chain: list[Move]) -> list[AddressStep]:
     if len(chain) == 1:
         return [AddressStep(chain[0])]
-    name = chain[-1].new  # which stays the last one while the others go
+    name = chain[-1].new  # stays the last account of the circle
     return [AddressStep(move, (name, turn)) for turn, move in enumerate(chain, start=1)]
 
 
 def _circle(chain: list[Move]) -> list[AddressStep]:
-    """The account that goes aside first and comes to its address last."""
+    """Return the account that moves aside first and gets its address last."""
     size = len(chain)
     aside = next((n for n, move in enumerate(chain) if move.may_go_aside), None)
     runs = all(move.state is State.RUN for move in chain)

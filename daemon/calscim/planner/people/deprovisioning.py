@@ -1,7 +1,7 @@
-"""Who leaves the organization and why, who never does, and under which addresses people are known.
+"""Decide which people leave the organization and why, and which people never do.
 
-Nobody leaves whom no provider has written to, or whom any provider keeps active. Owners, the key's own user
-and protected people are left alone, whatever the directory says.
+A person stays unless a provider has written to the user, and while any provider keeps a user of the person active.
+Owners, the API key's user, and protected people always stay, whatever the directory says.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from calscim.planner.safeguards import gates
 
 
 class Deprovisioning:
-    """Each departure is worked out once, when it is asked for."""
+    """Computes the deprovision of each account on first use."""
 
     def __init__(
         self,
@@ -40,19 +40,19 @@ class Deprovisioning:
         self.seen = observed.people.value if isinstance(observed.people, Complete) else None
 
     def wanted(self, key: PersonKey) -> bool:
-        """Whether a directory wants this person in the organization."""
+        """Return True if a directory wants this person in the organization."""
         user = self._people.primary_user.get(key)
         if user is None or not (user.active and user.managed):
             return False
         return self._policy.provision_people is Provision.ASSIGNED or key in self._desired.mapped
 
     def leaves(self, account: CalUserId) -> bool:
-        """Whether a deprovision takes this person's teams along, sooner or later."""
+        """Return True if the person will be deprovisioned, so that the team memberships end as well."""
         action = self.due(account)
         return action is not None and action.state is not State.OBSERVED
 
     def due(self, account: CalUserId) -> DeprovisionUser | None:
-        """The deprovision that is due, floors aside; worked out once."""
+        """Return the deprovision of an account, or None, without regard to protections."""
         if account not in self._due:
             self._due[account] = self._judge(account)
         return self._due[account]
@@ -82,7 +82,7 @@ class Deprovisioning:
         )
 
     def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Explanation | None:
-        """Active, and in no mapped group: only for a row that took them out, or who calscim brought in."""
+        """Explain why an active person in no mapped group leaves; None if no row and no invitation says so."""
         if account in self._desired.watched:
             return None
         left = self._provenance.why_left(
@@ -99,21 +99,21 @@ class Deprovisioning:
         return None
 
     def floor(self, seen: OrgMember) -> str | None:
-        """Why this person is never deprovisioned or demoted in the organization, if so."""
+        """Return why this person is never deprovisioned or demoted in the organization, or None."""
         floor = untouchable(seen, self._me, self._policy)
         if floor is None and self.protected(seen.user):
             return "on the protected list"
         return floor
 
     def protected(self, account: CalUserId) -> bool:
-        """Whether any address that anybody knows this account by is on the protected list."""
+        """Return True if any known address of this account is on the protected list."""
         protected = self._policy.protected
         return bool(protected) and any(
             address_key(address) in protected for address in self.addresses(account)
         )
 
     def addresses(self, account: CalUserId) -> list[str]:
-        """Every address that anybody knows this account by, Cal.com's first."""
+        """Return all known addresses of this account, the one in Cal.com first."""
         seen = None if self.seen is None else self.seen.get(account)
         users: list[User | DeletedUser] = [
             *self._people.users(account),

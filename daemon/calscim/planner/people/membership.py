@@ -1,7 +1,8 @@
-"""What is to be done about people in the organization: invite, attach, correct, deprovision.
+"""Plan the people of the organization: invite, attach, correct, and deprovision.
 
-Nobody is touched whom no provider has written to. Nobody is deprovisioned whom any provider keeps active,
-or who is an owner, the key's own user, the last administrator or protected.
+A person is changed only if a provider has written to the user. A person is never deprovisioned while any provider
+keeps a user of the person active, or if the person is an owner, the API key's user, the last administrator, or
+protected.
 """
 
 from collections import defaultdict
@@ -87,7 +88,7 @@ class PeoplePlanner:
         self.notes: list[str] = []
 
     def walk(self, keys: Iterable[PersonKey] | None, users: frozenset[UserId] | None) -> None:
-        """Everybody, or just these people; ``users`` are the same people's users."""
+        """Plan all people, or only these; ``users`` are the users of the same people."""
         for user in self._people.without_email:
             if users is None or user.id in users:
                 self._nameless(user)
@@ -112,7 +113,7 @@ class PeoplePlanner:
             self._wait(user, "the directory gives no e-mail address: Cal.com knows people by one")
 
     def _stranger(self, address: str) -> None:
-        """A person without an account in the organization."""
+        """Plan a person without an account in the organization."""
         if self.seen is None or not self._deprovisioning.wanted(address):
             return
         user = self._people.primary_user[address]
@@ -176,7 +177,7 @@ class PeoplePlanner:
             self._wait(user, "has to accept the invitation in Cal.com again; teams follow")
 
     def _absent(self, user: User, account: CalUserId) -> None:
-        """Linked, and not in the list: only several complete passes in a row make it true."""
+        """Plan a linked account that is missing from the list: only several complete passes prove it absent."""
         times = max(
             self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
         )
@@ -191,7 +192,7 @@ class PeoplePlanner:
         self._wait(user, "is being brought back into the organization; teams follow")
 
     def _change_addresses(self) -> None:
-        """Only addresses: the API cannot change a name."""
+        """Change the address of an account. The API cannot change a name."""
         moves = [move for one in self._renamed if (move := self._move(*one)) is not None]
         found = steps(moves, self._seen_addresses())
         for blocked in found.blocked:
@@ -247,8 +248,8 @@ class PeoplePlanner:
     def _preferences(self, user: User, seen: OrgMember) -> None:
         """Send locale and time zone when the directory's values change.
 
-        No list of Cal.com's shows them, so that they are never repaired. The directory's values at the first
-        sight of an account are recorded, and not sent: people may have chosen others in Cal.com.
+        No list of Cal.com shows them, so edits in Cal.com are never corrected. The directory's values at the first
+        sight of an account are recorded and not sent, because people may have chosen others in Cal.com.
         """
         before = self._directory.attributes.get((seen.user, PROFILE))
         now = self._preferences_of(user, before)
@@ -256,7 +257,7 @@ class PeoplePlanner:
             return
         if now.is_empty:
             self.told.append((seen.user, PROFILE, now.record))
-        elif address_key(user.email) == address_key(seen.email):  # else they go with the address
+        elif address_key(user.email) == address_key(seen.email):  # else sent with the address
             self.actions.append(
                 ChangePreferences(
                     user.email,
@@ -294,7 +295,7 @@ class PeoplePlanner:
         self.waiting += left_alone(action, floor)
 
     def _give_back_address(self, leaving: DeprovisionUser, account: CalUserId) -> None:
-        """Before a person leaves on an interim address: the account gets its own, where nobody else has it."""
+        """Give an account that leaves on an interim address its own address back, if it is free."""
         users: list[User | DeletedUser] = [
             *self._people.users(account),
             *self._people.gone.get(account, ()),
@@ -320,7 +321,7 @@ class PeoplePlanner:
     # ---------------------------------------------------------------- roles in the organization
 
     def _role(self, key: PersonKey) -> EffectiveGrant | None:
-        """The role that an acting mapping gives in the organization."""
+        """Return the organization role that an acting mapping grants, or None."""
         sources = self._desired.roles.get(key)
         return None if sources is None or sources.mode is Mode.OBSERVE else sources
 
@@ -357,21 +358,21 @@ class PeoplePlanner:
         self.waiting.append(waiting_for(user, reason))
 
     def _seen_addresses(self) -> dict[str, CalUserId]:
-        """Who has which address."""
+        """Return which account has which address."""
         if self._addresses is None:
             everybody = sorted((self.seen or {}).items(), reverse=True)
             self._addresses = {address_key(one.email): account for account, one in everybody}
         return self._addresses
 
     def _behind(self, user: User) -> set[DirectoryId]:
-        """The directories that want the person in the organization."""
+        """Return the directories that want the person in the organization."""
         users = self._people.users(self._people.of[user.id])
         return {one.directory for one in users if one.managed and one.active}
 
     def _bring_in(
         self, user: User, reason: str, provenance: Provenance | None, account: CalUserId | None
     ) -> None:
-        """Attach an account, or create one for None. Without provenance it is drift."""
+        """Attach the account, or create one if it is None. Without provenance, the action is drift."""
         sources = self._role(self._people.of[user.id])
         join = CreateUser if account is None else AttachUser
         action = join(

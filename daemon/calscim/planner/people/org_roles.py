@@ -1,4 +1,4 @@
-"""Offices in the organization: those calscim gave that end, and the last one, which stays."""
+"""Take back organization roles that calscim granted, and keep the last administrator."""
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
@@ -41,7 +41,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
         seen = None if deprovisioning.seen is None else deprovisioning.seen.get(account)
         named = account in grants.roles or (chosen is not None and account not in chosen)
         if seen is None or named or seen.role is not office.role or seen.role is Role.MEMBER:
-            continue  # or somebody has given them another role by hand since
+            continue  # or another role was set by hand since then
         if deprovisioning.leaves(account) or deprovisioning.floor(seen) is not None:
             continue
         given = [
@@ -50,7 +50,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
             if number in provenance.mappings
         ]
         if not given:
-            continue  # of a directory that was deleted: it stays, as memberships of teams do
+            continue  # the directory was deleted: the role stays, as team memberships do
         strongest = max((mapping.mode for mapping in given), key=lambda mode: STRENGTH[mode])
         if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
@@ -75,7 +75,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
 
 
 def _last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Action | None:
-    """What not to do, if all administrators would go at once: the one with the lowest number stays."""
+    """Return the action to drop if all administrators would go at once: the lowest account id stays."""
     losing = [action for action in actions if _loses_office(action)]
     if not losing:
         return None

@@ -1,4 +1,4 @@
-"""What people wait for, as the stages of the planner note it."""
+"""Notes for people who wait, as the stages of the planner write them."""
 
 from calscim.planner.actions import Action
 from calscim.planner.desired_state import User
@@ -6,7 +6,7 @@ from calscim.planner.plan import Waiting
 
 
 def waiting_for(user: User, reason: str) -> Waiting:
-    """Note what has to happen before anything can be done for a user."""
+    """Note what has to happen before the planner can act for a user."""
     return Waiting(user.id, user.email, reason, "" if user.email else user.user_name)
 
 
