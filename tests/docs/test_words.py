@@ -20,6 +20,7 @@ REPLACED = {
     "head_refused": "checkpoint.publish_failed",
     "head_url": "checkpoint_url",
     "in_step": "in_sync",
+    "IN_STEP": "IN_SYNC",
     "LastLook": "Preflight",
     "made_teams": "created_teams",
     "newteams": "pending teams",
@@ -35,7 +36,7 @@ REPLACED = {
     "Touched": "DirtySet",
     "Unsettled": "Deferred",
 }
-IN_STEP = re.compile(r"\b(is|are|was|were|not) in step\b")
+IN_SYNC = re.compile(r"\b(is|are|was|were|not) in step\b")
 WORDS = re.compile(rf"\b({'|'.join(map(re.escape, REPLACED))})\b")
 
 
@@ -61,7 +62,7 @@ def test_replaced_words_do_not_come_back(folder):
         str(path.relative_to(ROOT))
         for path in texts()
         if path.relative_to(ROOT).parts[0] == folder or (folder == "." and path.parent == ROOT)
-        if IN_STEP.search(path.read_text(encoding="utf-8"))
+        if IN_SYNC.search(path.read_text(encoding="utf-8"))
     }
 
     assert found == set()

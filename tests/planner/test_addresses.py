@@ -13,12 +13,12 @@ from calscim.planner.modes import PeopleMode
 from calscim.planner.people.address_moves import interim, is_interim
 from calscim.planner.policy import Policy
 from calscim.planner.safeguards.limits_check import Guards
-from tests.planner.world import OWNER, World, address, world
+from tests.planner.world import OWNER, PlannerWorld, address, world
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
 
 
-def renamed(**changes: str) -> World:
+def renamed(**changes: str) -> PlannerWorld:
     """A world with the people that are named, each with its account, and other addresses in the directory."""
     w = world()
     for name in changes:
@@ -28,7 +28,7 @@ def renamed(**changes: str) -> World:
     return w
 
 
-def carry_out(w: World) -> None:
+def carry_out(w: PlannerWorld) -> None:
     """Do what runs, in the plan's order, as Cal.com lets it: no address twice."""
     for action in w.plan().actions:
         assert action.state is State.RUN
@@ -37,7 +37,7 @@ def carry_out(w: World) -> None:
         w.apply(action)
 
 
-def emails(w: World) -> dict[str, str]:
+def emails(w: PlannerWorld) -> dict[str, str]:
     return {name: w.people[w.accounts[name]].email for name in w.users}
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from calscim.planner.policy import DriftGrace
 from calscim.planner.safeguards.drift_grace import DriftObservation, defer_drift, unrequested
-from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, World, show, world
+from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, PlannerWorld, show, world
 
 
-def drifted() -> World:
+def drifted() -> PlannerWorld:
     """ann has left the group, eve was put there by hand, bob's role was changed by hand, cyd was taken off."""
     w = (
         world()

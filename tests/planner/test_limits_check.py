@@ -27,14 +27,24 @@ from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.planner.safeguards.limits_check import held_sets, hold_over_limits
 from calscim.planner.safeguards.preflight import floors
-from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, ME, MEMBER, OWNER, World, show, world
+from tests.planner.world import (
+    ADMIN,
+    EXCLUSIVE,
+    MANAGED,
+    ME,
+    MEMBER,
+    OWNER,
+    PlannerWorld,
+    show,
+    world,
+)
 
 
 def states(plan, kind: Kind = Kind.REMOVE) -> list[str]:
     return [action.state.value for action in plan.actions if action.kind is kind]
 
 
-def team_of(size: int, leavers: int, strangers: int = 0) -> World:
+def team_of(size: int, leavers: int, strangers: int = 0) -> PlannerWorld:
     """An exclusive team of that size: so many left the group, so many were put there by hand."""
     w = world().group("S").map("S", 7, EXCLUSIVE)
     for number in range(size - strangers):
@@ -47,7 +57,7 @@ def team_of(size: int, leavers: int, strangers: int = 0) -> World:
     return w
 
 
-def wide(w: World, **limits: object) -> World:
+def wide(w: PlannerWorld, **limits: object) -> PlannerWorld:
     """No limit but those given."""
     everything = Limit(count=10_000)
     w.guards = replace(Guards(everything, everything, everything, everything), **limits)
@@ -207,7 +217,7 @@ def test_observed_and_paused_removals_count_for_nothing():
 # -------------------------------------------------------------------- the organization
 
 
-def two_teams(leavers: int) -> World:
+def two_teams(leavers: int) -> PlannerWorld:
     w = world()
     for team, group in ((7, "A"), (8, "B")):
         w.group(group).map(group, team)
@@ -295,7 +305,7 @@ def test_unreadable_people_make_the_limit_of_deprovisions_the_smallest():
 # -------------------------------------------------------------------- demotions
 
 
-def admins(size: int, lowered: int) -> World:
+def admins(size: int, lowered: int) -> PlannerWorld:
     w = world().group("S").group("L").map("S", 7).map("L", 7, MANAGED, ADMIN)
     for number in range(size):
         name = f"u{number:02}"

@@ -17,7 +17,7 @@ from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.planner.safeguards.limits_check import hold_over_limits
-from tests.planner.world import ME, MEMBER, OWNER, World, address, world
+from tests.planner.world import ME, MEMBER, OWNER, PlannerWorld, address, world
 
 NAMES = ["ann", "bob", "cyd", "dan", "eve"]
 STRANGERS = ["x1", "x2"]
@@ -29,7 +29,7 @@ MANY = settings(max_examples=100, derandomize=True, suppress_health_check=list(H
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn) -> PlannerWorld:
     """Anything that can be: several directories, half-known people, hand-made members, deleted groups."""
     w = world()
     for name in STRANGERS:
@@ -89,7 +89,7 @@ def worlds(draw: st.DrawFn) -> World:
     return w
 
 
-def _history(draw: st.DrawFn, w: World) -> None:
+def _history(draw: st.DrawFn, w: PlannerWorld) -> None:
     for step in draw(
         st.lists(
             st.sampled_from(["leave", "off", "depart", "ungroup", "unmap", "rename", "absent"]),
@@ -116,7 +116,7 @@ def _history(draw: st.DrawFn, w: World) -> None:
                 w.absent(name, draw(st.sampled_from([1, 3])))
 
 
-def taking(w: World) -> list:
+def taking(w: PlannerWorld) -> list:
     """Actions that would run and leave somebody with less."""
     return [
         action
@@ -131,7 +131,7 @@ def taking(w: World) -> list:
 
 @MANY
 @given(worlds())
-def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: World):
+def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: PlannerWorld):
     for action in taking(w):
         person = w.people[action.cal_user]
         assert action.cal_user != ME
@@ -146,7 +146,7 @@ def test_the_keys_own_user_owners_and_protected_people_never_have_less(w: World)
 
 @settings(MANY, max_examples=400)
 @given(worlds())
-def test_protected_people_stay_while_the_organization_could_not_be_read(w: World):
+def test_protected_people_stay_while_the_organization_could_not_be_read(w: PlannerWorld):
     for name in ("ann", "bob"):
         if name in w.accounts:
             w.policy = replace(w.policy, protected=w.policy.protected | {address(name)})
@@ -158,7 +158,7 @@ def test_protected_people_stay_while_the_organization_could_not_be_read(w: World
 
 @MANY
 @given(worlds())
-def test_somebody_always_administers_the_organization(w: World):
+def test_somebody_always_administers_the_organization(w: PlannerWorld):
     for name, account in w.accounts.items():
         if account in w.people:
             role = Role.ADMIN if name in ("ann", "bob") else MEMBER
@@ -176,7 +176,7 @@ def test_somebody_always_administers_the_organization(w: World):
 
 @MANY
 @given(worlds())
-def test_nothing_runs_in_a_paused_organization(w: World):
+def test_nothing_runs_in_a_paused_organization(w: PlannerWorld):
     w.pause()
 
     assert not [one for one in w.plan().actions if one.state is State.RUN]
@@ -184,7 +184,7 @@ def test_nothing_runs_in_a_paused_organization(w: World):
 
 @MANY
 @given(worlds(), st.sampled_from([Mode.OBSERVE, Mode.ADD_ONLY]))
-def test_add_only_brings_in_and_observe_does_nothing(w: World, mode: Mode):
+def test_add_only_brings_in_and_observe_does_nothing(w: PlannerWorld, mode: Mode):
     w.mappings = [replace(mapping, mode=mode) for mapping in w.mappings]
     w.policy = replace(w.policy, people=PeopleMode(mode.value))
 
@@ -196,7 +196,7 @@ def test_add_only_brings_in_and_observe_does_nothing(w: World, mode: Mode):
 
 @MANY
 @given(worlds())
-def test_there_is_one_action_for_each_person_and_place(w: World):
+def test_there_is_one_action_for_each_person_and_place(w: PlannerWorld):
     actions = [one for one in w.plan().actions if team_of(one) is not None]
 
     # A pending membership with another role is accepted and changed.
@@ -207,7 +207,9 @@ def test_there_is_one_action_for_each_person_and_place(w: World):
 
 @MANY
 @given(worlds())
-def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_active(w: World):
+def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_active(
+    w: PlannerWorld,
+):
     for action in taking(w):
         if action.kind is not Kind.DEPROVISION:
             continue
@@ -225,7 +227,7 @@ def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_act
 
 @MANY
 @given(worlds())
-def test_members_calscim_did_not_add_leave_only_exclusive_teams(w: World):
+def test_members_calscim_did_not_add_leave_only_exclusive_teams(w: PlannerWorld):
     exclusive = {m.team for m in w.mappings if m.mode is Mode.EXCLUSIVE and m.removed_seq is None}
     for action in taking(w):
         if action.kind is Kind.REMOVE and team_of(action) not in exclusive:
@@ -234,7 +236,7 @@ def test_members_calscim_did_not_add_leave_only_exclusive_teams(w: World):
 
 @MANY
 @given(worlds())
-def test_every_removal_names_a_membership_that_was_seen(w: World):
+def test_every_removal_names_a_membership_that_was_seen(w: PlannerWorld):
     for action in taking(w):
         place = w.people if team_of(action) is None else w.teams[team_of(action)]
         assert action.membership == place[action.cal_user].membership
@@ -242,7 +244,9 @@ def test_every_removal_names_a_membership_that_was_seen(w: World):
 
 @MANY
 @given(worlds(), st.sets(st.sampled_from(TEAMS)), st.booleans())
-def test_nothing_is_taken_where_a_side_could_not_be_read(w: World, teams: set[int], people: bool):
+def test_nothing_is_taken_where_a_side_could_not_be_read(
+    w: PlannerWorld, teams: set[int], people: bool
+):
     for team in teams:
         w.unread(team)
     if people:
@@ -264,13 +268,13 @@ def test_nothing_is_taken_where_a_side_could_not_be_read(w: World, teams: set[in
 
 @MANY
 @given(worlds())
-def test_an_action_without_a_journal_row_is_called_drift(w: World):
+def test_an_action_without_a_journal_row_is_called_drift(w: PlannerWorld):
     for action in w.plan().actions:
         assert action.drift or action.provenance is not None
         assert action.reason
 
 
-def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]:
+def shuffled(w: PlannerWorld, rng: random.Random) -> tuple[DesiredState, ObservedState]:
     def mix(mapping: dict) -> dict:
         items = list(mapping.items())
         rng.shuffle(items)
@@ -296,7 +300,7 @@ def shuffled(w: World, rng: random.Random) -> tuple[DesiredState, ObservedState]
 
 @MANY
 @given(worlds(), st.randoms(use_true_random=False))
-def test_the_order_of_reading_does_not_matter(w: World, rng: random.Random):
+def test_the_order_of_reading_does_not_matter(w: PlannerWorld, rng: random.Random):
     directory, observed = shuffled(w, rng)
 
     other = propose(PlanInputs(directory, observed, w.policy, absences=w.missed))
@@ -316,7 +320,7 @@ def name_of(action) -> tuple:
     )
 
 
-def _of_another(w: World, user: str, email: str) -> bool:
+def _of_another(w: PlannerWorld, user: str, email: str) -> bool:
     link = w.links.get(user)
     holders = [one.user for one in w.people.values() if one.email.casefold() == email.casefold()]
     return link is not None and any(holder != link.cal_user for holder in holders)
@@ -324,7 +328,7 @@ def _of_another(w: World, user: str, email: str) -> bool:
 
 @MANY
 @given(worlds())
-def test_when_one_action_is_done_exactly_the_rest_is_left(w: World):
+def test_when_one_action_is_done_exactly_the_rest_is_left(w: PlannerWorld):
     first = w.plan()
     w.note(first)
     running = [action for action in first.actions if action.state is State.RUN]
@@ -345,7 +349,7 @@ def test_when_one_action_is_done_exactly_the_rest_is_left(w: World):
 
 @MANY
 @given(worlds())
-def test_plans_come_to_an_end(w: World):
+def test_plans_come_to_an_end(w: PlannerWorld):
     for _ in range(4):
         planned = w.plan()
         w.note(planned)
@@ -360,7 +364,7 @@ def test_plans_come_to_an_end(w: World):
 
 @MANY
 @given(worlds())
-def test_what_was_noted_is_not_noted_again(w: World):
+def test_what_was_noted_is_not_noted_again(w: PlannerWorld):
     w.note(w.plan())
 
     again = w.plan()
@@ -371,7 +375,7 @@ def test_what_was_noted_is_not_noted_again(w: World):
 
 @MANY
 @given(worlds(), st.sets(st.sampled_from(NAMES)))
-def test_a_plan_for_some_people_is_a_part_of_the_plan_for_all(w: World, names: set[str]):
+def test_a_plan_for_some_people_is_a_part_of_the_plan_for_all(w: PlannerWorld, names: set[str]):
     whole = {name_of(one) for one in w.plan().actions}
 
     part = w.plan(users=names).actions
@@ -382,7 +386,9 @@ def test_a_plan_for_some_people_is_a_part_of_the_plan_for_all(w: World, names: s
 
 @MANY
 @given(worlds(), st.sets(st.sampled_from(TEAMS)))
-def test_a_plan_for_some_teams_is_the_plan_for_all_without_the_others(w: World, teams: set[int]):
+def test_a_plan_for_some_teams_is_the_plan_for_all_without_the_others(
+    w: PlannerWorld, teams: set[int]
+):
     whole = [one for one in w.plan().actions if team_of(one) is None or team_of(one) in teams]
 
     assert list(w.plan(teams=teams).actions) == whole
@@ -390,7 +396,7 @@ def test_a_plan_for_some_teams_is_the_plan_for_all_without_the_others(w: World, 
 
 @MANY
 @given(worlds(), st.integers(0, 100))
-def test_guards_hold_only_what_takes_something_away(w: World, percent: int):
+def test_guards_hold_only_what_takes_something_away(w: PlannerWorld, percent: int):
     limit = Limit(percent=percent)
     planned = w.plan()
 

@@ -1,13 +1,13 @@
 """Plans as scripts see them."""
 
 from calscim.planner.ids import TeamId
-from calscim.planner.render import HELD, IN_STEP, PENDING, exit_code, plan_json
+from calscim.planner.render import HELD, IN_SYNC, PENDING, exit_code, plan_json
 from tests.planner.test_limits_check import team_of
 from tests.planner.world import OBSERVE, world
 
 
 def test_an_empty_plan_is_in_step():
-    assert exit_code(world().guarded()) == IN_STEP == 0
+    assert exit_code(world().guarded()) == IN_SYNC == 0
 
 
 def test_a_plan_with_something_to_do_is_pending():
@@ -20,9 +20,9 @@ def test_a_plan_with_something_held_says_so():
 
 def test_what_is_observed_or_paused_does_not_count():
     assert (
-        exit_code(world().user("ann").group("S", "ann").map("S", 7, OBSERVE).guarded()) == IN_STEP
+        exit_code(world().user("ann").group("S", "ann").map("S", 7, OBSERVE).guarded()) == IN_SYNC
     )
-    assert exit_code(team_of(10, 1).pause().guarded()) == IN_STEP
+    assert exit_code(team_of(10, 1).pause().guarded()) == IN_SYNC
 
 
 def test_the_form_of_a_plan():

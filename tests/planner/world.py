@@ -77,7 +77,7 @@ def address(name: str) -> str:
 
 
 @dataclass
-class World:
+class PlannerWorld:
     users: dict[UserId, User] = field(default_factory=dict)
     deleted_users: dict[UserId, DeletedUser] = field(default_factory=dict)
     groups: dict[GroupId, str] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class World:
         directory: str = "okta",
         origin: str = "created",
         **seen: object,
-    ) -> "World":
+    ) -> "PlannerWorld":
         """``seen``: how the account differs in Cal.com: email, role, accepted."""
         user = UserId(name)
         mail = address(name if email is None else email)
@@ -146,18 +146,18 @@ class World:
                 self.links[user] = Link(user, self.accounts[name], origin, mail)
         return self
 
-    def same_account(self, name: str, other: str) -> "World":
+    def same_account(self, name: str, other: str) -> "PlannerWorld":
         self.links[UserId(name)] = Link(UserId(name), self.accounts[other], "found", address(name))
         return self
 
-    def change(self, user: str, /, **changes: object) -> "World":
+    def change(self, user: str, /, **changes: object) -> "PlannerWorld":
         if "email" in changes:
             changes["email"] = address(str(changes["email"]))
         before = self.users[UserId(user)]
         self.users[before.id] = replace(before, seq=self._seq(), **changes)  # type: ignore[arg-type]
         return self
 
-    def depart(self, name: str) -> "World":
+    def depart(self, name: str) -> "PlannerWorld":
         """The provider deletes the user: its groups lose it with the same row."""
         user = self.users.pop(UserId(name))
         seq = self._seq()
@@ -169,7 +169,7 @@ class World:
                 self.former[group, user.id] = seq
         return self
 
-    def group(self, name: str, *users: str, directory: str = "okta") -> "World":
+    def group(self, name: str, *users: str, directory: str = "okta") -> "PlannerWorld":
         group = GroupId(name)
         self.groups[group] = name
         self.members.setdefault(group, {})
@@ -180,17 +180,17 @@ class World:
             self.join(name, user)
         return self
 
-    def join(self, group: str, user: str) -> "World":
+    def join(self, group: str, user: str) -> "PlannerWorld":
         self.members[GroupId(group)][UserId(user)] = self._seq()
         self.former.pop((GroupId(group), UserId(user)), None)
         return self
 
-    def leave(self, group: str, user: str) -> "World":
+    def leave(self, group: str, user: str) -> "PlannerWorld":
         if self.members[GroupId(group)].pop(UserId(user), None) is not None:
             self.former[GroupId(group), UserId(user)] = self._seq()
         return self
 
-    def delete_group(self, name: str) -> "World":
+    def delete_group(self, name: str) -> "PlannerWorld":
         group = GroupId(name)
         seq = self._seq()
         for user in self.members.pop(group):
@@ -206,7 +206,7 @@ class World:
         mode: Mode = MANAGED,
         role: Role = MEMBER,
         directory: str = "okta",
-    ) -> "World":
+    ) -> "PlannerWorld":
         bound = GroupId(group) if GroupId(group) in self.groups else None
         target = None if team is None else TeamId(team)
         if target is not None:
@@ -217,14 +217,14 @@ class World:
         )
         return self
 
-    def remap(self, number: int, **changes: object) -> "World":
+    def remap(self, number: int, **changes: object) -> "PlannerWorld":
         self.mappings[number - 1] = replace(self.mappings[number - 1], **changes)  # type: ignore[arg-type]
         return self
 
-    def unmap(self, number: int) -> "World":
+    def unmap(self, number: int) -> "PlannerWorld":
         return self.remap(number, removed_seq=self._seq())
 
-    def pause(self, *, directory: str | None = None, team: int | None = None) -> "World":
+    def pause(self, *, directory: str | None = None, team: int | None = None) -> "PlannerWorld":
         if directory is not None:
             self.paused_directories.add(DirectoryId(directory))
         elif team is not None:
@@ -237,7 +237,7 @@ class World:
 
     def account(
         self, name: str, *, email: str | None = None, role: Role = MEMBER, accepted: bool = True
-    ) -> "World":
+    ) -> "PlannerWorld":
         """Somebody in the organization."""
         account = self.accounts.setdefault(name, CalUserId(self._number()))
         mail = address(name if email is None else email)
@@ -246,7 +246,7 @@ class World:
         self.people[account] = person
         return self
 
-    def absent(self, name: str, passes: int = 0) -> "World":
+    def absent(self, name: str, passes: int = 0) -> "PlannerWorld":
         """The account is not in the list of the organization, for so many complete passes."""
         self.people.pop(self.accounts[name], None)
         self.missed[UserId(name)] = passes
@@ -262,7 +262,7 @@ class World:
         mappings: tuple[int, ...] = (1,),
         mode: Mode = MANAGED,
         accepted: bool = True,
-    ) -> "World":
+    ) -> "PlannerWorld":
         """On the team; ``ledger``: added or found, ``given``: the role it remembers."""
         members = self.teams.setdefault(TeamId(team), {})
         for name in names:
@@ -282,7 +282,7 @@ class World:
         mappings: tuple[int, ...] = (1,),
         mode: Mode = MANAGED,
         membership: MembershipId | None = None,
-    ) -> "World":
+    ) -> "PlannerWorld":
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
         self.ledger[TeamId(team), account] = MembershipRecord(
@@ -290,12 +290,12 @@ class World:
         )
         return self
 
-    def off(self, team: int, *names: str) -> "World":
+    def off(self, team: int, *names: str) -> "PlannerWorld":
         for name in names:
             self.teams[TeamId(team)].pop(self.accounts[name], None)
         return self
 
-    def unread(self, team: int | None = None, reason: str = "no answer") -> "World":
+    def unread(self, team: int | None = None, reason: str = "no answer") -> "PlannerWorld":
         if team is None:
             self.people_gap = reason
         else:
@@ -353,7 +353,7 @@ class World:
 
     def office(
         self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN
-    ) -> "World":
+    ) -> "PlannerWorld":
         """calscim gave this role in the organization."""
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
@@ -432,13 +432,13 @@ class World:
 
     def attribute(
         self, name: str, kind: AttributeType = AttributeType.TEXT, *options: str
-    ) -> "World":
+    ) -> "PlannerWorld":
         """``options``: that Cal.com has already."""
         made = Attribute(name, name, name, kind, {value: f"{name}={value}" for value in options})
         self.attributes[name] = made
         return self
 
-    def rule(self, source: str, to: str, *, create_options: bool = False) -> "World":
+    def rule(self, source: str, to: str, *, create_options: bool = False) -> "PlannerWorld":
         schema, _, rest = source.rpartition(":")
         attribute, _, sub = rest.partition(".")
         made = AttributeRule(
@@ -447,11 +447,11 @@ class World:
         self.policy = replace(self.policy, attributes=(*self.policy.attributes, made))
         return self
 
-    def says(self, user: str, **data: object) -> "World":
+    def says(self, user: str, **data: object) -> "PlannerWorld":
         """The provider writes these parts of the user's resource."""
         return self.change(user, data=data)
 
-    def holds(self, name: str, attribute: str, *values: str) -> "World":
+    def holds(self, name: str, attribute: str, *values: str) -> "PlannerWorld":
         """By hand in Cal.com: exactly these values of the attribute."""
         account = self.accounts[name]
         person = self.people[account]
@@ -522,8 +522,8 @@ class World:
             self._remember(account, attribute, whole)
 
 
-def world() -> World:
-    return World()
+def world() -> PlannerWorld:
+    return PlannerWorld()
 
 
 def show(plan: Plan) -> list[str]:
@@ -551,6 +551,6 @@ def waits(plan: Plan) -> dict[str, str]:
     return {one.email.removesuffix(SUFFIX): one.reason for one in plan.waiting}
 
 
-def sales(mode: Mode = MANAGED, role: Role = MEMBER) -> World:
+def sales(mode: Mode = MANAGED, role: Role = MEMBER) -> PlannerWorld:
     """ann is in Sales, which is mapped to team 7."""
     return world().user("ann").group("Sales", "ann").map("Sales", 7, mode, role)

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim import admin
-from calscim.planner.render import HELD, IN_STEP, PENDING, exit_code
+from calscim.planner.render import HELD, IN_SYNC, PENDING, exit_code
 from calscim.testing.calcom.calcom import Fault
 from tests.support.views import explain, status
 
@@ -237,4 +237,4 @@ async def test_without_patience_the_first_pass_corrects(drifted):
     await drifted.full()
 
     assert EVE not in drifted.team("Sales")
-    assert exit_code(await drifted.plan()) == IN_STEP
+    assert exit_code(await drifted.plan()) == IN_SYNC

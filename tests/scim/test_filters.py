@@ -33,7 +33,7 @@ BASE = "https://scim.example.com/scim/v2/x"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Searched:
     """A directory with resources, and ways to create and find them."""
 
     db: Database
@@ -84,14 +84,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(db: Database) -> AsyncIterator[Stage]:
+async def staged(db: Database) -> AsyncIterator[Searched]:
     """Create a separate directory, so that a search finds no other resources."""
     editor = admin.Editor(by="test", cipher=PLAIN)
     directory = await admin.create_directory(
         db, editor, organization="acme", name=uuid.uuid4().hex, provider="okta-scim-v2"
     )
     token, _ = await admin.create_token(db, editor, directory, name="test")
-    yield Stage(db, Reader(token.id, directory.id, BASE))
+    yield Searched(db, Reader(token.id, directory.id, BASE))
 
 
 ANN = {
@@ -124,7 +124,7 @@ CY = {
 
 
 @pytest.fixture
-async def stage(db: Database) -> AsyncIterator[Stage]:
+async def stage(db: Database) -> AsyncIterator[Searched]:
     async with staged(db) as stage:
         made = await stage.put_users([ANN, BOB, CY])
         await stage.put_groups({"Sales_%": made[:2], "sales": made[:1]}, externalId="g1")
@@ -132,7 +132,7 @@ async def stage(db: Database) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def _names(stage: Stage, kind: Type, text: str) -> str:
+async def _names(stage: Searched, kind: Type, text: str) -> str:
     name = "userName" if kind is USER else "displayName"
     return " ".join(body[name] for body in await stage.found(kind, compile_filter(kind, text)))
 
@@ -241,19 +241,19 @@ GROUPS_FOUND = [
 ]
 
 
-async def test_each_filter_finds_the_users_it_describes(stage: Stage) -> None:
+async def test_each_filter_finds_the_users_it_describes(stage: Searched) -> None:
     found = {text: await _names(stage, USER, text) for text, _ in USERS_FOUND}
 
     assert found == dict(USERS_FOUND)
 
 
-async def test_each_filter_finds_the_groups_it_describes(stage: Stage) -> None:
+async def test_each_filter_finds_the_groups_it_describes(stage: Searched) -> None:
     found = {text: await _names(stage, GROUP, text) for text, _ in GROUPS_FOUND}
 
     assert found == dict(GROUPS_FOUND)
 
 
-async def test_ids_are_found_as_they_are_written_and_in_no_other_spelling(stage: Stage) -> None:
+async def test_ids_are_found_as_they_are_written_and_in_no_other_spelling(stage: Searched) -> None:
     ann = (await stage.found(USER, compile_filter(USER, 'userName eq "ann"')))[0]["id"]
     sales = (await stage.found(GROUP, compile_filter(GROUP, 'displayName eq "sales"')))[0]["id"]
 
@@ -266,7 +266,7 @@ async def test_ids_are_found_as_they_are_written_and_in_no_other_spelling(stage:
     assert await _names(stage, GROUP, f'not (members.value eq "{ann}")') == "Empty"
 
 
-async def test_nothing_of_another_directory_is_found(stage: Stage) -> None:
+async def test_nothing_of_another_directory_is_found(stage: Searched) -> None:
     async with staged(stage.db) as other:
         for text in ("userName pr", 'emails eq "ann@work.example"', 'externalId eq "00uA"'):
             assert await _names(other, USER, text) == ""
@@ -359,7 +359,7 @@ ORDERED = [
 
 @pytest.mark.parametrize(("name", "expected"), ORDERED)
 async def test_an_ascending_order_puts_users_without_a_value_last(
-    stage: Stage, name: str, expected: str
+    stage: Searched, name: str, expected: str
 ) -> None:
     order = compile_listing(USER, None, name, descending=False)
 
@@ -368,7 +368,7 @@ async def test_an_ascending_order_puts_users_without_a_value_last(
     assert " ".join(body["userName"] for body in found) == expected
 
 
-async def test_a_descending_order_puts_users_without_a_value_first(stage: Stage) -> None:
+async def test_a_descending_order_puts_users_without_a_value_first(stage: Searched) -> None:
     order = compile_listing(USER, None, "externalId", descending=True)
 
     found = await stage.found(USER, order)
@@ -409,7 +409,7 @@ async def test_groups_of_a_user_are_ordered_by_the_first_of_their_names(db: Data
         assert [body["id"] for body in await stage.found(USER, order)] == made
 
 
-async def test_a_filter_and_an_order_go_together(stage: Stage) -> None:
+async def test_a_filter_and_an_order_go_together(stage: Searched) -> None:
     text = 'emails.type eq "work" and active pr'
 
     both = compile_listing(USER, text, "userName", descending=True)

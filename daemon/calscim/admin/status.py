@@ -29,7 +29,7 @@ from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.clock import SystemClock
 from calscim.directory.rates import NONE
 from calscim.errors import StoreError
-from calscim.planner.render import HELD, IN_STEP, PENDING, held_json
+from calscim.planner.render import HELD, IN_SYNC, PENDING, held_json
 from calscim.planner.safeguards.windows import Window, closes, opened, opens
 from calscim.postgres import health
 from calscim.postgres.pool import Database
@@ -76,7 +76,7 @@ def exit_status(found: Status) -> int:
     1: the database takes no change, Cal.com does not answer, something was not read, or there was no pass yet;
     3: something is held; 2: something is to be done, is parked, or is drift that has to last; 0: in sync.
     """
-    codes = [IN_STEP if found.database.ok else 1]
+    codes = [IN_SYNC if found.database.ok else 1]
     for organization in found.organizations:
         if (
             organization.unreachable
@@ -87,7 +87,7 @@ def exit_status(found: Status) -> int:
         elif organization.held_counts["sets"]:
             codes.append(HELD)
         else:
-            codes.append(IN_STEP if organization.in_sync else PENDING)
+            codes.append(IN_SYNC if organization.in_sync else PENDING)
     return worst(codes)
 
 

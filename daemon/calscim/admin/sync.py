@@ -14,7 +14,7 @@ from calscim.admin.plan_views import LimitView, WaitView
 from calscim.admin.status_view import Progress
 from calscim.clock import SystemClock
 from calscim.errors import StoreError
-from calscim.planner.render import HELD, IN_STEP, PENDING, held_json
+from calscim.planner.render import HELD, IN_SYNC, PENDING, held_json
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.state import runs, standing
@@ -69,7 +69,7 @@ class SyncResult:
             return 1
         if self.held:
             return HELD
-        return PENDING if self.pending or self.deferred else IN_STEP
+        return PENDING if self.pending or self.deferred else IN_SYNC
 
 
 Told: TypeAlias = Callable[[SyncDelay], None]

@@ -18,7 +18,7 @@ from calscim.planner.desired_state import UNSAVED
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.safeguards.limits_check import held_sets
 
-IN_STEP, PENDING, HELD = 0, 2, 3
+IN_SYNC, PENDING, HELD = 0, 2, 3
 
 
 def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def exit_code(plan: Plan) -> int:
     states = {action.state for action in plan.actions}
     if State.HELD in states:
         return HELD
-    return PENDING if State.RUN in states or plan.deferred else IN_STEP
+    return PENDING if State.RUN in states or plan.deferred else IN_SYNC
 
 
 def who(entry: Mapping[str, Any]) -> str:
