@@ -51,8 +51,8 @@ class ConditionReader:
             teams = sorted(
                 {
                     action.get("team")
-                    or names.get((row["organization"], action["team_id"]))
-                    or str(action["team_id"])
+                    or names.get((row["organization"], action.get("team_id", 0)))
+                    or str(action.get("team_id"))
                     for action in actions
                     if action.get("team") or action.get("team_id") is not None
                 }

@@ -67,15 +67,18 @@ class Notifications:
         if not self.channels:
             return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._look_for_ever(), name="conditions")
+            group.create_task(self._look_forever(), name="conditions")
             for channel, subscription in self.channels:
                 group.create_task(
-                    self._deliver_for_ever(channel, subscription), name=f"notify {channel.name}"
+                    self._deliver_forever(channel, subscription), name=f"notify {channel.name}"
                 )
 
-    async def _look_for_ever(self) -> None:
+    async def _look_forever(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # a defect of notifications must not stop SCIM and the reconciler
+                log.exception("notify.look_failed")
             for looked in self._looked.values():
                 looked.set()
             await self.clock.sleep(EVERY)
@@ -99,11 +102,14 @@ class Notifications:
             return
         self.outage.answered()
 
-    async def _deliver_for_ever(self, channel: Channel, subscription: Subscription) -> None:
+    async def _deliver_forever(self, channel: Channel, subscription: Subscription) -> None:
         looked = self._looked[channel.name] = asyncio.Event()
         while True:
             looked.clear()
-            await self.deliver(channel, subscription)
+            try:
+                await self.deliver(channel, subscription)
+            except Exception:  # as in _look_forever
+                log.exception("notify.delivery_failed", channel=channel.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY):
                     await looked.wait()
