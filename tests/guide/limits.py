@@ -8,7 +8,7 @@ FIVE = ("ann", "bob", "cem", "dan", "eve")
 async def team_limit(play: Play) -> None:
     """Too many leave one team
 
-    Okta empties the group Sales, perhaps by mistake. calscim takes nobody off the team until an operator approves it.
+    Okta empties the group Sales, perhaps by mistake. calscim takes no one off the team until an operator approves it.
     """
     await play.given("Sales", "managed", *FIVE)
     play.say("Okta pushes Sales without members:")

@@ -7,7 +7,7 @@ from tests.guide.play import Play, address, addresses
 async def incomplete_list(play: Play) -> None:
     """Cal.com fails in the middle of a list
 
-    calscim never takes an error for the end of a list. It removes nobody from a team that it could not read completely.
+    calscim never takes an error for the end of a list. It removes no one from a team that it could not read completely.
     All other changes continue.
     """
     for number in range(260):

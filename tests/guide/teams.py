@@ -39,7 +39,7 @@ async def mapped_then_pushed(play: Play) -> None:
 async def left_group(play: Play) -> None:
     """A person who leaves a group
 
-    In `managed`, a person whom calscim added leaves the team with the group. In `add-only`, nobody leaves the team.
+    In `managed`, a person whom calscim added leaves the team with the group. In `add-only`, no one leaves the team.
     """
     await play.given("Sales", "managed", "ann", "bob")
     await play.given("Engineering", "add-only", "ann", "cem")
@@ -96,7 +96,7 @@ async def pending_membership(play: Play) -> None:
 async def renamed_group(play: Play) -> None:
     """A group that is renamed
 
-    A mapping is bound to the group, not to its name, so nobody moves. A new group with the old name gets nothing.
+    A mapping is bound to the group, not to its name, so no one moves. A new group with the old name gets nothing.
     """
     await play.given("Sales", "managed", "ann", "bob")
     play.say(

@@ -134,7 +134,7 @@ def test_what_somebody_changed_in_cal_com_is_put_back():
         "user.update ann unassign department Other drift",
         "user.update ann assign department Sales drift",
     ]
-    assert "; somebody changed it in Cal.com; takes away" in plan.actions[0].reason
+    assert "; it was changed in Cal.com; takes away" in plan.actions[0].reason
 
 
 def test_what_somebody_took_away_in_cal_com_is_put_back():

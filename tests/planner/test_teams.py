@@ -132,7 +132,7 @@ def test_somebody_taken_off_by_hand_is_put_back_as_drift():
     (action,) = w.plan().actions
 
     assert action.drift
-    assert "somebody took them off in Cal.com" in action.reason
+    assert "the membership was removed in Cal.com" in action.reason
 
 
 def test_a_leaver_is_not_put_on_a_team_before():
@@ -411,7 +411,7 @@ def test_a_role_changed_by_hand_is_drift():
     )
 
     assert action.drift
-    assert "somebody made it ADMIN in Cal.com" in action.reason
+    assert "the role was changed to ADMIN in Cal.com" in action.reason
     assert (action.observed_role, action.role) == (ADMIN, MEMBER)
 
 
@@ -677,7 +677,7 @@ def test_strangers_stay_while_a_group_of_an_exclusive_team_is_not_pushed():
     made = w.plan()
 
     assert made.actions == ()
-    assert made.notes == ("T7: whoever is there by hand stays until the group Typo is pushed",)
+    assert made.notes == ("T7: people who were added by hand stay until the group Typo is pushed",)
 
 
 def test_leavers_of_a_group_are_taken_off_while_another_group_is_not_pushed():

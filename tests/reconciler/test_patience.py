@@ -185,10 +185,10 @@ async def test_plan_status_and_explain_say_what_waits(drifted):
     assert "waits until it was seen in 3 complete passes and for 600 seconds" in plan.notes[-1]
     assert (entry["email"], entry["kind"]) == (EVE, "member.remove")
     assert entry["reason"].startswith(
-        "member.remove that nobody asked for waits, seen in 1 of 3 complete passes and for 0 of 600"
+        "member.remove that no journal row asks for waits, seen in 1 of 3 complete passes and for 0 of 600"
     )
     assert told["because"].startswith(
-        "member.remove that nobody asked for waits, seen in 1 of 3 complete passes"
+        "member.remove that no journal row asks for waits, seen in 1 of 3 complete passes"
     )
     assert (told["desired"], told["observed"]) == (None, "MEMBER")
 

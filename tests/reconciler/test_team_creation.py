@@ -195,7 +195,7 @@ async def test_the_bootstrap_owner_leaves_when_another_owner_joins_the_team(stag
     await pushed(stage, "Support", "ann")
     await settle(stage)
     assert stage.team("Support") == {OWNER: "OWNER", address("ann"): "MEMBER"}
-    assert any("until somebody else owns it" in note for note in (await stage.plan()).notes)
+    assert any("until another person owns it" in note for note in (await stage.plan()).notes)
 
     await stage.map("Leads", stage.team_id("Support"), "managed", role="OWNER")
     await pushed(stage, "Leads", "bob")

@@ -73,7 +73,7 @@ async def decide(
 
 
 async def _held(db: Database, organization: str) -> dict[str, str]:
-    """Return the limit that holds each action of the held sets that nobody approved, by the action's key."""
+    """Return the limit that holds each action of the held sets that no operator approved, by the action's key."""
     return {
         key: hold.guard
         for hold in await holds.current(db, organization)

@@ -54,7 +54,7 @@ class Preflight:
         member = None if team is None else self.view.teams.get(team, {}).get(user)
         assert self.view.me is not None
         if is_of_bootstrap_owner(action) and not self._still_owned(action):
-            return action, "nobody else owns the team any more"
+            return action, "no other person owns the team any more"
         return action, floors(action, person, member, self.view.me, self.policy)
 
     async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:

@@ -302,7 +302,7 @@ def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: 
     should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
     because = f"{one.attribute.name}: {has} -> {should} (journal {user.seq})"
     if drift:
-        because += "; somebody changed it in Cal.com"
+        because += "; it was changed in Cal.com"
     if len(one.surplus) + len(one.missing) > 1:
         verb = "sets" if change.op is AttributeOp.ASSIGN else "takes away"
         because += f'; {verb} "{change.value}"'

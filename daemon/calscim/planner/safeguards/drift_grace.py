@@ -58,7 +58,7 @@ def defer_drift(
         return plan
     several = len(early) > 1
     note = (
-        f"{len(early)} {'changes' if several else 'change'} that nobody asked for "
+        f"{len(early)} {'changes' if several else 'change'} that no journal row asks for "
         f"{'wait until they were' if several else 'waits until it was'} seen in {grace.drift_passes} complete passes"
     )
     if grace.drift_grace:
@@ -92,7 +92,7 @@ def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> s
     seen = f"seen in {passes} of {grace.drift_passes} complete passes"
     if grace.drift_grace:
         seen += f" and for {seconds:.0f} of {grace.drift_grace:g} seconds"
-    return f"{action.kind.value} that nobody asked for waits, {seen}: {action.reason}"
+    return f"{action.kind.value} that no journal row asks for waits, {seen}: {action.reason}"
 
 
 def _is_unasked(action: Action) -> bool:

@@ -83,7 +83,7 @@ class BootstrapOwnersPlanner:
         if owner is None:
             self.notes.append(
                 f"{self._protections.email(member.user, None)} stays the owner of {name}, which was made with this "
-                "person's key, until somebody else owns it: map a group to it with --role OWNER"
+                "person's key, until another person owns it: map a group to it with --role OWNER"
             )
             return
         self._take_back(team, member, sources, self._protections.email(owner, None))

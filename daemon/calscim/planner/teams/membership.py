@@ -196,7 +196,7 @@ class TeamsPlanner:
         user = self._people.primary_user[key]
         reason = f"{explanation.reason} puts this person on {self._protections.name(team)}"
         if edge is not None:
-            reason += "; somebody took them off in Cal.com"
+            reason += "; the membership was removed in Cal.com"
         self.actions.append(
             AddMember(
                 user.email or self._protections.email(None if isinstance(key, str) else key, None),
@@ -249,7 +249,7 @@ class TeamsPlanner:
         drift = edge is not None and edge.role is sources.role
         reason = f"{explanation.reason} gives the role {sources.role.value} on {self._protections.name(team)}"
         if drift:
-            reason += f"; somebody made it {member.role.value} in Cal.com"
+            reason += f"; the role was changed to {member.role.value} in Cal.com"
         user = self._people.primary_user[member.user]
         state = gates.of_wanted(self._directory, team, sources)
         if member.role.rank > sources.role.rank:
@@ -384,7 +384,7 @@ class TeamsPlanner:
         if waiting and team in self._desired.exclusive:
             names = ", ".join(sorted(mapping.group_name for mapping in waiting))
             self.notes.append(
-                f"{self._protections.name(team)}: whoever is there by hand stays until the group {names} is pushed"
+                f"{self._protections.name(team)}: people who were added by hand stay until the group {names} is pushed"
             )
 
     def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
