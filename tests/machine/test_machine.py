@@ -95,6 +95,9 @@ class Model:
     groups: dict[str, set[str]] = field(default_factory=dict)
     mapped: dict[tuple[str, str], str] = field(default_factory=dict)  # (group, team) -> mode
     by_hand: set[tuple[str, str]] = field(default_factory=set)  # (team, name) put there by hand
+    # (team, name) taken off and put back by hand. calscim ends the new membership if it saw no difference, and leaves it
+    # if it saw that its own membership was gone.
+    put_back: set[tuple[str, str]] = field(default_factory=set)
     said: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # name -> attributes
     edited: set[tuple[str, str, str]] = field(default_factory=set)  # name, attribute, value by hand
     approved: set[tuple[str | None, str]] = field(default_factory=set)  # (team, name) released
@@ -375,7 +378,9 @@ class Machine(RuleBasedStateMachine):
             return
         world.put_on_team(team, address(name))
         # Also somebody whom a group wants by now: they were there before calscim could put them there.
-        if not self._given(team, account.id):
+        if self._given(team, account.id):
+            self.model.put_back.add((team, name))
+        else:
             self.model.by_hand.add((team, name))
 
     def _given(self, team, account):
@@ -402,6 +407,7 @@ class Machine(RuleBasedStateMachine):
         world.take_off_team(team, address(name))
         self.by_hand = False
         self.model.by_hand.discard((team, name))
+        self.model.put_back.discard((team, name))
 
     @rule(name=names)
     def accept(self, name):
@@ -511,7 +517,8 @@ class Machine(RuleBasedStateMachine):
             if self.model.exclusive(team) and not self.model.waits(team):
                 assert there == wanted, (team, wanted, there)
             elif mapped:
-                hand = {name for where, name in self.model.by_hand if where == team}
+                kept = self.model.by_hand | self.model.put_back
+                hand = {name for where, name in kept if where == team}
                 assert there - wanted <= hand, (team, wanted, there, hand)
         self._settled_on_the_new_team()
         for name in [name for name, active in self.model.active.items() if active]:
