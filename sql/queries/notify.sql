@@ -32,7 +32,7 @@ INSERT INTO calscim.notifications (id, channel, type, payload)
 SELECT $5, $1, $6, $7::text::jsonb FROM due;
 
 -- name: resolve_condition
--- A condition ended: tell the channel if it was told that it began, else withdraw that message.
+-- A condition ended: queue a message if the channel took the first one, otherwise withdraw the first one.
 -- A message that is being delivered is waited for: the next look resolves the condition.
 WITH ended AS (
     DELETE FROM calscim.conditions

@@ -1,7 +1,7 @@
--- Notifications: what channels were told, and what they are to be told.
+-- ---------------------------------------------------------------- notifications
 
--- The conditions that a channel was told about and that last. scope: '' for those that every daemon sees in the
--- database, 'once' for events without an end, else the host whose daemon sees them.
+-- Lasting conditions for which a channel has a message, and events without an end. scope: '' for conditions in the
+-- database, 'once' for events, otherwise the host whose daemon sees the condition.
 CREATE TABLE calscim.conditions (
     channel      text NOT NULL,
     scope        text NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE calscim.conditions (
     key          text NOT NULL,
     opened_at    timestamptz NOT NULL DEFAULT now(),
     notified_at  timestamptz NOT NULL DEFAULT now(),  -- when the last message about it was queued
-    first_id     uuid NOT NULL,            -- the message that told the channel
+    first_id     uuid NOT NULL,            -- the first message about it
     PRIMARY KEY (channel, scope, event, key)
 );
 

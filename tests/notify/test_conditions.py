@@ -80,6 +80,27 @@ async def test_a_refused_key_is_told_from_an_outage(stage):
     assert refused.event is Event.KEY_REFUSED
 
 
+async def test_a_key_that_is_refused_in_the_middle_of_a_pass_is_told_from_an_outage(stage):
+    await stage.full()
+    await stage.okta.assign(address("ann"), "Ann", "Example")
+    stage.simulation.faults = [Fault(method="POST", status=401, times=-1)]
+    await stage.full()
+
+    (refused,) = await conditions(stage)
+    assert refused.event is Event.KEY_REFUSED
+
+
+async def test_a_rate_limit_that_another_client_uses_up_is_told_from_an_outage(stage, monkeypatch):
+    monkeypatch.setattr("calscim.calcom.rate_budget.Budget.delay", lambda *_, **__: 0.0)
+    await stage.full()
+    await stage.okta.assign(address("ann"), "Ann", "Example")
+    stage.simulation.faults = [Fault(method="POST", status=429, times=-1)]
+    await stage.full()
+
+    (used_up,) = await conditions(stage)
+    assert used_up.event is Event.RATE_LIMIT_USED_UP
+
+
 async def test_passes_that_never_read_everything_are_a_condition(stage):
     await stage.given("Sales", "managed", "ann")
     stage.simulation.faults = [Fault(path="teams/", status=500, times=-1)]

@@ -1,4 +1,4 @@
-"""How the channels of notifications do."""
+"""The status of the channels of notifications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel. ``waiting``: messages not delivered yet; ``given_up``: those that never will be, of 30 days."""
+    """One channel. ``waiting``: messages to deliver; ``given_up``: undeliverable messages of the last 30 days."""
 
     channel: str
     waiting: int = 0
@@ -28,6 +28,6 @@ class ChannelStatus:
 
 
 async def channel_status(db: Database, names: Sequence[str]) -> list[ChannelStatus]:
-    """Return how each of these channels does, in this order."""
+    """Return the status of each of these channels, in this order."""
     rows = {row["channel"]: row for row in await db.fetch(sql("notify.channel_status"))}
     return [ChannelStatus(**rows[name]) if name in rows else ChannelStatus(name) for name in names]

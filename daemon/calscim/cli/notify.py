@@ -1,4 +1,4 @@
-"""calscim notify: the channels of the configuration, and a test message to one of them."""
+"""calscim notify: list the channels of notifications, and send a test message to one of them."""
 
 from uuid import uuid4
 
@@ -22,7 +22,11 @@ COLUMNS = ("channel", "waiting#", "given up#", "last delivered", "last failed", 
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("notify")
-    nouns.add("list", _list, "each channel, what waits for it, and why the last attempt failed")
+    nouns.add(
+        "list",
+        _list,
+        "list the channels, their waiting messages, and the reason of the last failure",
+    )
     test = nouns.add("test", _test, "send a test message to a channel and say whether it was taken")
     test.add_argument("name", metavar="NAME", help="the name of the channel in the configuration")
 
@@ -42,7 +46,12 @@ async def _list(command: Command) -> None:
         )
         for one in found
     ]
-    command.output.data(found, table(COLUMNS, rows))
+    command.output.data(
+        found,
+        table(COLUMNS, rows)
+        if rows
+        else "no channel is configured: add a [[notify]] table (docs/guide/notifications.md)",
+    )
 
 
 async def _test(command: Command) -> int:

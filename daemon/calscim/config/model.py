@@ -104,7 +104,7 @@ class Organization(Policy):
     requests_per_minute: Count = 120
     """The most calls to Cal.com. Cal.com's X-RateLimit headers may lower it."""
     import_existing: Boolean = True
-    """Show people whom calscim did not create in `GET /Users`, so that Okta can match them."""
+    """Include members that calscim did not create in `GET /Users`, so that Okta can match them."""
     notify_new_users: Boolean = True
     """false: Cal.com sends no invitation mail, where its API has that option."""
     windows: Windows = ()
@@ -174,15 +174,15 @@ class Notify:
     secret: SecretSigningKey | None = field(default=None, repr=False)
     """The key that signs the posts to `webhook`, as Standard Webhooks says."""
     events: NotifyEvents = ()
-    """The events that the channel is told of. Without it: all."""
+    """The events that the channel receives. Without it: all."""
     remind: DurationOrOff = 4 * 3600.0
-    """The time after which the channel is told again of something that lasts."""
+    """The interval of reminders while a condition lasts. off: no reminders."""
     unreachable_after: DurationOrZero = 120.0
-    """How long Cal.com or the database must be away, or the key refused, before the channel is told."""
+    """How long Cal.com or the database must be unreachable, or the key refused, before a message is sent."""
     parked_after: DurationOrZero = 3600.0
-    """How long a failed change must have waited before the channel is told."""
+    """How long a change must be parked before a message is sent."""
     paused_after: DurationOrZero = 86_400.0
-    """How long a directory must have been paused before the channel is told."""
+    """How long a directory must be paused before a message is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""Notifications: which conditions an operator is told about, the outbox, and the channels.
+"""Notifications: the conditions that operators learn of, the outbox, and the channels.
 
-The room reads what the other rooms keep in Postgres and never calls Cal.com. A channel that fails or hangs delays
-nothing but itself: each has its own task, and what it could not deliver stays in the outbox.
+This package reads the tables of the other packages and never calls Cal.com. Each channel has its own task, so a channel
+that fails or hangs delays no other one. Messages that a channel does not take stay in the outbox.
 """

@@ -17,7 +17,7 @@ LISTED = 20  # people, teams or actions that a message names
 LEAST_REQUESTS = 20  # rows in the journal before a directory has a usual rhythm
 LEAST_SILENCE = 24 * 3600.0  # seconds
 SILENCE_EVERY = 600.0  # seconds between two looks at silent directories, which read the journal
-_AWAY = {"auth": Event.KEY_REFUSED, "throttled": Event.RATE_LIMIT_USED_UP}
+_EVENTS_BY_KIND = {"auth": Event.KEY_REFUSED, "throttled": Event.RATE_LIMIT_USED_UP}
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class ConditionReader:
         for row in await self.db.fetch(sql("notify.list_passes"), list(self.organizations)):
             name = row["organization"]
             if row["unreachable"] is not None:
-                event = _AWAY.get(row["unreachable_kind"] or "", Event.CALCOM_UNREACHABLE)
+                event = _EVENTS_BY_KIND.get(row["unreachable_kind"] or "", Event.CALCOM_UNREACHABLE)
                 found.append(
                     Condition(
                         event,

@@ -1,4 +1,4 @@
-"""Tells channels that the database is unreachable. The outbox is in the database, so these messages bypass it."""
+"""Messages about an unreachable database. They bypass the outbox, which is in the database."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,12 +10,12 @@ from calscim.notify.message import Message, payload_of
 
 @dataclass(slots=True)
 class DatabaseOutage:
-    """What one daemon knows of the database, and which channels it told. ``host`` names the daemon's machine."""
+    """The outage that one daemon sees, and the channels that took a message about it. ``host``: its machine."""
 
     host: str
     since: datetime | None = None
     reason: str = ""
-    _told: dict[str, Message] = field(default_factory=dict)
+    _taken: dict[str, Message] = field(default_factory=dict)
 
     def failed(self, now: datetime, reason: str) -> None:
         """Note that the database did not answer."""
@@ -28,10 +28,10 @@ class DatabaseOutage:
         self.since = None
 
     def due(self, channel: str, delay: float, now: datetime) -> Message | None:
-        """Return the message that the channel should get now; None if it knows already, or if it is too early."""
+        """Return the message that is due for the channel, or None."""
         if self.since is None:
             return self._recovered(channel, now)
-        if channel in self._told or (now - self.since).total_seconds() < delay:
+        if channel in self._taken or (now - self.since).total_seconds() < delay:
             return None
         condition = Condition(
             Event.DATABASE_UNREACHABLE,
@@ -48,18 +48,18 @@ class DatabaseOutage:
     def delivered(self, channel: str, message: Message) -> None:
         """Note that the channel took the message."""
         if message.type == Event.DATABASE_UNREACHABLE.opened:
-            self._told[channel] = message
+            self._taken[channel] = message
         else:
-            self._told.pop(channel, None)
+            self._taken.pop(channel, None)
 
     def _recovered(self, channel: str, now: datetime) -> Message | None:
-        told = self._told.get(channel)
+        taken = self._taken.get(channel)
         resolved = Event.DATABASE_UNREACHABLE.resolved
-        if told is None or resolved is None:
+        if taken is None or resolved is None:
             return None
-        payload = told.payload | {
+        payload = taken.payload | {
             "summary": f"calscim on {self.host} can use its database again.",
             "then": [],
-            "opened": str(told.id),
+            "opened": str(taken.id),
         }
-        return Message(uuid5(NAMESPACE_URL, f"{told.id}:resolved"), resolved, now, payload)
+        return Message(uuid5(NAMESPACE_URL, f"{taken.id}:resolved"), resolved, now, payload)

@@ -1,4 +1,4 @@
-"""A condition: something that an operator should know while it lasts."""
+"""A condition: something that an operator needs to know while it lasts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

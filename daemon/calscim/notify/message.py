@@ -9,6 +9,8 @@ import orjson
 
 from calscim.notify.events import Condition
 
+MOST = 20  # messages in one text
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -42,12 +44,12 @@ class Message:
         return orjson.dumps({"type": self.type, "timestamp": stamp, "data": self.payload})
 
 
-def payload_of(condition: Condition, *, summary: str | None = None) -> dict[str, object]:
-    """Return the ``data`` of a message about the condition; ``summary`` replaces the condition's own sentence."""
+def payload_of(condition: Condition) -> dict[str, object]:
+    """Return the ``data`` of a message about the condition."""
     found: dict[str, object] = {
         "organization": condition.organization,
         "directory": condition.directory,
-        "summary": condition.summary if summary is None else summary,
+        "summary": condition.summary,
         "then": list(condition.then),
         "since": condition.since.isoformat(),
         **condition.data,
@@ -56,10 +58,7 @@ def payload_of(condition: Condition, *, summary: str | None = None) -> dict[str,
 
 
 def as_text(messages: Sequence[Message]) -> tuple[str, str]:
-    """Return the title and the body of one text about these messages, for people.
-
-    Messages of one type and organization share a paragraph, so that fifty parked actions are one text.
-    """
+    """Return the title and the body of one text about these messages, for people: a paragraph for each."""
     first = messages[0]
     about = f" ({first.organization})" if first.organization else ""
     title = (
@@ -67,13 +66,8 @@ def as_text(messages: Sequence[Message]) -> tuple[str, str]:
         if len(messages) == 1
         else f"calscim: {len(messages)} events"
     )
-    paragraphs = []
-    for message in messages[:MOST]:
-        lines = [message.summary, *(f"  {one}" for one in message.then)]
-        paragraphs.append("\n".join(lines))
-    if len(messages) > MOST:
-        paragraphs.append(f"... and {len(messages) - MOST} more: calscim status")
+    paragraphs = (
+        "\n".join((message.summary, *(f"  {command}" for command in message.then)))
+        for message in messages
+    )
     return title, "\n\n".join(paragraphs)
-
-
-MOST = 20  # messages in one text

@@ -1,4 +1,4 @@
-"""Looks for conditions every few seconds, and delivers what the outbox holds. One task for each channel."""
+"""Reads the conditions every few seconds and delivers the messages of the outbox, with one task per channel."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ _STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Metrics:
-    """How many notifications each channel took or did not take."""
+    """Counts the attempts of each channel."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.notifications = Counter(
@@ -41,7 +41,10 @@ class Metrics:
 
 @dataclass(slots=True)
 class Notifications:
-    """Every daemon runs one. ``local`` returns the conditions that only this daemon sees; ``host`` is its machine."""
+    """The notifications of one daemon. ``local`` returns the conditions that only this daemon sees.
+
+    ``host``: the machine's name. Conditions of one machine have a scope of their own.
+    """
 
     db: Database
     channels: Sequence[tuple[Channel, Subscription]]
@@ -59,11 +62,11 @@ class Notifications:
         self.outage = DatabaseOutage(self.host)
 
     def report(self, condition: Condition) -> None:
-        """Tell the channels at the next look about something that happened once."""
+        """Queue a message about an event that has no end, at the next look."""
         self._once.append(condition)
 
     async def run(self) -> None:
-        """Look and deliver until cancelled."""
+        """Read conditions and deliver messages until cancelled."""
         if not self.channels:
             return
         async with asyncio.TaskGroup() as group:
@@ -84,7 +87,7 @@ class Notifications:
             await self.clock.sleep(EVERY)
 
     async def look(self) -> None:
-        """Queue messages about what began, lasts, or ended."""
+        """Read the conditions once and queue the messages about them."""
         now = self.clock.now()
         try:
             shared = await self.reader.read(now)
@@ -115,7 +118,7 @@ class Notifications:
                     await looked.wait()
 
     async def deliver(self, channel: Channel, subscription: Subscription) -> None:
-        """Deliver what is due for one channel, until a delivery fails or nothing is left."""
+        """Deliver the due messages of one channel until an attempt fails or no message is left."""
         if Event.DATABASE_UNREACHABLE in subscription.events:
             await self._deliver_outage(channel, subscription)
         try:

@@ -1,4 +1,4 @@
-"""The outbox in Postgres: which conditions a channel knows of, and the messages that it has not delivered yet.
+"""The outbox in Postgres: the conditions that each channel knows of, and the messages to deliver.
 
 A message is delivered at least once: it is claimed for a time, and a daemon that ends before it notes the delivery
 leaves the message to the next claim, with the same id.
@@ -18,16 +18,15 @@ from calscim.postgres.queries import sql
 
 CLAIM = 120.0  # seconds that a claimed message is left alone; longer than any delivery takes
 SHARED = ""  # the scope of conditions that every daemon sees in the database
-ONCE = (
-    "once"  # the scope of conditions that are reported when they happen and never looked for again
-)
+# The scope of conditions that are reported once, when they happen.
+ONCE = "once"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one channel wants to know. Delays and ``remind`` are in seconds.
+    """The events that one channel subscribes to. Delays and ``remind`` are in seconds.
 
-    ``delays``: how long a condition of an event must last before the channel is told; 0 for others.
+    ``delays``: how long a condition of an event must last before a message is queued; 0 for other events.
     """
 
     channel: str
@@ -38,7 +37,7 @@ class Subscription:
     def wanted(
         self, conditions: Iterable[Condition], now: datetime
     ) -> dict[tuple[str, str], Condition]:
-        """Return the conditions that the channel should know of by now, by event and key."""
+        """Return the conditions that have lasted long enough for a message, by event and key."""
         return {
             (one.event.value, one.key): one
             for one in conditions
@@ -54,10 +53,10 @@ async def observe(
     conditions: Sequence[Condition],
     now: datetime,
 ) -> bool:
-    """Queue messages for what began, lasts longer than the reminder interval, or ended since the last look.
+    """Queue messages for conditions that began, ended, or are due for a reminder.
 
-    Return False if another daemon is looking at the same moment: then nothing was done.
-    ``conditions``: all of the scope, also those that the channel knows already.
+    Return False and do nothing if another daemon does the same at this moment. ``conditions``: all conditions of the
+    scope, including those that the channel knows already.
     """
     async with db.connection() as connection, connection.transaction():
         if not await connection.fetchval(sql("notify.lock_channel"), subscription.channel, scope):

@@ -13,6 +13,7 @@ import structlog
 
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import CallResult, Writer
+from calscim.errors import RemoteKind
 from calscim.planner.action_key import key_of
 from calscim.planner.actions import (
     AcceptMember,
@@ -118,12 +119,14 @@ class Executor:
                 again = await self._execute_one(action, queue)
             except RemoteUnavailable as error:
                 self.pass_result.unreachable = str(error)
+                self.pass_result.unreachable_kind = error.kind
                 self.pass_result.pending += [action, *queue]
                 break
             if again:
                 throttled += 1
                 if throttled > THROTTLED_TRIES:
                     self.pass_result.unreachable = "another client uses up Cal.com's rate limit"
+                    self.pass_result.unreachable_kind = RemoteKind.THROTTLED
                     self.pass_result.pending += [action, *queue]
                     break
                 queue.appendleft(action)
@@ -326,7 +329,7 @@ class Executor:
                 self.pass_result.count(Outcome.THROTTLED, action)
                 return True
             case Outcome.AUTH:
-                raise RemoteUnavailable(result.detail)
+                raise RemoteUnavailable(result.detail, RemoteKind.AUTH)
             case Outcome.FAILED | Outcome.PARKED | Outcome.BLOCKED:
                 raise AssertionError(f"no call comes to {outcome.value}")
             case _:

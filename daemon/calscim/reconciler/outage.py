@@ -17,7 +17,7 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from calscim.calcom.reader import Reader
-from calscim.errors import RemoteError
+from calscim.errors import RemoteError, RemoteKind
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAddress, Outcome
 from calscim.reconciler.retry_queue import RetryQueue
@@ -28,6 +28,10 @@ STRIKES = 3  # passes in a row in which Cal.com answers reads and leaves an acti
 
 class RemoteUnavailable(Exception):  # noqa: N818 - a state, not an error
     """Cal.com does not answer or refuses the API key, so no other action can succeed now."""
+
+    def __init__(self, reason: str, kind: RemoteKind) -> None:
+        self.kind = kind
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class OutageDetector:
     async def park_unread(self, action: Action, reason: str) -> None:
         """Park an action for which something could not be read; raise RemoteUnavailable in an outage."""
         if (gap := await self._gap()) is not None:
-            raise RemoteUnavailable(gap)
+            raise RemoteUnavailable(str(gap), gap.kind)
         await self.retry_queue.park(action, reason, refused=False, unanswered=True)
 
     async def close(self, *, is_known_unreachable: bool) -> str | None:
@@ -96,7 +100,7 @@ class OutageDetector:
         if not self._open:
             return None
         is_there = not is_known_unreachable and await self._gap() is None
-        away = self.reason if self.has_begun else None
+        outage = self.reason if self.has_begun else None
         for one in self._open:
             strikes = self.strikes.get(key_of(one.action), 0) + is_there
             if is_there and self._is_own(one, strikes):
@@ -105,21 +109,21 @@ class OutageDetector:
             else:
                 self.strikes[key_of(one.action)] = strikes
                 self.retry_queue.pass_result.count(Outcome.FAILED, one.action)
-                away = one.reason
+                outage = one.reason
         self._open.clear()
-        return away
+        return outage
 
     def _is_own(self, one: _Unanswered, strikes: int) -> bool:
         if one.served and not self.has_begun:
             return True
         return strikes >= STRIKES or (self._has_answered and strikes > 1)
 
-    async def _gap(self) -> str | None:
-        """Ask Cal.com for the API key's user; return why that failed, or None."""
+    async def _gap(self) -> RemoteError | None:
+        """Ask Cal.com for the API key's user; return the error of an attempt that failed, or None."""
         try:
             await self.reader.me()
         except RemoteError as error:
-            return str(error)
+            return error
         return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from calscim.errors import RemoteKind
 from calscim.planner.actions import Action, Kind, Outcome, State
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Plan
@@ -42,6 +43,7 @@ class Report:
     unread: tuple[str, ...]  # a sentence for each object that the pass could not read
     in_sync: bool
     unreachable: str | None
+    unreachable_kind: RemoteKind
     interrupted: bool
     pending: int
     held: int
@@ -77,6 +79,7 @@ def build_report(
         unread=(*planned.incomplete, *(() if lost is None else (lost,))),
         in_sync=complete and not pass_result.pending and not held and not planned.deferred,
         unreachable=pass_result.unreachable,
+        unreachable_kind=pass_result.unreachable_kind,
         interrupted=pass_result.interrupted,
         pending=len(pass_result.pending),
         held=held,
@@ -99,6 +102,7 @@ def report_json(
         "held": done.held,
         "held_counts": held_of(planned),
         "unreachable": done.unreachable,
+        "unreachable_kind": None if done.unreachable is None else done.unreachable_kind.value,
         "interrupted": done.interrupted,
         "incomplete": list(planned.incomplete),
         "waiting": waiting_json(planned)[:LISTED],

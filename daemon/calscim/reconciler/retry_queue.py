@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from calscim.errors import RemoteKind
 from calscim.planner.action_key import ActionKey, key_of, revision
 from calscim.planner.actions import Action, ChangeAttribute, Kind, Outcome, TeamAction, team_of
 from calscim.planner.backoff import due, wait
@@ -31,7 +32,8 @@ class PassResult:
         default_factory=dict
     )  # people who have to accept the invitation
     interrupted: bool = False  # the pass made room for newer changes
-    unreachable: str | None = None
+    unreachable: str | None = None  # why no action can succeed now
+    unreachable_kind: RemoteKind = RemoteKind.UNREACHABLE  # of ``unreachable``
 
     def count(self, outcome: Outcome, action: Action) -> None:
         self.outcomes[action.kind, outcome] += 1

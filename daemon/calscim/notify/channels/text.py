@@ -17,7 +17,7 @@ ANSWER = 30.0  # seconds until an attempt counts as failed
 
 @dataclass(slots=True)
 class TextChannel:
-    """One Apprise URL. It holds a secret, so that no message of this module shows it."""
+    """One Apprise URL. It contains a secret, so no message of this module shows it."""
 
     name: str
     url: str = field(repr=False)
@@ -38,7 +38,9 @@ class TextChannel:
         except Exception as error:  # noqa: BLE001 - a plugin of Apprise may raise anything
             raise DeliveryError(f"Apprise failed ({type(error).__name__})") from None
         if not sent:
-            raise DeliveryError("the service did not take the message")
+            raise DeliveryError(
+                "the service refused the message or cannot be reached: check the URL of the channel and the network"
+            )
 
 
 def _in_thread(call: Callable[[], bool]) -> asyncio.Future[bool]:

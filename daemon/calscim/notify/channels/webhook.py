@@ -51,7 +51,10 @@ class WebhookChannel:
             raise DeliveryError(f"the connection failed ({type(error).__name__})") from None
         if not 200 <= status < 300:
             is_final = 300 <= status < 500 and status not in _LATER
-            raise DeliveryError(f"the receiver answered {status}", is_final=is_final)
+            raise DeliveryError(
+                f"the receiver answered {status}: check the URL, the secret and the receiver's log",
+                is_final=is_final,
+            )
 
     def _headers(self, message: Message, body: bytes) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self.clock.now().timestamp()), UTC)
