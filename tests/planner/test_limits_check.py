@@ -26,7 +26,7 @@ from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.planner.safeguards.limits_check import held_sets, hold_over_limits
-from calscim.planner.safeguards.preflight import floors
+from calscim.planner.safeguards.preflight import find_protection
 from tests.planner.world import (
     ADMIN,
     EXCLUSIVE,
@@ -550,7 +550,7 @@ PROTECTED = Policy("acme", protected=frozenset({"ann@acme.com"}))
     ],
 )
 def test_the_last_look(action: Action, person, member, reason: str | None):
-    found = floors(action, person, member, ME, Policy("acme"))
+    found = find_protection(action, person, member, ME, Policy("acme"))
 
     assert found is None if reason is None else reason in str(found)
 
@@ -559,15 +559,15 @@ def test_the_last_look(action: Action, person, member, reason: str | None):
 def test_the_last_look_spares_the_keys_own_user_and_protected_people(action: Action):
     person, member = org(ADMIN), seat(ADMIN)
 
-    assert "API key" in str(floors(action, person, member, CalUserId(101), Policy("acme")))
-    assert floors(action, person, member, ME, PROTECTED) == "on the protected list"
+    assert "API key" in str(find_protection(action, person, member, CalUserId(101), Policy("acme")))
+    assert find_protection(action, person, member, ME, PROTECTED) == "on the protected list"
     assert (
-        floors(action, replace(person, email="x@y"), member, ME, PROTECTED)
+        find_protection(action, replace(person, email="x@y"), member, ME, PROTECTED)
         == "on the protected list"
     )
     other = replace(action, email="other@acme.com")
     assert (
-        floors(other, replace(person, email="ANN@acme.com"), member, ME, PROTECTED)
+        find_protection(other, replace(person, email="ANN@acme.com"), member, ME, PROTECTED)
         == "on the protected list"
     )
 
@@ -582,13 +582,13 @@ def test_the_last_look_spares_the_keys_own_user_and_protected_people(action: Act
     ],
 )
 def test_the_last_look_lets_everything_pass_that_takes_nothing(action: Action):
-    assert floors(action, org(OWNER), seat(OWNER), CalUserId(101), PROTECTED) is None
+    assert find_protection(action, org(OWNER), seat(OWNER), CalUserId(101), PROTECTED) is None
 
 
 def test_the_last_look_lets_a_raised_role_pass():
     raised = replace(DEMOTE, role=OWNER)
 
-    assert floors(raised, org(), seat(), CalUserId(101), PROTECTED) is None
+    assert find_protection(raised, org(), seat(), CalUserId(101), PROTECTED) is None
 
 
 def test_a_plan_is_shown_with_its_holds():

@@ -303,7 +303,7 @@ def demotes(action: Action) -> bool:
     )
 
 
-def takes_away(action: Action) -> bool:
+def removes_access(action: Action) -> bool:
     """Return True if the person has less after the action: a membership ends, or a role becomes lower."""
     return isinstance(action, Removal) or demotes(action)
 
@@ -313,6 +313,6 @@ def is_of_bootstrap_owner(action: Action) -> bool:
     return isinstance(action, ChangeTeamRole | RemoveMember) and action.of_bootstrap_owner
 
 
-def brings_in(action: Action) -> bool:
+def adds_org_member(action: Action) -> bool:
     """Return True if the organization has one member more after the action."""
     return isinstance(action, JoinAction)

@@ -3,15 +3,15 @@
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 
-from calscim.planner.causes import ProvenanceIndex
-from calscim.planner.desired import Desired, desired
 from calscim.planner.desired_state import DesiredState
+from calscim.planner.grants import ResolvedGrants, resolve_grants
 from calscim.planner.identity import People, PersonKey, identify
 from calscim.planner.ids import TeamId, UserId
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.plan import Scope
 from calscim.planner.policy import DriftGrace, Policy
+from calscim.planner.provenance import ProvenanceIndex
 from calscim.planner.safeguards.drift_grace import DriftObservation
 from calscim.planner.safeguards.limits import Guards, WindowUsage
 from calscim.planner.teams.pending import pending_teams, with_pending_teams
@@ -59,7 +59,7 @@ class PlanContext:
     observed: ObservedState
     policy: Policy
     people: People
-    grants: Desired
+    grants: ResolvedGrants
     provenance: ProvenanceIndex
     deprovisioning: Deprovisioning
     protections: TeamProtections
@@ -75,7 +75,7 @@ def make_context(inputs: PlanInputs) -> PlanContext:
     observed = with_pending_teams(inputs.observed, pending)
     people = identify(state, observed)
     teams = frozenset(team for team in observed.teams if scope.teams is None or team in scope.teams)
-    grants = desired(state, policy, people, teams)
+    grants = resolve_grants(state, policy, people, teams)
     provenance = ProvenanceIndex(state, grants, policy)
     deprovisioning = Deprovisioning(state, observed, policy, grants, provenance)
     return PlanContext(
@@ -102,6 +102,6 @@ def _chosen(
         return None
     chosen: set[PersonKey] = {of[user] for user in scope.users if user in of}
     chosen |= {state.links[user].cal_user for user in scope.users if user in state.links}
-    chosen |= {edge.cal_user for edge in state.ledger.values() if edge.user in scope.users}
+    chosen |= {record.cal_user for record in state.ledger.values() if record.user in scope.users}
     chosen |= {one.cal_user for one in state.org_role_grants.values() if one.user in scope.users}
     return frozenset(chosen)

@@ -34,29 +34,29 @@ class People:
         several = self.duplicates.get(key)
         if several is not None:
             return several
-        speaker = self.primary_user.get(key)
-        return () if speaker is None else (speaker,)
+        primary = self.primary_user.get(key)
+        return () if primary is None else (primary,)
 
 
-def identify(directory: DesiredState, observed: ObservedState | None = None) -> People:
+def identify(desired: DesiredState, observed: ObservedState | None = None) -> People:
     """Group the users into people. Addresses are compared only for users without a link."""
     of: dict[UserId, PersonKey] = {}
     primary_user: dict[PersonKey, User] = {}
     several: dict[PersonKey, list[User]] = {}
     unlinked: list[User] = []
-    links = directory.links
-    for user in directory.users.values():
+    links = desired.links
+    for user in desired.users.values():
         link = links.get(user.id)
         if link is None:
             unlinked.append(user)
             continue
         account = link.cal_user
         of[user.id] = account
-        if (speaker := primary_user.setdefault(account, user)) is not user:
-            several.setdefault(account, [speaker]).append(user)
+        if (primary := primary_user.setdefault(account, user)) is not user:
+            several.setdefault(account, [primary]).append(user)
     nameless: list[User] = []
     found: list[Link] = []
-    accounts = _Addresses(directory, observed, _linked(directory)) if unlinked else None
+    accounts = _Addresses(desired, observed, _linked(desired)) if unlinked else None
     for user in unlinked:
         assert accounts is not None
         address = address_key(user.email)
@@ -66,14 +66,14 @@ def identify(directory: DesiredState, observed: ObservedState | None = None) -> 
             continue
         key: PersonKey = address if known is None else known
         of[user.id] = key
-        if (speaker := primary_user.setdefault(key, user)) is not user:
-            several.setdefault(key, [speaker]).append(user)
+        if (primary := primary_user.setdefault(key, user)) is not user:
+            several.setdefault(key, [primary]).append(user)
         if known is not None:
             found.append(Link(user.id, known, "found", user.email))
     for key, users in several.items():
         users.sort(key=_precedence)
         primary_user[key] = users[0]
-    return People(of, primary_user, several, _gone(directory), nameless, found)
+    return People(of, primary_user, several, _gone(desired), nameless, found)
 
 
 def _precedence(user: User) -> tuple[bool, bool, str, str]:
@@ -81,19 +81,19 @@ def _precedence(user: User) -> tuple[bool, bool, str, str]:
     return (not (user.managed and user.active), not user.managed, user.directory, user.id)
 
 
-def _gone(directory: DesiredState) -> dict[CalUserId, list[DeletedUser]]:
+def _gone(desired: DesiredState) -> dict[CalUserId, list[DeletedUser]]:
     gone: dict[CalUserId, list[DeletedUser]] = {}
-    for departed in directory.deleted_users.values():
-        link = directory.links.get(departed.id)
+    for departed in desired.deleted_users.values():
+        link = desired.links.get(departed.id)
         if link is not None:
             gone.setdefault(link.cal_user, []).append(departed)
     return gone
 
 
-def _linked(directory: DesiredState) -> dict[CalUserId, list[User]]:
+def _linked(desired: DesiredState) -> dict[CalUserId, list[User]]:
     linked: dict[CalUserId, list[User]] = {}
-    for user, link in directory.links.items():
-        if (one := directory.users.get(user)) is not None:
+    for user, link in desired.links.items():
+        if (one := desired.users.get(user)) is not None:
             linked.setdefault(link.cal_user, []).append(one)
     return linked
 
@@ -103,12 +103,12 @@ class _Addresses:
 
     def __init__(
         self,
-        directory: DesiredState,
+        desired: DesiredState,
         observed: ObservedState | None,
         linked: MappingOf[CalUserId, Sequence[User]],
     ) -> None:
         self._owners = linked
-        self._former = directory.former_accounts
+        self._former = desired.former_accounts
         self._accounts: Collection[CalUserId] = ()
         self._seen: dict[str, CalUserId] = {}
         if observed is not None and isinstance(observed.people, Complete):
@@ -117,11 +117,11 @@ class _Addresses:
                 self._seen[address_key(person.email)] = account
         self._written: dict[str, CalUserId] = {}
         everyone: list[User | DeletedUser] = [
-            *directory.users.values(),
-            *directory.deleted_users.values(),
+            *desired.users.values(),
+            *desired.deleted_users.values(),
         ]
         for one in everyone:
-            link = directory.links.get(one.id)
+            link = desired.links.get(one.id)
             if link is not None and one.managed and one.email:
                 address = address_key(one.email)
                 known = self._written.get(address, link.cal_user)

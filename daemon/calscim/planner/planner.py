@@ -18,8 +18,8 @@ from calscim.planner.plan import Plan
 from calscim.planner.safeguards.drift_grace import defer_drift
 from calscim.planner.safeguards.holds import keep_held, release_started
 from calscim.planner.safeguards.limits_check import hold_over_limits
+from calscim.planner.teams.bootstrap_owner import plan_bootstrap_owners
 from calscim.planner.teams.creation import plan_new_teams
-from calscim.planner.teams.creator_owner import plan_bootstrap_owners
 from calscim.planner.teams.membership import plan_members
 
 Stage = Callable[[Plan, PlanContext], Plan]

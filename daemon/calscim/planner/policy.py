@@ -171,7 +171,7 @@ class DriftGrace:
         return self.drift_passes > 1 or self.drift_grace > 0
 
 
-def untouchable(person: OrgMember, me: CalUserId, policy: Policy) -> str | None:
+def find_org_protection(person: OrgMember, me: CalUserId, policy: Policy) -> str | None:
     """Return why this person is never deprovisioned or demoted in the organization, or None."""
     if person.user == me:
         return "the API key belongs to this person"

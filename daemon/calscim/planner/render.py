@@ -9,7 +9,7 @@ from calscim.planner.actions import (
     Kind,
     State,
     TeamAction,
-    brings_in,
+    adds_org_member,
     membership_of,
     role_of,
     team_of,
@@ -64,7 +64,7 @@ def seats_json(plan: Plan) -> dict[str, int] | None:
     if plan.members is None:
         return None
     running = [action for action in plan.actions if action.state is State.RUN]
-    difference = sum(brings_in(action) for action in running)
+    difference = sum(adds_org_member(action) for action in running)
     difference -= sum(action.kind is Kind.DEPROVISION for action in running)
     after = plan.members + difference
     return {"now": plan.members, "after": after, "difference": difference}

@@ -36,7 +36,7 @@ from calscim.planner.actions import (
     Removal,
     RemoveMember,
     State,
-    brings_in,
+    adds_org_member,
 )
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.desired_state import Link
@@ -176,7 +176,7 @@ class Executor:
         if isinstance(ready, DeprovisionUser):
             return await self._deprovision(ready)
         result = await self.writer.perform(ready, self._request_id(action))
-        return await self._settle(ready, result, action if brings_in(action) else ready)
+        return await self._settle(ready, result, action if adds_org_member(action) else ready)
 
     async def _deprovision(self, action: DeprovisionUser) -> bool:
         assert action.cal_user is not None, "a member has an account"
@@ -200,7 +200,7 @@ class Executor:
         others = (
             other
             for other in upcoming
-            if brings_in(other) and not self.retry_queue.is_waiting(other)
+            if adds_org_member(other) and not self.retry_queue.is_waiting(other)
         )
         prepared = await self.joiner.prepare(action, others, self._request_id(action))
         if isinstance(prepared, JoinAction):

@@ -16,9 +16,9 @@ from calscim.planner.actions import (
 )
 from calscim.planner.ids import CalUserId, MembershipId
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
-from calscim.planner.policy import Policy, untouchable
-from calscim.planner.safeguards.preflight import floors
-from calscim.planner.teams.creator_owner import owns_beside
+from calscim.planner.policy import Policy, find_org_protection
+from calscim.planner.safeguards.preflight import find_protection
+from calscim.planner.teams.bootstrap_owner import is_another_owner
 from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
 _ON_A_MEMBERSHIP = Removal | RoleChange | AcceptMember
@@ -55,7 +55,7 @@ class Preflight:
         assert self.view.me is not None
         if is_of_bootstrap_owner(action) and not self._still_owned(action):
             return action, "no other person owns the team any more"
-        return action, floors(action, person, member, self.view.me, self.policy)
+        return action, find_protection(action, person, member, self.view.me, self.policy)
 
     async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:
         """Return why a half-member must not become pending, if so."""
@@ -63,7 +63,7 @@ class Preflight:
         if fresh is None or isinstance(fresh, Incomplete):
             return fresh
         assert self.view.me is not None
-        return untouchable(fresh, self.view.me, self.policy)
+        return find_org_protection(fresh, self.view.me, self.policy)
 
     async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
         """Read the id of a membership that calscim created without learning it."""
@@ -90,7 +90,7 @@ class Preflight:
         team = team_of(action)
         members = {} if team is None else self.view.teams.get(team, {})
         return any(
-            action.cal_user is not None and owns_beside(action.cal_user, member)
+            action.cal_user is not None and is_another_owner(action.cal_user, member)
             for member in members.values()
         )
 

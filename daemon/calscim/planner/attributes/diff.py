@@ -31,10 +31,10 @@ from calscim.planner.observed_state import (
     OrgMember,
 )
 from calscim.planner.people.membership import joining
-from calscim.planner.people.waiting import waiting_for
+from calscim.planner.people.waiting import note_waiting
 from calscim.planner.plan import Plan, Waiting, merge_waiting
 from calscim.planner.policy import AttributeRule, Policy
-from calscim.planner.safeguards import gates
+from calscim.planner.safeguards import action_states
 
 _NONE: list[AttributeValue] = []
 
@@ -84,7 +84,7 @@ class AttributesPlanner:
     """Fills ``actions``, ``told``, ``waiting``, and ``notes``."""
 
     def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
-        self._directory = context.desired
+        self._desired = context.desired
         self._policy = context.policy
         self._deprovisioning = context.deprovisioning
         self._people = context.people
@@ -183,7 +183,7 @@ class AttributesPlanner:
     ) -> None:
         account = None if seen is None else seen.user
         before = (
-            None if account is None else self._directory.attributes.get((account, one.attribute.id))
+            None if account is None else self._desired.attributes.get((account, one.attribute.id))
         )
         if not one.should and before is None:
             return  # the directory never gave a value
@@ -270,7 +270,7 @@ class AttributesPlanner:
             other.directory for other in self._people.users(key) if other.managed and other.active
         }
         drift = before is not None and before == whole(one.should)
-        state = gates.of_person(self._directory, self._policy.people, behind, adds=fills)
+        state = action_states.of_org_action(self._desired, self._policy.people, behind, adds=fills)
         if isinstance(key, str) and state is State.RUN:
             state = self._coming[key]
         return ChangeAttribute(
@@ -286,7 +286,7 @@ class AttributesPlanner:
         )
 
     def _wait(self, user: User, reason: str) -> None:
-        self.waiting.append(waiting_for(user, reason))
+        self.waiting.append(note_waiting(user, reason))
 
 
 def _first(action: ChangeAttribute) -> tuple[bool, str, str]:
@@ -329,12 +329,12 @@ def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
 
 
 def lacking(
-    directory: DesiredState, policy: Policy, attributes: Iterable[Attribute]
+    desired: DesiredState, policy: Policy, attributes: Iterable[Attribute]
 ) -> list[Attribute]:
     """Return the select attributes that lack an option for a wanted value: their options must be read."""
     every = list(attributes)
     found = []
-    users = [user for user in directory.users.values() if user.active and user.managed]
+    users = [user for user in desired.users.values() if user.active and user.managed]
     for rule in policy.attributes:
         attribute = named(every, rule.to)
         if isinstance(attribute, str) or not attribute.type.selects:

@@ -81,30 +81,30 @@ def is_interim(account: CalUserId, address: str) -> bool:
     return found is not None and int(found[1]) == account
 
 
-def contested(directory: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def contested(desired: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses that users of the directories want and other accounts have."""
     held = {address_key(person.email): account for account, person in people.items()}
     return {
         address
-        for address, person in _wanted(directory, people)
+        for address, person in _wanted(desired, people)
         if held.get(address, person.user) != person.user
     }
 
 
-def given_up(directory: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def given_up(desired: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
     """Return the addresses of accounts whose users have other ones in the directories."""
     return {
         address_key(person.email)
-        for address, person in _wanted(directory, people)
+        for address, person in _wanted(desired, people)
         if address not in ("", address_key(person.email))
     }
 
 
 def _wanted(
-    directory: DesiredState, people: Mapping[CalUserId, OrgMember]
+    desired: DesiredState, people: Mapping[CalUserId, OrgMember]
 ) -> Iterator[tuple[str, OrgMember]]:
-    for user in directory.users.values():
-        link = directory.links.get(user.id)
+    for user in desired.users.values():
+        link = desired.links.get(user.id)
         person = None if link is None else people.get(link.cal_user)
         if person is not None and user.active and user.managed:
             yield address_key(user.email), person

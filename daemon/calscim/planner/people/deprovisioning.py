@@ -8,15 +8,15 @@ from collections.abc import Iterable, Sequence
 
 from calscim.names import address_key
 from calscim.planner.actions import DeprovisionUser, Provenance, State
-from calscim.planner.causes import Explanation, ProvenanceIndex
-from calscim.planner.desired import Desired
 from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
+from calscim.planner.grants import ResolvedGrants
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, DirectoryId
 from calscim.planner.modes import Provision
 from calscim.planner.observed_state import Complete, ObservedState, OrgMember
-from calscim.planner.policy import Policy, untouchable
-from calscim.planner.safeguards import gates
+from calscim.planner.policy import Policy, find_org_protection
+from calscim.planner.provenance import Explanation, ProvenanceIndex
+from calscim.planner.safeguards import action_states
 
 
 class Deprovisioning:
@@ -24,16 +24,16 @@ class Deprovisioning:
 
     def __init__(
         self,
-        directory: DesiredState,
+        desired: DesiredState,
         observed: ObservedState,
         policy: Policy,
-        wanted: Desired,
+        wanted: ResolvedGrants,
         causes: ProvenanceIndex,
     ) -> None:
-        self._directory = directory
+        self._desired = desired
         self._policy = policy
         self._me = observed.me
-        self._desired = wanted
+        self._grants = wanted
         self._people = wanted.people
         self._provenance = causes
         self._due: dict[CalUserId, DeprovisionUser | None] = {}
@@ -44,7 +44,7 @@ class Deprovisioning:
         user = self._people.primary_user.get(key)
         if user is None or not (user.active and user.managed):
             return False
-        return self._policy.provision_people is Provision.ASSIGNED or key in self._desired.mapped
+        return self._policy.provision_people is Provision.ASSIGNED or key in self._grants.mapped
 
     def leaves(self, account: CalUserId) -> bool:
         """Return True if the person will be deprovisioned, so that the team memberships end as well."""
@@ -83,14 +83,14 @@ class Deprovisioning:
 
     def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Explanation | None:
         """Explain why an active person in no mapped group leaves; None if no row and no invitation says so."""
-        if account in self._desired.watched:
+        if account in self._grants.watched:
             return None
         left = self._provenance.why_left(
-            self._directory.mappings, [user.id for user in users], deleted=True
+            self._desired.mappings, [user.id for user in users], deleted=True
         )
         if left is not None:
             return Explanation(left.provenance, f"is in no mapped group any more: {left.reason}")
-        links = [self._directory.links.get(user.id) for user in users]
+        links = [self._desired.links.get(user.id) for user in users]
         if any(link is not None and _brought_in(link) for link in links):
             user = users[0]
             return Explanation(
@@ -100,7 +100,7 @@ class Deprovisioning:
 
     def floor(self, seen: OrgMember) -> str | None:
         """Return why this person is never deprovisioned or demoted in the organization, or None."""
-        floor = untouchable(seen, self._me, self._policy)
+        floor = find_org_protection(seen, self._me, self._policy)
         if floor is None and self.protected(seen.user):
             return "on the protected list"
         return floor
@@ -121,12 +121,12 @@ class Deprovisioning:
         ]
         known = [] if seen is None else [seen.email]
         known += [one.email for one in users]
-        known += [link.email for one in users if (link := self._directory.links.get(one.id))]
+        known += [link.email for one in users if (link := self._desired.links.get(one.id))]
         return known
 
     def state(self, behind: Iterable[DirectoryId], *, adds: bool = False) -> State:
         """Return the state of an action in the organization that these directories ask for."""
-        return gates.of_person(self._directory, self._policy.people, behind, adds=adds)
+        return action_states.of_org_action(self._desired, self._policy.people, behind, adds=adds)
 
 
 def _brought_in(link: Link) -> bool:

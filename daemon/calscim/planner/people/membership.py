@@ -26,15 +26,15 @@ from calscim.planner.actions import (
 )
 from calscim.planner.attributes.values import PROFILE
 from calscim.planner.context import PlanContext
-from calscim.planner.desired import EffectiveGrant
 from calscim.planner.desired_state import DeletedUser, User
+from calscim.planner.grants import EffectiveGrant
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, DirectoryId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import OrgMember
 from calscim.planner.people.address_moves import AddressStep, Move, interim, is_interim, steps
 from calscim.planner.people.user_preferences import Preferences, preferences
-from calscim.planner.people.waiting import left_alone, waiting_for
+from calscim.planner.people.waiting import note_protected, note_waiting
 from calscim.planner.plan import Plan, Waiting, merge_waiting
 from calscim.planner.policy import PATIENCE
 from calscim.planner.roles import Role
@@ -71,9 +71,9 @@ class PeoplePlanner:
     """Fills ``actions``, ``waiting`` and ``coming`` with one walk over the people in scope."""
 
     def __init__(self, context: PlanContext) -> None:
-        self._directory = context.desired
+        self._desired = context.desired
         self._policy = context.policy
-        self._desired = context.grants
+        self._grants = context.grants
         self._people = context.people
         self._provenance = context.provenance
         self._deprovisioning = context.deprovisioning
@@ -123,7 +123,7 @@ class PeoplePlanner:
                 "an account that belongs to another user of the directory still has this address",
             )
             return
-        former = self._directory.former_accounts.get(user.id)
+        former = self._desired.former_accounts.get(user.id)
         reason = (
             f"an active user of the directory (journal {user.seq}) who is not in the organization"
         )
@@ -152,7 +152,7 @@ class PeoplePlanner:
             self._renamed.append((user, seen))
         if seen.accepted:
             self._preferences(user, seen)
-        if seen.accepted and self._desired.roles:
+        if seen.accepted and self._grants.roles:
             self._organization_role(account, user, seen)
 
     def _half_member(self, user: User, seen: OrgMember) -> None:
@@ -226,7 +226,7 @@ class PeoplePlanner:
                 ", and each is an owner's, the key's own user's, or protected: give one of them another address in "
                 "Cal.com by hand"
             )
-        preferences = self._directory.attributes.get((seen.user, PROFILE))
+        preferences = self._desired.attributes.get((seen.user, PROFILE))
         exchange, turn = step.place
         self.actions.append(
             ChangeAddress(
@@ -251,7 +251,7 @@ class PeoplePlanner:
         No list of Cal.com shows them, so edits in Cal.com are never corrected. The directory's values at the first
         sight of an account are recorded and not sent, because people may have chosen others in Cal.com.
         """
-        before = self._directory.attributes.get((seen.user, PROFILE))
+        before = self._desired.attributes.get((seen.user, PROFILE))
         now = self._preferences_of(user, before)
         if now.record == (before or ""):
             return
@@ -292,7 +292,7 @@ class PeoplePlanner:
                 self._give_back_address(action, account)
             self.actions.append(action)
             return
-        self.waiting += left_alone(action, floor)
+        self.waiting += note_protected(action, floor)
 
     def _give_back_address(self, leaving: DeprovisionUser, account: CalUserId) -> None:
         """Give an account that leaves on an interim address its own address back, if it is free."""
@@ -322,16 +322,16 @@ class PeoplePlanner:
 
     def _role(self, key: PersonKey) -> EffectiveGrant | None:
         """Return the organization role that an acting mapping grants, or None."""
-        sources = self._desired.roles.get(key)
-        return None if sources is None or sources.mode is Mode.OBSERVE else sources
+        grant = self._grants.roles.get(key)
+        return None if grant is None or grant.mode is Mode.OBSERVE else grant
 
     def _organization_role(self, account: CalUserId, user: User, seen: OrgMember) -> None:
-        sources = self._desired.roles.get(account)
-        if sources is None or sources.role is seen.role or sources.mode is Mode.ADD_ONLY:
+        grant = self._grants.roles.get(account)
+        if grant is None or grant.role is seen.role or grant.mode is Mode.ADD_ONLY:
             return
-        explanation = self._provenance.why_granted(account, sources, sources.role)
-        reason = f"{explanation.reason} gives the role {sources.role.value} in the organization"
-        lowers = sources.role.rank < seen.role.rank
+        explanation = self._provenance.why_granted(account, grant, grant.role)
+        reason = f"{explanation.reason} gives the role {grant.role.value} in the organization"
+        lowers = grant.role.rank < seen.role.rank
         if lowers and (floor := self._deprovisioning.floor(seen)) is not None:
             self._wait(user, f"{reason}, but is left alone: {floor}")
             return
@@ -343,19 +343,19 @@ class PeoplePlanner:
                 user=user.id,
                 cal_user=seen.user,
                 membership=seen.membership,
-                role=sources.role,
+                role=grant.role,
                 observed_role=seen.role,
-                mode=sources.mode,
-                mappings=sources.ids,
+                mode=grant.mode,
+                mappings=grant.ids,
                 provenance=explanation.provenance,
-                state=State.OBSERVED if sources.mode is Mode.OBSERVE else state,
+                state=State.OBSERVED if grant.mode is Mode.OBSERVE else state,
             )
         )
 
     # ---------------------------------------------------------------- collecting
 
     def _wait(self, user: User, reason: str) -> None:
-        self.waiting.append(waiting_for(user, reason))
+        self.waiting.append(note_waiting(user, reason))
 
     def _seen_addresses(self) -> dict[str, CalUserId]:
         """Return which account has which address."""
@@ -373,17 +373,17 @@ class PeoplePlanner:
         self, user: User, reason: str, provenance: Provenance | None, account: CalUserId | None
     ) -> None:
         """Attach the account, or create one if it is None. Without provenance, the action is drift."""
-        sources = self._role(self._people.of[user.id])
+        grant = self._role(self._people.of[user.id])
         join = CreateUser if account is None else AttachUser
         action = join(
             user.email,
             reason,
             user=user.id,
             cal_user=account,
-            role=Role.MEMBER if sources is None else sources.role,
+            role=Role.MEMBER if grant is None else grant.role,
             name=user.name,
-            mode=None if sources is None else sources.mode,
-            mappings=() if sources is None else sources.ids,
+            mode=None if grant is None else grant.mode,
+            mappings=() if grant is None else grant.ids,
             preferences=self._preferences_of(user, None, change=False),
             provenance=provenance,
             drift=provenance is None,

@@ -4,7 +4,7 @@ Identity providers send BCP 47 language tags and IANA or Windows time zone names
 validates both against fixed lists and rejects the whole request if one is wrong. A value without a translation is
 None, so that the caller leaves it out; nothing here raises for a value that a directory sent.
 
-The tables come from packages that are updated with their sources: langcodes (IANA's language subtag registry, Unicode
+The tables come from packages that are updated with their grant: langcodes (IANA's language subtag registry, Unicode
 CLDR), tzdata (the IANA time zone database) and tzlocal (CLDR's windowsZones). They are loaded on first use, because
 commands such as ``calscim --help`` need none of them.
 """

@@ -9,7 +9,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 
 from calscim.planner.action_key import digest
-from calscim.planner.actions import Action, State, takes_away
+from calscim.planner.actions import Action, State, removes_access
 from calscim.planner.plan import Deferred, Plan
 from calscim.planner.policy import DriftGrace
 
@@ -96,4 +96,4 @@ def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> s
 
 
 def _is_unasked(action: Action) -> bool:
-    return action.drift and takes_away(action)
+    return action.drift and removes_access(action)

@@ -28,7 +28,7 @@ from calscim.planner.actions import (
     DeprovisionUser,
     RemoveMember,
     State,
-    brings_in,
+    adds_org_member,
     demotes,
 )
 from calscim.planner.ids import CalUserId, TeamId
@@ -232,7 +232,7 @@ class _Limits:
             return None
         limit = policy.of(self._people, self._policy.min_organization_size)
         return _Scope(
-            [action for action in running if brings_in(action)],
+            [action for action in running if adds_org_member(action)],
             limit,
             f"{{count}} people would come into the organization of {self._people} at once{{before}}; "
             f"max_new_people ({policy}) allows {limit}",

@@ -6,15 +6,15 @@ from calscim.planner.actions import (
     TeamAction,
     is_of_bootstrap_owner,
     observed_role_of,
-    takes_away,
+    removes_access,
 )
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import OrgMember, TeamMember
-from calscim.planner.policy import Policy, untouchable
+from calscim.planner.policy import Policy, find_org_protection
 from calscim.planner.roles import Role
 
 
-def floors(
+def find_protection(
     action: Action,
     person: OrgMember | None,
     member: TeamMember | None,
@@ -26,7 +26,7 @@ def floors(
     ``person`` and ``member`` are the current values, None if absent. The plan already respects the same protections,
     but people can become owners and settings can change between the plan and the call.
     """
-    if not takes_away(action):
+    if not removes_access(action):
         return None
     if action.cal_user == me and not is_of_bootstrap_owner(action):
         return "the API key belongs to this person"
@@ -38,7 +38,7 @@ def floors(
     if not isinstance(action, TeamAction):
         if person is None:
             return "the person could not be seen in the organization right before the change"
-        return untouchable(person, me, policy)
+        return find_org_protection(person, me, policy)
     if member is None:
         return "the person could not be seen on the team right before the change"
     if member.role is Role.OWNER and observed_role_of(action) is not Role.OWNER:

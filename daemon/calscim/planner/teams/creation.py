@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from calscim.planner.actions import CreateTeam, Provenance
-from calscim.planner.causes import row
 from calscim.planner.context import PlanContext
 from calscim.planner.naming import meant, slug
 from calscim.planner.observed_state import Team
 from calscim.planner.plan import Plan
-from calscim.planner.safeguards import gates
+from calscim.planner.provenance import row
+from calscim.planner.safeguards import action_states
 
 
 def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
@@ -27,7 +27,7 @@ def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
                 f"{groups} is mapped to {name}, which Cal.com does not have ({row(last.seq)})",
                 team=team,
                 provenance=Provenance(context.policy.stream, last.seq),
-                state=gates.of_new_team(context.desired, team, mappings),
+                state=action_states.of_new_team(context.desired, team, mappings),
                 new_team=name,
             )
         )

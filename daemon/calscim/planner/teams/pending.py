@@ -12,11 +12,11 @@ from calscim.planner.ids import TeamId
 from calscim.planner.observed_state import Complete, ObservedState
 
 
-def pending_teams(directory: DesiredState) -> dict[TeamId, str]:
+def pending_teams(desired: DesiredState) -> dict[TeamId, str]:
     """Return the teams that do not exist yet, by their negative ids."""
     return {
         mapping.team: mapping.new_team
-        for mapping in directory.mappings
+        for mapping in desired.mappings
         if mapping.removed_seq is None and mapping.team is not None and mapping.new_team is not None
     }
 

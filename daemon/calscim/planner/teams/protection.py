@@ -19,28 +19,30 @@ class TeamProtections:
 
     def __init__(
         self,
-        directory: DesiredState,
+        desired: DesiredState,
         observed: ObservedState,
         policy: Policy,
         deprovisioning: Deprovisioning,
     ) -> None:
-        self._directory = directory
+        self._desired = desired
         self._observed = observed
         self._policy = policy
         self._deprovisioning = deprovisioning
         self._administrators: dict[TeamId, int] = {}  # left after the planned actions
 
-    def floor(self, team: TeamId, member: TeamMember, edge: MembershipRecord | None) -> str | None:
+    def floor(
+        self, team: TeamId, member: TeamMember, record: MembershipRecord | None
+    ) -> str | None:
         """Return why this person is never removed or demoted, or None."""
         if member.user == self._observed.me:
             return "the API key belongs to this person"
         protected = self._policy.protected
         if protected and any(
-            address_key(address) in protected for address in self._addresses(member.user, edge)
+            address_key(address) in protected for address in self._addresses(member.user, record)
         ):
             return "on the protected list"
-        added = edge is not None and edge.origin == "added"
-        made = added and edge is not None and edge.role is member.role
+        added = record is not None and record.origin == "added"
+        made = added and record is not None and record.role is member.role
         if member.role is Role.OWNER and not made:
             return "an owner of the team whom calscim did not make one"
         seen = (
@@ -83,14 +85,14 @@ class TeamProtections:
     def name(self, team: TeamId) -> str:
         return self._observed.team_names.get(team) or f"team {team}"
 
-    def email(self, account: CalUserId | None, edge: MembershipRecord | None) -> str:
+    def email(self, account: CalUserId | None, record: MembershipRecord | None) -> str:
         if account is not None and self._deprovisioning.seen is not None:
             seen = self._deprovisioning.seen.get(account)
             if seen is not None:
                 return seen.email
-        known = [] if account is None else [one for one in self._addresses(account, edge) if one]
+        known = [] if account is None else [one for one in self._addresses(account, record) if one]
         return known[0] if known else f"account {account}"
 
-    def _addresses(self, account: CalUserId, edge: MembershipRecord | None) -> list[str]:
-        link = None if edge is None else self._directory.links.get(edge.user)
+    def _addresses(self, account: CalUserId, record: MembershipRecord | None) -> list[str]:
+        link = None if record is None else self._desired.links.get(record.user)
         return [*self._deprovisioning.addresses(account), *([] if link is None else [link.email])]

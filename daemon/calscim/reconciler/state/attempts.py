@@ -9,8 +9,8 @@ from calscim.planner.actions import (
     Kind,
     Provenance,
     membership_of,
+    removes_access,
     role_of,
-    takes_away,
     team_of,
 )
 from calscim.planner.ids import TeamId
@@ -50,7 +50,7 @@ class Attempts:
             self.lease.term,
             self.lease.holder,
             membership_of(action),
-            takes_away(action),
+            removes_access(action),
             action.drift,
             action.approved,
             list(action.teams) if isinstance(action, DeprovisionUser) else [],

@@ -1,7 +1,7 @@
 """Compute the wanted role of each person on each team from users, groups, and mappings.
 
-If several mappings grant an edge, the highest role wins. An exclusive mapping makes its whole team exclusive;
-otherwise an edge has the strongest mode of the mappings that grant it. A mapping that only observes gives its role to
+If several mappings grant an record, the highest role wins. An exclusive mapping makes its whole team exclusive;
+otherwise an record has the strongest mode of the mappings that grant it. A mapping that only observes gives its role to
 no person whom another mapping puts on the team, and changes nothing in Cal.com.
 """
 
@@ -34,7 +34,7 @@ Grants = MappingOf[PersonKey, EffectiveGrant]
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class ResolvedGrants:
     """The wanted people, memberships, and roles of one organization."""
 
     people: People
@@ -57,15 +57,15 @@ class Desired:
         )
 
 
-def desired(
-    directory: DesiredState,
+def resolve_grants(
+    desired: DesiredState,
     policy: Policy,
     people: People | None = None,
     teams: AbstractSet[TeamId] | None = None,
-) -> Desired:
+) -> ResolvedGrants:
     """Compute what is wanted. ``teams``: only these teams; the cost grows with their memberships."""
-    people = identify(directory) if people is None else people
-    live = _live(directory)
+    people = identify(desired) if people is None else people
+    live = _live(desired)
     exclusive = {
         team
         for team, mappings in live.items()
@@ -73,25 +73,25 @@ def desired(
     }
     reach = {
         user.id: people.of[user.id]
-        for user in directory.users.values()
+        for user in desired.users.values()
         if user.active and user.id in people.of
     }
     edges = {
-        team: _edges(directory, reach, mappings, exclusive=team in exclusive)
+        team: _edges(desired, reach, mappings, exclusive=team in exclusive)
         for team, mappings in live.items()
         if teams is None or team in teams
     }
-    organization = [m for m in _in_use(directory) if m.team is None]
+    organization = [m for m in _in_use(desired) if m.team is None]
     mapped: set[PersonKey] = set()
     watched: set[PersonKey] = set()
     if policy.provision_people is Provision.MAPPED:
-        for mapping in _in_use(directory):
+        for mapping in _in_use(desired):
             place = watched if mapping.mode is Mode.OBSERVE else mapped
-            place.update(_keys(directory, reach, mapping))
-    return Desired(
+            place.update(_keys(desired, reach, mapping))
+    return ResolvedGrants(
         people=people,
         teams=edges,
-        roles=_edges(directory, reach, organization, exclusive=False),
+        roles=_edges(desired, reach, organization, exclusive=False),
         live=live,
         exclusive=exclusive,
         mapped=mapped,
@@ -99,30 +99,30 @@ def desired(
     )
 
 
-def _in_use(directory: DesiredState) -> list[Mapping]:
-    mappings = (mapping for mapping in directory.mappings if mapping.removed_seq is None)
+def _in_use(desired: DesiredState) -> list[Mapping]:
+    mappings = (mapping for mapping in desired.mappings if mapping.removed_seq is None)
     return sorted(mappings, key=lambda mapping: mapping.id)
 
 
-def _live(directory: DesiredState) -> dict[TeamId, tuple[Mapping, ...]]:
+def _live(desired: DesiredState) -> dict[TeamId, tuple[Mapping, ...]]:
     live: dict[TeamId, list[Mapping]] = {}
-    for mapping in _in_use(directory):
+    for mapping in _in_use(desired):
         if mapping.team is not None:
             live.setdefault(mapping.team, []).append(mapping)
     return {team: tuple(mappings) for team, mappings in live.items()}
 
 
 def _keys(
-    directory: DesiredState, reach: MappingOf[UserId, PersonKey], mapping: Mapping
+    desired: DesiredState, reach: MappingOf[UserId, PersonKey], mapping: Mapping
 ) -> Iterable[PersonKey]:
     if mapping.group is None:
         return ()
-    members = directory.members.get(mapping.group, {})
+    members = desired.members.get(mapping.group, {})
     return (key for user in members if (key := reach.get(user)) is not None)
 
 
 def _edges(
-    directory: DesiredState,
+    desired: DesiredState,
     reach: MappingOf[UserId, PersonKey],
     mappings: Iterable[Mapping],
     *,
@@ -133,7 +133,7 @@ def _edges(
     combined: dict[tuple[MappingId, ...], EffectiveGrant] = {}
     for mapping in mappings:
         alone = _sources((mapping,), exclusive=exclusive)
-        for key in _keys(directory, reach, mapping):
+        for key in _keys(desired, reach, mapping):
             before = edges.get(key)
             if before is None:
                 edges[key] = alone

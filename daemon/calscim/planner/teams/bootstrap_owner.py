@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from calscim.planner.actions import Action, ChangeTeamRole, Provenance, RemoveMember
-from calscim.planner.causes import row
 from calscim.planner.context import PlanContext
-from calscim.planner.desired import EffectiveGrant, strongest
 from calscim.planner.desired_state import BootstrapOwner
+from calscim.planner.grants import EffectiveGrant, strongest
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Complete, TeamMember
 from calscim.planner.plan import Plan
+from calscim.planner.provenance import row
 from calscim.planner.roles import Role
-from calscim.planner.safeguards import gates
+from calscim.planner.safeguards import action_states
 
 
 def plan_bootstrap_owners(plan: Plan, context: PlanContext) -> Plan:
@@ -42,10 +42,10 @@ class BootstrapOwnersPlanner:
     """Fills ``actions`` and ``notes``. ``planned``: the other actions of the same plan on teams."""
 
     def __init__(self, context: PlanContext, planned: Iterable[Action]) -> None:
-        self._directory = context.desired
+        self._desired = context.desired
         self._observed = context.observed
         self._policy = context.policy
-        self._desired = context.grants
+        self._grants = context.grants
         self._deprovisioning = context.deprovisioning
         self._protections = context.protections
         self._touched = {
@@ -57,21 +57,21 @@ class BootstrapOwnersPlanner:
         self.notes: list[str] = []
 
     def walk(self, teams: Iterable[TeamId]) -> None:
-        for team in sorted(self._directory.bootstrap_owners.keys() & set(teams)):
+        for team in sorted(self._desired.bootstrap_owners.keys() & set(teams)):
             members = self._observed.teams[team]
-            creator = self._directory.bootstrap_owners[team]
+            creator = self._desired.bootstrap_owners[team]
             if not isinstance(members, Complete):
                 continue
             member = members.value.get(creator.cal_user)
-            if member is not None and owns(creator, member):
+            if member is not None and is_bootstrap_owner(creator, member):
                 self._owner(team, member, members.value.values())
 
     def _owner(self, team: TeamId, member: TeamMember, members: Iterable[TeamMember]) -> None:
-        live = self._desired.live.get(team, ())
+        live = self._grants.live.get(team, ())
         if not live or strongest(live) not in (Mode.MANAGED, Mode.EXCLUSIVE):
             return
-        sources = self._desired.teams.get(team, {}).get(member.user)
-        wanted = sources is not None and sources.role is Role.OWNER
+        grant = self._grants.teams.get(team, {}).get(member.user)
+        wanted = grant is not None and grant.role is Role.OWNER
         if (
             wanted
             or self._deprovisioning.leaves(member.user)
@@ -86,27 +86,27 @@ class BootstrapOwnersPlanner:
                 "person's key, until another person owns it: map a group to it with --role OWNER"
             )
             return
-        self._take_back(team, member, sources, self._protections.email(owner, None))
+        self._take_back(team, member, grant, self._protections.email(owner, None))
 
     def _take_back(
-        self, team: TeamId, member: TeamMember, sources: EffectiveGrant | None, owner: str
+        self, team: TeamId, member: TeamMember, grant: EffectiveGrant | None, owner: str
     ) -> None:
-        live = self._desired.live[team]
+        live = self._grants.live[team]
         seq = max(mapping.seq for mapping in live)
-        speaker = self._desired.people.primary_user.get(member.user)
+        primary = self._grants.people.primary_user.get(member.user)
         removal = RemoveMember(
             self._protections.email(member.user, None),
             f"owned {self._protections.name(team)} for having made it; {owner} owns it now ({row(seq)})",
-            user=None if speaker is None else speaker.id,
+            user=None if primary is None else primary.id,
             cal_user=member.user,
             membership=member.membership,
             team=team,
             observed_role=member.role,
             provenance=Provenance(self._policy.stream, seq),
-            state=gates.of_creator(self._directory, team, live),
+            state=action_states.of_team(self._desired, team, live),
             of_bootstrap_owner=True,
         )
-        if sources is None:
+        if grant is None:
             self.actions.append(removal)
             return
         self.actions.append(
@@ -117,10 +117,10 @@ class BootstrapOwnersPlanner:
                 cal_user=member.user,
                 membership=member.membership,
                 team=team,
-                role=sources.role,
+                role=grant.role,
                 observed_role=member.role,
                 mode=strongest(live),
-                mappings=sources.ids,
+                mappings=grant.ids,
                 provenance=removal.provenance,
                 state=removal.state,
                 of_bootstrap_owner=True,
@@ -129,13 +129,13 @@ class BootstrapOwnersPlanner:
 
     def _stays_owner(self, team: TeamId, creator: TeamMember, member: TeamMember) -> bool:
         return (
-            owns_beside(creator.user, member)
+            is_another_owner(creator.user, member)
             and (team, member.user) not in self._touched
             and not self._deprovisioning.leaves(member.user)
         )
 
 
-def owns(creator: BootstrapOwner, member: TeamMember) -> bool:
+def is_bootstrap_owner(creator: BootstrapOwner, member: TeamMember) -> bool:
     """Return True if the member's ownership is the one that came with the creation of the team."""
     return (
         member.user == creator.cal_user
@@ -144,6 +144,6 @@ def owns(creator: BootstrapOwner, member: TeamMember) -> bool:
     )
 
 
-def owns_beside(creator: CalUserId, member: TeamMember) -> bool:
+def is_another_owner(creator: CalUserId, member: TeamMember) -> bool:
     """Return True if another person owns the team."""
     return member.user != creator and member.role is Role.OWNER and member.accepted

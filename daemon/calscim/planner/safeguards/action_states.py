@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from calscim.planner.actions import State
-from calscim.planner.desired import EffectiveGrant
 from calscim.planner.desired_state import DesiredState, Mapping
+from calscim.planner.grants import EffectiveGrant
 from calscim.planner.ids import DirectoryId, TeamId
 from calscim.planner.modes import Mode, PeopleMode
 
 
-def of_person(
-    directory: DesiredState,
+def of_org_action(
+    desired: DesiredState,
     mode: PeopleMode,
     behind: Iterable[DirectoryId],
     *,
@@ -22,50 +22,50 @@ def of_person(
     """
     if mode is PeopleMode.OBSERVE or (mode is PeopleMode.ADD_ONLY and not adds):
         return State.OBSERVED
-    if directory.paused or set(behind) <= directory.paused_directories:
+    if desired.paused or set(behind) <= desired.paused_directories:
         return State.PAUSED
     return State.RUN
 
 
-def of_wanted(directory: DesiredState, team: TeamId, sources: EffectiveGrant) -> State:
+def of_grant(desired: DesiredState, team: TeamId, grant: EffectiveGrant) -> State:
     """Return the state of an added membership or a corrected role."""
-    if sources.mode is Mode.OBSERVE:
+    if grant.mode is Mode.OBSERVE:
         return State.OBSERVED
-    return _of_team(directory, team, sources.mappings)
+    return _of_team(desired, team, grant.mappings)
 
 
-def of_new_team(directory: DesiredState, team: TeamId, mappings: Sequence[Mapping]) -> State:
+def of_new_team(desired: DesiredState, team: TeamId, mappings: Sequence[Mapping]) -> State:
     """Return the state of the creation of a team for these mappings."""
     acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
-    return _of_team(directory, team, acting) if acting else State.OBSERVED
+    return _of_team(desired, team, acting) if acting else State.OBSERVED
 
 
-def of_creator(directory: DesiredState, team: TeamId, live: Sequence[Mapping]) -> State:
+def of_team(desired: DesiredState, team: TeamId, live: Sequence[Mapping]) -> State:
     """Return the state of taking back the ownership that came with the creation of a team."""
-    return _of_team(directory, team, live)
+    return _of_team(desired, team, live)
 
 
-def of_surplus(
-    directory: DesiredState,
+def of_removal(
+    desired: DesiredState,
     team: TeamId,
     mode: Mode | None,
     given: Sequence[Mapping],
     live: Sequence[Mapping],
 ) -> State:
-    """Return the state of a removal. ``given``: the mappings behind the edge; ``live``: those of the team."""
+    """Return the state of a removal. ``given``: the mappings that gave the membership; ``live``: those of the team."""
     if mode is Mode.OBSERVE:
         return State.OBSERVED
-    paused = directory.paused_directories
+    paused = desired.paused_directories
     if not given and any(mapping.directory in paused for mapping in live):
-        return State.PAUSED  # no mapping gave the edge: any paused directory might ask for it
-    return _of_team(directory, team, given or live)
+        return State.PAUSED  # no mapping gave the membership: any paused directory might ask for it
+    return _of_team(desired, team, given or live)
 
 
-def _of_team(directory: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
+def _of_team(desired: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
     """Return PAUSED if the organization, the team, or every directory behind it is paused; otherwise RUN."""
-    if directory.paused or team in directory.paused_teams:
+    if desired.paused or team in desired.paused_teams:
         return State.PAUSED
-    paused = directory.paused_directories
+    paused = desired.paused_directories
     if paused and behind and all(mapping.directory in paused for mapping in behind):
         return State.PAUSED
     return State.RUN

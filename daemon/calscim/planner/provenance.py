@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from calscim.planner.actions import Provenance
-from calscim.planner.desired import Desired, EffectiveGrant
 from calscim.planner.desired_state import (
     UNSAVED,
     DeletedUser,
@@ -16,6 +15,7 @@ from calscim.planner.desired_state import (
     MembershipRecord,
     User,
 )
+from calscim.planner.grants import EffectiveGrant, ResolvedGrants
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import GroupId, MappingId, TeamId, UserId
 from calscim.planner.policy import Policy
@@ -38,27 +38,27 @@ def row(seq: int) -> str:
 class ProvenanceIndex:
     """Looks up the journal rows behind the actions of a plan; builds its index on first use."""
 
-    def __init__(self, directory: DesiredState, wanted: Desired, policy: Policy) -> None:
-        self._directory = directory
-        self._desired = wanted
+    def __init__(self, desired: DesiredState, wanted: ResolvedGrants, policy: Policy) -> None:
+        self._desired = desired
+        self._grants = wanted
         self._policy = policy
-        self.mappings = {mapping.id: mapping for mapping in directory.mappings}
+        self.mappings = {mapping.id: mapping for mapping in desired.mappings}
         self._left: dict[UserId, list[tuple[GroupId, int]]] | None = None
 
     def why_granted(
-        self, key: PersonKey, sources: EffectiveGrant, role: Role | None = None
+        self, key: PersonKey, grant: EffectiveGrant, role: Role | None = None
     ) -> Explanation:
-        """Explain why a person is granted an edge: the group names, and the latest of their journal rows.
+        """Explain why a person is granted a membership or a role: the group names, and the latest of their journal rows.
 
         ``role``: only the groups that give this role are named.
         """
-        if len(sources.mappings) == 1 and key not in self._desired.people.duplicates:
-            return self._only(self._desired.people.primary_user[key], sources.mappings[0])
+        if len(grant.mappings) == 1 and key not in self._grants.people.duplicates:
+            return self._only(self._grants.people.primary_user[key], grant.mappings[0])
         found: list[tuple[int, str, Mapping]] = []
         said: set[tuple[str, int]] = set()
-        of_role = [one for one in sources.mappings if role in (None, one.role)]
-        for mapping in of_role or sources.mappings:
-            for user in self._desired.people.users(key):
+        of_role = [one for one in grant.mappings if role in (None, one.role)]
+        for mapping in of_role or grant.mappings:
+            for user in self._grants.people.users(key):
                 seq = self._member(mapping, user.id) if user.active else None
                 if seq is not None:
                     found.append((seq, user.directory, mapping))
@@ -86,21 +86,21 @@ class ProvenanceIndex:
         self,
         users: Sequence[User],
         gone: Sequence[DeletedUser],
-        edge: MembershipRecord | None,
+        record: MembershipRecord | None,
         team: TeamId,
     ) -> Explanation | None:
         """Explain why a person no longer belongs on a team; None if no journal row says so."""
         if not any(user.active for user in users) and (inactive := self.why_inactive(users, gone)):
             return inactive
-        given = self.given(edge)
+        given = self.given(record)
         removed = [mapping for mapping in given if mapping.removed_seq is not None]
         if removed and len(removed) == len(given):
             return self._unmapped(removed)
         concerned = {mapping.id: mapping for mapping in (*given, *self._of_team(team))}
         persons = [user.id for user in users] or [departed.id for departed in gone]
-        if edge is not None and edge.user not in persons:
-            persons.append(edge.user)
-        left = self.why_left(concerned.values(), persons, deleted=edge is not None, gave=given)
+        if record is not None and record.user not in persons:
+            persons.append(record.user)
+        left = self.why_left(concerned.values(), persons, deleted=record is not None, gave=given)
         if left is not None or not removed:
             return left
         return self._unmapped(removed)
@@ -128,7 +128,7 @@ class ProvenanceIndex:
         """Return the last row that removed one of these users from one of these groups.
 
         ``deleted``: groups that the provider deleted count as well, although no mapping is bound to them. ``gave``:
-        the mappings that gave the edge that ends, so that the reason can name such a group.
+        the mappings that gave the record that ends, so that the reason can name such a group.
         """
         lost = ", ".join(sorted({one.group_name for one in gave if one.group is None}))
         was_in = f"{lost}, which the provider deleted" if lost else "a group that is not mapped now"
@@ -139,7 +139,7 @@ class ProvenanceIndex:
                 if (mapping := bound.get(group)) is not None:
                     if self._member(mapping, user) is None:
                         left.append((seq, mapping.directory, f"left {self.group(mapping)}"))
-                elif deleted and group not in self._directory.groups:
+                elif deleted and group not in self._desired.groups:
                     left.append((seq, self._stream(user), f"was in {was_in}"))
         if not left:
             return None
@@ -155,19 +155,19 @@ class ProvenanceIndex:
             last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
             provenance = Provenance(self._policy.stream, last.removed_seq or 0)
             return Explanation(provenance, f"the mapping of {self.group(last)} was removed")
-        live = [mapping for mapping in self._directory.mappings if mapping.team is None]
+        live = [mapping for mapping in self._desired.mappings if mapping.team is None]
         return self.why_left((*given, *live), users, deleted=True, gave=given)
 
-    def given(self, edge: MembershipRecord | None) -> list[Mapping]:
-        """Return those mappings of an edge that are still known."""
-        ids: tuple[MappingId, ...] = edge.mappings if edge is not None else ()
+    def given(self, record: MembershipRecord | None) -> list[Mapping]:
+        """Return the mappings of a ledger record that still exist."""
+        ids: tuple[MappingId, ...] = record.mappings if record is not None else ()
         return [self.mappings[number] for number in ids if number in self.mappings]
 
     def group(self, mapping: Mapping) -> str:
         """Return the group's current name, or the name in the mapping if the group is not known."""
         if mapping.group is None:
             return mapping.group_name
-        return self._directory.groups.get(mapping.group, mapping.group_name)
+        return self._desired.groups.get(mapping.group, mapping.group_name)
 
     def _unmapped(self, removed: Sequence[Mapping]) -> Explanation:
         last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
@@ -176,20 +176,20 @@ class ProvenanceIndex:
         return Explanation(Provenance(self._policy.stream, seq), reason)
 
     def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:
-        return self._desired.live.get(team, ())
+        return self._grants.live.get(team, ())
 
     def _member(self, mapping: Mapping, user: UserId) -> int | None:
         if mapping.group is None:
             return None
-        return self._directory.members.get(mapping.group, {}).get(user)
+        return self._desired.members.get(mapping.group, {}).get(user)
 
     def _stream(self, user: UserId) -> str:
-        known = self._directory.users.get(user) or self._directory.deleted_users.get(user)
+        known = self._desired.users.get(user) or self._desired.deleted_users.get(user)
         return "" if known is None else known.directory
 
     def _groups_left(self, user: UserId) -> Sequence[tuple[GroupId, int]]:
         if self._left is None:
             self._left = {}
-            for (group, member), seq in self._directory.former.items():
+            for (group, member), seq in self._desired.former.items():
                 self._left.setdefault(member, []).append((group, seq))
         return self._left.get(user, ())
