@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calscim.planner.actions import State
 from calscim.planner.ids import CalUserId
 from calscim.planner.modes import PeopleMode
-from calscim.planner.people.address_moves import interim, is_interim
+from calscim.planner.people.address_moves import interim_address, is_interim_address
 from calscim.planner.policy import Policy
 from calscim.planner.safeguards.limits_check import Guards
 from tests.planner.world import OWNER, PlannerWorld, address, world
@@ -167,15 +167,15 @@ def test_a_person_who_leaves_on_an_interim_address_gets_the_own_one_before():
 
 
 def test_an_interim_address_is_known_by_the_accounts_own_number():
-    assert is_interim(CalUserId(7), interim(CalUserId(7), "ann@acme.com"))
-    assert not is_interim(CalUserId(8), interim(CalUserId(7), "ann@acme.com"))
-    assert not is_interim(CalUserId(7), "ann+calscim@acme.com")
-    assert not is_interim(CalUserId(7), "ann@acme.com")
+    assert is_interim_address(CalUserId(7), interim_address(CalUserId(7), "ann@acme.com"))
+    assert not is_interim_address(CalUserId(8), interim_address(CalUserId(7), "ann@acme.com"))
+    assert not is_interim_address(CalUserId(7), "ann+calscim@acme.com")
+    assert not is_interim_address(CalUserId(7), "ann@acme.com")
 
 
 @given(st.integers(1, 2**53), st.emails())
 def test_an_interim_address_is_as_long_as_an_address_may_be(number: int, email: str):
-    local, _, domain = interim(CalUserId(number), email).rpartition("@")
+    local, _, domain = interim_address(CalUserId(number), email).rpartition("@")
 
     assert len(local) <= 64
     assert domain == email.rpartition("@")[2]

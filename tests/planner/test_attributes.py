@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calscim.planner.actions import ChangeAttribute, Kind, State
-from calscim.planner.attributes.diff import lacking, named
-from calscim.planner.attributes.values import normal, values
+from calscim.planner.attributes.diff import attributes_without_options, find_attribute
+from calscim.planner.attributes.values import normalize, read_values
 from calscim.planner.modes import PeopleMode, Provision
 from calscim.planner.observed_state import AttributeType
 from calscim.planner.policy import AttributePath
@@ -268,9 +268,11 @@ def test_only_selections_that_lack_an_option_are_read():
     w = ann(SINGLE, "a", department="a").attribute("title").rule("title", "title")
     attributes = list(w.attributes.values())
 
-    assert lacking(w.directory, w.policy, attributes) == []
+    assert attributes_without_options(w.directory, w.policy, attributes) == []
     w.says("ann", department="b", title="x")
-    assert [one.name for one in lacking(w.directory, w.policy, attributes)] == ["department"]
+    assert [one.name for one in attributes_without_options(w.directory, w.policy, attributes)] == [
+        "department"
+    ]
 
 
 # ------------------------------------------------------------------ what is not known
@@ -335,8 +337,8 @@ def test_an_attribute_is_meant_by_slug_by_name_or_in_another_case():
     every = [replace(one, slug=one.name.lower().replace(" ", "-")) for one in w.attributes.values()]
 
     for wanted in ("cost-center", "Cost Center", "COST CENTER"):
-        assert named(every, wanted).name == "Cost Center"
-    assert "2 attributes called TEAM" in named([*every, replace(every[1], id="2")], "TEAM")
+        assert find_attribute(every, wanted).name == "Cost Center"
+    assert "2 attributes called TEAM" in find_attribute([*every, replace(every[1], id="2")], "TEAM")
 
 
 # ------------------------------------------------------------------ values
@@ -382,7 +384,7 @@ PERSON = {
     ],
 )
 def test_values_are_found_by_their_path(source, expected):
-    assert values(source, PERSON) == expected
+    assert read_values(source, PERSON) == expected
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ def test_values_are_found_by_their_path(source, expected):
     ],
 )
 def test_numbers_have_one_form(written, expected):
-    assert normal(NUMBER, written) == expected
+    assert normalize(NUMBER, written) == expected
 
 
 # ------------------------------------------------------------------ properties

@@ -12,7 +12,7 @@ from calscim.planner.actions import (
     Provenance,
     RemoveMember,
 )
-from calscim.planner.backoff import due, wait
+from calscim.planner.backoff import is_due, retry_delay
 from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
 from calscim.planner.people.user_preferences import Preferences
 from calscim.planner.roles import Role
@@ -32,24 +32,24 @@ ADD = AddMember(
     [(0, 60), (1, 60), (2, 120), (3, 240), (6, 1920), (7, 3600), (8, 3600), (1000, 3600)],
 )
 def test_waits_grow_from_a_minute_to_an_hour(attempts: int, seconds: int):
-    assert wait(attempts, refused=False, jitter=0.0) == seconds
+    assert retry_delay(attempts, refused=False, jitter=0.0) == seconds
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 50])
 def test_a_flat_refusal_waits_an_hour(attempts: int):
-    assert wait(attempts, refused=True, jitter=0.0) == 3600
+    assert retry_delay(attempts, refused=True, jitter=0.0) == 3600
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
 def test_jitter_shortens_by_at_most_a_tenth(jitter: float):
-    assert 54 < wait(1, refused=False, jitter=jitter) <= 60
+    assert 54 < retry_delay(1, refused=False, jitter=jitter) <= 60
 
 
 @pytest.mark.parametrize(
     ("due_in", "tried"), [(-1.0, True), (0.0, True), (0.1, False), (3600.0, False)]
 )
 def test_the_same_action_is_tried_when_its_time_has_come(due_in: float, tried: bool):
-    assert due(revision(ADD), due_in, ADD) is tried
+    assert is_due(revision(ADD), due_in, ADD) is tried
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_same_action_is_tried_when_its_time_has_come(due_in: float, tried: b
     ],
 )
 def test_an_action_that_became_another_one_is_tried_at_once(changes: dict):
-    assert due(revision(ADD), 3600.0, replace(ADD, **changes))
+    assert is_due(revision(ADD), 3600.0, replace(ADD, **changes))
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_an_action_that_became_another_one_is_tried_at_once(changes: dict):
 def test_a_removal_of_another_membership_or_role_is_tried_at_once(changes: dict):
     removal = RemoveMember("ann@acme.com", "because", cal_user=CalUserId(101), team=TeamId(7))
 
-    assert due(revision(removal), 3600.0, replace(removal, **changes))
+    assert is_due(revision(removal), 3600.0, replace(removal, **changes))
 
 
 def test_a_new_account_with_another_name_is_tried_at_once():
     creation = CreateUser("ann@acme.com", "because", user=UserId("ann"), name="Ann")
 
-    assert due(revision(creation), 3600.0, replace(creation, name="Ann Lee"))
+    assert is_due(revision(creation), 3600.0, replace(creation, name="Ann Lee"))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_profile_that_is_to_become_another_one_is_tried_at_once(changes: dict,
         preferences=Preferences("de", "Europe/Berlin", ""),
     )
 
-    assert due(revision(update), 3600.0, replace(update, **changes)) is tried
+    assert is_due(revision(update), 3600.0, replace(update, **changes)) is tried
 
 
 @pytest.mark.parametrize(
     "changes", [{"reason": "another"}, {"provenance": Provenance("okta", 9)}, {"drift": True}]
 )
 def test_another_reason_does_not_make_it_another_action(changes: dict):
-    assert not due(revision(ADD), 3600.0, replace(ADD, **changes))
+    assert not is_due(revision(ADD), 3600.0, replace(ADD, **changes))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from calscim.planner.actions import ChangePreferences, Kind
-from calscim.planner.attributes.values import PROFILE
+from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.modes import PeopleMode
 from tests.planner.world import (
     show,
@@ -11,20 +11,20 @@ from tests.planner.world import (
 )
 
 
-def told(w):
+def acknowledged(w):
     """The world after what it should remember was recorded."""
     w.note(w.plan())
     return w
 
 
 def test_what_the_directory_has_at_first_sight_is_taken_for_what_cal_com_has():
-    w = told(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
+    w = acknowledged(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
 
     assert show(w.plan()) == []
 
 
 def test_a_changed_locale_is_told_once_and_alone():
-    w = told(world().user("ann").change("ann", locale="de"))
+    w = acknowledged(world().user("ann").change("ann", locale="de"))
     w.change("ann", locale="fr", time_zone="Europe/Paris")
 
     (action,) = w.plan().actions
@@ -44,7 +44,7 @@ def test_a_changed_locale_is_told_once_and_alone():
 
 
 def test_with_a_new_address_the_locale_goes_in_the_same_update():
-    w = told(world().user("ann").change("ann", locale="de"))
+    w = acknowledged(world().user("ann").change("ann", locale="de"))
     w.change("ann", locale="fr", email="ann.new")
 
     (action,) = w.plan().actions
@@ -54,7 +54,7 @@ def test_with_a_new_address_the_locale_goes_in_the_same_update():
 
 
 def test_a_change_carries_only_what_changed():
-    w = told(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
+    w = acknowledged(world().user("ann").change("ann", locale="de", time_zone="Europe/Berlin"))
     w.change("ann", time_zone="Europe/Rome")
 
     [action] = w.plan().actions
@@ -67,7 +67,7 @@ def test_a_change_carries_only_what_changed():
 
 
 def test_a_new_address_goes_without_a_locale_that_did_not_change():
-    w = told(world().user("ann").change("ann", locale="en-US", time_zone="Europe/Berlin"))
+    w = acknowledged(world().user("ann").change("ann", locale="en-US", time_zone="Europe/Berlin"))
     w.change("ann", email="ann.new")
 
     [action] = w.plan().actions
@@ -82,10 +82,12 @@ def test_a_new_address_goes_without_a_locale_that_did_not_change():
 
 
 def test_a_locale_that_means_the_same_language_is_recorded_and_not_sent():
-    w = told(world().user("ann").change("ann", locale="en-US")).change("ann", locale="en-GB")
+    w = acknowledged(world().user("ann").change("ann", locale="en-US")).change(
+        "ann", locale="en-GB"
+    )
 
     assert show(w.plan()) == []
-    assert told(w).told[w.accounts["ann"], PROFILE] == '["locale en-GB"]'
+    assert acknowledged(w).applied_attributes[w.accounts["ann"], PREFERENCES] == '["locale en-GB"]'
 
 
 def test_a_locale_and_a_time_zone_are_sent_as_cal_com_spells_them():
@@ -117,7 +119,7 @@ def test_what_cal_com_does_not_know_is_left_out_and_said_once():
 
 
 def test_a_person_who_gets_another_address_counts_once_for_what_is_left_out():
-    w = told(world().user("ann").change("ann", locale="de"))
+    w = acknowledged(world().user("ann").change("ann", locale="de"))
 
     planned = w.change("ann", locale="tlh", email="ann.lee").plan()
 
@@ -126,13 +128,13 @@ def test_a_person_who_gets_another_address_counts_once_for_what_is_left_out():
 
 
 def test_a_locale_that_the_directory_drops_is_told_to_nobody():
-    w = told(world().user("ann").change("ann", locale="de"))
+    w = acknowledged(world().user("ann").change("ann", locale="de"))
 
-    assert show(told(w.change("ann", locale=None)).plan()) == []
+    assert show(acknowledged(w.change("ann", locale=None)).plan()) == []
 
 
 def test_add_only_changes_no_locale():
-    w = told(world().user("ann").change("ann", locale="de")).change("ann", locale="fr")
+    w = acknowledged(world().user("ann").change("ann", locale="de")).change("ann", locale="fr")
     w.policy = replace(w.policy, people=PeopleMode.ADD_ONLY)
 
     assert show(w.plan()) == ["user.update ann [observed]"]

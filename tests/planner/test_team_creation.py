@@ -4,10 +4,10 @@ import pytest
 
 from calscim.planner.actions import Provenance
 from calscim.planner.ids import TeamId
-from calscim.planner.naming import meant, slug
+from calscim.planner.naming import make_slug, match_team
 from calscim.planner.observed_state import Team
 from calscim.planner.render import action_json
-from calscim.planner.teams.creation import existing
+from calscim.planner.teams.creation import match_existing_team
 from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, show, world
 
 
@@ -80,22 +80,22 @@ TEAMS = [
     [("2", 2), ("help", 2), ("twice", 3), ("Help", 5), ("Sales", 1), ("SUPPORT", 2), ("two", 6)],
 )
 def test_a_team_is_meant_by_id_by_slug_by_name_and_in_another_case_in_that_order(wanted, number):
-    assert meant(TEAMS, wanted).id == number
-    assert existing(TEAMS, wanted).id == number
+    assert match_team(TEAMS, wanted).id == number
+    assert match_existing_team(TEAMS, wanted).id == number
 
 
 @pytest.mark.parametrize("wanted", ["Twice", "TWICE"])
 def test_a_team_that_cannot_be_told_is_not_guessed(wanted):
-    assert meant(TEAMS, wanted) == (
+    assert match_team(TEAMS, wanted) == (
         f"2 teams in Cal.com are called {wanted!r}: give the id of one instead: "
         "3 ('Twice', twice) or 4 ('Twice', twice-2)"
     )
-    assert existing(TEAMS, wanted) == meant(TEAMS, wanted)
+    assert match_existing_team(TEAMS, wanted) == match_team(TEAMS, wanted)
 
 
 def test_a_team_that_has_the_address_of_the_new_one_is_said():
-    assert "has the address 'help' already" in existing(TEAMS, "Help!")
-    assert existing(TEAMS, "Marketing") is None
+    assert "has the address 'help' already" in match_existing_team(TEAMS, "Help!")
+    assert match_existing_team(TEAMS, "Marketing") is None
 
 
 @pytest.mark.parametrize(
@@ -111,19 +111,19 @@ def test_a_team_that_has_the_address_of_the_new_one_is_said():
     ],
 )
 def test_a_name_has_one_slug(name, expected):
-    found = slug(name)
+    found = make_slug(name)
 
-    assert found == slug(name)
+    assert found == make_slug(name)
     assert found.startswith(expected)
     assert len(found) == len(expected) + (12 if expected.endswith("-") else 0)
 
 
 @pytest.mark.parametrize(("one", "other"), [("営業部東京", "営業部大阪"), ("営業1部", "開発1部")])
 def test_names_that_an_address_cannot_spell_have_slugs_of_their_own(one, other):
-    assert slug(one) != slug(other)
+    assert make_slug(one) != make_slug(other)
 
 
 def test_a_team_made_with_an_earlier_form_of_the_slug_is_found_by_its_name():
     made = Team(TeamId(9), "営業", "team-e596b6e6a5ad")
 
-    assert existing([*TEAMS, made], "営業") == made
+    assert match_existing_team([*TEAMS, made], "営業") == made

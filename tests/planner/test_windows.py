@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calscim.planner.safeguards.windows import DAY, Window, closes, opened, opens
+from calscim.planner.safeguards.windows import DAY, Window, find_open_window, next_close, next_open
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SATURDAY_NIGHT = Window(frozenset({5}), 22 * 60, 6 * 60, BERLIN, "Sat 22:00-06:00 Europe/Berlin")
@@ -40,7 +40,7 @@ def at(text: str) -> datetime:
 
 
 def is_open(window: Window, text: str) -> bool:
-    return opened([window], at(text)) is not None
+    return find_open_window([window], at(text)) is not None
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_whenever_a_clock_on_the_wall_shows_a_time_of_the_window_it_is_open(wind
     yesterday = (wall.weekday() - 1) % 7 in window.days and over and minute < window.ends
 
     if today or yesterday:
-        assert opened([window], moment) is window
+        assert find_open_window([window], moment) is window
     elif _is_plain(window, moment):
-        assert opened([window], moment) is None
+        assert find_open_window([window], moment) is None
 
 
 def _is_plain(window: Window, moment: datetime) -> bool:
@@ -110,20 +110,20 @@ def _is_plain(window: Window, moment: datetime) -> bool:
 
 @given(st.lists(windows, max_size=3), moments)
 def test_a_window_is_open_until_it_closes_and_closed_until_the_next_opens(some, moment):
-    end = closes(some, moment)
-    begin = opens(some, moment)
+    end = next_close(some, moment)
+    begin = next_open(some, moment)
 
-    assert (opened(some, moment) is None) == (end is None)
+    assert (find_open_window(some, moment) is None) == (end is None)
     if end is not None:
         assert end > moment
-        assert opened(some, end - timedelta(seconds=1)) is not None
+        assert find_open_window(some, end - timedelta(seconds=1)) is not None
         if end - moment < timedelta(days=8):
-            assert opened(some, end) is None
+            assert find_open_window(some, end) is None
     if begin is not None:
         assert begin > moment
-        assert opened(some, begin) is not None
+        assert find_open_window(some, begin) is not None
         if end is None:
-            assert opened(some, begin - timedelta(seconds=1)) is None or (
+            assert find_open_window(some, begin - timedelta(seconds=1)) is None or (
                 begin - moment < timedelta(seconds=1)
             )
     assert (begin is None) == (not some)
@@ -133,7 +133,7 @@ def test_windows_that_follow_each_other_close_with_the_last():
     friday = Window(frozenset({4}), 22 * 60, 24 * 60, BERLIN)
     saturday = Window(frozenset({5}), 0, 6 * 60, BERLIN)
 
-    assert closes([friday, saturday], at("2026-11-20T23:00:00+01:00")) == at(
+    assert next_close([friday, saturday], at("2026-11-20T23:00:00+01:00")) == at(
         "2026-11-21T06:00:00+01:00"
     )
 
@@ -151,4 +151,4 @@ def test_a_window_that_never_closes_is_said_to_be_open_for_a_week_at_least():
     window = Window(frozenset(range(7)), 0, 0, BERLIN)
     now = at("2026-11-21T12:00:00+01:00")
 
-    assert closes([window], now) >= now + timedelta(days=7)
+    assert next_close([window], now) >= now + timedelta(days=7)

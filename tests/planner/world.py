@@ -27,8 +27,8 @@ from calscim.planner.actions import (
     role_of,
     team_of,
 )
-from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted
-from calscim.planner.attributes.values import PROFILE
+from calscim.planner.attributes.diff import apply_change, has_target_value, must_unassign_first
+from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.context import PlanInputs
 from calscim.planner.desired_state import (
     DeletedUser,
@@ -98,7 +98,7 @@ class PlannerWorld:
     missed: dict[UserId, int] = field(default_factory=dict)
     attributes: dict[str, Attribute] = field(default_factory=dict)
     attributes_gap: str | None = None
-    told: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
+    applied_attributes: dict[tuple[CalUserId, str], str] = field(default_factory=dict)
     former_accounts: dict[UserId, CalUserId] = field(default_factory=dict)
     clears_teams: bool | None = None
     policy: Policy = field(default_factory=lambda: Policy("acme"))
@@ -319,7 +319,7 @@ class PlannerWorld:
             paused_teams=frozenset(self.paused_teams),
             paused=self.paused,
             org_role_grants=self.org_role_grants,
-            attributes=self.told,
+            attributes=self.applied_attributes,
             former_accounts=self.former_accounts,
         )
 
@@ -376,7 +376,7 @@ class PlannerWorld:
                 person = self.people[action.cal_user]
                 self.people[action.cal_user] = replace(person, email=action.email)
                 record = None if action.preferences is None else action.preferences.record
-                self._remember(action.cal_user, PROFILE, record)
+                self._remember(action.cal_user, PREFERENCES, record)
             case DeprovisionUser():
                 self._left(action.cal_user)
             case AddMember():
@@ -410,23 +410,23 @@ class PlannerWorld:
         held = self.people[account].attributes or ()
         option = change.option
         if change.op is AttributeOp.ASSIGN:
-            assert not in_the_way(held, change)
+            assert not must_unassign_first(held, change)
             if attribute.type.selects:
                 option = attribute.options[change.value]
             option = option or f"{attribute.id}={change.value}"
         else:
             assert option in {one.option for one in held}
-        after = applied(held, change, option)
+        after = apply_change(held, change, option)
         self.people[account] = replace(self.people[account], attributes=after)
-        self.told.setdefault((account, attribute.id), "[]")
-        if is_as_wanted(after, change):
+        self.applied_attributes.setdefault((account, attribute.id), "[]")
+        if has_target_value(after, change):
             self._remember(account, attribute.id, change.target)
 
     def _remember(self, account: CalUserId, attribute: str, whole: str) -> None:
         if whole:
-            self.told[account, attribute] = whole
+            self.applied_attributes[account, attribute] = whole
         else:
-            self.told.pop((account, attribute), None)
+            self.applied_attributes.pop((account, attribute), None)
 
     # ---------------------------------------------------------------- attributes
 
@@ -475,7 +475,7 @@ class PlannerWorld:
         origin = "created" if isinstance(action, CreateUser) else "attached"
         self.links[action.user] = Link(action.user, account, origin, action.email)
         if isinstance(action, CreateUser):
-            self._remember(account, PROFILE, action.preferences.record)
+            self._remember(account, PREFERENCES, action.preferences.record)
         self.missed.pop(action.user, None)
         self._office(action, account)
 
@@ -518,7 +518,7 @@ class PlannerWorld:
             self.links[link.user] = link
         for edge in planned.in_place:
             self.ledger[edge.team, edge.cal_user] = edge
-        for account, attribute, whole in planned.told:
+        for account, attribute, whole in planned.applied_attributes:
             self._remember(account, attribute, whole)
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from calscim.planner.people.address_moves import is_interim
+from calscim.planner.people.address_moves import is_interim_address
 from calscim.reconciler.state import holds, retries
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault
@@ -47,7 +47,7 @@ def emails(stage, accounts):
 
 def nobody_is_aside(stage):
     every = stage.world.accounts.values()
-    return not [one.email for one in every if is_interim(one.id, one.email)]
+    return not [one.email for one in every if is_interim_address(one.id, one.email)]
 
 
 RINGS = {

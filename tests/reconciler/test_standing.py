@@ -16,7 +16,7 @@ from calscim.admin.sync import sync
 from calscim.cli.output import moment
 from calscim.cli.status import render_status
 from calscim.errors import StoreError
-from calscim.planner.render import held_json, held_text, plan_json, who
+from calscim.planner.render import held_json, held_text, person_of, plan_json
 from calscim.reconciler.state import leases, runs
 from calscim.reconciler.state.standing import daemons, is_holder, session_name
 from calscim.testing.calcom.calcom import Fault
@@ -257,18 +257,18 @@ async def test_people_without_an_address_are_named_by_their_user_name(stage):
     await pushed_without_address(stage, "robot-1", "robot-2")
     await stage.full()
 
-    assert [who(one) for one in (await shown(stage))["waiting"]] == ["robot-1", "robot-2"]
+    assert [person_of(one) for one in (await shown(stage))["waiting"]] == ["robot-1", "robot-2"]
     assert "waiting: robot-1: the directory gives no e-mail address" in await text(stage)
-    assert {who(one) for one in plan_json(await stage.plan(), 0)["waiting"]} == {
+    assert {person_of(one) for one in plan_json(await stage.plan(), 0)["waiting"]} == {
         "robot-1",
         "robot-2",
     }
 
 
 def test_a_person_of_whom_only_an_id_is_known_is_named_by_it():
-    assert who({"email": "", "user_name": "", "user_id": "u1"}) == "u1"
-    assert who({"email": "", "user_id": None, "cal_user_id": 7}) == "Cal.com user 7"
-    assert who({"email": "", "user_id": None, "cal_user_id": None}) == ""
+    assert person_of({"email": "", "user_name": "", "user_id": "u1"}) == "u1"
+    assert person_of({"email": "", "user_id": None, "cal_user_id": 7}) == "Cal.com user 7"
+    assert person_of({"email": "", "user_id": None, "cal_user_id": None}) == ""
 
 
 async def test_a_linked_person_who_loses_the_address_is_named_by_the_account(stage):

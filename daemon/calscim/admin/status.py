@@ -30,7 +30,7 @@ from calscim.clock import SystemClock
 from calscim.directory.rates import NONE
 from calscim.errors import StoreError
 from calscim.planner.render import HELD, IN_SYNC, PENDING, held_json
-from calscim.planner.safeguards.windows import Window, closes, opened, opens
+from calscim.planner.safeguards.windows import Window, find_open_window, next_close, next_open
 from calscim.postgres import health
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -160,7 +160,7 @@ async def _organization(
     retry = report.get("retry")
     budget = await runs.budget(db, name)
     unapproved = [hold for hold in held if hold.approved_at is None]
-    window = opened(windows, now)
+    window = find_open_window(windows, now)
     return OrganizationStatus(
         name=name,
         in_sync=latest is not None
@@ -192,8 +192,8 @@ async def _organization(
         standby=tuple(
             daemon for daemon in daemons if holder is None or not standing.is_holder(daemon, holder)
         ),
-        window=None if window is None else OpenWindow(window.text, closes(windows, now)),
-        next_window=opens(windows, now),
+        window=None if window is None else OpenWindow(window.text, next_close(windows, now)),
+        next_window=next_open(windows, now),
     )
 
 

@@ -18,7 +18,7 @@ from calscim.config import Organization, Settings
 from calscim.errors import RemoteError, RemoteKind, UsageError
 from calscim.names import team_key
 from calscim.planner.ids import TeamId
-from calscim.planner.naming import meant
+from calscim.planner.naming import match_team
 from calscim.planner.observed_state import Incomplete, Team
 from calscim.planner.teams import creation
 from calscim.postgres.pool import Database
@@ -90,7 +90,7 @@ async def read_teams(settings: Settings, organization: Organization) -> Mapping[
 def named_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
     """Return the team of that id, slug or name. UsageError, with similar names, if it is not exactly one."""
     every = list(teams)
-    found = meant(every, wanted)
+    found = match_team(every, wanted)
     if isinstance(found, str):
         raise UsageError(found)
     if found is not None:
@@ -110,7 +110,7 @@ def resolve(teams: Mapping[TeamId, Team], organization: Organization, wanted: st
 def resolve_or_new(teams: Mapping[TeamId, Team], wanted: str) -> tuple[TeamRef, str | None]:
     """Return the team of that id, slug or name, else one to be created, with a sentence that says so."""
     name = names.clean("a team", wanted)
-    existing = creation.existing(teams.values(), name)
+    existing = creation.match_existing_team(teams.values(), name)
     if isinstance(existing, str):
         raise UsageError(existing)
     if existing is not None:

@@ -30,7 +30,7 @@ from calscim.planner.actions import (
     RoleChange,
 )
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
-from calscim.planner.naming import slug
+from calscim.planner.naming import make_slug
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.planner.people.user_preferences import Preferences
 
@@ -140,7 +140,7 @@ class Writer:
                 return CallResult(Outcome.DONE, cal_user=action.cal_user)
             case CreateTeam():
                 assert action.new_team, "a team is created with a name"
-                team = await client.create_team(permit, action.new_team, slug(action.new_team))
+                team = await client.create_team(permit, action.new_team, make_slug(action.new_team))
                 return CallResult(Outcome.DONE, f"team {team.id}", team=team.id)
             case AddMember():
                 row = await client.add_member(permit, action.team, _account(action), action.role)
@@ -274,7 +274,7 @@ class Writer:
         match change.op:
             case AttributeOp.OPTION:
                 created = await self._client.create_option(
-                    permit, attribute_id, change.value, slug(change.value)
+                    permit, attribute_id, change.value, make_slug(change.value)
                 )
                 option = created.id
             case AttributeOp.UNASSIGN:

@@ -304,5 +304,5 @@ async def _attributes(reader: Reader, organization: Organization) -> str:
     found = await reader.attributes()
     if isinstance(found, Incomplete):
         return f"calscim leaves people's attributes as they are: {found.reason}"
-    named = (diff.named(found.value, rule.to) for rule in organization.attributes)
+    named = (diff.find_attribute(found.value, rule.to) for rule in organization.attributes)
     return "; ".join(one for one in named if isinstance(one, str))

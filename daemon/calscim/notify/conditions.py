@@ -9,7 +9,7 @@ import orjson
 from calscim.admin import tokens
 from calscim.admin.expiry import expiring
 from calscim.notify.events import Condition, Event
-from calscim.planner.render import who
+from calscim.planner.render import person_of
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -47,7 +47,7 @@ class ConditionReader:
         found = []
         for row in rows:
             actions = orjson.loads(row["actions"])
-            people = sorted({who(action) for action in actions})
+            people = sorted({person_of(action) for action in actions})
             teams = sorted(
                 {
                     action.get("team")

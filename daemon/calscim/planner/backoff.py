@@ -12,7 +12,7 @@ FIRST, MOST = 60.0, 3600.0
 MOST_UNANSWERED = 300.0
 
 
-def wait(attempts: int, *, refused: bool, jitter: float, unanswered: bool = False) -> float:
+def retry_delay(attempts: int, *, refused: bool, jitter: float, unanswered: bool = False) -> float:
     """Return the seconds until the next try: from a minute up to an hour; an hour after a refusal.
 
     ``unanswered``: the wait grows to five minutes at most.
@@ -24,6 +24,6 @@ def wait(attempts: int, *, refused: bool, jitter: float, unanswered: bool = Fals
     return float(seconds * (1 - jitter / 10))
 
 
-def due(mark: str, due_in: float, action: Action) -> bool:
+def is_due(mark: str, due_in: float, action: Action) -> bool:
     """Return True if a parked action is due. ``mark``: its fingerprint when it was parked."""
     return due_in <= 0 or mark != revision(action)

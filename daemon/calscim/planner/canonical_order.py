@@ -23,14 +23,14 @@ def sort_plan(plan: Plan, _: PlanContext) -> Plan:
     """Put everything in the plan in canonical order."""
     return replace(
         plan,
-        actions=tuple(sorted(plan.actions, key=order)),
+        actions=tuple(sorted(plan.actions, key=sort_key)),
         waiting=tuple(sorted(plan.waiting, key=_place)),
-        told=tuple(sorted(plan.told)),
+        applied_attributes=tuple(sorted(plan.applied_attributes)),
         notes=tuple(sorted(plan.notes)),
     )
 
 
-def order(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]:
+def sort_key(action: Action) -> tuple[int, bool, int, str, int, str, str, int, str]:
     """Return the key of the canonical order: by kind, drift last, then by team, address, and ids.
 
     Attributes come after everything else: memberships matter more. Changes of addresses that make room for each other

@@ -9,7 +9,7 @@ from calscim.names import spelling, team_key
 from calscim.planner.observed_state import Team
 
 
-def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
+def match_team(teams: Iterable[Team], wanted: str) -> Team | str | None:
     """Return the team that ``wanted`` names, a sentence if several teams match, or None if none does.
 
     The team is looked up by id, then by slug, then by exact name, then by name in any case. The sentence lists the
@@ -30,7 +30,7 @@ def meant(teams: Iterable[Team], wanted: str) -> Team | str | None:
     return None
 
 
-def slug(name: str) -> str:
+def make_slug(name: str) -> str:
     """Return the slug for a name. The same name always gives the same slug, so nothing is created twice.
 
     If a slug cannot represent every letter of the name, a digest of the name makes the slug unique.

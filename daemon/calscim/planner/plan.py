@@ -54,7 +54,7 @@ class Plan:
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left unchanged on purpose, one sentence each
     # Attributes that have the wanted value: to be recorded.
-    told: tuple[tuple[CalUserId, str, str], ...] = ()
+    applied_attributes: tuple[tuple[CalUserId, str, str], ...] = ()
     limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
     members: int | None = None  # current members of the organization; None: not read
     deferred: tuple[Deferred, ...] = ()  # recent drift: not among the actions

@@ -25,7 +25,7 @@ from calscim.planner.modes import PeopleMode, Provision
 from calscim.planner.observed_state import OrgMember
 from calscim.planner.roles import Role
 
-PATIENCE = 3  # complete passes in a row without an account before it counts as absent
+ABSENT_AFTER = 3  # complete passes in a row without an account before it counts as absent
 
 _CORE_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:user"
 _ATTRIBUTE_PATH = re.compile(

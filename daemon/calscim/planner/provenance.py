@@ -30,7 +30,7 @@ class Explanation:
     reason: str
 
 
-def row(seq: int) -> str:
+def journal_row(seq: int) -> str:
     """Return the journal row of an edit in words, for use inside a sentence."""
     return "not saved yet" if seq == UNSAVED else f"journal {seq}"
 
@@ -48,7 +48,7 @@ class ProvenanceIndex:
     def why_granted(
         self, key: PersonKey, grant: EffectiveGrant, role: Role | None = None
     ) -> Explanation:
-        """Explain why a person is granted a membership or a role: the group names, and the latest of their journal rows.
+        """Explain a grant: name the groups, and return the latest of their journal rows.
 
         ``role``: only the groups that give this role are named.
         """
@@ -172,7 +172,7 @@ class ProvenanceIndex:
     def _unmapped(self, removed: Sequence[Mapping]) -> Explanation:
         last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
         seq = last.removed_seq or 0
-        reason = f"{self.group(last)} is not mapped to this team any more ({row(seq)})"
+        reason = f"{self.group(last)} is not mapped to this team any more ({journal_row(seq)})"
         return Explanation(Provenance(self._policy.stream, seq), reason)
 
     def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:

@@ -52,7 +52,7 @@ def plan_json(plan: Plan, journal_seq: int, team_names: Any = None) -> dict[str,
         "incomplete": list(plan.incomplete),
         "notes": list(plan.notes),
         "waiting": waiting_json(plan),
-        "held_counts": held_of(plan),
+        "held_counts": count_held(plan),
         "seats": seats_json(plan),
         "limits": limits_json(plan.limits, team_names),
         "actions": [action_json(action, team_names) for action in plan.actions],
@@ -118,7 +118,7 @@ def exit_code(plan: Plan) -> int:
     return PENDING if State.RUN in states or plan.deferred else IN_SYNC
 
 
-def who(entry: Mapping[str, Any]) -> str:
+def person_of(entry: Mapping[str, Any]) -> str:
     """Name the person of an action or of a waiting entry: by address, else by userName, else by id.
 
     Returns "" for an action that is about no person, such as the creation of a team.
@@ -138,7 +138,7 @@ _HELD_AS = {
 }
 
 
-def held_of(plan: Plan) -> dict[str, int]:
+def count_held(plan: Plan) -> dict[str, int]:
     """Return how much of a plan is held, in the form of ``held_json``."""
     held = [action.kind.value for action in plan.actions if action.state is State.HELD]
     return held_json(held, len(held_sets(plan)))

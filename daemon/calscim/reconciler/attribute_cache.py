@@ -6,7 +6,12 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import CallResult
 from calscim.planner.actions import AttributeChange, AttributeOp, ChangeAttribute
-from calscim.planner.attributes.diff import applied, in_the_way, is_as_wanted, lacking
+from calscim.planner.attributes.diff import (
+    apply_change,
+    attributes_without_options,
+    has_target_value,
+    must_unassign_first,
+)
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Attribute, AttributeValue, Complete, Incomplete
@@ -49,7 +54,7 @@ class AttributeCatalog:
         seen = self.observed()
         if isinstance(seen, Incomplete):
             return
-        for attribute in lacking(directory, policy, seen.value):
+        for attribute in attributes_without_options(directory, policy, seen.value):
             await self.read_options(reader, attribute.id)
 
     async def _read(self, reader: Reader) -> None:
@@ -111,7 +116,7 @@ class AttributeSync:
         change = action.change
         if change.op is AttributeOp.OPTION:
             return action
-        if held is None or in_the_way(held, change):
+        if held is None or must_unassign_first(held, change):
             return None
         option = change.option
         if option is None and change.attribute.type.selects:
@@ -137,7 +142,7 @@ class AttributeSync:
         option = result.option or change.option
         if option is None:  # the value is set already, under an option that only a list shows
             return tuple(held)
-        after = applied(held, change, option)
-        if is_as_wanted(after, change):
+        after = apply_change(held, change, option)
+        if has_target_value(after, change):
             await self.record.record_attributes([(user, change.attribute.id, change.target)])
         return after

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from calscim.planner.attributes.diff import keys
+from calscim.planner.attributes.diff import source_keys
 from calscim.planner.ids import UserId
-from calscim.planner.safeguards.windows import opened
+from calscim.planner.safeguards.windows import find_open_window
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import Rules
 from calscim.reconciler.state import desired_state
@@ -17,8 +17,8 @@ async def load_desired_state(
     db: Database, rules: Rules, now: datetime, users: Collection[UserId] | None = None
 ) -> DesiredSnapshot:
     """Load the desired state, paused while a maintenance window is open."""
-    parts = keys(rules.policy)
+    parts = source_keys(rules.policy)
     snapshot = await desired_state.load(db, rules.policy.name, users, parts)
-    if opened(rules.windows, now) is None:
+    if find_open_window(rules.windows, now) is None:
         return snapshot
     return replace(snapshot, desired=replace(snapshot.desired, paused=True))

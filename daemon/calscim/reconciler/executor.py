@@ -38,7 +38,7 @@ from calscim.planner.actions import (
     State,
     adds_org_member,
 )
-from calscim.planner.attributes.values import PROFILE
+from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.desired_state import Link
 from calscim.planner.ids import CalUserId, TeamId, UserId
 from calscim.planner.observed_state import Incomplete, OrgMember, Team, TeamMember
@@ -490,7 +490,9 @@ class Executor:
         if left_out:
             log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
         if action.preferences is not None:
-            await self.record.record_attributes([(cal_user, PROFILE, action.preferences.record)])
+            await self.record.record_attributes(
+                [(cal_user, PREFERENCES, action.preferences.record)]
+            )
 
     async def _link(self, user: UserId, cal_user: CalUserId, origin: str, email: str) -> None:
         self._made[user] = cal_user

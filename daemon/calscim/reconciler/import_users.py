@@ -12,7 +12,7 @@ from calscim.names import address_key
 from calscim.planner.desired_state import Link, User
 from calscim.planner.ids import CalUserId, DirectoryId
 from calscim.planner.observed_state import OrgMember
-from calscim.planner.people.address_moves import is_interim
+from calscim.planner.people.address_moves import is_interim_address
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import ledger
 from calscim.reconciler.state.desired_state import DesiredSnapshot
@@ -32,7 +32,7 @@ async def import_existing(
         for person in people.values():
             if person.user in known_accounts or address_key(person.email) in known_addresses:
                 continue
-            if is_interim(person.user, person.email):
+            if is_interim_address(person.user, person.email):
                 continue
             given, family = split_name(person.name, person.email)
             user = await imported_users.import_user(
@@ -66,7 +66,7 @@ async def follow_addresses(
         person = None if link is None else people.get(link.cal_user)
         if person is None or address_key(person.email) == address_key(user.email):
             continue
-        if is_interim(person.user, person.email):
+        if is_interim_address(person.user, person.email):
             continue
         given, family = split_name(person.name, person.email)
         if not await imported_users.update_address(

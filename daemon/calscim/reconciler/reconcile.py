@@ -12,15 +12,15 @@ from calscim.calcom.writer import Writer
 from calscim.clock import Clock
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAttribute, Kind, State, team_of
-from calscim.planner.attributes.diff import single_valued
+from calscim.planner.attributes.diff import find_single_valued
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId, UserId
 from calscim.planner.observed_state import Incomplete
-from calscim.planner.people.address_moves import contested, given_up
+from calscim.planner.people.address_moves import find_contested_addresses, find_released_addresses
 from calscim.planner.plan import Plan, Scope, Waiting
 from calscim.planner.safeguards.drift_grace import unrequested
 from calscim.planner.safeguards.limits_check import limits_in_use
-from calscim.planner.safeguards.windows import closes, opened
+from calscim.planner.safeguards.windows import find_open_window, next_close
 from calscim.planner.teams.pending import pending_teams
 from calscim.postgres.pool import Database
 from calscim.reconciler.address_changes import AddressExchanges
@@ -192,9 +192,11 @@ class Reconciler:
         Such changes free addresses for each other, so the plan has to cover all people.
         """
         people = self.view.people or {}
-        waited_for = contested(directory, people)
+        waited_for = find_contested_addresses(directory, people)
         self.view.contested |= waited_for
-        return bool(waited_for) or not given_up(directory, people).isdisjoint(self.view.contested)
+        return bool(waited_for) or not find_released_addresses(directory, people).isdisjoint(
+            self.view.contested
+        )
 
     # -------------------------------------------------------------- look
 
@@ -241,7 +243,7 @@ class Reconciler:
         observed = self.view.attributes.observed()
         if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
             return
-        single = single_valued(observed.value, self.rules.policy)
+        single = find_single_valued(observed.value, self.rules.policy)
         managed = accounts_of_active_users(directory, self.view)
         holders = [
             person.user
@@ -323,13 +325,13 @@ class Reconciler:
     ) -> Report:
         everything = scope_name == "full"
         if scope.users is None and self.view.people is not None:
-            self.view.contested = contested(snapshot.desired, self.view.people)
+            self.view.contested = find_contested_addresses(snapshot.desired, self.view.people)
         planned = await decide(
             self.db, snapshot, self.view.observed(), self.rules, scope, everything=everything
         )
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
-        await attribute_ledger.told(self.db, self.organization, planned.told)
+        await attribute_ledger.told(self.db, self.organization, planned.applied_attributes)
         if everything:
             self.paced_reader.drifting = Counter(
                 team for action in drift(planned) if (team := team_of(action)) is not None
@@ -368,7 +370,7 @@ class Reconciler:
             in_sync=done.in_sync,
             report=report_json(planned, done, left, self.view.names),
         )
-        window = opened(self.rules.windows, self.clock.now())
+        window = find_open_window(self.rules.windows, self.clock.now())
         log_pass(self.organization, pass_id, planned, done, window)
         return done
 
@@ -446,7 +448,7 @@ class Reconciler:
     def _closing(self) -> float | None:
         """Return the seconds until the open maintenance window ends, or None."""
         now = self.clock.now()
-        end = closes(self.rules.windows, now)
+        end = next_close(self.rules.windows, now)
         return None if end is None else (end - now).total_seconds()
 
     async def _note_drift(self, planned: Plan) -> None:

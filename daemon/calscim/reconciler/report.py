@@ -11,7 +11,7 @@ from calscim.errors import RemoteKind
 from calscim.planner.actions import Action, Kind, Outcome, State
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Plan
-from calscim.planner.render import held_of, limits_json, waiting_json, who
+from calscim.planner.render import count_held, limits_json, person_of, waiting_json
 from calscim.planner.safeguards.windows import Window
 from calscim.reconciler.retry_queue import PassResult
 from calscim.reconciler.state.holds import Hold
@@ -100,7 +100,7 @@ def report_json(
         "actions": _shown(done),
         "pending": done.pending,
         "held": done.held,
-        "held_counts": held_of(planned),
+        "held_counts": count_held(planned),
         "unreachable": done.unreachable,
         "unreachable_kind": None if done.unreachable is None else done.unreachable_kind.value,
         "interrupted": done.interrupted,
@@ -145,7 +145,7 @@ def log_held(organization: str, unannounced: Iterable[Hold]) -> None:
             hash=held.hash,
             guard=held.guard,
             actions=len(held.actions),
-            people=sorted({who(action) for action in held.actions})[:20],
+            people=sorted({person_of(action) for action in held.actions})[:20],
             then=f"calscim approve {held.hash}",
         )
 

@@ -9,7 +9,7 @@ import structlog
 from calscim.errors import RemoteKind
 from calscim.planner.action_key import ActionKey, key_of, revision
 from calscim.planner.actions import Action, ChangeAttribute, Kind, Outcome, TeamAction, team_of
-from calscim.planner.backoff import due, wait
+from calscim.planner.backoff import is_due, retry_delay
 from calscim.planner.ids import UserId
 from calscim.planner.plan import Waiting
 from calscim.reconciler.recorder import Recorder
@@ -54,7 +54,7 @@ class RetryQueue:
     def is_waiting(self, action: Action) -> bool:
         """Return True if the action is parked and not due yet."""
         parked = self.parked.get(key_of(action))
-        return parked is not None and not due(parked.fingerprint, parked.due_in, action)
+        return parked is not None and not is_due(parked.fingerprint, parked.due_in, action)
 
     async def park(
         self, action: Action, reason: str, *, refused: bool, unanswered: bool = False
@@ -70,7 +70,9 @@ class RetryQueue:
         attempts = 1 + (earlier.attempts if earlier else 0)
         if earlier is not None and not earlier.unanswered and attempts > UNANSWERED_TRIES:
             unanswered = False
-        seconds = wait(attempts, refused=refused, jitter=self.jitter(), unanswered=unanswered)
+        seconds = retry_delay(
+            attempts, refused=refused, jitter=self.jitter(), unanswered=unanswered
+        )
         self._has_unanswered |= unanswered
         await self.record.park(
             key,

@@ -13,7 +13,7 @@ from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId
 from calscim.planner.observed_state import Incomplete, Team
 from calscim.planner.roles import Role
-from calscim.planner.teams.creation import existing
+from calscim.planner.teams.creation import match_existing_team
 from calscim.reconciler.recorder import Recorder
 from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
@@ -31,7 +31,7 @@ class TeamCreator:
         """Bind mappings to teams that Cal.com lists by now; return how many teams."""
         bound = 0
         for awaited, name in waiting.items():
-            if not isinstance(existing(self.view.known_teams(), name), Team):
+            if not isinstance(match_existing_team(self.view.known_teams(), name), Team):
                 continue
             there = await self.find(name)  # the listed team may be deleted by now
             if isinstance(there, Team):
@@ -44,7 +44,7 @@ class TeamCreator:
         teams = await self.reader.teams(expected=self.view.names.keys())
         if isinstance(teams, Incomplete):
             return teams
-        return existing(teams.value.values(), name)
+        return match_existing_team(teams.value.values(), name)
 
     async def bind_found(self, awaited: TeamId, team: Team, request_id: str) -> None:
         """Bind a team that exists. An attempt whose answer was lost may have created it."""

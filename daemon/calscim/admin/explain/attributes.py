@@ -6,8 +6,8 @@ from calscim.admin.explain.explanation import AttributeExplanation
 from calscim.admin.explain.reasons import until
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import ChangeAttribute
-from calscim.planner.attributes.diff import named
-from calscim.planner.attributes.values import normal, values
+from calscim.planner.attributes.diff import find_attribute
+from calscim.planner.attributes.values import normalize, read_values
 from calscim.planner.desired_state import User
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Attribute, AttributeType, Complete, ObservedState
@@ -28,7 +28,7 @@ def explain_attributes(
     known = observed.attributes.value if isinstance(observed.attributes, Complete) else ()
     entries = []
     for rule in policy.attributes:
-        found = named(known, rule.to)
+        found = find_attribute(known, rule.to)
         attribute = None if isinstance(found, str) else found
         wanted = () if user is None else _wanted(rule, attribute, user)
         entries.append(
@@ -44,12 +44,12 @@ def explain_attributes(
 
 
 def _wanted(rule: AttributeRule, attribute: Attribute | None, user: User) -> tuple[str, ...]:
-    given = values(rule.source, user.data)
+    given = read_values(rule.source, user.data)
     if attribute is None:
         return given
     if attribute.type is not AttributeType.MULTI_SELECT:
         given = given[:1]
-    return tuple(normal(attribute.type, value) or value for value in given)
+    return tuple(normalize(attribute.type, value) or value for value in given)
 
 
 def _has(

@@ -23,7 +23,7 @@ from calscim.journal.erasure.records import PATH
 from calscim.journal.erasure.rows import Rows, Search
 from calscim.journal.erasure.tables import Tables
 from calscim.names import address_key
-from calscim.planner.policy import PATIENCE
+from calscim.planner.policy import ABSENT_AFTER
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
@@ -260,11 +260,11 @@ def _not_gone(row: asyncpg.Record) -> str | None:
         return (
             "is just being changed in Cal.com: ask again when `calscim explain` shows its outcome"
         )
-    if row["cal_user_id"] is not None and row["missed_passes"] < PATIENCE:
+    if row["cal_user_id"] is not None and row["missed_passes"] < ABSENT_AFTER:
         return (
             "still has an account in the Cal.com organization, as far as calscim knows: let `calscim sync` "
             f"deprovision it, see `calscim explain {row['id']}` for what keeps it, or take it out by hand and "
-            f"wait for {PATIENCE} complete passes"
+            f"wait for {ABSENT_AFTER} complete passes"
         )
     return None
 

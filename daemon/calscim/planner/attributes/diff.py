@@ -17,7 +17,7 @@ from calscim.planner.actions import (
     Provenance,
     State,
 )
-from calscim.planner.attributes.values import normal, values, whole
+from calscim.planner.attributes.values import encode_values, normalize, read_values
 from calscim.planner.context import PlanContext
 from calscim.planner.desired_state import DesiredState, User
 from calscim.planner.identity import PersonKey
@@ -54,7 +54,7 @@ class AttributeDiff:
         left = set(self.should)
         gone = []
         for held in self.has:
-            value = normal(self.attribute.type, held.value)
+            value = normalize(self.attribute.type, held.value)
             if value in left:
                 left.remove(value)
             else:
@@ -63,7 +63,7 @@ class AttributeDiff:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        there = {normal(self.attribute.type, held.value) for held in self.has}
+        there = {normalize(self.attribute.type, held.value) for held in self.has}
         return tuple(value for value in self.should if value not in there)
 
 
@@ -75,7 +75,7 @@ def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
         plan,
         actions=(*plan.actions, *planner.actions),
         waiting=merge_waiting((*plan.waiting, *planner.waiting)),
-        told=(*plan.told, *planner.told),
+        applied_attributes=(*plan.applied_attributes, *planner.applied_attributes),
         notes=(*plan.notes, *planner.notes),
     )
 
@@ -92,7 +92,7 @@ class AttributesPlanner:
         self.waiting: list[Waiting] = []
         self.notes: list[str] = []
         self.actions: list[ChangeAttribute] = []
-        self.told: list[tuple[CalUserId, str, str]] = []
+        self.applied_attributes: list[tuple[CalUserId, str, str]] = []
         self._pairs = self._resolved(context.observed.attributes)
         self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan creates
         self._wholes: dict[tuple[str, ...], str] = {}
@@ -109,7 +109,7 @@ class AttributesPlanner:
             return []
         pairs: list[tuple[AttributeRule, Attribute]] = []
         for rule in self._policy.attributes:
-            found = named(attributes.value, rule.to)
+            found = find_attribute(attributes.value, rule.to)
             if isinstance(found, str):
                 self.notes.append(found)
             elif any(found.id == other.id for _, other in pairs):
@@ -169,7 +169,7 @@ class AttributesPlanner:
             return given
         found = []
         for value in given:
-            made = normal(attribute.type, value)
+            made = normalize(attribute.type, value)
             if made is None:
                 self._wait(
                     user, f"{attribute.name} takes a number, and {rule.source.text} is {value!r}"
@@ -195,7 +195,7 @@ class AttributesPlanner:
         if not surplus and not missing:
             now = self._whole(one.should)
             if account is not None and before != now:
-                self.told.append((account, one.attribute.id, now))
+                self.applied_attributes.append((account, one.attribute.id, now))
             return
         options = dict(self._options(key, user, seen, one, missing))
         if len(options) < len(missing):
@@ -204,12 +204,16 @@ class AttributesPlanner:
             missing = tuple(value for value in missing if value in options)
         for held in surplus:
             change = AttributeChange(
-                AttributeOp.UNASSIGN, one.attribute, held.value, held.option, whole(one.should)
+                AttributeOp.UNASSIGN,
+                one.attribute,
+                held.value,
+                held.option,
+                encode_values(one.should),
             )
             self.actions.append(self._action(key, user, seen, one, change, before))
         for value in missing:
             change = AttributeChange(
-                AttributeOp.ASSIGN, one.attribute, value, options[value], whole(one.should)
+                AttributeOp.ASSIGN, one.attribute, value, options[value], encode_values(one.should)
             )
             self.actions.append(self._action(key, user, seen, one, change, before))
 
@@ -217,7 +221,7 @@ class AttributesPlanner:
         """Return the recorded form of the values; cached, because many people share few values."""
         known = self._wholes.get(should)
         if known is None:
-            known = self._wholes[should] = whole(should)
+            known = self._wholes[should] = encode_values(should)
         return known
 
     def _options(
@@ -236,7 +240,7 @@ class AttributesPlanner:
                 yield value, option
             elif one.rule.create_options:
                 change = AttributeChange(
-                    AttributeOp.OPTION, one.attribute, value, None, whole(one.should)
+                    AttributeOp.OPTION, one.attribute, value, None, encode_values(one.should)
                 )
                 self._make(self._action(key, user, seen, one, change, None), change)
                 yield value, None
@@ -269,7 +273,7 @@ class AttributesPlanner:
         behind = {
             other.directory for other in self._people.users(key) if other.managed and other.active
         }
-        drift = before is not None and before == whole(one.should)
+        drift = before is not None and before == encode_values(one.should)
         state = action_states.of_org_action(self._desired, self._policy.people, behind, adds=fills)
         if isinstance(key, str) and state is State.RUN:
             state = self._coming[key]
@@ -309,7 +313,7 @@ def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: 
     return because
 
 
-def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
+def find_attribute(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
     """Find an attribute by slug, by name, or by either in any case; or return why that failed."""
     every = list(attributes)
     key = attribute_key(wanted)
@@ -328,7 +332,7 @@ def named(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
     )
 
 
-def lacking(
+def attributes_without_options(
     desired: DesiredState, policy: Policy, attributes: Iterable[Attribute]
 ) -> list[Attribute]:
     """Return the select attributes that lack an option for a wanted value: their options must be read."""
@@ -336,7 +340,7 @@ def lacking(
     found = []
     users = [user for user in desired.users.values() if user.active and user.managed]
     for rule in policy.attributes:
-        attribute = named(every, rule.to)
+        attribute = find_attribute(every, rule.to)
         if isinstance(attribute, str) or not attribute.type.selects:
             continue
         wanted = (_given(user, rule, attribute) for user in users)
@@ -345,10 +349,10 @@ def lacking(
     return found
 
 
-def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
+def find_single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
     """Return the ids of the table's attributes for which lists show one value only."""
     every = list(attributes)
-    found = (named(every, rule.to) for rule in policy.attributes)
+    found = (find_attribute(every, rule.to) for rule in policy.attributes)
     return frozenset(
         one.id
         for one in found
@@ -358,18 +362,18 @@ def single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[
 
 def _given(user: User, rule: AttributeRule, attribute: Attribute) -> tuple[str, ...]:
     """Return the directory's values that the attribute can take: all values, or the first."""
-    given = values(rule.source, user.data)
+    given = read_values(rule.source, user.data)
     return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]
 
 
-def keys(policy: Policy) -> frozenset[str]:
+def source_keys(policy: Policy) -> frozenset[str]:
     """Return the needed core attributes and schemas of a user, in lower case."""
     return frozenset(
         (rule.source.schema or rule.source.attribute).lower() for rule in policy.attributes
     )
 
 
-def applied(
+def apply_change(
     held: Sequence[AttributeValue], change: AttributeChange, option: str
 ) -> tuple[AttributeValue, ...]:
     """Return the attribute values of a person after a call."""
@@ -379,14 +383,14 @@ def applied(
     return tuple(sorted(rest))
 
 
-def is_as_wanted(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
+def has_target_value(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
     """Return True if the attribute has its target value."""
     kind = change.attribute.type
     has = [one.value for one in held if one.attribute == change.attribute.id]
-    return whole(normal(kind, value) or value for value in has) == change.target
+    return encode_values(normalize(kind, value) or value for value in has) == change.target
 
 
-def in_the_way(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
+def must_unassign_first(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
     """Return True if another value must be removed first, because the attribute takes only one."""
     return (
         change.op is AttributeOp.ASSIGN

@@ -15,7 +15,7 @@ from calscim.planner.policy import AttributePath
 _MAIN = ("value", "display", "displayname", "formatted")
 
 
-def values(source: AttributePath, data: MappingOf[str, Any]) -> tuple[str, ...]:
+def read_values(source: AttributePath, data: MappingOf[str, Any]) -> tuple[str, ...]:
     """Return the distinct values at a path as text, the primary one first. Names match in any case."""
     if source.schema is not None:
         data = _part(data, source.schema) or {}
@@ -67,17 +67,17 @@ def _text(value: Any) -> str:
     return ""
 
 
-PROFILE = "@profile"  # stands for an attribute in the record of sent values
+PREFERENCES = "@profile"  # stands for an attribute in the record of sent values
 
 
 @cache
-def profile(locale: str | None, time_zone: str | None) -> str:
+def encode_preferences(locale: str | None, time_zone: str | None) -> str:
     """Return the recorded form of a locale and a time zone that were sent; "" for neither."""
     told = {"locale": locale, "time_zone": time_zone}
-    return whole(f"{name} {value}" for name, value in told.items() if value)
+    return encode_values(f"{name} {value}" for name, value in told.items() if value)
 
 
-def normal(kind: AttributeType, value: str) -> str | None:
+def normalize(kind: AttributeType, value: str) -> str | None:
     """Return the form in which values are compared and sent, or None if a number is malformed."""
     if kind is not AttributeType.NUMBER:
         return value
@@ -90,7 +90,7 @@ def normal(kind: AttributeType, value: str) -> str | None:
     return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
 
 
-def whole(told: Iterable[str]) -> str:
+def encode_values(told: Iterable[str]) -> str:
     """Return the recorded form of all values of a person's attribute; "" for none."""
     every = sorted(told)
     return json.dumps(every, ensure_ascii=False) if every else ""

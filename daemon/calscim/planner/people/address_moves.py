@@ -68,20 +68,22 @@ class Steps:
     blocked: tuple[Move, ...]
 
 
-def interim(account: CalUserId, address: str) -> str:
+def interim_address(account: CalUserId, address: str) -> str:
     """Return the interim address of an account on its way to ``address``."""
     local, _, domain = address.rpartition("@")
     mark = f"+calscim-{account}"
     return f"{local[: LOCAL_PART - len(mark)]}{mark}@{domain}"
 
 
-def is_interim(account: CalUserId, address: str) -> bool:
+def is_interim_address(account: CalUserId, address: str) -> bool:
     """Return True if calscim gave the account this address for the time of an exchange."""
     found = _MARK.search(address.rpartition("@")[0])
     return found is not None and int(found[1]) == account
 
 
-def contested(desired: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def find_contested_addresses(
+    desired: DesiredState, people: Mapping[CalUserId, OrgMember]
+) -> set[str]:
     """Return the addresses that users of the directories want and other accounts have."""
     held = {address_key(person.email): account for account, person in people.items()}
     return {
@@ -91,7 +93,9 @@ def contested(desired: DesiredState, people: Mapping[CalUserId, OrgMember]) -> s
     }
 
 
-def given_up(desired: DesiredState, people: Mapping[CalUserId, OrgMember]) -> set[str]:
+def find_released_addresses(
+    desired: DesiredState, people: Mapping[CalUserId, OrgMember]
+) -> set[str]:
     """Return the addresses of accounts whose users have other ones in the directories."""
     return {
         address_key(person.email)
@@ -110,7 +114,7 @@ def _wanted(
             yield address_key(user.email), person
 
 
-def steps(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
+def order_moves(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
     """Put the moves in order. ``held``: which account has an address now; addresses by their keys."""
     claims: dict[str, Move] = {}
     blocked: list[Move] = []

@@ -24,7 +24,7 @@ from calscim.planner.actions import (
     ReinviteUser,
     State,
 )
-from calscim.planner.attributes.values import PROFILE
+from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.context import PlanContext
 from calscim.planner.desired_state import DeletedUser, User
 from calscim.planner.grants import EffectiveGrant
@@ -32,11 +32,17 @@ from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, DirectoryId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import OrgMember
-from calscim.planner.people.address_moves import AddressStep, Move, interim, is_interim, steps
+from calscim.planner.people.address_moves import (
+    AddressStep,
+    Move,
+    interim_address,
+    is_interim_address,
+    order_moves,
+)
 from calscim.planner.people.user_preferences import Preferences, preferences
 from calscim.planner.people.waiting import note_protected, note_waiting
 from calscim.planner.plan import Plan, Waiting, merge_waiting
-from calscim.planner.policy import PATIENCE
+from calscim.planner.policy import ABSENT_AFTER
 from calscim.planner.roles import Role
 
 NOT_ACCEPTED = "has not accepted the invitation yet"
@@ -50,7 +56,7 @@ def plan_people(plan: Plan, context: PlanContext) -> Plan:
         plan,
         actions=(*plan.actions, *planner.actions),
         waiting=merge_waiting((*plan.waiting, *planner.waiting)),
-        told=(*plan.told, *planner.told),
+        applied_attributes=(*plan.applied_attributes, *planner.applied_attributes),
         notes=(*plan.notes, *planner.notes),
     )
 
@@ -83,7 +89,7 @@ class PeoplePlanner:
         self._renamed: list[tuple[User, OrgMember]] = []
         self.actions: list[Action] = []
         self.waiting: list[Waiting] = []
-        self.told: list[tuple[CalUserId, str, str]] = []
+        self.applied_attributes: list[tuple[CalUserId, str, str]] = []
         self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
         self.notes: list[str] = []
 
@@ -181,7 +187,7 @@ class PeoplePlanner:
         times = max(
             self._missed.get(one.id, 0) for one in self._people.users(account) if one.managed
         )
-        if times < PATIENCE:
+        if times < ABSENT_AFTER:
             self._wait(user, "the account was not in Cal.com's list; looking again before acting")
             return
         reason = (
@@ -194,10 +200,10 @@ class PeoplePlanner:
     def _change_addresses(self) -> None:
         """Change the address of an account. The API cannot change a name."""
         moves = [move for one in self._renamed if (move := self._move(*one)) is not None]
-        found = steps(moves, self._seen_addresses())
+        found = order_moves(moves, self._seen_addresses())
         for blocked in found.blocked:
             reason = f"another account already has the address {blocked.user.email}"
-            if is_interim(blocked.seen.user, blocked.seen.email):
+            if is_interim_address(blocked.seen.user, blocked.seen.email):
                 reason += f"; until then the account has the interim address {blocked.seen.email}"
             self._wait(blocked.user, reason)
         for step in found.steps:
@@ -226,11 +232,11 @@ class PeoplePlanner:
                 ", and each is an owner's, the key's own user's, or protected: give one of them another address in "
                 "Cal.com by hand"
             )
-        preferences = self._desired.attributes.get((seen.user, PROFILE))
+        preferences = self._desired.attributes.get((seen.user, PREFERENCES))
         exchange, turn = step.place
         self.actions.append(
             ChangeAddress(
-                interim(seen.user, user.email) if step.is_interim else user.email,
+                interim_address(seen.user, user.email) if step.is_interim else user.email,
                 reason,
                 user=user.id,
                 cal_user=seen.user,
@@ -251,12 +257,12 @@ class PeoplePlanner:
         No list of Cal.com shows them, so edits in Cal.com are never corrected. The directory's values at the first
         sight of an account are recorded and not sent, because people may have chosen others in Cal.com.
         """
-        before = self._desired.attributes.get((seen.user, PROFILE))
+        before = self._desired.attributes.get((seen.user, PREFERENCES))
         now = self._preferences_of(user, before)
         if now.record == (before or ""):
             return
         if now.is_empty:
-            self.told.append((seen.user, PROFILE, now.record))
+            self.applied_attributes.append((seen.user, PREFERENCES, now.record))
         elif address_key(user.email) == address_key(seen.email):  # else sent with the address
             self.actions.append(
                 ChangePreferences(
@@ -288,7 +294,7 @@ class PeoplePlanner:
             return
         floor = self._deprovisioning.floor(seen)
         if floor is None:
-            if is_interim(account, seen.email) and action.state is State.RUN:
+            if is_interim_address(account, seen.email) and action.state is State.RUN:
                 self._give_back_address(action, account)
             self.actions.append(action)
             return

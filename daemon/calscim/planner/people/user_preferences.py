@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from calscim.planner.attributes.values import profile
+from calscim.planner.attributes.values import encode_preferences
 from calscim.planner.people.preferences import cal_locale, cal_time_zone
 
 
@@ -39,7 +39,7 @@ def preferences(
     found = Preferences(
         cal_locale(locale),
         cal_time_zone(time_zone),
-        profile(locale, time_zone),
+        encode_preferences(locale, time_zone),
         _unmatched(locale, time_zone),
     )
     if not change:
@@ -65,6 +65,6 @@ def _unmatched(locale: str | None, time_zone: str | None) -> tuple[str, ...]:
 
 
 def _recorded(record: str) -> tuple[str | None, str | None]:
-    """The locale and the time zone of a record; see ``values.profile``."""
+    """Return the locale and the time zone of a record; see ``encode_preferences``."""
     entries = dict(entry.split(" ", 1) for entry in json.loads(record or "[]"))
     return entries.get("locale"), entries.get("time_zone")

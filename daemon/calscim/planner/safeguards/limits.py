@@ -111,7 +111,7 @@ class WindowUsage:
     gone_people: int = 0
     joined_people: int = 0
 
-    def took(
+    def count_removal(
         self,
         kind: Kind,
         team: TeamId | None,
@@ -137,7 +137,7 @@ class WindowUsage:
             self.left[team] += counts
             self.drift[team] += counts if drift else 0
 
-    def brought(self, team: TeamId | None, people: int, *, approved: bool) -> None:
+    def count_addition(self, team: TeamId | None, people: int, *, approved: bool) -> None:
         """Count people who joined a team, or the organization (None)."""
         if team is not None:
             self.joined[team] += people

@@ -47,7 +47,7 @@ class Window:
         return [wall.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
-def opened(windows: Sequence[Window], now: datetime) -> Window | None:
+def find_open_window(windows: Sequence[Window], now: datetime) -> Window | None:
     """Return the open window, or None."""
     for window in windows:
         if any(begins <= now < ends for begins, ends in window.spans(now, _NEAR)):
@@ -55,7 +55,7 @@ def opened(windows: Sequence[Window], now: datetime) -> Window | None:
     return None
 
 
-def closes(windows: Sequence[Window], now: datetime) -> datetime | None:
+def next_close(windows: Sequence[Window], now: datetime) -> datetime | None:
     """Return when the last of the adjoining windows ends, in UTC; None if no window is open."""
     moment = now
     while moment - now < _MOST:
@@ -71,7 +71,7 @@ def closes(windows: Sequence[Window], now: datetime) -> datetime | None:
     return None if moment == now else moment
 
 
-def opens(windows: Sequence[Window], now: datetime) -> datetime | None:
+def next_open(windows: Sequence[Window], now: datetime) -> datetime | None:
     """Return when the next window begins, in UTC; None without windows."""
     coming = (
         begins

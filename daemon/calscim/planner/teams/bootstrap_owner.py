@@ -17,7 +17,7 @@ from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Complete, TeamMember
 from calscim.planner.plan import Plan
-from calscim.planner.provenance import row
+from calscim.planner.provenance import journal_row
 from calscim.planner.roles import Role
 from calscim.planner.safeguards import action_states
 
@@ -96,7 +96,7 @@ class BootstrapOwnersPlanner:
         primary = self._grants.people.primary_user.get(member.user)
         removal = RemoveMember(
             self._protections.email(member.user, None),
-            f"owned {self._protections.name(team)} for having made it; {owner} owns it now ({row(seq)})",
+            f"owned {self._protections.name(team)} for having made it; {owner} owns it now ({journal_row(seq)})",
             user=None if primary is None else primary.id,
             cal_user=member.user,
             membership=member.membership,

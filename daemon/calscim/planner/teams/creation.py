@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from calscim.planner.actions import CreateTeam, Provenance
 from calscim.planner.context import PlanContext
-from calscim.planner.naming import meant, slug
+from calscim.planner.naming import make_slug, match_team
 from calscim.planner.observed_state import Team
 from calscim.planner.plan import Plan
-from calscim.planner.provenance import row
+from calscim.planner.provenance import journal_row
 from calscim.planner.safeguards import action_states
 
 
@@ -24,7 +24,7 @@ def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
         found.append(
             CreateTeam(
                 "",
-                f"{groups} is mapped to {name}, which Cal.com does not have ({row(last.seq)})",
+                f"{groups} is mapped to {name}, which Cal.com does not have ({journal_row(last.seq)})",
                 team=team,
                 provenance=Provenance(context.policy.stream, last.seq),
                 state=action_states.of_new_team(context.desired, team, mappings),
@@ -34,11 +34,11 @@ def plan_new_teams(plan: Plan, context: PlanContext) -> Plan:
     return replace(plan, actions=(*plan.actions, *found))
 
 
-def existing(teams: Iterable[Team], wanted: str) -> Team | str | None:
+def match_existing_team(teams: Iterable[Team], wanted: str) -> Team | str | None:
     """Return the existing team that the name refers to, a sentence if it is ambiguous, or None."""
     every = list(teams)
-    found = meant(every, wanted)
-    taken = next((team for team in every if team.slug == slug(wanted)), None)
+    found = match_team(every, wanted)
+    taken = next((team for team in every if team.slug == make_slug(wanted)), None)
     if found is not None or taken is None:
         return found
     return (

@@ -74,7 +74,7 @@ async def window_usage(db: Database, organization: str, seconds: float) -> Windo
     """Return what the attempts of the last ``seconds`` removed and added."""
     usage = WindowUsage()
     for row in await db.fetch(sql("actions.list_removals"), organization, seconds):
-        usage.took(
+        usage.count_removal(
             Kind(row["kind"]),
             row["team_id"],
             [TeamId(team) for team in row["ended_team_ids"]],
@@ -82,7 +82,7 @@ async def window_usage(db: Database, organization: str, seconds: float) -> Windo
             approved=row["is_approved"],
         )
     for row in await db.fetch(sql("actions.count_additions"), organization, seconds):
-        usage.brought(row["team_id"], row["people"], approved=row["is_approved"])
+        usage.count_addition(row["team_id"], row["people"], approved=row["is_approved"])
     return usage
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from calscim.planner.desired_state import Link, MembershipRecord, OrgRoleGrant
 from calscim.planner.ids import CalUserId, DirectoryId, TeamId, UserId
-from calscim.planner.policy import PATIENCE
+from calscim.planner.policy import ABSENT_AFTER
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
@@ -137,8 +137,10 @@ async def saw_people(db: Database, organization: str, people: Collection[CalUser
 async def saw_team(
     db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
 ) -> None:
-    """Count the members that a complete list of a team did not show; delete a row after PATIENCE lists."""
-    gone = await db.fetch(sql("ledger.count_missed"), organization, team, list(members), PATIENCE)
+    """Count the members that a complete list of a team did not show; delete a row after ABSENT_AFTER lists."""
+    gone = await db.fetch(
+        sql("ledger.count_missed"), organization, team, list(members), ABSENT_AFTER
+    )
     for row in gone:
         await take(db, organization, team, CalUserId(row["cal_user_id"]))
 
@@ -146,14 +148,14 @@ async def saw_team(
 async def gone_unmanaged(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
     """Return the imported users, never written by the provider, who are no longer in Cal.com.
 
-    A person is gone after calscim ended the membership, at once, or after PATIENCE complete passes without
+    A person is gone after calscim ended the membership, at once, or after ABSENT_AFTER complete passes without
     the account.
     """
-    rows = await db.fetch(sql("imported_users.list_departed"), organization, PATIENCE)
+    rows = await db.fetch(sql("imported_users.list_departed"), organization, ABSENT_AFTER)
     return [(DirectoryId(row["directory_id"]), UserId(row["user_id"])) for row in rows]
 
 
 async def drop_orphans(db: Database, organization: str) -> None:
     """Delete unused links, and the recorded attributes of their accounts."""
-    await db.execute(sql("account_links.unlink_orphans"), organization, PATIENCE)
+    await db.execute(sql("account_links.unlink_orphans"), organization, ABSENT_AFTER)
     await db.execute(sql("applied_attributes.delete_orphans"), organization)
