@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # each verb imports its own part when it runs
 
 
 def register(verbs: Verbs) -> None:
-    strict_option(verbs.add("serve", _serve, data=False))
+    serve = verbs.add("serve", _serve, data=False)
+    serve.set_defaults(is_daemon=True)
+    strict_option(serve)
     run = verbs.add("run", _run, data=False)
     run.add_argument("--data", metavar="DIR", help="folder for its data (default: ./var)")
     run.add_argument(

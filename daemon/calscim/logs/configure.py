@@ -1,34 +1,19 @@
-"""Configures the log: where lines go and their form. Lines of aiohttp and asyncpg are written in the same way.
-
-An event is a fixed lower-case dotted name plus keys. Values of keys that name a secret are hidden, and characters that
-a terminal would interpret are escaped (calscim.terminal).
-"""
+"""Configures the log: where lines go and their form. Lines of aiohttp and asyncpg are written in the same way."""
 
 import logging
-import re
 import sys
-from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
 import structlog
 
+from calscim.logs import journald
+from calscim.logs.redaction import Event, hide_addresses, hide_secrets
 from calscim.terminal import escape_json, printable, printable_block
 
-HIDDEN = "[hidden]"
-
-_SECRET = re.compile(
-    r"(^|[_-])(token|authorization|password|passwd|secret|dsn|cookie|api[_-]?key)$", re.IGNORECASE
-)
-_BEARER = re.compile(r"\b(bearer\s+)\S+", re.IGNORECASE)
-_USERINFO = re.compile(r"(\w+://[^/\s:@]*:)[^@\s/]+@")
-_ADDRESS = re.compile(r"[^\s@\"'<>()\[\],;:/]+@[^\s@\"'<>()\[\],;:/]+\.[^\s@\"'<>()\[\],;:/]*\w")
 _OURS = "calscim"
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-Event = MutableMapping[str, Any]
 
 
 def configure(
@@ -37,9 +22,10 @@ def configure(
     """Configure the log. ``form``: json, console, or auto (console on a terminal). ``stream``: None for stderr.
 
     ``personal_data`` False: e-mail addresses are hidden wherever they occur; ids stay.
+    Lines that journald reads start with their priority.
     """
     terminal = (stream or sys.stderr).isatty()
-    console = form == "console" or (form == "auto" and terminal)
+    render = _json if is_json(form, stream) else _console(colours=terminal)
     first: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,7 +35,7 @@ def configure(
         structlog.processors.format_exc_info,  # before secrets: a traceback may quote a DSN
         hide_secrets,
         *([] if personal_data else [hide_addresses]),
-        _console(colours=terminal) if console else _json,
+        journald.with_priority(render) if journald.reads(stream) else render,
     ]
     # Straight to the stream: through `logging` a line took longer than the rest of a request.
     structlog.configure(
@@ -76,6 +62,11 @@ def configure(
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.server").addFilter(_no_http)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def is_json(form: str, stream: TextIO | None = None) -> bool:
+    """Return True if ``configure`` with this form writes JSON to the stream."""
+    return form == "json" or (form == "auto" and not (stream or sys.stderr).isatty())
 
 
 def _no_http(record: logging.LogRecord) -> bool:
@@ -145,47 +136,3 @@ def _json(_: Any, __: str, event: Event) -> str:
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
     line = orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return escape_json(line)
-
-
-def hide_secrets(_: Any, __: str, event: Event) -> Event:
-    """Hide the values of keys named like secrets, bearer tokens, and passwords in DSNs, at any depth."""
-    for key, value in event.items():
-        event[key] = HIDDEN if _is_secret(key) and value else _hidden(value)
-    return event
-
-
-def hide_addresses(_: Any, __: str, event: Event) -> Event:
-    """Hide e-mail addresses, at any depth. A name that is no address stays."""
-    for key, value in event.items():
-        event[key] = _without_addresses(value)
-    return event
-
-
-def _without_addresses(value: Any) -> Any:
-    if isinstance(value, str):
-        return _ADDRESS.sub(HIDDEN, value) if "@" in value else value
-    if isinstance(value, Mapping):
-        return {_without_addresses(key): _without_addresses(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_addresses(entry) for entry in value]
-    return value
-
-
-@lru_cache(maxsize=1024)
-def _is_secret(key: str) -> bool:
-    return _SECRET.search(key) is not None
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, str):
-        if "://" in value:
-            value = _USERINFO.sub(rf"\1{HIDDEN}@", value)
-        return _BEARER.sub(rf"\1{HIDDEN}", value) if "bearer" in value.lower() else value
-    if isinstance(value, Mapping):
-        return {
-            key: HIDDEN if isinstance(key, str) and _is_secret(key) and inner else _hidden(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_hidden(entry) for entry in value]
-    return value
