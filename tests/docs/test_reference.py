@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import metrics_page, tables_page
+from tools import cli_page, metrics_page, tables_page
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -17,6 +17,12 @@ EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 
 def test_the_page_of_metrics_is_current():
     assert metrics_page.PAGE.read_text(encoding="utf-8") == metrics_page.page(), (
+        "the page is outdated: run `make reference`"
+    )
+
+
+def test_the_page_of_the_command_line_is_current():
+    assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page(), (
         "the page is outdated: run `make reference`"
     )
 

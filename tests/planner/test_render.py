@@ -1,28 +1,30 @@
 """Plans as scripts see them."""
 
+from calscim.exit_codes import ExitCode
 from calscim.planner.ids import TeamId
-from calscim.planner.render import HELD, IN_SYNC, PENDING, exit_code, plan_json
+from calscim.planner.render import exit_code, plan_json
 from tests.planner.test_limits_check import team_of
 from tests.planner.world import OBSERVE, world
 
 
 def test_an_empty_plan_is_in_step():
-    assert exit_code(world().guarded()) == IN_SYNC == 0
+    assert exit_code(world().guarded()) == ExitCode.IN_SYNC == 0
 
 
 def test_a_plan_with_something_to_do_is_pending():
-    assert exit_code(team_of(10, 1).guarded()) == PENDING == 2
+    assert exit_code(team_of(10, 1).guarded()) == ExitCode.PENDING == 2
 
 
 def test_a_plan_with_something_held_says_so():
-    assert exit_code(team_of(10, 9).join("S", "u00").guarded()) == HELD == 3
+    assert exit_code(team_of(10, 9).join("S", "u00").guarded()) == ExitCode.HELD == 3
 
 
 def test_what_is_observed_or_paused_does_not_count():
     assert (
-        exit_code(world().user("ann").group("S", "ann").map("S", 7, OBSERVE).guarded()) == IN_SYNC
+        exit_code(world().user("ann").group("S", "ann").map("S", 7, OBSERVE).guarded())
+        == ExitCode.IN_SYNC
     )
-    assert exit_code(team_of(10, 1).pause().guarded()) == IN_SYNC
+    assert exit_code(team_of(10, 1).pause().guarded()) == ExitCode.IN_SYNC
 
 
 def test_the_form_of_a_plan():

@@ -3,7 +3,8 @@
 import pytest
 
 from calscim import admin
-from calscim.planner.render import HELD, IN_SYNC, PENDING, exit_code
+from calscim.exit_codes import ExitCode
+from calscim.planner.render import exit_code
 from calscim.testing.calcom.calcom import Fault
 from tests.support.views import explain, status
 
@@ -181,7 +182,7 @@ async def test_plan_status_and_explain_say_what_waits(drifted):
     told = await explain(drifted.db, drifted.settings, drifted.organization, EVE, "Sales")
 
     assert plan.actions == ()
-    assert exit_code(plan) == PENDING
+    assert exit_code(plan) == ExitCode.PENDING
     assert "waits until it was seen in 3 complete passes and for 600 seconds" in plan.notes[-1]
     assert (entry["email"], entry["kind"]) == (EVE, "member.remove")
     assert entry["reason"].startswith(
@@ -224,7 +225,7 @@ async def test_a_stored_report_lists_only_some_of_many_waiting_entries(drifted, 
 
 async def test_looking_counts_for_nothing(drifted):
     for _ in range(5):
-        assert exit_code(await drifted.plan()) in {PENDING, HELD}
+        assert exit_code(await drifted.plan()) in {ExitCode.PENDING, ExitCode.HELD}
 
     await drifted.full()
 
@@ -237,4 +238,4 @@ async def test_without_patience_the_first_pass_corrects(drifted):
     await drifted.full()
 
     assert EVE not in drifted.team("Sales")
-    assert exit_code(await drifted.plan()) == IN_SYNC
+    assert exit_code(await drifted.plan()) == ExitCode.IN_SYNC

@@ -6,8 +6,9 @@ import pytest
 
 from calscim.clock import SystemClock
 from calscim.config.windows import window
+from calscim.exit_codes import ExitCode
 from calscim.planner.actions import State
-from calscim.planner.render import IN_SYNC, exit_code
+from calscim.planner.render import exit_code
 from calscim.reconciler.from_settings import windows
 from tests.support.views import explain, status
 
@@ -56,7 +57,7 @@ async def test_plan_and_explain_show_what_is_left_alone_as_paused(closed):
     told = await explain(closed.db, closed.settings, closed.organization, ANN, None)
 
     assert {action.state for action in plan.actions} == {State.PAUSED}
-    assert exit_code(plan) == IN_SYNC
+    assert exit_code(plan) == ExitCode.IN_SYNC
     assert told["because"].startswith("user.create (paused)")
 
 

@@ -9,6 +9,7 @@ from calscim.admin.teams import reading
 from calscim.admin.waiting_mappings import WaitingMapping, waiting_mappings
 from calscim.clock import SystemClock
 from calscim.config import Organization, Settings
+from calscim.exit_codes import ExitCode
 from calscim.planner.action_key import digest
 from calscim.planner.actions import State
 from calscim.planner.plan import Plan, Scope
@@ -45,7 +46,7 @@ class Inspection:
     @property
     def exit_code(self) -> int:
         """Return the exit code of `calscim plan`."""
-        return 1 if self.plan.incomplete else exit_code(self.plan)
+        return ExitCode.FAILED if self.plan.incomplete else exit_code(self.plan)
 
     @property
     def already_planned(self) -> int:

@@ -29,7 +29,8 @@ from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.clock import SystemClock
 from calscim.directory.rates import NONE
 from calscim.errors import StoreError
-from calscim.planner.render import HELD, IN_SYNC, PENDING, held_json
+from calscim.exit_codes import ExitCode
+from calscim.planner.render import held_json
 from calscim.planner.safeguards.windows import Window, find_open_window, next_close, next_open
 from calscim.postgres import health
 from calscim.postgres.pool import Database
@@ -76,24 +77,24 @@ def exit_status(found: Status) -> int:
     1: the database takes no change, Cal.com does not answer, something was not read, or there was no pass yet;
     3: something is held; 2: something is to be done, is parked, or is drift that has to last; 0: in sync.
     """
-    codes = [IN_SYNC if found.database.ok else 1]
+    codes = [ExitCode.IN_SYNC if found.database.ok else ExitCode.FAILED]
     for organization in found.organizations:
         if (
             organization.unreachable
             or organization.incomplete
             or organization.last_complete_pass is None
         ):
-            codes.append(1)
+            codes.append(ExitCode.FAILED)
         elif organization.held_counts["sets"]:
-            codes.append(HELD)
+            codes.append(ExitCode.HELD)
         else:
-            codes.append(IN_SYNC if organization.in_sync else PENDING)
+            codes.append(ExitCode.IN_SYNC if organization.in_sync else ExitCode.PENDING)
     return worst(codes)
 
 
 def worst(codes: Sequence[int]) -> int:
     """Return the exit code of several organizations: an error first, then held, then pending."""
-    return 1 if 1 in codes else max(codes)
+    return ExitCode.FAILED if ExitCode.FAILED in codes else max(codes)
 
 
 def rate_shown(stored: int | None) -> int | str | None:

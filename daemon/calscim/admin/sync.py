@@ -14,7 +14,8 @@ from calscim.admin.plan_views import LimitView, WaitView
 from calscim.admin.status_view import Progress
 from calscim.clock import SystemClock
 from calscim.errors import StoreError
-from calscim.planner.render import HELD, IN_SYNC, PENDING, held_json
+from calscim.exit_codes import ExitCode
+from calscim.planner.render import held_json
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.state import runs, standing
@@ -66,10 +67,10 @@ class SyncResult:
     def exit_code(self) -> int:
         """Return the exit code of `calscim plan`, after the pass."""
         if not self.complete:
-            return 1
+            return ExitCode.FAILED
         if self.held:
-            return HELD
-        return PENDING if self.pending or self.deferred else IN_SYNC
+            return ExitCode.HELD
+        return ExitCode.PENDING if self.pending or self.deferred else ExitCode.IN_SYNC
 
 
 Told: TypeAlias = Callable[[SyncDelay], None]

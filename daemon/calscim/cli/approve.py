@@ -6,16 +6,19 @@ from calscim.admin.organizations import find_organizations
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.verbs import Verbs
-
-STALE = 4
+from calscim.exit_codes import ExitCode
 
 
 def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "approve",
         _approve,
-        details="Exits with 4 if no held plan has this hash any more: look at `calscim plan` again.",
-        examples=('calscim approve 3f9c0a1b --reason "layoffs, ticket 4711"',),
+        details="If no held plan has this hash any more, look at `calscim plan` again.",
+        examples=(
+            "calscim approve 3f9c0a1b",
+            'calscim approve 3f9c0a1b --reason "layoffs, ticket 4711"',
+        ),
+        exits=(ExitCode.STALE,),
     )
     parser.add_argument("hash", metavar="HASH", help="the hash that `calscim plan` prints")
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the journal")
@@ -35,7 +38,7 @@ async def _approve(command: Command) -> int:
             )
         except approving.Stale as stale:
             command.output.say(f"calscim: {stale}")
-            return STALE
+            return ExitCode.STALE
     command.output.data(found.view(command.arguments.hash), _said(found))
     return 0
 

@@ -42,7 +42,13 @@ class Check:
 
 
 def register(verbs: Verbs) -> None:
-    hazards.strict_option(verbs.add("check", _check))
+    hazards.strict_option(
+        verbs.add(
+            "check",
+            _check,
+            examples=("calscim check", "calscim check --json"),
+        )
+    )
 
 
 async def _check(command: Command) -> int:

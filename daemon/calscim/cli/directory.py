@@ -38,24 +38,48 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="change nothing in Cal.com until `calscim directory resume`: to adopt an existing organization",
     )
-    nouns.add("list", _list, "list the directories")
-    show = nouns.add("show", _show, "show one directory")
+    nouns.add(
+        "list",
+        _list,
+        "list the directories",
+        examples=("calscim directory list", "calscim directory list --json"),
+    )
+    show = nouns.add(
+        "show",
+        _show,
+        "show one directory",
+        examples=("calscim directory show Okta", "calscim directory show Okta --json"),
+    )
     pause = nouns.add(
         "pause",
         _pause,
         "stop changing Cal.com; pushed changes are still accepted",
-        examples=("calscim directory pause Okta --for 2h",),
+        examples=("calscim directory pause Okta", "calscim directory pause Okta --for 2h"),
     )
     pause.add_argument(
         "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
     )
-    resume = nouns.add("resume", _resume, "end a pause")
-    change = nouns.add("set", _set, "change a setting of a directory")
+    resume = nouns.add(
+        "resume",
+        _resume,
+        "end a pause",
+        examples=("calscim directory resume Okta", "calscim directory resume Okta --json"),
+    )
+    change = nouns.add(
+        "set",
+        _set,
+        "change a setting of a directory",
+        examples=(
+            "calscim directory set Okta requests_per_second=50",
+            "calscim directory set Okta requests_per_second=default",
+        ),
+    )
     delete = nouns.add(
         "delete",
         _delete,
         "revoke all tokens of the directory and stop syncing it",
         details="Its people stay in Cal.com as they are, and its journal is kept.",
+        examples=("calscim directory delete Okta", "calscim directory delete Okta --json"),
     )
     for parser in (show, pause, resume, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")

@@ -32,6 +32,7 @@ def register(verbs: Verbs) -> None:
         _erase,
         details="For a person who has left: an active user is refused. Without --yes it only shows what would be "
         "erased; an erasure cannot be undone. Needs the owner of the tables (database.migration_dsn).",
+        examples=("calscim erase ann@acme.com", "calscim erase ann@acme.com --yes"),
     )
     parser.add_argument(
         "person", metavar="PERSON", help="an e-mail address, a userName or a SCIM id"

@@ -11,10 +11,7 @@ from calscim.cli.command import Command
 from calscim.cli.failures import Failures, failures_of
 from calscim.cli.output import Output
 from calscim.errors import CalscimError
-
-INTERRUPTED = 130  # 128 + SIGINT
-CUT_SHORT = 143  # 128 + SIGTERM: a second signal ended the drain
-BROKEN_PIPE = 141  # 128 + SIGPIPE
+from calscim.exit_codes import ExitCode
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -27,9 +24,9 @@ def execute(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` closes its end early
         _forget_standard_output()
-        return BROKEN_PIPE
+        return ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return code
 
 
@@ -41,7 +38,7 @@ def _run(command: Command, failures: Failures) -> int:
         except CalscimError as error:
             return failures.expected(error)
         except asyncio.CancelledError:
-            return CUT_SHORT
+            return ExitCode.TERMINATED
 
 
 async def _verb(command: Command) -> int | None:

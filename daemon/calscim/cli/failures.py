@@ -19,6 +19,7 @@ from calscim import logs
 from calscim.cli.output import Output
 from calscim.config.log_format import log_format
 from calscim.errors import CalscimError, ConfigError, UsageError
+from calscim.exit_codes import ExitCode
 from calscim.terminal import printable_block
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-FAILED = 1
-CONFIGURATION = 78  # EX_CONFIG
 DEFECT = "this is a defect of calscim, please report it"
 
 Trace = TracebackType | None
@@ -71,12 +70,12 @@ class Printed:
             count = len(error.problems)
             head = f"the configuration has {count} problem{'s' * (count != 1)}:"
             self._output.say(f"calscim: {head}", *(f"  {problem}" for problem in error.problems))
-            return CONFIGURATION
+            return ExitCode.CONFIGURATION
         message, details = (
             (error.message, error.details) if isinstance(error, UsageError) else (str(error), ())
         )
         self._output.say(f"calscim: {message}", *(f"  {detail}" for detail in details))
-        return FAILED
+        return ExitCode.FAILED
 
     def defect(self, kind: type[BaseException], error: BaseException, trace: Trace) -> None:
         """Print the traceback; the error's message may quote text from outside."""
@@ -95,10 +94,12 @@ class Logged:
         """Log why the daemon ends."""
         if isinstance(error, ConfigError):
             problems = [str(problem) for problem in error.problems]
-            log.error("configuration.refused", problems=problems, exit_code=CONFIGURATION)
-            return CONFIGURATION
-        log.error("service.failed", reason=str(error), exit_code=FAILED)
-        return FAILED
+            log.error(
+                "configuration.refused", problems=problems, exit_code=ExitCode.CONFIGURATION.value
+            )
+            return ExitCode.CONFIGURATION
+        log.error("service.failed", reason=str(error), exit_code=ExitCode.FAILED.value)
+        return ExitCode.FAILED
 
     def defect(self, kind: type[BaseException], error: BaseException, trace: Trace) -> None:
         """Log the traceback."""

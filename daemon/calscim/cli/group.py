@@ -10,7 +10,12 @@ from calscim.cli.verbs import Verbs
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("group")
-    listing = nouns.add("list", _list, "list groups with their members and mappings")
+    listing = nouns.add(
+        "list",
+        _list,
+        "list groups with their members and mappings",
+        examples=("calscim group list", "calscim group list --directory Okta --json"),
+    )
     listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
     listing.add_argument("--organization", metavar="ORG", help="only this organization")
 

@@ -22,6 +22,7 @@ from calscim.cli.database import opened
 from calscim.cli.output import SafeConsole, counted, dump, fields, lines, table
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
+from calscim.exit_codes import ExitCode
 from calscim.journal import chain, checkpoints, history
 from calscim.journal.archive import read as archives
 from calscim.journal.checkpoints import Head
@@ -29,15 +30,21 @@ from calscim.journal.history import Wanted
 from calscim.postgres.pool import Database
 from calscim.terminal import printable
 
-BROKEN = 5
-INCOMPLETE = 7
 _WIDTH = 4  # connections that walk the chain
 _LOOK = 1.0  # seconds between two looks of `tail --follow`
 
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("journal")
-    tail = nouns.add("tail", _tail, "print the last rows")
+    tail = nouns.add(
+        "tail",
+        _tail,
+        "print the last rows",
+        examples=(
+            "calscim journal tail -n 50",
+            "calscim journal tail --person ann@acme.com --follow",
+        ),
+    )
     tail.add_argument(
         "-n", dest="count", type=int, default=20, metavar="N", help="number of rows (default: 20)"
     )
@@ -46,9 +53,23 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="also print new rows as they come; with --json one line per row",
     )
-    show = nouns.add("show", _show, "show one row with its body, or all rows of one request")
+    show = nouns.add(
+        "show",
+        _show,
+        "show one row with its body, or all rows of one request",
+        examples=("calscim journal show 4711", "calscim journal show 4711 --directory Okta --json"),
+    )
     show.add_argument("row", metavar="SEQ|REQUEST", help="the number of a row, or a request id")
-    verify = nouns.add("verify", _verify, "verify the hash chain; exit 5 if it is broken")
+    verify = nouns.add(
+        "verify",
+        _verify,
+        "verify the hash chain; exit 5 if it is broken",
+        examples=(
+            "calscim journal verify",
+            "calscim journal verify --against checkpoints.jsonl --archive /var/lib/calscim/archive",
+        ),
+        exits=(ExitCode.BROKEN,),
+    )
     verify.add_argument(
         "--against",
         type=Path,
@@ -64,6 +85,11 @@ def register(verbs: Verbs) -> None:
         "write every row as a line of JSON, oldest first",
         details="Exits with 7 if rows are in archived months or a sealed body cannot be opened: everything else is "
         "written, and standard error names the missing files or keys. A row says what was erased from it.",
+        examples=(
+            "calscim journal export > journal.jsonl",
+            "calscim journal export --since 2026-03-01 --until 2026-04-01",
+        ),
+        exits=(ExitCode.INCOMPLETE,),
     )
     export.add_argument(
         "--partial", action="store_true", help="exit 0 even if rows or bodies are missing"
@@ -85,7 +111,11 @@ def register(verbs: Verbs) -> None:
             "--group", metavar="G", help="only rows about the group of this name or id"
         )
         parser.add_argument("--request", metavar="ID", help="only rows of this request")
-        parser.add_argument("--kind", choices=("scim", "refused", "import", "admin", "calcom"))
+        parser.add_argument(
+            "--kind",
+            choices=("scim", "refused", "import", "admin", "calcom"),
+            help="only rows of this kind",
+        )
         parser.add_argument(
             "--since", type=a_moment, metavar="TIME", help="only rows since this time"
         )
@@ -231,7 +261,7 @@ def _unreadable(command: Command, found: list[dict[str, Any]]) -> int:
     lacking = [row for row in found if "unreadable" in row]
     for row in lacking:
         command.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
-    return 1 if lacking else 0
+    return ExitCode.FAILED if lacking else 0
 
 
 async def _stream(db: Database, command: Command) -> str:
@@ -301,7 +331,7 @@ async def _verify(command: Command) -> int:
         ],
     }
     command.output.data(value, _verdict(found, files))
-    return BROKEN if found.broken else 0
+    return ExitCode.BROKEN if found.broken else 0
 
 
 async def _verify_files(db: Database, places: list[Path] | None) -> archives.Verdict:
@@ -368,4 +398,4 @@ async def _export(command: Command) -> int:
             f"{', '.join(one.file for one in files)}. "
             f"Keep these files with the export, or export only later rows with --since {files[-1].last:%Y-%m-%dT%H:%MZ}"
         )
-    return INCOMPLETE if (lacking or files) and not command.arguments.partial else 0
+    return ExitCode.INCOMPLETE if (lacking or files) and not command.arguments.partial else 0

@@ -19,6 +19,10 @@ def register(nouns: Verbs) -> None:
         "move past months from the database into files",
         details="Needs the owner of the tables (database.migration_dsn). Archives the oldest month first. An "
         "interrupted run loses nothing: run it again.",
+        examples=(
+            "calscim journal archive 2026-01 --to /var/lib/calscim/archive",
+            "calscim journal archive --keep 12 --to /var/lib/calscim/archive",
+        ),
     )
     parser.add_argument("month", nargs="?", metavar="MONTH", help="such as 2026-09, in UTC")
     parser.add_argument(

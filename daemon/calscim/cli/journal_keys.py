@@ -12,8 +12,18 @@ from calscim.journal import history
 
 
 def register(nouns: Verbs) -> None:
-    nouns.add("key", _key, "create a key to seal bodies with, for journal.encryption_key_file")
-    nouns.add("keys", _keys, "list the keys that sealed bodies, and whether they are configured")
+    nouns.add(
+        "key",
+        _key,
+        "create a key to seal bodies with, for journal.encryption_key_file",
+        examples=("calscim journal key > journal.key", "calscim journal key --json"),
+    )
+    nouns.add(
+        "keys",
+        _keys,
+        "list the keys that sealed bodies, and whether they are configured",
+        examples=("calscim journal keys", "calscim journal keys --json"),
+    )
 
 
 async def _key(command: Command) -> None:

@@ -1,16 +1,13 @@
 """Parses the command line. A verb's module, and what it imports, is only loaded when that verb is called."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
 
 from calscim import __version__
-from calscim.cli.verbs import Verbs, config_option
-from calscim.terminal import printable
-
-MISUSED = 64  # EX_USAGE; 2 is a plan with changes in it
+from calscim.cli.parser import Parser
+from calscim.cli.verbs import Verbs, config_option, exit_codes
+from calscim.exit_codes import ExitCode
 
 # Each verb, in the order of the help: the module of this package that registers it, and its line of help.
 VERBS = {
@@ -43,47 +40,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
     given = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = _parser(_verb_in(given)).parse_args(given)
+        arguments, unknown = one_verb(verb_in(given)).parse_known_args(given)
+        if unknown:
+            arguments.parser.refuse(unknown)
     except SystemExit as end:  # --help, --version, or wrong arguments
-        return end.code if isinstance(end.code, int) else 1
+        return end.code if isinstance(end.code, int) else ExitCode.FAILED
     from calscim.cli.execution import execute  # noqa: PLC0415 - `--help` does not need it
 
     return execute(arguments)
 
 
-class _Parser(argparse.ArgumentParser):
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments, allow_abbrev=False)
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(MISUSED, f"{self.prog}: {printable(message)}; see `{self.prog} --help`\n")
-
-
-def _verb_in(arguments: list[str]) -> str | None:
+def verb_in(arguments: Sequence[str]) -> str | None:
     """Return the verb before anything is parsed, or None without one, as in ``--help``."""
     before = ""
     for argument in arguments:
-        if argument in VERBS and before != "--config":
-            return argument
+        if not argument.startswith("-") and before != "--config":
+            return argument if argument in VERBS else None
         before = argument
     return None
 
 
-def _parser(verb: str | None) -> argparse.ArgumentParser:
+def one_verb(verb: str | None) -> Parser:
     """Return a parser of one verb, or without one a parser that only knows the names of all."""
-    parser = _Parser(
-        prog="calscim",
-        description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
-        epilog="`calscim VERB --help` explains a verb. Start with `calscim run`, then docs/guide.",
-    )
-    parser.add_argument("--version", action="version", version=f"calscim {__version__}")
-    config_option(parser)
-    parser.set_defaults(config=None)
-    verbs = Verbs(parser, {name: summary for name, (_, summary) in VERBS.items()})
+    parser, verbs = _root()
     if verb is None:
         for name in VERBS:
             verbs.group(name)
     else:
         import_module(f"calscim.cli.{VERBS[verb][0]}").register(verbs)
     return parser
+
+
+def all_verbs() -> Parser:
+    """Return a parser of every verb, for completion, the manual page and the reference page."""
+    parser, verbs = _root()
+    for module in dict.fromkeys(module for module, _ in VERBS.values()):
+        import_module(f"calscim.cli.{module}").register(verbs)
+    return parser
+
+
+def _root() -> tuple[Parser, Verbs]:
+    parser = Parser(
+        prog="calscim",
+        description="Directory sync beside Cal.com: SCIM in, a journal in Postgres, drift corrected.",
+        epilog=f"{exit_codes(ExitCode)}\n\n"
+        "`calscim VERB --help` explains a verb. Start with `calscim run`, then docs/guide.",
+    )
+    parser.add_argument("--version", action="version", version=f"calscim {__version__}")
+    config_option(parser)
+    parser.set_defaults(config=None, parser=parser)
+    return parser, Verbs(parser, {name: summary for name, (_, summary) in VERBS.items()})

@@ -13,6 +13,7 @@ from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
+from calscim.exit_codes import ExitCode
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 
@@ -34,6 +35,7 @@ def register(verbs: Verbs) -> None:
             'calscim mapping add --group "Sales EMEA" --team sales --mode managed --dry-run',
             "calscim mapping add --group Everyone --team @organization --mode add-only",
         ),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     add.add_argument("--directory", metavar="D", help="id or name; needed if there are several")
     add.add_argument("--group", required=True, metavar="NAME", help="the exact name of the group")
@@ -49,11 +51,23 @@ def register(verbs: Verbs) -> None:
         help="if Cal.com has no such team, create it once the group is pushed",
     )
     change = nouns.add(
-        "change", _change, "change role or mode of a mapping; no one leaves the team meanwhile"
+        "change",
+        _change,
+        "change role or mode of a mapping; no one leaves the team meanwhile",
+        examples=(
+            "calscim mapping change 7 --mode managed --dry-run",
+            "calscim mapping change 7 --role ADMIN",
+        ),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     _role_and_mode(add, default="MEMBER", required=True)
     _role_and_mode(change)
-    listing = nouns.add("list", _list, "list the mappings")
+    listing = nouns.add(
+        "list",
+        _list,
+        "list the mappings",
+        examples=("calscim mapping list", "calscim mapping list --directory Okta --json"),
+    )
     listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
     listing.add_argument("--organization", metavar="ORG", help="only this organization")
     remove = nouns.add(
@@ -61,6 +75,8 @@ def register(verbs: Verbs) -> None:
         _remove,
         "remove a mapping; in managed and exclusive, its people leave the team",
         details="People who are on the team through another mapping stay.",
+        examples=("calscim mapping remove 7 --dry-run", "calscim mapping remove 7"),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     for parser in (change, remove):
         parser.add_argument("id", metavar="ID", type=int, help="the id that `mapping list` prints")

@@ -14,13 +14,19 @@ from calscim.cli.output import lines
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
+from calscim.exit_codes import ExitCode
 
-PENDING = 2
 DRY_RUN = "save nothing; print the plan as if it were saved, with the exit codes of `calscim plan`"
 
 
 def register(nouns: Verbs) -> None:
-    export = nouns.add("export", _export, "write all mappings as TOML", data=False)
+    export = nouns.add(
+        "export",
+        _export,
+        "write all mappings as TOML",
+        data=False,
+        examples=("calscim mapping export", "calscim mapping export --output mappings.toml"),
+    )
     export.add_argument("--output", type=Path, metavar="FILE", help="instead of standard output")
     apply = nouns.add(
         "apply",
@@ -29,10 +35,10 @@ def register(nouns: Verbs) -> None:
         details="Without --yes it only prints what would change, and exits with 2 if something would. A mapping "
         "that the file does not have is removed.",
         examples=(
-            "calscim mapping export --output mappings.toml",
             "calscim mapping apply mappings.toml --dry-run",
             "calscim mapping apply mappings.toml --yes",
         ),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     apply.add_argument("file", type=Path, metavar="FILE", help="from `calscim mapping export`")
     either = apply.add_mutually_exclusive_group()
@@ -72,7 +78,7 @@ async def _apply(command: Command) -> int:
     command.output.data(
         edits_view(edits, applied=applied), Group(*_rendered(edits, applied=applied))
     )
-    return PENDING if edits and not applied else 0
+    return ExitCode.PENDING if edits and not applied else 0
 
 
 def _rendered(edits: MappingEdits, *, applied: bool) -> Iterator[RenderableType]:

@@ -22,6 +22,7 @@ def register(verbs: Verbs) -> None:
         _migrate,
         details="Uses database.migration_dsn, else database.dsn; each migration is one transaction. Sets and "
         "prints the rights of the roles of database.dsn and database.operator_dsn.",
+        examples=("calscim migrate --dry-run", "calscim migrate"),
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the pending migrations and apply none"

@@ -12,6 +12,7 @@ from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 from calscim.config import Notify
 from calscim.errors import UsageError
+from calscim.exit_codes import ExitCode
 from calscim.notify.channels.build import channel
 from calscim.notify.channels.channel import DeliveryError
 from calscim.notify.events import TEST
@@ -26,8 +27,14 @@ def register(verbs: Verbs) -> None:
         "list",
         _list,
         "list the channels, their waiting messages, and the reason of the last failure",
+        examples=("calscim notify list", "calscim notify list --json"),
     )
-    test = nouns.add("test", _test, "send a test message to a channel and say whether it was taken")
+    test = nouns.add(
+        "test",
+        _test,
+        "send a test message to a channel and say whether it was taken",
+        examples=("calscim notify test on-call", "calscim notify test on-call --json"),
+    )
     test.add_argument("name", metavar="NAME", help="the name of the channel in the configuration")
 
 
@@ -72,7 +79,7 @@ async def _test(command: Command) -> int:
                     f"the channel {name} did not take the test message: {error}"
                 ) from None
             command.output.data({"channel": name, "delivered": False, "reason": str(error)}, "")
-            return 1
+            return ExitCode.FAILED
     command.output.data(
         {"channel": name, "delivered": True, "reason": None}, f"{name} took the test message"
     )

@@ -10,8 +10,18 @@ from calscim.cli.verbs import Verbs
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("parked")
-    listing = nouns.add("list", _list, "list failed changes, why they failed, and their next try")
-    retry = nouns.add("retry", _retry, "retry all failed changes now, or those of one person")
+    listing = nouns.add(
+        "list",
+        _list,
+        "list failed changes, why they failed, and their next try",
+        examples=("calscim parked list", "calscim parked list --organization acme --json"),
+    )
+    retry = nouns.add(
+        "retry",
+        _retry,
+        "retry all failed changes now, or those of one person",
+        examples=("calscim parked retry", "calscim parked retry ann@acme.com"),
+    )
     retry.add_argument("person", metavar="EMAIL", nargs="?", default="", help="only this person's")
     for parser in (listing, retry):
         parser.add_argument("--organization", metavar="ORG", help="only this organization")

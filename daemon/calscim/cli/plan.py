@@ -18,6 +18,7 @@ from calscim.cli.output import counted, lines, table
 from calscim.cli.status import render_waiting_mappings
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
+from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
 from calscim.postgres.pool import Database
 
@@ -26,8 +27,8 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "plan",
         _plan,
-        details="Exit codes: 0 in sync, 2 changes pending, 3 something held, 1 error.",
         examples=("calscim plan", "calscim plan --with mappings.toml"),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     parser.add_argument("--organization", metavar="ORG", help="plan only this organization")
     parser.add_argument(

@@ -15,17 +15,23 @@ from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import lines, table
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
+from calscim.exit_codes import ExitCode
 from calscim.journal.archive import read
 from calscim.journal.replay import rebuild
 from calscim.journal.replay.apply import Tables
 from calscim.names import group_key, spelling, user_name_key
 from calscim.postgres.pool import Database
 
-DIFFERENT = 6
-
 
 def register(verbs: Verbs) -> None:
-    membership = verbs.add("membership", _membership)
+    membership = verbs.add(
+        "membership",
+        _membership,
+        examples=(
+            "calscim membership --group Sales",
+            "calscim membership --group Sales --at 2026-03-01T08:30Z",
+        ),
+    )
     membership.add_argument(
         "--group",
         required=True,
@@ -43,6 +49,8 @@ def register(verbs: Verbs) -> None:
         "rebuild",
         _rebuild,
         details="With --check it only compares, and exits with 6 if the tables differ from the journal.",
+        examples=("calscim rebuild --check", "calscim rebuild --directory Okta"),
+        exits=(ExitCode.DIFFERENT,),
     )
     again.add_argument("--check", action="store_true", help="compare and change nothing")
     again.add_argument("--directory", metavar="D", help="only this directory, by id or name")
@@ -110,7 +118,7 @@ async def _rebuild(command: Command) -> int:
         "directories": [_as_json(one, compared) for one, compared in results],
     }
     command.output.data(value, _shown(results, check=check))
-    return DIFFERENT if check and not same else 0
+    return ExitCode.DIFFERENT if check and not same else 0
 
 
 async def _files(db: Database, command: Command) -> tuple[Path, ...] | None:

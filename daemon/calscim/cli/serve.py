@@ -22,10 +22,17 @@ if TYPE_CHECKING:  # each verb imports its own part when it runs
 
 
 def register(verbs: Verbs) -> None:
-    serve = verbs.add("serve", _serve, data=False)
+    serve = verbs.add(
+        "serve",
+        _serve,
+        data=False,
+        examples=("calscim serve", "calscim serve --config /etc/calscim/calscim.toml --strict"),
+    )
     serve.set_defaults(is_daemon=True)
     strict_option(serve)
-    run = verbs.add("run", _run, data=False)
+    run = verbs.add(
+        "run", _run, data=False, examples=("calscim run", "calscim run --data ./try --port 9000")
+    )
     run.add_argument("--data", metavar="DIR", help="folder for its data (default: ./var)")
     run.add_argument(
         "--port",
@@ -33,9 +40,9 @@ def register(verbs: Verbs) -> None:
         metavar="PORT",
         help="port of SCIM on 127.0.0.1 (default: 8085); 0: any free port",
     )
-    verbs.add("demo", _demo, data=False).add_argument(
-        "--data", metavar="DIR", help="folder for its data (default: a new folder)"
-    )
+    verbs.add(
+        "demo", _demo, data=False, examples=("calscim demo", "calscim demo --data ./demo")
+    ).add_argument("--data", metavar="DIR", help="folder for its data (default: a new folder)")
 
 
 async def _serve(command: Command) -> None:

@@ -20,14 +20,40 @@ def register(verbs: Verbs) -> None:
         data=False,
         details="GET /_sim/state shows its state; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
         "and /_sim/faults change it.",
+        examples=(
+            "calscim sim calcom",
+            "calscim sim calcom --listen 127.0.0.1:9010 --team Sales --limit 0",
+        ),
     )
-    calcom.add_argument("--listen", type=_tcp, default="127.0.0.1:9010", metavar="HOST:PORT")
-    calcom.add_argument("--organization-id", type=int, default=42, metavar="N", help="(42)")
-    calcom.add_argument("--api-key", default="cal_sim", metavar="KEY", help="(cal_sim)")
     calcom.add_argument(
-        "--owner", default="owner@acme.example", metavar="EMAIL", help="the key's user"
+        "--listen",
+        type=_tcp,
+        default="127.0.0.1:9010",
+        metavar="HOST:PORT",
+        help="loopback address and port (default: 127.0.0.1:9010)",
     )
-    calcom.add_argument("--team", action="append", metavar="NAME", help="(Sales, Engineering)")
+    calcom.add_argument(
+        "--organization-id",
+        type=int,
+        default=42,
+        metavar="N",
+        help="id of its organization (default: 42)",
+    )
+    calcom.add_argument(
+        "--api-key", default="cal_sim", metavar="KEY", help="API key it accepts (default: cal_sim)"
+    )
+    calcom.add_argument(
+        "--owner",
+        default="owner@acme.example",
+        metavar="EMAIL",
+        help="user of the key (default: owner@acme.example)",
+    )
+    calcom.add_argument(
+        "--team",
+        action="append",
+        metavar="NAME",
+        help="a team; may be repeated (default: Sales and Engineering)",
+    )
     calcom.add_argument(
         "--build",
         choices=builds.NAMES,

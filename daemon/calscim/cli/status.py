@@ -21,6 +21,7 @@ from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, moment, table
 from calscim.cli.verbs import Verbs
+from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
 from calscim.reconciler.from_settings import windows
 
@@ -34,6 +35,7 @@ def register(verbs: Verbs) -> None:
         _status,
         details="Reads what the last passes stored; does not call Cal.com.",
         examples=("calscim status", "calscim status --exit-code"),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     parser.add_argument(
         "--exit-code",

@@ -10,6 +10,7 @@ from calscim.cli.database import opened
 from calscim.cli.output import moment, table
 from calscim.cli.status import progress_text
 from calscim.cli.verbs import Verbs
+from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
 
 
@@ -17,9 +18,9 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "sync",
         _sync,
-        details="The exit code is the one of `calscim plan`, after the pass: 0 in sync, 2 changes pending, "
-        "3 something held, 1 error.",
+        details="The exit code is the one of `calscim plan`, after the pass.",
         examples=("calscim sync", "calscim sync --organization acme --json"),
+        exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     parser.add_argument("--organization", metavar="ORG", help="sync only this organization")
 

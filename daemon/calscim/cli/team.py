@@ -11,17 +11,27 @@ from calscim.cli.verbs import Verbs
 
 def register(verbs: Verbs) -> None:
     nouns = verbs.group("team")
-    listing = nouns.add("list", _list, "list the teams with the groups mapped to them")
+    listing = nouns.add(
+        "list",
+        _list,
+        "list the teams with the groups mapped to them",
+        examples=("calscim team list", "calscim team list --organization acme --json"),
+    )
     pause = nouns.add(
         "pause",
         _pause,
         "stop changing a team; changes that identity providers push are still accepted",
-        examples=("calscim team pause Sales --for 2h",),
+        examples=("calscim team pause Sales --for 2h", "calscim team pause @organization"),
     )
     pause.add_argument(
         "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
     )
-    resume = nouns.add("resume", _resume, "end a pause")
+    resume = nouns.add(
+        "resume",
+        _resume,
+        "end a pause",
+        examples=("calscim team resume Sales", "calscim team resume @organization"),
+    )
     for parser in (pause, resume):
         parser.add_argument(
             "team", metavar="TEAM", help=f"id, slug or name; {ORGANIZATION}: the whole organization"

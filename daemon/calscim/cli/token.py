@@ -21,7 +21,10 @@ def register(verbs: Verbs) -> None:
         "create",
         _create,
         "create a token, and show it once",
-        examples=("calscim token create Okta --expires 90d",),
+        examples=(
+            "calscim token create Okta --expires 90d",
+            "calscim token create Okta --name import --scope read",
+        ),
     )
     create.add_argument("--name", default="token", help="a name of your choice (default: token)")
     create.add_argument(
@@ -34,7 +37,10 @@ def register(verbs: Verbs) -> None:
         "rotate",
         _rotate,
         "replace a token; the old one stays valid for the overlap",
-        examples=("calscim token rotate Okta --overlap 24h",),
+        examples=(
+            "calscim token rotate Okta --overlap 24h",
+            "calscim token rotate Okta --token first --expires 180d",
+        ),
     )
     rotate.add_argument(
         "--overlap",
@@ -53,8 +59,18 @@ def register(verbs: Verbs) -> None:
             metavar="90d",
             help="how long the token is valid, or never (default: tokens.lifetime)",
         )
-    listing = nouns.add("list", _list, "list the tokens; the secret itself is never shown")
-    revoke = nouns.add("revoke", _revoke, "revoke a token; requests with it are refused at once")
+    listing = nouns.add(
+        "list",
+        _list,
+        "list the tokens; the secret itself is never shown",
+        examples=("calscim token list", "calscim token list Okta"),
+    )
+    revoke = nouns.add(
+        "revoke",
+        _revoke,
+        "revoke a token; requests with it are refused at once",
+        examples=("calscim token revoke 3", "calscim token revoke first --directory Okta"),
+    )
     revoke.add_argument("token", metavar="TOKEN", help="id or name")
     for parser in (create, rotate, listing):
         parser.add_argument("where", metavar="DIRECTORY", nargs="?", help="id or name")

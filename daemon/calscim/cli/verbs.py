@@ -1,9 +1,12 @@
 """The registry of verbs, to which modules add theirs."""
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING, TypeAlias
+
+from calscim.cli.parser import Parser
+from calscim.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from calscim.cli.command import Command
@@ -19,9 +22,7 @@ class Verbs:
     ``summaries``: the lines of help of verbs that are added without one.
     """
 
-    def __init__(
-        self, parser: argparse.ArgumentParser, summaries: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, parser: Parser, summaries: Mapping[str, str] | None = None) -> None:
         self._summaries = summaries or {}
         self._verbs = parser.add_subparsers(metavar="VERB", title="verbs", required=True)
 
@@ -34,32 +35,43 @@ class Verbs:
         data: bool = True,
         details: str = "",
         examples: Sequence[str] = (),
-    ) -> argparse.ArgumentParser:
-        """Add a verb with one line of help. ``data``: it prints data, and so takes --json."""
+        exits: Sequence[ExitCode] = (),
+    ) -> Parser:
+        """Add a verb with one line of help. ``data``: it prints data, and so takes --json.
+
+        ``examples``: two or more command lines. ``exits``: its exit codes besides 0, 1 and those of every verb.
+        """
         parser = self._new(name, summary, details)
-        if examples:
-            parser.epilog = "\n".join(("examples:", *(f"  {example}" for example in examples)))
+        parser.examples, parser.exits = examples, exits
+        parts = ["\n".join(("examples:", *(f"  {example}" for example in examples)))]
+        if exits:
+            parts.append(exit_codes(sorted({ExitCode.IN_SYNC, ExitCode.FAILED, *exits})))
+        parser.epilog = "\n\n".join(parts)
         if data:
             parser.add_argument(
                 "--json", action="store_true", help="print one JSON value and nothing else"
             )
-        parser.set_defaults(verb=verb)
+        parser.set_defaults(verb=verb, parser=parser)
         return parser
 
     def group(self, name: str, summary: str = "") -> "Verbs":
         """Add a noun, and return the registry of its verbs."""
         return Verbs(self._new(name, summary, ""))
 
-    def _new(self, name: str, summary: str, details: str) -> argparse.ArgumentParser:
+    def _new(self, name: str, summary: str, details: str) -> Parser:
         summary = summary or self._summaries[name]
-        parser: argparse.ArgumentParser = self._verbs.add_parser(
+        parser: Parser = self._verbs.add_parser(
             name,
             help=summary,
             description=fill(f"{summary[0].upper()}{summary[1:]}. {details}", WIDTH),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         config_option(parser)
         return parser
+
+
+def exit_codes(codes: Iterable[ExitCode]) -> str:
+    """Return the lines of help that list exit codes."""
+    return "\n".join(("exit codes:", *(f"  {code:<5}{code.meaning}" for code in codes)))
 
 
 def config_option(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from calscim.exit_codes import ExitCode
 from calscim.planner.actions import (
     Action,
     Kind,
@@ -17,8 +18,6 @@ from calscim.planner.actions import (
 from calscim.planner.desired_state import UNSAVED
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.safeguards.limits_check import held_sets
-
-IN_SYNC, PENDING, HELD = 0, 2, 3
 
 
 def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:
@@ -114,8 +113,8 @@ def exit_code(plan: Plan) -> int:
     """Return the exit code: 0 in sync, 2 changes or waiting drift, 3 held actions."""
     states = {action.state for action in plan.actions}
     if State.HELD in states:
-        return HELD
-    return PENDING if State.RUN in states or plan.deferred else IN_SYNC
+        return ExitCode.HELD
+    return ExitCode.PENDING if State.RUN in states or plan.deferred else ExitCode.IN_SYNC
 
 
 def person_of(entry: Mapping[str, Any]) -> str:
