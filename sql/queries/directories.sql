@@ -33,6 +33,10 @@ ORDER BY d.name;
 -- The organization of a directory.
 SELECT organization FROM calscim.directories WHERE id = $1;
 
+-- name: list_names
+-- The names of the directories, with those of deleted ones, whose tokens are still refused by name.
+SELECT id, name, organization FROM calscim.directories;
+
 -- name: list_request_limits
 -- The directories that have their own request limit.
 SELECT id, requests_per_second FROM calscim.directories WHERE requests_per_second IS NOT NULL AND deleted_at IS NULL;

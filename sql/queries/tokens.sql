@@ -34,7 +34,7 @@ UPDATE calscim.tokens SET revoked_at = clock_timestamp() WHERE directory_id = $1
 
 -- name: authenticate
 -- The valid token with this digest.
-SELECT t.id, t.directory_id, t.expires_at, t.scope
+SELECT t.id, t.directory_id, t.expires_at, t.scope, d.name AS directory_name, d.organization
 FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
 WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
     AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());

@@ -71,7 +71,11 @@ async def test_a_token_that_expires_soon_is_logged_once_a_day(db, okta, watch, r
         await watch.look()
 
     [event] = [one for one in logged if one["event"] == "token.expiring"]
-    assert event["token_id"] == token.id
+    assert (event["token_id"], event["directory_name"], event["organization"]) == (
+        token.id,
+        "Okta",
+        "acme",
+    )
     assert "calscim token rotate Okta" in event["detail"]
     assert registry.get_sample_value("calscim_tokens_expiring", {"directory": okta.id}) == 1
 

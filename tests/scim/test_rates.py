@@ -9,6 +9,7 @@ from calscim import admin
 from calscim.app.throttling import exchange
 from calscim.clock import SystemClock
 from calscim.config import Scim
+from calscim.directory.directory_names import DirectoryNames
 from calscim.directory.rates import NONE
 from calscim.encryption import PLAIN
 from calscim.errors import ScimError
@@ -80,11 +81,11 @@ async def test_a_limit_that_is_set_is_kept_and_refusals_are_shown(provider: Any)
     assert provider.application is not None
     admission = provider.application[ADMISSION]
     await admin.set_rate(provider.db, EDITOR, provider.directory, 25)
-    await exchange(provider.db, admission)
+    await exchange(provider.db, admission, DirectoryNames())
 
     answers = [await provider("GET", "/ServiceProviderConfig") for _ in range(300)]
     refused = [answer for answer in answers if answer.status == 429]
-    await exchange(provider.db, admission)
+    await exchange(provider.db, admission, DirectoryNames())
 
     assert refused
     assert refused[0].headers["Retry-After"] == "1"
@@ -95,7 +96,7 @@ async def test_a_limit_that_is_set_is_kept_and_refusals_are_shown(provider: Any)
     assert shown["throttled_at"] is not None
 
     await admin.set_rate(provider.db, EDITOR, provider.directory, NONE)
-    await exchange(provider.db, admission)
+    await exchange(provider.db, admission, DirectoryNames())
 
     assert (await provider("GET", "/Users")).status == 200
     assert (await status(provider.db, []))["directories"][0]["requests_per_second"] == "off"

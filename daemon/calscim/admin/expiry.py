@@ -18,6 +18,8 @@ class Expiring:
 
     token_id: int
     directory_id: str
+    directory: str
+    organization: str
     expires_at: datetime
     detail: str
 
@@ -34,7 +36,14 @@ def _expiring(tokens: Sequence[Token], now: datetime) -> Iterator[Expiring]:
         if token.state != "valid" or ends is None or now < _warn_from(token, ends):
             continue
         if not _is_superseded(token, known):
-            yield Expiring(token.id, token.directory_id, ends, _detail(token, ends))
+            yield Expiring(
+                token.id,
+                token.directory_id,
+                token.directory,
+                token.organization,
+                ends,
+                _detail(token, ends),
+            )
 
 
 def _warn_from(token: Token, ends: datetime) -> datetime:

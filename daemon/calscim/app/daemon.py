@@ -4,6 +4,7 @@ import asyncio
 import gc
 import linecache
 import os
+import platform
 import random
 import signal
 import socket
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,7 +20,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from calscim import systemd
+from calscim import __version__, systemd
 from calscim.app import embedded_watchdog, maintenance, pg_listener
 from calscim.app.connections import MAX_OPS_CONNECTIONS, Connections, Runner
 from calscim.app.databases import Databases, open_databases
@@ -62,12 +64,16 @@ Ready = Callable[[Serving], Coroutine[Any, Any, None]]
 
 
 async def serve(
-    settings: Settings, *, ready: Ready | None = None, read: Callable[[], Settings] | None = None
+    settings: Settings,
+    *,
+    ready: Ready | None = None,
+    read: Callable[[], Settings] | None = None,
+    configuration: Path | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT. Raise ConfigError or StoreError if the daemon cannot begin.
 
     ``ready`` is called once, in its own task, when all listeners answer. ``read`` reads the configuration again
-    on SIGHUP; None: only the certificate is read again.
+    on SIGHUP; None: only the certificate is read again. ``configuration``: the file that the log names.
     """
     async with AsyncExitStack() as stack:
         databases = await open_databases(stack, settings)
@@ -88,9 +94,14 @@ async def serve(
             systemd.notify("READY=1", f"STATUS=SCIM on {serving.scim}")
             log.info(
                 "service.ready",
+                version=__version__,
+                configuration=None if configuration is None else str(configuration.absolute()),
                 scim=serving.scim,
                 ops=serving.ops,
                 organizations=sorted(daemon.controller.organizations),
+                postgres=databases.version,
+                python=platform.python_version(),
+                pid=os.getpid(),
             )
             await stopping.wait()
             await _drain(daemon.controller, reconciling)

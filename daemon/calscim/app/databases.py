@@ -30,12 +30,16 @@ READINESS_TIMEOUT = 1.5  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """``dsn``: the serving role's. ``bundled``: the Postgres that this daemon started, if it did."""
+    """``dsn``: the serving role's. ``bundled``: the Postgres that this daemon started, if it did.
+
+    ``version``: of Postgres at the start; None if it was unreachable.
+    """
 
     dsn: str
     requests: Database
     passes: Database
     bundled: embedded.Embedded | None
+    version: str | None = None
 
     async def unready(self) -> str | None:
         """Return why SCIM cannot be answered at the moment, or None if it can."""
@@ -75,8 +79,8 @@ async def open_databases(stack: AsyncExitStack, settings: Settings) -> Databases
             cipher=cipher,
         )
     )
-    await _check_schema(passes)
-    return Databases(dsn, requests, passes, bundled)
+    version = await _check_schema(passes)
+    return Databases(dsn, requests, passes, bundled, version)
 
 
 @asynccontextmanager
@@ -98,15 +102,20 @@ async def _server(settings: Settings) -> AsyncIterator[tuple[str, embedded.Embed
         yield running.serving_dsn, running
 
 
-async def _check_schema(db: Database) -> None:
-    """Raise StoreError for a schema that this release does not work with. An unreachable database only logs."""
+async def _check_schema(db: Database) -> str | None:
+    """Raise StoreError for a schema that this release does not work with. An unreachable database only logs.
+
+    Return the version of Postgres.
+    """
     try:
         async with db.connection() as connection:
             await migrations.check(connection)
             if await migrations.ahead(connection):
                 version = await migrations.current(connection)
                 log.info("database.ahead", version=version, known=migrations.latest())
+            return ".".join(map(str, connection.get_server_version()[:2]))
     except AccessDenied:  # as serious as a missing migration
         raise
     except StoreUnavailable as error:
         log.warning("database.unreachable", reason=str(error))
+        return None

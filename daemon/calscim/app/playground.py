@@ -117,7 +117,9 @@ async def run(options: Options, show: Callable[[Playground], None]) -> None:
                 )
 
         try:
-            await serve(settings, ready=ready, read=configuration.settings)
+            await serve(
+                settings, ready=ready, read=configuration.settings, configuration=configuration.path
+            )
         except ConfigError as error:
             raise ConfigError([_with_hint(problem) for problem in error.problems]) from error
 

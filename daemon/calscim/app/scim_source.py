@@ -25,7 +25,7 @@ from calscim.scim.admission import ADMISSION
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics
 from calscim.scim.responses import error_response
-from calscim.scim.server import app
+from calscim.scim.server import DIRECTORY_NAMES, app
 from calscim.scim.token_uses import TokenUses
 
 log = structlog.get_logger()
@@ -80,7 +80,12 @@ class ScimSource:
         """Exchange limits and the use of tokens with the database, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                throttling.run(self._passes, self._application[ADMISSION], self._clock)
+                throttling.run(
+                    self._passes,
+                    self._application[ADMISSION],
+                    self._application[DIRECTORY_NAMES],
+                    self._clock,
+                )
             )
             group.create_task(self._token_watch.run())
 

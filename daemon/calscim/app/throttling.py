@@ -1,8 +1,9 @@
-"""Copies request limits from the database to the SCIM server, and the counts of refused requests back for `status`."""
+"""Copies limits and names of directories to the SCIM server, and counts of refused requests back for `status`."""
 
 import structlog
 
 from calscim.clock import Clock
+from calscim.directory.directory_names import DirectoryNames
 from calscim.directory.rates import EVERY, add_throttled, load_limits
 from calscim.errors import StoreUnavailable
 from calscim.postgres.pool import Database
@@ -11,8 +12,9 @@ from calscim.scim.admission import Admission
 log = structlog.get_logger()
 
 
-async def exchange(db: Database, admission: Admission) -> None:
-    """Copy both once. Counts that could not be written are written the next time."""
+async def exchange(db: Database, admission: Admission, names: DirectoryNames) -> None:
+    """Copy all of it once. Counts that could not be written are written the next time."""
+    await names.refresh(db)
     admission.rates.set(await load_limits(db))
     counts = admission.take_refused()
     if not counts:
@@ -22,14 +24,18 @@ async def exchange(db: Database, admission: Admission) -> None:
     except BaseException:
         admission.put_refused(counts)
         raise
-    log.warning("scim.throttled", directories=counts)
+    log.warning(
+        "scim.throttled",
+        directories=counts,
+        names={one: names.fields(one).get("directory_name") for one in counts},
+    )
 
 
-async def run(db: Database, admission: Admission, clock: Clock) -> None:
-    """Copy both every few seconds until cancelled. While the database is unreachable, the limits stay."""
+async def run(db: Database, admission: Admission, names: DirectoryNames, clock: Clock) -> None:
+    """Copy all of it every few seconds until cancelled. While the database is unreachable, limits and names stay."""
     while True:
         try:
-            await exchange(db, admission)
+            await exchange(db, admission, names)
         except StoreUnavailable as error:
             log.debug("scim.throttling_unknown", reason=str(error))
         await clock.sleep(EVERY)

@@ -115,6 +115,8 @@ class TokenWatch:
             log.warning(
                 "token.expiring",
                 directory=one.directory_id,
+                directory_name=one.directory,
+                organization=one.organization,
                 token_id=one.token_id,
                 expires_at=one.expires_at.isoformat(),
                 detail=one.detail,

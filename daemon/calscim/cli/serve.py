@@ -54,7 +54,12 @@ async def _serve(command: Command) -> None:
         settings.log.level, settings.log.format, personal_data=settings.log.personal_data
     )
     settings = reviewed(command)
-    await start(lambda: serve(settings, read=lambda: reviewed(command)), SystemClock())
+    await start(
+        lambda: serve(
+            settings, read=lambda: reviewed(command), configuration=command.configuration
+        ),
+        SystemClock(),
+    )
 
 
 async def _run(command: Command) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from calscim.clock import Clock
+from calscim.directory.directory_names import DirectoryNames
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -43,6 +44,7 @@ class Authenticator:
 
     db: Database
     clock: Clock
+    names: DirectoryNames
     _known: "OrderedDict[bytes, Caller]" = field(default_factory=OrderedDict)
     _failures: Failures = field(init=False)
     _suspects: asyncio.Semaphore = field(
@@ -82,6 +84,7 @@ class Authenticator:
         if row is None:
             return None
         found = Caller(row["id"], row["directory_id"], row["expires_at"], row["scope"])
+        self.names.add(found.directory, row["directory_name"], row["organization"])
         self._known[digest] = found
         if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)

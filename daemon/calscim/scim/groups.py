@@ -213,6 +213,7 @@ def warn_skipped(ctx: RequestContext, result: Written) -> None:
         log.warning(
             "scim.members_skipped",
             directory=ctx.caller.directory,
+            **ctx.directory_fields,
             request_id=ctx.request_id,
             group=ctx.resource[1],
             count=len(result.skipped),

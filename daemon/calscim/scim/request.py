@@ -1,6 +1,6 @@
 """The context of one request: the caller, the request itself, and what the handlers note about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -45,6 +45,7 @@ class RequestContext:
     remote: str
     began: datetime
     body: bytes = b""
+    directory_fields: Mapping[str, str] = field(default_factory=dict)  # for the log
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
     budget: Budget = field(default_factory=Budget)  # all operations of a bulk request share it
@@ -128,6 +129,7 @@ def from_request(
     remote: str,
     began: datetime,
     body: bytes,
+    directory_fields: Mapping[str, str],
 ) -> RequestContext:
     return RequestContext(
         db=db,
@@ -142,6 +144,7 @@ def from_request(
         remote=remote,
         began=began,
         body=body,
+        directory_fields=directory_fields,
     )
 
 

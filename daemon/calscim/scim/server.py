@@ -13,6 +13,7 @@ from aiohttp import HttpVersion11, web
 
 from calscim.clock import Clock
 from calscim.config import Scim
+from calscim.directory.directory_names import DirectoryNames
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.journal import append
 from calscim.postgres.outages import ConnectionLost, Crowded
@@ -48,6 +49,8 @@ OUTCOME_INTERVAL = 0.1  # seconds between two attempts
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:/+=-]{1,100}$")
+# The key of an application's own names of directories, which the daemon reads again every few seconds.
+DIRECTORY_NAMES = web.AppKey("DIRECTORY_NAMES", DirectoryNames)
 _TYPES = {"users": ("Users", USER), "groups": ("Groups", GROUP)}
 HANDLERS: dict[str, Any] = {"Users": users, "Groups": groups}
 
@@ -71,6 +74,7 @@ def app(
         },
     )
     application[ADMISSION] = server.admission
+    application[DIRECTORY_NAMES] = server.names
     for path, handler in (
         (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", server.handle),
         (r"/{rest:[\s\S]*}", server.not_found),
@@ -95,8 +99,9 @@ class ScimServer:
         self.settings = settings
         self.clock = clock
         self.metrics = metrics
+        self.names = DirectoryNames()
         self.cursor_keys = CursorKeys(db)
-        self.authenticator = Authenticator(db, clock)
+        self.authenticator = Authenticator(db, clock, self.names)
         self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
@@ -140,6 +145,7 @@ class ScimServer:
                 remote,
                 self.clock.now(),
                 body,
+                self.names.fields(caller.directory),
             )
             require_scope(ctx.caller, ctx.method, is_search=_is_search(ctx))
             response = await self._dispatch(ctx, parts)
@@ -151,11 +157,22 @@ class ScimServer:
             error = ScimError(429, str(crowded), headers=RETRY_AFTER)
             response = error_response(error)
         except StoreUnavailable as unavailable:
-            log.warning("scim.unavailable", request_id=request_id, reason=str(unavailable))
+            log.warning(
+                "scim.unavailable",
+                request_id=request_id,
+                directory=directory[:40],
+                **self.names.fields(directory),
+                reason=str(unavailable),
+            )
             error = ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
             response = error_response(error)
         except Exception:
-            log.exception("scim.failed", request_id=request_id)
+            log.exception(
+                "scim.failed",
+                request_id=request_id,
+                directory=directory[:40],
+                **self.names.fields(directory),
+            )
             error = ScimError(
                 500, "the request failed unexpectedly: look up its request id in the log"
             )
@@ -215,13 +232,15 @@ class ScimServer:
             parts[0].capitalize()[:20] if parts and parts[0].lower() in _ENDPOINTS else "other"
         )
         directory = ctx.caller.directory if ctx is not None else ""
+        named = directory or request.match_info["directory"][:40]
         self.metrics.count_request(
             directory, request.method, resource, status, seconds, None if ctx is None else ctx.seq
         )
         self.log.info(
             "scim.request",
             request_id=request_id,
-            directory=directory or request.match_info["directory"][:40],
+            directory=named,
+            **self.names.fields(named),
             method=request.method,
             path="/" + "/".join(parts).partition("?")[0][:200],
             status=status,
