@@ -10,7 +10,7 @@ HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :al
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide reference check format soak chaos bench clean lock audit licenses release
+.PHONY: help run demo test guide reference man check format soak chaos bench clean lock audit licenses release
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.metrics_page
 	$(BIN)/python -m tools.tables_page
 	$(BIN)/python -m tools.configuration
+
+man: $(STAMP) ## write build/man/calscim.1, the manual page
+	$(BIN)/python -m tools.man_page
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
 	$(BIN)/ruff format --check .
@@ -88,4 +91,4 @@ release: $(STAMP) ## test the packages of a release, commit it and tag it (VERSI
 	$(BIN)/python -m tools.release $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 clean: ## remove what was made
-	rm -rf $(VENV) var dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var dist build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,5 @@
 """Write docs/reference/cli.md from the parsers of the command line (`make reference`)."""
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from calscim.cli.main import all_verbs
 from calscim.cli.parser import Parser
 from calscim.exit_codes import ExitCode
+from tools.arguments import arguments
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
 HEAD = """# Command line
@@ -26,7 +26,6 @@ takes a misspelled option for pending changes.
 | Code | Meaning |
 |---|---|
 """
-BESIDES = {"-h", "--help"}
 
 
 def page() -> str:
@@ -42,39 +41,23 @@ def page() -> str:
 def _verb(verb: Parser, root: Parser) -> Iterator[str]:
     yield f"## {verb.prog}\n\n{' '.join((verb.description or '').split())}\n\n"
     yield f"```console\n{''.join(f'$ {example}{chr(10)}' for example in verb.examples)}```\n"
-    common = {name for action in root._actions for name in action.option_strings}  # noqa: SLF001 (argparse has no other way)
-    if table := _options(verb, common):
+    if table := _options(verb, root):
         yield f"\n{table}"
     if verb.exits:
         codes = ", ".join(f"{code:d} ({code.meaning})" for code in verb.exits)
         yield f"\nExit codes: {codes}.\n"
 
 
-def _options(parser: Parser, besides: set[str] | None = None) -> str:
-    """Return a table of the arguments, without those in ``besides`` and without the verbs below."""
-    rows = []
-    for action in parser._actions:  # noqa: SLF001 (argparse has no other way)
-        hidden = action.help == argparse.SUPPRESS or isinstance(action.choices, dict)
-        if not hidden and not {*action.option_strings} & (BESIDES | (besides or set())):
-            rows.append(f"| {_name(action)} | {_help(action)} |\n")
+def _options(parser: Parser, besides: Parser | None = None) -> str:
+    rows = [
+        f"| {_cell(', '.join(f'`{name}`' for name in one.names))} | {_cell(one.meaning)} |\n"
+        for one in arguments(parser, besides)
+    ]
     return f"| Argument | Meaning |\n|---|---|\n{''.join(rows)}" if rows else ""
 
 
-def _name(action: argparse.Action) -> str:
-    value = action.metavar or ("" if action.option_strings else action.dest)
-    if not value and action.choices:
-        value = "{" + ",".join(map(str, action.choices)) + "}"
-    if not value and action.nargs != 0:
-        value = action.dest.upper()
-    value = f"{value} ..." if action.nargs == "+" else str(value)
-    value = f"[{value}]" if action.nargs == "?" else value
-    names = [f"`{f'{name} {value}'.strip()}`" for name in action.option_strings or [""]]
-    return ", ".join(names).replace("|", "\\|")
-
-
-def _help(action: argparse.Action) -> str:
-    required = " (required)" if action.required and action.option_strings else ""
-    return f"{' '.join((action.help or '').split())}{required}".replace("|", "\\|")
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ VERBS = {
     "rebuild": ("rebuild", "rebuild users, groups and members from the journal"),
     "erase": ("erase", "erase a person's data from the journal and the tables"),
     "sim": ("sim", "run simulators to try calscim against"),
+    "completion": ("completion", "print a completion script for a shell"),
 }
 
 

@@ -63,7 +63,9 @@ class Verbs:
         parser: Parser = self._verbs.add_parser(
             name,
             help=summary,
-            description=fill(f"{summary[0].upper()}{summary[1:]}. {details}", WIDTH),
+            description=fill(
+                f"{summary[0].upper()}{summary[1:]}. {details}", WIDTH, break_on_hyphens=False
+            ),
         )
         config_option(parser)
         return parser
