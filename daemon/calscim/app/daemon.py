@@ -28,6 +28,7 @@ from calscim.app.directory_sources import Parts, directory_sources
 from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
+from calscim.app.log_level import LogLevel
 from calscim.app.notifying import notifications
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
@@ -154,6 +155,7 @@ class _Daemon:
             self._checkpoints.refusals,
         )
         self._fingerprints = PublishedFingerprints(db, self._holder)
+        self._log_level = LogLevel(db, self._clock, settings.log)
         certificate = Certificate(settings.scim)
         self.reloads = Reloads(
             settings,
@@ -162,6 +164,7 @@ class _Daemon:
             organizations=organizations,
             certificate=certificate,
             published=self._fingerprints,
+            log_level=self._log_level,
             wake=self.controller.wake,
         )
         self._sources = directory_sources(
@@ -199,6 +202,7 @@ class _Daemon:
             ),
             "watchdog": maintenance.feed_watchdog(clock),
             "reloads": self.reloads.run(),
+            "log level": self._log_level.run(),
             "fingerprints": self._fingerprints.run(),
             "partitions": maintenance.create_partitions(db, clock),
             "checkpoints": self._checkpoints.run(interval, clock),

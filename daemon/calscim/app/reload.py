@@ -17,9 +17,10 @@ from typing import Any
 import asyncpg
 import structlog
 
-from calscim import logs, systemd
+from calscim import systemd
 from calscim.app.fingerprints import CERTIFICATE, PublishedFingerprints, secrets_of
 from calscim.app.listeners import load_certificate, tls_context
+from calscim.app.log_level import LogLevel
 from calscim.app.wiring import RunningOrganization
 from calscim.config import Organization, Scim, Settings
 from calscim.config.keys import LISTS
@@ -34,7 +35,6 @@ CREDENTIALS_HINT = (
     "nothing has changed; systemd copies credentials only at the start unless the unit has "
     f"RefreshOnReload=credentials: {RESTART}"
 )
-_VERBOSITY = ("error", "warning", "info", "debug")
 # Sections that concern every organization's passes.
 _SHARED_SECTIONS = ("guards.", "reconcile.")
 
@@ -162,6 +162,7 @@ class Reloads:
         organizations: Mapping[str, RunningOrganization],
         certificate: Certificate,
         published: PublishedFingerprints,
+        log_level: LogLevel,
         wake: Callable[[str], None],
     ) -> None:
         """``wake``: called with the name of each organization that needs a full pass."""
@@ -173,6 +174,7 @@ class Reloads:
         self._organizations = organizations
         self._certificate = certificate
         self._published = published
+        self._log_level = log_level
         published.use(certificate.secrets(settings))
 
     async def run(self) -> None:
@@ -191,7 +193,7 @@ class Reloads:
             read = self._read()
             cipher = read.journal.cipher()
         except ConfigError as error:
-            self._log(self._settings, refused=[str(problem) for problem in error.problems])
+            self._log(refused=[str(problem) for problem in error.problems])
             return []
         before, after = self._settings, carried_over(self._settings, read)
         applied = differences(before, after)
@@ -202,7 +204,7 @@ class Reloads:
             self._organizations[organization.name].follow(after, organization)
         self._settings = after
         self._published.use(self._certificate.secrets(after))
-        self._log(before, applied=applied, restart=differences(after, read), refused=refused)
+        self._log(applied=applied, restart=differences(after, read), refused=refused)
         return applied
 
     def _renew(self, settings: Settings, applied: list[str]) -> list[str]:
@@ -217,7 +219,6 @@ class Reloads:
 
     def _log(
         self,
-        before: Settings,
         *,
         applied: Iterable[str] = (),
         restart: Iterable[str] = (),
@@ -230,13 +231,8 @@ class Reloads:
         elif not any(event.values()) and os.environ.get("CREDENTIALS_DIRECTORY"):
             event["then"] = [CREDENTIALS_HINT]
         write = log.error if event["refused"] else log.warning if event["restart"] else log.info
-        now = self._settings.log
-        louder = max((before.log, now), key=lambda one: _VERBOSITY.index(one.level))
-        if before.log != now:
-            logs.configure(louder.level, now.format, personal_data=now.personal_data)
-        write("service.reloaded", **event)
-        if louder.level != now.level:
-            logs.configure(now.level, now.format, personal_data=now.personal_data)
+        with self._log_level.becoming(self._settings.log):
+            write("service.reloaded", **event)
 
     async def _request_passes(self, applied: Iterable[str]) -> None:
         """Request a full pass of every organization that the change concerns, so that it takes effect at once."""

@@ -28,6 +28,7 @@ VERBS = {
     "explain": ("explain", "explain why a person is or is not on a team"),
     "parked": ("parked", "list and retry changes of Cal.com that failed"),
     "notify": ("notify", "list and test the channels of notifications"),
+    "log": ("log", "show or set the level of the log of running daemons"),
     "journal": ("journal", "read, verify, export and archive the journal"),
     "membership": ("rebuild", "list the members that a group had at a moment"),
     "rebuild": ("rebuild", "rebuild users, groups and members from the journal"),

@@ -64,6 +64,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "account_links": _ALL,
     "created_teams": _UPSERT,
     # Mappings to a pending team are bound to the team once it exists.
+    "log_level": _READ,
     "mappings": (
         "SELECT",
         "UPDATE (group_id, group_name, former_names, team_id, team_name, removed_at, removed_seq)",
@@ -92,6 +93,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "journal_heads": _UPSERT,
     "holds": _UPSERT,
     "journal": ("SELECT", "INSERT"),
+    "log_level": _ALL,
     "mappings": _UPSERT,
     "parked_actions": ("SELECT", "UPDATE (next_try, refused, unanswered)"),
     "pauses": _ALL,

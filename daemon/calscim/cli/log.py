@@ -1,0 +1,89 @@
+"""calscim log: show or set the level of the log of all running daemons, for a while."""
+
+import argparse
+
+from calscim.cli.actor import actor
+from calscim.cli.command import Command
+from calscim.cli.database import opened
+from calscim.cli.output import moment
+from calscim.cli.verbs import Verbs
+from calscim.errors import UsageError
+from calscim.option_types import positive_duration
+from calscim.postgres.log_level import get_override, reset_override, set_override
+
+LEVELS = ("debug", "info", "warning", "error")
+DEFAULT, LONGEST = 900.0, 86_400.0  # seconds
+
+
+def register(verbs: Verbs) -> None:
+    nouns = verbs.group("log")
+    level = nouns.add(
+        "level",
+        _level,
+        "show the level that is in effect, or set it for a while",
+        details="Every daemon applies the level within five seconds, without a restart, and returns to log.level "
+        "of its configuration by itself.",
+        examples=("calscim log level debug --for 15m", "calscim log level"),
+    )
+    level.add_argument("level", metavar="LEVEL", nargs="?", choices=LEVELS, help=", ".join(LEVELS))
+    level.add_argument(
+        "--for",
+        dest="seconds",
+        type=_a_while,
+        metavar="15m",
+        help="end the level after this time, at most 24h (default: 15m)",
+    )
+    nouns.add(
+        "reset",
+        _reset,
+        "end the level that was set, now",
+        examples=("calscim log reset", "calscim log reset --json"),
+    )
+
+
+def _a_while(text: str) -> float:
+    try:
+        seconds = positive_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if seconds > LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"{text} is too long: write at most 24h, or set log.level in the configuration"
+        )
+    return seconds
+
+
+async def _level(command: Command) -> None:
+    settings, level = command.settings(), command.arguments.level
+    if level is None and command.arguments.seconds is not None:
+        raise UsageError(f"--for needs a level: write {', '.join(LEVELS[:-1])} or {LEVELS[-1]}")
+    async with opened(settings) as db:
+        if level is None:
+            found = await get_override(db)
+        else:
+            seconds = command.arguments.seconds or DEFAULT
+            found = await set_override(db, level, seconds, actor(command.environ))
+    if found is None:
+        text = f"{settings.log.level}, as log.level in the configuration says"
+    elif level is None:
+        text = f"{found.level} until {moment(found.until)}, set by {found.set_by}"
+    else:
+        text = f"all daemons log at level {found.level} until {moment(found.until)}"
+    shown = {
+        "level": found.level if found else settings.log.level,
+        "configured": settings.log.level,
+        "until": found.until if found else None,
+        "set_by": found.set_by if found else None,
+    }
+    command.output.data(shown, text)
+
+
+async def _reset(command: Command) -> None:
+    settings = command.settings()
+    async with opened(settings) as db:
+        was_set = await reset_override(db)
+    text = f"all daemons log at the level of their configuration ({settings.log.level})"
+    command.output.data(
+        {"reset": was_set},
+        text if was_set else f"no level was set; log.level is {settings.log.level}",
+    )
