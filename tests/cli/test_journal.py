@@ -33,8 +33,18 @@ def test_tail_filters_by_kind_request_time_and_organization(calscim, okta):
     assert count("--kind", "scim") == 0
     assert count("--until", "2020-01-01") == 0
     assert count("--since", "2020-01-01T00:00:00Z") == 2
+    assert count("--since", "1h") == 2
+    assert count("--until", "1h") == 0
     assert count("--organization", "acme") == 2
     assert count("--directory", "Okta") == 0
+
+
+@pytest.mark.parametrize("verb", ["tail", "export"])
+def test_a_period_that_ends_before_it_begins_is_an_error(calscim, verb):
+    ran = calscim("journal", verb, "--since", "1h", "--until", "2h")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "exchange them" in ran.err
 
 
 def test_show_json_has_the_documented_keys(calscim, okta):

@@ -4,14 +4,12 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from calscim.admin import Editor
 from calscim.cli.actor import actor
 from calscim.cli.output import Output
 from calscim.config import Settings, find, load
-from calscim.option_types import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +32,3 @@ class Command:
     def editor(self) -> Editor:
         """Return the operator, user and machine, that the journal names for an edit."""
         return Editor(by=actor(self.environ), cipher=self.settings().journal.cipher())
-
-
-def a_duration(text: str) -> float:
-    """Read an argument such as 2h, in seconds."""
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def a_moment(text: str) -> datetime:
-    """Read an argument such as 2026-03-01 or 2026-03-01T08:30Z. Without a time zone it is UTC."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text!r} is not a time: write 2026-03-01 or 2026-03-01T08:30:00Z"
-        raise argparse.ArgumentTypeError(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,9 +6,10 @@ from calscim import admin
 from calscim.admin.directory_views import CreatedDirectory, DirectoryView
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
-from calscim.cli.command import Command, a_duration
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, moment, record, table
+from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate

@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from calscim import admin
 from calscim.admin.directories import only_directory
 from calscim.admin.organizations import find_organization
-from calscim.cli import journal_archive, journal_keys
-from calscim.cli.command import Command, a_moment
+from calscim.cli import journal_archive, journal_export, journal_keys
+from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import SafeConsole, counted, dump, fields, lines, table
+from calscim.cli.journal_rows import place_options, row_options, wanted_rows
+from calscim.cli.output import SafeConsole, dump, fields, lines, table
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
@@ -41,7 +40,7 @@ def register(verbs: Verbs) -> None:
         _tail,
         "print the last rows",
         examples=(
-            "calscim journal tail -n 50",
+            "calscim journal tail --since 1h",
             "calscim journal tail --person ann@acme.com --follow",
         ),
     )
@@ -79,81 +78,11 @@ def register(verbs: Verbs) -> None:
     )
     journal_archive.archives_option(verify)
     journal_archive.register(nouns)
-    export = nouns.add(
-        "export",
-        _export,
-        "write every row as a line of JSON, oldest first",
-        details="Exits with 7 if rows are in archived months or a sealed body cannot be opened: everything else is "
-        "written, and standard error names the missing files or keys. A row says what was erased from it.",
-        examples=(
-            "calscim journal export > journal.jsonl",
-            "calscim journal export --since 2026-03-01 --until 2026-04-01",
-        ),
-        exits=(ExitCode.INCOMPLETE,),
-    )
-    export.add_argument(
-        "--partial", action="store_true", help="exit 0 even if rows or bodies are missing"
-    )
-    export.add_argument(
-        "--stored",
-        action="store_true",
-        help="write bodies as they are stored, sealed ones in base64; the digests are of these",
-    )
+    journal_export.register(nouns)
     journal_keys.register(nouns)
-    for parser in (tail, show, export):
-        parser.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-        parser.add_argument("--organization", metavar="ORG", help="only this organization")
-    for parser in (tail, export):
-        parser.add_argument(
-            "--person", metavar="P", help="only rows about this userName, address or id"
-        )
-        parser.add_argument(
-            "--group", metavar="G", help="only rows about the group of this name or id"
-        )
-        parser.add_argument("--request", metavar="ID", help="only rows of this request")
-        parser.add_argument(
-            "--kind",
-            choices=("scim", "refused", "import", "admin", "calcom"),
-            help="only rows of this kind",
-        )
-        parser.add_argument(
-            "--since", type=a_moment, metavar="TIME", help="only rows since this time"
-        )
-        parser.add_argument(
-            "--until", type=a_moment, metavar="TIME", help="only rows up to this time"
-        )
-
-
-async def _wanted(db: Database, command: Command) -> Wanted:
-    arguments = command.arguments
-    streams: list[str] | None = None
-    if arguments.directory:
-        streams = [(await admin.find_directory(db, arguments.directory)).id]
-    elif arguments.organization:
-        name = find_organization(command.settings(), arguments.organization).name
-        streams = await history.streams_of(db, name)
-    about: list[str] | None = None
-    if arguments.person:
-        about = await history.people(db, arguments.person, streams)
-        if not about:
-            raise UsageError(
-                f"no user has or had the name {arguments.person!r}: type a userName or an id"
-            )
-    if arguments.group:
-        groups = await history.group_ids(db, arguments.group, streams)
-        if not groups:
-            raise UsageError(
-                f"no group has or had the name {arguments.group!r}: see `calscim group list`"
-            )
-        about = [*(about or []), *groups]
-    return Wanted(
-        streams=streams,
-        request_id=arguments.request,
-        kind=arguments.kind,
-        since=arguments.since,
-        until=arguments.until,
-        about=about,
-    )
+    place_options(tail)
+    place_options(show)
+    row_options(tail)
 
 
 # ------------------------------------------------------------------ tail
@@ -161,7 +90,7 @@ async def _wanted(db: Database, command: Command) -> Wanted:
 
 async def _tail(command: Command) -> None:
     async with opened(command.settings()) as db:
-        wanted = await _wanted(db, command)
+        wanted = await wanted_rows(db, command)
         seen = await history.heads(db)
         found = await history.newest(db, wanted, command.arguments.count)
         if not command.arguments.follow:
@@ -301,7 +230,7 @@ def _indented(value: Any) -> RenderableType:
     return lines(*dump(value, indent=True).split("\n"))
 
 
-# ------------------------------------------------------------------ verify, export
+# ------------------------------------------------------------------ verify
 
 
 async def _verify(command: Command) -> int:
@@ -378,24 +307,3 @@ def _progress(total: int) -> Iterator[chain.Progress]:
     ) as bar:
         task = bar.add_task("", total=total)
         yield lambda more: bar.advance(task, more)
-
-
-async def _export(command: Command) -> int:
-    lacking: Counter[str] = Counter()
-    async with opened(command.settings()) as db:
-        wanted = await _wanted(db, command)
-        async with aclosing(history.rows(db, wanted, stored=command.arguments.stored)) as rows:
-            async for row in rows:
-                command.output.write(dump(row))
-                if "unreadable" in row:
-                    lacking[row["unreadable"]] += 1
-        files = await archives.before(db, wanted.streams, since=wanted.since)
-    for why, count in lacking.items():
-        command.output.warn(f"{counted(count, 'row')} without a body: {why}")
-    if files:
-        command.output.warn(
-            "earlier rows are not in this export, because they were archived: they are in "
-            f"{', '.join(one.file for one in files)}. "
-            f"Keep these files with the export, or export only later rows with --since {files[-1].last:%Y-%m-%dT%H:%MZ}"
-        )
-    return ExitCode.INCOMPLETE if (lacking or files) and not command.arguments.partial else 0

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from calscim import admin
 from calscim.admin import Directory, names
 from calscim.admin.directories import only_directory
-from calscim.cli.command import Command, a_moment
+from calscim.cli.command import Command
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import lines, table
+from calscim.cli.times import TIME_HELP, a_moment
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
@@ -28,7 +29,7 @@ def register(verbs: Verbs) -> None:
         "membership",
         _membership,
         examples=(
-            "calscim membership --group Sales",
+            "calscim membership --group Sales --at 7d",
             "calscim membership --group Sales --at 2026-03-01T08:30Z",
         ),
     )
@@ -39,7 +40,7 @@ def register(verbs: Verbs) -> None:
         help="the name of the group at that time, or its id",
     )
     membership.add_argument(
-        "--at", type=a_moment, metavar="TIME", help="time in UTC (default: now)"
+        "--at", type=a_moment, metavar="TIME", help=f"{TIME_HELP} (default: now)"
     )
     membership.add_argument(
         "--directory", metavar="D", help="id or name; needed if there are several"

@@ -3,9 +3,10 @@
 from calscim import admin
 from calscim.admin.organizations import find_organization, find_organizations
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
-from calscim.cli.command import Command, a_duration
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
+from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 
 

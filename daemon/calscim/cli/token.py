@@ -5,9 +5,10 @@ import math
 from calscim import admin
 from calscim.admin.directories import only_directory
 from calscim.admin.directory_views import CreatedToken, token_view
-from calscim.cli.command import Command, a_duration
+from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
+from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 
