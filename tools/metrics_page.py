@@ -3,51 +3,33 @@
 import sys
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
-from calscim.app.token_watch import Metrics as TokenMetrics
-from calscim.calcom.metrics import Metrics as CallMetrics
-from calscim.journal.publish import Metrics as CheckpointMetrics
-from calscim.notify.notifications import Metrics as NotifyMetrics
-from calscim.reconciler.metrics import Metrics as ReconcileMetrics
-from calscim.scim.metrics import Metrics as ScimMetrics
+from tools.metrics_catalog import catalog
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "metrics.md"
 HEAD = """# Metrics
 
 `GET /metrics` on `ops.listen` answers in the Prometheus text format. This page is generated from the code by
-`make reference`. `config/prometheus-rules.yml` has alert rules and `config/grafana-dashboard.json` a dashboard that use
-these metrics.
+`make reference`. [Monitoring](../guide/monitoring.md) describes the alerts and the dashboard that use these metrics.
+
+- `directory` is the id of a directory, also in its base URL; `name` is its name. `calscim_directory_info` translates:
+  `... * on (directory) group_left (name) max by (directory, name) (calscim_directory_info)`.
+- **Which daemon reports.** What is held, parked, paused and waiting, tokens, and passes are read from the database at
+  each scrape. A change shows in the next scrape, and all daemons on one database report the same: take
+  `max by (...)`, not `sum`. While the database is down, the last values stay and `calscim_database_up` is 0.
+  `calscim_oldest_pending_seconds` and `calscim_drift_edges` come from the daemon with the organization's lease.
+  Counters and histograms count what one process did: `sum` them.
 
 | Metric | Type | Labels | Meaning |
 |---|---|---|---|
 """
 
 
-def labels_of(registry: CollectorRegistry) -> dict[str, tuple[str, ...]]:
-    """Return the label names of each metric that was registered, by the metric's name without a suffix."""
-    collectors = registry._collector_to_names  # noqa: SLF001 (a metric without samples does not show its labels)
-    return {collector._name: collector._labelnames for collector in collectors}  # noqa: SLF001
-
-
 def page() -> str:
     """Return the whole page as Markdown."""
-    registry = CollectorRegistry()
-    for metrics in (
-        TokenMetrics,
-        CallMetrics,
-        CheckpointMetrics,
-        NotifyMetrics,
-        ReconcileMetrics,
-        ScimMetrics,
-    ):
-        metrics(registry)
-    labels = labels_of(registry)
     rows = []
-    for metric in sorted(registry.collect(), key=lambda metric: metric.name):
-        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-        named = ", ".join(f"`{label}`" for label in labels[metric.name]) or "none"
-        rows.append(f"| `{name}` | {metric.type} | {named} | {metric.documentation} |\n")
+    for metric in catalog():
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
+        rows.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.meaning} |\n")
     return HEAD + "".join(rows)
 
 

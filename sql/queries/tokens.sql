@@ -33,11 +33,12 @@ UPDATE calscim.tokens SET revoked_at = clock_timestamp() WHERE id = $1 AND revok
 UPDATE calscim.tokens SET revoked_at = clock_timestamp() WHERE directory_id = $1 AND revoked_at IS NULL RETURNING id;
 
 -- name: authenticate
--- The valid token with this digest.
-SELECT t.id, t.directory_id, t.expires_at, t.scope, d.name AS directory_name, d.organization
+-- The token with this digest, and whether it is valid.
+SELECT t.id, t.directory_id, t.expires_at, t.scope, d.name AS directory_name, d.organization,
+       CASE WHEN t.revoked_at IS NOT NULL OR d.deleted_at IS NOT NULL THEN 'revoked'
+            WHEN t.expires_at <= clock_timestamp() THEN 'expired' ELSE 'valid' END AS state
 FROM calscim.tokens t JOIN calscim.directories d ON d.id = t.directory_id
-WHERE t.digest = $1 AND t.revoked_at IS NULL AND d.deleted_at IS NULL
-    AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
+WHERE t.digest = $1;
 
 -- name: is_valid
 -- Whether a token is still valid.

@@ -556,5 +556,29 @@ async def test_calls_are_counted_for_prometheus(session, calcom, clock):
 
     acme = {"organization": "acme"}
     assert (count("200"), count("none")) == (1, 1)
-    assert registry.get_sample_value("calscim_ratelimit_remaining", acme) == 119
+    assert registry.get_sample_value("calscim_ratelimit_remaining", acme) == 118
     assert registry.get_sample_value("calscim_calcom_request_seconds_count", acme) == 2
+
+
+async def test_the_budget_in_the_metrics_is_full_again_when_its_window_has_ended(
+    session, calcom, clock
+):
+    registry = CollectorRegistry()
+    client = Client(
+        session,
+        organization="acme",
+        api_url=API,
+        organization_id=7,
+        api_key=KEY,
+        budget=Budget(120),
+        clock=clock,
+        timeout=5,
+        metrics=Metrics(registry),
+    )
+    calcom.answer("GET", "/v2/me", {"id": 5, "email": "b@acme.example"})
+    await client.me()
+
+    await clock.sleep(61)
+
+    acme = {"organization": "acme"}
+    assert registry.get_sample_value("calscim_ratelimit_remaining", acme) == 120

@@ -30,8 +30,11 @@ from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
 from calscim.app.log_level import LogLevel
 from calscim.app.notifying import notifications
+from calscim.app.process_metrics import CertificateMetrics, ProcessMetrics
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
+from calscim.app.state_metrics import READ_TIMEOUT, StateMetrics
+from calscim.app.stored_state import StateReader
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
@@ -157,6 +160,20 @@ class _Daemon:
         self._fingerprints = PublishedFingerprints(db, self._holder)
         self._log_level = LogLevel(db, self._clock, settings.log)
         certificate = Certificate(settings.scim)
+        self._process = ProcessMetrics(
+            self._registry, {"requests": databases.requests, "passes": db}
+        )
+        CertificateMetrics(self._registry, lambda: certificate.served)
+        self._state = StateMetrics(
+            StateReader(
+                db.within(READ_TIMEOUT),
+                [one.name for one in settings.organizations],
+                [one.name for one in settings.channels],
+            ),
+            databases.unready,
+            self._clock,
+        )
+        self._registry.register(self._state)
         self.reloads = Reloads(
             settings,
             read or (lambda: settings),
@@ -185,7 +202,7 @@ class _Daemon:
 
     async def _listen_for_operators(self, stack: AsyncExitStack) -> web.BaseSite:
         connections = Connections(MAX_OPS_CONNECTIONS, MAX_OPS_CONNECTIONS, TrustedProxies.of(()))
-        application = ops_app(self._registry, self._databases.unready)
+        application = ops_app(self._registry, self._databases.unready, self._state.refresh)
         runner = Runner(application, connections, plain_error, shutdown_timeout=DRAIN)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
@@ -201,6 +218,7 @@ class _Daemon:
                 self._databases.dsn, db, clock, wake, database.listen_dsn, session
             ),
             "watchdog": maintenance.feed_watchdog(clock),
+            "event loop": self._process.sample(clock),
             "reloads": self.reloads.run(),
             "log level": self._log_level.run(),
             "fingerprints": self._fingerprints.run(),

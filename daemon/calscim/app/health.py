@@ -16,8 +16,13 @@ def plain_error(error: ScimError) -> web.Response:
     return web.Response(status=error.status, text=error.detail + "\n", headers=error.headers)
 
 
-def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:
-    """Return the application. ``unready`` returns why SCIM cannot be answered at the moment, or None."""
+def ops_app(
+    registry: CollectorRegistry, unready: Readiness, refresh: Callable[[], Awaitable[None]]
+) -> web.Application:
+    """Return the application. ``unready`` returns why SCIM cannot be answered at the moment, or None.
+
+    ``refresh`` is called before the metrics are read, and reads what they show of the database.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -29,6 +34,7 @@ def ops_app(registry: CollectorRegistry, unready: Readiness) -> web.Application:
         return web.Response(status=503, text=printable(reason) + "\n", headers={"Retry-After": "2"})
 
     async def metrics(_: web.Request) -> web.Response:
+        await refresh()
         return web.Response(
             body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )

@@ -42,5 +42,5 @@ def notifications(
         local,
         host,
         clock,
-        Metrics(registry),
+        Metrics(registry, [one.name for one in settings.channels]),
     )

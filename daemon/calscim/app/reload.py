@@ -122,6 +122,11 @@ class Certificate:
         )
         self._loaded = _content(settings.tls_certificate_file, settings.tls_key_file)
 
+    @property
+    def served(self) -> bytes | None:
+        """Return the content of the certificate that new connections get, or None without TLS."""
+        return self._loaded[0] if self._loaded else None
+
     def renew(self, settings: Scim) -> bool:
         """Serve the certificate in the files; return False if it is served already.
 

@@ -1,5 +1,7 @@
 """The Prometheus metrics of calls to Cal.com."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -22,7 +24,7 @@ class Metrics:
         )
         self._remaining = Gauge(
             "calscim_ratelimit_remaining",
-            "Calls left in the current window of the API key",
+            "Calls left in the current window of the API key, as this process counts them",
             ["organization"],
             registry=registry,
         )
@@ -31,5 +33,6 @@ class Metrics:
         self._calls.labels(organization, method, status).inc()
         self._seconds.labels(organization).observe(seconds)
 
-    def set_remaining(self, organization: str, remaining: int) -> None:
-        self._remaining.labels(organization).set(remaining)
+    def follow_budget(self, organization: str, remaining: Callable[[], float]) -> None:
+        """Call ``remaining`` whenever the metrics are read: the budget also changes without a call."""
+        self._remaining.labels(organization).set_function(remaining)

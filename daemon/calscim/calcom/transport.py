@@ -74,6 +74,8 @@ class Transport:
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._metrics = metrics
+        if metrics is not None:
+            metrics.follow_budget(organization, lambda: budget.remaining(clock.monotonic()))
         self._headers = {
             "Authorization": f"Bearer {api_key}",
             "Accept": "application/json",
@@ -180,8 +182,6 @@ class Transport:
             )
         if answer.status == 429:
             self.budget.block(now, seconds_blocked(found))
-        if self._metrics is not None:
-            self._metrics.set_remaining(self._organization, self.budget.remaining(now))
 
     def _record_call(
         self, permit: RatePermit, method: str, path: str, status: str, began: float

@@ -12,18 +12,26 @@ CERTIFICATE_LEAD = timedelta(days=14)  # ACME clients renew 30 days before the e
 REFUSALS = 3  # checkpoints in a row that a sink did not take
 
 
+def certificate_end(pem: bytes) -> datetime | None:
+    """Return when the first certificate of a PEM file ends, or None if the file has none."""
+    from cryptography import x509  # noqa: PLC0415 - 30 ms that only a daemon with a certificate pays
+
+    try:
+        return x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    except ValueError:
+        return None
+
+
 def certificate_condition(path: Path, now: datetime) -> Condition | None:
     """Return a condition if the first certificate of the PEM file ends within 14 days or has ended.
 
     A file that cannot be read or parsed is no condition here: the daemon refuses it when it loads it.
     """
-    from cryptography import x509  # noqa: PLC0415 - 30 ms that only a daemon with a certificate pays
-
     try:
-        end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-    except (OSError, ValueError):
+        end = certificate_end(path.read_bytes())
+    except OSError:
         return None
-    if end - now > CERTIFICATE_LEAD:
+    if end is None or end - now > CERTIFICATE_LEAD:
         return None
     state = "has expired" if end <= now else "expires"
     return Condition(

@@ -30,13 +30,16 @@ _STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 class Metrics:
     """Counts the attempts of each channel."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, channels: Sequence[str] = ()) -> None:
         self.notifications = Counter(
             "calscim_notifications",
             "Attempts to deliver a notification; outcome delivered or failed",
             ["channel", "outcome"],
             registry=registry,
         )
+        for channel in channels:  # a counter that begins at 1 has no increase in Prometheus
+            for outcome in ("delivered", "failed"):
+                self.notifications.labels(channel, outcome)
 
 
 @dataclass(slots=True)

@@ -32,6 +32,11 @@ class Places:
         """Return True if a request waits for a place."""
         return bool(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """Return how many tasks wait for a place."""
+        return sum(map(len, self._waiting.values()))
+
     def is_owed(self, borrower: str) -> bool:
         """Return True if a borrower has less than its half."""
         return self._held.get(borrower, 0) < max(1, self.size // 2)

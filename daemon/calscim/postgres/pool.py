@@ -293,6 +293,21 @@ class Database:
         """Return True if a request waits for a connection."""
         return self._pool.sought > 0 or self._pool.places.awaited
 
+    @property
+    def size(self) -> int:
+        """Return how many connections the pool may open."""
+        return self._pool.size
+
+    @property
+    def in_use(self) -> int:
+        """Return how many connections are lent or being opened."""
+        return self._pool.places.taken
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tasks wait for a connection."""
+        return self._pool.places.waiting
+
     def connection(self) -> "_Loan":
         """Lend a connection for a few statements. Raises StoreUnavailable during an outage."""
         return _Loan(self._pool, self._patience, self._within)

@@ -1,11 +1,14 @@
 """The reconciler's Prometheus metrics. Their names are part of the interface."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from calscim.clock import Clock, SystemClock
 from calscim.reconciler.report import Report
+
+DIRECTIONS = ("missing", "surplus", "role")
 
 
 class Metrics:
@@ -21,15 +24,9 @@ class Metrics:
             registry=registry,
             buckets=(0.05, 0.2, 1, 5, 20, 60, 300, 1200),
         )
-        self._last = Gauge(
-            "calscim_last_complete_pass_timestamp_seconds",
-            "When everything was last read and judged",
-            ["organization"],
-            registry=registry,
-        )
         self._drift = Gauge(
             "calscim_drift_edges",
-            "Differences that no push explains, in the last full pass",
+            "Differences that no push explains, in the last full pass of the lease's holder",
             ["organization", "direction"],
             registry=registry,
         )
@@ -39,21 +36,9 @@ class Metrics:
             ["organization", "kind", "outcome"],
             registry=registry,
         )
-        self._held = Gauge(
-            "calscim_actions_held",
-            "Removals that a guard holds",
-            ["organization"],
-            registry=registry,
-        )
-        self._parked = Gauge(
-            "calscim_actions_parked",
-            "Changes that did not succeed and wait",
-            ["organization"],
-            registry=registry,
-        )
         self._oldest = Gauge(
             "calscim_oldest_pending_seconds",
-            "Age of the oldest push that is not in Cal.com yet",
+            "Age of the oldest push that is not in Cal.com yet, on the lease's holder; 0 if there is none",
             ["organization"],
             registry=registry,
         )
@@ -64,17 +49,12 @@ class Metrics:
             registry=registry,
         )
 
-    def passed(self, organization: str, report: Report, now: datetime) -> None:
+    def passed(self, organization: str, report: Report) -> None:
         self._seconds.labels(organization, report.scope).observe(report.seconds)
         for (kind, outcome), count in report.outcomes.items():
             self._actions.labels(organization, kind.value, outcome.value).inc(count)
-        self._parked.labels(organization).set(report.parked)
-        if report.scope != "full":
-            return
-        self._held.labels(organization).set(report.held)
-        if report.complete:
-            self._last.labels(organization).set(now.timestamp())
-            for direction in ("missing", "surplus", "role"):
+        if report.scope == "full" and report.complete:
+            for direction in DIRECTIONS:
                 self._drift.labels(organization, direction).set(report.drift[direction])
 
     def pending(self, organization: str, since: datetime | None) -> None:
@@ -88,4 +68,9 @@ class Metrics:
         return 0.0 if since is None else (self._clock.now() - since).total_seconds()
 
     def lease(self, organization: str, *, held: bool) -> None:
+        """Record whether this process holds the lease. Without it, its view of drift says nothing."""
         self._lease.labels(organization).set(held)
+        if not held:
+            for direction in DIRECTIONS:
+                with suppress(KeyError):  # there was no pass yet
+                    self._drift.remove(organization, direction)

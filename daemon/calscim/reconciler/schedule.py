@@ -280,7 +280,7 @@ class OrganizationSchedule:
         if report.window_left is not None:  # run a pass when the window ends
             self._next_full = min(self._next_full, now + report.window_left)
             self._latest = min(self._latest, self._next_full)
-        self.metrics.passed(self.organization, report, self.clock.now())
+        self.metrics.passed(self.organization, report)
         await self._tell(report)
 
     async def _tell(self, report: Report) -> None:

@@ -19,6 +19,7 @@ from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.scim.failures import Failures
+from calscim.scim.metrics import Metrics
 
 MAX_REMEMBERED = 1024
 # Simultaneous look-ups for clients that failed too often: the other connections stay free.
@@ -45,6 +46,7 @@ class Authenticator:
     db: Database
     clock: Clock
     names: DirectoryNames
+    metrics: Metrics
     _known: "OrderedDict[bytes, Caller]" = field(default_factory=OrderedDict)
     _failures: Failures = field(init=False)
     _suspects: asyncio.Semaphore = field(
@@ -61,6 +63,7 @@ class Authenticator:
         """
         token = bearer(header)
         if token is None:
+            self.metrics.refused_token("", "missing")
             raise self.refused(
                 remote, "the Authorization header must have a bearer token", _CHALLENGE
             )
@@ -68,20 +71,24 @@ class Authenticator:
         found = self._known.get(digest)
         if found is None:
             found = await self._find(digest, suspect=self._failures.wait(remote) is not None)
-        if found is None or not hmac.compare_digest(found.directory, directory):
+        if found is None:
+            raise self.refused(remote, _NOT_VALID)
+        if not hmac.compare_digest(found.directory, directory):
+            self.metrics.refused_token(found.directory, "wrong_directory")
             raise self.refused(remote, _NOT_VALID)
         return found
 
     async def confirm(self, caller: Caller, remote: str) -> None:
         """Raise ScimError(401) if the caller's token was revoked or has expired, or its directory was deleted."""
         if not await self.db.fetchval(sql("tokens.is_valid"), caller.token_id):
-            self.forget(caller)
-            raise self.refused(remote, _NOT_VALID)
+            raise self.no_longer_valid(caller, remote, _NOT_VALID)
 
     async def _find(self, digest: bytes, *, suspect: bool) -> Caller | None:
         async with self._suspects if suspect else nullcontext():
             row = await self.db.fetchrow(sql("tokens.authenticate"), digest)
-        if row is None:
+        state = "unknown" if row is None else row["state"]
+        if row is None or state != "valid":
+            self.metrics.refused_token("" if row is None else row["directory_id"], state)
             return None
         found = Caller(row["id"], row["directory_id"], row["expires_at"], row["scope"])
         self.names.add(found.directory, row["directory_name"], row["organization"])
@@ -94,6 +101,13 @@ class Authenticator:
         """Forget a token that is no longer valid, so that its next request looks it up."""
         for digest in [digest for digest, known in self._known.items() if known == caller]:
             del self._known[digest]
+
+    def no_longer_valid(self, caller: Caller, remote: str, detail: str) -> ScimError:
+        """Forget a token that was valid a moment ago, and return the error for it."""
+        self.forget(caller)
+        ended = caller.expires_at is not None and caller.expires_at <= self.clock.now()
+        self.metrics.refused_token(caller.directory, "expired" if ended else "revoked")
+        return self.refused(remote, detail)
 
     def refused(self, remote: str, detail: str, challenge: dict[str, str] = _INVALID) -> ScimError:
         """Count a failed attempt, and return the error for it: 401, or 429 after too many attempts."""

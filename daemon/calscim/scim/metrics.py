@@ -39,6 +39,14 @@ class Metrics:
             "Bytes of SCIM request bodies that are read and handled at the moment",
             registry=registry,
         )
+        self._refused_tokens = Counter(
+            "calscim_tokens_refused",
+            "Requests with no or an invalid token; directory is the token's, empty for an unknown token",
+            ["directory", "reason"],
+            registry=registry,
+        )
+        for reason in ("missing", "unknown"):  # from 0 on: Prometheus sees the first one increase
+            self._refused_tokens.labels("", reason)
         # A look-up by labels takes a lock, and longer than counting.
         self._count = lru_cache(maxsize=4096)(self._requests.labels)
         self._journal_seq = lru_cache(maxsize=4096)(self._seq.labels)
@@ -46,6 +54,10 @@ class Metrics:
     def throttled(self, directory: str, reason: str) -> None:
         """Count a refused request."""
         self._throttled.labels(directory, reason).inc()
+
+    def refused_token(self, directory: str, reason: str) -> None:
+        """Count a refused token. ``reason``: missing, unknown, expired, revoked or wrong_directory."""
+        self._refused_tokens.labels(directory, reason).inc()
 
     def in_flight(self, read_bytes: Callable[[], float]) -> None:
         """Call ``read_bytes`` whenever the metrics are read."""

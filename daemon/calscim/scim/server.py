@@ -101,7 +101,7 @@ class ScimServer:
         self.metrics = metrics
         self.names = DirectoryNames()
         self.cursor_keys = CursorKeys(db)
-        self.authenticator = Authenticator(db, clock, self.names)
+        self.authenticator = Authenticator(db, clock, self.names, metrics)
         self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
@@ -183,7 +183,9 @@ class ScimServer:
         response.headers["X-Request-Id"] = request_id
         if ctx is not None and response.status != 401:
             self.token_uses.note(ctx.caller.token_id, ctx.began)
-        self._log_request(request, ctx, parts, response.status, began, request_id, remote, error)
+        self._log_request(
+            request, caller, ctx, parts, response.status, began, request_id, remote, error
+        )
         return response
 
     # ---------------------------------------------------------------- refusals and log
@@ -198,8 +200,7 @@ class ScimServer:
         if caller is None:
             return refused
         if refused.status == 401:
-            self.authenticator.forget(caller)
-            return self.authenticator.refused(remote, refused.detail)
+            return self.authenticator.no_longer_valid(caller, remote, refused.detail)
         try:
             if ctx is None or ctx.method not in WRITES or ctx.seq is not None or _is_search(ctx):
                 await self.authenticator.confirm(caller, remote)
@@ -219,6 +220,7 @@ class ScimServer:
     def _log_request(
         self,
         request: web.Request,
+        caller: Caller | None,
         ctx: RequestContext | None,
         parts: list[str],
         status: int,
@@ -231,7 +233,7 @@ class ScimServer:
         resource = (
             parts[0].capitalize()[:20] if parts and parts[0].lower() in _ENDPOINTS else "other"
         )
-        directory = ctx.caller.directory if ctx is not None else ""
+        directory = "" if caller is None else caller.directory
         named = directory or request.match_info["directory"][:40]
         self.metrics.count_request(
             directory, request.method, resource, status, seconds, None if ctx is None else ctx.seq
