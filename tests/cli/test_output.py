@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from rich.console import Console
 
-from calscim.cli.output import Output, counted, moment, table
+from calscim.cli.output import Output, _screen, counted, moment, table
 
 NOON = datetime(2026, 3, 2, 12, 0, 1, 500_000, tzinfo=UTC)
 
@@ -51,4 +51,16 @@ def test_a_count_of_one_is_singular():
         "0 changes",
         "1 change",
         "5,000 changes",
+    ]
+
+
+def test_a_screen_that_is_too_small_says_how_many_lines_it_lacks():
+    drawn = _screen([f"line {number}" for number in range(10)], height=5)
+
+    assert drawn.splitlines() == [
+        "\x1b[Hline 0\x1b[K",
+        "line 1\x1b[K",
+        "line 2\x1b[K",
+        "… 7 more lines: enlarge the window\x1b[K",
+        "\x1b[J",
     ]

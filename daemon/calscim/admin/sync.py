@@ -37,7 +37,10 @@ class SyncDelay:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What the requested pass did. ``actions``: how often each kind of action had each outcome."""
+    """What the requested pass did.
+
+    ``actions``: how often each kind of action had each outcome. ``seconds_left``: how long the pending ones will take.
+    """
 
     organization: str
     complete: bool
@@ -53,6 +56,7 @@ class SyncResult:
     unreachable: str | None
     interrupted: bool
     hash: str | None
+    seconds_left: int
 
     @property
     def succeeded(self) -> int:
@@ -118,6 +122,7 @@ def _result(organization: str, answer: runs.SyncAnswer) -> SyncResult:
         unreachable=report.get("unreachable"),
         interrupted=report.get("interrupted", False),
         hash=report.get("hash"),
+        seconds_left=report.get("seconds_left", 0),
     )
 
 

@@ -50,6 +50,22 @@ class Output:
             lines(shown) if isinstance(shown, str) else shown, crop=width is None
         )
 
+    def redraw(self, title: str, shown: RenderableType) -> None:
+        """Print in place of what was printed before, as far as the terminal has lines for it.
+
+        A pipe gets everything, below what was printed before.
+        """
+        console = SafeConsole(file=sys.stdout, highlight=False)
+        if not sys.stdout.isatty() or console.is_dumb_terminal:
+            self.show(lines(title, style="bold"))
+            self.show(shown)
+            self.show("")
+        else:
+            with console.capture() as captured:
+                console.print(lines(title, style="bold"), shown)
+            sys.stdout.write(_screen(captured.get().splitlines(), console.height))
+        sys.stdout.flush()
+
     def write(self, text: str) -> None:
         """Write one or more lines unwrapped, such as JSON or a command to paste."""
         sys.stdout.write(terminal.printable_lines(text) + "\n")
@@ -75,6 +91,13 @@ class SafeConsole(Console):
                 yield Segment(terminal.printable_lines(segment.text), segment.style)
             else:
                 yield segment
+
+
+def _screen(drawn: list[str], height: int) -> str:
+    """Return the control sequences that draw these lines over the old ones, without a blank screen in between."""
+    if (more := len(drawn) - (height - 1)) > 0:
+        drawn = [*drawn[: height - 2], f"… {more + 1} more lines: enlarge the window"]
+    return "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in drawn) + "\x1b[J"
 
 
 def lines(*texts: str, style: str = "") -> Text:

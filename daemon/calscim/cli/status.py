@@ -1,6 +1,7 @@
 """calscim status: how each organization and directory is, as the last passes left it."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from rich.console import Group, RenderableType
 
@@ -20,9 +21,14 @@ from calscim.admin.waiting_mappings import WaitingMapping
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, moment, table
+from calscim.cli.status_watch import watch
+from calscim.cli.times import a_positive_duration
 from calscim.cli.verbs import Verbs
+from calscim.config import Settings
+from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
+from calscim.postgres.pool import Database
 from calscim.reconciler.from_settings import windows
 
 _SHOWN = 50  # parked actions and waiting people in the terminal
@@ -34,7 +40,11 @@ def register(verbs: Verbs) -> None:
         "status",
         _status,
         details="Reads what the last passes stored; does not call Cal.com.",
-        examples=("calscim status", "calscim status --exit-code"),
+        examples=(
+            "calscim status",
+            "calscim status --exit-code",
+            "calscim status --watch --interval 10s",
+        ),
         exits=(ExitCode.PENDING, ExitCode.HELD),
     )
     parser.add_argument(
@@ -42,16 +52,38 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="exit by the last passes: 0 in sync, 2 changes pending, 3 something held, 1 error",
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="show it again and again until Ctrl-C; with --json one line per look",
+    )
+    parser.add_argument(
+        "--interval",
+        type=a_positive_duration,
+        metavar="2s",
+        help="the time between two looks of --watch (default: 2s)",
+    )
 
 
 async def _status(command: Command) -> int:
-    settings = command.settings()
+    settings, arguments = command.settings(), command.arguments
+    if arguments.interval is not None and not arguments.watch:
+        raise UsageError("--interval is the time between two looks of --watch: add --watch")
     async with opened(settings) as db:
-        known = {one.name: windows(settings, one) for one in settings.organizations}
-        channels = [one.name for one in settings.channels]
-        found = await status(db, list(known), known, channels=channels)
+        if arguments.watch:
+            code = await watch(
+                command, partial(_look, db, settings), render_status, arguments.interval
+            )
+            return code if arguments.exit_code else ExitCode.IN_SYNC
+        found = await _look(db, settings)
     command.output.data(found, render_status(found))
-    return exit_status(found) if command.arguments.exit_code else 0
+    return exit_status(found) if arguments.exit_code else ExitCode.IN_SYNC
+
+
+async def _look(db: Database, settings: Settings) -> Status:
+    known = {one.name: windows(settings, one) for one in settings.organizations}
+    channels = [one.name for one in settings.channels]
+    return await status(db, list(known), known, channels=channels)
 
 
 def render_status(found: Status) -> RenderableType:
@@ -208,7 +240,7 @@ def _activity(one: OrganizationStatus) -> Iterator[tuple[str, str]]:
     if one.progress is not None:
         yield progress_text(one.progress), "green"
     elif one.pending and one.seconds_left:
-        yield f"{counted(one.pending, 'action')} left{_time_left(one.seconds_left)}", ""
+        yield pending_text(one.pending, one.seconds_left), ""
     if one.unreachable:
         since = (
             f"unreachable since {moment(one.unreachable_since)}: " if one.unreachable_since else ""
@@ -223,6 +255,11 @@ def _activity(one: OrganizationStatus) -> Iterator[tuple[str, str]]:
 def progress_text(progress: Progress) -> str:
     """Return how many actions are done, and how long the rest will take."""
     return f"{progress.done:,} of {progress.of:,} actions done{_time_left(progress.seconds_left)}"
+
+
+def pending_text(pending: int, seconds_left: float) -> str:
+    """Return how many actions are left to do, and how long they will take."""
+    return f"{counted(pending, 'action')} pending{_time_left(seconds_left)}"
 
 
 def _time_left(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """calscim sync: ask the running daemon for a full pass and wait for its result."""
 
+from collections.abc import Iterator
 from functools import partial
 
 from calscim.admin.organizations import find_organizations
@@ -8,7 +9,7 @@ from calscim.admin.sync import SyncDelay, SyncResult, sync
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
-from calscim.cli.status import progress_text
+from calscim.cli.status import pending_text, progress_text
 from calscim.cli.verbs import Verbs
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
@@ -33,7 +34,7 @@ async def _sync(command: Command) -> int:
             name = organization.name
             command.output.say(f"waiting for a full pass over {name} …")
             results.append(await sync(db, name, partial(_say_delay, command, name)))
-            for reason in results[-1].incomplete:
+            for reason in _unfinished(results[-1]):
                 command.output.warn(f"{name}: {reason}")
     rows = (
         (
@@ -49,6 +50,15 @@ async def _sync(command: Command) -> int:
     shown = table(("organization", "pass", "done#", "pending#", "held#", "waiting#"), rows)
     command.output.data(results, shown)
     return worst([result.exit_code for result in results])
+
+
+def _unfinished(result: SyncResult) -> Iterator[str]:
+    """Yield what the pass could not do."""
+    yield from result.incomplete
+    if result.unreachable is not None and result.unreachable not in result.incomplete:
+        yield f"Cal.com was not reachable: {result.unreachable}"
+    if result.pending and result.seconds_left:
+        yield pending_text(result.pending, result.seconds_left)
 
 
 def _say_delay(command: Command, organization: str, delay: SyncDelay) -> None:

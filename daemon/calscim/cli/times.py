@@ -4,10 +4,11 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 from calscim.clock import SystemClock
-from calscim.option_types import duration
+from calscim.option_types import duration, positive_duration
 
 TIME_HELP = (
-    "1h or 7d ago, now, today, yesterday, 2026-03-01 or 2026-03-01T08:30Z; UTC without a zone"
+    "1h or 7d (that long ago), now, today, yesterday, 2026-03-01, or 2026-03-01T08:30Z "
+    "(UTC without a zone)"
 )
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 
@@ -16,6 +17,14 @@ def a_duration(text: str) -> float:
     """Read an argument such as 2h, in seconds."""
     try:
         return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def a_positive_duration(text: str) -> float:
+    """Read an argument such as 2s, in seconds; zero is refused."""
+    try:
+        return positive_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
