@@ -46,11 +46,14 @@ class Daemon:
     def alive(self) -> bool:
         return self.process.returncode is None
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log lines, in order."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the log lines of one event, in order."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return [line for line in found if line.get("event") == name]
+        return [line for line in self.lines() if line.get("event") == name]
 
     async def ready(self) -> None:
         """Wait until both listeners answer."""

@@ -80,7 +80,7 @@ async def serve(
     on SIGHUP; None: only the certificate is read again. ``configuration``: the file that the log names.
     """
     async with AsyncExitStack() as stack:
-        databases = await open_databases(stack, settings)
+        databases = await open_databases(stack, settings, SystemClock())
         daemon = _Daemon(settings, databases, await stack.enter_async_context(_http()), read)
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         loop.add_signal_handler(signal.SIGHUP, daemon.reloads.hangup.set)
@@ -217,6 +217,7 @@ class _Daemon:
             "listener": pg_listener.listen(
                 self._databases.dsn, db, clock, wake, database.listen_dsn, session
             ),
+            "database": self._databases.watch.run(),
             "watchdog": maintenance.feed_watchdog(clock),
             "event loop": self._process.sample(clock),
             "reloads": self.reloads.run(),

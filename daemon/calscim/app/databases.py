@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
+from calscim.app.database_watch import DatabaseWatch
 from calscim.app.embedded_watchdog import forget_killed_users
+from calscim.clock import Clock
 from calscim.config import Settings
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres import embedded, health, migrations
@@ -39,6 +41,7 @@ class Databases:
     requests: Database
     passes: Database
     bundled: embedded.Embedded | None
+    watch: DatabaseWatch
     version: str | None = None
 
     async def unready(self) -> str | None:
@@ -55,10 +58,11 @@ class Databases:
         return refusal or self.requests.refused or self.passes.refused
 
 
-async def open_databases(stack: AsyncExitStack, settings: Settings) -> Databases:
+async def open_databases(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Databases:
     """Open both pools until the stack ends. Raise StoreError for a schema that this release does not work with."""
     cipher = settings.journal.cipher()
     dsn, bundled = await stack.enter_async_context(_server(settings))
+    watch = DatabaseWatch(dsn, clock)
     requests = await stack.enter_async_context(
         await Database.open(
             dsn,
@@ -67,6 +71,7 @@ async def open_databases(stack: AsyncExitStack, settings: Settings) -> Databases
             within=REQUEST_TIMEOUT,
             longest=SEARCH,
             cipher=cipher,
+            on_failure=watch.suspect,
         )
     )
     passes = await stack.enter_async_context(
@@ -77,10 +82,11 @@ async def open_databases(stack: AsyncExitStack, settings: Settings) -> Databases
             connecting=PASS_CONNECT_TIMEOUT,
             within=PASS_TIMEOUT,
             cipher=cipher,
+            on_failure=watch.suspect,
         )
     )
     version = await _check_schema(passes)
-    return Databases(dsn, requests, passes, bundled, version)
+    return Databases(dsn, requests, passes, bundled, watch, version)
 
 
 @asynccontextmanager
@@ -103,9 +109,9 @@ async def _server(settings: Settings) -> AsyncIterator[tuple[str, embedded.Embed
 
 
 async def _check_schema(db: Database) -> str | None:
-    """Raise StoreError for a schema that this release does not work with. An unreachable database only logs.
+    """Return the version of Postgres, or None if the database is unreachable.
 
-    Return the version of Postgres.
+    Raise StoreError for a schema that this release does not work with.
     """
     try:
         async with db.connection() as connection:
@@ -116,6 +122,5 @@ async def _check_schema(db: Database) -> str | None:
             return ".".join(map(str, connection.get_server_version()[:2]))
     except AccessDenied:  # as serious as a missing migration
         raise
-    except StoreUnavailable as error:
-        log.warning("database.unreachable", reason=str(error))
+    except StoreUnavailable:  # the watch logs it
         return None

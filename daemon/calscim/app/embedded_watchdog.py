@@ -9,6 +9,7 @@ import structlog
 
 from calscim.clock import Clock
 from calscim.postgres.embedded import Embedded
+from calscim.reconciler.backoff import Notice
 
 log = structlog.get_logger()
 
@@ -34,20 +35,27 @@ def _is_alive(process: int) -> bool:
 
 async def keep_running(running: Embedded, clock: Clock) -> None:
     """Check the server every second and start it again if it is gone, until cancelled."""
+    gone, failing = Notice(), Notice()
     while True:
         await clock.sleep(CHECK_INTERVAL)
-        if not running.server.get_postmaster_info().is_running():
+        if running.server.get_postmaster_info().is_running():
+            continue
+        if gone.is_news("", clock.monotonic()):
             log.warning("database.gone", folder=str(running.server.pgdata))
-            if await asyncio.to_thread(_start, running.server):
-                log.info("database.restarted")
+        failure = await asyncio.to_thread(_start, running.server)
+        if failure is None:
+            gone.end()
+            failing.end()
+            log.info("database.restarted")
+        elif failing.is_news("", clock.monotonic()):
+            log.warning("database.starting", reason=failure)
 
 
-def _start(server: Any) -> bool:
-    """Start the server; return False while the old one is still ending."""
+def _start(server: Any) -> str | None:
+    """Start the server; return why that failed, for example because the old one is still ending, or None."""
     try:
         with server._lock:  # noqa: SLF001 - another daemon on this folder checks as well
             server.ensure_postgres_running()
     except subprocess.SubprocessError as error:
-        log.warning("database.starting", reason=str(error))
-        return False
-    return True
+        return str(error)
+    return None

@@ -16,6 +16,7 @@ from calscim.postgres.hosts import Hosts, hosts
 from calscim.postgres.pgbouncer import goes_through
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
+from calscim.reconciler.backoff import Notice
 
 log = structlog.get_logger()
 
@@ -61,9 +62,17 @@ async def listen(
         organizations[stream] = await db.fetchval(sql("directories.get_organization"), stream) or ""
         announce(stream)
 
+    lost = Notice()
     while True:
         try:
-            await _listen(servers, name, announce, look_up, through_a_pooler=listen_dsn is not None)
+            await _listen(
+                servers,
+                name,
+                announce,
+                look_up,
+                lost.end,
+                through_a_pooler=listen_dsn is not None,
+            )
         except _PoolerError:
             log.warning(
                 "listener.disabled",
@@ -72,7 +81,8 @@ async def listen(
             )
             return
         except _LOST as error:
-            log.info("listener.reconnecting", reason=f"{type(error).__name__}: {error}")
+            if lost.is_news("", clock.monotonic()):
+                log.info("listener.reconnecting", reason=f"{type(error).__name__}: {error}")
         await clock.sleep(TIMEOUT / 3)
 
 
@@ -85,6 +95,7 @@ async def _listen(
     name: str,
     announce: Callable[[str], bool],
     look_up: Callable[[str], Awaitable[None]],
+    connected: Callable[[], object],
     *,
     through_a_pooler: bool,
 ) -> None:
@@ -103,6 +114,7 @@ async def _listen(
             raise _PoolerError
         async with asyncio.timeout(TIMEOUT):
             await connection.add_listener(CHANNEL, notified)
+        connected()
         connection.add_termination_listener(lambda _: unknown.put_nowait(_CLOSED))
         while True:
             try:

@@ -166,6 +166,7 @@ class CheckpointPublisher:
         self.refusals: dict[str, Refusals] = {}
         self._metrics = metrics
         self._seen: dict[str, Head] = {}
+        self._is_unreadable = False
         self._published: dict[str, dict[str, Head]] = {}
         self._sinks = tuple(sinks)
 
@@ -180,8 +181,11 @@ class CheckpointPublisher:
             heads = await checkpoints.read_heads(self._db)
             altered = await checkpoints.verify_against(self._db, self._seen.values())
         except (StoreError, asyncpg.PostgresError) as error:
-            log.warning("checkpoint.read_failed", reason=str(error))
+            if not self._is_unreadable:
+                log.warning("checkpoint.read_failed", reason=str(error))
+            self._is_unreadable = True
             return
+        self._is_unreadable = False
         for one in altered:
             log.error("journal.altered", stream=one.stream, seq=one.seq, why=one.why)
             self._metrics.altered.inc()

@@ -4,7 +4,7 @@ Errors of reaching the server become StoreUnavailable, within the time limit. Er
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -44,8 +44,9 @@ class _Pool:
     much as a look-up.
     """
 
-    def __init__(self, pool: asyncpg.Pool, size: int) -> None:
+    def __init__(self, pool: asyncpg.Pool, size: int, on_failure: Callable[[], None]) -> None:
         self.pool = pool
+        self.on_failure = on_failure
         self.size = size
         self.places = Places(size)
         self.searches = Places(size)
@@ -87,6 +88,9 @@ class _Pool:
         self.sought += 1
         try:
             return await self.pool.acquire(timeout=patience)
+        except NO_CONNECTION:
+            self.on_failure()
+            raise
         finally:
             self.sought -= 1
 
@@ -238,6 +242,7 @@ class Database:
         within: float | None = None,
         longest: float = LONGEST,
         cipher: Cipher = PLAIN,
+        on_failure: Callable[[], None] = lambda: None,
     ) -> Self:
         """Open a pool.
 
@@ -248,6 +253,8 @@ class Database:
         ``within``: seconds after which a lent connection is cut, if the server hangs. None: no limit.
 
         ``longest``: seconds after which the server ends a statement, if ``within`` is set.
+
+        ``on_failure``: called when a connection could not be opened.
         """
         way = hosts(dsn, None if within is None else max(within, longest))
         pool = asyncpg.create_pool(  # type: ignore[call-overload] # the stubs have fewer options
@@ -259,7 +266,7 @@ class Database:
         )
         await pool
         shortest = patience if within is None else min(patience, within)
-        return cls(_Pool(pool, size), shortest, within, cipher)
+        return cls(_Pool(pool, size, on_failure), shortest, within, cipher)
 
     def within(self, seconds: float) -> Self:
         """Return the same pool with a shorter time limit."""

@@ -5,7 +5,7 @@ after ``Backoff.next`` seconds, and logged only when ``Notice.is_news`` says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SHORTEST, LONGEST = 1.0, 30.0  # seconds between two tries
 REMINDER = 3600.0  # seconds after which an unchanged state is logged again
@@ -30,20 +30,23 @@ class Backoff:
 
 @dataclass(slots=True)
 class Notice:
-    """Decides when a persisting state is logged: at its start, on a change, and every hour."""
+    """Decides when a persisting state is logged: at its start, when it is a new one, and every hour.
 
-    _state: str | None = None
-    _said_at: float = 0.0
+    States that alternate, such as the errors of a database that starts, are logged once each.
+    """
+
+    _said_at: dict[str, float] = field(default_factory=dict)
 
     def is_news(self, state: str, now: float) -> bool:
         """Return True if ``state`` is to be logged now."""
-        if state == self._state and now - self._said_at < REMINDER:
+        said_at = self._said_at.get(state)
+        if said_at is not None and now - said_at < REMINDER:
             return False
-        self._state, self._said_at = state, now
+        self._said_at[state] = now
         return True
 
     def end(self) -> bool:
         """End the state; return True if it was logged."""
-        was = self._state is not None
-        self._state = None
+        was = bool(self._said_at)
+        self._said_at.clear()
         return was

@@ -488,7 +488,12 @@ class Executor:
     ) -> None:
         """Record the locale and time zone that were sent, since no list shows them."""
         if left_out:
-            log.warning("reconcile.preference_refused", email=action.email, reason=left_out)
+            log.warning(
+                "reconcile.preference_refused",
+                organization=self.record.organization,
+                email=action.email,
+                reason=left_out,
+            )
         if action.preferences is not None:
             await self.record.record_attributes(
                 [(cal_user, PREFERENCES, action.preferences.record)]

@@ -42,7 +42,7 @@ from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
 from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
-from calscim.reconciler.report import Report, build_report, drift, log_held, log_pass, report_json
+from calscim.reconciler.report import PassLog, Report, build_report, drift, log_held, report_json
 from calscim.reconciler.retry_queue import PassResult, RetryQueue
 from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users, relevant_teams
 from calscim.reconciler.state import attempts as actions
@@ -86,6 +86,7 @@ class Reconciler:
     judged: dict[TeamId, float] = field(
         default_factory=dict
     )  # the read of each team that a full pass counted last
+    pass_log: PassLog = field(default_factory=PassLog)
     carried: int = 0  # changes that interrupted passes have made of the current work
 
     async def run_full(
@@ -371,7 +372,7 @@ class Reconciler:
             report=report_json(planned, done, left, self.view.names),
         )
         window = find_open_window(self.rules.windows, self.clock.now())
-        log_pass(self.organization, pass_id, planned, done, window)
+        self.pass_log.write(self.organization, pass_id, planned, done, window)
         return done
 
     async def _perform(

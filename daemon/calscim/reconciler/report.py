@@ -113,27 +113,42 @@ def report_json(
     }
 
 
-def log_pass(
-    organization: str, pass_id: int, planned: Plan, done: Report, window: Window | None
-) -> None:
-    """Log the pass as one line."""
-    log.info(
-        "reconcile.pass",
-        organization=organization,
-        pass_id=pass_id,
-        scope=done.scope,
-        seconds=done.seconds,
-        in_sync=done.in_sync,
-        complete=done.complete,
-        held=done.held,
-        pending=done.pending,
-        waiting=_waiting(planned),
-        **_said(actions=_shown(done)),
-        **_said(
-            incomplete=list(planned.incomplete), unreachable=done.unreachable, cut=done.interrupted
-        ),
-        **_said(window=window.text if window else None),
-    )
+@dataclass(slots=True)
+class PassLog:
+    """Logs each pass of an organization as one line.
+
+    Passes that are tried again every few seconds and still cannot read the same lists have a line at level debug.
+    """
+
+    _incomplete: tuple[str, ...] = ()
+
+    def write(
+        self, organization: str, pass_id: int, planned: Plan, done: Report, window: Window | None
+    ) -> None:
+        """Log a pass."""
+        unread = (*sorted(one.partition(": ")[0] for one in planned.incomplete), done.scope)
+        is_repeated = not done.complete and not done.outcomes and unread == self._incomplete
+        self._incomplete = () if done.complete else unread
+        say = log.debug if is_repeated else log.info
+        say(
+            "reconcile.pass",
+            organization=organization,
+            pass_id=pass_id,
+            scope=done.scope,
+            seconds=done.seconds,
+            in_sync=done.in_sync,
+            complete=done.complete,
+            held=done.held,
+            pending=done.pending,
+            waiting=_waiting(planned),
+            **_said(actions=_shown(done)),
+            **_said(
+                incomplete=list(planned.incomplete),
+                unreachable=done.unreachable,
+                cut=done.interrupted,
+            ),
+            **_said(window=window.text if window else None),
+        )
 
 
 def log_held(organization: str, unannounced: Iterable[Hold]) -> None:

@@ -87,6 +87,7 @@ class RetryQueue:
         self.pass_result.count(Outcome.REFUSED if refused else Outcome.FAILED, action)
         log.warning(
             "reconcile.parked",
+            organization=self.record.organization,
             kind=action.kind.value,
             email=action.email,
             team_id=team_of(action),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from calscim.clock import Clock
-from calscim.errors import RemoteError
+from calscim.errors import RemoteError, RemoteKind
 from calscim.journal.audit import Editor
 from calscim.planner.action_key import ActionKey
 from calscim.planner.ids import TeamId, UserId
@@ -287,7 +287,7 @@ class OrganizationSchedule:
         """Log and store what waits for another try."""
         if report.unreachable is not None:
             self._carried = self._pending
-            self._log_away(report.unreachable, report.unreachable)
+            self._log_away(report.unreachable_kind, report.unreachable)
             await self._show_retry(self._next_full - self.clock.monotonic())
             return
         if self._away.end():
@@ -336,7 +336,7 @@ class OrganizationSchedule:
     async def _is_unreachable(self, error: RemoteError) -> None:
         """Record that Cal.com is unreachable or refuses the key."""
         db, organization = self.reconciler.db, self.organization
-        self._log_away(error.kind.value, str(error), kind=error.kind.value)
+        self._log_away(error.kind, str(error))
         await self._note_pending()
         pass_id = await runs.begin(db, organization, "full")
         requests = await runs.asked(db, organization)
@@ -354,10 +354,15 @@ class OrganizationSchedule:
         self._next_full = self._latest = self._not_before = self.clock.monotonic() + wait
         await self._show_retry(wait)
 
-    def _log_away(self, state: str, reason: str, **details: str) -> None:
-        news = self._away.is_news(state, self.clock.monotonic())
+    def _log_away(self, kind: RemoteKind, reason: str) -> None:
+        news = self._away.is_news(kind.value, self.clock.monotonic())
         say = log.error if news else log.debug
-        say("reconcile.unreachable", organization=self.organization, reason=reason, **details)
+        say(
+            "reconcile.unreachable",
+            organization=self.organization,
+            kind=kind.value,
+            reason=reason,
+        )
 
     # -------------------------------------------------------------- what waits
 

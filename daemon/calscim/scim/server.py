@@ -4,12 +4,10 @@ The response to a change follows its transaction. Without a database every respo
 """
 
 import asyncio
-import re
-from random import getrandbits
 from typing import Any
 
 import structlog
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from calscim.clock import Clock
 from calscim.config import Scim
@@ -30,11 +28,13 @@ from calscim.scim.metrics import Metrics
 from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.redaction import redact_id, redact_message
 from calscim.scim.request import RequestContext, compute, from_request
+from calscim.scim.request_headers import check_headers, request_id_of
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
 from calscim.scim.scopes import require_scope
 from calscim.scim.search import search, search_all
 from calscim.scim.token_uses import TokenUses
+from calscim.scim.unavailable_log import UnavailableLog
 
 log = structlog.get_logger()
 
@@ -48,7 +48,6 @@ OUTCOME_TIMEOUT = (
 OUTCOME_INTERVAL = 0.1  # seconds between two attempts
 RETRY_AFTER = {"Retry-After": "5"}
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._:/+=-]{1,100}$")
 # The key of an application's own names of directories, which the daemon reads again every few seconds.
 DIRECTORY_NAMES = web.AppKey("DIRECTORY_NAMES", DirectoryNames)
 _TYPES = {"users": ("Users", USER), "groups": ("Groups", GROUP)}
@@ -100,6 +99,7 @@ class ScimServer:
         self.clock = clock
         self.metrics = metrics
         self.names = DirectoryNames()
+        self.unavailable = UnavailableLog(clock)
         self.cursor_keys = CursorKeys(db)
         self.authenticator = Authenticator(db, clock, self.names, metrics)
         self.admission = Admission.of(settings, clock, metrics)
@@ -117,7 +117,7 @@ class ScimServer:
         began = self.clock.monotonic()
         directory = request.match_info["directory"]
         parts = [part for part in request.match_info["rest"].split("/") if part]
-        request_id = _request_id(request.headers.get("X-Request-Id"))
+        request_id = request_id_of(request.headers.get("X-Request-Id"))
         remote = self.proxies.client(request.remote, request.headers.getall("X-Forwarded-For", ()))
         caller: Caller | None = None
         ctx: RequestContext | None = None
@@ -125,7 +125,7 @@ class ScimServer:
         reservation: Reservation | None = None
         BORROWER.set("")
         try:
-            _check_headers(request)
+            check_headers(request)
             caller = await self.authenticator.caller(
                 request.headers.get("Authorization"), directory, remote
             )
@@ -157,14 +157,7 @@ class ScimServer:
             error = ScimError(429, str(crowded), headers=RETRY_AFTER)
             response = error_response(error)
         except StoreUnavailable as unavailable:
-            log.warning(
-                "scim.unavailable",
-                request_id=request_id,
-                directory=directory[:40],
-                **self.names.fields(directory),
-                reason=str(unavailable),
-            )
-            error = ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
+            error = _without_database(unavailable)
             response = error_response(error)
         except Exception:
             log.exception(
@@ -211,8 +204,8 @@ class ScimServer:
             )
             if ctx.seq is None:
                 await self.authenticator.confirm(caller, remote)
-        except StoreUnavailable:
-            return ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
+        except StoreUnavailable as unavailable:
+            return _without_database(unavailable)
         except ScimError as invalid:
             return invalid
         return refused
@@ -238,11 +231,13 @@ class ScimServer:
         self.metrics.count_request(
             directory, request.method, resource, status, seconds, None if ctx is None else ctx.seq
         )
+        who = {"request_id": request_id, "directory": named, **self.names.fields(named)}
+        cause = None if error is None else error.__cause__
+        if isinstance(cause, StoreUnavailable):
+            self.unavailable.note(cause, **who)
         self.log.info(
             "scim.request",
-            request_id=request_id,
-            directory=named,
-            **self.names.fields(named),
+            **who,
             method=request.method,
             path="/" + "/".join(parts).partition("?")[0][:200],
             status=status,
@@ -254,6 +249,7 @@ class ScimServer:
                 if error is None
                 else {"detail": redact_message(error.detail), "scim_type": error.scim_type}
             ),
+            **({"reason": str(cause)} if isinstance(cause, StoreUnavailable) else {}),
         )
 
     # ---------------------------------------------------------------- routes
@@ -367,16 +363,10 @@ async def _continue_later(_: web.Request) -> None:
     """Do not answer "Expect: 100-continue" yet: that happens after authentication, before the body is read."""
 
 
-def _check_headers(request: web.Request) -> None:
-    """Raise ScimError(400 or 417) for headers that RFC 9112 section 3.2 or RFC 9110 section 10.1.1 forbids."""
-    hosts = request.headers.getall("Host", ())
-    if len(hosts) > 1 or (not hosts and request.version >= HttpVersion11):
-        raise ScimError(400, "the request must have exactly one Host header")
-    expected = request.headers.get("Expect")
-    if expected is not None and expected.lower() != "100-continue":
-        raise ScimError(
-            417, "this Expect header is not supported: leave it out, or send 100-continue"
-        )
+def _without_database(unavailable: StoreUnavailable) -> ScimError:
+    error = ScimError(503, "the database is unavailable: try again", headers=RETRY_AFTER)
+    error.__cause__ = unavailable
+    return error
 
 
 def _is_search(ctx: RequestContext) -> bool:
@@ -393,9 +383,3 @@ def _require_method(ctx: RequestContext, *methods: str) -> None:
             f"{ctx.method} is not supported here: use {' or '.join(methods)}",
             headers={"Allow": ", ".join(methods)},
         )
-
-
-def _request_id(given: str | None) -> str:
-    if given is not None and _REQUEST_ID.match(given):
-        return given
-    return f"{getrandbits(128):032x}"  # not a secret
