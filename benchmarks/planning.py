@@ -15,7 +15,7 @@ from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 
 from benchmarks.machine import describe
-from calscim.planner.context import PlanInputs
+from calscim.planner.context import PlanInputs, make_context
 from calscim.planner.desired_state import DesiredState, Link, Mapping, MembershipRecord, User
 from calscim.planner.ids import (
     CalUserId,
@@ -143,9 +143,10 @@ def seconds(work: Callable[[], object]) -> float:
 def passes(name: str, made: World) -> None:
     """Print the times of planning and of checking the limits."""
     directory, observed = made
-    planned = propose(PlanInputs(directory, observed, POLICY))
-    took = seconds(lambda: propose(PlanInputs(directory, observed, POLICY)))
-    guarding = seconds(lambda: hold_over_limits(planned, observed, GUARDS))
+    inputs = PlanInputs(directory, observed, POLICY, guards=GUARDS)
+    planned, context = propose(inputs), make_context(inputs)
+    took = seconds(lambda: propose(inputs))
+    guarding = seconds(lambda: hold_over_limits(planned, context))
     print(
         f"  {name:<34}{took * 1000:>8.0f} ms{guarding * 1000:>8.0f} ms"
         f"{len(planned.actions):>10}{len(planned.in_place):>10}"

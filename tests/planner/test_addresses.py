@@ -12,7 +12,7 @@ from calscim.planner.ids import CalUserId
 from calscim.planner.modes import PeopleMode
 from calscim.planner.people.address_moves import interim_address, is_interim_address
 from calscim.planner.policy import Policy
-from calscim.planner.safeguards.limits_check import Guards
+from calscim.planner.safeguards.limits import Guards
 from tests.planner.world import OWNER, PlannerWorld, address, world
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve")

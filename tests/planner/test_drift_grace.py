@@ -2,8 +2,9 @@
 
 import pytest
 
+from calscim.planner.plan import DriftObservation
 from calscim.planner.policy import DriftGrace
-from calscim.planner.safeguards.drift_grace import DriftObservation, defer_drift, unrequested
+from calscim.planner.safeguards.drift_grace import defer_drift, unrequested
 from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, PlannerWorld, show, world
 
 
@@ -35,11 +36,11 @@ def test_without_patience_everything_is_done_at_once():
     plan = drifted().plan()
 
     assert show(plan) == ALL
-    assert defer_drift(plan, {}, DriftGrace()) is plan
+    assert defer_drift(plan, drifted().context()) is plan
 
 
 def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
-    plan = defer_drift(drifted().plan(), {}, DriftGrace(drift_passes=3))
+    plan = defer_drift(drifted().plan(), drifted().context(grace=DriftGrace(drift_passes=3)))
 
     assert show(plan) == ASKED
     assert plan.notes[-1].startswith(
@@ -57,7 +58,8 @@ def test_drift_goes_when_it_lasted_in_passes_and_in_time(
     plan = drifted().plan()
     observations = dict.fromkeys(unrequested(plan), DriftObservation(passes, seconds))
 
-    assert show(defer_drift(plan, observations, DriftGrace(3, 600.0))) == expected
+    context = drifted().context(grace=DriftGrace(3, 600.0), drift=observations)
+    assert show(defer_drift(plan, context)) == expected
 
 
 def test_observations_are_kept_of_what_would_be_taken_away_unasked():
@@ -77,7 +79,7 @@ def test_another_membership_of_the_same_person_starts_anew():
 
     w.off(7, "eve").on(7, "eve")
 
-    assert show(defer_drift(w.plan(), observations, DriftGrace(3))) == [
+    assert show(defer_drift(w.plan(), w.context(grace=DriftGrace(3), drift=observations))) == [
         one for one in ALL if "eve" not in one
     ]
 

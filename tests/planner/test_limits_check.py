@@ -24,8 +24,9 @@ from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.observed_state import OrgMember, TeamMember
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
+from calscim.planner.safeguards.holds import held_sets
 from calscim.planner.safeguards.limits import Guards, Limit
-from calscim.planner.safeguards.limits_check import held_sets, hold_over_limits
+from calscim.planner.safeguards.limits_check import hold_over_limits
 from calscim.planner.safeguards.preflight import find_protection
 from tests.planner.world import (
     ADMIN,
@@ -299,7 +300,9 @@ def test_unreadable_people_make_the_limit_of_deprovisions_the_smallest():
     planned = w.plan()
     w.unread()
 
-    assert states(hold_over_limits(planned, w.observed, w.guards), Kind.DEPROVISION) == ["run"]
+    assert states(hold_over_limits(planned, w.context(guards=w.guards)), Kind.DEPROVISION) == [
+        "run"
+    ]
 
 
 # -------------------------------------------------------------------- demotions

@@ -6,6 +6,7 @@ Built step by step, changed by applying actions as Cal.com and the reconciler wo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from calscim.planner.actions import (
     AcceptMember,
@@ -29,7 +30,7 @@ from calscim.planner.actions import (
 )
 from calscim.planner.attributes.diff import apply_change, has_target_value, must_unassign_first
 from calscim.planner.attributes.values import PREFERENCES
-from calscim.planner.context import PlanInputs
+from calscim.planner.context import PlanContext, PlanInputs, make_context
 from calscim.planner.desired_state import (
     DeletedUser,
     DesiredState,
@@ -349,7 +350,12 @@ class PlannerWorld:
         return propose(inputs)
 
     def guarded(self, *approved: str) -> Plan:
-        return hold_over_limits(self.plan(), self.observed, self.guards, frozenset(approved))
+        context = self.context(guards=self.guards, approved=frozenset(approved))
+        return hold_over_limits(self.plan(), context)
+
+    def context(self, **inputs: Any) -> PlanContext:
+        """What a stage reads, with these inputs besides the two states."""
+        return make_context(PlanInputs(self.directory, self.observed, self.policy, **inputs))
 
     def office(
         self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN

@@ -5,7 +5,7 @@ import pytest
 
 from calscim import admin
 from calscim.admin import approvals
-from calscim.planner.safeguards.limits_check import HoldSet
+from calscim.planner.safeguards.holds import HoldSet
 from calscim.postgres import grants, health, migrations
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds

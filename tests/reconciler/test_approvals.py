@@ -12,7 +12,7 @@ from calscim.journal import chain, history
 from calscim.journal.erasure import erase
 from calscim.journal.history import Wanted
 from calscim.journal.replay import rebuild
-from calscim.planner.safeguards.limits_check import HoldSet
+from calscim.planner.safeguards.holds import HoldSet
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
 from tests.support.stage import PEOPLE, address

@@ -6,7 +6,7 @@ from calscim.admin.plan_preview import inspect
 from calscim.config import Organization, Settings
 from calscim.errors import CalscimError, UsageError
 from calscim.planner.plan import Plan
-from calscim.planner.safeguards.limits_check import held_sets
+from calscim.planner.safeguards.holds import held_sets
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds
 

@@ -9,10 +9,9 @@ from calscim.planner.identity import People, PersonKey, identify
 from calscim.planner.ids import TeamId, UserId
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.people.deprovisioning import Deprovisioning
-from calscim.planner.plan import Scope
+from calscim.planner.plan import DriftObservation, Scope
 from calscim.planner.policy import DriftGrace, Policy
 from calscim.planner.provenance import ProvenanceIndex
-from calscim.planner.safeguards.drift_grace import DriftObservation
 from calscim.planner.safeguards.limits import Guards, WindowUsage
 from calscim.planner.teams.pending import pending_teams, with_pending_teams
 from calscim.planner.teams.protection import TeamProtections

@@ -5,11 +5,7 @@ from dataclasses import dataclass, replace
 
 from calscim.planner.actions import Action
 from calscim.planner.desired_state import Link, MembershipRecord
-from calscim.planner.ids import (
-    CalUserId,
-    TeamId,
-    UserId,
-)
+from calscim.planner.ids import CalUserId, TeamId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +16,14 @@ class Waiting:
     email: str  # "" for a person without an address
     reason: str
     user_name: str = ""  # of a person without an address
+
+
+@dataclass(frozen=True, slots=True)
+class DriftObservation:
+    """How many complete passes before this one contained an action, and how long ago the first was."""
+
+    passes: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Compute a plan from the desired and the observed state, in stages.
 
-Each stage takes a plan and returns one; a new constraint is a new stage and one line in ``STAGES``. The planner does
+Each stage takes a plan and returns one; a new rule is a new stage and one line in ``PROPOSE``. The planner does
 no I/O. The same inputs give the same plan, in whatever order they were read. After one of the plan's actions is done,
 planning again gives exactly the rest.
 """
@@ -25,26 +25,6 @@ from calscim.planner.teams.membership import plan_members
 Stage = Callable[[Plan, PlanContext], Plan]
 
 
-def _defer_drift(plan: Plan, context: PlanContext) -> Plan:
-    inputs = context.inputs
-    return defer_drift(
-        plan, inputs.drift, inputs.grace, counts=inputs.is_full, is_preview=inputs.is_preview
-    )
-
-
-def _hold_over_limits(plan: Plan, context: PlanContext) -> Plan:
-    inputs = context.inputs
-    return hold_over_limits(plan, inputs.observed, inputs.guards, inputs.approved, inputs.usage)
-
-
-def _keep_held(plan: Plan, context: PlanContext) -> Plan:
-    return keep_held(plan, context.inputs.held)
-
-
-def _release_started(plan: Plan, context: PlanContext) -> Plan:
-    return release_started(plan, context.inputs.released)
-
-
 PROPOSE: tuple[Stage, ...] = (
     plan_people,
     revoke_org_roles,
@@ -57,7 +37,7 @@ PROPOSE: tuple[Stage, ...] = (
 )
 """From the desired and the observed state to actions that respect every protection, in canonical order."""
 
-SAFEGUARD: tuple[Stage, ...] = (_defer_drift, _hold_over_limits, _keep_held, _release_started)
+SAFEGUARD: tuple[Stage, ...] = (defer_drift, hold_over_limits, keep_held, release_started)
 """Drift grace, limits, and approvals: what runs now, and what has to wait."""
 
 

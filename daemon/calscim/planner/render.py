@@ -17,7 +17,7 @@ from calscim.planner.actions import (
 )
 from calscim.planner.desired_state import UNSAVED
 from calscim.planner.plan import LimitUse, Plan
-from calscim.planner.safeguards.limits_check import held_sets
+from calscim.planner.safeguards.holds import held_sets
 
 
 def action_json(action: Action, team_names: Any = None) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from calscim.planner.observed_state import ObservedState
 from calscim.planner.plan import Plan, Scope
 from calscim.planner.planner import make_plan
 from calscim.planner.policy import DriftGrace, Policy
+from calscim.planner.safeguards.holds import HoldSet, held_sets
 from calscim.planner.safeguards.limits import Guards
-from calscim.planner.safeguards.limits_check import HoldSet, held_sets
 from calscim.planner.safeguards.windows import Window
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import attempts, drift_sightings, holds

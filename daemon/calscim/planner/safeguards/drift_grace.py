@@ -1,28 +1,17 @@
-"""The two stages of drift: drift is corrected only after it has lasted for a while.
+"""Drift grace: calscim corrects drift only after it has lasted for a while.
 
 Removals that the directory asked for are never delayed. The caller that keeps the observations counts only complete
 passes, and forgets an action if one of them no longer contains it.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from calscim.planner.action_key import digest
 from calscim.planner.actions import Action, State, removes_access
-from calscim.planner.plan import Deferred, Plan
-from calscim.planner.policy import DriftGrace
+from calscim.planner.context import PlanContext, PlanInputs
+from calscim.planner.plan import Deferred, DriftObservation, Plan
 
-
-@dataclass(frozen=True, slots=True)
-class DriftObservation:
-    """How many complete passes before this one contained an action, and how long ago the first was."""
-
-    passes: int
-    seconds: float
-
-
-NEVER = DriftObservation(0, 0.0)
+NEVER_SEEN = DriftObservation(0, 0.0)
 
 
 def unrequested(plan: Plan) -> dict[str, Action]:
@@ -33,67 +22,52 @@ def unrequested(plan: Plan) -> dict[str, Action]:
     found = {
         digest([action]): action
         for action in plan.actions
-        if _is_unasked(action) and action.state in (State.RUN, State.HELD)
+        if _is_unrequested(action) and action.state in (State.RUN, State.HELD)
     }
     return found | {digest([one.action]): one.action for one in plan.deferred}
 
 
-def defer_drift(
-    plan: Plan,
-    observations: MappingOf[str, DriftObservation],
-    grace: DriftGrace,
-    *,
-    counts: bool = True,
-    is_preview: bool = False,
-) -> Plan:
-    """Return the plan with recent drift moved to ``deferred``; a note says how much there is.
-
-    ``counts``: this pass reads everything, so it is one of the passes that drift must last. ``is_preview``: the plan
-    shows what the next such pass will do, so the reasons count only the passes before it.
-    """
-    if not grace.is_active:
+def defer_drift(plan: Plan, context: PlanContext) -> Plan:
+    """Move recent drift from the actions to ``deferred``; a note says how much there is."""
+    inputs, grace = context.inputs, context.inputs.grace
+    deferred = [one for action in plan.actions if (one := _defer(action, inputs)) is not None]
+    if not deferred:
         return plan
-    early = {id(one.action): one for one in _early(plan, observations, grace, counts, is_preview)}
-    if not early:
-        return plan
-    several = len(early) > 1
+    several = len(deferred) > 1
     note = (
-        f"{len(early)} {'changes' if several else 'change'} that no journal row asks for "
+        f"{len(deferred)} {'changes' if several else 'change'} that no journal row asks for "
         f"{'wait until they were' if several else 'waits until it was'} seen in {grace.drift_passes} complete passes"
     )
     if grace.drift_grace:
         note += f" and for {grace.drift_grace:g} seconds"
+    early = {id(one.action) for one in deferred}
     return replace(
         plan,
         actions=tuple(action for action in plan.actions if id(action) not in early),
-        deferred=tuple(early.values()),
+        deferred=tuple(deferred),
         notes=(*plan.notes, note),
     )
 
 
-def _early(
-    plan: Plan,
-    observations: MappingOf[str, DriftObservation],
-    grace: DriftGrace,
-    counts: bool,
-    is_preview: bool,
-) -> Iterator[Deferred]:
-    for action in plan.actions:
-        if not _is_unasked(action) or action.state is not State.RUN:
-            continue
-        observation = observations.get(digest([action]), NEVER)
-        passes = observation.passes + counts
-        if passes < grace.drift_passes or observation.seconds < grace.drift_grace:
-            seen = observation.passes if is_preview else passes
-            yield Deferred(action, _reason(action, seen, observation.seconds, grace))
+def _defer(action: Action, inputs: PlanInputs) -> Deferred | None:
+    """Return the action as deferred if it is drift that has not lasted long enough, else None.
 
-
-def _reason(action: Action, passes: int, seconds: float, grace: DriftGrace) -> str:
-    seen = f"seen in {passes} of {grace.drift_passes} complete passes"
+    A full pass is one of the passes that drift must last; the reason in a preview counts only the passes before it.
+    """
+    grace = inputs.grace
+    if not grace.is_active or action.state is not State.RUN or not _is_unrequested(action):
+        return None
+    before = inputs.drift.get(digest([action]), NEVER_SEEN)
+    passes = before.passes + inputs.is_full
+    if passes >= grace.drift_passes and before.seconds >= grace.drift_grace:
+        return None
+    counted = before.passes if inputs.is_preview else passes
+    seen = f"seen in {counted} of {grace.drift_passes} complete passes"
     if grace.drift_grace:
-        seen += f" and for {seconds:.0f} of {grace.drift_grace:g} seconds"
-    return f"{action.kind.value} that no journal row asks for waits, {seen}: {action.reason}"
+        seen += f" and for {before.seconds:.0f} of {grace.drift_grace:g} seconds"
+    kind = action.kind.value
+    return Deferred(action, f"{kind} that no journal row asks for waits, {seen}: {action.reason}")
 
 
-def _is_unasked(action: Action) -> bool:
+def _is_unrequested(action: Action) -> bool:
     return action.drift and removes_access(action)

@@ -1,18 +1,40 @@
-"""Apply the decisions of earlier passes about held sets to a plan."""
+"""Held sets, and the decisions of operators and of earlier passes about them."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from calscim.planner.action_key import digest, key_of
 from calscim.planner.actions import Action, State
+from calscim.planner.context import PlanContext
 from calscim.planner.plan import Plan
 
 
-def keep_held(plan: Plan, held: Mapping[str, str]) -> Plan:
-    """Keep actions held that belong to a larger held set than a plan for some of the people shows.
+@dataclass(frozen=True, slots=True)
+class HoldSet:
+    """A set of actions that one limit holds. Approving ``hash`` releases exactly these actions."""
 
-    ``held``: the limit that holds an action, by the action's key.
-    """
+    hash: str
+    guard: str
+    actions: tuple[Action, ...]
+
+
+def held_sets(plan: Plan) -> tuple[HoldSet, ...]:
+    """Return the held sets, one for each limit, in the plan's order."""
+    sets: dict[str, list[Action]] = {}
+    for action in plan.actions:
+        if action.state is State.HELD and action.guard is not None:
+            sets.setdefault(action.guard, []).append(action)
+    return tuple(HoldSet(digest(actions), guard, tuple(actions)) for guard, actions in sets.items())
+
+
+def plan_hash(plan: Plan) -> str:
+    """Return the hash that approves everything that the plan holds; of all actions if it holds none."""
+    held = [action for action in plan.actions if action.state is State.HELD]
+    return digest(held or plan.actions)
+
+
+def keep_held(plan: Plan, context: PlanContext) -> Plan:
+    """Keep actions held that belong to a larger held set than a plan for some of the people shows."""
+    held = context.inputs.held
     if not held:
         return plan
 
@@ -23,8 +45,9 @@ def keep_held(plan: Plan, held: Mapping[str, str]) -> Plan:
     return replace(plan, actions=tuple(keep(action) for action in plan.actions))
 
 
-def release_started(plan: Plan, released: frozenset[str]) -> Plan:
-    """Release the rest of an approved set that an earlier pass began. ``released``: digests of its actions."""
+def release_started(plan: Plan, context: PlanContext) -> Plan:
+    """Release the rest of an approved set that an earlier pass began."""
+    released = context.inputs.released
     if not released:
         return plan
 

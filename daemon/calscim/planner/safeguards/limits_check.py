@@ -19,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from calscim.planner.action_key import digest
 from calscim.planner.actions import (
     Action,
     ChangeAddress,
@@ -31,132 +30,126 @@ from calscim.planner.actions import (
     adds_org_member,
     demotes,
 )
+from calscim.planner.context import PlanContext
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.observed_state import Complete, ObservedState
 from calscim.planner.plan import LimitUse, Plan
 from calscim.planner.roles import Role
+from calscim.planner.safeguards.holds import held_sets, plan_hash
 from calscim.planner.safeguards.limits import Guards, Limit, WindowUsage, size_at_start
 
 
 @dataclass(frozen=True, slots=True)
-class HoldSet:
-    """A set of actions that one limit holds. Approving ``hash`` releases exactly these actions."""
+class _AppliedLimit:
+    """A limit of ``[guards]``, and what it allows for people or memberships of this number."""
 
-    hash: str
-    guard: str
-    actions: tuple[Action, ...]
+    name: str
+    limit: Limit
+    size: int
+    min_size: int
+    team: TeamId | None = None
+
+    @property
+    def allowed(self) -> int:
+        return self.limit.of(self.size, self.min_size)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.limit}) allows {self.allowed}"
+
+    def used(self, count: int) -> LimitUse:
+        return LimitUse(self.name, self.team, count, self.allowed, self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The actions that a limit applies to. ``besides``: actions that count, but are not held."""
+    """The actions that a limit applies to; without a limit, each of them is held.
+
+    ``what`` continues the number in the message. ``besides``: what counts, but is not held. ``used``: what counted
+    within the window before this plan.
+    """
 
     actions: Sequence[Action]
-    limit: int
-    sentence: str  # a message with {count} and {before}
+    limit: _AppliedLimit | None
+    what: str
+    used: int = 0
     besides: int = 0
-    used: int = 0  # removals within the window before this plan
 
     @property
-    def over(self) -> bool:
-        return bool(self.actions) and len(self.actions) + self.besides + self.used > self.limit
+    def is_over(self) -> bool:
+        if not self.actions or self.limit is None:
+            return bool(self.actions)
+        return len(self.actions) + self.besides + self.used > self.limit.allowed
 
     @property
     def guard(self) -> str:
         planned = len(self.actions) + self.besides
         before = f", after {self.used} within the window" if self.used else ""
-        return self.sentence.format(count=planned, before=before)
+        limit = "" if self.limit is None else f"; {self.limit}"
+        return f"{planned} {self.what}{before}{limit}"
 
 
-def hold_over_limits(
-    plan: Plan,
-    observed: ObservedState,
-    policy: Guards,
-    approved: frozenset[str] = frozenset(),
-    usage: WindowUsage | None = None,
-) -> Plan:
-    """Return the plan with every action over a limit held.
+def hold_over_limits(plan: Plan, context: PlanContext) -> Plan:
+    """Hold every action over a limit, except the approved ones, which count towards no limit.
 
-    ``approved``: hashes of held sets, or of the whole plan. They release exactly those actions, which then count
-    towards no limit. ``usage``: the removals and additions within the window before this plan.
+    An approved hash, of a held set or of the whole plan, releases exactly those actions. The limits are then checked
+    again without them, and that can show another set that was approved.
     """
-    limits = _Limits(observed, policy, usage or WindowUsage())
-    free: frozenset[int] = frozenset(
-        number for number, action in enumerate(plan.actions) if action.approved
-    )
-    guarded = _held(plan, limits, free)
+    inputs = context.inputs
+    limits = _Limits(inputs.observed, inputs.guards, inputs.usage)
+    released = frozenset(number for number, action in enumerate(plan.actions) if action.approved)
     while True:
-        more = free | _released(guarded, approved)
-        if more == free:
-            return replace(guarded, hash=_hash(guarded), limits=limits.in_use())
-        free = more
-        guarded = _held(plan, limits, free)
+        checked = _hold(plan, limits, released)
+        more = released | _approved(checked, inputs.approved)
+        if more == released:
+            return replace(checked, hash=plan_hash(checked), limits=limits.in_use())
+        released = more
 
 
 def limits_in_use(
-    observed: ObservedState, policy: Guards, usage: WindowUsage
+    observed: ObservedState, guards: Guards, usage: WindowUsage
 ) -> tuple[LimitUse, ...]:
     """Return how much of each limit is used; limits with no use are left out."""
-    return _Limits(observed, policy, usage).in_use()
+    return _Limits(observed, guards, usage).in_use()
 
 
-def held_sets(plan: Plan) -> tuple[HoldSet, ...]:
-    """Return the held sets, one for each limit, in the plan's order."""
-    sets: dict[str, list[Action]] = {}
-    for action in plan.actions:
-        if action.state is State.HELD and action.guard is not None:
-            sets.setdefault(action.guard, []).append(action)
-    return tuple(
-        HoldSet(digest(actions), sentence, tuple(actions)) for sentence, actions in sets.items()
-    )
-
-
-def _hash(plan: Plan) -> str:
-    held = [action for action in plan.actions if action.state is State.HELD]
-    return digest(held or plan.actions)
-
-
-def _held(plan: Plan, limits: "_Limits", free: frozenset[int]) -> Plan:
-    """Return the plan with the actions over a limit held. ``free``: positions of approved actions."""
+def _hold(plan: Plan, limits: "_Limits", released: frozenset[int]) -> Plan:
+    """Return the plan with the actions over a limit held. ``released``: positions of approved actions."""
     running = [
         action
         for number, action in enumerate(plan.actions)
-        if action.state is State.RUN and number not in free
+        if action.state is State.RUN and number not in released
     ]
-    held = {id(action): sentence for action, sentence in limits.over(running)}
-    if not held and not free:
+    guards = limits.guards_by_action(running)
+    if not guards and not released:
         return plan
-    return replace(
-        plan,
-        actions=tuple(
-            replace(action, state=State.HELD, guard=held[id(action)])
-            if id(action) in held
-            else replace(action, approved=True)
-            if number in free
-            else action
-            for number, action in enumerate(plan.actions)
-        ),
-    )
+
+    def decided(number: int, action: Action) -> Action:
+        if (guard := guards.get(id(action))) is not None:
+            return replace(action, state=State.HELD, guard=guard)
+        return replace(action, approved=True) if number in released else action
+
+    actions = tuple(decided(number, action) for number, action in enumerate(plan.actions))
+    return replace(plan, actions=actions)
 
 
-def _released(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
+def _approved(plan: Plan, approved: frozenset[str]) -> frozenset[int]:
     """Return the positions of the held actions whose set, or whose plan, was approved."""
     if not approved:
         return frozenset()
-    everything = _hash(plan) in approved
-    sentences = {one.guard for one in held_sets(plan) if everything or one.hash in approved}
+    is_all = plan_hash(plan) in approved
+    guards = {one.guard for one in held_sets(plan) if is_all or one.hash in approved}
     return frozenset(
         number
         for number, action in enumerate(plan.actions)
-        if action.state is State.HELD and action.guard in sentences
+        if action.state is State.HELD and action.guard in guards
     )
 
 
 class _Limits:
     """The limits of one pass, and the sizes that they apply to."""
 
-    def __init__(self, observed: ObservedState, policy: Guards, usage: WindowUsage) -> None:
-        self._policy = policy
+    def __init__(self, observed: ObservedState, guards: Guards, usage: WindowUsage) -> None:
+        self._guards = guards
         self._usage = usage
         self._me = observed.me
         self._names = observed.team_names
@@ -165,78 +158,87 @@ class _Limits:
             for team, members in observed.teams.items()
             if isinstance(members, Complete)
         }
-        people = observed.people
-        present = len(people.value) if isinstance(people, Complete) else 0
-        self._people = size_at_start(
-            present, usage.gone_people, usage.joined_people, policy.min_organization_size
+        least = guards.min_organization_size
+        present = len(observed.people.value) if isinstance(observed.people, Complete) else 0
+        people = size_at_start(present, usage.gone_people, usage.joined_people, least)
+        present = sum(map(len, self._teams.values()))
+        memberships = size_at_start(present, usage.gone.total(), usage.joined.total(), least)
+        self._deprovisions = _AppliedLimit(
+            "max_deprovisions", guards.max_deprovisions, people, least
         )
-        memberships = sum(map(len, self._teams.values()))
-        self._memberships = size_at_start(
+        self._removals = _AppliedLimit(
+            "max_removals_per_organization",
+            guards.max_removals_per_organization,
             memberships,
-            usage.gone.total(),
-            usage.joined.total(),
-            policy.min_organization_size,
+            least,
+        )
+        new = guards.max_new_people
+        self._new_people = (
+            None if new is None else _AppliedLimit("max_new_people", new, people, least)
         )
 
-    def over(self, running: Sequence[Action]) -> Iterator[tuple[Action, str]]:
-        """Yield each action to hold once, with the limit that holds it."""
-        held: set[int] = set()
-        leaving: set[CalUserId | None] = {
-            action.cal_user for action in running if isinstance(action, DeprovisionUser)
-        }
-        for scope in self._of_people(running):
-            if scope.over:
-                if isinstance(scope.actions[0], DeprovisionUser):
-                    leaving.clear()
-                yield from _once(scope, held)
-        for scope in self._of_teams(running, leaving):
-            if scope.over:
-                yield from _once(scope, held)
-        new = self._of_new_people(running)
-        if new is not None and new.over:
-            yield from _once(new, held)
-            yield from _followers(running, new, held)
+    def guards_by_action(self, running: Sequence[Action]) -> dict[int, str]:
+        """Return the limit that holds an action, in words, by the ``id()`` of each action to hold."""
+        guards: dict[int, str] = {}
 
-    def _of_people(self, running: Sequence[Action]) -> Iterator[_Scope]:
-        policy = self._policy
-        limit = self._deprovisions
-        name = f"max_deprovisions ({policy.max_deprovisions}) allows {limit}"
+        def hold(scope: _Scope) -> None:
+            guard = scope.guard
+            for action in scope.actions:
+                guards.setdefault(id(action), guard)
+
+        deprovisions = [action for action in running if isinstance(action, DeprovisionUser)]
+        for scope in self._of_people(running, deprovisions):
+            if scope.is_over:
+                hold(scope)
+        leaving = {one.cal_user for one in deprovisions if id(one) not in guards}
+        for scope in self._of_teams(running, leaving):
+            if scope.is_over:
+                hold(scope)
+        new = self._of_new_people(running)
+        if new is not None and new.is_over:
+            users = {action.user for action in new.actions}
+            followers = [one for one in running if one.user in users and one.cal_user is None]
+            hold(new)
+            guards = dict.fromkeys(map(id, followers), new.guard) | guards
+        return guards
+
+    def _of_people(
+        self, running: Sequence[Action], deprovisions: Sequence[Action]
+    ) -> Iterator[_Scope]:
+        limit, usage = self._deprovisions, self._usage
         yield _Scope(
-            [action for action in running if isinstance(action, DeprovisionUser)],
+            deprovisions,
             limit,
-            f"{{count}} people of {self._people} would lose the organization at once{{before}}; {name}",
-            used=self._usage.deprovisioned,
+            f"people of {limit.size} would lose the organization at once",
+            usage.deprovisioned,
         )
         yield _Scope(
             [action for action in running if isinstance(action, ChangeOrgRole) and demotes(action)],
             limit,
-            f"{{count}} people of {self._people} would lose their role in the organization at once{{before}}; {name}",
-            used=self._usage.demoted_people,
+            f"people of {limit.size} would lose their role in the organization at once",
+            usage.demoted_people,
         )
         yield _Scope(
-            [action for action in running if self._moves_a_keeper(action)],
-            0,
-            "{count} addresses of owners or of the key's own user would change, which hands the account to "
-            "another mailbox",
+            [action for action in running if self._moves_protected_account(action)],
+            None,
+            "addresses of owners or of the key's own user would change, which hands the account to another mailbox",
         )
 
-    def _moves_a_keeper(self, action: Action) -> bool:
-        """Return True for a new address of an owner of the organization or of the API key's own user."""
+    def _moves_protected_account(self, action: Action) -> bool:
+        """Return True for a new address of an owner of the organization or of the API key's user."""
         return isinstance(action, ChangeAddress) and (
             action.observed_role is Role.OWNER or action.cal_user == self._me
         )
 
     def _of_new_people(self, running: Sequence[Action]) -> _Scope | None:
-        policy = self._policy.max_new_people
-        if policy is None:
+        limit = self._new_people
+        if limit is None:
             return None
-        limit = policy.of(self._people, self._policy.min_organization_size)
         return _Scope(
             [action for action in running if adds_org_member(action)],
             limit,
-            f"{{count}} people would come into the organization of {self._people} at once{{before}}; "
-            f"max_new_people ({policy}) allows {limit}",
-            used=self._usage.new_people,
+            f"people would come into the organization of {limit.size} at once",
+            self._usage.new_people,
         )
 
     def _of_teams(
@@ -250,23 +252,19 @@ class _Limits:
             return
         for team in sorted(removals.keys() | demotions.keys()):
             yield from self._of_team(team, removals.get(team, []), demotions.get(team, []), leaving)
-        policy = self._policy
-        limit = self._removals
-        name = (
-            f"max_removals_per_organization ({policy.max_removals_per_organization}) allows {limit}"
-        )
+        limit, usage = self._removals, self._usage
         yield _Scope(
             [action for actions in removals.values() for action in actions],
             limit,
-            f"{{count}} team memberships of {self._memberships} would go at once{{before}}; {name}",
-            sum(self._with_leavers(team, leaving) for team in self._teams),
-            used=self._usage.left.total(),
+            f"team memberships of {limit.size} would go at once",
+            usage.left.total(),
+            sum(self._count_leaving(team, leaving) for team in self._teams),
         )
         yield _Scope(
             [action for actions in demotions.values() for action in actions],
             limit,
-            f"{{count}} team roles of {self._memberships} would be lowered at once{{before}}; {name}",
-            used=self._usage.demoted.total(),
+            f"team roles of {limit.size} would be lowered at once",
+            usage.demoted.total(),
         )
 
     def _of_team(
@@ -276,87 +274,49 @@ class _Limits:
         demotions: list[Action],
         leaving: set[CalUserId | None],
     ) -> Iterator[_Scope]:
-        policy, usage = self._policy, self._usage
-        size = self._size(team)
-        place = f"{self._names.get(team, 'the team')} (team {team})".replace("{", "(")
-        place = place.replace("}", ")")
-        limit = self._of_size(policy.max_removals_per_team, team)
-        name = f"max_removals_per_team ({policy.max_removals_per_team}) allows {limit}"
-        yield _Scope(
-            removals,
-            limit,
-            f"{{count}} members of {size} would leave {place} at once{{before}}; {name}",
-            self._with_leavers(team, leaving),
-            used=usage.left[team],
-        )
-        drift = self._of_size(policy.drift_removals, team)
+        usage, limit, drift = self._usage, self._team_removals(team), self._drift_removals(team)
+        place = f"{self._names.get(team, 'the team')} (team {team})"
+        leave = f"members of {limit.size} would leave {place} at once"
+        yield _Scope(removals, limit, leave, usage.left[team], self._count_leaving(team, leaving))
         yield _Scope(
             [action for action in removals if action.drift],
             drift,
-            f"{{count}} members of {size} would leave {place} at once although no push asked for it{{before}}; "
-            f"drift_removals ({policy.drift_removals}) allows {drift}",
-            used=usage.drift[team],
+            f"{leave} although no push asked for it",
+            usage.drift[team],
         )
         yield _Scope(
             demotions,
             limit,
-            f"{{count}} members of {size} would get a lower role on {place} at once{{before}}; {name}",
-            used=usage.demoted[team],
+            f"members of {limit.size} would get a lower role on {place} at once",
+            usage.demoted[team],
         )
 
-    @property
-    def _deprovisions(self) -> int:
-        policy = self._policy
-        return policy.max_deprovisions.of(self._people, policy.min_organization_size)
+    def _team_removals(self, team: TeamId) -> _AppliedLimit:
+        return self._of_size(team, "max_removals_per_team", self._guards.max_removals_per_team)
 
-    @property
-    def _removals(self) -> int:
-        policy = self._policy
-        return policy.max_removals_per_organization.of(
-            self._memberships, policy.min_organization_size
-        )
+    def _drift_removals(self, team: TeamId) -> _AppliedLimit:
+        return self._of_size(team, "drift_removals", self._guards.drift_removals)
 
-    def _size(self, team: TeamId) -> int:
-        usage = self._usage
-        return size_at_start(
-            len(self._teams.get(team, ())),
-            usage.gone[team],
-            usage.joined[team],
-            self._policy.min_team_size,
-        )
-
-    def _of_size(self, limit: Limit, team: TeamId) -> int:
-        return limit.of(self._size(team), self._policy.min_team_size)
+    def _of_size(self, team: TeamId, name: str, limit: Limit) -> _AppliedLimit:
+        usage, least = self._usage, self._guards.min_team_size
+        present = len(self._teams.get(team, ()))
+        size = size_at_start(present, usage.gone[team], usage.joined[team], least)
+        return _AppliedLimit(name, limit, size, least, team)
 
     def in_use(self) -> tuple[LimitUse, ...]:
         """Return how much of each limit was used within the window; limits with no use are left out."""
-        usage, policy = self._usage, self._policy
+        usage = self._usage
         uses = [
-            LimitUse(
-                "max_deprovisions", None, usage.deprovisioned, self._deprovisions, self._people
-            ),
-            LimitUse(
-                "max_removals_per_organization",
-                None,
-                usage.left.total(),
-                self._removals,
-                self._memberships,
-            ),
+            self._deprovisions.used(usage.deprovisioned),
+            self._removals.used(usage.left.total()),
         ]
-        if policy.max_new_people is not None:
-            allowed = policy.max_new_people.of(self._people, policy.min_organization_size)
-            uses.append(LimitUse("max_new_people", None, usage.new_people, allowed, self._people))
-        for name, limit, counts in (
-            ("max_removals_per_team", policy.max_removals_per_team, usage.left),
-            ("drift_removals", policy.drift_removals, usage.drift),
-        ):
-            uses += [
-                LimitUse(name, team, counts[team], self._of_size(limit, team), self._size(team))
-                for team in sorted(counts)
-            ]
+        if self._new_people is not None:
+            uses.append(self._new_people.used(usage.new_people))
+        uses += [self._team_removals(team).used(usage.left[team]) for team in sorted(usage.left)]
+        uses += [self._drift_removals(team).used(usage.drift[team]) for team in sorted(usage.drift)]
         return tuple(use for use in uses if use.used)
 
-    def _with_leavers(self, team: TeamId, leaving: set[CalUserId | None]) -> int:
+    def _count_leaving(self, team: TeamId, leaving: set[CalUserId | None]) -> int:
         members = self._teams.get(team, {})
         return sum(account in members for account in leaving)
 
@@ -366,21 +326,3 @@ def _by_team(actions: Iterable[RemoveMember | ChangeTeamRole]) -> dict[TeamId, l
     for action in actions:
         teams[action.team].append(action)
     return teams
-
-
-def _followers(
-    running: Sequence[Action], new: _Scope, held: set[int]
-) -> Iterator[tuple[Action, str]]:
-    """Yield the actions that depend on the account of a person whose invitation is held."""
-    users = {action.user for action in new.actions}
-    for action in running:
-        if action.user in users and action.cal_user is None and id(action) not in held:
-            held.add(id(action))
-            yield action, new.guard
-
-
-def _once(scope: _Scope, held: set[int]) -> Iterator[tuple[Action, str]]:
-    for action in scope.actions:
-        if id(action) not in held:
-            held.add(id(action))
-            yield action, scope.guard

@@ -5,7 +5,7 @@ from collections.abc import Mapping as MappingOf
 
 from calscim.planner.actions import Action, team_of
 from calscim.planner.ids import TeamId
-from calscim.planner.safeguards.drift_grace import DriftObservation
+from calscim.planner.plan import DriftObservation
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 

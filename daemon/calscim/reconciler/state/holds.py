@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from calscim.planner.action_key import digest, key_of
 from calscim.planner.render import action_json
-from calscim.planner.safeguards.limits_check import HoldSet
+from calscim.planner.safeguards.holds import HoldSet
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
