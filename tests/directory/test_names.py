@@ -210,7 +210,7 @@ def test_the_planner_takes_users_for_one_person_by_the_key_of_their_address(pair
     people = identify(DesiredState(users, {}, {}, {}, {}, (), {}, {}))
 
     keys = {names.address_key(user.email) for user in users.values()}
-    assert set(people.of.values()) == keys
+    assert set(people.key_of.values()) == keys
 
 
 @given(pairs)

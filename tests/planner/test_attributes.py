@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calscim.planner.actions import ChangeAttribute, Kind, State
-from calscim.planner.attributes.diff import attributes_without_options, find_attribute
+from calscim.planner.attributes.table import attributes_without_options, find_attribute
 from calscim.planner.attributes.values import normalize, read_values
 from calscim.planner.modes import PeopleMode, Provision
 from calscim.planner.observed_state import AttributeType

@@ -28,7 +28,7 @@ from calscim.planner.actions import (
     role_of,
     team_of,
 )
-from calscim.planner.attributes.diff import apply_change, has_target_value, must_unassign_first
+from calscim.planner.attributes.changes import apply_change, has_target_value, must_unassign_first
 from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.context import PlanContext, PlanInputs, make_context
 from calscim.planner.desired_state import (

@@ -20,7 +20,7 @@ from calscim.clock import SystemClock
 from calscim.config import Journal, Organization, Scim, Settings
 from calscim.encryption import Cipher
 from calscim.errors import RemoteError, RemoteKind, StoreError
-from calscim.planner.attributes import diff
+from calscim.planner.attributes.table import find_attribute
 from calscim.planner.build import BuildTraits
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.roles import Role
@@ -310,5 +310,5 @@ async def _attributes(reader: Reader, organization: Organization) -> str:
     found = await reader.attributes()
     if isinstance(found, Incomplete):
         return f"calscim leaves people's attributes as they are: {found.reason}"
-    named = (diff.find_attribute(found.value, rule.to) for rule in organization.attributes)
+    named = (find_attribute(found.value, rule.to) for rule in organization.attributes)
     return "; ".join(one for one in named if isinstance(one, str))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.grants import ResolvedGrants, resolve_grants
 from calscim.planner.identity import People, PersonKey, identify
-from calscim.planner.ids import TeamId, UserId
+from calscim.planner.ids import CalUserId, TeamId, UserId
 from calscim.planner.observed_state import ObservedState
 from calscim.planner.people.deprovisioning import Deprovisioning
 from calscim.planner.plan import DriftObservation, Scope
@@ -50,7 +50,7 @@ class PlanInputs:
 class PlanContext:
     """The inputs of a plan, and what several stages derive from them.
 
-    ``observed``: with the teams that do not exist yet as empty ones. ``chosen``: the people in scope, None for all.
+    ``observed``: with the teams that do not exist yet as empty ones. ``teams``: the teams in scope.
     """
 
     inputs: PlanInputs
@@ -62,45 +62,55 @@ class PlanContext:
     provenance: ProvenanceIndex
     deprovisioning: Deprovisioning
     protections: TeamProtections
+    former_users: MappingOf[
+        CalUserId, UserId
+    ]  # of accounts that calscim removed from the organization
     pending_teams: MappingOf[TeamId, str]
     teams: frozenset[TeamId]
-    chosen: frozenset[PersonKey] | None
+    people_in_scope: frozenset[PersonKey] | None  # None: all
+
+    def team_name(self, team: TeamId) -> str:
+        return self.observed.team_names.get(team) or f"team {team}"
 
 
 def make_context(inputs: PlanInputs) -> PlanContext:
     """Identify people, resolve mappings to grants, and prepare the look-ups that stages share."""
-    state, policy, scope = inputs.desired, inputs.policy, inputs.scope
-    pending = pending_teams(state)
+    desired, policy, scope = inputs.desired, inputs.policy, inputs.scope
+    pending = pending_teams(desired)
     observed = with_pending_teams(inputs.observed, pending)
-    people = identify(state, observed)
+    people = identify(desired, observed)
     teams = frozenset(team for team in observed.teams if scope.teams is None or team in scope.teams)
-    grants = resolve_grants(state, policy, people, teams)
-    provenance = ProvenanceIndex(state, grants, policy)
-    deprovisioning = Deprovisioning(state, observed, policy, grants, provenance)
+    grants = resolve_grants(desired, policy, people, teams)
+    provenance = ProvenanceIndex(desired, grants, policy)
+    deprovisioning = Deprovisioning(desired, observed, policy, grants, provenance)
     return PlanContext(
         inputs=inputs,
-        desired=state,
+        desired=desired,
         observed=observed,
         policy=policy,
         people=people,
         grants=grants,
         provenance=provenance,
         deprovisioning=deprovisioning,
-        protections=TeamProtections(state, observed, policy, deprovisioning),
+        protections=TeamProtections(desired, observed, policy, deprovisioning),
+        former_users={
+            account: user for user, account in sorted(desired.former_accounts.items(), reverse=True)
+        },
         pending_teams=pending,
         teams=teams,
-        chosen=_chosen(state, people.of, scope),
+        people_in_scope=_people_in_scope(desired, people, scope),
     )
 
 
-def _chosen(
-    state: DesiredState, of: MappingOf[UserId, PersonKey], scope: Scope
+def _people_in_scope(
+    desired: DesiredState, people: People, scope: Scope
 ) -> frozenset[PersonKey] | None:
-    """Return the people in scope: by their users, by the links of deleted ones, by what the ledger gave them."""
+    """Return the people of the users in scope, and the accounts that those users had."""
     if scope.users is None:
         return None
-    chosen: set[PersonKey] = {of[user] for user in scope.users if user in of}
-    chosen |= {state.links[user].cal_user for user in scope.users if user in state.links}
-    chosen |= {record.cal_user for record in state.ledger.values() if record.user in scope.users}
-    chosen |= {one.cal_user for one in state.org_role_grants.values() if one.user in scope.users}
-    return frozenset(chosen)
+    users = scope.users
+    found: set[PersonKey] = {people.key_of[user] for user in users if user in people.key_of}
+    found |= {desired.links[user].cal_user for user in users if user in desired.links}
+    found |= {one.cal_user for one in desired.ledger.values() if one.user in users}
+    found |= {one.cal_user for one in desired.org_role_grants.values() if one.user in users}
+    return frozenset(found)

@@ -17,7 +17,7 @@ from calscim.planner.modes import Mode, Provision
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 
-STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 3}
+_STRENGTH = {Mode.OBSERVE: 0, Mode.ADD_ONLY: 1, Mode.MANAGED: 2, Mode.EXCLUSIVE: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,6 @@ class ResolvedGrants:
     mapped: AbstractSet[PersonKey]  # in an acting mapping's group; empty unless MAPPED
     watched: AbstractSet[PersonKey]  # in an observing mapping's group; likewise
 
-    def waiting(self, team: TeamId) -> tuple[Mapping, ...]:
-        """Return the mappings of a team whose group has not been pushed yet."""
-        return tuple(mapping for mapping in self.live.get(team, ()) if mapping.group is None)
-
-    def observed_only(self, team: TeamId) -> bool:
-        """Return True if all mappings of a team only observe, and at least one of them is bound."""
-        live = self.live.get(team, ())
-        return any(mapping.group is not None for mapping in live) and all(
-            mapping.mode is Mode.OBSERVE for mapping in live
-        )
-
 
 def resolve_grants(
     desired: DesiredState,
@@ -72,9 +61,9 @@ def resolve_grants(
         if any(mapping.mode is Mode.EXCLUSIVE for mapping in mappings)
     }
     reach = {
-        user.id: people.of[user.id]
+        user.id: people.key_of[user.id]
         for user in desired.users.values()
-        if user.active and user.id in people.of
+        if user.active and user.id in people.key_of
     }
     edges = {
         team: _edges(desired, reach, mappings, exclusive=team in exclusive)
@@ -158,4 +147,4 @@ def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> EffectiveGran
 
 def strongest(mappings: Iterable[Mapping]) -> Mode:
     """Return the mode of these mappings that lets calscim do the most; at least one is required."""
-    return max((mapping.mode for mapping in mappings), key=STRENGTH.__getitem__)
+    return max((mapping.mode for mapping in mappings), key=_STRENGTH.__getitem__)

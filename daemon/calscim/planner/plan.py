@@ -1,11 +1,14 @@
 """A plan: the actions that bring Cal.com in line with the directory, and what it left out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from calscim.planner.actions import Action
-from calscim.planner.desired_state import Link, MembershipRecord
+from calscim.planner.desired_state import Link, MembershipRecord, User
 from calscim.planner.ids import CalUserId, TeamId, UserId
+
+AppliedAttribute = tuple[CalUserId, str, str]
+"""An account, the id of an attribute, and the value that Cal.com has, as the ledger records it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Plan:
     hash: str = ""
     notes: tuple[str, ...] = ()  # what was left unchanged on purpose, one sentence each
     # Attributes that have the wanted value: to be recorded.
-    applied_attributes: tuple[tuple[CalUserId, str, str], ...] = ()
+    applied_attributes: tuple[AppliedAttribute, ...] = ()
     limits: tuple[LimitUse, ...] = ()  # how much of each limit is used
     members: int | None = None  # current members of the organization; None: not read
     deferred: tuple[Deferred, ...] = ()  # recent drift: not among the actions
@@ -76,7 +79,41 @@ class Scope:
     teams: frozenset[TeamId] | None = None
 
 
-def merge_waiting(waiting: Iterable[Waiting]) -> tuple[Waiting, ...]:
+@dataclass(slots=True)
+class Additions:
+    """What a stage adds to a plan."""
+
+    actions: list[Action] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    in_place: list[MembershipRecord] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    applied_attributes: list[AppliedAttribute] = field(default_factory=list)
+
+    def wait(self, user: User, reason: str) -> None:
+        """Note what has to happen before the planner can act for a user."""
+        user_name = "" if user.email else user.user_name
+        self.waiting.append(Waiting(user.id, user.email, reason, user_name))
+
+    def leave_protected(self, action: Action, protection: str) -> None:
+        """Note that an action is not made, because the person is protected."""
+        if action.user is not None:
+            reason = f"{action.reason}, but is left alone: {protection}"
+            self.waiting.append(Waiting(action.user, action.email, reason))
+
+    def add_to(self, plan: Plan) -> Plan:
+        return replace(
+            plan,
+            actions=(*plan.actions, *self.actions),
+            waiting=_merge_waiting((*plan.waiting, *self.waiting)),
+            incomplete=(*plan.incomplete, *self.incomplete),
+            in_place=(*plan.in_place, *self.in_place),
+            notes=(*plan.notes, *self.notes),
+            applied_attributes=(*plan.applied_attributes, *self.applied_attributes),
+        )
+
+
+def _merge_waiting(waiting: Iterable[Waiting]) -> tuple[Waiting, ...]:
     """Return one entry for each person; a second reason follows the first."""
     merged: dict[UserId, Waiting] = {}
     for one in waiting:

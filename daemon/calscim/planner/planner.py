@@ -13,7 +13,11 @@ from calscim.planner.canonical_order import sort_plan
 from calscim.planner.context import PlanContext, PlanInputs, make_context
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.people.membership import plan_people
-from calscim.planner.people.org_roles import keep_last_administrator, revoke_org_roles
+from calscim.planner.people.org_roles import (
+    grant_org_roles,
+    keep_last_administrator,
+    revoke_org_roles,
+)
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.drift_grace import defer_drift
 from calscim.planner.safeguards.holds import keep_held, release_started
@@ -27,6 +31,7 @@ Stage = Callable[[Plan, PlanContext], Plan]
 
 PROPOSE: tuple[Stage, ...] = (
     plan_people,
+    grant_org_roles,
     revoke_org_roles,
     keep_last_administrator,
     plan_attributes,
@@ -61,7 +66,7 @@ def _run(stages: tuple[Stage, ...], inputs: PlanInputs) -> Plan:
 
 def _empty_plan(context: PlanContext) -> Plan:
     people = context.observed.people
-    links = tuple(sorted(context.people.found, key=lambda link: link.user))
+    links = tuple(sorted(context.people.new_links, key=lambda link: link.user))
     plan = Plan(context.policy.name, links=links)
     if isinstance(people, Incomplete):
         return replace(plan, incomplete=(f"the organization's members: {people.reason}",))

@@ -13,6 +13,7 @@ from calscim.planner.desired_state import (
     DesiredState,
     Mapping,
     MembershipRecord,
+    OrgRoleGrant,
     User,
 )
 from calscim.planner.grants import EffectiveGrant, ResolvedGrants
@@ -158,8 +159,8 @@ class ProvenanceIndex:
         live = [mapping for mapping in self._desired.mappings if mapping.team is None]
         return self.why_left((*given, *live), users, deleted=True, gave=given)
 
-    def given(self, record: MembershipRecord | None) -> list[Mapping]:
-        """Return the mappings of a ledger record that still exist."""
+    def given(self, record: MembershipRecord | OrgRoleGrant | None) -> list[Mapping]:
+        """Return the mappings of a record that still exist."""
         ids: tuple[MappingId, ...] = record.mappings if record is not None else ()
         return [self.mappings[number] for number in ids if number in self.mappings]
 

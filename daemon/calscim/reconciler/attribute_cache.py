@@ -6,12 +6,8 @@ from dataclasses import dataclass, field, replace
 from calscim.calcom.reader import Reader
 from calscim.calcom.writer import CallResult
 from calscim.planner.actions import AttributeChange, AttributeOp, ChangeAttribute
-from calscim.planner.attributes.diff import (
-    apply_change,
-    attributes_without_options,
-    has_target_value,
-    must_unassign_first,
-)
+from calscim.planner.attributes.changes import apply_change, has_target_value, must_unassign_first
+from calscim.planner.attributes.table import attributes_without_options
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Attribute, AttributeValue, Complete, Incomplete

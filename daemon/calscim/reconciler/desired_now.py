@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from calscim.planner.attributes.diff import source_keys
+from calscim.planner.attributes.table import source_keys
 from calscim.planner.ids import UserId
 from calscim.planner.safeguards.windows import find_open_window
 from calscim.postgres.pool import Database

@@ -12,7 +12,7 @@ from calscim.calcom.writer import Writer
 from calscim.clock import Clock
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAttribute, Kind, State, team_of
-from calscim.planner.attributes.diff import find_single_valued
+from calscim.planner.attributes.table import find_single_valued
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId, UserId
 from calscim.planner.observed_state import Incomplete

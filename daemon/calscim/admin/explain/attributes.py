@@ -6,7 +6,7 @@ from calscim.admin.explain.explanation import AttributeExplanation
 from calscim.admin.explain.reasons import until
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import ChangeAttribute
-from calscim.planner.attributes.diff import find_attribute
+from calscim.planner.attributes.table import find_attribute
 from calscim.planner.attributes.values import normalize, read_values
 from calscim.planner.desired_state import User
 from calscim.planner.ids import CalUserId

@@ -69,7 +69,7 @@ async def find(db: Database, organization: str, person: str) -> Entries:
 
 async def with_others(db: Database, entries: Entries, people: People) -> Entries:
     """Add the entries that share a Cal.com account with these."""
-    keys = {people.of[user] for user in entries.users if user in people.of}
+    keys = {people.key_of[user] for user in entries.users if user in people.key_of}
     others = {user.id for key in keys for user in people.users(key)} - set(entries.users)
     if not others or not entries.live:
         return entries
@@ -80,7 +80,7 @@ async def with_others(db: Database, entries: Entries, people: People) -> Entries
 def subject_of(entry: Entry, people: People) -> Subject:
     """Return the person of one entry, with all entries of the same account."""
     user = _user_id(entry)
-    key: PersonKey | None = people.of.get(user)
+    key: PersonKey | None = people.key_of.get(user)
     users = () if key is None else people.users(key)
     account = entry.cal_user_id if not isinstance(key, int) else key
     return Subject(

@@ -5,11 +5,11 @@ give is removed only if calscim set the attribute before, so that a new table cl
 read, or that Cal.com does not have, change nothing; a note says so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from calscim.names import address_key, attribute_key
+from calscim.names import address_key
 from calscim.planner.actions import (
     AttributeChange,
     AttributeOp,
@@ -17,383 +17,245 @@ from calscim.planner.actions import (
     Provenance,
     State,
 )
-from calscim.planner.attributes.values import encode_values, normalize, read_values
+from calscim.planner.attributes.table import find_attribute, read_wanted_values
+from calscim.planner.attributes.values import encode_values, normalize
 from calscim.planner.context import PlanContext
-from calscim.planner.desired_state import DesiredState, User
+from calscim.planner.desired_state import User
 from calscim.planner.identity import PersonKey
-from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import (
     Attribute,
     AttributeType,
     AttributeValue,
-    Complete,
     Incomplete,
     OrgMember,
 )
-from calscim.planner.people.membership import joining
-from calscim.planner.people.waiting import note_waiting
-from calscim.planner.plan import Plan, Waiting, merge_waiting
-from calscim.planner.policy import AttributeRule, Policy
-from calscim.planner.safeguards import action_states
-
-_NONE: list[AttributeValue] = []
+from calscim.planner.people.membership import find_joining
+from calscim.planner.plan import Additions, Plan
+from calscim.planner.policy import AttributeRule
 
 
 @dataclass(frozen=True, slots=True)
-class AttributeDiff:
-    """One attribute of one person: ``has`` is the observed value, ``should`` the wanted one."""
+class _Person:
+    """A person whom a directory wants. ``member`` None: the same plan invites this person."""
 
-    rule: AttributeRule
+    key: PersonKey
+    user: User
+    member: OrgMember | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Diff:
+    """One attribute of one person."""
+
+    person: _Person
     attribute: Attribute
-    has: tuple[AttributeValue, ...]
-    should: tuple[str, ...]
+    observed: tuple[AttributeValue, ...]
+    wanted: tuple[str, ...]
+    applied: str | None  # what calscim set before, as the ledger records it
+
+    @property
+    def target(self) -> str:
+        return encode_values(self.wanted)
 
     @property
     def surplus(self) -> tuple[AttributeValue, ...]:
         """Return the values to remove; of a value that is there twice, all but one."""
-        left = set(self.should)
-        gone = []
-        for held in self.has:
+        left = set(self.wanted)
+        surplus = []
+        for held in self.observed:
             value = normalize(self.attribute.type, held.value)
             if value in left:
                 left.remove(value)
             else:
-                gone.append(held)
-        return tuple(gone)
+                surplus.append(held)
+        return tuple(surplus)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        there = {normalize(self.attribute.type, held.value) for held in self.has}
-        return tuple(value for value in self.should if value not in there)
+        there = {normalize(self.attribute.type, held.value) for held in self.observed}
+        return tuple(value for value in self.wanted if value not in there)
 
 
 def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
     """Change the attributes that the organization's table names."""
-    planner = AttributesPlanner(context, joining(plan, context))
-    planner.walk(context.chosen)
-    return replace(
-        plan,
-        actions=(*plan.actions, *planner.actions),
-        waiting=merge_waiting((*plan.waiting, *planner.waiting)),
-        applied_attributes=(*plan.applied_attributes, *planner.applied_attributes),
-        notes=(*plan.notes, *planner.notes),
-    )
+    added = Additions()
+    if context.policy.attributes:
+        _AttributePlanner(context, find_joining(plan, context), added).plan()
+    return added.add_to(plan)
 
 
-class AttributesPlanner:
-    """Fills ``actions``, ``told``, ``waiting``, and ``notes``."""
+class _AttributePlanner:
+    """Plans the attributes of the people in scope. ``joining``: the people whom the same plan invites."""
 
-    def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
-        self._desired = context.desired
-        self._policy = context.policy
+    def __init__(
+        self, context: PlanContext, joining: MappingOf[PersonKey, State], added: Additions
+    ) -> None:
+        self._context = context
         self._deprovisioning = context.deprovisioning
-        self._people = context.people
-        self._coming = joining
-        self.waiting: list[Waiting] = []
-        self.notes: list[str] = []
-        self.actions: list[ChangeAttribute] = []
-        self.applied_attributes: list[tuple[CalUserId, str, str]] = []
-        self._pairs = self._resolved(context.observed.attributes)
-        self._making: dict[tuple[str, str], ChangeAttribute] = {}  # options that the plan creates
-        self._wholes: dict[tuple[str, ...], str] = {}
-        self._unseen = 0
+        self._joining = joining
+        self._added = added
+        self._rows = list(self._resolve_table())
+        self._new_options: dict[tuple[str, str], ChangeAttribute] = {}
+        self._not_shown = 0
 
-    def _resolved(
-        self, attributes: Complete[tuple[Attribute, ...]] | Incomplete
-    ) -> list[tuple[AttributeRule, Attribute]]:
-        """Return the rows of the table with the attributes that they name."""
-        if not self._policy.attributes:
-            return []
+    def _resolve_table(self) -> Iterator[tuple[AttributeRule, Attribute]]:
+        """Yield the rows of the table with the attributes that they name."""
+        attributes = self._context.observed.attributes
         if isinstance(attributes, Incomplete):
-            self.notes.append(f"attributes are left as they are: {attributes.reason}")
-            return []
-        pairs: list[tuple[AttributeRule, Attribute]] = []
-        for rule in self._policy.attributes:
+            self._added.notes.append(f"attributes are left as they are: {attributes.reason}")
+            return
+        seen: set[str] = set()
+        for rule in self._context.policy.attributes:
             found = find_attribute(attributes.value, rule.to)
             if isinstance(found, str):
-                self.notes.append(found)
-            elif any(found.id == other.id for _, other in pairs):
-                self.notes.append(
+                self._added.notes.append(found)
+            elif found.id in seen:
+                self._added.notes.append(
                     f"two rows of the table lead to the attribute {found.name}: the first counts"
                 )
             else:
-                pairs.append((rule, found))
-        return pairs
+                seen.add(found.id)
+                yield rule, found
 
-    def walk(self, keys: Iterable[PersonKey] | None) -> None:
-        """Plan the attributes of all people, or only of these."""
-        if not self._pairs or self._deprovisioning.seen is None:
+    def plan(self) -> None:
+        if not self._rows or self._deprovisioning.members is None:
             return
-        everybody = self._people.primary_user if keys is None else keys
-        for key in everybody:
-            if self._deprovisioning.wanted(key):
-                self._person(key, self._people.primary_user[key])
-        self.actions += self._making.values()
-        if self._unseen:
-            self.notes.append(
-                f"the attributes of {self._unseen} people are not shown by Cal.com: left as they are"
+        primary_user, in_scope = self._context.people.primary_user, self._context.people_in_scope
+        for key in primary_user if in_scope is None else in_scope:
+            if not self._deprovisioning.is_wanted(key):
+                continue
+            member = None if isinstance(key, str) else self._deprovisioning.member(key)
+            # The stage for people notes what the others wait for.
+            if key in self._joining or (member is not None and member.has_joined):
+                self._plan_person(_Person(key, primary_user[key], member))
+        self._added.actions += self._new_options.values()
+        if self._not_shown:
+            self._added.notes.append(
+                f"the attributes of {self._not_shown} people are not shown by Cal.com: left as they are"
             )
 
-    def _person(self, key: PersonKey, user: User) -> None:
-        seen = None
-        has: tuple[AttributeValue, ...] | None = ()
-        if isinstance(key, str):
-            if key not in self._coming:
-                return
-        else:
-            assert self._deprovisioning.seen is not None
-            seen = self._deprovisioning.seen.get(key)
-            if seen is None or not seen.has_joined:
-                return  # the stage for people notes what they wait for
-            has = seen.attributes
-        if has is None:
-            self._unseen += 1
+    def _plan_person(self, person: _Person) -> None:
+        values = () if person.member is None else person.member.attributes
+        if values is None:
+            self._not_shown += 1
             return
-        held: dict[str, list[AttributeValue]] = {}
-        for one in has:
-            held.setdefault(one.attribute, []).append(one)
-        for rule, attribute in self._pairs:
-            should = self._should(user, rule, attribute)
-            mine = held.get(attribute.id, _NONE)
-            if should is not None:
-                self._attribute(
-                    key, user, seen, AttributeDiff(rule, attribute, tuple(mine), should)
-                )
+        for rule, attribute in self._rows:
+            wanted = self._wanted_values(person.user, rule, attribute)
+            if wanted is None:
+                continue
+            observed = tuple(one for one in values if one.attribute == attribute.id)
+            applied = (
+                None
+                if person.member is None
+                else self._context.desired.attributes.get((person.member.user, attribute.id))
+            )
+            if wanted or applied is not None:  # else the directory never gave a value
+                self._plan_attribute(rule, _Diff(person, attribute, observed, wanted, applied))
 
-    def _should(
+    def _wanted_values(
         self, user: User, rule: AttributeRule, attribute: Attribute
     ) -> tuple[str, ...] | None:
         """Return the directory's values, or None if the attribute cannot hold one of them."""
-        given = _given(user, rule, attribute)
+        given = read_wanted_values(user, rule, attribute)
         if attribute.type is not AttributeType.NUMBER:
             return given
         found = []
         for value in given:
-            made = normalize(attribute.type, value)
-            if made is None:
-                self._wait(
+            number = normalize(attribute.type, value)
+            if number is None:
+                self._added.wait(
                     user, f"{attribute.name} takes a number, and {rule.source.text} is {value!r}"
                 )
                 return None
-            found.append(made)
+            found.append(number)
         return tuple(dict.fromkeys(found))
 
-    def _attribute(
-        self, key: PersonKey, user: User, seen: OrgMember | None, one: AttributeDiff
-    ) -> None:
-        account = None if seen is None else seen.user
-        before = (
-            None if account is None else self._desired.attributes.get((account, one.attribute.id))
-        )
-        if not one.should and before is None:
-            return  # the directory never gave a value
-        if len(one.has) == len(one.should) == 1 and one.has[0].value == one.should[0]:
-            surplus: tuple[AttributeValue, ...] = ()  # the usual case
-            missing: tuple[str, ...] = ()
-        else:
-            surplus, missing = one.surplus, one.missing
+    def _plan_attribute(self, rule: AttributeRule, diff: _Diff) -> None:
+        surplus: tuple[AttributeValue, ...] = ()
+        missing: tuple[str, ...] = ()
+        if tuple(held.value for held in diff.observed) != diff.wanted:  # equal: the usual case
+            surplus, missing = diff.surplus, diff.missing
         if not surplus and not missing:
-            now = self._whole(one.should)
-            if account is not None and before != now:
-                self.applied_attributes.append((account, one.attribute.id, now))
+            if diff.person.member is not None and diff.applied != diff.target:
+                account = diff.person.member.user
+                self._added.applied_attributes.append((account, diff.attribute.id, diff.target))
             return
-        options = dict(self._options(key, user, seen, one, missing))
-        if len(options) < len(missing):
-            if one.attribute.type is not AttributeType.MULTI_SELECT:
-                return  # the present value stays until the option exists
-            missing = tuple(value for value in missing if value in options)
+        options = dict(self._find_options(rule, diff, missing))
+        if len(options) < len(missing) and diff.attribute.type is not AttributeType.MULTI_SELECT:
+            return  # the present value stays until the option exists
         for held in surplus:
-            change = AttributeChange(
-                AttributeOp.UNASSIGN,
-                one.attribute,
-                held.value,
-                held.option,
-                encode_values(one.should),
+            self._added.actions.append(
+                self._action(diff, AttributeOp.UNASSIGN, held.value, held.option)
             )
-            self.actions.append(self._action(key, user, seen, one, change, before))
-        for value in missing:
-            change = AttributeChange(
-                AttributeOp.ASSIGN, one.attribute, value, options[value], encode_values(one.should)
-            )
-            self.actions.append(self._action(key, user, seen, one, change, before))
+        for value, option in options.items():
+            self._added.actions.append(self._action(diff, AttributeOp.ASSIGN, value, option))
 
-    def _whole(self, should: tuple[str, ...]) -> str:
-        """Return the recorded form of the values; cached, because many people share few values."""
-        known = self._wholes.get(should)
-        if known is None:
-            known = self._wholes[should] = encode_values(should)
-        return known
-
-    def _options(
-        self,
-        key: PersonKey,
-        user: User,
-        seen: OrgMember | None,
-        one: AttributeDiff,
-        missing: Sequence[str],
+    def _find_options(
+        self, rule: AttributeRule, diff: _Diff, missing: tuple[str, ...]
     ) -> Iterator[tuple[str, str | None]]:
         """Yield the option of each value that has one or gets one; None: known only after the call."""
+        attribute = diff.attribute
         for value in missing:
-            if not one.attribute.type.selects:
-                yield value, None
-            elif (option := one.attribute.options.get(value)) is not None:
+            option = attribute.options.get(value)
+            if option is not None or not attribute.type.selects:
                 yield value, option
-            elif one.rule.create_options:
-                change = AttributeChange(
-                    AttributeOp.OPTION, one.attribute, value, None, encode_values(one.should)
-                )
-                self._make(self._action(key, user, seen, one, change, None), change)
+            elif rule.create_options:
+                self._create_option(self._action(diff, AttributeOp.OPTION, value, None))
                 yield value, None
             else:
-                self._wait(
-                    user,
-                    f'the attribute {one.attribute.name} has no option "{value}": create it in Cal.com, or set '
+                self._added.wait(
+                    diff.person.user,
+                    f'the attribute {attribute.name} has no option "{value}": create it in Cal.com, or set '
                     "create_options = true",
                 )
 
-    def _make(self, action: ChangeAttribute, change: AttributeChange) -> None:
+    def _create_option(self, action: ChangeAttribute) -> None:
         """Create each option once, for the first person by address, whatever the order of reading."""
-        place = (change.attribute.id, change.value)
-        before = self._making.get(place)
-        if before is None or _first(action) < _first(before):
-            self._making[place] = action
+        place = (action.change.attribute.id, action.change.value)
+        before = self._new_options.get(place)
+        if before is None or _precedence(action) < _precedence(before):
+            self._new_options[place] = action
 
     def _action(
-        self,
-        key: PersonKey,
-        user: User,
-        seen: OrgMember | None,
-        one: AttributeDiff,
-        change: AttributeChange,
-        before: str | None,
+        self, diff: _Diff, op: AttributeOp, value: str, option: str | None
     ) -> ChangeAttribute:
-        fills = change.op is not AttributeOp.UNASSIGN and (
-            not one.has or one.attribute.type is AttributeType.MULTI_SELECT
+        key, user, member = diff.person.key, diff.person.user, diff.person.member
+        adds = op is not AttributeOp.UNASSIGN and (
+            not diff.observed or diff.attribute.type is AttributeType.MULTI_SELECT
         )
-        behind = {
-            other.directory for other in self._people.users(key) if other.managed and other.active
-        }
-        drift = before is not None and before == encode_values(one.should)
-        state = action_states.of_org_action(self._desired, self._policy.people, behind, adds=fills)
-        if isinstance(key, str) and state is State.RUN:
-            state = self._coming[key]
+        state = self._deprovisioning.state_of_wanted(key, adds=adds)
+        if member is None and state is State.RUN:
+            state = self._joining[key]
+        is_option = op is AttributeOp.OPTION
         return ChangeAttribute(
-            user.email if seen is None else seen.email,
-            _because(one, change, user, drift=drift),
+            user.email if member is None else member.email,
+            _reason(diff, op, value),
             user=user.id,
-            cal_user=None if isinstance(key, str) else key,
-            membership=None if seen is None else seen.membership,
+            cal_user=None if member is None else member.user,
+            membership=None if member is None else member.membership,
             provenance=Provenance(user.directory, user.seq),
-            drift=drift,
+            drift=not is_option and diff.applied == diff.target,
             state=state,
-            change=change,
+            change=AttributeChange(op, diff.attribute, value, option, diff.target),
         )
 
-    def _wait(self, user: User, reason: str) -> None:
-        self.waiting.append(note_waiting(user, reason))
 
-
-def _first(action: ChangeAttribute) -> tuple[bool, str, str]:
+def _precedence(action: ChangeAttribute) -> tuple[bool, str, str]:
     """Return a sort key that puts actions that may run first."""
     return action.state is not State.RUN, address_key(action.email), action.user or ""
 
 
-def _because(one: AttributeDiff, change: AttributeChange, user: User, *, drift: bool) -> str:
+def _reason(diff: _Diff, op: AttributeOp, value: str) -> str:
     """Describe the old and the new values and, if several calls are needed, the part of this call."""
-    if change.op is AttributeOp.OPTION:
-        return f'{one.attribute.name}: makes the option "{change.value}" (journal {user.seq})'
-    has = ", ".join(sorted(f'"{held.value}"' for held in one.has)) or "nothing"
-    should = ", ".join(f'"{value}"' for value in one.should) or "nothing"
-    because = f"{one.attribute.name}: {has} -> {should} (journal {user.seq})"
-    if drift:
-        because += "; it was changed in Cal.com"
-    if len(one.surplus) + len(one.missing) > 1:
-        verb = "sets" if change.op is AttributeOp.ASSIGN else "takes away"
-        because += f'; {verb} "{change.value}"'
-    return because
-
-
-def find_attribute(attributes: Iterable[Attribute], wanted: str) -> Attribute | str:
-    """Find an attribute by slug, by name, or by either in any case; or return why that failed."""
-    every = list(attributes)
-    key = attribute_key(wanted)
-    for found in (
-        [one for one in every if one.slug == wanted],
-        [one for one in every if one.name == wanted],
-        [one for one in every if key in (attribute_key(one.slug), attribute_key(one.name))],
-    ):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            return f"Cal.com has {len(found)} attributes called {wanted}: write the slug of one in the table"
-    known = ", ".join(sorted(one.slug for one in every)) or "none"
-    return (
-        f"Cal.com has no attribute {wanted}: make it there, or correct the table; it has: {known}"
-    )
-
-
-def attributes_without_options(
-    desired: DesiredState, policy: Policy, attributes: Iterable[Attribute]
-) -> list[Attribute]:
-    """Return the select attributes that lack an option for a wanted value: their options must be read."""
-    every = list(attributes)
-    found = []
-    users = [user for user in desired.users.values() if user.active and user.managed]
-    for rule in policy.attributes:
-        attribute = find_attribute(every, rule.to)
-        if isinstance(attribute, str) or not attribute.type.selects:
-            continue
-        wanted = (_given(user, rule, attribute) for user in users)
-        if any(value not in attribute.options for given in wanted for value in given):
-            found.append(attribute)
-    return found
-
-
-def find_single_valued(attributes: Iterable[Attribute], policy: Policy) -> frozenset[str]:
-    """Return the ids of the table's attributes for which lists show one value only."""
-    every = list(attributes)
-    found = (find_attribute(every, rule.to) for rule in policy.attributes)
-    return frozenset(
-        one.id
-        for one in found
-        if isinstance(one, Attribute) and one.type is not AttributeType.MULTI_SELECT
-    )
-
-
-def _given(user: User, rule: AttributeRule, attribute: Attribute) -> tuple[str, ...]:
-    """Return the directory's values that the attribute can take: all values, or the first."""
-    given = read_values(rule.source, user.data)
-    return given if attribute.type is AttributeType.MULTI_SELECT else given[:1]
-
-
-def source_keys(policy: Policy) -> frozenset[str]:
-    """Return the needed core attributes and schemas of a user, in lower case."""
-    return frozenset(
-        (rule.source.schema or rule.source.attribute).lower() for rule in policy.attributes
-    )
-
-
-def apply_change(
-    held: Sequence[AttributeValue], change: AttributeChange, option: str
-) -> tuple[AttributeValue, ...]:
-    """Return the attribute values of a person after a call."""
-    rest = [one for one in held if (one.attribute, one.option) != (change.attribute.id, option)]
-    if change.op is AttributeOp.ASSIGN:
-        rest.append(AttributeValue(change.attribute.id, option, change.value))
-    return tuple(sorted(rest))
-
-
-def has_target_value(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
-    """Return True if the attribute has its target value."""
-    kind = change.attribute.type
-    has = [one.value for one in held if one.attribute == change.attribute.id]
-    return encode_values(normalize(kind, value) or value for value in has) == change.target
-
-
-def must_unassign_first(held: Sequence[AttributeValue], change: AttributeChange) -> bool:
-    """Return True if another value must be removed first, because the attribute takes only one."""
-    return (
-        change.op is AttributeOp.ASSIGN
-        and change.attribute.type is not AttributeType.MULTI_SELECT
-        and any(one.attribute == change.attribute.id for one in held)
-    )
+    name, seq = diff.attribute.name, diff.person.user.seq
+    if op is AttributeOp.OPTION:
+        return f'{name}: makes the option "{value}" (journal {seq})'
+    observed = ", ".join(sorted(f'"{held.value}"' for held in diff.observed)) or "nothing"
+    wanted = ", ".join(f'"{value}"' for value in diff.wanted) or "nothing"
+    reason = f"{name}: {observed} -> {wanted} (journal {seq})"
+    if diff.applied == diff.target:
+        reason += "; it was changed in Cal.com"
+    if len(diff.surplus) + len(diff.missing) > 1:
+        verb = "sets" if op is AttributeOp.ASSIGN else "takes away"
+        reason += f'; {verb} "{value}"'
+    return reason

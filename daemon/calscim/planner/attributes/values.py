@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from calscim.names import folded
@@ -73,8 +73,8 @@ PREFERENCES = "@profile"  # stands for an attribute in the record of sent values
 @cache
 def encode_preferences(locale: str | None, time_zone: str | None) -> str:
     """Return the recorded form of a locale and a time zone that were sent; "" for neither."""
-    told = {"locale": locale, "time_zone": time_zone}
-    return encode_values(f"{name} {value}" for name, value in told.items() if value)
+    sent = {"locale": locale, "time_zone": time_zone}
+    return encode_values(tuple(f"{name} {value}" for name, value in sent.items() if value))
 
 
 def normalize(kind: AttributeType, value: str) -> str | None:
@@ -90,7 +90,7 @@ def normalize(kind: AttributeType, value: str) -> str | None:
     return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
 
 
-def encode_values(told: Iterable[str]) -> str:
+@lru_cache(maxsize=4096)  # many people share few values
+def encode_values(values: tuple[str, ...]) -> str:
     """Return the recorded form of all values of a person's attribute; "" for none."""
-    every = sorted(told)
-    return json.dumps(every, ensure_ascii=False) if every else ""
+    return json.dumps(sorted(values), ensure_ascii=False) if values else ""

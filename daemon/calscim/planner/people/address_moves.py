@@ -32,13 +32,13 @@ class Move:
     """An account whose user has another address in the directory. ``may_go_aside``: to an interim address."""
 
     user: User
-    seen: OrgMember
+    member: OrgMember
     state: State
     may_go_aside: bool
 
     @property
     def old(self) -> str:
-        return address_key(self.seen.email)
+        return address_key(self.member.email)
 
     @property
     def new(self) -> str:
@@ -118,44 +118,46 @@ def order_moves(moves: Iterable[Move], held: Mapping[str, CalUserId]) -> Steps:
     """Put the moves in order. ``held``: which account has an address now; addresses by their keys."""
     claims: dict[str, Move] = {}
     blocked: list[Move] = []
-    for move in sorted(moves, key=lambda one: one.seen.user):
+    for move in sorted(moves, key=lambda one: one.member.user):
         if move.new in claims:
             blocked.append(move)
         else:
             claims[move.new] = move
-    moving = {move.seen.user: move for move in claims.values()}
+    moving = {move.member.user: move for move in claims.values()}
     followers = {
         held[move.new]: move for move in claims.values() if held.get(move.new) in moving
     }  # the user who gets the address that an account gives up
     ordered: list[AddressStep] = []
     placed: set[CalUserId] = set()
     for move in claims.values():
-        if move.new in held and held[move.new] != move.seen.user:
+        if move.new in held and held[move.new] != move.member.user:
             continue
         chain = _chain(move, followers)
         stuck = next((n for n, one in enumerate(chain) if one.state is not State.RUN), len(chain))
         going = chain[: stuck + 1]
         ordered += _placed(going)
         blocked += chain[stuck + 1 :]
-        placed |= {one.seen.user for one in chain}
+        placed |= {one.member.user for one in chain}
     for move in claims.values():
-        if move.seen.user in placed:
+        if move.member.user in placed:
             continue
         chain = _chain(move, followers)
-        if followers.get(chain[-1].seen.user) is not move:
+        if followers.get(chain[-1].member.user) is not move:
             if held[move.new] not in moving:  # the first move of a chain that cannot begin
                 blocked += chain
-                placed |= {one.seen.user for one in chain}
+                placed |= {one.member.user for one in chain}
             continue
         ordered += _circle(chain)
-        placed |= {one.seen.user for one in chain}
+        placed |= {one.member.user for one in chain}
     return Steps(tuple(ordered), tuple(blocked))
 
 
 def _chain(first: Move, followers: Mapping[CalUserId, Move]) -> list[Move]:
     """Return the move and the moves that it makes room for, in order; each account once."""
     chain = [first]
-    while (following := followers.get(chain[-1].seen.user)) is not None and following is not first:
+    while (
+        following := followers.get(chain[-1].member.user)
+    ) is not None and following is not first:
         chain.append(following)
     return chain
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from calscim.names import address_key
 from calscim.planner.actions import DeprovisionUser, Provenance, State
-from calscim.planner.desired_state import DeletedUser, DesiredState, Link, User
+from calscim.planner.desired_state import DeletedUser, DesiredState, User
 from calscim.planner.grants import ResolvedGrants
 from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, DirectoryId
@@ -27,61 +27,65 @@ class Deprovisioning:
         desired: DesiredState,
         observed: ObservedState,
         policy: Policy,
-        wanted: ResolvedGrants,
-        causes: ProvenanceIndex,
+        grants: ResolvedGrants,
+        provenance: ProvenanceIndex,
     ) -> None:
         self._desired = desired
         self._policy = policy
         self._me = observed.me
-        self._grants = wanted
-        self._people = wanted.people
-        self._provenance = causes
-        self._due: dict[CalUserId, DeprovisionUser | None] = {}
-        self.seen = observed.people.value if isinstance(observed.people, Complete) else None
+        self._grants = grants
+        self._people = grants.people
+        self._provenance = provenance
+        self._actions: dict[CalUserId, DeprovisionUser | None] = {}
+        self.members = observed.people.value if isinstance(observed.people, Complete) else None
 
-    def wanted(self, key: PersonKey) -> bool:
+    def member(self, account: CalUserId) -> OrgMember | None:
+        """Return the member of the organization, or None if the account is none or nothing was read."""
+        return None if self.members is None else self.members.get(account)
+
+    def is_wanted(self, key: PersonKey) -> bool:
         """Return True if a directory wants this person in the organization."""
         user = self._people.primary_user.get(key)
         if user is None or not (user.active and user.managed):
             return False
         return self._policy.provision_people is Provision.ASSIGNED or key in self._grants.mapped
 
-    def leaves(self, account: CalUserId) -> bool:
+    def is_leaving(self, account: CalUserId) -> bool:
         """Return True if the person will be deprovisioned, so that the team memberships end as well."""
-        action = self.due(account)
+        action = self.find(account)
         return action is not None and action.state is not State.OBSERVED
 
-    def due(self, account: CalUserId) -> DeprovisionUser | None:
+    def find(self, account: CalUserId) -> DeprovisionUser | None:
         """Return the deprovision of an account, or None, without regard to protections."""
-        if account not in self._due:
-            self._due[account] = self._judge(account)
-        return self._due[account]
+        if account not in self._actions:
+            self._actions[account] = self._compute(account)
+        return self._actions[account]
 
-    def _judge(self, account: CalUserId) -> DeprovisionUser | None:
-        seen = None if self.seen is None else self.seen.get(account)
-        if seen is None or self.wanted(account):
+    def _compute(self, account: CalUserId) -> DeprovisionUser | None:
+        member = self.member(account)
+        if member is None or self.is_wanted(account):
             return None
         users = [user for user in self._people.users(account) if user.managed]
-        gone = [one for one in self._people.gone.get(account, ()) if one.managed]
+        deleted = [one for one in self._people.deleted.get(account, ()) if one.managed]
         if any(user.active for user in users):
-            explanation = self._unprovisioned(account, users)
+            explanation = self._why_unprovisioned(account, users)
         else:
-            explanation = self._provenance.why_inactive(users, gone)
+            explanation = self._provenance.why_inactive(users, deleted)
         if explanation is None:
             return None
-        who: Sequence[User | DeletedUser] = users or gone
+        entries: Sequence[User | DeletedUser] = (*users, *deleted)
         return DeprovisionUser(
-            seen.email or who[0].email,
+            member.email or entries[0].email,
             explanation.reason,
-            user=who[0].id,
+            user=entries[0].id,
             cal_user=account,
-            membership=seen.membership,
-            observed_role=seen.role,
+            membership=member.membership,
+            observed_role=member.role,
             provenance=explanation.provenance,
-            state=self.state({one.directory for one in users} | {one.directory for one in gone}),
+            state=self.state_for(one.directory for one in entries),
         )
 
-    def _unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Explanation | None:
+    def _why_unprovisioned(self, account: CalUserId, users: Sequence[User]) -> Explanation | None:
         """Explain why an active person in no mapped group leaves; None if no row and no invitation says so."""
         if account in self._grants.watched:
             return None
@@ -91,21 +95,19 @@ class Deprovisioning:
         if left is not None:
             return Explanation(left.provenance, f"is in no mapped group any more: {left.reason}")
         links = [self._desired.links.get(user.id) for user in users]
-        if any(link is not None and _brought_in(link) for link in links):
-            user = users[0]
-            return Explanation(
-                Provenance(user.directory, user.seq), "is in no mapped group any more"
-            )
+        if any(link is not None and link.origin != "found" for link in links):
+            provenance = Provenance(users[0].directory, users[0].seq)
+            return Explanation(provenance, "is in no mapped group any more")
         return None
 
-    def floor(self, seen: OrgMember) -> str | None:
+    def find_protection(self, member: OrgMember) -> str | None:
         """Return why this person is never deprovisioned or demoted in the organization, or None."""
-        floor = find_org_protection(seen, self._me, self._policy)
-        if floor is None and self.protected(seen.user):
+        protection = find_org_protection(member, self._me, self._policy)
+        if protection is None and self.is_on_protected_list(member.user):
             return "on the protected list"
-        return floor
+        return protection
 
-    def protected(self, account: CalUserId) -> bool:
+    def is_on_protected_list(self, account: CalUserId) -> bool:
         """Return True if any known address of this account is on the protected list."""
         protected = self._policy.protected
         return bool(protected) and any(
@@ -114,20 +116,21 @@ class Deprovisioning:
 
     def addresses(self, account: CalUserId) -> list[str]:
         """Return all known addresses of this account, the one in Cal.com first."""
-        seen = None if self.seen is None else self.seen.get(account)
-        users: list[User | DeletedUser] = [
-            *self._people.users(account),
-            *self._people.gone.get(account, ()),
-        ]
-        known = [] if seen is None else [seen.email]
-        known += [one.email for one in users]
-        known += [link.email for one in users if (link := self._desired.links.get(one.id))]
+        member, entries = self.member(account), self._people.entries(account)
+        known = [] if member is None else [member.email]
+        known += [one.email for one in entries]
+        known += [link.email for one in entries if (link := self._desired.links.get(one.id))]
         return known
 
-    def state(self, behind: Iterable[DirectoryId], *, adds: bool = False) -> State:
+    def state_for(self, directories: Iterable[DirectoryId], *, adds: bool = False) -> State:
         """Return the state of an action in the organization that these directories ask for."""
-        return action_states.of_org_action(self._desired, self._policy.people, behind, adds=adds)
+        return action_states.of_org_action(
+            self._desired, self._policy.people, directories, adds=adds
+        )
 
-
-def _brought_in(link: Link) -> bool:
-    return link.origin != "found"
+    def state_of_wanted(self, key: PersonKey, *, adds: bool = False) -> State:
+        """Return the state of an action for a person whom directories want in the organization."""
+        users = self._people.users(key)
+        return self.state_for(
+            (one.directory for one in users if one.managed and one.active), adds=adds
+        )

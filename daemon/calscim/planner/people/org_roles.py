@@ -1,18 +1,55 @@
-"""Take back organization roles that calscim granted, and keep the last administrator."""
+"""Grant and take back organization roles, and keep the last administrator."""
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
-from calscim.planner.actions import Action, ChangeOrgRole, DeprovisionUser
+from calscim.planner.actions import Action, ChangeOrgRole, DeprovisionUser, State
 from calscim.planner.context import PlanContext
-from calscim.planner.grants import STRENGTH
+from calscim.planner.grants import strongest
 from calscim.planner.ids import CalUserId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import OrgMember
-from calscim.planner.people.waiting import note_protected
-from calscim.planner.plan import Plan, merge_waiting
+from calscim.planner.plan import Additions, Plan
 from calscim.planner.roles import Role
+
+
+def grant_org_roles(plan: Plan, context: PlanContext) -> Plan:
+    """Give members the organization roles that mapped groups grant."""
+    deprovisioning, in_scope = context.deprovisioning, context.people_in_scope
+    added = Additions()
+    for account, grant in context.grants.roles.items():
+        if isinstance(account, str) or (in_scope is not None and account not in in_scope):
+            continue
+        member = deprovisioning.member(account)
+        if member is None or not member.has_joined or not deprovisioning.is_wanted(account):
+            continue
+        if grant.role is member.role or grant.mode is Mode.ADD_ONLY:
+            continue
+        user = context.people.primary_user[account]
+        explanation = context.provenance.why_granted(account, grant, grant.role)
+        reason = f"{explanation.reason} gives the role {grant.role.value} in the organization"
+        protection = deprovisioning.find_protection(member)
+        if grant.role.rank < member.role.rank and protection is not None:
+            added.wait(user, f"{reason}, but is left alone: {protection}")
+            continue
+        is_observed = grant.mode is Mode.OBSERVE
+        added.actions.append(
+            ChangeOrgRole(
+                user.email or member.email,
+                reason,
+                user=user.id,
+                cal_user=account,
+                membership=member.membership,
+                role=grant.role,
+                observed_role=member.role,
+                mode=grant.mode,
+                mappings=grant.ids,
+                provenance=explanation.provenance,
+                state=State.OBSERVED if is_observed else deprovisioning.state_of_wanted(account),
+            )
+        )
+    return added.add_to(plan)
 
 
 def revoke_org_roles(plan: Plan, context: PlanContext) -> Plan:
@@ -20,67 +57,64 @@ def revoke_org_roles(plan: Plan, context: PlanContext) -> Plan:
     return replace(plan, actions=(*plan.actions, *_revocations(context)))
 
 
-def keep_last_administrator(plan: Plan, context: PlanContext) -> Plan:
-    """Drop one action from a plan that would leave the organization without an administrator."""
-    seen = context.deprovisioning.seen
-    last = None if seen is None else _last(plan.actions, seen)
-    if last is None:
-        return plan
-    kept = note_protected(last, "the last administrator of the organization")
-    return replace(
-        plan,
-        actions=tuple(action for action in plan.actions if action is not last),
-        waiting=merge_waiting((*plan.waiting, *kept)),
-    )
-
-
 def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
-    desired, chosen = context.desired, context.chosen
-    deprovisioning, provenance, grants = context.deprovisioning, context.provenance, context.grants
-    for account, grant in sorted(desired.org_role_grants.items()):
-        seen = None if deprovisioning.seen is None else deprovisioning.seen.get(account)
-        named = account in grants.roles or (chosen is not None and account not in chosen)
-        if seen is None or named or seen.role is not grant.role or seen.role is Role.MEMBER:
-            continue  # or another role was set by hand since then
-        if deprovisioning.leaves(account) or deprovisioning.floor(seen) is not None:
+    deprovisioning, in_scope = context.deprovisioning, context.people_in_scope
+    provenance, grants = context.provenance, context.grants
+    for account, record in sorted(context.desired.org_role_grants.items()):
+        member = deprovisioning.member(account)
+        if account in grants.roles or (in_scope is not None and account not in in_scope):
             continue
-        given = [
-            provenance.mappings[number]
-            for number in grant.mappings
-            if number in provenance.mappings
-        ]
+        if member is None or member.role is not record.role or member.role is Role.MEMBER:
+            continue  # or another role was set by hand since then
+        if deprovisioning.is_leaving(account) or deprovisioning.find_protection(member) is not None:
+            continue
+        given = provenance.given(record)
         if not given:
             continue  # the directory was deleted: the role stays, as team memberships do
-        strongest = max((mapping.mode for mapping in given), key=lambda mode: STRENGTH[mode])
-        if strongest not in (Mode.MANAGED, Mode.EXCLUSIVE):
+        mode = strongest(given)
+        if mode not in (Mode.MANAGED, Mode.EXCLUSIVE):
             continue
         users = grants.people.users(account)
-        explanation = provenance.why_role_ended(given, [*(user.id for user in users), grant.user])
+        explanation = provenance.why_role_ended(given, [*(user.id for user in users), record.user])
         yield ChangeOrgRole(
-            seen.email,
+            member.email,
             "is in no group any more that gives a role in the organization"
             if explanation is None
             else f"{explanation.reason}, which gave a role in the organization",
-            user=users[0].id if users else grant.user,
+            user=users[0].id if users else record.user,
             cal_user=account,
-            membership=seen.membership,
+            membership=member.membership,
             role=Role.MEMBER,
-            observed_role=seen.role,
-            mode=strongest,
-            mappings=grant.mappings,
+            observed_role=member.role,
+            mode=mode,
+            mappings=record.mappings,
             provenance=None if explanation is None else explanation.provenance,
             drift=explanation is None,
-            state=deprovisioning.state(mapping.directory for mapping in given),
+            state=deprovisioning.state_for(mapping.directory for mapping in given),
         )
 
 
-def _last(actions: Sequence[Action], seen: MappingOf[CalUserId, OrgMember]) -> Action | None:
+def keep_last_administrator(plan: Plan, context: PlanContext) -> Plan:
+    """Drop one action from a plan that would leave the organization without an administrator."""
+    members = context.deprovisioning.members
+    last = None if members is None else _find_last(plan.actions, members)
+    if last is None:
+        return plan
+    added = Additions()
+    added.leave_protected(last, "the last administrator of the organization")
+    actions = tuple(action for action in plan.actions if action is not last)
+    return added.add_to(replace(plan, actions=actions))
+
+
+def _find_last(
+    actions: Sequence[Action], members: MappingOf[CalUserId, OrgMember]
+) -> Action | None:
     """Return the action to drop if all administrators would go at once: the lowest account id stays."""
     losing = [action for action in actions if _loses_org_role(action)]
     if not losing:
         return None
     administrators = {
-        account for account, one in seen.items() if one.accepted and one.role is not Role.MEMBER
+        account for account, one in members.items() if one.accepted and one.role is not Role.MEMBER
     }
     if administrators - {action.cal_user for action in losing}:
         return None

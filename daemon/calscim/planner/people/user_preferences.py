@@ -1,10 +1,14 @@
 """A user's locale and time zone: what a call to Cal.com may carry of them, and what is recorded as sent."""
 
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from calscim.planner.attributes.values import encode_preferences
+from calscim.planner.desired_state import User
+from calscim.planner.ids import UserId
 from calscim.planner.people.preferences import cal_locale, cal_time_zone
 
 
@@ -53,6 +57,26 @@ def preferences(
         found.record,
         found.unmatched,
     )
+
+
+class PreferenceReader:
+    """Reads what calls may carry of locales and time zones, and counts what is left out."""
+
+    def __init__(self) -> None:
+        self._unmatched: defaultdict[str, set[UserId]] = defaultdict(set)
+
+    def read(self, user: User, before: str | None, *, change: bool = True) -> Preferences:
+        """Return the user's preferences, compared as in ``preferences``."""
+        found = preferences(user.locale, user.time_zone, before, change=change)
+        for what in found.unmatched:
+            self._unmatched[what].add(user.id)
+        return found
+
+    def notes(self) -> Iterator[str]:
+        """Yield one note for each value that Cal.com does not know."""
+        for what, users in sorted(self._unmatched.items()):
+            people = f"{len(users)} {'people' if len(users) > 1 else 'person'}"
+            yield f"Cal.com has no {what}, which the directory has for {people}: left out"
 
 
 def _unmatched(locale: str | None, time_zone: str | None) -> tuple[str, ...]:

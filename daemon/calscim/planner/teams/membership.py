@@ -8,17 +8,9 @@ that calscim did not make, and the last administrator of a team are never remove
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import replace
 from operator import attrgetter
 
-from calscim.planner.actions import (
-    AcceptMember,
-    Action,
-    AddMember,
-    ChangeTeamRole,
-    RemoveMember,
-    State,
-)
+from calscim.planner.actions import AcceptMember, AddMember, ChangeTeamRole, RemoveMember, State
 from calscim.planner.context import PlanContext
 from calscim.planner.desired_state import MembershipRecord
 from calscim.planner.grants import EffectiveGrant, strongest
@@ -26,185 +18,98 @@ from calscim.planner.identity import PersonKey
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Incomplete, TeamMember
-from calscim.planner.people.membership import joining
-from calscim.planner.plan import Plan
+from calscim.planner.people.membership import find_joining
+from calscim.planner.plan import Additions, Plan
 from calscim.planner.safeguards import action_states
-from calscim.planner.teams import bootstrap_owner
+from calscim.planner.teams.bootstrap_owner import is_bootstrap_owner
 
-Members = MappingOf[CalUserId, TeamMember]
-_KEEPS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
+_CORRECTS_ROLES = (Mode.MANAGED, Mode.EXCLUSIVE, Mode.OBSERVE)
 
 
 def plan_members(plan: Plan, context: PlanContext) -> Plan:
     """Add members to the mapped teams, correct their roles, and remove members."""
-    planner = TeamsPlanner(context, joining(plan, context))
-    planner.walk(context.teams, context.chosen)
-    return replace(
-        plan,
-        actions=(*plan.actions, *planner.actions),
-        in_place=tuple(planner.in_place),
-        incomplete=(*plan.incomplete, *planner.incomplete),
-        notes=(*plan.notes, *planner.notes),
-    )
+    added = Additions()
+    joining = find_joining(plan, context)
+    for team in sorted(context.teams):
+        members = context.observed.teams[team]
+        if isinstance(members, Incomplete):
+            added.incomplete.append(f"team {context.team_name(team)}: {members.reason}")
+        else:
+            _TeamPlanner(context, joining, added, team, members.value).plan()
+    return added.add_to(plan)
 
 
-class TeamsPlanner:
-    """Fills ``actions``, ``in_place``, ``incomplete`` and ``notes``, one team after the other."""
+class _TeamPlanner:
+    """Plans one team. ``joining``: the people whom an action of the same plan invites, and its state."""
 
-    def __init__(self, context: PlanContext, joining: MappingOf[PersonKey, State]) -> None:
-        self._desired = context.desired
-        self._observed = context.observed
-        self._grants = context.grants
+    def __init__(
+        self,
+        context: PlanContext,
+        joining: MappingOf[PersonKey, State],
+        added: Additions,
+        team: TeamId,
+        members: MappingOf[CalUserId, TeamMember],
+    ) -> None:
+        self._context = context
+        self._joining = joining
+        self._added = added
+        self._team = team
+        self._members = members
         self._people = context.people
-        self._provenance = context.provenance
+        self._ledger = context.desired.ledger
         self._deprovisioning = context.deprovisioning
         self._protections = context.protections
-        self._pending_teams = context.pending_teams
-        self._coming = joining  # people whom an action of this plan invites
-        self._former = frozenset(context.desired.former_accounts.values())
-        self.actions: list[Action] = []
-        self.in_place: list[MembershipRecord] = []
-        self.incomplete: list[str] = []
-        self.notes: list[str] = []
+        self._grants = context.grants.teams.get(team, {})
+        self._mappings = context.grants.live.get(team, ())
+        self._is_exclusive = team in context.grants.exclusive
+        self._name = context.team_name(team)
 
-    def walk(self, teams: Iterable[TeamId], chosen: frozenset[PersonKey] | None) -> None:
-        """Plan these teams, for all members or only for the people in ``chosen``."""
-        for team in sorted(teams):
-            members = self._observed.teams[team]
-            if isinstance(members, Incomplete):
-                self.incomplete.append(f"team {self._protections.name(team)}: {members.reason}")
-            elif chosen is None:
-                self._whole(team, members.value)
-            else:
-                self._some(team, members.value, chosen)
-
-    def _whole(self, team: TeamId, members: Members) -> None:
-        wanted = self._grants.teams.get(team, {})
-        there: list[MembershipRecord] = []
-        ledger = self._desired.ledger
-        for key, grant in wanted.items():
-            member = None if isinstance(key, str) else members.get(key)
+    def plan(self) -> None:
+        """Plan all members, or only the people in scope."""
+        in_place: list[MembershipRecord] = []
+        for key in self._keys():
+            grant = self._grants.get(key)
+            member = None if isinstance(key, str) else self._members.get(key)
             if member is None:
-                self._missing(team, key, grant)
-                continue
-            record = ledger.get((team, member.user))
-            there.append(self._present(team, member, grant, record))
-        there.sort(key=attrgetter("cal_user"))
-        self.in_place += there
-        if len(there) < len(members):
-            for account in sorted(members.keys() - wanted.keys()):
-                self._surplus(team, members[account])
-            self._wait_for_groups(team)
-
-    def _some(self, team: TeamId, members: Members, chosen: frozenset[PersonKey]) -> None:
-        wanted = self._grants.teams.get(team, {})
-        for key in sorted(chosen, key=lambda key: (isinstance(key, str), key)):
-            grant = wanted.get(key)
-            member = None if isinstance(key, str) else members.get(key)
-            if grant is None:
-                if member is not None:
-                    self._surplus(team, member)
-            elif member is None:
-                self._missing(team, key, grant)
+                if grant is not None:
+                    self._add(key, grant)
+            elif grant is None:
+                self._remove(member)
             else:
-                record = self._desired.ledger.get((team, member.user))
-                self.in_place.append(self._present(team, member, grant, record))
+                in_place.append(self._keep(member, grant))
+        self._added.in_place += sorted(in_place, key=attrgetter("cal_user"))
+        if self._context.people_in_scope is None and len(in_place) < len(self._members):
+            self._note_missing_groups()
+
+    def _keys(self) -> Iterable[PersonKey]:
+        in_scope = self._context.people_in_scope
+        if in_scope is None:
+            return (*self._grants, *sorted(self._members.keys() - self._grants.keys()))
+        return sorted(in_scope, key=lambda key: (isinstance(key, str), key))
 
     # ---------------------------------------------------------------- wanted members
 
-    def _present(
-        self,
-        team: TeamId,
-        member: TeamMember,
-        grant: EffectiveGrant,
-        record: MembershipRecord | None,
-    ) -> MembershipRecord:
-        """Plan a member that is wanted and present. An unchanged ledger entry is returned as is."""
-        if not member.accepted:
-            self._pending(team, member, grant, record)
-        if member.role is not grant.role:
-            self._role(team, member, grant, record)
-        # The ledger keeps what calscim did for a member until Cal.com shows the wanted state.
-        role = grant.role
-        if member.role is not role:
-            role = member.role if record is None else record.role
-        user = self._people.primary_user[member.user].id
-        if record is None:
-            mode, ids = grant.mode, grant.ids
-            return MembershipRecord(
-                team, member.user, user, "found", role, mode, ids, member.membership
-            )
-        if self._people.of.get(record.user) == member.user:
-            user = record.user
-        if (
-            record.role is role
-            and record.mode is grant.mode
-            and record.mappings == grant.ids
-            and record.membership == member.membership
-            and record.user == user
-        ):
-            return record
-        return MembershipRecord(
-            team,
-            member.user,
-            user,
-            record.origin,
-            role,
-            grant.mode,
-            grant.ids,
-            member.membership,
-        )
-
-    def _pending(
-        self,
-        team: TeamId,
-        member: TeamMember,
-        grant: EffectiveGrant,
-        record: MembershipRecord | None,
-    ) -> None:
-        """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
-        if not self._ready(member.user):
+    def _add(self, key: PersonKey, grant: EffectiveGrant) -> None:
+        if not self._can_be_added(key):
             return
-        explanation = self._provenance.why_granted(member.user, grant)
-        user = self._people.primary_user[member.user]
-        self.actions.append(
-            AcceptMember(
-                user.email or self._protections.email(member.user, record),
-                f"{explanation.reason} puts this person on {self._protections.name(team)}, where the membership is "
-                "pending: accepts it, so that the person gets bookings",
-                user=user.id,
-                cal_user=member.user,
-                membership=member.membership,
-                team=team,
-                role=member.role,
-                provenance=explanation.provenance,
-                state=action_states.of_grant(self._desired, team, grant),
-            )
-        )
-
-    def _missing(self, team: TeamId, key: PersonKey, grant: EffectiveGrant) -> None:
-        if not self._ready(key):
-            return
-        state = action_states.of_grant(self._desired, team, grant)
-        record = None
-        if isinstance(key, str):
-            coming = self._coming[key]
-            state = coming if state is State.RUN else state
-        else:
-            record = self._desired.ledger.get((team, key))
-        explanation = self._provenance.why_granted(key, grant)
-        user = self._people.primary_user[key]
-        reason = f"{explanation.reason} puts this person on {self._protections.name(team)}"
+        account = None if isinstance(key, str) else key
+        record = None if account is None else self._ledger.get((self._team, account))
+        state = action_states.of_grant(self._context.desired, self._team, grant)
+        if account is None and state is State.RUN:
+            state = self._joining[key]
+        explanation = self._context.provenance.why_granted(key, grant)
+        reason = f"{explanation.reason} puts this person on {self._name}"
         if record is not None:
             reason += "; the membership was removed in Cal.com"
-        self.actions.append(
+        user = self._people.primary_user[key]
+        self._added.actions.append(
             AddMember(
-                user.email or self._protections.email(None if isinstance(key, str) else key, None),
+                user.email if account is None else user.email or self._protections.email(account),
                 reason,
                 user=user.id,
-                cal_user=None if isinstance(key, str) else key,
-                team=team,
-                new_team=self._pending_teams.get(team),
+                cal_user=account,
+                team=self._team,
+                new_team=self._context.pending_teams.get(self._team),
                 role=grant.role,
                 mode=grant.mode,
                 mappings=grant.ids,
@@ -214,102 +119,140 @@ class TeamsPlanner:
             )
         )
 
-    def _ready(self, key: PersonKey) -> bool:
+    def _can_be_added(self, key: PersonKey) -> bool:
         """Return True if Cal.com would add this person to a team: an accepted member who is not leaving."""
         if isinstance(key, str):
-            return key in self._coming
-        if self._deprovisioning.seen is None:
+            return key in self._joining
+        if self._deprovisioning.members is None:
             return True  # the account is not known; at worst, Cal.com refuses the call
-        person = self._deprovisioning.seen.get(key)
-        return person is not None and person.has_joined and not self._deprovisioning.leaves(key)
+        person = self._deprovisioning.members.get(key)
+        return person is not None and person.has_joined and not self._deprovisioning.is_leaving(key)
 
-    def _made_it(self, team: TeamId, member: TeamMember) -> bool:
-        """Return True if the person owns the team because the API key created it; see bootstrap_owner."""
-        creator = self._desired.bootstrap_owners.get(team)
-        return creator is not None and bootstrap_owner.is_bootstrap_owner(creator, member)
+    def _keep(self, member: TeamMember, grant: EffectiveGrant) -> MembershipRecord:
+        """Correct a wanted member, and return what the ledger should record: the same record if nothing changed."""
+        record = self._ledger.get((self._team, member.user))
+        if not member.accepted and self._can_be_added(member.user):
+            self._accept(member, grant, record)
+        role = grant.role
+        if member.role is not role:
+            self._correct_role(member, grant, record)
+            # The ledger keeps what calscim did for a member until Cal.com shows the wanted role.
+            role = member.role if record is None else record.role
+        origin, user = "found", self._people.primary_user[member.user].id
+        if record is not None:
+            origin = record.origin
+            if self._people.key_of.get(record.user) == member.user:
+                user = record.user
+            if (
+                record.role is role
+                and record.mode is grant.mode
+                and record.mappings == grant.ids
+                and record.membership == member.membership
+                and record.user == user
+            ):
+                return record
+        return MembershipRecord(
+            self._team, member.user, user, origin, role, grant.mode, grant.ids, member.membership
+        )
 
-    def _role(
-        self,
-        team: TeamId,
-        member: TeamMember,
-        grant: EffectiveGrant,
-        record: MembershipRecord | None,
+    def _accept(
+        self, member: TeamMember, grant: EffectiveGrant, record: MembershipRecord | None
     ) -> None:
-        added = record is not None and record.origin == "added"
-        if grant.mode not in _KEEPS_ROLES or (grant.mode is Mode.MANAGED and not added):
+        """Accept a pending team membership: Cal.com gives bookings only to accepted members."""
+        explanation = self._context.provenance.why_granted(member.user, grant)
+        user = self._people.primary_user[member.user]
+        self._added.actions.append(
+            AcceptMember(
+                user.email or self._protections.email(member.user, record),
+                f"{explanation.reason} puts this person on {self._name}, where the membership is pending: accepts it, "
+                "so that the person gets bookings",
+                user=user.id,
+                cal_user=member.user,
+                membership=member.membership,
+                team=self._team,
+                role=member.role,
+                provenance=explanation.provenance,
+                state=action_states.of_grant(self._context.desired, self._team, grant),
+            )
+        )
+
+    def _correct_role(
+        self, member: TeamMember, grant: EffectiveGrant, record: MembershipRecord | None
+    ) -> None:
+        is_added = record is not None and record.origin == "added"
+        if grant.mode not in _CORRECTS_ROLES or (grant.mode is Mode.MANAGED and not is_added):
             return
-        if self._deprovisioning.leaves(member.user) or self._made_it(team, member):
+        if self._deprovisioning.is_leaving(member.user) or self._is_bootstrap_owner(member):
             return
-        explanation = self._provenance.why_granted(member.user, grant, grant.role)
-        if member.role.rank > grant.role.rank:
-            floor = self._protections.floor(team, member, record)
-            if floor is not None:
-                self._note(team, member, floor, f"keeps the role {member.role.value}")
+        state = action_states.of_grant(self._context.desired, self._team, grant)
+        if grant.role.rank < member.role.rank:
+            protection = self._protections.find(self._team, member, record)
+            if protection is not None:
+                self._note(member, f"keeps the role {member.role.value}", protection)
                 return
-        drift = record is not None and record.role is grant.role
-        reason = f"{explanation.reason} gives the role {grant.role.value} on {self._protections.name(team)}"
-        if drift:
+            self._protections.reserve_removal(self._team, member, grant.role, state)
+        explanation = self._context.provenance.why_granted(member.user, grant, grant.role)
+        reason = f"{explanation.reason} gives the role {grant.role.value} on {self._name}"
+        is_drift = record is not None and record.role is grant.role
+        if is_drift:
             reason += f"; the role was changed to {member.role.value} in Cal.com"
         user = self._people.primary_user[member.user]
-        state = action_states.of_grant(self._desired, team, grant)
-        if member.role.rank > grant.role.rank:
-            self._protections.reserve_removal(team, member, grant.role, state)
-        self.actions.append(
+        self._added.actions.append(
             ChangeTeamRole(
                 user.email or self._protections.email(member.user, record),
                 reason,
                 user=user.id,
                 cal_user=member.user,
                 membership=member.membership,
-                team=team,
+                team=self._team,
                 role=grant.role,
                 observed_role=member.role,
                 mode=grant.mode,
                 mappings=grant.ids,
                 provenance=explanation.provenance,
-                drift=drift,
+                drift=is_drift,
                 state=state,
             )
         )
 
     # ---------------------------------------------------------------- members that are not wanted
 
-    def _surplus(self, team: TeamId, member: TeamMember) -> None:
+    def _remove(self, member: TeamMember) -> None:
         """Plan a member of the team who is in none of its groups."""
-        record = self._desired.ledger.get((team, member.user))
-        if self._is_leftover(member):
-            self._leftover(team, member, record)
+        record = self._ledger.get((self._team, member.user))
+        if self._is_left_behind(member):
+            self._remove_left_behind(member, record)
             return
-        mode = self._removal_mode(team, member, record)
-        if mode in (None, Mode.ADD_ONLY) or self._deprovisioning.leaves(member.user):
+        mode = self._removal_mode(member, record)
+        if mode in (None, Mode.ADD_ONLY) or self._deprovisioning.is_leaving(member.user):
             return
-        if self._made_it(team, member):
+        if self._is_bootstrap_owner(member):
             return
-        users = self._people.users(member.user)
-        gone = self._people.gone.get(member.user, ())
-        explanation = self._provenance.why_ended(users, gone, record, team)
-        if explanation is None and mode is Mode.EXCLUSIVE and self._grants.waiting(team):
+        users, deleted = self._people.users(member.user), self._people.deleted.get(member.user, ())
+        explanation = self._context.provenance.why_ended(users, deleted, record, self._team)
+        if explanation is None and mode is Mode.EXCLUSIVE and self._unpushed_groups():
             return  # the member's group may not have been pushed yet; noted once for each team
-        floor = self._protections.floor(team, member, record)
-        if floor is not None:
+        protection = self._protections.find(self._team, member, record)
+        if protection is not None:
             if mode is not Mode.OBSERVE:
-                self._note(team, member, floor, "stays")
+                self._note(member, "stays", protection)
             return
-        live = self._grants.live.get(team, ())
-        given = self._provenance.given(record)
-        state = action_states.of_removal(self._desired, team, mode, given, live)
-        self._protections.reserve_removal(team, member, None, state)
-        user = users[0].id if users else (gone[0].id if gone else None)
+        given = self._context.provenance.given(record)
+        state = action_states.of_removal(
+            self._context.desired, self._team, mode, given, self._mappings
+        )
+        self._protections.reserve_removal(self._team, member, None, state)
+        user = next((one.id for one in self._people.entries(member.user)), None)
         if user is None and record is not None:
             user = record.user
-        self.actions.append(
+        self._added.actions.append(
             RemoveMember(
                 self._protections.email(member.user, record),
-                explanation.reason if explanation is not None else self._unasked(team, record),
+                self._why_unwanted(record) if explanation is None else explanation.reason,
                 user=user,
                 cal_user=member.user,
                 membership=member.membership,
-                team=team,
+                team=self._team,
                 observed_role=member.role,
                 provenance=None if explanation is None else explanation.provenance,
                 drift=explanation is None,
@@ -317,75 +260,78 @@ class TeamsPlanner:
             )
         )
 
-    def _is_leftover(self, member: TeamMember) -> bool:
+    def _is_left_behind(self, member: TeamMember) -> bool:
         """Return True if calscim removed this person from the organization, and they are not in it now.
 
         If Cal.com ends team memberships itself, such a row comes from a stale list, or the person has just joined.
         """
-        seen = self._deprovisioning.seen
+        people = self._deprovisioning.members
         return (
-            self._observed.clears_teams is not True
-            and seen is not None
-            and member.user not in seen
-            and member.user in self._former
+            self._context.observed.clears_teams is not True
+            and people is not None
+            and member.user not in people
+            and member.user in self._context.former_users
         )
 
-    def _leftover(self, team: TeamId, member: TeamMember, record: MembershipRecord | None) -> None:
+    def _remove_left_behind(self, member: TeamMember, record: MembershipRecord | None) -> None:
         """End a membership that a Cal.com build from before 2025-08-18 left behind, whatever the team's mode."""
-        user = next(
-            (
-                one
-                for one, account in self._desired.former_accounts.items()
-                if account == member.user
-            ),
-            None,
-        )
-        known = None if user is None else self._desired.users.get(user)
-        live = self._grants.live.get(team, ())
-        self.actions.append(
+        desired = self._context.desired
+        user = self._context.former_users[member.user]
+        known = desired.users.get(user)
+        self._added.actions.append(
             RemoveMember(
-                known.email if known is not None else self._protections.email(member.user, record),
+                self._protections.email(member.user, record) if known is None else known.email,
                 "left the organization, and this build of Cal.com left the team membership behind",
                 user=user,
                 cal_user=member.user,
                 membership=member.membership,
-                team=team,
+                team=self._team,
                 observed_role=member.role,
-                state=action_states.of_removal(self._desired, team, Mode.MANAGED, (), live),
+                state=action_states.of_removal(
+                    desired, self._team, Mode.MANAGED, (), self._mappings
+                ),
             )
         )
 
-    def _removal_mode(
-        self, team: TeamId, member: TeamMember, record: MembershipRecord | None
-    ) -> Mode | None:
+    def _removal_mode(self, member: TeamMember, record: MembershipRecord | None) -> Mode | None:
         """Return the mode that applies to a member who is not wanted, or None if no mode applies."""
-        if team in self._grants.exclusive:
+        if self._is_exclusive:
             return Mode.EXCLUSIVE
         if record is not None and record.origin == "added":
-            given = self._provenance.given(record)
+            given = self._context.provenance.given(record)
             if given:
                 return strongest(given)
-            self._note(team, member, "the directory that gave it was deleted", "stays")
+            self._note(member, "stays", "the directory that gave it was deleted")
             return None
-        return Mode.OBSERVE if self._grants.observed_only(team) else None
+        is_pushed = len(self._unpushed_groups()) < len(self._mappings)
+        only_observed = all(mapping.mode is Mode.OBSERVE for mapping in self._mappings)
+        return Mode.OBSERVE if is_pushed and only_observed else None
 
-    def _unasked(self, team: TeamId, record: MembershipRecord | None) -> str:
-        if record is None or team in self._grants.exclusive:
-            names = sorted({self._provenance.group(one) for one in self._grants.live.get(team, ())})
-            return f"is in none of the groups mapped to {self._protections.name(team)}: {', '.join(names)}"
-        return f"no group wants this person on {self._protections.name(team)} any more"
+    def _why_unwanted(self, record: MembershipRecord | None) -> str:
+        """Explain a removal that no journal row asks for."""
+        if record is None or self._is_exclusive:
+            names = sorted({self._context.provenance.group(one) for one in self._mappings})
+            return f"is in none of the groups mapped to {self._name}: {', '.join(names)}"
+        return f"no group wants this person on {self._name} any more"
 
-    # ---------------------------------------------------------------- messages
+    def _is_bootstrap_owner(self, member: TeamMember) -> bool:
+        creator = self._context.desired.bootstrap_owners.get(self._team)
+        return creator is not None and is_bootstrap_owner(creator, member)
 
-    def _wait_for_groups(self, team: TeamId) -> None:
-        waiting = self._grants.waiting(team)
-        if waiting and team in self._grants.exclusive:
-            names = ", ".join(sorted(mapping.group_name for mapping in waiting))
-            self.notes.append(
-                f"{self._protections.name(team)}: people who were added by hand stay until the group {names} is pushed"
+    def _unpushed_groups(self) -> list[str]:
+        """Return the names of mapped groups that were not pushed yet."""
+        return sorted(one.group_name for one in self._mappings if one.group is None)
+
+    # ---------------------------------------------------------------- notes
+
+    def _note_missing_groups(self) -> None:
+        missing = self._unpushed_groups()
+        if missing and self._is_exclusive:
+            self._added.notes.append(
+                f"{self._name}: people who were added by hand stay until the group {', '.join(missing)} is pushed"
             )
 
-    def _note(self, team: TeamId, member: TeamMember, floor: str, what: str) -> None:
-        record = self._desired.ledger.get((team, member.user))
-        who = self._protections.email(member.user, record)
-        self.notes.append(f"{who} {what} on {self._protections.name(team)}: {floor}")
+    def _note(self, member: TeamMember, what: str, why: str) -> None:
+        record = self._ledger.get((self._team, member.user))
+        email = self._protections.email(member.user, record)
+        self._added.notes.append(f"{email} {what} on {self._name}: {why}")

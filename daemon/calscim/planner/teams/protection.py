@@ -1,4 +1,4 @@
-"""Which members of a team are never removed or demoted, and how members are named.
+"""Which members of a team are never removed or demoted.
 
 The API key's user, protected people, owners that calscim did not make, and the last administrator of a team keep
 their membership and role.
@@ -30,9 +30,7 @@ class TeamProtections:
         self._deprovisioning = deprovisioning
         self._administrators: dict[TeamId, int] = {}  # left after the planned actions
 
-    def floor(
-        self, team: TeamId, member: TeamMember, record: MembershipRecord | None
-    ) -> str | None:
+    def find(self, team: TeamId, member: TeamMember, record: MembershipRecord | None) -> str | None:
         """Return why this person is never removed or demoted, or None."""
         if member.user == self._observed.me:
             return "the API key belongs to this person"
@@ -41,57 +39,45 @@ class TeamProtections:
             address_key(address) in protected for address in self._addresses(member.user, record)
         ):
             return "on the protected list"
-        added = record is not None and record.origin == "added"
-        made = added and record is not None and record.role is member.role
-        if member.role is Role.OWNER and not made:
+        is_added = record is not None and record.origin == "added"
+        has_role_from_calscim = is_added and record is not None and record.role is member.role
+        if member.role is Role.OWNER and not has_role_from_calscim:
             return "an owner of the team whom calscim did not make one"
-        seen = (
-            None
-            if self._deprovisioning.seen is None
-            else self._deprovisioning.seen.get(member.user)
-        )
+        person = self._deprovisioning.member(member.user)
         # Without the address in Cal.com, a protected person may go unnoticed.
-        if seen is None and (protected or not added):
+        if person is None and (protected or not is_added):
             return "not seen in the organization, so it is not known who this is"
-        if not added and seen is not None and seen.role is Role.OWNER:
+        if not is_added and person is not None and person.role is Role.OWNER:
             return "an owner of the organization"
-        if member.role is Role.ADMIN and not made and self._leads_alone(team):
+        if member.role is Role.ADMIN and not has_role_from_calscim and self._count(team) <= 1:
             return "the last administrator of the team"
         return None
 
-    def _leads_alone(self, team: TeamId) -> bool:
+    def reserve_removal(
+        self, team: TeamId, member: TeamMember, role: Role | None, state: State
+    ) -> None:
+        """Count one administrator fewer, as if the planned action were done."""
+        if state is State.RUN and member.role is not Role.MEMBER and role in (None, Role.MEMBER):
+            self._administrators[team] = self._count(team) - member.accepted
+
+    def _count(self, team: TeamId) -> int:
+        """Return the number of administrators that the planned actions leave on the team."""
         if team not in self._administrators:
             members = self._observed.teams[team]
             assert not isinstance(members, Incomplete)
             self._administrators[team] = sum(
                 one.role is not Role.MEMBER
                 and one.accepted
-                and not self._deprovisioning.leaves(one.user)
+                and not self._deprovisioning.is_leaving(one.user)
                 for one in members.value.values()
             )
-        return self._administrators[team] <= 1
+        return self._administrators[team]
 
-    def reserve_removal(
-        self, team: TeamId, member: TeamMember, role: Role | None, state: State
-    ) -> None:
-        """Count one administrator fewer, as if the planned action were done."""
-        if member.role is Role.MEMBER or role in (Role.ADMIN, Role.OWNER) or state is not State.RUN:
-            return
-        self._leads_alone(team)
-        self._administrators[team] -= member.accepted
-
-    # ---------------------------------------------------------------- messages
-
-    def name(self, team: TeamId) -> str:
-        return self._observed.team_names.get(team) or f"team {team}"
-
-    def email(self, account: CalUserId | None, record: MembershipRecord | None) -> str:
-        if account is not None and self._deprovisioning.seen is not None:
-            seen = self._deprovisioning.seen.get(account)
-            if seen is not None:
-                return seen.email
-        known = [] if account is None else [one for one in self._addresses(account, record) if one]
-        return known[0] if known else f"account {account}"
+    def email(self, account: CalUserId, record: MembershipRecord | None = None) -> str:
+        """Return the address that names an account: the one in Cal.com, else one that the directory knows."""
+        known = (address for address in self._addresses(account, record) if address)
+        person = self._deprovisioning.member(account)
+        return next(known, f"account {account}") if person is None else person.email
 
     def _addresses(self, account: CalUserId, record: MembershipRecord | None) -> list[str]:
         link = None if record is None else self._desired.links.get(record.user)
