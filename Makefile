@@ -35,6 +35,7 @@ guide: $(STAMP) ## write docs/guide/cases.md anew: what calscim prints in each c
 
 reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.cli_page
+	$(BIN)/python -m tools.events.page
 	$(BIN)/python -m tools.metrics_page
 	$(BIN)/python -m tools.tables_page
 	$(BIN)/python -m tools.configuration

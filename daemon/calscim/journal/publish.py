@@ -70,7 +70,7 @@ class LogSink:
 
     async def publish(self, _: Sequence[Head], changed: Sequence[Head]) -> None:
         for head in changed:
-            log.info(checkpoints.EVENT, stream=head.stream, seq=head.seq, hash=head.hash)
+            log.info("checkpoint.published", stream=head.stream, seq=head.seq, hash=head.hash)
 
 
 @dataclass(frozen=True, slots=True)

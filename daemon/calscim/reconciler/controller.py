@@ -144,7 +144,7 @@ class Controller:
         self._renewed = began
         lost = [one for one in before if one.lease not in kept and self._is_current(one)]
         self._drop(lost)
-        _tell("lease.lost", [one.lease.organization for one in lost], "it ran out")
+        _log_lost(lost, "it ran out")
         if self.stopping.is_set():
             return
         idle = [name for name, one in self._held.items() if not one.is_working]
@@ -168,7 +168,8 @@ class Controller:
         for lease in taken:
             self._begin(lease)
         self._backoff.reset()
-        _tell("lease.taken", [one.organization for one in taken], terms=[one.term for one in taken])
+        for line in _lease_lines(taken):
+            log.info("lease.taken", **line)
 
     def _begin(self, lease: Lease) -> None:
         name = lease.organization
@@ -193,9 +194,8 @@ class Controller:
             return
         self._drop(given)
         await leases.release_all(self.db, [one.lease for one in given], self.holder)
-        _tell(
-            "lease.released", [one.lease.organization for one in given], "another daemon has less"
-        )
+        for line in _lease_lines([one.lease for one in given]):
+            log.info("lease.released", **line, reason="another daemon has less")
 
     def _is_current(self, held: HeldLease) -> bool:
         return self._held.get(held.lease.organization) is held
@@ -214,7 +214,7 @@ class Controller:
     def _drop_all(self, reason: str) -> None:
         held = list(self._held.values())
         self._drop(held)
-        _tell("lease.lost", [one.lease.organization for one in held], reason)
+        _log_lost(held, reason)
 
     # -------------------------------------------------------------- news
 
@@ -285,7 +285,7 @@ class Controller:
                 await held.assignment.step()
         except LeaseLost as lost:
             self._drop([held])
-            _tell("lease.lost", [organization], str(lost))
+            _log_lost([held], str(lost))
         except StoreUnavailable as error:
             # An attempt under way has no outcome: the next term closes it and starts with a full pass.
             self._drop([held])
@@ -338,18 +338,17 @@ class Controller:
             return
         with suppress(StoreError, asyncpg.InterfaceError):
             await leases.release_all(self.db, [one.lease for one in held], self.holder)
-            _tell("lease.released", [one.lease.organization for one in held])
+            for line in _lease_lines([one.lease for one in held]):
+                log.info("lease.released", **line)
 
 
-def _tell(
-    event: str, organizations: Collection[str], reason: str = "", *, terms: Collection[int] = ()
-) -> None:
-    """Log one line per organization, or one line for all if there are many."""
-    say = log.warning if event == "lease.lost" else log.info
-    details = {"reason": reason} if reason else {}
-    if len(organizations) >= MANY:
-        say(event, organizations=len(organizations), **details)
-        return
-    numbers = [{"term": term} for term in terms] or [{}] * len(organizations)
-    for name, number in zip(organizations, numbers, strict=True):
-        say(event, organization=name, **number, **details)
+def _log_lost(lost: Collection[HeldLease], reason: str) -> None:
+    for line in _lease_lines([one.lease for one in lost]):
+        log.warning("lease.lost", **line, reason=reason)
+
+
+def _lease_lines(leases: Collection[Lease]) -> list[dict[str, str | int]]:
+    """Return the fields of one line per lease, or of one line for all if there are many."""
+    if len(leases) >= MANY:
+        return [{"organizations": len(leases)}]
+    return [{"organization": one.organization, "term": one.term} for one in leases]
