@@ -94,17 +94,20 @@ CREATE TABLE calscim.directories (
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 
--- Bearer tokens of directories. Only a hash of the token is stored.
+-- Bearer tokens of directories, and of programs that read the change feed. Only a hash of the token is stored.
 CREATE TABLE calscim.tokens (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    directory_id  text NOT NULL REFERENCES calscim.directories,
+    directory_id  text REFERENCES calscim.directories,
+    organization  text,                    -- of a token that reads the change feed, which has no directory
     name          text NOT NULL,
     digest        bytea NOT NULL UNIQUE,   -- sha256 of the token; the token itself is never stored
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
     revoked_at    timestamptz,
-    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write')),
-    replaced_by   bigint REFERENCES calscim.tokens
+    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write', 'events')),
+    replaced_by   bigint REFERENCES calscim.tokens,
+    CONSTRAINT tokens_target CHECK (
+        (directory_id IS NULL) = (scope = 'events') AND (organization IS NULL) = (scope <> 'events'))
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
 
@@ -1557,4 +1560,32 @@ CREATE TABLE calscim.log_level (
     until   timestamptz NOT NULL,
     set_by  text NOT NULL,               -- the operating system's user and machine
     set_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- ---------------------------------------------------------------- the change feed
+
+-- The last position of the change feed. A transaction that adds events locks this row: positions follow the order of commits.
+CREATE TABLE calscim.event_head (
+    is_only      boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    seq          bigint NOT NULL DEFAULT 0,
+    deleted_seq  bigint NOT NULL DEFAULT 0  -- events up to here were deleted, because they were old
+);
+
+-- The last journal row of each stream that the change feed contains.
+CREATE TABLE calscim.event_offsets (
+    stream  text PRIMARY KEY,
+    seq     bigint NOT NULL
+);
+
+-- The change feed: what happened to users, groups and memberships, in Cal.com, and by operators, in one order.
+CREATE TABLE calscim.events (
+    seq           bigint PRIMARY KEY,
+    id            text NOT NULL UNIQUE,    -- from the hash of the journal row: a restored database gives the same id again
+    at            timestamptz NOT NULL,
+    type          text NOT NULL,
+    directory     text,                    -- the name
+    organization  text,
+    stream        text NOT NULL,           -- the journal row
+    journal_seq   bigint NOT NULL,
+    user_id       text,                    -- the user that the event is about
+    data          json NOT NULL            -- json and not jsonb: it keeps the order of the members
 );

@@ -240,3 +240,20 @@ UPDATE calscim.sync_requests SET detail = $2 WHERE id = $1;
 -- Delete an inactive user that the provider has not deleted.
 SELECT status FROM calscim.delete_user(
     ROW($1, 'admin', $2, '', 'user.delete', $3, NULL, NULL)::calscim.request_origin, $4::text::uuid, NULL, false);
+
+-- name: find_events
+-- Events of the change feed that are about the person or mention the person.
+SELECT seq, data::text, coalesce(user_id = ANY ($1::text[]), false) AS theirs FROM calscim.events
+WHERE ($3::text IS NULL OR organization = $3)
+  AND (user_id = ANY ($1::text[])
+       OR EXISTS (SELECT FROM unnest($1::text[] || $2::text[]) i WHERE strpos(lower(data::text COLLATE "C"), i) > 0));
+
+-- name: redact_events
+-- Replace the data of an event.
+UPDATE calscim.events SET data = $2::text::json WHERE seq = $1;
+
+-- name: list_events_of_rows
+-- The events of these journal rows: those about operators' edits and calls to Cal.com.
+SELECT e.seq, e.data::text FROM calscim.events e
+JOIN unnest($1::text[], $2::bigint[]) AS r (stream, seq) ON r.stream = e.stream AND r.seq = e.journal_seq
+WHERE e.type = 'calcom.action' OR e.type LIKE 'admin.%';

@@ -15,17 +15,20 @@ CREATE TABLE calscim.directories (
 );
 CREATE UNIQUE INDEX directories_name ON calscim.directories (lower(name)) WHERE deleted_at IS NULL;
 
--- Bearer tokens of directories. Only a hash of the token is stored.
+-- Bearer tokens of directories, and of programs that read the change feed. Only a hash of the token is stored.
 CREATE TABLE calscim.tokens (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    directory_id  text NOT NULL REFERENCES calscim.directories,
+    directory_id  text REFERENCES calscim.directories,
+    organization  text,                    -- of a token that reads the change feed, which has no directory
     name          text NOT NULL,
     digest        bytea NOT NULL UNIQUE,   -- sha256 of the token; the token itself is never stored
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz,
     revoked_at    timestamptz,
-    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write')),
-    replaced_by   bigint REFERENCES calscim.tokens
+    scope         text NOT NULL DEFAULT 'write' CHECK (scope IN ('read', 'write', 'events')),
+    replaced_by   bigint REFERENCES calscim.tokens,
+    CONSTRAINT tokens_target CHECK (
+        (directory_id IS NULL) = (scope = 'events') AND (organization IS NULL) = (scope <> 'events'))
 );
 CREATE INDEX tokens_directory ON calscim.tokens (directory_id);
 

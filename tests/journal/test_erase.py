@@ -427,6 +427,8 @@ WITHOUT_PEOPLE = [
     "lease_candidates",
     "rate_budgets",
     "journal_archives",
+    "event_head",
+    "event_offsets",
 ]
 
 

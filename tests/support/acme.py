@@ -20,7 +20,7 @@ SELECT string_agg(content, ' ') FROM (
     UNION ALL SELECT t::text FROM calscim.actions t UNION ALL SELECT t::text FROM calscim.parked_actions t
     UNION ALL SELECT t::text FROM calscim.holds t UNION ALL SELECT t::text FROM calscim.reconcile_passes t
     UNION ALL SELECT t::text FROM calscim.sync_requests t UNION ALL SELECT t::text FROM calscim.opening_balances t
-    UNION ALL SELECT t::text FROM calscim.notifications t
+    UNION ALL SELECT t::text FROM calscim.notifications t UNION ALL SELECT t::text FROM calscim.events t
     UNION ALL SELECT t::text FROM calscim.drift_observations t UNION ALL SELECT t::text FROM calscim.applied_attributes t
 ) x
 """

@@ -22,6 +22,7 @@ from calscim.journal.archive.file import End, Walked, Writer
 from calscim.journal.audit import Editor
 from calscim.journal.erasure import records
 from calscim.journal.erasure.records import Erasures
+from calscim.journal.feed.fill import fill_up
 from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
@@ -191,6 +192,7 @@ async def _drop(
     connection: Connection, editor: Editor, first: date, partition: str, file: str, found: Walked
 ) -> None:
     """Write the opening balances and the journal rows, and drop the partition, in one transaction."""
+    await fill_up(connection)
     await connection.execute(sql("archives.lock_month").replace(_ANY_MONTH, partition))
     ends = await connection.fetch(sql("archives.list_month_ends"), first)
     _agree(ends, found, file)

@@ -18,10 +18,12 @@ from calscim.errors import UsageError
 from calscim.journal import history
 from calscim.journal.archive import file, read
 from calscim.journal.audit import Editor
+from calscim.journal.erasure import events
 from calscim.journal.erasure.identifiers import Identifiers
 from calscim.journal.erasure.records import PATH
 from calscim.journal.erasure.rows import Rows, Search
 from calscim.journal.erasure.tables import Tables
+from calscim.journal.feed.fill import fill_up
 from calscim.names import address_key
 from calscim.planner.policy import ABSENT_AFTER
 from calscim.postgres.pool import Connection, Database
@@ -86,6 +88,7 @@ async def erase(
     async with db.connection() as connection, connection.transaction():
         if not await connection.fetchval(sql("archives.try_lock")):
             raise UsageError("the journal is being archived: try again when that has ended")
+        await fill_up(connection)
         tables = Tables(connection, who.search, who.name, organization)
         changed = await tables.redact_texts()
         for row in streams:
@@ -95,6 +98,9 @@ async def erase(
         since = {row["stream"]: row["seq"] for row in streams}
         await who.search.look_since(connection, since, found.rows)
         await _write(connection, editor, who, found.rows, streams)
+        changed["events"] = changed.get("events", 0) + await events.redact_rows(
+            connection, found.rows.effect
+        )
         changed |= await tables.redact_users()
     return replace(found, tables=changed)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from calscim.journal.erasure import events
 from calscim.journal.erasure.rows import Search
 from calscim.postgres.pool import Connection
 from calscim.postgres.queries import sql
@@ -72,6 +73,11 @@ class Tables:
             if (email, why) != (row["email"], row["reason"]):
                 key = (row["organization"], row["kind"], row["subject"], row["team_id"])
                 yield "parked_actions", (*key, email, why)
+        for row in await self.connection.fetch(sql("erasure.find_events"), *both):
+            data = events.without_person(row["data"]) if row["theirs"] else None
+            data = self._clean_json(row["data"]) if data is None else data
+            if data != row["data"]:
+                yield "events", (row["seq"], data)
         for table, keys, column, wanted, clean in (
             ("holds", ("organization", "hash"), "actions", (*text, ids), self._clean_json),
             (

@@ -20,8 +20,12 @@ async def record_identity(db: Database, organization: str) -> None:
 
 
 async def pause_restored(db: Database, editor: Editor, organization: str) -> list[str]:
-    """Pause the directories, with journal rows; return their names and record this database."""
+    """Pause the directories, with journal rows; return their names and record this database.
+
+    The change feed continues with positions that no consumer has seen, so that consumers miss no later event.
+    """
     async with transaction(db) as connection:
+        await connection.execute(sql("events.skip_positions"))
         await connection.execute(sql("database_identity.record"), organization)
         running = await connection.fetch(sql("directories.list_unpaused"), organization)
         for row in running:
