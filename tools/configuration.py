@@ -38,7 +38,7 @@ _INTRODUCTION = """# Configuration
   lower holds); a window `"Sat 22:00-06:00 Europe/Berlin"`, `"Mon-Fri 09:00-17:00 UTC"` or `"daily 02:00-03:00 UTC"`.
 """
 _MODULES = (option_types, values, windows, limits, policy, model)
-_UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def page() -> str:
@@ -98,7 +98,9 @@ def _default(field: Field[Any], kind: str) -> str:
 def _written(value: Any, kind: str) -> str:
     """Return a default as it is written in TOML."""
     if kind.startswith("Duration"):
-        unit = next((one for one, size in _UNITS.items() if value >= size), "s")
+        unit = next(
+            (one for one, size in _UNITS.items() if value >= size * (1 + (one == "d"))), "s"
+        )
         return f'"{value / _UNITS[unit]:g}{unit}"'
     if kind == "Share":
         return f'"{value:.0%}"'

@@ -43,7 +43,7 @@ class CreatedToken:
 
     id: int
     name: str
-    directory: str
+    directory: str | None
     scope: TokenScope
     expires_at: datetime | None
     token: str
@@ -57,7 +57,7 @@ class TokenView:
 
     id: int
     name: str
-    directory: str
+    directory: str | None
     scope: TokenScope
     state: str
     created_at: datetime

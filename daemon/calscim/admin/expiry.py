@@ -17,8 +17,8 @@ class Expiring:
     """A token that expires soon. ``detail`` is a sentence with the next step."""
 
     token_id: int
-    directory_id: str
-    directory: str
+    directory_id: str | None
+    directory: str | None
     organization: str
     expires_at: datetime
     detail: str
@@ -61,12 +61,15 @@ def _is_superseded(token: Token, known: Mapping[int, Token]) -> bool:
 
 
 def _detail(token: Token, ends: datetime) -> str:
-    named = (
-        f"token {token.id} ({token.name}) of {token.directory} ends at {ends:%Y-%m-%d %H:%M} UTC"
-    )
+    named = f"token {token.id} ({token.name}) of {token.owner} ends at {ends:%Y-%m-%d %H:%M} UTC"
     if token.replaced_by is not None:
         return (
             f"{named}: put its replacement, token {token.replaced_by}, into the identity provider"
+        )
+    if token.scope == "events":
+        return (
+            f"{named}: `calscim token create --events --organization {token.organization}` creates another; "
+            f"`calscim token revoke {token.id}` ends this one"
         )
     return (
         f"{named}: `calscim token rotate {token.directory} --token {token.id}`, "

@@ -132,7 +132,7 @@ async def _tokens(db: Database, now: datetime) -> Mapping[str, list[TokenStatus]
     warnings = {token.token_id: token.detail for token in expiring(known, now)}
     found: defaultdict[str, list[TokenStatus]] = defaultdict(list)
     for token in known:
-        if token.state == "valid":
+        if token.state == "valid" and token.directory_id is not None:
             found[token.directory_id].append(
                 TokenStatus(
                     id=token.id,

@@ -18,18 +18,21 @@ from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
-TokenScope: TypeAlias = Literal["read", "write"]
-TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write")
+TokenScope: TypeAlias = Literal["read", "write", "events"]
+TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write")  # of a directory
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token without its secret. ``state``: valid, expired, revoked."""
+    """A token without its secret. ``state``: valid, expired, revoked.
+
+    A token of the scope ``events`` reads the change feed of its organization and belongs to no directory.
+    """
 
     id: int
     name: str
-    directory_id: str
-    directory: str
+    directory_id: str | None
+    directory: str | None
     organization: str
     state: str
     created_at: datetime
@@ -38,6 +41,11 @@ class Token:
     scope: TokenScope = "write"
     replaced_by: int | None = None  # the token that a rotation created
     last_used_at: datetime | None = None  # up to a minute late: daemons record uses in batches
+
+    @property
+    def owner(self) -> str:
+        """Return what the token belongs to, for a sentence: its directory, or its organization's change feed."""
+        return self.directory or f"the change feed of {self.organization}"
 
     @property
     def lifetime(self) -> float | None:
@@ -65,10 +73,24 @@ async def create_token(
     name = names.clean("a token", name)
     async with transaction(db) as connection:
         made, token = await _insert(connection, directory, name, seconds, scope)
-        resource = ("Token", str(made.id))
-        edit = _edit(made)
-        await editor.write(connection, directory.organization, "token.create", resource, edit)
+        await _record_creation(connection, editor, made)
     return made, token
+
+
+async def create_events_token(
+    db: Database, editor: Editor, organization: str, *, name: str, seconds: float | None = None
+) -> tuple[Token, str]:
+    """Create a token that reads the change feed of an organization. Return and ``seconds``: as in create_token."""
+    name = names.clean("a token", name)
+    async with transaction(db) as connection:
+        made, token = await _insert(connection, organization, name, seconds, "events")
+        await _record_creation(connection, editor, made)
+    return made, token
+
+
+async def _record_creation(connection: Connection, editor: Editor, made: Token) -> None:
+    resource = ("Token", str(made.id))
+    await editor.write(connection, made.organization, "token.create", resource, _edit(made))
 
 
 async def rotate_token(
@@ -101,20 +123,20 @@ async def rotate_token(
 
 async def _insert(
     connection: Connection,
-    directory: Directory,
+    of: Directory | str,
     name: str,
     seconds: float | None,
     scope: TokenScope,
 ) -> tuple[Token, str]:
+    """Insert a token of a directory, or of the change feed of the organization with that name."""
     token = secrets.token_urlsafe(32)
+    target = (None, of) if isinstance(of, str) else (of.id, None)
     row = await connection.fetchrow(
-        sql("tokens.create"), directory.id, name, digest(token), seconds, scope
+        sql("tokens.create"), *target, name, digest(token), seconds, scope
     )
     assert row is not None, "an insert returns its row"
-    made = Token(
-        **row, directory=directory.name, organization=directory.organization, state="valid"
-    )
-    return made, token
+    directory, organization = (None, of) if isinstance(of, str) else (of.name, of.organization)
+    return Token(**row, directory=directory, organization=organization, state="valid"), token
 
 
 def _edit(made: Token) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from calscim.app import embedded_watchdog, maintenance, pg_listener
 from calscim.app.connections import MAX_OPS_CONNECTIONS, Connections, Runner
 from calscim.app.databases import Databases, open_databases
 from calscim.app.directory_sources import Parts, directory_sources
+from calscim.app.events.api import EventsApi
 from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
@@ -184,6 +185,7 @@ class _Daemon:
             log_level=self._log_level,
             wake=self.controller.wake,
         )
+        self._events = EventsApi(db, self._clock, settings.ops.keep_events)
         self._sources = directory_sources(
             Parts(settings, databases, self._clock, self._registry, certificate.context)
         )
@@ -203,19 +205,25 @@ class _Daemon:
     async def _listen_for_operators(self, stack: AsyncExitStack) -> web.BaseSite:
         connections = Connections(MAX_OPS_CONNECTIONS, MAX_OPS_CONNECTIONS, TrustedProxies.of(()))
         application = ops_app(self._registry, self._databases.unready, self._state.refresh)
+        self._events.add_to(application)
         runner = Runner(application, connections, plain_error, shutdown_timeout=DRAIN)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         return await listen(runner, self._settings.ops.listen, name="ops")
 
+    def _wake(self, organization: str) -> None:
+        """Start a pass over what changed, and answer the clients that wait for an event."""
+        self.controller.wake(organization)
+        self._events.announce()
+
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Return the background tasks by name. One that fails stops the daemon."""
         db, clock, database = self._databases.passes, self._clock, self._settings.database
-        wake, session = self.controller.wake, session_name(self._holder)
+        session = session_name(self._holder)
         interval = self._settings.journal.checkpoint_interval
         tasks = {
             "listener": pg_listener.listen(
-                self._databases.dsn, db, clock, wake, database.listen_dsn, session
+                self._databases.dsn, db, clock, self._wake, database.listen_dsn, session
             ),
             "database": self._databases.watch.run(),
             "watchdog": maintenance.feed_watchdog(clock),
@@ -224,6 +232,7 @@ class _Daemon:
             "log level": self._log_level.run(),
             "fingerprints": self._fingerprints.run(),
             "partitions": maintenance.create_partitions(db, clock),
+            "events": maintenance.delete_old_events(db, clock, self._settings.ops.keep_events),
             "checkpoints": self._checkpoints.run(interval, clock),
             "notifications": self._notifications.run(),
             **{source.name: source.run() for source in self._sources},

@@ -1,18 +1,21 @@
 """Tasks of the daemon that keep the process and the journal in order."""
 
+from contextlib import suppress
+
 import asyncpg
 import structlog
 
 from calscim import systemd
 from calscim.clock import Clock
-from calscim.errors import StoreUnavailable
+from calscim.errors import StoreError, StoreUnavailable
+from calscim.journal.feed import read
 from calscim.journal.partitions import ensure_partitions
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import Database
 
 log = structlog.get_logger()
 
-DAY = 86_400.0  # seconds
+HOUR, DAY = 3600.0, 86_400.0  # seconds
 RETRY = 60.0  # seconds until an unreachable database is tried again
 
 
@@ -32,6 +35,16 @@ async def create_partitions(db: Database, clock: Clock) -> None:
         else:
             log.debug("journal.partitions", partitions=[one.name for one in created])
         await clock.sleep(wait)
+
+
+async def delete_old_events(db: Database, clock: Clock, keep: float | None) -> None:
+    """Delete events of the change feed that are older than ``keep`` seconds, once an hour, until cancelled."""
+    while keep is not None:
+        with suppress(
+            StoreError, asyncpg.PostgresError, asyncpg.InterfaceError
+        ):  # an hour later, then
+            await read.delete_old(db, keep)
+        await clock.sleep(HOUR)
 
 
 async def feed_watchdog(clock: Clock) -> None:

@@ -26,7 +26,10 @@ REPEAT = timedelta(days=1)  # how often the log names a token that expires soon
 
 
 class Metrics:
-    """Metrics of the last use and the expiry of tokens. The labels ``directory`` and ``token`` are ids."""
+    """Metrics of the last use and the expiry of tokens. The labels ``directory`` and ``token`` are ids.
+
+    A token that reads the change feed has the directory "".
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ["directory", "token"]
@@ -56,15 +59,15 @@ class Metrics:
         for token in known:
             if token.state != "valid":
                 continue
-            self._expiring.labels(token.directory_id).inc(0)
+            self._expiring.labels(token.directory_id or "").inc(0)
             if token.expires_at is not None:
                 ends = token.expires_at.timestamp()
-                self._expires.labels(token.directory_id, str(token.id)).set(ends)
+                self._expires.labels(token.directory_id or "", str(token.id)).set(ends)
             if token.last_used_at is not None:
                 used = token.last_used_at.timestamp()
-                self._used.labels(token.directory_id, str(token.id)).set(used)
+                self._used.labels(token.directory_id or "", str(token.id)).set(used)
         for one in ending:
-            self._expiring.labels(one.directory_id).inc()
+            self._expiring.labels(one.directory_id or "").inc()
 
 
 @dataclass(slots=True)

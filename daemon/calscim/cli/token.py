@@ -5,12 +5,14 @@ import math
 from calscim import admin
 from calscim.admin.directories import only_directory
 from calscim.admin.directory_views import CreatedToken, token_view
+from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
+from calscim.errors import UsageError
 
 # The old token stays valid for a day: time to put the new one into the identity provider and to see it used.
 OVERLAP = 86400.0
@@ -25,10 +27,20 @@ def register(verbs: Verbs) -> None:
         examples=(
             "calscim token create Okta --expires 90d",
             "calscim token create Okta --name import --scope read",
+            "calscim token create --events",
         ),
     )
     create.add_argument("--name", default="token", help="a name of your choice (default: token)")
+    kind = create.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--events",
+        action="store_true",
+        help="a token that only reads the change feed of the organization, /v1/events",
+    )
     create.add_argument(
+        "--organization", metavar="ORG", help="with --events: needed if there are several"
+    )
+    kind.add_argument(
         "--scope",
         choices=admin.TOKEN_SCOPES,
         default="write",
@@ -91,18 +103,30 @@ def lifetime(settings: Settings, *given: float | None) -> float | None:
 
 
 async def _create(command: Command) -> None:
-    settings = command.settings()
-    async with opened(settings) as db:
-        wanted = command.arguments.directory or command.arguments.where
-        directory = await only_directory(db, wanted)
-        made, token = await admin.create_token(
-            db,
-            command.editor(),
-            directory,
-            name=command.arguments.name,
-            seconds=lifetime(settings, command.arguments.expires),
-            scope=command.arguments.scope,
+    settings, arguments = command.settings(), command.arguments
+    wanted = arguments.directory or arguments.where
+    if arguments.events and wanted is not None:
+        raise UsageError(
+            f"a token for the change feed belongs to no directory: leave {wanted!r} or --events out"
         )
+    if arguments.organization is not None and not arguments.events:
+        raise UsageError("--organization needs --events: a directory has its organization")
+    seconds = lifetime(settings, arguments.expires)
+    async with opened(settings) as db:
+        if arguments.events:
+            organization = find_organization(settings, arguments.organization)
+            made, token = await admin.create_events_token(
+                db, command.editor(), organization.name, name=arguments.name, seconds=seconds
+            )
+        else:
+            made, token = await admin.create_token(
+                db,
+                command.editor(),
+                await only_directory(db, wanted),
+                name=arguments.name,
+                seconds=seconds,
+                scope=arguments.scope,
+            )
     created = CreatedToken(made.id, made.name, made.directory, made.scope, made.expires_at, token)
     command.output.data(created, record(created))
     command.output.say("The token is shown only now.")
@@ -168,4 +192,4 @@ async def _revoke(command: Command) -> None:
         now = await admin.revoke_token(db, command.editor(), token)
     value = {"id": token.id, "name": token.name, "directory": token.directory, "revoked": True}
     said = "is revoked" if now else "was already revoked"
-    command.output.data(value, f"token {token.id} ({token.name}) of {token.directory} {said}")
+    command.output.data(value, f"token {token.id} ({token.name}) of {token.owner} {said}")

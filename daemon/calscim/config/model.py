@@ -88,7 +88,12 @@ class Ops:
     """The section ``[ops]``."""
 
     listen: Listen = "127.0.0.1:8086"
-    """Where `/healthz`, `/readyz` and `/metrics` answer. They need no authentication: keep them on loopback."""
+    """Where `/healthz`, `/readyz`, `/metrics` and `/v1/events` answer.
+
+    The first three need no authentication: keep them on loopback. `/v1/events` needs a token from elsewhere.
+    """
+    keep_events: DurationOrOff = 90 * 86_400.0
+    """How long the change feed, `/v1/events`, keeps events. off: forever."""
 
 
 @dataclass(frozen=True, slots=True)

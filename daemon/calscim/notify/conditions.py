@@ -6,7 +6,7 @@ from datetime import datetime
 
 import orjson
 
-from calscim.admin import tokens
+from calscim.admin import Token, tokens
 from calscim.admin.expiry import expiring
 from calscim.notify.events import Condition, Event
 from calscim.planner.render import person_of
@@ -158,14 +158,14 @@ class ConditionReader:
     async def _ending_tokens(self, now: datetime) -> list[Condition]:
         known = [one for one in await tokens(self.db) if one.organization in self.organizations]
         ending = [(one.token_id, one.detail) for one in expiring(known, now)]
-        with_token = {one.directory_id for one in known if one.state == "valid"}
+        with_token = {_target(one) for one in known if one.state == "valid"}
         ended = [
             (
                 one.id,
-                f"token {one.id} ({one.name}) of {one.directory} has expired, and the directory has no other token",
+                f"token {one.id} ({one.name}) of {one.owner} has expired, and there is no other valid token",
             )
             for one in known
-            if one.state == "expired" and one.directory_id not in with_token
+            if one.state == "expired" and _target(one) not in with_token
         ]
         by_id = {one.id: one for one in known}
         return [
@@ -174,9 +174,7 @@ class ConditionReader:
                 str(token_id),
                 now,
                 f"{detail[0].upper()}{detail[1:]}.",
-                (f"calscim token rotate {by_id[token_id].directory} --token {token_id}",)
-                if by_id[token_id].state == "valid"
-                else (f"calscim token create {by_id[token_id].directory}",),
+                (_renewal(by_id[token_id]),),
                 organization=by_id[token_id].organization,
                 directory=by_id[token_id].directory,
                 data={"token_id": token_id, "expires_at": _iso(by_id[token_id].expires_at)},
@@ -215,6 +213,20 @@ def _listed(names: Sequence[str], singular: str, plural: str) -> str:
     noun = singular if len(names) == 1 else plural
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"{len(names)} {noun}: {', '.join(names[:LISTED])}{more}"
+
+
+def _target(token: Token) -> tuple[str, str | None]:
+    """Return what the token is for; tokens with the same target can replace each other."""
+    return token.organization, token.directory_id
+
+
+def _renewal(token: Token) -> str:
+    """Return the command that gives the client of an ending token another one."""
+    if token.directory is None:
+        return f"calscim token create --events --organization {token.organization}"
+    if token.state == "valid":
+        return f"calscim token rotate {token.directory} --token {token.id}"
+    return f"calscim token create {token.directory}"
 
 
 def _iso(moment: datetime | None) -> str | None:

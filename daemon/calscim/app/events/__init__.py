@@ -1,0 +1,1 @@
+"""GET /v1/events on the operators' listener: the change feed over HTTP."""
