@@ -250,3 +250,21 @@ def test_an_unknown_setting_is_refused(calscim, okta, setting):
 
     assert ran.code == 64
     assert "write requests_per_second=N" in " ".join(ran.err.split())
+
+
+def test_a_dry_run_of_set_saves_nothing(calscim, okta):
+    ran = calscim("directory", "set", "Okta", "requests_per_second=50", "--dry-run")
+
+    assert (ran.code, ran.out) == (
+        0,
+        "Okta could send 50 requests a second; nothing was saved\n",
+    )
+    assert calscim("directory", "show", "Okta", "--json").json["requests_per_second"] is None
+
+
+def test_a_dry_run_of_rotate_names_the_token_and_creates_nothing(calscim, okta):
+    ran = calscim("token", "rotate", "Okta", "--overlap", "2h", "--dry-run")
+
+    assert ran.code == 0
+    assert "(first) of Okta, which would end at " in ran.out
+    assert len(calscim("token", "list", "--json").json) == 1

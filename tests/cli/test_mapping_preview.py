@@ -120,3 +120,57 @@ def test_a_preview_does_not_offer_a_held_set_for_approval(calscim, calcom):
     assert "once the mappings are saved" in dry.out
     assert "calscim approve " not in dry.out
     assert calscim("status", "--json").json["organizations"][0]["held"] == []
+
+
+def test_mapping_change_to_another_team_replaces_the_mapping(calscim):
+    add = ("mapping", "add", "--group", "Sales", "--team", "Sales", "--mode", "exclusive", "--json")
+    number = str(calscim(*add).json["id"])
+    move = ("mapping", "change", number, "--team", "engineering", "--role", "admin")
+
+    dry = calscim(*move, "--mode", "managed", "--dry-run", "--json")
+    assert (dry.code, removals(dry)) == (0, [])  # Sales is no longer exclusive
+    assert [row["id"] for row in calscim("mapping", "list", "--json").json] == [int(number)]
+
+    moved = calscim(*move, "--json")
+    assert f"mapping {moved.json['id']} replaces mapping {number}" in moved.err
+    (left,) = calscim("mapping", "list", "--json").json
+    assert left == moved.json
+    assert (left["team"], left["role"], left["mode"]) == ("Engineering", "ADMIN", "exclusive")
+    assert left["id"] != int(number)
+
+
+def test_mapping_change_to_a_team_that_the_group_has_already_is_refused(calscim):
+    add = ("mapping", "add", "--group", "Sales", "--mode", "managed", "--json")
+    number = str(calscim(*add, "--team", "Sales").json["id"])
+    calscim(*add, "--team", "Engineering")
+
+    for arguments in ((), ("--dry-run",)):
+        ran = calscim("mapping", "change", number, "--team", "Engineering", *arguments)
+        assert (ran.code, ran.out) == (1, "")
+        assert "is mapped to Engineering already" in ran.err
+    assert len(calscim("mapping", "list", "--json").json) == 2
+
+
+def test_mapping_change_to_the_same_team_keeps_the_mapping(calscim):
+    add = ("mapping", "add", "--group", "Sales", "--mode", "managed", "--json")
+    number = calscim(*add, "--team", "Sales").json["id"]
+
+    changed = calscim("mapping", "change", str(number), "--team", "sales", "--mode", "observe")
+
+    assert (changed.code, changed.err) == (0, "")
+    assert [row["id"] for row in calscim("mapping", "list", "--json").json] == [number]
+
+
+def test_mapping_change_can_create_the_team(calscim):
+    add = ("mapping", "add", "--group", "Sales", "--mode", "managed", "--json")
+    number = str(calscim(*add, "--team", "Sales").json["id"])
+
+    ran = calscim("mapping", "change", number, "--team", "Sales EU", "--create-team", "--json")
+
+    assert "Cal.com has no team 'Sales EU': calscim makes it" in ran.err
+    assert (ran.json["team"], ran.json["create_team"]) == ("Sales EU", True)
+
+
+def test_mapping_change_without_a_change_is_refused(calscim):
+    assert "add --role, --mode or --team" in calscim("mapping", "change", "1").err
+    assert "add --team" in calscim("mapping", "change", "1", "--role", "ADMIN", "--create-team").err

@@ -25,6 +25,7 @@ from calscim.admin.mappings import (
     draft,
     find_mapping,
     mappings,
+    move_mapping,
     preview_mapping,
     remove_mapping,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "is_restored_copy",
     "mappings",
     "members_of",
+    "move_mapping",
     "only_directory",
     "pause",
     "pause_restored",

@@ -243,6 +243,27 @@ async def change_mapping(
     return _row(rows[0])
 
 
+async def move_mapping(
+    db: "Database | Connection", editor: Editor, mapping: MappingRow, moved: Draft
+) -> tuple[MappingRow, list[str]]:
+    """Replace a mapping by one to another team, in one transaction; return the new one with its warnings.
+
+    The new mapping has an id of its own: the old row stays as the reason why its people leave the old team.
+    """
+    async with transaction(db) as connection:
+        added, warnings = await add_mapping(
+            connection,
+            editor,
+            moved.directory,
+            group=moved.group,
+            team=moved.team,
+            role=moved.role,
+            mode=moved.mode,
+        )
+        await remove_mapping(connection, editor, mapping)
+    return added, warnings
+
+
 async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: MappingRow) -> int:
     """Remove a mapping and return its journal row.
 
@@ -311,7 +332,7 @@ async def _taken(
         if (row.group_name, row.team.id, row.create_team) == (group, team.id, team.new):
             return (
                 f"{group!r} is mapped to {team.name} already, as {row.role.value} in mode {row.mode.value}: "
-                f"`calscim mapping change {row.id}` gives it another role or mode"
+                f"`calscim mapping change {row.id}` gives it another role, mode or team"
             )
     return f"{group!r} is mapped to {team.name} already: see `calscim mapping list`"
 

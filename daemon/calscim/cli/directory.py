@@ -72,7 +72,7 @@ def register(verbs: Verbs) -> None:
         "change a setting of a directory",
         examples=(
             "calscim directory set Okta requests_per_second=50",
-            "calscim directory set Okta requests_per_second=default",
+            "calscim directory set Okta requests_per_second=default --dry-run",
         ),
     )
     delete = nouns.add(
@@ -90,6 +90,9 @@ def register(verbs: Verbs) -> None:
         metavar="KEY=VALUE",
         help=f"requests_per_second=N: at least {LOWEST_RATE}, 0 for no limit, or default for the value of "
         "scim.requests_per_second",
+    )
+    change.add_argument(
+        "--dry-run", action="store_true", help="say what would change; save nothing"
     )
 
 
@@ -263,20 +266,24 @@ async def _set(command: Command) -> None:
     settings, stored = command.settings(), command.arguments.rate
     async with opened(settings) as db:
         found = await admin.find_directory(db, command.arguments.directory)
-        await admin.set_rate(db, command.editor(), found, stored)
+        if not command.arguments.dry_run:
+            await admin.set_rate(db, command.editor(), found, stored)
     value = {
         "id": found.id,
         "name": found.name,
         "requests_per_second": rate_shown(stored),
+        "saved": not command.arguments.dry_run,
     }
     limit = {
         None: "as many requests a second as scim.requests_per_second allows",
         NONE: "any number of requests",
     }
     said = limit.get(stored, f"{stored} requests a second")
-    command.output.data(
-        value, f"{found.name} may send {said}; daemons apply this within {EVERY:.0f} s"
-    )
+    if command.arguments.dry_run:
+        said = f"{found.name} could send {said}; nothing was saved"
+    else:
+        said = f"{found.name} may send {said}; daemons apply this within {EVERY:.0f} s"
+    command.output.data(value, said)
 
 
 async def _delete(command: Command) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from calscim import admin
-from calscim.admin import MappingEdits
+from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.admin.mapping_views import mapping_view
 from calscim.admin.organizations import find_organization
 from calscim.admin.teams import find_or_new_team, find_team
@@ -13,6 +13,8 @@ from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
+from calscim.config import Organization, Settings
+from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
@@ -45,20 +47,21 @@ def register(verbs: Verbs) -> None:
         metavar="TEAM",
         help="id, slug or name; @organization: the organization itself",
     )
-    add.add_argument(
-        "--create-team",
-        action="store_true",
-        help="if Cal.com has no such team, create it once the group is pushed",
-    )
     change = nouns.add(
         "change",
         _change,
-        "change role or mode of a mapping; no one leaves the team meanwhile",
+        "change role, mode or team of a mapping; with the same team, no one leaves it meanwhile",
+        details="Another team makes a new mapping with a new id, in one transaction: its people join the new team, and "
+        "leave the old one as after `mapping remove`.",
         examples=(
             "calscim mapping change 7 --mode managed --dry-run",
             "calscim mapping change 7 --role ADMIN",
+            "calscim mapping change 7 --team sales-emea --dry-run",
         ),
         exits=(ExitCode.PENDING, ExitCode.HELD),
+    )
+    change.add_argument(
+        "--team", metavar="TEAM", help="another team: id, slug or name; @organization"
     )
     _role_and_mode(add, default="MEMBER", required=True)
     _role_and_mode(change)
@@ -78,6 +81,12 @@ def register(verbs: Verbs) -> None:
         examples=("calscim mapping remove 7 --dry-run", "calscim mapping remove 7"),
         exits=(ExitCode.PENDING, ExitCode.HELD),
     )
+    for parser in (add, change):
+        parser.add_argument(
+            "--create-team",
+            action="store_true",
+            help="if Cal.com has no such team, create it once the group is pushed",
+        )
     for parser in (change, remove):
         parser.add_argument("id", metavar="ID", type=int, help="the id that `mapping list` prints")
     for parser in (add, change, remove):
@@ -103,11 +112,7 @@ async def _add(command: Command) -> int | None:
     async with opened(settings) as db:
         directory = await admin.only_directory(db, arguments.directory)
         organization = find_organization(settings, directory.organization)
-        note = None
-        if arguments.create_team:
-            team, note = await find_or_new_team(settings, organization, arguments.team)
-        else:
-            team = await find_team(settings, organization, arguments.team)
+        team, note = await _team(command, settings, organization)
         drafted = admin.draft(
             directory,
             group=arguments.group,
@@ -133,6 +138,16 @@ async def _add(command: Command) -> int | None:
     return None
 
 
+async def _team(
+    command: Command, settings: Settings, organization: Organization
+) -> tuple[TeamRef, str | None]:
+    """Return the team of --team, with a sentence if calscim has to create it."""
+    wanted = command.arguments.team
+    if command.arguments.create_team:
+        return await find_or_new_team(settings, organization, wanted)
+    return await find_team(settings, organization, wanted), None
+
+
 def _warn(command: Command, note: str | None, warnings: list[str]) -> None:
     for warning in [*([] if note is None else [note]), *warnings]:
         command.output.warn(warning)
@@ -140,22 +155,40 @@ def _warn(command: Command, note: str | None, warnings: list[str]) -> None:
 
 async def _change(command: Command) -> int | None:
     settings, arguments = command.settings(), command.arguments
+    if not (arguments.role or arguments.mode or arguments.team):
+        raise UsageError("nothing to change: add --role, --mode or --team")
+    if arguments.create_team and not arguments.team:
+        raise UsageError("--create-team creates the team of --team: add --team")
     async with opened(settings) as db:
         row = await admin.find_mapping(db, arguments.id)
         role = Role(arguments.role) if arguments.role else row.role
         mode = Mode(arguments.mode) if arguments.mode else row.mode
+        team, note = row.team, None
+        if arguments.team is not None:
+            organization = find_organization(settings, row.organization)
+            team, note = await _team(command, settings, organization)
+        directory = await admin.find_directory(db, row.directory_id)
+        drafted = admin.draft(directory, group=row.group_name, team=team, role=role, mode=mode)
+        moves = team.key != row.team.key
         if arguments.dry_run:
-            directory = await admin.find_directory(db, row.directory_id)
-            drafted = admin.draft(
-                directory, group=row.group_name, team=row.team, role=role, mode=mode
-            )
-            edits = MappingEdits(change=((row, drafted),))
+            _warn(command, note, await admin.preview_mapping(db, drafted) if moves else [])
+            edits = _edits(row, drafted)
             return await show_plans(command, db, settings, row.organization, edits)
-        changed = mapping_view(
-            await admin.change_mapping(db, command.editor(), row, role=role, mode=mode)
-        )
-    command.output.data(changed, record(changed))
+        if moves:
+            changed, warnings = await admin.move_mapping(db, command.editor(), row, drafted)
+            _warn(command, note, warnings)
+            command.output.say(f"mapping {changed.id} replaces mapping {row.id}")
+        else:
+            changed = await admin.change_mapping(db, command.editor(), row, role=role, mode=mode)
+    command.output.data(mapping_view(changed), record(mapping_view(changed)))
     return None
+
+
+def _edits(row: MappingRow, drafted: Draft) -> MappingEdits:
+    """Return the edits of a changed mapping; another team removes it and adds one."""
+    if drafted.team.key == row.team.key:
+        return MappingEdits(change=((row, drafted),))
+    return MappingEdits(add=(drafted,), remove=(row,))
 
 
 async def _list(command: Command) -> None:

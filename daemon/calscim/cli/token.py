@@ -1,6 +1,7 @@
 """calscim token: manage the bearer tokens of directories."""
 
 import math
+from datetime import datetime, timedelta
 
 from calscim import admin
 from calscim.admin.directories import only_directory
@@ -8,9 +9,10 @@ from calscim.admin.directory_views import CreatedToken, token_view
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import record, table
+from calscim.cli.output import moment, record, table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
+from calscim.clock import SystemClock
 from calscim.config import Settings
 from calscim.errors import UsageError
 
@@ -64,6 +66,9 @@ def register(verbs: Verbs) -> None:
     )
     rotate.add_argument(
         "--token", metavar="TOKEN", help="id or name of the old token; needed if there are several"
+    )
+    rotate.add_argument(
+        "--dry-run", action="store_true", help="say which token would be replaced; create nothing"
     )
     for parser in (create, rotate):
         parser.add_argument(
@@ -139,6 +144,10 @@ async def _rotate(command: Command) -> None:
         wanted = command.arguments.directory or command.arguments.where
         directory = await only_directory(db, wanted)
         old = await admin.token_to_rotate(db, directory, command.arguments.token)
+        if command.arguments.dry_run:
+            ends = SystemClock().now() + timedelta(seconds=command.arguments.overlap)
+            _preview_rotation(command, old, min(filter(None, (ends, old.expires_at))))
+            return
         made, token, ends = await admin.rotate_token(
             db,
             command.editor(),
@@ -154,6 +163,15 @@ async def _rotate(command: Command) -> None:
     command.output.say(
         f"The token is shown only now. Put it into the identity provider before token {old.id} ends; "
         f"`calscim token list {directory.name}` shows when each was last used."
+    )
+
+
+def _preview_rotation(command: Command, old: admin.Token, ends: datetime) -> None:
+    value = {"directory": old.directory, "replaces": old.id, "replaced_expires_at": ends}
+    command.output.data(
+        value,
+        f"a new token would replace token {old.id} ({old.name}) of {old.directory}, which would end at {moment(ends)}; "
+        "nothing was created",
     )
 
 
