@@ -26,3 +26,17 @@ CREATE TABLE calscim.events (
     user_id       text,                    -- the user that the event is about
     data          json NOT NULL            -- json and not jsonb: it keeps the order of the members
 );
+
+-- How far each webhook channel with the change feed has come.
+CREATE TABLE calscim.event_deliveries (
+    channel        text PRIMARY KEY,
+    seq            bigint NOT NULL,        -- the last event that was delivered or given up
+    attempts       integer NOT NULL DEFAULT 0,  -- of the next event
+    failing_since  timestamptz,            -- when the first attempt of the next event failed
+    next_try       timestamptz NOT NULL DEFAULT now(),
+    claimed_until  timestamptz,            -- set while a daemon delivers
+    delivered_at   timestamptz,
+    failed_at      timestamptz,
+    reason         text,                   -- why the last attempt failed
+    given_up       bigint NOT NULL DEFAULT 0
+);

@@ -5,6 +5,7 @@ import pytest
 from calscim.config import load
 from calscim.config.notify_events import Event
 from calscim.errors import ConfigError
+from calscim.notify.channels.build import subscription
 
 DATABASE = '[database]\ndsn = "postgresql://calscim@localhost/calscim"\n'
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -76,6 +77,7 @@ def test_a_webhook_has_a_url_and_a_secret_and_the_events_it_wants(read):
         ('url = "nosuch://t0psecret"', "notify.a.url: is not a URL that Apprise knows"),
         ('webhook = "https://a"\nsecret = "whsec_t0psecret"', "notify.a.secret: is no signing key"),
         (f'webhook = "ftp://t0psecret"\nsecret = "{SECRET}"', "notify.a.webhook: is not a URL"),
+        ('url = "json://localhost"\nfeed = true', "notify.a.feed: needs a webhook"),
         (
             'url = "json://localhost"\nevents = ["holds"]',
             "'holds' is not known: write one of hold, ",
@@ -107,3 +109,11 @@ def test_a_channel_in_single_brackets_is_refused(read):
     found = problems(read, '[notify]\nname = "a"\nurl = "json://localhost"\n')
 
     assert found == ["notify: is a list: write [[notify]], in double brackets"]
+
+
+def test_a_channel_with_the_change_feed_receives_no_other_events_unless_it_names_them(read):
+    hook = f'[[notify]]\nwebhook = "https://a"\nsecret = "{SECRET}"\nfeed = true\n'
+    channels = read(f'{hook}name = "a"\n{hook}name = "b"\nevents = ["hold"]').channels
+
+    assert [one.feed for one in channels] == [True, True]
+    assert [subscription(one).events for one in channels] == [frozenset(), {Event.HOLD}]

@@ -427,6 +427,7 @@ WITHOUT_PEOPLE = [
     "lease_candidates",
     "rate_budgets",
     "journal_archives",
+    "event_deliveries",
     "event_head",
     "event_offsets",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -10,7 +10,10 @@ from calscim.postgres.queries import sql
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel. ``waiting``: messages to deliver; ``given_up``: undeliverable messages of the last 30 days."""
+    """One channel. ``waiting``: messages, and events of the change feed, to deliver.
+
+    ``given_up``: undeliverable messages of the last 30 days, and all undeliverable events.
+    """
 
     channel: str
     waiting: int = 0
@@ -29,5 +32,28 @@ class ChannelStatus:
 
 async def channel_status(db: Database, names: Sequence[str]) -> list[ChannelStatus]:
     """Return the status of each of these channels, in this order."""
-    rows = {row["channel"]: row for row in await db.fetch(sql("notify.channel_status"))}
-    return [ChannelStatus(**rows[name]) if name in rows else ChannelStatus(name) for name in names]
+    found = {name: ChannelStatus(name) for name in names}
+    for query in ("notify.channel_status", "event_deliveries.status"):
+        for row in await db.fetch(sql(query)):
+            if row["channel"] in found:
+                found[row["channel"]] = _both(found[row["channel"]], ChannelStatus(**row))
+    return list(found.values())
+
+
+def _both(one: ChannelStatus, other: ChannelStatus) -> ChannelStatus:
+    """Return the status of a channel that has messages and the change feed."""
+    failures = [status for status in (one, other) if status.last_failed is not None]
+    last = max(failures, key=lambda status: status.last_failed or _NEVER, default=one)
+    return ChannelStatus(
+        one.channel,
+        one.waiting + other.waiting,
+        one.given_up + other.given_up,
+        max(one.last_delivered or _NEVER, other.last_delivered or _NEVER)
+        if one.last_delivered or other.last_delivered
+        else None,
+        last.last_failed,
+        last.last_failure,
+    )
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)

@@ -30,7 +30,7 @@ from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.health import ops_app, plain_error
 from calscim.app.listeners import bound, listen
 from calscim.app.log_level import LogLevel
-from calscim.app.notifying import notifications
+from calscim.app.notifying import feed_delivery, notifications
 from calscim.app.process_metrics import CertificateMetrics, ProcessMetrics
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
@@ -158,6 +158,7 @@ class _Daemon:
             socket.gethostname(),
             self._checkpoints.refusals,
         )
+        self._feed = feed_delivery(settings, db, session, self._clock, self._notifications.metrics)
         self._fingerprints = PublishedFingerprints(db, self._holder)
         self._log_level = LogLevel(db, self._clock, settings.log)
         certificate = Certificate(settings.scim)
@@ -212,8 +213,9 @@ class _Daemon:
         return await listen(runner, self._settings.ops.listen, name="ops")
 
     def _wake(self, organization: str) -> None:
-        """Start a pass over what changed, and answer the clients that wait for an event."""
+        """Start a pass over what changed, and hand the events on to those who wait for them."""
         self.controller.wake(organization)
+        self._feed.announce()
         self._events.announce()
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -235,6 +237,7 @@ class _Daemon:
             "events": maintenance.delete_old_events(db, clock, self._settings.ops.keep_events),
             "checkpoints": self._checkpoints.run(interval, clock),
             "notifications": self._notifications.run(),
+            "feed": self._feed.run(),
             **{source.name: source.run() for source in self._sources},
         }
         if self._databases.bundled is not None:

@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry
 from calscim.clock import Clock
 from calscim.config import Settings
 from calscim.journal.publish import Refusals
-from calscim.notify.channels.build import channels
+from calscim.notify.channels.build import channels, feed_channels
 from calscim.notify.conditions import ConditionReader
 from calscim.notify.events import Condition
+from calscim.notify.feed import FeedDelivery
 from calscim.notify.local import certificate_condition, checkpoint_conditions
 from calscim.notify.notifications import Metrics, Notifications
 from calscim.postgres.pool import Database
@@ -44,3 +45,15 @@ def notifications(
         clock,
         Metrics(registry, [one.name for one in settings.channels]),
     )
+
+
+def feed_delivery(
+    settings: Settings,
+    db: Database,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    metrics: Metrics,
+) -> FeedDelivery:
+    """Return the delivery of the change feed to the channels that receive it."""
+    channels = feed_channels(settings.channels, session, clock)
+    return FeedDelivery(db, channels, clock, settings.ops.keep_events, metrics)

@@ -87,6 +87,8 @@ def _channel(table: Table, at: str) -> Iterator[Contradiction]:
         )
     if "secret" in table and "webhook" not in table:
         yield f"{at}.secret", "has no effect without webhook: leave it out"
+    if "feed" in table and "url" in table and "webhook" not in table:
+        yield f"{at}.feed", "needs a webhook: the change feed is for programs, leave it out"
 
 
 def _repeated(section: str, names: list[str]) -> Iterator[Contradiction]:

@@ -179,7 +179,9 @@ class Notify:
     secret: SecretSigningKey | None = field(default=None, repr=False)
     """The key that signs the posts to `webhook`, as Standard Webhooks says."""
     events: NotifyEvents = ()
-    """The events that the channel receives. Without it: all."""
+    """The events that the channel receives. Without it: all, or none with `feed = true`."""
+    feed: Boolean = False
+    """true, only with `webhook`: the channel receives every event of the change feed, each in its own post."""
     remind: DurationOrOff = 4 * 3600.0
     """The interval of reminders while a condition lasts. off: no reminders."""
     unreachable_after: DurationOrZero = 120.0

@@ -46,6 +46,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "conditions": _ALL,
     "daemons": _ALL,
     "directories": ("SELECT", "UPDATE (throttled_count, throttled_at)"),
+    "event_deliveries": _UPSERT,
     "event_head": _UPSERT,
     "event_offsets": _UPSERT,
     "events": ("SELECT", "INSERT", "DELETE"),

@@ -30,15 +30,15 @@ class WebhookChannel:
     async def deliver(self, messages: Sequence[Message]) -> None:
         """Post the messages; DeliveryError says the status or why there was none."""
         for message in messages:
-            await self._post(message)
+            await self.post(f"msg_{message.id.hex}", message.as_json())
 
-    async def _post(self, message: Message) -> None:
-        body = message.as_json()
+    async def post(self, identity: str, body: bytes) -> None:
+        """Post one body under its id; DeliveryError says the status or why there was none."""
         try:
             async with self.session.post(
                 self.url,
                 data=body,
-                headers=self._headers(message, body),
+                headers=self._headers(identity, body),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=ANSWER),
             ) as response:
@@ -56,13 +56,12 @@ class WebhookChannel:
                 is_final=is_final,
             )
 
-    def _headers(self, message: Message, body: bytes) -> dict[str, str]:
+    def _headers(self, identity: str, body: bytes) -> dict[str, str]:
         now = datetime.fromtimestamp(int(self.clock.now().timestamp()), UTC)
-        name = f"msg_{message.id.hex}"
         return {
             "Content-Type": "application/json",
             "User-Agent": "calscim",
-            "webhook-id": name,
+            "webhook-id": identity,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Signer(self.secret).sign(name, now, body.decode()),
+            "webhook-signature": Signer(self.secret).sign(identity, now, body.decode()),
         }
