@@ -33,7 +33,7 @@ SET LOCAL lock_timeout = '5s';
 SELECT stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id, method,
        path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
-       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
+       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash, traceparent
 FROM calscim.journal
 WHERE at >= $1::date::timestamp AT TIME ZONE 'UTC' AND at < ($1::date + interval '1 month') AT TIME ZONE 'UTC'
 ORDER BY stream, seq;

@@ -8,6 +8,13 @@ SELECT j.stream, j.seq, j.request_id
 FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
 JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq;
 
+-- name: list_traceparents
+-- The spans of the requests behind the given journal rows, if the rows are recent: a trace of last month has ended.
+SELECT j.stream, j.seq, j.traceparent
+FROM unnest($1::text[], $2::bigint[]) AS w (stream, seq)
+JOIN calscim.journal j ON j.stream = w.stream AND j.seq = w.seq
+WHERE j.traceparent IS NOT NULL AND j.at > clock_timestamp() - interval '1 hour';
+
 -- name: lock_head
 -- Lock the head of a stream until the transaction ends, and create it if needed.
 SELECT calscim.lock_head($1);
@@ -17,7 +24,7 @@ SELECT calscim.lock_head($1);
 SELECT stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id, method,
        path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
-       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
+       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash, traceparent
 FROM calscim.journal
 WHERE ($1::text[] IS NULL OR stream = ANY ($1))
   AND ($2::bigint IS NULL OR seq = $2)
@@ -34,7 +41,7 @@ ORDER BY stream, seq;
 SELECT j.stream, j.seq, to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id,
        method, path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
-       encode(prev_hash, 'hex') AS prev_hash, encode(j.hash, 'hex') AS hash
+       encode(prev_hash, 'hex') AS prev_hash, encode(j.hash, 'hex') AS hash, traceparent
 FROM calscim.journal_heads h
 CROSS JOIN LATERAL (
     SELECT * FROM calscim.journal
@@ -58,7 +65,7 @@ LIMIT $8;
 SELECT stream, seq, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id, method,
        path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
-       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
+       encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash, traceparent
 FROM calscim.journal
 WHERE stream = $1 AND seq > $2
 ORDER BY seq;

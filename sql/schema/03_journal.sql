@@ -32,6 +32,7 @@ CREATE TABLE calscim.journal (
     effect_digest  bytea NOT NULL,
     prev_hash      bytea NOT NULL,
     hash           bytea NOT NULL,
+    traceparent    text,                   -- the span of the request (W3C Trace Context); not covered by the hash
     PRIMARY KEY (stream, seq, at)
 ) PARTITION BY RANGE (at);
 CREATE TABLE calscim.journal_default PARTITION OF calscim.journal DEFAULT;
@@ -94,7 +95,7 @@ CREATE TYPE calscim.request_origin AS (
 -- Builds the row that follows a head.
 CREATE FUNCTION calscim.build_journal_row(
     p_head calscim.journal_heads, p_origin calscim.request_origin, p_at timestamptz, p_status integer,
-    p_resource_type text, p_resource_id text, p_effect bytea
+    p_resource_type text, p_resource_id text, p_effect bytea, p_traceparent text DEFAULT NULL
 ) RETURNS calscim.journal LANGUAGE plpgsql AS $$
 DECLARE
     v_seq bigint := p_head.seq + 1;
@@ -108,7 +109,8 @@ BEGIN
         sha256(p_head.hash || convert_to(calscim.journal_header(
             p_origin.stream, v_seq, p_at, p_origin.kind, p_origin.request_id, p_origin.method, p_origin.path,
             p_status, p_origin.remote, p_origin.token_id, p_resource_type, p_resource_id,
-            v_body_digest, v_effect_digest), 'UTF8')))::calscim.journal;
+            v_body_digest, v_effect_digest), 'UTF8')),
+        p_traceparent)::calscim.journal;
 END $$;
 
 -- Appends rows of one kind to a stream whose head the transaction has locked, and notifies the daemons. p_head: the
@@ -130,7 +132,7 @@ END $$;
 CREATE FUNCTION calscim.append_row(
     p_stream text, p_kind text, p_request_id text, p_method text, p_path text, p_status integer,
     p_remote text, p_token_id bigint, p_resource_type text, p_resource_id text,
-    p_body bytea, p_effect bytea
+    p_body bytea, p_effect bytea, p_traceparent text DEFAULT NULL
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_head calscim.journal_heads := calscim.lock_head_row(p_stream);
@@ -139,7 +141,7 @@ BEGIN
     v_row := calscim.build_journal_row(
         v_head,
         ROW(p_stream, p_kind, p_request_id, p_method, p_path, p_remote, p_token_id, p_body)::calscim.request_origin,
-        greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect);
+        greatest(clock_timestamp(), v_head.at), p_status, p_resource_type, p_resource_id, p_effect, p_traceparent);
     v_head.seq := v_row.seq;
     v_head.at := v_row.at;
     v_head.hash := v_row.hash;

@@ -38,10 +38,11 @@ END $$;
 -- has its own journal row; they share the head, the check of the token and the commit. Returns the results in the
 -- same order. The settings: a plan that is made while a table is nearly empty would scan the table, and stay in use
 -- when the table has grown; planning each call again costs more than a better plan saves. Nested IFs, here and
--- above, avoid needless queries.
+-- above, avoid needless queries. p_traceparents: NULL without tracing.
 CREATE FUNCTION calscim.apply_changes(
     p_stream text, p_ops text[], p_kinds text[], p_request_ids text[], p_methods text[], p_paths text[],
-    p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[]
+    p_remotes text[], p_token_ids bigint[], p_bodies bytea[], p_arguments text[],
+    p_traceparents text[] DEFAULT NULL
 ) RETURNS SETOF calscim.write_result LANGUAGE plpgsql
 SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -73,7 +74,8 @@ BEGIN
                 ROW(
                     p_stream, p_kinds[i], p_request_ids[i], p_methods[i], p_paths[i], p_remotes[i], p_token_ids[i],
                     p_bodies[i])::calscim.request_origin,
-                v_at, v_result.status, v_result.resource_type, v_result.resource_id, v_result.effect);
+                v_at, v_result.status, v_result.resource_type, v_result.resource_id, v_result.effect,
+                p_traceparents[i]);
             v_rows := v_rows || v_row;
             v_head.seq := v_row.seq;
             v_head.at := v_at;

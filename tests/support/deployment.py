@@ -104,6 +104,9 @@ class Deployment:
     migration_dsn: str = ""
     notify_socket: str = ""  # set: the daemons have a service manager
     source: str = ""  # the PYTHONPATH of a daemon of another release
+    variables: dict[str, str] = field(
+        default_factory=dict
+    )  # of the started processes, besides the inherited ones
     directory: str = ""
     token: str = ""
     daemons: list[Daemon] = field(default_factory=list)
@@ -174,7 +177,8 @@ class Deployment:
         """The environment of the started processes."""
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         manager = {"NOTIFY_SOCKET": self.notify_socket} if self.notify_socket else {}
-        return inherited | manager | ({"PYTHONPATH": self.source} if self.source else {})
+        source = {"PYTHONPATH": self.source} if self.source else {}
+        return inherited | manager | source | self.variables
 
     async def calscim(self, *arguments: str) -> str:
         """Run a command and return its output. Raise RuntimeError with its error output if the command fails."""

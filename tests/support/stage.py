@@ -92,7 +92,13 @@ class Stage:
         self.reconciler = self.make_cycle()
 
     def make_cycle(self) -> Reconciler:
-        calls = client(self.session, self.settings, self.organization, SystemClock())
+        calls = client(
+            self.session,
+            self.settings,
+            self.organization,
+            SystemClock(),
+            tracing=self.db.tracing,
+        )
         return reconciler_of(
             self.db, self.settings, self.organization, calls, SystemClock(), self.lease
         )

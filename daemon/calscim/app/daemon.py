@@ -49,6 +49,7 @@ from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.state.standing import session_name
 from calscim.scim.client_address import TrustedProxies
+from calscim.tracing import environment as tracing
 
 log = structlog.get_logger()
 
@@ -81,7 +82,9 @@ async def serve(
     on SIGHUP; None: only the certificate is read again. ``configuration``: the file that the log names.
     """
     async with AsyncExitStack() as stack:
-        databases = await open_databases(stack, settings, SystemClock())
+        traces = tracing.start()
+        stack.callback(traces.stop)
+        databases = await open_databases(stack, settings, SystemClock(), traces.tracing)
         daemon = _Daemon(settings, databases, await stack.enter_async_context(_http()), read)
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         loop.add_signal_handler(signal.SIGHUP, daemon.reloads.hangup.set)

@@ -17,6 +17,7 @@ from calscim.postgres import embedded, health, migrations
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import SEARCH, Database
 from calscim.reconciler.controller import PASSES
+from calscim.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -58,7 +59,9 @@ class Databases:
         return refusal or self.requests.refused or self.passes.refused
 
 
-async def open_databases(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Databases:
+async def open_databases(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, tracing: Tracing | None
+) -> Databases:
     """Open both pools until the stack ends. Raise StoreError for a schema that this release does not work with."""
     cipher = settings.journal.cipher()
     dsn, bundled = await stack.enter_async_context(_server(settings))
@@ -72,6 +75,7 @@ async def open_databases(stack: AsyncExitStack, settings: Settings, clock: Clock
             longest=SEARCH,
             cipher=cipher,
             on_failure=watch.suspect,
+            tracing=tracing,
         )
     )
     passes = await stack.enter_async_context(
@@ -83,6 +87,7 @@ async def open_databases(stack: AsyncExitStack, settings: Settings, clock: Clock
             within=PASS_TIMEOUT,
             cipher=cipher,
             on_failure=watch.suspect,
+            tracing=tracing,
         )
     )
     version = await _check_schema(passes)

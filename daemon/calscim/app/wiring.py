@@ -91,7 +91,9 @@ class RunningOrganization:
         self._settings = settings
         self._organization = organization
         self._clock = clock
-        self._client = client(session, settings, organization, clock, call_metrics, self._lend_slot)
+        self._client = client(
+            session, settings, organization, clock, call_metrics, self._lend_slot, db.tracing
+        )
         self._reconciler: Reconciler | None = None
         self._slot: Slot | None = None
         self._timing = timing
@@ -100,7 +102,11 @@ class RunningOrganization:
         """Use other settings from now on. They have the same name, id and API address."""
         self._settings, self._organization = settings, organization
         timeout = settings.reconcile.request_timeout
-        self._client.use(api_key=organization.api_key, timeout=timeout)
+        self._client.use(
+            api_key=organization.api_key,
+            timeout=timeout,
+            send_traceparent=organization.send_traceparent,
+        )
         self._client.budget.set_cap(organization.requests_per_minute)
         self._timing.interval = settings.reconcile.interval
         self._timing.debounce = settings.reconcile.debounce

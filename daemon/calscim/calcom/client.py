@@ -29,6 +29,7 @@ from calscim.clock import Clock
 from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.observed_state import Team
 from calscim.planner.roles import Role
+from calscim.tracing import Tracing
 
 PAGE = 250  # rows, the maximum of a list
 USERS_PAGE = 1000  # rows, the maximum of the list of users
@@ -54,6 +55,8 @@ class Client:
         timeout: float,
         metrics: Metrics | None = None,
         waiting: WaitContext = nullcontext,
+        tracing: Tracing | None = None,
+        send_traceparent: bool = False,
     ) -> None:
         self.organization_id = organization_id
         self.paging = Paging(organization)
@@ -67,15 +70,17 @@ class Client:
             timeout=timeout,
             metrics=metrics,
             waiting=waiting,
+            tracing=tracing,
+            send_traceparent=send_traceparent,
         )
         self._root = f"/v2/organizations/{organization_id}"
 
     def __repr__(self) -> str:
         return f"Client({self.organization_id}, {self._transport!r})"
 
-    def use(self, *, api_key: str, timeout: float) -> None:
-        """Use another key and timeout from the next call on."""
-        self._transport.use(api_key=api_key, timeout=timeout)
+    def use(self, *, api_key: str, timeout: float, send_traceparent: bool) -> None:
+        """Use another key, timeout and handling of traces from the next call on."""
+        self._transport.use(api_key=api_key, timeout=timeout, send_traceparent=send_traceparent)
 
     @property
     def budget(self) -> Budget:

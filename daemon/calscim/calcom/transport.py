@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
@@ -21,6 +22,7 @@ from calscim.calcom.rate_budget import Budget
 from calscim.calcom.ratelimit import binding_limit, parse_rate_limits, seconds_blocked
 from calscim.clock import Clock
 from calscim.errors import RemoteError, RemoteKind
+from calscim.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -60,8 +62,15 @@ class Transport:
         timeout: float,
         metrics: Metrics | None = None,
         waiting: WaitContext = nullcontext,
+        tracing: Tracing | None = None,
+        send_traceparent: bool = False,
     ) -> None:
-        """``waiting`` is entered while a call waits for the rate limit or for Cal.com."""
+        """``waiting`` is entered while a call waits for the rate limit or for Cal.com.
+
+        ``send_traceparent``: send the span of a call to Cal.com, if there is tracing.
+        """
+        self._tracing = tracing
+        self._send_traceparent = send_traceparent
         self.budget = budget
         self._waiting = waiting
         self.calls = 0
@@ -82,8 +91,9 @@ class Transport:
             "User-Agent": f"calscim/{__version__}",
         }
 
-    def use(self, *, api_key: str, timeout: float) -> None:
-        """Use another key and timeout from the next call on."""
+    def use(self, *, api_key: str, timeout: float, send_traceparent: bool) -> None:
+        """Use another key, timeout and handling of traces from the next call on."""
+        self._send_traceparent = send_traceparent
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._headers = {**self._headers, "Authorization": f"Bearer {api_key}"}
 
@@ -117,11 +127,30 @@ class Transport:
         status = "none"
         try:
             async with self._waiting():
-                answer = await self._request(permit, method, path, query, body)
+                answer = await self._traced(permit, method, path, query, body)
             status = str(answer.status)
         finally:
             self._record_call(permit, method, path, status, began)
         return self._interpret(method, path, answer, parse)
+
+    async def _traced(
+        self,
+        permit: RatePermit,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        body: Mapping[str, Any] | None,
+    ) -> Answer:
+        if self._tracing is None:
+            return await self._request(permit, method, path, query, body, {})
+        host = urlsplit(self._base).hostname or ""
+        with self._tracing.call(method, path, host) as span:
+            sent = {"traceparent": span.traceparent} if self._send_traceparent else {}
+            answer = await self._request(permit, method, path, query, body, sent)
+            span.set(status_code=answer.status, organization=self._organization)
+            if answer.status >= 400:
+                span.fail(str(answer.status))
+            return answer
 
     async def _request(
         self,
@@ -130,8 +159,13 @@ class Transport:
         path: str,
         query: Sequence[tuple[str, str]],
         body: Mapping[str, Any] | None,
+        more_headers: Mapping[str, str],
     ) -> Answer:
-        headers = {**self._headers, "X-Request-Id": _header(permit.request_id)}
+        headers = {
+            **self._headers,
+            **more_headers,
+            "X-Request-Id": _header(permit.request_id),
+        }
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, assert_never
 
@@ -33,6 +34,7 @@ from calscim.planner.ids import CalUserId, MembershipId, TeamId
 from calscim.planner.naming import make_slug
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.planner.people.user_preferences import Preferences
+from calscim.tracing import NO_SPAN, Span
 
 SERVER_ERROR = 500  # of Cal.com itself; 502 to 504 come from a proxy that cannot reach Cal.com
 NAME_LENGTH = 50  # Cal.com refuses longer names
@@ -87,8 +89,18 @@ _OUTCOMES = {
 }
 
 
+OpenSpan = Callable[[Action], AbstractContextManager[Span]]
+
+
+def _no_span(_: Action) -> AbstractContextManager[Span]:
+    return nullcontext(NO_SPAN)
+
+
 class Writer:
-    """Performs actions. ``invites_by_email``: POST memberships accepts an address; None: unknown yet."""
+    """Performs actions. ``invites_by_email``: POST memberships accepts an address; None: unknown yet.
+
+    ``open_span``: opens the span of an action, for tracing.
+    """
 
     def __init__(
         self,
@@ -97,11 +109,13 @@ class Writer:
         *,
         notify_new_users: bool = True,
         invites_by_email: bool | None = None,
+        open_span: OpenSpan = _no_span,
     ) -> None:
         self._client = client
         self._log = log
         self._notify = notify_new_users
         self._invites_by_email = invites_by_email
+        self._open_span = open_span
 
     async def perform(self, action: Action, request_id: str) -> CallResult:
         """Perform an action and return the outcome. Only ``begin`` raises, never the call.
@@ -114,12 +128,15 @@ class Writer:
         permit = await self._client.acquire_permit(request_id)
         attempt_id = await self._log.begin(action, request_id)
         result = INTERRUPTED
-        try:
-            result = await self._send(action, permit)
-        except RemoteError as error:
-            result = _failed_outcome(action, error)
-        finally:
-            await asyncio.shield(self._log.finish(attempt_id, result))
+        with self._open_span(action) as span:
+            try:
+                result = await self._send(action, permit)
+            except RemoteError as error:
+                result = _failed_outcome(action, error)
+                span.fail(error.kind.value)
+            finally:
+                await asyncio.shield(self._log.finish(attempt_id, result))
+            span.set(outcome=result.outcome.value, request_id=request_id)
         return result
 
     async def _send(self, action: Action, permit: RatePermit) -> CallResult:

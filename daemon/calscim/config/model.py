@@ -112,6 +112,8 @@ class Organization(Policy):
     """Include members that calscim did not create in `GET /Users`, so that Okta can match them."""
     notify_new_users: Boolean = True
     """false: Cal.com sends no invitation mail, where its API has that option."""
+    send_traceparent: Boolean = False
+    """true: send the `traceparent` header to Cal.com, if OpenTelemetry is on."""
     windows: Windows = ()
     """Maintenance windows of this organization, besides those of `[reconcile]`."""
 

@@ -42,8 +42,14 @@ async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]
     if queue is None:
         queue = _queues[db] = WriteQueue(_writer(db))
     _, *columns = origin.arguments()
-    change = (op, *columns, orjson.dumps(arguments).decode())
-    return await queue.write(origin.stream, change, len(origin.body))
+    change: _Change = (op, *columns, orjson.dumps(arguments).decode())
+    if db.tracing is None:
+        return await queue.write(origin.stream, change, len(origin.body))
+    with db.tracing.span("journal.append", stream=origin.stream) as span:
+        change = (*change, origin.traceparent)
+        written = await queue.write(origin.stream, change, len(origin.body))
+        span.set(status=written.status, seq=written.seq)
+        return written
 
 
 _queues: "WeakKeyDictionary[Database, WriteQueue[_Change, Written]]" = WeakKeyDictionary()
@@ -55,6 +61,7 @@ def _writer(db: Database) -> Callable[[str, Batch[_Change, Written]], Awaitable[
     async def apply(stream: str, batch: Batch[_Change, Written]) -> None:
         database = reference()
         assert database is not None, "the callers of write hold the database"
+        statement = "changes.apply" if database.tracing is None else "changes.apply_traced"
         loan = database.connection()
         is_committing = is_chained = False
         try:
@@ -63,7 +70,7 @@ def _writer(db: Database) -> Callable[[str, Batch[_Change, Written]], Awaitable[
                 while batch.take() or (is_chained and await batch.wait_for_changes(CHAIN_WAIT)):
                     is_committing = False
                     columns = map(list, zip(*batch.changes, strict=True))
-                    rows = await connection.fetch(sql("changes.apply"), stream, *columns)
+                    rows = await connection.fetch(sql(statement), stream, *columns)
                     is_chained = (is_chained or batch.has_queue()) and not database.sought
                     is_committing = True
                     await connection.execute("COMMIT AND CHAIN" if is_chained else "COMMIT")

@@ -26,6 +26,7 @@ class Origin:
     token_id: int | None = None
     body: Sealed = NOTHING
     kind: str = "scim"
+    traceparent: str | None = None  # the span of the request, outside the hash chain
 
     def arguments(self) -> tuple[object, ...]:
         """Return the fields in the order of the type calscim.request_origin."""
@@ -58,7 +59,14 @@ async def refuse(
     """
     stream, _, *rest = origin.arguments()
     seq = await db.fetchval(
-        sql("changes.append_refused"), stream, "refused", *rest, status, resource_type, resource_id
+        sql("changes.append_refused"),
+        stream,
+        "refused",
+        *rest,
+        status,
+        resource_type,
+        resource_id,
+        origin.traceparent,
     )
     return None if seq is None else int(seq)
 

@@ -125,6 +125,8 @@ def _shown(row: asyncpg.Record, cipher: Cipher | None) -> dict[str, Any]:
     ``unreadable`` says what to do, and ``missing_key`` names the key if it is missing. ``erased``: the erased columns.
     """
     shown = dict(row)
+    if shown["traceparent"] is None:
+        del shown["traceparent"]
     body = shown.pop("body")
     shown["effect"] = orjson.loads(row["effect"]) if row["effect"] else None
     erased = [

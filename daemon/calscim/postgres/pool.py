@@ -26,6 +26,7 @@ from calscim.postgres.outages import (
     unavailable,
 )
 from calscim.postgres.places import BORROWER, Places, Present
+from calscim.tracing import Tracing
 
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit
 # Seconds that a search without an index may take: scanning 100,000 users takes 0.5 to 1.5 s.
@@ -222,11 +223,19 @@ class _Loan:
 class Database:
     """Connections to one database. Opening it needs no server: the first use connects.
 
-    ``cipher``: encrypts the bodies of the journal.
+    ``cipher``: encrypts the bodies of the journal. ``tracing``: records spans of what uses the database; None: off.
     """
 
-    def __init__(self, pool: _Pool, patience: float, within: float | None, cipher: Cipher) -> None:
+    def __init__(
+        self,
+        pool: _Pool,
+        patience: float,
+        within: float | None,
+        cipher: Cipher,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.cipher = cipher
+        self.tracing = tracing
         self._pool = pool
         self._patience = patience
         self._within = within
@@ -243,6 +252,7 @@ class Database:
         longest: float = LONGEST,
         cipher: Cipher = PLAIN,
         on_failure: Callable[[], None] = lambda: None,
+        tracing: Tracing | None = None,
     ) -> Self:
         """Open a pool.
 
@@ -266,11 +276,12 @@ class Database:
         )
         await pool
         shortest = patience if within is None else min(patience, within)
-        return cls(_Pool(pool, size, on_failure), shortest, within, cipher)
+        return cls(_Pool(pool, size, on_failure), shortest, within, cipher, tracing)
 
     def within(self, seconds: float) -> Self:
         """Return the same pool with a shorter time limit."""
-        return type(self)(self._pool, min(self._patience, seconds), seconds, self.cipher)
+        patience = min(self._patience, seconds)
+        return type(self)(self._pool, patience, seconds, self.cipher, self.tracing)
 
     async def close(self) -> None:
         """Close the connections, and cut those that are in use or do not answer after a moment."""
@@ -336,7 +347,8 @@ class Database:
             ) from error
         began = loop.time()
         try:
-            yield type(self)(pool, self._patience, SEARCH + _ENDING, self.cipher)
+            within = SEARCH + _ENDING
+            yield type(self)(pool, self._patience, within, self.cipher, self.tracing)
         except StoreUnavailable as error:
             took = isinstance(error, ConnectionLost) and loop.time() - began >= SEARCH
             if not took and not isinstance(error.__cause__, asyncpg.QueryCanceledError):

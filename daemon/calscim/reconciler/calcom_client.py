@@ -10,6 +10,7 @@ from calscim.calcom.rate_budget import Budget
 from calscim.calcom.transport import WaitContext
 from calscim.clock import Clock
 from calscim.config import Organization, Settings
+from calscim.tracing import Tracing
 
 NOTED = 1.0  # seconds: a shorter wait for the rate limit is not reported
 
@@ -21,6 +22,7 @@ def client(
     clock: Clock,
     calls: CallMetrics | None = None,
     waiting: WaitContext = nullcontext,
+    tracing: Tracing | None = None,
 ) -> Client:
     """Return the client of an organization. All callers must share it, because it has the rate budget."""
     return Client(
@@ -34,4 +36,6 @@ def client(
         timeout=settings.reconcile.request_timeout,
         metrics=calls,
         waiting=waiting,
+        tracing=tracing,
+        send_traceparent=organization.send_traceparent,
     )

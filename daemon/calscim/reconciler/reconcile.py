@@ -23,6 +23,7 @@ from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import find_open_window, next_close
 from calscim.planner.teams.pending import pending_teams
 from calscim.postgres.pool import Database
+from calscim.reconciler.action_traces import ActionTraces
 from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
 from calscim.reconciler.attribute_cache import AttributeSync
@@ -61,6 +62,7 @@ from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.leases import Lease
 from calscim.reconciler.state.retries import ParkedAction
 from calscim.reconciler.team_creation import TeamCreator
+from calscim.tracing import NO_SPAN, Span
 
 SHARE = 50  # full passes in which all options are read once
 FEW = 5  # minimum of people whose options a full pass reads
@@ -87,6 +89,7 @@ class Reconciler:
         default_factory=dict
     )  # the read of each team that a full pass counted last
     pass_log: PassLog = field(default_factory=PassLog)
+    span: Span = NO_SPAN  # of the pass under way
     carried: int = 0  # changes that interrupted passes have made of the current work
 
     async def run_full(
@@ -397,6 +400,7 @@ class Reconciler:
         )
         attempts = Attempts(self.db, self.lease, pass_id, planned.hash)
         causes = [one for action in running if (one := action.provenance) is not None]
+        traces = await ActionTraces.of(self.db, self.span, self.organization, causes)
         record = Recorder(self.db, self.organization)
         retry_queue = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
@@ -404,6 +408,7 @@ class Reconciler:
             AttemptLog(attempts, self.view.names),
             notify_new_users=self.notify_new_users,
             invites_by_email=self.view.traits.invites_by_email,
+            open_span=traces.open,
         )
 
         async def replan(user: UserId) -> list[Action]:

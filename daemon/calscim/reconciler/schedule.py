@@ -22,6 +22,7 @@ from calscim.planner.ids import TeamId, UserId
 from calscim.reconciler.backoff import Backoff, Notice
 from calscim.reconciler.dirty_set import DirtySet, collect_dirty_set
 from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.pass_span import traced_pass
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import attempts as actions
@@ -198,7 +199,8 @@ class OrganizationSchedule:
         await self._note_pending()
         self._retried.clear()
         self._more = False
-        return await self.reconciler.run_full(self._interrupted, requests or (), since=since)
+        run = self.reconciler.run_full(self._interrupted, requests or (), since=since)
+        return await traced_pass(self.reconciler, "full", run)
 
     async def _touched(self) -> Report | None:
         db, reconciler = self.reconciler.db, self.reconciler
@@ -217,7 +219,8 @@ class OrganizationSchedule:
             return None
         oldest = min((row.at for row in unread.news), default=None)
         self._count_pending(len(unread.news), oldest)
-        report = await reconciler.run_incremental(found, unread.reached, self._interrupted)
+        run = reconciler.run_incremental(found, unread.reached, self._interrupted)
+        report = await traced_pass(reconciler, "touched", run)
         self._keep_unread(found, report, retries=retries)
         return report
 

@@ -1,6 +1,7 @@
 """The context of one request: the caller, the request itself, and what the handlers note about it."""
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +27,9 @@ _JSON_TYPES = ("application/json", "application/scim+json", "text/json")
 # Characters of a resource up to which the event loop itself projects it: a group of 700 members.
 INLINE_RESOURCE = 100_000
 
+# The span of the request that the present task handles, if there is tracing.
+TRACEPARENT: ContextVar[str | None] = ContextVar("TRACEPARENT", default=None)
+
 T = TypeVar("T")
 
 
@@ -46,6 +50,7 @@ class RequestContext:
     began: datetime
     body: bytes = b""
     directory_fields: Mapping[str, str] = field(default_factory=dict)  # for the log
+    traceparent: str | None = None
     seq: int | None = None
     resource: tuple[str, str] = field(default=("", ""))  # type and id
     budget: Budget = field(default_factory=Budget)  # all operations of a bulk request share it
@@ -73,6 +78,7 @@ class RequestContext:
                 remote=self.remote,
                 token_id=self.caller.token_id,
                 body=self.db.cipher.seal(redact_body(self.body, is_object=self._is_object)),
+                traceparent=self.traceparent,
             )
         return self._origin
 
@@ -145,6 +151,7 @@ def from_request(
         began=began,
         body=body,
         directory_fields=directory_fields,
+        traceparent=TRACEPARENT.get(),
     )
 
 

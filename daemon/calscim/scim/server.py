@@ -34,6 +34,7 @@ from calscim.scim.schema import GROUP, USER
 from calscim.scim.scopes import require_scope
 from calscim.scim.search import search, search_all
 from calscim.scim.token_uses import TokenUses
+from calscim.scim.traced import traced
 from calscim.scim.unavailable_log import UnavailableLog
 
 log = structlog.get_logger()
@@ -74,8 +75,11 @@ def app(
     )
     application[ADMISSION] = server.admission
     application[DIRECTORY_NAMES] = server.names
+    handle = (
+        server.handle if db.tracing is None else traced(server.handle, db.tracing, server.names)
+    )
     for path, handler in (
-        (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", server.handle),
+        (r"/scim/v2/{directory}{rest:(/[\s\S]*)?}", handle),
         (r"/{rest:[\s\S]*}", server.not_found),
     ):
         application.router.add_route("*", path, handler, expect_handler=_continue_later)

@@ -93,6 +93,8 @@ class Writer:
 def _line(row: asyncpg.Record) -> dict[str, Any]:
     """Return a row as `journal export` writes it, with the effect byte for byte like the body."""
     line = dict(row)
+    if line["traceparent"] is None:
+        del line["traceparent"]
     for name, key in (("body", "body"), ("effect", "effect_text")):
         content = line.pop(name)
         try:

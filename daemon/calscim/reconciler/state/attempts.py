@@ -102,3 +102,16 @@ async def request_ids(db: Database, causes: Iterable[Provenance]) -> dict[Proven
         [cause.seq for cause in wanted],
     )
     return {Provenance(row["stream"], row["seq"]): row["request_id"] for row in rows}
+
+
+async def traceparents(db: Database, causes: Iterable[Provenance]) -> dict[Provenance, str]:
+    """Return the span of the SCIM request behind each journal row of the last hour that has one."""
+    wanted = sorted(set(causes), key=lambda cause: (cause.stream, cause.seq))
+    if not wanted:
+        return {}
+    rows = await db.fetch(
+        sql("journal.list_traceparents"),
+        [cause.stream for cause in wanted],
+        [cause.seq for cause in wanted],
+    )
+    return {Provenance(row["stream"], row["seq"]): row["traceparent"] for row in rows}

@@ -40,6 +40,7 @@ class Call:
     path: str
     body: Any
     request_id: str
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ class Simulation:
             except orjson.JSONDecodeError:
                 body = text.decode(errors="replace")
             request_id = request.headers.get("X-Request-Id", "")
-            self.writes.append(Call(request.method, request.path, body, request_id))
+            traceparent = request.headers.get("traceparent", "")
+            self.writes.append(Call(request.method, request.path, body, request_id, traceparent))
 
     # ---------------------------------------------------------------- faults
 
