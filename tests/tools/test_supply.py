@@ -44,7 +44,9 @@ def test_every_locked_package_has_a_version_and_hashes_and_names_no_registry(loc
     assert "://" not in text and "index-url" not in text and "find-links" not in text
 
 
-@pytest.mark.parametrize("lock", [f"requirements/{name}.txt" for name in ("serve", "embedded", "otel")])
+@pytest.mark.parametrize(
+    "lock", [f"requirements/{name}.txt" for name in ("serve", "embedded", "otel")]
+)
 def test_installations_use_the_tested_versions(lock):
     assert pins(lock).items() <= pins("constraints.txt").items()
 
