@@ -3,9 +3,10 @@
 SELECT EXISTS (
     SELECT FROM calscim.journal_heads h LEFT JOIN calscim.event_offsets o USING (stream) WHERE h.seq > coalesce(o.seq, 0));
 
--- name: limit_lock_wait
--- Limit how long the transaction waits for another one that adds events.
-SET LOCAL lock_timeout = '2s';
+-- name: prepare
+-- Limit how long the transaction waits for another one that adds events. A plan that is made while a partition is nearly
+-- empty must not scan the partition when it has grown.
+SELECT set_config('lock_timeout', '2s', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
 
 -- name: create_head
 -- Create the head of the feed. From then on the feed is in use.
