@@ -1,13 +1,17 @@
 """Each change gives the documented events, once, in the order of commits."""
 
+import json
 import uuid
+
+import jsonschema
+import pytest
 
 from calscim import admin
 from calscim.directory import resources
 from calscim.directory.resources import GroupState, MemberChange
 from calscim.journal import append
 from tests.support.acme import ANN, BOB, EDITOR, OLD
-from tests.support.feed import all_events, types
+from tests.support.feed import SCHEMA, all_events, checked, types
 
 
 async def test_users_and_groups_give_events_in_the_order_of_commits(db, acme):
@@ -160,3 +164,30 @@ async def test_the_same_journal_gives_the_same_ids(db, owner, acme):
     await owner.execute("TRUNCATE calscim.events, calscim.event_offsets, calscim.event_head")
 
     assert [event["id"] for event in await all_events(db)] == [event["id"] for event in first]
+
+
+def test_the_schema_is_valid_and_refuses_what_it_does_not_describe():
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    data = {"group_id": str(uuid.uuid4()), "name": "Sales"}
+    event = {
+        "id": f"evt_{'0' * 32}",
+        "seq": 1,
+        "at": "2026-01-01T00:00:00.000000Z",
+        "type": "group.deleted",
+        "directory": "Okta",
+        "organization": "acme",
+        "data": data,
+    }
+    checked(event)
+
+    for wrong in (
+        {"type": "group.removed"},
+        {"type": "group.created"},
+        {"data": data | {"email": "ann@acme.example"}},
+        {"seq": "1"},
+        {"id": "1"},
+        {"more": 1},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            checked(event | wrong)

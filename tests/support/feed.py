@@ -9,18 +9,15 @@ import jsonschema
 from calscim.journal.feed import read
 from calscim.journal.feed.event import Event
 
-SCHEMA = json.loads(
-    Path(__file__)
-    .resolve()
-    .parents[2]
-    .joinpath("docs/reference/events-feed.schema.json")
-    .read_text("utf-8")
+SCHEMA = Path(__file__).resolve().parents[2] / "docs/reference/events-feed.schema.json"
+_VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads(SCHEMA.read_text("utf-8")), format_checker=jsonschema.FormatChecker()
 )
 
 
 def checked(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event, which must match the documented schema."""
-    jsonschema.validate(event, SCHEMA, format_checker=jsonschema.FormatChecker())
+    _VALIDATOR.validate(event)
     return event
 
 
