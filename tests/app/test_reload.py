@@ -150,6 +150,7 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
         protected=frozenset({"ceo@acme.example"}),
         import_existing=False,
         notify_new_users=False,
+        send_traceparent=True,
     )
     after = replace(
         SETTINGS,
@@ -174,4 +175,5 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
         assert one.client.budget.limit == 7
         assert one.client._transport._headers["Authorization"] == "Bearer cal_two"
         assert one.client._transport._timeout.total == 3
+        assert one.client._transport._send_traceparent
     assert (timing.interval, timing.debounce) == (1, 2)

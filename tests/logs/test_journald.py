@@ -16,7 +16,6 @@ import structlog
 
 from calscim import logs
 from calscim.logs import journald
-from tests.support.restored_log import restored_log
 from tests.support.waiting import until
 
 JOURNALD = Path("/usr/lib/systemd/systemd-journald")
@@ -38,7 +37,6 @@ def written(stream):
     return [re.fullmatch(r"<(\d)>(.*)\n", line).groups() for line in stream]
 
 
-@restored_log()
 def test_each_line_for_journald_starts_with_its_priority(journal_stream):
     logs.configure("debug", "json", journal_stream)
     log = structlog.get_logger()
@@ -51,7 +49,6 @@ def test_each_line_for_journald_starts_with_its_priority(journal_stream):
     assert {json.loads(line)["event"] for _, line in lines} == {"a.b"}
 
 
-@restored_log()
 def test_every_line_of_a_traceback_for_journald_has_the_priority(journal_stream):
     logs.configure("info", "console", journal_stream)
 
@@ -63,7 +60,6 @@ def test_every_line_of_a_traceback_for_journald_has_the_priority(journal_stream)
     assert {priority for priority, _ in written(journal_stream)} == {"3"}
 
 
-@restored_log()
 def test_a_stream_that_journald_does_not_read_has_no_priorities(journal_stream, monkeypatch):
     monkeypatch.setenv(
         "JOURNAL_STREAM", "1:1"

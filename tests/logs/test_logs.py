@@ -13,15 +13,9 @@ from calscim import logs
 
 @pytest.fixture
 def lines():
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
     stream = io.StringIO()
     logs.configure("info", "json", stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_a_line_is_one_json_object_with_its_event_first(lines):

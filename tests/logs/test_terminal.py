@@ -36,14 +36,9 @@ def has_control(text):
 
 @pytest.fixture
 def console_log():
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers))
     stream = io.StringIO()
     logs.configure("info", "console", stream)
-    yield stream
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
-    structlog.reset_defaults()
+    return stream
 
 
 def test_every_control_character_becomes_visible():

@@ -9,7 +9,7 @@ import structlog
 
 @contextmanager
 def restored_log() -> Iterator[None]:
-    """Restore the root logger and structlog when the context ends. Works as a decorator, too."""
+    """Restore the root logger and structlog when the context ends."""
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
     try:

@@ -136,7 +136,9 @@ class _Daemon:
         timing = Timing(settings.reconcile.interval, settings.reconcile.debounce)
         calls = CallMetrics(self._registry)
         organizations = {
-            one.name: RunningOrganization(db, settings, one, session, self._clock, timing, calls)
+            one.name: RunningOrganization(
+                db, settings, one, session, self._clock, timing, calls, db.tracing
+            )
             for one in settings.organizations
         }
         self.controller = Controller(

@@ -24,6 +24,7 @@ from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.stale_reads import StaleReadFilter
 from calscim.reconciler.state import runs
 from calscim.reconciler.state.leases import Lease
+from calscim.tracing import Tracing
 
 
 def reconciler_of(
@@ -86,13 +87,14 @@ class RunningOrganization:
         clock: Clock,
         timing: Timing,
         call_metrics: CallMetrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self._db = db
         self._settings = settings
         self._organization = organization
         self._clock = clock
         self._client = client(
-            session, settings, organization, clock, call_metrics, self._lend_slot, db.tracing
+            session, settings, organization, clock, call_metrics, self._lend_slot, tracing
         )
         self._reconciler: Reconciler | None = None
         self._slot: Slot | None = None
