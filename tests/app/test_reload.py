@@ -35,6 +35,7 @@ RESTART = {
     "scim.requests_per_second",
     "scim.trusted_proxies",
     "ops.listen",
+    "ops.keep_events",
     "journal.checkpoint_interval",
     "journal.checkpoint_file",
     "journal.checkpoint_url",

@@ -1,5 +1,7 @@
 """The change feed reaches webhook channels: in order, each event at least once, with the ids of GET /v1/events."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,6 +16,7 @@ from calscim.notify.notifications import Metrics
 from tests.support.acme import BOB, EDITOR, OLD, Acme
 from tests.support.feed import all_events, checked
 from tests.support.receivers import SECRET, receiving
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -151,3 +154,21 @@ async def test_a_channel_with_both_has_one_status(db, acme, delivery, channel, r
     status, other = await channel_status(db, ["hook", "other"])
 
     assert (status.waiting, other.waiting) == (7, 0)
+
+
+async def test_a_delivery_that_is_interrupted_lets_another_daemon_continue_at_once(
+    db, acme, delivery, channel, receiver
+):
+    await delivery.deliver(channel)
+    await acme.happen()
+    receiver.open.clear()
+    delivering = asyncio.create_task(delivery.deliver(channel))
+    await until(lambda: receiver.waiting)
+    delivering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await delivering
+    receiver.open.set()
+
+    await delivery.deliver(channel)
+
+    assert len({name for name, _ in receiver.requests}) == 6

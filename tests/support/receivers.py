@@ -22,10 +22,13 @@ class Receiver:
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     open: asyncio.Event = field(default_factory=asyncio.Event)  # unset: requests hang
+    waiting: int = 0  # requests that hang
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
+        self.waiting += 1
         await self.open.wait()
+        self.waiting -= 1
         found = Webhook(SECRET).verify(body, dict(request.headers))
         async with self.arrived:
             self.requests.append((request.headers["webhook-id"], found))

@@ -28,6 +28,7 @@ from calscim.postgres.queries import sql
 log = structlog.get_logger()
 
 EVERY = 5.0  # seconds between two looks for rows that are not announced
+GATHER = 0.2  # seconds from an announced row to the delivery, in which further rows come
 CLAIM = 120.0  # seconds for which a daemon has a channel after each delivery; longer than a delivery takes
 BATCH = 100  # events that are read at once
 _STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -68,6 +69,7 @@ class FeedDelivery:
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY):
                     await announced.wait()
+                    await self.clock.sleep(GATHER)
 
     async def deliver(self, channel: WebhookChannel) -> None:
         """Deliver what the channel lacks, until an attempt fails. Do nothing if another daemon delivers."""
@@ -76,11 +78,25 @@ class FeedDelivery:
         position = await self.db.fetchval(sql("event_deliveries.claim"), channel.name, CLAIM)
         if position is None:
             return
+        try:
+            is_claimed = await self._deliver_after(channel, position)
+        except BaseException:  # also when the daemon stops: another one continues at once
+            with suppress(*_STORE_ERRORS):
+                await self._release(channel)
+            raise
+        if is_claimed:
+            await self._release(channel)
+
+    async def _deliver_after(self, channel: WebhookChannel, position: int) -> bool:
+        """Deliver the events after a position. Return False if the channel is no longer claimed by this daemon."""
         while events := (await read.page(self.db, position, BATCH, self._since())).events:
             for event in events:
                 if not await self._attempt(channel, event):
-                    return
+                    return False
             position = events[-1].seq
+        return True
+
+    async def _release(self, channel: WebhookChannel) -> None:
         await self.db.execute(sql("event_deliveries.release"), channel.name)
 
     async def _begin(self, channel: WebhookChannel) -> None:
