@@ -16,7 +16,7 @@ from typing import Any
 
 from calscim import option_types
 from calscim.config import model, values, windows
-from calscim.config.keys import LISTS, SECTIONS, keys_of
+from calscim.config.keys import LISTS, OPTIONAL, SECTIONS, keys_of
 from calscim.planner import policy
 from calscim.planner.safeguards import limits
 
@@ -48,7 +48,8 @@ def page() -> str:
 
 def _section(name: str, made_of: type[Any]) -> str:
     title = f"[[{name}]]" if name.partition(".")[0] in LISTS else f"[{name}]"
-    rows = "\n".join(_row(one, made_of) for one in fields(made_of))
+    keys = [one for one in fields(made_of) if f"{name}.{one.name}" not in OPTIONAL]
+    rows = "\n".join(_row(one, made_of) for one in keys)
     return f"## {title}\n\n| Key | Value | Default | |\n|---|---|---|---|\n{rows}\n"
 
 
@@ -109,7 +110,7 @@ def _written(value: Any, kind: str) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, tuple | frozenset):
-        return "[]"
+        return "[" + ", ".join(f'"{one}"' for one in value) + "]"
     return f'"{value.value if isinstance(value, Enum) else value}"'
 
 

@@ -11,7 +11,7 @@ from calscim.app.reload import Certificate, carried_over, differences
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import SystemClock
-from calscim.config import Database, Notify, Organization, Reconcile, Scim, Settings
+from calscim.config import Console, Database, Notify, Organization, Reconcile, Scim, Settings
 from calscim.errors import ConfigError
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.from_settings import rules
@@ -25,10 +25,12 @@ SETTINGS = Settings(
     Database(dsn="postgresql://one"),
     Scim(tls_certificate_file=Path("/one.pem"), tls_key_file=Path("/one.key")),
     organizations=(ACME,),
+    console=Console(),
 )
 ANOTHER = object()  # differs from every value
 RESTART = {
     *(f"database.{one.name}" for one in fields(Database)),
+    *(f"console.{one.name}" for one in fields(Console)),
     "scim.listen",
     "scim.public_url",
     "scim.max_body_bytes",
@@ -70,6 +72,12 @@ def test_every_key_is_either_applied_or_needs_a_restart(key):
 
     applied, restart = differences(SETTINGS, after), differences(after, read)
     assert (applied, restart) == (([], [key]) if key in RESTART else ([key], []))
+
+
+def test_a_console_that_is_added_needs_a_restart():
+    read = replace(SETTINGS, console=None)
+
+    assert differences(carried_over(SETTINGS, read), read) == ["console"]
 
 
 def test_channels_of_notifications_need_a_restart():

@@ -26,9 +26,7 @@ _ID = string.ascii_lowercase + string.digits  # no underscore: Okta cuts a URL t
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A connection from an identity provider, with the size of its data."""
-
-    """A connection from an identity provider. ``id`` is part of its base URL."""
+    """A connection from an identity provider, with the size of its data. ``id`` is part of its base URL."""
 
     id: str
     name: str

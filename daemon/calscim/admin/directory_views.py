@@ -5,6 +5,12 @@ from datetime import datetime
 
 from calscim.admin.as_json import OPTIONAL
 from calscim.admin.tokens import Token, TokenScope
+from calscim.config import Settings
+
+
+def base_url(settings: Settings, directory: str) -> str:
+    """Return the URL that the identity provider is given for the directory with that id."""
+    return f"{settings.scim.public_url}/scim/v2/{directory}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,15 +37,23 @@ Table = dict[str, Any]
 def read(path: Path) -> list[Table]:
     """Return the tables of a file, not checked yet. UsageError if the file has anything else."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_text(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from None
+
+
+def read_text(text: str, name: str) -> list[Table]:
+    """Return the tables of a file's text, not checked yet. ``name``: the file's, for messages."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{name} is not TOML: {error}") from None
     tables = document.pop("mapping", [])
     if document or not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
         raise UsageError(
-            f"{path}: write nothing but [[mapping]] tables, as `calscim mapping export` does"
+            f"{name}: write nothing but [[mapping]] tables, as `calscim mapping export` does"
         )
     return tables
 

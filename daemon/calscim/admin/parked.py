@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import retries, runs
+from calscim.reconciler.state import retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,16 @@ async def parked_actions(db: Database, organization: str) -> list[ParkedAction]:
     ]
 
 
-async def retry_parked(db: Database, organization: str, email: str = "") -> int:
-    """Make parked actions due now, all or those of one address, and ask for a pass. Return how many."""
-    count = await retries.retry(db, organization, email)
-    if count:
-        await runs.ask(db, organization)
+async def retry_parked(db: Database, organization: str, email: str = "", *, editor: Editor) -> int:
+    """Make parked actions due now, all or those of one address, and ask for a pass. Return how many.
+
+    If there are any, the organization's journal gets a row ``parked.retry``.
+    """
+    async with transaction(db) as connection:
+        count = await retries.retry(connection, organization, email)
+        if count:
+            edit = {"email": email, "count": count}
+            await editor.write_and_ask(
+                connection, organization, "parked.retry", ("Organization", organization), edit
+            )
     return count

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from calscim.admin.mapping_preview import with_edits
 from calscim.admin.mappings import MappingEdits
-from calscim.admin.plan_views import PlanView, plan_view
+from calscim.admin.plan_views import ActionView, PlanView, plan_view
 from calscim.admin.teams import reading
 from calscim.admin.waiting_mappings import WaitingMapping, waiting_mappings
 from calscim.clock import SystemClock
@@ -52,6 +52,16 @@ class Inspection:
     def already_planned(self) -> int:
         """Return how many changes of a preview are planned without it too."""
         return 0 if self.saved is None else len(_changes(self.plan) & _changes(self.saved))
+
+    @property
+    def only_with_preview(self) -> tuple[ActionView, ...]:
+        """Return the changes that the preview adds to what is planned without it."""
+        known = set() if self.saved is None else _changes(self.saved)
+        return tuple(
+            shown
+            for action, shown in zip(self.plan.actions, self.shown.actions, strict=True)
+            if (digest([action]), action.state) not in known
+        )
 
     @property
     def no_longer_planned(self) -> int:

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from calscim import __version__, systemd
 from calscim.app import embedded_watchdog, maintenance, pg_listener
 from calscim.app.connections import MAX_OPS_CONNECTIONS, Connections, Runner
+from calscim.app.console_server import ConsoleServer
 from calscim.app.databases import Databases, open_databases
 from calscim.app.directory_sources import Parts, directory_sources
 from calscim.app.events.api import EventsApi
@@ -64,6 +65,7 @@ class Serving:
     scim: str
     ops: str
     dsn: str
+    console: str | None = None
 
 
 Ready = Callable[[Serving], Coroutine[Any, Any, None]]
@@ -85,7 +87,8 @@ async def serve(
         traces = tracing.start()
         stack.callback(traces.stop)
         databases = await open_databases(stack, settings, SystemClock(), traces.tracing)
-        daemon = _Daemon(settings, databases, await stack.enter_async_context(_http()), read)
+        http = await stack.enter_async_context(_http())
+        daemon = _Daemon(settings, databases, http, read, configuration)
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         loop.add_signal_handler(signal.SIGHUP, daemon.reloads.hangup.set)
         serving = await daemon.start(stack)
@@ -106,6 +109,7 @@ async def serve(
                 configuration=None if configuration is None else str(configuration.absolute()),
                 scim=serving.scim,
                 ops=serving.ops,
+                **({} if serving.console is None else {"console": serving.console}),
                 organizations=sorted(daemon.controller.organizations),
                 postgres=databases.version,
                 python=platform.python_version(),
@@ -127,7 +131,9 @@ class _Daemon:
         databases: Databases,
         session: aiohttp.ClientSession,
         read: Callable[[], Settings] | None,
+        configuration: Path | None,
     ) -> None:
+        self._configuration = configuration
         self._settings, self._databases = settings, databases
         self._clock: Clock = SystemClock()
         self._registry = CollectorRegistry()
@@ -164,6 +170,9 @@ class _Daemon:
             self._checkpoints.refusals,
         )
         self._feed = feed_delivery(settings, db, session, self._clock, self._notifications.metrics)
+        self._console: ConsoleServer | None = None
+        if settings.console is not None:
+            self._console = ConsoleServer(settings.console, databases, session, self._clock)
         self._fingerprints = PublishedFingerprints(db, self._holder)
         self._log_level = LogLevel(db, self._clock, settings.log)
         certificate = Certificate(settings.scim)
@@ -206,7 +215,10 @@ class _Daemon:
             await source.start()
         ops = await self._listen_for_operators(stack)
         scim = next(one for one in self._sources if isinstance(one, ScimSource))
-        return Serving(scim.address, bound(ops), self._databases.dsn)
+        console = None
+        if self._console is not None:
+            console = await self._console.start(stack, self.reloads, self._configuration)
+        return Serving(scim.address, bound(ops), self._databases.dsn, console)
 
     async def _listen_for_operators(self, stack: AsyncExitStack) -> web.BaseSite:
         connections = Connections(MAX_OPS_CONNECTIONS, MAX_OPS_CONNECTIONS, TrustedProxies.of(()))
@@ -245,6 +257,8 @@ class _Daemon:
             "feed": self._feed.run(),
             **{source.name: source.run() for source in self._sources},
         }
+        if self._console is not None:
+            tasks["console"] = self._console.run()
         if self._databases.bundled is not None:
             tasks["postgres"] = embedded_watchdog.keep_running(self._databases.bundled, clock)
         return tasks

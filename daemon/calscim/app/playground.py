@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calscim import admin, logs
+from calscim.admin.console_access import ConsoleRole, create_link, link_url
 from calscim.admin.teams import reading
 from calscim.app.daemon import Serving, serve
-from calscim.config import Ops, Organization, Scim, Settings, Tcp, address, load
+from calscim.config import Console, Ops, Organization, Scim, Settings, Tcp, address, load
 from calscim.errors import ConfigError, Problem
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Incomplete
@@ -33,7 +34,11 @@ TEAMS = ("Sales", "Engineering")
 _FILE = "calscim.toml"
 _KEY = "calcom.key"
 _NOTE = "# With CALSCIM_CONFIG=this file, every verb works with the running daemon."
-_LISTEN = {"CALSCIM_SCIM_LISTEN": Scim().listen, "CALSCIM_OPS_LISTEN": Ops().listen}
+_LISTEN = {
+    "CALSCIM_SCIM_LISTEN": Scim().listen,
+    "CALSCIM_OPS_LISTEN": Ops().listen,
+    "CALSCIM_CONSOLE_LISTEN": Console().listen,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Playground:
     calcom: str | None  # the address of the simulated Cal.com, None for a real one
     groups: tuple[str, ...]  # mapped to teams of the same name
     ops: str
+    console: str | None  # a link that signs in to the console once
     exports: Mapping[str, str]
 
 
@@ -156,7 +162,13 @@ def _listeners(options: Options, settings: Settings | None) -> dict[str, str]:
     """Return where SCIM and the operators' endpoint listen, as variables, unless the configuration says the same."""
     if options.port is not None:
         scim = str(Tcp("127.0.0.1", options.port))
-        variables = {"CALSCIM_SCIM_LISTEN": scim, "CALSCIM_OPS_LISTEN": "127.0.0.1:0"}
+        variables = {
+            "CALSCIM_SCIM_LISTEN": scim,
+            "CALSCIM_OPS_LISTEN": "127.0.0.1:0",
+            "CALSCIM_CONSOLE_LISTEN": "127.0.0.1:0",
+        }
+        if settings is not None and settings.console is None:
+            del variables["CALSCIM_CONSOLE_LISTEN"]
         return variables | ({} if settings is None else {"CALSCIM_SCIM_PUBLIC_URL": ""})
     if settings is None:
         return {name: options.environ.get(name) or otherwise for name, otherwise in _LISTEN.items()}
@@ -164,6 +176,8 @@ def _listeners(options: Options, settings: Settings | None) -> dict[str, str]:
         "CALSCIM_SCIM_LISTEN": settings.scim.listen,
         "CALSCIM_OPS_LISTEN": settings.ops.listen,
     }
+    if settings.console is not None:
+        listens["CALSCIM_CONSOLE_LISTEN"] = settings.console.listen
     return {name: at for name, at in listens.items() if at.endswith(":0")}
 
 
@@ -196,6 +210,7 @@ def _toml(options: Options, calcom: str | None, listen: Mapping[str, str]) -> st
             "trusted_proxies": ["127.0.0.1", "::1"],
         },
         "[ops]": {"listen": listen["CALSCIM_OPS_LISTEN"]},
+        "[console]": {"listen": listen["CALSCIM_CONSOLE_LISTEN"]},
     }
     if not any(
         options.environ.get(f"CALSCIM_DATABASE_{key}") for key in ("DSN", "DSN_FILE", "EMBEDDED")
@@ -299,8 +314,16 @@ async def _prepare(
         calcom=calcom,
         groups=tuple(mapping.group_name for mapping in await admin.mappings(db)),
         ops=serving.ops,
+        console=await _console_link(db, settings),
         exports=exports,
     )
+
+
+async def _console_link(db: Database, settings: Settings) -> str | None:
+    if settings.console is None:
+        return None
+    secret = await create_link(db, "calscim run", ConsoleRole.ADMIN)
+    return link_url(settings.console, secret)
 
 
 async def _teams(settings: Settings, organization: Organization) -> list[admin.TeamRef]:

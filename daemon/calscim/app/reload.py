@@ -108,6 +108,10 @@ def _rows(section: str, one: Sequence[Any], other: Sequence[Any]) -> Iterator[st
 
 
 def _fields(label: str, one: Any, other: Any) -> Iterator[str]:
+    if one is None or other is None:  # a section that only one side has
+        if one is not other:
+            yield label
+        return
     for key in fields(one):
         if getattr(one, key.name) != getattr(other, key.name):
             yield f"{label}.{key.name}"
@@ -175,12 +179,21 @@ class Reloads:
         self.hangup = asyncio.Event()
         self._settings = settings
         self._read = read
-        self._databases = tuple(databases)
+        self._databases = list(databases)
         self._organizations = organizations
         self._certificate = certificate
         self._published = published
         self._log_level = log_level
         published.use(certificate.secrets(settings))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the daemon runs with."""
+        return self._settings
+
+    def follow(self, db: Database) -> None:
+        """Let another pool use the keys of the journal that a reload reads."""
+        self._databases.append(db)
 
     async def run(self) -> None:
         """Reload on each hangup until cancelled."""

@@ -1,4 +1,4 @@
-"""Records the use of tokens every minute, and reports uses and expiries in metrics and the log."""
+"""Records the use of tokens every minute, the first use at once, and reports uses and expiries in metrics and log."""
 
 import asyncio
 from contextlib import suppress
@@ -84,10 +84,23 @@ class TokenWatch:
         """Record and report every minute until cancelled, then record the last uses."""
         try:
             while True:
+                self.uses.first.clear()
                 await self.look()
-                await self.clock.sleep(EVERY)
+                await self._wait()
         finally:
             await asyncio.shield(self._record())
+
+    async def _wait(self) -> None:
+        """Wait a minute, or until a token is used for the first time."""
+        tasks = [
+            asyncio.ensure_future(self.clock.sleep(EVERY)),
+            asyncio.ensure_future(self.uses.first.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def look(self) -> None:
         """Record the uses, then report on all tokens. An unreachable database is tried again later."""

@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 
 from calscim import admin
-from calscim.admin.directory_views import CreatedDirectory, DirectoryView
+from calscim.admin.directory_views import CreatedDirectory, DirectoryView, base_url
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
@@ -113,11 +113,6 @@ def _rate(text: str) -> int | None:
 
 def _providers() -> str:
     return ", ".join(admin.PROVIDERS)
-
-
-def base_url(settings: Settings, directory: str) -> str:
-    """Return the URL that the identity provider is given."""
-    return f"{settings.scim.public_url}/scim/v2/{directory}"
 
 
 def _view(settings: Settings, directory: admin.Directory) -> DirectoryView:

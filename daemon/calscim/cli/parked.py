@@ -46,6 +46,8 @@ async def _retry(command: Command) -> None:
     async with opened(settings) as db:
         for organization in find_organizations(settings, command.arguments.organization):
             name = organization.name
-            counts[name] = await retry_parked(db, name, command.arguments.person)
+            counts[name] = await retry_parked(
+                db, name, command.arguments.person, editor=command.editor()
+            )
     total = counted(sum(counts.values()), "change")
     command.output.data(counts, f"the daemon retries {total} in its next pass")

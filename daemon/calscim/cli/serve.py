@@ -73,6 +73,8 @@ async def _run(command: Command) -> None:
             rows.append(("simulated Cal.com", f"{made.calcom}/_sim/state"))
         rows.append(("mapped groups", ", ".join(made.groups) or "none yet"))
         rows.append(("metrics", f"http://{made.ops}/metrics"))
+        if made.console is not None:
+            rows.append(("console", made.console))
         command.output.show("")
         command.output.show(fields(rows))
         command.output.write("\nTry it, in another shell:\n")

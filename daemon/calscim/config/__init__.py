@@ -4,13 +4,16 @@ Programs call ``load``; tests may construct the dataclasses themselves.
 """
 
 from calscim.config.addresses import Address, Inherited, Tcp, Unix, address, is_for_a_proxy
+from calscim.config.effective import EffectiveKey
 from calscim.config.hazards import hazards
-from calscim.config.load import find, load, secret_files
+from calscim.config.load import effective, find, load, secret_files
 from calscim.config.model import (
+    Console,
     Database,
     Journal,
     Log,
     Notify,
+    Oidc,
     Ops,
     Organization,
     Reconcile,
@@ -21,11 +24,14 @@ from calscim.config.model import (
 
 __all__ = [
     "Address",
+    "Console",
     "Database",
+    "EffectiveKey",
     "Inherited",
     "Journal",
     "Log",
     "Notify",
+    "Oidc",
     "Ops",
     "Organization",
     "Reconcile",
@@ -35,6 +41,7 @@ __all__ = [
     "Tokens",
     "Unix",
     "address",
+    "effective",
     "find",
     "hazards",
     "is_for_a_proxy",

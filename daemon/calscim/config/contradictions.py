@@ -5,9 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
-from calscim.config.addresses import Inherited, Tcp, address, url_of
-from calscim.config.model import Ops, Organization, Scim
+from calscim.config.addresses import (
+    Address,
+    Inherited,
+    Tcp,
+    address,
+    is_for_a_proxy,
+    is_local,
+    url_of,
+)
+from calscim.config.model import Console, Ops, Organization, Scim
 from calscim.config.sources import Table, label, name_of, spelled
 from calscim.names import attribute_key
 
@@ -18,7 +27,9 @@ def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Yield each contradiction within a section, between sections and between organizations."""
     yield from _database(tables.get("database", {}))
     yield from _certificate(tables.get("scim", {}))
-    yield from _listeners(tables.get("scim", {}), tables.get("ops", {}))
+    yield from _listeners(tables)
+    if "console" in tables:
+        yield from _console(tables["console"])
     organizations = tables.get("organizations", [])
     yield from _names([name for row in organizations if (name := name_of(row))])
     yield from _targets(organizations)
@@ -31,12 +42,12 @@ def contradictions(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
         yield from _channel(row, label(("channels", number), tables))
 
 
-def public_url(scim: Table) -> str | None:
+def public_url(listener: Table) -> str | None:
     """Return the URL of the listener if the table has no public_url, or None if the listener does not tell one."""
     with suppress(ValueError):
-        scheme = "https" if "tls_certificate_file" in scim else "http"
-        if "public_url" not in scim and isinstance(scim.get("listen"), str):
-            return url_of(scim["listen"].strip(), scheme)
+        scheme = "https" if "tls_certificate_file" in listener else "http"
+        if "public_url" not in listener and isinstance(listener.get("listen"), str):
+            return url_of(listener["listen"].strip(), scheme)
     return None
 
 
@@ -63,13 +74,58 @@ def _certificate(table: Table) -> Iterator[Contradiction]:
         yield "scim.tls_certificate_file", "is missing: tls_key_file needs its certificate"
 
 
-def _listeners(scim: Table, ops: Table) -> Iterator[Contradiction]:
-    written = scim.get("listen", Scim().listen), ops.get("listen", Ops().listen)
+def _listeners(tables: Mapping[str, Any]) -> Iterator[Contradiction]:
+    defaults = {"scim": Scim().listen, "ops": Ops().listen}
+    if "console" in tables:
+        defaults["console"] = Console().listen
+    taken: dict[Address, str] = {}
+    for section, default in defaults.items():
+        with suppress(ValueError):
+            at = address(str(tables.get(section, {}).get("listen", default)).strip())
+            if isinstance(at, Inherited) or (isinstance(at, Tcp) and at.port == 0):
+                continue
+            first = taken.setdefault(at, section)
+            if first != section:
+                yield (
+                    f"{section}.listen",
+                    f"is the same as {first}.listen ({at}): give it another port",
+                )
+
+
+def _console(table: Table) -> Iterator[Contradiction]:
+    written, url = str(table.get("listen", Console().listen)).strip(), table.get("public_url")
     with suppress(ValueError):
-        at, other = (address(str(one).strip()) for one in written)
-        may_be_shared = isinstance(at, Inherited) or (isinstance(at, Tcp) and at.port == 0)
-        if at == other and not may_be_shared:
-            yield "ops.listen", f"is the same as scim.listen ({at}): give it another port"
+        at = address(written)
+        if "oidc" not in table and isinstance(at, Tcp) and not is_for_a_proxy(written):
+            yield (
+                "console.listen",
+                "lets other machines connect, and there is no [console.oidc] for them to sign in with: "
+                "listen on 127.0.0.1 or unix:/path, or write [console.oidc]",
+            )
+        if url is None and url_of(written, "http") is None:
+            yield (
+                "console.public_url",
+                f'is missing: {written} does not tell what browsers use, write "https://host"',
+            )
+    with suppress(ValueError):
+        parts = urlsplit(str(url))
+        if parts.scheme == "http" and parts.hostname and not is_local(parts.hostname):
+            yield (
+                "console.public_url",
+                "starts with http://, so that browsers would send sessions in plain text: "
+                "serve HTTPS with a proxy and write https://",
+            )
+        if url is not None and parts.path.strip("/"):
+            yield (
+                "console.public_url",
+                "has a path: give the console its own host or port, as in https://calscim.example.com",
+            )
+    oidc = table.get("oidc", {"admins": []})
+    if not any(role in oidc for role in ("viewers", "operators", "admins")):
+        yield (
+            "console.oidc.admins",
+            'is missing, as are viewers and operators, so that no one could sign in: write admins = ["a group"]',
+        )
 
 
 def _channel(table: Table, at: str) -> Iterator[Contradiction]:

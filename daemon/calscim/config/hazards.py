@@ -114,6 +114,14 @@ def _listeners(settings: Settings, inherited: Mapping[str, str]) -> Iterator[Pro
             f"serves tokens and personal data on {scim} without TLS: set scim.tls_certificate_file and "
             "scim.tls_key_file, or listen on 127.0.0.1 or a Unix socket behind a proxy that has TLS",
         )
+    if (console := settings.console) is not None:
+        at = _public(console.listen, inherited.get("console"))
+        if at is not None:
+            yield Problem(
+                "console.listen",
+                f"serves the console on {at} without TLS: listen on 127.0.0.1 or a Unix socket behind a proxy that "
+                "has TLS",
+            )
     ops = _public(settings.ops.listen, inherited.get("ops"))
     if ops is not None:
         yield Problem(

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from pydantic.fields import FieldInfo
 
-from calscim.config.model import Notify, Organization, Settings
+from calscim.config.model import Console, Notify, Oidc, Organization, Settings
 from calscim.config.values import Place
 from calscim.planner.policy import AttributeRule
 
@@ -15,11 +15,21 @@ _HINTS = get_type_hints(Settings)
 # Sections of which a file may have several, in double brackets, and the fields of Settings that have them.
 LISTS = {"organization": "organizations", "notify": "channels"}
 SECTIONS: dict[str, type[Any]] = {
-    **{one.name: _HINTS[one.name] for one in fields(Settings) if one.name not in LISTS.values()},
+    **{
+        one.name: _HINTS[one.name]
+        for one in fields(Settings)
+        if one.name not in {*LISTS.values(), "console"}
+    },
+    "console": Console,
+    "console.oidc": Oidc,
     "organization": Organization,
     "organization.attributes": AttributeRule,
     "notify": Notify,
 }
+
+
+# Sections that have an effect by being there, even without a key.
+OPTIONAL = ("console", "console.oidc")
 
 
 def is_listed(section: str) -> bool:

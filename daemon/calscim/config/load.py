@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calscim.config.contradictions import contradictions, public_url
+from calscim.config.effective import EffectiveKey, effective_keys
 from calscim.config.keys import LISTS, SECTIONS, keys_of, section_of
 from calscim.config.model import Settings
 from calscim.config.sources import (
@@ -45,6 +46,17 @@ def secret_files(path: Path | None, environ: Mapping[str, str]) -> list[Path]:
     return list(reading.secret_files())
 
 
+def effective(
+    path: Path | None, environ: Mapping[str, str], running: Settings | None = None
+) -> list[EffectiveKey]:
+    """Return every key with its value and where the value comes from. Raise ConfigError like ``load``.
+
+    ``running``: show the values of these settings, which a daemon has read before, instead of reading them now.
+    """
+    reading = _Reading(path, environ)
+    return list(effective_keys(running or reading.settings(), reading.origin))
+
+
 class Configuration(BaseSettings):
     """What pydantic-settings fills from the sources of one reading."""
 
@@ -57,8 +69,9 @@ class _Derived(Source):
     """The source with the lowest priority: defaults that follow from other values."""
 
     def __call__(self) -> dict[str, Any]:
-        url = public_url(self.current_state["settings"]["scim"])
-        return {"settings": {"scim": {"public_url": url}} if url else {}}
+        tables = self.current_state["settings"]
+        urls = {one: public_url(tables[one]) for one in ("scim", "console") if one in tables}
+        return {"settings": {one: {"public_url": url} for one, url in urls.items() if url}}
 
 
 class _Reading:
@@ -92,10 +105,18 @@ class _Reading:
         tables: dict[str, Any] = self._derived.current_state["settings"]
         return tables
 
+    def origin(self, at: Location) -> str:
+        """Return the variable or the key in the file that gave a value, or ``default``."""
+        where = self._variables.written_at.get(at) or self._file.written_at.get(at)
+        return "default" if where is None else where.removeprefix(f"{self._file.file}: ")
+
     def secret_files(self) -> Iterator[Path]:
         """Yield the files that secrets were read from, once for each secret."""
         for section in SECTIONS:
-            found = self._tables.get(LISTS.get(section, section), {})
+            outer, _, inner = section.partition(".")
+            found = self._tables.get(LISTS.get(outer, outer), {})
+            if inner:
+                found = found.get(inner, {}) if isinstance(found, dict) else {}
             for table in found if isinstance(found, list) else [found]:
                 yield from self._secrets_in(table, section)
 
@@ -115,7 +136,8 @@ class _Reading:
     def _problem(self, error: ErrorDetails) -> Problem:
         at = error["loc"][1:]
         if error["type"] == "missing":
-            section = "organization.attributes" if "attributes" in at else section_of(str(at[0]))
+            first, *inner = (one for one in at[:-1] if isinstance(one, str))
+            section = ".".join((section_of(first), *inner))
             key = keys_of(SECTIONS[section])[str(at[-1])]
             return Problem(self._where(at), f"is missing: write {' or '.join(key.spellings)} = ...")
         cause = error.get("ctx", {}).get("error")

@@ -25,11 +25,20 @@ from calscim.config.values import (
     SecretNotifyUrl,
     SecretSigningKey,
     SecretText,
+    TextList,
     Url,
 )
 from calscim.config.windows import Windows
 from calscim.encryption import Cipher, cipher
-from calscim.option_types import Boolean, Count, Duration, DurationOrOff, DurationOrZero, Share
+from calscim.option_types import (
+    Boolean,
+    Count,
+    Duration,
+    DurationOrOff,
+    DurationOrZero,
+    Share,
+    Text,
+)
 from calscim.planner.policy import DriftGrace, OrganizationName, Policy
 from calscim.planner.safeguards.limits import Guards
 
@@ -195,6 +204,44 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Oidc:
+    """The section ``[console.oidc]``: sign-in with OpenID Connect."""
+
+    issuer: Url
+    """The issuer's URL, as `https://acme.okta.com`; its discovery document is below `/.well-known/`."""
+    client_id: Text
+    """The client that the provider registered for the console."""
+    client_secret: SecretText | None = field(default=None, repr=False)
+    """The client's secret. Without it: a public client, which PKCE alone protects."""
+    scopes: TextList = ("openid", "email", "profile")
+    """The scopes that the console asks for. Okta needs `groups` besides these to send groups."""
+    roles_claim: Text = "groups"
+    """The claim of the ID token that contains the person's groups."""
+    viewers: TextList = ()
+    """Groups, or e-mail addresses, of people who may see everything and change nothing."""
+    operators: TextList = ()
+    """Groups or addresses of people who may also approve, retry, pause, and edit mappings."""
+    admins: TextList = ()
+    """Groups or addresses of people who may also create and delete directories and tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The section ``[console]``. Without it the daemon serves no console."""
+
+    listen: Listen = "127.0.0.1:8087"
+    """Where the console listens."""
+    public_url: Url = "http://127.0.0.1:8087"
+    """What browsers use; without it: follows `listen`."""
+    oidc: Oidc | None = None
+    """Sign-in with OpenID Connect, in its own section. Without it: only by `calscim console link`, on loopback."""
+    idle_timeout: Duration = 30 * 60.0
+    """A session ends after this time without a request."""
+    session_lifetime: Duration = 12 * 3600.0
+    """A session ends after this time in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration. ``organizations``: the tables ``[[organization]]``; ``channels``: ``[[notify]]``."""
 
@@ -203,6 +250,7 @@ class Settings:
     _: KW_ONLY
     tokens: Tokens = Tokens()
     ops: Ops = Ops()
+    console: Console | None = None
     organizations: tuple[Organization, ...] = ()
     journal: Journal = Journal()
     reconcile: Reconcile = Reconcile()

@@ -6,7 +6,7 @@ written. Problems are collected, so that all of them can be reported together.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from calscim.config.keys import (
     LISTS,
+    OPTIONAL,
     SECTIONS,
     Key,
     is_listed,
@@ -168,7 +169,13 @@ class FileSource(Source):
                 self.refuse(where, unknown_key(spelling, section))
                 continue
             self.add(table, at, key, spelling, value, where)
-            if f"{section}.{key.name}" in SECTIONS and isinstance(value, list):
+            inner = f"{section}.{key.name}"
+            if inner in OPTIONAL and isinstance(value, dict):
+                table[key.name] = self._table(value, (*at, key.name))
+            elif inner in OPTIONAL:
+                self.refuse(where, f"is a section: write [{inner}] above its keys")
+                del table[key.name]
+            elif inner in SECTIONS and isinstance(value, list):
                 table[key.name] = [
                     self._table(row, (*at, key.name, number)) if isinstance(row, dict) else row
                     for number, row in enumerate(value)
@@ -200,11 +207,11 @@ class VariablesSource(Source):
         self._places: dict[str, tuple[Table, Location, Key, str]] = {}
         for section in SECTIONS:
             if not is_listed(section):
-                table = self.tables.setdefault(section, {})
-                self._know(f"{_PREFIX}{section}", table, (section,), section)
+                at = tuple(section.split("."))
+                self._know(f"{_PREFIX}{'_'.join(at)}", self._below(at), at, section)
         for name, number in numbers.items():
-            at = ("organizations", number)
-            self._know(f"{_ORGANIZATION}{name}", rows[number], at, "organization")
+            row_at = ("organizations", number)
+            self._know(f"{_ORGANIZATION}{name}", rows[number], row_at, "organization")
         for variable, text in sorted(environ.items()):
             is_ours = variable.startswith(_PREFIX) and variable not in _OTHERS
             # A compose file's `${X:-}` leaves an empty variable.
@@ -214,14 +221,27 @@ class VariablesSource(Source):
                 self.add(*place, VariableText(text), variable)
             else:
                 self.refuse(variable, self._unknown(variable))
+        for section in reversed(OPTIONAL):  # without a variable they are absent, not empty
+            *outer, name = section.split(".")
+            above = self._below(outer)
+            if not above[name]:
+                del above[name]
         self.tables["organizations"] = [
             below | over for below, over in zip(written, rows, strict=True)
         ]
 
+    def _below(self, at: Sequence[str]) -> Table:
+        """Return the table of a section, which may be in another section."""
+        table: Table = self.tables
+        for name in at:
+            table = table.setdefault(name, {})
+        return table
+
     def _know(self, prefix: str, table: Table, at: Location, section: str) -> None:
         """Add the variables of a table."""
         for spelling, key in keys_of(SECTIONS[section]).items():
-            self._places[f"{prefix}_{spelling}".upper()] = (table, at, key, spelling)
+            if f"{section}.{key.name}" not in OPTIONAL:
+                self._places[f"{prefix}_{spelling}".upper()] = (table, at, key, spelling)
 
     def _unknown(self, variable: str) -> str:
         of_organization = variable.startswith(_ORGANIZATION)

@@ -264,6 +264,8 @@ FileToRead = Annotated[Path, PlainValidator(NamedFile.readable), Place.FILE]
 """path of a file"""
 PrivateFile = Annotated[Path, PlainValidator(NamedFile.readable), Place.PRIVATE_FILE]
 """path of a file that others must not read"""
+TextList = Annotated[tuple[Annotated[str, PlainValidator(text)], ...], listed("Everyone")]
+"""list of texts"""
 SecretText = Annotated[str, _secret(text), Place.SECRET]
 """text"""
 SecretDsn = Annotated[str, _secret(_dsn), Place.SECRET]

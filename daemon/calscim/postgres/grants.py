@@ -34,6 +34,7 @@ MAINTENANCE = (
 )
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _READ = ("SELECT",)
+_NONE: tuple[str, ...] = ()
 # Columns in parentheses restrict a privilege.
 _UPSERT = ("SELECT", "INSERT", "UPDATE")
 
@@ -44,6 +45,8 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "build_traits": _UPSERT,
     "journal_offsets": _UPSERT,
     "conditions": _ALL,
+    "console_sessions": _NONE,
+    "console_sign_ins": _NONE,
     "daemons": _ALL,
     "directories": ("SELECT", "UPDATE (throttled_count, throttled_at)"),
     "event_deliveries": _UPSERT,
@@ -93,6 +96,8 @@ SERVING: Mapping[str, tuple[str, ...]] = {
 }
 
 OPERATORS: Mapping[str, tuple[str, ...]] = {
+    "console_sessions": _ALL,
+    "console_sign_ins": _ALL,
     "directories": _UPSERT,
     "journal_heads": _UPSERT,
     "holds": _UPSERT,
@@ -188,6 +193,7 @@ async def _give(
         *(
             f"GRANT {', '.join(privileges)} ON calscim.{_quoted(table)} TO {name}"
             for table, privileges in sorted(granted.items())
+            if privileges
         ),
     ]
     if sequences:  # for nextval(); identity columns need no privilege

@@ -4,6 +4,7 @@ Every minute the daemon records the uses in one statement (app/token_watch.py). 
 minute is lost.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,11 +13,17 @@ from datetime import datetime
 class TokenUses:
     """The latest use of each token since ``take``, by the id of the token."""
 
+    first: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a token is used for the first time in this process, so that a provider's test call shows at once."""
     _latest: dict[int, datetime] = field(default_factory=dict)
+    _seen: set[int] = field(default_factory=set)
 
     def note(self, token_id: int, at: datetime) -> None:
         """Note that a request with this token was accepted."""
         self._latest[token_id] = at
+        if token_id not in self._seen:
+            self._seen.add(token_id)
+            self.first.set()
 
     def take(self) -> dict[int, datetime]:
         """Return the uses and forget them."""

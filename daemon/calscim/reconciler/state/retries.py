@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calscim.planner.action_key import ActionKey
-from calscim.postgres.pool import Database
+from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
 
@@ -81,6 +81,6 @@ async def release_unanswered(db: Database, organization: str) -> None:
     await db.execute(sql("parked_actions.release_unanswered"), organization)
 
 
-async def retry(db: Database, organization: str, email: str = "") -> int:
+async def retry(db: "Database | Connection", organization: str, email: str = "") -> int:
     """Make all parked actions due now, or those of one person; return how many."""
     return len(await db.fetch(sql("parked_actions.retry"), organization, email))

@@ -1,0 +1,90 @@
+"""Runs the console beside the daemon: its own listener, and its own connections to Postgres.
+
+The console edits like the command line, so that it connects with ``database.operator_dsn`` if there is one. Its pool is
+small and separate: an open page never takes a connection from SCIM.
+"""
+
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from calscim.app.connections import Connections, Runner
+from calscim.app.databases import Databases
+from calscim.app.health import plain_error
+from calscim.app.listeners import bound, listen
+from calscim.app.reload import Reloads
+from calscim.clock import Clock
+from calscim.config import Console, effective
+from calscim.postgres.pool import Database
+from calscim.scim.client_address import TrustedProxies
+
+POOL_SIZE = 4  # connections
+PATIENCE = 5.0  # seconds that a page may wait for the database
+MAX_CONNECTIONS = 200  # of browsers, each with a stream of changes
+DRAIN = 2.0  # seconds
+
+
+class ConsoleServer:
+    """The console of one daemon."""
+
+    def __init__(
+        self,
+        console: Console,
+        databases: Databases,
+        http: aiohttp.ClientSession,
+        clock: Clock,
+    ) -> None:
+        self._console = console
+        self._databases = databases
+        self._http = http
+        self._clock = clock
+
+    async def start(
+        self, stack: AsyncExitStack, reloads: Reloads, configuration: Path | None
+    ) -> str:
+        """Listen until the stack ends; return the address. Raise ConfigError if that is impossible.
+
+        ``reloads``: has the settings that the daemon runs with. ``configuration``: the file that they come from.
+        """
+        # Jinja2 and joserfc are only loaded by a daemon with a console.
+        from calscim.console.application import console_app  # noqa: PLC0415
+        from calscim.console.changes import Changes  # noqa: PLC0415
+        from calscim.console.editor import ConsoleEditors  # noqa: PLC0415
+        from calscim.console.oidc import Provider  # noqa: PLC0415
+        from calscim.console.services import Services  # noqa: PLC0415
+        from calscim.console.teams import KnownTeams  # noqa: PLC0415
+
+        console, oidc = self._console, self._console.oidc
+        dsn = reloads.settings.database.operator_dsn or self._databases.dsn
+        cipher = reloads.settings.journal.cipher()
+        db = await stack.enter_async_context(
+            await Database.open(dsn, size=POOL_SIZE, patience=PATIENCE, cipher=cipher)
+        )
+        reloads.follow(db)
+        self.changes = Changes(db, self._clock)
+        known = Services(
+            running=lambda: reloads.settings,
+            effective=lambda: effective(configuration, os.environ, reloads.settings),
+            console=console,
+            db=db,
+            clock=self._clock,
+            editors=ConsoleEditors(db),
+            teams=KnownTeams(lambda: reloads.settings, self._clock),
+            changes=self.changes,
+            provider=None
+            if oidc is None
+            else Provider(oidc, console.public_url, self._http, self._clock),
+        )
+        connections = Connections(MAX_CONNECTIONS, MAX_CONNECTIONS, TrustedProxies.of(()))
+        runner = Runner(console_app(known), connections, plain_error, shutdown_timeout=DRAIN)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        site: web.BaseSite = await listen(runner, console.listen, name="console")
+        return bound(site)
+
+    async def run(self) -> None:
+        """Watch for changes on behalf of open pages, until cancelled."""
+        await self.changes.run()

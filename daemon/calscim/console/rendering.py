@@ -1,0 +1,118 @@
+"""Renders templates. Every value is escaped, and an unknown variable in a template is an error."""
+
+from collections.abc import Iterable, Sized
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from calscim import __version__
+from calscim.admin.console_access import ConsoleRole, Session
+from calscim.console.security import FORM_TOKEN
+from calscim.console.services import session_or_none
+from calscim.terminal import printable
+
+NAVIGATION = (
+    ("/", "Overview"),
+    ("/directories", "Directories"),
+    ("/mapping", "Mapping"),
+    ("/plan", "Plan"),
+    ("/people", "People"),
+    ("/activity", "Activity"),
+    ("/settings", "Settings"),
+)
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    """Return a page as a response."""
+    found = session_or_none(request)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            path=request.path,
+            query=request.query,
+            navigation=NAVIGATION if found else (),
+            session=found,
+            may=_May(found),
+            form_token_name=FORM_TOKEN,
+            **values,
+        )
+    )
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def redirect(url: str) -> web.Response:
+    """Return a redirection to another page, after a form was handled."""
+    return web.Response(status=303, headers={"Location": url})
+
+
+class _May:
+    """What the person may do, for templates."""
+
+    def __init__(self, session: Session | None) -> None:
+        self._role = None if session is None else session.role
+
+    @property
+    def operate(self) -> bool:
+        """Return True if the person may edit mappings, approve, retry and pause."""
+        return self._role is not None and self._role.includes(ConsoleRole.OPERATOR)
+
+    @property
+    def administer(self) -> bool:
+        """Return True if the person may edit directories and tokens."""
+        return self._role is not None and self._role.includes(ConsoleRole.ADMIN)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("calscim.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"version": __version__, "asset": asset}
+    made.filters |= {
+        "moment": moment,
+        "count": count,
+        "printable": lambda text: printable(str(text)),
+        "printable_lines": lambda text: "\n".join(map(printable, str(text).split("\n"))),
+        "segment": lambda text: quote(str(text), safe=""),
+        "listed": listed,
+    }
+    return made
+
+
+@lru_cache
+def asset(name: str) -> str:
+    """Return the URL of a static file. It changes with the content, so that browsers keep the file."""
+    content = files("calscim.console").joinpath("static", name).read_bytes()
+    return f"/static/{name}?{sha256(content).hexdigest()[:12]}"
+
+
+def moment(value: datetime | None, otherwise: str = "never") -> str:
+    """Return a time in UTC, to the second."""
+    if value is None:
+        return otherwise
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def count(of: int | Sized, noun: str, plural: str | None = None) -> str:
+    """Return a number, or the number of items, with its noun: ``1 person``, ``2 people``."""
+    number = of if isinstance(of, int) else len(of)
+    word = noun if number == 1 else plural or f"{noun}s"
+    return f"{number:,} {word}"
+
+
+def listed(texts: Iterable[str], most: int = 8) -> str:
+    """Return texts with commas, and how many more there are."""
+    every = list(texts)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")

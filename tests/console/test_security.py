@@ -1,0 +1,139 @@
+"""Forms from elsewhere, wrong hosts, roles and headers."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from calscim.console.application import page_routes
+from calscim.console.security import HEADERS
+
+FORM = {"name": "Okta", "provider": "okta-scim-v2"}
+PAGES = ("/", "/directories", "/mapping", "/plan", "/people", "/activity", "/settings")
+
+
+async def directories(owner):
+    return await owner.fetchval("SELECT count(*) FROM calscim.directories")
+
+
+async def test_a_form_without_the_token_changes_nothing(site, browser, owner):
+    await browser.open("/directories")
+    browser.form_token = ""
+
+    with capture_logs() as logs:
+        answer = await browser.send("/directories", FORM)
+
+    assert answer.status == 403
+    assert "Nothing was changed" in answer.text
+    assert await directories(owner) == 0
+    assert "console.form_refused" in [line["event"] for line in logs]
+
+
+async def test_the_token_of_another_session_is_refused(site, browser, owner):
+    other = await site.signed_in()
+    await browser.open("/directories")
+    other.form_token = browser.form_token
+
+    assert (await other.send("/directories", FORM)).status == 403
+    assert await directories(owner) == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+async def test_a_form_of_another_site_changes_nothing(site, browser, owner, headers):
+    await browser.open("/directories")
+
+    assert (await browser.send("/directories", FORM, **headers)).status == 403
+    assert await directories(owner) == 0
+
+
+async def test_another_host_is_refused(site, browser):
+    answer = await browser.open("/", Host="evil.example")
+
+    assert answer.status == 421
+    assert "console.public_url" in answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/sign-in", "/nothing-here", "/static/console.css"])
+async def test_every_answer_has_the_security_headers(site, browser, path):
+    answer = await browser.open(path)
+
+    for name, value in HEADERS.items():
+        if name != "Cache-Control" or not path.startswith("/static"):
+            assert answer.headers[name] == value
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_no_page_has_a_script_or_a_style_of_its_own(site, browser, path):
+    text = (await browser.open(path)).text
+
+    assert "<script>" not in text
+    assert " style=" not in text
+    assert " onclick=" not in text
+    assert "http://" not in text.replace(site.url, "").replace(site.settings.scim.public_url, "")
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_viewer_sees_every_page(site, path):
+    viewer = await site.signed_in("viewer")
+
+    assert (await viewer.open(path)).status == 200
+
+
+CHANGES = [
+    ("/directories", FORM, "admin"),
+    ("/directories/{id}/pause", {"seconds": "3600"}, "operator"),
+    ("/directories/{id}/resume", {}, "operator"),
+    ("/directories/{id}/rotate", {"token": "1"}, "admin"),
+    ("/directories/{id}/revoke", {"token": "1"}, "admin"),
+    ("/directories/{id}/delete", {"name": "Okta"}, "admin"),
+    ("/mapping/preview", {}, "operator"),
+    ("/mapping/save", {}, "operator"),
+    ("/mapping/import", {"text": "x"}, "operator"),
+    ("/plan/approve", {"hash": "x"}, "operator"),
+    ("/people/acme/ann@acme.example/retry", {"email": "ann@acme.example"}, "operator"),
+]
+
+
+@pytest.mark.parametrize(("path", "form", "role"), CHANGES)
+async def test_a_change_needs_its_role(site, path, form, role):
+    made = await site.directory()
+    lower = await site.signed_in({"admin": "operator", "operator": "viewer"}[role])
+    await lower.open("/")
+
+    with capture_logs() as logs:
+        answer = await lower.send(path.format(id=made.id), form)
+
+    assert answer.status == 403
+    assert f"the role {role}" in answer.text.replace("\n", " ")
+    refused = next(line for line in logs if line["event"] == "console.role_refused")
+    assert refused["needed"] == role
+
+
+def test_every_form_of_a_page_is_in_the_list():
+    forms = {route.path for table in page_routes() for route in table if route.method == "POST"}
+    listed = {
+        path.replace("acme/ann@acme.example", "{organization}/{person}") for path, _, _ in CHANGES
+    }
+
+    assert forms == listed
+
+
+async def test_a_failing_page_names_the_line_of_the_log(site, browser, monkeypatch):
+    async def fail(*_args, **_kwargs):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("calscim.console.pages.overview.status", fail)
+    with capture_logs() as logs:
+        answer = await browser.open("/")
+
+    failed = next(line for line in logs if line["event"] == "console.failed")
+    assert answer.status == 500
+    assert "boom" not in answer.text
+    assert "request_id" in answer.text
+    assert failed["path"] == "/"
