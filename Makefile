@@ -40,6 +40,9 @@ reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.tables_page
 	$(BIN)/python -m tools.configuration
 
+screenshots: $(STAMP) ## take the pictures of docs/guide/console.md (needs Chromium)
+	$(BIN)/python -m tools.screenshots
+
 man: $(STAMP) ## write build/man/calscim.1, the manual page
 	$(BIN)/python -m tools.man_page
 

@@ -4,13 +4,16 @@ The console edits like the command line, so that it connects with ``database.ope
 small and separate: an open page never takes a connection from SCIM.
 """
 
+import asyncio
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 from aiohttp import web
 
+from calscim.admin.console_access import delete_expired
 from calscim.app.connections import Connections, Runner
 from calscim.app.databases import Databases
 from calscim.app.health import plain_error
@@ -18,6 +21,7 @@ from calscim.app.listeners import bound, listen
 from calscim.app.reload import Reloads
 from calscim.clock import Clock
 from calscim.config import Console, effective
+from calscim.errors import StoreError
 from calscim.postgres.pool import Database
 from calscim.scim.client_address import TrustedProxies
 
@@ -25,6 +29,7 @@ POOL_SIZE = 4  # connections
 PATIENCE = 5.0  # seconds that a page may wait for the database
 MAX_CONNECTIONS = 200  # of browsers, each with a stream of changes
 DRAIN = 2.0  # seconds
+_EXPIRY_EVERY = 600.0  # seconds
 
 
 class ConsoleServer:
@@ -64,6 +69,7 @@ class ConsoleServer:
             await Database.open(dsn, size=POOL_SIZE, patience=PATIENCE, cipher=cipher)
         )
         reloads.follow(db)
+        self._db = db
         self.changes = Changes(db, self._clock)
         known = Services(
             running=lambda: reloads.settings,
@@ -86,5 +92,13 @@ class ConsoleServer:
         return bound(site)
 
     async def run(self) -> None:
-        """Watch for changes on behalf of open pages, until cancelled."""
-        await self.changes.run()
+        """Watch for changes on behalf of open pages, and delete expired sessions, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.changes.run())
+            group.create_task(self._delete_expired())
+
+    async def _delete_expired(self) -> None:
+        while True:
+            with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await delete_expired(self._db, self._console.idle_timeout)
+            await self._clock.sleep(_EXPIRY_EVERY)

@@ -18,6 +18,7 @@ from calscim.scim.client_address import TrustedProxies
 
 log = structlog.get_logger()
 
+_ERROR_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749, section 4.1.2.1
 _LOCAL_TARGET = re.compile(r"/(?![/\\])[^\x00-\x1f\\]*")
 
 
@@ -55,7 +56,6 @@ class SignIn:
         if known.provider is None:
             raise SignInError("No OpenID provider is configured: run `calscim console link`.")
         self._admit(request)
-        await console_access.delete_expired(known.db, known.console.idle_timeout)
         made = await console_access.create_request(known.db, _target(request))
         url = await known.provider.authorization_url(made)
         response = redirect(url)
@@ -78,6 +78,11 @@ class SignIn:
             query.get("state", ""),
             cookies.read_sign_in(request, known.console.public_url),
         )
+        if (
+            "error" in query and not state
+        ):  # some providers leave the state out when the person declines
+            code = query["error"] if _ERROR_CODE.fullmatch(query["error"]) else "unknown error"
+            raise SignInError(f"The provider refused the sign-in ({code}). Begin again.")
         if not mine or not hmac.compare_digest(state.encode(), mine.encode()):
             raise SignInError(
                 "This browser did not begin this sign-in, or began another one since. Begin again."
