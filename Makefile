@@ -30,8 +30,9 @@ demo: $(STAMP) ## play a whole story against the simulated Cal.com
 test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=2)
 	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal --cov --cov-report=term
 
-guide: $(STAMP) ## write docs/guide/cases.md anew: what calscim prints in each case
+guide: $(STAMP) ## write docs/guide/cases.md and incidents.md anew: what calscim prints and sends in each case
 	$(BIN)/python -m tests.guide
+	$(BIN)/python -m tests.faults.incidents
 
 reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.cli_page

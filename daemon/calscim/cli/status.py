@@ -214,6 +214,8 @@ def _details(one: OrganizationStatus) -> Iterator[RenderableType]:
     for text, style in _activity(one):
         yield lines("", f"{one.name}: {text}", style=style)
     for reason in one.incomplete:
+        if reason == one.unreachable:
+            continue
         yield lines("", f"not read: {reason}", style="red")
     if one.retry is not None:
         yield lines("", f"{one.name}: {_retry(one.retry)}", style="yellow")

@@ -23,6 +23,7 @@ from calscim.postgres.pool import Database
 log = structlog.get_logger()
 
 EVERY = 5.0  # seconds between two looks
+LEAST = 1.0  # seconds from one look to the next, however many passes end
 PRUNE_EVERY = 3600.0  # seconds
 _STORE_ERRORS = (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -59,6 +60,7 @@ class Notifications:
     outage: DatabaseOutage = field(init=False)
     _once: list[Condition] = field(default_factory=list, init=False)
     _looked: dict[str, asyncio.Event] = field(default_factory=dict, init=False)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _pruned: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,10 @@ class Notifications:
     def report(self, condition: Condition) -> None:
         """Queue a message about an event that has no end, at the next look."""
         self._once.append(condition)
+
+    def wake(self) -> None:
+        """Look soon: a pass has ended, so that a condition may have begun or ended."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Read conditions and deliver messages until cancelled."""
@@ -87,7 +93,11 @@ class Notifications:
                 log.exception("notify.look_failed")
             for looked in self._looked.values():
                 looked.set()
-            await self.clock.sleep(EVERY)
+            await self.clock.sleep(min(LEAST, EVERY))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, EVERY - LEAST)):
+                    await self._woken.wait()
+            self._woken.clear()
 
     async def look(self) -> None:
         """Read the conditions once and queue the messages about them."""

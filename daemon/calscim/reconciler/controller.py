@@ -63,7 +63,10 @@ class Failing:
 
 @dataclass(slots=True)
 class Controller:
-    """Takes leases and starts the steps of the configured ``organizations`` until ``stopping`` is set."""
+    """Takes leases and starts the steps of the configured ``organizations`` until ``stopping`` is set.
+
+    ``pass_ended`` is called after each step that did not fail on the database.
+    """
 
     db: Database
     holder: str
@@ -72,6 +75,7 @@ class Controller:
     clock: Clock
     jitter: Callable[[], float]
     metrics: Metrics
+    pass_ended: Callable[[], None] = lambda: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     slots: Slots = field(init=False)
     sharing: LeaseSharing = field(init=False)
@@ -295,6 +299,7 @@ class Controller:
             await self._release([held])
         else:
             self._failing.pop(organization, None)
+            self.pass_ended()
         finally:
             held.task = None
         if self._is_current(held) and not self.stopping.is_set():

@@ -1,0 +1,53 @@
+"""The incidents in which Cal.com refuses calls or does not answer."""
+
+import signal
+
+from calscim.testing.calcom.calcom import Fault
+from tests.faults.incidents.incident import HOUR, Incident, address
+from tests.support.deployment import KEY
+from tests.support.waiting import until
+
+NEW_KEY = "cal_new"
+
+
+async def revoked_key(incident: Incident) -> None:
+    """The API key is revoked on Friday night
+
+    An admin of Cal.com revokes the API key. Okta's pushes are still accepted and journaled.
+    """
+    await incident.start("ann", "bob")
+    incident.world.api_key = NEW_KEY
+    await incident.okta.assign(address("cem"), "Cem", "Example")
+
+    await incident.message("key.refused")
+    await incident.alerts("CalscimKeyRefused", "CalscimNoCompletePass", lasting=HOUR)
+    await incident.status("401")
+    await incident.calscim("check", only="organization acme")
+    incident.say(
+        "On Monday an operator puts a new key into the configuration, and types `systemctl reload calscim`. Then cem",
+        "follows:",
+    )
+    incident.configure({f'api_key = "{KEY}"': f'api_key = "{NEW_KEY}"'})
+    incident.daemon.process.send_signal(signal.SIGHUP)
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    await incident.message("key.accepted")
+    await incident.alerts()
+
+
+async def calcom_down(incident: Incident) -> None:
+    """Cal.com is down for an hour
+
+    Cal.com answers every call with 503. calscim removes no one and loses no push.
+    """
+    await incident.start("ann", "bob")
+    incident.fail(Fault(status=503, times=-1))
+    await incident.okta.assign(address("cem"), "Cem", "Example")
+
+    await incident.message("calcom.unreachable")
+    await incident.alerts("CalscimNoCompletePass", lasting=HOUR)
+    await incident.status("unreachable since")
+    incident.say("No one has to do anything. Cal.com answers again, and cem follows:")
+    incident.fail()
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    await incident.message("calcom.recovered")
+    await incident.alerts()

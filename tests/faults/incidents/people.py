@@ -1,0 +1,28 @@
+"""The incidents in which Okta or an operator asks for the removal of many people."""
+
+from tests.faults.incidents.incident import Incident, addresses
+
+EVERYONE = ("ann", "bob", "cem", "dan", "eve")
+LIMIT = {'max_removals_per_team = "100%"': 'max_removals_per_team = "30%"'}
+
+
+async def emptied_group(incident: Incident) -> None:
+    """Okta empties a group
+
+    A rule in Okta goes wrong and removes all members from a group. The limit for removals from a team holds the whole
+    set; everyone stays on the team.
+    """
+    incident.configure(LIMIT)
+    await incident.start(*EVERYONE)
+    await incident.okta.push_now("Sales", [])
+
+    await incident.message("hold.created")
+    await incident.alerts("CalscimRemovalsHeld")
+    await incident.status("held: ", "calscim approve")
+    incident.say(
+        "The rule in Okta was wrong. After it is mended, Okta pushes the members again, and nothing is left to do:"
+    )
+    await incident.okta.push_now("Sales", addresses(*EVERYONE))
+    await incident.message("hold.resolved")
+    await incident.alerts()
+    assert set(addresses(*EVERYONE)) <= incident.site.teams()["Sales"]
