@@ -15,7 +15,7 @@ def served(monkeypatch):
     """Record the arguments of serve instead of starting a daemon."""
     calls = []
 
-    async def serve(settings, *, read, configuration):
+    async def serve(settings, *, read, configuration, tracing):
         calls.append((settings, read))
 
     monkeypatch.setattr(daemon, "serve", serve)

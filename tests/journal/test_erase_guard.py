@@ -46,6 +46,7 @@ async def claim(connection, okta, bodies, effects=(), path="person.erase") -> in
         "UPDATE calscim.journal SET effect = NULL WHERE stream = $1 AND seq = 2",
         "UPDATE calscim.journal SET body = NULL, effect = NULL WHERE stream = $1 AND seq = 2",
         "UPDATE calscim.journal SET body = NULL, status = 1 WHERE stream = $1 AND seq = 2",
+        "UPDATE calscim.journal SET body = NULL, traceparent = 'x' WHERE stream = $1 AND seq = 2",
         "UPDATE calscim.journal SET body = NULL, body_digest = sha256('') WHERE stream = $1 AND seq = 2",
         "UPDATE calscim.journal SET body = NULL, at = at - interval '9 years' WHERE stream = $1 AND seq = 2",
         "DELETE FROM calscim.journal WHERE stream = $1 AND seq = 2",

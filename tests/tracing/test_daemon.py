@@ -64,6 +64,8 @@ async def test_the_trace_of_a_push_reaches_the_collector(site, session, collecto
     assert collector.resource["service.name"] == "calscim"
     assert collector.resource["deployment.environment.name"] == "test"
     assert collector.resource["service.version"]
+    written = [line for line in daemon.lines() if line.get("trace_id") == TRACE]
+    assert {"scim.request", "reconcile.action"} <= {line["event"] for line in written}
     (started,) = daemon.events("tracing.started")
     assert started["endpoint"] == collector.url
     assert [call.traceparent for call in site.simulation.writes] == [""]

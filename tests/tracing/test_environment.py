@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from calscim.tracing import environment
-from calscim.tracing.environment import OFF, is_wanted, start
+from calscim.tracing.environment import is_wanted, started
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
 # Everything that a daemon imports, and the names of its modules.
@@ -34,10 +34,12 @@ def test_the_standard_variables_decide(variables, wanted):
 
 
 def test_without_the_variables_nothing_is_imported_or_logged():
-    with capture_logs() as lines:
-        assert start({}) is OFF
+    with capture_logs() as lines, started({}) as tracing:
+        assert tracing is None
 
-    program = IMPORTS.format("from calscim.tracing import environment; environment.start({});")
+    program = IMPORTS.format(
+        "from calscim.tracing import environment; environment.started({}).__enter__();"
+    )
     modules = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
@@ -60,8 +62,8 @@ def test_without_the_variables_nothing_is_imported_or_logged():
     ],
 )
 def test_what_is_not_supported_is_logged_with_what_to_write(variables, detail):
-    with capture_logs() as lines:
-        assert start(ENDPOINT | variables) is OFF
+    with capture_logs() as lines, started(ENDPOINT | variables) as tracing:
+        assert tracing is None
 
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("tracing.unavailable", "warning")
@@ -71,8 +73,8 @@ def test_what_is_not_supported_is_logged_with_what_to_write(variables, detail):
 def test_a_missing_extra_is_logged_with_the_command(monkeypatch):
     monkeypatch.setattr(environment, "find_spec", lambda _: None)
 
-    with capture_logs() as lines:
-        assert start(ENDPOINT) is OFF
+    with capture_logs() as lines, started(ENDPOINT) as tracing:
+        assert tracing is None
 
     (line,) = lines
     assert "OpenTelemetry is not installed: pip install 'calscim[otel]'" in line["detail"]

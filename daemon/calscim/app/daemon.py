@@ -50,7 +50,7 @@ from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.state.standing import session_name
 from calscim.scim.client_address import TrustedProxies
-from calscim.tracing import environment as tracing
+from calscim.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ async def serve(
     ready: Ready | None = None,
     read: Callable[[], Settings] | None = None,
     configuration: Path | None = None,
+    tracing: Tracing | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT. Raise ConfigError or StoreError if the daemon cannot begin.
 
@@ -84,9 +85,7 @@ async def serve(
     on SIGHUP; None: only the certificate is read again. ``configuration``: the file that the log names.
     """
     async with AsyncExitStack() as stack:
-        traces = tracing.start()
-        stack.callback(traces.stop)
-        databases = await open_databases(stack, settings, SystemClock(), traces.tracing)
+        databases = await open_databases(stack, settings, SystemClock(), tracing)
         http = await stack.enter_async_context(_http())
         daemon = _Daemon(settings, databases, http, read, configuration)
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -26,6 +26,7 @@ from calscim.planner.observed_state import Incomplete
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.testing.calcom import calcom as simulated
+from calscim.tracing.environment import started
 
 ORGANIZATION = "acme"
 ORGANIZATION_ID = 42
@@ -123,9 +124,14 @@ async def run(options: Options, show: Callable[[Playground], None]) -> None:
                 )
 
         try:
-            await serve(
-                settings, ready=ready, read=configuration.settings, configuration=configuration.path
-            )
+            with started(options.environ) as tracing:
+                await serve(
+                    settings,
+                    ready=ready,
+                    read=configuration.settings,
+                    configuration=configuration.path,
+                    tracing=tracing,
+                )
         except ConfigError as error:
             raise ConfigError([_with_hint(problem) for problem in error.problems]) from error
 

@@ -71,10 +71,10 @@ class ScimSource:
 
     async def start(self) -> None:
         """Listen. Raise ConfigError or AddressUnavailable if the address cannot be used."""
-        if hides_clients(self._settings):
-            log.warning("scim.no_trusted_proxies", listen=self._settings.listen, hint=UNTRUSTED)
         await self._runner.setup()
         self._site = await listen(self._runner, self._settings.listen, name="scim", tls=self._tls)
+        if hides_clients(self._settings):  # now, as a start is tried again until it can listen
+            log.warning("scim.no_trusted_proxies", listen=self._settings.listen, hint=UNTRUSTED)
 
     async def run(self) -> None:
         """Exchange limits and the use of tokens with the database, until cancelled."""

@@ -48,18 +48,23 @@ def register(verbs: Verbs) -> None:
 async def _serve(command: Command) -> None:
     from calscim.app.daemon import serve  # noqa: PLC0415 - see above
     from calscim.app.startup import start  # noqa: PLC0415 - see above
+    from calscim.tracing.environment import started  # noqa: PLC0415 - see above
 
     settings = command.settings()
     logs.configure(
         settings.log.level, settings.log.format, personal_data=settings.log.personal_data
     )
     settings = reviewed(command)
-    await start(
-        lambda: serve(
-            settings, read=lambda: reviewed(command), configuration=command.configuration
-        ),
-        SystemClock(),
-    )
+    with started(command.environ) as tracing:
+        await start(
+            lambda: serve(
+                settings,
+                read=lambda: reviewed(command),
+                configuration=command.configuration,
+                tracing=tracing,
+            ),
+            SystemClock(),
+        )
 
 
 async def _run(command: Command) -> None:

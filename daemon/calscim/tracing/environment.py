@@ -7,8 +7,8 @@ other variables itself: sampler, headers, timeouts, resource attributes.
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import structlog
@@ -26,26 +26,23 @@ _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL
 _EXPORTER = "OTEL_TRACES_EXPORTER"
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The tracing of a process. ``stop`` exports the last spans, and returns after a few seconds at the latest."""
+@contextmanager
+def started(environ: Mapping[str, str] = os.environ) -> Iterator[Tracing | None]:
+    """Yield the tracing of the process; None if it is off, or cannot be started, which is logged.
 
-    tracing: Tracing | None
-    stop: Callable[[], None]
-
-
-OFF = Started(None, lambda: None)
-
-
-def start(environ: Mapping[str, str] = os.environ) -> Started:
-    """Start tracing, or log why it cannot be started although variables ask for it."""
-    if not is_wanted(environ):
-        return OFF
-    problem = _problem(environ)
+    At the end the last spans are exported, within a few seconds.
+    """
+    problem = _problem(environ) if is_wanted(environ) else None
     if problem is not None:
         log.warning("tracing.unavailable", detail=problem)
-        return OFF
-    return _start(environ)
+    if problem is not None or not is_wanted(environ):
+        yield None
+        return
+    tracing, shutdown = _start(environ)
+    try:
+        yield tracing
+    finally:
+        _stop(shutdown)
 
 
 def is_wanted(environ: Mapping[str, str]) -> bool:
@@ -82,7 +79,8 @@ def _is_installed() -> bool:
         return False
 
 
-def _start(environ: Mapping[str, str]) -> Started:
+def _start(environ: Mapping[str, str]) -> tuple[Tracing, Callable[[], None]]:
+    """Start tracing, and return it with the function that ends it."""
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - only with tracing
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
@@ -101,7 +99,7 @@ def _start(environ: Mapping[str, str]) -> Started:
     provider.add_span_processor(BatchSpanProcessor(exporter))
     log.info("tracing.started", endpoint=exporter.endpoint)
     tracer = provider.get_tracer("calscim", __version__)
-    return Started(OpenTelemetry(tracer), lambda: _stop(provider.shutdown))
+    return OpenTelemetry(tracer), provider.shutdown
 
 
 def _stop(shutdown: Callable[[], None]) -> None:

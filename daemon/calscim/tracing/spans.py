@@ -9,6 +9,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from structlog.contextvars import bound_contextvars
 
 from calscim.tracing import Attribute, Span
 
@@ -110,7 +111,8 @@ class OpenTelemetry:
         ) as span:
             opened = OpenSpan(span)
             try:
-                yield opened
+                with bound_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}"):
+                    yield opened
             except BaseException as error:
                 opened.fail(type(error).__name__)
                 raise
