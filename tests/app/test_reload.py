@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from calscim.app.fingerprints import fingerprints, secrets_of
+from calscim.admin.fingerprints import fingerprints, secrets_of
 from calscim.app.reload import Certificate, carried_over, differences
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from calscim import systemd
-from calscim.config import Inherited, Scim, Tcp, Unix, address, is_for_a_proxy
+from calscim.config import Inherited, Tcp, Unix, address
 from calscim.errors import AddressUnavailable, ConfigError, Problem
 
 BACKLOG = 512
@@ -20,17 +20,6 @@ TLS_SHUTDOWN_TIMEOUT = 5.0  # seconds
 # Until the mode is set only the owner can connect: connecting needs the right to write.
 SOCKET_MODE = 0o660
 _MAY_SUCCEED_LATER = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
-
-UNTRUSTED = (
-    "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
-    "all clients have the proxy's address in the journal, and share one limit on failed attempts; name the proxy, "
-    'as in trusted_proxies = ["127.0.0.1", "::1"] or ["unix"]'
-)
-
-
-def hides_clients(scim: Scim) -> bool:
-    """Return True if a proxy has to stand in front of the listener, and none is trusted."""
-    return is_for_a_proxy(scim.listen) and not scim.trusted_proxies
 
 
 async def listen(

@@ -18,7 +18,8 @@ import asyncpg
 import structlog
 
 from calscim import systemd
-from calscim.app.fingerprints import CERTIFICATE, PublishedFingerprints, secrets_of
+from calscim.admin.fingerprints import CERTIFICATE, secrets_of
+from calscim.app.fingerprints import PublishedFingerprints
 from calscim.app.listeners import load_certificate, tls_context
 from calscim.app.log_level import LogLevel
 from calscim.app.wiring import RunningOrganization

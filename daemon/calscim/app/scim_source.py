@@ -16,11 +16,12 @@ from calscim.app.connections import (
     raise_descriptor_limit,
 )
 from calscim.app.databases import Databases
-from calscim.app.listeners import UNTRUSTED, bound, hides_clients, listen
+from calscim.app.listeners import bound, listen
 from calscim.app.token_watch import Metrics as TokenMetrics
 from calscim.app.token_watch import TokenWatch
 from calscim.clock import Clock
 from calscim.config import Scim
+from calscim.config.hazards import UNTRUSTED, hides_clients
 from calscim.scim.admission import ADMISSION
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.metrics import Metrics

@@ -9,14 +9,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from calscim.config.addresses import Inherited, Tcp, address, is_local
-from calscim.config.model import Settings
+from calscim.config.addresses import Inherited, Tcp, address, is_for_a_proxy, is_local
+from calscim.config.model import Scim, Settings
 from calscim.errors import Problem
 
 # Users other than the owner and the group, which is the service's, could read or replace the secret.
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 # libpq falls back to plain text in all other modes.
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+
+UNTRUSTED = (
+    "only programs on this machine can connect, and scim.trusted_proxies is empty: behind a reverse proxy "
+    "all clients have the proxy's address in the journal, and share one limit on failed attempts; name the proxy, "
+    'as in trusted_proxies = ["127.0.0.1", "::1"] or ["unix"]'
+)
+
+
+def hides_clients(scim: Scim) -> bool:
+    """Return True if a proxy has to stand in front of the listener, and none is trusted."""
+    return is_for_a_proxy(scim.listen) and not scim.trusted_proxies
 
 
 def hazards(
