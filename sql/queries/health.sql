@@ -35,3 +35,7 @@ SELECT count(*) FROM generate_series(1, 8000);
 -- name: append_test_row
 -- Append a journal row. The caller rolls the transaction back.
 SELECT calscim.append_row('@check', 'admin', 'check', 'POST', '/check', 200, '', NULL, '', '', 'check', '{}');
+
+-- name: list_settings
+-- Settings of the server that decide whether a confirmed change can be lost.
+SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit');

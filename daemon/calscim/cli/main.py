@@ -15,6 +15,7 @@ VERBS = {
     "run": ("serve", "run the daemon with nothing prepared, to try it"),
     "demo": ("serve", "play a whole story and end"),
     "check": ("check", "check configuration, database, schema, each organization's API key"),
+    "doctor": ("doctor", "examine everything that keeps an installation from working"),
     "migrate": ("migrate", "bring the database's schema up to date"),
     "directory": ("directory", "manage directories (connections from identity providers)"),
     "token": ("token", "manage the bearer tokens of directories"),

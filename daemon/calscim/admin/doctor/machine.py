@@ -1,0 +1,77 @@
+"""What this machine shows: permissions of files, free space, and variables that name a proxy."""
+
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from calscim.admin.doctor.finding import Finding, ok, warning
+from calscim.config import Settings
+
+_LEAST_SPACE = 1024**3  # bytes: a day of a busy journal, and room for Postgres to work
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+
+
+def examine_machine(
+    settings: Settings,
+    configuration: Path | None,
+    secret_files: Iterable[Path],
+    environ: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Yield the findings."""
+    yield from _permissions(configuration, secret_files)
+    yield from _space(settings)
+    yield from _proxies(environ)
+
+
+def _permissions(configuration: Path | None, secret_files: Iterable[Path]) -> Iterator[Finding]:
+    paths = list(dict.fromkeys(secret_files))
+    open_ones = [path for path in paths if _mode(path) & 0o007]
+    for path in open_ones:
+        yield warning(
+            "permissions",
+            f"every user of this machine can read {path}, which contains a secret",
+            f"chmod o= {path}",
+        )
+    if configuration is not None and _mode(configuration) & 0o002:
+        yield warning(
+            "permissions",
+            f"every user of this machine can change {configuration}",
+            f"chmod o-w {configuration}",
+        )
+    elif not open_ones:
+        files = "1 secret file" if len(paths) == 1 else f"{len(paths)} secret files"
+        yield ok("permissions", f"{files}, closed to other users")
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _space(settings: Settings) -> Iterator[Finding]:
+    folders = [settings.database.embedded, settings.journal.checkpoint_file]
+    for folder in filter(None, folders):
+        place = next(one for one in (folder, *folder.parents) if one.exists())
+        free = shutil.disk_usage(place).free
+        detail = f"{free / 1024**3:,.1f} GiB free for {folder}"
+        if free < _LEAST_SPACE:
+            yield warning(
+                "disk space",
+                detail,
+                "free space, or archive old months with `calscim journal archive`",
+            )
+        else:
+            yield ok("disk space", detail)
+
+
+def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+    named = [name for name in _PROXIES if environ.get(name) or environ.get(name.lower())]
+    if named:
+        yield warning(
+            "proxy",
+            f"{' and '.join(named)} is set, and calscim does not use it: it calls Cal.com directly",
+            "allow direct connections to the addresses in organization.*.api_url, or route them in the network",
+        )
