@@ -16,6 +16,10 @@ VERBS = {
     "demo": ("serve", "play a whole story and end"),
     "check": ("check", "check configuration, database, schema, each organization's API key"),
     "doctor": ("doctor", "examine everything that keeps an installation from working"),
+    "support-bundle": (
+        "support_bundle",
+        "collect in one file what somebody needs to help from elsewhere",
+    ),
     "migrate": ("migrate", "bring the database's schema up to date"),
     "directory": ("directory", "manage directories (connections from identity providers)"),
     "token": ("token", "manage the bearer tokens of directories"),

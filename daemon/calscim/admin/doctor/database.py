@@ -25,7 +25,7 @@ async def examine_durability(db: Database) -> AsyncIterator[Finding]:
         wrong.append("synchronous_commit")
         yield failed(
             "durability",
-            "synchronous_commit is off: a crash of Postgres can lose changes that the identity provider was told are kept",
+            "synchronous_commit is off: a crash can lose changes that the identity provider was told are kept",
             "ALTER SYSTEM SET synchronous_commit = on, then reload Postgres",
         )
     if not wrong:

@@ -1,0 +1,1 @@
+"""The bundle of `calscim support-bundle`: what somebody needs who helps from elsewhere, without secrets or people."""
