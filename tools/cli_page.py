@@ -18,6 +18,10 @@ Data goes to standard output; messages, progress and logs go to standard error. 
 JSON value and nothing else. An organization may be left out if the configuration has only one, and a directory if there
 is only one.
 
+A verb that removes something says on a terminal what will happen, and asks; `--yes` answers beforehand. Without a
+terminal on standard input and standard error, calscim never asks: `erase` and `mapping apply` then need `--yes`,
+and the others go on.
+
 ## Exit codes
 
 A verb lists its own codes; the others are common to all verbs. Wrong arguments are 64, not 2, so that a script never

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import structlog
 
 from calscim.cli import main
 from calscim.testing.calcom.calcom import World, serve
+from tests.support.terminal import Terminal
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,14 @@ def calscim(configuration: Path, capfd, monkeypatch) -> Calscim:
         return Ran(code, out, err)
 
     return calscim
+
+
+@pytest.fixture
+def terminal(configuration: Path) -> Iterator[Terminal]:
+    """Return a terminal to run commands in; interrupts reach them even if the tests ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Terminal(configuration)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

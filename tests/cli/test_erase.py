@@ -50,6 +50,20 @@ def test_without_yes_the_erasure_is_only_shown(calscim, pushed):
     assert "add --yes" in calscim("erase", ANN).out
 
 
+@pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
+def test_a_terminal_is_asked_after_the_preview(terminal, calscim, pushed, answer):
+    pushed(active=False)
+
+    code, out, shown = terminal.run("erase", ANN, answer=answer)
+
+    assert code == 0
+    assert out.count("stays: SCIM ids") == 1
+    assert "This erases the data above for good.\nContinue? [y/N]" in shown
+    assert ("erased. Erase the data from backups" in out) is (answer == b"y\n")
+    assert ("nothing was changed" in out) is (answer == b"n\n")
+    assert (ANN in calscim("journal", "export").out) is (answer == b"n\n")
+
+
 def test_with_yes_the_data_is_erased_and_the_journal_verifies(calscim, pushed):
     pushed(active=False)
 

@@ -52,6 +52,22 @@ def test_after_a_month_is_archived_the_journal_still_verifies(calscim, old, tmp_
     assert calscim("rebuild", "--check", "--archive", month["file"]).code == 0
 
 
+@pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
+def test_a_terminal_is_asked_before_a_month_leaves_the_database(
+    terminal, calscim, old, tmp_path, answer
+):
+    code, out, shown = terminal.run(
+        "journal", "archive", "--keep", "12", "--to", str(tmp_path), answer=answer
+    )
+
+    assert f"moves 2020-03 of the journal out of the database, into {tmp_path}" in shown
+    assert code == (0 if answer == b"y\n" else 1)
+    assert ("2020-03" in out) is (answer == b"y\n")
+    assert list(tmp_path.glob("*.gz")) == [
+        tmp_path / "journal-2020-03.jsonl.gz" for _ in out.splitlines()[1:]
+    ]
+
+
 def test_keep_archives_all_but_the_latest_months(calscim, old, tmp_path):
     ran = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path), "--json")
 

@@ -7,6 +7,7 @@ from calscim.admin.directory_views import CreatedDirectory, DirectoryView, base_
 from calscim.admin.organizations import find_organization
 from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
+from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import counted, moment, record, table
 from calscim.cli.times import a_duration
@@ -82,6 +83,7 @@ def register(verbs: Verbs) -> None:
         details="Its people stay in Cal.com as they are, and its journal is kept.",
         examples=("calscim directory delete Okta", "calscim directory delete Okta --json"),
     )
+    yes_option(delete)
     for parser in (show, pause, resume, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
     change.add_argument(
@@ -285,6 +287,12 @@ async def _delete(command: Command) -> None:
     settings = command.settings()
     async with opened(settings) as db:
         found = await admin.find_directory(db, command.arguments.directory)
+        valid = [token for token in await admin.tokens(db, found) if token.state == "valid"]
+        await confirm(
+            command,
+            f"This deletes the directory {found.name}: it revokes {counted(len(valid), 'token')} at once, and stops "
+            f"syncing {counted(found.users, 'user')} and {counted(found.groups, 'group')}. Cal.com stays as it is.",
+        )
         revoked = await admin.delete_directory(db, command.editor(), found)
     value = {"id": found.id, "name": found.name, "deleted": True, "tokens_revoked": revoked}
     command.output.data(

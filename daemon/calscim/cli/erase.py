@@ -1,11 +1,13 @@
 """calscim erase: erase a person's data from the journal and the tables. The journal can still be verified."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
 
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
+from calscim.cli.confirmation import agreed, can_ask
 from calscim.cli.database import opened
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import fields, lines
@@ -30,8 +32,9 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add(
         "erase",
         _erase,
-        details="For a person who has left: an active user is refused. Without --yes it only shows what would be "
-        "erased; an erasure cannot be undone. Needs the owner of the tables (database.migration_dsn).",
+        details="For a person who has left: an active user is refused. Without --yes it shows what would be erased, "
+        "and erases it only if you agree on a terminal; an erasure cannot be undone. Needs the owner of the tables "
+        "(database.migration_dsn).",
         examples=("calscim erase ann@acme.com", "calscim erase ann@acme.com --yes"),
     )
     parser.add_argument(
@@ -46,6 +49,8 @@ async def _erase(command: Command) -> None:
     arguments = command.arguments
     name = arguments.organization
     organization = find_organization(command.settings(), name).name if name else None
+    asks = not arguments.yes and not command.output.json and can_ask()
+    done = arguments.yes
     async with opened(command.settings(), owner=True) as db:
         if arguments.archive:  # report bad files before anything is erased
             await read.opened(db, arguments.archive)
@@ -59,9 +64,16 @@ async def _erase(command: Command) -> None:
         )
         files = await erase.in_archives(db, found, arguments.archive) if arguments.archive else None
         unread = [] if files is not None else [one.file for one in await read.remembered(db)]
-    done = arguments.yes and not found.nothing
+        shown = _shown(found, files, unread)
+        if asks and not found.nothing:
+            command.output.show(shown)
+            shown = Group()
+            done = await agreed(command, "This erases the data above for good.")
+            if done:
+                found = await erase.erase(db, command.editor(), arguments.person, organization)
+    done = done and not found.nothing
     command.output.data(
-        _value(found, files, unread, done=done), _shown(found, files, unread, done=done)
+        _value(found, files, unread, done=done), Group(shown, *_outcome(found, done=done))
     )
 
 
@@ -96,9 +108,7 @@ def _value(
     }
 
 
-def _shown(
-    found: Found, files: dict[str, int] | None, unread: list[str], *, done: bool
-) -> RenderableType:
+def _shown(found: Found, files: dict[str, int] | None, unread: list[str]) -> RenderableType:
     if found.nothing:
         parts: list[RenderableType] = [lines("nothing is left to erase")]
     else:
@@ -125,11 +135,14 @@ def _shown(
     parts += [lines(text, style="yellow") for text in _stays(found, files, unread)]
     if not found.nothing:
         parts.append(lines(f"stays: {_WHY['ids']}"))
-    if done:
-        parts.append(lines("erased. Erase the data from backups, snapshots and logs yourself"))
-    elif not found.nothing:
-        parts.append(lines("nothing was changed: add --yes to erase the data for good"))
     return Group(*parts)
+
+
+def _outcome(found: Found, *, done: bool) -> Iterator[RenderableType]:
+    if done:
+        yield lines("erased. Erase the data from backups, snapshots and logs yourself")
+    elif not found.nothing:
+        yield lines("nothing was changed: add --yes to erase the data for good")
 
 
 def _stays(found: Found, files: dict[str, int] | None, unread: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from calscim.cli.command import Command
+from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
@@ -31,6 +32,7 @@ def register(nouns: Verbs) -> None:
         metavar="N",
         help="archive all months except this one and the N before it",
     )
+    yes_option(parser)
     parser.add_argument(
         "--to", type=Path, required=True, metavar="FOLDER", help="the folder for the files"
     )
@@ -59,6 +61,12 @@ async def _archive(command: Command) -> None:
         months = (
             [arguments.month] if arguments.month else await export.closed_months(db, arguments.keep)
         )
+        if months:
+            await confirm(
+                command,
+                f"This moves {_months(months)} of the journal out of the database, into {arguments.to}. Verbs then "
+                "read them only with --archive, and nothing moves them back.",
+            )
         editor = command.editor()
         for month in months:
             done.append(await export.archive(db, editor, month, arguments.to))
@@ -81,3 +89,7 @@ async def _archive(command: Command) -> None:
         ),
     )
     command.output.data(value, shown if done else "no month has to be archived")
+
+
+def _months(months: list[str]) -> str:
+    return months[0] if len(months) == 1 else f"{len(months)} months, {months[0]} to {months[-1]},"

@@ -9,8 +9,9 @@ from calscim.admin.organizations import find_organization
 from calscim.admin.teams import find_or_new_team, find_team
 from calscim.cli import mapping_file
 from calscim.cli.command import Command
+from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
-from calscim.cli.output import record, table
+from calscim.cli.output import counted, record, table
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.config import Organization, Settings
@@ -91,6 +92,8 @@ def register(verbs: Verbs) -> None:
         parser.add_argument("id", metavar="ID", type=int, help="the id that `mapping list` prints")
     for parser in (add, change, remove):
         parser.add_argument("--dry-run", action="store_true", help=mapping_file.DRY_RUN)
+    for parser in (change, remove):
+        yes_option(parser)
 
     mapping_file.register(nouns)
 
@@ -175,6 +178,7 @@ async def _change(command: Command) -> int | None:
             edits = _edits(row, drafted)
             return await show_plans(command, db, settings, row.organization, edits)
         if moves:
+            await confirm(command, _leaving(row, to=team.name))
             changed, warnings = await admin.move_mapping(db, command.editor(), row, drafted)
             _warn(command, note, warnings)
             command.output.say(f"mapping {changed.id} replaces mapping {row.id}")
@@ -182,6 +186,20 @@ async def _change(command: Command) -> int | None:
             changed = await admin.change_mapping(db, command.editor(), row, role=role, mode=mode)
     command.output.data(mapping_view(changed), record(mapping_view(changed)))
     return None
+
+
+def _leaving(row: MappingRow, to: str | None = None) -> str:
+    """Return what happens to the people of a mapping that is removed, or moved ``to`` another team."""
+    does = f"moves mapping {row.id} to {to}" if to else f"removes mapping {row.id}"
+    people = counted(row.members, "member")
+    if row.mode in {Mode.OBSERVE, Mode.ADD_ONLY}:
+        then = f"its mode is {row.mode.value}, so the {people} of the group stay on {row.team_name}"
+    else:
+        then = (
+            f"the {people} of the group leave {row.team_name}, except those whom another mapping or an operator put "
+            "there, and limits may hold the removal"
+        )
+    return f"This {does} ({row.group} to {row.team_name}, {row.mode.value}): {then}. --dry-run shows the plan."
 
 
 def _edits(row: MappingRow, drafted: Draft) -> MappingEdits:
@@ -229,6 +247,7 @@ async def _remove(command: Command) -> int | None:
         if command.arguments.dry_run:
             edits = MappingEdits(remove=(row,))
             return await show_plans(command, db, settings, row.organization, edits)
+        await confirm(command, _leaving(row))
         seq = await admin.remove_mapping(db, command.editor(), row)
     removed = mapping_view(row, removed_seq=seq)
     command.output.data(removed, f"mapping {row.id} ({row.group} to {row.team_name}) is removed")

@@ -9,8 +9,9 @@ from calscim import admin
 from calscim.admin import MappingEdits, mapping_file
 from calscim.admin.mapping_views import edits_view
 from calscim.cli.command import Command
+from calscim.cli.confirmation import agreed, can_ask
 from calscim.cli.database import opened
-from calscim.cli.output import lines
+from calscim.cli.output import counted, lines
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -32,8 +33,8 @@ def register(nouns: Verbs) -> None:
         "apply",
         _apply,
         "make the saved mappings those of a file",
-        details="Without --yes it only prints what would change, and exits with 2 if something would. A mapping "
-        "that the file does not have is removed.",
+        details="Without --yes it prints what would change; then it asks on a terminal, and elsewhere exits with 2 if "
+        "something would. A mapping that the file does not have is removed.",
         examples=(
             "calscim mapping apply mappings.toml --dry-run",
             "calscim mapping apply mappings.toml --yes",
@@ -71,17 +72,32 @@ async def _apply(command: Command) -> int:
             )
         if command.arguments.dry_run:
             return await show_plans(command, db, settings, None, edits)
+        shown: RenderableType = Group(*_difference(edits))
         applied = bool(edits) and command.arguments.yes
+        if edits and not applied and not command.output.json and can_ask():
+            command.output.show(shown)
+            shown = Group()
+            applied = await agreed(command, f"This saves {counted(_count(edits), 'edit')}.")
         if applied:
             for warning in await mapping_file.apply_edits(db, command.editor(), edits):
                 command.output.warn(warning)
     command.output.data(
-        edits_view(edits, applied=applied), Group(*_rendered(edits, applied=applied))
+        edits_view(edits, applied=applied), Group(shown, _outcome(edits, applied=applied))
     )
     return ExitCode.PENDING if edits and not applied else 0
 
 
-def _rendered(edits: MappingEdits, *, applied: bool) -> Iterator[RenderableType]:
+def _count(edits: MappingEdits) -> int:
+    return len(edits.add) + len(edits.change) + len(edits.remove)
+
+
+def _outcome(edits: MappingEdits, *, applied: bool) -> RenderableType:
+    if not edits:
+        return lines("the saved mappings are those of the file")
+    return lines("applied" if applied else "nothing was changed: add --yes to save the changes")
+
+
+def _difference(edits: MappingEdits) -> Iterator[RenderableType]:
     for one in edits.add:
         team = f"new team {one.team.name}" if one.team.new else one.team.name
         added = (
@@ -99,7 +115,3 @@ def _rendered(edits: MappingEdits, *, applied: bool) -> Iterator[RenderableType]
             f"- {row.directory}: {row.group_name} to {row.team_name} ({row.role.value}, {row.mode.value})",
             style="red",
         )
-    if not edits:
-        yield lines("the saved mappings are those of the file")
-    else:
-        yield lines("applied" if applied else "nothing was changed: add --yes to save the changes")

@@ -74,6 +74,11 @@ class Output:
         """Print to standard error, each text on its own line."""
         SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts))
 
+    def ask(self, *texts: str) -> None:
+        """Print to standard error without a line feed at the end, so that the answer stands behind it."""
+        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts), end="")
+        sys.stderr.flush()
+
     def warn(self, text: str) -> None:
         SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(
             Text.assemble(("warning: ", "yellow"), lines(text))

@@ -10,9 +10,10 @@ from calscim import admin
 from calscim.admin import Directory, names
 from calscim.admin.directories import only_directory
 from calscim.cli.command import Command
+from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
-from calscim.cli.output import lines, table
+from calscim.cli.output import counted, lines, table
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -53,6 +54,7 @@ def register(verbs: Verbs) -> None:
         examples=("calscim rebuild --check", "calscim rebuild --directory Okta"),
         exits=(ExitCode.DIFFERENT,),
     )
+    yes_option(again)
     again.add_argument("--check", action="store_true", help="compare and change nothing")
     again.add_argument("--directory", metavar="D", help="only this directory, by id or name")
     archives_option(again)
@@ -101,6 +103,16 @@ async def _rebuild(command: Command) -> int:
         wanted = command.arguments.directory
         chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
         editor, files = command.editor(), await _files(db, command)
+        if not check and chosen:
+            each = (
+                f"{one.name} ({counted(one.users, 'user')}, {counted(one.groups, 'group')})"
+                for one in chosen
+            )
+            await confirm(
+                command,
+                f"This replaces what the database has of {', '.join(each)} by what the journal says. "
+                "--check shows the difference.",
+            )
         results = [
             (
                 one,

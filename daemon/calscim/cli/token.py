@@ -8,6 +8,7 @@ from calscim.admin.directories import only_directory
 from calscim.admin.directory_views import CreatedToken, token_view
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
+from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import moment, record, table
 from calscim.cli.times import a_duration
@@ -90,6 +91,7 @@ def register(verbs: Verbs) -> None:
         examples=("calscim token revoke 3", "calscim token revoke first --directory Okta"),
     )
     revoke.add_argument("token", metavar="TOKEN", help="id or name")
+    yes_option(revoke)
     for parser in (create, rotate, listing):
         parser.add_argument("where", metavar="DIRECTORY", nargs="?", help="id or name")
     for parser in (create, rotate, listing, revoke):
@@ -207,6 +209,15 @@ async def _revoke(command: Command) -> None:
         wanted = command.arguments.directory
         directory = await admin.find_directory(db, wanted) if wanted else None
         token = await admin.find_token(db, command.arguments.token, directory)
+        if token.state == "valid":
+            used = (
+                f"last used at {moment(token.last_used_at)}" if token.last_used_at else "never used"
+            )
+            await confirm(
+                command,
+                f"This revokes token {token.id} ({token.name}) of {token.directory}, {used}: requests with it are "
+                "refused at once.",
+            )
         now = await admin.revoke_token(db, command.editor(), token)
     value = {"id": token.id, "name": token.name, "directory": token.directory, "revoked": True}
     said = "is revoked" if now else "was already revoked"
