@@ -162,6 +162,7 @@ class _Daemon:
         self._notifications = notifications(
             settings,
             db,
+            databases.out_of_use,
             session,
             self._clock,
             self._registry,
@@ -169,7 +170,7 @@ class _Daemon:
             self._checkpoints.refusals,
         )
         self._feed = feed_delivery(settings, db, session, self._clock, self._notifications.metrics)
-        self.controller.pass_ended = self._notifications.wake
+        self.controller.pass_ended = databases.watch.changed = self._notifications.wake
         self._console: ConsoleServer | None = None
         if settings.console is not None:
             self._console = ConsoleServer(settings.console, databases, session, self._clock)

@@ -6,6 +6,7 @@ by itself, so that a busy pool is not taken for an outage, and tries again every
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,10 +25,11 @@ TIMEOUT = 2.0  # seconds for one try
 
 @dataclass(slots=True)
 class DatabaseWatch:
-    """The watch of one daemon. The pools call ``suspect``."""
+    """The watch of one daemon. The pools call ``suspect``. ``changed`` is called when an outage begins and ends."""
 
     dsn: str
     clock: Clock
+    changed: Callable[[], None] = lambda: None
     _suspected: asyncio.Event = field(default_factory=asyncio.Event)
     _since: float = 0.0
 
@@ -49,6 +51,8 @@ class DatabaseWatch:
         logged_at: float | None = None
         while (reason := await self._failure()) is not None:
             now = self.clock.monotonic()
+            if logged_at is None:
+                self.changed()
             if logged_at is None or now - logged_at >= REMINDER:
                 log.error("database.unreachable", host=host, port=port, reason=reason)
                 logged_at = now
@@ -56,6 +60,7 @@ class DatabaseWatch:
         if logged_at is not None:
             seconds = round(self.clock.monotonic() - self._since, 1)
             log.info("database.recovered", host=host, port=port, seconds=seconds)
+            self.changed()
 
     async def _failure(self) -> str | None:
         """Connect, and return why that failed, or None."""

@@ -58,6 +58,25 @@ class Databases:
             return str(error) or "the database does not answer"
         return refusal or self.requests.refused or self.passes.refused
 
+    async def out_of_use(self) -> str | None:
+        """Return why the database is of no use, or None.
+
+        After a full disk refused a statement, this writes a test row, so that the end is noticed at once.
+        """
+        reason = await self.unready()
+        pools = (self.requests, self.passes)
+        if not any(pool.has_been_refused for pool in pools):
+            return reason
+        try:
+            async with self.requests.connection() as connection:
+                reason = await health.refused_write(connection)
+        except StoreError as error:
+            return str(error)
+        if reason is None:
+            for pool in pools:
+                pool.forget_refusal()
+        return reason
+
 
 async def open_databases(
     stack: AsyncExitStack, settings: Settings, clock: Clock, tracing: Tracing | None

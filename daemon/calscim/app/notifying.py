@@ -1,6 +1,6 @@
 """Puts the notifications of a daemon together: its channels, and the conditions that only it sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import aiohttp
 from prometheus_client import CollectorRegistry
@@ -20,6 +20,7 @@ from calscim.postgres.pool import Database
 def notifications(
     settings: Settings,
     db: Database,
+    out_of_use: Callable[[], Awaitable[str | None]],
     session: aiohttp.ClientSession,
     clock: Clock,
     registry: CollectorRegistry,
@@ -27,6 +28,8 @@ def notifications(
     refusals: Mapping[str, Refusals],
 ) -> Notifications:
     """Return the notifications of this daemon. ``host``: the machine, as messages name it.
+
+    ``out_of_use`` returns why the database is of no use, or None.
 
     ``refusals``: the checkpoint sinks that refuse, as they are at the moment of a look.
     """
@@ -44,6 +47,7 @@ def notifications(
         host,
         clock,
         Metrics(registry, [one.name for one in settings.channels]),
+        out_of_use,
     )
 
 

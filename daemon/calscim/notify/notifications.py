@@ -1,7 +1,7 @@
 """Reads the conditions every few seconds and delivers the messages of the outbox, with one task per channel."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -43,9 +43,15 @@ class Metrics:
                 self.notifications.labels(channel, outcome)
 
 
+async def _is_ready() -> None:
+    """Report that the database is of use, until an operation fails."""
+
+
 @dataclass(slots=True)
 class Notifications:
     """The notifications of one daemon. ``local`` returns the conditions that only this daemon sees.
+
+    ``out_of_use`` returns why the database is of no use, or None: a full or read-only database still answers reads.
 
     ``host``: the machine's name. Conditions of one machine have a scope of their own.
     """
@@ -57,6 +63,7 @@ class Notifications:
     host: str
     clock: Clock
     metrics: Metrics
+    out_of_use: Callable[[], Awaitable[str | None]] = _is_ready
     outage: DatabaseOutage = field(init=False)
     _once: list[Condition] = field(default_factory=list, init=False)
     _looked: dict[str, asyncio.Event] = field(default_factory=dict, init=False)
@@ -103,6 +110,9 @@ class Notifications:
         """Read the conditions once and queue the messages about them."""
         now = self.clock.now()
         try:
+            if (reason := await self.out_of_use()) is not None:
+                self.outage.failed(now, reason)
+                return
             shared = await self.reader.read(now)
             for _, subscription in self.channels:
                 await outbox.observe(self.db, subscription, SHARED, shared, now)

@@ -307,6 +307,15 @@ class Database:
         return f"the database has no room ({reason}): make room on its disk"
 
     @property
+    def has_been_refused(self) -> bool:
+        """Return True if a full or broken disk refused a statement, and ``forget_refusal`` was not called since."""
+        return self._pool.refused is not None
+
+    def forget_refusal(self) -> None:
+        """Note that the disk takes writes again."""
+        self._pool.refused = None
+
+    @property
     def sought(self) -> bool:
         """Return True if a request waits for a connection."""
         return self._pool.sought > 0 or self._pool.places.awaited

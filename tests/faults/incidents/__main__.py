@@ -16,8 +16,7 @@ from tests.faults.incidents.document import (
     read_sections,
     section,
 )
-from tests.support.proxy import Proxy
-from tests.support.server import OWNER, PREFIX, bundled, by_way_of
+from tests.support.server import OWNER, PREFIX, bundled
 
 
 async def write(folder: Path, *names: str) -> None:
@@ -32,11 +31,7 @@ async def write(folder: Path, *names: str) -> None:
             await admin.execute(f"CREATE DATABASE {database} TEMPLATE {server.template}")
             place = folder / str(number)
             place.mkdir()
-            direct = server.dsn(database)
-            async with Proxy(server.address) as proxy:
-                sections[heading(play)] = await section(
-                    play, by_way_of(direct, proxy.port), direct, place
-                )
+            sections[heading(play)] = await section(play, server, database, place)
         await admin.close()
     PATH.write_text(assemble_page(sections), encoding="utf-8")
 

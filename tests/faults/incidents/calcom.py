@@ -51,3 +51,22 @@ async def calcom_down(incident: Incident) -> None:
     await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
     await incident.message("calcom.recovered")
     await incident.alerts()
+
+
+async def shared_rate_limit(incident: Incident) -> None:
+    """Another program uses up the rate limit
+
+    A report that uses the same API key makes so many calls that Cal.com answers calscim with 429.
+    """
+    await incident.start("ann", "bob")
+    incident.fail(Fault(status=429, times=-1))
+    await incident.okta.assign(address("cem"), "Cem", "Example")
+
+    await incident.message("ratelimit.used_up")
+    await incident.alerts("CalscimNoCompletePass", "CalscimThrottled", lasting=HOUR)
+    await incident.status("429")
+    incident.say("The report has ended, and cem follows:")
+    incident.fail()
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    await incident.message("ratelimit.recovered")
+    await incident.alerts()

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.faults.incidents import calcom, people
+from tests.faults.incidents import calcom, people, postgres
 from tests.faults.incidents.incident import open_incident
+from tests.support.server import Server
 
 PATH = Path(__file__).parents[3] / "docs" / "guide" / "incidents.md"
 OUTDATED = (
@@ -26,6 +27,9 @@ INCIDENTS: tuple[Play, ...] = (
     calcom.revoked_key,
     calcom.calcom_down,
     people.emptied_group,
+    postgres.database_down,
+    postgres.full_disk,
+    postgres.read_only_standby,
 )
 
 
@@ -34,10 +38,10 @@ def heading(play: Play) -> str:
     return inspect.cleandoc(play.__doc__ or "").splitlines()[0]
 
 
-async def section(play: Play, dsn: str, direct: str, folder: Path) -> str:
+async def section(play: Play, server: Server, database: str, folder: Path) -> str:
     """Play an incident on an empty database and return its section: heading, introduction, and record."""
     title, *introduction = inspect.cleandoc(play.__doc__ or "").splitlines()
-    async with open_incident(dsn, direct, folder) as incident:
+    async with open_incident(server, database, folder) as incident:
         await play(incident)
         return "\n".join([f"## {title}", *introduction, "", incident.text])
 

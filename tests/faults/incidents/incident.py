@@ -14,6 +14,7 @@ from unittest import mock
 from uuid import UUID
 
 import aiohttp
+import asyncpg
 import structlog
 
 from calscim.cli import main
@@ -24,7 +25,9 @@ from calscim.testing.okta.client import Okta
 from tests.faults.incidents.normal import Normal
 from tests.support import alerts
 from tests.support.deployment import Daemon, Deployment, deployed
+from tests.support.proxy import Proxy
 from tests.support.receivers import SECRET, Receiver, receiving
+from tests.support.server import OWNER, Server, by_way_of
 from tests.support.waiting import until
 
 HOUR = 3600.0
@@ -50,9 +53,16 @@ class Incident:
     """One incident at one organization. ``text`` is its record in Markdown."""
 
     def __init__(
-        self, site: Deployment, receiver: Receiver, session: aiohttp.ClientSession
+        self,
+        site: Deployment,
+        proxy: Proxy,
+        owner_dsn: str,
+        receiver: Receiver,
+        session: aiohttp.ClientSession,
     ) -> None:
         self.site = site
+        self.proxy = proxy  # between the daemons and Postgres
+        self.owner_dsn = owner_dsn
         self.receiver = receiver
         self.session = session
         self._normal = Normal(site)
@@ -105,6 +115,34 @@ class Incident:
             await self.okta.push_group(team, addresses(*people))
             await until(lambda: set(addresses(*people)) <= self.site.teams()[team], 20)
         await self.scrape()
+
+    async def push_in_vain(self, name: str) -> None:
+        """Let Okta send a user who gets an error, and send it again; record the status of the answers."""
+        answers = []
+        for _ in range(2):
+            async with self.session.post(
+                f"{self.okta.base_url}/Users",
+                json={"userName": address(name), "active": True},
+                headers={"Authorization": f"Bearer {self.site.token}"},
+            ) as response:
+                answers.append(response.status)
+            await self.scrape()
+        assert len(set(answers)) == 1, answers
+        self.say(f"Okta pushes {name}, gets {answers[0]}, and tries again later.")
+
+    async def as_owner(self, *statements: str) -> None:
+        """Run these statements as the owner of the database, past the proxy."""
+        connection = await asyncpg.connect(self.owner_dsn)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    async def ends_with(self, name: str) -> None:
+        """Let Okta push a person again; record that no alert fires once the person is in Cal.com."""
+        await self.okta.assign(address(name), name.capitalize(), "Example")
+        await until(lambda: address(name) in self.world.snapshot()["people"], 20)
+        self.say(f"Okta pushes {name} again, and {name} is in Cal.com.")
+        await self.alerts()
 
     def fail(self, *faults: Fault) -> None:
         """Replace the faults of Cal.com; without arguments Cal.com works again."""
@@ -226,13 +264,15 @@ def _linked(alert: alerts.Alert) -> str:
 
 
 @asynccontextmanager
-async def open_incident(dsn: str, direct: str, folder: Path) -> AsyncIterator[Incident]:
-    """Yield an incident on an empty database. ``dsn``: of the daemons; ``direct`` bypasses a proxy."""
+async def open_incident(server: Server, database: str, folder: Path) -> AsyncIterator[Incident]:
+    """Yield an incident on an empty, migrated database of this name."""
+    direct = server.dsn(database)
     async with (
-        deployed(folder, dsn, direct, interval="1s") as site,
+        Proxy(server.address) as proxy,
+        deployed(folder, by_way_of(direct, proxy.port), direct, interval="1s") as site,
         receiving() as receiver,
         aiohttp.ClientSession() as session,
     ):
-        incident = Incident(site, receiver, session)
+        incident = Incident(site, proxy, server.dsn(database, OWNER), receiver, session)
         incident.configure()
         yield incident

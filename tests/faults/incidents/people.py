@@ -1,6 +1,6 @@
 """The incidents in which Okta or an operator asks for the removal of many people."""
 
-from tests.faults.incidents.incident import Incident, addresses
+from tests.faults.incidents.incident import Incident, address, addresses
 
 EVERYONE = ("ann", "bob", "cem", "dan", "eve")
 LIMIT = {'max_removals_per_team = "100%"': 'max_removals_per_team = "30%"'}
@@ -26,3 +26,27 @@ async def emptied_group(incident: Incident) -> None:
     await incident.message("hold.resolved")
     await incident.alerts()
     assert set(addresses(*EVERYONE)) <= incident.site.teams()["Sales"]
+
+
+async def wrong_mapping(incident: Incident) -> None:
+    """An operator maps the wrong group
+
+    An operator maps the group Sales to the team Support in the mode `exclusive`. Everyone on Support would leave it. The
+    limit for removals without a push holds the whole set.
+    """
+    incident.configure(LIMIT)
+    for name in EVERYONE:
+        incident.world.add_person(address(name), name=name.capitalize())
+        incident.world.put_on_team("Support", address(name))
+    await incident.start("fay")
+    await incident.calscim("mapping add --group Sales --team Support --mode exclusive")
+
+    await incident.message("hold.created")
+    await incident.alerts("CalscimRemovalsHeld")
+    await incident.status("held: ", "calscim approve")
+    incident.say("The operator sees the mistake and removes the mapping:")
+    await incident.calscim("mapping list")
+    await incident.calscim("mapping remove 4")
+    await incident.message("hold.resolved")
+    await incident.alerts()
+    assert set(addresses(*EVERYONE)) <= incident.site.teams()["Support"]

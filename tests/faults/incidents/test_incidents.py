@@ -14,8 +14,8 @@ from tests.faults.incidents.document import (
 
 
 @pytest.mark.parametrize("play", INCIDENTS, ids=lambda play: play.__name__)
-async def test_the_guide_shows_what_an_operator_gets(play, proxied, database, tmp_path):
-    text = await section(play, proxied, database.dsn, tmp_path)
+async def test_the_guide_shows_what_an_operator_gets(play, postgres, database, tmp_path):
+    text = await section(play, postgres, database.name, tmp_path)
 
     assert text.splitlines() == read_sections().get(heading(play), "").splitlines(), OUTDATED
 
