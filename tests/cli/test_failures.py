@@ -66,6 +66,15 @@ def test_a_daemon_reports_its_wrong_configuration_as_one_event(serve, configurat
     assert any("database.pool_size" in problem for problem in line["problems"])
 
 
+def test_without_personal_data_the_problems_have_no_address(serve, configuration):
+    configuration.write_text('[log]\npersonal_data = false\n["ann@acme.example"]\n')
+
+    code, said = serve()
+
+    assert code == 78
+    assert "ann@acme" not in said
+
+
 @pytest.mark.parametrize("text", ["[log\n", '[log]\nformat = "xml"\n', "log = 1\n", "\n"])
 def test_a_configuration_that_cannot_be_read_is_reported_as_an_event(serve, configuration, text):
     configuration.write_text(text)

@@ -17,7 +17,7 @@ import structlog
 
 from calscim import logs
 from calscim.cli.output import Output
-from calscim.config.log_format import log_format
+from calscim.config.early_log import early_log
 from calscim.errors import CalscimError, ConfigError, UsageError
 from calscim.exit_codes import ExitCode
 from calscim.terminal import printable_block
@@ -53,9 +53,9 @@ def failures_of(command: "Command") -> Failures:
     if not getattr(command.arguments, "is_daemon", False):
         logs.configure("warning", "auto")
         return Printed(command.output)
-    form = log_format(command.configuration, command.environ)
-    logs.configure("info", form)
-    return Logged() if logs.is_json(form) else Printed(command.output)
+    found = early_log(command.configuration, command.environ)
+    logs.configure(found.level, found.format, personal_data=found.personal_data)
+    return Logged() if logs.is_json(found.format) else Printed(command.output)
 
 
 class Printed:
@@ -115,6 +115,8 @@ def _interpreter_logged() -> Iterator[None]:
     thread, unraisable = threading.excepthook, sys.unraisablehook
 
     def write(args: "threading.ExceptHookArgs | sys.UnraisableHookArgs") -> None:
+        if args.exc_type is SystemExit:  # a thread may end itself
+            return
         caught = (args.exc_type, args.exc_value, args.exc_traceback)
         log.error("service.defect", detail=DEFECT, exc_info=caught)
 
