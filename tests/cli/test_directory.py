@@ -268,3 +268,18 @@ def test_a_dry_run_of_rotate_names_the_token_and_creates_nothing(calscim, okta):
     assert ran.code == 0
     assert "(first) of Okta, which would end at " in ran.out
     assert len(calscim("token", "list", "--json").json) == 1
+
+
+def test_pausing_and_resuming_answer_with_the_same_keys_for_directories_and_teams(
+    calscim, okta, calcom
+):
+    for noun, name in (("directory", "Okta"), ("team", "Sales")):
+        paused = calscim(noun, "pause", name, "--json").json
+        resumed = calscim(noun, "resume", name, "--json").json
+        again = calscim(noun, "resume", name, "--json").json
+
+        assert list(paused) == ["id", "name", "paused", "paused_until"]
+        assert list(resumed) == ["id", "name", "paused", "was_paused"]
+        assert (paused["paused"], paused["paused_until"]) == (True, None)
+        assert (resumed["paused"], resumed["was_paused"]) == (False, True)
+        assert not again["was_paused"]

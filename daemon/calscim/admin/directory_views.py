@@ -44,6 +44,26 @@ class DirectoryView:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryRate:
+    """A directory's own limit. ``requests_per_second``: as in DirectoryView. ``saved``: False for a preview."""
+
+    id: str
+    name: str
+    requests_per_second: int | str | None
+    saved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedDirectory:
+    """A directory that is deleted, with the number of its tokens that were revoked."""
+
+    id: str
+    name: str
+    deleted: bool = field(default=True, kw_only=True)
+    tokens_revoked: int
+
+
+@dataclass(frozen=True, slots=True)
 class CreatedToken:
     """A new token, and the token that it replaces. The token is shown only once."""
 
@@ -71,6 +91,25 @@ class TokenView:
     revoked_at: datetime | None
     last_used_at: datetime | None
     replaced_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RotationPreview:
+    """What a rotation would do: the token that it would replace, and when that token would end."""
+
+    directory: str | None
+    replaces: int
+    replaced_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedToken:
+    """A token that is revoked."""
+
+    id: int
+    name: str
+    directory: str | None
+    revoked: bool = True
 
 
 def token_view(token: Token) -> TokenView:

@@ -3,8 +3,15 @@
 from argparse import ArgumentTypeError
 
 from calscim import admin
-from calscim.admin.directory_views import CreatedDirectory, DirectoryView, base_url
+from calscim.admin.directory_views import (
+    CreatedDirectory,
+    DeletedDirectory,
+    DirectoryRate,
+    DirectoryView,
+    base_url,
+)
 from calscim.admin.organizations import find_organization
+from calscim.admin.pause_views import PausedTarget, ResumedTarget
 from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
@@ -239,7 +246,7 @@ async def _pause(command: Command) -> None:
             target=found.id,
             seconds=command.arguments.seconds,
         )
-    value = {"id": found.id, "name": found.name, "paused": True, "paused_until": until}
+    value = PausedTarget(found.id, found.name, until)
     end = f"until {moment(until)}" if until else "until you run `calscim directory resume`"
     command.output.data(value, f"{found.name} is paused {end}; pushed changes are still accepted")
 
@@ -255,7 +262,7 @@ async def _resume(command: Command) -> None:
             scope="directory",
             target=found.id,
         )
-    value = {"id": found.id, "name": found.name, "paused": False, "was_paused": was}
+    value = ResumedTarget(found.id, found.name, was)
     command.output.data(value, f"{found.name} {'is active again' if was else 'was not paused'}")
 
 
@@ -265,12 +272,9 @@ async def _set(command: Command) -> None:
         found = await admin.find_directory(db, command.arguments.directory)
         if not command.arguments.dry_run:
             await admin.set_rate(db, command.editor(), found, stored)
-    value = {
-        "id": found.id,
-        "name": found.name,
-        "requests_per_second": rate_shown(stored),
-        "saved": not command.arguments.dry_run,
-    }
+    value = DirectoryRate(
+        found.id, found.name, rate_shown(stored), saved=not command.arguments.dry_run
+    )
     limit = {
         None: "as many requests a second as scim.requests_per_second allows",
         NONE: "any number of requests",
@@ -294,7 +298,7 @@ async def _delete(command: Command) -> None:
             f"syncing {counted(found.users, 'user')} and {counted(found.groups, 'group')}. Cal.com stays as it is.",
         )
         revoked = await admin.delete_directory(db, command.editor(), found)
-    value = {"id": found.id, "name": found.name, "deleted": True, "tokens_revoked": revoked}
+    value = DeletedDirectory(found.id, found.name, revoked)
     command.output.data(
         value,
         f"{found.name} is deleted and {counted(revoked, 'token')} revoked; Cal.com and the journal stay as they are",

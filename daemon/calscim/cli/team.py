@@ -2,6 +2,7 @@
 
 from calscim import admin
 from calscim.admin.organizations import find_organization, find_organizations
+from calscim.admin.pause_views import PausedTarget, ResumedTarget
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
 from calscim.cli.command import Command
 from calscim.cli.database import opened
@@ -77,7 +78,7 @@ async def _pause(command: Command) -> None:
             target=target,
             seconds=command.arguments.seconds,
         )
-    value = {"id": team.id, "name": team.name, "paused": True, "paused_until": until}
+    value = PausedTarget(team.id, team.name, until)
     end = f"until {moment(until)}" if until else "until you run `calscim team resume`"
     command.output.data(value, f"{team.name} is paused {end}")
 
@@ -91,5 +92,5 @@ async def _resume(command: Command) -> None:
         was = await admin.resume(
             db, command.editor(), organization=organization.name, scope=scope, target=target
         )
-    value = {"id": team.id, "name": team.name, "paused": False, "was_paused": was}
+    value = ResumedTarget(team.id, team.name, was)
     command.output.data(value, f"{team.name} {'is active again' if was else 'was not paused'}")

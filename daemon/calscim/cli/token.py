@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from calscim import admin
 from calscim.admin.directories import only_directory
-from calscim.admin.directory_views import CreatedToken, token_view
+from calscim.admin.directory_views import CreatedToken, RevokedToken, RotationPreview, token_view
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
@@ -169,7 +169,7 @@ async def _rotate(command: Command) -> None:
 
 
 def _preview_rotation(command: Command, old: admin.Token, ends: datetime) -> None:
-    value = {"directory": old.directory, "replaces": old.id, "replaced_expires_at": ends}
+    value = RotationPreview(old.directory, old.id, ends)
     command.output.data(
         value,
         f"a new token would replace token {old.id} ({old.name}) of {old.directory}, which would end at {moment(ends)}; "
@@ -219,6 +219,6 @@ async def _revoke(command: Command) -> None:
                 "refused at once.",
             )
         now = await admin.revoke_token(db, command.editor(), token)
-    value = {"id": token.id, "name": token.name, "directory": token.directory, "revoked": True}
+    value = RevokedToken(token.id, token.name, token.directory)
     said = "is revoked" if now else "was already revoked"
     command.output.data(value, f"token {token.id} ({token.name}) of {token.owner} {said}")
