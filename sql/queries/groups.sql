@@ -57,3 +57,31 @@ FROM (SELECT) one LEFT JOIN LATERAL (
         'Group', g.id, g.data, g.version, g.created_at, g.updated_at, $4,
         CASE WHEN $5::boolean THEN calscim.members_json(g.id, $4) ELSE '' END) AS body
     FROM calscim.groups g WHERE g.id = $3 AND g.directory_id = $2) r ON true;
+
+-- name: find_exact
+-- The ids of groups that have exactly this id, name or externalId.
+SELECT g.id::text, g.display_name, d.name AS directory
+FROM calscim.groups g JOIN calscim.directories d ON d.id = g.directory_id AND d.deleted_at IS NULL
+WHERE ($2::text IS NULL OR d.id = $2)
+  AND (g.id::text = lower($1) OR g.display_name_key = calscim.name_key($1) OR g.external_id = $1)
+ORDER BY d.name, g.display_name_key;
+
+-- name: show
+-- One group with its mappings.
+SELECT g.id::text, g.display_name AS name, g.external_id, g.changed_seq, g.created_at, g.updated_at,
+       d.id AS directory_id, d.name AS directory, d.organization,
+       coalesce((SELECT json_agg(json_build_object('id', m.id, 'team_id', CASE WHEN m.team_id > 0 THEN m.team_id END,
+                                                   'team', m.team_name, 'role', m.role, 'mode', m.mode) ORDER BY m.id)
+                 FROM calscim.mappings m WHERE m.group_id = g.id AND m.removed_at IS NULL), '[]')::text AS mappings
+FROM calscim.groups g JOIN calscim.directories d ON d.id = g.directory_id
+WHERE g.id = $1::uuid;
+
+-- name: list_direct_members
+-- The members of a group, users before nested groups, with the journal row that added each.
+SELECT m.member_id::text AS id, m.kind, coalesce(u.user_name, c.display_name, '') AS name, coalesce(u.email, '') AS email,
+       u.active, m.seq AS since_seq
+FROM calscim.members m
+LEFT JOIN calscim.users u ON m.kind = 'User' AND u.id = m.member_id
+LEFT JOIN calscim.groups c ON m.kind = 'Group' AND c.id = m.member_id
+WHERE m.group_id = $1::uuid
+ORDER BY m.kind DESC, lower(coalesce(u.user_name, c.display_name, '')), m.member_id;

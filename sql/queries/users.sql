@@ -98,6 +98,7 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
 -- name: search
 -- The users whose userName, address, name, externalId or id contains $2, by userName after ($3, $4). $1: of an
 -- organization's directories. $5: at most. $6: only active (true), only inactive (false), or both (NULL).
+-- $7: only of this directory.
 SELECT u.id::text, u.user_name, u.email, u.user_name_key,
        coalesce(nullif(u.data->>'displayName', ''), nullif(u.data->'name'->>'formatted', ''),
                 concat_ws(' ', u.data->'name'->>'givenName', u.data->'name'->>'familyName')) AS name,
@@ -109,6 +110,7 @@ LEFT JOIN calscim.account_links l ON l.organization = d.organization AND l.user_
 WHERE ($1::text IS NULL OR d.organization = $1)
   AND u.user_name_key ~>=~ $3 AND (u.user_name_key <> $3 OR u.id > $4::uuid)
   AND ($6::boolean IS NULL OR u.active = $6)
+  AND ($7::text IS NULL OR u.directory_id = $7)
   AND ($2 = '' OR strpos(u.user_name_key, calscim.name_key($2)) > 0
        OR strpos(lower(u.email), lower($2)) > 0
        OR strpos(lower(concat_ws(' ', u.data->>'displayName', u.data->'name'->>'formatted',
@@ -116,3 +118,28 @@ WHERE ($1::text IS NULL OR d.organization = $1)
        OR u.external_id = $2 OR u.id::text = lower($2))
 ORDER BY u.user_name_key USING ~<~, u.id
 LIMIT $5;
+
+-- name: find_exact
+-- The ids of users that have exactly this id, userName, address or externalId.
+SELECT u.id::text, u.user_name, d.name AS directory
+FROM calscim.users u JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
+WHERE ($2::text IS NULL OR d.id = $2)
+  AND (u.id::text = lower($1) OR u.user_name_key = calscim.name_key($1) OR u.external_id = $1
+       OR EXISTS (SELECT FROM calscim.user_emails e WHERE e.user_id = u.id AND e.value_key = calscim.name_key($1)))
+ORDER BY d.name, u.user_name_key;
+
+-- name: show
+-- One user with its resource, its groups, its account in Cal.com, and the teams that calscim put the account on.
+SELECT u.id::text, u.user_name, u.external_id, u.email, u.active, u.managed, u.source, u.data::text AS resource,
+       u.changed_seq, u.created_at, u.updated_at, d.id AS directory_id, d.name AS directory, d.organization, l.cal_user_id,
+       coalesce((SELECT json_agg(json_build_object('id', g.id, 'name', g.display_name, 'since_seq', m.seq)
+                                 ORDER BY g.display_name_key)
+                 FROM calscim.members m JOIN calscim.groups g ON g.id = m.group_id WHERE m.member_id = u.id), '[]')::text AS groups,
+       coalesce((SELECT json_agg(json_build_object(
+                     'team_id', t.team_id, 'role', t.role, 'origin', t.origin, 'team',
+                     (SELECT max(p.team_name) FROM calscim.mappings p WHERE p.team_id = t.team_id)) ORDER BY t.team_id)
+                 FROM calscim.ledger t WHERE t.organization = d.organization AND t.user_id = u.id), '[]')::text AS teams
+FROM calscim.users u
+JOIN calscim.directories d ON d.id = u.directory_id
+LEFT JOIN calscim.account_links l ON l.organization = d.organization AND l.user_id = u.id
+WHERE u.id = $1::uuid;

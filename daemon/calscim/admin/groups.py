@@ -2,9 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 
+from calscim.admin import names
+from calscim.admin.directories import Directory
+from calscim.errors import UsageError
+from calscim.names import trimmed
 from calscim.planner.ids import GroupId, UserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -59,3 +64,54 @@ async def members_of(db: Database, groups: Collection[GroupId]) -> dict[GroupId,
     for row in await db.fetch(sql("groups.list_users"), list(groups)):
         found[GroupId(row["group_id"])][UserId(row["user_id"])] = row["seq"]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A direct member. ``kind``: User or Group. ``active``: of a user. ``since_seq``: the journal row that added it."""
+
+    id: str
+    kind: str
+    name: str
+    email: str
+    active: bool | None
+    since_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGroup:
+    """A group as the identity provider last wrote it. ``changed_seq``: the journal row of the last change."""
+
+    id: str
+    name: str
+    external_id: str | None
+    changed_seq: int
+    created_at: datetime
+    updated_at: datetime
+    directory_id: str
+    directory: str
+    organization: str
+    mappings: tuple[MappedTeam, ...]
+    members: tuple[GroupMember, ...]
+
+
+async def show_group(db: Database, wanted: str, directory: Directory | None = None) -> ShownGroup:
+    """Return the group of that id, name or externalId. UsageError if it is not exactly one."""
+    scope = None if directory is None else directory.id
+    found = await db.fetch(sql("groups.find_exact"), trimmed(wanted), scope)
+    if not found:
+        known = [group.name for group in await groups(db, directory=scope)]
+        raise UsageError(names.missing("group", wanted, known, "see `calscim group list`"))
+    if len(found) > 1:
+        every = ", ".join(
+            f"{one['display_name']} in {one['directory']} ({one['id']})" for one in found
+        )
+        raise UsageError(f"{len(found)} groups match {wanted!r}: {every}; type the id of one")
+    row = await db.fetchrow(sql("groups.show"), found[0]["id"])
+    if row is None:
+        raise UsageError(f"the group {wanted!r} was deleted a moment ago")
+    members = await db.fetch(sql("groups.list_direct_members"), row["id"])
+    return ShownGroup(
+        **{**row, "mappings": mapped_teams(row["mappings"])},
+        members=tuple(GroupMember(**one) for one in members),
+    )

@@ -1,7 +1,14 @@
-"""Find users of identity providers by any name, address or id, in pages that the database makes."""
+"""Find and show users of identity providers, in pages that the database makes."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+import orjson
+
+from calscim.admin import names
+from calscim.admin.directories import Directory
+from calscim.errors import UsageError
 from calscim.names import trimmed
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
@@ -40,12 +47,90 @@ async def search_users(
     after: tuple[str, str] = FIRST,
     limit: int = 50,
     active: bool | None = None,
+    directory: str | None = None,
 ) -> list[FoundUser]:
     """Return users whose userName, address, full name, externalId or id contains the text, by userName.
 
-    ``after``: the position of the last user of the page before.
+    ``after``: the position of the last user of the page before. ``directory``: the id of the only directory.
     """
     found = await db.fetch(
-        sql("users.search"), organization, trimmed(text), after[0], after[1], limit, active
+        sql("users.search"),
+        organization,
+        trimmed(text),
+        after[0],
+        after[1],
+        limit,
+        active,
+        directory,
     )
     return [FoundUser(**row) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """A group that a user is in directly. ``since_seq``: the journal row that added the user."""
+
+    id: str
+    name: str
+    since_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserTeam:
+    """A team membership of the ledger: calscim added it, or found it in place."""
+
+    team_id: int
+    team: str | None
+    role: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownUser:
+    """A user as the identity provider last wrote it, with the account in Cal.com. ``resource``: the SCIM attributes."""
+
+    id: str
+    user_name: str
+    external_id: str | None
+    email: str
+    active: bool
+    managed: bool
+    source: str
+    resource: dict[str, Any]
+    changed_seq: int
+    created_at: datetime
+    updated_at: datetime
+    directory_id: str
+    directory: str
+    organization: str
+    cal_user_id: int | None
+    groups: tuple[UserGroup, ...]
+    teams: tuple[UserTeam, ...]
+
+
+async def show_user(db: Database, wanted: str, directory: Directory | None = None) -> ShownUser:
+    """Return the user of that id, userName, address or externalId. UsageError if it is not exactly one."""
+    scope = None if directory is None else directory.id
+    found = await db.fetch(sql("users.find_exact"), trimmed(wanted), scope)
+    if not found:
+        similar = await search_users(db, wanted, limit=3)
+        known = [one.user_name for one in similar]
+        raise UsageError(
+            names.missing("user", wanted, known, "see `calscim user list --search TEXT`")
+        )
+    if len(found) > 1:
+        every = ", ".join(
+            f"{one['user_name']} in {one['directory']} ({one['id']})" for one in found
+        )
+        raise UsageError(f"{len(found)} users match {wanted!r}: {every}; type the id of one")
+    row = dict(await db.fetchrow(sql("users.show"), found[0]["id"]) or {})
+    if not row:
+        raise UsageError(f"the user {wanted!r} was deleted a moment ago")
+    return ShownUser(
+        **{
+            **row,
+            "resource": orjson.loads(row["resource"]),
+            "groups": tuple(UserGroup(**one) for one in orjson.loads(row["groups"])),
+            "teams": tuple(UserTeam(**one) for one in orjson.loads(row["teams"])),
+        }
+    )

@@ -1,10 +1,13 @@
-"""calscim group: list the groups that identity providers have pushed."""
+"""calscim group: list and show the groups that identity providers have pushed."""
+
+from rich.console import Group
 
 from calscim import admin
+from calscim.admin.groups import ShownGroup, show_group
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import table
+from calscim.cli.output import fields, lines, moment, table
 from calscim.cli.verbs import Verbs
 
 
@@ -18,6 +21,17 @@ def register(verbs: Verbs) -> None:
     )
     listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
     listing.add_argument("--organization", metavar="ORG", help="only this organization")
+    show = nouns.add(
+        "show",
+        _show,
+        "show one group with its members and mappings",
+        examples=(
+            "calscim group show Sales",
+            'calscim group show "Sales EMEA" --directory Okta --json',
+        ),
+    )
+    show.add_argument("group", metavar="GROUP", help="name, id or externalId")
+    show.add_argument("--directory", metavar="D", help="only in this directory, by id or name")
 
 
 async def _list(command: Command) -> None:
@@ -35,5 +49,29 @@ async def _list(command: Command) -> None:
     command.output.data(found, shown if found else "the identity provider has pushed no group yet")
 
 
-def _mapped_to(group: admin.PushedGroup) -> str:
+async def _show(command: Command) -> None:
+    async with opened(command.settings()) as db:
+        wanted = command.arguments.directory
+        directory = None if wanted is None else await admin.find_directory(db, wanted)
+        found = await show_group(db, command.arguments.group, directory)
+    facts = fields(
+        (
+            ("group", found.name),
+            ("id", found.id),
+            ("external id", found.external_id),
+            ("directory", found.directory),
+            ("last change", f"{moment(found.updated_at)}, journal {found.changed_seq}"),
+            ("mapped to", _mapped_to(found) or "no team"),
+        )
+    )
+    rows = (
+        (one.name, one.email, one.kind.lower(), one.active, one.since_seq) for one in found.members
+    )
+    members = table(("member", "address", "kind", "active", "since journal#"), rows)
+    command.output.data(
+        found, Group(facts, lines(), members if found.members else lines("it has no members"))
+    )
+
+
+def _mapped_to(group: admin.PushedGroup | ShownGroup) -> str:
     return ", ".join(f"{one.team} ({one.role}, {one.mode})" for one in group.mappings)
