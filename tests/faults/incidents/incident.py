@@ -114,7 +114,7 @@ class Incident:
         if people:
             await self.okta.push_group(team, addresses(*people))
             await until(lambda: set(addresses(*people)) <= self.site.teams()[team], 20)
-        await self.scrape()
+        await until(self._has_been_read, 20)
 
     async def push_in_vain(self, name: str) -> None:
         """Let Okta send a user who gets an error, and send it again; record the status of the answers."""
@@ -210,6 +210,13 @@ class Incident:
             self._parts.append("No alert fires.")
 
     # ---------------------------------------------------------------- internals
+
+    async def _has_been_read(self) -> bool:
+        """Return True if the metrics know of a complete pass."""
+        self._scrapes.clear()
+        await self.scrape()
+        complete = self._scrapes[-1].get("calscim_last_complete_pass_timestamp_seconds", {})
+        return any(complete.values())
 
     async def _page(self, daemon: Daemon) -> str | None:
         try:
