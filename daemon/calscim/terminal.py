@@ -9,7 +9,9 @@ The rule: every text that is written to a terminal or to a console log passes th
 ``fields``, which escape each value, line feeds included. JSON keeps its values and escapes the same characters.
 """
 
+import os
 import re
+from collections.abc import Mapping
 
 # Categories Cc, Cs, Zl and Zp of Unicode, and of Cf what is invisible. U+200C and U+200D stay: Persian, Indic scripts
 # and emoji need them, and they neither reorder nor hide anything. The visible signs of category Cf (U+0600) stay too.
@@ -19,6 +21,11 @@ _UNSAFE = re.compile(
 )
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _DELETE = "\x7f"
+
+
+def allows_color(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return False if the user asked for plain text (https://no-color.org), or the terminal can only print."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def printable(text: str) -> str:

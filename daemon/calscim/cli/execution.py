@@ -16,6 +16,8 @@ from calscim.exit_codes import ExitCode
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the verb and return the exit code."""
+    if arguments.no_color:
+        os.environ["NO_COLOR"] = "1"  # for the log too
     command = Command(arguments, Output(json=getattr(arguments, "json", False)))
     failures = failures_of(command)
     sys.excepthook = failures.defect

@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from calscim.admin.directories import only_directory
 from calscim.admin.organizations import find_organization
@@ -18,7 +16,8 @@ from calscim.cli import journal_archive, journal_export, journal_keys
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.journal_rows import place_options, row_options, wanted_rows
-from calscim.cli.output import SafeConsole, dump, fields, lines, table
+from calscim.cli.output import dump, fields, lines, table
+from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
@@ -236,8 +235,8 @@ def _indented(value: Any) -> RenderableType:
 async def _verify(command: Command) -> int:
     marks = checkpoints.read(command.arguments.against) if command.arguments.against else ()
     async with opened(command.settings(), size=_WIDTH) as db:
-        with _progress(await chain.size(db)) as progress:
-            found = await chain.verify(db, _last(marks), progress, width=_WIDTH)
+        with progress(command.output, "verifying", await chain.size(db)) as advance:
+            found = await chain.verify(db, _last(marks), advance, width=_WIDTH)
         found = _with(found, await checkpoints.verify_against(db, marks))
         files = await _verify_files(db, command.arguments.archive)
     found = replace(found, broken=(*files.broken, *found.broken))
@@ -295,15 +294,3 @@ def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
     broken = {one.stream: one for one in every}
     heads = tuple(head for head in found.heads if head.stream not in broken)
     return replace(found, heads=heads, broken=tuple(broken[name] for name in sorted(broken)))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[chain.Progress]:
-    """Show a progress bar on standard error if that is a terminal."""
-    console = SafeConsole(file=sys.stderr)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda more: bar.advance(task, more)

@@ -7,6 +7,7 @@ from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.output import table
+from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.journal.archive import export
@@ -69,7 +70,8 @@ async def _archive(command: Command) -> None:
             )
         editor = command.editor()
         for month in months:
-            done.append(await export.archive(db, editor, month, arguments.to))
+            with progress(command.output, f"archiving {month}"):
+                done.append(await export.archive(db, editor, month, arguments.to))
             command.output.say(f"{month} is in {done[-1].file}")
     value = [
         {

@@ -7,6 +7,7 @@ from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.journal_rows import place_options, row_options, wanted_rows
 from calscim.cli.output import counted, dump
+from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.exit_codes import ExitCode
 from calscim.journal import history
@@ -42,11 +43,13 @@ async def _export(command: Command) -> int:
     lacking: Counter[str] = Counter()
     async with opened(command.settings()) as db:
         wanted = await wanted_rows(db, command)
-        async with aclosing(history.rows(db, wanted, stored=command.arguments.stored)) as rows:
-            async for row in rows:
-                command.output.write(dump(row))
-                if "unreadable" in row:
-                    lacking[row["unreadable"]] += 1
+        stored = command.arguments.stored
+        with progress(command.output, "exporting", beside_data=True):
+            async with aclosing(history.rows(db, wanted, stored=stored)) as rows:
+                async for row in rows:
+                    command.output.write(dump(row))
+                    if "unreadable" in row:
+                        lacking[row["unreadable"]] += 1
         files = await archives.before(db, wanted.streams, since=wanted.since)
     for why, count in lacking.items():
         command.output.warn(f"{counted(count, 'row')} without a body: {why}")

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from calscim import __version__
 from calscim.cli.parser import Parser
-from calscim.cli.verbs import Verbs, config_option, exit_codes
+from calscim.cli.verbs import Verbs, common_options, exit_codes
 from calscim.exit_codes import ExitCode
 
 # Each verb, in the order of the help: the module of this package that registers it, and its line of help.
@@ -97,6 +97,6 @@ def _root() -> tuple[Parser, Verbs]:
         "`calscim VERB --help` explains a verb. Start with `calscim run`, then docs/guide.",
     )
     parser.add_argument("--version", action="version", version=f"calscim {__version__}")
-    config_option(parser)
-    parser.set_defaults(config=None, parser=parser)
+    common_options(parser)
+    parser.set_defaults(config=None, no_color=False, parser=parser)
     return parser, Verbs(parser, {name: summary for name, (_, summary) in VERBS.items()})

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from calscim import terminal
 from calscim.admin.as_json import as_json
+from calscim.cli.fitting import GAP, fitted
 
 _WIDTH_OF_A_PIPE = 2000  # programs that read a pipe need whole lines
 _STYLES = {
@@ -32,9 +33,15 @@ _STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Output:
-    json: bool = False
+    """Where a verb prints: data to standard output, messages to standard error."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+        self._colors: Literal["auto"] | None = "auto" if terminal.allows_color() else None
+        self.errors = SafeConsole(
+            stderr=True, highlight=False, soft_wrap=True, color_system=self._colors
+        )
 
     def data(self, value: Any, shown: RenderableType) -> None:
         """Print the value as JSON, or ``shown`` for a person."""
@@ -46,16 +53,14 @@ class Output:
     def show(self, shown: RenderableType) -> None:
         """Print for a person."""
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
-        SafeConsole(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(
-            lines(shown) if isinstance(shown, str) else shown, crop=width is None
-        )
+        self._console(width).print(lines(shown) if isinstance(shown, str) else shown, crop=False)
 
     def redraw(self, title: str, shown: RenderableType) -> None:
         """Print in place of what was printed before, as far as the terminal has lines for it.
 
         A pipe gets everything, below what was printed before.
         """
-        console = SafeConsole(file=sys.stdout, highlight=False)
+        console = self._console()
         if not sys.stdout.isatty() or console.is_dumb_terminal:
             self.show(lines(title, style="bold"))
             self.show(shown)
@@ -72,17 +77,27 @@ class Output:
 
     def say(self, *texts: str) -> None:
         """Print to standard error, each text on its own line."""
-        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts))
+        self.errors.print(lines(*texts))
 
     def ask(self, *texts: str) -> None:
         """Print to standard error without a line feed at the end, so that the answer stands behind it."""
-        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(lines(*texts), end="")
+        self.errors.print(lines(*texts), end="")
         sys.stderr.flush()
 
     def warn(self, text: str) -> None:
-        SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True).print(
-            Text.assemble(("warning: ", "yellow"), lines(text))
-        )
+        """Print a warning to standard error."""
+        self.errors.print(Text.assemble(("warning: ", "yellow"), lines(text)))
+
+    def can_animate(self, *, beside_data: bool) -> bool:
+        """Return True if standard error is a terminal that can redraw a line.
+
+        ``beside_data``: False too if standard output is a terminal, where lines of data would break the drawing.
+        """
+        is_apart = not (beside_data and sys.stdout.isatty())
+        return sys.stderr.isatty() and not self.errors.is_dumb_terminal and is_apart
+
+    def _console(self, width: int | None = None) -> "SafeConsole":
+        return SafeConsole(file=sys.stdout, width=width, highlight=False, color_system=self._colors)
 
 
 class SafeConsole(Console):
@@ -130,15 +145,20 @@ class Rows:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         several = any("\n" in one.plain for row in self.rows for one in row)
         if console.is_terminal or several:
-            yield self._wrapped()
+            names = [column.removesuffix("#") for column in self.columns]
+            texts = [names, *([one.plain for one in row] for row in self.rows)]
+            widths = fitted(texts, options.max_width)
+            yield from _drawn(console, options, self._wrapped(widths), widths)
         else:
             yield Segment("".join(f"{line}\n" for line in self._lines()))
 
-    def _wrapped(self) -> Table:
-        made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for column in self.columns:
+    def _wrapped(self, widths: Sequence[int]) -> Table:
+        made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+        for column, width in zip(self.columns, widths, strict=True):
             made.add_column(
-                column.removesuffix("#"), justify="right" if column.endswith("#") else "left"
+                column.removesuffix("#"),
+                justify="right" if column.endswith("#") else "left",
+                width=width,
             )
         for row in self.rows:
             made.add_row(*row)
@@ -159,7 +179,33 @@ class Rows:
             yield "  ".join(shown).rstrip()
 
 
-def record(value: Any) -> Table:
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names and values, one pair per line."""
+
+    rows: Sequence[tuple[str, Text]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.rows:
+            return
+        widths = fitted([(name, value.plain) for name, value in self.rows], options.max_width)
+        made = Table.grid(padding=(0, GAP, 0, 0))
+        made.add_column(style="bold", width=widths[0])
+        made.add_column(width=widths[1])
+        for row in self.rows:
+            made.add_row(*row)
+        yield from _drawn(console, options, made, widths)
+
+
+def _drawn(
+    console: Console, options: ConsoleOptions, made: Table, widths: Sequence[int]
+) -> Iterable[Segment]:
+    """Draw a table with these widths, in a space that is wide enough for them."""
+    needed = sum(widths) + GAP * len(widths)
+    return console.render(made, options.update(width=max(needed, options.max_width)))
+
+
+def record(value: Any) -> Fields:
     """Return the fields of a dataclass, one per line, without optional fields that are None."""
     return fields(
         (one.name.replace("_", " "), content)
@@ -168,14 +214,9 @@ def record(value: Any) -> Table:
     )
 
 
-def fields(rows: Iterable[tuple[str, Any]]) -> Table:
+def fields(rows: Iterable[tuple[str, Any]]) -> Fields:
     """Return names and values, one per line."""
-    made = Table.grid(padding=(0, 2, 0, 0))
-    made.add_column(style="bold")
-    made.add_column(overflow="fold")
-    for name, value in rows:
-        made.add_row(name, cell(value))
-    return made
+    return Fields([(name, cell(value)) for name, value in rows])
 
 
 def moment(value: datetime) -> str:

@@ -15,6 +15,7 @@ from calscim.admin.status import worst
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, lines, table
+from calscim.cli.progress import progress
 from calscim.cli.status import render_waiting_mappings
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
@@ -70,7 +71,8 @@ async def show_plans(
     inspections: list[Inspection] = []
     for one in find_organizations(settings, organization):
         command.output.say(f"reading {one.name} …")
-        inspections.append(await inspect(db, settings, one, edits))
+        with progress(command.output, f"reading {one.name}"):
+            inspections.append(await inspect(db, settings, one, edits))
         if besides := _besides(inspections[-1]):
             command.output.say(f"{one.name}: {besides}")
     plans = [inspection.shown for inspection in inspections]

@@ -14,6 +14,7 @@ from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import counted, lines, table
+from calscim.cli.progress import progress
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -64,7 +65,8 @@ async def _membership(command: Command) -> None:
     async with opened(command.settings()) as db:
         directory = await only_directory(db, command.arguments.directory)
         files = await _files(db, command)
-        tables = await rebuild.as_of(db, directory.id, command.arguments.at, files)
+        with progress(command.output, f"reading the journal of {directory.name}"):
+            tables = await rebuild.as_of(db, directory.id, command.arguments.at, files)
     group = _group(tables, directory, command.arguments.group, command.arguments.at)
     value = []
     for key, since in tables.people_of(group).items():
@@ -113,17 +115,15 @@ async def _rebuild(command: Command) -> int:
                 f"This replaces what the database has of {', '.join(each)} by what the journal says. "
                 "--check shows the difference.",
             )
-        results = [
-            (
-                one,
-                await (
+        results = []
+        for one in chosen:
+            with progress(command.output, f"reading the journal of {one.name}"):
+                compared = await (
                     rebuild.compare(db, one, files)
                     if check
                     else rebuild.rebuild(db, editor, one, files)
-                ),
-            )
-            for one in chosen
-        ]
+                )
+            results.append((one, compared))
     same = all(not compared.different for _, compared in results)
     value = {
         "same": same,

@@ -9,6 +9,7 @@ from calscim.admin.sync import SyncDelay, SyncResult, sync
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import moment, table
+from calscim.cli.progress import progress
 from calscim.cli.status import pending_text, progress_text
 from calscim.cli.verbs import Verbs
 from calscim.exit_codes import ExitCode
@@ -33,7 +34,8 @@ async def _sync(command: Command) -> int:
         for organization in find_organizations(settings, command.arguments.organization):
             name = organization.name
             command.output.say(f"waiting for a full pass over {name} …")
-            results.append(await sync(db, name, partial(_say_delay, command, name)))
+            with progress(command.output, f"{name}: full pass"):
+                results.append(await sync(db, name, partial(_say_delay, command, name)))
             for reason in _unfinished(results[-1]):
                 command.output.warn(f"{name}: {reason}")
     rows = (

@@ -67,7 +67,7 @@ class Verbs:
                 f"{summary[0].upper()}{summary[1:]}. {details}", WIDTH, break_on_hyphens=False
             ),
         )
-        config_option(parser)
+        common_options(parser)
         return parser
 
 
@@ -76,11 +76,17 @@ def exit_codes(codes: Iterable[ExitCode]) -> str:
     return "\n".join(("exit codes:", *(f"  {code:<5}{code.meaning}" for code in codes)))
 
 
-def config_option(parser: argparse.ArgumentParser) -> None:
-    """Add --config, which may stand before or after the verb: the last one counts."""
+def common_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every verb, which may stand before or after the verb: the last one counts."""
     parser.add_argument(
         "--config",
         metavar="FILE",
         default=argparse.SUPPRESS,
         help="configuration file (default: $CALSCIM_CONFIG, ./config/calscim.toml, /etc/calscim/calscim.toml)",
+    )
+    parser.add_argument(
+        "--no-color",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print plain text, as with the variable NO_COLOR",
     )

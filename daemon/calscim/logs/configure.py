@@ -10,7 +10,7 @@ import structlog
 
 from calscim.logs import journald
 from calscim.logs.redaction import Event, hide_addresses, hide_secrets
-from calscim.terminal import escape_json, printable, printable_block
+from calscim.terminal import allows_color, escape_json, printable, printable_block
 
 _OURS = "calscim"
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -25,7 +25,7 @@ def configure(
     Lines that journald reads start with their priority.
     """
     terminal = (stream or sys.stderr).isatty()
-    render = _json if is_json(form, stream) else _console(colours=terminal)
+    render = _json if is_json(form, stream) else _console(colours=terminal and allows_color())
     first: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
