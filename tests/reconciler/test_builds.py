@@ -9,7 +9,7 @@ from calscim import admin
 from calscim.planner.build import BuildTraits
 from calscim.planner.modes import PeopleMode
 from calscim.planner.safeguards.limits import Limit
-from calscim.reconciler.snapshot import UNKNOWN
+from calscim.reconciler.observed_cache import UNKNOWN
 from calscim.reconciler.state import build_traits
 from calscim.testing.calcom import preferences
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12

@@ -9,9 +9,9 @@ import pytest
 from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.planner.observed_state import TeamMember
+from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.report import Report
-from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.state import runs
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried

@@ -10,7 +10,7 @@ from calscim.planner.ids import CalUserId, DirectoryId, MappingId, TeamId
 from calscim.planner.modes import Mode
 from calscim.planner.observed_state import Complete, Incomplete, Team
 from calscim.planner.roles import Role
-from calscim.reconciler.snapshot import ObservedCache
+from calscim.reconciler.observed_cache import ObservedCache
 
 
 @dataclass

@@ -18,7 +18,11 @@ from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import decide, remember
 from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.from_settings import rules
-from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users, relevant_teams
+from calscim.reconciler.observed_cache import (
+    ObservedCache,
+    accounts_of_active_users,
+    relevant_teams,
+)
 from calscim.reconciler.state import build_traits
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 

@@ -16,11 +16,11 @@ from calscim.errors import StoreError
 from calscim.postgres.pool import Database
 from calscim.reconciler.calcom_client import NOTED, client
 from calscim.reconciler.from_settings import rules
+from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.schedule import Timing
 from calscim.reconciler.slots import Slot
-from calscim.reconciler.snapshot import ObservedCache
 from calscim.reconciler.stale_reads import StaleReadFilter
 from calscim.reconciler.state import runs
 from calscim.reconciler.state.leases import Lease

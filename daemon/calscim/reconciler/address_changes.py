@@ -12,8 +12,8 @@ from typing import TypeGuard
 from calscim.names import address_key
 from calscim.planner.actions import Action, ChangeAddress, State
 from calscim.planner.ids import CalUserId
+from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.retry_queue import RetryQueue
-from calscim.reconciler.snapshot import ObservedCache
 
 
 @dataclass(slots=True)

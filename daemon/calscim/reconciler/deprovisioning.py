@@ -13,8 +13,8 @@ from calscim.errors import RemoteError
 from calscim.planner.actions import DeprovisionUser, Outcome, RemoveMember
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
+from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import ObservedCache
 
 _ENDED = (Outcome.DONE, Outcome.ALREADY, Outcome.NOT_FOUND)
 

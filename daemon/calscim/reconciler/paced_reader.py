@@ -11,7 +11,7 @@ from calscim.calcom.rate_budget import Budget
 from calscim.calcom.reader import Reader
 from calscim.clock import Clock
 from calscim.planner.ids import TeamId
-from calscim.reconciler.snapshot import ObservedCache
+from calscim.reconciler.observed_cache import ObservedCache
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from calscim.planner.observed_state import Incomplete, OrgMember, TeamMember
 from calscim.planner.policy import Policy, find_org_protection
 from calscim.planner.safeguards.preflight import find_protection
 from calscim.planner.teams.bootstrap_owner import is_another_owner
-from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
+from calscim.reconciler.observed_cache import UNKNOWN, ObservedCache
 
 _ON_A_MEMBERSHIP = Removal | RoleChange | AcceptMember
 

@@ -16,8 +16,8 @@ from calscim.planner.actions import Action, AttachUser, CreateUser, JoinAction, 
 from calscim.planner.desired_state import Link
 from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Incomplete
+from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import ObservedCache
 
 LOOKED_UP = 25  # people that one call looks up, with two spellings each
 

@@ -23,10 +23,13 @@ from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import find_open_window, next_close
 from calscim.planner.teams.pending import pending_teams
 from calscim.postgres.pool import Database
+from calscim.reconciler.action_effects import EffectRecorder
+from calscim.reconciler.action_resolver import ActionResolver
 from calscim.reconciler.action_traces import ActionTraces
 from calscim.reconciler.address_changes import AddressExchanges
 from calscim.reconciler.approvals import Rules, carry_out_approved, decide, remember
 from calscim.reconciler.attribute_cache import AttributeSync
+from calscim.reconciler.call_outcomes import OutcomeHandler
 from calscim.reconciler.deprovisioning import Deprovisioner
 from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.dirty_set import DirtySet
@@ -37,6 +40,11 @@ from calscim.reconciler.import_users import (
     follow_addresses,
     import_existing,
 )
+from calscim.reconciler.observed_cache import (
+    ObservedCache,
+    accounts_of_active_users,
+    relevant_teams,
+)
 from calscim.reconciler.outage import OutageDetector
 from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.preflight import Preflight
@@ -45,7 +53,6 @@ from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
 from calscim.reconciler.report import PassLog, Report, build_report, drift, log_held, report_json
 from calscim.reconciler.retry_queue import PassResult, RetryQueue
-from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users, relevant_teams
 from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
     attribute_ledger,
@@ -426,26 +433,31 @@ class Reconciler:
                 if one.state is State.RUN and isinstance(one, ChangeAttribute)
             ]
 
+        exchanges = AddressExchanges(self.view, retry_queue, planned.actions)
+        attribute_sync = AttributeSync(
+            self.view.attributes, record, partial(self.view.read_options, self.reader)
+        )
+        resolver = ActionResolver(self.view, exchanges, attribute_sync, self._new_teams())
+        effects = EffectRecorder(self.view, record, resolver)
+        joiner = Joiner(self.reader, writer, self.view, record)
+        outage = OutageDetector(self.reader, retry_queue, self.view.unanswered)
         executor = Executor(
-            reader=self.reader,
             writer=writer,
             view=self.view,
-            record=record,
-            new_teams=self._new_teams(),
-            attribute_sync=AttributeSync(
-                self.view.attributes, record, partial(self.view.read_options, self.reader)
-            ),
-            joiner=Joiner(self.reader, writer, self.view, record),
-            outage=OutageDetector(self.reader, retry_queue, self.view.unanswered),
-            exchanges=AddressExchanges(self.view, retry_queue, planned.actions),
-            deprovisioner=Deprovisioner(self.reader, writer, self.view, record),
-            replan=replan,
             preflight=Preflight(self.reader, self.view, self.rules.policy),
             retry_queue=retry_queue,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
             interrupted=lambda: interrupted() or self._closing() is not None,
             progress=progress,
+            resolver=resolver,
+            joiner=joiner,
+            deprovisioner=Deprovisioner(self.reader, writer, self.view, record),
+            outage=outage,
+            outcomes=OutcomeHandler(
+                writer, self.view, record, retry_queue, joiner, outage, effects
+            ),
+            replan=replan,
         )
         pass_result = await executor.execute(planned)
         self.carried = progress.before + progress.done if pass_result.interrupted else 0

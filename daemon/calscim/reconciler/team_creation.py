@@ -14,8 +14,8 @@ from calscim.planner.ids import TeamId
 from calscim.planner.observed_state import Incomplete, Team
 from calscim.planner.roles import Role
 from calscim.planner.teams.creation import match_existing_team
+from calscim.reconciler.observed_cache import UNKNOWN, ObservedCache
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.snapshot import UNKNOWN, ObservedCache
 
 
 @dataclass(slots=True)

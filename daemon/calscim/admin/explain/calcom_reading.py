@@ -12,7 +12,7 @@ from calscim.planner.observed_state import Incomplete, ObservedState, Team
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler.approvals import Rules
-from calscim.reconciler.snapshot import ObservedCache, accounts_of_active_users
+from calscim.reconciler.observed_cache import ObservedCache, accounts_of_active_users
 from calscim.reconciler.state import build_traits
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
