@@ -22,21 +22,14 @@ ORDER BY 1, 2
 LIMIT $2;
 
 -- name: count_unprocessed
--- The number of journal rows beyond the offsets, at most $2, and the time of the oldest.
+-- The number of pushes beyond the offsets, at most $2, and the time of the oldest. What operators change is not a push.
 SELECT count(*)::integer AS rows, min(n.at) AS since FROM (
     SELECT j.stream, j.seq, j.at
     FROM calscim.directories d
     JOIN calscim.journal_heads h ON h.stream = d.id
     LEFT JOIN calscim.journal_offsets c ON c.organization = d.organization AND c.stream = d.id
     JOIN calscim.journal j ON j.stream = d.id AND j.seq > coalesce(c.seq, 0)
-    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0)
-      AND j.kind IN ('scim', 'import')
-    UNION ALL
-    SELECT j.stream, j.seq, j.at
-    FROM calscim.journal_heads h
-    LEFT JOIN calscim.journal_offsets c ON c.organization = $1 AND c.stream = h.stream
-    JOIN calscim.journal j ON j.stream = h.stream AND j.seq > coalesce(c.seq, 0)
-    WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
+    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0) AND j.kind = 'scim'
     ORDER BY 1, 2
     LIMIT $2
 ) n;

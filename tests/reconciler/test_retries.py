@@ -96,6 +96,17 @@ async def test_what_waits_is_in_the_metrics_in_status_and_in_one_warning(running
     assert len(said(lines, "reconcile.caught_up", "info")) == 1
 
 
+async def test_a_mapping_that_waits_for_another_try_is_no_pushed_change(running):
+    stage = running.stage
+    unreadable(stage, "Engineering", -1)
+    await stage.map("Engineering", stage.team_id("Engineering"), "managed")
+    await running.run_for(60)
+
+    one = await shown(stage)
+    assert one["retry"]["next_try"]
+    assert (one["pending"], one["retry"]["changes"], one["retry"]["since"]) == (0, 0, None)
+
+
 async def test_a_team_that_cannot_be_read_delays_no_push_to_another(running):
     stage = running.stage
     await stage.map("Engineering", stage.team_id("Engineering"), "managed")

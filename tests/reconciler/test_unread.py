@@ -49,14 +49,21 @@ async def test_a_journal_that_a_pass_did_not_come_to_is_not_reached(two):
     assert unread.reached == {unread.news[0].stream: unread.news[0].seq}
 
 
-async def test_what_waits_is_counted_as_it_would_be_read(two):
-    for limit in (1, 3, runs.MOST_NEWS):
-        read = await runs.news(two.db, "acme", limit)
+async def test_the_pushes_that_wait_are_counted(two):
+    pushed = [row.at for row in await runs.news(two.db, "acme") if row.kind == "scim"]
 
-        assert await runs.pending(two.db, "acme", limit) == (
-            len(read),
-            min(row.at for row in read),
-        )
+    for limit in (1, 3, runs.MOST_NEWS):
+        rows, oldest = await runs.pending(two.db, "acme", limit)
+
+        assert (rows, oldest) == (min(limit, len(pushed)), min(pushed[:limit]))
+
+
+async def test_what_an_operator_changes_is_not_counted_as_a_push(stage):
+    await stage.another_directory("Another")
+    await stage.map("Sales", stage.team_id("Sales"), "managed")
+
+    assert {row.kind for row in await runs.news(stage.db, "acme")} == {"admin"}
+    assert await runs.pending(stage.db, "acme") == (0, None)
 
 
 async def test_nothing_waits_once_everything_was_worked_off(two):

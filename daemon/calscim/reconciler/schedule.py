@@ -81,9 +81,9 @@ class OrganizationSchedule:
         None  # the dirty set of an incremental pass that could not read all it needed
     )
     _retry_at: float = 0.0
-    _pending_since: datetime | None = None  # time of the oldest unprocessed journal row
-    _pending: int = 0  # how many journal rows
-    _carried: int = 0  # of these, rows that have to be tried again
+    _pending_since: datetime | None = None  # time of the oldest unprocessed push
+    _pending: int = 0  # how many pushes
+    _carried: int = 0  # of these, pushes that have to be tried again
     _retried: dict[ActionKey, int] = field(default_factory=dict)  # parked actions by their attempts
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -217,8 +217,8 @@ class OrganizationSchedule:
         if not found:
             await self._skip(unread.reached)
             return None
-        oldest = min((row.at for row in unread.news), default=None)
-        self._count_pending(len(unread.news), oldest)
+        pushed = [row.at for row in unread.news if row.kind == "scim"]
+        self._count_pending(len(pushed), min(pushed, default=None))
         run = reconciler.run_incremental(found, unread.reached, self._interrupted)
         report = await traced_pass(reconciler, "touched", run)
         self._keep_unread(found, report, retries=retries)
@@ -370,7 +370,7 @@ class OrganizationSchedule:
     # -------------------------------------------------------------- what waits
 
     async def _note_pending(self) -> None:
-        """Count the unprocessed journal rows, also while no pass can run."""
+        """Count the unprocessed pushes, also while no pass can run."""
         self._count_pending(*await runs.pending(self.reconciler.db, self.organization))
 
     def _count_pending(self, rows: int, oldest: datetime | None) -> None:
