@@ -159,7 +159,7 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
 async def pending(
     db: Database, organization: str, limit: int = MOST_NEWS
 ) -> tuple[int, datetime | None]:
-    """Return how many pushes are among the rows of ``news``, and the time of the oldest, without reading their effects."""
+    """Return how many pushes wait, at most ``limit``, and the time of the oldest, without reading their effects."""
     row = await db.fetchrow(sql("journal_offsets.count_unprocessed"), organization, limit)
     assert row is not None, "a count returns its row"
     return row["rows"], row["since"]
