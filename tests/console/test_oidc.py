@@ -99,6 +99,25 @@ async def test_groups_and_addresses_give_roles(site, provider, claims, role):
     assert f"({role})" in (await sign_in(site, provider)).text
 
 
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"preferred_username": "bob via x", "groups": ["Everyone"]}, "00u1"),
+        ({"sub": "eve via bob\n", "groups": ["Everyone"]}, "eve_via_bob"),
+        ({"email": "ann@acme.example", "preferred_username": "bob"}, "ann@acme.example"),
+    ],
+)
+async def test_a_person_cannot_choose_the_name_in_the_journal(site, provider, claims, name, owner):
+    provider.claims = claims
+
+    await sign_in(site, provider)
+
+    person = await owner.fetchval("SELECT person FROM calscim.console_sessions")
+    assert person.startswith(name)
+    assert " " not in person
+    assert person.isprintable()
+
+
 async def test_groups_may_come_from_the_userinfo_endpoint(site, provider):
     provider.claims, provider.userinfo = {"email": "bob@acme.example"}, {"groups": ["Everyone"]}
 

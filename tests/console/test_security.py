@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from calscim.console.application import page_routes
-from calscim.console.security import HEADERS
+from calscim.console.security import HEADERS, hosts
 
 FORM = {"name": "Okta", "provider": "okta-scim-v2"}
 PAGES = ("/", "/directories", "/mapping", "/plan", "/people", "/activity", "/settings")
@@ -58,6 +58,12 @@ async def test_another_host_is_refused(site, browser):
 
     assert answer.status == 421
     assert "console.public_url" in answer.text
+
+
+def test_the_host_of_the_public_url_may_have_the_port_of_its_scheme():
+    found = hosts("unix:/run/calscim/console.sock", "https://calscim.example.com")
+
+    assert found == {"calscim.example.com", "calscim.example.com:443"}
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/sign-in", "/nothing-here", "/static/console.css"])

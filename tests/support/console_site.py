@@ -15,6 +15,7 @@ from calscim.clock import Clock, SystemClock
 from calscim.config import Console, Database, Oidc, Organization, Settings
 from calscim.config.effective import effective_keys
 from calscim.console.application import console_app
+from calscim.console.calcom_reads import CalcomReads
 from calscim.console.changes import Changes
 from calscim.console.editor import ConsoleEditors
 from calscim.console.oidc import Provider
@@ -158,6 +159,7 @@ async def console_site(
             clock=clock,
             editors=ConsoleEditors(db, host="machine"),
             teams=KnownTeams(lambda: settings, clock),
+            reads=CalcomReads(db, lambda: settings),
             changes=Changes(db, clock),
             provider=None if oidc is None else Provider(oidc, url, http, clock),
         )

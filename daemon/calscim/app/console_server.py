@@ -56,6 +56,7 @@ class ConsoleServer:
         """
         # Jinja2 and joserfc are only loaded by a daemon with a console.
         from calscim.console.application import console_app  # noqa: PLC0415
+        from calscim.console.calcom_reads import CalcomReads  # noqa: PLC0415
         from calscim.console.changes import Changes  # noqa: PLC0415
         from calscim.console.editor import ConsoleEditors  # noqa: PLC0415
         from calscim.console.oidc import Provider  # noqa: PLC0415
@@ -79,6 +80,7 @@ class ConsoleServer:
             clock=self._clock,
             editors=ConsoleEditors(db),
             teams=KnownTeams(lambda: reloads.settings, self._clock),
+            reads=CalcomReads(db, lambda: reloads.settings),
             changes=self.changes,
             provider=None
             if oidc is None

@@ -40,6 +40,7 @@ def console_app(known: Services) -> web.Application:
     )
     app[SERVICES] = known
     app.on_response_prepare.append(security.add_headers)
+    app.on_shutdown.append(known.changes.close)
     app.router.add_routes(SignIn(FailedSignIns(known.clock), known.settings.scim).routes())
     app.router.add_get("/live", known.changes.stream)
     app.router.add_get("/static/{name}", Assets().serve)

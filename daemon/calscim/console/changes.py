@@ -30,6 +30,7 @@ class Changes:
         self._listeners: set[asyncio.Event] = set()
         self._present = asyncio.Event()
         self._seen: object = None
+        self._closing = asyncio.Event()
 
     async def run(self) -> None:
         """Look for changes until cancelled."""
@@ -43,6 +44,12 @@ class Changes:
                 self._seen = found
             await self._clock.sleep(EVERY)
 
+    async def close(self, _: web.Application) -> None:
+        """End all streams, so that a daemon that stops does not wait for open pages (signal on_shutdown)."""
+        self._closing.set()
+        for listener in self._listeners:
+            listener.set()
+
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Answer with an event for every change, until the page closes."""
         response = web.StreamResponse(
@@ -55,13 +62,15 @@ class Changes:
         try:
             await response.write(b"retry: 2000\n\n")
             ends = self._clock.monotonic() + LONGEST
-            while self._clock.monotonic() < ends:
+            while self._clock.monotonic() < ends and not self._closing.is_set():
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT)
                 except TimeoutError:
                     await response.write(b": alive\n\n")
                     continue
                 changed.clear()
+                if self._closing.is_set():
+                    break
                 await response.write(b"event: changed\ndata: 1\n\n")
         except (ConnectionError, asyncio.CancelledError):
             pass

@@ -23,6 +23,7 @@ from calscim.clock import Clock
 from calscim.config import Oidc
 from calscim.config.addresses import is_local
 from calscim.console.errors import SignInError
+from calscim.terminal import printable
 
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 LEEWAY = 60  # seconds that clocks may differ
@@ -283,12 +284,12 @@ class Provider:
         address = claims.get("email")
         if not isinstance(address, str) or claims.get("email_verified") is False:
             address = None
-        name = address or claims.get("preferred_username") or claims["sub"]
         groups = claims.get(self._settings.roles_claim)
         given = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
         return Identity(
             subject=str(claims["sub"]),
-            name=str(name)[:200],
+            # Not preferred_username, which a person can change: approvals count people by this name.
+            name=printable(address or str(claims["sub"])).replace(" ", "_")[:200],
             address=address,
             groups=frozenset(one for one in given if isinstance(one, str)),
             id_token=id_token,

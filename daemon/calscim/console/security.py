@@ -64,10 +64,13 @@ def hosts(listen: str, public_url: str) -> frozenset[str]:
     These are the public URL's, and this machine's own names for a listener on loopback: with any other host, a page
     of another site could read the console through DNS rebinding.
     """
-    found = {urlsplit(public_url).netloc.lower()}
+    public = urlsplit(public_url)
+    found = {public.netloc.lower()}
+    if public.port is None:  # some proxies add the port of the scheme
+        found.add(f"{public.netloc.lower()}:{443 if public.scheme == 'https' else 80}")
     at = address(listen)
     if isinstance(at, Tcp) and is_local(at.host):
-        port = urlsplit(public_url).port if at.port == 0 else at.port
+        port = public.port if at.port == 0 else at.port
         found |= {f"{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")}
     return frozenset(found)
 

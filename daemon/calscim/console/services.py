@@ -9,6 +9,7 @@ from aiohttp import web
 from calscim.admin.console_access import Session
 from calscim.clock import Clock
 from calscim.config import Console, EffectiveKey, Settings
+from calscim.console.calcom_reads import CalcomReads
 from calscim.console.editor import ConsoleEditors
 from calscim.console.teams import KnownTeams
 from calscim.postgres.pool import Database
@@ -28,6 +29,7 @@ class Services:
     clock: Clock
     editors: ConsoleEditors
     teams: KnownTeams
+    reads: CalcomReads
     changes: "Changes"
     effective: Callable[[], Sequence[EffectiveKey]]
     provider: "Provider | None"

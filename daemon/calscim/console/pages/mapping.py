@@ -7,7 +7,7 @@ from aiohttp import web
 from calscim import admin
 from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.admin.mapping_file import apply_edits, edits, read_text, to_toml
-from calscim.admin.plan_preview import Inspection, inspect
+from calscim.admin.plan_preview import Inspection
 from calscim.admin.teams import ORGANIZATION, resolve, resolve_or_new
 from calscim.config import Organization
 from calscim.console.errors import ConflictError, NotFoundError
@@ -81,7 +81,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     try:
         organization, pending, warnings = await _pending(request, form, editing)
         known = services(request)
-        found = await inspect(known.db, known.settings, organization, pending)
+        found = await known.reads.inspect(organization, pending)
     except UsageError as error:
         return await _table(request, replace(editing, problem=str(error)))
     return await _table(request, replace(editing, preview=Preview(found, warnings)))

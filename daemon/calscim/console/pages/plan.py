@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from calscim.admin import approve as approving
-from calscim.admin.plan_preview import inspect
 from calscim.admin.plan_views import ActionView
 from calscim.admin.status import status
 from calscim.console.errors import ConflictError
@@ -28,7 +27,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     organization = organization_of(request, request.query.get("organization"))
     plan = None
     if "read" in request.query:
-        plan = (await inspect(known.db, known.settings, organization)).shown
+        plan = (await known.reads.inspect(organization)).shown
     found = (await status(known.db, [organization.name])).organizations[0]
     return page(
         request,
