@@ -60,6 +60,7 @@ def test_migrating_with_an_owner_lets_the_serving_role_serve(calscim, configured
     assert ran.code == 0
     assert ran.json["version"] == ran.json["latest"]
     assert ran.json["serving_role"] == "calscim"
+    assert ran.json["owner_role"] not in {"calscim", None}
     assert ran.err == ""
     assert calscim("directory", "list").code == 0
     assert calscim("migrate", "--json").json["migrations"] == []
@@ -147,6 +148,14 @@ def test_a_single_role_for_owner_and_daemon_gets_a_warning(calscim, configured, 
 
     assert ran.code == 0
     assert "A second role is safer" in ran.err
+
+
+def test_a_dry_run_does_not_say_that_rights_were_revoked(calscim, configured, empty):
+    configured(dsn=empty[0], migration=False)
+
+    ran = calscim("migrate", "--dry-run")
+
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_missing_serving_role_is_named_with_the_statement_that_creates_it(
