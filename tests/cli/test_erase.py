@@ -88,6 +88,10 @@ def test_erase_shows_what_stays_and_why(calscim, pushed):
     shown = calscim("erase", ANN).out
 
     assert looked["stays"]["why"].keys() >= {"paths", "users", "archives", "ids"}
+    assert looked["stays"]["archives"] is None
+    [user] = looked["users"]
+    assert (user["user_name"], user["directory_name"]) == (ANN, "Okta")
+    assert looked["journal"]["streams"] == {user["directory"]: {"body": [1], "effect": [1]}}
     assert "they prove the journal" in shown
 
 
