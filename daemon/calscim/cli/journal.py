@@ -2,8 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import orjson
 from rich.console import Group, RenderableType
 
 from calscim.admin.directories import only_directory
+from calscim.admin.journal_verify import JournalVerdict, verify_journal
 from calscim.admin.organizations import find_organization
 from calscim.cli import journal_archive, journal_export, journal_keys
 from calscim.cli.command import Command
@@ -23,7 +22,6 @@ from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
 from calscim.journal import chain, checkpoints, history
 from calscim.journal.archive import read as archives
-from calscim.journal.checkpoints import Head
 from calscim.journal.history import Wanted
 from calscim.postgres.pool import Database
 from calscim.terminal import printable
@@ -233,64 +231,28 @@ def _indented(value: Any) -> RenderableType:
 
 
 async def _verify(command: Command) -> int:
-    marks = checkpoints.read(command.arguments.against) if command.arguments.against else ()
+    against, places = command.arguments.against, command.arguments.archive
+    marks = checkpoints.read(against) if against else ()
     async with opened(command.settings(), size=_WIDTH) as db:
         with progress(command.output, "verifying", await chain.size(db)) as advance:
-            found = await chain.verify(db, _last(marks), advance, width=_WIDTH)
-        found = _with(found, await checkpoints.verify_against(db, marks))
-        files = await _verify_files(db, command.arguments.archive)
-    found = replace(found, broken=(*files.broken, *found.broken))
-    value = {
-        "ok": not found.broken,
-        "rows": found.rows,
-        "archives": {"files": files.files, "rows": files.rows},
-        "heads": [
-            {"stream": head.stream, "seq": head.seq, "hash": head.hash} for head in found.heads
-        ],
-        "broken": [
-            {
-                "stream": one.stream,
-                "seq": one.seq,
-                "at": one.at,
-                "request_id": one.request_id,
-                "why": one.why,
-            }
-            for one in found.broken
-        ],
-    }
-    command.output.data(value, _verdict(found, files))
-    return ExitCode.BROKEN if found.broken else 0
+            found = await verify_journal(
+                db, marks=marks, archives=places or (), progress=advance, width=_WIDTH
+            )
+    command.output.data(found, _verdict(found))
+    return 0 if found.ok else ExitCode.BROKEN
 
 
-async def _verify_files(db: Database, places: list[Path] | None) -> archives.Verdict:
-    return await archives.verify(db, places) if places else archives.Verdict(0, 0, ())
-
-
-def _verdict(found: chain.Verdict, files: archives.Verdict) -> RenderableType:
+def _verdict(found: JournalVerdict) -> RenderableType:
     parts: list[RenderableType] = [
         lines(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
     ]
     whole = f"{found.rows:,} rows, {len(found.heads)} journals whole"
     parts.append(lines(whole + (f", {len(found.broken)} broken" if found.broken else "")))
-    if files.files:
-        parts.append(lines(f"{files.rows:,} rows in {files.files} archived months"))
+    if found.archives.files:
+        parts.append(
+            lines(f"{found.archives.rows:,} rows in {found.archives.files} archived months")
+        )
     parts.append(
         table(("journal", "rows#", "hash"), ((h.stream, h.seq, h.hash) for h in found.heads))
     )
     return Group(*parts)
-
-
-def _last(marks: Iterable[Head]) -> dict[str, chain.Head]:
-    """Return the last checkpoint of each journal, which the chain has to reach."""
-    return {
-        one.stream: chain.Head(one.stream, one.seq, one.hash)
-        for one in sorted(marks, key=lambda mark: mark.seq)
-    }
-
-
-def _with(found: chain.Verdict, more: Iterable[chain.Broken]) -> chain.Verdict:
-    """Add broken rows to a verdict, and keep the first one of each journal."""
-    every = sorted((*found.broken, *more), key=lambda one: one.seq, reverse=True)
-    broken = {one.stream: one for one in every}
-    heads = tuple(head for head in found.heads if head.stream not in broken)
-    return replace(found, heads=heads, broken=tuple(broken[name] for name in sorted(broken)))

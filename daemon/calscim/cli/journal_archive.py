@@ -73,16 +73,6 @@ async def _archive(command: Command) -> None:
             with progress(command.output, f"archiving {month}"):
                 done.append(await export.archive(db, editor, month, arguments.to))
             command.output.say(f"{month} is in {done[-1].file}")
-    value = [
-        {
-            "month": one.month,
-            "file": str(one.file),
-            "checkpoint": str(one.checkpoint),
-            "rows": one.rows,
-            "sha256": one.digest,
-        }
-        for one in done
-    ]
     shown = table(
         ("month", "rows#", "file", "SHA-256"),
         (
@@ -90,7 +80,7 @@ async def _archive(command: Command) -> None:
             for one in done
         ),
     )
-    command.output.data(value, shown if done else "no month has to be archived")
+    command.output.data(done, shown if done else "no month has to be archived")
 
 
 def _months(months: list[str]) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Archived:
     file: Path
     checkpoint: Path
     rows: int | None
-    digest: str
+    digest: str = field(metadata={"key": "sha256"})  # the key in JSON
 
 
 async def closed_months(db: Database, keep: int) -> list[str]:
