@@ -58,6 +58,8 @@ class AddressPlanner:
 
     def plan(self) -> None:
         """Plan the changes in an order in which each new address is free."""
+        if not self._moves:
+            return
         found = order_moves(self._moves, self.accounts)
         for move in found.blocked:
             reason = f"another account already has the address {move.user.email}"

@@ -6,7 +6,7 @@ membership counts as present, and is accepted if the directory wants it. The API
 that calscim did not make, and the last administrator of a team are never removed or demoted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from operator import attrgetter
 
@@ -67,8 +67,7 @@ class _TeamPlanner:
     def plan(self) -> None:
         """Plan all members, or only the people in scope."""
         in_place: list[MembershipRecord] = []
-        for key in self._keys():
-            grant = self._grants.get(key)
+        for key, grant in self._people_to_plan():
             member = None if isinstance(key, str) else self._members.get(key)
             if member is None:
                 if grant is not None:
@@ -81,11 +80,16 @@ class _TeamPlanner:
         if self._context.people_in_scope is None and len(in_place) < len(self._members):
             self._note_missing_groups()
 
-    def _keys(self) -> Iterable[PersonKey]:
+    def _people_to_plan(self) -> Iterator[tuple[PersonKey, EffectiveGrant | None]]:
+        """Yield the people in scope, or everyone who is granted a membership or has one; each with the grant."""
         in_scope = self._context.people_in_scope
         if in_scope is None:
-            return (*self._grants, *sorted(self._members.keys() - self._grants.keys()))
-        return sorted(in_scope, key=lambda key: (isinstance(key, str), key))
+            yield from self._grants.items()
+            unwanted = sorted(self._members.keys() - self._grants.keys())
+            yield from ((account, None) for account in unwanted)
+            return
+        for key in sorted(in_scope, key=lambda key: (isinstance(key, str), key)):
+            yield key, self._grants.get(key)
 
     # ---------------------------------------------------------------- wanted members
 
