@@ -1,8 +1,8 @@
 """Compute a plan from the desired and the observed state, in stages.
 
-Each stage takes a plan and returns one; a new rule is a new stage and one line in ``PROPOSE``. The planner does
-no I/O. The same inputs give the same plan, in whatever order they were read. After one of the plan's actions is done,
-planning again gives exactly the rest.
+Each stage takes a plan and returns one. A rule that forbids proposed actions goes into ``constraints``. The planner
+does no I/O. The same inputs give the same plan, in whatever order they were read. After one of the plan's actions is
+done, planning again gives exactly the rest.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,11 @@ from dataclasses import replace
 
 from calscim.planner.attributes.diff import plan_attributes
 from calscim.planner.canonical_order import sort_plan
+from calscim.planner.constraints import CONSTRAINTS
 from calscim.planner.context import PlanContext, PlanInputs, make_context
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.people.membership import plan_people
-from calscim.planner.people.org_roles import (
-    grant_org_roles,
-    keep_last_administrator,
-    revoke_org_roles,
-)
+from calscim.planner.people.org_roles import grant_org_roles, revoke_org_roles
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.drift_grace import defer_drift
 from calscim.planner.safeguards.holds import keep_held, release_started
@@ -28,16 +25,15 @@ from calscim.planner.teams.membership import plan_members
 
 Stage = Callable[[Plan, PlanContext], Plan]
 
-
 PROPOSE: tuple[Stage, ...] = (
     plan_people,
     grant_org_roles,
     revoke_org_roles,
-    keep_last_administrator,
     plan_attributes,
     plan_members,
     plan_bootstrap_owners,
     plan_new_teams,
+    *CONSTRAINTS,
     sort_plan,
 )
 """From the desired and the observed state to actions that respect every protection, in canonical order."""
