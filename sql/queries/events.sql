@@ -117,3 +117,28 @@ WITH kept AS (
     DELETE FROM calscim.events e USING kept WHERE e.seq < kept.seq RETURNING e.seq
 )
 UPDATE calscim.event_head SET deleted_seq = (SELECT max(seq) FROM gone) WHERE EXISTS (SELECT FROM gone);
+
+-- name: list_matching_rows
+-- The rows that match the criteria of journal.list, by stream, with what the derivation of their changes needs.
+-- before: the effect of the row that last wrote the same resource.
+SELECT j.stream, j.seq, j.at, j.kind, j.request_id, j.method, j.path, j.status, j.remote, j.resource_type, j.resource_id,
+       j.hash, j.effect, d.name AS directory, d.provider,
+       coalesce(d.organization, substr(nullif(j.stream, ltrim(j.stream, '@')), 2)) AS organization, p.effect AS before
+FROM calscim.journal j
+LEFT JOIN calscim.directories d ON d.id = j.stream
+LEFT JOIN LATERAL (
+    SELECT b.effect FROM calscim.journal b
+    WHERE b.resource_id = j.resource_id AND b.resource_id <> '' AND b.stream = j.stream AND b.seq < j.seq
+      AND b.kind IN ('scim', 'import') AND b.effect IS NOT NULL
+    ORDER BY b.seq DESC
+    LIMIT 1
+) p ON j.kind IN ('scim', 'import')
+WHERE ($1::text[] IS NULL OR j.stream = ANY ($1))
+  AND ($2::bigint IS NULL OR j.seq = $2)
+  AND ($3::text IS NULL OR j.request_id = $3)
+  AND ($4::text IS NULL OR j.kind = $4)
+  AND ($5::timestamptz IS NULL OR j.at >= $5)
+  AND ($6::timestamptz IS NULL OR j.at < $6)
+  AND ($7::text[] IS NULL OR j.resource_id = ANY ($7)
+       OR convert_from(coalesce(j.effect, ''), 'UTF8') LIKE ANY (SELECT '%' || i || '%' FROM unnest($7) i))
+ORDER BY j.stream, j.seq;

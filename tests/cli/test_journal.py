@@ -206,3 +206,22 @@ def test_verify_compares_every_line_of_the_checkpoint_file(calscim, okta, databa
     assert ran.code == 5
     assert [(one["stream"], one["seq"]) for one in ran.json["broken"]] == [("@acme", 2)]
     assert ran.json["heads"] == []
+
+
+def test_export_writes_ocsf_one_event_a_line(calscim, okta):
+    ran = calscim("journal", "export", "--format", "ocsf", "--since", "1h")
+
+    created, token = map(json.loads, ran.out.splitlines())
+    assert ran.code == 0
+    assert (created["class_uid"], created["type_name"]) == (3004, "Entity Management: Create")
+    assert created["entity"] == {"name": "Okta", "uid": okta["id"], "type": "Directory"}
+    assert token["entity"]["name"] == "first"
+    assert okta["token"] not in ran.out
+    assert calscim("journal", "export", "--format", "ocsf", "--until", "1h").out == ""
+
+
+def test_the_bodies_of_rows_are_not_part_of_ocsf(calscim, okta):
+    ran = calscim("journal", "export", "--format", "ocsf", "--stored")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "leave out --format ocsf" in ran.err
