@@ -7,7 +7,7 @@ from calscim.journal import chain
 from calscim.journal.erasure import erase
 from calscim.journal.replay import rebuild
 from calscim.postgres.pool import Database
-from calscim.reconciler import reconcile as reconciler
+from calscim.reconciler import observation_record
 from calscim.reconciler.state import ledger
 from tests.support.stage import EDITOR, address, assigned
 
@@ -71,7 +71,7 @@ async def leaves_an_entry_behind(stage, monkeypatch):
         return 0
 
     with monkeypatch.context() as patch:
-        patch.setattr(reconciler, "drop_gone", nothing)
+        patch.setattr(observation_record, "drop_gone", nothing)
         await stage.okta.deactivate(address("ann"))
         await stage.push()
     assert address("ann") in await entries(stage)

@@ -215,12 +215,12 @@ async def test_an_absence_is_counted_once_a_read(stage):
     await stage.map("Sales", stage.team_id("Engineering"), "observe")
     await stage.full()
     number = stage.team_id("Engineering")
-    before = stage.reconciler.judged[number]
+    before = stage.reconciler.records.counted[number]
 
     await stage.reconciler.run_full(lambda: False, since=stage.reconciler.clock.monotonic() - 3600)
 
-    assert stage.reconciler.judged[number] == before
-    assert stage.reconciler._newly_read() == set()
+    assert stage.reconciler.records.counted[number] == before
+    assert stage.reconciler.records.newly_read() == set()
 
 
 # -------------------------------------------------------------------- the order of a sweep

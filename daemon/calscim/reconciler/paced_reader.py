@@ -55,10 +55,13 @@ class PacedReader:
         """Return the seconds until the next team may be read."""
         if not self.left:
             return 0.0
-        now = self.clock.monotonic()
+        return max(self._due - self.clock.monotonic(), self.delay(self.view.pages(self.left[0])))
+
+    def delay(self, calls: int = 1) -> float:
+        """Return the seconds until reads may make so many calls."""
         others = round(self.budget.limit * (1 - self.share))
-        keep = others + self.view.pages(self.left[0]) - 1
-        return max(0.0, self._due - now, self.budget.delay(now, keep=keep))
+        keep = others + calls - 1
+        return max(0.0, self.budget.delay(self.clock.monotonic(), keep=keep))
 
     async def step(self, until: float) -> None:
         """Read one team if its turn has come, and spread the rest over the time ``until`` the pass."""

@@ -12,13 +12,10 @@ from calscim.calcom.writer import Writer
 from calscim.clock import Clock
 from calscim.planner.action_key import ActionKey, key_of
 from calscim.planner.actions import Action, ChangeAttribute, Kind, State, team_of
-from calscim.planner.attributes.table import find_single_valued
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId, UserId
-from calscim.planner.observed_state import Incomplete
 from calscim.planner.people.address_moves import find_contested_addresses, find_released_addresses
 from calscim.planner.plan import Plan, Scope, Waiting
-from calscim.planner.safeguards.drift_grace import unrequested
 from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import find_open_window, next_close
 from calscim.planner.teams.pending import pending_teams
@@ -34,19 +31,13 @@ from calscim.reconciler.deprovisioning import Deprovisioner
 from calscim.reconciler.desired_now import load_desired_state
 from calscim.reconciler.dirty_set import DirtySet
 from calscim.reconciler.executor import Executor
-from calscim.reconciler.import_users import (
-    drop_gone,
-    drop_unlinked,
-    follow_addresses,
-    import_existing,
-)
+from calscim.reconciler.observation_record import ObservationRecord
 from calscim.reconciler.observed_cache import (
     ObservedCache,
-    accounts_of_active_users,
-    relevant_teams,
 )
 from calscim.reconciler.outage import OutageDetector
 from calscim.reconciler.paced_reader import PacedReader
+from calscim.reconciler.pass_reads import PassReads
 from calscim.reconciler.preflight import Preflight
 from calscim.reconciler.progress import Progress
 from calscim.reconciler.provisioning import Joiner
@@ -57,8 +48,6 @@ from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
     attribute_ledger,
     build_traits,
-    created_teams,
-    drift_sightings,
     holds,
     ledger,
     retries,
@@ -70,10 +59,6 @@ from calscim.reconciler.state.leases import Lease
 from calscim.reconciler.state.retries import ParkedAction
 from calscim.reconciler.team_creation import TeamCreator
 from calscim.tracing import NO_SPAN, Span
-
-SHARE = 50  # full passes in which all options are read once
-FEW = 5  # minimum of people whose options a full pass reads
-SMALL = 2  # reads that an incremental pass may spend on known teams
 
 
 @dataclass(slots=True)
@@ -92,12 +77,15 @@ class Reconciler:
     jitter: Callable[[], float]
     view: ObservedCache
     paced_reader: PacedReader
-    judged: dict[TeamId, float] = field(
-        default_factory=dict
-    )  # the read of each team that a full pass counted last
+    reads: PassReads = field(init=False)
+    records: ObservationRecord = field(init=False)
     pass_log: PassLog = field(default_factory=PassLog)
     span: Span = NO_SPAN  # of the pass under way
     carried: int = 0  # changes that interrupted passes have made of the current work
+
+    def __post_init__(self) -> None:
+        self.reads = PassReads(self.view, self.reader, self.paced_reader)
+        self.records = ObservationRecord(self.db, self.organization, self.view)
 
     async def run_full(
         self,
@@ -114,36 +102,24 @@ class Reconciler:
         await self.view.read_key(self.reader)
         heads = await runs.heads(self.db, self.organization)
         pass_id = await runs.begin(self.db, self.organization, "full")
-        snapshot = await self._wanted()
+        snapshot = await self._load_desired()
         self.view.traits = await build_traits.load(self.db, self.organization)
         await self.view.read_everything(self.reader, snapshot.desired, since)
-        await self._rename_teams(snapshot.desired)
-        if (
-            await self._import(snapshot)
-            + await self._adopt()
-            + await self._recognise(snapshot.desired)
-        ):
-            snapshot = await self._wanted()
-        await self.view.read_profiles(
-            self.reader, accounts_of_active_users(snapshot.desired, self.view)
+        await self.records.rename_teams(snapshot.desired)
+        imported = await self.records.import_people(
+            snapshot, _request_id(), is_new_imported=self.import_existing
         )
-        await self._look_up(snapshot.desired, again=True)
-        await self._look_for_doubles(snapshot.desired)
-        if since is not None:
-            await self._look_again(snapshot, began)
+        if imported + await self._adopt(snapshot.desired):
+            snapshot = await self._load_desired()
+        await self.reads.read_profiles(snapshot.desired)
+        await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=True)
+        await self.reads.read_some_options(snapshot.desired, self.rules.policy)
+        if since is not None:  # before drift is corrected
+            planned = await self._plan(snapshot, Scope(), everything=True)
+            await self.reads.read_again(_drifting_teams(planned), began)
         report = await self._carry_out(pass_id, "full", snapshot, Scope(), interrupted, began)
-        if self.view.people is not None:
-            await ledger.saw_people(self.db, self.organization, self.view.people.keys())
-            await drop_gone(self.db, self.organization, _request_id())
-            await drop_unlinked(self.db, snapshot, self.view.people, _request_id())
         await self._new_teams().observe_owners(snapshot.desired)
-        for (
-            team
-        ) in self.view.gone:  # what was remembered of a deleted team goes as its members would
-            await ledger.saw_team(self.db, self.organization, team, ())
-        for team in self._newly_read():
-            await ledger.saw_team(self.db, self.organization, team, self.view.teams[team].keys())
-            self.judged[team] = self.view.read_at[team]
+        await self.records.count_absences(snapshot, _request_id())
         await runs.advance(self.db, self.organization, heads)
         await runs.answer(self.db, requests, pass_id, report.unreachable or "")
         await runs.prune(self.db, self.organization)
@@ -152,15 +128,11 @@ class Reconciler:
     async def has_changes(self) -> bool:
         """Return True if a full pass would change anything, or if that is unknown. Read-only."""
         await self.view.read_key(self.reader)
-        snapshot = await self._wanted()
+        snapshot = await self._load_desired()
         await self.view.read_everything(self.reader, snapshot.desired)
-        await self.view.read_profiles(
-            self.reader, accounts_of_active_users(snapshot.desired, self.view)
-        )
-        await self._look_up(snapshot.desired, again=True)
-        planned = await decide(
-            self.db, snapshot, self.view.observed(), self.rules, Scope(), everything=False
-        )
+        await self.reads.read_profiles(snapshot.desired)
+        await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=True)
+        planned = await self._plan(snapshot, Scope(), everything=False)
         doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
         return doing or bool(planned.deferred) or bool(planned.incomplete)
 
@@ -177,23 +149,23 @@ class Reconciler:
         pass_id = await runs.begin(self.db, self.organization, "touched")
         everybody = dirty.everyone or await holds.current(self.db, self.organization)
         users = None if everybody else dirty.users
-        snapshot = await self._wanted(users)
+        snapshot = await self._load_desired(users)
         known = snapshot.desired.users.keys() | snapshot.desired.deleted_users.keys()
         if users is not None and users - known:  # an unknown id may be a nested group
             users = None
-            snapshot = await self._wanted()
+            snapshot = await self._load_desired()
         teams = dirty.affected_teams(snapshot.desired)
-        await self._look_at(snapshot.desired, teams, again=dirty.reread)
+        await self.reads.read_affected_teams(snapshot.desired, teams, again=dirty.reread)
         if users is not None and self._makes_room(snapshot.desired):
             users = None
-            snapshot = await self._wanted()
-        if await self._adopt() + await self._recognise(snapshot.desired):
-            snapshot = await self._wanted(users)
-        await self._look_up(snapshot.desired, again=False)
+            snapshot = await self._load_desired()
+        if await self._adopt(snapshot.desired):
+            snapshot = await self._load_desired(users)
+        await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
         report = await self._carry_out(pass_id, "touched", snapshot, scope, interrupted, began)
         if any(kind is Kind.DEPROVISION for kind, _ in report.outcomes):
-            await drop_gone(self.db, self.organization, _request_id())
+            await self.records.drop_deprovisioned(_request_id())
         await runs.advance(self.db, self.organization, heads)
         return report
 
@@ -209,119 +181,23 @@ class Reconciler:
             self.view.contested
         )
 
-    # -------------------------------------------------------------- look
-
-    async def _wanted(self, users: Collection[UserId] | None = None) -> DesiredSnapshot:
+    async def _load_desired(self, users: Collection[UserId] | None = None) -> DesiredSnapshot:
         return await load_desired_state(self.db, self.rules, self.clock.now(), users)
 
-    async def _look_up(self, directory: DesiredState, *, again: bool) -> None:
-        """Read the attributes of the configured table, if there is one."""
-        catalogue = self.view.attributes
-        await catalogue.look(self.reader, directory, self.rules.policy, again=again)
-
-    async def _look_at(
-        self, directory: DesiredState, teams: frozenset[TeamId], *, again: bool
-    ) -> None:
-        """Read unknown teams, and read small affected teams again."""
-        if self.view.people is None:
-            await self.view.read_people(self.reader)
-        known = relevant_teams(directory)
-        unknown = {team for team in known if team not in self.view.teams} | (
-            self.view.stale & known
+    async def _plan(self, snapshot: DesiredSnapshot, scope: Scope, *, everything: bool) -> Plan:
+        return await decide(
+            self.db, snapshot, self.view.observed(), self.rules, scope, everything=everything
         )
-        unknown |= (self.view.gaps.keys() - self.view.gone) & known & teams
-        small = [team for team in sorted((teams & known) - unknown) if self.view.pages(team) == 1]
-        some = small[: max(0, SMALL - len(unknown))] if again else []
-        for team in [*sorted(unknown), *some]:
-            await self.view.read_team(self.reader, team)
-
-    async def _look_again(self, snapshot: DesiredSnapshot, began: float) -> None:
-        """Read teams with drift again if their last read is old, before the drift is corrected."""
-        planned = await decide(
-            self.db, snapshot, self.view.observed(), self.rules, Scope(), everything=True
-        )
-        teams = {team for action in drift(planned) if (team := team_of(action)) is not None}
-        for team in sorted(teams):
-            if self.view.read_at.get(team, began) < began:
-                await self.view.read_team(self.reader, team)
-
-    async def _look_for_doubles(self, directory: DesiredState) -> None:
-        """Read the options of some people, since lists show one of several values and hide duplicates.
-
-        People whose options are unread or outdated come first, then those whose options were read longest ago.
-        A pass reads a share of them, and no more than reads may take of the rate limit.
-        """
-        observed = self.view.attributes.observed()
-        if isinstance(observed, Incomplete) or not self.rules.policy.attributes:
-            return
-        single = find_single_valued(observed.value, self.rules.policy)
-        managed = accounts_of_active_users(directory, self.view)
-        holders = [
-            person.user
-            for person in (self.view.people or {}).values()
-            if person.user in managed
-            and person.has_joined
-            and any(held.attribute in single for held in person.attributes or ())
-        ]
-        read_at = self.view.options_read_at
-        holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
-        keep = round(self.client.budget.limit * (1 - self.paced_reader.share))
-        for user in holders[: max(FEW, len(holders) // SHARE)]:
-            if self.client.budget.delay(self.clock.monotonic(), keep=keep) > 0:
-                return
-            await self.view.read_options(self.reader, user)
-
-    def _may_be_read(self) -> bool:
-        """Return True if an existing object could not be read."""
-        return self.view.people is None or not self.view.gaps.keys() <= self.view.gone
-
-    def _newly_read(self) -> set[TeamId]:
-        """Return the teams that were read completely since a full pass last counted them."""
-        return {
-            team
-            for team in self.view.teams.keys() - self.view.gaps.keys()
-            if team in self.view.read_at and self.view.read_at[team] != self.judged.get(team)
-        }
-
-    async def _adopt(self) -> int:
-        """Record memberships that an attempt with an unknown outcome created; return how many.
-
-        Otherwise a person whose group was removed in the meantime would stay on the team.
-        """
-        found = [
-            (team, cal_user)
-            for team, cal_user in await ledger.attempted(self.db, self.organization)
-            if team not in self.view.gaps and cal_user in self.view.teams.get(team, {})
-        ]
-        for team, cal_user in found:
-            await ledger.adopt(self.db, self.organization, team, cal_user)
-        return len(found)
 
     def _new_teams(self) -> TeamCreator:
         return TeamCreator(self.reader, self.view, Recorder(self.db, self.organization))
 
-    async def _recognise(self, directory: DesiredState) -> int:
-        if directory.paused:
-            return 0
-        return await self._new_teams().bind_existing(pending_teams(directory), _request_id())
-
-    async def _rename_teams(self, directory: DesiredState) -> None:
-        """Update the team names of mappings to the names in Cal.com."""
-        names = self.view.names
-        mapped = {team: names[team] for team in sorted(relevant_teams(directory)) if team in names}
-        await created_teams.rename(self.db, self.organization, mapped)
-
-    async def _import(self, snapshot: DesiredSnapshot) -> int:
-        """Import existing members, and update imported ones; return how many changed."""
-        people = self.view.people
-        if people is None or snapshot.desired.paused:
-            return 0
-        changed = await follow_addresses(self.db, snapshot, people, _request_id())
-        if self.import_existing:
-            changed += await import_existing(
-                self.db, self.organization, snapshot, people, _request_id()
-            )
-        return changed
+    async def _adopt(self, desired: DesiredState) -> int:
+        """Adopt memberships and teams that attempts with an unknown outcome created; return how many."""
+        adopted = await self.records.adopt_attempted()
+        if not desired.paused:
+            adopted += await self._new_teams().bind_existing(pending_teams(desired), _request_id())
+        return adopted
 
     # -------------------------------------------------------------- plan and perform
 
@@ -337,20 +213,16 @@ class Reconciler:
         everything = scope_name == "full"
         if scope.users is None and self.view.people is not None:
             self.view.contested = find_contested_addresses(snapshot.desired, self.view.people)
-        planned = await decide(
-            self.db, snapshot, self.view.observed(), self.rules, scope, everything=everything
-        )
+        planned = await self._plan(snapshot, scope, everything=everything)
         await ledger.link(self.db, self.organization, planned.links)
         await ledger.in_place(self.db, self.organization, planned.in_place)
         await attribute_ledger.told(self.db, self.organization, planned.applied_attributes)
         if everything:
-            self.paced_reader.drifting = Counter(
-                team for action in drift(planned) if (team := team_of(action)) is not None
-            )
-            await self._note_drift(planned)
+            self.paced_reader.drifting = _drifting_teams(planned)
+            await self.records.note_drift(planned)
             await carry_out_approved(self.db, self.organization, planned, self.rules.approvals)
-        whole = everything or (scope.users is None and not planned.incomplete)
-        unannounced = await remember(self.db, self.organization, planned, everything=whole)
+        is_whole = everything or (scope.users is None and not planned.incomplete)
+        unannounced = await remember(self.db, self.organization, planned, everything=is_whole)
         log_held(self.organization, unannounced)
         await holds.announced(self.db, self.organization, [one.hash for one in unannounced])
         stuck = await retries.parked(self.db, self.organization)
@@ -366,7 +238,7 @@ class Reconciler:
             scope_name,
             planned,
             pass_result,
-            readable=self._may_be_read(),
+            readable=self.reads.may_improve(),
             parked=len(await retries.parked(self.db, self.organization)),
             seconds=round(self.clock.monotonic() - began, 3),
             window_left=self._closing(),
@@ -419,14 +291,7 @@ class Reconciler:
         )
 
         async def replan(user: UserId) -> list[Action]:
-            again = await decide(
-                self.db,
-                snapshot,
-                self.view.observed(),
-                self.rules,
-                Scope(users=frozenset({user})),
-                everything=False,
-            )
+            again = await self._plan(snapshot, Scope(users=frozenset({user})), everything=False)
             return [
                 one
                 for one in again.actions
@@ -469,18 +334,6 @@ class Reconciler:
         end = next_close(self.rules.windows, now)
         return None if end is None else (end - now).total_seconds()
 
-    async def _note_drift(self, planned: Plan) -> None:
-        """Record observed drift for each team that this full pass read, or for none if people were not read."""
-        if self.view.people is None:
-            return
-        unread = (self.view.teams.keys() | self.view.gaps.keys()) - self._newly_read()
-        seen = {
-            name: action
-            for name, action in unrequested(planned).items()
-            if team_of(action) not in unread
-        }
-        await drift_sightings.note(self.db, self.organization, seen, unread)
-
     async def _forget_settled(self, planned: Plan, stuck: Mapping[ActionKey, ParkedAction]) -> None:
         """Unpark actions that the plan no longer contains."""
         wanted = {key_of(action) for action in planned.actions}
@@ -493,6 +346,11 @@ class Reconciler:
         await runs.note_budget(
             self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
         )
+
+
+def _drifting_teams(planned: Plan) -> Counter[TeamId]:
+    """Return how many drift actions each team has."""
+    return Counter(team for action in drift(planned) if (team := team_of(action)) is not None)
 
 
 def _with(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:

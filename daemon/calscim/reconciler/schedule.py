@@ -1,28 +1,27 @@
 """Schedules the passes of one organization whose lease this daemon holds.
 
-The rule for what goes wrong: a pass that could not read what it needed is tried again after growing waits (1 s to
-30 s), whatever its scope. While Cal.com is away or refuses the key, all pushes wait for the same try. What waits is
-in the metrics, in ``status`` and in one warning (see backoff.Notice). A sync that an operator asks for is tried at
-once in any case.
+A pass that could not read what it needed is tried again after growing waits (1 s to 30 s), whatever its scope. While
+Cal.com is unreachable or refuses the key, all pushes wait for the same try. A sync that an operator asks for runs at
+once in any case. PendingChanges reports the changes that wait.
 
 The state lives in memory as long as the lease does, and starts with a full pass. One step runs at a time.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import structlog
 
 from calscim.clock import Clock
-from calscim.errors import RemoteError, RemoteKind
+from calscim.errors import RemoteError
 from calscim.journal.audit import Editor
 from calscim.planner.action_key import ActionKey
 from calscim.planner.ids import TeamId, UserId
-from calscim.reconciler.backoff import Backoff, Notice
+from calscim.reconciler.backoff import Backoff
 from calscim.reconciler.dirty_set import DirtySet, collect_dirty_set
 from calscim.reconciler.metrics import Metrics
 from calscim.reconciler.pass_span import traced_pass
+from calscim.reconciler.pending_changes import PendingChanges
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import attempts as actions
@@ -63,8 +62,7 @@ class OrganizationSchedule:
     is_stopping: Callable[[], bool]
     is_crowded: Callable[[], bool] = lambda: False  # other organizations wait for this pass
     _backoff: Backoff = field(init=False)
-    _away: Notice = field(default_factory=Notice)
-    _delayed: Notice = field(default_factory=Notice)
+    pending: PendingChanges = field(init=False)
     _next_full: float = field(init=False)
     _latest: float = field(init=False)  # the full pass waits no longer for reads ahead
     _not_before: float = 0.0  # while Cal.com is unreachable or refuses the key
@@ -81,14 +79,14 @@ class OrganizationSchedule:
         None  # the dirty set of an incremental pass that could not read all it needed
     )
     _retry_at: float = 0.0
-    _pending_since: datetime | None = None  # time of the oldest unprocessed push
-    _pending: int = 0  # how many pushes
-    _carried: int = 0  # of these, pushes that have to be tried again
     _retried: dict[ActionKey, int] = field(default_factory=dict)  # parked actions by their attempts
     _seen: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._backoff = Backoff(self.jitter)
+        self.pending = PendingChanges(
+            self.reconciler.db, self.organization, self.clock, self.metrics
+        )
         self._next_full = self._latest = self.clock.monotonic()
 
     @property
@@ -115,14 +113,14 @@ class OrganizationSchedule:
         later = [self._full_at()]
         if self._backlog:
             later.append(max(self._ended_at, self._not_before))
-        elif (sweeping := self._read_ahead_due()) is not None:
-            later.append(max(sweeping, self._not_before))
+        elif (read_ahead := self._read_ahead_due()) is not None:
+            later.append(max(read_ahead, self._not_before))
         if soon and min(soon) <= max(now, min(later)):
             return Due(min(soon), is_urgent=True)
         return Due(min(later), is_urgent=False)
 
     def _full_at(self) -> float:
-        """Return when the next full pass is due. It waits for reads ahead until ``_latest``."""
+        """Return when the next full pass is due. The pass waits for reads ahead until ``_latest``."""
         due = self._latest if self.reconciler.paced_reader.is_active else self._next_full
         return due + self._postponed()
 
@@ -183,7 +181,7 @@ class OrganizationSchedule:
         now = self.clock.monotonic()
         if now < self._not_before:
             if had_news:
-                await self._note_pending()
+                await self.pending.count_all()
             return None
         if self._full_at() <= now:
             since = reconciler.paced_reader.began
@@ -196,7 +194,7 @@ class OrganizationSchedule:
     async def _full(
         self, *, requests: list[int] | None = None, since: float | None = None
     ) -> Report:
-        await self._note_pending()
+        await self.pending.count_all()
         self._retried.clear()
         self._more = False
         run = self.reconciler.run_full(self._interrupted, requests or (), since=since)
@@ -218,7 +216,7 @@ class OrganizationSchedule:
             await self._skip(unread.reached)
             return None
         pushed = [row.at for row in unread.news if row.kind == "scim"]
-        self._count_pending(len(pushed), min(pushed, default=None))
+        self.pending.count_pushes(len(pushed), min(pushed, default=None))
         run = reconciler.run_incremental(found, unread.reached, self._interrupted)
         report = await traced_pass(reconciler, "touched", run)
         self._keep_unread(found, report, retries=retries)
@@ -284,63 +282,26 @@ class OrganizationSchedule:
             self._next_full = min(self._next_full, now + report.window_left)
             self._latest = min(self._latest, self._next_full)
         self.metrics.passed(self.organization, report)
-        await self._tell(report)
+        await self._note_retry(report)
 
-    async def _tell(self, report: Report) -> None:
-        """Log and store what waits for another try."""
+    async def _note_retry(self, report: Report) -> None:
+        """Log and store which changes wait for another try."""
         if report.unreachable is not None:
-            self._carried = self._pending
-            self._log_away(report.unreachable_kind, report.unreachable)
-            await self._show_retry(self._next_full - self.clock.monotonic())
+            self.pending.note_unreachable(report.unreachable_kind, report.unreachable)
+            await self.pending.carry(self._next_full - self.clock.monotonic())
             return
-        if self._away.end():
-            log.info("reconcile.recovered", organization=self.organization)
-        if self._is_retrying():
-            self._carried = self._pending
-            await self._note_retry(report.unread)
-            return
-        if self._delayed.end():
-            log.info("reconcile.caught_up", organization=self.organization)
-        self._carried = 0
-        if not report.pending:
-            self._pending_since, self._pending = None, 0
-            self.metrics.pending(self.organization, None)
-
-    def _is_retrying(self) -> bool:
-        return self._full_again or self._unread is not None
-
-    async def _note_retry(self, unread: tuple[str, ...]) -> None:
-        """Log and store that a pass could not read what it needed."""
-        at = self._retry_at if self._unread is not None else self._next_full
-        seconds = max(0.0, at - self.clock.monotonic())
-        await self._show_retry(seconds)
-        what = "; ".join(sorted(one.partition(": ")[0] for one in unread))
-        if self._delayed.is_news(what, self.clock.monotonic()):
-            log.warning(
-                "reconcile.delayed",
-                organization=self.organization,
-                unread=list(unread),
-                changes=self._pending,
-                next_try_seconds=round(seconds),
-            )
-
-    async def _show_retry(self, seconds: float) -> None:
-        since, now = self._pending_since, self.clock.now()
-        await runs.note_retry(
-            self.reconciler.db,
-            self.organization,
-            {
-                "next_try": (now + timedelta(seconds=seconds)).isoformat(),
-                "since": None if since is None else since.isoformat(),
-                "changes": self._pending,
-            },
-        )
+        self.pending.note_reachable()
+        if self._full_again or self._unread is not None:
+            at = self._retry_at if self._unread is not None else self._next_full
+            await self.pending.note_unread(report.unread, max(0.0, at - self.clock.monotonic()))
+        else:
+            self.pending.note_processed(is_everything_done=not report.pending)
 
     async def _is_unreachable(self, error: RemoteError) -> None:
         """Record that Cal.com is unreachable or refuses the key."""
         db, organization = self.reconciler.db, self.organization
-        self._log_away(error.kind, str(error))
-        await self._note_pending()
+        self.pending.note_unreachable(error.kind, str(error))
+        await self.pending.count_all()
         pass_id = await runs.begin(db, organization, "full")
         requests = await runs.asked(db, organization)
         report = {
@@ -355,31 +316,7 @@ class OrganizationSchedule:
         await runs.answer(db, requests, pass_id, str(error))
         wait = self._backoff.next()
         self._next_full = self._latest = self._not_before = self.clock.monotonic() + wait
-        await self._show_retry(wait)
-
-    def _log_away(self, kind: RemoteKind, reason: str) -> None:
-        news = self._away.is_news(kind.value, self.clock.monotonic())
-        say = log.error if news else log.debug
-        say(
-            "reconcile.unreachable",
-            organization=self.organization,
-            kind=kind.value,
-            reason=reason,
-        )
-
-    # -------------------------------------------------------------- what waits
-
-    async def _note_pending(self) -> None:
-        """Count the unprocessed pushes, also while no pass can run."""
-        self._count_pending(*await runs.pending(self.reconciler.db, self.organization))
-
-    def _count_pending(self, rows: int, oldest: datetime | None) -> None:
-        if oldest is None:
-            return
-        since = self._pending_since
-        self._pending_since = oldest if since is None else min(since, oldest)
-        self._pending = self._carried + rows
-        self.metrics.pending(self.organization, self._pending_since)
+        await self.pending.store_next_try(wait)
 
     # -------------------------------------------------------------- reads ahead
 
@@ -412,7 +349,7 @@ class OrganizationSchedule:
             paced_reader.begin()
         await paced_reader.step(self._next_full)
 
-    # -------------------------------------------------------------- making room
+    # -------------------------------------------------------------- interruption
 
     def _interrupted(self) -> bool:
         """Return True if a pass should stop: at once on shutdown, after a while for newer changes or others."""
