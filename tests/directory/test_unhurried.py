@@ -39,7 +39,7 @@ async def test_an_idle_transaction_is_ended_otherwise(strict, owner):
 async def test_an_export_may_be_read_slowly(strict, owner):
     async for row in history.rows(strict, Wanted()):
         await owner.execute(WHILE)
-        assert row["seq"] == 1
+        assert row.seq == 1
 
 
 async def test_the_chain_may_be_walked_slowly(strict, owner, monkeypatch):

@@ -36,7 +36,7 @@ async def say_yes(stage, hash_, by=ANN, reason=""):
 
 async def rows(stage):
     found = [row async for row in history.rows(stage.db, Wanted(streams=["@acme"]))]
-    return [row for row in found if row["path"] == "hold.approve"]
+    return [row for row in found if row.path == "hold.approve"]
 
 
 async def test_an_approval_is_a_row_with_hash_guard_count_actor_and_reason(stage):
@@ -46,13 +46,13 @@ async def test_an_approval_is_a_row_with_hash_guard_count_actor_and_reason(stage
 
     [row] = await rows(stage)
     assert found.released
-    assert (row["kind"], row["resource_id"], row["remote"], row["seq"]) == (
+    assert (row.kind, row.resource_id, row.remote, row.seq) == (
         "admin",
         hash_,
         BOB,
         found.seqs[0],
     )
-    assert row["effect"] == {
+    assert row.effect == {
         "action": "hold.approve",
         "hash": hash_,
         "guard": guard,
@@ -158,7 +158,7 @@ async def test_with_two_approvals_the_second_person_releases_the_set(stage):
     assert second.released
     assert second.people == ("ann", "bob")
     assert stage.team("Sales") == {}
-    assert [row["remote"] for row in await rows(stage)] == [ANN, BOB]
+    assert [row.remote for row in await rows(stage)] == [ANN, BOB]
 
 
 async def test_one_person_is_one_approval_on_whatever_machine_and_account(stage):
@@ -207,8 +207,8 @@ async def test_the_row_is_understood_by_rebuild_and_erase(stage, database):
         await erase.erase(owner, Editor(by=ANN, cipher=owner.cipher), address(PEOPLE[0]))
 
     [row] = await rows(stage)
-    assert row["erased"] == ["body", "effect"]
-    assert row["remote"] == ANN
+    assert row.erased == ("body", "effect")
+    assert row.remote == ANN
     assert (await chain.verify(stage.db)).broken == ()
     assert (await rebuild.compare(stage.db, directory)).differences == ()
 

@@ -4,7 +4,8 @@ A result is a frozen dataclass; its fields are the keys. The metadata ``key`` of
 its key, and OPTIONAL leaves the field out when it is None.
 """
 
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -22,14 +23,20 @@ def as_json(value: Any, *, indent: bool = False) -> bytes:
 
 
 def _default(value: Any) -> Any:
-    if not is_dataclass(value):
+    kind: type[Any] = type(value)
+    if not is_dataclass(kind):
         return str(value)
     return {
-        one.metadata.get("key", one.name): content
-        for one in fields(value)
-        if (content := getattr(value, one.name)) is not None or not _is_optional(one)
+        key: content
+        for name, key, optional in _keys(kind)
+        if (content := getattr(value, name)) is not None or not optional
     }
 
 
-def _is_optional(one: "Field[Any]") -> bool:
-    return bool(one.metadata.get("optional"))
+@cache
+def _keys(kind: type[Any]) -> tuple[tuple[str, str, bool], ...]:
+    """Return the name, the key, and whether it is optional, of each field of a dataclass."""
+    return tuple(
+        (one.name, one.metadata.get("key", one.name), bool(one.metadata.get("optional")))
+        for one in fields(kind)
+    )

@@ -23,6 +23,7 @@ from calscim.exit_codes import ExitCode
 from calscim.journal import chain, checkpoints, history
 from calscim.journal.archive import read as archives
 from calscim.journal.history import Wanted
+from calscim.journal.row import JournalRow
 from calscim.postgres.pool import Database
 from calscim.terminal import printable
 
@@ -110,16 +111,16 @@ async def _follow(command: Command, db: Database, wanted: Wanted, seen: dict[str
             seen[stream] = seq
 
 
-def _matches(row: dict[str, Any], wanted: Wanted) -> bool:
-    if wanted.kind not in {None, row["kind"]}:
+def _matches(row: JournalRow, wanted: Wanted) -> bool:
+    if wanted.kind not in {None, row.kind}:
         return False
-    if wanted.request_id not in {None, row["request_id"]}:
+    if wanted.request_id not in {None, row.request_id}:
         return False
     about = wanted.about
-    return about is None or any(one in f"{row['resource_id']} {row['effect']}" for one in about)
+    return about is None or any(one in f"{row.resource_id} {row.effect}" for one in about)
 
 
-def _line(command: Command, row: dict[str, Any]) -> None:
+def _line(command: Command, row: JournalRow) -> None:
     if command.output.json:
         command.output.write(dump(row))
     else:
@@ -129,31 +130,22 @@ def _line(command: Command, row: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _table(found: list[dict[str, Any]]) -> RenderableType:
+def _table(found: list[JournalRow]) -> RenderableType:
     columns = ("at", "journal", "seq#", "kind", "what", "status#", "about", "request")
     return table(columns, (_cells(row) for row in found))
 
 
-def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+def _cells(row: JournalRow) -> tuple[str | int | None, ...]:
     return (
-        row["at"][:19] + "Z",
-        row["stream"],
-        row["seq"],
-        row["kind"],
-        f"{row['method']} {row['path']}".strip(),
-        row["status"] or None,
-        _about(row),
-        row["request_id"],
+        row.at[:19] + "Z",
+        row.stream,
+        row.seq,
+        row.kind,
+        f"{row.method} {row.path}".strip(),
+        row.status or None,
+        row.about,
+        row.request_id,
     )
-
-
-def _about(row: dict[str, Any]) -> str:
-    """Return the name of the resource that a row is about, or its id."""
-    effect = row["effect"] or {}
-    for key in ("user_name", "display_name", "email", "group", "name", "target"):
-        if effect.get(key):
-            return str(effect[key])
-    return str(row["resource_id"])
 
 
 # ------------------------------------------------------------------ show
@@ -182,11 +174,11 @@ async def _show(command: Command) -> int:
     return _unreadable(command, one)
 
 
-def _unreadable(command: Command, found: list[dict[str, Any]]) -> int:
+def _unreadable(command: Command, found: list[JournalRow]) -> int:
     """Print why a body could not be shown, and return the exit code."""
-    lacking = [row for row in found if "unreadable" in row]
+    lacking = [row for row in found if row.unreadable is not None]
     for row in lacking:
-        command.output.say(f"calscim: row {row['seq']} of {row['stream']}: {row['unreadable']}")
+        command.output.say(f"calscim: row {row.seq} of {row.stream}: {row.unreadable}")
     return ExitCode.FAILED if lacking else 0
 
 
@@ -197,19 +189,13 @@ async def _stream(db: Database, command: Command) -> str:
     return (await only_directory(db, command.arguments.directory)).id
 
 
-_APART = {"body", "body_base64", "unreadable", "effect", "erased"}
-
-
-def _details(row: dict[str, Any]) -> RenderableType:
-    plain = {key: row[key] for key in row if key not in _APART and row[key] not in {None, ""}}
-    if "erased" in row:
-        plain["erased"] = " and ".join(row["erased"])
+def _details(row: JournalRow) -> RenderableType:
     return Group(
-        fields((key.replace("_", " "), value) for key, value in plain.items()),
+        fields((name.replace("_", " "), value) for name, value in row.columns()),
         lines("body", style="bold"),
-        _pretty(row.get("unreadable") or row.get("body_base64") or row["body"]),
+        _pretty(row.content),
         lines("effect", style="bold"),
-        _indented(row["effect"]),
+        _indented(row.effect),
         lines(),
     )
 

@@ -77,8 +77,8 @@ async def _write_rows(command: Command, db: Database, wanted: Wanted) -> Counter
     async with aclosing(history.rows(db, wanted, stored=stored)) as rows:
         async for row in rows:
             command.output.write(dump(row))
-            if "unreadable" in row:
-                lacking[row["unreadable"]] += 1
+            if row.unreadable is not None:
+                lacking[row.unreadable] += 1
     return lacking
 
 

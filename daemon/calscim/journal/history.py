@@ -1,24 +1,16 @@
 """Reads journal rows: by criteria, the latest ones, or all of them as they are stored."""
 
-import base64
-import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import asyncpg
-import orjson
 
 from calscim import encryption
-from calscim.encryption import Cipher, KeyMissing
-from calscim.errors import StoreError
+from calscim.journal.row import JournalRow, journal_row
 from calscim.names import trimmed
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 _BATCH = 500
-_OF_NOTHING = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class Wanted:
 
 async def rows(
     db: Database, wanted: Wanted, *, stored: bool = False
-) -> AsyncGenerator[dict[str, Any], None]:
+) -> AsyncGenerator[JournalRow, None]:
     """Yield matching rows by stream and sequence number, from one snapshot, with a cursor.
 
     ``stored``: yield bodies as they are in the table, which the digests cover.
@@ -62,18 +54,18 @@ async def rows(
         cursor = await connection.cursor(sql("journal.list"), *wanted.arguments())
         while batch := await cursor.fetch(_BATCH):
             for row in batch:
-                yield _shown(row, cipher)
+                yield journal_row(row, cipher)
 
 
-async def newest(db: Database, wanted: Wanted, count: int) -> list[dict[str, Any]]:
+async def newest(db: Database, wanted: Wanted, count: int) -> list[JournalRow]:
     """Return the latest matching rows, oldest first."""
     found = await db.fetch(sql("journal.list_latest"), *wanted.arguments(), count)
-    return [_shown(row, db.cipher) for row in reversed(found)]
+    return [journal_row(row, db.cipher) for row in reversed(found)]
 
 
-async def after(db: Database, stream: str, seq: int) -> list[dict[str, Any]]:
+async def after(db: Database, stream: str, seq: int) -> list[JournalRow]:
     found = await db.fetch(sql("journal.list_after"), stream, seq)
-    return [_shown(row, db.cipher) for row in found]
+    return [journal_row(row, db.cipher) for row in found]
 
 
 async def heads(db: Database) -> dict[str, int]:
@@ -116,43 +108,3 @@ async def used_keys(db: Database) -> list[UsedKey]:
     """Return the keys that bodies are encrypted with, in order of first use. Reads the start of every body."""
     found = await db.fetch(sql("journal.count_rows_by_key"), encryption.FRONT)
     return [UsedKey(row["id"], row["rows"], row["first"], row["last"]) for row in found]
-
-
-def _shown(row: asyncpg.Record, cipher: Cipher | None) -> dict[str, Any]:
-    """Return a row as ``journal --json`` shows it, with the body as text, or as base64 if it is not text.
-
-    ``sealed_with``: the id of the key, if the body is encrypted. A body that cannot be decrypted is left out;
-    ``unreadable`` says what to do, and ``missing_key`` names the key if it is missing. ``erased``: the erased columns.
-    """
-    shown = dict(row)
-    if shown["traceparent"] is None:
-        del shown["traceparent"]
-    body = shown.pop("body")
-    shown["effect"] = orjson.loads(row["effect"]) if row["effect"] else None
-    erased = [
-        name
-        for name in ("body", "effect")
-        if row[name] is None and row[f"{name}_digest"] != _OF_NOTHING
-    ]
-    if erased:
-        shown["erased"] = erased
-    shown["body"] = None if body is None else ""
-    if not body:
-        return shown
-    shown["body"] = None
-    if (name := encryption.sealed_with(body)) is not None:
-        shown["sealed_with"] = name
-    try:
-        shown |= _readable(body if cipher is None else cipher.open(body))
-    except KeyMissing as error:
-        shown |= {"missing_key": error.key_id, "unreadable": str(error)}
-    except StoreError as error:
-        shown["unreadable"] = str(error)
-    return shown
-
-
-def _readable(body: bytes) -> dict[str, Any]:
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body_base64": base64.b64encode(body).decode()}

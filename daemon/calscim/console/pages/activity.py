@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 from aiohttp import web
 
 from calscim import admin
+from calscim.admin.as_json import as_json
 from calscim.admin.console_access import ConsoleRole
 from calscim.console.errors import NotFoundError
 from calscim.console.rendering import page
@@ -18,6 +18,7 @@ from calscim.console.services import services, session
 from calscim.errors import UsageError
 from calscim.journal import chain, history
 from calscim.journal.history import Wanted
+from calscim.journal.row import JournalRow
 from calscim.postgres.pool import Database
 
 routes = web.RouteTableDef()
@@ -32,7 +33,6 @@ KINDS = {
 }
 _SEARCH_LIMIT = 5.0  # seconds; a search without a match reads the whole journal
 _FILTERS = ("directory", "kind", "person", "group", "request", "since", "until")
-_SECRET_PARTS = frozenset({"body", "body_base64", "effect"})
 
 
 @routes.get("/activity")
@@ -45,11 +45,11 @@ async def show(request: web.Request) -> web.StreamResponse:
     found.reverse()
     older = None
     if len(found) == ROWS:
-        older = _link(filters | {"until": found[-1]["at"]})
+        older = _link(filters | {"until": found[-1].at})
     return page(
         request,
         "activity.html",
-        rows=[(row, about(row)) for row in found],
+        rows=[(row, row.about) for row in found],
         filters=filters,
         without={name: _link({**filters, name: ""}) for name in filters},
         directories={one.id: one.name for one in await admin.directories(db)},
@@ -103,30 +103,17 @@ async def show_row(request: web.Request) -> web.StreamResponse:
         request,
         "activity_row.html",
         row=row,
-        plain={
-            key: value
-            for key, value in row.items()
-            if key not in _SECRET_PARTS and value not in (None, "")
-        },
+        plain=dict(row.columns()),
         may_read=may_read,
         body=_pretty(row) if may_read else None,
-        effect=_indented(row["effect"]) if may_read and row["effect"] else None,
+        effect=_indented(row.effect) if may_read and row.effect else None,
     )
 
 
-def about(row: Mapping[str, Any]) -> str:
-    """Return the name of the resource that a row is about, or its id."""
-    effect = row["effect"] or {}
-    for key in ("user_name", "display_name", "email", "group", "name", "target"):
-        if effect.get(key):
-            return str(effect[key])
-    return str(row["resource_id"])
-
-
-async def _batches(rows: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _batches(rows: AsyncIterator[JournalRow]) -> AsyncIterator[bytes]:
     lines: list[bytes] = []
     async for row in rows:
-        lines.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        lines.append(as_json(row) + b"\n")
         if len(lines) == 200:
             yield b"".join(lines)
             lines = []
@@ -176,12 +163,12 @@ def _moment(filters: Mapping[str, str], name: str) -> datetime | None:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def _pretty(row: Mapping[str, Any]) -> str:
-    text = row.get("unreadable") or row.get("body_base64") or row["body"] or ""
+def _pretty(row: JournalRow) -> str:
+    text = row.content or ""
     try:
         return _indented(orjson.loads(text))
     except orjson.JSONDecodeError:
-        return str(text)
+        return text
 
 
 def _indented(value: object) -> str:
