@@ -42,6 +42,19 @@ def test_sentences_wrap_before_a_table_becomes_wider_than_the_terminal():
     assert len(shown.splitlines()) > 2
 
 
+def test_a_row_that_does_not_fit_is_one_line():
+    shown = drawn(table(("id", "person", "because"), [(ID, ADDRESS, REASON)]), 40)
+
+    assert shown.splitlines()[1] == f"{ID}  {ADDRESS}  {REASON}"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_line_ends_with_spaces(width):
+    shown = drawn(table(("id", "because"), [(ID, REASON), ("x", "short")]), width)
+
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
 @pytest.mark.parametrize("width", [20, 80])
 def test_a_field_is_never_cut(width):
     shown = drawn(fields([("base url", f"https://{ADDRESS}/scim/v2/{ID}")]), width)
@@ -54,7 +67,8 @@ def test_columns_share_what_the_longest_words_leave():
 
     assert fitted(rows, 100) == [4, 11, 19]
     assert fitted(rows, 30) == [4, 10, 12]
-    assert fitted(rows, 5) == [4, 2, 4]
+    assert fitted(rows, 14) == [4, 2, 4]
+    assert fitted(rows, 13) == [4, 11, 19]
 
 
 @pytest.mark.parametrize(

@@ -191,13 +191,14 @@ async def _change(command: Command) -> int | None:
 def _leaving(row: MappingRow, to: str | None = None) -> str:
     """Return what happens to the people of a mapping that is removed, or moved ``to`` another team."""
     does = f"moves mapping {row.id} to {to}" if to else f"removes mapping {row.id}"
-    people = counted(row.members, "member")
+    one = row.members == 1
+    people = f"{counted(row.members, 'member')} of the group"
     if row.mode in {Mode.OBSERVE, Mode.ADD_ONLY}:
-        then = f"its mode is {row.mode.value}, so the {people} of the group stay on {row.team_name}"
+        then = f"its mode is {row.mode.value}, so {people} {'stays' if one else 'stay'} on {row.team_name}"
     else:
         then = (
-            f"the {people} of the group leave {row.team_name}, except those whom another mapping or an operator put "
-            "there, and limits may hold the removal"
+            f"{people} {'leaves' if one else 'leave'} {row.team_name}, except those whom another mapping or an "
+            "operator put there, and limits may hold the removal"
         )
     return f"This {does} ({row.group} to {row.team_name}, {row.mode.value}): {then}. --dry-run shows the plan."
 

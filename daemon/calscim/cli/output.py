@@ -199,10 +199,22 @@ class Fields:
 
 def _drawn(
     console: Console, options: ConsoleOptions, made: Table, widths: Sequence[int]
-) -> Iterable[Segment]:
+) -> Iterator[Segment]:
     """Draw a table with these widths, in a space that is wide enough for them."""
     needed = sum(widths) + GAP * len(widths)
-    return console.render(made, options.update(width=max(needed, options.max_width)))
+    drawn = console.render(made, options.update(width=max(needed, options.max_width)))
+    if not console.is_terminal:
+        yield from drawn
+        return
+    for line in Segment.split_lines(
+        drawn
+    ):  # a terminal would break a line because of spaces at its end
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            line[-1] = Segment(line[-1].text.rstrip(), line[-1].style)
+        yield from line
+        yield Segment.line()
 
 
 def record(value: Any) -> Fields:
