@@ -76,10 +76,10 @@ def directory(*mappings: Mapping) -> DesiredState:
 
 
 async def test_a_few_teams_are_read_by_number(view, calcom):
-    gap = await view.read_team_names(calcom, {TeamId(7), TeamId(3)})
+    gap = await view.team_catalog.read(calcom, {TeamId(7), TeamId(3)})
 
     assert gap is None
-    assert view.names == {3: "Team 3", 7: "Team 7"}
+    assert view.team_catalog.names == {3: "Team 3", 7: "Team 7"}
     assert calcom.sent == ["team 3", "team 7"]
 
 
@@ -89,26 +89,30 @@ async def test_the_list_is_read_where_it_costs_no_more_calls_or_is_unknown(
 ):
     calcom.calls_for_teams = calls
 
-    await view.read_team_names(calcom, wanted)
+    await view.team_catalog.read(calcom, wanted)
 
     assert calcom.sent == ["list"]
-    assert len(view.names) == 600
+    assert len(view.team_catalog.names) == 600
 
 
 async def test_all_names_come_from_the_list(view, calcom):
-    await view.read_team_names(calcom)
+    await view.team_catalog.read(calcom)
 
     assert calcom.sent == ["list"]
 
 
 async def test_names_that_are_not_read_again_stay_known(view, calcom):
-    await view.read_team_names(calcom)
+    await view.team_catalog.read(calcom)
     calcom.teams_there |= {7: "Sales", 8: "not looked at"}
 
-    await view.read_team_names(calcom, {TeamId(7)})
+    await view.team_catalog.read(calcom, {TeamId(7)})
 
-    assert (view.names[7], view.names[8], view.names[600]) == ("Sales", "Team 8", "Team 600")
-    assert Team(TeamId(7), "Sales", "team-7") in view.known_teams()
+    assert (
+        view.team_catalog.names[7],
+        view.team_catalog.names[8],
+        view.team_catalog.names[600],
+    ) == ("Sales", "Team 8", "Team 600")
+    assert Team(TeamId(7), "Sales", "team-7") in view.team_catalog.known()
 
 
 async def test_a_renamed_team_shows_its_new_name(view, calcom):
@@ -132,8 +136,8 @@ async def test_a_team_that_is_gone_is_gone_however_it_was_looked_for(view, calco
 
     assert view.gone == {7}
     assert view.gaps == {7: "this organization has no such team any more"}
-    assert 7 not in view.names
-    assert 7 not in {team.id for team in view.known_teams()}
+    assert 7 not in view.team_catalog.names
+    assert 7 not in {team.id for team in view.team_catalog.known()}
 
 
 async def test_a_team_that_cannot_be_read_is_not_gone(view, calcom):
@@ -141,21 +145,21 @@ async def test_a_team_that_cannot_be_read_is_not_gone(view, calcom):
     await view.read_everything(calcom, wanted)
     calcom.unreadable = {7}
 
-    gap = await view.read_team_names(calcom, {TeamId(7), TeamId(8)})
+    gap = await view.team_catalog.read(calcom, {TeamId(7), TeamId(8)})
     await view.read_everything(calcom, wanted)
 
     assert gap == "Cal.com answered with 500"
     assert view.gone == set()
-    assert view.names[7] == "Team 7"
+    assert view.team_catalog.names[7] == "Team 7"
 
 
 async def test_a_key_that_may_not_read_one_team_reads_the_list(view, calcom):
     calcom.forbidden = True
 
-    gap = await view.read_team_names(calcom, {TeamId(7)})
+    gap = await view.team_catalog.read(calcom, {TeamId(7)})
 
     assert gap is None
-    assert view.names[7] == "Team 7"
+    assert view.team_catalog.names[7] == "Team 7"
     assert calcom.sent == ["team 7", "list"]
 
 
@@ -163,7 +167,7 @@ async def test_a_mapping_that_waits_for_a_new_team_has_the_list_read(view, calco
     await view.read_everything(calcom, directory(mapping(7), mapping(-1, new_team="Ops")))
 
     assert calcom.sent == ["list"]
-    assert len(view.known_teams()) == 600
+    assert len(view.team_catalog.known()) == 600
 
 
 async def test_without_mapped_teams_nothing_is_read_twice(view, calcom):

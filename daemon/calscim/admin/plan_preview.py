@@ -45,7 +45,9 @@ class Inspection:
     @property
     def shown(self) -> PlanView:
         """Return the plan as operators see it."""
-        return plan_view(self.plan, self.journal_seq, self.view.names, self.waiting_mappings)
+        return plan_view(
+            self.plan, self.journal_seq, self.view.team_catalog.names, self.waiting_mappings
+        )
 
     @property
     def exit_code(self) -> int:

@@ -1,6 +1,6 @@
 """Caches the attributes of the organization, and applies attribute changes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
@@ -76,6 +76,53 @@ class AttributeCatalog:
     def forget(self, change: AttributeChange) -> None:
         """Forget the options of an attribute, because the known ones are outdated."""
         self._options.pop(change.attribute.id, None)
+
+
+@dataclass(slots=True)
+class AssignedOptions:
+    """Every option that a person has, for people whose options were read. Lists show one of several values."""
+
+    read_at: dict[CalUserId, float] = field(default_factory=dict)
+    _known: dict[CalUserId, tuple[AttributeValue, ...]] = field(default_factory=dict)
+
+    async def read(
+        self, reader: Reader, user: CalUserId, now: float
+    ) -> tuple[AttributeValue, ...] | Incomplete:
+        """Read and return every option that the person has."""
+        self.read_at[user] = now
+        fresh = await reader.assigned(user)
+        if not isinstance(fresh, Incomplete):
+            self._known[user] = fresh
+        return fresh
+
+    def complete(
+        self, user: CalUserId, shown: tuple[AttributeValue, ...] | None
+    ) -> tuple[AttributeValue, ...] | None:
+        """Return the options that were read last, unless those that a list shows contradict them."""
+        known = self._known.get(user)
+        if known is None or shown is None:
+            return shown
+        if option_keys(shown) <= option_keys(known) and {held.attribute for held in shown} == {
+            held.attribute for held in known
+        }:
+            return known
+        self.forget(user)  # changed in Cal.com: read them soon
+        return shown
+
+    def replace(self, user: CalUserId, held: tuple[AttributeValue, ...]) -> None:
+        """Replace the options of a person after a change, if they were read."""
+        if user in self._known:
+            self._known[user] = held
+
+    def forget(self, user: CalUserId) -> None:
+        """Forget the options of a person, so that they are read early."""
+        self._known.pop(user, None)
+        self.read_at.pop(user, None)
+
+
+def option_keys(held: Iterable[AttributeValue]) -> set[tuple[str, str]]:
+    """Return which options are held, without their values: lists and options spell numbers differently."""
+    return {(value.attribute, value.option) for value in held}
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ class ObservationRecord:
 
     async def rename_teams(self, desired: DesiredState) -> None:
         """Update the team names of mappings to the names in Cal.com."""
-        names = self.view.names
+        names = self.view.team_catalog.names
         mapped = {team: names[team] for team in sorted(relevant_teams(desired)) if team in names}
         await created_teams.rename(self.db, self.organization, mapped)
 

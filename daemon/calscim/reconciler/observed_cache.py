@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from calscim.calcom.reader import Reader
-from calscim.errors import RemoteError, RemoteKind
 from calscim.names import address_key
 from calscim.planner.action_key import ActionKey
 from calscim.planner.actions import Action, AttributeOp, ChangeAttribute, team_of
@@ -22,13 +21,13 @@ from calscim.planner.observed_state import (
     Incomplete,
     ObservedState,
     OrgMember,
-    Team,
     TeamMember,
 )
 from calscim.planner.roles import Role
 from calscim.planner.teams.pending import pending_teams
-from calscim.reconciler.attribute_cache import AttributeCatalog
+from calscim.reconciler.attribute_cache import AssignedOptions, AttributeCatalog, option_keys
 from calscim.reconciler.stale_reads import StaleReadFilter
+from calscim.reconciler.team_catalog import TeamCatalog
 
 LOOKED_UP = 50  # addresses that one call asks about
 PAGE = 250  # what one read of a list brings at most
@@ -44,8 +43,7 @@ class ObservedCache:
     people_gap: str = "nothing was read yet"
     teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
     gaps: dict[TeamId, str] = field(default_factory=dict)
-    names: dict[TeamId, str] = field(default_factory=dict)
-    slugs: dict[TeamId, str | None] = field(default_factory=dict)
+    team_catalog: TeamCatalog = field(default_factory=TeamCatalog)
     stale: set[TeamId] = field(default_factory=set)  # a write had an unknown outcome
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
@@ -58,9 +56,7 @@ class ObservedCache:
     gone: set[TeamId] = field(default_factory=set)
     traits: BuildTraits = field(default_factory=BuildTraits)
     profiles: dict[MembershipId, bool] = field(default_factory=dict)  # whether there is one
-    # Every option that a person has, for those whose options were read; lists show one of several values.
-    options: dict[CalUserId, tuple[AttributeValue, ...]] = field(default_factory=dict)
-    options_read_at: dict[CalUserId, float] = field(default_factory=dict)
+    options: AssignedOptions = field(default_factory=AssignedOptions)
     # Addresses that users want and other accounts had when everybody was last planned for.
     contested: set[str] = field(default_factory=set)
     # What Cal.com left unanswered, in how many passes in a row: see outage.
@@ -82,7 +78,7 @@ class ObservedCache:
             me=self.me,
             people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
             teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
-            team_names=self.names,
+            team_names=self.team_catalog.names,
             attributes=self.attributes.observed(),
             clears_teams=self.traits.clears_teams,
         )
@@ -99,11 +95,11 @@ class ObservedCache:
         """Read all people and all relevant teams, except teams that were read after ``since``."""
         await self.read_people(reader)
         wanted = relevant_teams(directory)
-        gap = await self.read_team_names(reader, wanted, whole=bool(pending_teams(directory)))
+        gap = await self.team_catalog.read(reader, wanted, whole=bool(pending_teams(directory)))
         self.teams = {team: members for team, members in self.teams.items() if team in wanted}
         fresh = {team for team in wanted if self._is_fresh(team, since)}
         self.gaps.clear()
-        self.gone = set() if gap is not None else wanted - self.names.keys()
+        self.gone = set() if gap is not None else wanted - self.team_catalog.names.keys()
         for team in sorted(wanted):
             if team in self.gone:
                 self.gaps[team] = "this organization has no such team any more"
@@ -182,56 +178,15 @@ class ObservedCache:
 
     async def read_options(self, reader: Reader, user: CalUserId) -> bool | Incomplete:
         """Read every option that a person has; return True if it is what was known."""
-        self.options_read_at[user] = self.now()
-        fresh = await reader.assigned(user)
+        fresh = await self.options.read(reader, user, self.now())
         if isinstance(fresh, Incomplete):
             return fresh
         known = self.attributes_of(user)
-        self.options[user] = fresh
-        if known is not None and _places(known) == _places(fresh):
+        if known is not None and option_keys(known) == option_keys(fresh):
             return True
         if self.people is not None and user in self.people:
             self.people[user] = replace(self.people[user], attributes=fresh)
         return False
-
-    async def read_team_names(
-        self, reader: Reader, wanted: Collection[TeamId] | None = None, *, whole: bool = False
-    ) -> str | None:
-        """Read the names of the organization's teams; returns why not when that fails.
-
-        The teams of ``wanted`` are read by number if that takes fewer calls than the list of teams; the names
-        of other teams then stay as last read. ``wanted`` None, or ``whole``: the list is read in any case.
-        """
-        calls = reader.calls_for_teams
-        if wanted is not None and not whole and calls is not None and len(wanted) < calls:
-            try:
-                return await self._read_names_of(reader, wanted)
-            except RemoteError as error:
-                if error.kind is not RemoteKind.AUTH:
-                    raise
-        # A key may be allowed to list teams and not to read one; a key that is refused fails here too.
-        answer = await reader.teams()
-        if isinstance(answer, Incomplete):
-            return answer.reason
-        self.names = {number: team.name for number, team in answer.value.items()}
-        self.slugs = {number: team.slug for number, team in answer.value.items()}
-        return None
-
-    async def _read_names_of(self, reader: Reader, wanted: Collection[TeamId]) -> str | None:
-        for number in sorted(wanted):
-            team = await reader.team(number)
-            if isinstance(team, Incomplete):
-                return team.reason
-            if team is None:
-                self.names.pop(number, None)
-                self.slugs.pop(number, None)
-            else:
-                self.names[number], self.slugs[number] = team.name, team.slug
-        return None
-
-    def known_teams(self) -> list[Team]:
-        """Return the teams of the organization, as last read."""
-        return [Team(team, name, self.slugs.get(team)) for team, name in self.names.items()]
 
     async def read_team(self, reader: Reader, team: TeamId) -> None:
         answer = await reader.team_members(team, expected=self.teams.get(team, {}).keys())
@@ -250,31 +205,22 @@ class ObservedCache:
     def _filter_stale_person(self, person: OrgMember) -> OrgMember:
         role = self.recent.current_value(("role", None, person.user), person.role)
         email = self.recent.current_value(("email", person.user), person.email)
-        told = self._all_options(
-            person.user, self.recent.current_value(("attributes", person.user), person.attributes)
-        )
+        shown = self.recent.current_value(("attributes", person.user), person.attributes)
+        attributes = self.options.complete(person.user, shown)
         if person.user in self._with_profile:
             self._with_profile.discard(person.user)
             self.profiles[person.membership] = True
         has_profile = self.profiles.get(person.membership)
-        if (role, email, told, has_profile) == (person.role, person.email, person.attributes, None):
+        if (role, email, attributes, has_profile) == (
+            person.role,
+            person.email,
+            person.attributes,
+            None,
+        ):
             return person
-        return replace(person, role=role, email=email, attributes=told, has_profile=has_profile)
-
-    def _all_options(
-        self, user: CalUserId, shown: tuple[AttributeValue, ...] | None
-    ) -> tuple[AttributeValue, ...] | None:
-        """Return the options that were read last, unless the list contradicts them."""
-        known = self.options.get(user)
-        if known is None or shown is None:
-            return shown
-        if _places(shown) <= _places(known) and {one.attribute for one in shown} == {
-            one.attribute for one in known
-        }:
-            return known
-        del self.options[user]
-        self.options_read_at.pop(user, None)  # changed in Cal.com: read them soon
-        return shown
+        return replace(
+            person, role=role, email=email, attributes=attributes, has_profile=has_profile
+        )
 
     def _filter_stale_member(self, team: TeamId, member: TeamMember) -> TeamMember:
         role = self.recent.current_value(("role", team, member.user), member.role)
@@ -342,8 +288,7 @@ class ObservedCache:
         if self.people is not None and (person := self.people.get(user)) is not None:
             self.recent.record_change(("attributes", user), person.attributes, held)
             self.people[user] = replace(person, attributes=held)
-            if user in self.options:
-                self.options[user] = held
+            self.options.replace(user, held)
 
     def apply_member(self, team: TeamId, member: TeamMember) -> None:
         members = self.teams.setdefault(team, {})
@@ -384,13 +329,7 @@ class ObservedCache:
         user = action.cal_user
         if self.people is not None and user is not None and user in self.people:
             self.people[user] = replace(self.people[user], attributes=None)
-            self.options.pop(user, None)
-            self.options_read_at.pop(user, None)
-
-
-def _places(held: Iterable[AttributeValue]) -> set[tuple[str, str]]:
-    """Return which options are held; lists and options spell numbers differently."""
-    return {(one.attribute, one.option) for one in held}
+            self.options.forget(user)
 
 
 def relevant_teams(directory: DesiredState) -> set[TeamId]:

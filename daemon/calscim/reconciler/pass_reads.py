@@ -76,7 +76,7 @@ class PassReads:
             and person.has_joined
             and any(held.attribute in single for held in person.attributes or ())
         ]
-        read_at = self.view.options_read_at
+        read_at = self.view.options.read_at
         holders.sort(key=lambda user: (read_at.get(user, float("-inf")), user))
         for user in holders[: max(MIN_OPTION_READS, len(holders) // OPTION_PASSES)]:
             if self.paced_reader.delay() > 0:

@@ -251,7 +251,7 @@ class Reconciler:
             pass_id,
             complete=done.complete,
             in_sync=done.in_sync,
-            report=report_json(planned, done, left, self.view.names),
+            report=report_json(planned, done, left, self.view.team_catalog.names),
         )
         window = find_open_window(self.rules.windows, self.clock.now())
         self.pass_log.write(self.organization, pass_id, planned, done, window)
@@ -284,7 +284,7 @@ class Reconciler:
         retry_queue = RetryQueue(record, stuck, self.jitter)
         writer = Writer(
             self.client,
-            AttemptLog(attempts, self.view.names),
+            AttemptLog(attempts, self.view.team_catalog.names),
             notify_new_users=self.notify_new_users,
             invites_by_email=self.view.traits.invites_by_email,
             open_span=traces.open,

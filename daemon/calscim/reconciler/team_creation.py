@@ -31,7 +31,7 @@ class TeamCreator:
         """Bind mappings to teams that Cal.com lists by now; return how many teams."""
         bound = 0
         for awaited, name in waiting.items():
-            if not isinstance(match_existing_team(self.view.known_teams(), name), Team):
+            if not isinstance(match_existing_team(self.view.team_catalog.known(), name), Team):
                 continue
             there = await self.find(name)  # the listed team may be deleted by now
             if isinstance(there, Team):
@@ -41,7 +41,7 @@ class TeamCreator:
 
     async def find(self, name: str) -> Team | str | Incomplete | None:
         """Return the team, or the reason why the name is ambiguous, or None if the team does not exist."""
-        teams = await self.reader.teams(expected=self.view.names.keys())
+        teams = await self.reader.teams(expected=self.view.team_catalog.names.keys())
         if isinstance(teams, Incomplete):
             return teams
         return match_existing_team(teams.value.values(), name)
@@ -59,7 +59,7 @@ class TeamCreator:
     async def _bind(self, awaited: TeamId, team: Team, request_id: str, *, ours: bool) -> None:
         me = self.view.me
         await self.record.bind(awaited, team, request_id, me if ours else None)
-        self.view.names[team.id] = team.name
+        self.view.team_catalog.names[team.id] = team.name
         await self.view.read_team(self.reader, team.id)
         if team.id in self.view.gaps:  # a lagging replica does not show the team yet
             self.view.stale.add(team.id)

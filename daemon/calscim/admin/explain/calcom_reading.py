@@ -41,16 +41,16 @@ class CalcomReading:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 await self.view.read_key(self.reader)
             await self.view.read_people(self.reader)
-            self.gap = await self.view.read_team_names(self.reader)
+            self.gap = await self.view.team_catalog.read(self.reader)
         except (RemoteError, TimeoutError) as error:
             self._note_away(error)
-        self.names |= self.view.names
+        self.names |= self.view.team_catalog.names
 
     async def find_team(self, wanted: str) -> TeamId:
         """Return the team of that id, slug or name: one of Cal.com, else one that a mapping names."""
         missing = self.unreachable or self.gap
         if missing is None:
-            return named_team(self.view.known_teams(), self.organization, wanted).id
+            return named_team(self.view.team_catalog.known(), self.organization, wanted).id
         known = [Team(number, name, None) for number, name in self.names.items()]
         if any(wanted in (str(team.id), team.name) for team in known):
             return named_team(known, self.organization, wanted).id
