@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from calscim import admin
 from calscim.directory import resources
-from calscim.directory.offset_pages import Places, users_page
+from calscim.directory.offset_pages import OffsetPages, Places
 from calscim.directory.resources import Reader, UserState
 from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
@@ -22,6 +22,7 @@ class Directory:
     def __init__(self, db: Database, reader: Reader) -> None:
         self.db = db
         self.reader = reader
+        self.pages = OffsetPages(db)
         self.users: list[uuid.UUID] = []  # in the order they were made
         self._made = 0
 
@@ -41,7 +42,7 @@ class Directory:
         assert (await resources.delete_user(self.db, origin, number)).status == 204
 
     async def page(self, offset: int, count: int) -> list[uuid.UUID]:
-        page = await users_page(self.db, self.reader, offset, count)
+        page = await self.pages.users_page(self.reader, offset, count)
         assert page.total == len(self.users)
         return [uuid.UUID(orjson.loads(body)["id"]) for body in page.bodies]
 

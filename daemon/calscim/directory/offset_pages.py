@@ -1,11 +1,11 @@
 """Pages of a directory's users in the order of creation, as an import reads them.
 
 Counting from the first user costs more for later pages. Therefore the position of a returned row is kept, and the next
-page is counted from it; a page near the end is counted from the end. All ways return the same page.
+page is counted from there; a page near the end is counted from the end. Each way returns the same page.
 """
 
 from bisect import bisect_right, insort
-from weakref import WeakKeyDictionary
+from collections import defaultdict
 
 import asyncpg
 
@@ -13,9 +13,7 @@ from calscim.directory.resources import Page, Reader, allowed
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
-MOST = 4096  # positions that are kept per directory
-
-_kept: "WeakKeyDictionary[Database, dict[str, Places]]" = WeakKeyDictionary()
+MAX_POSITIONS = 4096  # kept per directory
 
 
 class Places:
@@ -33,7 +31,7 @@ class Places:
 
     def learn(self, gone: int, total: int, seen: list[tuple[int, int]]) -> None:
         self.total = total
-        if gone != self.gone or len(self._seen) >= MOST:
+        if gone != self.gone or len(self._seen) >= MAX_POSITIONS:
             self.gone, self._seen = gone, []
         for one in seen:
             if self.before(one[0]) != one:
@@ -43,30 +41,40 @@ class Places:
         self._seen = []
 
 
-async def users_page(db: Database, reader: Reader, offset: int, count: int) -> Page:
-    """Return the page from an offset, which starts at 0."""
-    places = _kept.setdefault(db, {}).setdefault(reader.directory, Places())
-    nearest = places.before(offset)
-    row = None
-    if nearest is not None and offset - nearest[0] <= max(0, places.total - offset):
-        place, ordinal = nearest
-        row = await _read(db, "page_from_row", reader, ordinal, places.gone, offset - place, count)
-        if not row["known"]:
-            places.forget()
-            row = None
-    if row is None:
-        back = offset > places.total // 2 > 0
-        row = await _read(db, "page_from_end" if back else "page_from_start", reader, offset, count)
-    bodies = tuple(row["bodies"] or ())
-    if bodies:
-        ends = [(offset, row["first"]), (offset + len(bodies) - 1, row["last"])]
-        places.learn(row["deleted_user_count"], row["total"], ends)
-    return Page(row["total"], bodies)
+class OffsetPages:
+    """Reads pages, and keeps the positions that each directory's pages showed."""
 
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._places: defaultdict[str, Places] = defaultdict(Places)
 
-async def _read(db: Database, query: str, reader: Reader, *where: int) -> asyncpg.Record:
-    return allowed(
-        await db.fetchrow(
-            sql(f"users.{query}"), reader.token_id, reader.directory, reader.base, *where
+    async def users_page(self, reader: Reader, offset: int, count: int) -> Page:
+        """Return the page from an offset, which starts at 0."""
+        places = self._places[reader.directory]
+        nearest = places.before(offset)
+        row = None
+        if nearest is not None and offset - nearest[0] <= max(0, places.total - offset):
+            place, ordinal = nearest
+            row = await self._read(
+                "page_from_row", reader, ordinal, places.gone, offset - place, count
+            )
+            if not row["known"]:
+                places.forget()
+                row = None
+        if row is None:
+            back = offset > places.total // 2 > 0
+            row = await self._read(
+                "page_from_end" if back else "page_from_start", reader, offset, count
+            )
+        bodies = tuple(row["bodies"] or ())
+        if bodies:
+            ends = [(offset, row["first"]), (offset + len(bodies) - 1, row["last"])]
+            places.learn(row["deleted_user_count"], row["total"], ends)
+        return Page(row["total"], bodies)
+
+    async def _read(self, query: str, reader: Reader, *where: int) -> asyncpg.Record:
+        return allowed(
+            await self._db.fetchrow(
+                sql(f"users.{query}"), reader.token_id, reader.directory, reader.base, *where
+            )
         )
-    )

@@ -52,6 +52,9 @@ async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]
         return written
 
 
+# One queue for each database, and not a field of a composed object: every caller of a database has to share its queue,
+# SCIM requests as well as imports by the reconciler, or their changes would wait for each other's row lock. A parameter
+# through all rooms would only let a caller pass a second queue.
 _queues: "WeakKeyDictionary[Database, WriteQueue[_Change, Written]]" = WeakKeyDictionary()
 
 

@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from calscim.config import Scim
+from calscim.directory.offset_pages import OffsetPages
 from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
@@ -40,6 +41,7 @@ class RequestContext:
     db: Database
     settings: Scim
     cursor_keys: CursorKeys
+    offset_pages: OffsetPages
     caller: Caller
     method: str
     path: str  # as received
@@ -130,6 +132,7 @@ def from_request(
     db: Database,
     settings: Scim,
     cursor_keys: CursorKeys,
+    offset_pages: OffsetPages,
     caller: Caller,
     request_id: str,
     remote: str,
@@ -141,6 +144,7 @@ def from_request(
         db=db,
         settings=settings,
         cursor_keys=cursor_keys,
+        offset_pages=offset_pages,
         caller=caller,
         method="GET" if request.method == "HEAD" else request.method,
         path=request.raw_path,

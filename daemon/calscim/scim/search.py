@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from calscim.directory import keyset_pages, offset_pages, resources
+from calscim.directory import keyset_pages, resources
 from calscim.directory.keyset_pages import Kind, Listing, Place, Stretch
 from calscim.directory.resources import Page
 from calscim.errors import ScimError
@@ -124,7 +124,7 @@ async def _page(
 ) -> Page:
     if kind is USER and params.sort_by is None:
         if params.filter is None:
-            return await offset_pages.users_page(ctx.db, ctx.reader, offset, count)
+            return await ctx.offset_pages.users_page(ctx.reader, offset, count)
         plain = _LOOK_UP.fullmatch(params.filter)
         if plain is not None and (attribute := look_up_attribute(kind, plain[1])) is not None:
             found = await resources.look_up_users(ctx.db, ctx.reader, attribute, plain[2])

@@ -12,6 +12,7 @@ from aiohttp import web
 from calscim.clock import Clock
 from calscim.config import Scim
 from calscim.directory.directory_names import DirectoryNames
+from calscim.directory.offset_pages import OffsetPages
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.journal import append
 from calscim.postgres.outages import ConnectionLost, Crowded
@@ -105,6 +106,7 @@ class ScimServer:
         self.names = DirectoryNames()
         self.unavailable = UnavailableLog(clock)
         self.cursor_keys = CursorKeys(db)
+        self.offset_pages = OffsetPages(db)
         self.authenticator = Authenticator(db, clock, self.names, metrics)
         self.admission = Admission.of(settings, clock, metrics)
         self.discovery = Discovery(settings.max_body_bytes)
@@ -144,6 +146,7 @@ class ScimServer:
                 self.db,
                 self.settings,
                 self.cursor_keys,
+                self.offset_pages,
                 caller,
                 request_id,
                 remote,
