@@ -86,6 +86,19 @@ def test_each_shell_reads_its_script(shell, tmp_path):
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+def test_zsh_registers_the_completion_when_the_script_is_evaluated(tmp_path):
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    (tmp_path / "script").write_text(completion("zsh"))
+    start = 'autoload -Uz compinit && compinit -u -D; eval "$(cat script)"; print $_comps[calscim]'
+
+    ran = subprocess.run(
+        ["zsh", "-fc", start], capture_output=True, text=True, cwd=tmp_path, check=True, timeout=60
+    )
+
+    assert (ran.stdout, ran.stderr) == ("_shtab_calscim\n", "")
+
+
 def test_each_shell_is_one_that_shtab_knows(calscim):
     assert set(SHELLS) <= set(shtab.SUPPORTED_SHELLS)
     assert "did you mean bash?" in calscim("completion", "bsh").err

@@ -16,7 +16,8 @@ def test_each_verb_has_two_examples_that_the_parser_accepts(verb):
     assert len(LEAVES[verb].examples) >= 2
 
     for example in LEAVES[verb].examples:
-        words = shlex.split(example.partition(" > ")[0])[1:]
+        command = example.removeprefix('eval "$(').removesuffix(')"').partition(" > ")[0]
+        words = shlex.split(command)[1:]
         arguments, unknown = one_verb(verb_in(words)).parse_known_args(words)
         assert (arguments.parser.prog, unknown) == (verb, [])
 

@@ -12,9 +12,11 @@ def register(verbs: Verbs) -> None:
         "completion",
         _completion,
         data=False,
-        details="Load the script in the start-up file of your shell, or write it to the folder of completions: "
-        "/usr/share/bash-completion/completions/calscim for bash, _calscim in a folder of $fpath for zsh.",
+        details="Evaluate the script in the start-up file of bash or zsh, or write it to the folder of completions: "
+        "/usr/share/bash-completion/completions/calscim for bash, _calscim in a folder of $fpath for zsh, "
+        "~/.config/fish/completions/calscim.fish for fish.",
         examples=(
+            'eval "$(calscim completion zsh)"',
             "calscim completion bash > /usr/share/bash-completion/completions/calscim",
             "calscim completion zsh > ~/.zfunc/_calscim",
         ),
