@@ -10,6 +10,7 @@ from calscim.cli.check import all_checks
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
+from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings, secret_files
 from calscim.errors import StoreError
@@ -43,7 +44,8 @@ def register(verbs: Verbs) -> None:
 
 async def _doctor(command: Command) -> int:
     settings = command.settings()
-    found = await diagnose(command, settings, test_call=command.arguments.test_call)
+    with progress(command.output, "examining"):
+        found = await diagnose(command, settings, test_call=command.arguments.test_call)
     rows = ((one.what, one.state.value, _text(one)) for one in found.findings)
     command.output.data(found, table(("examined", "state", "found"), rows))
     return 0 if found.ok else 1

@@ -9,6 +9,7 @@ from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.doctor import diagnose
 from calscim.cli.output import table
+from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 from calscim.config import effective
@@ -39,21 +40,22 @@ async def _support_bundle(command: Command) -> None:
     settings, arguments = command.settings(), command.arguments
     now = SystemClock().now()
     path = arguments.output or Path(f"calscim-{now:%Y%m%d-%H%M%S}.tar.gz")
-    diagnosis = await diagnose(command, settings)
-    async with AsyncExitStack() as stack:
-        db: Database | None
-        try:
-            db = await stack.enter_async_context(opened(settings))
-        except StoreError:  # the diagnosis reports it
-            db = None
-        texts = await bundle.collect(
-            settings,
-            db,
-            configuration=effective(command.configuration, command.environ),
-            diagnosis=diagnosis,
-            log=arguments.log,
-            personal_data=arguments.personal_data,
-        )
+    with progress(command.output, "collecting"):
+        diagnosis = await diagnose(command, settings)
+        async with AsyncExitStack() as stack:
+            db: Database | None
+            try:
+                db = await stack.enter_async_context(opened(settings))
+            except StoreError:  # the diagnosis reports it
+                db = None
+            texts = await bundle.collect(
+                settings,
+                db,
+                configuration=effective(command.configuration, command.environ),
+                diagnosis=diagnosis,
+                log=arguments.log,
+                personal_data=arguments.personal_data,
+            )
     made = bundle.write(path, texts, personal_data=arguments.personal_data, now=now)
     shown = table(("file", "contains"), made.files.items())
     command.output.data(made, shown)
