@@ -75,7 +75,7 @@ async def organization_limit(play: Play) -> None:
 
 
 async def deprovision_limit(play: Play) -> None:
-    """Too many lose the organization
+    """Too many people leave the organization
 
     Okta deactivates three people at once, perhaps because an administrator unassigned the wrong group from the
     application.

@@ -60,8 +60,8 @@ def test_a_value_that_changed_goes_before_the_new_one_comes(kind):
         "user.update ann assign department Marketing",
     ]
     assert [one.reason for one in w.plan().actions] == [
-        'department: "Sales" -> "Marketing" (journal 3); takes away "Sales"',
-        'department: "Sales" -> "Marketing" (journal 3); sets "Marketing"',
+        'department: "Sales" -> "Marketing" (journal 3); removes "Sales"',
+        'department: "Sales" -> "Marketing" (journal 3); assigns "Marketing"',
     ]
     settle(w)
     assert w.values("ann", "department") == ["Marketing"]
@@ -134,7 +134,7 @@ def test_what_somebody_changed_in_cal_com_is_put_back():
         "user.update ann unassign department Other drift",
         "user.update ann assign department Sales drift",
     ]
-    assert "; it was changed in Cal.com; takes away" in plan.actions[0].reason
+    assert "; the value was changed in Cal.com; removes" in plan.actions[0].reason
 
 
 def test_what_somebody_took_away_in_cal_com_is_put_back():
@@ -283,7 +283,7 @@ def test_attributes_that_could_not_be_read_change_nothing_and_that_is_said():
     w.attributes_gap = "403"
 
     assert show(w.plan()) == []
-    assert w.plan().notes == ("attributes are left as they are: 403",)
+    assert w.plan().notes == ("calscim changes no attributes: 403",)
     assert w.plan().incomplete == ()
 
 
@@ -300,7 +300,7 @@ def test_a_person_whose_attributes_are_not_shown_is_left_alone():
     w.people[account] = replace(w.people[account], attributes=None)
 
     assert show(w.plan()) == []
-    assert "1 people are not shown" in w.plan().notes[0]
+    assert "does not show the attributes of 1 person" in w.plan().notes[0]
 
 
 def test_an_attribute_that_cal_com_does_not_have_is_said():
@@ -308,7 +308,7 @@ def test_an_attribute_that_cal_com_does_not_have_is_said():
 
     assert show(w.plan()) == []
     assert w.plan().notes == (
-        "Cal.com has no attribute titel: make it there, or correct the table; it has: team",
+        "Cal.com has no attribute titel: create it in Cal.com, or correct the table; Cal.com has: team",
     )
 
 
@@ -316,7 +316,7 @@ def test_two_rows_to_one_attribute_do_not_fight():
     w = ann(department="Sales").rule("title", "Department").says("ann", title="x", department="y")
 
     assert show(w.plan()) == ["user.update ann assign department y"]
-    assert "two rows of the table lead to" in w.plan().notes[0]
+    assert "two rows of the table name" in w.plan().notes[0]
 
 
 def test_a_text_for_a_number_is_said():

@@ -116,7 +116,7 @@ def test_an_owner_of_the_organization_is_never_deprovisioned():
     plan = world().user("ann", active=False, role=OWNER).plan()
 
     assert plan.actions == ()
-    assert "left alone: an owner of the organization" in waits(plan)["ann"]
+    assert "calscim does not change this person: an owner of the organization" in waits(plan)["ann"]
 
 
 def test_the_keys_own_user_is_never_deprovisioned():
@@ -138,7 +138,9 @@ def test_a_protected_address_is_never_deprovisioned(email: str):
     plan = w.plan()
 
     assert plan.actions == ()
-    assert next(one.reason for one in plan.waiting).endswith("left alone: on the protected list")
+    assert next(one.reason for one in plan.waiting).endswith(
+        "calscim does not change this person: on the protected list"
+    )
 
 
 @pytest.mark.parametrize("name", ["old", "new", "seen"])

@@ -44,7 +44,7 @@ def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
 
     assert show(plan) == ASKED
     assert plan.notes[-1].startswith(
-        "2 changes that no journal row asks for wait until they were seen in 3 complete passes"
+        "2 changes that no journal row asks for wait until they have been seen in 3 complete passes"
     )
 
 

@@ -51,7 +51,7 @@ def test_a_half_member_who_is_protected_is_left_alone_and_said(why):
     planned = w.plan()
 
     assert not [one for one in planned.actions if one.kind is Kind.ATTACH]
-    assert "is left alone" in waits(planned)[name]
+    assert "does not change this person" in waits(planned)[name]
 
 
 def test_a_half_member_gets_neither_teams_nor_attributes_nor_another_address():

@@ -68,7 +68,7 @@ def test_a_linked_user_who_lost_the_address_keeps_the_account():
     plan = world().user("ann", email="").group("S", "ann").map("S", 7).on(7, "ann").plan()
 
     assert plan.actions == ()
-    assert "the account keeps its own" in plan.waiting[0].reason
+    assert "the account keeps its address" in plan.waiting[0].reason
 
 
 def test_a_linked_user_without_an_address_is_put_on_a_team_under_the_accounts_address():

@@ -191,7 +191,7 @@ def test_drift_has_a_limit_of_its_own(strangers: int, held: bool):
     plan = w.guarded()
 
     assert states(plan) == ["run", "run"] + ["held" if held else "run"] * strangers
-    assert not held or "although no push asked for it; drift_removals" in str(
+    assert not held or "although no push asked for that; drift_removals" in str(
         plan.actions[-1].guard
     )
 
@@ -236,7 +236,7 @@ def test_the_organizations_removals_are_held_as_a_whole_over_its_limit(leavers: 
 
     assert states(plan) == ["held" if held else "run"] * 2 * leavers
     assert not held or plan.actions[0].guard == (
-        "10 team memberships of 40 would go at once; max_removals_per_organization (20%) allows 8"
+        "10 team memberships of 40 would end at once; max_removals_per_organization (20%) allows 8"
     )
 
 
@@ -257,7 +257,7 @@ def test_a_held_deprovision_says_so():
     w = world().user("a", active=False).user("b", active=False)
 
     assert w.guarded().actions[0].guard == (
-        "2 people of 3 would lose the organization at once; max_deprovisions (5%) allows 1"
+        "2 people of 3 would leave the organization at once; max_deprovisions (5%) allows 1"
     )
 
 
@@ -538,15 +538,15 @@ PROTECTED = Policy("acme", protected=frozenset({"ann@acme.com"}))
         (DEPROVISION, org(), None, None),
         (DEPROVISION, org(ADMIN), None, None),
         (DEPROVISION, org(OWNER), None, "an owner of the organization"),
-        (DEPROVISION, None, None, "could not be seen in the organization"),
+        (DEPROVISION, None, None, "did not see the person in the organization"),
         (DEMOTE_HERE, org(ADMIN), None, None),
         (DEMOTE_HERE, org(OWNER), None, "an owner of the organization"),
-        (DEMOTE_HERE, None, None, "could not be seen in the organization"),
+        (DEMOTE_HERE, None, None, "did not see the person in the organization"),
         (REMOVE, org(), seat(), None),
         (REMOVE, None, seat(), None),
         (REMOVE, org(OWNER), seat(), None),
         (REMOVE, org(), seat(OWNER), "became an owner of the team"),
-        (REMOVE, org(), None, "could not be seen on the team"),
+        (REMOVE, org(), None, "did not see the person on the team"),
         (replace(REMOVE, observed_role=OWNER), org(), seat(OWNER), None),
         (DEMOTE, org(), seat(ADMIN), None),
         (DEMOTE, org(), seat(OWNER), "became an owner of the team"),

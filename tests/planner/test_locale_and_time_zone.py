@@ -113,8 +113,8 @@ def test_what_cal_com_does_not_know_is_left_out_and_said_once():
     assert [one.preferences.locale for one in planned.actions] == [None, None]
     assert [one.preferences.time_zone for one in planned.actions] == [None, None]
     assert planned.notes == (
-        'Cal.com has no language for the locale "tlh", which the directory has for 2 people: left out',
-        'Cal.com has no time zone "Mars/Olympus", which the directory has for 1 person: left out',
+        'Cal.com has no language for the locale "tlh", which the directory has for 2 people: calscim leaves it out',
+        'Cal.com has no time zone "Mars/Olympus", which the directory has for 1 person: calscim leaves it out',
     )
 
 

@@ -123,7 +123,7 @@ def test_an_account_that_a_list_does_not_show_is_looked_for_again(passes: int):
     plan = world().user("ann").absent("ann", passes).plan()
 
     assert plan.actions == ()
-    assert "looking again" in waits(plan)["ann"]
+    assert "reads the list again" in waits(plan)["ann"]
 
 
 @pytest.mark.parametrize("passes", [3, 4, 100])

@@ -52,7 +52,7 @@ def test_the_form_of_a_plan():
                 "email": "",
                 "user_name": "",
                 "user_id": "bob",
-                "reason": "the directory gives no e-mail address: Cal.com knows people by one",
+                "reason": "the directory has no e-mail address for this user, and Cal.com requires one",
             }
         ],
         "held_counts": {"sets": 0, "removals": 0},

@@ -163,7 +163,7 @@ def test_a_removal_no_row_is_behind_is_drift():
     (_, action) = w.plan().actions
 
     assert (action.email, action.drift, action.provenance) == ("bob@acme.com", True, None)
-    assert action.reason == "no group wants this person on T7 any more"
+    assert action.reason == "no mapped group puts this person on T7 any more"
 
 
 def test_a_mapping_whose_mode_became_weaker_takes_nothing():
@@ -178,7 +178,9 @@ def test_what_a_deleted_directory_gave_is_left_and_noted():
     made = w.plan()
 
     assert made.actions == ()
-    assert made.notes == ("ann@acme.com stays on T7: the directory that gave it was deleted",)
+    assert made.notes == (
+        "ann@acme.com stays on T7: the directory that asked for the membership was deleted",
+    )
 
 
 def test_nobody_is_taken_off_a_team_that_could_not_be_read():
@@ -191,7 +193,7 @@ def test_strangers_stay_while_the_organization_could_not_be_read():
     made = w.plan()
 
     assert made.actions == ()
-    assert "not known who this is" in made.notes[0]
+    assert "does not know the address" in made.notes[0]
 
 
 def test_what_calscim_gave_is_taken_while_the_organization_could_not_be_read():

@@ -202,7 +202,7 @@ def test_an_owner_that_is_kept_is_noted():
     made = sales(EXCLUSIVE).on(7, "ann", role=OWNER).plan()
 
     assert made.notes == (
-        "ann@acme.com keeps the role OWNER on T7: an owner of the team whom calscim did not make one",
+        "ann@acme.com keeps the role OWNER on T7: an owner of the team whose role calscim did not grant",
     )
 
 

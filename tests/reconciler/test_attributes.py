@@ -153,7 +153,7 @@ async def test_a_missing_option_is_created_if_the_settings_allow_it(stage):
         "SELECT because, outcome FROM calscim.actions WHERE kind = 'user.update' ORDER BY id"
     )
     assert [row["outcome"] for row in rows] == ["done", "done"]
-    assert rows[0]["because"].startswith('department: makes the option "Research & Development"')
+    assert rows[0]["because"].startswith('department: creates the option "Research & Development"')
 
 
 async def test_a_deleted_option_is_noticed(stage):
@@ -313,7 +313,7 @@ async def test_attributes_that_cannot_be_read_leave_everything_else_in_step(stag
     report = await stage.full()
 
     assert report.complete
-    assert "attributes are left as they are" in (await stage.plan()).notes[0]
+    assert "calscim changes no attributes" in (await stage.plan()).notes[0]
 
 
 async def test_a_missing_attribute_is_reported_and_set_once_it_exists(stage):

@@ -170,7 +170,9 @@ async def test_a_half_member_that_is_protected_stays_and_is_said(stage):
     await stage.full()
 
     assert members(stage)[ANN] is True
-    assert "is left alone: on the protected list" in (await waiting(stage))[ANN]
+    assert (
+        "calscim does not change this person: on the protected list" in (await waiting(stage))[ANN]
+    )
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ async def test_deactivations_one_by_one_are_held_over_the_limit(stage):
 
     assert len(stage.people()) == 19  # with the owner: 10% of 21 are two
     [(guard, count)] = await held(stage)
-    assert count == 3 and "would lose the organization" in guard
+    assert count == 3 and "would leave the organization" in guard
 
 
 async def test_memberships_that_ended_with_a_deprovision_leave_less_room_on_the_team(stage):
@@ -105,7 +105,7 @@ async def test_drift_one_by_one_is_held_over_its_limit(stage):
         await stage.full()
 
     assert there(stage) == 22
-    assert "although no push asked for it" in (await held(stage))[0][0]
+    assert "although no push asked for that" in (await held(stage))[0][0]
 
 
 async def test_unmapping_counts_for_the_organization(stage):

@@ -98,7 +98,7 @@ class Additions:
     def leave_protected(self, action: Action, protection: str) -> None:
         """Note that an action is not made, because the person is protected."""
         if action.user is not None:
-            reason = f"{action.reason}, but is left alone: {protection}"
+            reason = f"{action.reason}, but calscim does not change this person: {protection}"
             self.waiting.append(Waiting(action.user, action.email, reason))
 
     def add_to(self, plan: Plan) -> Plan:

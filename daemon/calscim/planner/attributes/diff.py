@@ -102,7 +102,7 @@ class _AttributePlanner:
         """Yield the rows of the table with the attributes that they name."""
         attributes = self._context.observed.attributes
         if isinstance(attributes, Incomplete):
-            self._added.notes.append(f"attributes are left as they are: {attributes.reason}")
+            self._added.notes.append(f"calscim changes no attributes: {attributes.reason}")
             return
         seen: set[str] = set()
         for rule in self._context.policy.attributes:
@@ -111,7 +111,7 @@ class _AttributePlanner:
                 self._added.notes.append(found)
             elif found.id in seen:
                 self._added.notes.append(
-                    f"two rows of the table lead to the attribute {found.name}: the first counts"
+                    f"two rows of the table name the attribute {found.name}: calscim uses the first"
                 )
             else:
                 seen.add(found.id)
@@ -130,8 +130,9 @@ class _AttributePlanner:
                 self._plan_person(_Person(key, primary_user[key], member))
         self._added.actions += self._new_options.values()
         if self._not_shown:
+            people = f"{self._not_shown} {'people' if self._not_shown > 1 else 'person'}"
             self._added.notes.append(
-                f"the attributes of {self._not_shown} people are not shown by Cal.com: left as they are"
+                f"Cal.com does not show the attributes of {people}: calscim does not change them"
             )
 
     def _plan_person(self, person: _Person) -> None:
@@ -164,7 +165,7 @@ class _AttributePlanner:
             number = normalize(attribute.type, value)
             if number is None:
                 self._added.wait(
-                    user, f"{attribute.name} takes a number, and {rule.source.text} is {value!r}"
+                    user, f"{attribute.name} takes a number, but {rule.source.text} is {value!r}"
                 )
                 return None
             found.append(number)
@@ -249,13 +250,13 @@ def _reason(diff: _Diff, op: AttributeOp, value: str) -> str:
     """Describe the old and the new values and, if several calls are needed, the part of this call."""
     name, seq = diff.attribute.name, diff.person.user.seq
     if op is AttributeOp.OPTION:
-        return f'{name}: makes the option "{value}" (journal {seq})'
+        return f'{name}: creates the option "{value}" (journal {seq})'
     observed = ", ".join(sorted(f'"{held.value}"' for held in diff.observed)) or "nothing"
     wanted = ", ".join(f'"{value}"' for value in diff.wanted) or "nothing"
     reason = f"{name}: {observed} -> {wanted} (journal {seq})"
     if diff.applied == diff.target:
-        reason += "; it was changed in Cal.com"
+        reason += "; the value was changed in Cal.com"
     if len(diff.surplus) + len(diff.missing) > 1:
-        verb = "sets" if op is AttributeOp.ASSIGN else "takes away"
+        verb = "assigns" if op is AttributeOp.ASSIGN else "removes"
         reason += f'; {verb} "{value}"'
     return reason

@@ -23,9 +23,7 @@ def find_attribute(attributes: Iterable[Attribute], wanted: str) -> Attribute | 
         if found:
             return f"Cal.com has {len(found)} attributes called {wanted}: write the slug of one in the table"
     known = ", ".join(sorted(one.slug for one in every)) or "none"
-    return (
-        f"Cal.com has no attribute {wanted}: make it there, or correct the table; it has: {known}"
-    )
+    return f"Cal.com has no attribute {wanted}: create it in Cal.com, or correct the table; Cal.com has: {known}"
 
 
 def read_wanted_values(user: User, rule: AttributeRule, attribute: Attribute) -> tuple[str, ...]:

@@ -44,7 +44,8 @@ class AddressPlanner:
         address = address_key(user.email)
         if not address:
             self._added.wait(
-                user, "the directory gives no e-mail address; the account keeps its own"
+                user,
+                "the directory has no e-mail address for this user; the account keeps its address",
             )
         elif address != address_key(member.email):
             deprovisioning = self._context.deprovisioning

@@ -93,11 +93,11 @@ class Deprovisioning:
             self._desired.mappings, [user.id for user in users], deleted=True
         )
         if left is not None:
-            return Explanation(left.provenance, f"is in no mapped group any more: {left.reason}")
+            return Explanation(left.provenance, f"is no longer in a mapped group: {left.reason}")
         links = [self._desired.links.get(user.id) for user in users]
         if any(link is not None and link.origin != "found" for link in links):
             provenance = Provenance(users[0].directory, users[0].seq)
-            return Explanation(provenance, "is in no mapped group any more")
+            return Explanation(provenance, "is no longer in a mapped group")
         return None
 
     def find_protection(self, member: OrgMember) -> str | None:

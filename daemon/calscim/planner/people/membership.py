@@ -73,7 +73,8 @@ class _PeoplePlanner:
                 and (users_in_scope is None or user.id in users_in_scope)
             ):
                 self._added.wait(
-                    user, "the directory gives no e-mail address: Cal.com knows people by one"
+                    user,
+                    "the directory has no e-mail address for this user, and Cal.com requires one",
                 )
         for key in self._keys():
             member = None if isinstance(key, str) else self._deprovisioning.member(key)
@@ -125,7 +126,8 @@ class _PeoplePlanner:
         passes = max(absences.get(one.id, 0) for one in self._people.users(account) if one.managed)
         if passes < ABSENT_AFTER:
             self._added.wait(
-                user, "the account was not in Cal.com's list; looking again before acting"
+                user,
+                "the account is missing from Cal.com's list; calscim reads the list again before it acts",
             )
             return
         reason = (
@@ -133,7 +135,9 @@ class _PeoplePlanner:
             "and the directory wants it there"
         )
         self._bring_in(user, reason, None, account)
-        self._added.wait(user, "is being brought back into the organization; teams follow")
+        self._added.wait(
+            user, "calscim attaches the account to the organization again; teams follow"
+        )
 
     def _bring_in(
         self, user: User, reason: str, provenance: Provenance | None, account: CalUserId | None
@@ -179,14 +183,16 @@ class _PeoplePlanner:
 
     def _reinvite(self, user: User, member: OrgMember) -> None:
         """Make an accepted membership without a Profile pending, so that the person can accept it."""
-        problem = "is in the organization without a Profile, so that no team takes this person"
+        problem = "has no Profile in the organization, so Cal.com adds this person to no team"
         protection = self._deprovisioning.find_protection(member)
         if protection is not None:
-            self._added.wait(user, f"{problem}, but is left alone: {protection}")
+            self._added.wait(
+                user, f"{problem}, but calscim does not change this person: {protection}"
+            )
             return
         action = ReinviteUser(
             user.email or member.email,
-            f"{problem}: makes the membership pending, so that the person can accept the invitation",
+            f"{problem}: calscim makes the membership pending, so that the person can accept the invitation",
             user=user.id,
             cal_user=member.user,
             membership=member.membership,

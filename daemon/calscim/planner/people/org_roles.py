@@ -28,7 +28,7 @@ def grant_org_roles(plan: Plan, context: PlanContext) -> Plan:
         reason = f"{explanation.reason} gives the role {grant.role.value} in the organization"
         protection = deprovisioning.find_protection(member)
         if grant.role.rank < member.role.rank and protection is not None:
-            added.wait(user, f"{reason}, but is left alone: {protection}")
+            added.wait(user, f"{reason}, but calscim does not change this person: {protection}")
             continue
         is_observed = grant.mode is Mode.OBSERVE
         added.actions.append(
@@ -75,7 +75,7 @@ def _revocations(context: PlanContext) -> Iterator[ChangeOrgRole]:
         explanation = provenance.why_role_ended(given, [*(user.id for user in users), record.user])
         yield ChangeOrgRole(
             member.email,
-            "is in no group any more that gives a role in the organization"
+            "is no longer in a group that gives a role in the organization"
             if explanation is None
             else f"{explanation.reason}, which gave a role in the organization",
             user=users[0].id if users else record.user,

@@ -76,7 +76,7 @@ class PreferenceReader:
         """Yield one note for each value that Cal.com does not know."""
         for what, users in sorted(self._unmatched.items()):
             people = f"{len(users)} {'people' if len(users) > 1 else 'person'}"
-            yield f"Cal.com has no {what}, which the directory has for {people}: left out"
+            yield f"Cal.com has no {what}, which the directory has for {people}: calscim leaves it out"
 
 
 def _unmatched(locale: str | None, time_zone: str | None) -> tuple[str, ...]:

@@ -33,11 +33,10 @@ def defer_drift(plan: Plan, context: PlanContext) -> Plan:
     deferred = [one for action in plan.actions if (one := _defer(action, inputs)) is not None]
     if not deferred:
         return plan
-    several = len(deferred) > 1
-    note = (
-        f"{len(deferred)} {'changes' if several else 'change'} that no journal row asks for "
-        f"{'wait until they were' if several else 'waits until it was'} seen in {grace.drift_passes} complete passes"
-    )
+    waits = "changes that no journal row asks for wait until they have"
+    if len(deferred) == 1:
+        waits = "change that no journal row asks for waits until it has"
+    note = f"{len(deferred)} {waits} been seen in {grace.drift_passes} complete passes"
     if grace.drift_grace:
         note += f" and for {grace.drift_grace:g} seconds"
     early = {id(one.action) for one in deferred}

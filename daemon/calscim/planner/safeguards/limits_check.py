@@ -209,7 +209,7 @@ class _Limits:
         yield _Scope(
             deprovisions,
             limit,
-            f"people of {limit.size} would lose the organization at once",
+            f"people of {limit.size} would leave the organization at once",
             usage.deprovisioned,
         )
         yield _Scope(
@@ -237,7 +237,7 @@ class _Limits:
         return _Scope(
             [action for action in running if adds_org_member(action)],
             limit,
-            f"people would come into the organization of {limit.size} at once",
+            f"people would join the organization of {limit.size} people at once",
             self._usage.new_people,
         )
 
@@ -256,7 +256,7 @@ class _Limits:
         yield _Scope(
             [action for actions in removals.values() for action in actions],
             limit,
-            f"team memberships of {limit.size} would go at once",
+            f"team memberships of {limit.size} would end at once",
             usage.left.total(),
             sum(self._count_leaving(team, leaving) for team in self._teams),
         )
@@ -281,7 +281,7 @@ class _Limits:
         yield _Scope(
             [action for action in removals if action.drift],
             drift,
-            f"{leave} although no push asked for it",
+            f"{leave} although no push asked for that",
             usage.drift[team],
         )
         yield _Scope(

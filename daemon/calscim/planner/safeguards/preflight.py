@@ -37,10 +37,10 @@ def find_protection(
         return "on the protected list"
     if not isinstance(action, TeamAction):
         if person is None:
-            return "the person could not be seen in the organization right before the change"
+            return "calscim did not see the person in the organization right before the change"
         return find_org_protection(person, me, policy)
     if member is None:
-        return "the person could not be seen on the team right before the change"
+        return "calscim did not see the person on the team right before the change"
     if member.role is Role.OWNER and observed_role_of(action) is not Role.OWNER:
         return "became an owner of the team in the meantime"
     return None

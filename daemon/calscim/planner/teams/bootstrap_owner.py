@@ -51,8 +51,9 @@ def plan_bootstrap_owners(plan: Plan, context: PlanContext) -> Plan:
         owner = next(others, None)
         if owner is None:
             added.notes.append(
-                f"{context.protections.email(member.user)} stays the owner of {context.team_name(team)}, which was "
-                "made with this person's key, until another person owns it: map a group to it with --role OWNER"
+                f"{context.protections.email(member.user)} stays the owner of {context.team_name(team)}, which "
+                "calscim created with this person's key, until another person owns it: map a group to it with "
+                "--role OWNER"
             )
         else:
             added.actions.append(_take_back(context, team, member, owner))
@@ -80,8 +81,8 @@ def _take_back(
     user = context.people.primary_user.get(member.user)
     removal = RemoveMember(
         context.protections.email(member.user),
-        f"owned {context.team_name(team)} for having made it; {context.protections.email(owner)} owns it now "
-        f"({journal_row(seq)})",
+        f"owned {context.team_name(team)} because calscim created it with this person's key; "
+        f"{context.protections.email(owner)} owns it now ({journal_row(seq)})",
         user=None if user is None else user.id,
         cal_user=member.user,
         membership=member.membership,

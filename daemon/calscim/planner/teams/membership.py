@@ -285,7 +285,7 @@ class _TeamPlanner:
         self._added.actions.append(
             RemoveMember(
                 self._protections.email(member.user, record) if known is None else known.email,
-                "left the organization, and this build of Cal.com left the team membership behind",
+                "left the organization, and this build of Cal.com kept the team membership",
                 user=user,
                 cal_user=member.user,
                 membership=member.membership,
@@ -305,7 +305,7 @@ class _TeamPlanner:
             given = self._context.provenance.given(record)
             if given:
                 return strongest(given)
-            self._note(member, "stays", "the directory that gave it was deleted")
+            self._note(member, "stays", "the directory that asked for the membership was deleted")
             return None
         is_pushed = len(self._unpushed_groups()) < len(self._mappings)
         only_observed = all(mapping.mode is Mode.OBSERVE for mapping in self._mappings)
@@ -316,7 +316,7 @@ class _TeamPlanner:
         if record is None or self._is_exclusive:
             names = sorted({self._context.provenance.group(one) for one in self._mappings})
             return f"is in none of the groups mapped to {self._name}: {', '.join(names)}"
-        return f"no group wants this person on {self._name} any more"
+        return f"no mapped group puts this person on {self._name} any more"
 
     def _is_bootstrap_owner(self, member: TeamMember) -> bool:
         creator = self._context.desired.bootstrap_owners.get(self._team)

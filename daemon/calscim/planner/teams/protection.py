@@ -42,11 +42,11 @@ class TeamProtections:
         is_added = record is not None and record.origin == "added"
         has_role_from_calscim = is_added and record is not None and record.role is member.role
         if member.role is Role.OWNER and not has_role_from_calscim:
-            return "an owner of the team whom calscim did not make one"
+            return "an owner of the team whose role calscim did not grant"
         person = self._deprovisioning.member(member.user)
         # Without the address in Cal.com, a protected person may go unnoticed.
         if person is None and (protected or not is_added):
-            return "not seen in the organization, so it is not known who this is"
+            return "calscim does not see this account in the organization, so it does not know the address"
         if not is_added and person is not None and person.role is Role.OWNER:
             return "an owner of the organization"
         if member.role is Role.ADMIN and not has_role_from_calscim and self._count(team) <= 1:
