@@ -17,6 +17,11 @@ LISTED = 20  # people, teams or actions that a message names
 LEAST_REQUESTS = 20  # rows in the journal before a directory has a usual rhythm
 LEAST_SILENCE = 24 * 3600.0  # seconds
 SILENCE_EVERY = 600.0  # seconds between two looks at silent directories, which read the journal
+_OUTAGES = {
+    Event.CALCOM_UNREACHABLE: "Cal.com cannot be reached",
+    Event.KEY_REFUSED: "Cal.com refuses the API key",
+    Event.RATE_LIMIT_USED_UP: "Another program uses up the rate limit of the API key",
+}
 _EVENTS_BY_KIND = {"auth": Event.KEY_REFUSED, "throttled": Event.RATE_LIMIT_USED_UP}
 
 
@@ -92,7 +97,7 @@ class ConditionReader:
                         event,
                         name,
                         row["unreachable_since"],
-                        f"Cal.com is not kept in sync: {row['unreachable']}. Pushes are journaled and follow later.",
+                        f"{_OUTAGES[event]}: {row['unreachable'].rstrip('.')}. Pushes are journaled and follow later.",
                         ("calscim status", "calscim check"),
                         organization=name,
                         data={"reason": row["unreachable"]},

@@ -1,13 +1,14 @@
 """The incidents in which Cal.com refuses calls or does not answer."""
 
-import signal
-
+from calscim.clock import SystemClock
 from calscim.testing.calcom.calcom import Fault
-from tests.faults.incidents.incident import HOUR, Incident, address
+from calscim.testing.calcom.throttle import Limit, Throttle
+from tests.faults.incidents.incident import HOUR, PATIENCE, Incident, address
 from tests.support.deployment import KEY
 from tests.support.waiting import until
 
 NEW_KEY = "cal_new"
+NOTHING_LEFT = Limit("Default", calls=0, window=1, block=1)
 
 
 async def revoked_key(incident: Incident) -> None:
@@ -21,15 +22,15 @@ async def revoked_key(incident: Incident) -> None:
 
     await incident.message("key.refused")
     await incident.alerts("CalscimKeyRefused", "CalscimNoCompletePass", lasting=HOUR)
-    await incident.status("401")
+    await incident.status("unreachable since")
     await incident.calscim("check", only="organization acme")
     incident.say(
         "On Monday an operator puts a new key into the configuration, and types `systemctl reload calscim`. Then cem",
         "follows:",
     )
     incident.configure({f'api_key = "{KEY}"': f'api_key = "{NEW_KEY}"'})
-    incident.daemon.process.send_signal(signal.SIGHUP)
-    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    incident.reload()
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], PATIENCE)
     await incident.message("key.accepted")
     await incident.alerts()
 
@@ -48,7 +49,7 @@ async def calcom_down(incident: Incident) -> None:
     await incident.status("unreachable since")
     incident.say("No one has to do anything. Cal.com answers again, and cem follows:")
     incident.fail()
-    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], PATIENCE)
     await incident.message("calcom.recovered")
     await incident.alerts()
 
@@ -59,14 +60,14 @@ async def shared_rate_limit(incident: Incident) -> None:
     A report that uses the same API key makes so many calls that Cal.com answers calscim with 429.
     """
     await incident.start("ann", "bob")
-    incident.fail(Fault(status=429, times=-1))
+    incident.simulation.throttle = Throttle([NOTHING_LEFT], SystemClock().monotonic)
     await incident.okta.assign(address("cem"), "Cem", "Example")
 
     await incident.message("ratelimit.used_up")
-    await incident.alerts("CalscimNoCompletePass", "CalscimThrottled", lasting=HOUR)
-    await incident.status("429")
+    await incident.alerts("CalscimNoCompletePass", lasting=HOUR)
+    await incident.status("unreachable since")
     incident.say("The report has ended, and cem follows:")
-    incident.fail()
-    await until(lambda: address("cem") in incident.world.snapshot()["people"], 20)
+    incident.simulation.throttle = Throttle(100_000, SystemClock().monotonic)
+    await until(lambda: address("cem") in incident.world.snapshot()["people"], PATIENCE)
     await incident.message("ratelimit.recovered")
     await incident.alerts()

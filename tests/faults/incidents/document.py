@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.faults.incidents import calcom, people, postgres
+from tests.faults.incidents import access, calcom, people, postgres
 from tests.faults.incidents.incident import open_incident
 from tests.support.server import Server
 
@@ -26,10 +26,15 @@ Play: TypeAlias = Callable[..., Awaitable[None]]
 INCIDENTS: tuple[Play, ...] = (
     calcom.revoked_key,
     calcom.calcom_down,
+    calcom.shared_rate_limit,
     people.emptied_group,
+    people.wrong_mapping,
+    access.expired_token,
+    access.expired_certificate,
     postgres.database_down,
     postgres.full_disk,
     postgres.read_only_standby,
+    postgres.two_daemons,
 )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import shlex
+import signal
 import textwrap
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -31,6 +32,7 @@ from tests.support.server import OWNER, Server, by_way_of
 from tests.support.waiting import until
 
 HOUR = 3600.0
+PATIENCE = 60.0  # seconds to wait for what an incident brings about, on a busy machine
 _LIMITS = """
 [[notify]]
 name = "on-call"
@@ -113,8 +115,8 @@ class Incident:
             await self.okta.assign(address(name), name.capitalize(), "Example")
         if people:
             await self.okta.push_group(team, addresses(*people))
-            await until(lambda: set(addresses(*people)) <= self.site.teams()[team], 20)
-        await until(self._has_been_read, 20)
+            await until(lambda: set(addresses(*people)) <= self.site.teams()[team], PATIENCE)
+        await until(self._has_been_read, PATIENCE)
 
     async def push_in_vain(self, name: str) -> None:
         """Let Okta send a user who gets an error, and send it again; record the status of the answers."""
@@ -130,6 +132,16 @@ class Incident:
         assert len(set(answers)) == 1, answers
         self.say(f"Okta pushes {name}, gets {answers[0]}, and tries again later.")
 
+    async def new_token(self) -> None:
+        """Create another token and let Okta use it."""
+        _, out = await asyncio.to_thread(self._run, "token create Okta")
+        self.site.token = self.okta.token = out.split()[-1]
+        self._record_verb("token create Okta", out.splitlines())
+
+    def reload(self) -> None:
+        """Reload the first daemon, as ``systemctl reload calscim`` does."""
+        self.daemon.process.send_signal(signal.SIGHUP)
+
     async def as_owner(self, *statements: str) -> None:
         """Run these statements as the owner of the database, past the proxy."""
         connection = await asyncpg.connect(self.owner_dsn)
@@ -140,7 +152,7 @@ class Incident:
     async def ends_with(self, name: str) -> None:
         """Let Okta push a person again; record that no alert fires once the person is in Cal.com."""
         await self.okta.assign(address(name), name.capitalize(), "Example")
-        await until(lambda: address(name) in self.world.snapshot()["people"], 20)
+        await until(lambda: address(name) in self.world.snapshot()["people"], PATIENCE)
         self.say(f"Okta pushes {name} again, and {name} is in Cal.com.")
         await self.alerts()
 
@@ -156,7 +168,7 @@ class Incident:
 
     async def message(self, type_: str) -> dict[str, Any]:
         """Wait for a notification of this type, record its text, and return its data."""
-        body = await self.receiver.received(type_)
+        body = await self.receiver.received(type_, PATIENCE)
         title, text = as_text([Message(UUID(int=0), type_, SystemClock().now(), body["data"])])
         self._record(f"The notification `{type_}`:", "text", f"{title}\n{text}")
         return body["data"]
@@ -174,7 +186,7 @@ class Incident:
             _, out = await asyncio.to_thread(self._run, "status")
             return out if all(word in out for word in words) else None
 
-        out = await until(shown, 20)
+        out = await until(shown, PATIENCE)
         self._record_verb("status", _rows_with(out, words))
 
     async def scrape(self) -> None:
@@ -201,7 +213,7 @@ class Incident:
             return {one.name for one in found} == set(names)
 
         try:
-            await until(as_expected, 20)
+            await until(as_expected, PATIENCE)
         except TimeoutError:
             raise AssertionError(f"not {names}, but {[one.name for one in found]}") from None
         if found:

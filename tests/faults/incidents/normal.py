@@ -4,10 +4,10 @@ import re
 import socket
 from datetime import UTC, datetime, timedelta
 
+from tests.guide.play import DIRECTORY, TOKEN
 from tests.guide.stable import NINE, Stable
 from tests.support.deployment import Deployment
 
-DIRECTORY = "1lsbjhjymwbesg2hu550i77h"
 HOST = "sidecar"
 _SOON = timedelta(minutes=30)
 
@@ -27,6 +27,7 @@ class Normal:
     def __call__(self, text: str) -> str:
         names = {
             self._site.directory: DIRECTORY,
+            self._site.token: TOKEN,
             self._site.calcom: "https://api.cal.com",
             f"{self._site.folder}/": "/etc/calscim/",
         }

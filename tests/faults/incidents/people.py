@@ -31,22 +31,23 @@ async def emptied_group(incident: Incident) -> None:
 async def wrong_mapping(incident: Incident) -> None:
     """An operator maps the wrong group
 
-    An operator maps the group Sales to the team Support in the mode `exclusive`. Everyone on Support would leave it. The
+    An operator maps the group Sales to the team Board in the mode `exclusive`. Everyone on Board would leave it. The
     limit for removals without a push holds the whole set.
     """
     incident.configure(LIMIT)
+    incident.world.add_team("Board")
     for name in EVERYONE:
         incident.world.add_person(address(name), name=name.capitalize())
-        incident.world.put_on_team("Support", address(name))
+        incident.world.put_on_team("Board", address(name))
     await incident.start("fay")
-    await incident.calscim("mapping add --group Sales --team Support --mode exclusive")
+    await incident.calscim("mapping add --group Sales --team Board --mode exclusive")
 
     await incident.message("hold.created")
-    await incident.alerts("CalscimRemovalsHeld")
+    await incident.alerts("CalscimRemovalsHeld", "CalscimDriftComesBack")
     await incident.status("held: ", "calscim approve")
     incident.say("The operator sees the mistake and removes the mapping:")
     await incident.calscim("mapping list")
     await incident.calscim("mapping remove 4")
     await incident.message("hold.resolved")
     await incident.alerts()
-    assert set(addresses(*EVERYONE)) <= incident.site.teams()["Support"]
+    assert set(addresses(*EVERYONE)) <= incident.site.teams()["Board"]

@@ -1,6 +1,8 @@
 """The incidents in which Postgres does not answer or takes no change, and the split of two daemons."""
 
-from tests.faults.incidents.incident import Incident
+import socket
+
+from tests.faults.incidents.incident import PATIENCE, Incident
 from tests.support.server import database_of
 from tests.support.waiting import until
 
@@ -85,22 +87,20 @@ async def read_only_standby(incident: Incident) -> None:
 async def two_daemons(incident: Incident) -> None:
     """Two daemons after a network split
 
-    Two daemons share one database. The network between the first one and Postgres fails, and the second one takes over. For
-    some seconds both believe that they hold the lease; Postgres accepts changes of the newer lease only.
+    Two daemons share one database. The network between the first one and Postgres fails, and the second one takes over once
+    the lease has run out, after 15 seconds. Postgres accepts changes of the newer lease only.
     """
     await incident.start("ann")
-    incident.proxy.swallow()
+    await incident.proxy.refuse()
     await incident.as_owner("UPDATE calscim.leases SET expires_at = now()")
     incident.configure({incident.site.dsn: incident.site.direct})
     second = await incident.site.start()
-    await until(lambda: second.events("lease.taken"), 20)
+    await until(lambda: second.events("lease.taken"), PATIENCE)
 
     await incident.message("database.unreachable")
-    await incident.alerts("CalscimTwoReconcilers")
-    await incident.status("sidecar")
+    await incident.status(socket.gethostname())
     incident.say("The network works again. The first daemon stands by:")
     await incident.proxy.heal()
-    incident.proxy.drop()
     await incident.message("database.recovered")
     await incident.status("standby")
     incident.okta.base_url = incident.site.base_url(second)
