@@ -143,3 +143,16 @@ FROM calscim.users u
 JOIN calscim.directories d ON d.id = u.directory_id
 LEFT JOIN calscim.account_links l ON l.organization = d.organization AND l.user_id = u.id
 WHERE u.id = $1::uuid;
+
+-- name: list_similar
+-- userNames of about the length of $1 that are equal to it before, or after, the second character. $2: only of this
+-- directory.
+SELECT u.user_name
+FROM calscim.users u
+JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
+CROSS JOIN (SELECT calscim.name_key($1) AS key) w
+WHERE ($2::text IS NULL OR d.id = $2)
+  AND abs(length(u.user_name_key) - length(w.key)) <= 2
+  AND (left(u.user_name_key, 2) = left(w.key, 2) OR substr(u.user_name_key, 3) = substr(w.key, 3))
+ORDER BY abs(length(u.user_name_key) - length(w.key)), u.user_name_key
+LIMIT 2000;

@@ -61,8 +61,11 @@ def test_a_user_is_shown_by_any_of_its_names(calscim, acme, wanted):
     assert "givenName" in shown
 
 
-def test_an_unknown_user_names_similar_ones(calscim, acme):
-    ran = calscim("user", "show", "ann@acme")
+@pytest.mark.parametrize(
+    "typed", ["ann@acme", "anne@acme.example", "amn@acme.example", "ann@acme.exmaple"]
+)
+def test_an_unknown_user_names_similar_ones(calscim, acme, typed):
+    ran = calscim("user", "show", typed)
 
     assert ran.code == 1
     assert f"did you mean {ANN}?" in ran.err

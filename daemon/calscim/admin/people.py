@@ -108,13 +108,19 @@ class ShownUser:
     teams: tuple[UserTeam, ...]
 
 
+async def _similar(db: Database, wanted: str, directory: str | None) -> list[str]:
+    """Return userNames that contain the text, or that it may be a misspelling of."""
+    containing = await search_users(db, wanted, directory=directory, limit=3)
+    similar = await db.fetch(sql("users.list_similar"), trimmed(wanted), directory)
+    return [*(one.user_name for one in containing), *(row["user_name"] for row in similar)]
+
+
 async def show_user(db: Database, wanted: str, directory: Directory | None = None) -> ShownUser:
     """Return the user of that id, userName, address or externalId. UsageError if it is not exactly one."""
     scope = None if directory is None else directory.id
     found = await db.fetch(sql("users.find_exact"), trimmed(wanted), scope)
     if not found:
-        similar = await search_users(db, wanted, limit=3)
-        known = [one.user_name for one in similar]
+        known = await _similar(db, wanted, scope)
         raise UsageError(
             names.missing("user", wanted, known, "see `calscim user list --search TEXT`")
         )
