@@ -207,7 +207,7 @@ CREATE TABLE calscim.drift_observations (
 CREATE TABLE calscim.reconcile_passes (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization  text NOT NULL,
-    scope         text NOT NULL CHECK (scope IN ('full', 'touched')),
+    scope         text NOT NULL CHECK (scope IN ('full', 'incremental')),
     begun_at      timestamptz NOT NULL DEFAULT now(),
     finished_at   timestamptz,
     complete      boolean NOT NULL DEFAULT false,

@@ -16,7 +16,7 @@ from calscim.errors import UsageError
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 
 SALES = TeamRef(101, "Sales")
 EDITOR = Editor(by="ada@desk", cipher=PLAIN)
@@ -312,8 +312,8 @@ async def test_groups_are_listed_with_members_and_mappings(db, okta):
 
 async def asked(db: Database) -> int:
     """Return how many full passes are requested, and mark them as done."""
-    requests = await runs.asked(db, "acme")
-    await runs.answer(db, requests, 0, "")
+    requests = await passes.list_requests(db, "acme")
+    await passes.answer_requests(db, requests, 0, "")
     return len(requests)
 
 

@@ -15,8 +15,8 @@ from calscim.config import Console, Database, Notify, Organization, Reconcile, S
 from calscim.errors import ConfigError
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.from_settings import rules
+from calscim.reconciler.pass_slots import PassSlot, PassSlots
 from calscim.reconciler.schedule import Timing
-from calscim.reconciler.slots import Slot, Slots
 from calscim.reconciler.state.leases import Lease
 from tests.scim.test_listening import certified
 
@@ -150,7 +150,7 @@ def test_new_settings_apply_to_the_current_and_the_next_reconciler():
     running = RunningOrganization(
         None, SETTINGS, ACME, None, clock, timing, CallMetrics(CollectorRegistry())
     )
-    lease, slot = Lease("acme", "me", 1), Slot(Slots(1, clock))
+    lease, slot = Lease("acme", "me", 1), PassSlot(PassSlots(1, clock))
     reconciler = running.make_reconciler(lease, slot)
     acme = replace(
         ACME,

@@ -4,11 +4,11 @@ import json
 
 from calscim.cli import main
 from calscim.planner.action_key import ActionKey
-from calscim.reconciler.state import retries
+from calscim.reconciler.state import parked_actions
 
 
 async def stuck(db):
-    await retries.park(
+    await parked_actions.park(
         db,
         "acme",
         ActionKey("user.create", "0b0c8a51-21c5-4f6b-9c6a-0d5f3c1f6f11", 0),
@@ -41,6 +41,6 @@ async def test_a_parked_action_is_listed_with_its_reason_and_can_be_retried(
     assert shown["reason"] == "invite the person by hand once"
     assert await asyncio.to_thread(run, "retry", "ANN@acme.example", "--json") == 0
 
-    [entry] = (await retries.parked(db, "acme")).values()
+    [entry] = (await parked_actions.load(db, "acme")).values()
     assert entry.due_in <= 0
     assert not entry.refused

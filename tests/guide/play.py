@@ -19,7 +19,7 @@ from calscim.cli import main
 from calscim.clock import SystemClock
 from calscim.config import load
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state import leases, passes
 from calscim.testing.calcom.calcom import Simulation, World
 from calscim.testing.okta.client import Okta
 from tests.guide.stable import NINE, Stable
@@ -114,11 +114,11 @@ class Play:
     async def sync(self) -> None:
         """Run ``calscim sync`` and the daemon's full pass that it asks for."""
         await self._keep_the_lease()
-        earlier = await runs.asked(self.stage.db, "acme")  # as by `calscim approve`
+        earlier = await passes.list_requests(self.stage.db, "acme")  # as by `calscim approve`
         verb = asyncio.ensure_future(self.calscim("sync"))
         requests = earlier
         while not verb.done() and requests == earlier:
-            requests = await runs.asked(self.stage.db, "acme")
+            requests = await passes.list_requests(self.stage.db, "acme")
         await self.stage.reconciler.run_full(lambda: False, requests)
         await verb
 

@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
             )
 
     async def _approve(self):
-        for hold in await holds.current(self.stage.db, "acme"):
+        for hold in await holds.load_current(self.stage.db, "acme"):
             for action in hold.actions:
                 name = action["email"].partition("@")[0]
                 team = self.stage.world.teams.get(action["team_id"])
@@ -393,7 +393,7 @@ class Machine(RuleBasedStateMachine):
                 number,
                 account,
             )
-            return there or (number, account) in await ledger.attempted(self.stage.db, "acme")
+            return there or (number, account) in await ledger.list_attempted(self.stage.db, "acme")
 
         return self.run(do())
 

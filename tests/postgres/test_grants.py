@@ -135,7 +135,7 @@ async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
         operator, EDITOR, organization="acme", scope="directory", target=okta.id, seconds=None
     )
     await admin.resume(operator, EDITOR, organization="acme", scope="directory", target=okta.id)
-    await holds.hold(serving, "acme", HoldSet("f" * 16, "a limit", ()))
+    await holds.store(serving, "acme", HoldSet("f" * 16, "a limit", ()))
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="may not approve"):
         await holds.approve(serving, "acme", "f" * 16)
@@ -144,12 +144,12 @@ async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
     assert token
     assert approved is not None
     assert approved.released
-    assert await holds.approved(serving, "acme") == {"f" * 16}
-    await holds.settle(serving, "acme", [])
+    assert await holds.list_approved(serving, "acme") == {"f" * 16}
+    await holds.close_missing(serving, "acme", [])
     await holds.release(serving, "acme", ["f" * 16])
-    await holds.done(serving, "acme", ["f" * 16])
-    await holds.hold(serving, "acme", HoldSet("f" * 16, "a limit", ()))
-    assert await holds.approved(serving, "acme") == frozenset()
+    await holds.close(serving, "acme", ["f" * 16])
+    await holds.store(serving, "acme", HoldSet("f" * 16, "a limit", ()))
+    assert await holds.list_approved(serving, "acme") == frozenset()
 
 
 async def test_a_missing_column_right_is_named(three, owner):

@@ -7,7 +7,7 @@ from calscim.errors import StoreUnavailable
 from calscim.postgres import health
 from calscim.postgres.outages import AccessDenied
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 
 FULL = """
 CREATE FUNCTION calscim.full() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -119,7 +119,7 @@ async def test_a_refusal_for_want_of_room_is_remembered_for_a_while(db, owner):
     await owner.execute(FULL.format(table="reconcile_passes"))
 
     with pytest.raises(StoreUnavailable):
-        await runs.begin(db, "acme", "full")
+        await passes.begin(db, "acme", "full")
 
     assert "No space left on device" in db.refused
 
@@ -128,7 +128,7 @@ async def test_a_right_that_is_missing_is_an_outage_and_no_mistake_of_the_statem
     await owner.execute("REVOKE INSERT ON calscim.reconcile_passes FROM calscim")
 
     with pytest.raises(AccessDenied, match="`calscim migrate` gives the serving role its rights"):
-        await runs.begin(db, "acme", "full")
+        await passes.begin(db, "acme", "full")
 
 
 async def test_what_a_trigger_of_the_journal_refuses_is_no_outage(database):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from calscim.planner.people.address_moves import is_interim_address
-from calscim.reconciler.state import holds, retries
+from calscim.reconciler.state import holds, parked_actions
 from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import address, addresses, assigned
@@ -80,7 +80,7 @@ async def test_everybody_gets_the_address_of_the_directory_in_one_pass(
 
     assert arrived(stage, accounts, ring)
     assert report.in_sync
-    assert await retries.parked(stage.db, "acme") == {}
+    assert await parked_actions.load(stage.db, "acme") == {}
     assert (await stage.full()).in_sync
 
 
@@ -157,7 +157,7 @@ async def test_an_exchange_that_cannot_go_on_is_taken_back_and_not_begun_again(s
     assert len(patches) == 2  # aside, and back
 
     stage.simulation.faults = []
-    await retries.retry(stage.db, "acme")
+    await parked_actions.retry(stage.db, "acme")
     assert (await stage.full()).in_sync
     assert arrived(stage, accounts, {"ann": "bob", "bob": "ann"})
 
@@ -170,7 +170,7 @@ async def test_an_interim_address_that_cal_com_refuses_is_said_with_what_to_do(s
     report = await stage.full()
 
     assert not report.in_sync
-    (entry,) = (await retries.parked(stage.db, "acme")).values()
+    (entry,) = (await parked_actions.load(stage.db, "acme")).values()
     assert "give one of the accounts another address in Cal.com by hand" in entry.reason
 
     stage.simulation.faults = []
@@ -197,7 +197,7 @@ async def test_an_exchange_with_an_owner_waits_until_it_is_approved(stage, accou
     assert emails(stage, accounts)["bob"] == address("bob")
     assert nobody_is_aside(stage)
 
-    for hold in await holds.current(stage.db, "acme"):
+    for hold in await holds.load_current(stage.db, "acme"):
         await holds.approve(stage.db, "acme", hold.hash)
     assert (await stage.full()).in_sync
     assert arrived(stage, accounts, {"ann": "bob", "bob": "ann"})
@@ -230,7 +230,7 @@ async def test_an_address_outside_of_the_organization_is_said_with_what_to_do(st
     report = await stage.push()
 
     assert not report.in_sync
-    (entry,) = (await retries.parked(stage.db, "acme")).values()
+    (entry,) = (await parked_actions.load(stage.db, "acme")).values()
     assert "an account outside of the organization has the address" in entry.reason
 
 

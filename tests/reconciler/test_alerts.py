@@ -84,7 +84,7 @@ async def test_a_set_that_was_gone_and_comes_back_is_another_alert(stage):
     [first] = await alerts(stage.push())
     await stage.okta.push_now("Sales", addresses(*PEOPLE))
     await stage.full()
-    assert await holds.current(stage.db, "acme") == []
+    assert await holds.load_current(stage.db, "acme") == []
     await stage.okta.push_now("Sales", [])
 
     assert await alerts(stage.full()) == [first]

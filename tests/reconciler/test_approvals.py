@@ -26,7 +26,7 @@ async def emptied(stage, *teams):
         await stage.given(team, "managed", *PEOPLE)
         await stage.okta.push_now(team, [])
     await stage.full()
-    return {hold.guard: hold.hash for hold in await holds.current(stage.db, "acme")}
+    return {hold.guard: hold.hash for hold in await holds.load_current(stage.db, "acme")}
 
 
 async def say_yes(stage, hash_, by=ANN, reason=""):
@@ -75,7 +75,7 @@ async def test_an_approval_and_its_row_are_one_transaction(stage, monkeypatch):
     with pytest.raises(StoreError, match="full"):
         await say_yes(stage, hash_)
 
-    assert await holds.approved(stage.db, "acme") == frozenset()
+    assert await holds.list_approved(stage.db, "acme") == frozenset()
 
 
 async def test_approving_twice_is_one_row(stage):
@@ -105,20 +105,20 @@ async def test_the_hash_of_a_plan_releases_the_sets_of_that_plan_and_no_other(st
     async def slow(*given):
         """Another pass holds one more set while the operator's look is under way."""
         found = await looked(*given)
-        await holds.hold(stage.db, "acme", HoldSet("f" * 16, "a set that was not shown", ()))
+        await holds.store(stage.db, "acme", HoldSet("f" * 16, "a set that was not shown", ()))
         return found
 
     monkeypatch.setattr(approving, "inspect", slow)
     await say_yes(stage, planned.hash)
 
-    assert await holds.approved(stage.db, "acme") == set(sets.values())
+    assert await holds.list_approved(stage.db, "acme") == set(sets.values())
 
 
 async def test_an_approved_address_is_the_one_that_was_shown(stage):
     await stage.okta.assign(address("owner"), "Olive", "Owner")
     await stage.full()
     await moved(stage, "mallory")
-    [shown] = await holds.current(stage.db, "acme")
+    [shown] = await holds.load_current(stage.db, "acme")
     await say_yes(stage, shown.hash)
     await moved(stage, "eve", push_only=True)
 
@@ -126,7 +126,7 @@ async def test_an_approved_address_is_the_one_that_was_shown(stage):
 
     assert stage.world.account(address("eve")) is None
     assert stage.world.account(address("mallory")) is None
-    [held] = await holds.current(stage.db, "acme")
+    [held] = await holds.load_current(stage.db, "acme")
     assert held.hash != shown.hash
 
 

@@ -5,8 +5,7 @@ from collections import Counter
 import pytest
 
 from calscim.planner.policy import AttributePath, AttributeRule
-from calscim.reconciler.state import attempts
-from calscim.reconciler.state import attribute_ledger as told
+from calscim.reconciler.state import applied_attributes, attempts
 from calscim.testing.calcom.calcom import Fault
 from tests.support.views import explain, status
 
@@ -275,7 +274,7 @@ async def test_a_crash_at_any_call_is_made_good(stage, monkeypatch, point, value
 
     with monkeypatch.context() as patch:
         if point == "told":
-            patch.setattr(told, "told", crash)
+            patch.setattr(applied_attributes, "record_applied", crash)
         else:
             patch.setattr(attempts.Attempts, point, crash)
         with pytest.raises(Crash):

@@ -16,13 +16,13 @@ from calscim.clock import SystemClock
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.reconciler import controller as module
-from calscim.reconciler import sharing
+from calscim.reconciler import lease_sharing
 from calscim.reconciler.controller import Controller
+from calscim.reconciler.lease_sharing import LeaseSharing
 from calscim.reconciler.metrics import Metrics
 from calscim.reconciler.schedule import Timing
-from calscim.reconciler.sharing import LeaseSharing
-from calscim.reconciler.state import leases, runs, shares
-from calscim.reconciler.state.shares import Part
+from calscim.reconciler.state import lease_candidates, leases, passes
+from calscim.reconciler.state.lease_candidates import LeaseShare
 from tests.support.driver import Driver, Hurried
 from tests.support.stage import address
 from tests.support.waiting import until
@@ -35,7 +35,7 @@ HELD = "SELECT holder, count(*) AS held FROM calscim.leases WHERE expires_at > n
 def hurried(monkeypatch):
     monkeypatch.setattr(module, "POLL", 0.05)
     monkeypatch.setattr(module, "RENEW", 0.1)
-    monkeypatch.setattr(sharing, "STRANDED", 0.5)
+    monkeypatch.setattr(lease_sharing, "STRANDED", 0.5)
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ async def test_a_push_is_done_and_a_sync_answered(many):
         await many.okta.push_group("Sales", [address("ann")])
         one.wake("acme")
         await until(lambda: address("ann") in many.team("Sales"), 10)
-        request = await runs.ask(many.db, "org2")
+        request = await passes.request_sync(many.db, "org2")
 
         async def answered():
-            return (await runs.answered(many.db, request)).complete
+            return (await passes.load_answer(many.db, request)).complete
 
         await until(answered, 10)
 
@@ -184,7 +184,7 @@ async def test_leases_are_free_and_the_daemon_is_gone_when_a_controller_has_stop
         await until(lambda: full_passes_of(many, 4), 20)
 
     assert await held(many) == {}
-    assert await shares.parts(many.db) == {}
+    assert await lease_candidates.load_shares(many.db) == {}
 
 
 async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(many):
@@ -208,7 +208,7 @@ async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(ma
 async def test_what_was_given_back_is_not_taken_for_stranded(db):
     one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
-        await shares.register(db, holder, ["a", "b"])
+        await lease_candidates.register(db, holder, ["a", "b"])
     taken = await one.choose(["a", "b"], 0, 0.0)
     assert len(taken) == 1
 
@@ -218,10 +218,10 @@ async def test_what_was_given_back_is_not_taken_for_stranded(db):
 async def test_what_stays_free_is_taken_by_a_daemon_that_has_its_part(db):
     one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
-        await shares.register(db, holder, ["a", "b"])
+        await lease_candidates.register(db, holder, ["a", "b"])
 
     assert await one.choose(["a"], 1, 0.0) == []
-    assert await one.choose(["a"], 1, sharing.STRANDED) == ["a"]
+    assert await one.choose(["a"], 1, lease_sharing.STRANDED) == ["a"]
 
 
 # ------------------------------------------------------------------ parts
@@ -229,8 +229,8 @@ async def test_what_stays_free_is_taken_by_a_daemon_that_has_its_part(db):
 
 async def part_of(db, **configured):
     for holder, names in configured.items():
-        await shares.register(db, holder, names.split())
-    return {holder: part.share for holder, part in (await shares.parts(db)).items()}
+        await lease_candidates.register(db, holder, names.split())
+    return {holder: part.share for holder, part in (await lease_candidates.load_shares(db)).items()}
 
 
 async def test_daemons_with_the_same_organizations_have_equal_parts(db):
@@ -255,10 +255,10 @@ async def test_equal_parts_are_not_rounded_up_twice(db, count):
 
 
 async def test_a_daemon_that_is_silent_for_a_lease_s_time_has_no_part(db):
-    await shares.register(db, "one", ["a", "b"])
-    await shares.register(db, "two", ["a", "b"])
+    await lease_candidates.register(db, "one", ["a", "b"])
+    await lease_candidates.register(db, "two", ["a", "b"])
     await db.execute(
         "UPDATE calscim.lease_candidates SET expires_at = 'epoch' WHERE holder = 'two'"
     )
 
-    assert await shares.parts(db) == {"one": Part(2, 0)}
+    assert await lease_candidates.load_shares(db) == {"one": LeaseShare(2, 0)}

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim.planner.policy import AttributePath, AttributeRule
-from calscim.reconciler.state import retries
+from calscim.reconciler.state import parked_actions
 from calscim.testing.calcom.calcom import Fault
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -171,7 +171,7 @@ async def test_a_change_for_which_the_values_cannot_be_read_is_parked(stage, ann
     assert (pushed.in_sync, pushed.parked) == (False, 2)  # one value goes, the other one comes
     assert not (await stage.full()).in_sync
     stage.simulation.faults = []
-    await retries.retry(stage.db, "acme")
+    await parked_actions.retry(stage.db, "acme")
     await stage.full()
     assert has(stage) == ["Ops"]
 

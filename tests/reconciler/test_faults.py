@@ -2,7 +2,7 @@
 
 import pytest
 
-from calscim.reconciler.state import retries
+from calscim.reconciler.state import parked_actions
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import PEOPLE, address, addresses, assigned
 
@@ -30,13 +30,13 @@ async def test_one_failing_person_does_not_stop_the_others(stage):
     await stage.push()
 
     assert len(stage.team("Sales")) == 2
-    stuck = await retries.parked(stage.db, "acme")
+    stuck = await parked_actions.load(stage.db, "acme")
     assert len(stuck) == 1
 
-    await retries.retry(stage.db, "acme")
+    await parked_actions.retry(stage.db, "acme")
     await stage.full()
     assert len(stage.team("Sales")) == 3
-    assert await retries.parked(stage.db, "acme") == {}
+    assert await parked_actions.load(stage.db, "acme") == {}
 
 
 @pytest.mark.parametrize("kind", ["status-after", "drop-after"])
@@ -120,5 +120,5 @@ async def test_a_membership_that_no_list_shows_any_more_is_said_so(stage):
 
     await stage.push()
 
-    [stuck] = (await retries.parked(stage.db, "acme")).values()
+    [stuck] = (await parked_actions.load(stage.db, "acme")).values()
     assert "does not show this membership yet" in stuck.reason

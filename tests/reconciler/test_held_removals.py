@@ -13,21 +13,21 @@ async def test_a_mass_removal_is_held_and_approved_exactly(stage):
     await stage.okta.push_now("Sales", [])
     await stage.push()
     await stage.full()
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     assert len(stage.team("Sales")) == 5
 
     await approve(stage.db, stage.settings, [stage.organization], hold.hash)
     await stage.full()
 
     assert stage.team("Sales") == {}
-    assert await holds.current(stage.db, "acme") == []
+    assert await holds.load_current(stage.db, "acme") == []
 
 
 async def test_an_approval_of_a_world_that_has_changed_is_refused(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
     await stage.full()
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     stage.world.take_off_team("Sales", address("ann"))
 
     with pytest.raises(Stale):
@@ -38,7 +38,7 @@ async def test_an_approved_removal_goes_on_after_a_crash_in_the_middle(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
     await stage.full()
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     await approve(stage.db, stage.settings, [stage.organization], hold.hash)
     left = iter([False, False, True])
     await stage.reconciler.run_full(lambda: next(left, True))

@@ -6,7 +6,7 @@ Only an action that Cal.com fails while it answers others is parked, see reconci
 import pytest
 
 from calscim.errors import RemoteError
-from calscim.reconciler.state import leases, retries
+from calscim.reconciler.state import leases, parked_actions
 from calscim.reconciler.state.leases import LeaseLost
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import PEOPLE, address, addresses, assigned
@@ -26,7 +26,7 @@ def outage(request):
 
 
 async def nobody_is_parked(stage):
-    return await retries.parked(stage.db, "acme") == {}
+    return await parked_actions.load(stage.db, "acme") == {}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -66,7 +66,7 @@ async def test_after_a_long_outage_the_first_answer_makes_everything_due(stage):
     stage.simulation.faults = [Fault(method="POST", status=503, times=-1)]
     for _ in range(12):
         await stage.full()
-    found = await retries.parked(stage.db, "acme")
+    found = await parked_actions.load(stage.db, "acme")
     assert len(found) == len(PEOPLE)
     assert all(entry.unanswered and entry.due_in <= 300 for entry in found.values())
 
@@ -75,7 +75,9 @@ async def test_after_a_long_outage_the_first_answer_makes_everything_due(stage):
     await stage.push()
 
     assert address("fay") in stage.people()
-    assert all(entry.due_in <= 0 for entry in (await retries.parked(stage.db, "acme")).values())
+    assert all(
+        entry.due_in <= 0 for entry in (await parked_actions.load(stage.db, "acme")).values()
+    )
     assert (await stage.full()).in_sync
     assert await nobody_is_parked(stage)
 
@@ -160,7 +162,7 @@ async def test_people_for_whom_cal_com_always_fails_do_not_stop_the_others(stage
     report = await stage.full()
 
     assert {address(f"{name}.new") for name in PEOPLE[3:]} < set(stage.people())
-    found = await retries.parked(stage.db, "acme")
+    found = await parked_actions.load(stage.db, "acme")
     assert {entry.email for entry in found.values()} == {
         address(f"{name}.new") for name in PEOPLE[:3]
     }
@@ -174,7 +176,7 @@ async def test_what_goes_on_failing_while_cal_com_answers_waits_longer_and_longe
         await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
         await stage.full()
 
-    found = await retries.parked(stage.db, "acme")
+    found = await parked_actions.load(stage.db, "acme")
     assert len(found) == 3
     assert all(entry.attempts > 2 for entry in found.values())
 
@@ -201,7 +203,7 @@ async def test_the_last_person_of_a_pass_is_parked_for_a_server_error_of_cal_com
     report = await stage.push()
 
     assert report.unreachable is None
-    (entry,) = (await retries.parked(stage.db, "acme")).values()
+    (entry,) = (await parked_actions.load(stage.db, "acme")).values()
     assert entry.email == address("bob")
     assert entry.unanswered
 
@@ -214,5 +216,5 @@ async def test_one_person_whom_cal_com_never_answers_is_parked_in_the_end(stage)
     aways = [(await stage.full()).unreachable is not None for _ in range(3)]
 
     assert aways == [True, True, False]
-    (entry,) = (await retries.parked(stage.db, "acme")).values()
+    (entry,) = (await parked_actions.load(stage.db, "acme")).values()
     assert entry.email == address("ann")

@@ -12,7 +12,7 @@ from calscim.planner.observed_state import TeamMember
 from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.paced_reader import PacedReader
 from calscim.reconciler.report import Report
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried
 
@@ -89,7 +89,7 @@ async def test_the_reads_of_a_periodic_pass_are_spread_within_their_share(many, 
     assert spread[-1] - spread[0] > 100
     assert loop.fulls[1] - loop.fulls[0] == pytest.approx(300, abs=10)
     assert many.simulation.throttled == 0
-    latest = await runs.latest(many.db, "acme")
+    latest = await passes.load_latest(many.db, "acme")
     assert latest.complete and latest.in_sync
 
 
@@ -125,7 +125,7 @@ async def test_a_requested_sync_reads_everything_at_once(many, clock):
     async def until(loop, reconciler):
         if len(reconciler.paced_reader.left) == 6 and len(loop.fulls) == 1 and not asked:
             asked.append(many.simulation.calls[MEMBERS])
-            await runs.ask(many.db, "acme")
+            await passes.request_sync(many.db, "acme")
         return len(loop.fulls) == 2
 
     await run(many, clock, until)

@@ -118,7 +118,7 @@ async def test_a_preview_changes_nothing_and_holds_nothing(stage):
     inspected = await previewed(stage, MappingEdits(remove=(mapping,)))
 
     assert State.HELD in {action.state for action in inspected.plan.actions}
-    assert await holds.current(stage.db, "acme") == []
+    assert await holds.load_current(stage.db, "acme") == []
     assert shown(inspected.saved) == shown(plan) == shown(await stage.plan())
     assert await stage.db.fetch("SELECT * FROM calscim.journal_heads ORDER BY stream") == before
     assert await admin.mappings(stage.db) == [mapping]
@@ -128,11 +128,11 @@ async def test_a_held_set_of_before_is_held_on_after_a_preview_without_it(stage)
     mapping = await world(stage)
     await stage.okta.push_now("Sales", [])
     await stage.plan()
-    (held,) = await holds.current(stage.db, "acme")
+    (held,) = await holds.load_current(stage.db, "acme")
 
     await previewed(stage, MappingEdits(add=(drafted(stage, "Leads", "Engineering"),)))
 
-    assert await holds.current(stage.db, "acme") == [held]
+    assert await holds.load_current(stage.db, "acme") == [held]
     assert mapping.group == "Sales"
 
 

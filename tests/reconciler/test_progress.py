@@ -12,7 +12,7 @@ from calscim.calcom.rate_budget import Budget
 from calscim.cli.status import render_status
 from calscim.clock import SystemClock
 from calscim.reconciler.progress import Progress
-from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state import leases, passes
 from tests.support.views import status
 
 
@@ -26,7 +26,7 @@ class Stopwatch(SystemClock):
 @pytest.fixture
 async def progress(stage):
     clock = Stopwatch()
-    number = await runs.begin(stage.db, "acme", "full")
+    number = await passes.begin(stage.db, "acme", "full")
     return Progress(stage.db, "acme", number, Budget(120), clock)
 
 
@@ -79,7 +79,7 @@ async def test_nothing_is_under_way_after_the_end_or_without_a_daemon(stage, pro
 
     stage.lease = await leases.take(stage.db, "acme", "another")
     assert (await shown(stage))["progress"] is not None
-    await runs.finish(stage.db, progress.pass_id, complete=True, in_sync=True, report={})
+    await passes.finish(stage.db, progress.pass_id, complete=True, in_sync=True, report={})
     assert (await shown(stage))["progress"] is None
 
 
@@ -129,9 +129,9 @@ async def test_the_requester_of_a_pass_sees_its_progress(stage, progress, monkey
 
     async def finish() -> None:
         await said.wait()
-        requests = await runs.asked(stage.db, "acme")
-        await runs.finish(stage.db, progress.pass_id, complete=True, in_sync=True, report={})
-        await runs.answer(stage.db, requests, progress.pass_id, "")
+        requests = await passes.list_requests(stage.db, "acme")
+        await passes.finish(stage.db, progress.pass_id, complete=True, in_sync=True, report={})
+        await passes.answer_requests(stage.db, requests, progress.pass_id, "")
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         group.create_task(finish())

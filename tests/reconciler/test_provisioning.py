@@ -7,7 +7,7 @@ import pytest
 
 from calscim.planner.actions import Kind, Outcome
 from calscim.planner.ids import UserId
-from calscim.reconciler.state import ledger, retries
+from calscim.reconciler.state import ledger, parked_actions
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault
 from tests.reconciler.test_builds import ANN, members, on_sales
@@ -174,7 +174,7 @@ async def test_a_wrong_404_does_not_cost_the_number_of_an_account(stage):
     await stage.okta.reactivate(ANN)
     await stage.push()
 
-    await retries.retry(stage.db, "acme")
+    await parked_actions.retry(stage.db, "acme")
     await stage.full()
 
     assert membership(stage, account) == ("MEMBER", False)
@@ -192,7 +192,7 @@ async def test_an_account_that_cannot_be_attached_waits_as_long_as_other_trouble
     await stage.full()
 
     assert stage.simulation.writes == []
-    assert [key.kind for key in await retries.parked(stage.db, "acme")] == ["user.create"]
+    assert [key.kind for key in await parked_actions.load(stage.db, "acme")] == ["user.create"]
 
 
 async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):

@@ -90,7 +90,7 @@ async def test_a_push_about_one_person_of_a_held_set_does_not_release_their_remo
     await stage.push()
 
     assert len(stage.team("Sales")) == 5
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     assert len(hold.actions) == 5
 
 
@@ -99,13 +99,13 @@ async def test_one_more_removal_from_a_team_with_a_held_set_is_held_with_it(stag
     await stage.given("Sales", "managed", *names)
     await stage.okta.remove_members("Sales", addresses(*names[:4]))
     await stage.push()
-    [before] = await holds.current(stage.db, "acme")
+    [before] = await holds.load_current(stage.db, "acme")
 
     await stage.okta.remove_members("Sales", addresses("u4"))
     await stage.push()
 
     assert len(stage.team("Sales")) == 10
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     assert len(hold.actions) == 5
     with pytest.raises(Stale):
         await approve(stage.db, stage.settings, [stage.organization], before.hash)

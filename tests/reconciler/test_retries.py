@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from calscim.reconciler.backoff import REMINDER, Backoff, Notice
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried
 from tests.support.stage import address
@@ -194,10 +194,10 @@ async def test_a_sync_is_tried_at_once_whatever_the_wait_is(refused):
     stage = refused.stage
     await refused.run_for(400)
     stage.simulation.calls.clear()
-    request = await runs.ask(stage.db, "acme")
+    request = await passes.request_sync(stage.db, "acme")
     await refused.run_for(3)
 
-    assert (await runs.answered(stage.db, request)).detail
+    assert (await passes.load_answer(stage.db, request)).detail
     assert stage.simulation.calls
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from calscim import admin
-from calscim.reconciler.state import retries
+from calscim.reconciler.state import parked_actions
 from calscim.testing.calcom import builds
 from tests.support.stage import PEOPLE, address, addresses, assigned
 from tests.support.views import status
@@ -248,7 +248,7 @@ async def test_an_account_outside_the_organization_is_attached_or_parked_with_th
     people = stage.world.snapshot()["people"]
     assert address("bob") in people
     assert (address("ann") in people) == (build == builds.HOSTED_2026)
-    stuck = await retries.parked(stage.db, "acme")
+    stuck = await parked_actions.load(stage.db, "acme")
     assert [entry.email for entry in stuck.values()] == (
         [] if build == builds.HOSTED_2026 else [address("ann")]
     )

@@ -57,7 +57,7 @@ async def test_the_daemon_serves_and_reconciles_and_operators_approve(stage, ope
     await stage.okta.rename_group("Sales", "Sellers")
     await stage.okta.push_now("Sellers", [])
     await stage.full()
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="may not approve a held set"):
         await approve(stage.db, stage.settings, [stage.organization], hold.hash)
     assert len(stage.team("Sales")) == len(PEOPLE)

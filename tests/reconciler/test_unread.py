@@ -2,7 +2,7 @@
 
 import pytest
 
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 from tests.support.stage import address
 
 
@@ -19,16 +19,16 @@ async def two(stage):
 async def read_everything(stage, limit):
     """Work off the journals in takes of at most ``limit`` rows; returns the rows of each take."""
     takes = []
-    while (unread := await runs.unread(stage.db, "acme", limit)).news:
+    while (unread := await passes.load_unread(stage.db, "acme", limit)).news:
         takes.append([(row.stream, row.seq) for row in unread.news])
-        await runs.advance(stage.db, "acme", unread.reached)
+        await passes.advance(stage.db, "acme", unread.reached)
         assert unread.more == (len(unread.news) == limit)
     return takes
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 async def test_every_row_is_taken_once_however_many_a_pass_takes(two, limit):
-    everything = [(row.stream, row.seq) for row in await runs.news(two.db, "acme")]
+    everything = [(row.stream, row.seq) for row in await passes.load_new_rows(two.db, "acme")]
 
     takes = await read_everything(two, limit)
 
@@ -37,23 +37,23 @@ async def test_every_row_is_taken_once_however_many_a_pass_takes(two, limit):
 
 
 async def test_a_pass_that_takes_all_rows_reaches_the_heads(two):
-    unread = await runs.unread(two.db, "acme")
+    unread = await passes.load_unread(two.db, "acme")
 
     assert not unread.more
-    assert unread.reached == await runs.heads(two.db, "acme")
+    assert unread.reached == await passes.load_heads(two.db, "acme")
 
 
 async def test_a_journal_that_a_pass_did_not_come_to_is_not_reached(two):
-    unread = await runs.unread(two.db, "acme", limit=1)
+    unread = await passes.load_unread(two.db, "acme", limit=1)
 
     assert unread.reached == {unread.news[0].stream: unread.news[0].seq}
 
 
 async def test_the_pushes_that_wait_are_counted(two):
-    pushed = [row.at for row in await runs.news(two.db, "acme") if row.kind == "scim"]
+    pushed = [row.at for row in await passes.load_new_rows(two.db, "acme") if row.kind == "scim"]
 
-    for limit in (1, 3, runs.MOST_NEWS):
-        rows, oldest = await runs.pending(two.db, "acme", limit)
+    for limit in (1, 3, passes.MAX_NEW_ROWS):
+        rows, oldest = await passes.count_pending(two.db, "acme", limit)
 
         assert (rows, oldest) == (min(limit, len(pushed)), min(pushed[:limit]))
 
@@ -62,11 +62,11 @@ async def test_what_an_operator_changes_is_not_counted_as_a_push(stage):
     await stage.another_directory("Another")
     await stage.map("Sales", stage.team_id("Sales"), "managed")
 
-    assert {row.kind for row in await runs.news(stage.db, "acme")} == {"admin"}
-    assert await runs.pending(stage.db, "acme") == (0, None)
+    assert {row.kind for row in await passes.load_new_rows(stage.db, "acme")} == {"admin"}
+    assert await passes.count_pending(stage.db, "acme") == (0, None)
 
 
 async def test_nothing_waits_once_everything_was_worked_off(two):
-    await read_everything(two, runs.MOST_NEWS)
+    await read_everything(two, passes.MAX_NEW_ROWS)
 
-    assert await runs.pending(two.db, "acme") == (0, None)
+    assert await passes.count_pending(two.db, "acme") == (0, None)

@@ -27,7 +27,7 @@ def there(stage):
 
 
 async def held(stage):
-    return [(hold.guard, len(hold.actions)) for hold in await holds.current(stage.db, "acme")]
+    return [(hold.guard, len(hold.actions)) for hold in await holds.load_current(stage.db, "acme")]
 
 
 async def test_removals_that_come_one_by_one_are_held_over_the_limit(stage):
@@ -126,7 +126,7 @@ async def test_what_was_approved_counts_no_more(stage):
     await stage.okta.push_now("Sales", addresses(*NAMES[5:]))
     await stage.full()
     assert there(stage) == 20
-    for hold in await holds.current(stage.db, "acme"):
+    for hold in await holds.load_current(stage.db, "acme"):
         await holds.approve(stage.db, "acme", hold.hash)
     await stage.full()
     assert there(stage) == 15
@@ -212,7 +212,7 @@ async def test_more_new_people_than_allowed_are_held_with_their_teams(stage):
     assert len(stage.people()) == 1
     [(guard, count)] = await held(stage)
     assert count == 6 and "max_new_people (2) allows 2" in guard
-    for hold in await holds.current(stage.db, "acme"):
+    for hold in await holds.load_current(stage.db, "acme"):
         await holds.approve(stage.db, "acme", hold.hash)
     await stage.full()
     assert there(stage) == 3
@@ -257,7 +257,7 @@ async def test_a_new_address_of_an_owner_is_held_until_it_is_approved(stage, who
     await stage.full()
 
     assert stage.world.account(new) is None
-    [hold] = await holds.current(stage.db, "acme")
+    [hold] = await holds.load_current(stage.db, "acme")
     assert "another mailbox" in hold.guard
     await holds.approve(stage.db, "acme", hold.hash)
     await stage.full()

@@ -27,7 +27,7 @@ from calscim.reconciler.calcom_client import client
 from calscim.reconciler.dirty_set import collect_dirty_set
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
-from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state import leases, passes
 from calscim.reconciler.state.leases import Lease
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
@@ -61,7 +61,7 @@ class Stage:
 
     async def push(self) -> Report | None:
         """Run an incremental pass over the changes since the last pass; return None if there are none."""
-        unread = await runs.unread(self.db, "acme")
+        unread = await passes.load_unread(self.db, "acme")
         news = collect_dirty_set(unread.news)
         return (
             await self.reconciler.run_incremental(news, unread.reached, lambda: False)

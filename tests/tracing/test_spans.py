@@ -51,9 +51,9 @@ def authorized(stage):
     return {"Authorization": f"Bearer {stage.okta.token}"}
 
 
-async def passed(stage, scope="touched"):
+async def passed(stage, scope="incremental"):
     """Run the pass that follows a push."""
-    run = stage.push() if scope == "touched" else stage.full()
+    run = stage.push() if scope == "incremental" else stage.full()
     return await traced_pass(stage.reconciler, scope, run)
 
 

@@ -53,7 +53,7 @@ async def approve(
 
 async def _approved(db: Database, organization: str, hash_: str) -> list[str]:
     """Return the set if it is already approved and waits for the daemon: approving it again changes nothing."""
-    current = await holds.current(db, organization)
+    current = await holds.load_current(db, organization)
     return [hold.hash for hold in current if hold.hash == hash_ and hold.approved_at is not None]
 
 

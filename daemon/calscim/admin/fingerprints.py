@@ -44,7 +44,7 @@ async def stale(connection: Connection, settings: Settings) -> dict[str, list[st
     """Return the configuration keys whose secret a running daemon does not use, by daemon."""
     known = secrets_of(settings)
     found = {}
-    for running in await daemons.alive(connection):
+    for running in await daemons.list_running(connection):
         expected, published = fingerprints(known, running.salt), running.fingerprints
         keys = expected.keys() | published.keys()
         found[running.holder] = sorted(

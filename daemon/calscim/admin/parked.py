@@ -5,7 +5,7 @@ from datetime import datetime
 
 from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import retries
+from calscim.reconciler.state import parked_actions
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ParkedAction:
     next_try: datetime
 
 
-async def parked_actions(db: Database, organization: str) -> list[ParkedAction]:
+async def list_parked(db: Database, organization: str) -> list[ParkedAction]:
     """Return the parked actions of an organization."""
     return [
         ParkedAction(
@@ -35,7 +35,7 @@ async def parked_actions(db: Database, organization: str) -> list[ParkedAction]:
             since=entry.since,
             next_try=entry.next_try,
         )
-        for entry in (await retries.parked(db, organization)).values()
+        for entry in (await parked_actions.load(db, organization)).values()
     ]
 
 
@@ -45,7 +45,7 @@ async def retry_parked(db: Database, organization: str, email: str = "", *, edit
     If there are any, the organization's journal gets a row ``parked.retry``.
     """
     async with transaction(db) as connection:
-        count = await retries.retry(connection, organization, email)
+        count = await parked_actions.retry(connection, organization, email)
         if count:
             edit = {"email": email, "count": count}
             await editor.write_and_ask(

@@ -16,7 +16,7 @@ from calscim.planner.plan import Plan, Scope
 from calscim.planner.render import exit_code
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import decide, remember
-from calscim.reconciler.desired_now import load_desired_state
+from calscim.reconciler.desired_loader import load_desired_state
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.observed_cache import (
     ObservedCache,

@@ -35,7 +35,7 @@ from calscim.planner.safeguards.windows import Window, find_open_window, next_cl
 from calscim.postgres import health
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from calscim.reconciler.state import holds, retries, runs, standing
+from calscim.reconciler.state import holds, organization_status, parked_actions, passes
 
 
 async def status(
@@ -52,7 +52,7 @@ async def status(
     """
     now = now or SystemClock().now()
     refusal = await _refusal(db)
-    daemons = await standing.daemons(db)
+    daemons = await organization_status.list_daemons(db)
     by_directory = await _tokens(db, now)
     return Status(
         database=DatabaseStatus(refusal is None, refusal),
@@ -150,16 +150,16 @@ async def _tokens(db: Database, now: datetime) -> Mapping[str, list[TokenStatus]
 async def _organization(
     db: Database, name: str, daemons: Sequence[str], windows: Sequence[Window], now: datetime
 ) -> OrganizationStatus:
-    latest = await runs.latest(db, name)
+    latest = await passes.load_latest(db, name)
     report, full = ({}, {}) if latest is None else (latest.report, latest.full)
-    held = await holds.current(db, name)
-    parked = await retries.parked(db, name)
+    held = await holds.load_current(db, name)
+    parked = await parked_actions.load(db, name)
     waiting = _waiting(full, report)
     lease = await db.fetchrow(sql("leases.get"), name)
     holder = lease["holder"] if lease is not None and lease["held"] else None
-    running = await runs.running(db, name) if holder is not None else None
+    running = await passes.load_running(db, name) if holder is not None else None
     retry = report.get("retry")
-    budget = await runs.budget(db, name)
+    budget = await passes.load_budget(db, name)
     unapproved = [hold for hold in held if hold.approved_at is None]
     window = find_open_window(windows, now)
     return OrganizationStatus(
@@ -170,8 +170,8 @@ async def _organization(
         last_complete_pass=latest.last_complete if latest else None,
         last_pass=latest.finished_at if latest else None,
         unreachable=report.get("unreachable"),
-        unreachable_since=await standing.unreachable_since(db, name),
-        rate_limited_until=await standing.rate_limited_until(db, name),
+        unreachable_since=await organization_status.unreachable_since(db, name),
+        rate_limited_until=await organization_status.rate_limited_until(db, name),
         incomplete=tuple(report.get("incomplete", ())),
         pending=max(report.get("pending", 0), (retry or {}).get("changes", 0)),
         retry=None if retry is None else _retry(retry),
@@ -191,7 +191,9 @@ async def _organization(
         if lease is None or holder is None
         else LeaseHolder(holder=holder, term=lease["term"]),
         standby=tuple(
-            daemon for daemon in daemons if holder is None or not standing.is_holder(daemon, holder)
+            daemon
+            for daemon in daemons
+            if holder is None or not organization_status.is_holder(daemon, holder)
         ),
         window=None if window is None else OpenWindow(window.text, next_close(windows, now)),
         next_window=next_open(windows, now),
@@ -218,7 +220,7 @@ async def _held(db: Database, organization: str, hold: holds.Hold) -> HeldSet:
     )
 
 
-def _parked(entry: retries.ParkedAction) -> ParkedView:
+def _parked(entry: parked_actions.ParkedAction) -> ParkedView:
     return ParkedView(
         kind=entry.key.action,
         email=entry.email,

@@ -18,7 +18,7 @@ from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_json
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from calscim.reconciler.state import runs, standing
+from calscim.reconciler.state import organization_status, passes
 
 TAKEN_WITHIN = 20.0  # seconds without a lease: another daemon may have to take it first
 LOOK = 0.1
@@ -86,10 +86,10 @@ async def sync(db: Database, organization: str, told: Told | None = None) -> Syn
     ``told`` is called every few seconds with what the pass waits for.
     """
     clock = SystemClock()
-    request = await runs.ask(db, organization)
+    request = await passes.request_sync(db, organization)
     alive = said = clock.monotonic()
     while True:
-        answer = await runs.answered(db, request)
+        answer = await passes.load_answer(db, request)
         if answer.complete is not None:
             return _result(organization, answer)
         now = clock.monotonic()
@@ -105,7 +105,7 @@ async def sync(db: Database, organization: str, told: Told | None = None) -> Syn
         await clock.sleep(LOOK)
 
 
-def _result(organization: str, answer: runs.SyncAnswer) -> SyncResult:
+def _result(organization: str, answer: passes.SyncAnswer) -> SyncResult:
     report = answer.report or {}
     return SyncResult(
         organization=organization,
@@ -128,9 +128,9 @@ def _result(organization: str, answer: runs.SyncAnswer) -> SyncResult:
 
 async def _delay(db: Database, organization: str) -> SyncDelay:
     lease = await db.fetchrow(sql("leases.get"), organization)
-    running = await runs.running(db, organization)
+    running = await passes.load_running(db, organization)
     return SyncDelay(
         holder=lease["holder"] if lease is not None and lease["held"] else None,
-        rate_limited_until=await standing.rate_limited_until(db, organization),
+        rate_limited_until=await organization_status.rate_limited_until(db, organization),
         progress=None if running is None else Progress(**running),
     )

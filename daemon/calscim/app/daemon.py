@@ -48,7 +48,7 @@ from calscim.notify.local import broken_journal
 from calscim.reconciler.controller import Controller
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing
-from calscim.reconciler.state.standing import session_name
+from calscim.reconciler.state.organization_status import session_name
 from calscim.scim.client_address import TrustedProxies
 from calscim.tracing import Tracing
 

@@ -18,7 +18,7 @@ from calscim.errors import CalscimError
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import holds, runs
+from calscim.reconciler.state import holds, passes
 from calscim.testing.calcom import calcom
 from calscim.testing.okta import client
 
@@ -102,8 +102,8 @@ class Demo:
 
     async def sync(self) -> None:
         """Do as ``calscim sync``."""
-        request = await runs.ask(self.db, "acme")
-        while (await runs.answered(self.db, request)).complete is None:
+        request = await passes.request_sync(self.db, "acme")
+        while (await passes.load_answer(self.db, request)).complete is None:
             await self.clock.sleep(0.05)
 
 
@@ -258,7 +258,7 @@ async def hold_and_approve(demo: Demo) -> None:
 
 
 async def _current_hold(demo: Demo) -> holds.Hold:
-    current = await holds.current(demo.db, "acme")
+    current = await holds.load_current(demo.db, "acme")
     if not current:
         raise StepError("the removals of the emptied group are not held")
     return current[0]

@@ -45,12 +45,12 @@ class PublishedFingerprints:
                     await asyncio.wait_for(self._changed.wait(), daemons.EVERY)
         finally:
             with suppress(StoreError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.shield(daemons.left(self.db.within(STATEMENT_TIMEOUT), self.holder))
+                await asyncio.shield(daemons.delete(self.db.within(STATEMENT_TIMEOUT), self.holder))
 
     async def _publish(self) -> None:
         current = fingerprints(self._known, self.salt)
         try:
-            await daemons.seen(
+            await daemons.record(
                 self.db.within(STATEMENT_TIMEOUT), daemons.Running(self.holder, self.salt, current)
             )
         except (StoreError, asyncpg.PostgresError) as error:

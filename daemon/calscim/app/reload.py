@@ -27,7 +27,7 @@ from calscim.config import Organization, Scim, Settings
 from calscim.config.keys import LISTS
 from calscim.errors import ConfigError, StoreError
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 
 log = structlog.get_logger()
 
@@ -259,5 +259,5 @@ class Reloads:
         for name in self._organizations:
             if is_shared or any(key.startswith(f"organization.{name}.") for key in applied):
                 with suppress(StoreError, asyncpg.PostgresError):  # the periodic pass comes anyway
-                    await runs.ask(self._databases[0], name)
+                    await passes.request_sync(self._databases[0], name)
                 self._wake(name)

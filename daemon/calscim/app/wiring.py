@@ -18,11 +18,11 @@ from calscim.reconciler.calcom_client import NOTED, client
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.paced_reader import PacedReader
+from calscim.reconciler.pass_slots import PassSlot
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.schedule import Timing
-from calscim.reconciler.slots import Slot
 from calscim.reconciler.stale_reads import StaleReadFilter
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 from calscim.reconciler.state.leases import Lease
 from calscim.tracing import Tracing
 
@@ -68,7 +68,7 @@ async def _note_wait(
         return
     remaining = budget.remaining(clock.monotonic())
     with suppress(StoreError):  # the pass continues without the record
-        await runs.note_budget(db, organization, budget.limit, remaining, seconds)
+        await passes.store_budget(db, organization, budget.limit, remaining, seconds)
 
 
 class RunningOrganization:
@@ -97,7 +97,7 @@ class RunningOrganization:
             session, settings, organization, clock, call_metrics, self._lend_slot, tracing
         )
         self._reconciler: Reconciler | None = None
-        self._slot: Slot | None = None
+        self._slot: PassSlot | None = None
         self._timing = timing
 
     def follow(self, settings: Settings, organization: Organization) -> None:
@@ -119,7 +119,7 @@ class RunningOrganization:
             reconciler.paced_reader.share = settings.reconcile.read_budget_share
             reconciler.view.recent.seconds = settings.reconcile.stale_read_window
 
-    def make_reconciler(self, lease: Lease, slot: Slot) -> Reconciler:
+    def make_reconciler(self, lease: Lease, slot: PassSlot) -> Reconciler:
         """Return the reconciler for one lease. Its passes lend ``slot`` while they wait for Cal.com."""
         self._slot = slot
         self._reconciler = reconciler_of(

@@ -1,7 +1,7 @@
 """calscim parked: list the changes of Cal.com that failed, and retry them."""
 
 from calscim.admin.organizations import find_organizations
-from calscim.admin.parked import ParkedAction, parked_actions, retry_parked
+from calscim.admin.parked import ParkedAction, list_parked, retry_parked
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import counted, table
@@ -32,7 +32,7 @@ async def _list(command: Command) -> None:
     found: list[ParkedAction] = []
     async with opened(settings) as db:
         for organization in find_organizations(settings, command.arguments.organization):
-            found += await parked_actions(db, organization.name)
+            found += await list_parked(db, organization.name)
     columns = ("action", "person", "team#", "tries#", "next try", "because")
     rows = (
         (one.kind, one.email, one.team_id, one.attempts, one.next_try, one.reason) for one in found

@@ -16,7 +16,7 @@ from calscim.planner.safeguards.holds import HoldSet, held_sets
 from calscim.planner.safeguards.limits import Guards
 from calscim.planner.safeguards.windows import Window
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import attempts, drift_sightings, holds
+from calscim.reconciler.state import attempts, drift_observations, holds
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.holds import Hold
 
@@ -50,7 +50,7 @@ async def decide(
     is asked what the next of these will do.
     """
     organization = rules.policy.name
-    released = await holds.released(db, organization)
+    released = await holds.load_released(db, organization)
     inputs = PlanInputs(
         desired=snapshot.desired,
         observed=observed,
@@ -58,12 +58,12 @@ async def decide(
         scope=scope,
         absences=snapshot.missed,
         grace=rules.grace,
-        drift=await drift_sightings.kept(db, organization) if rules.grace.is_active else {},
+        drift=await drift_observations.load(db, organization) if rules.grace.is_active else {},
         is_full=everything,
         is_preview=looks,
         guards=rules.guards,
         usage=await attempts.window_usage(db, organization, rules.guards.window),
-        approved=await holds.approved(db, organization, rules.approvals),
+        approved=await holds.list_approved(db, organization, rules.approvals),
         released=frozenset(chain.from_iterable(released.values())),
         held={} if scope.users is None else await _held(db, organization),
     )
@@ -76,7 +76,7 @@ async def _held(db: Database, organization: str) -> dict[str, str]:
     """Return the limit that holds each action of the held sets that no operator approved, by the action's key."""
     return {
         key: hold.guard
-        for hold in await holds.current(db, organization)
+        for hold in await holds.load_current(db, organization)
         if hold.approved_at is None
         for key in hold.keys
     }
@@ -93,21 +93,21 @@ async def remember(
 
     ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
     """
-    known = [] if everything else await holds.current(db, organization)
+    known = [] if everything else await holds.load_current(db, organization)
     found = set()
     for held in held_sets(planned):
         if (whole := _containing(known, held)) is not None:
             found.add(whole.hash)
             continue
-        await holds.hold(db, organization, held)
+        await holds.store(db, organization, held)
         found.add(held.hash)
     if everything:
-        await holds.settle(db, organization, found)
+        await holds.close_missing(db, organization, found)
     if not found:
         return []
     return [
         hold
-        for hold in await holds.current(db, organization)
+        for hold in await holds.load_current(db, organization)
         if hold.hash in found and hold.announced_at is None
     ]
 
@@ -125,17 +125,17 @@ async def carry_out_approved(
     db: Database, organization: str, planned: Plan, approvals: int
 ) -> None:
     """Release approved sets that the plan contains exactly, and close released sets that are done."""
-    approved = await holds.approved(db, organization, approvals)
+    approved = await holds.list_approved(db, organization, approvals)
     running = {digest([action]) for action in planned.actions if action.state is State.RUN}
-    current = {hold.hash: hold for hold in await holds.current(db, organization)}
+    current = {hold.hash: hold for hold in await holds.load_current(db, organization)}
     met = [hash_ for hash_ in approved if hash_ in current and current[hash_].digests <= running]
     if met:
         await holds.release(db, organization, met)
     if stale := sorted(approved - set(met)):
-        await holds.done(db, organization, stale)  # the world has changed since: approve anew
-    released = await holds.released(db, organization)
+        await holds.close(db, organization, stale)  # the world has changed since: approve anew
+    released = await holds.load_released(db, organization)
     finished = [
         hash_ for hash_, digests in released.items() if hash_ not in met and not digests & running
     ]
     if finished:
-        await holds.done(db, organization, finished)
+        await holds.close(db, organization, finished)

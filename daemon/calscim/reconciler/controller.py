@@ -1,9 +1,9 @@
 """Starts the passes of all organizations of this process. Each process has one controller.
 
 The controller takes and renews the leases of all organizations in one statement each, looks for news of all of them
-with one query every two seconds, and starts a step of an ``OrganizationSchedule`` when it is due. ``Slots`` bounds how
-many passes work at once. What a pass does is up to ``Reconciler``. Without a database the controller waits, says so
-once, and never guesses.
+with one query every two seconds, and starts a step of an ``OrganizationSchedule`` when it is due. ``PassSlots`` limits
+how many passes work at once. ``Reconciler`` decides what a pass does. Without a database the controller waits, and logs
+that once.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from calscim.clock import Clock
 from calscim.errors import StoreError, StoreUnavailable
 from calscim.postgres.pool import Database
 from calscim.reconciler.backoff import Backoff, Notice
+from calscim.reconciler.lease_sharing import LeaseSharing
 from calscim.reconciler.metrics import Metrics
+from calscim.reconciler.pass_slots import PassSlot, PassSlots
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.schedule import OrganizationSchedule, Timing
-from calscim.reconciler.sharing import LeaseSharing
-from calscim.reconciler.slots import Slot, Slots
-from calscim.reconciler.state import leases, runs
+from calscim.reconciler.state import leases, passes
 from calscim.reconciler.state.leases import Lease, LeaseLost
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ RENEW = leases.DURATION / 3
 PASSES = 8  # that work at once
 MANY = 20  # organizations, from which on the log has one line for all of them
 
-MakeCycle = Callable[[Lease, Slot], Reconciler]
+MakeReconciler = Callable[[Lease, PassSlot], Reconciler]
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +44,7 @@ class HeldLease:
 
     lease: Lease
     assignment: OrganizationSchedule
-    slot: Slot
+    slot: PassSlot
     task: asyncio.Task[None] | None = None  # the organization's step, running or waiting for a slot
 
     @property
@@ -70,14 +70,14 @@ class Controller:
 
     db: Database
     holder: str
-    organizations: Mapping[str, MakeCycle]
+    organizations: Mapping[str, MakeReconciler]
     timing: Timing
     clock: Clock
     jitter: Callable[[], float]
     metrics: Metrics
     pass_ended: Callable[[], None] = lambda: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    slots: Slots = field(init=False)
+    slots: PassSlots = field(init=False)
     sharing: LeaseSharing = field(init=False)
     _held: dict[str, HeldLease] = field(default_factory=dict)
     _due: list[tuple[float, int, HeldLease]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Controller:
     _failing: dict[str, Failing] = field(default_factory=dict)  # passes that the database ended
 
     def __post_init__(self) -> None:
-        self.slots = Slots(PASSES, self.clock)
+        self.slots = PassSlots(PASSES, self.clock)
         self.sharing = LeaseSharing(self.db, self.holder, frozenset(self.organizations))
         self._backoff = Backoff(self.jitter)
 
@@ -161,7 +161,7 @@ class Controller:
         missing = self.organizations.keys() - self._held.keys() - early
         if not missing:
             return
-        free = await leases.free(self.db, missing, self.holder)
+        free = await leases.list_free(self.db, missing, self.holder)
         wanted = await self.sharing.choose(free, len(self._held), self.clock.monotonic())
         if not wanted:
             return
@@ -177,7 +177,7 @@ class Controller:
 
     def _begin(self, lease: Lease) -> None:
         name = lease.organization
-        slot = Slot(self.slots)
+        slot = PassSlot(self.slots)
         assignment = OrganizationSchedule(
             self.organizations[name](lease, slot),
             self.timing,
@@ -230,7 +230,7 @@ class Controller:
             if not idle:
                 continue
             try:
-                found = await runs.due(self.db, idle)
+                found = await passes.list_due(self.db, idle)
             except StoreUnavailable as error:
                 self._is_unreachable(error)
                 continue

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import GroupId, TeamId, UserId
-from calscim.reconciler.state.runs import PendingRow
+from calscim.reconciler.state.passes import PendingRow
 
 
 @dataclass(slots=True)

@@ -85,7 +85,7 @@ async def follow_addresses(
 
 async def drop_gone(db: Database, organization: str, request_id: str) -> int:
     """Drop the imported users whose accounts left the organization; return how many."""
-    gone = await ledger.gone_unmanaged(db, organization)
+    gone = await ledger.list_gone_imports(db, organization)
     for directory, user in gone:
         await imported_users.drop_imported(db, directory, user, request_id=request_id)
     await ledger.drop_orphans(db, organization)

@@ -16,7 +16,7 @@ from calscim.reconciler.import_users import (
     import_existing,
 )
 from calscim.reconciler.observed_cache import ObservedCache, relevant_teams
-from calscim.reconciler.state import created_teams, drift_sightings, ledger
+from calscim.reconciler.state import created_teams, drift_observations, ledger
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 
 
@@ -48,7 +48,7 @@ class ObservationRecord:
         """
         found = [
             (team, account)
-            for team, account in await ledger.attempted(self.db, self.organization)
+            for team, account in await ledger.list_attempted(self.db, self.organization)
             if team not in self.view.gaps and account in self.view.teams.get(team, {})
         ]
         for team, account in found:
@@ -79,7 +79,7 @@ class ObservationRecord:
         """Count a full pass for each person and member whom its lists lack, and forget who is gone."""
         view = self.view
         if view.people is not None:
-            await ledger.saw_people(self.db, self.organization, view.people.keys())
+            await ledger.record_people(self.db, self.organization, view.people.keys())
             await self.drop_deprovisioned(request_id)
             await drop_unlinked(self.db, snapshot, view.people, request_id)
         for team in view.gone:  # the rows of a deleted team go like those of absent members
@@ -89,7 +89,7 @@ class ObservationRecord:
             self.counted[team] = view.read_at[team]
 
     async def _count_members(self, team: TeamId, present: Collection[CalUserId]) -> None:
-        await ledger.saw_team(self.db, self.organization, team, present)
+        await ledger.record_team_members(self.db, self.organization, team, present)
 
     async def drop_deprovisioned(self, request_id: str) -> None:
         """Delete imported users whose account is no member any more."""
@@ -105,4 +105,4 @@ class ObservationRecord:
             for key, action in unrequested(plan).items()
             if team_of(action) not in unread
         }
-        await drift_sightings.note(self.db, self.organization, seen, unread)
+        await drift_observations.record(self.db, self.organization, seen, unread)

@@ -10,7 +10,7 @@ from calscim.errors import RemoteKind
 from calscim.postgres.pool import Database
 from calscim.reconciler.backoff import Notice
 from calscim.reconciler.metrics import Metrics
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class PendingChanges:
 
     async def count_all(self) -> None:
         """Count the unprocessed pushes, also while no pass can run."""
-        self.count_pushes(*await runs.pending(self.db, self.organization))
+        self.count_pushes(*await passes.count_pending(self.db, self.organization))
 
     def count_pushes(self, pushes: int, oldest: datetime | None) -> None:
         """Count so many new pushes. ``oldest``: the time of the first one, or None without pushes."""
@@ -78,7 +78,7 @@ class PendingChanges:
     async def store_next_try(self, seconds: float) -> None:
         """Store how many seconds are left until the next try, for ``calscim status``."""
         next_try = self.clock.now() + timedelta(seconds=seconds)
-        await runs.note_retry(
+        await passes.store_retry(
             self.db,
             self.organization,
             {

@@ -7,7 +7,7 @@ import structlog
 from calscim.calcom.rate_budget import Budget
 from calscim.clock import Clock
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import runs
+from calscim.reconciler.state import passes
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Progress:
             "of": self.before + of,
             "seconds_left": left,
         }
-        await runs.progress(self.db, self.pass_id, {"progress": progress})
+        await passes.store_progress(self.db, self.pass_id, {"progress": progress})
         if now - self._told >= TELL_EVERY:
             self._told = now
             log.info(

@@ -28,7 +28,7 @@ from calscim.reconciler.approvals import Rules, carry_out_approved, decide, reme
 from calscim.reconciler.attribute_cache import AttributeSync
 from calscim.reconciler.call_outcomes import OutcomeHandler
 from calscim.reconciler.deprovisioning import Deprovisioner
-from calscim.reconciler.desired_now import load_desired_state
+from calscim.reconciler.desired_loader import load_desired_state
 from calscim.reconciler.dirty_set import DirtySet
 from calscim.reconciler.executor import Executor
 from calscim.reconciler.observation_record import ObservationRecord
@@ -44,19 +44,19 @@ from calscim.reconciler.provisioning import Joiner
 from calscim.reconciler.recorder import AttemptLog, Recorder
 from calscim.reconciler.report import PassLog, Report, build_report, drift, log_held, report_json
 from calscim.reconciler.retry_queue import PassResult, RetryQueue
-from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state import (
-    attribute_ledger,
+    applied_attributes,
     build_traits,
     holds,
     ledger,
-    retries,
-    runs,
+    parked_actions,
+    passes,
 )
+from calscim.reconciler.state import attempts as actions
 from calscim.reconciler.state.attempts import Attempts
 from calscim.reconciler.state.desired_state import DesiredSnapshot
 from calscim.reconciler.state.leases import Lease
-from calscim.reconciler.state.retries import ParkedAction
+from calscim.reconciler.state.parked_actions import ParkedAction
 from calscim.reconciler.team_creation import TeamCreator
 from calscim.tracing import NO_SPAN, Span
 
@@ -100,8 +100,8 @@ class Reconciler:
         began = self.clock.monotonic()
         # First, because nothing else helps while Cal.com is unreachable.
         await self.view.read_key(self.reader)
-        heads = await runs.heads(self.db, self.organization)
-        pass_id = await runs.begin(self.db, self.organization, "full")
+        heads = await passes.load_heads(self.db, self.organization)
+        pass_id = await passes.begin(self.db, self.organization, "full")
         snapshot = await self._load_desired()
         self.view.traits = await build_traits.load(self.db, self.organization)
         await self.view.read_everything(self.reader, snapshot.desired, since)
@@ -120,9 +120,9 @@ class Reconciler:
         report = await self._carry_out(pass_id, "full", snapshot, Scope(), interrupted, began)
         await self._new_teams().observe_owners(snapshot.desired)
         await self.records.count_absences(snapshot, _request_id())
-        await runs.advance(self.db, self.organization, heads)
-        await runs.answer(self.db, requests, pass_id, report.unreachable or "")
-        await runs.prune(self.db, self.organization)
+        await passes.advance(self.db, self.organization, heads)
+        await passes.answer_requests(self.db, requests, pass_id, report.unreachable or "")
+        await passes.prune(self.db, self.organization)
         return report
 
     async def has_changes(self) -> bool:
@@ -146,8 +146,8 @@ class Reconciler:
         if self.view.me is None:  # the cache is empty
             return await self.run_full(interrupted)
         began = self.clock.monotonic()
-        pass_id = await runs.begin(self.db, self.organization, "touched")
-        everybody = dirty.everyone or await holds.current(self.db, self.organization)
+        pass_id = await passes.begin(self.db, self.organization, "incremental")
+        everybody = dirty.everyone or await holds.load_current(self.db, self.organization)
         users = None if everybody else dirty.users
         snapshot = await self._load_desired(users)
         known = snapshot.desired.users.keys() | snapshot.desired.deleted_users.keys()
@@ -163,10 +163,10 @@ class Reconciler:
             snapshot = await self._load_desired(users)
         await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
-        report = await self._carry_out(pass_id, "touched", snapshot, scope, interrupted, began)
+        report = await self._carry_out(pass_id, "incremental", snapshot, scope, interrupted, began)
         if any(kind is Kind.DEPROVISION for kind, _ in report.outcomes):
             await self.records.drop_deprovisioned(_request_id())
-        await runs.advance(self.db, self.organization, heads)
+        await passes.advance(self.db, self.organization, heads)
         return report
 
     def _makes_room(self, directory: DesiredState) -> bool:
@@ -215,8 +215,10 @@ class Reconciler:
             self.view.contested = find_contested_addresses(snapshot.desired, self.view.people)
         planned = await self._plan(snapshot, scope, everything=everything)
         await ledger.link(self.db, self.organization, planned.links)
-        await ledger.in_place(self.db, self.organization, planned.in_place)
-        await attribute_ledger.told(self.db, self.organization, planned.applied_attributes)
+        await ledger.record_found(self.db, self.organization, planned.in_place)
+        await applied_attributes.record_applied(
+            self.db, self.organization, planned.applied_attributes
+        )
         if everything:
             self.paced_reader.drifting = _drifting_teams(planned)
             await self.records.note_drift(planned)
@@ -224,8 +226,8 @@ class Reconciler:
         is_whole = everything or (scope.users is None and not planned.incomplete)
         unannounced = await remember(self.db, self.organization, planned, everything=is_whole)
         log_held(self.organization, unannounced)
-        await holds.announced(self.db, self.organization, [one.hash for one in unannounced])
-        stuck = await retries.parked(self.db, self.organization)
+        await holds.mark_announced(self.db, self.organization, [one.hash for one in unannounced])
+        stuck = await parked_actions.load(self.db, self.organization)
         pass_result = await self._perform(pass_id, snapshot, planned, stuck, interrupted)
         planned = replace(planned, waiting=_with(planned.waiting, pass_result.waiting))
         if pass_result.outcomes:  # the limits after the pass
@@ -239,14 +241,14 @@ class Reconciler:
             planned,
             pass_result,
             readable=self.reads.may_improve(),
-            parked=len(await retries.parked(self.db, self.organization)),
+            parked=len(await parked_actions.load(self.db, self.organization)),
             seconds=round(self.clock.monotonic() - began, 3),
             window_left=self._closing(),
             lost=self.view.attributes.lost,
         )
         left = self.client.budget.estimate(self.clock.monotonic(), done.pending)
         await self._save_budget()
-        await runs.finish(
+        await passes.finish(
             self.db,
             pass_id,
             complete=done.complete,
@@ -343,7 +345,7 @@ class Reconciler:
     async def _save_budget(self) -> None:
         now = self.clock.monotonic()
         budget = self.client.budget
-        await runs.note_budget(
+        await passes.store_budget(
             self.db, self.organization, budget.limit, budget.remaining(now), budget.resets_in(now)
         )
 

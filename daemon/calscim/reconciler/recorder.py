@@ -22,7 +22,13 @@ from calscim.planner.ids import CalUserId, MembershipId, TeamId, UserId
 from calscim.planner.observed_state import Team
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import attribute_ledger, build_traits, created_teams, ledger, retries
+from calscim.reconciler.state import (
+    applied_attributes,
+    build_traits,
+    created_teams,
+    ledger,
+    parked_actions,
+)
 from calscim.reconciler.state.attempts import Attempts
 
 log = structlog.get_logger()
@@ -54,7 +60,7 @@ class Recorder:
         await build_traits.learn(self.db, self.organization, trait, value=value)
 
     async def forget_membership(self, team: TeamId, cal_user: CalUserId) -> None:
-        await ledger.take(self.db, self.organization, team, cal_user)
+        await ledger.forget_membership(self.db, self.organization, team, cal_user)
 
     async def record_membership(
         self, action: AddMember | ChangeTeamRole, membership: MembershipId, *, made: bool
@@ -73,28 +79,28 @@ class Recorder:
             membership=membership or None,
         )
         if made:
-            await ledger.give(self.db, self.organization, edge)
+            await ledger.record_membership(self.db, self.organization, edge)
         else:
-            await ledger.in_place(self.db, self.organization, [edge])
+            await ledger.record_found(self.db, self.organization, [edge])
 
     async def record_org_role(
         self, action: JoinAction | ChangeOrgRole, cal_user: CalUserId
     ) -> None:
         """Record the organization role that an action granted; delete the record of a plain member."""
         if action.user is None or action.role is Role.MEMBER or action.mode is None:
-            await ledger.leave_office(self.db, self.organization, cal_user)
+            await ledger.forget_org_role(self.db, self.organization, cal_user)
             return
         office = OrgRoleGrant(cal_user, action.user, action.role, action.mode, action.mappings)
-        await ledger.give_office(self.db, self.organization, office)
+        await ledger.record_org_role(self.db, self.organization, office)
 
     async def record_attribute_intent(self, cal_user: CalUserId, attribute: str) -> None:
-        await attribute_ledger.claim(self.db, self.organization, cal_user, attribute)
+        await applied_attributes.record_intent(self.db, self.organization, cal_user, attribute)
 
-    async def record_attributes(self, rows: Sequence[attribute_ledger.Told]) -> None:
-        await attribute_ledger.told(self.db, self.organization, rows)
+    async def record_attributes(self, rows: Sequence[applied_attributes.AppliedAttribute]) -> None:
+        await applied_attributes.record_applied(self.db, self.organization, rows)
 
     async def has_attempt(self, awaited: TeamId, team: TeamId) -> bool:
-        return await created_teams.attempted(self.db, self.organization, awaited, team)
+        return await created_teams.has_attempt(self.db, self.organization, awaited, team)
 
     async def bind(
         self, awaited: TeamId, team: Team, request_id: str, creator: CalUserId | None
@@ -104,10 +110,10 @@ class Recorder:
         )
 
     async def record_owner_membership(self, team: TeamId, membership: MembershipId) -> None:
-        await created_teams.saw_creator(self.db, self.organization, team, membership)
+        await created_teams.record_owner_membership(self.db, self.organization, team, membership)
 
     async def forget_created_team(self, team: TeamId) -> None:
-        await created_teams.release(self.db, self.organization, team)
+        await created_teams.forget(self.db, self.organization, team)
 
     async def park(
         self,
@@ -121,7 +127,7 @@ class Recorder:
         mark: str,
         unanswered: bool,
     ) -> None:
-        await retries.park(
+        await parked_actions.park(
             self.db,
             self.organization,
             key,
@@ -135,10 +141,10 @@ class Recorder:
         )
 
     async def release_unanswered(self) -> None:
-        await retries.release_unanswered(self.db, self.organization)
+        await parked_actions.release_unanswered(self.db, self.organization)
 
     async def unpark(self, key: ActionKey) -> None:
-        await retries.unpark(self.db, self.organization, key)
+        await parked_actions.unpark(self.db, self.organization, key)
 
     async def unpark_all(self, keys: Sequence[ActionKey]) -> None:
         for key in keys:

@@ -13,7 +13,7 @@ from calscim.planner.backoff import is_due, retry_delay
 from calscim.planner.ids import UserId
 from calscim.planner.plan import Waiting
 from calscim.reconciler.recorder import Recorder
-from calscim.reconciler.state.retries import ParkedAction
+from calscim.reconciler.state.parked_actions import ParkedAction
 
 log = structlog.get_logger()
 

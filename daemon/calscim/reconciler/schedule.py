@@ -25,9 +25,8 @@ from calscim.reconciler.pending_changes import PendingChanges
 from calscim.reconciler.reconcile import Reconciler
 from calscim.reconciler.report import Report
 from calscim.reconciler.state import attempts as actions
-from calscim.reconciler.state import restore_check, runs
-from calscim.reconciler.state import retries as parked
-from calscim.reconciler.state.retries import ParkedAction
+from calscim.reconciler.state import parked_actions, passes, restore_check
+from calscim.reconciler.state.parked_actions import ParkedAction
 
 log = structlog.get_logger()
 
@@ -173,8 +172,8 @@ class OrganizationSchedule:
         self._heard_at = self._news_at = self._crowded_at = None
         if self.is_stopping():
             return None
-        if await runs.is_asked(db, self.organization):
-            requests = await runs.asked(db, self.organization)
+        if await passes.has_request(db, self.organization):
+            requests = await passes.list_requests(db, self.organization)
             reconciler.paced_reader.end()
             self._began = self.clock.monotonic()
             return await self._full(requests=requests)
@@ -202,12 +201,12 @@ class OrganizationSchedule:
 
     async def _touched(self) -> Report | None:
         db, reconciler = self.reconciler.db, self.reconciler
-        unread = await runs.unread(db, self.organization)
+        unread = await passes.load_unread(db, self.organization)
         self._more = unread.more
         found = collect_dirty_set(unread.news)
         found.everyone = found.everyone or self._backlog
         found.reread = not self._backlog
-        self._retry(found, await parked.parked(db, self.organization))
+        self._retry(found, await parked_actions.load(db, self.organization))
         retries = self._unread is not None and self.clock.monotonic() >= self._retry_at
         if retries and self._unread is not None:
             found.update(self._unread)
@@ -218,7 +217,7 @@ class OrganizationSchedule:
         pushed = [row.at for row in unread.news if row.kind == "scim"]
         self.pending.count_pushes(len(pushed), min(pushed, default=None))
         run = reconciler.run_incremental(found, unread.reached, self._interrupted)
-        report = await traced_pass(reconciler, "touched", run)
+        report = await traced_pass(reconciler, "incremental", run)
         self._keep_unread(found, report, retries=retries)
         return report
 
@@ -252,7 +251,7 @@ class OrganizationSchedule:
 
     async def _skip(self, heads: dict[str, int]) -> None:
         if heads != self._seen:
-            await runs.advance(self.reconciler.db, self.organization, heads)
+            await passes.advance(self.reconciler.db, self.organization, heads)
             self._seen = heads
 
     # -------------------------------------------------------------- after it
@@ -302,8 +301,8 @@ class OrganizationSchedule:
         db, organization = self.reconciler.db, self.organization
         self.pending.note_unreachable(error.kind, str(error))
         await self.pending.count_all()
-        pass_id = await runs.begin(db, organization, "full")
-        requests = await runs.asked(db, organization)
+        pass_id = await passes.begin(db, organization, "full")
+        requests = await passes.list_requests(db, organization)
         report = {
             "unreachable": str(error),
             "unreachable_kind": error.kind.value,
@@ -312,8 +311,8 @@ class OrganizationSchedule:
             "pending": 0,
             "held": 0,
         }
-        await runs.finish(db, pass_id, complete=False, in_sync=False, report=report)
-        await runs.answer(db, requests, pass_id, str(error))
+        await passes.finish(db, pass_id, complete=False, in_sync=False, report=report)
+        await passes.answer_requests(db, requests, pass_id, str(error))
         wait = self._backoff.next()
         self._next_full = self._latest = self._not_before = self.clock.monotonic() + wait
         await self.pending.store_next_try(wait)

@@ -13,7 +13,7 @@ from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Attribute, AttributeType, Complete, ObservedState
 from calscim.planner.plan import Plan
 from calscim.planner.policy import AttributeRule, Policy
-from calscim.reconciler.state.retries import ParkedAction
+from calscim.reconciler.state.parked_actions import ParkedAction
 
 
 def explain_attributes(

@@ -32,7 +32,7 @@ from calscim.planner.plan import Plan, Scope
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
 from calscim.reconciler.approvals import Rules, decide
-from calscim.reconciler.desired_now import load_desired_state
+from calscim.reconciler.desired_loader import load_desired_state
 from calscim.reconciler.from_settings import rules
 from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.state.desired_state import DesiredSnapshot

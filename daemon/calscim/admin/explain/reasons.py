@@ -11,7 +11,7 @@ from calscim.planner.actions import Action, ChangeAttribute, Kind, team_of
 from calscim.planner.desired_state import MembershipRecord
 from calscim.planner.ids import TeamId
 from calscim.planner.plan import Deferred, Plan
-from calscim.reconciler.state.retries import ParkedAction
+from calscim.reconciler.state.parked_actions import ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)

@@ -14,7 +14,7 @@ from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.planner.ids import TeamId, UserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from calscim.reconciler.state import holds, retries, runs
+from calscim.reconciler.state import holds, parked_actions, passes
 
 
 async def load_sources(db: Database, users: Sequence[UserId]) -> list[Source]:
@@ -104,7 +104,7 @@ async def load_actions(
 
 async def load_memory(db: Database, organization: str) -> Memory:
     """Return what the last passes stored about parked, held and waiting changes."""
-    latest = await runs.latest(db, organization)
+    latest = await passes.load_latest(db, organization)
     waiting = (
         []
         if latest is None
@@ -112,7 +112,7 @@ async def load_memory(db: Database, organization: str) -> Memory:
     )
     held = [
         replace(action, guard=hold.guard)
-        for hold in await holds.current(db, organization)
+        for hold in await holds.load_current(db, organization)
         for action in plan_views.actions(hold.actions)
     ]
-    return Memory(await retries.parked(db, organization), held, plan_views.waits(waiting))
+    return Memory(await parked_actions.load(db, organization), held, plan_views.waits(waiting))

@@ -9,7 +9,7 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
-async def attempted(db: Database, organization: str, awaited: TeamId, team: TeamId) -> bool:
+async def has_attempt(db: Database, organization: str, awaited: TeamId, team: TeamId) -> bool:
     """Return True if an earlier attempt created the team, or may have created it."""
     return bool(await db.fetchval(sql("created_teams.was_attempted"), organization, awaited, team))
 
@@ -58,7 +58,7 @@ async def bind(
             )
 
 
-async def saw_creator(
+async def record_owner_membership(
     db: Database, organization: str, team: TeamId, membership: MembershipId
 ) -> None:
     """Record the bootstrap owner's membership, to tell it from a later one that was added by hand."""
@@ -73,6 +73,6 @@ async def rename(db: Database, organization: str, names: Mapping[TeamId, str]) -
         )
 
 
-async def release(db: Database, organization: str, team: TeamId) -> None:
+async def forget(db: Database, organization: str, team: TeamId) -> None:
     """Forget the bootstrap owner of a team."""
     await db.execute(sql("created_teams.release"), organization, team)

@@ -21,17 +21,17 @@ class Running:
     fingerprints: Mapping[str, str]
 
 
-async def seen(db: Database, running: Running) -> None:
+async def record(db: Database, running: Running) -> None:
     """Record a heartbeat of the daemon and the secrets that it uses."""
     told = orjson.dumps(dict(running.fingerprints)).decode()
     await db.execute(sql("daemons.record"), running.holder, running.salt, told)
 
 
-async def left(db: Database, holder: str) -> None:
+async def delete(db: Database, holder: str) -> None:
     await db.execute(sql("daemons.delete"), holder)
 
 
-async def alive(connection: Connection) -> list[Running]:
+async def list_running(connection: Connection) -> list[Running]:
     """Return the daemons with a recent heartbeat."""
     rows = await connection.fetch(sql("daemons.list"), ALIVE)
     return [Running(row["holder"], row["salt"], orjson.loads(row["fingerprints"])) for row in rows]

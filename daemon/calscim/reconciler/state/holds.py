@@ -29,7 +29,7 @@ class Hold:
     announced_at: datetime | None  # when the daemon alerted the operator
 
 
-async def hold(db: Database, organization: str, held: HoldSet) -> None:
+async def store(db: Database, organization: str, held: HoldSet) -> None:
     """Record a held set. The same set in later passes is one hold."""
     actions = [
         {**action_json(action), "key": str(key_of(action)), "digest": digest([action])}
@@ -39,18 +39,18 @@ async def hold(db: Database, organization: str, held: HoldSet) -> None:
     await db.execute(sql("holds.hold"), organization, held.hash, held.guard, stored)
 
 
-async def announced(db: Database, organization: str, hashes: Collection[str]) -> None:
+async def mark_announced(db: Database, organization: str, hashes: Collection[str]) -> None:
     """Note that the daemon alerted the operator to these sets, so that later passes do not."""
     if hashes:
         await db.execute(sql("holds.mark_announced"), organization, list(hashes))
 
 
-async def settle(db: Database, organization: str, hashes: Collection[str]) -> None:
+async def close_missing(db: Database, organization: str, hashes: Collection[str]) -> None:
     """End the holds that are not among ``hashes``."""
     await db.execute(sql("holds.close_obsolete"), organization, list(hashes))
 
 
-async def current(db: Database, organization: str) -> list[Hold]:
+async def load_current(db: Database, organization: str) -> list[Hold]:
     """Return the sets that are held now."""
     return [_hold(row) for row in await db.fetch(sql("holds.list_current"), organization)]
 
@@ -83,7 +83,7 @@ async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
     return [row["person"] for row in rows]
 
 
-async def approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
+async def list_approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
     """Return the approved sets that are not released yet. ``needed``: how many operators have to approve."""
     rows = await db.fetch(sql("holds.list_approved"), organization, needed)
     return frozenset(row["hash"] for row in rows)
@@ -94,7 +94,7 @@ async def release(db: Database, organization: str, hashes: Collection[str]) -> N
     await db.execute(sql("holds.release"), organization, list(hashes))
 
 
-async def released(db: Database, organization: str) -> dict[str, frozenset[str]]:
+async def load_released(db: Database, organization: str) -> dict[str, frozenset[str]]:
     """Return the digests of the actions of each set that is being carried out, by the set's hash.
 
     A set that was interrupted goes on without another approval.
@@ -105,5 +105,5 @@ async def released(db: Database, organization: str) -> dict[str, frozenset[str]]
     }
 
 
-async def done(db: Database, organization: str, hashes: Collection[str]) -> None:
+async def close(db: Database, organization: str, hashes: Collection[str]) -> None:
     await db.execute(sql("holds.close"), organization, list(hashes))

@@ -44,7 +44,7 @@ async def release(db: Database, lease: Lease) -> None:
     )
 
 
-async def free(db: Database, organizations: Collection[str], holder: str) -> list[str]:
+async def list_free(db: Database, organizations: Collection[str], holder: str) -> list[str]:
     """Return the organizations whose leases ``holder`` could acquire."""
     rows = await db.within(PATIENCE).fetch(sql("leases.list_free"), list(organizations), holder)
     return [row["name"] for row in rows]

@@ -61,7 +61,7 @@ async def forget_account(db: Database, organization: str, cal_user: CalUserId) -
             await connection.execute(sql(query), organization, cal_user)
 
 
-async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> None:
+async def record_org_role(db: Database, organization: str, office: OrgRoleGrant) -> None:
     """Record an organization role that calscim has just granted."""
     await db.execute(
         sql("org_role_grants.record"),
@@ -74,11 +74,11 @@ async def give_office(db: Database, organization: str, office: OrgRoleGrant) -> 
     )
 
 
-async def leave_office(db: Database, organization: str, cal_user: CalUserId) -> None:
+async def forget_org_role(db: Database, organization: str, cal_user: CalUserId) -> None:
     await db.execute(sql("org_role_grants.revoke"), organization, cal_user)
 
 
-async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
+async def record_membership(db: Database, organization: str, edge: MembershipRecord) -> None:
     """Record a team membership that calscim has just created."""
     await db.execute(
         sql("ledger.record_added"),
@@ -94,7 +94,7 @@ async def give(db: Database, organization: str, edge: MembershipRecord) -> None:
     )
 
 
-async def attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
+async def list_attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
     """Return memberships that an attempt with an unknown outcome may have created, and that are not recorded.
 
     Only of attempts since the last complete look at everything: what that did not show was not made.
@@ -108,11 +108,13 @@ async def adopt(db: Database, organization: str, team: TeamId, cal_user: CalUser
     await db.execute(sql("ledger.adopt"), organization, team, cal_user)
 
 
-async def take(db: Database, organization: str, team: TeamId, cal_user: CalUserId) -> None:
+async def forget_membership(
+    db: Database, organization: str, team: TeamId, cal_user: CalUserId
+) -> None:
     await db.execute(sql("ledger.delete"), organization, team, cal_user)
 
 
-async def in_place(db: Database, organization: str, edges: Sequence[MembershipRecord]) -> None:
+async def record_found(db: Database, organization: str, edges: Sequence[MembershipRecord]) -> None:
     """Record memberships that are desired and observed. Unchanged rows cost no write."""
     if edges:
         await db.execute(
@@ -129,12 +131,12 @@ async def in_place(db: Database, organization: str, edges: Sequence[MembershipRe
         )
 
 
-async def saw_people(db: Database, organization: str, people: Collection[CalUserId]) -> None:
+async def record_people(db: Database, organization: str, people: Collection[CalUserId]) -> None:
     """Count the accounts that a complete list of the organization did not show."""
     await db.execute(sql("account_links.count_missed"), organization, list(people))
 
 
-async def saw_team(
+async def record_team_members(
     db: Database, organization: str, team: TeamId, members: Collection[CalUserId]
 ) -> None:
     """Count the members that a complete list of a team did not show; delete a row after ABSENT_AFTER lists."""
@@ -142,10 +144,10 @@ async def saw_team(
         sql("ledger.count_missed"), organization, team, list(members), ABSENT_AFTER
     )
     for row in gone:
-        await take(db, organization, team, CalUserId(row["cal_user_id"]))
+        await forget_membership(db, organization, team, CalUserId(row["cal_user_id"]))
 
 
-async def gone_unmanaged(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
+async def list_gone_imports(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
     """Return the imported users, never written by the provider, who are no longer in Cal.com.
 
     A person is gone after calscim ended the membership, at once, or after ABSENT_AFTER complete passes without

@@ -32,7 +32,7 @@ def session_name(holder: str) -> str:
     return _SESSION + holder[-_LONGEST:]
 
 
-async def daemons(db: Database) -> list[str]:
+async def list_daemons(db: Database) -> list[str]:
     """Return the daemons that run on this database, as far as this role can see them.
 
     A daemon whose connections go through a pooler is not among them.

@@ -6,15 +6,17 @@ from calscim.planner.ids import CalUserId
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
-Told = tuple[CalUserId, str, str]  # account, attribute's id, all values; "": none
+AppliedAttribute = tuple[CalUserId, str, str]  # account, attribute's id, all values; "": none
 
 
-async def claim(db: Database, organization: str, cal_user: CalUserId, attribute: str) -> None:
+async def record_intent(
+    db: Database, organization: str, cal_user: CalUserId, attribute: str
+) -> None:
     """Record before the call that calscim sets the attribute, so that it can be cleared after any outcome."""
     await db.execute(sql("applied_attributes.record_intent"), organization, cal_user, attribute)
 
 
-async def told(db: Database, organization: str, rows: Sequence[Told]) -> None:
+async def record_applied(db: Database, organization: str, rows: Sequence[AppliedAttribute]) -> None:
     """Record attributes that have their target value. Forget an attribute without a value."""
     kept = [row for row in rows if row[2]]
     gone = [row for row in rows if not row[2]]

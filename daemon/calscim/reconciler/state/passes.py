@@ -14,7 +14,7 @@ from calscim.postgres.queries import sql
 # Characters of effects after which the event loop goes on with SCIM requests: about 5 ms. A row without one counts as
 # much as ROW.
 SLICE, ROW = 256 * 1024, 500
-MOST_NEWS = 10_000  # journal rows that one pass takes
+MAX_NEW_ROWS = 10_000  # journal rows that one pass takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,21 @@ async def finish(
     )
 
 
-async def progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
+async def store_progress(db: Database, pass_id: int, report: Mapping[str, Any]) -> None:
     """Store the progress of a pass; its report replaces it."""
     await db.execute(
         sql("reconcile_passes.record_progress"), pass_id, orjson.dumps(report).decode()
     )
 
 
-async def note_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
+async def store_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
     """Store with the last finished pass when the next try is, and what waits for it."""
     await db.execute(
         sql("reconcile_passes.record_retry"), organization, orjson.dumps(retry).decode()
     )
 
 
-async def running(db: Database, organization: str) -> dict[str, Any] | None:
+async def load_running(db: Database, organization: str) -> dict[str, Any] | None:
     """Return the progress of the running pass, or None before its first change.
 
     A process that was killed leaves one behind: whoever shows it looks at the lease as well.
@@ -87,7 +87,7 @@ async def prune(db: Database, organization: str) -> None:
     await db.execute(sql("reconcile_passes.prune"), organization)
 
 
-async def latest(db: Database, organization: str) -> LatestPass | None:
+async def load_latest(db: Database, organization: str) -> LatestPass | None:
     row = await db.fetchrow(sql("reconcile_passes.get_latest"), organization)
     if row is None:
         return None
@@ -104,7 +104,7 @@ async def latest(db: Database, organization: str) -> LatestPass | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PendingChanges:
+class UnreadRows:
     """Journal rows that no pass has processed yet, up to the number that one pass takes.
 
     ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
@@ -115,12 +115,12 @@ class PendingChanges:
     more: bool
 
 
-async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> PendingChanges:
+async def load_unread(db: Database, organization: str, limit: int = MAX_NEW_ROWS) -> UnreadRows:
     """Read the rows of the next pass. Advancing to ``reached`` skips no unread row."""
-    until = await heads(db, organization)
-    found = await news(db, organization, limit)
+    until = await load_heads(db, organization)
+    found = await load_new_rows(db, organization, limit)
     if len(found) < limit:
-        return PendingChanges(found, until, more=False)
+        return UnreadRows(found, until, more=False)
     last = {row.stream: row.seq for row in found}
     cut = found[
         -1
@@ -129,10 +129,12 @@ async def unread(db: Database, organization: str, limit: int = MOST_NEWS) -> Pen
         stream: seq if stream == cut else max(seq, until.get(stream, 0))
         for stream, seq in last.items()
     }
-    return PendingChanges(found, reached, more=True)
+    return UnreadRows(found, reached, more=True)
 
 
-async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[PendingRow]:
+async def load_new_rows(
+    db: Database, organization: str, limit: int = MAX_NEW_ROWS
+) -> list[PendingRow]:
     """Return the oldest unprocessed journal rows, at most ``limit``."""
     found = []
     size = 0
@@ -156,8 +158,8 @@ async def news(db: Database, organization: str, limit: int = MOST_NEWS) -> list[
     return found
 
 
-async def pending(
-    db: Database, organization: str, limit: int = MOST_NEWS
+async def count_pending(
+    db: Database, organization: str, limit: int = MAX_NEW_ROWS
 ) -> tuple[int, datetime | None]:
     """Return how many pushes wait, at most ``limit``, and the time of the oldest, without reading their effects."""
     row = await db.fetchrow(sql("journal_offsets.count_unprocessed"), organization, limit)
@@ -165,13 +167,13 @@ async def pending(
     return row["rows"], row["since"]
 
 
-async def due(db: Database, organizations: Collection[str]) -> list[str]:
+async def list_due(db: Database, organizations: Collection[str]) -> list[str]:
     """Return the organizations with new rows, requests, or due actions."""
     rows = await db.fetch(sql("journal_offsets.list_due_organizations"), list(organizations))
     return [row["organization"] for row in rows]
 
 
-async def heads(db: Database, organization: str) -> dict[str, int]:
+async def load_heads(db: Database, organization: str) -> dict[str, int]:
     """Return the last seq of each journal of the organization."""
     return {
         row["stream"]: row["seq"]
@@ -187,21 +189,21 @@ async def advance(db: Database, organization: str, seen: Mapping[str, int]) -> N
         )
 
 
-async def ask(db: Database, organization: str) -> int:
+async def request_sync(db: Database, organization: str) -> int:
     """Request a full pass from the lease holder; return the request's id."""
     return int(await db.fetchval(sql("sync_requests.request"), organization))
 
 
-async def asked(db: Database, organization: str) -> list[int]:
+async def list_requests(db: Database, organization: str) -> list[int]:
     """Take all open requests for the pass that starts now."""
     return [row["id"] for row in await db.fetch(sql("sync_requests.start"), organization)]
 
 
-async def is_asked(db: Database, organization: str) -> bool:
+async def has_request(db: Database, organization: str) -> bool:
     return bool(await db.fetchval(sql("sync_requests.exist"), organization))
 
 
-async def answer(db: Database, requests: Sequence[int], pass_id: int, detail: str) -> None:
+async def answer_requests(db: Database, requests: Sequence[int], pass_id: int, detail: str) -> None:
     if requests:
         await db.execute(sql("sync_requests.finish"), list(requests), pass_id, detail)
 
@@ -217,7 +219,7 @@ class SyncAnswer:
     detail: str
 
 
-async def answered(db: Database, request: int) -> SyncAnswer:
+async def load_answer(db: Database, request: int) -> SyncAnswer:
     row = await db.fetchrow(sql("sync_requests.get"), request)
     if row is None or row["finished_at"] is None:
         return SyncAnswer(row is not None and row["started_at"] is not None, None, None, None, "")
@@ -229,12 +231,12 @@ async def answered(db: Database, request: int) -> SyncAnswer:
     )
 
 
-async def note_budget(
+async def store_budget(
     db: Database, organization: str, limit: int, remaining: int, resets_in: float
 ) -> None:
     await db.execute(sql("rate_budgets.record"), organization, limit, remaining, resets_in)
 
 
-async def budget(db: Database, organization: str) -> dict[str, Any] | None:
+async def load_budget(db: Database, organization: str) -> dict[str, Any] | None:
     row = await db.fetchrow(sql("rate_budgets.get"), organization)
     return None if row is None else dict(row)

@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 
 from calscim.clock import SystemClock
-from calscim.reconciler import slots as module
+from calscim.reconciler import pass_slots as module
 from calscim.reconciler.controller import HeldLease
-from calscim.reconciler.slots import HANDICAP, Slot, Slots
+from calscim.reconciler.pass_slots import HANDICAP, PassSlot, PassSlots
 from tests.support.waiting import until
 
 
@@ -16,11 +16,11 @@ class Passes:
     """Passes that work until they are told to end."""
 
     def __init__(self, size):
-        self.slots = Slots(size, SystemClock())
+        self.slots = PassSlots(size, SystemClock())
         self.working, self.order, self.ends, self.tasks = set(), [], {}, {}
 
     def start(self, name, at=0.0, *, is_urgent=False):
-        slot = Slot(self.slots)
+        slot = PassSlot(self.slots)
         slot.be_due(at, is_urgent=is_urgent)
         self.ends[name] = asyncio.Event()
         self.tasks[name] = asyncio.create_task(self._work(name, slot))
@@ -103,7 +103,7 @@ async def test_a_pass_that_is_cancelled_leaves_its_place_to_the_next():
 async def test_a_pass_that_waits_for_calcom_lends_its_slot_and_gets_it_back(monkeypatch, cancelled):
     monkeypatch.setattr(module, "LEND_AFTER", 0.0)
     passes = Passes(1)
-    slot = Slot(passes.slots)
+    slot = PassSlot(passes.slots)
     answer = asyncio.Event()
 
     async def call():
@@ -131,7 +131,7 @@ async def test_a_pass_that_waits_for_calcom_lends_its_slot_and_gets_it_back(monk
 
 async def test_a_quick_answer_costs_no_slot():
     passes = Passes(1)
-    slot = Slot(passes.slots)
+    slot = PassSlot(passes.slots)
     async with slot:
         async with slot.lent():
             passes.start("other")
@@ -149,7 +149,7 @@ async def test_a_pass_that_waits_to_go_on_has_begun_and_one_that_waits_to_begin_
     monkeypatch.setattr(module, "LEND_AFTER", 0.0)
     passes = Passes(1)
     answer, going_on = asyncio.Event(), asyncio.Event()
-    slot = Slot(passes.slots)
+    slot = PassSlot(passes.slots)
 
     async def work():
         async with slot:

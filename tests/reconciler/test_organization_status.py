@@ -17,8 +17,8 @@ from calscim.cli.output import moment
 from calscim.cli.status import render_status
 from calscim.errors import StoreError
 from calscim.planner.render import held_json, held_text, person_of, plan_json
-from calscim.reconciler.state import leases, runs
-from calscim.reconciler.state.standing import daemons, is_holder, session_name
+from calscim.reconciler.state import leases, passes
+from calscim.reconciler.state.organization_status import is_holder, list_daemons, session_name
 from calscim.testing.calcom.calcom import Fault
 from tests.support.driver import Driver, Hurried
 from tests.support.stage import PEOPLE, address, addresses, assigned
@@ -41,7 +41,7 @@ async def text(stage):
 
 
 async def report(stage):
-    return (await runs.latest(stage.db, "acme")).report
+    return (await passes.load_latest(stage.db, "acme")).report
 
 
 async def emptied(stage):
@@ -157,10 +157,10 @@ async def test_a_pass_that_waits_for_the_rate_limit_shows_until_when(stage):
 
 
 async def test_status_says_rate_limited_until(stage):
-    await runs.note_budget(stage.db, "acme", 120, 2, 40.0)
+    await passes.store_budget(stage.db, "acme", 120, 2, 40.0)
 
     assert "rate limited until " in await text(stage)
-    await runs.note_budget(stage.db, "acme", 120, 3, 40.0)
+    await passes.store_budget(stage.db, "acme", 120, 3, 40.0)
     assert "rate limited" not in await text(stage)
 
 
@@ -169,7 +169,7 @@ async def test_sync_waits_for_a_daemon_that_waits_for_the_rate_limit_and_says_so
 ):
     monkeypatch.setattr(syncing, "TELL_EVERY", 0.0)
     monkeypatch.setattr(syncing, "TAKEN_WITHIN", 0.0)
-    await runs.note_budget(stage.db, "acme", 120, 0, 40.0)
+    await passes.store_budget(stage.db, "acme", 120, 0, 40.0)
     heard = asyncio.Queue()
 
     waiting = asyncio.create_task(sync(stage.db, "acme", heard.put_nowait))
@@ -202,7 +202,7 @@ async def test_sync_does_not_wait_for_a_daemon_that_took_the_request_and_is_gone
 
     waiting = asyncio.create_task(sync(stage.db, "acme", lambda _: asked.set()))
     await asked.wait()
-    assert await runs.asked(stage.db, "acme")
+    assert await passes.list_requests(stage.db, "acme")
     await leases.release(stage.db, stage.lease)
 
     with pytest.raises(StoreError, match="no daemon runs for acme"):
@@ -234,7 +234,7 @@ async def test_a_daemon_of_a_long_host_name_is_known_as_the_holder(stage, databa
         database.dsn, server_settings={"application_name": session_name(holder)}
     )
 
-    [found] = await daemons(stage.db)
+    [found] = await list_daemons(stage.db)
 
     assert is_holder(found, holder)
     await connection.close()

@@ -12,7 +12,7 @@ from calscim.reconciler.state.leases import DURATION, PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LeaseShare:
     """``share``: how many organizations a daemon should have; ``held``: how many it has."""
 
     share: int
@@ -26,13 +26,13 @@ async def register(db: Database, holder: str, organizations: Collection[str]) ->
         await within.execute(sql("lease_candidates.enter"), holder, sorted(organizations), DURATION)
 
 
-async def parts(db: Database) -> dict[str, Part]:
+async def load_shares(db: Database) -> dict[str, LeaseShare]:
     """Return the share of each running daemon."""
     rows = await db.within(PATIENCE).fetch(sql("lease_candidates.count_shares"))
-    return {row["holder"]: Part(row["share"], row["held"]) for row in rows}
+    return {row["holder"]: LeaseShare(row["share"], row["held"]) for row in rows}
 
 
-async def configured(
+async def list_configured(
     db: Database, holders: Collection[str], organizations: Collection[str]
 ) -> list[str]:
     """Return the organizations that one of these daemons is configured for."""

@@ -16,7 +16,7 @@ HANDICAP = 60.0  # seconds
 LEND_AFTER = 0.5  # seconds that a call to Cal.com may take before its pass lends the slot
 
 
-class Slots:
+class PassSlots:
     """At most ``size`` slots are held at once."""
 
     def __init__(self, size: int, clock: Clock) -> None:
@@ -31,7 +31,7 @@ class Slots:
         self._forget_done()
         return bool(self._waiting) and self._waiting[0][0] <= self.clock.monotonic()
 
-    async def acquire(self, slot: "Slot") -> None:
+    async def acquire(self, slot: "PassSlot") -> None:
         self._forget_done()
         if self._free and not self._waiting:
             self._free -= 1
@@ -47,7 +47,7 @@ class Slots:
         finally:
             slot.turn = None
 
-    def enqueue(self, slot: "Slot") -> None:
+    def enqueue(self, slot: "PassSlot") -> None:
         assert slot.turn is not None
         heapq.heappush(self._waiting, (slot.key, next(self._numbers), slot.turn))
 
@@ -63,10 +63,10 @@ class Slots:
             heapq.heappop(self._waiting)
 
 
-class Slot:
+class PassSlot:
     """One organization's slot: ``async with`` it to work, ``lent`` while Cal.com keeps the pass waiting."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: PassSlots) -> None:
         self.key = 0.0
         self.turn: asyncio.Future[None] | None = None  # while the pass waits
         self.is_held = False
@@ -110,7 +110,7 @@ class Lending:
 
     __slots__ = ("_had", "_slot", "_timer")
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: PassSlot) -> None:
         self._slot = slot
         self._had = False
         self._timer: asyncio.TimerHandle | None = None

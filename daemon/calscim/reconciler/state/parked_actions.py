@@ -56,7 +56,7 @@ async def unpark(db: Database, organization: str, key: ActionKey) -> None:
     await db.execute(sql("parked_actions.unpark"), organization, key.kind, key.subject, key.team_id)
 
 
-async def parked(db: Database, organization: str) -> dict[ActionKey, ParkedAction]:
+async def load(db: Database, organization: str) -> dict[ActionKey, ParkedAction]:
     rows = await db.fetch(sql("parked_actions.list"), organization)
     found = [
         ParkedAction(

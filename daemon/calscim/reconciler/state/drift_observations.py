@@ -10,13 +10,13 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
 
-async def kept(db: Database, organization: str) -> dict[str, DriftObservation]:
+async def load(db: Database, organization: str) -> dict[str, DriftObservation]:
     """Return the observations by the digest of the action."""
     rows = await db.fetch(sql("drift_observations.list"), organization)
     return {row["digest"]: DriftObservation(row["pass_count"], row["seconds"]) for row in rows}
 
 
-async def note(
+async def record(
     db: Database, organization: str, seen: MappingOf[str, Action], unread: Collection[TeamId]
 ) -> None:
     """Count the drift that a full pass observed, and forget drift that is gone.

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import shares
-from calscim.reconciler.state.shares import Part
+from calscim.reconciler.state import lease_candidates
+from calscim.reconciler.state.lease_candidates import LeaseShare
 
 STRANDED = 6.0  # seconds
 
@@ -28,9 +28,9 @@ class LeaseSharing:
 
     async def surplus(self, held: int, idle: Sequence[str]) -> list[str]:
         """Renew this daemon's row; return which of the ``idle`` organizations to release."""
-        await shares.register(self.db, self.holder, self.organizations)
-        parts = await shares.parts(self.db)
-        mine = parts.get(self.holder, Part(len(self.organizations), held))
+        await lease_candidates.register(self.db, self.holder, self.organizations)
+        parts = await lease_candidates.load_shares(self.db)
+        mine = parts.get(self.holder, LeaseShare(len(self.organizations), held))
         rooms = {
             holder: part.share - part.held
             for holder, part in parts.items()
@@ -39,7 +39,7 @@ class LeaseSharing:
         count = min(held - mine.share, sum(rooms.values()))
         if count <= 0:
             return []
-        wanted = await shares.configured(self.db, rooms.keys(), idle)
+        wanted = await lease_candidates.list_configured(self.db, rooms.keys(), idle)
         return random.sample(wanted, min(count, len(wanted)))
 
     async def choose(self, free: Sequence[str], held: int, now: float) -> list[str]:
@@ -47,8 +47,8 @@ class LeaseSharing:
         self._free_since = {name: self._free_since.get(name, now) for name in free}
         if not free:
             return []
-        parts = await shares.parts(self.db)
-        mine = parts.get(self.holder, Part(len(self.organizations), held))
+        parts = await lease_candidates.load_shares(self.db)
+        mine = parts.get(self.holder, LeaseShare(len(self.organizations), held))
         chosen = random.sample(free, min(len(free), max(0, mine.share - held)))
         stranded = [name for name in free if now - self._free_since[name] >= STRANDED]
         taking = {*chosen, *stranded}
@@ -58,4 +58,4 @@ class LeaseSharing:
 
     async def leave(self) -> None:
         """Delete this daemon's row, so that the other daemons take its share."""
-        await shares.leave(self.db, self.holder)
+        await lease_candidates.leave(self.db, self.holder)
