@@ -6,7 +6,7 @@ Programs call ``load``; tests may construct the dataclasses themselves.
 from calscim.config.addresses import Address, Inherited, Tcp, Unix, address, is_for_a_proxy
 from calscim.config.effective import EffectiveKey
 from calscim.config.hazards import hazards
-from calscim.config.load import effective, find, load, secret_files
+from calscim.config.load import effective, find, load, secret_files, written
 from calscim.config.model import (
     Console,
     Database,
@@ -47,4 +47,5 @@ __all__ = [
     "is_for_a_proxy",
     "load",
     "secret_files",
+    "written",
 ]

@@ -1,14 +1,14 @@
 """Every key of settings with its value, as it would be written, and where the value comes from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any, get_type_hints
 
-from calscim.config.keys import LISTS, OPTIONAL, SECTIONS, is_listed, keys_of
+from calscim.config.keys import LISTS, OPTIONAL, SECTIONS, is_listed, keys_of, section_of
 from calscim.config.model import Settings
-from calscim.config.sources import Location
-from calscim.config.values import Place, is_secret
+from calscim.config.sources import Location, label
+from calscim.config.values import NamedFile, Place, is_secret
 from calscim.option_types import Duration, DurationOrOff, DurationOrZero, Share
 from calscim.planner.safeguards.limits import LimitOrOff
 
@@ -48,8 +48,51 @@ def effective_keys(settings: Settings, origin: Callable[[Location], str]) -> Ite
             yield from _keys(section, section, part, tuple(section.split(".")), origin)
 
 
+def written_keys(
+    tables: Mapping[str, Any], places: Iterable[Location], origin: Callable[[Location], str]
+) -> Iterator[EffectiveKey]:
+    """Yield the values as they are written, for a configuration with problems: unchecked, and without defaults.
+
+    ``places``: the locations of the values in the tables.
+    """
+    for at in places:
+        section = ".".join(
+            one for one in (section_of(str(at[0])), *at[1:-1]) if isinstance(one, str)
+        )
+        if len(at) > 3 and is_listed(section):  # an inner list is the value of a key
+            continue
+        key = keys_of(SECTIONS[section])[str(at[-1])]
+        value = _at(tables, at)
+        if f"{section}.{key.name}" in OPTIONAL or value is None:
+            continue
+        if key.place in {Place.SECRET, Place.SECRETS} and is_secret(value):
+            value = HIDDEN
+        yield EffectiveKey(label(at, tables), _as_written(value), origin(at))
+
+
+def _at(tables: Mapping[str, Any], at: Location) -> Any:
+    """Return the value at a location; None if a problem kept it out of the tables."""
+    value: Any = tables
+    for part in at:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _as_written(value: Any) -> Any:
+    """Return a value that JSON can have."""
+    match value:
+        case bool() | int() | list():
+            return value
+        case NamedFile(written=written):
+            return str(written)
+    return str(value)
+
+
 def _keys(
-    section: str, label: str, part: Any, at: Location, origin: Callable[[Location], str]
+    section: str, prefix: str, part: Any, at: Location, origin: Callable[[Location], str]
 ) -> Iterator[EffectiveKey]:
     hints = get_type_hints(type(part), include_extras=True)
     by_field = {key.field: key for key in keys_of(SECTIONS[section]).values()}
@@ -60,7 +103,7 @@ def _keys(
         value = getattr(part, field.name)
         is_hidden = key.place in {Place.SECRET, Place.SECRETS} and value and is_secret(value)
         shown = HIDDEN if is_hidden else _written(value, hints[field.name])
-        yield EffectiveKey(f"{label}.{key.name}", shown, origin((*at, key.name)))
+        yield EffectiveKey(f"{prefix}.{key.name}", shown, origin((*at, key.name)))
 
 
 def _written(value: Any, hint: Any) -> Any:

@@ -1,6 +1,7 @@
 """Reads Settings from a TOML file, variables and secret files. Reports all problems together."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calscim.config.contradictions import contradictions, public_url
-from calscim.config.effective import EffectiveKey, effective_keys
+from calscim.config.effective import EffectiveKey, effective_keys, written_keys
 from calscim.config.keys import LISTS, SECTIONS, keys_of, section_of
 from calscim.config.model import Settings
 from calscim.config.sources import (
@@ -55,6 +56,17 @@ def effective(
     """
     reading = _Reading(path, environ)
     return list(effective_keys(running or reading.settings(), reading.origin))
+
+
+def written(path: Path | None, environ: Mapping[str, str]) -> list[EffectiveKey]:
+    """Return the values that file and variables give, unchecked. For a configuration that ``effective`` refuses.
+
+    Raise ConfigError if the file cannot be read at all.
+    """
+    reading = _Reading(path, environ)
+    with suppress(ConfigError):
+        reading.settings()
+    return list(reading.written())
 
 
 class Configuration(BaseSettings):
@@ -104,6 +116,11 @@ class _Reading:
         """The merged tables of file and variables."""
         tables: dict[str, Any] = self._derived.current_state["settings"]
         return tables
+
+    def written(self) -> Iterator[EffectiveKey]:
+        """Yield the values of file and variables, unchecked."""
+        places = dict.fromkeys((*self._file.written_at, *self._variables.written_at))
+        return written_keys(self._tables, places, self.origin)
 
     def origin(self, at: Location) -> str:
         """Return the variable or the key in the file that gave a value, or ``default``."""
