@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.promql import UnknownNameError, metrics, result_labels, selectors
-from tools.metrics_catalog import series
+from tools.metrics_catalog import catalog, series
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus-rules.yml"
@@ -77,6 +77,14 @@ def test_the_legend_of_a_panel_names_labels_that_its_query_returns(panel):
         used = set(re.findall(r"\{\{ *(\w+) *\}\}", target.get("legendFormat", "")))
         labels = result_labels(target["expr"], SERIES)
         assert used <= (labels or set()), target["expr"]
+
+
+def test_the_dashboard_has_every_metric():
+    shown = set().union(*map(metrics, queries(panels())))
+
+    assert {one.name for one in catalog() if not shown & one.series.keys()} <= {
+        "process_virtual_memory_bytes",  # of no use with an interpreter
+    }
 
 
 def test_panels_have_distinct_titles():
