@@ -71,7 +71,7 @@ def arrived(stage, accounts, ring):
 
 
 @pytest.mark.parametrize("look", ["push", "full"])
-async def test_everybody_gets_the_address_of_the_directory_in_one_pass(
+async def test_one_pass_gives_everyone_the_address_of_the_directory(
     stage, build, accounts, ring, look
 ):
     await move(stage, **ring)
@@ -91,7 +91,7 @@ async def _mail(stage, email, to):
     )
 
 
-async def test_a_swap_whose_pushes_are_looked_at_one_by_one_needs_no_full_pass(stage, accounts):
+async def test_two_incremental_passes_complete_an_exchange_of_addresses(stage, accounts):
     await _mail(stage, address("ann"), "bob")
     await stage.push()
     assert emails(stage, accounts)["ann"] == address("ann")
@@ -103,7 +103,7 @@ async def test_a_swap_whose_pushes_are_looked_at_one_by_one_needs_no_full_pass(s
     assert report.in_sync
 
 
-async def test_an_address_that_gets_free_goes_to_the_one_who_waited_for_it_at_once(stage, accounts):
+async def test_a_released_address_goes_at_once_to_the_person_who_waited_for_it(stage, accounts):
     await _mail(stage, address("ann"), "bob")
     await stage.push()
     assert emails(stage, accounts)["ann"] == address("ann")
@@ -131,7 +131,7 @@ async def test_a_crash_between_the_steps_is_made_good_by_the_next_passes(
     assert arrived(stage, accounts, ring)
 
 
-async def test_fresh_news_do_not_leave_an_exchange_in_the_middle(stage, accounts):
+async def test_newer_changes_do_not_interrupt_an_exchange(stage, accounts):
     await move(stage, ann="bob", bob="ann")
     left = itertools.chain([False], itertools.repeat(True))
 
@@ -140,7 +140,7 @@ async def test_fresh_news_do_not_leave_an_exchange_in_the_middle(stage, accounts
     assert arrived(stage, accounts, {"ann": "bob", "bob": "ann"})
 
 
-async def test_an_exchange_that_cannot_go_on_is_taken_back_and_not_begun_again(stage, accounts):
+async def test_an_exchange_that_cannot_continue_is_reverted_and_not_begun_again(stage, accounts):
     await move(stage, ann="bob", bob="ann")
     bob = f"users/{accounts['bob']}"
     stage.simulation.faults = [Fault(method="PATCH", path=bob, status=400, times=-1)]
@@ -162,7 +162,7 @@ async def test_an_exchange_that_cannot_go_on_is_taken_back_and_not_begun_again(s
     assert arrived(stage, accounts, {"ann": "bob", "bob": "ann"})
 
 
-async def test_an_interim_address_that_cal_com_refuses_is_said_with_what_to_do(stage, accounts):
+async def test_a_refused_interim_address_is_reported_with_an_instruction(stage, accounts):
     await move(stage, ann="bob", bob="ann")
     ann = f"users/{accounts['ann']}"
     stage.simulation.faults = [Fault(method="PATCH", path=ann, status=400, times=-1)]
@@ -223,7 +223,9 @@ async def test_protected_people_who_exchange_addresses_are_never_in_sync(stage, 
     assert found["in_sync"] is False
 
 
-async def test_an_address_outside_of_the_organization_is_said_with_what_to_do(stage, accounts):
+async def test_a_refused_address_from_outside_the_organization_is_reported_with_an_instruction(
+    stage, accounts
+):
     stage.world.add_person(address("free"), name="Fay", in_org=False)
     await _say(stage, address("ann"), "free")
 

@@ -23,14 +23,14 @@ async def emptied(stage):
     await stage.okta.push_now("Sales", [])
 
 
-async def test_a_new_hold_is_one_alert_and_the_same_hold_is_none(stage):
+async def test_a_hold_causes_one_alert_and_no_more_while_it_lasts(stage):
     await emptied(stage)
 
     assert len(await alerts(stage.push())) == 1
     assert await alerts(stage.full()) == []
 
 
-async def test_a_plan_that_an_operator_asks_for_first_does_not_swallow_the_alert(stage):
+async def test_a_plan_by_an_operator_does_not_suppress_the_alert_of_the_daemon(stage):
     await emptied(stage)
     planned = await stage.plan()
 
@@ -52,7 +52,7 @@ async def test_an_approval_that_is_refused_does_not_swallow_the_alert(stage):
     assert len(await alerts(stage.push())) == 1
 
 
-async def test_the_whole_set_is_alerted_to_where_a_pass_sees_only_a_part_of_it(stage):
+async def test_the_alert_covers_the_whole_hold_after_a_pass_over_a_part_of_it(stage):
     await emptied(stage)
     planned = await stage.plan()
     await stage.map("Engineering", stage.team_id("Engineering"), "managed")
@@ -79,7 +79,7 @@ async def test_a_daemon_that_ends_before_its_alert_is_out_alerts_when_it_is_back
     assert len(await alerts(stage.full())) == 1
 
 
-async def test_a_set_that_was_gone_and_comes_back_is_another_alert(stage):
+async def test_a_hold_that_ended_and_returns_causes_another_alert(stage):
     await emptied(stage)
     [first] = await alerts(stage.push())
     await stage.okta.push_now("Sales", addresses(*PEOPLE))

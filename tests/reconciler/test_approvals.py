@@ -78,7 +78,7 @@ async def test_an_approval_and_its_row_are_one_transaction(stage, monkeypatch):
     assert await holds.list_approved(stage.db, "acme") == frozenset()
 
 
-async def test_approving_twice_is_one_row(stage):
+async def test_approving_twice_writes_one_row(stage):
     [hash_] = (await emptied(stage)).values()
 
     first, second = await say_yes(stage, hash_), await say_yes(stage, hash_)
@@ -161,7 +161,7 @@ async def test_with_two_approvals_the_second_person_releases_the_set(stage):
     assert [row.remote for row in await rows(stage)] == [ANN, BOB]
 
 
-async def test_one_person_is_one_approval_on_whatever_machine_and_account(stage):
+async def test_one_operator_counts_as_one_approval_on_any_machine_and_account(stage):
     stage.guard(approvals=2)
     [hash_] = (await emptied(stage)).values()
 

@@ -184,7 +184,7 @@ async def test_a_lost_answer_is_made_good(stage, kind, method):
     assert (await status(stage.db, ["acme"]))["organizations"][0]["parked"] == []
 
 
-async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
+async def test_no_second_value_is_assigned_beside_one_that_calscim_may_not_remove(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
     await says(stage, department="Sales")
     stage.simulation.faults = [Fault(method="DELETE", path=PATH, status=400)]
@@ -202,7 +202,7 @@ async def test_a_value_that_may_not_be_taken_away_lets_no_second_one_in(stage):
     assert (await stage.full()).in_sync
 
 
-async def test_what_was_set_by_hand_since_the_last_full_pass_does_not_stay_beside_a_pushed_value(
+async def test_a_value_set_by_hand_does_not_stay_beside_a_pushed_value(
     stage,
 ):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
@@ -357,7 +357,7 @@ async def test_a_returning_user_starts_without_attributes(stage):
     assert has(stage) == ["Sales"]
 
 
-async def test_a_lagging_list_is_not_taken_for_a_manual_edit(stage):
+async def test_a_stale_read_does_not_count_as_an_edit_by_hand(stage):
     await ready(stage, "SINGLE_SELECT", "Sales", "Marketing")
     await says(stage, department="Sales")
     stage.world.lag(writes=1000)
@@ -418,7 +418,7 @@ async def test_explain_of_a_stranger_omits_attributes_of_other_people(stage):
     assert attribute == "no provider has written to this person"
 
 
-async def test_a_persons_new_locale_is_not_said_to_wait_for_a_parked_attribute(stage):
+async def test_a_new_locale_does_not_wait_for_a_parked_attribute(stage):
     await ready(stage, "TEXT")
     stage.simulation.faults = [Fault(method="POST", path=PATH, status=500, times=-1)]
     await says(stage, department="Sales")

@@ -107,7 +107,7 @@ async def test_a_new_user_with_the_address_of_a_leaver_gets_the_leavers_account(
     assert members(stage)[ANN] is False
 
 
-async def test_an_account_of_unknown_id_is_parked_with_what_to_do(stage):
+async def test_an_account_of_unknown_id_is_parked_with_an_instruction(stage):
     stage.world.build = SELF_HOSTED_2025_12
     stage.world.add_person(ANN, in_org=False)
     await assigned(stage, "ann")
@@ -142,7 +142,7 @@ async def half_member(stage, build=SELF_HOSTED_2025_12, role="MEMBER"):
 
 
 @pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026, BEFORE_2025_08_18])
-async def test_a_half_member_is_repaired_whatever_the_build(stage, build):
+async def test_a_half_member_is_repaired_on_every_build(stage, build):
     await half_member(stage, build)
 
     await stage.full()
@@ -237,7 +237,7 @@ async def test_a_member_with_a_profile_is_never_made_pending_by_a_list_that_lack
     assert ANN in stage.team("Sales")
 
 
-async def test_profiles_are_looked_for_once(stage):
+async def test_profiles_are_read_once(stage):
     await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
     await stage.restart()
     await stage.full()
@@ -265,7 +265,7 @@ async def test_an_account_that_was_deleted_in_cal_com_is_made_again(stage, build
     assert (await stage.full()).in_sync
 
 
-async def test_an_account_that_was_deleted_while_its_user_was_away_is_made_again(stage):
+async def test_an_account_that_was_deleted_after_its_user_left_is_created_again(stage):
     await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
     await stage.okta.deactivate(ANN)
     await stage.full()
@@ -304,7 +304,7 @@ async def test_a_member_in_any_case_is_found_in_the_list(stage):
     assert len(accounts(stage, ANN)) == 1
 
 
-async def test_many_new_people_are_looked_for_with_few_calls(stage):
+async def test_many_new_people_are_looked_up_with_few_calls(stage):
     stage.world.build = SELF_HOSTED_2025_12
     await stage.full()
     names = [f"P{number:02}" for number in range(60)]
@@ -321,7 +321,7 @@ async def test_many_new_people_are_looked_for_with_few_calls(stage):
 
 
 @pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026, BEFORE_2025_08_18])
-async def test_a_locale_and_a_time_zone_of_oktas_cost_no_account_and_no_change(stage, build):
+async def test_a_locale_and_time_zone_in_oktas_spelling_are_converted(stage, build):
     stage.world.build = build
     await stage.okta.assign(ANN, "Ann", "Example", locale="en-US", timezone="US/Pacific")
     await stage.full()
@@ -421,7 +421,7 @@ async def test_a_team_that_cannot_be_left_keeps_the_person_in_the_organization(s
 
 
 @pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026])
-async def test_a_build_that_ends_team_memberships_itself_is_looked_at_once(stage, build):
+async def test_the_daemon_learns_once_that_a_build_ends_team_memberships(stage, build):
     await on_sales(stage, build, "ann", "bob", "cem", "dan")
 
     for name in ("ann", "bob"):
@@ -526,7 +526,7 @@ def nothing_known_of_the_number(stage):
     ],
     ids=["removed by hand", "taken off the team by hand", "membership without a number"],
 )
-async def test_a_leaver_whose_team_membership_is_gone_anyway_teaches_nothing_wrong(
+async def test_a_leaver_without_team_memberships_teaches_the_daemon_nothing_wrong(
     stage, before, learned
 ):
     await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
@@ -561,7 +561,7 @@ async def test_a_list_that_lags_teaches_nothing_wrong_about_the_build(stage):
     ids=["the look fails", "the answer is lost"],
 )
 @pytest.mark.parametrize("restarted", [True, False])
-async def test_what_a_leaver_left_behind_is_ended_by_a_later_pass(stage, fault, restarted):
+async def test_a_later_pass_ends_the_leftover_memberships_of_a_leaver(stage, fault, restarted):
     await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem")
     stage.simulation.faults = [replace(fault)]
 
@@ -579,7 +579,7 @@ async def test_what_a_leaver_left_behind_is_ended_by_a_later_pass(stage, fault, 
     assert (await stage.full()).in_sync
 
 
-async def test_what_a_build_does_is_learned_again_after_a_week(stage):
+async def test_build_traits_are_learned_again_after_a_week(stage):
     await on_sales(stage, BEFORE_2025_08_18, "ann", "bob", "cem", "dan")
     await stage.okta.deactivate(ANN)
     await stage.full()
@@ -595,7 +595,7 @@ async def test_what_a_build_does_is_learned_again_after_a_week(stage):
     assert await build_traits.load(stage.db, "acme") == BuildTraits(clears_teams=True)
 
 
-async def test_a_team_that_is_gone_and_unmapped_is_forgotten(stage):
+async def test_a_deleted_team_without_a_mapping_is_forgotten(stage):
     await on_sales(stage, SELF_HOSTED_2025_12, "ann", "bob")
     [mapping] = await admin.mappings(stage.db, organization="acme")
     stage.world.remove_team("Sales")

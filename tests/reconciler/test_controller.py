@@ -95,7 +95,7 @@ async def test_every_organization_has_its_periodic_passes(many):
         await until(three_each, 30)
 
 
-async def test_a_push_is_done_and_a_sync_answered(many):
+async def test_a_push_is_processed_and_a_sync_request_is_answered(many):
     one = controller(many, 3)
     await many.map("Sales", many.team_id("Sales"), "managed")
     async with running(one):
@@ -149,7 +149,7 @@ def is_busy(one):
     return any(held.task or held.assignment.due().at <= now for held in one._held.values())
 
 
-async def test_an_overdue_pass_is_due_at_a_moment_that_stands_still(stage):
+async def test_an_overdue_pass_keeps_its_due_time(stage):
     class Creeping(Hurried):
         def monotonic(self):
             self.seconds += 1e-6
@@ -179,7 +179,7 @@ async def test_a_lease_that_is_another_s_is_let_go_and_said(many):
     assert (await many.db.fetchval("SELECT holder FROM calscim.leases")) == "another"
 
 
-async def test_leases_are_free_and_the_daemon_is_gone_when_a_controller_has_stopped(many):
+async def test_a_stopped_controller_has_released_its_leases_and_its_daemon_row(many):
     async with running(controller(many, 4)):
         await until(lambda: full_passes_of(many, 4), 20)
 
@@ -187,7 +187,7 @@ async def test_leases_are_free_and_the_daemon_is_gone_when_a_controller_has_stop
     assert await lease_candidates.load_shares(many.db) == {}
 
 
-async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(many):
+async def test_two_controllers_divide_organizations_and_one_takes_over_from_the_other(many):
     one, two = controller(many, 6, "one"), controller(many, 6, "two")
     async with running(one):
         await until(lambda: full_passes_of(many, 6), 20)
@@ -205,7 +205,7 @@ async def test_two_controllers_share_and_one_takes_over_what_the_other_leaves(ma
         await until(all_are_ones, 10)
 
 
-async def test_what_was_given_back_is_not_taken_for_stranded(db):
+async def test_a_released_organization_does_not_count_as_stranded(db):
     one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
         await lease_candidates.register(db, holder, ["a", "b"])
@@ -215,7 +215,7 @@ async def test_what_was_given_back_is_not_taken_for_stranded(db):
     assert await one.choose(taken, 1, 100.0) == []
 
 
-async def test_what_stays_free_is_taken_by_a_daemon_that_has_its_part(db):
+async def test_an_organization_that_stays_free_is_taken_beyond_the_share(db):
     one = LeaseSharing(db, "one", frozenset("ab"))
     for holder in ("one", "two"):
         await lease_candidates.register(db, holder, ["a", "b"])
@@ -241,12 +241,12 @@ async def test_daemons_with_the_same_organizations_have_equal_parts(db):
     )
 
 
-async def test_an_organization_of_one_daemon_alone_is_its_part(db):
+async def test_an_organization_of_one_daemon_alone_belongs_to_its_share(db):
     assert await part_of(db, one="a b c d", two="a b") == {"one": 3, "two": 1}
 
 
 @pytest.mark.parametrize("count", range(1, 12))
-async def test_equal_parts_are_not_rounded_up_twice(db, count):
+async def test_equal_shares_are_not_rounded_up_twice(db, count):
     names = " ".join(f"org{number}" for number in range(count))
 
     parts = await part_of(db, **{f"d{number}": names for number in range(count)})

@@ -42,7 +42,7 @@ def add(stage, value, email=ANN):
 
 
 @pytest.mark.parametrize("kind", ["TEXT", "NUMBER", "SINGLE_SELECT"])
-async def test_a_changed_value_replaces_every_value_that_is_there(stage, ann, kind):
+async def test_a_changed_value_replaces_all_existing_values(stage, ann, kind):
     await ann(kind, "1", "2", "3")
     await says(stage, "1")
     add(stage, "3")
@@ -54,7 +54,7 @@ async def test_a_changed_value_replaces_every_value_that_is_there(stage, ann, ki
     assert (await stage.full()).in_sync
 
 
-async def test_a_value_that_stands_twice_is_there_once_after_a_change(stage, ann):
+async def test_a_duplicate_value_exists_once_after_a_change(stage, ann):
     await ann()
     await says(stage, "Sales")
     add(stage, "Sales")
@@ -65,7 +65,7 @@ async def test_a_value_that_stands_twice_is_there_once_after_a_change(stage, ann
     assert has(stage) == ["Ops"]
 
 
-async def test_clearing_takes_every_value_away(stage, ann):
+async def test_clearing_an_attribute_removes_all_values(stage, ann):
     await ann()
     await says(stage, "Sales")
     add(stage, "Sales")
@@ -78,7 +78,7 @@ async def test_clearing_takes_every_value_away(stage, ann):
 
 
 @pytest.mark.parametrize("kind", ["TEXT", "SINGLE_SELECT"])
-async def test_a_double_that_no_list_shows_is_found_and_taken_away(stage, ann, kind):
+async def test_a_duplicate_value_that_no_list_shows_is_found_and_removed(stage, ann, kind):
     await ann(kind, "Sales", "Ops")
     await says(stage, "Sales")
     add(stage, "Ops")
@@ -105,7 +105,7 @@ async def test_a_double_is_in_the_plan_until_it_is_gone(stage, ann):
     assert (await stage.full()).in_sync
 
 
-async def test_a_number_that_is_none_hides_nothing_and_is_replaced(stage, ann):
+async def test_an_invalid_number_hides_no_other_value_and_is_replaced(stage, ann):
     await ann("NUMBER")
     add(stage, "seven")
 
@@ -115,7 +115,7 @@ async def test_a_number_that_is_none_hides_nothing_and_is_replaced(stage, ann):
     assert (await stage.full()).in_sync
 
 
-async def test_everybody_with_a_value_is_looked_at_within_some_passes(stage, ann):
+async def test_the_options_of_everyone_with_a_value_are_read_within_some_passes(stage, ann):
     await ann()
     names = [f"p{number}@acme.example" for number in range(12)]
     for email in names:
@@ -131,7 +131,7 @@ async def test_everybody_with_a_value_is_looked_at_within_some_passes(stage, ann
     assert [has(stage, email) for email in names] == [["Sales"]] * 12
 
 
-async def test_looking_for_doubles_leaves_most_of_the_rate_limit_to_changes(stage, ann):
+async def test_the_search_for_duplicates_leaves_most_of_the_rate_limit_to_changes(stage, ann):
     await ann()
     await says(stage, "Sales")
     budget = stage.reconciler.client.budget
@@ -144,7 +144,7 @@ async def test_looking_for_doubles_leaves_most_of_the_rate_limit_to_changes(stag
     assert not stage.simulation.calls["GET /v2/organizations/#/attributes/options/#"]
 
 
-async def test_a_value_written_while_its_answer_is_lost_does_not_stay_twice(stage, ann):
+async def test_a_value_whose_answer_was_lost_does_not_stay_duplicated(stage, ann):
     await ann()
     stage.simulation.faults = [
         Fault(method="POST", path="/options/", kind="drop-after", times=1),
@@ -176,7 +176,7 @@ async def test_a_change_for_which_the_values_cannot_be_read_is_parked(stage, ann
     assert has(stage) == ["Ops"]
 
 
-async def test_people_whose_values_cannot_be_read_hide_no_doubles_of_others(stage, ann):
+async def test_people_whose_values_cannot_be_read_do_not_hide_duplicates_of_others(stage, ann):
     await ann()
     unreadable = [f"p{number}@acme.example" for number in range(6)]
     for email in (*unreadable, ANN):

@@ -55,7 +55,9 @@ async def deactivated(stage, number):
 
 
 @pytest.mark.parametrize("leaver_first", [True, False])
-async def test_a_leaver_and_a_new_hire_are_both_shown_the_active_one_first(stage, leaver_first):
+async def test_explain_shows_the_new_hire_before_the_leaver_with_the_same_address(
+    stage, leaver_first
+):
     numbers = await pushed(stage, "first"), await pushed(stage, "second")
     leaver, hire = numbers if leaver_first else reversed(numbers)
     await stage.full()
@@ -138,7 +140,7 @@ async def test_a_deleted_entry_is_shown_after_those_that_are_there(stage):
     assert found["entries"][1]["because"].startswith("the provider deleted this user (journal ")
 
 
-async def test_a_single_entry_is_not_made_a_table_of(stage):
+async def test_explain_prints_no_table_for_a_single_entry(stage):
     await assigned(stage, "ann")
     await stage.full()
 
@@ -194,7 +196,7 @@ def gone(stage):
     stage.simulation.faults = [Fault(status=503, times=-1)]
 
 
-async def test_without_cal_com_the_answer_comes_from_the_database(stage):
+async def test_without_cal_com_explain_answers_from_the_database(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     gone(stage)
 
@@ -212,7 +214,7 @@ async def test_without_cal_com_the_answer_comes_from_the_database(stage):
     assert "an active user of the directory (journal " in shown
 
 
-async def test_without_cal_com_what_is_held_parked_and_waited_for_is_told(stage):
+async def test_without_cal_com_explain_shows_held_parked_and_waiting_actions(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
     await stage.full()
@@ -224,7 +226,7 @@ async def test_without_cal_com_what_is_held_parked_and_waited_for_is_told(stage)
     assert "member.remove is held: 5 members of 5 would leave Sales" in because
 
 
-async def test_without_cal_com_people_who_left_are_known_too(stage):
+async def test_without_cal_com_explain_covers_people_who_left(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await removed(stage, stage.okta.users[ANN])
     await stage.full()
@@ -264,7 +266,7 @@ async def test_with_cal_com_an_unknown_person_is_an_error(stage):
         await told(stage, "who@acme.example")
 
 
-async def test_a_cal_com_that_goes_away_in_the_middle_is_unreachable(stage):
+async def test_an_outage_in_the_middle_of_a_pass_is_reported_as_unreachable(stage):
     await stage.given("Sales", "managed", "ann")
     assert addresses("ann") == [ANN]
     path = f"/teams/{stage.team_id('Sales')}/memberships"
@@ -276,7 +278,7 @@ async def test_a_cal_com_that_goes_away_in_the_middle_is_unreachable(stage):
     assert found["desired"] == "MEMBER"
 
 
-async def test_what_was_done_for_another_entry_is_no_reason_for_this_one(stage):
+async def test_changes_of_another_entry_are_no_reason_for_this_entry(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.okta.deactivate(ANN)
     await stage.full()

@@ -40,7 +40,7 @@ async def test_one_failing_person_does_not_stop_the_others(stage):
 
 
 @pytest.mark.parametrize("kind", ["status-after", "drop-after"])
-async def test_a_write_whose_answer_was_lost_is_observed_and_counted_as_calscims(stage, kind):
+async def test_a_membership_whose_answer_was_lost_counts_as_added_by_calscim(stage, kind):
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")
     await assigned(stage, "ann")

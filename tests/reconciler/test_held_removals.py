@@ -34,7 +34,7 @@ async def test_an_approval_of_a_world_that_has_changed_is_refused(stage):
         await approve(stage.db, stage.settings, [stage.organization], hold.hash)
 
 
-async def test_an_approved_removal_goes_on_after_a_crash_in_the_middle(stage):
+async def test_an_approved_removal_continues_after_a_crash(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
     await stage.full()

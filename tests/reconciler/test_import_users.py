@@ -38,7 +38,7 @@ async def replays(stage):
 
 
 @pytest.mark.parametrize("look", ["push", "full"])
-async def test_an_imported_entry_goes_with_the_person_whom_calscim_deprovisioned(
+async def test_an_imported_entry_is_dropped_when_calscim_deprovisions_the_person(
     stage, entra, look
 ):
     await stage.okta.deactivate(address("ann"))
@@ -77,9 +77,7 @@ async def leaves_an_entry_behind(stage, monkeypatch):
     assert address("ann") in await entries(stage)
 
 
-async def test_an_entry_that_was_left_behind_goes_with_the_next_full_pass(
-    stage, entra, monkeypatch
-):
+async def test_the_next_full_pass_drops_a_leftover_imported_entry(stage, entra, monkeypatch):
     await leaves_an_entry_behind(stage, monkeypatch)
 
     await stage.full()
@@ -87,7 +85,7 @@ async def test_an_entry_that_was_left_behind_goes_with_the_next_full_pass(
     assert address("ann") not in await entries(stage)
 
 
-async def test_an_imported_entry_goes_when_its_account_is_deleted_in_cal_com(stage, entra):
+async def test_an_imported_entry_is_dropped_when_cal_com_deletes_its_account(stage, entra):
     stage.world.add_person(address("guest"), name="Gil Guest")
     await stage.full()
     guest = stage.world.user_id(address("guest"))
@@ -115,7 +113,7 @@ async def test_an_imported_entry_follows_a_changed_address_and_stays_unmanaged(s
     await replays(stage)
 
 
-async def test_an_entry_whose_new_address_the_provider_knows_already_goes(stage, entra):
+async def test_an_imported_entry_is_dropped_if_the_provider_knows_its_new_address(stage, entra):
     new = address("ann.lee")
     await entra.assign(new, "Ann", "Lee")
     await stage.okta.update_profile(

@@ -28,7 +28,7 @@ def sent(stage) -> Counter[str]:
     return Counter(call.method for call in stage.simulation.writes)
 
 
-async def test_a_role_that_was_just_changed_is_not_judged_by_a_lagging_list(raised):
+async def test_a_role_that_calscim_just_changed_is_not_compared_with_a_stale_list(raised):
     report = await raised.full()
 
     assert sent(raised) == {}
@@ -66,7 +66,7 @@ async def test_without_a_settle_time_the_role_is_sent_again(stage):
     assert sent(stage) == {"PATCH": 1}
 
 
-async def test_a_role_that_somebody_changes_right_after_calscim_put_them_on_is_corrected_at_once(
+async def test_a_role_changed_by_hand_right_after_the_addition_is_corrected_at_once(
     stage,
 ):
     await stage.given("Sales", "managed", "ann")

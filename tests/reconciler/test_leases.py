@@ -42,12 +42,12 @@ async def test_a_former_holder_cannot_release_the_lease_of_its_successor(db):
     await leases.renew(db, second)
 
 
-async def test_leases_of_two_organizations_do_not_meet(db):
+async def test_leases_of_two_organizations_are_independent(db):
     assert await leases.take(db, "acme", "one") is not None
     assert await leases.take(db, "globex", "two") is not None
 
 
-async def test_a_holder_that_lost_sight_of_its_lease_takes_it_again_at_once_under_a_new_term(db):
+async def test_a_holder_that_forgot_its_lease_retakes_it_at_once_with_a_new_term(db):
     first = await leases.take(db, "acme", "one")
 
     second = await leases.take(db, "acme", "one")

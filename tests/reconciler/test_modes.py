@@ -37,7 +37,7 @@ async def test_a_stranger_leaves_an_exclusive_team_and_stays_in_the_organization
     assert address("guest") in stage.world.snapshot()["people"]
 
 
-async def test_observe_changes_nothing_and_says_what_it_would(stage):
+async def test_observe_mode_changes_nothing_and_reports_its_actions(stage):
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "observe")
     await assigned(stage, "ann")
@@ -64,7 +64,7 @@ async def test_the_highest_role_wins_and_follows_its_source(stage):
     assert stage.team("Sales") == {address("ann"): "MEMBER"}
 
 
-async def test_a_role_in_the_organization_comes_and_goes_with_the_group(stage):
+async def test_an_organization_role_is_granted_and_revoked_with_the_group(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     await stage.map("Leads", None, "managed", role="ADMIN")
     await stage.okta.push_group("Leads", addresses("ann"))
@@ -79,7 +79,7 @@ async def test_a_role_in_the_organization_comes_and_goes_with_the_group(stage):
     assert (await stage.full()).in_sync
 
 
-async def test_a_role_in_the_organization_goes_when_its_mapping_is_removed(stage):
+async def test_an_organization_role_is_revoked_when_its_mapping_is_removed(stage):
     await stage.given("Sales", "managed", "ann")
     await stage.map("Sales", None, "managed", role="ADMIN")
     await stage.push()

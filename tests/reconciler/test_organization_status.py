@@ -53,7 +53,7 @@ async def emptied(stage):
 # ------------------------------------------------------------------- held
 
 
-async def test_plan_sync_and_status_count_what_is_held_in_the_same_way(stage):
+async def test_plan_sync_and_status_count_held_actions_alike(stage):
     await emptied(stage)
 
     counts = {"sets": 1, "removals": 5}
@@ -119,7 +119,7 @@ async def test_a_database_that_takes_no_change_is_an_error(stage, owner):
 # ------------------------------------------------------------------- away, and the rate limit
 
 
-async def test_status_says_since_when_cal_com_is_away_until_it_is_back(stage):
+async def test_status_shows_since_when_cal_com_is_unreachable(stage):
     driver = Driver.of(stage, Hurried())
     await driver.step()
     assert (await shown(stage))["unreachable_since"] is None
@@ -192,7 +192,7 @@ async def test_sync_without_a_daemon_is_an_error(stage, monkeypatch):
         await sync(stage.db, "acme")
 
 
-async def test_sync_does_not_wait_for_a_daemon_that_took_the_request_and_is_gone(
+async def test_sync_does_not_wait_for_a_daemon_that_took_the_request_and_stopped(
     stage, monkeypatch
 ):
     monkeypatch.setattr(syncing, "TELL_EVERY", 0.0)
@@ -212,7 +212,7 @@ async def test_sync_does_not_wait_for_a_daemon_that_took_the_request_and_is_gone
 # ------------------------------------------------------------------- daemons
 
 
-async def test_a_daemon_that_listens_without_the_lease_stands_by(stage, database):
+async def test_a_daemon_without_the_lease_is_reported_as_standby(stage, database):
     names = [session_name(name) for name in ("test", "other.example/12/abcdef01")]
     connections = [
         await asyncpg.connect(database.dsn, server_settings={"application_name": name})
@@ -265,7 +265,7 @@ async def test_people_without_an_address_are_named_by_their_user_name(stage):
     }
 
 
-def test_a_person_of_whom_only_an_id_is_known_is_named_by_it():
+def test_a_person_without_a_known_address_is_named_by_the_id():
     assert person_of({"email": "", "user_name": "", "user_id": "u1"}) == "u1"
     assert person_of({"email": "", "user_id": None, "cal_user_id": 7}) == "Cal.com user 7"
     assert person_of({"email": "", "user_id": None, "cal_user_id": None}) == ""

@@ -170,7 +170,7 @@ async def test_people_for_whom_cal_com_always_fails_do_not_stop_the_others(stage
     assert (await stage.full()).unreachable is None
 
 
-async def test_what_goes_on_failing_while_cal_com_answers_waits_longer_and_longer(stage, failing):
+async def test_an_action_that_keeps_failing_while_cal_com_answers_waits_ever_longer(stage, failing):
     await failing(status=500)
     for _ in range(8):
         await stage.db.execute("UPDATE calscim.parked_actions SET next_try = now()")
@@ -208,7 +208,7 @@ async def test_the_last_person_of_a_pass_is_parked_for_a_server_error_of_cal_com
     assert entry.unanswered
 
 
-async def test_one_person_whom_cal_com_never_answers_is_parked_in_the_end(stage):
+async def test_an_action_that_cal_com_never_answers_is_finally_parked(stage):
     await stage.full()
     await assigned(stage, "ann")
     stage.simulation.faults = [Fault(method="POST", path="/users", status=503, times=-1)]

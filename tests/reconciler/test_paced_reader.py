@@ -101,7 +101,7 @@ async def test_a_pass_that_takes_less_than_its_share_reads_all_at_once(many, clo
     assert len({time for time in loop.reads if time > loop.fulls[0]}) == 1
 
 
-async def test_what_is_pushed_meanwhile_is_done_before_the_reads_are(many, clock):
+async def test_a_push_during_paced_reads_is_processed_before_they_end(many, clock):
     done_at = []
 
     async def until(loop, reconciler):
@@ -133,7 +133,7 @@ async def test_a_requested_sync_reads_everything_at_once(many, clock):
     assert many.simulation.calls[MEMBERS] - asked[0] == len(TEAMS)
 
 
-async def test_drift_that_is_gone_by_the_end_of_the_sweep_is_not_corrected(many, clock):
+async def test_drift_that_ended_before_the_full_pass_is_not_corrected(many, clock):
     many.world.add_person("eve@acme.example", name="Eve")
 
     async def until(loop, reconciler):
@@ -152,7 +152,7 @@ async def test_drift_that_is_gone_by_the_end_of_the_sweep_is_not_corrected(many,
     assert len([time for time in loop.reads if time > loop.fulls[0]]) == len(TEAMS) + again
 
 
-async def test_drift_that_is_there_is_corrected_and_its_team_comes_first_next_time(many, clock):
+async def test_drift_is_corrected_and_its_team_is_read_first_next_time(many, clock):
     many.world.add_person("eve@acme.example", name="Eve")
     first = []
 
@@ -174,7 +174,7 @@ async def test_drift_that_is_there_is_corrected_and_its_team_comes_first_next_ti
     assert first == [many.team_id("T07")]
 
 
-async def test_a_team_that_could_not_be_read_is_tried_again_without_the_others(many, clock):
+async def test_a_retry_reads_only_the_team_that_could_not_be_read(many, clock):
     number = many.team_id("T03")
     many.simulation.faults = [Fault(method="GET", path=f"/teams/{number}/", kind="status", times=3)]
 
@@ -184,7 +184,7 @@ async def test_a_team_that_could_not_be_read_is_tried_again_without_the_others(m
     assert len([time for time in loop.reads if time > loop.fulls[0]]) <= 3
 
 
-async def test_a_team_that_is_gone_is_no_reason_to_read_everything_again_and_again(many, clock):
+async def test_a_deleted_team_does_not_cause_repeated_full_passes(many, clock):
     await many.map("All", 4711, "managed")
 
     loop = await run(many, clock, second_pass)
@@ -195,7 +195,7 @@ async def test_a_team_that_is_gone_is_no_reason_to_read_everything_again_and_aga
 # -------------------------------------------------------------------- one read is one look
 
 
-async def test_a_pass_over_what_was_read_before_is_no_second_look(stage):
+async def test_a_pass_over_earlier_reads_does_not_count_as_a_second_observation(stage):
     stage.world.add_person("eve@acme.example", name="Eve")
     await stage.given("Sales", "exclusive", "ann", "bob")
     stage.reconcile(drift_passes=2)
@@ -234,7 +234,7 @@ def paced_reader(clock, *, limit=20, share=0.5):
     return PacedReader(view, Reader(None), Budget(limit), clock, share)
 
 
-def test_drifting_teams_come_first_and_then_those_not_read_for_longest(clock):
+def test_teams_with_drift_are_read_first_and_then_the_longest_unread(clock):
     one = paced_reader(clock)
     one.drifting = Counter({2: 5, 3: 1})
 
@@ -266,7 +266,7 @@ def test_a_team_of_many_pages_waits_for_all_of_them(clock):
     assert one.wait() > 0
 
 
-def test_teams_that_are_gone_are_not_read(clock):
+def test_deleted_teams_are_not_read(clock):
     one = paced_reader(clock)
     one.view.gone = {2, 4}
 

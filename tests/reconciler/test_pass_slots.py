@@ -142,7 +142,7 @@ async def test_a_quick_answer_costs_no_slot():
     assert passes.working == {"other"}
 
 
-async def test_a_pass_that_waits_to_go_on_has_begun_and_one_that_waits_to_begin_has_not(
+async def test_a_pass_that_lent_its_slot_has_begun_and_a_queued_pass_has_not(
     monkeypatch,
 ):
     """Whoever stops or gives an organization back may end only what has not begun."""

@@ -56,7 +56,7 @@ async def test_a_role_lowered_by_drift_waits_and_one_raised_does_not(stage):
     assert (stage.team("Sales")[ANN], stage.team("Sales")[BOB]) == ("MEMBER", "ADMIN")
 
 
-async def test_what_is_missing_by_drift_is_put_back_at_once(drifted):
+async def test_memberships_missing_by_drift_are_restored_at_once(drifted):
     drifted.world.take_off_team("Sales", ANN)
 
     await drifted.full()
@@ -91,7 +91,7 @@ async def test_the_grace_time_is_counted_from_the_first_pass(drifted):
     assert EVE not in drifted.team("Sales")
 
 
-async def test_a_push_in_between_is_no_second_look(drifted):
+async def test_an_incremental_pass_does_not_count_as_a_second_observation(drifted):
     await drifted.full()
 
     for title in ("Boss", "Chief"):
@@ -103,7 +103,7 @@ async def test_a_push_in_between_is_no_second_look(drifted):
     assert EVE in drifted.team("Sales")
 
 
-async def test_what_was_seen_survives_another_daemon(drifted):
+async def test_observed_drift_survives_a_change_of_daemon(drifted):
     await drifted.full()
 
     await drifted.restart()
@@ -112,7 +112,7 @@ async def test_what_was_seen_survives_another_daemon(drifted):
     assert EVE not in drifted.team("Sales")
 
 
-async def test_drift_that_went_and_came_again_starts_anew(drifted):
+async def test_drift_that_ended_and_returned_is_counted_from_zero(drifted):
     await drifted.full()
     drifted.world.take_off_team("Sales", EVE)
     await drifted.full()
@@ -126,7 +126,7 @@ async def test_drift_that_went_and_came_again_starts_anew(drifted):
 
 
 @pytest.mark.parametrize("list_", ["teams/", "/memberships"])
-async def test_a_pass_that_could_not_read_the_team_or_the_people_counts_for_nothing(drifted, list_):
+async def test_a_pass_that_could_not_read_team_or_people_counts_no_drift(drifted, list_):
     await drifted.full()
     drifted.reconcile(drift_passes=3)
     drifted.simulation.faults = [Fault(method="GET", path=list_, times=-1)]
@@ -173,7 +173,7 @@ async def test_limits_apply_to_drift_after_the_drift_grace(drifted):
     assert len(drifted.team("Sales")) == 5
 
 
-async def test_plan_status_and_explain_say_what_waits(drifted):
+async def test_plan_status_and_explain_show_waiting_people(drifted):
     drifted.reconcile(drift_passes=3, drift_grace=600)
     await drifted.full()
 
@@ -194,7 +194,7 @@ async def test_plan_status_and_explain_say_what_waits(drifted):
     assert (told["desired"], told["observed"]) == (None, "MEMBER")
 
 
-async def test_a_pass_over_a_push_does_not_say_that_all_is_in_step(drifted):
+async def test_an_incremental_pass_does_not_make_status_in_sync(drifted):
     await drifted.full()
     await drifted.okta.assign(CEM, "Cem", "Example")
 
@@ -223,7 +223,7 @@ async def test_a_stored_report_lists_only_some_of_many_waiting_entries(drifted, 
     assert (len(one["waiting"]), one["waiting_total"]) == (2, 4)
 
 
-async def test_looking_counts_for_nothing(drifted):
+async def test_a_preview_counts_no_drift(drifted):
     for _ in range(5):
         assert exit_code(await drifted.plan()) in {ExitCode.PENDING, ExitCode.HELD}
 

@@ -157,7 +157,7 @@ async def test_members_of_nested_groups_are_in_a_preview(stage):
     assert {one.email for one in found.plan.actions} == set(addresses("ann", "bob"))
 
 
-async def test_what_follows_from_an_unsaved_edit_says_so_instead_of_a_journal_row(stage):
+async def test_actions_of_an_unsaved_edit_name_the_edit_instead_of_a_journal_row(stage):
     mapping = await world(stage)
     await stage.full()
 

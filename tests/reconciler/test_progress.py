@@ -55,7 +55,7 @@ async def test_a_cal_com_that_is_slower_than_its_rate_limit_is_believed(stage, p
     assert (await shown(stage))["seconds_left"] == 100
 
 
-async def test_what_earlier_passes_did_of_the_same_work_is_counted(stage, progress):
+async def test_progress_includes_changes_of_interrupted_passes(stage, progress):
     progress.before = 40
 
     await progress.come_to(2, 60)
@@ -64,7 +64,7 @@ async def test_what_earlier_passes_did_of_the_same_work_is_counted(stage, progre
     assert (one["progress"]["done"], one["progress"]["of"]) == (42, 100)
 
 
-async def test_it_is_not_written_down_for_every_change(stage, progress):
+async def test_progress_is_not_stored_for_every_change(stage, progress):
     for done in range(100):
         progress.clock.seconds += 0.1
         await progress.come_to(done, 100)
@@ -72,7 +72,7 @@ async def test_it_is_not_written_down_for_every_change(stage, progress):
     assert (await shown(stage))["progress"]["done"] == 80
 
 
-async def test_nothing_is_under_way_after_the_end_or_without_a_daemon(stage, progress):
+async def test_no_pass_is_shown_as_running_after_its_end_or_without_a_daemon(stage, progress):
     await progress.come_to(1, 2)
     await leases.release(stage.db, stage.lease)
     assert (await shown(stage))["progress"] is None
@@ -83,7 +83,7 @@ async def test_nothing_is_under_way_after_the_end_or_without_a_daemon(stage, pro
     assert (await shown(stage))["progress"] is None
 
 
-async def test_a_pass_that_made_room_is_gone_on_with(stage):
+async def test_an_interrupted_pass_continues_afterwards(stage):
     await stage.full()
     people = [f"p{number}@acme.example" for number in range(6)]
     for email in people:
@@ -97,7 +97,7 @@ async def test_a_pass_that_made_room_is_gone_on_with(stage):
     assert stage.world.account(people[-1]) is not None
 
 
-async def test_the_log_is_told_every_half_minute(progress):
+async def test_progress_is_logged_every_half_minute(progress):
     with capture_logs() as lines:
         for done in range(100):
             progress.clock.seconds += 1

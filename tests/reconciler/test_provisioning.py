@@ -103,7 +103,7 @@ async def taken_over(stage):
     return stage.world.user_id(BOB)
 
 
-async def test_an_account_that_another_user_has_now_is_not_given_back(stage):
+async def test_an_account_that_another_user_has_is_not_attached_to_its_former_user(stage):
     account = await taken_over(stage)
     stage.world.set_role(None, BOB, "ADMIN")
     await stage.full()
@@ -121,7 +121,7 @@ async def test_an_account_that_another_user_has_now_is_not_given_back(stage):
 
 
 @pytest.mark.parametrize("build", [SELF_HOSTED_2025_12, HOSTED_2026])
-async def test_a_leaver_whom_a_lagging_list_still_shows_is_brought_back(stage, build):
+async def test_a_leaver_whom_a_stale_list_still_shows_can_come_back(stage, build):
     await on_sales(stage, build, "ann", "bob", "cem")
     await stage.full()
     stage.world.lag(seconds=3600)
@@ -166,7 +166,7 @@ async def test_a_key_that_may_not_change_users_can_bring_people_back(stage):
     assert membership(stage, account) == ("MEMBER", False)
 
 
-async def test_a_wrong_404_does_not_cost_the_number_of_an_account(stage):
+async def test_a_wrong_404_does_not_lose_the_id_of_an_account(stage):
     account = await ann_left(stage)
     stage.simulation.faults = [
         Fault(method="POST", path="/organizations/42/memberships", status=404, times=3)
@@ -216,7 +216,7 @@ async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):
     assert asked[zoe] == 0
 
 
-async def test_an_account_goes_to_a_new_user_of_the_address_it_had_when_it_left(stage):
+async def test_a_new_user_gets_the_account_that_left_with_the_same_address(stage):
     """Not to the user of an address that its former user was given in the directory afterwards."""
     account = await ann_left(stage, HOSTED_2026)
     await stage.okta.update_profile(ANN, **named(NEW))

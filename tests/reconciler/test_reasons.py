@@ -84,7 +84,7 @@ async def test_a_membership_waits_for_an_invitation_that_is_parked(stage):
     )
 
 
-async def test_what_is_parked_for_one_team_is_not_said_of_another(stage):
+async def test_an_action_parked_for_one_team_is_not_reported_for_another(stage):
     await stage.given("Sales", "managed", "ann")
     await stage.given("Engineering", "managed", "ann")
     for team in ("Sales", "Engineering"):
@@ -148,7 +148,7 @@ async def test_a_deleted_user_is_not_imported_by_the_pass_that_removes_them(stag
     assert (await because(stage, ANN)).startswith("not on the team: the provider deleted this user")
 
 
-async def test_status_says_what_could_not_be_read(stage):
+async def test_status_shows_unread_objects(stage):
     await stage.given("Sales", "managed", "ann")
     stage.simulation.faults = [Fault(method="GET", path="memberships", times=-1)]
     await stage.full()
@@ -164,7 +164,7 @@ async def test_a_team_may_be_named_by_its_slug(stage):
     assert (await told(stage, "owner@acme.example", "support-eu"))["team"]["name"] == "Support EU"
 
 
-async def test_two_teams_of_one_name_have_to_be_told_apart(stage):
+async def test_two_teams_of_one_name_are_refused_with_their_ids(stage):
     other = stage.world.add_team("Sales", slug="sales-2")
 
     with pytest.raises(UsageError) as raised:
@@ -181,7 +181,7 @@ async def test_a_team_that_is_not_there_is_refused_with_a_near_miss(stage):
         await told(stage, "owner@acme.example", "Engeneering")
 
 
-async def test_teams_that_cannot_be_listed_are_not_said_to_be_missing(stage):
+async def test_teams_that_cannot_be_listed_are_not_reported_as_missing(stage):
     stage.simulation.faults = [Fault(method="GET", path="/teams", times=-1)]
 
     with pytest.raises(RemoteError, match="teams could not be read"):

@@ -70,7 +70,7 @@ async def test_waits_between_tries_grow_from_one_second_to_thirty(running):
     assert 10 <= tries <= 18  # 1 + 2 + 4 + 8 + 16 seconds, then every 30
 
 
-async def test_what_waits_is_in_the_metrics_in_status_and_in_one_warning(running):
+async def test_pending_changes_are_in_the_metrics_in_status_and_in_one_warning(running):
     stage = running.stage
     unreadable(stage, "Sales", -1)
     running.reconciler.view.stale.add(stage.team_id("Sales"))
@@ -122,7 +122,7 @@ async def test_a_team_that_cannot_be_read_delays_no_push_to_another(running):
     assert address("bob") in stage.team("Engineering")
 
 
-async def test_a_full_pass_that_could_not_read_a_team_shows_it_as_well(running):
+async def test_a_full_pass_also_reports_a_team_that_it_could_not_read(running):
     stage = running.stage
     unreadable(stage, "Sales", -1)
     with capture_logs() as lines:
@@ -176,7 +176,7 @@ async def test_another_reason_is_said_at_once(refused):
     assert [one["kind"] for one in said(lines, "reconcile.unreachable", "error")] == ["unreachable"]
 
 
-async def test_pushes_made_while_the_key_is_refused_are_done_once_it_is_taken(refused):
+async def test_pushes_during_a_refused_key_are_processed_after_its_acceptance(refused):
     stage = refused.stage
     await refused.run_for(400)
     await stage.okta.add_members("Sales", [address("bob")])
@@ -190,7 +190,7 @@ async def test_pushes_made_while_the_key_is_refused_are_done_once_it_is_taken(re
     assert len(said(lines, "reconcile.recovered", "info")) == 1
 
 
-async def test_a_sync_is_tried_at_once_whatever_the_wait_is(refused):
+async def test_a_sync_request_runs_at_once_during_any_wait(refused):
     stage = refused.stage
     await refused.run_for(400)
     stage.simulation.calls.clear()

@@ -85,7 +85,7 @@ async def test_a_group_renamed_to_a_waiting_mapping_brings_its_members(stage, st
     assert stage.team("Sales") == {address("ann"): "MEMBER"}
 
 
-async def test_a_mapping_waits_for_the_last_name_of_its_group(stage, style):
+async def test_a_mapping_of_a_deleted_group_waits_for_the_last_name_of_the_group(stage, style):
     await stage.given("Sales", "managed", "ann")
     await stage.okta.rename_group("Sales", "Sales Europe")
     await stage.okta.rename_group("Sales Europe", "Sales EMEA")
@@ -114,7 +114,7 @@ async def test_the_first_name_of_a_renamed_group_can_be_mapped_to_its_team_again
     assert stage.team("Sales").keys() == set(addresses("ann", "bob"))
 
 
-async def test_a_mapping_that_another_one_of_its_team_has_the_name_of_keeps_its_own(stage):
+async def test_a_mapping_keeps_its_group_name_if_another_mapping_of_the_team_has_the_new_one(stage):
     await stage.given("Sales", "managed", "ann")
     await stage.map("Sales Europe", stage.team_id("Sales"), "managed", "ADMIN")
 
@@ -127,7 +127,7 @@ async def test_a_mapping_that_another_one_of_its_team_has_the_name_of_keeps_its_
     assert waiting == {"Sales": "waiting", "Sales Europe": "waiting"}
 
 
-async def test_a_waiting_mapping_is_bound_by_a_rename_beside_the_one_that_was_bound(stage, style):
+async def test_a_rename_binds_a_waiting_mapping_beside_a_bound_one(stage, style):
     await stage.given("Sales", "managed", "ann")
     await stage.map("Everyone", stage.team_id("Engineering"), "managed")
 
@@ -137,7 +137,7 @@ async def test_a_waiting_mapping_is_bound_by_a_rename_beside_the_one_that_was_bo
     assert stage.team("Sales") == stage.team("Engineering") == {address("ann"): "MEMBER"}
 
 
-async def test_a_deleted_group_takes_back_what_it_gave(stage):
+async def test_memberships_of_a_deleted_group_are_removed(stage):
     await stage.given("Sales", "managed", "ann")
 
     await stage.okta.delete_group("Sales")
@@ -222,7 +222,7 @@ async def test_people_of_cal_com_are_shown_to_the_import_and_linked_when_okta_pu
     assert address("old") not in stage.world.snapshot()["people"]
 
 
-async def test_imported_people_that_okta_never_wrote_to_are_left_alone_and_go_when_they_leave(
+async def test_imported_people_stay_unmanaged_until_okta_writes_and_are_dropped_when_they_leave(
     stage,
 ):
     stage.world.add_person(address("old"), name="Olga Old")

@@ -36,7 +36,7 @@ async def kinds(stage):
     ]
 
 
-async def test_a_team_is_made_and_filled_in_one_pass_and_the_plan_says_so_before(stage):
+async def test_a_team_is_created_and_filled_in_one_pass_as_planned(stage):
     await stage.map("Support", "Support EU", "managed")
     await pushed(stage, "Support", "ann", "bob")
     await stage.reconciler.run_full(lambda: True)  # reads, and does nothing
@@ -61,7 +61,7 @@ async def test_a_team_is_made_and_filled_in_one_pass_and_the_plan_says_so_before
     assert (row.team_id, row.state) == (stage.team_id("Support EU"), "active")
 
 
-async def test_a_team_waits_for_its_group_so_that_a_mistyped_one_makes_none(stage):
+async def test_no_team_is_created_before_its_group_is_pushed(stage):
     await stage.map("Suport", "Support", "managed")
     await pushed(stage, "Support", "ann")
 
@@ -315,7 +315,7 @@ async def test_each_call_has_a_row_with_the_team_in_the_journal(stage):
     assert [tuple(row) for row in rows] == [("team.create", stage.team_id("Support"), "done")]
 
 
-async def test_a_person_of_a_group_whose_team_is_yet_to_be_made_can_be_explained(stage):
+async def test_explain_covers_a_person_whose_team_does_not_exist_yet(stage):
     await stage.map("Support", "Support", "managed")
     await pushed(stage, "Support", "ann")
     stage.simulation.faults = [Fault(method="POST", path="/teams", status=403, times=-1)]
@@ -359,7 +359,7 @@ async def test_an_unbindable_mapping_keeps_no_member_on_a_team_of_that_name(stag
     assert "2 teams in Cal.com are called 'SUPPORT'" in parked["reason"]
 
 
-async def test_a_team_that_was_deleted_since_it_was_listed_is_made_anew(stage):
+async def test_a_team_that_was_deleted_after_the_list_is_created_again(stage):
     old = stage.world.add_team("Support", slug="support")
     await pushed(stage, "Support", "ann")
     await stage.full()

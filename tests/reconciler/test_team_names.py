@@ -126,7 +126,7 @@ async def test_a_renamed_team_shows_its_new_name(view, calcom):
 
 
 @pytest.mark.parametrize("calls", [1, 3], ids=["from the list", "by number"])
-async def test_a_team_that_is_gone_is_gone_however_it_was_looked_for(view, calcom, calls):
+async def test_a_deleted_team_is_noticed_by_list_and_by_id(view, calcom, calls):
     wanted = directory(mapping(7), mapping(8))
     await view.read_everything(calcom, wanted)
     del calcom.teams_there[7]
@@ -140,7 +140,7 @@ async def test_a_team_that_is_gone_is_gone_however_it_was_looked_for(view, calco
     assert 7 not in {team.id for team in view.team_catalog.known()}
 
 
-async def test_a_team_that_cannot_be_read_is_not_gone(view, calcom):
+async def test_a_team_that_cannot_be_read_does_not_count_as_deleted(view, calcom):
     wanted = directory(mapping(7), mapping(8))
     await view.read_everything(calcom, wanted)
     calcom.unreadable = {7}

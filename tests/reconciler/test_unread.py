@@ -43,7 +43,7 @@ async def test_a_pass_that_takes_all_rows_reaches_the_heads(two):
     assert unread.reached == await passes.load_heads(two.db, "acme")
 
 
-async def test_a_journal_that_a_pass_did_not_come_to_is_not_reached(two):
+async def test_a_pass_does_not_advance_past_a_journal_that_it_did_not_read(two):
     unread = await passes.load_unread(two.db, "acme", limit=1)
 
     assert unread.reached == {unread.news[0].stream: unread.news[0].seq}
@@ -58,7 +58,7 @@ async def test_the_pushes_that_wait_are_counted(two):
         assert (rows, oldest) == (min(limit, len(pushed)), min(pushed[:limit]))
 
 
-async def test_what_an_operator_changes_is_not_counted_as_a_push(stage):
+async def test_changes_by_an_operator_do_not_count_as_pushes(stage):
     await stage.another_directory("Another")
     await stage.map("Sales", stage.team_id("Sales"), "managed")
 

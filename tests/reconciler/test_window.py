@@ -30,7 +30,7 @@ async def held(stage):
     return [(hold.guard, len(hold.actions)) for hold in await holds.load_current(stage.db, "acme")]
 
 
-async def test_removals_that_come_one_by_one_are_held_over_the_limit(stage):
+async def test_successive_removals_over_the_limit_are_held(stage):
     await twenty(stage, max_removals_per_team=Limit(percent=30))
 
     for name in NAMES[:10]:
@@ -70,7 +70,7 @@ async def test_several_groups_of_one_team_share_its_limit(stage):
     assert there(stage) == 14
 
 
-async def test_deactivations_one_by_one_are_held_over_the_limit(stage):
+async def test_successive_deactivations_over_the_limit_are_held(stage):
     await twenty(stage, max_deprovisions=Limit(percent=10))
 
     for name in NAMES[:5]:
@@ -95,7 +95,7 @@ async def test_memberships_that_ended_with_a_deprovision_leave_less_room_on_the_
     assert there(stage) == 17
 
 
-async def test_drift_one_by_one_is_held_over_its_limit(stage):
+async def test_successive_drift_removals_over_the_limit_are_held(stage):
     await twenty(stage, "exclusive", drift_removals=Limit(count=2))
 
     for number in range(4):
@@ -121,7 +121,7 @@ async def test_unmapping_counts_for_the_organization(stage):
     assert "after 3 within the window" in (await held(stage))[0][0]
 
 
-async def test_what_was_approved_counts_no_more(stage):
+async def test_approved_actions_do_not_count_towards_limits(stage):
     await twenty(stage, max_removals_per_team=Limit(count=2))
     await stage.okta.push_now("Sales", addresses(*NAMES[5:]))
     await stage.full()
@@ -219,7 +219,7 @@ async def test_more_new_people_than_allowed_are_held_with_their_teams(stage):
     assert await held(stage) == []
 
 
-async def test_new_people_one_by_one_are_held_over_the_limit(stage):
+async def test_successive_new_people_over_the_limit_are_held(stage):
     stage.guard(window=DAY, max_new_people=Limit(count=2))
 
     for name in NAMES[:5]:

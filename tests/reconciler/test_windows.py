@@ -51,7 +51,7 @@ async def test_in_a_window_pushes_are_taken_and_nothing_is_written(closed):
     assert BOB in closed.team("Sales")
 
 
-async def test_plan_and_explain_show_what_is_left_alone_as_paused(closed):
+async def test_plan_and_explain_show_paused_actions_as_paused(closed):
     plan = await closed.plan()
 
     told = await explain(closed.db, closed.settings, closed.organization, ANN, None)
@@ -61,7 +61,7 @@ async def test_plan_and_explain_show_what_is_left_alone_as_paused(closed):
     assert told["because"].startswith("user.create (paused)")
 
 
-async def test_what_was_left_alone_is_done_by_the_first_full_pass_afterwards(closed):
+async def test_the_first_full_pass_after_a_pause_makes_the_paused_changes(closed):
     await closed.full()
     closed.reconcile(windows=())
 
@@ -71,7 +71,7 @@ async def test_what_was_left_alone_is_done_by_the_first_full_pass_afterwards(clo
     assert report.window_left is None
 
 
-async def test_an_organizations_own_window_leaves_it_alone_as_well(stage):
+async def test_an_organizations_own_maintenance_window_pauses_it_too(stage):
     await stage.given("Sales", "managed", "ann", "bob")
     stage.organize(windows=ALWAYS)
 
