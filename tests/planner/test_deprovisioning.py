@@ -8,17 +8,8 @@ from calscim.planner.actions import Kind, Provenance
 from calscim.planner.ids import UserId
 from calscim.planner.modes import PeopleMode
 from calscim.planner.policy import Policy
-from tests.planner.world import (
-    ADMIN,
-    MANAGED,
-    ME,
-    MEMBER,
-    OWNER,
-    address,
-    show,
-    waits,
-    world,
-)
+from tests.planner.display import show, waits
+from tests.planner.world import ADMIN, MANAGED, ME, MEMBER, OWNER, address, world
 
 
 def test_a_deactivated_user_is_deprovisioned():

@@ -5,7 +5,8 @@ import pytest
 from calscim.planner.plan import DriftObservation
 from calscim.planner.policy import DriftGrace
 from calscim.planner.safeguards.drift_grace import defer_drift, unrequested
-from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, PlannerWorld, show, world
+from tests.planner.display import show
+from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, PlannerWorld, world
 
 
 def drifted() -> PlannerWorld:

@@ -5,15 +5,8 @@ from dataclasses import replace
 import pytest
 
 from calscim.planner.actions import Kind
-from tests.planner.world import (
-    ADMIN,
-    MEMBER,
-    OWNER,
-    sales,
-    show,
-    waits,
-    world,
-)
+from tests.planner.display import show, waits
+from tests.planner.world import ADMIN, MEMBER, OWNER, sales, world
 
 
 def half_member(w, name="ann", **changes):

@@ -3,11 +3,8 @@
 import pytest
 
 from calscim.planner.actions import Kind, Provenance
-from tests.planner.world import (
-    show,
-    waits,
-    world,
-)
+from tests.planner.display import show, waits
+from tests.planner.world import world
 
 
 @pytest.mark.parametrize("email", ["ann@acme.com", "ANN@ACME.COM", "Ann@Acme.com"])

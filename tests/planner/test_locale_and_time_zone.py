@@ -5,10 +5,8 @@ from dataclasses import replace
 from calscim.planner.actions import ChangePreferences, Kind
 from calscim.planner.attributes.values import PREFERENCES
 from calscim.planner.modes import PeopleMode
-from tests.planner.world import (
-    show,
-    world,
-)
+from tests.planner.display import show
+from tests.planner.world import world
 
 
 def acknowledged(w):

@@ -6,6 +6,7 @@ import pytest
 
 from calscim.planner.actions import Kind
 from calscim.planner.policy import Policy
+from tests.planner.display import show, waits
 from tests.planner.world import (
     ADD_ONLY,
     ADMIN,
@@ -15,8 +16,6 @@ from tests.planner.world import (
     MEMBER,
     OBSERVE,
     OWNER,
-    show,
-    waits,
     world,
 )
 

@@ -6,15 +6,8 @@ from calscim.planner.actions import AttachUser, Kind, Provenance
 from calscim.planner.ids import UserId
 from calscim.planner.modes import Provision
 from calscim.planner.policy import Policy
-from tests.planner.world import (
-    ADD_ONLY,
-    ADMIN,
-    MANAGED,
-    OBSERVE,
-    show,
-    waits,
-    world,
-)
+from tests.planner.display import show, waits
+from tests.planner.world import ADD_ONLY, ADMIN, MANAGED, OBSERVE, world
 
 
 def mapped() -> Policy:

@@ -3,6 +3,7 @@
 import pytest
 
 from calscim.planner.policy import Policy
+from tests.planner.display import show
 from tests.planner.world import (
     ADMIN,
     EXCLUSIVE,
@@ -13,7 +14,6 @@ from tests.planner.world import (
     OWNER,
     address,
     sales,
-    show,
     world,
 )
 

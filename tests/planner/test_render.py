@@ -3,7 +3,7 @@
 from calscim.exit_codes import ExitCode
 from calscim.planner.ids import TeamId
 from calscim.planner.render import exit_code, plan_json
-from tests.planner.test_limits_check import team_of
+from tests.planner.removals import team_of
 from tests.planner.world import OBSERVE, world
 
 

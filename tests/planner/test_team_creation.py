@@ -8,7 +8,8 @@ from calscim.planner.naming import make_slug, match_team
 from calscim.planner.observed_state import Team
 from calscim.planner.render import action_json
 from calscim.planner.teams.creation import match_existing_team
-from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, show, world
+from tests.planner.display import show
+from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, world
 
 
 def waiting(w, number, name="Support"):

@@ -7,16 +7,8 @@ import pytest
 from calscim.planner.actions import Kind, Provenance
 from calscim.planner.context import PlanInputs
 from calscim.planner.planner import propose
-from tests.planner.world import (
-    ADD_ONLY,
-    ADMIN,
-    EXCLUSIVE,
-    MEMBER,
-    OBSERVE,
-    OWNER,
-    sales,
-    show,
-)
+from tests.planner.display import show
+from tests.planner.world import ADD_ONLY, ADMIN, EXCLUSIVE, MEMBER, OBSERVE, OWNER, sales
 
 
 def test_the_canonical_order_is_leavers_newcomers_adds_roles_removals_drift():

@@ -4,15 +4,8 @@ import pytest
 
 from calscim.planner.actions import Kind, Provenance
 from calscim.planner.modes import Mode
-from tests.planner.world import (
-    ADD_ONLY,
-    EXCLUSIVE,
-    MANAGED,
-    MEMBER,
-    OBSERVE,
-    sales,
-    show,
-)
+from tests.planner.display import show
+from tests.planner.world import ADD_ONLY, EXCLUSIVE, MANAGED, MEMBER, OBSERVE, sales
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from calscim.planner.actions import Provenance
 from calscim.planner.modes import Mode
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
+from tests.planner.display import show
 from tests.planner.world import (
     ADD_ONLY,
     ADMIN,
@@ -15,7 +16,6 @@ from tests.planner.world import (
     OBSERVE,
     OWNER,
     sales,
-    show,
     world,
 )
 

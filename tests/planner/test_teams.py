@@ -7,6 +7,7 @@ import pytest
 from calscim.planner.actions import Kind, Provenance, State
 from calscim.planner.ids import CalUserId, TeamId
 from calscim.planner.modes import Mode
+from tests.planner.display import show
 from tests.planner.world import (
     ADD_ONLY,
     ADMIN,
@@ -16,7 +17,6 @@ from tests.planner.world import (
     OBSERVE,
     OWNER,
     sales,
-    show,
     world,
 )
 
