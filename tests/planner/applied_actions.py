@@ -39,10 +39,10 @@ from calscim.planner.roles import Role
 
 
 class AppliesActions:
-    """The part of a planner's world in which actions are done."""
+    """The methods of a planner's world that carry out actions."""
 
     def apply(self, action: Action) -> None:
-        """What Cal.com has after the action, and what the reconciler then remembers."""
+        """Change Cal.com as the action does, and record what the reconciler would."""
         match action:
             case CreateUser() | AttachUser():
                 self._joined(action)
@@ -78,7 +78,7 @@ class AppliesActions:
                 self.ledger.pop((action.team, action.cal_user), None)
 
     def _told(self, action: Action, change: AttributeChange) -> None:
-        """As Cal.com: the option has to be there, nothing that somebody has is replaced."""
+        """Change an attribute as Cal.com does: the option must exist, and no value is replaced."""
         attribute = self.attributes[change.attribute.id]
         if change.op is AttributeOp.OPTION:
             assert change.value not in attribute.options
@@ -156,7 +156,7 @@ class AppliesActions:
         )
 
     def note(self, planned: Plan) -> None:
-        """Links and edges as the reconciler records them before it acts."""
+        """Record links and memberships as the reconciler does before it acts."""
         for link in planned.links:
             self.links[link.user] = link
         for edge in planned.in_place:

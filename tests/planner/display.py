@@ -11,7 +11,7 @@ from calscim.planner.plan import Plan
 
 
 def show(plan: Plan) -> list[str]:
-    """The plan in short lines: kind, person, team, role, and what is special."""
+    """Return the plan in short lines: kind, person, team, role, drift, and state."""
     return [line(action) for action in plan.actions]
 
 

@@ -20,7 +20,7 @@ def states(plan, kind: Kind = Kind.REMOVE) -> list[str]:
 
 
 def team_of(size: int, leavers: int, strangers: int = 0) -> PlannerWorld:
-    """An exclusive team of that size: so many left the group, so many were put there by hand."""
+    """Return an exclusive team of ``size``: ``leavers`` left the group, and ``strangers`` were added by hand."""
     w = world().group("S").map("S", 7, EXCLUSIVE)
     for number in range(size - strangers):
         name = f"u{number:02}"
@@ -33,7 +33,7 @@ def team_of(size: int, leavers: int, strangers: int = 0) -> PlannerWorld:
 
 
 def wide(w: PlannerWorld, **limits: object) -> PlannerWorld:
-    """No limit but those given."""
+    """Lift all limits except the given ones."""
     everything = Limit(count=10_000)
     w.guards = replace(Guards(everything, everything, everything, everything), **limits)
     return w

@@ -19,7 +19,7 @@ NAMES = ("ann", "bob", "cyd", "dan", "eve")
 
 
 def renamed(**changes: str) -> PlannerWorld:
-    """A world with the people that are named, each with its account, and other addresses in the directory."""
+    """Return a world with the named people, who have accounts, and other addresses in the directory."""
     w = world()
     for name in changes:
         w.user(name)
@@ -29,7 +29,7 @@ def renamed(**changes: str) -> PlannerWorld:
 
 
 def carry_out(w: PlannerWorld) -> None:
-    """Do what runs, in the plan's order, as Cal.com lets it: no address twice."""
+    """Carry out the actions in the plan's order; as in Cal.com, no address may exist twice."""
     for action in w.plan().actions:
         assert action.state is State.RUN
         taken = {one.email.casefold() for one in w.people.values() if one.user != action.cal_user}
@@ -76,7 +76,7 @@ moves = st.lists(
 @settings(max_examples=300, derandomize=True)
 @given(moves, st.integers(0, 12))
 def test_whoever_gets_whose_address_everybody_has_theirs_in_the_end(wanted: list[str], crash: int):
-    """Also when the pass ends after any action, and the next one plans from what it sees."""
+    """Each change succeeds, even if a pass ends after any action and the next one plans anew."""
     w = renamed(**dict(zip(NAMES, wanted, strict=True)))
 
     for action in w.plan().actions[:crash]:
@@ -124,7 +124,7 @@ def test_an_owners_part_of_an_exchange_is_held():
 
 
 @pytest.mark.parametrize("mode", [PeopleMode.OBSERVE, PeopleMode.ADD_ONLY])
-def test_nobody_goes_aside_where_members_are_not_changed(mode):
+def test_no_account_takes_an_interim_address_if_people_are_only_observed(mode):
     w = renamed(ann="bob", bob="ann")
     w.policy = Policy("acme", people=mode)
 
@@ -134,7 +134,7 @@ def test_nobody_goes_aside_where_members_are_not_changed(mode):
     assert not any(one.is_interim for one in planned.actions)
 
 
-def test_nobody_goes_aside_for_a_member_of_a_paused_directory():
+def test_no_account_takes_an_interim_address_for_a_person_of_a_paused_directory():
     w = world().user("ann").user("bob", directory="entra")
     w.change("ann", email="bob").change("bob", email="ann").pause(directory="entra")
 
@@ -181,7 +181,7 @@ def test_an_interim_address_is_as_long_as_an_address_may_be(number: int, email: 
     assert domain == email.rpartition("@")[2]
 
 
-def test_of_two_who_want_one_address_of_a_circle_one_gets_it():
+def test_one_of_two_users_who_want_an_address_of_a_circle_gets_it():
     w = world().user("ann").user("bob").user("cyd")
     w.change("ann", email="bob").change("bob", email="ann").change("cyd", email="ann")
 

@@ -1,4 +1,4 @@
-"""People's attributes: only the declared ones, set, changed, cleared, and repaired."""
+"""Attributes of people: calscim sets, changes, clears, and repairs only those of the table."""
 
 from dataclasses import replace
 
@@ -16,13 +16,13 @@ SINGLE, MULTI = AttributeType.SINGLE_SELECT, AttributeType.MULTI_SELECT
 
 
 def ann(kind=TEXT, *options, create_options=False, **data):
-    """One person, one attribute, one row in the table."""
+    """Return a world with one person, one attribute, and one row in the table."""
     w = world().user("ann").attribute("department", kind, *options)
     return w.rule("department", "department", create_options=create_options).says("ann", **data)
 
 
 def settle(w, most=20):
-    """Plans and applies until nothing runs; returns how many actions that took."""
+    """Plan and apply until no action runs; return the number of actions."""
     for count in range(most):
         plan = w.plan()
         w.note(plan)
@@ -47,7 +47,7 @@ def test_a_value_that_is_missing_is_set(kind):
 
 
 @pytest.mark.parametrize("kind", [TEXT, SINGLE])
-def test_a_value_that_changed_goes_before_the_new_one_comes(kind):
+def test_a_changed_value_is_removed_before_the_new_one_is_assigned(kind):
     w = ann(kind, "Sales", "Marketing", department="Sales")
     settle(w)
     w.says("ann", department="Marketing")
@@ -64,7 +64,7 @@ def test_a_value_that_changed_goes_before_the_new_one_comes(kind):
     assert w.values("ann", "department") == ["Marketing"]
 
 
-def test_of_a_selection_of_many_only_the_difference_is_told():
+def test_only_the_difference_of_a_multi_select_is_sent():
     w = ann(MULTI, "a", "b", "c", department=["a", "b"])
     settle(w)
     w.says("ann", department=["b", "c"])
@@ -75,7 +75,7 @@ def test_of_a_selection_of_many_only_the_difference_is_told():
     ]
 
 
-def test_a_value_that_the_directory_cleared_goes():
+def test_a_value_that_the_directory_cleared_is_removed():
     w = ann(department="Sales")
     settle(w)
     w.says("ann")
@@ -108,7 +108,7 @@ def test_what_was_cleared_and_is_set_by_hand_then_stays():
     assert show(w.holds("ann", "department", "Sales").plan()) == []
 
 
-def test_what_was_taken_away_on_both_sides_is_forgotten():
+def test_a_value_removed_on_both_sides_is_forgotten():
     w = ann(department="Sales")
     settle(w)
     w.says("ann").holds("ann", "department")
@@ -120,7 +120,7 @@ def test_what_was_taken_away_on_both_sides_is_forgotten():
 # ------------------------------------------------------------------ drift and modes
 
 
-def test_what_somebody_changed_in_cal_com_is_put_back():
+def test_a_value_changed_by_hand_is_corrected():
     w = ann(department="Sales")
     settle(w)
     w.holds("ann", "department", "Other")
@@ -134,7 +134,7 @@ def test_what_somebody_changed_in_cal_com_is_put_back():
     assert "; the value was changed in Cal.com; removes" in plan.actions[0].reason
 
 
-def test_what_somebody_took_away_in_cal_com_is_put_back():
+def test_a_value_removed_by_hand_is_assigned_again():
     w = ann(MULTI, "a", "b", department=["a", "b"])
     settle(w)
 
@@ -174,7 +174,7 @@ def test_add_only_adds_to_a_selection_of_many():
     ]
 
 
-def test_a_paused_directory_tells_nothing():
+def test_a_paused_directory_sends_no_attributes():
     w = ann(department="Sales").pause(directory="okta")
 
     assert show(w.plan()) == ["user.update ann assign department Sales [paused]"]
@@ -183,23 +183,23 @@ def test_a_paused_directory_tells_nothing():
 # ------------------------------------------------------------------ whom
 
 
-def test_nobody_is_told_anything_whom_the_provider_has_not_written_to():
+def test_attributes_are_not_set_on_users_that_the_provider_has_not_written_to():
     assert show(ann(department="Sales").change("ann", managed=False).plan()) == []
 
 
-def test_nobody_is_told_anything_who_is_inactive_or_gone():
+def test_attributes_are_not_set_on_inactive_or_deleted_users():
     kinds = [one.kind for one in ann(department="Sales").change("ann", active=False).plan().actions]
 
     assert kinds == [Kind.DEPROVISION]
 
 
-def test_nobody_is_told_anything_who_gets_no_membership():
+def test_attributes_are_not_set_on_people_who_get_no_membership():
     w = policy(ann(department="Sales"), provision_people=Provision.MAPPED)
 
     assert show(w.plan()) == ["user.deprovision ann"]
 
 
-def test_who_has_not_accepted_is_waited_for():
+def test_attributes_wait_until_the_invitation_is_accepted():
     w = world().user("ann", accepted=False).attribute("department")
     w.rule("department", "department").says("ann", department="Sales")
 
@@ -207,7 +207,7 @@ def test_who_has_not_accepted_is_waited_for():
     assert "ann" in waits(w.plan())
 
 
-def test_who_is_invited_is_told_in_the_same_plan_after_everything_else():
+def test_attributes_of_an_invited_person_come_last_in_the_same_plan():
     w = world().user("ann", account=False).group("g", "ann").map("g", 1).attribute("department")
     w.rule("department", "department").says("ann", department="Sales")
 
@@ -218,7 +218,7 @@ def test_who_is_invited_is_told_in_the_same_plan_after_everything_else():
     ]
 
 
-def test_a_pass_over_one_person_is_about_that_person():
+def test_a_pass_over_one_person_changes_only_that_person():
     w = ann(department="Sales").user("bob").says("bob", department="Sales")
 
     assert show(w.plan(users=["bob"])) == ["user.update bob assign department Sales"]
@@ -227,7 +227,7 @@ def test_a_pass_over_one_person_is_about_that_person():
 # ------------------------------------------------------------------ options
 
 
-def test_a_missing_option_is_said_and_the_old_value_stays():
+def test_a_missing_option_is_reported_and_the_old_value_stays():
     w = ann(SINGLE, "Sales", department="Sales")
     settle(w)
     w.says("ann", department="Marketing")
@@ -237,7 +237,7 @@ def test_a_missing_option_is_said_and_the_old_value_stays():
     assert w.values("ann", "department") == ["Sales"]
 
 
-def test_a_missing_option_is_made_once_where_that_is_allowed():
+def test_a_missing_option_is_created_once_if_the_table_allows_it():
     w = ann(SINGLE, create_options=True, department="Sales")
     w.user("bob").says("bob", department="Sales")
 
@@ -254,14 +254,14 @@ def test_a_missing_option_is_made_once_where_that_is_allowed():
     assert w.values("bob", "department") == ["Sales"]
 
 
-def test_of_many_options_those_that_are_there_are_told():
+def test_the_existing_options_of_a_multi_select_are_assigned():
     w = ann(MULTI, "a", department=["a", "b"])
 
     assert show(w.plan()) == ["user.update ann assign department a"]
     assert 'no option "b"' in waits(w.plan())["ann"]
 
 
-def test_only_selections_that_lack_an_option_are_read():
+def test_options_are_read_only_for_selects_that_lack_one():
     w = ann(SINGLE, "a", department="a").attribute("title").rule("title", "title")
     attributes = list(w.attributes.values())
 
@@ -275,7 +275,7 @@ def test_only_selections_that_lack_an_option_are_read():
 # ------------------------------------------------------------------ what is not known
 
 
-def test_attributes_that_could_not_be_read_change_nothing_and_that_is_said():
+def test_attributes_that_could_not_be_read_change_nothing_and_a_note_says_so():
     w = ann(department="Sales")
     w.attributes_gap = "403"
 
@@ -291,7 +291,7 @@ def test_people_that_could_not_be_read_change_nothing():
     assert show(w.plan()) == []
 
 
-def test_a_person_whose_attributes_are_not_shown_is_left_alone():
+def test_attributes_that_cal_com_does_not_show_are_not_changed():
     w = ann(department="Sales")
     account = w.accounts["ann"]
     w.people[account] = replace(w.people[account], attributes=None)
@@ -300,7 +300,7 @@ def test_a_person_whose_attributes_are_not_shown_is_left_alone():
     assert "does not show the attributes of 1 person" in w.plan().notes[0]
 
 
-def test_an_attribute_that_cal_com_does_not_have_is_said():
+def test_an_attribute_that_cal_com_does_not_have_is_reported():
     w = world().user("ann").attribute("team").rule("title", "titel").says("ann", title="x")
 
     assert show(w.plan()) == []
@@ -309,14 +309,14 @@ def test_an_attribute_that_cal_com_does_not_have_is_said():
     )
 
 
-def test_two_rows_to_one_attribute_do_not_fight():
+def test_the_first_of_two_rows_for_one_attribute_counts():
     w = ann(department="Sales").rule("title", "Department").says("ann", title="x", department="y")
 
     assert show(w.plan()) == ["user.update ann assign department y"]
     assert "two rows of the table name" in w.plan().notes[0]
 
 
-def test_a_text_for_a_number_is_said():
+def test_a_text_for_a_number_is_reported():
     w = ann(NUMBER, department="many")
 
     assert show(w.plan()) == []
@@ -329,7 +329,7 @@ def test_a_number_is_the_same_however_it_is_written():
     assert show(w.plan()) == []
 
 
-def test_an_attribute_is_meant_by_slug_by_name_or_in_another_case():
+def test_an_attribute_is_matched_by_slug_by_name_or_in_any_case():
     w = world().attribute("Cost Center").attribute("team")
     every = [replace(one, slug=one.name.lower().replace(" ", "-")) for one in w.attributes.values()]
 

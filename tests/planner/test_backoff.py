@@ -1,4 +1,4 @@
-"""When something that did not succeed is tried again."""
+"""When a parked action is tried again."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def test_the_same_action_is_tried_when_its_time_has_come(due_in: float, tried: b
         {"team": TeamId(8)},
     ],
 )
-def test_an_action_that_became_another_one_is_tried_at_once(changes: dict):
+def test_a_parked_action_that_changed_is_tried_at_once(changes: dict):
     assert is_due(revision(ADD), 3600.0, replace(ADD, **changes))
 
 

@@ -1,4 +1,4 @@
-"""Deprovisioning: who leaves the organization, and who never does."""
+"""Which people leave the organization, and which never do."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ def test_an_unmanaged_deleted_user_is_left_alone():
     assert world().user("ann", managed=False).depart("ann").plan().actions == ()
 
 
-def test_somebody_who_is_active_in_another_directory_stays():
+def test_a_person_who_is_active_in_another_directory_stays():
     w = (
         world()
         .user("ann", active=False)
@@ -83,7 +83,7 @@ def test_an_imported_copy_in_another_directory_does_not_keep_a_leaver():
     assert show(w.plan()) == ["user.deprovision ann"]
 
 
-def test_somebody_deleted_in_one_directory_and_active_in_another_stays():
+def test_a_person_deleted_in_one_directory_and_active_in_another_stays():
     w = (
         world()
         .user("ann")
@@ -99,7 +99,7 @@ def test_an_inactive_user_whose_account_is_gone_needs_nothing():
     assert world().user("ann", active=False).absent("ann").plan().actions == ()
 
 
-def test_nobody_is_deprovisioned_while_the_organization_could_not_be_read():
+def test_no_person_is_deprovisioned_if_the_organization_could_not_be_read():
     assert world().user("ann", active=False).unread().plan().actions == ()
 
 
@@ -147,7 +147,7 @@ def test_people_in_the_organization_are_protected_under_every_address_they_are_k
     assert waits(planned)["seen"].endswith("on the protected list")
 
 
-def test_of_all_administrators_who_leave_at_once_one_stays():
+def test_one_of_all_leaving_administrators_stays():
     w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=MEMBER)
     w.change("bob", active=False).change("ann", active=False)
 
@@ -157,14 +157,14 @@ def test_of_all_administrators_who_leave_at_once_one_stays():
     assert waits(planned)["ann"].endswith("the last administrator of the organization")
 
 
-def test_of_all_administrators_who_are_lowered_at_once_one_stays():
+def test_one_of_all_demoted_administrators_stays_an_administrator():
     w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=MEMBER)
     w.group("All", "ann", "bob").map("All", None, MANAGED, MEMBER)
 
     assert show(w.plan()) == ["member.role bob MEMBER"]
 
 
-def test_an_administrator_may_leave_where_another_one_is_lowered_and_a_third_stays():
+def test_an_administrator_may_leave_while_another_is_demoted_if_a_third_stays():
     w = world().user("ann", role=ADMIN).user("bob", role=ADMIN).account("me", role=ADMIN)
     w.change("ann", active=False).group("Heads", "bob").map("Heads", None, MANAGED, MEMBER)
 

@@ -1,4 +1,4 @@
-"""Drift is taken away only after it lasted; what the directory asked for at once."""
+"""Drift is corrected only after it has lasted; requested changes are made at once."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.planner.world import ADMIN, EXCLUSIVE, MANAGED, OWNER, PlannerWorld, 
 
 
 def drifted() -> PlannerWorld:
-    """ann has left the group, eve was put there by hand, bob's role was changed by hand, cyd was taken off."""
+    """ann left the group, and three edits were made by hand: eve was added, bob's role was changed, cyd was removed."""
     w = (
         world()
         .user("ann")
@@ -33,14 +33,14 @@ ALL = [
 ]
 
 
-def test_without_patience_everything_is_done_at_once():
+def test_without_drift_grace_everything_is_corrected_at_once():
     plan = drifted().plan()
 
     assert show(plan) == ALL
     assert defer_drift(plan, drifted().context()) is plan
 
 
-def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
+def test_new_drift_waits_and_requested_changes_do_not():
     plan = defer_drift(drifted().plan(), drifted().context(grace=DriftGrace(drift_passes=3)))
 
     assert show(plan) == ASKED
@@ -53,7 +53,7 @@ def test_drift_seen_for_the_first_time_waits_and_what_was_asked_for_does_not():
     ("passes", "seconds", "expected"),
     [(1, 1000.0, ASKED), (2, 599.0, ASKED), (2, 600.0, ALL), (9, 600.0, ALL), (9, 0.0, ASKED)],
 )
-def test_drift_goes_when_it_lasted_in_passes_and_in_time(
+def test_drift_is_corrected_after_enough_passes_and_enough_time(
     passes: int, seconds: float, expected: list[str]
 ):
     plan = drifted().plan()

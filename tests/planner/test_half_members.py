@@ -10,7 +10,7 @@ from tests.planner.world import ADMIN, MEMBER, OWNER, sales, world
 
 
 def half_member(w, name="ann", **changes):
-    """The account is accepted in the organization, and Cal.com shows no Profile for it."""
+    """Return a world in which Cal.com shows no Profile for an accepted member."""
     account = w.accounts[name]
     w.people[account] = replace(w.people[account], has_profile=False, **changes)
     return w
@@ -32,7 +32,7 @@ def test_a_half_member_is_made_pending_and_waits_for_acceptance():
 
 
 @pytest.mark.parametrize("why", ["owner", "protected", "the key's user"])
-def test_a_half_member_who_is_protected_is_left_alone_and_said(why):
+def test_a_protected_half_member_is_not_changed_and_waits_with_the_reason(why):
     w = sales()
     if why == "protected":
         w.policy = replace(w.policy, protected=frozenset({"ann@acme.com"}))
@@ -54,7 +54,7 @@ def test_a_half_member_gets_neither_teams_nor_attributes_nor_another_address():
     assert [one.kind for one in w.plan().actions] == [Kind.ATTACH]
 
 
-def test_a_half_member_whom_no_provider_wrote_to_is_left_alone():
+def test_a_half_member_that_no_provider_wrote_to_is_not_changed():
     w = half_member(world().user("ann", managed=False))
 
     assert w.plan().actions == ()

@@ -28,7 +28,7 @@ def test_a_plan_with_one_held_set_has_that_sets_hash():
     assert held.actions == plan.actions
 
 
-def test_a_plan_with_nothing_held_has_the_hash_of_all_it_does():
+def test_a_plan_that_holds_nothing_has_the_hash_of_all_its_actions():
     plan = team_of(10, 2).guarded()
 
     assert held_sets(plan) == ()
@@ -46,7 +46,7 @@ def test_each_limit_has_a_set_of_its_own():
     assert len({held.hash for held in sets}) == 2
 
 
-def test_the_hash_of_two_looks_at_one_world_is_the_same():
+def test_two_plans_of_the_same_world_have_the_same_hash():
     assert team_of(10, 4).guarded().hash == team_of(10, 4).guarded().hash
 
 
@@ -68,7 +68,7 @@ def test_an_unrelated_push_does_not_change_the_hash():
         lambda w: w.off(7, "u00").on(7, "u00", role=ADMIN, ledger="added").on(7, "me", role=OWNER),
     ],
 )
-def test_the_hash_changes_with_whom_it_is_about(happens):
+def test_the_hash_changes_with_the_people_and_memberships(happens):
     w = wide(team_of(10, 4), max_removals_per_team=Limit(1))
     before = w.guarded().hash
 
@@ -91,7 +91,7 @@ def test_another_hash_releases_nothing():
     assert states(team_of(10, 4).guarded("0123456789abcdef")) == ["held"] * 4
 
 
-def test_an_approval_is_stale_when_one_more_left():
+def test_an_approval_is_stale_after_another_person_left_the_group():
     w = team_of(10, 4)
     hash_ = w.guarded().hash
     w.leave("S", "u09")
@@ -146,7 +146,7 @@ def test_a_later_set_that_was_approved_as_well_is_released_too():
     st.integers(0, 100),
     st.integers(0, 100),
 )
-def test_no_guard_ever_lets_more_than_its_limit(
+def test_no_limit_allows_more_than_its_number(
     size: int, leavers: int, strangers: int, team: int, organization: int, drift: int
 ):
     w = team_of(size + strangers, min(leavers, size), strangers)

@@ -51,7 +51,7 @@ def test_an_address_that_another_account_has_is_waited_for():
     assert waits(plan) == {"bob": "another account already has the address bob@acme.com"}
 
 
-def test_of_two_users_who_want_one_address_one_gets_it():
+def test_one_of_two_users_with_the_same_address_gets_it():
     w = world().user("ann").user("bob")
     w.change("ann", email="x").change("bob", email="x")
 
@@ -131,14 +131,14 @@ def test_a_leaver_whose_address_another_account_had_does_not_take_its_owner_alon
     assert w.plan().actions == ()
 
 
-def test_an_inactive_user_without_a_link_is_the_account_that_nobody_else_is():
+def test_an_inactive_user_without_a_link_gets_an_account_without_an_owner():
     w = world().user("ann", linked=False).change("ann", active=False)
 
     assert show(w.plan()) == ["user.deprovision ann"]
 
 
-def test_an_imported_users_old_address_proves_nothing():
-    """Somebody who was imported as shared@ and has another address in Cal.com since."""
+def test_the_address_of_an_imported_user_does_not_match_another_account():
+    """Return a user who was imported as shared@ and whose address in Cal.com changed later."""
     w = world().user("dan", managed=False).change("dan", email="shared")
     w.user("ann", account=False, active=False, email="shared@acme.com")
 

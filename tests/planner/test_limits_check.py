@@ -47,7 +47,7 @@ def test_a_hold_names_the_team_the_numbers_and_the_limit():
     )
 
 
-def test_other_teams_go_on_while_one_is_held():
+def test_a_hold_of_one_team_does_not_stop_the_others():
     w = (
         team_of(20, 8)
         .group("B", "u19")
@@ -70,7 +70,7 @@ def test_other_teams_go_on_while_one_is_held():
     ] * 8
 
 
-def test_adds_are_never_held():
+def test_additions_are_never_held():
     w = team_of(10, 9)
     for number in range(50):
         w.user(f"n{number}").join("S", f"n{number}")
@@ -99,14 +99,14 @@ def test_drift_counts_against_the_teams_limit_too():
     assert states(w.guarded()) == ["held"] * 4
 
 
-def test_a_percentage_of_a_small_team_is_taken_of_the_least_size():
+def test_a_percentage_of_a_small_team_applies_to_the_minimum_size():
     w = team_of(3, 2)
     w.guards = replace(w.guards, min_team_size=10)
 
     assert states(w.guarded()) == ["run", "run"]
 
 
-def test_observed_and_paused_removals_count_for_nothing():
+def test_observed_and_paused_removals_do_not_count():
     w = team_of(10, 4).pause(team=7)
 
     assert states(w.guarded()) == ["paused"] * 4
@@ -138,7 +138,7 @@ def test_deprovisions_are_held_as_a_whole_over_their_limit(people: int, leavers:
     assert states(plan, Kind.DEPROVISION) == ["held" if held else "run"] * leavers
 
 
-def test_a_held_deprovision_says_so():
+def test_a_held_deprovision_names_the_limit():
     w = world().user("a", active=False).user("b", active=False)
 
     assert w.guarded().actions[0].guard == (
@@ -194,13 +194,13 @@ def test_unreadable_people_make_the_limit_of_deprovisions_the_smallest():
 
 
 @pytest.mark.parametrize(("lowered", "held"), [(3, False), (4, True)])
-def test_demotions_have_the_limit_of_removals_apart_from_these(lowered: int, held: bool):
+def test_demotions_have_the_same_limit_as_removals_counted_apart(lowered: int, held: bool):
     plan = admins(10, lowered).guarded()
 
     assert states(plan, Kind.ROLE) == ["held" if held else "run"] * lowered
 
 
-def test_raised_roles_are_never_held():
+def test_promotions_are_never_held():
     w = world().group("S").map("S", 7, MANAGED, ADMIN)
     for number in range(10):
         w.user(f"u{number}").join("S", f"u{number}").on(7, f"u{number}", ledger="added")

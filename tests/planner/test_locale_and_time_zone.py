@@ -10,7 +10,7 @@ from tests.planner.world import world
 
 
 def acknowledged(w):
-    """The world after what it should remember was recorded."""
+    """Record what the plan says that Cal.com has, and return the world."""
     w.note(w.plan())
     return w
 
@@ -21,7 +21,7 @@ def test_what_the_directory_has_at_first_sight_is_taken_for_what_cal_com_has():
     assert show(w.plan()) == []
 
 
-def test_a_changed_locale_is_told_once_and_alone():
+def test_a_changed_locale_is_sent_once_and_alone():
     w = acknowledged(world().user("ann").change("ann", locale="de"))
     w.change("ann", locale="fr", time_zone="Europe/Paris")
 
@@ -125,7 +125,7 @@ def test_a_person_who_gets_another_address_counts_once_for_what_is_left_out():
     assert "which the directory has for 1 person" in note
 
 
-def test_a_locale_that_the_directory_drops_is_told_to_nobody():
+def test_a_locale_that_the_directory_drops_is_not_sent():
     w = acknowledged(world().user("ann").change("ann", locale="de"))
 
     assert show(acknowledged(w.change("ann", locale=None)).plan()) == []

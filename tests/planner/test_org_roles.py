@@ -1,4 +1,4 @@
-"""Roles in the organization: given by a mapping of the organization, kept, and taken back with it."""
+"""Organization roles: granted by a mapping of the organization, kept, and revoked with it."""
 
 from dataclasses import replace
 
@@ -84,14 +84,16 @@ def test_an_administrator_who_leaves_is_not_demoted_before():
         (EXCLUSIVE, ["member.role ann MEMBER"]),
     ],
 )
-def test_a_role_that_calscim_gave_goes_with_the_group(mode, expected: list[str]):
+def test_a_role_that_calscim_granted_is_revoked_when_the_person_leaves_the_group(
+    mode, expected: list[str]
+):
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, mode, ADMIN)
     w.office("ann").leave("A", "ann")
 
     assert show(w.plan()) == expected
 
 
-def test_a_role_goes_with_the_group_also_when_the_address_changed():
+def test_a_role_is_revoked_with_the_group_even_if_the_address_changed():
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.office("ann").leave("A", "ann").change("ann", email="anna")
 
@@ -119,7 +121,7 @@ def test_a_role_stays_while_another_group_gives_it():
     assert w.plan().actions == ()
 
 
-def test_a_role_goes_when_the_mapping_that_gave_it_is_removed():
+def test_a_role_is_revoked_when_the_mapping_that_granted_it_is_removed():
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.office("ann").unmap(1)
 
@@ -129,7 +131,7 @@ def test_a_role_goes_when_the_mapping_that_gave_it_is_removed():
     assert (action.provenance.stream, action.provenance.seq) == ("@acme", w.seq)
 
 
-def test_a_role_goes_when_the_group_that_gave_it_is_deleted():
+def test_a_role_is_revoked_when_the_group_that_granted_it_is_deleted():
     w = world().user("ann", role=ADMIN).group("A", "ann").map("A", None, MANAGED, ADMIN)
     w.office("ann").delete_group("A")
 

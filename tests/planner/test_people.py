@@ -1,4 +1,4 @@
-"""People in the organization: invited, accepted, paused, or left alone with a reason."""
+"""People in the organization: invited, accepted, paused, or unchanged with a reason."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_an_invitation_carries_name_locale_and_time_zone():
 @pytest.mark.parametrize(
     "changes", [{"active": False}, {"managed": False}, {"active": False, "managed": False}]
 )
-def test_nobody_is_invited_who_is_inactive_or_unmanaged(changes: dict):
+def test_an_inactive_or_unmanaged_person_is_not_invited(changes: dict):
     assert world().user("ann", account=False, **changes).plan().actions == ()
 
 
@@ -63,7 +63,7 @@ def test_an_unmanaged_or_inactive_user_without_an_address_is_not_mentioned():
     assert w.plan().waiting == ()
 
 
-def test_nobody_is_invited_while_the_organization_could_not_be_read():
+def test_no_person_is_invited_if_the_organization_could_not_be_read():
     plan = world().user("ann", account=False).unread().plan()
 
     assert plan.actions == ()
@@ -82,7 +82,7 @@ def test_two_users_with_one_address_are_invited_once():
     assert [action.kind for action in plan.actions] == [Kind.CREATE]
 
 
-def test_of_two_users_of_one_person_the_managed_and_active_one_speaks():
+def test_the_managed_and_active_user_of_a_person_is_primary():
     w = world().user("a", account=False, email="ann@acme.com", directory="d1", managed=False)
     w.user("b", account=False, email="ann@acme.com", directory="d2")
 
@@ -192,14 +192,14 @@ def test_whoever_is_in_another_mapped_group_stays():
     assert w.plan().actions == ()
 
 
-def test_an_observing_mapping_neither_invites_nor_lets_go():
+def test_an_observing_mapping_neither_invites_nor_deprovisions():
     w = world().user("ann", account=False).user("bob").group("S", "ann", "bob").map("S", 7, OBSERVE)
     w.policy = mapped()
 
     assert show(w.plan()) == ["member.add bob T7 MEMBER [observed]"]
 
 
-def test_somebody_calscim_brought_in_leaves_even_without_a_row_that_says_so():
+def test_a_person_that_calscim_invited_leaves_even_without_a_journal_row():
     w = world().user("ann", origin="created").user("bob", origin="found")
     w.policy = mapped()
 
@@ -268,7 +268,7 @@ def test_a_user_without_an_address_out_of_scope_is_not_mentioned():
     assert len(w.plan(users=["ann"]).waiting) == 1
 
 
-def test_a_scope_of_nobody_does_nothing():
+def test_an_empty_scope_plans_nothing():
     assert world().user("ann", account=False).plan(users=[]).actions == ()
 
 
@@ -280,7 +280,7 @@ def test_whose_office_ended_keeps_it_out_of_scope():
     assert show(w.plan(users=["eve"])) == ["member.role eve MEMBER drift"]
 
 
-def test_a_user_who_comes_back_gets_the_account_they_had():
+def test_a_user_who_returns_gets_the_former_account():
     w = world().user("ann").change("ann", active=False)
     account = w.accounts["ann"]
     w.apply(w.plan().actions[0])

@@ -1,4 +1,4 @@
-"""What holds in every world: nobody wrongly removed, the same plan in any order, and an end to it."""
+"""Properties of every plan: nothing is removed wrongly, the order of reading does not matter, and it ends."""
 
 import random
 from dataclasses import replace
@@ -30,7 +30,7 @@ MANY = settings(max_examples=100, derandomize=True, suppress_health_check=list(H
 
 @st.composite
 def worlds(draw: st.DrawFn) -> PlannerWorld:
-    """Anything that can be: several directories, half-known people, hand-made members, deleted groups."""
+    """Generate worlds with several directories, unlinked people, hand-made members, and deleted groups."""
     w = world()
     for name in STRANGERS:
         w.account(name, role=draw(ROLES), accepted=draw(st.booleans()))
@@ -117,7 +117,7 @@ def _history(draw: st.DrawFn, w: PlannerWorld) -> None:
 
 
 def taking(w: PlannerWorld) -> list:
-    """Actions that would run and leave somebody with less."""
+    """Return the actions that would run and remove or demote."""
     return [
         action
         for action in w.plan().actions
@@ -158,7 +158,7 @@ def test_protected_people_stay_while_the_organization_could_not_be_read(w: Plann
 
 @MANY
 @given(worlds())
-def test_somebody_always_administers_the_organization(w: PlannerWorld):
+def test_the_organization_always_keeps_an_administrator(w: PlannerWorld):
     for name, account in w.accounts.items():
         if account in w.people:
             role = Role.ADMIN if name in ("ann", "bob") else MEMBER
@@ -184,7 +184,7 @@ def test_nothing_runs_in_a_paused_organization(w: PlannerWorld):
 
 @MANY
 @given(worlds(), st.sampled_from([Mode.OBSERVE, Mode.ADD_ONLY]))
-def test_add_only_brings_in_and_observe_does_nothing(w: PlannerWorld, mode: Mode):
+def test_add_only_invites_people_and_observe_only_reports(w: PlannerWorld, mode: Mode):
     w.mappings = [replace(mapping, mode=mode) for mapping in w.mappings]
     w.policy = replace(w.policy, people=PeopleMode(mode.value))
 
@@ -207,7 +207,7 @@ def test_there_is_one_action_for_each_person_and_place(w: PlannerWorld):
 
 @MANY
 @given(worlds())
-def test_nobody_is_deprovisioned_whom_no_provider_wrote_to_or_whom_one_keeps_active(
+def test_a_person_that_no_provider_wrote_to_or_that_one_keeps_active_is_not_deprovisioned(
     w: PlannerWorld,
 ):
     for action in taking(w):
@@ -309,7 +309,7 @@ def test_the_order_of_reading_does_not_matter(w: PlannerWorld, rng: random.Rando
 
 
 def name_of(action) -> tuple:
-    """An action by what it does: an account made meanwhile has a number now."""
+    """Identify an action by its effect: an account that was created meanwhile has an id now."""
     return (
         action.kind,
         team_of(action),

@@ -1,4 +1,4 @@
-"""Plans as scripts see them."""
+"""Plans in the form that scripts read."""
 
 from calscim.exit_codes import ExitCode
 from calscim.planner.ids import TeamId
@@ -15,7 +15,7 @@ def test_a_plan_with_something_to_do_is_pending():
     assert exit_code(team_of(10, 1).guarded()) == ExitCode.PENDING == 2
 
 
-def test_a_plan_with_something_held_says_so():
+def test_a_plan_with_a_held_action_exits_with_3():
     assert exit_code(team_of(10, 9).join("S", "u00").guarded()) == ExitCode.HELD == 3
 
 

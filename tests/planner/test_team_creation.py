@@ -1,4 +1,4 @@
-"""Teams that are yet to be made, as the planner sees them."""
+"""Teams that a mapping names and Cal.com does not have yet."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.planner.world import ADD_ONLY, MANAGED, OBSERVE, world
 
 
 def waiting(w, number, name="Support"):
-    """The mapping of that number waits for a team of that name."""
+    """Let the mapping with this number wait for a team with this name."""
     w.teams.pop(TeamId(-number), None)
     return w.remap(number, team=TeamId(-number), new_team=name)
 
@@ -23,7 +23,7 @@ def support(mode=MANAGED):
     return waiting(w, 1)
 
 
-def test_a_team_and_who_comes_onto_it_are_one_plan():
+def test_a_new_team_and_its_members_are_in_one_plan():
     plan = support().plan()
 
     assert show(plan) == ["team.create  T-1", "member.add ann T-1 MEMBER"]
@@ -58,7 +58,7 @@ def test_a_mapping_that_was_removed_makes_no_team():
     assert show(support().unmap(1).plan()) == []
 
 
-def test_a_team_that_is_made_needs_nothing_more():
+def test_a_created_team_needs_no_further_action():
     w = support()
     w.remap(1, team=TeamId(7), new_team=None)
     w.teams[TeamId(7)] = {}
@@ -80,13 +80,13 @@ TEAMS = [
     ("wanted", "number"),
     [("2", 2), ("help", 2), ("twice", 3), ("Help", 5), ("Sales", 1), ("SUPPORT", 2), ("two", 6)],
 )
-def test_a_team_is_meant_by_id_by_slug_by_name_and_in_another_case_in_that_order(wanted, number):
+def test_a_team_is_matched_by_id_slug_name_and_name_in_any_case_in_that_order(wanted, number):
     assert match_team(TEAMS, wanted).id == number
     assert match_existing_team(TEAMS, wanted).id == number
 
 
 @pytest.mark.parametrize("wanted", ["Twice", "TWICE"])
-def test_a_team_that_cannot_be_told_is_not_guessed(wanted):
+def test_an_ambiguous_team_name_is_not_guessed(wanted):
     assert match_team(TEAMS, wanted) == (
         f"2 teams in Cal.com are called {wanted!r}: give the id of one instead: "
         "3 ('Twice', twice) or 4 ('Twice', twice-2)"
@@ -94,7 +94,7 @@ def test_a_team_that_cannot_be_told_is_not_guessed(wanted):
     assert match_existing_team(TEAMS, wanted) == match_team(TEAMS, wanted)
 
 
-def test_a_team_that_has_the_address_of_the_new_one_is_said():
+def test_a_team_with_the_slug_of_the_new_one_is_reported():
     assert "has the address 'help' already" in match_existing_team(TEAMS, "Help!")
     assert match_existing_team(TEAMS, "Marketing") is None
 

@@ -62,14 +62,14 @@ def test_a_team_without_a_known_name_is_named_by_its_number():
     )
 
 
-def test_a_stranger_nobody_knows_is_named_by_the_accounts_number():
+def test_an_unknown_member_is_named_by_the_account_id():
     w = sales(EXCLUSIVE).account("eve").on(7, "ann", "eve")
     w.absent("eve")
 
     assert "account 10" in w.plan().notes[0]
 
 
-def test_an_edge_with_one_mapping_removed_and_another_left_by_no_row_names_the_removed_one():
+def test_a_removal_with_one_removed_mapping_and_no_other_row_names_the_removed_mapping():
     w = sales().user("bob").map("Sales", 7).on(7, "bob", ledger="added", mappings=(1, 2)).unmap(2)
 
     action = w.plan().actions[-1]

@@ -62,7 +62,7 @@ def test_a_stranger_on_an_exclusive_team_is_drift():
     assert action.reason == "is in none of the groups mapped to T7: Sales"
 
 
-def test_an_unmanaged_person_on_an_exclusive_team_is_taken_off_as_drift():
+def test_an_unmanaged_person_on_an_exclusive_team_is_removed_as_drift():
     w = sales(EXCLUSIVE).user("eve", managed=False).on(7, "ann", "eve")
 
     assert show(w.plan()) == ["member.remove eve T7 drift"]
@@ -159,7 +159,7 @@ def test_a_removal_no_row_is_behind_is_drift():
     assert action.reason == "no mapped group puts this person on T7 any more"
 
 
-def test_a_mapping_whose_mode_became_weaker_takes_nothing():
+def test_a_mapping_with_a_weaker_mode_removes_no_member():
     w = sales().on(7, "ann", ledger="added").remap(1, mode=ADD_ONLY).leave("Sales", "ann")
 
     assert w.plan().actions == ()
@@ -176,7 +176,7 @@ def test_what_a_deleted_directory_gave_is_left_and_noted():
     )
 
 
-def test_nobody_is_taken_off_a_team_that_could_not_be_read():
+def test_no_person_is_removed_from_a_team_that_could_not_be_read():
     assert sales().on(7, "ann", ledger="added").leave("Sales", "ann").unread(7).plan().actions == ()
 
 

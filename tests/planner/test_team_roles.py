@@ -72,7 +72,7 @@ def test_one_exclusive_mapping_makes_the_whole_team_exclusive(mode: Mode):
 
 
 @pytest.mark.parametrize("mode", [ADD_ONLY, MANAGED])
-def test_an_observing_mapping_lends_its_role_to_nobody(mode: Mode):
+def test_an_observing_mapping_grants_its_role_to_no_person(mode: Mode):
     w = sales(mode).group("Leads", "ann").map("Leads", 7, OBSERVE, OWNER)
 
     assert show(w.plan()) == ["member.add ann T7 MEMBER"]
@@ -206,7 +206,7 @@ def test_an_owner_that_is_kept_is_noted():
     )
 
 
-def test_an_owner_calscim_made_is_demoted_when_the_directory_says_so():
+def test_an_owner_that_calscim_added_is_demoted_if_the_directory_asks_for_it():
     w = sales(MANAGED).on(7, "ann", role=OWNER, ledger="added")
 
     assert show(w.plan()) == ["member.role ann T7 MEMBER"]

@@ -78,20 +78,20 @@ def test_an_imported_person_in_a_mapped_group_is_put_on_the_team():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_inactive_member_of_a_group_gets_nothing(mode: Mode):
+def test_an_inactive_group_member_gets_no_membership(mode: Mode):
     w = world().user("ann", account=False, active=False).group("Sales", "ann").map("Sales", 7, mode)
 
     assert w.plan().actions == ()
 
 
-def test_a_member_whom_no_user_is_behind_gets_nothing():
+def test_a_group_member_without_a_user_gets_no_membership():
     w = world().group("Sales").map("Sales", 7)
     w.members["Sales"]["nobody"] = 1
 
     assert w.plan().actions == ()
 
 
-def test_an_unbound_mapping_gives_nothing_until_its_group_is_pushed():
+def test_a_mapping_grants_nothing_until_its_group_is_pushed():
     w = world().user("ann").map("Sales", 7)
     assert w.plan().actions == ()
 
@@ -99,7 +99,7 @@ def test_an_unbound_mapping_gives_nothing_until_its_group_is_pushed():
     assert show(w.plan()) == ["member.add ann T7 MEMBER"]
 
 
-def test_a_removed_mapping_gives_nothing():
+def test_a_removed_mapping_grants_no_membership():
     assert sales().unmap(1).plan().actions == ()
 
 
@@ -109,7 +109,7 @@ def test_one_group_goes_to_many_teams():
     assert show(w.plan()) == ["member.add ann T7 MEMBER", "member.add ann T8 ADMIN"]
 
 
-def test_nobody_is_added_to_a_team_that_could_not_be_read():
+def test_no_person_is_added_to_a_team_that_could_not_be_read():
     made = sales().unread(7).plan()
 
     assert made.actions == ()
@@ -122,7 +122,7 @@ def test_adds_go_on_while_the_organization_could_not_be_read():
     assert show(made) == ["member.add ann T7 MEMBER"]
 
 
-def test_somebody_taken_off_by_hand_is_put_back_as_drift():
+def test_a_member_removed_by_hand_is_added_again_as_drift():
     w = sales().remember(7, "ann")
 
     (action,) = w.plan().actions
@@ -242,7 +242,7 @@ def test_a_pending_membership_waits_for_the_invitation_to_the_organization():
     assert w.on(7, "ann", accepted=False).plan().actions == ()
 
 
-def test_a_pending_membership_that_nobody_wants_is_not_accepted():
+def test_a_pending_membership_that_no_group_wants_is_not_accepted():
     w = sales().leave("Sales", "ann").on(7, "ann", accepted=False)
 
     assert w.plan().actions == ()
@@ -287,7 +287,7 @@ def test_an_edge_of_two_directories_is_not_paused_by_one():
     assert show(w.plan()) == ["member.add ann T7 MEMBER"]
 
 
-def test_a_stranger_is_left_alone_while_one_of_the_teams_directories_is_paused():
+def test_a_hand_made_member_stays_while_a_directory_of_the_team_is_paused():
     w = sales(EXCLUSIVE).group("Leads", directory="entra").map("Leads", 7, directory="entra")
     w.account("eve").on(7, "ann", "eve").pause(directory="entra")
 
@@ -314,7 +314,7 @@ def test_with_people_in_scope_nobody_else_is_touched_on_any_team():
     assert show(w.plan(users=["bob"])) == ["member.add bob T7 MEMBER"]
 
 
-def test_a_leaver_of_a_group_in_scope_is_taken_off():
+def test_a_person_in_scope_who_left_the_group_leaves_the_team():
     w = sales().user("bob").on(7, "ann", ledger="added").leave("Sales", "ann")
 
     assert show(w.plan(users=["ann"])) == ["member.remove ann T7"]

@@ -1,4 +1,4 @@
-"""When Cal.com is left alone: over midnight, in every zone, and where clocks are set forward and back."""
+"""Maintenance windows: over midnight, in every time zone, and when clocks change."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -100,7 +100,7 @@ def test_whenever_a_clock_on_the_wall_shows_a_time_of_the_window_it_is_open(wind
 
 
 def _is_plain(window: Window, moment: datetime) -> bool:
-    """Whether no clock was set within two days of it."""
+    """Return True if no clock changed within two days of the moment."""
     offsets = {
         (moment + timedelta(hours=hours)).astimezone(window.zone).utcoffset()
         for hours in range(-50, 51)
@@ -147,7 +147,7 @@ def test_from_midnight_to_midnight_is_the_whole_day():
         assert not is_open(window, "2026-11-22T00:00:00+01:00")
 
 
-def test_a_window_that_never_closes_is_said_to_be_open_for_a_week_at_least():
+def test_a_window_that_never_closes_is_open_for_at_least_a_week():
     window = Window(frozenset(range(7)), 0, 0, BERLIN)
     now = at("2026-11-21T12:00:00+01:00")
 

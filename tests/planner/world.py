@@ -1,7 +1,7 @@
-"""A small world to plan in: people, groups, mappings on one side, accounts and teams on the other.
+"""A small world to plan in: people, groups, and mappings on one side, accounts and teams on the other.
 
-Built step by step, changed by applying actions as Cal.com and the reconciler would, shown in short lines. A user
-``ann`` has the address ann@acme.com and, unless told otherwise, an account in the organization.
+A test builds a world step by step, and applies actions as Cal.com and the reconciler would. A user ``ann`` has the
+address ann@acme.com and, by default, an account in the organization.
 """
 
 from collections.abc import Iterable
@@ -113,7 +113,7 @@ class PlannerWorld(AppliesActions):
         origin: str = "created",
         **seen: object,
     ) -> "PlannerWorld":
-        """``seen``: how the account differs in Cal.com: email, role, accepted."""
+        """Add a user. ``seen``: how the account in Cal.com differs: email, role, accepted."""
         user = UserId(name)
         mail = address(name if email is None else email)
         self.users[user] = User(
@@ -138,7 +138,7 @@ class PlannerWorld(AppliesActions):
         return self
 
     def depart(self, name: str) -> "PlannerWorld":
-        """The provider deletes the user: its groups lose it with the same row."""
+        """Delete the user; one journal row also removes it from its groups."""
         user = self.users.pop(UserId(name))
         seq = self._seq()
         self.deleted_users[user.id] = DeletedUser(
@@ -218,7 +218,7 @@ class PlannerWorld(AppliesActions):
     def account(
         self, name: str, *, email: str | None = None, role: Role = MEMBER, accepted: bool = True
     ) -> "PlannerWorld":
-        """Somebody in the organization."""
+        """Add an account to the organization that no user has."""
         account = self.accounts.setdefault(name, CalUserId(self._number()))
         mail = address(name if email is None else email)
         membership = MembershipId(self._number())
@@ -227,7 +227,7 @@ class PlannerWorld(AppliesActions):
         return self
 
     def absent(self, name: str, passes: int = 0) -> "PlannerWorld":
-        """The account is not in the list of the organization, for so many complete passes."""
+        """Remove the account from the organization's list, for this number of complete passes."""
         self.people.pop(self.accounts[name], None)
         self.missed[UserId(name)] = passes
         return self
@@ -243,7 +243,7 @@ class PlannerWorld(AppliesActions):
         mode: Mode = MANAGED,
         accepted: bool = True,
     ) -> "PlannerWorld":
-        """On the team; ``ledger``: added or found, ``given``: the role it remembers."""
+        """Add a team member. ``ledger``: added or found; ``given``: the role in the ledger."""
         members = self.teams.setdefault(TeamId(team), {})
         for name in names:
             account = self.accounts[name]
@@ -333,13 +333,13 @@ class PlannerWorld(AppliesActions):
         return hold_over_limits(self.plan(), context)
 
     def context(self, **inputs: Any) -> PlanContext:
-        """What a stage reads, with these inputs besides the two states."""
+        """Return what a stage reads. ``inputs``: the inputs besides the two states."""
         return make_context(PlanInputs(self.directory, self.observed, self.policy, **inputs))
 
     def office(
         self, name: str, mappings: tuple[int, ...] = (1,), mode: Mode = MANAGED, role: Role = ADMIN
     ) -> "PlannerWorld":
-        """calscim gave this role in the organization."""
+        """Record that calscim granted this role in the organization."""
         account = self.accounts[name]
         ids = tuple(MappingId(number) for number in mappings)
         self.org_role_grants[account] = OrgRoleGrant(account, UserId(name), role, mode, ids)
@@ -350,7 +350,7 @@ class PlannerWorld(AppliesActions):
     def attribute(
         self, name: str, kind: AttributeType = AttributeType.TEXT, *options: str
     ) -> "PlannerWorld":
-        """``options``: that Cal.com has already."""
+        """Add an attribute. ``options``: the ones that Cal.com has already."""
         made = Attribute(name, name, name, kind, {value: f"{name}={value}" for value in options})
         self.attributes[name] = made
         return self
@@ -365,11 +365,11 @@ class PlannerWorld(AppliesActions):
         return self
 
     def says(self, user: str, **data: object) -> "PlannerWorld":
-        """The provider writes these parts of the user's resource."""
+        """Set these parts of the user's resource."""
         return self.change(user, data=data)
 
     def holds(self, name: str, attribute: str, *values: str) -> "PlannerWorld":
-        """By hand in Cal.com: exactly these values of the attribute."""
+        """Set exactly these values of the attribute in Cal.com by hand."""
         account = self.accounts[name]
         person = self.people[account]
         rest = [one for one in person.attributes or () if one.attribute != attribute]
@@ -387,5 +387,5 @@ def world() -> PlannerWorld:
 
 
 def sales(mode: Mode = MANAGED, role: Role = MEMBER) -> PlannerWorld:
-    """ann is in Sales, which is mapped to team 7."""
+    """Return a world in which ann is in Sales, which is mapped to team 7."""
     return world().user("ann").group("Sales", "ann").map("Sales", 7, mode, role)
