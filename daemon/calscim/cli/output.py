@@ -200,15 +200,13 @@ class Fields:
 def _drawn(
     console: Console, options: ConsoleOptions, made: Table, widths: Sequence[int]
 ) -> Iterator[Segment]:
-    """Draw a table with these widths, in a space that is wide enough for them."""
+    """Draw a table with these widths, in a space that is wide enough for them.
+
+    Spaces at the end of a line are left out: a terminal that is too narrow would break the line because of them.
+    """
     needed = sum(widths) + GAP * len(widths)
     drawn = console.render(made, options.update(width=max(needed, options.max_width)))
-    if not console.is_terminal:
-        yield from drawn
-        return
-    for line in Segment.split_lines(
-        drawn
-    ):  # a terminal would break a line because of spaces at its end
+    for line in Segment.split_lines(drawn):
         while line and not line[-1].text.strip():
             line.pop()
         if line:
