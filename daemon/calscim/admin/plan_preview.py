@@ -101,7 +101,7 @@ async def inspect(
         await view.read_profiles(reader, accounts_of_active_users(picture.desired, view))
         await view.attributes.look(reader, picture.desired, ruled.policy, again=True)
     planned = await decide(
-        db, picture, view.observed(), ruled, Scope(), everything=True, looks=True
+        db, picture, view.observed(), ruled, Scope(), everything=True, is_preview=True
     )
     head = max(picture.heads.values(), default=0)
     unbound = await waiting_mappings(db, organization.name)
@@ -109,5 +109,5 @@ async def inspect(
         await remember(db, organization.name, planned, everything=not planned.incomplete)
         return Inspection(organization.name, picture, view, planned, head, unbound)
     observed = view.observed(relevant_teams(before.desired))
-    saved = await decide(db, before, observed, ruled, Scope(), everything=True, looks=True)
+    saved = await decide(db, before, observed, ruled, Scope(), everything=True, is_preview=True)
     return Inspection(organization.name, picture, view, planned, head, unbound, saved)

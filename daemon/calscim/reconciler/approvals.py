@@ -42,12 +42,12 @@ async def decide(
     scope: Scope,
     *,
     everything: bool,
-    looks: bool = False,
+    is_preview: bool = False,
 ) -> Plan:
-    """Return the plan with what operators approved, and with what is left of an interrupted set, running.
+    """Return the plan. Actions that operators approved run, and so does the rest of an interrupted set.
 
-    ``everything``: a look at the whole organization, one of the passes that drift has to last; ``looks``: it only
-    is asked what the next of these will do.
+    ``everything``: the pass covers the whole organization and counts for the drift grace. ``is_preview``: the plan only
+    shows what the next such pass will do.
     """
     organization = rules.policy.name
     released = await holds.load_released(db, organization)
@@ -60,7 +60,7 @@ async def decide(
         grace=rules.grace,
         drift=await drift_observations.load(db, organization) if rules.grace.is_active else {},
         is_full=everything,
-        is_preview=looks,
+        is_preview=is_preview,
         guards=rules.guards,
         usage=await attempts.window_usage(db, organization, rules.guards.window),
         approved=await holds.list_approved(db, organization, rules.approvals),
@@ -69,7 +69,9 @@ async def decide(
     )
     if len(snapshot.desired.users) < LARGE:
         return make_plan(inputs)
-    return await asyncio.to_thread(make_plan, inputs)  # SCIM requests are answered meanwhile
+    return await asyncio.to_thread(
+        make_plan, inputs
+    )  # the event loop answers SCIM requests meanwhile
 
 
 async def _held(db: Database, organization: str) -> dict[str, str]:
@@ -85,13 +87,13 @@ async def _held(db: Database, organization: str) -> dict[str, str]:
 async def remember(
     db: Database, organization: str, planned: Plan, *, everything: bool
 ) -> list[Hold]:
-    """Store what is held, so that it can be approved; return the sets that the daemon has not announced.
+    """Store the held sets, so that operators can approve them; return those that the daemon has not announced.
 
     Storing a set and alerting the operator are two things: `calscim plan` and `calscim approve` store what they
     find and alert nobody, so that only ``holds.mark_announced`` makes a set known. The daemon calls it after the alert
     is out: a daemon that is killed in between alerts once more, never too rarely.
 
-    ``everything``: the plan covers the whole organization, so a set it lacks is held no more.
+    ``everything``: the plan covers the whole organization, so sets that it lacks are no longer held.
     """
     known = [] if everything else await holds.load_current(db, organization)
     found = set()
@@ -132,7 +134,9 @@ async def carry_out_approved(
     if met:
         await holds.release(db, organization, met)
     if stale := sorted(approved - set(met)):
-        await holds.close(db, organization, stale)  # the world has changed since: approve anew
+        await holds.close(
+            db, organization, stale
+        )  # Cal.com or the directory changed since, so the set needs a new approval
     released = await holds.load_released(db, organization)
     finished = [
         hash_ for hash_, digests in released.items() if hash_ not in met and not digests & running

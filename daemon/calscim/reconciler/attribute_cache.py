@@ -19,7 +19,7 @@ from calscim.reconciler.recorder import Recorder
 class AttributeCatalog:
     """The attributes of the organization and their options. Empty until they are read.
 
-    Costs one read a full pass, and one a selection when the directory wants a value that is no known option.
+    A full pass costs one read, and one more for each select attribute of which the directory wants an unknown option.
     """
 
     known: dict[str, Attribute] = field(default_factory=dict)

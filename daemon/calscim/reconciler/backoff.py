@@ -1,4 +1,4 @@
-"""The rule for repeated failures: wait longer each time, and log the state once.
+"""Computes the waits between repeated tries, and decides when a lasting failure is logged.
 
 A pass that could not read what it needed, a key that Cal.com refuses, an unreachable database: each is tried again
 after ``Backoff.next`` seconds, and logged only when ``Notice.is_news`` says so. A new kind of failure takes both.

@@ -1,7 +1,7 @@
 """Removes a person from the organization, also on builds of Cal.com that keep the team memberships.
 
-Since 2025-08-18 Cal.com ends the team memberships with the organization membership. Which kind of build answers
-is learned after the first deprovision of a person who had a Profile; from then on teams go first where needed.
+Builds since 2025-08-18 end the team memberships with the organization membership. calscim learns the kind of build
+after the first deprovision of a person who had a Profile. On older builds, it then ends the team memberships first.
 """
 
 from collections.abc import Mapping
@@ -44,10 +44,10 @@ class Deprovisioner:
     ) -> None:
         """Learn after a deprovision whether the build ends team memberships, and end those that it kept.
 
-        ``person``, ``before``: the membership of the organization and those of teams before the deprovision. A
-        build that leaves team memberships behind leaves the Profile behind too. Cal.com itself is asked for it:
-        lists may lag, and a team membership may have been ended by hand. A person who had no Profile proves
-        nothing. What stays unknown is found by the next full pass, which ends leftovers. The ledger keeps each team
+        ``person`` and ``before`` are the organization membership and the team memberships before the deprovision. A
+        build that keeps team memberships keeps the Profile too. This method reads the Profile from Cal.com, because
+        lists may lag and an operator may have ended a team membership by hand. A person without a Profile proves
+        nothing. If the kind of build stays unknown, the next full pass ends the leftovers. The ledger keeps each team
         membership until Cal.com has ended it, so that calscim can still end it for a person who comes back.
         """
         if self.view.traits.clears_teams is not None:

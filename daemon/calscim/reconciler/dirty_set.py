@@ -12,7 +12,7 @@ from calscim.reconciler.state.passes import PendingRow
 class DirtySet:
     """What changed since the last pass. ``everyone``: the whole organization is affected.
 
-    ``reread`` False: what is known is fresh enough, and reads would only take calls from a backlog.
+    ``reread`` False: the cached lists are fresh enough, and reads would take calls from a backlog of writes.
     """
 
     users: set[UserId] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What the settings say about an organization's passes."""
+"""Translates the settings into the rules of an organization's passes."""
 
 from calscim.config import Organization, Settings
 from calscim.planner.safeguards.windows import Window
@@ -6,7 +6,7 @@ from calscim.reconciler.approvals import Rules
 
 
 def rules(settings: Settings, organization: Organization) -> Rules:
-    """Return what the settings say about an organization's passes."""
+    """Return the rules of an organization's passes."""
     return Rules(
         policy=organization,
         guards=settings.guards,

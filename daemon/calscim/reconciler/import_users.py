@@ -1,8 +1,8 @@
 """Imports existing members of the Cal.com organization, so that the identity provider can match them.
 
-They are recorded in every directory of the organization that does not know them, unmanaged until the
-provider writes to them. An entry follows the address of its account. It goes with the person, whoever ended
-the membership: at once after calscim did, else when several complete passes did not show the account.
+calscim records them in every directory of the organization that does not have them. They are unmanaged until the
+identity provider writes to them. An entry follows the address of its account. calscim drops the entry when the
+membership ends: at once after a deprovision by calscim, otherwise after several complete passes without the account.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ async def import_existing(
     people: Mapping[CalUserId, OrgMember],
     request_id: str,
 ) -> int:
-    """Record the members that no user stands for; return the number of rows."""
+    """Import the members without a user; return the number of imported users."""
     recorded = 0
     for directory in snapshot.heads:
         known_accounts, known_addresses = _known(snapshot, directory)
@@ -56,9 +56,9 @@ async def import_existing(
 async def follow_addresses(
     db: Database, snapshot: DesiredSnapshot, people: Mapping[CalUserId, OrgMember], request_id: str
 ) -> int:
-    """Copy changed addresses of accounts to their imported users; return how many changed.
+    """Copy changed addresses of accounts to their imported users; return the number of changed users.
 
-    An entry whose new address another user of the directory has goes: the directory knows the person by it.
+    If another user of the directory has the new address, the imported user is dropped as a duplicate.
     """
     changed = 0
     for user in _unmanaged(snapshot):
@@ -84,7 +84,7 @@ async def follow_addresses(
 
 
 async def drop_gone(db: Database, organization: str, request_id: str) -> int:
-    """Drop the imported users whose accounts left the organization; return how many."""
+    """Drop the imported users whose accounts left the organization; return the number of users."""
     gone = await ledger.list_gone_imports(db, organization)
     for directory, user in gone:
         await imported_users.drop_imported(db, directory, user, request_id=request_id)

@@ -1,9 +1,10 @@
 """Divides the organizations among the daemons on one database.
 
-Each living daemon has a row that names the organizations of its configuration. Its part is the sum of 1/n over
-them, where n is how many living daemons have that organization, rounded up. A daemon takes what is free up to its
-part, and gives back what it has beyond its part while another daemon that is configured for it has less than its own.
-What stays free for ``STRANDED`` seconds is taken beyond the part, as the daemon whose part it is may hang.
+Each running daemon has a row with the organizations of its configuration. Its share is the sum of 1/n over these
+organizations, rounded up, where n is the number of running daemons with that organization. A daemon takes free
+organizations up to its share. It releases organizations beyond its share while another daemon that is configured for
+them has less than its own share. An organization that stays free for ``STRANDED`` seconds is taken beyond the share,
+because the daemon that should take it may hang.
 """
 
 import random

@@ -1,8 +1,8 @@
 """Caches the observed state of one organization: the last reads, plus what calscim wrote since.
 
-Ids of memberships that calscim deleted are remembered: a lagging replica that still shows one is not
-believed. Nor is one that shows a role or an address as it was before calscim changed it, for the settle time.
-That a list lacks somebody calscim just added is believed: doing it again does no harm.
+The cache ignores a membership that calscim deleted, if a lagging replica of Cal.com still shows it. For the stale read
+window, it also ignores a role or an address from before a change by calscim. A member whom calscim just added and a
+fresh list lacks is added again, because adding is idempotent.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -29,9 +29,9 @@ from calscim.reconciler.attribute_cache import AssignedOptions, AttributeCatalog
 from calscim.reconciler.stale_reads import StaleReadFilter
 from calscim.reconciler.team_catalog import TeamCatalog
 
-LOOKED_UP = 50  # addresses that one call asks about
-PAGE = 250  # what one read of a list brings at most
-UNKNOWN = MembershipId(0)  # a membership calscim knows to exist, but not under which id
+LOOKED_UP = 50  # addresses in one call
+PAGE = 250  # entries that one read of a list returns at most
+UNKNOWN = MembershipId(0)  # the id of a membership that exists and whose id calscim does not know
 
 
 @dataclass(slots=True)
@@ -44,24 +44,26 @@ class ObservedCache:
     teams: dict[TeamId, dict[CalUserId, TeamMember]] = field(default_factory=dict)
     gaps: dict[TeamId, str] = field(default_factory=dict)
     team_catalog: TeamCatalog = field(default_factory=TeamCatalog)
-    stale: set[TeamId] = field(default_factory=set)  # a write had an unknown outcome
+    stale: set[TeamId] = field(default_factory=set)  # teams after a write with an unknown outcome
     deleted: set[MembershipId] = field(default_factory=set)  # of the organization
     deleted_on_teams: set[MembershipId] = field(default_factory=set)
     attributes: AttributeCatalog = field(default_factory=AttributeCatalog)
     recent: StaleReadFilter = field(default_factory=lambda: StaleReadFilter(lambda: 0.0))
     now: Callable[[], float] = lambda: 0.0
-    # When a team was last read to its end.
+    # When each team was last read completely.
     read_at: dict[TeamId, float] = field(default_factory=dict)
-    # Wanted, and no team of the organization any more.
+    # Relevant teams that the organization no longer has.
     gone: set[TeamId] = field(default_factory=set)
     traits: BuildTraits = field(default_factory=BuildTraits)
-    profiles: dict[MembershipId, bool] = field(default_factory=dict)  # whether there is one
+    profiles: dict[MembershipId, bool] = field(
+        default_factory=dict
+    )  # True if the member has a Profile
     options: AssignedOptions = field(default_factory=AssignedOptions)
-    # Addresses that users want and other accounts had when everybody was last planned for.
+    # Addresses that users want and other accounts had, when a plan last covered all people.
     contested: set[str] = field(default_factory=set)
-    # What Cal.com left unanswered, in how many passes in a row: see outage.
+    # In how many passes in a row Cal.com left each action unanswered: see outage.
     unanswered: dict[ActionKey, int] = field(default_factory=dict)
-    # Accounts that calscim created, until a list shows the numbers of their memberships.
+    # Accounts that calscim created, until a list shows the ids of their memberships.
     _with_profile: set[CalUserId] = field(default_factory=set)
 
     def observed(self, teams: Iterable[TeamId] | None = None) -> ObservedState:
@@ -73,11 +75,11 @@ class ObservedCache:
                 seen[team] = Incomplete(self.gaps.get(team, "it was not read yet"))
             else:
                 seen[team] = Complete(self.teams[team])
-        assert self.me is not None, "the key's own user is asked for before anything is planned"
+        assert self.me is not None, "read_key runs before a plan is made"
         return ObservedState(
             me=self.me,
             people=Incomplete(self.people_gap) if self.people is None else Complete(self.people),
-            teams=seen,  # type: ignore[arg-type] # dict is the Mapping it is read as
+            teams=seen,  # type: ignore[arg-type] # Complete is invariant; nothing writes to it
             team_names=self.team_catalog.names,
             attributes=self.attributes.observed(),
             clears_teams=self.traits.clears_teams,
@@ -124,10 +126,10 @@ class ObservedCache:
             }
 
     async def read_profiles(self, reader: Reader, users: Collection[CalUserId]) -> None:
-        """Find out which accepted members have a Profile, of those whose Profile was not seen yet.
+        """Read which accepted members have a Profile, unless a Profile was found before.
 
-        A membership keeps its Profile, so that each is looked for until it was seen once. A key that may not
-        list users can do everything else: then no Profile is known to be missing.
+        A membership keeps its Profile, so a Profile that was found once is not read again. If the API key may not list
+        users, calscim assumes that no Profile is missing.
         """
         people = self.people or {}
         unseen = [
@@ -144,7 +146,7 @@ class ObservedCache:
                 return
             found = () if isinstance(some, Incomplete) else some
         if any(person.user not in found for person in unseen):
-            # A list may know a person by another address, so that only the whole list proves an absence.
+            # The list may have the person under another address, so only the whole list proves an absence.
             everyone = await reader.all_profiles()
             if not isinstance(everyone, Complete):
                 return
@@ -163,7 +165,7 @@ class ObservedCache:
             self._note_profile(person.membership, has_profile=False)
 
     def apply_pending(self, user: CalUserId) -> None:
-        """Note that the member has to accept the membership again, which creates a Profile."""
+        """Note that the member has to accept the invitation again, which creates a Profile."""
         if self.people is not None and (person := self.people.get(user)) is not None:
             self.profiles.pop(person.membership, None)
             self.people[user] = replace(person, accepted=False, has_profile=None)
@@ -177,7 +179,7 @@ class ObservedCache:
                 return
 
     async def read_options(self, reader: Reader, user: CalUserId) -> bool | Incomplete:
-        """Read every option that a person has; return True if it is what was known."""
+        """Read every option that a person has; return True if the cache had the same options."""
         fresh = await self.options.read(reader, user, self.now())
         if isinstance(fresh, Incomplete):
             return fresh
@@ -234,7 +236,7 @@ class ObservedCache:
         return {team: members[user] for team, members in self.teams.items() if user in members}
 
     def pages(self, team: TeamId) -> int:
-        """Return how many calls a read of the team takes."""
+        """Return the number of calls that a read of the team takes."""
         return len(self.teams.get(team, ())) // PAGE + 1
 
     def pages_of_people(self) -> int:
@@ -251,7 +253,7 @@ class ObservedCache:
     def apply_left(self, user: CalUserId, membership: MembershipId) -> None:
         """Remove a person from the organization and from all teams.
 
-        A list that still shows one of the teams is believed unless the build is known to end them.
+        A later list that still shows a team membership is ignored only if the build is known to end team memberships.
         """
         self.deleted.add(membership)
         if self.people is not None:
@@ -318,7 +320,7 @@ class ObservedCache:
     def invalidate_after(self, action: Action, *, gone: bool) -> None:
         """Invalidate what an action may have changed: a team, the organization, or one person's attributes.
 
-        ``gone``: what the action was about does not exist.
+        ``gone``: the object that the action changes does not exist.
         """
         if not isinstance(action, ChangeAttribute):
             self.invalidate(team_of(action))

@@ -1,15 +1,15 @@
-"""Tells an outage of Cal.com from a failure of one action.
+"""Distinguishes an outage of Cal.com from a failure of one action.
 
-The rule: a global fault parks no action. What fails because Cal.com does not answer, refuses the key, or limits the
-rate, or because the lease or the database is lost, stays in the plan, and the next pass tries it again. An action
+A global fault parks no action. If Cal.com does not answer, refuses the key, or limits the rate, or if the
+lease or the database is lost, the actions stay in the plan, and the next pass tries them again. An action
 that Cal.com did not answer is parked only if Cal.com answers otherwise:
 
 - Cal.com answered a later change of the same pass, or
 - Cal.com answers reads and failed with a 500 of its own, or left the action unanswered in three passes in a row, or
   in two if it answered an earlier change of the second pass.
 
-Where it is only likely that the fault is the action's own, the parked action is marked as unanswered: it waits at
-most five minutes, and the first change that Cal.com answers makes it due. Actions that were not answered are tried
+If the cause is only probably the action itself, the parked action is marked as unanswered: it waits at most five
+minutes, and the first change that Cal.com answers makes it due. Actions that were not answered are tried
 last in the next pass, so that a few people for whom Cal.com always fails do not end each pass early.
 """
 
@@ -90,7 +90,7 @@ class OutageDetector:
         await self.retry_queue.release()
 
     async def park_unread(self, action: Action, reason: str) -> None:
-        """Park an action for which something could not be read; raise RemoteUnavailable in an outage."""
+        """Park an action because a read before its call failed; raise RemoteUnavailable in an outage."""
         if (gap := await self._gap()) is not None:
             raise RemoteUnavailable(str(gap), gap.kind)
         await self.retry_queue.park(action, reason, refused=False, unanswered=True)

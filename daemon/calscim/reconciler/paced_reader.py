@@ -1,7 +1,7 @@
 """Spreads the team reads of a periodic pass over the time before it: one at a time, teams with most drift first.
 
-Reads wait while they, or anything else, have used more than their share of the minute's calls. Plans nothing:
-the pass at the end reads what is missing, and does so at once.
+Reads wait while all calls together have used more than the reads' share of the minute's calls. This module plans
+nothing. The pass at the end reads the remaining teams at once.
 """
 
 from collections import Counter, deque

@@ -1,8 +1,8 @@
 """Limits how many passes run at once, and orders the passes that wait.
 
-A pass holds a slot while it works. It lends the slot to another pass while Cal.com keeps it waiting: for the rate
-limit, or for an answer that is slow. The order is that of the times at which passes were due; a periodic pass counts as
-due ``HANDICAP`` later, so that pushes go first and periodic passes still have their turn.
+A pass holds a slot while it works, and lends the slot to another pass while it waits for the rate limit or for a slow
+answer of Cal.com. Passes start in the order of their due times. A periodic pass counts as due ``HANDICAP`` later, so
+that pushes go first and periodic passes are not starved.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ class Preflight:
     policy: Policy
 
     async def check(self, action: Action) -> tuple[Action, str | Incomplete | None]:
-        """Return the action with its membership id, and a reason to refuse it or what could not be read."""
+        """Return the action with its membership id, and the reason to refuse it, or Incomplete if a read failed."""
         user = action.cal_user
         if isinstance(action, ReinviteUser):
             return action, await self._of_half_member(action.membership)
@@ -58,7 +58,7 @@ class Preflight:
         return action, find_protection(action, person, member, self.view.me, self.policy)
 
     async def _of_half_member(self, membership: MembershipId) -> str | Incomplete | None:
-        """Return why a half-member must not become pending, if so."""
+        """Return the reason why a half-member must not become pending, or None."""
         fresh = await self.reader.person(membership)
         if fresh is None or isinstance(fresh, Incomplete):
             return fresh
@@ -66,7 +66,7 @@ class Preflight:
         return find_org_protection(fresh, self.view.me, self.policy)
 
     async def _number(self, action: Action, user: CalUserId) -> MembershipId | Incomplete:
-        """Read the id of a membership that calscim created without learning it."""
+        """Read the id of a membership that calscim created without getting its id."""
         found: OrgMember | TeamMember | None
         gap: str | None
         team = team_of(action)

@@ -1,7 +1,7 @@
 """Adds a person to the organization: looks for an account first, and attaches it instead of creating one.
 
-Cal.com keeps accounts when their members leave, refuses a second account for an address, and compares addresses
-in one spelling only. So the reconciler looks first, and attaches by number what cannot be created.
+Cal.com keeps the accounts of members who leave, refuses a second account for an address, and compares addresses
+exactly. Therefore the reconciler looks up the account first, and attaches an account that exists by its id.
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Joiner:
         become pending. Builds before 2025-08-18 keep the Profile of a member who left. This method reads the account
         from Cal.com, because lists may lag.
         """
-        assert action.cal_user is not None, "an account is attached by its number"
+        assert action.cal_user is not None, "an account is attached by its id"
         has_profile = await self.writer.has_profile(action.cal_user, request_id)
         if isinstance(has_profile, Incomplete):
             return has_profile
@@ -106,9 +106,9 @@ class Joiner:
     async def attach_existing(
         self, action: CreateUser, request_id: str
     ) -> AttachUser | Link | Incomplete:
-        """Return how to attach the account that Cal.com refused to create again: by address, or by its number.
+        """Return the action that attaches the account that Cal.com refused to create again, by its id or its address.
 
-        Or the link to a member who has it.
+        If a member has the account already, return the link to that member.
         """
         assert action.user is not None, "accounts are created for users"
         number = await self.record.former_account(action.user, action.email)

@@ -26,12 +26,12 @@ class PassResult:
     """The outcomes of a plan's actions."""
 
     outcomes: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)  # kind, outcome
-    # Planned, and not done at the end of the pass.
+    # Planned actions that were not done at the end of the pass.
     pending: list[Action] = field(default_factory=list)
     waiting: dict[UserId, Waiting] = field(
         default_factory=dict
     )  # people who have to accept the invitation
-    interrupted: bool = False  # the pass made room for newer changes
+    interrupted: bool = False  # the pass stopped for newer changes
     unreachable: str | None = None  # why no action can succeed now
     unreachable_kind: RemoteKind = RemoteKind.UNREACHABLE  # of ``unreachable``
 
@@ -43,7 +43,10 @@ class PassResult:
 
 @dataclass(slots=True)
 class RetryQueue:
-    """``parked``: the actions that earlier passes parked; ``jitter``: at least 0 and below 1."""
+    """Parks the failed actions of one pass.
+
+    ``parked``: the actions that earlier passes parked; ``jitter``: at least 0 and below 1.
+    """
 
     record: Recorder
     parked: Mapping[ActionKey, ParkedAction]

@@ -59,7 +59,7 @@ class OrganizationSchedule:
     jitter: Callable[[], float]
     metrics: Metrics
     is_stopping: Callable[[], bool]
-    is_crowded: Callable[[], bool] = lambda: False  # other organizations wait for this pass
+    is_crowded: Callable[[], bool] = lambda: False  # other organizations wait for a slot
     _backoff: Backoff = field(init=False)
     pending: PendingChanges = field(init=False)
     _next_full: float = field(init=False)
@@ -224,7 +224,7 @@ class OrganizationSchedule:
     def _keep_unread(self, found: DirtySet, report: Report, *, retries: bool) -> None:
         """Schedule an incremental pass again if it could not read all it needed.
 
-        While a full pass is to be tried again anyway, that one reads it.
+        If a full pass is due again anyway, the full pass reads the rest.
         """
         if report.unreachable is not None or not report.again or self._full_again:
             self._unread = None

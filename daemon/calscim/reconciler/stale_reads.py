@@ -1,6 +1,7 @@
 """Recognizes lists of a lagging replica, which still show a value from before a change by calscim.
 
-Kept for the settle time and in memory only: without it a change is made once more, which does no harm.
+The changes are kept in memory for the stale read window. If they are lost, calscim makes a change once more, which is
+idempotent.
 """
 
 from collections.abc import Callable, Hashable

@@ -1,4 +1,4 @@
-"""Creates each team that mappings wait for once, and binds the mappings to it.
+"""Creates the teams that mappings wait for, and binds the mappings to them.
 
 A lost response creates no second team: the next attempt sends the same slug, and Cal.com accepts each slug only
 once.
@@ -28,7 +28,7 @@ class TeamCreator:
     made: dict[TeamId, TeamId] = field(default_factory=dict)
 
     async def bind_existing(self, waiting: Mapping[TeamId, str], request_id: str) -> int:
-        """Bind mappings to teams that Cal.com lists by now; return how many teams."""
+        """Bind mappings to teams that Cal.com lists; return the number of teams."""
         bound = 0
         for awaited, name in waiting.items():
             if not isinstance(match_existing_team(self.view.team_catalog.known(), name), Team):

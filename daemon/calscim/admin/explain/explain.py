@@ -68,7 +68,7 @@ async def explain(
     else:
         scope = Scope(users=frozenset(found.users))
     observed = calcom.observed(relevant)
-    plan = await decide(db, picture, observed, ruled, scope, everything=True, looks=True)
+    plan = await decide(db, picture, observed, ruled, scope, everything=True, is_preview=True)
     case = _Case(
         db,
         ruled,

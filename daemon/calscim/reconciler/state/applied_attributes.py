@@ -1,4 +1,4 @@
-"""Attribute values from the directory, as calscim last sent them to Cal.com."""
+"""Stores the attribute values that calscim last sent to Cal.com."""
 
 from collections.abc import Sequence
 

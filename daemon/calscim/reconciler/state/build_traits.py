@@ -1,4 +1,4 @@
-"""What calscim has learned about the build of Cal.com behind an organization."""
+"""Stores the traits of the build of Cal.com that calscim has learned."""
 
 from datetime import timedelta
 

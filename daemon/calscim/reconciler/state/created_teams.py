@@ -1,4 +1,4 @@
-"""Teams that calscim created: their mappings, and their bootstrap owners."""
+"""Stores the teams that calscim created, with their mappings and bootstrap owners."""
 
 from collections.abc import Mapping
 

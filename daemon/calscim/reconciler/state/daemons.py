@@ -1,4 +1,4 @@
-"""The daemons that run on this database, and the fingerprints of the secrets that each of them uses."""
+"""Stores the running daemons of this database, and the fingerprints of their secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

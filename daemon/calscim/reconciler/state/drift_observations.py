@@ -19,9 +19,9 @@ async def load(db: Database, organization: str) -> dict[str, DriftObservation]:
 async def record(
     db: Database, organization: str, seen: MappingOf[str, Action], unread: Collection[TeamId]
 ) -> None:
-    """Count the drift that a full pass observed, and forget drift that is gone.
+    """Count the drift that a full pass observed, and forget drift that ended.
 
-    ``unread``: teams that this look did not read to their end. Nothing about them is counted or forgotten.
+    ``unread``: teams that this pass did not read completely. Their observations stay as they are.
     """
     async with db.connection() as connection, connection.transaction():
         await connection.execute(

@@ -95,9 +95,9 @@ async def release(db: Database, organization: str, hashes: Collection[str]) -> N
 
 
 async def load_released(db: Database, organization: str) -> dict[str, frozenset[str]]:
-    """Return the digests of the actions of each set that is being carried out, by the set's hash.
+    """Return the digests of the actions of each set that is being executed, by the set's hash.
 
-    A set that was interrupted goes on without another approval.
+    An interrupted set continues without another approval.
     """
     return {
         row["hash"]: frozenset(action["digest"] for action in orjson.loads(row["actions"]))

@@ -1,6 +1,6 @@
 """Registers the running daemons and their organizations, to divide the organizations among them.
 
-Rights come from leases alone; these rows only say who asks for how many.
+Only a lease gives the right to reconcile. These rows only state which daemon wants which organizations.
 """
 
 from collections.abc import Collection

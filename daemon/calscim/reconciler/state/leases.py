@@ -11,7 +11,7 @@ DURATION = 15.0  # seconds a lease lasts without being renewed
 PATIENCE = 3.0  # seconds for one try, so that several fit into a lease
 
 
-class LeaseLost(StoreError):  # noqa: N818 - a state of affairs, not a fault
+class LeaseLost(StoreError):  # noqa: N818 - a state, not an error
     """Another daemon may hold the lease: stop writing, and acquire the lease again first."""
 
 

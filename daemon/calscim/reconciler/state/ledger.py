@@ -97,7 +97,7 @@ async def record_membership(db: Database, organization: str, edge: MembershipRec
 async def list_attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
     """Return memberships that an attempt with an unknown outcome may have created, and that are not recorded.
 
-    Only of attempts since the last complete look at everything: what that did not show was not made.
+    Only attempts since the last complete full pass count: that pass showed every earlier membership that was created.
     """
     rows = await db.fetch(sql("ledger.list_unconfirmed"), organization)
     return [(TeamId(row["team_id"]), CalUserId(row["cal_user_id"])) for row in rows]
@@ -148,7 +148,7 @@ async def record_team_members(
 
 
 async def list_gone_imports(db: Database, organization: str) -> list[tuple[DirectoryId, UserId]]:
-    """Return the imported users, never written by the provider, who are no longer in Cal.com.
+    """Return the imported users that the provider never wrote to and that Cal.com no longer has.
 
     A person is gone after calscim ended the membership, at once, or after ABSENT_AFTER complete passes without
     the account.

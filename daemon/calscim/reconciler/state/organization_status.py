@@ -1,4 +1,4 @@
-"""Computes the standing of an organization from other tables; stores nothing."""
+"""Computes the status of an organization and its daemons from other tables. Stores nothing."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ async def rate_limited_until(db: Database, organization: str) -> datetime | None
 def session_name(holder: str) -> str:
     """Return the application_name of a daemon's listening connection, which lives as long as the daemon.
 
-    ``holder``: the daemon, as leases name it. Of a long host name the beginning is left out.
+    ``holder``: the daemon, as leases name it. The beginning of a long host name is left out.
     """
     return _SESSION + holder[-_LONGEST:]
 

@@ -1,4 +1,4 @@
-"""Passes, requests for a pass, the journal rows that passes have yet to process, and the rate budget."""
+"""Stores passes, sync requests, the positions of passes in the journals, and the rate budget."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from calscim.postgres.queries import sql
 # Characters of effects after which the event loop goes on with SCIM requests: about 5 ms. A row without one counts as
 # much as ROW.
 SLICE, ROW = 256 * 1024, 500
-MAX_NEW_ROWS = 10_000  # journal rows that one pass takes
+MAX_NEW_ROWS = 10_000  # journal rows that one pass processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class PendingRow:
 class LatestPass:
     """The last finished pass, and the time of the last complete one.
 
-    ``full``: the report of the last pass over everything; a pass over a push says nothing about the rest.
+    ``full``: the report of the last full pass. An incremental pass covers only its dirty set.
     """
 
     complete: bool
@@ -66,7 +66,7 @@ async def store_progress(db: Database, pass_id: int, report: Mapping[str, Any]) 
 
 
 async def store_retry(db: Database, organization: str, retry: Mapping[str, Any]) -> None:
-    """Store with the last finished pass when the next try is, and what waits for it."""
+    """Store the time of the next try and the pending changes with the last finished pass."""
     await db.execute(
         sql("reconcile_passes.record_retry"), organization, orjson.dumps(retry).decode()
     )
@@ -75,7 +75,7 @@ async def store_retry(db: Database, organization: str, retry: Mapping[str, Any])
 async def load_running(db: Database, organization: str) -> dict[str, Any] | None:
     """Return the progress of the running pass, or None before its first change.
 
-    A process that was killed leaves one behind: whoever shows it looks at the lease as well.
+    A killed process leaves its progress behind, so the caller has to check the lease as well.
     """
     row = await db.fetchrow(sql("reconcile_passes.get_running"), organization)
     if row is None or not (found := orjson.loads(row["report"]).get("progress")):
@@ -105,7 +105,7 @@ async def load_latest(db: Database, organization: str) -> LatestPass | None:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRows:
-    """Journal rows that no pass has processed yet, up to the number that one pass takes.
+    """Journal rows that no pass has processed yet, up to the number that one pass processes.
 
     ``reached``: how far a pass over these rows has read each journal. ``more``: rows after these are left.
     """
