@@ -1,5 +1,6 @@
 """calscim support-bundle: what is in it, and what must never be."""
 
+import base64
 import json
 import stat
 import tarfile
@@ -109,6 +110,22 @@ def test_a_bundle_is_written_without_a_database(calscim, calcom, configuration, 
     assert "hunter2" not in "\n".join(found.values())
 
 
+def test_a_log_is_left_out_if_the_names_in_it_are_unknown(calscim, calcom, configuration, tmp_path):
+    text = configuration.read_text()
+    configuration.write_text(
+        text.replace("dsn =", 'dsn = "postgresql://me:hunter2@127.0.0.1:9/none" #')
+    )
+    log, out, whole = (tmp_path / name for name in ("daemon.log", "a.tar.gz", "b.tar.gz"))
+    log.write_text("Ann Lee was here, hunter2\n")
+
+    calscim("support-bundle", "--output", str(out), "--log", str(log))
+    calscim("support-bundle", "--output", str(whole), "--log", str(log), "--personal-data")
+
+    assert "log.txt" not in texts(out)
+    assert "log.txt" in texts(out)["missing.txt"]
+    assert texts(whole)["log.txt"] == "Ann Lee was here, ***\n"
+
+
 def test_an_existing_file_is_not_replaced(calscim, calcom, configuration, tmp_path):
     out = tmp_path / "bundle.tar.gz"
     out.write_text("mine")
@@ -154,7 +171,9 @@ def test_a_name_is_replaced_in_any_case(scrubber, text):
     assert cleaned.endswith(" after")
 
 
-@pytest.mark.parametrize("text", ["Annual planning", "the plan", "anna", "Lee", "2026-11-29"])
+@pytest.mark.parametrize(
+    "text", ["no bearer token was sent", "Annual planning", "the plan", "anna", "Lee", "2026-11-29"]
+)
 def test_other_words_stay(scrubber, text):
     assert scrubber.clean(text) == text
 
@@ -163,3 +182,48 @@ def test_every_secret_of_a_configuration_is_known(configured, configuration):
     found = secret_texts(load(configuration, {}))
 
     assert {"cal_sim", "https://hooks.example/hunter2"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /Users?filter=userName%20eq%20%22Ann.Lee%40acme.example%22 HTTP/1.1",
+        "GET /Users?filter=ann.lee@acme.example",
+    ],
+)
+def test_an_address_in_a_request_line_is_replaced_by_the_same_pseudonym(scrubber, text):
+    cleaned = scrubber.clean(text)
+
+    assert "lee" not in cleaned.casefold()
+    assert scrubber.clean("ann.lee@acme.example") in cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer s3cr3tt0ken-s3cr3tt0ken",
+        'header="bearer s3cr3tt0ken-s3cr3tt0ken"',
+        "http://127.0.0.1:1/sign-in/link?key=s3cr3tt0ken-s3cr3tt0ken",
+    ],
+)
+def test_tokens_and_links_that_sign_in_are_hidden_with_people_too(text):
+    assert "s3cr3tt0ken-s3cr3tt0ken" not in Scrubber((), people=False).clean(text)
+
+
+def test_a_secret_is_known_in_each_of_its_forms(configuration):
+    key = base64.b64encode(bytes(range(32))).decode()
+    configuration.write_text(
+        configuration.read_text().replace(
+            "[database]\n",
+            '[database]\nmigration_dsn = "postgresql://a:pass%40word@h/c"\n'
+            'operator_dsn = "postgresql://a@h/c?password=querypass"\n',
+        )
+        + f'[journal]\nencryption_key = "{key}"\n'
+        '[[notify]]\nname = "slack"\nwebhook = "https://hooks.example/services/T0123456789"\n'
+        'secret = "whsec_c2VjcmV0IGtleSBvZiBhIHdlYmhvb2s="\n'
+    )
+
+    found = set(secret_texts(load(configuration, {})))
+
+    assert found >= {"pass%40word", "pass@word", "querypass", "T0123456789"}
+    assert found >= {key, bytes(range(32)).hex()}

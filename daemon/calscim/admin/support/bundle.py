@@ -70,14 +70,16 @@ async def collect(
     }
     versions: dict[str, Any] = _versions()
     scrubber = Scrubber(secret_texts(settings), people=not personal_data)
+    knows_people = personal_data
     if db is None:
         missing.append("the database cannot be used: see doctor.json")
     else:
         try:
-            texts |= {name: text async for name, text in _stored(settings, db, versions)}
             if not personal_data:
                 async for names in _people(db):
                     scrubber.add_people(names)
+                knows_people = True
+            texts |= {name: text async for name, text in _stored(settings, db, versions)}
         except (StoreError, asyncpg.PostgresError) as error:
             missing.append(f"the database: {error}")
     texts["versions.json"] = _json(versions)
@@ -85,8 +87,13 @@ async def collect(
         texts["metrics.txt"] = await _metrics(settings)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         missing.append(f"metrics of {settings.ops.listen}: {str(error) or type(error).__name__}")
-    if log is not None:
+    if log is not None and knows_people:
         texts["log.txt"] = _end_of(log)
+    elif log is not None:
+        missing.append(
+            "log.txt: without the database, names of people cannot be found and replaced: "
+            "repeat this when the database answers, or add --personal-data"
+        )
     if missing:
         texts["missing.txt"] = "\n".join(missing) + "\n"
     scrubber.finish()

@@ -4,6 +4,7 @@ A person gets the same pseudonym everywhere in one bundle. Pseudonyms of two bun
 own key, which is thrown away.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -11,12 +12,18 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from calscim.config import Settings
 from calscim.config.effective import HIDDEN
 
-_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)*")
+# In a log of a proxy, the at sign of an address may be written as %40, after a quotation mark as %22.
+_ADDRESS = re.compile(r"(?:%22)?([\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
+# Secrets that no configuration has: tokens of identity providers, and links that sign in.
+_BEARER = re.compile(r"(bearer[\s:=]+|/sign-in/link\?key=)[^\s\"',&]{16,}", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_PSEUDONYM = re.compile(r"person-[0-9a-f]{8}@example\.invalid")
+_TOKEN = re.compile(r"[\w-]{10,}")
 _SHORTEST_SECRET = 4  # characters; a shorter text would be replaced within other words
 
 
@@ -45,9 +52,14 @@ class Scrubber:
         """Return the text without secrets and, if wanted, without people."""
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
+        text = _BEARER.sub(lambda found: found[1] + HIDDEN, text)
         if not self.people:
             return text
-        return _ADDRESS.sub(lambda found: self._pseudonym(found[0]), self._without_names(text))
+        return _ADDRESS.sub(self._replaced, self._without_names(text))
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        address = unquote(found[1])
+        return found[0] if _PSEUDONYM.fullmatch(address) else self._pseudonym(address)
 
     def _without_names(self, text: str) -> str:
         parts, end = [], 0
@@ -78,23 +90,36 @@ def _edges(name: str) -> set[str]:
 def secret_texts(settings: Settings) -> tuple[str, ...]:
     """Return every secret of the settings, in the forms in which a text could contain it."""
     database, journal = settings.database, settings.journal
-    found: list[str] = [
-        *(one.api_key for one in settings.organizations),
-        *(one.url or "" for one in settings.channels),
-        *(one.webhook or "" for one in settings.channels),
-        *(one.secret or "" for one in settings.channels),
-        journal.checkpoint_url or "",
-        *(key.hex() for key in (journal.encryption_key, *journal.old_keys) if key is not None),
-    ]
+    keys = [key for key in (journal.encryption_key, *journal.old_keys) if key is not None]
+    found: set[str] = {one.api_key for one in settings.organizations}
+    for channel in settings.channels:
+        found |= {channel.url or "", channel.webhook or "", channel.secret or ""}
+        found |= _credentials(channel.url) | _credentials(channel.webhook)
+    found |= {journal.checkpoint_url or ""} | _credentials(journal.checkpoint_url)
+    found |= {key.hex() for key in keys} | {base64.b64encode(key).decode() for key in keys}
     for dsn in (
         database.dsn,
         database.migration_dsn,
         database.operator_dsn,
         database.listen_dsn,
     ):
-        password = re.search(r"://[^:@/]*:([^@]+)@", dsn or "")
-        found += [password[1]] if password else []
+        found |= _credentials(dsn)
     if settings.console is not None and settings.console.oidc is not None:
-        found.append(settings.console.oidc.client_secret or "")
+        found.add(settings.console.oidc.client_secret or "")
     long_enough = {one for one in found if len(one) >= _SHORTEST_SECRET}
     return tuple(sorted(long_enough, key=len, reverse=True))
+
+
+def _credentials(url: str | None) -> set[str]:
+    """Return the passwords in a URL or DSN, as they are written and decoded, and parts of its path like a token."""
+    if not url:
+        return set()
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # Apprise has URLs of its own; the whole URL is a secret anyway
+        return set()
+    written = parts.netloc.rpartition("@")[0].partition(":")[2]
+    found = {written, unquote(written), *parse_qs(parts.query).get("password", ())}
+    if not parts.scheme.startswith("postgres"):
+        found |= {one for one in _TOKEN.findall(parts.path) if any(map(str.isdigit, one))}
+    return found - {""}
