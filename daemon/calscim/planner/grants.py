@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from calscim.planner.desired_state import DesiredState, Mapping
 from calscim.planner.identity import People, PersonKey, identify
-from calscim.planner.ids import MappingId, TeamId, UserId
+from calscim.planner.ids import MappingId, TeamId
 from calscim.planner.modes import Mode, Provision
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
@@ -54,88 +54,76 @@ def resolve_grants(
 ) -> ResolvedGrants:
     """Compute what is wanted. ``teams``: only these teams; the cost grows with their memberships."""
     people = identify(desired) if people is None else people
-    live = _live(desired)
-    exclusive = {
-        team
-        for team, mappings in live.items()
-        if any(mapping.mode is Mode.EXCLUSIVE for mapping in mappings)
-    }
-    reach = {
-        user.id: people.key_of[user.id]
-        for user in desired.users.values()
-        if user.active and user.id in people.key_of
-    }
-    edges = {
-        team: _edges(desired, reach, mappings, exclusive=team in exclusive)
-        for team, mappings in live.items()
-        if teams is None or team in teams
-    }
-    organization = [m for m in _in_use(desired) if m.team is None]
+    in_use = sorted(
+        (mapping for mapping in desired.mappings if mapping.removed_seq is None),
+        key=lambda mapping: mapping.id,
+    )
+    live: dict[TeamId, list[Mapping]] = {}
+    for mapping in in_use:
+        if mapping.team is not None:
+            live.setdefault(mapping.team, []).append(mapping)
+    exclusive = {mapping.team for mapping in in_use if mapping.mode is Mode.EXCLUSIVE}
+    members = _ActiveMembers(desired, people)
     mapped: set[PersonKey] = set()
     watched: set[PersonKey] = set()
     if policy.provision_people is Provision.MAPPED:
-        for mapping in _in_use(desired):
-            place = watched if mapping.mode is Mode.OBSERVE else mapped
-            place.update(_keys(desired, reach, mapping))
+        for mapping in in_use:
+            (watched if mapping.mode is Mode.OBSERVE else mapped).update(members.of(mapping))
     return ResolvedGrants(
         people=people,
-        teams=edges,
-        roles=_edges(desired, reach, organization, exclusive=False),
-        live=live,
-        exclusive=exclusive,
+        teams={
+            team: _combine(members, mappings, exclusive=team in exclusive)
+            for team, mappings in live.items()
+            if teams is None or team in teams
+        },
+        roles=_combine(members, [m for m in in_use if m.team is None], exclusive=False),
+        live={team: tuple(mappings) for team, mappings in live.items()},
+        exclusive={team for team in live if team in exclusive},
         mapped=mapped,
         watched=watched,
     )
 
 
-def _in_use(desired: DesiredState) -> list[Mapping]:
-    mappings = (mapping for mapping in desired.mappings if mapping.removed_seq is None)
-    return sorted(mappings, key=lambda mapping: mapping.id)
+class _ActiveMembers:
+    """Finds the active people in a mapped group."""
+
+    def __init__(self, desired: DesiredState, people: People) -> None:
+        self._members = desired.members
+        self._active = {
+            user.id: people.key_of[user.id]
+            for user in desired.users.values()
+            if user.active and user.id in people.key_of
+        }
+
+    def of(self, mapping: Mapping) -> Iterable[PersonKey]:
+        if mapping.group is None:
+            return ()
+        active = self._active
+        users = self._members.get(mapping.group, {})
+        return (key for user in users if (key := active.get(user)) is not None)
 
 
-def _live(desired: DesiredState) -> dict[TeamId, tuple[Mapping, ...]]:
-    live: dict[TeamId, list[Mapping]] = {}
-    for mapping in _in_use(desired):
-        if mapping.team is not None:
-            live.setdefault(mapping.team, []).append(mapping)
-    return {team: tuple(mappings) for team, mappings in live.items()}
-
-
-def _keys(
-    desired: DesiredState, reach: MappingOf[UserId, PersonKey], mapping: Mapping
-) -> Iterable[PersonKey]:
-    if mapping.group is None:
-        return ()
-    members = desired.members.get(mapping.group, {})
-    return (key for user in members if (key := reach.get(user)) is not None)
-
-
-def _edges(
-    desired: DesiredState,
-    reach: MappingOf[UserId, PersonKey],
-    mappings: Iterable[Mapping],
-    *,
-    exclusive: bool,
+def _combine(
+    members: _ActiveMembers, mappings: Iterable[Mapping], *, exclusive: bool
 ) -> dict[PersonKey, EffectiveGrant]:
     """Return the grant of each person, built once for each combination of mappings."""
-    edges: dict[PersonKey, EffectiveGrant] = {}
+    grants: dict[PersonKey, EffectiveGrant] = {}
     combined: dict[tuple[MappingId, ...], EffectiveGrant] = {}
     for mapping in mappings:
-        alone = _sources((mapping,), exclusive=exclusive)
-        for key in _keys(desired, reach, mapping):
-            before = edges.get(key)
+        single = _effective((mapping,), exclusive=exclusive)
+        for key in members.of(mapping):
+            before = grants.get(key)
             if before is None:
-                edges[key] = alone
+                grants[key] = single
             elif before.ids[-1] != mapping.id:
                 ids = (*before.ids, mapping.id)
-                if (both := combined.get(ids)) is None:
-                    both = _sources((*before.mappings, mapping), exclusive=exclusive)
-                    combined[ids] = both
-                edges[key] = both
-    return edges
+                if ids not in combined:
+                    combined[ids] = _effective((*before.mappings, mapping), exclusive=exclusive)
+                grants[key] = combined[ids]
+    return grants
 
 
-def _sources(mappings: tuple[Mapping, ...], *, exclusive: bool) -> EffectiveGrant:
+def _effective(mappings: tuple[Mapping, ...], *, exclusive: bool) -> EffectiveGrant:
     acting = [m for m in mappings if exclusive or m.mode is not Mode.OBSERVE] or mappings
     return EffectiveGrant(
         role=max((mapping.role for mapping in acting), key=lambda role: role.rank),

@@ -18,7 +18,7 @@ from calscim.planner.desired_state import (
 )
 from calscim.planner.grants import EffectiveGrant, ResolvedGrants
 from calscim.planner.identity import PersonKey
-from calscim.planner.ids import GroupId, MappingId, TeamId, UserId
+from calscim.planner.ids import CalUserId, GroupId, MappingId, TeamId, UserId
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
 
@@ -84,34 +84,37 @@ class ProvenanceIndex:
         )
 
     def why_ended(
-        self,
-        users: Sequence[User],
-        gone: Sequence[DeletedUser],
-        record: MembershipRecord | None,
-        team: TeamId,
+        self, account: CalUserId, record: MembershipRecord | None, team: TeamId
     ) -> Explanation | None:
         """Explain why a person no longer belongs on a team; None if no journal row says so."""
-        if not any(user.active for user in users) and (inactive := self.why_inactive(users, gone)):
+        users = self._grants.people.users(account)
+        deleted = self._grants.people.deleted.get(account, ())
+        if not any(user.active for user in users) and (
+            inactive := self.why_inactive(users, deleted)
+        ):
             return inactive
         given = self.given(record)
-        removed = [mapping for mapping in given if mapping.removed_seq is not None]
-        if removed and len(removed) == len(given):
-            return self._unmapped(removed)
-        concerned = {mapping.id: mapping for mapping in (*given, *self._of_team(team))}
-        persons = [user.id for user in users] or [departed.id for departed in gone]
-        if record is not None and record.user not in persons:
-            persons.append(record.user)
-        left = self.why_left(concerned.values(), persons, deleted=record is not None, gave=given)
-        if left is not None or not removed:
-            return left
-        return self._unmapped(removed)
+        removed = self._last_removed(given)
+        if removed is None or not all(mapping.removed_seq is not None for mapping in given):
+            concerned = {one.id: one for one in (*given, *self._grants.live.get(team, ()))}
+            entries = [user.id for user in users] or [user.id for user in deleted]
+            if record is not None and record.user not in entries:
+                entries.append(record.user)
+            left = self.why_left(
+                concerned.values(), entries, deleted=record is not None, gave=given
+            )
+            if left is not None or removed is None:
+                return left
+        seq = removed.removed_seq or 0
+        reason = f"{self.group(removed)} is not mapped to this team any more ({journal_row(seq)})"
+        return Explanation(Provenance(self._policy.stream, seq), reason)
 
     def why_inactive(
-        self, users: Sequence[User], gone: Sequence[DeletedUser]
+        self, users: Sequence[User], deleted: Sequence[DeletedUser]
     ) -> Explanation | None:
         """Return the row that deactivated or deleted the last of these users; None if there is none."""
         ended = [(user.seq, user.directory, "deactivated") for user in users if not user.active]
-        ended += [(departed.seq, departed.directory, "deleted") for departed in gone]
+        ended += [(user.seq, user.directory, "deleted") for user in deleted]
         if not ended:
             return None
         seq, stream, what = max(ended)
@@ -151,11 +154,10 @@ class ProvenanceIndex:
         self, given: Sequence[Mapping], users: Sequence[UserId]
     ) -> Explanation | None:
         """Explain why an organization role ends; None if no journal row says so."""
-        removed = [mapping for mapping in given if mapping.removed_seq is not None]
-        if removed and len(removed) == len(given):
-            last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
-            provenance = Provenance(self._policy.stream, last.removed_seq or 0)
-            return Explanation(provenance, f"the mapping of {self.group(last)} was removed")
+        removed = self._last_removed(given)
+        if removed is not None and all(mapping.removed_seq is not None for mapping in given):
+            provenance = Provenance(self._policy.stream, removed.removed_seq or 0)
+            return Explanation(provenance, f"the mapping of {self.group(removed)} was removed")
         live = [mapping for mapping in self._desired.mappings if mapping.team is None]
         return self.why_left((*given, *live), users, deleted=True, gave=given)
 
@@ -170,14 +172,10 @@ class ProvenanceIndex:
             return mapping.group_name
         return self._desired.groups.get(mapping.group, mapping.group_name)
 
-    def _unmapped(self, removed: Sequence[Mapping]) -> Explanation:
-        last = max(removed, key=lambda mapping: mapping.removed_seq or 0)
-        seq = last.removed_seq or 0
-        reason = f"{self.group(last)} is not mapped to this team any more ({journal_row(seq)})"
-        return Explanation(Provenance(self._policy.stream, seq), reason)
-
-    def _of_team(self, team: TeamId) -> tuple[Mapping, ...]:
-        return self._grants.live.get(team, ())
+    def _last_removed(self, mappings: Iterable[Mapping]) -> Mapping | None:
+        """Return the mapping that was removed last, or None if none of them was."""
+        removed = [mapping for mapping in mappings if mapping.removed_seq is not None]
+        return max(removed, key=lambda mapping: mapping.removed_seq or 0, default=None)
 
     def _member(self, mapping: Mapping, user: UserId) -> int | None:
         if mapping.group is None:

@@ -96,20 +96,20 @@ class Guards:
 class WindowUsage:
     """What was removed and added within the window, before the planned pass.
 
-    ``left``, ``drift``, ``demoted``: team memberships that count towards a limit; what an operator approved does not
-    count. ``gone`` and ``joined`` count everything, to compute the size at the start of the window.
+    What an operator approved does not count towards a limit. The fields that begin with ``all`` count that too, to
+    compute the size at the start of the window. Counters count team memberships; numbers count people.
     """
 
-    left: Counter[TeamId] = field(default_factory=Counter)
-    drift: Counter[TeamId] = field(default_factory=Counter)
-    demoted: Counter[TeamId] = field(default_factory=Counter)
-    gone: Counter[TeamId] = field(default_factory=Counter)
-    joined: Counter[TeamId] = field(default_factory=Counter)
-    deprovisioned: int = 0
-    demoted_people: int = 0
+    removals: Counter[TeamId] = field(default_factory=Counter)
+    drift_removals: Counter[TeamId] = field(default_factory=Counter)
+    demotions: Counter[TeamId] = field(default_factory=Counter)
+    all_removals: Counter[TeamId] = field(default_factory=Counter)
+    all_additions: Counter[TeamId] = field(default_factory=Counter)
+    deprovisions: int = 0
+    org_demotions: int = 0
     new_people: int = 0
-    gone_people: int = 0
-    joined_people: int = 0
+    all_deprovisions: int = 0
+    all_new_people: int = 0
 
     def count_removal(
         self,
@@ -123,26 +123,26 @@ class WindowUsage:
         """Count one removal or demotion. ``teams``: the teams whose memberships a deprovision ended."""
         counts = int(not approved)
         if kind is Kind.DEPROVISION:
-            self.deprovisioned += counts
-            self.gone_people += 1
+            self.deprovisions += counts
+            self.all_deprovisions += 1
             for one in teams:
-                self.gone[one] += 1
-                self.left[one] += counts
+                self.all_removals[one] += 1
+                self.removals[one] += counts
         elif kind is Kind.ROLE and team is None:
-            self.demoted_people += counts
+            self.org_demotions += counts
         elif kind is Kind.ROLE and team is not None:
-            self.demoted[team] += counts
+            self.demotions[team] += counts
         elif team is not None:
-            self.gone[team] += 1
-            self.left[team] += counts
-            self.drift[team] += counts if drift else 0
+            self.all_removals[team] += 1
+            self.removals[team] += counts
+            self.drift_removals[team] += counts if drift else 0
 
     def count_addition(self, team: TeamId | None, people: int, *, approved: bool) -> None:
         """Count people who joined a team, or the organization (None)."""
         if team is not None:
-            self.joined[team] += people
+            self.all_additions[team] += people
             return
-        self.joined_people += people
+        self.all_new_people += people
         self.new_people += 0 if approved else people
 
 

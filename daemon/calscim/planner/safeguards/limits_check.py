@@ -160,9 +160,11 @@ class _Limits:
         }
         least = guards.min_organization_size
         present = len(observed.people.value) if isinstance(observed.people, Complete) else 0
-        people = size_at_start(present, usage.gone_people, usage.joined_people, least)
+        people = size_at_start(present, usage.all_deprovisions, usage.all_new_people, least)
         present = sum(map(len, self._teams.values()))
-        memberships = size_at_start(present, usage.gone.total(), usage.joined.total(), least)
+        memberships = size_at_start(
+            present, usage.all_removals.total(), usage.all_additions.total(), least
+        )
         self._deprovisions = _AppliedLimit(
             "max_deprovisions", guards.max_deprovisions, people, least
         )
@@ -210,13 +212,13 @@ class _Limits:
             deprovisions,
             limit,
             f"people of {limit.size} would leave the organization at once",
-            usage.deprovisioned,
+            usage.deprovisions,
         )
         yield _Scope(
             [action for action in running if isinstance(action, ChangeOrgRole) and demotes(action)],
             limit,
             f"people of {limit.size} would lose their role in the organization at once",
-            usage.demoted_people,
+            usage.org_demotions,
         )
         yield _Scope(
             [action for action in running if self._moves_protected_account(action)],
@@ -257,14 +259,14 @@ class _Limits:
             [action for actions in removals.values() for action in actions],
             limit,
             f"team memberships of {limit.size} would end at once",
-            usage.left.total(),
+            usage.removals.total(),
             sum(self._count_leaving(team, leaving) for team in self._teams),
         )
         yield _Scope(
             [action for actions in demotions.values() for action in actions],
             limit,
             f"team roles of {limit.size} would be lowered at once",
-            usage.demoted.total(),
+            usage.demotions.total(),
         )
 
     def _of_team(
@@ -277,18 +279,20 @@ class _Limits:
         usage, limit, drift = self._usage, self._team_removals(team), self._drift_removals(team)
         place = f"{self._names.get(team, 'the team')} (team {team})"
         leave = f"members of {limit.size} would leave {place} at once"
-        yield _Scope(removals, limit, leave, usage.left[team], self._count_leaving(team, leaving))
+        yield _Scope(
+            removals, limit, leave, usage.removals[team], self._count_leaving(team, leaving)
+        )
         yield _Scope(
             [action for action in removals if action.drift],
             drift,
             f"{leave} although no push asked for that",
-            usage.drift[team],
+            usage.drift_removals[team],
         )
         yield _Scope(
             demotions,
             limit,
             f"members of {limit.size} would get a lower role on {place} at once",
-            usage.demoted[team],
+            usage.demotions[team],
         )
 
     def _team_removals(self, team: TeamId) -> _AppliedLimit:
@@ -300,20 +304,25 @@ class _Limits:
     def _of_size(self, team: TeamId, name: str, limit: Limit) -> _AppliedLimit:
         usage, least = self._usage, self._guards.min_team_size
         present = len(self._teams.get(team, ()))
-        size = size_at_start(present, usage.gone[team], usage.joined[team], least)
+        size = size_at_start(present, usage.all_removals[team], usage.all_additions[team], least)
         return _AppliedLimit(name, limit, size, least, team)
 
     def in_use(self) -> tuple[LimitUse, ...]:
         """Return how much of each limit was used within the window; limits with no use are left out."""
         usage = self._usage
         uses = [
-            self._deprovisions.used(usage.deprovisioned),
-            self._removals.used(usage.left.total()),
+            self._deprovisions.used(usage.deprovisions),
+            self._removals.used(usage.removals.total()),
         ]
         if self._new_people is not None:
             uses.append(self._new_people.used(usage.new_people))
-        uses += [self._team_removals(team).used(usage.left[team]) for team in sorted(usage.left)]
-        uses += [self._drift_removals(team).used(usage.drift[team]) for team in sorted(usage.drift)]
+        uses += [
+            self._team_removals(team).used(usage.removals[team]) for team in sorted(usage.removals)
+        ]
+        uses += [
+            self._drift_removals(team).used(usage.drift_removals[team])
+            for team in sorted(usage.drift_removals)
+        ]
         return tuple(use for use in uses if use.used)
 
     def _count_leaving(self, team: TeamId, leaving: set[CalUserId | None]) -> int:

@@ -232,8 +232,7 @@ class _TeamPlanner:
             return
         if self._is_bootstrap_owner(member):
             return
-        users, deleted = self._people.users(member.user), self._people.deleted.get(member.user, ())
-        explanation = self._context.provenance.why_ended(users, deleted, record, self._team)
+        explanation = self._context.provenance.why_ended(member.user, record, self._team)
         if explanation is None and mode is Mode.EXCLUSIVE and self._unpushed_groups():
             return  # the member's group may not have been pushed yet; noted once for each team
         protection = self._protections.find(self._team, member, record)
