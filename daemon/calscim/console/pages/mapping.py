@@ -9,6 +9,7 @@ from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
 from calscim.admin.mapping_file import apply_edits, edits, read_text, to_toml
 from calscim.admin.plan_preview import Inspection
 from calscim.admin.teams import ORGANIZATION, resolve, resolve_or_new
+from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.config import Organization
 from calscim.console.errors import ConflictError, NotFoundError
 from calscim.console.forms import chosen, directory_of, needed, number, organization_of, posted
@@ -223,7 +224,9 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
     lines = _lines(organization, list(teams.teams.values()), rows)
     search = request.query.get("q", "").strip().casefold()
     shown = [one for one in lines if _matches(one, search)]
-    first = max(0, (_page(request) - 1) * PER_PAGE)
+    at = next((i for i, one in enumerate(shown) if editing and one.key == editing.team), None)
+    number = _page(request) if at is None else at // PER_PAGE + 1  # the page with the open form
+    first = (number - 1) * PER_PAGE
     groups = await admin.groups(known.db, organization=organization.name)
     return page(
         request,
@@ -234,12 +237,14 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
         directories=await admin.directories(known.db, organization.name),
         lines=shown[first : first + PER_PAGE],
         total=len(shown),
-        number=_page(request),
+        number=number,
         pages=-(-len(shown) // PER_PAGE) or 1,
         search=request.query.get("q", ""),
         groups=groups if editing is not None else [],
+        near={one.id: one.near for one in await waiting_mappings(known.db, organization.name)},
         problem=teams.problem,
         editing=editing,
+        has_form=at is not None or (editing is not None and editing.team == NEW),
         roles=[one.value for one in Role],
         modes={one.value: text for one, text in MODES.items()},
     )
