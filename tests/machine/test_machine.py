@@ -1,7 +1,8 @@
 """Random Okta requests, manual edits, faults and crashes, compared with a model of the desired state.
 
-After every step: calscim removed no one without a reason in the model, and deleted no account. At the end, faults stopped and everything held approved, Cal.com is what the model says within two
-passes, the next plan is empty, and the journal alone gives the same tables.
+After every step, calscim has removed no one without a reason in the model, and has deleted no account. At the end, the
+faults stop and the test approves all holds. Then Cal.com matches the model within two passes, the next plan is empty,
+and a rebuild from the journal gives the same tables.
 """
 
 import asyncio
@@ -9,9 +10,8 @@ import itertools
 import logging
 import math
 import os
-from collections import Counter
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -32,8 +32,9 @@ from calscim.journal.replay import rebuild
 from calscim.planner.policy import AttributePath, AttributeRule
 from calscim.postgres.pool import Database
 from calscim.reconciler.state import holds, ledger
-from calscim.testing.calcom import builds, calcom
+from calscim.testing.calcom import builds
 from calscim.testing.calcom.calcom import Fault
+from tests.machine.model import Model, Watched
 from tests.support.server import OWNER
 from tests.support.stage import staged
 
@@ -67,7 +68,7 @@ FAULTS = st.one_of(
         status=st.sampled_from([500, 502, 404, 409]),
         times=st.integers(1, 3),
     ),
-    # What is answered with 4xx was not done: that is what these numbers say, and what an operator acts upon.
+    # Not with 4xx: such an answer states that the call changed nothing.
     st.builds(
         Fault,
         method=METHODS,
@@ -85,56 +86,6 @@ teams = st.sampled_from(TEAMS)
 
 def address(name):
     return f"{name}@acme.example"
-
-
-@dataclass
-class Model:
-    """The state of the directory, and the manual edits in Cal.com."""
-
-    active: dict[str, bool] = field(default_factory=dict)  # pushed users
-    groups: dict[str, set[str]] = field(default_factory=dict)
-    mapped: dict[tuple[str, str], str] = field(default_factory=dict)  # (group, team) -> mode
-    by_hand: set[tuple[str, str]] = field(default_factory=set)  # (team, name) put there by hand
-    # (team, name) taken off and put back by hand. calscim ends the new membership if it saw no difference, and leaves it
-    # if it saw that its own membership was gone.
-    put_back: set[tuple[str, str]] = field(default_factory=set)
-    said: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # name -> attributes
-    edited: set[tuple[str, str, str]] = field(default_factory=set)  # name, attribute, value by hand
-    approved: set[tuple[str | None, str]] = field(default_factory=set)  # (team, name) released
-    removed: Counter[str | None] = field(default_factory=Counter)  # from a team, not approved
-    gone: Counter[str | None] = field(default_factory=Counter)  # approved or not
-
-    def wanted(self, team):
-        return {
-            name
-            for (group, mapped), _ in self.mapped.items()
-            if mapped == team
-            for name in self.groups.get(group, ())
-            if self.active.get(name)
-        }
-
-    def waits(self, team):
-        """A mapping whose group was not pushed: until it is, no stranger is taken off the team."""
-        return any(group not in self.groups for group, mapped in self.mapped if mapped == team)
-
-    def exclusive(self, team):
-        return any(
-            mode == "exclusive" for (_, mapped), mode in self.mapped.items() if mapped == team
-        )
-
-
-class Watched(calcom.World):
-    """Reports each membership that is removed."""
-
-    dropped = left = staticmethod(lambda _: None)
-
-    def drop(self, membership):
-        self.dropped(membership)
-        super().drop(membership)
-
-    def leave(self, user):
-        self.left(user)
-        super().leave(user)
 
 
 class Machine(RuleBasedStateMachine):
@@ -155,7 +106,7 @@ class Machine(RuleBasedStateMachine):
         mode=st.sampled_from([None, "managed", "exclusive"]),
     )
     def begin(self, passes, build, mode):
-        """``mode``: of a team that a group has filled with everybody already; None: nothing is there."""
+        """Start the daemon. ``mode``: the mode of a team that a group has filled with everyone; None: no such team."""
         self.run(self._begin(passes, build))
         if mode is not None:
             self.run(self._fill(mode))
@@ -193,7 +144,7 @@ class Machine(RuleBasedStateMachine):
         await self._pass(full=True)
 
     def _watch(self):
-        """Judge every removal that comes over the API."""
+        """Check each removal that Cal.com receives over the API."""
         self.by_hand = False
         world = self.stage.world
 
@@ -214,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         world.dropped, world.left = dropped, left
 
     def _count(self, team, name, present, share, least):
-        """Within the window, which is longer than any story, no limit is passed without approval."""
+        """Check that no limit is exceeded without an approval. The window is longer than any run."""
         model = self.model
         size = present + model.gone[team]
         model.gone[team] += 1
@@ -292,7 +243,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.model.groups.values()))
     @rule(data=st.data())
     def remove_member(self, data):
-        """Okta takes one person out of a group."""
+        """Okta removes one person from a group."""
         filled = sorted(group for group, members in self.model.groups.items() if members)
         group = data.draw(st.sampled_from(filled))
         name = data.draw(st.sampled_from(sorted(self.model.groups[group])))
@@ -306,7 +257,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.groups and self.model.active)
     @rule(data=st.data())
     def add_member(self, data):
-        """Okta puts one person into a group."""
+        """Okta adds one person to a group."""
         group = data.draw(st.sampled_from(sorted(self.model.groups)))
         name = data.draw(st.sampled_from(sorted(self.model.active)))
 
@@ -384,7 +335,7 @@ class Machine(RuleBasedStateMachine):
             self.model.by_hand.add((team, name))
 
     def _given(self, team, account):
-        """Whether the ledger says that calscim put them there, or may have: then it is not by hand."""
+        """Return True if calscim added the member according to the ledger, or may have done so."""
 
         async def do():
             number = self.stage.team_id(team)
@@ -455,7 +406,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(teams=st.sets(teams))
     def full_pass_over_earlier_reads(self, teams):
-        """As at the end of a sweep: some teams were read since, the others as long ago as they were."""
+        """Run the full pass after paced reads: some teams were read recently, the others were not."""
 
         async def do():
             reconciler = self.stage.reconciler
@@ -470,12 +421,12 @@ class Machine(RuleBasedStateMachine):
         assert self.wrong == []
 
     @rule()
-    def touched_pass(self):
+    def incremental_pass(self):
         self.run(self._pass(full=False))
 
     @rule(after=st.integers(0, 4))
     def crash_in_a_pass(self, after):
-        """The process ends after this many actions, and another process takes over."""
+        """Stop the process after this many actions; another process takes over."""
         left = itertools.chain([False] * after, itertools.repeat(True))
 
         async def do():
@@ -558,7 +509,7 @@ class Machine(RuleBasedStateMachine):
                 world.change(one, accepted=True)
 
     def _settled_on_the_new_team(self):
-        """Made once, for a group that was pushed, and never left by its owner: nobody else owns it."""
+        """Check that calscim created the team at most once, for a pushed group, and that the team keeps an owner."""
         made = [team for team in self.stage.world.teams.values() if team.name == NEW]
         due = any(team == NEW and group in self.model.groups for group, team in self.model.mapped)
         assert len(made) <= 1
@@ -578,7 +529,7 @@ class Machine(RuleBasedStateMachine):
                 assert {(name, attribute, one) for one in has} <= self.model.edited
 
     async def _replays(self):
-        """The journal alone gives the same tables."""
+        """Check that a rebuild from the journal gives the same tables."""
         for directory in await admin.directories(self.stage.db):
             found = await rebuild.compare(self.stage.db, directory)
             assert found.different == 0, found.differences
