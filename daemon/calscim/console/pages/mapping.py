@@ -227,7 +227,9 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
     at = next((i for i, one in enumerate(shown) if editing and one.key == editing.team), None)
     number = _page(request) if at is None else at // PER_PAGE + 1  # the page with the open form
     first = (number - 1) * PER_PAGE
-    groups = await admin.groups(known.db, organization=organization.name)
+    groups = []
+    if editing is not None:  # names to complete
+        groups = await admin.groups(known.db, organization=organization.name)
     return page(
         request,
         "mapping.html",
@@ -240,7 +242,7 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
         number=number,
         pages=-(-len(shown) // PER_PAGE) or 1,
         search=request.query.get("q", ""),
-        groups=groups if editing is not None else [],
+        groups=groups,
         near={one.id: one.near for one in await waiting_mappings(known.db, organization.name)},
         problem=teams.problem,
         editing=editing,
