@@ -3,9 +3,10 @@
 import pytest
 
 from calscim.planner.actions import Kind, Provenance
+from calscim.planner.ids import UserId
 from calscim.planner.modes import Mode
 from tests.planner.display import show
-from tests.planner.world import ADD_ONLY, EXCLUSIVE, MANAGED, MEMBER, OBSERVE, sales
+from tests.planner.world import ADD_ONLY, EXCLUSIVE, MANAGED, MEMBER, OBSERVE, sales, world
 
 
 @pytest.mark.parametrize(
@@ -214,3 +215,22 @@ def test_strangers_stay_where_managed_and_observing_mappings_meet():
     w = sales().group("Leads").map("Leads", 7, OBSERVE).account("eve").on(7, "ann", "eve")
 
     assert w.plan().actions == ()
+
+
+def test_a_membership_that_an_old_build_left_behind_is_removed():
+    w = world().user("ann").group("S").map("S", 7).on(7, "ann").absent("ann")
+    w.former_accounts[UserId("ann")] = w.accounts["ann"]
+    del w.links["ann"]
+
+    (action,) = [one for one in w.plan().actions if one.kind is Kind.REMOVE]
+
+    assert action.reason.endswith("this build of Cal.com kept the team membership")
+
+
+def test_a_membership_left_behind_is_a_stale_read_if_cal_com_clears_teams():
+    w = world().user("ann").group("S").map("S", 7).on(7, "ann").absent("ann")
+    w.former_accounts[UserId("ann")] = w.accounts["ann"]
+    del w.links["ann"]
+    w.clears_teams = True
+
+    assert [one for one in w.plan().actions if one.kind is Kind.REMOVE] == []
