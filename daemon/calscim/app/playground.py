@@ -11,7 +11,7 @@ import json
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from calscim import admin, logs
 from calscim.admin.console_access import ConsoleRole, create_link, link_url
 from calscim.admin.teams import reading
 from calscim.app.daemon import Serving, serve
+from calscim.app.playground_lock import locked
+from calscim.clock import SystemClock
 from calscim.config import Console, Ops, Organization, Scim, Settings, Tcp, address, load
 from calscim.errors import ConfigError, Problem
 from calscim.planner.modes import Mode
@@ -105,9 +107,15 @@ class _Configuration:
 
 
 async def run(options: Options, show: Callable[[Playground], None]) -> None:
-    """Serve until a signal. ``show`` is called once, when everything answers."""
+    """Serve until a signal. ``show`` is called once, when everything answers.
+
+    Raise UsageError if another run uses the folder.
+    """
     options.folder.mkdir(parents=True, exist_ok=True)
-    async with _calcom(options) as calcom:
+    used = options.configuration if options.is_prepared else None
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked(options.folder, used or options.written, SystemClock().now()))
+        calcom = await stack.enter_async_context(_calcom(options))
         configuration = _configuration(options, calcom)
         settings = configuration.settings()
         logs.configure(

@@ -20,6 +20,7 @@ async def expired_token(incident: Incident) -> None:
     await incident.push_in_vain("bob")
 
     await incident.message("token.expiring")
+    await incident.alerts("CalscimNoValidToken", "CalscimTokenRefused")
     await incident.status("no valid token")
     incident.say(
         "The operator creates another token and pastes it into Okta. No message says that the incident is over:"
@@ -41,6 +42,7 @@ async def expired_certificate(incident: Incident) -> None:
     await incident.start()
 
     await incident.message("certificate.expiring")
+    await incident.alerts("CalscimCertificateExpired", "CalscimCertificateExpires")
     incident.say(
         "The operator renews the certificate and types `systemctl reload calscim`. No message says that the incident is over:"
     )

@@ -45,7 +45,7 @@ async def calcom_down(incident: Incident) -> None:
     await incident.okta.assign(address("cem"), "Cem", "Example")
 
     await incident.message("calcom.unreachable")
-    await incident.alerts("CalscimNoCompletePass", lasting=HOUR)
+    await incident.alerts("CalscimCalcomUnreachable", "CalscimNoCompletePass", lasting=HOUR)
     await incident.status("unreachable since")
     incident.say("No one has to do anything. Cal.com answers again, and cem follows:")
     incident.fail()
@@ -64,7 +64,7 @@ async def shared_rate_limit(incident: Incident) -> None:
     await incident.okta.assign(address("cem"), "Cem", "Example")
 
     await incident.message("ratelimit.used_up")
-    await incident.alerts("CalscimNoCompletePass", lasting=HOUR)
+    await incident.alerts("CalscimRateLimitUsedUp", "CalscimNoCompletePass", lasting=HOUR)
     await incident.status("unreachable since")
     incident.say("The report has ended, and cem follows:")
     incident.simulation.throttle = Throttle(100_000, SystemClock().monotonic)

@@ -34,7 +34,7 @@ async def database_down(incident: Incident) -> None:
     await incident.push_in_vain("bob")
 
     await incident.message("database.unreachable")
-    await incident.alerts("CalscimScimErrors", "CalscimNoReconciler")
+    await incident.alerts("CalscimDatabaseDown", "CalscimScimErrors", "CalscimNoReconciler")
     incident.say("Postgres is back:")
     await incident.proxy.heal()
     await incident.message("database.recovered")
@@ -51,7 +51,7 @@ async def full_disk(incident: Incident) -> None:
     await incident.push_in_vain("bob")
 
     await incident.message("database.unreachable")
-    await incident.alerts("CalscimScimErrors", "CalscimNoReconciler")
+    await incident.alerts("CalscimDatabaseDown", "CalscimScimErrors", "CalscimNoReconciler")
     incident.say("The operator makes room:")
     await incident.as_owner(ROOM)
     await incident.message("database.recovered")
@@ -73,7 +73,7 @@ async def read_only_standby(incident: Incident) -> None:
 
     await incident.message("database.unreachable")
     await incident.status("read-only")
-    await incident.alerts("CalscimScimErrors", "CalscimNoReconciler")
+    await incident.alerts("CalscimDatabaseDown", "CalscimScimErrors", "CalscimNoReconciler")
     incident.say("The database takes writes again:")
     await incident.as_owner(
         "SET default_transaction_read_only = off",
@@ -98,6 +98,7 @@ async def two_daemons(incident: Incident) -> None:
     await until(lambda: second.events("lease.taken"), PATIENCE)
 
     await incident.message("database.unreachable")
+    await incident.alerts("CalscimDatabaseDown")
     await incident.status(socket.gethostname())
     incident.say("The network works again. The first daemon stands by:")
     await incident.proxy.heal()
