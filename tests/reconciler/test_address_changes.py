@@ -19,7 +19,7 @@ def build(request, stage):
 
 @pytest.fixture
 async def accounts(stage):
-    """Everybody's account, by name."""
+    """Return everyone's account, by name."""
     names = ("ann", "bob", "cem", "dan")
     await assigned(stage, *names)
     assert (await stage.full()).in_sync
@@ -27,7 +27,7 @@ async def accounts(stage):
 
 
 async def move(stage, **changes):
-    """Okta gives each its new address in one request, through others, as a userName is taken once."""
+    """Let Okta give each user a new address, over interim ones, because each userName is unique."""
     for name in changes:
         await _say(stage, address(name), f"{name}.passing")
     for name, to in changes.items():
@@ -85,7 +85,7 @@ async def test_one_pass_gives_everyone_the_address_of_the_directory(
 
 
 async def _mail(stage, email, to):
-    """Another address under the same userName, so that two users can have one address for a while."""
+    """Change the address but not the userName, so that two users can have one address for a while."""
     await stage.okta.update_profile(
         email, emails=[{"value": address(to), "primary": True, "type": "work"}]
     )

@@ -1,4 +1,4 @@
-"""A new hold alerts the operator exactly once, whoever stored it first."""
+"""A new hold alerts the operator exactly once, also if an operator's plan stored it first."""
 
 import pytest
 import structlog
@@ -11,14 +11,14 @@ from tests.support.stage import PEOPLE, addresses
 
 
 async def alerts(running):
-    """The hashes that the daemon alerted to meanwhile."""
+    """Return the hashes of the holds that the daemon alerted to."""
     with structlog.testing.capture_logs() as logs:
         await running
     return [one["hash"] for one in logs if one["event"] == "reconcile.held"]
 
 
 async def emptied(stage):
-    """A group whose removals are over the limit, not seen by a pass yet."""
+    """Push a group whose removals are over the limit, before a pass plans them."""
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])
 

@@ -103,7 +103,7 @@ async def test_the_hash_of_a_plan_releases_the_sets_of_that_plan_and_no_other(st
     looked = approving.inspect
 
     async def slow(*given):
-        """Another pass holds one more set while the operator's look is under way."""
+        """Let another pass hold one more set while the operator's plan is made."""
         found = await looked(*given)
         await holds.store(stage.db, "acme", HoldSet("f" * 16, "a set that was not shown", ()))
         return found

@@ -1,4 +1,4 @@
-"""From what Okta says of a person to the organization's attributes in Cal.com: real HTTP, real Postgres."""
+"""Attributes of users reach Cal.com, from Okta's push on: real HTTP, real Postgres."""
 
 from collections import Counter
 
@@ -32,7 +32,7 @@ async def ready(stage, kind="SINGLE_SELECT", *options, **changes):
 
 
 async def says(stage, **values):
-    """Okta's profile update: PUT with everything it has."""
+    """Update the profile as Okta does: PUT with every attribute."""
     await stage.okta.update_profile(ANN, **{URN: values, "active": True})
     await stage.push()
 
@@ -42,7 +42,7 @@ def has(stage, name="department"):
 
 
 def calls(stage, method):
-    """How many calls about people's attributes and options there were."""
+    """Return the number of calls about people's attributes and options."""
     return sum(
         count
         for call, count in stage.simulation.calls.items()
@@ -259,7 +259,7 @@ async def test_a_failure_for_one_person_does_not_stop_the_others(stage, kind):
 
 
 class Crash(Exception):  # noqa: N818 - not an error of anything under test
-    """The process ends here."""
+    """Ends the process, as a crash does."""
 
 
 @pytest.mark.parametrize("point", ["begin", "finish", "told"])

@@ -40,7 +40,7 @@ def hurried(monkeypatch):
 
 @pytest.fixture
 async def many(stage):
-    """As many organizations as a test wants, all of them one and the same in Cal.com."""
+    """Many organizations that are one organization in Cal.com."""
     await leases.release(stage.db, stage.lease)
     return stage
 
@@ -127,7 +127,7 @@ async def test_idling_takes_as_many_statements_for_forty_organizations_as_for_on
         return await fetch(db, query, *arguments)
 
     async def statements(count):
-        """How many for each time that the leases are renewed."""
+        """Return the number of statements for each renewal of the leases."""
         one = controller(many, count, holder=f"of {count}")
         async with running(one):
             await until(lambda: full_passes_of(many, count), 60)

@@ -120,7 +120,7 @@ async def test_a_pending_leaver_teaches_nothing_about_the_build(stage):
 
 
 def nothing_known_of_the_number(stage):
-    """As after an add whose answer did not tell the number."""
+    """Make the id of a membership unknown, as after an answer without it."""
     members = stage.reconciler.view.teams[stage.team_id("Sales")]
     user = stage.world.user_id(ANN)
     members[user] = replace(members[user], membership=UNKNOWN)

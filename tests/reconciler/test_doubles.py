@@ -12,7 +12,7 @@ ANN = "ann@acme.example"
 
 @pytest.fixture
 async def ann(stage):
-    """ann is in the organization with a department, of a kind that Cal.com keeps several values of."""
+    """ann has a department, an attribute of which Cal.com keeps several values."""
 
     async def ready(kind="TEXT", *options):
         stage.world.add_attribute("department", kind, options)
@@ -35,7 +35,7 @@ def has(stage, email=ANN):
 
 
 def add(stage, value, email=ANN):
-    """Another program writes one more value, as the API lets it."""
+    """Let another program write one more value over the API."""
     world = stage.world
     values = [*world.values(email).get("department", []), value]
     world.set_attribute(email, "department", *values)

@@ -1,4 +1,4 @@
-"""explain of a person with several entries, of every group, and without Cal.com."""
+"""explain covers people with several entries, all groups, and an unreachable Cal.com."""
 
 import pytest
 from rich.console import Console
@@ -31,7 +31,7 @@ async def text(stage, person, team=None):
 
 
 async def pushed(stage, user_name, *, active=True, email=ANN):
-    """Another entry with that address; returns its id."""
+    """Create another entry with that address; return its id."""
     body = {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": user_name,

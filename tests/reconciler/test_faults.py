@@ -58,7 +58,7 @@ async def test_a_membership_whose_answer_was_lost_counts_as_added_by_calscim(sta
 
 
 async def ann_is_put_on_sales(stage, kind):
-    """By a write whose answer never comes."""
+    """A write whose answer is lost."""
     await stage.full()
     await stage.map("Sales", stage.team_id("Sales"), "managed")
     await assigned(stage, "ann")

@@ -14,7 +14,7 @@ from tests.support.stage import EDITOR, address, assigned
 
 @pytest.fixture
 async def entra(stage):
-    """A second directory of the organization, in which everybody of the first one is imported."""
+    """A second directory of the organization, with everyone of the first one imported."""
     await assigned(stage, "ann", "bob")
     made = await stage.another_directory("Entra")
     await stage.full()
@@ -65,7 +65,7 @@ async def test_an_imported_entry_is_dropped_when_its_person_is_removed_by_hand(s
 
 
 async def leaves_an_entry_behind(stage, monkeypatch):
-    """As earlier releases did, and as a daemon does that stops right after the call."""
+    """Leave an imported entry, as a daemon does that stops right after the call."""
 
     async def nothing(*_):
         return 0

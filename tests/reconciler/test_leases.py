@@ -1,4 +1,4 @@
-"""One holder at a time, under a term that only grows."""
+"""A lease has one holder at a time, and its term only grows."""
 
 import pytest
 

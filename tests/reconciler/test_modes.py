@@ -1,4 +1,4 @@
-"""Drift is corrected as the mode of the mapping says."""
+"""The mode of a mapping decides whether drift is corrected."""
 
 from calscim import admin
 from calscim.planner.actions import State

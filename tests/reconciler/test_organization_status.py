@@ -1,4 +1,4 @@
-"""What `calscim status`, `plan` and `sync` say of how an organization stands."""
+"""`calscim status`, `plan` and `sync` show the status of an organization."""
 
 import asyncio
 from contextlib import suppress

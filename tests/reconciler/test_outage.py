@@ -141,7 +141,7 @@ async def move(stage, *names):
 
 @pytest.fixture
 async def failing(stage):
-    """Three people whose accounts Cal.com can never change, and two whose it can."""
+    """Three people whose changes always fail in Cal.com, and two whose changes succeed."""
     await assigned(stage)
     await stage.full()
     broken = [f"users/{stage.world.user_id(address(name))}" for name in PEOPLE[:3]]

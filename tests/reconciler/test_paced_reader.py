@@ -1,4 +1,4 @@
-"""A periodic pass that takes many reads is spread: within its share of the calls, behind what is pushed."""
+"""The reads of a large periodic pass are spread: within their share of the calls, after pushes."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ def clock():
 
 @pytest.fixture
 async def many(stage, clock):
-    """Twelve exclusive teams with ann, in sync, and a rate limit that a look at them takes more than half of."""
+    """Twelve exclusive teams with ann, in sync, whose reads take more than half of the rate limit."""
     for name in TEAMS:
         stage.world.add_team(name, slug=name.lower())
         await stage.map("All", stage.team_id(name), "exclusive")
@@ -46,7 +46,7 @@ async def many(stage, clock):
 
 @dataclass
 class Watched(Driver):
-    """Also notes when each team was read, and when each full pass ended."""
+    """A driver that records when each team was read and each full pass ended."""
 
     reads: list[float] = field(default_factory=list)
     fulls: list[float] = field(default_factory=list)
@@ -76,7 +76,7 @@ async def second_pass(loop, reconciler):
 
 
 def busiest(times: list[float]) -> int:
-    """The most reads within a minute."""
+    """Return the highest number of reads within a minute."""
     return max(sum(start <= time < start + 60 for time in times) for start in times)
 
 

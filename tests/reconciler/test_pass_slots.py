@@ -13,7 +13,7 @@ from tests.support.waiting import until
 
 
 class Passes:
-    """Passes that work until they are told to end."""
+    """Passes that work until the test ends them."""
 
     def __init__(self, size):
         self.slots = PassSlots(size, SystemClock())
@@ -145,7 +145,7 @@ async def test_a_quick_answer_costs_no_slot():
 async def test_a_pass_that_lent_its_slot_has_begun_and_a_queued_pass_has_not(
     monkeypatch,
 ):
-    """Whoever stops or gives an organization back may end only what has not begun."""
+    """A stop or a release ends only passes that have not begun."""
     monkeypatch.setattr(module, "LEND_AFTER", 0.0)
     passes = Passes(1)
     answer, going_on = asyncio.Event(), asyncio.Event()

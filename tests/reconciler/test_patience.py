@@ -13,7 +13,7 @@ ANN, BOB, CEM, EVE = (f"{name}@acme.example" for name in ("ann", "bob", "cem", "
 
 @pytest.fixture
 async def drifted(stage):
-    """eve was put by hand on an exclusive team; two passes have to see that."""
+    """An operator added eve to an exclusive team; the drift grace is two passes."""
     stage.world.add_person(EVE, name="Eve")
     await stage.given("Sales", "exclusive", "ann", "bob")
     stage.reconcile(drift_passes=2)

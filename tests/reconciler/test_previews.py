@@ -1,4 +1,4 @@
-"""A plan with edits of mappings that are not saved is the plan that there is once they are saved."""
+"""A plan with unsaved edits of mappings equals the plan after they are saved."""
 
 import pytest
 
@@ -16,7 +16,7 @@ FIVE = addresses(*PEOPLE)
 
 
 def shown(plan):
-    """What does not depend on whether the edit has a journal row already."""
+    """Return the parts of a plan that do not depend on the journal row of the edit."""
     told = [action_json(action) for action in plan.actions]
     unsaid = ("seq", "because")
     return plan.hash, [{key: one[key] for key in one if key not in unsaid} for one in told]
@@ -52,7 +52,7 @@ async def save(stage, edits):
 
 
 async def world(stage):
-    """Sales is mapped and in sync; Staff holds Sales; a stranger is on each team; dan is not in Cal.com yet."""
+    """Sales is mapped and in sync, Staff contains Sales, each team has a member added by hand, and dan is not in Cal.com."""
     await stage.given("Sales", "managed", "ann", "bob", "cem")
     for name in TEAMS:
         stage.world.add_person(f"stranger-{name}@acme.example")

@@ -10,10 +10,10 @@ from calscim.planner.ids import UserId
 from calscim.reconciler.state import ledger, parked_actions
 from calscim.testing.calcom.builds import BEFORE_2025_08_18, HOSTED_2026, SELF_HOSTED_2025_12
 from calscim.testing.calcom.calcom import Fault
-from tests.reconciler.test_builds import ANN, members, on_sales
+from tests.support.builds import members, on_sales
 from tests.support.stage import address, assigned
 
-BOB, OLD = address("bob"), address("old.bob")
+ANN, BOB, OLD = address("ann"), address("bob"), address("old.bob")
 NEW = address("ann.lee")
 MAY_NOT_LIST = Fault(method="GET", path="/organizations/42/users", status=403, times=-1)
 MAY_NOT_CHANGE = Fault(method="PATCH", path="/organizations/42/users", status=403, times=-1)
@@ -36,7 +36,7 @@ async def ann_leaves(stage):
 
 
 def brought_back_by_hand(stage, account):
-    """As an administrator, who has accepted."""
+    """Join as an administrator who accepted the invitation."""
     stage.world.join(account, stage.world.organization_id, "ADMIN", accepted=False)
     stage.world.accept(ANN)
 
@@ -91,7 +91,7 @@ async def test_a_user_invited_by_hand_is_recognized(stage):
 
 
 async def taken_over(stage):
-    """bob leaves; another user gets the address, and with it the account, whose number is returned."""
+    """Let bob leave and another user get his address and account; return the account's id."""
     stage.world.build = HOSTED_2026
     await assigned(stage, "ann", "bob")
     await stage.full()
@@ -217,7 +217,7 @@ async def test_people_who_are_parked_are_not_looked_up(stage, monkeypatch):
 
 
 async def test_a_new_user_gets_the_account_that_left_with_the_same_address(stage):
-    """Not to the user of an address that its former user was given in the directory afterwards."""
+    """The account stays with its former user, whom the directory later gave this address."""
     account = await ann_left(stage, HOSTED_2026)
     await stage.okta.update_profile(ANN, **named(NEW))
     user = UserId("00000000-0000-0000-0000-000000000000")

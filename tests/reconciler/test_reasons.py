@@ -1,4 +1,4 @@
-"""What explain says in the less usual cases, and what a deleted user leaves behind."""
+"""explain covers unusual cases and deleted users."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What operators see of a pass: explain, the journal, and the stored report."""
+"""Operators see a pass in explain, the journal, and the stored report."""
 
 import threading
 from dataclasses import replace

@@ -137,7 +137,7 @@ async def test_a_full_pass_also_reports_a_team_that_it_could_not_read(running):
 
 @pytest.fixture
 def refused(running):
-    """The key is refused, and a push waits."""
+    """Let Cal.com refuse the key while a push waits."""
     running.stage.simulation.faults = [
         Fault(method="GET", path="/v2/", kind="status", status=401, times=-1)
     ]

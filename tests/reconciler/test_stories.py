@@ -1,4 +1,4 @@
-"""From Okta's push to Cal.com's team and back: real HTTP, real Postgres, the simulated Cal.com."""
+"""Okta's pushes change Cal.com's teams: real HTTP, real Postgres, the simulated Cal.com."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A team that a mapping wants and Cal.com does not have: made once, bound, filled, and given to its owners."""
+"""A team that a mapping names and Cal.com lacks is created once, bound, filled, and handed to its owners."""
 
 import pytest
 
@@ -19,7 +19,7 @@ async def pushed(stage, group, *names):
 
 
 async def settle(stage):
-    """Passes until nothing is to be done."""
+    """Run passes until the plan is empty."""
     for _ in range(2):
         await stage.full()
         await stage.push()
@@ -152,7 +152,7 @@ async def test_a_lagging_list_makes_no_second_team(stage):
 
 
 class Crash(Exception):  # noqa: N818 - not an error of anything under test
-    """The process ends here."""
+    """Ends the process, as a crash does."""
 
 
 @pytest.mark.parametrize("point", ["begin", "finish", "bind", "after"])

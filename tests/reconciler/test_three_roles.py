@@ -1,4 +1,4 @@
-"""With a role for operators the daemon's role does all of the daemon's work, and only that."""
+"""With a role for operators, the daemon's role can do the daemon's work and nothing else."""
 
 from collections.abc import AsyncIterator
 
@@ -21,7 +21,7 @@ OPERATOR = f"{PREFIX}_operators"
 
 @pytest.fixture
 async def operators(stage, database, postgres, owner) -> AsyncIterator[Database]:
-    """The database as operators open it; from now on the stage's role is the daemon's alone."""
+    """Return the database as operators open it; the stage keeps the daemon's role."""
     superuser = await asyncpg.connect(postgres.dsn("postgres", OWNER))
     await superuser.execute(
         f"DROP ROLE IF EXISTS {OPERATOR}; CREATE ROLE {OPERATOR} LOGIN PASSWORD '{PASSWORD}'"

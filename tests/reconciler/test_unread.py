@@ -17,7 +17,7 @@ async def two(stage):
 
 
 async def read_everything(stage, limit):
-    """Work off the journals in takes of at most ``limit`` rows; returns the rows of each take."""
+    """Process the journals in steps of at most ``limit`` rows; return the rows of each step."""
     takes = []
     while (unread := await passes.load_unread(stage.db, "acme", limit)).news:
         takes.append([(row.stream, row.seq) for row in unread.news])

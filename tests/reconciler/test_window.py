@@ -1,4 +1,4 @@
-"""Limits over a window of time: single removals add up, whatever their cause."""
+"""Limits count over a window of time: single removals of every cause add up."""
 
 import pytest
 

@@ -17,7 +17,7 @@ ALWAYS = (window("daily 00:00-24:00 UTC"),)
 
 
 class Frozen(SystemClock):
-    """It is as late as it is told."""
+    """A clock that shows the time that the test sets."""
 
     def __init__(self, text: str) -> None:
         self.moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -28,7 +28,7 @@ class Frozen(SystemClock):
 
 @pytest.fixture
 async def closed(stage):
-    """ann was pushed while a window was open."""
+    """Push ann while a maintenance window is open."""
     await stage.given("Sales", "exclusive", "bob")
     stage.reconcile(windows=ALWAYS)
     stage.simulation.writes.clear()

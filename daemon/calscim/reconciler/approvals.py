@@ -89,9 +89,8 @@ async def remember(
 ) -> list[Hold]:
     """Store the held sets, so that operators can approve them; return those that the daemon has not announced.
 
-    Storing a set and alerting the operator are two things: `calscim plan` and `calscim approve` store what they
-    find and alert nobody, so that only ``holds.mark_announced`` makes a set known. The daemon calls it after the alert
-    is out: a daemon that is killed in between alerts once more, never too rarely.
+    `calscim plan` and `calscim approve` store held sets too, but alert no operator. The daemon calls
+    ``holds.mark_announced`` after its alert. A daemon that is killed before that call alerts once more.
 
     ``everything``: the plan covers the whole organization, so sets that it lacks are no longer held.
     """

@@ -97,8 +97,8 @@ async def drop_unlinked(
 ) -> None:
     """Drop imported users that neither a link nor an address connects to a member.
 
-    Such an entry is left when its account was deleted in Cal.com, or when calscim was stopped right after the
-    import. One complete list is enough: a person who is there is imported again.
+    Such an entry stays behind when Cal.com deletes its account, or when calscim stops right after the import. One
+    complete list is enough, because calscim imports a person again who is still a member.
     """
     addresses = {address_key(person.email) for person in people.values()}
     for user in _unmanaged(snapshot):

@@ -76,7 +76,7 @@ class ObservationRecord:
         return changed
 
     async def count_absences(self, snapshot: DesiredSnapshot, request_id: str) -> None:
-        """Count a full pass for each person and member whom its lists lack, and forget who is gone."""
+        """Count a full pass for each person and member that its lists lack; forget those that ended."""
         view = self.view
         if view.people is not None:
             await ledger.record_people(self.db, self.organization, view.people.keys())

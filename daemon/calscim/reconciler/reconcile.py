@@ -147,8 +147,8 @@ class Reconciler:
             return await self.run_full(interrupted)
         began = self.clock.monotonic()
         pass_id = await passes.begin(self.db, self.organization, "incremental")
-        everybody = dirty.everyone or await holds.load_current(self.db, self.organization)
-        users = None if everybody else dirty.users
+        covers_everyone = dirty.everyone or await holds.load_current(self.db, self.organization)
+        users = None if covers_everyone else dirty.users
         snapshot = await self._load_desired(users)
         known = snapshot.desired.users.keys() | snapshot.desired.deleted_users.keys()
         if users is not None and users - known:  # an unknown id may be a nested group
