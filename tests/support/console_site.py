@@ -22,7 +22,9 @@ from calscim.console.oidc import Provider
 from calscim.console.services import Services
 from calscim.console.teams import KnownTeams
 from calscim.encryption import PLAIN
+from calscim.planner.safeguards.limits import Guards
 from calscim.testing.calcom import calcom
+from tests.support.stage import Stage
 
 KEY = "cal_console"
 EDITOR = admin.Editor(by="ada", cipher=PLAIN)
@@ -122,33 +124,49 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@asynccontextmanager
-async def console_site(
-    db: object, *, oidc: Oidc | None = None, clock: Clock | None = None, **console: object
-) -> AsyncIterator[Site]:
-    """Serve a console with one organization, its owner, and the teams Sales and Engineering."""
-    clock = clock or SystemClock()
+async def _organization(stack: AsyncExitStack) -> tuple[Organization, calcom.Simulation]:
     world = calcom.World(api_key=KEY)
     world.add_person("owner@acme.example", name="Olive Owner", role="OWNER")
     for name in ("Sales", "Engineering"):
         world.add_team(name, slug=name.lower())
     simulation = calcom.Simulation(world)
+    address = await stack.enter_async_context(calcom.serve(world, simulation=simulation))
+    organization = Organization(
+        "acme",
+        organization_id=world.organization_id,
+        api_key=KEY,
+        api_url=address,
+        requests_per_minute=100_000,
+    )
+    return organization, simulation
+
+
+@asynccontextmanager
+async def console_site(
+    db: object,
+    *,
+    oidc: Oidc | None = None,
+    clock: Clock | None = None,
+    stage: Stage | None = None,
+    **console: object,
+) -> AsyncIterator[Site]:
+    """Serve a console with one organization, its owner, and the teams Sales and Engineering.
+
+    ``stage``: the organization of a stage, on which tests run passes.
+    """
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(calcom.serve(world, simulation=simulation))
+        organization, simulation = (
+            await _organization(stack) if stage is None else (stage.organization, stage.simulation)
+        )
         listen = f"127.0.0.1:{free_port()}"
         url = f"http://{listen}"
         configured = Console(listen=listen, public_url=url, oidc=oidc, **console)
-        organization = Organization(
-            "acme",
-            organization_id=world.organization_id,
-            api_key=KEY,
-            api_url=address,
-            requests_per_minute=100_000,
-        )
         settings = Settings(
             Database(dsn="postgresql://calscim@localhost/calscim"),
             organizations=(organization,),
             console=configured,
+            guards=Guards() if stage is None else stage.settings.guards,
         )
         http = await stack.enter_async_context(aiohttp.ClientSession())
         known = Services(
@@ -168,4 +186,4 @@ async def console_site(
         stack.push_async_callback(runner.cleanup)
         host, port = listen.split(":")
         await web.TCPSite(runner, host, int(port)).start()
-        yield Site(url, db, settings, world, simulation, known, stack)
+        yield Site(url, db, settings, simulation.world, simulation, known, stack)
