@@ -2,6 +2,7 @@
 
 import datetime as dt
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -13,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from calscim import admin
 from calscim.admin.doctor import State, certificates, database, machine, network
-from calscim.config import Database, Organization, Scim, Settings
+from calscim.config import Database, Notify, Organization, Scim, Settings
 from calscim.encryption import PLAIN
 
 EDITOR = admin.Editor(by="ada", cipher=PLAIN)
@@ -91,6 +92,21 @@ def test_a_proxy_of_the_environment_is_a_warning():
     [proxy] = [one for one in found if one.what == "proxy"]
     assert proxy.state is State.WARNING
     assert "pw" not in proxy.detail
+
+
+def test_a_proxy_diverts_apprise_channels_and_no_webhooks():
+    channels = (
+        Notify(name="slack", url="slack://a/b/c"),
+        Notify(name="hook", webhook="https://hooks.example", secret="whsec_c2VjcmV0"),
+    )
+    settings = replace(SETTINGS, channels=channels)
+
+    found = {
+        one.what: one for one in machine.examine_machine(settings, None, [], {"HTTPS_PROXY": "p"})
+    }
+
+    assert "notifications to slack go through it" in found["proxy of notifications"].detail
+    assert "hook" not in found["proxy of notifications"].detail
 
 
 # ------------------------------------------------------------------ the database

@@ -21,7 +21,7 @@ def examine_machine(
     """Yield the findings."""
     yield from _permissions(configuration, secret_files)
     yield from _space(settings)
-    yield from _proxies(environ)
+    yield from _proxies(settings, environ)
 
 
 def _permissions(configuration: Path | None, secret_files: Iterable[Path]) -> Iterator[Finding]:
@@ -67,11 +67,19 @@ def _space(settings: Settings) -> Iterator[Finding]:
             yield ok("disk space", detail)
 
 
-def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _proxies(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     named = [name for name in _PROXIES if environ.get(name) or environ.get(name.lower())]
-    if named:
+    if not named:
+        return
+    is_set = f"{' and '.join(named)} is set"
+    yield warning(
+        "proxy",
+        f"{is_set}, and calscim does not use it: it calls Cal.com directly",
+        "allow direct connections to the addresses in organization.*.api_url, or route them in the network",
+    )
+    if diverted := [one.name for one in settings.channels if one.url is not None]:
         yield warning(
-            "proxy",
-            f"{' and '.join(named)} is set, and calscim does not use it: it calls Cal.com directly",
-            "allow direct connections to the addresses in organization.*.api_url, or route them in the network",
+            "proxy of notifications",
+            f"{is_set}, and notifications to {', '.join(diverted)} go through it if the daemon has it too",
+            f"try `calscim notify test {diverted[0]}`, or add the service to NO_PROXY",
         )
