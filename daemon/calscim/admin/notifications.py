@@ -30,6 +30,15 @@ class ChannelStatus:
         return self.last_delivered is None or self.last_delivered < self.last_failed
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelTest:
+    """The result of a test message. ``reason``: why the channel did not take it."""
+
+    channel: str
+    delivered: bool
+    reason: str | None = None
+
+
 async def channel_status(db: Database, names: Sequence[str]) -> list[ChannelStatus]:
     """Return the status of each of these channels, in this order."""
     found = {name: ChannelStatus(name) for name in names}

@@ -2,6 +2,7 @@
 
 import argparse
 
+from calscim.admin.log_level_views import LogLevelReset, LogLevelView
 from calscim.cli.actor import actor
 from calscim.cli.command import Command
 from calscim.cli.database import opened
@@ -69,13 +70,7 @@ async def _level(command: Command) -> None:
         text = f"{found.level} until {moment(found.until)}, set by {found.set_by}"
     else:
         text = f"all daemons log at level {found.level} until {moment(found.until)}"
-    shown = {
-        "level": found.level if found else settings.log.level,
-        "configured": settings.log.level,
-        "until": found.until if found else None,
-        "set_by": found.set_by if found else None,
-    }
-    command.output.data(shown, text)
+    command.output.data(LogLevelView.of(settings.log.level, found), text)
 
 
 async def _reset(command: Command) -> None:
@@ -84,6 +79,6 @@ async def _reset(command: Command) -> None:
         was_set = await reset_override(db)
     text = f"all daemons log at the level of their configuration ({settings.log.level})"
     command.output.data(
-        {"reset": was_set},
+        LogLevelReset(was_set),
         text if was_set else f"no level was set; log.level is {settings.log.level}",
     )

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from calscim.admin.notifications import channel_status
+from calscim.admin.notifications import ChannelTest, channel_status
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import table
@@ -78,11 +78,9 @@ async def _test(command: Command) -> int:
                 raise UsageError(
                     f"the channel {name} did not take the test message: {error}"
                 ) from None
-            command.output.data({"channel": name, "delivered": False, "reason": str(error)}, "")
+            command.output.data(ChannelTest(name, delivered=False, reason=str(error)), "")
             return ExitCode.FAILED
-    command.output.data(
-        {"channel": name, "delivered": True, "reason": None}, f"{name} took the test message"
-    )
+    command.output.data(ChannelTest(name, delivered=True), f"{name} took the test message")
     return 0
 
 
