@@ -33,7 +33,7 @@ async def expired_token(incident: Incident) -> None:
 async def expired_certificate(incident: Incident) -> None:
     """The certificate of the daemon has expired
 
-    The daemon serves HTTPS by itself, and nobody has renewed the certificate. Okta refuses to connect.
+    The daemon serves HTTPS by itself, and its certificate was not renewed in time. Okta refuses to connect.
     """
     write_certificate(incident, days=-1)
     incident.configure(

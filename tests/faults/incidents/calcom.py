@@ -38,7 +38,7 @@ async def revoked_key(incident: Incident) -> None:
 async def calcom_down(incident: Incident) -> None:
     """Cal.com is down for an hour
 
-    Cal.com answers every call with 503. calscim removes no one and loses no push.
+    Cal.com answers every call with 503. calscim removes no member and loses no push.
     """
     await incident.start("ann", "bob")
     incident.fail(Fault(status=503, times=-1))
@@ -47,7 +47,7 @@ async def calcom_down(incident: Incident) -> None:
     await incident.message("calcom.unreachable")
     await incident.alerts("CalscimCalcomUnreachable", "CalscimNoCompletePass", lasting=HOUR)
     await incident.status("unreachable since")
-    incident.say("No one has to do anything. Cal.com answers again, and cem follows:")
+    incident.say("The operator has nothing to do. Cal.com answers again, and cem follows:")
     incident.fail()
     await until(lambda: address("cem") in incident.world.snapshot()["people"], PATIENCE)
     await incident.message("calcom.recovered")
