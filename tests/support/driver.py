@@ -65,7 +65,7 @@ class Driver:
             await self.step()
             wait = self.assignment.due().at - self.clock.seconds
             self.clock.seconds += max(0.0, min(POLL, wait))
-            self.assignment.hear()
+            self.assignment.note_change()
 
     async def run_for(self, seconds: float) -> None:
         """Step until this many seconds have passed on the clock."""

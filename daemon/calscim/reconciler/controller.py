@@ -104,7 +104,7 @@ class Controller:
             async with asyncio.TaskGroup() as group:
                 background = [
                     group.create_task(self._keep_leases(), name="leases"),
-                    group.create_task(self._look_for_news(), name="polling"),
+                    group.create_task(self._poll(), name="polling"),
                     group.create_task(self._start_steps(group), name="steps"),
                 ]
                 await self.stopping.wait()
@@ -118,7 +118,7 @@ class Controller:
     def wake(self, organization: str) -> None:
         """Note that the journal announced a row of this organization."""
         if (held := self._held.get(organization)) is not None:
-            self._hear(held)
+            self._note_change(held)
 
     # -------------------------------------------------------------- leases
 
@@ -127,20 +127,20 @@ class Controller:
         while True:
             try:
                 if self.clock.monotonic() >= renew_at:
-                    await self._renew()
+                    await self._renew_leases()
                     renew_at = self.clock.monotonic() + RENEW
                 if not self.stopping.is_set():
-                    await self._take()
-                self._is_there()
+                    await self._take_leases()
+                self._note_database_reachable()
             except StoreUnavailable as error:
-                self._is_unreachable(error)
+                self._note_database_unreachable(error)
                 if self._held and self.clock.monotonic() - self._renewed > leases.DURATION:
                     self._drop_all("no lease could be renewed in time")
                 await self.clock.sleep(min(POLL, self._backoff.next()))
                 continue
             await self.clock.sleep(POLL)
 
-    async def _renew(self) -> None:
+    async def _renew_leases(self) -> None:
         """Renew the leases and this daemon's row, and release leases that exceed this daemon's share."""
         before = list(self._held.values())
         began = self.clock.monotonic()
@@ -152,9 +152,9 @@ class Controller:
         if self.stopping.is_set():
             return
         idle = [name for name, one in self._held.items() if not one.is_working]
-        await self._give_back(await self.sharing.surplus(len(self._held), idle))
+        await self._release_idle(await self.sharing.surplus(len(self._held), idle))
 
-    async def _take(self) -> None:
+    async def _take_leases(self) -> None:
         """Take free organizations up to this daemon's share."""
         now = self.clock.monotonic()
         early = {name for name, one in self._failing.items() if one.until > now}
@@ -191,7 +191,7 @@ class Controller:
         self.metrics.lease(name, held=True)
         self._schedule(held)
 
-    async def _give_back(self, names: Collection[str]) -> None:
+    async def _release_idle(self, names: Collection[str]) -> None:
         """Release these leases, except where a step has begun meanwhile."""
         given = [one for name in names if (one := self._held.get(name)) and not one.is_working]
         if not given:
@@ -222,7 +222,7 @@ class Controller:
 
     # -------------------------------------------------------------- news
 
-    async def _look_for_news(self) -> None:
+    async def _poll(self) -> None:
         """Look for new rows of all idle organizations with one query."""
         while True:
             await self.clock.sleep(POLL)
@@ -232,14 +232,14 @@ class Controller:
             try:
                 found = await passes.list_due(self.db, idle)
             except StoreUnavailable as error:
-                self._is_unreachable(error)
+                self._note_database_unreachable(error)
                 continue
             for name in found:
                 if (held := self._held.get(name)) is not None and not held.is_working:
-                    self._hear(held)
+                    self._note_change(held)
 
-    def _hear(self, held: HeldLease) -> None:
-        held.assignment.hear()
+    def _note_change(self, held: HeldLease) -> None:
+        held.assignment.note_change()
         if held.task is None:
             self._schedule(held)
         elif held.slot.turn is not None:
@@ -267,9 +267,9 @@ class Controller:
                 held.slot.be_due(due.at, is_urgent=due.is_urgent)
                 name = f"reconcile {held.lease.organization}"
                 held.task = group.create_task(self._step(held), name=name)
-            await self._until(self._due[0][0] - now if self._due else None)
+            await self._wait(self._due[0][0] - now if self._due else None)
 
-    async def _until(self, seconds: float | None) -> None:
+    async def _wait(self, seconds: float | None) -> None:
         """Wait for ``seconds``, or until a step is due sooner."""
         if seconds is None:
             await self._changed.wait()
@@ -293,7 +293,7 @@ class Controller:
         except StoreUnavailable as error:
             # An attempt under way has no outcome: the next term closes it and starts with a full pass.
             self._drop([held])
-            self._is_unreachable(error)
+            self._note_database_unreachable(error)
             failing = self._failing.setdefault(organization, Failing(Backoff(self.jitter)))
             failing.until = self.clock.monotonic() + failing.backoff.next()
             await self._release([held])
@@ -307,13 +307,13 @@ class Controller:
 
     # -------------------------------------------------------------- the database, and the end
 
-    def _is_unreachable(self, error: StoreUnavailable) -> None:
+    def _note_database_unreachable(self, error: StoreUnavailable) -> None:
         if self._waiting.is_news(type(error.__cause__).__name__, self.clock.monotonic()):
             log.warning(
                 "reconcile.waiting", reason=str(error), organizations=len(self.organizations)
             )
 
-    def _is_there(self) -> None:
+    def _note_database_reachable(self) -> None:
         self._backoff.reset()
         self._waiting.end()
 

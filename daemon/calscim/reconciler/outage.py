@@ -91,7 +91,7 @@ class OutageDetector:
 
     async def park_unread(self, action: Action, reason: str) -> None:
         """Park an action because a read before its call failed; raise RemoteUnavailable in an outage."""
-        if (gap := await self._gap()) is not None:
+        if (gap := await self._probe()) is not None:
             raise RemoteUnavailable(str(gap), gap.kind)
         await self.retry_queue.park(action, reason, refused=False, unanswered=True)
 
@@ -99,7 +99,7 @@ class OutageDetector:
         """Park or count unanswered actions at the end of the pass; return the reason of an outage, or None."""
         if not self._open:
             return None
-        is_there = not is_known_unreachable and await self._gap() is None
+        is_there = not is_known_unreachable and await self._probe() is None
         outage = self.reason if self.has_begun else None
         for one in self._open:
             strikes = self.strikes.get(key_of(one.action), 0) + is_there
@@ -118,7 +118,7 @@ class OutageDetector:
             return True
         return strikes >= STRIKES or (self._has_answered and strikes > 1)
 
-    async def _gap(self) -> RemoteError | None:
+    async def _probe(self) -> RemoteError | None:
         """Ask Cal.com for the API key's user; return the error of an attempt that failed, or None."""
         try:
             await self.reader.me()

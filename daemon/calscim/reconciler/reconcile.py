@@ -117,7 +117,9 @@ class Reconciler:
         if since is not None:  # before drift is corrected
             planned = await self._plan(snapshot, Scope(), everything=True)
             await self.reads.read_again(_drifting_teams(planned), began)
-        report = await self._carry_out(pass_id, "full", snapshot, Scope(), interrupted, began)
+        report = await self._plan_and_execute(
+            pass_id, "full", snapshot, Scope(), interrupted, began
+        )
         await self._new_teams().observe_owners(snapshot.desired)
         await self.records.count_absences(snapshot, _request_id())
         await passes.advance(self.db, self.organization, heads)
@@ -156,20 +158,22 @@ class Reconciler:
             snapshot = await self._load_desired()
         teams = dirty.affected_teams(snapshot.desired)
         await self.reads.read_affected_teams(snapshot.desired, teams, again=dirty.reread)
-        if users is not None and self._makes_room(snapshot.desired):
+        if users is not None and self._frees_addresses(snapshot.desired):
             users = None
             snapshot = await self._load_desired()
         if await self._adopt(snapshot.desired):
             snapshot = await self._load_desired(users)
         await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=False)
         scope = Scope() if users is None else Scope(users=frozenset(users))
-        report = await self._carry_out(pass_id, "incremental", snapshot, scope, interrupted, began)
+        report = await self._plan_and_execute(
+            pass_id, "incremental", snapshot, scope, interrupted, began
+        )
         if any(kind is Kind.DEPROVISION for kind, _ in report.outcomes):
             await self.records.drop_deprovisioned(_request_id())
         await passes.advance(self.db, self.organization, heads)
         return report
 
-    def _makes_room(self, directory: DesiredState) -> bool:
+    def _frees_addresses(self, directory: DesiredState) -> bool:
         """Return True if one of these users waits for another account's address, or has such an address.
 
         Such changes free addresses for each other, so the plan has to cover all people.
@@ -201,7 +205,7 @@ class Reconciler:
 
     # -------------------------------------------------------------- plan and perform
 
-    async def _carry_out(
+    async def _plan_and_execute(
         self,
         pass_id: int,
         scope_name: str,
@@ -227,15 +231,15 @@ class Reconciler:
         unannounced = await remember(self.db, self.organization, planned, everything=is_whole)
         log_held(self.organization, unannounced)
         await holds.mark_announced(self.db, self.organization, [one.hash for one in unannounced])
-        stuck = await parked_actions.load(self.db, self.organization)
-        pass_result = await self._perform(pass_id, snapshot, planned, stuck, interrupted)
-        planned = replace(planned, waiting=_with(planned.waiting, pass_result.waiting))
+        parked = await parked_actions.load(self.db, self.organization)
+        pass_result = await self._execute(pass_id, snapshot, planned, parked, interrupted)
+        planned = replace(planned, waiting=_add_waiting(planned.waiting, pass_result.waiting))
         if pass_result.outcomes:  # the limits after the pass
             usage = await actions.window_usage(self.db, self.organization, self.rules.guards.window)
             limits = limits_in_use(self.view.observed(), self.rules.guards, usage)
             planned = replace(planned, limits=limits)
         if everything:
-            await self._forget_settled(planned, stuck)
+            await self._unpark_obsolete(planned, parked)
         done = build_report(
             scope_name,
             planned,
@@ -243,7 +247,7 @@ class Reconciler:
             readable=self.reads.may_improve(),
             parked=len(await parked_actions.load(self.db, self.organization)),
             seconds=round(self.clock.monotonic() - began, 3),
-            window_left=self._closing(),
+            window_left=self._window_left(),
             lost=self.view.attributes.lost,
         )
         left = self.client.budget.estimate(self.clock.monotonic(), done.pending)
@@ -259,12 +263,12 @@ class Reconciler:
         self.pass_log.write(self.organization, pass_id, planned, done, window)
         return done
 
-    async def _perform(
+    async def _execute(
         self,
         pass_id: int,
         snapshot: DesiredSnapshot,
         planned: Plan,
-        stuck: Mapping[ActionKey, ParkedAction],
+        parked: Mapping[ActionKey, ParkedAction],
         interrupted: Callable[[], bool],
     ) -> PassResult:
         running = [action for action in planned.actions if action.state is State.RUN]
@@ -283,7 +287,7 @@ class Reconciler:
         causes = [one for action in running if (one := action.provenance) is not None]
         traces = await ActionTraces.of(self.db, self.span, self.organization, causes)
         record = Recorder(self.db, self.organization)
-        retry_queue = RetryQueue(record, stuck, self.jitter)
+        retry_queue = RetryQueue(record, parked, self.jitter)
         writer = Writer(
             self.client,
             AttemptLog(attempts, self.view.team_catalog.names),
@@ -315,7 +319,7 @@ class Reconciler:
             retry_queue=retry_queue,
             request_ids=await actions.request_ids(self.db, causes),
             default_request_id=_request_id(),
-            interrupted=lambda: interrupted() or self._closing() is not None,
+            interrupted=lambda: interrupted() or self._window_left() is not None,
             progress=progress,
             resolver=resolver,
             joiner=joiner,
@@ -330,16 +334,18 @@ class Reconciler:
         self.carried = progress.before + progress.done if pass_result.interrupted else 0
         return pass_result
 
-    def _closing(self) -> float | None:
+    def _window_left(self) -> float | None:
         """Return the seconds until the open maintenance window ends, or None."""
         now = self.clock.now()
         end = next_close(self.rules.windows, now)
         return None if end is None else (end - now).total_seconds()
 
-    async def _forget_settled(self, planned: Plan, stuck: Mapping[ActionKey, ParkedAction]) -> None:
+    async def _unpark_obsolete(
+        self, planned: Plan, parked: Mapping[ActionKey, ParkedAction]
+    ) -> None:
         """Unpark actions that the plan no longer contains."""
         wanted = {key_of(action) for action in planned.actions}
-        gone = [key for key in stuck if key not in wanted]
+        gone = [key for key in parked if key not in wanted]
         await Recorder(self.db, self.organization).unpark_all(gone)
 
     async def _save_budget(self) -> None:
@@ -355,7 +361,7 @@ def _drifting_teams(planned: Plan) -> Counter[TeamId]:
     return Counter(team for action in drift(planned) if (team := team_of(action)) is not None)
 
 
-def _with(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:
+def _add_waiting(waiting: Sequence[Waiting], more: Mapping[UserId, Waiting]) -> tuple[Waiting, ...]:
     """Return the waiting people of the plan, plus those that the pass made pending."""
     known = {one.user for one in waiting}
     return (*waiting, *(one for user, one in more.items() if user not in known))

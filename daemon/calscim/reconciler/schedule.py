@@ -66,15 +66,15 @@ class OrganizationSchedule:
     _latest: float = field(init=False)  # the full pass waits no longer for reads ahead
     _not_before: float = 0.0  # while Cal.com is unreachable or refuses the key
     _ended_at: float = 0.0  # when the last step ended
-    _began: float = 0.0  # start of the reads for the last full pass
-    _heard_at: float | None = None  # when a change was announced
-    _news_at: float | None = None  # when the running pass noticed a change
+    _reads_began_at: float = 0.0  # start of the reads for the last full pass
+    _announced_at: float | None = None  # when a change was announced
+    _noticed_at: float | None = None  # when the running pass noticed a change
     _crowded_at: float | None = None  # when the running pass noticed that others wait
     _has_begun: bool = False
     _backlog: bool = False  # the last pass was interrupted
-    _more: bool = False  # the last pass left journal rows
-    _full_again: bool = False  # the last full pass was incomplete
-    _unread: DirtySet | None = (
+    _has_more_rows: bool = False  # the last pass left journal rows
+    _repeats_full: bool = False  # the last full pass was incomplete
+    _unread_set: DirtySet | None = (
         None  # the dirty set of an incremental pass that could not read all it needed
     )
     _retry_at: float = 0.0
@@ -94,20 +94,20 @@ class OrganizationSchedule:
 
     # -------------------------------------------------------------- when
 
-    def hear(self) -> None:
+    def note_change(self) -> None:
         """Note that the database may have new rows, a request, or a due action."""
-        if self._heard_at is None:
-            self._heard_at = self.clock.monotonic()
+        if self._announced_at is None:
+            self._announced_at = self.clock.monotonic()
 
     def due(self) -> Due:
         """Return when the next step is due; an overdue step keeps its time."""
         now = self.clock.monotonic()
         if not self._has_begun:
-            return Due(self._next_full, is_urgent=self._heard_at is not None)
-        soon = [] if self._heard_at is None else [self._heard_at + self.timing.debounce]
-        if self._more:
+            return Due(self._next_full, is_urgent=self._announced_at is not None)
+        soon = [] if self._announced_at is None else [self._announced_at + self.timing.debounce]
+        if self._has_more_rows:
             soon.append(max(self._ended_at, self._not_before))
-        if self._unread is not None:
+        if self._unread_set is not None:
             soon.append(max(self._retry_at, self._not_before))
         later = [self._full_at()]
         if self._backlog:
@@ -133,19 +133,19 @@ class OrganizationSchedule:
         """Run the pass that is due. Raise LeaseLost or StoreUnavailable."""
         try:
             if not self._has_begun:
-                await self._begin()
-            report = await self._pass()
+                await self._start_lease()
+            report = await self._run_due_pass()
             if report is not None:
-                await self._after(report)
+                await self._plan_next(report)
             await self._read_ahead()
         except RemoteError as error:
-            await self._is_unreachable(error)
+            await self._record_unreachable(error)
             return None
         finally:
             self._ended_at = self.clock.monotonic()
         return report
 
-    async def _begin(self) -> None:
+    async def _start_lease(self) -> None:
         """Start a lease: close attempts of earlier terms, and check for a restored database."""
         db, organization = self.reconciler.db, self.organization
         if left := await actions.abandon(db, self.reconciler.lease):
@@ -165,18 +165,18 @@ class OrganizationSchedule:
         await restore_check.record_identity(db, organization)
         self._has_begun = True
 
-    async def _pass(self) -> Report | None:
+    async def _run_due_pass(self) -> Report | None:
         """Run the pass that is due; return None if there was nothing to do."""
         db, reconciler = self.reconciler.db, self.reconciler
-        had_news = self._heard_at is not None
-        self._heard_at = self._news_at = self._crowded_at = None
+        had_news = self._announced_at is not None
+        self._announced_at = self._noticed_at = self._crowded_at = None
         if self.is_stopping():
             return None
         if await passes.has_request(db, self.organization):
             requests = await passes.list_requests(db, self.organization)
             reconciler.paced_reader.end()
-            self._began = self.clock.monotonic()
-            return await self._full(requests=requests)
+            self._reads_began_at = self.clock.monotonic()
+            return await self._run_full(requests=requests)
         now = self.clock.monotonic()
         if now < self._not_before:
             if had_news:
@@ -184,35 +184,35 @@ class OrganizationSchedule:
             return None
         if self._full_at() <= now:
             since = reconciler.paced_reader.began
-            self._began = self.clock.monotonic() if since is None else since
-            return await self._full(since=since)
+            self._reads_began_at = self.clock.monotonic() if since is None else since
+            return await self._run_full(since=since)
         if reconciler.view.me is None:  # the next full pass reads everything
             return None
-        return await self._touched()
+        return await self._run_incremental()
 
-    async def _full(
+    async def _run_full(
         self, *, requests: list[int] | None = None, since: float | None = None
     ) -> Report:
         await self.pending.count_all()
         self._retried.clear()
-        self._more = False
+        self._has_more_rows = False
         run = self.reconciler.run_full(self._interrupted, requests or (), since=since)
         return await traced_pass(self.reconciler, "full", run)
 
-    async def _touched(self) -> Report | None:
+    async def _run_incremental(self) -> Report | None:
         db, reconciler = self.reconciler.db, self.reconciler
         unread = await passes.load_unread(db, self.organization)
-        self._more = unread.more
+        self._has_more_rows = unread.more
         found = collect_dirty_set(unread.news)
         found.everyone = found.everyone or self._backlog
         found.reread = not self._backlog
-        self._retry(found, await parked_actions.load(db, self.organization))
-        retries = self._unread is not None and self.clock.monotonic() >= self._retry_at
-        if retries and self._unread is not None:
-            found.update(self._unread)
+        self._add_due_actions(found, await parked_actions.load(db, self.organization))
+        retries = self._unread_set is not None and self.clock.monotonic() >= self._retry_at
+        if retries and self._unread_set is not None:
+            found.update(self._unread_set)
             found.teams |= reconciler.view.gaps.keys() - reconciler.view.gone
         if not found:
-            await self._skip(unread.reached)
+            await self._advance(unread.reached)
             return None
         pushed = [row.at for row in unread.news if row.kind == "scim"]
         self.pending.count_pushes(len(pushed), min(pushed, default=None))
@@ -226,17 +226,17 @@ class OrganizationSchedule:
 
         If a full pass is due again anyway, the full pass reads the rest.
         """
-        if report.unreachable is not None or not report.again or self._full_again:
-            self._unread = None
+        if report.unreachable is not None or not report.again or self._repeats_full:
+            self._unread_set = None
             return
-        if retries or self._unread is None:
+        if retries or self._unread_set is None:
             self._retry_at = self.clock.monotonic() + self._backoff.next()
-        if self._unread is None:
-            self._unread = found
+        if self._unread_set is None:
+            self._unread_set = found
         else:
-            self._unread.update(found)
+            self._unread_set.update(found)
 
-    def _retry(self, found: DirtySet, stuck: Mapping[ActionKey, ParkedAction]) -> None:
+    def _add_due_actions(self, found: DirtySet, stuck: Mapping[ActionKey, ParkedAction]) -> None:
         """Add due parked actions to the dirty set, once per attempt."""
         for key, entry in stuck.items():
             if entry.due_in > 0 or self._retried.get(key) == entry.attempts:
@@ -249,30 +249,30 @@ class OrganizationSchedule:
             if key.team_id:
                 found.teams.add(TeamId(key.team_id))
 
-    async def _skip(self, heads: dict[str, int]) -> None:
+    async def _advance(self, heads: dict[str, int]) -> None:
         if heads != self._seen:
             await passes.advance(self.reconciler.db, self.organization, heads)
             self._seen = heads
 
     # -------------------------------------------------------------- after it
 
-    async def _after(self, report: Report) -> None:
+    async def _plan_next(self, report: Report) -> None:
         """Decide when the next pass is due, and record what waits."""
         now = self.clock.monotonic()
         paced_reader, full = self.reconciler.paced_reader, report.scope == "full"
         self._backlog = report.interrupted
         if full:
             paced_reader.end()
-            self._unread = None
-            self._full_again = report.again and report.unreachable is None
+            self._unread_set = None
+            self._repeats_full = report.again and report.unreachable is None
         if report.unreachable is not None or (full and report.again):
             self._next_full = self._latest = now + self._backoff.next()
             self._not_before = self._next_full if report.unreachable is not None else 0.0
-            if full and now - self._began < self.timing.interval:
-                paced_reader.began = self._began  # keep the reads of this pass
+            if full and now - self._reads_began_at < self.timing.interval:
+                paced_reader.began = self._reads_began_at  # keep the reads of this pass
         else:
             self._not_before = 0.0
-            if self._unread is None and not self._full_again:
+            if self._unread_set is None and not self._repeats_full:
                 self._backoff.reset()
             if full:
                 self._next_full = now + self.timing.interval * (0.9 + 0.2 * self.jitter())
@@ -290,13 +290,13 @@ class OrganizationSchedule:
             await self.pending.carry(self._next_full - self.clock.monotonic())
             return
         self.pending.note_reachable()
-        if self._full_again or self._unread is not None:
-            at = self._retry_at if self._unread is not None else self._next_full
+        if self._repeats_full or self._unread_set is not None:
+            at = self._retry_at if self._unread_set is not None else self._next_full
             await self.pending.note_unread(report.unread, max(0.0, at - self.clock.monotonic()))
         else:
             self.pending.note_processed(is_everything_done=not report.pending)
 
-    async def _is_unreachable(self, error: RemoteError) -> None:
+    async def _record_unreachable(self, error: RemoteError) -> None:
         """Record that Cal.com is unreachable or refuses the key."""
         db, organization = self.reconciler.db, self.organization
         self.pending.note_unreachable(error.kind, str(error))
@@ -331,9 +331,9 @@ class OrganizationSchedule:
             or not paced_reader.is_worth_it()
         ):
             return None
-        return max(self._ended_at, self._ahead())
+        return max(self._ended_at, self._read_ahead_from())
 
-    def _ahead(self) -> float:
+    def _read_ahead_from(self) -> float:
         return self._next_full - self.timing.interval / 2
 
     async def _read_ahead(self) -> None:
@@ -344,7 +344,11 @@ class OrganizationSchedule:
             return
         if now < self._not_before:
             return
-        if paced_reader.began is None and now >= self._ahead() and paced_reader.is_worth_it():
+        if (
+            paced_reader.began is None
+            and now >= self._read_ahead_from()
+            and paced_reader.is_worth_it()
+        ):
             paced_reader.begin()
         await paced_reader.step(self._next_full)
 
@@ -355,9 +359,9 @@ class OrganizationSchedule:
         if self.is_stopping():
             return True
         now = self.clock.monotonic()
-        if self._heard_at is not None:
-            self._news_at = self._news_at or now
+        if self._announced_at is not None:
+            self._noticed_at = self._noticed_at or now
         if self.is_crowded():
             self._crowded_at = self._crowded_at or now
-        since = [at for at in (self._news_at, self._crowded_at) if at is not None]
+        since = [at for at in (self._noticed_at, self._crowded_at) if at is not None]
         return bool(since) and now - min(since) >= INTERRUPT_AFTER
