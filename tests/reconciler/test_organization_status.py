@@ -258,7 +258,7 @@ async def test_people_without_an_address_are_named_by_their_user_name(stage):
     await stage.full()
 
     assert [person_of(one) for one in (await shown(stage))["waiting"]] == ["robot-1", "robot-2"]
-    assert "waiting: robot-1: the directory gives no e-mail address" in await text(stage)
+    assert "waiting: robot-1: the directory has no e-mail address" in await text(stage)
     assert {person_of(one) for one in plan_json(await stage.plan(), 0)["waiting"]} == {
         "robot-1",
         "robot-2",
