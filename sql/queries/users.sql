@@ -99,23 +99,24 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
 -- The users whose userName, address, name, externalId or id contains $2, by userName after ($3, $4). $1: of an
 -- organization's directories. $5: at most. $6: only active (true), only inactive (false), or both (NULL).
 -- $7: only of this directory.
+WITH wanted AS MATERIALIZED (SELECT calscim.name_key($2) AS key, lower($2) AS text)
 SELECT u.id::text, u.user_name, u.email, u.user_name_key,
        coalesce(nullif(u.data->>'displayName', ''), nullif(u.data->'name'->>'formatted', ''),
                 concat_ws(' ', u.data->'name'->>'givenName', u.data->'name'->>'familyName')) AS name,
        u.active, u.managed, d.id AS directory_id, d.name AS directory, d.organization,
        (SELECT count(*) FROM calscim.members m WHERE m.member_id = u.id) AS groups, l.cal_user_id
-FROM calscim.users u
+FROM wanted w CROSS JOIN calscim.users u
 JOIN calscim.directories d ON d.id = u.directory_id AND d.deleted_at IS NULL
 LEFT JOIN calscim.account_links l ON l.organization = d.organization AND l.user_id = u.id
 WHERE ($1::text IS NULL OR d.organization = $1)
   AND u.user_name_key ~>=~ $3 AND (u.user_name_key <> $3 OR u.id > $4::uuid)
   AND ($6::boolean IS NULL OR u.active = $6)
   AND ($7::text IS NULL OR u.directory_id = $7)
-  AND ($2 = '' OR strpos(u.user_name_key, calscim.name_key($2)) > 0
-       OR strpos(lower(u.email), lower($2)) > 0
+  AND ($2 = '' OR strpos(u.user_name_key, w.key) > 0
+       OR u.email <> u.user_name AND strpos(lower(u.email), w.text) > 0
        OR strpos(lower(concat_ws(' ', u.data->>'displayName', u.data->'name'->>'formatted',
-                                 u.data->'name'->>'givenName', u.data->'name'->>'familyName')), lower($2)) > 0
-       OR u.external_id = $2 OR u.id::text = lower($2))
+                                 u.data->'name'->>'givenName', u.data->'name'->>'familyName')), w.text) > 0
+       OR u.external_id = $2 OR u.id::text = w.text)
 ORDER BY u.user_name_key USING ~<~, u.id
 LIMIT $5;
 
