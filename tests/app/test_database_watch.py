@@ -79,3 +79,15 @@ async def test_a_failure_that_the_database_does_not_confirm_is_not_logged(watch)
     await until(lambda: not made._suspected.is_set())
 
     assert logged == []
+
+
+async def test_the_start_and_the_end_of_an_outage_are_announced_once_each(watch):
+    made, failures, logged = watch
+    failures += ["x"] * 5
+    announced = []
+    made.changed = lambda: announced.append(len(failures))
+
+    made.suspect()
+    await until(lambda: logged and logged[-1]["event"] == "database.recovered")
+
+    assert announced == [4, 0]
