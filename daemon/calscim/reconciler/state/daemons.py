@@ -23,8 +23,8 @@ class Running:
 
 async def record(db: Database, running: Running) -> None:
     """Record a heartbeat of the daemon and the secrets that it uses."""
-    told = orjson.dumps(dict(running.fingerprints)).decode()
-    await db.execute(sql("daemons.record"), running.holder, running.salt, told)
+    fingerprints = orjson.dumps(dict(running.fingerprints)).decode()
+    await db.execute(sql("daemons.record"), running.holder, running.salt, fingerprints)
 
 
 async def delete(db: Database, holder: str) -> None:
