@@ -46,6 +46,20 @@ async def test_a_hold_names_the_people_the_team_the_limit_and_the_command(stage)
     assert hold.summary.startswith("5 changes wait for approval: 5 members of 5 would leave Sales")
 
 
+@pytest.mark.parametrize("url", ["https://calscim.acme.example", "https://calscim.acme.example/"])
+async def test_with_a_console_a_hold_has_the_link_that_shows_it(stage, url):
+    await stage.given("Sales", "managed", *PEOPLE)
+    await stage.okta.push_now("Sales", [])
+    await stage.full()
+
+    reader = ConditionReader(stage.db, ["acme"], console_url=url)
+    (hold,) = await reader.read(datetime.now(UTC))
+
+    hash_ = hold.data["hash"]
+    link = f"https://calscim.acme.example/plan?organization=acme#hold-{hash_}"
+    assert hold.then == ("calscim plan", f"calscim approve {hash_}", link)
+
+
 async def test_a_hold_of_a_plan_that_only_the_command_line_made_is_no_condition(stage):
     await stage.given("Sales", "managed", *PEOPLE)
     await stage.okta.push_now("Sales", [])

@@ -42,7 +42,11 @@ def notifications(
     return Notifications(
         db,
         channels(settings.channels, session, clock),
-        ConditionReader(db, [one.name for one in settings.organizations]),
+        ConditionReader(
+            db,
+            [one.name for one in settings.organizations],
+            console_url=None if settings.console is None else settings.console.public_url,
+        ),
         local,
         host,
         clock,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlencode
 
 import orjson
 
@@ -27,11 +28,15 @@ _EVENTS_BY_KIND = {"auth": Event.KEY_REFUSED, "throttled": Event.RATE_LIMIT_USED
 
 @dataclass(slots=True)
 class ConditionReader:
-    """``organizations``: those of the configuration. ``failing_passes``: incomplete full passes in a row."""
+    """``organizations``: those of the configuration. ``failing_passes``: incomplete full passes in a row.
+
+    ``console_url``: the console's public URL; None without a console.
+    """
 
     db: Database
     organizations: Sequence[str]
     failing_passes: int = 3
+    console_url: str | None = None
     _silent: list[Condition] = field(default_factory=list, init=False)
     _silence_read: datetime | None = field(default=None, init=False)
 
@@ -69,7 +74,7 @@ class ConditionReader:
                     row["first_seen"],
                     f"{len(actions)} changes wait for approval: {row['guard']}. "
                     f"{_listed(people, 'person', 'people')}.",
-                    ("calscim plan", f"calscim approve {row['hash']}"),
+                    self._hold_steps(row["organization"], row["hash"]),
                     organization=row["organization"],
                     data={
                         "hash": row["hash"],
@@ -81,6 +86,14 @@ class ConditionReader:
                 )
             )
         return found
+
+    def _hold_steps(self, organization: str, hash_: str) -> tuple[str, ...]:
+        """Return the commands that show and approve a held set, and its link in the console if there is one."""
+        commands = ("calscim plan", f"calscim approve {hash_}")
+        if self.console_url is None:
+            return commands
+        query = urlencode({"organization": organization})
+        return (*commands, f"{self.console_url.rstrip('/')}/plan?{query}#hold-{hash_}")
 
     async def _team_names(self) -> dict[tuple[str, int], str]:
         rows = await self.db.fetch(sql("notify.list_team_names"), list(self.organizations))

@@ -13,7 +13,7 @@ class Condition:
     """Something that an operator should know while it lasts.
 
     ``key`` tells it from other conditions of the same event. ``since``: when it began, which a channel's delays count
-    from. ``then``: commands that show or end it. ``data``: fields of its own, as JSON values.
+    from. ``then``: commands and links that show or end it. ``data``: fields of its own, as JSON values.
     """
 
     event: Event
