@@ -3,7 +3,10 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
 
 from calscim.console import changes
 from calscim.console.changes import Changes
@@ -75,6 +78,17 @@ async def test_a_stream_ends_so_that_the_session_is_checked_again(site, browser,
     async with listening(browser) as stream:
         while (line := await read(stream)) is not None:
             assert line == ": alive"
+
+
+async def test_a_page_that_closed_meanwhile_is_no_error(site, browser, monkeypatch):
+    async def closed(*_):
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", closed)
+    with capture_logs() as logs, pytest.raises(aiohttp.ClientError):
+        await browser.open("/live")
+
+    assert [line for line in logs if line["event"] == "console.failed"] == []
 
 
 async def test_without_a_session_the_browser_is_told_to_ask_no_more(site):

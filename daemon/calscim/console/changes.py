@@ -55,11 +55,11 @@ class Changes:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
-        await response.prepare(request)
         changed = asyncio.Event()
         self._listeners.add(changed)
         self._present.set()
         try:
+            await response.prepare(request)  # fails if the page is already closed
             await response.write(b"retry: 2000\n\n")
             ends = self._clock.monotonic() + LONGEST
             while self._clock.monotonic() < ends and not self._closing.is_set():
