@@ -2,7 +2,17 @@
 
 import sys
 
-from benchmarks import calls, fairness, journal, memory, mixed, organizations, planning, scim
+from benchmarks import (
+    calls,
+    console,
+    fairness,
+    journal,
+    memory,
+    mixed,
+    organizations,
+    planning,
+    scim,
+)
 
 if __name__ == "__main__":
     quick = "--quick" in sys.argv
@@ -12,6 +22,7 @@ if __name__ == "__main__":
     journal.run(100_000 if quick else 1_000_000)
     calls.main(quick=quick)
     organizations.main(quick=quick)
+    console.main(quick=quick)
     if not quick:
         memory.main()
         planning.main()

@@ -68,3 +68,18 @@ WHERE organization = $1 AND is_current AND released_at > clock_timestamp() - int
 -- name: close
 -- Close approved sets that have no planned action left, or that no longer match.
 UPDATE calscim.holds SET is_current = false WHERE organization = $1 AND hash = ANY ($2::text[]);
+
+-- name: list_rejected
+-- The sets that are held now and that somebody rejected after the last approval: the last rejection of each.
+SELECT h.hash, r.person, r.reason, r.at
+FROM calscim.holds h
+CROSS JOIN LATERAL (
+    SELECT j.path, split_part(j.remote, ' via ', 1) AS person, j.at,
+           convert_from(coalesce(j.effect, '{}'), 'UTF8')::json->>'reason' AS reason
+    FROM calscim.journal j
+    WHERE j.stream = '@' || h.organization AND j.kind = 'admin' AND j.resource_id = h.hash
+        AND j.path IN ('hold.approve', 'hold.reject') AND j.at >= h.first_seen
+    ORDER BY j.seq DESC LIMIT 1
+) r
+WHERE h.organization = $1 AND h.is_current AND h.released_at IS NULL AND r.path = 'hold.reject'
+ORDER BY h.first_seen, h.hash;

@@ -105,11 +105,15 @@ GROUP BY channel
 ORDER BY channel;
 
 -- name: list_holds
--- The sets that the daemon holds and no operator has approved.
-SELECT organization, hash, guard, first_seen, actions::text AS actions FROM calscim.holds
-WHERE organization = ANY ($1::text[]) AND is_current AND released_at IS NULL AND approved_at IS NULL
-  AND announced_at IS NOT NULL
-ORDER BY organization, first_seen, hash;
+-- The sets that the daemon holds, and that no operator has approved or rejected.
+SELECT h.organization, h.hash, h.guard, h.first_seen, h.actions::text AS actions FROM calscim.holds h
+WHERE h.organization = ANY ($1::text[]) AND h.is_current AND h.released_at IS NULL AND h.approved_at IS NULL
+  AND h.announced_at IS NOT NULL
+  AND (SELECT j.path FROM calscim.journal j
+       WHERE j.stream = '@' || h.organization AND j.kind = 'admin' AND j.resource_id = h.hash
+           AND j.path IN ('hold.approve', 'hold.reject') AND j.at >= h.first_seen
+       ORDER BY j.seq DESC LIMIT 1) IS DISTINCT FROM 'hold.reject'
+ORDER BY h.organization, h.first_seen, h.hash;
 
 -- name: list_passes
 -- The last pass of each organization, and since when passes end without Cal.com or incomplete.

@@ -33,6 +33,9 @@ async def listening(browser):
     async with browser.session.get(f"{browser.site.url}/live") as response:
         assert response.headers["Content-Type"] == "text/event-stream"
         assert await response.content.readline() == b"retry: 2000\n"
+        # The first event lets the page ask for what has changed since it was made.
+        assert await read(response.content) == "event: changed"
+        assert await read(response.content) == "data: 1"
         yield response.content
 
 

@@ -105,6 +105,7 @@ CHANGES = [
     ("/mapping/save", {}, "operator"),
     ("/mapping/import", {"text": "x"}, "operator"),
     ("/plan/approve", {"hash": "x"}, "operator"),
+    ("/plan/reject", {"hash": "x"}, "operator"),
     ("/people/acme/ann@acme.example/retry", {"email": "ann@acme.example"}, "operator"),
 ]
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calscim import admin
+from calscim.admin.approve import reject
 from calscim.notify.conditions import ConditionReader
 from calscim.notify.events import Event
 from calscim.testing.calcom.calcom import Fault
@@ -44,6 +45,17 @@ async def test_a_hold_names_the_people_the_team_the_limit_and_the_command(stage)
     assert hold.data["guard"]
     assert hold.then == ("calscim plan", f"calscim approve {hash_}")
     assert hold.summary.startswith("5 changes wait for approval: 5 members of 5 would leave Sales")
+
+
+async def test_a_rejected_hold_is_no_longer_a_condition(stage):
+    await stage.given("Sales", "managed", *PEOPLE)
+    await stage.okta.push_now("Sales", [])
+    await stage.full()
+    (hold,) = await conditions(stage, Event.HOLD)
+
+    await reject(stage.db, [stage.organization], hold.data["hash"], EDITOR)
+
+    assert await conditions(stage, Event.HOLD) == []
 
 
 @pytest.mark.parametrize("url", ["https://calscim.acme.example", "https://calscim.acme.example/"])

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import asyncpg
 import orjson
 
+from calscim.errors import UsageError
 from calscim.journal.audit import Editor
 from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
 PATH = "hold.approve"
+REJECTED = "hold.reject"
 LONGEST_REASON = (
     1000  # characters: enough for a sentence and a link to a ticket; the row is permanent
 )
@@ -103,6 +105,52 @@ async def approve(
         if released:
             await connection.execute(sql("sync_requests.request_once"), organization)
     return Approval(organization, released, tuple(sorted(people)), needed, tuple(seqs))
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionView:
+    """A rejection as operators see it. ``journal``: its row in the organization's journal."""
+
+    organization: str
+    hash: str
+    rejected_by: str
+    reason: str
+    journal: JournalRow
+
+
+async def reject(
+    db: Database, editor: Editor, organization: str, hash_: str, *, reason: str = ""
+) -> RejectionView | None:
+    """Record that an operator does not want a held set. Return None if it is not held. UsageError if it is approved.
+
+    The set stays held until the groups change, or until it is approved after all. Notifications no longer remind of it.
+    """
+    check_reason(reason)
+    async with db.connection() as connection, connection.transaction():
+        held = await _locked(connection, organization, [hash_])
+        if held is None:
+            return None
+        if held[hash_]["approved"]:
+            raise UsageError(
+                "this set is approved already, and the daemon carries it out: correct the groups at the identity "
+                "provider if that is wrong"
+            )
+        edit = {
+            "hash": hash_,
+            "guard": held[hash_]["guard"],
+            "count": len(orjson.loads(held[hash_]["actions"])),
+            "actor": editor.by,
+            "reason": reason,
+        }
+        seq = await editor.write(connection, organization, REJECTED, ("Hold", hash_), edit)
+    by = editor.by.partition(" via ")[0]
+    return RejectionView(organization, hash_, by, reason, JournalRow(f"@{organization}", seq))
+
+
+def check_reason(reason: str) -> None:
+    """Raise UsageError if the reason is too long."""
+    if len(reason) > LONGEST_REASON:
+        raise UsageError(f"the reason has more than {LONGEST_REASON} characters: shorten it")
 
 
 async def _locked(

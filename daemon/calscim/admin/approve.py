@@ -1,10 +1,10 @@
 """Approve a held set, if the directory and Cal.com have not changed since calscim held it."""
 
 from calscim.admin import Editor, approvals
-from calscim.admin.approvals import LONGEST_REASON, Approval
+from calscim.admin.approvals import Approval, RejectionView
 from calscim.admin.plan_preview import inspect
 from calscim.config import Organization, Settings
-from calscim.errors import CalscimError, UsageError
+from calscim.errors import CalscimError
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.holds import held_sets
 from calscim.postgres.pool import Database
@@ -28,8 +28,7 @@ async def approve(
     The directory and Cal.com are read again first, so that the operator releases exactly what the operator saw. A set
     that another pass holds meanwhile is not in the plan, and is not released with it.
     """
-    if len(reason) > LONGEST_REASON:
-        raise UsageError(f"the reason has more than {LONGEST_REASON} characters: shorten it")
+    approvals.check_reason(reason)
     by = editor or Editor(by="calscim", cipher=db.cipher)
     for organization in organizations:
         inspection = await inspect(db, settings, organization)
@@ -48,6 +47,24 @@ async def approve(
     raise Stale(
         f"no held plan has the hash {hash_}: something has changed since, or the hash is wrong. "
         "Run `calscim plan` to see what is held and its hash"
+    )
+
+
+async def reject(
+    db: Database,
+    organizations: list[Organization],
+    hash_: str,
+    editor: Editor,
+    reason: str = "",
+) -> RejectionView:
+    """Reject the held set with this hash. Raise Stale if no such set is held."""
+    for organization in organizations:
+        found = await approvals.reject(db, editor, organization.name, hash_, reason=reason)
+        if found is not None:
+            return found
+    raise Stale(
+        f"no held set has the hash {hash_}: something has changed since, or the hash is wrong. "
+        "Run `calscim status` to see what is held and its hash"
     )
 
 

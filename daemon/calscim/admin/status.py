@@ -161,6 +161,7 @@ async def _organization(
     retry = report.get("retry")
     budget = await passes.load_budget(db, name)
     unapproved = [hold for hold in held if hold.approved_at is None]
+    rejected = await holds.rejections(db, name) if held else {}
     window = find_open_window(windows, now)
     return OrganizationStatus(
         name=name,
@@ -177,7 +178,7 @@ async def _organization(
         retry=None if retry is None else _retry(retry),
         seconds_left=(running or report).get("seconds_left", 0),
         progress=None if running is None else Progress(**running),
-        held=tuple([await _held(db, name, hold) for hold in held]),
+        held=tuple([await _held(db, name, hold, rejected.get(hold.hash)) for hold in held]),
         held_counts=held_json(
             [action["kind"] for hold in unapproved for action in hold.actions], len(unapproved)
         ),
@@ -209,12 +210,16 @@ def _retry(stored: Mapping[str, Any]) -> Retry:
     )
 
 
-async def _held(db: Database, organization: str, hold: holds.Hold) -> HeldSet:
+async def _held(
+    db: Database, organization: str, hold: holds.Hold, rejected: holds.Rejection | None
+) -> HeldSet:
     return HeldSet(
         hash=hold.hash,
         guard=hold.guard,
         since=hold.first_seen,
         approved=hold.approved_at is not None,
+        rejected_by=None if rejected is None else rejected.person,
+        rejected_because=None if rejected is None else rejected.reason,
         approved_by=tuple(await holds.approvers(db, organization, hold.hash)),
         actions=plan_views.actions(hold.actions),
     )

@@ -20,7 +20,10 @@ class DatabaseStatus:
 
 @dataclass(frozen=True, slots=True)
 class HeldSet:
-    """Actions over a limit. `calscim approve` releases all of them with ``hash``."""
+    """Actions over a limit. `calscim approve` releases all of them with ``hash``.
+
+    ``rejected_by``: the person who rejected the set; it stays held. None if no one did since the last approval.
+    """
 
     hash: str
     guard: str
@@ -28,6 +31,8 @@ class HeldSet:
     approved: bool
     approved_by: tuple[str, ...]
     actions: tuple[ActionView, ...]
+    rejected_by: str | None = None
+    rejected_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

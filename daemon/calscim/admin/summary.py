@@ -77,6 +77,13 @@ def _obstacle(one: OrganizationStatus) -> Summary | None:
 
 def _held(one: OrganizationStatus) -> Summary | None:
     unapproved = [held for held in one.held if not held.approved]
+    if unapproved and all(held.rejected_by is not None for held in unapproved):
+        return Summary(
+            State.HELD,
+            f"{unapproved[0].rejected_by} rejected what is held: {unapproved[0].guard}.",
+            "Correct the groups at the identity provider; the hold then ends by itself.",
+        )
+    unapproved = [held for held in unapproved if held.rejected_by is None]
     if not unapproved:
         return None
     people = {action.person for held in unapproved for action in held.actions}

@@ -30,6 +30,7 @@ VERBS = {
     "plan": ("plan", "read Cal.com and print the changes to make, without making them"),
     "sync": ("sync", "ask the running daemon for a full pass and wait for it"),
     "approve": ("approve", "release exactly one held plan"),
+    "reject": ("reject", "record that a held plan is not wanted"),
     "status": ("status", "show directories, last pass, drift, held, parked, budget, lease"),
     "explain": ("explain", "explain why a person is or is not on a team"),
     "parked": ("parked", "list and retry changes of Cal.com that failed"),

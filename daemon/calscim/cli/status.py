@@ -280,6 +280,9 @@ def _held(held: HeldSet) -> RenderableType:
     named = ", ".join(people[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
     if held.approved:
         then = "approved: the daemon carries it out in its next pass"
+    elif held.rejected_by is not None:
+        why = f" ({held.rejected_because})" if held.rejected_because else ""
+        then = f"rejected by {held.rejected_by}{why}: correct the groups, or calscim approve {held.hash}"
     elif held.approved_by:
         by = ", ".join(held.approved_by)
         then = f"approved by {by}; another person has to run: calscim approve {held.hash}"

@@ -60,7 +60,8 @@ class Changes:
         self._present.set()
         try:
             await response.prepare(request)  # fails if the page is already closed
-            await response.write(b"retry: 2000\n\n")
+            # What changed between the page and this stream, or between two streams, is asked for once.
+            await response.write(b"retry: 2000\n\nevent: changed\ndata: 1\n\n")
             ends = self._clock.monotonic() + LONGEST
             while self._clock.monotonic() < ends and not self._closing.is_set():
                 try:

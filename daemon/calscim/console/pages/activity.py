@@ -142,13 +142,23 @@ async def _wanted(db: Database, filters: Mapping[str, str]) -> Wanted | None:
     if filters.get("kind", "scim") not in KINDS:
         raise UsageError(f"there is no kind {filters['kind']!r}: choose one of {', '.join(KINDS)}")
     return Wanted(
-        streams=streams,
+        streams=streams or await _streams(db, filters.get("kind")),
         request_id=filters.get("request"),
         kind=filters.get("kind"),
         since=_moment(filters, "since"),
         until=_moment(filters, "until"),
         about=named,
     )
+
+
+async def _streams(db: Database, kind: str | None) -> list[str] | None:
+    """Return the streams that can have rows of the kind, so that the others are not searched; None for all."""
+    if kind is None:
+        return None
+    of_organizations = kind in {"admin", "calcom"}
+    return [
+        stream for stream in await history.heads(db) if stream.startswith("@") == of_organizations
+    ]
 
 
 def _moment(filters: Mapping[str, str], name: str) -> datetime | None:

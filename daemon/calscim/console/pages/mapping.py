@@ -243,7 +243,14 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
         pages=-(-len(shown) // PER_PAGE) or 1,
         search=request.query.get("q", ""),
         groups=groups,
-        near={one.id: one.near for one in await waiting_mappings(known.db, organization.name)},
+        near={
+            one.id: one.near
+            for one in (
+                await waiting_mappings(known.db, organization.name)
+                if any(row.state == "waiting" for row in rows)
+                else ()
+            )
+        },
         problem=teams.problem,
         editing=editing,
         has_form=at is not None or (editing is not None and editing.team == NEW),

@@ -64,6 +64,27 @@ async def approve(request: web.Request) -> web.StreamResponse:
     return redirect(f"/plan?organization={organization.name}&approved={said}")
 
 
+@routes.post("/plan/reject")
+async def reject(request: web.Request) -> web.StreamResponse:
+    """Record that a held set is not wanted; it stays held."""
+    known, form = services(request), await posted(request)
+    organization = organization_of(request, form.get("organization"))
+    try:
+        await approving.reject(
+            known.db,
+            [organization],
+            needed(form, "hash", "The held set"),
+            known.editors.of(session(request)),
+            form.get("reason", ""),
+        )
+    except approving.Stale:
+        raise ConflictError(
+            "This set is no longer held: the groups or Cal.com have changed since you opened the page. Go back to "
+            "Plan and look at what is held now."
+        ) from None
+    return redirect(f"/plan?organization={organization.name}")
+
+
 def by_team(actions: Iterable[ActionView]) -> list[tuple[str, list[ActionView]]]:
     """Return actions by team, in the order of the plan; those without a team are about the organization."""
     found: dict[str, list[ActionView]] = {}

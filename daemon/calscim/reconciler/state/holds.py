@@ -83,6 +83,23 @@ async def approvers(db: Database, organization: str, hash_: str) -> list[str]:
     return [row["person"] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The last decision about a held set, if it was a rejection."""
+
+    person: str
+    reason: str
+    at: datetime
+
+
+async def rejections(db: Database, organization: str) -> dict[str, Rejection]:
+    """Return the rejections of the sets that are held now, by hash."""
+    return {
+        row["hash"]: Rejection(row["person"], row["reason"] or "", row["at"])
+        for row in await db.fetch(sql("holds.list_rejected"), organization)
+    }
+
+
 async def list_approved(db: Database, organization: str, needed: int = 1) -> frozenset[str]:
     """Return the approved sets that are not released yet. ``needed``: how many operators have to approve."""
     rows = await db.fetch(sql("holds.list_approved"), organization, needed)
