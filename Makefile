@@ -83,6 +83,7 @@ lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1:
 	$(COMPILE) --extra embedded --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
 	$(COMPILE) --extra otel --group build --constraint $(CONSTRAINTS) --output-file requirements/otel.txt
 	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
+	$(PYTHON) -m tools.extras_first $(CONSTRAINTS) requirements/*.txt
 
 audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability
 	@mkdir -p dist

@@ -238,3 +238,37 @@ async def test_pages_work_without_javascript(site, daemon):
         await page.get_by_role("button", name="Preview").click()
         await page.get_by_role("button", name="Save").click()
         await expect(row).to_contain_text("Sales EMEA")
+
+
+async def test_300_teams_and_5000_people_are_found_in_two_tabs(site, daemon, context, owner):
+    for number in range(300):
+        site.world.add_team(f"Team {number:03}", slug=f"team-{number:03}")
+    await owner.execute(
+        """INSERT INTO calscim.users (id, directory_id, user_name, user_name_key, email, active, managed, source, data,
+               changed_seq, created_at, updated_at)
+           SELECT gen_random_uuid(), $1, n, n, n, false, true, 'provider',
+               jsonb_build_object('userName', n, 'displayName', 'Person ' || i), 1, now(), now()
+           FROM generate_series(1, 5000) i, LATERAL (SELECT 'person' || i || '@acme.example' AS n) x""",
+        site.directory,
+    )
+    mapping, people = await signed_in(site, context), await context.new_page()
+    await people.goto(mapping.url)
+
+    await visit(mapping, "Mapping")
+    await mapping.get_by_label("Find a team or a group").fill("team 299")
+    await mapping.get_by_role("button", name="Find").click()
+    row = mapping.locator(f'tr[data-team-id="{site.world.team_id("Team 299")}"]')
+    await row.get_by_role("button", name="Add group name").click()
+    await mapping.get_by_label("Group name").fill("Sales")
+    await mapping.get_by_role("button", name="Preview").click()
+    await mapping.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("Sales")
+
+    await visit(people, "People")
+    await people.get_by_label("Name, address or id").fill("person 4999")
+    await people.get_by_role("button", name="Find").click()
+    await people.get_by_role("link", name="Person 4999").click()
+    await expect(people.locator("main")).to_contain_text("person4999@acme.example")
+    await people.get_by_role("button", name="Sign out").click()
+    await mapping.get_by_role("link", name="Plan", exact=True).click()
+    await expect(mapping.get_by_role("heading", name="Sign in")).to_be_visible()

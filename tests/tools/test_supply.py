@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import audit, licenses
+from tools import audit, extras_first, licenses
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [
@@ -154,3 +154,10 @@ def test_an_audit_that_could_not_check_every_package_does_not_pass(
     said = capsys.readouterr()
     assert ("NOT CHECKED" in said.err) == (outcome == audit.UNCHECKED)
     assert ("idna 1: PYSEC-1, fixed in 2" in said.out) == (outcome == audit.FOUND)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_requirements_with_extras_come_first_so_that_pip_accepts_the_lock(lock):
+    text = (ROOT / lock).read_text()
+
+    assert extras_first.ordered(text) == text
