@@ -1,5 +1,6 @@
 """The daemon records uses of tokens in batches and shows tokens that expire soon."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,6 +96,53 @@ async def test_uses_are_kept_while_the_database_is_unreachable(watch, monkeypatc
     await watch.look()
 
     assert (await admin.tokens(db))[0].last_used_at == USED
+
+
+async def test_uses_are_recorded_when_the_daemon_stops_while_it_records(
+    watch, monkeypatch, okta, db
+):
+    token, _ = await admin.create_token(db, EDITOR, okta, name="first")
+    recording, real = asyncio.Event(), token_watch.token_uses.record
+    calls = 0
+
+    async def slow(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            recording.set()
+            await asyncio.Event().wait()  # until it is cancelled
+        await real(*arguments)
+
+    monkeypatch.setattr(token_watch.token_uses, "record", slow)
+    watch.uses.note(token.id, USED)
+    running = asyncio.create_task(watch.run())
+    await recording.wait()
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert (await admin.tokens(db))[0].last_used_at == USED
+
+
+async def test_a_first_use_is_recorded_at_once(watch, monkeypatch, okta, db):
+    token, _ = await admin.create_token(db, EDITOR, okta, name="first")
+    recorded, real = asyncio.Event(), token_watch.token_uses.record
+
+    async def record(*arguments):
+        await real(*arguments)
+        recorded.set()
+
+    monkeypatch.setattr(token_watch.token_uses, "record", record)
+    running = asyncio.create_task(watch.run())
+
+    watch.uses.note(token.id, USED)
+    await asyncio.wait_for(recorded.wait(), 10)  # a second record would come after a minute
+
+    assert (await admin.tokens(db))[0].last_used_at == USED
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_a_rotation_is_one_journal_row_and_expires_the_old_token(db, okta):

@@ -20,7 +20,7 @@ HOSTILE = '<img src=x onerror=alert(1)> & "co"\'s'
 
 @pytest.fixture
 async def site(database, tmp_path):
-    async with deployed(tmp_path, database.dsn, database.dsn, interval="1s") as made:
+    async with deployed(tmp_path, database.dsn, database.dsn) as made:
         text = made.configuration.read_text()
         made.configuration.write_text(
             text.replace('max_removals_per_team = "100%"', 'max_removals_per_team = "30%"').replace(

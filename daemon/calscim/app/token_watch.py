@@ -121,6 +121,9 @@ class TokenWatch:
         except (StoreError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self.uses.give_back(taken)
             log.debug("token.use_unrecorded", reason=str(error))
+        except asyncio.CancelledError:  # the daemon stops, and records them once more
+            self.uses.give_back(taken)
+            raise
 
     def _log(self, ending: list[Expiring], now: datetime) -> None:
         for one in ending:
