@@ -85,3 +85,16 @@ LEFT JOIN calscim.users u ON m.kind = 'User' AND u.id = m.member_id
 LEFT JOIN calscim.groups c ON m.kind = 'Group' AND c.id = m.member_id
 WHERE m.group_id = $1::uuid
 ORDER BY m.kind DESC, lower(coalesce(u.user_name, c.display_name, '')), m.member_id;
+
+-- name: list_sizes
+-- The first $2 groups of an organization by name, with their sizes and when they were last pushed.
+WITH chosen AS MATERIALIZED (
+    SELECT g.id, g.display_name AS name, d.name AS directory, g.updated_at
+    FROM calscim.groups g
+    JOIN calscim.directories d ON d.id = g.directory_id AND d.deleted_at IS NULL AND d.organization = $1
+    ORDER BY g.display_name_key, d.name
+    LIMIT $2
+)
+SELECT c.name, c.directory, c.updated_at, (SELECT count(*) FROM calscim.members m WHERE m.group_id = c.id) AS members
+FROM chosen c
+ORDER BY c.name, c.directory;

@@ -98,7 +98,7 @@ FROM page JOIN calscim.users u USING (id) LEFT JOIN LATERAL (
 -- name: search
 -- The users whose userName, address, name, externalId or id contains $2, by userName after ($3, $4). $1: of an
 -- organization's directories. $5: at most. $6: only active (true), only inactive (false), or both (NULL).
--- $7: only of this directory.
+-- $7: only of this directory. $8: the text as an id, if it is one.
 WITH wanted AS MATERIALIZED (SELECT calscim.name_key($2) AS key, lower($2) AS text)
 SELECT u.id::text, u.user_name, u.email, u.user_name_key,
        coalesce(nullif(u.data->>'displayName', ''), nullif(u.data->'name'->>'formatted', ''),
@@ -114,9 +114,9 @@ WHERE ($1::text IS NULL OR d.organization = $1)
   AND ($7::text IS NULL OR u.directory_id = $7)
   AND ($2 = '' OR strpos(u.user_name_key, w.key) > 0
        OR u.email <> u.user_name AND strpos(lower(u.email), w.text) > 0
-       OR strpos(lower(concat_ws(' ', u.data->>'displayName', u.data->'name'->>'formatted',
+       OR strpos(lower(concat_ws(' ', coalesce(u.data->>'displayName', u.data->'name'->>'formatted'),
                                  u.data->'name'->>'givenName', u.data->'name'->>'familyName')), w.text) > 0
-       OR u.external_id = $2 OR u.id::text = w.text)
+       OR u.external_id = $2 OR u.id = $8::uuid)
 ORDER BY u.user_name_key USING ~<~, u.id
 LIMIT $5;
 

@@ -38,7 +38,7 @@ from tests.machine.model import Model, Watched
 from tests.support.server import OWNER
 from tests.support.stage import staged
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "100"))
 STEPS = int(os.environ.get("SOAK_STEPS", "12"))
 BUILDS = [os.environ["SOAK_BUILD"]] if "SOAK_BUILD" in os.environ else list(builds.NAMES)
 NAMES = ("ann", "bob", "cem", "dan", "eve", "fay")

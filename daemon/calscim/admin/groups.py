@@ -52,6 +52,22 @@ async def groups(
     return [PushedGroup(**{**row, "mappings": mapped_teams(row["mappings"])}) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class GroupSize:
+    """A pushed group, to complete a name. ``members``: direct ones. ``updated_at``: when it was last pushed."""
+
+    name: str
+    directory: str
+    members: int
+    updated_at: datetime
+
+
+async def group_sizes(db: Database, organization: str, limit: int) -> list[GroupSize]:
+    """Return the first groups of an organization by name, without their mappings."""
+    rows = await db.fetch(sql("groups.list_sizes"), organization, limit)
+    return [GroupSize(**row) for row in rows]
+
+
 async def group_named(db: Database, directory: str, name: str) -> GroupId | None:
     """Return the pushed group that a mapping of that name is bound to; None if there is none yet."""
     found: GroupId | None = await db.fetchval(sql("groups.find_by_name"), directory, name)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -62,8 +63,16 @@ async def search_users(
         limit,
         active,
         directory,
+        _id(text),
     )
     return [FoundUser(**row) for row in found]
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(trimmed(text))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

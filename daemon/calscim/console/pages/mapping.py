@@ -6,6 +6,7 @@ from aiohttp import web
 
 from calscim import admin
 from calscim.admin import Draft, MappingEdits, MappingRow, TeamRef
+from calscim.admin.groups import group_sizes
 from calscim.admin.mapping_file import apply_edits, edits, read_text, to_toml
 from calscim.admin.plan_preview import Inspection
 from calscim.admin.teams import ORGANIZATION, resolve, resolve_or_new
@@ -23,6 +24,7 @@ from calscim.planner.roles import Role
 routes = web.RouteTableDef()
 
 PER_PAGE = 500  # teams
+COMPLETED = 500  # names of groups that the form completes
 NEW = "new"  # the row of a team that calscim is to create
 MODES = {
     Mode.MANAGED: "managed: add, and remove what calscim added",
@@ -229,7 +231,7 @@ async def _table(request: web.Request, editing: Editing | None) -> web.StreamRes
     first = (number - 1) * PER_PAGE
     groups = []
     if editing is not None:  # names to complete
-        groups = await admin.groups(known.db, organization=organization.name)
+        groups = await group_sizes(known.db, organization.name, COMPLETED)
     return page(
         request,
         "mapping.html",
