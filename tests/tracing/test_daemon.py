@@ -108,7 +108,8 @@ async def test_without_the_extra_the_daemon_starts_and_says_what_to_install(site
     package = tmp_path / "hidden" / "opentelemetry"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    site.source = f"{package.parent}:{site.environment['PYTHONPATH']}"
+    inherited = site.environment.get("PYTHONPATH")
+    site.source = f"{package.parent}:{inherited}" if inherited else str(package.parent)
 
     daemon = await site.start()
 
