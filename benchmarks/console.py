@@ -24,12 +24,7 @@ from calscim.clock import SystemClock
 from calscim.config import Console, Organization, Settings
 from calscim.config import Database as DatabaseSettings
 from calscim.config.effective import effective_keys
-from calscim.console.application import console_app
-from calscim.console.calcom_reads import CalcomReads
-from calscim.console.changes import Changes
-from calscim.console.editor import ConsoleEditors
-from calscim.console.services import Services
-from calscim.console.teams import KnownTeams
+from calscim.console.compose import compose
 from calscim.encryption import PLAIN
 from calscim.postgres import embedded, migrations
 from calscim.postgres.pool import Database
@@ -144,29 +139,26 @@ async def _pages(db: Database, teams: int) -> dict[str, list[float]]:
             organizations=(organization,),
             console=console,
         )
-        clock = SystemClock()
-        known = Services(
+        http = aiohttp.ClientSession()
+        made = compose(
+            console,
+            db,
+            http,
+            SystemClock(),
             running=lambda: settings,
             effective=lambda: list(effective_keys(settings, lambda _: "default")),
-            console=console,
-            db=db,
-            clock=clock,
-            editors=ConsoleEditors(db),
-            teams=KnownTeams(lambda: settings, clock),
-            reads=CalcomReads(db, lambda: settings),
-            changes=Changes(db, clock),
-            provider=None,
         )
-        runner = web.AppRunner(console_app(known), access_log=None)
+        runner = web.AppRunner(made.application, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", int(listen.rpartition(":")[2])).start()
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(cookie_jar=jar) as http:
+        async with aiohttp.ClientSession(cookie_jar=jar) as browser:
             link = link_url(console, await create_link(db, "benchmark", ConsoleRole.ADMIN))
-            async with http.get(link) as answer:
+            async with browser.get(link) as answer:
                 assert re.search("Overview", await answer.text())
-            found = {page: await _times(http, console.public_url + page) for page in PAGES}
+            found = {page: await _times(browser, console.public_url + page) for page in PAGES}
         await runner.cleanup()
+        await http.close()
     return found
 
 

@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     IN_SYNC = 0, "success; for plan, sync and status --exit-code: in sync"
     FAILED = 1, "error; standard error says what is wrong and what to do"
     PENDING = 2, "changes are pending, or for mapping apply: not saved without --yes"
-    HELD = 3, "a set of changes is held until someone approves it"
+    HELD = 3, "a set of changes is held until an operator approves it"
     STALE = 4, "approve: no held plan has this hash any more"
     BROKEN = 5, "journal verify: the hash chain is broken"
     DIFFERENT = 6, "rebuild --check: the tables differ from the journal"

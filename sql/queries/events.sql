@@ -17,7 +17,7 @@ INSERT INTO calscim.event_head DEFAULT VALUES ON CONFLICT DO NOTHING;
 LOCK TABLE calscim.event_head IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: lock_head
--- Lock the head until the transaction ends. No row: nobody has used the feed yet.
+-- Lock the head until the transaction ends. No row: the feed has not been used yet.
 SELECT seq FROM calscim.event_head FOR UPDATE;
 
 -- name: list_new_rows
@@ -100,7 +100,7 @@ UPDATE calscim.event_head SET seq = $1;
 UPDATE calscim.event_head SET seq = seq + 1000000000;
 
 -- name: get_head
--- The last position, and the last one that was deleted. No row: nobody has used the feed yet.
+-- The last position, and the last one that was deleted. No row: the feed has not been used yet.
 SELECT seq, deleted_seq FROM calscim.event_head;
 
 -- name: list

@@ -70,7 +70,7 @@ WHERE organization = $1 AND is_current AND released_at > clock_timestamp() - int
 UPDATE calscim.holds SET is_current = false WHERE organization = $1 AND hash = ANY ($2::text[]);
 
 -- name: list_rejected
--- The sets that are held now and that somebody rejected after the last approval: the last rejection of each.
+-- The sets that are held now and that an operator rejected after the last approval: the last rejection of each.
 SELECT h.hash, r.person, r.reason, r.at
 FROM calscim.holds h
 CROSS JOIN LATERAL (

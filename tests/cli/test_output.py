@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from rich.console import Console
 
-from calscim.cli.output import Output, _screen, counted, moment, table
+from calscim.cli.output import Output, _screen, table
+from calscim.wording import counted, moment
 
 NOON = datetime(2026, 3, 2, 12, 0, 1, 500_000, tzinfo=UTC)
 

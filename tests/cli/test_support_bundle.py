@@ -227,3 +227,27 @@ def test_a_secret_is_known_in_each_of_its_forms(configuration):
 
     assert found >= {"pass%40word", "pass@word", "querypass", "T0123456789"}
     assert found >= {key, bytes(range(32)).hex()}
+
+
+def test_every_secret_key_of_the_configuration_is_replaced(tmp_path):
+    keys = {
+        "database": ["dsn", "migration_dsn", "operator_dsn", "listen_dsn"],
+        "journal": ["checkpoint_url"],
+    }
+    text, secrets = "", []
+    for section, names in keys.items():
+        text += f"[{section}]\n"
+        for name in names:
+            secrets.append(f"secret-of-{name}")
+            kind = "postgresql://me:{}@host/db" if name.endswith("dsn") else "https://host/?key={}"
+            text += f'{name} = "{kind.format(secrets[-1])}"\n'
+    text += '[console.oidc]\nissuer = "https://id.example"\nclient_id = "a"\nadmins = ["b"]\n'
+    text += 'client_secret = "secret-of-oidc"\n'
+    path = tmp_path / "calscim.toml"
+    path.write_text(text)
+    scrubber = Scrubber(secret_texts(load(path, {})), people=False)
+
+    cleaned = scrubber.clean(text)
+
+    for secret in [*secrets, "secret-of-oidc"]:
+        assert secret not in cleaned

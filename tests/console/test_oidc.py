@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from calscim.config import Oidc
-from calscim.console.attempts import LIMIT
+from calscim.console.sign_in import MAX_FAILURES
 from tests.support.console_site import console_site
 from tests.support.openid import CLIENT, SECRET, openid
 
@@ -296,7 +296,7 @@ async def test_a_wrong_discovery_document_is_explained(site, provider, metadata,
 async def test_failed_sign_ins_are_limited(site, provider):
     provider.claims = {"email": "bob@acme.example"}
 
-    for _ in range(LIMIT):
+    for _ in range(MAX_FAILURES):
         assert (await sign_in(site, provider)).status == 403
     assert "Too many sign-ins failed" in await begin(await site.browser())
 

@@ -47,13 +47,13 @@ async def well(db):
         ({"unreachable": "500"}, State.UNREACHABLE, "Cal.com cannot be used: 500."),
         ({"incomplete": ("team 7",)}, State.INCOMPLETE, "could not be read: team 7."),
         ({"last_complete_pass": None}, State.WORKING, "The first full pass is running."),
-        ({"held": (HELD,)}, State.HELD, "One set of changes is held"),
+        ({"held": (HELD,)}, State.HELD, "1 set of changes is held"),
         ({"held": (HELD, HELD)}, State.HELD, "2 sets of changes are held"),
         ({"held": (replace(HELD, approved=True),)}, State.IN_SYNC, "In sync."),
         ({"parked": (PARKED,)}, State.PARKED, "refused a change of ann@acme.example"),
         ({"parked": (PARKED,) * 3}, State.PARKED, "and 2 more"),
-        ({"waiting_total": 1}, State.WAITING, "except for 1 person"),
-        ({"waiting_total": 1200}, State.WAITING, "except for 1,200 people"),
+        ({"waiting_total": 1}, State.WAITING, "In sync; 1 person waits"),
+        ({"waiting_total": 1200}, State.WAITING, "In sync; 1,200 people wait"),
         ({"in_sync": False, "pending": 1}, State.WORKING, "1 change left"),
         ({"in_sync": False, "pending": 1000}, State.WORKING, "1,000 changes left"),
         ({"in_sync": False, "pending": 0}, State.WORKING, "Changes are on their way."),
@@ -96,6 +96,6 @@ async def test_a_held_set_is_on_top_with_a_link(stage, browser):
 
     answer = await browser.open("/")
 
-    assert "One set of changes is held for 5 people" in answer.text
+    assert "1 set of changes is held for 5 people" in answer.text
     assert address("ann") in answer.text
     assert "Look at it" in answer.text

@@ -123,7 +123,7 @@ async def test_an_incomplete_read_is_said(stage, browser):
     answer = await browser.open("/plan?read=1")
 
     assert "Not read:" in answer.text
-    assert "Nobody is removed because of what could not be read" in answer.text
+    assert "calscim removes no one because of what it could not read" in answer.text
 
 
 async def test_cal_com_that_does_not_answer_is_a_clear_page(stage, browser):

@@ -5,7 +5,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from calscim.console import cookies
-from calscim.console.attempts import LIMIT
+from calscim.console.sign_in import MAX_FAILURES
 
 SESSION = "calscim_session"
 
@@ -126,11 +126,11 @@ async def test_guessing_links_is_limited(site):
 
     with capture_logs() as logs:
         statuses = [
-            (await browser.open("/sign-in/link?key=guess")).status for _ in range(LIMIT + 2)
+            (await browser.open("/sign-in/link?key=guess")).status for _ in range(MAX_FAILURES + 2)
         ]
 
-    assert statuses == [403] * LIMIT + [429, 429]
-    assert [line["event"] for line in logs].count("console.sign_in_failed") == LIMIT
+    assert statuses == [403] * MAX_FAILURES + [429, 429]
+    assert [line["event"] for line in logs].count("console.sign_in_failed") == MAX_FAILURES
     assert not any("guess" in str(line) for line in logs)
 
 

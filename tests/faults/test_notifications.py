@@ -1,28 +1,15 @@
 """The real daemon notifies a channel of conditions and of their end."""
 
-import aiohttp
 import asyncpg
 import pytest
 
 from calscim.testing.calcom.calcom import Fault
 from calscim.testing.okta.client import Okta
 from tests.support.deployment import deployed
-from tests.support.receivers import SECRET, receiving
+from tests.support.receivers import SECRET
 from tests.support.waiting import until
 
 PEOPLE = [f"{name}@acme.example" for name in ("ann", "bob", "cem", "dan", "eve")]
-
-
-@pytest.fixture
-async def receiver():
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def session():
-    async with aiohttp.ClientSession() as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from calscim.admin.approve import approve
 from calscim.admin.plan_preview import inspect
 from calscim.admin.status import exit_status, status
 from calscim.admin.sync import sync
-from calscim.cli.output import moment
 from calscim.cli.status import render_status
 from calscim.errors import StoreError
 from calscim.planner.render import held_json, held_text, person_of, plan_json
 from calscim.reconciler.state import leases, passes
 from calscim.reconciler.state.organization_status import is_holder, list_daemons, session_name
 from calscim.testing.calcom.calcom import Fault
+from calscim.wording import moment
 from tests.support.driver import Driver, Hurried
 from tests.support.stage import PEOPLE, address, addresses, assigned
 from tests.support.views import json_form

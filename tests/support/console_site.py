@@ -14,13 +14,8 @@ from calscim.admin.console_access import ConsoleRole, create_link, link_url
 from calscim.clock import Clock, SystemClock
 from calscim.config import Console, Database, Oidc, Organization, Settings
 from calscim.config.effective import effective_keys
-from calscim.console.application import console_app
-from calscim.console.calcom_reads import CalcomReads
-from calscim.console.changes import Changes
-from calscim.console.editor import ConsoleEditors
-from calscim.console.oidc import Provider
+from calscim.console.compose import compose
 from calscim.console.services import Services
-from calscim.console.teams import KnownTeams
 from calscim.encryption import PLAIN
 from calscim.planner.safeguards.limits import Guards
 from calscim.testing.calcom import calcom
@@ -169,19 +164,16 @@ async def console_site(
             guards=Guards() if stage is None else stage.settings.guards,
         )
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        known = Services(
+        made = compose(
+            configured,
+            db,
+            http,
+            clock,
             running=lambda: settings,
             effective=lambda: list(effective_keys(settings, lambda _: "default")),
-            console=configured,
-            db=db,
-            clock=clock,
-            editors=ConsoleEditors(db, host="machine"),
-            teams=KnownTeams(lambda: settings, clock),
-            reads=CalcomReads(db, lambda: settings),
-            changes=Changes(db, clock),
-            provider=None if oidc is None else Provider(oidc, url, http, clock),
         )
-        runner = web.AppRunner(console_app(known), access_log=None, shutdown_timeout=0.5)
+        known = made.services
+        runner = web.AppRunner(made.application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         host, port = listen.split(":")

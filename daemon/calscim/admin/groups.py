@@ -119,13 +119,11 @@ async def show_group(db: Database, wanted: str, directory: Directory | None = No
         known = [group.name for group in await groups(db, directory=scope)]
         raise UsageError(names.missing("group", wanted, known, "see `calscim group list`"))
     if len(found) > 1:
-        every = ", ".join(
-            f"{one['display_name']} in {one['directory']} ({one['id']})" for one in found
-        )
-        raise UsageError(f"{len(found)} groups match {wanted!r}: {every}; type the id of one")
+        every = [(one["display_name"], one["directory"], one["id"]) for one in found]
+        raise UsageError(names.several("groups", wanted, every))
     row = await db.fetchrow(sql("groups.show"), found[0]["id"])
     if row is None:
-        raise UsageError(f"the group {wanted!r} was deleted a moment ago")
+        raise UsageError(f"the group {wanted!r} was deleted a moment ago: see `calscim group list`")
     members = await db.fetch(sql("groups.list_direct_members"), row["id"])
     return ShownGroup(
         **{**row, "mappings": mapped_teams(row["mappings"])},

@@ -283,7 +283,7 @@ async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: M
 async def _lock(connection: Connection, mapping: MappingRow) -> None:
     if await connection.fetchval(sql("mappings.lock"), mapping.id) is None:
         raise UsageError(
-            f"mapping {mapping.id} has been removed by someone else: see `calscim mapping list`"
+            f"mapping {mapping.id} was removed by another operator: see `calscim mapping list`"
         )
 
 

@@ -1,6 +1,6 @@
 """Check names that operators type, and suggest the names that they probably meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from unicodedata import category
 
@@ -26,6 +26,12 @@ def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
         part = folded(wanted)
         keys = sorted(key for key in by_key if len(part) > 2 and part in key)
     return [by_key[key] for key in keys][:count]
+
+
+def several(what: str, wanted: str, found: Sequence[tuple[str, str, str]]) -> str:
+    """Return the sentence for a name that fits several resources. ``found``: name, directory and id of each."""
+    every = ", ".join(f"{name} in {directory} ({id_})" for name, directory, id_ in found)
+    return f"{len(found)} {what} match {wanted!r}: {every}; type the id of one"
 
 
 def missing(what: str, wanted: str, known: Iterable[str], otherwise: str) -> str:

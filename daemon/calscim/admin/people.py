@@ -134,13 +134,11 @@ async def show_user(db: Database, wanted: str, directory: Directory | None = Non
             names.missing("user", wanted, known, "see `calscim user list --search TEXT`")
         )
     if len(found) > 1:
-        every = ", ".join(
-            f"{one['user_name']} in {one['directory']} ({one['id']})" for one in found
-        )
-        raise UsageError(f"{len(found)} users match {wanted!r}: {every}; type the id of one")
+        every = [(one["user_name"], one["directory"], one["id"]) for one in found]
+        raise UsageError(names.several("users", wanted, every))
     row = dict(await db.fetchrow(sql("users.show"), found[0]["id"]) or {})
     if not row:
-        raise UsageError(f"the user {wanted!r} was deleted a moment ago")
+        raise UsageError(f"the user {wanted!r} was deleted a moment ago: see `calscim user list`")
     return ShownUser(
         **{
             **row,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from calscim.admin.status_view import OrganizationStatus
+from calscim.wording import counted
 
 
 class State(Enum):
@@ -68,7 +69,7 @@ def _obstacle(one: OrganizationStatus) -> Summary | None:
         return Summary(
             State.INCOMPLETE,
             f"Part of Cal.com could not be read: {one.incomplete[0]}.",
-            "The daemon tries again; nobody is removed because of a list that is not complete.",
+            "The daemon tries again. calscim removes no one because of an incomplete list.",
         )
     if one.last_complete_pass is None:
         return Summary(State.WORKING, "The first full pass is running.")
@@ -87,15 +88,10 @@ def _held(one: OrganizationStatus) -> Summary | None:
     if not unapproved:
         return None
     people = {action.person for held in unapproved for action in held.actions}
-    sets = (
-        "One set of changes is"
-        if len(unapproved) == 1
-        else f"{len(unapproved)} sets of changes are"
-    )
-    count = "1 person" if len(people) == 1 else f"{len(people):,} people"
+    sets = counted(len(unapproved), "set of changes is", "sets of changes are")
     return Summary(
         State.HELD,
-        f"{sets} held for {count}: {unapproved[0].guard}.",
+        f"{sets} held for {counted(len(people), 'person', 'people')}: {unapproved[0].guard}.",
         f"Look at who is concerned, then approve, or correct the groups: `calscim approve {unapproved[0].hash}`.",
     )
 
@@ -111,14 +107,13 @@ def _rest(one: OrganizationStatus) -> Summary:
         )
     if one.in_sync:
         if one.waiting_total:
-            people = "1 person" if one.waiting_total == 1 else f"{one.waiting_total:,} people"
+            people = counted(one.waiting_total, "person waits", "people wait")
             return Summary(
                 State.WAITING,
-                f"In sync, except for {people} for whom something has to happen first.",
-                "Look at People for the reasons.",
+                f"In sync; {people}.",
+                "The page Plan and `calscim status` give the reasons.",
             )
         return Summary(State.IN_SYNC, "In sync.")
     if one.pending:
-        changes = "1 change" if one.pending == 1 else f"{one.pending:,} changes"
-        return Summary(State.WORKING, f"{changes} left to make.")
+        return Summary(State.WORKING, f"{counted(one.pending, 'change')} left to make.")
     return Summary(State.WORKING, "Changes are on their way.")

@@ -54,16 +54,9 @@ class ConsoleServer:
 
         ``reloads``: has the settings that the daemon runs with. ``configuration``: the file that they come from.
         """
-        # Jinja2 and joserfc are only loaded by a daemon with a console.
-        from calscim.console.application import console_app  # noqa: PLC0415
-        from calscim.console.calcom_reads import CalcomReads  # noqa: PLC0415
-        from calscim.console.changes import Changes  # noqa: PLC0415
-        from calscim.console.editor import ConsoleEditors  # noqa: PLC0415
-        from calscim.console.oidc import Provider  # noqa: PLC0415
-        from calscim.console.services import Services  # noqa: PLC0415
-        from calscim.console.teams import KnownTeams  # noqa: PLC0415
+        from calscim.console.compose import compose  # noqa: PLC0415 - loads Jinja2 and joserfc
 
-        console, oidc = self._console, self._console.oidc
+        console = self._console
         dsn = reloads.settings.database.operator_dsn or self._databases.dsn
         cipher = reloads.settings.journal.cipher()
         db = await stack.enter_async_context(
@@ -71,23 +64,17 @@ class ConsoleServer:
         )
         reloads.follow(db)
         self._db = db
-        self.changes = Changes(db, self._clock)
-        known = Services(
+        made = compose(
+            console,
+            db,
+            self._http,
+            self._clock,
             running=lambda: reloads.settings,
             effective=lambda: effective(configuration, os.environ, reloads.settings),
-            console=console,
-            db=db,
-            clock=self._clock,
-            editors=ConsoleEditors(db),
-            teams=KnownTeams(lambda: reloads.settings, self._clock),
-            reads=CalcomReads(db, lambda: reloads.settings),
-            changes=self.changes,
-            provider=None
-            if oidc is None
-            else Provider(oidc, console.public_url, self._http, self._clock),
         )
+        self._changes = made.services.changes
         connections = Connections(MAX_CONNECTIONS, MAX_CONNECTIONS, TrustedProxies.of(()))
-        runner = Runner(console_app(known), connections, plain_error, shutdown_timeout=DRAIN)
+        runner = Runner(made.application, connections, plain_error, shutdown_timeout=DRAIN)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         site: web.BaseSite = await listen(runner, console.listen, name="console")
@@ -96,7 +83,7 @@ class ConsoleServer:
     async def run(self) -> None:
         """Watch for changes on behalf of open pages, and delete expired sessions, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.changes.run())
+            group.create_task(self._changes.run())
             group.create_task(self._delete_expired())
 
     async def _delete_expired(self) -> None:

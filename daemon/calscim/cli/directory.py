@@ -16,7 +16,7 @@ from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
-from calscim.cli.output import counted, moment, record, table
+from calscim.cli.output import record, table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
@@ -24,6 +24,7 @@ from calscim.config.values import LOWEST_RATE, rate
 from calscim.directory.rates import EVERY, NONE
 from calscim.option_types import VariableText
 from calscim.terminal import printable
+from calscim.wording import counted, moment
 
 
 def register(verbs: Verbs) -> None:

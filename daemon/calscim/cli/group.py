@@ -7,8 +7,9 @@ from calscim.admin.groups import ShownGroup, show_group
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import fields, lines, moment, table
+from calscim.cli.output import fields, lines, table
 from calscim.cli.verbs import Verbs
+from calscim.wording import moment
 
 
 def register(verbs: Verbs) -> None:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.journal_rows import place_options, row_options, wanted_rows
-from calscim.cli.output import counted, dump
+from calscim.cli.output import dump
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -16,6 +16,7 @@ from calscim.journal.archive import read as archives
 from calscim.journal.feed.select import row_changes
 from calscim.journal.history import Wanted
 from calscim.postgres.pool import Database
+from calscim.wording import counted
 
 
 def register(nouns: Verbs) -> None:

@@ -5,12 +5,12 @@ from argparse import ArgumentParser
 from calscim import admin
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
-from calscim.cli.output import moment
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.errors import UsageError
 from calscim.journal import history
 from calscim.journal.history import Wanted
 from calscim.postgres.pool import Database
+from calscim.wording import moment
 
 _KINDS = ("scim", "refused", "import", "admin", "calcom")
 

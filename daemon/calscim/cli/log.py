@@ -6,11 +6,11 @@ from calscim.admin.log_level_views import LogLevelReset, LogLevelView
 from calscim.cli.actor import actor
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import moment
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.option_types import positive_duration
 from calscim.postgres.log_level import get_override, reset_override, set_override
+from calscim.wording import moment
 
 LEVELS = ("debug", "info", "warning", "error")
 DEFAULT, LONGEST = 900.0, 86_400.0  # seconds

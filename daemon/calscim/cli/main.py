@@ -18,7 +18,7 @@ VERBS = {
     "doctor": ("doctor", "examine everything that keeps an installation from working"),
     "support-bundle": (
         "support_bundle",
-        "collect in one file what somebody needs to help from elsewhere",
+        "collect diagnostic files, without secrets, in one archive",
     ),
     "migrate": ("migrate", "bring the database's schema up to date"),
     "directory": ("directory", "manage directories (connections from identity providers)"),

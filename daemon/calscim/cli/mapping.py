@@ -11,7 +11,7 @@ from calscim.cli import mapping_file
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
-from calscim.cli.output import counted, record, table
+from calscim.cli.output import record, table
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.config import Organization, Settings
@@ -19,6 +19,7 @@ from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
+from calscim.wording import counted
 
 ROLES = [role.value for role in Role]
 MODES = [mode.value for mode in Mode]
@@ -197,8 +198,8 @@ def _leaving(row: MappingRow, to: str | None = None) -> str:
         then = f"its mode is {row.mode.value}, so {people} {'stays' if one else 'stay'} on {row.team_name}"
     else:
         then = (
-            f"{people} {'leaves' if one else 'leave'} {row.team_name}, except those whom another mapping or an "
-            "operator put there, and limits may hold the removal"
+            f"{people} {'leaves' if one else 'leave'} {row.team_name}, unless another mapping or an operator "
+            "put them there; a limit may hold the removals"
         )
     return f"This {does} ({row.group} to {row.team_name}, {row.mode.value}): {then}. --dry-run shows the plan."
 

@@ -11,11 +11,12 @@ from calscim.admin.mapping_views import edits_view
 from calscim.cli.command import Command
 from calscim.cli.confirmation import agreed, can_ask
 from calscim.cli.database import opened
-from calscim.cli.output import counted, lines
+from calscim.cli.output import lines
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
+from calscim.wording import counted
 
 DRY_RUN = "save nothing; print the plan as if it were saved, with the exit codes of `calscim plan`"
 

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from rich.cells import cell_len
@@ -19,6 +19,7 @@ from rich.text import Text
 from calscim import terminal
 from calscim.admin.as_json import as_json
 from calscim.cli.fitting import GAP, fitted
+from calscim.wording import moment
 
 _WIDTH_OF_A_PIPE = 2000  # programs that read a pipe need whole lines
 _STYLES = {
@@ -227,16 +228,6 @@ def record(value: Any) -> Fields:
 def fields(rows: Iterable[tuple[str, Any]]) -> Fields:
     """Return names and values, one per line."""
     return Fields([(name, cell(value)) for name, value in rows])
-
-
-def moment(value: datetime) -> str:
-    """Return the time in UTC, to the second."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return ``1 change``, ``2 changes``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def cell(value: Any) -> Text:

@@ -4,8 +4,9 @@ from calscim.admin.organizations import find_organizations
 from calscim.admin.parked import ParkedAction, list_parked, retry_parked
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import counted, table
+from calscim.cli.output import table
 from calscim.cli.verbs import Verbs
+from calscim.wording import counted
 
 
 def register(verbs: Verbs) -> None:

@@ -14,7 +14,7 @@ from calscim.admin.plan_views import PlanView
 from calscim.admin.status import worst
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import counted, lines, table
+from calscim.cli.output import lines, table
 from calscim.cli.progress import progress
 from calscim.cli.status import render_waiting_mappings
 from calscim.cli.verbs import Verbs
@@ -22,6 +22,7 @@ from calscim.config import Settings
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
 from calscim.postgres.pool import Database
+from calscim.wording import counted
 
 
 def register(verbs: Verbs) -> None:

@@ -16,13 +16,14 @@ from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
-from calscim.cli.output import counted, lines, table
+from calscim.cli.output import lines, table
 from calscim.cli.progress import progress
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.cli.verbs import Verbs
 from calscim.exit_codes import ExitCode
 from calscim.journal.archive import read
 from calscim.postgres.pool import Database
+from calscim.wording import counted
 
 
 def register(verbs: Verbs) -> None:

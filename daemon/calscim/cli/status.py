@@ -20,7 +20,7 @@ from calscim.admin.status_view import (
 from calscim.admin.waiting_mappings import WaitingMapping
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import counted, lines, moment, table
+from calscim.cli.output import lines, table
 from calscim.cli.status_watch import watch
 from calscim.cli.times import a_positive_duration
 from calscim.cli.verbs import Verbs
@@ -30,6 +30,7 @@ from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
 from calscim.postgres.pool import Database
 from calscim.reconciler.from_settings import windows
+from calscim.wording import counted, moment
 
 _SHOWN = 50  # parked actions and waiting people in the terminal
 _NAMED = 8  # people of a held set

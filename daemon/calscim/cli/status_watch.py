@@ -11,10 +11,11 @@ from calscim.admin.status import exit_status
 from calscim.admin.status_view import Status
 from calscim.cli.command import Command
 from calscim.cli.database import refusals
-from calscim.cli.output import dump, lines, moment
+from calscim.cli.output import dump, lines
 from calscim.clock import SystemClock
 from calscim.errors import StoreError
 from calscim.exit_codes import ExitCode
+from calscim.wording import moment
 
 WATCH_EVERY = 2.0  # seconds
 

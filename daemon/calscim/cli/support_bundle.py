@@ -1,4 +1,4 @@
-"""calscim support-bundle: collect in one file what somebody needs who helps from elsewhere."""
+"""calscim support-bundle: collect diagnostic files in one archive."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path

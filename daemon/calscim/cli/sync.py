@@ -8,12 +8,13 @@ from calscim.admin.status import worst
 from calscim.admin.sync import SyncDelay, SyncResult, sync
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import moment, table
+from calscim.cli.output import table
 from calscim.cli.progress import progress
 from calscim.cli.status import pending_text, progress_text
 from calscim.cli.verbs import Verbs
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
+from calscim.wording import moment
 
 
 def register(verbs: Verbs) -> None:

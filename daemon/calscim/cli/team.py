@@ -6,9 +6,10 @@ from calscim.admin.pause_views import PausedTarget, ResumedTarget
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import moment, table
+from calscim.cli.output import table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
+from calscim.wording import moment
 
 
 def register(verbs: Verbs) -> None:

@@ -10,12 +10,13 @@ from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
-from calscim.cli.output import moment, record, table
+from calscim.cli.output import record, table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 from calscim.config import Settings
 from calscim.errors import UsageError
+from calscim.wording import moment
 
 # The old token stays valid for a day: time to put the new one into the identity provider and to see it used.
 OVERLAP = 86400.0

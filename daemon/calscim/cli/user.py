@@ -9,8 +9,9 @@ from calscim.admin.organizations import find_organization
 from calscim.admin.people import search_users, show_user
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.output import dump, fields, lines, moment, table
+from calscim.cli.output import dump, fields, lines, table
 from calscim.cli.verbs import Verbs
+from calscim.wording import moment
 
 _SHOWN = 100
 

@@ -34,6 +34,23 @@ class EffectiveKey:
 
 def effective_keys(settings: Settings, origin: Callable[[Location], str]) -> Iterator[EffectiveKey]:
     """Yield every key in the order of the sections. ``origin``: where the value at a location comes from."""
+    for section, prefix, part, at in _parts(settings):
+        yield from _keys(section, prefix, part, at, origin)
+
+
+def secret_values(settings: Settings) -> Iterator[str | bytes]:
+    """Yield the value of every key that is a secret: text, such as an API key or a DSN, or the bytes of a key."""
+    for section, _, part, _ in _parts(settings):
+        for key in {one.field: one for one in keys_of(SECTIONS[section]).values()}.values():
+            value = getattr(part, key.field)
+            if key.place is Place.SECRETS:
+                yield from value
+            elif key.place is Place.SECRET and value is not None:
+                yield value
+
+
+def _parts(settings: Settings) -> Iterator[tuple[str, str, Any, Location]]:
+    """Yield each section that the settings have: its name, its label, its dataclass and its location."""
     for section in SECTIONS:
         outer, _, inner = section.partition(".")
         field = LISTS.get(outer, outer)
@@ -41,11 +58,11 @@ def effective_keys(settings: Settings, origin: Callable[[Location], str]) -> Ite
         if is_listed(section):
             if not inner:  # an inner list is the value of a key
                 for number, row in enumerate(found):
-                    yield from _keys(section, f"{outer}.{row.name}", row, (field, number), origin)
+                    yield section, f"{outer}.{row.name}", row, (field, number)
             continue
         part = getattr(found, inner) if inner and found is not None else found
         if part is not None:
-            yield from _keys(section, section, part, tuple(section.split(".")), origin)
+            yield section, section, part, tuple(section.split("."))
 
 
 def written_keys(

@@ -12,12 +12,12 @@ from structlog.contextvars import bound_contextvars
 
 from calscim.console import cookies, pages, security
 from calscim.console.assets import Assets
-from calscim.console.attempts import FailedSignIns
 from calscim.console.errors import NotFoundError, PageError, SignInNeeded
 from calscim.console.rendering import page
 from calscim.console.services import SERVICES, Services, services
-from calscim.console.sign_in import SignIn
+from calscim.console.sign_in import MAX_FAILURES, SignIn
 from calscim.errors import CalscimError, RemoteError, StoreError, UsageError
+from calscim.scim.failures import Failures
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ def console_app(known: Services) -> web.Application:
     app[SERVICES] = known
     app.on_response_prepare.append(security.add_headers)
     app.on_shutdown.append(known.changes.close)
-    app.router.add_routes(SignIn(FailedSignIns(known.clock), known.settings.scim).routes())
+    app.router.add_routes(SignIn(Failures(known.clock, MAX_FAILURES), known.settings.scim).routes())
     app.router.add_get("/live", known.changes.stream)
     app.router.add_get("/static/{name}", Assets().serve)
     for routes in page_routes():

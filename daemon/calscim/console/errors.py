@@ -25,7 +25,7 @@ class ForbiddenError(PageError):
 
 
 class ConflictError(PageError):
-    """Somebody else changed the same thing meanwhile."""
+    """Another person changed the same thing in the meantime."""
 
     status = 409
     title = "Changed meanwhile"

@@ -266,7 +266,9 @@ class Provider:
                 try:
                     keys = KeySet.import_key_set(_signing(found))
                 except (JoseError, ValueError, KeyError, TypeError) as error:
-                    raise SignInError(f"The provider's keys cannot be read ({error}).") from None
+                    raise SignInError(
+                        f"The provider's keys cannot be read ({error}). Check console.oidc.issuer."
+                    ) from None
                 self._keys = (now, keys)
             return self._keys[1]
 
@@ -312,7 +314,9 @@ class Provider:
                 "`calscim console link`."
             ) from None
         if len(body) > _LARGEST:
-            raise SignInError(f"The answer of {place} has more than 1 MiB.")
+            raise SignInError(
+                f"The answer of {place} has more than 1 MiB. Check console.oidc.issuer."
+            )
         try:
             found = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -344,7 +348,7 @@ def _check_endpoint(name: str, url: Any) -> None:
     parts = urlsplit(str(url))
     if parts.scheme != "https" and not is_local(parts.hostname or ""):
         raise SignInError(
-            f"The provider's {name} is not an https URL: the console does not use it."
+            f"The provider's {name} is not an https URL: let the provider serve it over https."
         )
 
 

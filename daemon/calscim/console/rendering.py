@@ -1,7 +1,7 @@
 """Renders templates. Every value is escaped, and an unknown variable in a template is an error."""
 
 from collections.abc import Iterable, Sized
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from calscim import __version__
+from calscim import __version__, wording
 from calscim.admin.console_access import ConsoleRole, Session
 from calscim.console.security import FORM_TOKEN
 from calscim.console.services import session_or_none
@@ -98,17 +98,13 @@ def asset(name: str) -> str:
 
 
 def moment(value: datetime | None, otherwise: str = "never") -> str:
-    """Return a time in UTC, to the second."""
-    if value is None:
-        return otherwise
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+    """Return a time, or what stands for none."""
+    return otherwise if value is None else wording.moment(value)
 
 
 def count(of: int | Sized, noun: str, plural: str | None = None) -> str:
     """Return a number, or the number of items, with its noun: ``1 person``, ``2 people``."""
-    number = of if isinstance(of, int) else len(of)
-    word = noun if number == 1 else plural or f"{noun}s"
-    return f"{number:,} {word}"
+    return wording.counted(of if isinstance(of, int) else len(of), noun, plural)
 
 
 def listed(texts: Iterable[str], most: int = 8) -> str:

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -158,7 +158,7 @@ async def check_form(request: web.Request, handler: Handler) -> web.StreamRespon
     return await handler(request)
 
 
-def _refuse(request: web.Request, reason: str) -> None:
+def _refuse(request: web.Request, reason: str) -> NoReturn:
     log.warning("console.form_refused", reason=reason, path=request.path, remote=request.remote)
     raise ForbiddenError(
         f"Nothing was changed, because {reason}. Open the page again, and send its form.",

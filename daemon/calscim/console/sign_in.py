@@ -10,13 +10,15 @@ from calscim.admin import console_access
 from calscim.admin.console_access import ConsoleRole
 from calscim.config import Scim
 from calscim.console import cookies
-from calscim.console.attempts import FailedSignIns
 from calscim.console.errors import AttemptsError, SignInError
 from calscim.console.rendering import page, redirect
 from calscim.console.services import forget_session, services, session_or_none
 from calscim.scim.client_address import TrustedProxies
+from calscim.scim.failures import Failures
 
 log = structlog.get_logger()
+
+MAX_FAILURES = 10  # sign-ins of one client in a minute
 
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749, section 4.1.2.1
 _LOCAL_TARGET = re.compile(r"/(?![/\\])[^\x00-\x1f\\]*")
@@ -25,7 +27,7 @@ _LOCAL_TARGET = re.compile(r"/(?![/\\])[^\x00-\x1f\\]*")
 class SignIn:
     """The handlers, which share the count of failed attempts."""
 
-    def __init__(self, failed: FailedSignIns, scim: Scim) -> None:
+    def __init__(self, failed: Failures, scim: Scim) -> None:
         self._failed = failed
         self._proxies = TrustedProxies.of(scim.trusted_proxies)
 
@@ -159,11 +161,11 @@ class SignIn:
         return response
 
     def _admit(self, request: web.Request) -> None:
-        if self._failed.is_blocked(self._client(request)):
+        if self._failed.wait(self._client(request)) is not None:
             raise AttemptsError
 
     def _note_failure(self, request: web.Request, reason: str) -> None:
-        self._failed.note(self._client(request))
+        self._failed.count(self._client(request))
         log.warning("console.sign_in_failed", reason=reason, remote=self._client(request))
 
     def _client(self, request: web.Request) -> str:

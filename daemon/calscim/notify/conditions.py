@@ -156,7 +156,9 @@ class ConditionReader:
         for row in await self.db.fetch(sql("notify.list_paused"), list(self.organizations)):
             until = None if row["endless"] else row["until"]
             end = (
-                "until someone resumes it" if until is None else f"until {until:%Y-%m-%d %H:%M} UTC"
+                "until an operator resumes it"
+                if until is None
+                else f"until {until:%Y-%m-%d %H:%M} UTC"
             )
             found.append(
                 Condition(

@@ -66,8 +66,8 @@ def broken_journal(altered: Broken, now: datetime) -> Condition:
         Event.JOURNAL_BROKEN,
         f"{altered.stream}:{altered.seq}",
         now,
-        f"Row {altered.seq} of the journal {altered.stream} has changed: {altered.why}. Someone wrote to the database, "
-        "or a fail-over or a restore lost rows.",
+        f"Row {altered.seq} of the journal {altered.stream} has changed: {altered.why}. Another program wrote to the "
+        "database, or a fail-over or a restore lost rows.",
         ("calscim journal verify",),
         data={"stream": altered.stream, "seq": altered.seq},
     )

@@ -22,13 +22,14 @@ class Failures:
     """The failed authentications of the last minute."""
 
     clock: Clock
+    limit: int = MAX_FAILURES  # for each client and minute
     _counts: "OrderedDict[str, tuple[float, int]]" = field(default_factory=OrderedDict)
 
     def wait(self, remote: str) -> int | None:
         """Return the seconds until the client may try again, or None if it may try now."""
         since, count = self._counts.get(self._key(remote), (0.0, 0))
         left = since + WINDOW - self.clock.monotonic()
-        return int(left) + 1 if count >= MAX_FAILURES and left > 0 else None
+        return int(left) + 1 if count >= self.limit and left > 0 else None
 
     def count(self, remote: str) -> None:
         """Count a failed authentication."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from calscim.admin.doctor.finding import Finding, ok, warning
 from calscim.config import Settings
+from calscim.wording import counted
 
 _LEAST_SPACE = 1024**3  # bytes: a day of a busy journal, and room for Postgres to work
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
@@ -40,8 +41,7 @@ def _permissions(configuration: Path | None, secret_files: Iterable[Path]) -> It
             f"chmod o-w {configuration}",
         )
     elif not open_ones:
-        files = "1 secret file" if len(paths) == 1 else f"{len(paths)} secret files"
-        yield ok("permissions", f"{files}, closed to other users")
+        yield ok("permissions", f"{counted(len(paths), 'secret file')}, closed to other users")
 
 
 def _mode(path: Path) -> int:

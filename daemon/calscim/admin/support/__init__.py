@@ -1,1 +1,1 @@
-"""The bundle of `calscim support-bundle`: what somebody needs who helps from elsewhere, without secrets or people."""
+"""Builds a support bundle: diagnostic files without secrets, and without personal data unless it is asked for."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from calscim.config import Settings
-from calscim.config.effective import HIDDEN
+from calscim.config.effective import HIDDEN, secret_values
+from calscim.config.values import is_secret
 
 # In a log of a proxy, the at sign of an address may be written as %40, after a quotation mark as %22.
 _ADDRESS = re.compile(r"(?:%22)?([\w.+'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
@@ -89,31 +90,18 @@ def _edges(name: str) -> set[str]:
 
 def secret_texts(settings: Settings) -> tuple[str, ...]:
     """Return every secret of the settings, in the forms in which a text could contain it."""
-    database, journal = settings.database, settings.journal
-    keys = [key for key in (journal.encryption_key, *journal.old_keys) if key is not None]
-    found: set[str] = {one.api_key for one in settings.organizations}
-    for channel in settings.channels:
-        found |= {channel.url or "", channel.webhook or "", channel.secret or ""}
-        found |= _credentials(channel.url) | _credentials(channel.webhook)
-    found |= {journal.checkpoint_url or ""} | _credentials(journal.checkpoint_url)
-    found |= {key.hex() for key in keys} | {base64.b64encode(key).decode() for key in keys}
-    for dsn in (
-        database.dsn,
-        database.migration_dsn,
-        database.operator_dsn,
-        database.listen_dsn,
-    ):
-        found |= _credentials(dsn)
-    if settings.console is not None and settings.console.oidc is not None:
-        found.add(settings.console.oidc.client_secret or "")
+    found: set[str] = set()
+    for secret in secret_values(settings):
+        if isinstance(secret, bytes):
+            found |= {secret.hex(), base64.b64encode(secret).decode()}
+        else:
+            found |= _credentials(secret) | ({secret} if is_secret(secret) else set())
     long_enough = {one for one in found if len(one) >= _SHORTEST_SECRET}
     return tuple(sorted(long_enough, key=len, reverse=True))
 
 
-def _credentials(url: str | None) -> set[str]:
+def _credentials(url: str) -> set[str]:
     """Return the passwords in a URL or DSN, as they are written and decoded, and parts of its path like a token."""
-    if not url:
-        return set()
     try:
         parts = urlsplit(url)
     except ValueError:  # Apprise has URLs of its own; the whole URL is a secret anyway

@@ -91,8 +91,8 @@ class EventsApi:
         if 0 < wanted.after < found.deleted_seq:
             raise FeedError(
                 410,
-                f"the events up to {found.deleted_seq} are older than ops.keep_events and were deleted: read users and "
-                f"groups anew, then continue with after={found.deleted_seq}",
+                f"the events up to {found.deleted_seq} are older than ops.keep_events and were deleted: read all users "
+                f"and groups again, then continue with after={found.deleted_seq}",
             )
         return found
 

@@ -146,7 +146,7 @@ def _fingerprint(rows: list[MappingRow]) -> str:
 def _check_unchanged(seen: str, rows: list[MappingRow]) -> None:
     if seen != _fingerprint(rows):
         raise ConflictError(
-            "Somebody else changed mappings meanwhile, and nothing was saved. Import the file again."
+            "Another person has changed mappings in the meantime. Nothing was saved. Import the file again."
         )
 
 
@@ -154,8 +154,8 @@ async def _editing(request: web.Request, form: dict[str, str]) -> Editing:
     row = await _saved(request, form["mapping"]) if form.get("mapping") else None
     if row is not None and number(form, "seen") != row.seq:
         raise ConflictError(
-            f"Somebody else changed the mapping of {row.group} to {row.team_name} meanwhile, and nothing was saved. "
-            "Go back to Mapping, look at it, and begin again."
+            f"Another person has changed the mapping of {row.group} to {row.team_name} in the meantime. Nothing was "
+            "saved. Go back to Mapping, look at it, and begin again."
         )
     team = _key(row) if row is not None else needed(form, "team", "The team")
     return Editing(team, form, row)
@@ -206,7 +206,9 @@ async def _saved(request: web.Request, wanted: str) -> MappingRow:
     try:
         return await admin.find_mapping(services(request).db, int(wanted))
     except (ValueError, UsageError):
-        raise NotFoundError("There is no such mapping, or somebody removed it meanwhile.") from None
+        raise NotFoundError(
+            "There is no such mapping, or another person has removed it. Go back to Mapping."
+        ) from None
 
 
 async def _table(request: web.Request, editing: Editing | None) -> web.StreamResponse:
