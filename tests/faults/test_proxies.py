@@ -1,4 +1,4 @@
-"""The proxy configurations of docs/operations.md, tested with the real programs."""
+"""The proxy configurations of docs/operations/reverse-proxy.md, tested with the real programs."""
 
 import asyncio
 import gzip
@@ -25,7 +25,7 @@ from calscim.scim.server import app
 from tests.support.waiting import until
 
 CLIENT = "127.0.0.2"  # not the address of the proxy
-GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "operations" / "reverse-proxy.md"
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 
 
