@@ -12,7 +12,8 @@ EXAMPLE = Path(__file__).parents[2] / "config/calscim.example.toml"
 
 
 def test_the_example_loads_and_has_the_defaults(tmp_path):
-    (tmp_path / "acme.key").write_text("cal_key")
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials/acme.key").write_text("cal_key")
     path = tmp_path / "calscim.toml"
     path.write_text(EXAMPLE.read_text())
 

@@ -1,10 +1,14 @@
 """Secrets: in the file, in files of their own, and in systemd's credentials."""
 
 import base64
+import errno
+from pathlib import Path
 
 import pytest
 
-from calscim.config import Journal
+from calscim.config import Journal, hazards, load
+from calscim.config.effective import secret_values
+from calscim.errors import ConfigError
 from tests.support.configuration import ACME, MINIMAL
 
 
@@ -29,6 +33,37 @@ def test_a_systemd_credential_wins_over_a_file_beside_the_configuration(read, tm
     )
 
     assert settings.organizations[0].api_key == "cal_systemd"
+
+
+def test_a_credential_of_a_folder_has_the_name_that_systemd_gives_it(read, tmp_path):
+    loaded = tmp_path / "loaded"
+    loaded.mkdir()
+    (loaded / "credentials_acme.key").write_text("cal_systemd")
+
+    settings = read(
+        MINIMAL + ACME.replace('api_key = "cal_secret"', 'api_key_file = "credentials/acme.key"'),
+        CREDENTIALS_DIRECTORY=str(loaded),
+    )
+
+    assert settings.organizations[0].api_key == "cal_systemd"
+
+
+def test_the_daemon_needs_no_right_to_read_the_dsn_of_the_owner(read, tmp_path, monkeypatch):
+    def refuse(path: Path, **_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    environ = {
+        "CALSCIM_DATABASE_DSN": "postgresql://calscim@localhost/calscim",
+        "CALSCIM_DATABASE_MIGRATION_DSN_FILE": str(tmp_path / "owner.dsn"),
+    }
+
+    settings = load(None, environ)
+
+    assert list(secret_values(settings)) == [environ["CALSCIM_DATABASE_DSN"]]
+    assert hazards(settings, (), {}) == []
+    with pytest.raises(ConfigError, match=r"migration_dsn_file: .*owner.dsn cannot be read"):
+        settings.database.owner_dsn()
 
 
 def test_a_dsn_can_be_in_a_file(read, tmp_path):

@@ -29,7 +29,7 @@ async def opened(
     database, cipher = settings.database, settings.journal.cipher()
     if database.embedded is None:
         operator = None if owner or serving else database.operator_dsn
-        dsn = (owner and database.migration_dsn) or operator or database.dsn
+        dsn = (database.owner_dsn() if owner else None) or operator or database.dsn
         assert dsn is not None, "settings have one or the other"
         async with _opened(dsn, size, cipher) as db:
             yield db

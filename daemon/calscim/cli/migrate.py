@@ -42,8 +42,8 @@ async def _migrate(command: Command) -> None:
             found = await migrate_database(
                 connection, Roles(embedded.SERVING_ROLE), dry_run=dry_run
             )
-    elif database.migration_dsn is not None:
-        async with connected(database.migration_dsn, "database.migration_dsn") as connection:
+    elif (owner := database.owner_dsn()) is not None:
+        async with connected(owner, "database.migration_dsn") as connection:
             roles = await configured_roles(database, connection, connected)
             found = await migrate_database(connection, roles, dry_run=dry_run)
     else:

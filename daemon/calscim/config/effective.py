@@ -45,7 +45,7 @@ def secret_values(settings: Settings) -> Iterator[str | bytes]:
             value = getattr(part, key.field)
             if key.place is Place.SECRETS:
                 yield from value
-            elif key.place is Place.SECRET and value is not None:
+            elif key.place is Place.SECRET and isinstance(value, str | bytes):
                 yield value
 
 

@@ -86,7 +86,7 @@ def _postgres(settings: Settings, environ: Mapping[str, str]) -> Iterator[Proble
         "listen_dsn": database.listen_dsn,
     }
     for key, dsn in dsns.items():
-        if dsn is not None and (host := _plain_text_host(dsn, environ)) is not None:
+        if isinstance(dsn, str) and (host := _plain_text_host(dsn, environ)) is not None:
             yield Problem(
                 f"database.{key}",
                 f"reaches Postgres on {host} without requiring TLS: add ?sslmode=verify-full "

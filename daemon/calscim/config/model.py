@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from calscim.config.values import (
     ApiUrl,
     Bytes,
+    DeniedFile,
     FileToRead,
     FileToWrite,
     Listen,
@@ -23,6 +24,7 @@ from calscim.config.values import (
     SecretKey,
     SecretKeys,
     SecretNotifyUrl,
+    SecretOwnerDsn,
     SecretSigningKey,
     SecretText,
     TextList,
@@ -30,6 +32,7 @@ from calscim.config.values import (
 )
 from calscim.config.windows import Windows
 from calscim.encryption import Cipher, cipher
+from calscim.errors import ConfigError, Problem
 from calscim.option_types import (
     Boolean,
     Count,
@@ -49,7 +52,7 @@ class Database:
 
     dsn: SecretDsn | None = field(default=None, repr=False)
     """The serving role's DSN; several hosts: `user@one,two/calscim`. Required without `embedded`."""
-    migration_dsn: SecretDsn | None = field(default=None, repr=False)
+    migration_dsn: SecretOwnerDsn | None = field(default=None, repr=False)
     """The DSN of the role that owns the tables, for `calscim migrate`. Without it `migrate` uses `dsn`."""
     operator_dsn: SecretDsn | None = field(default=None, repr=False)
     """The DSN of the role for verbs that edit. Without it they use `dsn`."""
@@ -59,6 +62,12 @@ class Database:
     """Instead of `dsn`: the folder of a bundled Postgres."""
     pool_size: Count = 8
     """The most connections that a daemon opens for requests."""
+
+    def owner_dsn(self) -> str | None:
+        """Return ``migration_dsn``. Raise ConfigError if it is in a file that this process may not read."""
+        if isinstance(self.migration_dsn, DeniedFile):
+            raise ConfigError([Problem("database.migration_dsn_file", self.migration_dsn.reason)])
+        return self.migration_dsn
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,17 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class DeniedFile:
+    """A secret in a file that the user of this process may not open. ``reason``: what is wrong, and what to do."""
+
+    reason: str
+
+
+class _DeniedError(ValueError):
+    """The user of this process may not open a file."""
+
+
+@dataclass(frozen=True, slots=True)
 class NamedFile:
     """A path as written. ``folder``: the configuration's; ``credentials``: $CREDENTIALS_DIRECTORY."""
 
@@ -48,10 +59,16 @@ class NamedFile:
         return self.folder / Path(text(self.written)).expanduser()
 
     def located(self) -> Path:
-        """Return the path below the credentials if that file exists, else the path below the configuration's folder."""
+        """Return the path below the credentials if that file exists, else the path below the configuration's folder.
+
+        Credentials that systemd loads from a folder have flat names (systemd.exec(5)): with
+        ``LoadCredential=credentials:/etc/calscim/credentials``, ``credentials/acme.key`` is ``credentials_acme.key``.
+        """
         path = Path(text(self.written)).expanduser()
-        if self.credentials and (self.credentials / path).exists():
-            return self.credentials / path
+        if self.credentials:
+            for name in (path, "_".join(path.parts)):
+                if (self.credentials / name).exists():
+                    return self.credentials / name
         return self.folder / path
 
     def readable(self) -> Path:
@@ -83,7 +100,8 @@ class NamedFile:
 
 
 def _unreadable(error: OSError) -> ValueError:
-    return ValueError(
+    family = _DeniedError if isinstance(error, PermissionError) else ValueError
+    return family(
         f"{error.filename} cannot be read ({error.strerror}): correct the path, "
         "or let the user that calscim runs as read it"
     )
@@ -94,6 +112,14 @@ def _secret(read: Callable[[object], Any]) -> PlainValidator:
     return PlainValidator(
         lambda value: read(value.secret() if isinstance(value, NamedFile) else value)
     )
+
+
+def _owner_dsn(value: object) -> str | DeniedFile:
+    """Return the DSN. The daemon needs no right to read it: only verbs that run as the owner of the tables do."""
+    try:
+        return _dsn(value.secret() if isinstance(value, NamedFile) else value)
+    except _DeniedError as error:
+        return DeniedFile(str(error))
 
 
 def rate(value: object) -> int | None:
@@ -269,6 +295,8 @@ TextList = Annotated[tuple[Annotated[str, PlainValidator(text)], ...], listed("E
 SecretText = Annotated[str, _secret(text), Place.SECRET]
 """text"""
 SecretDsn = Annotated[str, _secret(_dsn), Place.SECRET]
+"""DSN, `postgresql://user@host/database`"""
+SecretOwnerDsn = Annotated[str | DeniedFile, PlainValidator(_owner_dsn), Place.SECRET]
 """DSN, `postgresql://user@host/database`"""
 SecretHook = Annotated[str, _secret(_hook), Place.SECRET]
 """URL"""
