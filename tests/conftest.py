@@ -26,8 +26,12 @@ from tests.support.server import (
 )
 
 GIVEN = os.environ.get("TEST_POSTGRES", "")
-# No deadline: the time of an example depends on the machine.
-settings.register_profile("calscim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# "calscim" draws the same examples in each run, so that a failure belongs to a change; "soak" draws others in each run
+# (make soak). No deadline: the time of an example depends on the machine.
+for profile, same in (("calscim", True), ("soak", False)):
+    settings.register_profile(
+        profile, derandomize=same, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
 settings.load_profile("calscim")
 
 

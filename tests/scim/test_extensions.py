@@ -3,6 +3,7 @@
 import pytest
 
 from calscim.errors import ScimError
+from calscim.scim import decode
 from calscim.scim.patch import apply
 from calscim.scim.patch.operations import parse_operations
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, USER_URN
@@ -75,6 +76,37 @@ def test_clearing_an_attribute_removes_it_and_an_empty_extension(nothing):
     assert extension(at("replace", f"{ACME}:costCode", nothing), costCode=7) is None
     assert extension(at("replace", f"{ACME}:costCode", nothing), costCode=7, a=1) == {"a": 1}
     assert user(at("add", f"{ACME}:costCode", nothing)) == bare()
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}, {"city": None}, {"a": {"b": []}}])
+def test_an_object_is_stored_without_null_and_empty_values(nothing):
+    address = {"city": "Bonn", "street": nothing}
+
+    for written in (
+        user(at("replace", f"{ACME}:address", address)),
+        user(at("add", f"{ACME}:address", address)),
+        user(at("replace", ACME, {"address": address})),
+        user(
+            at("replace", f'{ACME}:address[city eq "Bonn"]', address),
+            of=bare(**{ACME: {"address": [address]}}),
+        ),
+        decode.user({"userName": "ada", ACME: {"address": address}}),
+    ):
+        assert written[ACME]["address"] in ({"city": "Bonn"}, [{"city": "Bonn"}])
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_an_empty_value_clears_a_name_of_an_extension_in_any_case(nothing):
+    stored = {"address": {"City": "Bonn", "zip": 1}, "costCode": 7}
+
+    assert extension(at("replace", f"{ACME}:address", {"city": nothing}), **stored) == {
+        "address": {"zip": 1},
+        "costCode": 7,
+    }
+    assert extension(at("replace", ACME, {"COSTCODE": nothing}), **stored) == {
+        "address": {"City": "Bonn", "zip": 1}
+    }
+    assert extension(at("add", ACME, {"COSTCODE": nothing}), costCode=7) is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from calscim.scim.sizes import check_extension
 
 MAX_TEXT = 8192  # characters of any one text
 MAX_VALUES = 500  # of one multi-valued attribute
+_UNASSIGNED: tuple[Any, ...] = (None, "", [], {})
 
 
 def known_attributes(
@@ -26,8 +27,8 @@ def known_attributes(
             if low.startswith("urn:") and isinstance(value, dict) and value:
                 if low == kind.urn.lower():
                     resource = known_attributes(kind, value, skip) | resource
-                else:
-                    resource[key] = copy_extension(key, value)
+                elif extension := assigned(copy_extension(key, value)):
+                    resource[key] = extension
             continue
         if attribute.read_only or attribute.write_only or attribute.name in skip:
             continue
@@ -172,10 +173,28 @@ def refuse_json_text(path: str, value: str) -> None:
 
 
 def copy_extension(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an extension that has no schema here. Raise ScimError(400) if it is too large."""
+    """Return a copy of an extension that has no schema here, with null and empty values still in it.
+
+    Raise ScimError(400) if it is too large.
+    """
     check_extension(name, value)
     copied: dict[str, Any] = copy_unknown(name, value)
     return copied
+
+
+def is_unassigned(value: Any) -> bool:
+    """Return True for a value without a schema that is stored as no value (RFC 7643 section 2.5)."""
+    return value in _UNASSIGNED
+
+
+def assigned(value: Any) -> Any:
+    """Return a value without a schema, in which no object at any depth has a null or empty value. Lists keep theirs."""
+    if isinstance(value, dict):
+        kept = ((name, assigned(part)) for name, part in value.items())
+        return {name: part for name, part in kept if part not in _UNASSIGNED}
+    if isinstance(value, list):
+        return [assigned(part) for part in value]
+    return value
 
 
 def copy_unknown(path: str, value: Any) -> Any:

@@ -22,7 +22,13 @@ from scim2_models.path import (
 
 from calscim.errors import ScimError
 from calscim.names import folded, trimmed
-from calscim.scim.coerce import copy_extension, copy_unknown, equality_key
+from calscim.scim.coerce import (
+    assigned,
+    copy_extension,
+    copy_unknown,
+    equality_key,
+    is_unassigned,
+)
 from calscim.scim.filter.operands import compare
 from calscim.scim.filter.parse import nested_brackets, parse_path
 from calscim.scim.redaction import is_password, selects_by_password
@@ -30,7 +36,6 @@ from calscim.scim.redaction import is_password, selects_by_password
 _SCHEMA_ENDING = re.compile(
     r"(?:user|group|\d+(?:\.\d+)*)", re.IGNORECASE
 )  # of the URN of a schema
-_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 def change(resource: dict[str, Any], op: str, path: str, value: Any) -> None:
@@ -120,7 +125,11 @@ def _set_whole(resource: dict[str, Any], name: str, value: Any) -> None:
         return
     if not isinstance(value, dict):
         raise ScimError(400, f"{name[:200]} is an extension: send an object", "invalidValue")
-    resource[urn] = {**resource.get(urn, {}), **copy_extension(name, value)}
+    extension = _merged(resource.get(urn, {}), copy_extension(name, value))
+    if extension:
+        resource[urn] = extension
+    else:
+        resource.pop(urn, None)
 
 
 # ------------------------------------------------------------------ a part of an extension
@@ -130,14 +139,14 @@ def _set_part(extension: dict[str, Any], op: str, node: AttrPath | ValuePath, va
     at = node.attr_path if isinstance(node, ValuePath) else node
     name = _stored_name(extension, at.attr)
     before = extension.get(name)
-    new = None if value in _EMPTY else copy_unknown(name, value)
+    new = copy_unknown(name, value)
     if isinstance(node, ValuePath):
         after: Any = _change_selected(_as_list(before), op, node, new)
     elif node.sub_attr is not None:
         after = _with_sub_attribute(before, node.sub_attr, new, name)
     else:
         after = _added(before, new) if op == "add" else _replaced(before, new)
-    if after in _EMPTY:
+    if is_unassigned(after):
         extension.pop(name, None)
     else:
         extension[name] = after
@@ -147,15 +156,16 @@ def _added(before: Any, new: Any) -> Any:
     """Return the stored values and the new ones. Null adds nothing to a list, and clears a single value."""
     if isinstance(before, list):
         known = {equality_key(value) for value in before}
-        return before + [value for value in _as_list(new) if equality_key(value) not in known]
+        added = _as_list(assigned(new))
+        return before + [value for value in added if equality_key(value) not in known]
     return _replaced(before, new)
 
 
 def _replaced(before: Any, new: Any) -> Any:
     """Return the new value. Of an object, sub-attributes that are not named stay (RFC 7644 section 3.5.2.3)."""
     if isinstance(before, dict) and isinstance(new, dict):
-        return _without_empty({**before, **new})
-    return new
+        return _merged(before, new)
+    return assigned(new)
 
 
 def _with_sub_attribute(before: Any, sub: str, new: Any, name: str) -> Any:
@@ -174,11 +184,15 @@ def _with_sub_attribute(before: Any, sub: str, new: Any, name: str) -> Any:
 
 
 def _set_sub_attribute(entry: dict[str, Any], sub: str, new: Any) -> dict[str, Any]:
-    return _without_empty({**entry, _stored_name(entry, sub): new})
+    return _merged(entry, {sub: new})
 
 
-def _without_empty(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if value not in _EMPTY}
+def _merged(before: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return the stored object with the new values, under the names that are stored. An empty value clears its name."""
+    after = dict(before)
+    for name, value in new.items():
+        after[_stored_name(after, name)] = value
+    return dict(assigned(after))
 
 
 def _stored_name(entry: dict[str, Any], name: str) -> str:
@@ -202,7 +216,7 @@ def _change_selected(entries: list[Any], op: str, node: ValuePath, new: Any) -> 
     If it selects none, a value is created from the equalities of the filter.
     """
     selected = [_matches(node.val_filter, entry) for entry in entries]
-    if not any(selected) and new is not None:
+    if not any(selected) and not is_unassigned(new):
         described = _described_value(node.val_filter)
         if described is None or (op == "replace" and node.sub_attr is None):
             raise ScimError(
@@ -215,7 +229,7 @@ def _change_selected(entries: list[Any], op: str, node: ValuePath, new: Any) -> 
         _change_one(entry, node.sub_attr, new) if is_selected else entry
         for entry, is_selected in zip(entries, selected, strict=True)
     ]
-    return [entry for entry in changed if entry not in _EMPTY]
+    return [entry for entry in changed if not is_unassigned(entry)]
 
 
 def _change_one(entry: Any, sub: str | None, new: Any) -> Any:
@@ -254,7 +268,7 @@ def _matches(node: FilterNode, entry: Any) -> bool:
         case Comparison(attr_path=path, op=op, value=wanted):
             return _holds(op, _value(entry, path), wanted)
         case Present(attr_path=path):
-            return _value(entry, path) not in _EMPTY
+            return not is_unassigned(_value(entry, path))
         case Not(expr=inner):
             return not _matches(inner, entry)
         case LogicalExpr(op=op, terms=terms):
