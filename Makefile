@@ -59,10 +59,11 @@ format: $(STAMP) ## format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(STAMP) ## many more runs of the state machine, 250 a seed (EXAMPLES=10000 SEED=1); stops at a finding
+soak: $(STAMP) ## the state machine and the properties with many seeds, 250 runs a seed (EXAMPLES=10000 SEED=1); stops at a finding
 	@seed=$(or $(SEED),1); left=$(or $(EXAMPLES),10000); while [ $$left -gt 0 ]; do \
 		some=$$((left < 250 ? left : 250)); echo "seed $$seed, $$some of $$left runs"; \
 		SOAK_EXAMPLES=$$some SOAK_STEPS=40 $(BIN)/python -m pytest -q tests/machine --hypothesis-seed=$$seed || exit 1; \
+		$(BIN)/python -m pytest -q tests --ignore tests/machine -m hypothesis --hypothesis-profile=soak --hypothesis-seed=$$seed || exit 1; \
 		seed=$$((seed + 1)); left=$$((left - some)); \
 	done
 

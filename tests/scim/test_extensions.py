@@ -1,9 +1,11 @@
 """PATCH of extensions without a schema, by path (RFC 7644 section 3.5.2)."""
 
+import orjson
 import pytest
 
 from calscim.errors import ScimError
 from calscim.scim import decode
+from calscim.scim.filter.parse import parse_filter
 from calscim.scim.patch import apply
 from calscim.scim.patch.operations import parse_operations
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, USER_URN
@@ -228,3 +230,18 @@ def test_groups_have_extensions_too():
     assert change.resource[ACME] == {"cost": 7}
     with pytest.raises(ScimError):
         apply.to_group(stored, parse_operations(GROUP, {"Operations": [at("add", ACME, "x")]}))
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "-9223372036854775809", "9" * 400])
+def test_a_number_that_cannot_be_stored_is_refused(number):
+    for path in (
+        f"{ACME}:badges[level eq {number}].code",
+        f'emails[type eq "a" and value eq {number}]',
+    ):
+        with pytest.raises(ScimError, match="64 bits"):
+            user(at("add", path, "x"))
+    with pytest.raises(ScimError, match="64 bits"):
+        parse_filter(f"not (userName eq {number})")
+
+    made = extension(at("add", f"{ACME}:badges[level eq 18446744073709551615].code", "x"))
+    assert orjson.loads(orjson.dumps(made)) == made

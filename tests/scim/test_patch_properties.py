@@ -12,7 +12,7 @@ from calscim.scim.schema import ENTERPRISE_URN
 from tests.scim.test_patch import ADA, CUSTOM, body, patched
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
-SCALAR = st.none() | st.booleans() | st.integers() | TEXT
+SCALAR = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXT
 KIND = st.sampled_from(["work", "home", "other"])
 EMAIL = st.fixed_dictionaries(
     {"value": TEXT.filter(bool)}, optional={"type": KIND, "primary": st.booleans()}

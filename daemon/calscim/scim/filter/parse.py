@@ -19,6 +19,7 @@ from calscim.errors import ScimError
 MAX_LENGTH = 8192  # characters
 MAX_DEPTH = 20
 MAX_COMPARISONS = 200
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # of the whole numbers that orjson reads and writes
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[()\[\]]')
 
 
@@ -32,6 +33,7 @@ def parse_filter(text: str) -> FilterNode:
         raise ScimError(
             400, f"the filter is invalid: {_first_line(error)}", "invalidFilter"
         ) from error
+    _check_numbers(node, "filter")
     if count_comparisons(node) > MAX_COMPARISONS:
         raise ScimError(
             400,
@@ -57,6 +59,7 @@ def parse_path(text: str) -> AttrPath | ValuePath:
         ) from error
     if not isinstance(node, AttrPath | ValuePath):
         raise ScimError(400, f"the path {text[:200]!r} names no attribute: name one", "invalidPath")
+    _check_numbers(node, "path")
     return node
 
 
@@ -72,6 +75,22 @@ def count_comparisons(node: FilterNode) -> int:
         case ValuePath(val_filter=inner):
             return count_comparisons(inner)
     return 1
+
+
+def _check_numbers(node: FilterNode | AttrPath, name: str) -> None:
+    """Raise ScimError(400) for a whole number that JSON of 64 bits cannot hold: it would be stored, and never read."""
+    match node:
+        case Comparison(value=int(value)) if not _SMALLEST <= value <= _LARGEST:
+            raise ScimError(
+                400,
+                f"the {name} compares with a number outside of 64 bits: use a smaller number",
+                "invalidFilter",
+            )
+        case Not(expr=inner) | ValuePath(val_filter=inner):
+            _check_numbers(inner, name)
+        case LogicalExpr(terms=terms):
+            for term in terms:
+                _check_numbers(term, name)
 
 
 def nested_brackets() -> ScimError:
