@@ -1,33 +1,53 @@
-"""Play every case, or the cases named on the command line, and write docs/guide/cases.md (`make guide`)."""
+"""Play every case and every played page, and write what calscim prints into the documentation (`make guide`).
+
+Names of cases on the command line limit it to these cases.
+"""
 
 import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
 
 from calscim.postgres.pool import Database
 from tests.guide.document import CASES, PATH, assemble_page, heading, read_sections, section
-from tests.support.server import OWNER, PREFIX, bundled
+from tests.guide.play import open_play
+from tests.guide.played_pages import DOCS, PAGES, play_page
+from tests.support.server import OWNER, PREFIX, Server, bundled
 
 
 async def write(folder: Path, *names: str) -> None:
-    """Write the page; without names, play every case."""
+    """Write the cases with these names; without names, every case and every played page."""
     sections = read_sections() if names else {}
     async with bundled(folder / "postgres") as server:
-        admin = await asyncpg.connect(server.dsn("postgres", OWNER))
-        for number, case in enumerate(CASES):
-            if names and case.__name__ not in names:
-                continue
-            database = f"{PREFIX}_{number}"
-            await admin.execute(f"CREATE DATABASE {database} TEMPLATE {server.template}")
-            dsn = server.dsn(database)
-            async with await Database.open(dsn) as db:
-                sections[heading(case)] = await section(case, db, dsn, folder)
-        await admin.close()
+        for case in CASES:
+            if not names or case.__name__ in names:
+                async with _empty_database(server, case.__name__) as (db, dsn):
+                    sections[heading(case)] = await section(case, db, dsn, folder)
+        for number, (page, steps) in enumerate([] if names else PAGES.items()):
+            async with (
+                _empty_database(server, f"page_{number}") as (db, dsn),
+                open_play(db, dsn, folder) as play,
+            ):
+                text = (DOCS / page).read_text(encoding="utf-8")
+                (DOCS / page).write_text(await play_page(play, text, steps), encoding="utf-8")
     PATH.write_text(assemble_page(sections), encoding="utf-8")
+
+
+@asynccontextmanager
+async def _empty_database(server: Server, name: str) -> AsyncIterator[tuple[Database, str]]:
+    """Yield a new database with the schema, and its DSN."""
+    admin = await asyncpg.connect(server.dsn("postgres", OWNER))
+    database = f"{PREFIX}_{name}"
+    await admin.execute(f"CREATE DATABASE {database} TEMPLATE {server.template}")
+    await admin.close()
+    dsn = server.dsn(database)
+    async with await Database.open(dsn) as db:
+        yield db, dsn
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ from tests.guide import limits, manual_edits, outages, pauses, people, teams
 from tests.guide.play import Play, open_play
 
 PATH = Path(__file__).parents[2] / "docs" / "guide" / "cases.md"
-OUTDATED = (
-    "docs/guide/cases.md differs from what calscim prints: run `make guide`, then read `git diff`"
-)
+OUTDATED = "the page differs from what calscim prints: run `make guide`, then read `git diff`"
 
 Case: TypeAlias = Callable[[Play], Awaitable[None]]
 

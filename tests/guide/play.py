@@ -46,6 +46,18 @@ def addresses(*names: str) -> list[str]:
     return [address(name) for name in names]
 
 
+class _Shown(io.StringIO):
+    """A stream that also writes to the screen, on which output and messages meet."""
+
+    def __init__(self, screen: io.StringIO) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def write(self, text: str) -> int:
+        self._screen.write(text)
+        return super().write(text)
+
+
 class Play:
     """One case on its own stage. ``text`` is its record in Markdown."""
 
@@ -100,13 +112,11 @@ class Play:
     async def calscim(self, line: str, *, quiet: bool = False) -> str:
         """Run a verb, show it with its output, and return the output. ``quiet``: show only the warnings."""
         await self._keep_the_lease()
-        code, out, err = await asyncio.to_thread(self._run, line)
+        code, out, err, screen = await asyncio.to_thread(self._run, line)
         self._printed = out
         self._shell.append(f"$ calscim {line}")
-        messages = [line for line in err.splitlines() if not line.endswith("…")]
-        self._shell += (
-            messages if quiet else [*messages, *(line.rstrip() for line in out.splitlines())]
-        )
+        shown = (err if quiet else screen).splitlines()
+        self._shell += [line.rstrip() for line in shown if not line.endswith("…")]
         if code:
             self._shell.append(f"# exit code {code}")
         return out
@@ -127,6 +137,11 @@ class Play:
         """The hash of the plan that was printed last."""
         return self._printed.partition("approve ")[2].split()[0]
 
+    def take_block(self) -> str:
+        """Return the block of the commands since the last block, and remove it from the record."""
+        self._close()
+        return self._parts.pop()
+
     # ---------------------------------------------------------------- setup of a case
 
     async def assign(self, *names: str) -> None:
@@ -137,16 +152,29 @@ class Play:
     async def map(self, name: str, mode: str) -> None:
         """Map the group of this name to the team of this name, without showing the command."""
         line = f'mapping add --group "{name}" --team "{name}" --mode {mode}'
-        code, _, err = await asyncio.to_thread(self._run, line)
+        code, _, err, _ = await asyncio.to_thread(self._run, line)
         assert code == 0, err
 
     async def create_paused(self) -> None:
         """Create the directory again, paused; show the command. Okta pushes to it from now on."""
-        code, _, err = await asyncio.to_thread(self._run, "directory delete Okta")
+        await self.without_directory()
+        await self.calscim("directory create --name Okta --provider okta-scim-v2 --paused")
+        self.use_created_directory()
+
+    async def without_directory(self) -> None:
+        """Delete the directory that every case starts with."""
+        code, _, err, _ = await asyncio.to_thread(self._run, "directory delete Okta")
         assert code == 0, err
         await self.stage.full()
-        out = await self.calscim("directory create --name Okta --provider okta-scim-v2 --paused")
-        made = {line.split()[0]: line.split()[-1] for line in out.splitlines() if line.strip()}
+
+    def serve_at(self, url: str) -> None:
+        """Set ``scim.public_url`` without showing it."""
+        self._configure(f'[scim]\npublic_url = "{url}"', "")
+
+    def use_created_directory(self) -> None:
+        """Let Okta push to the directory that the last command created."""
+        lines = self._printed.splitlines()
+        made = {line.split()[0]: line.split()[-1] for line in lines if line.strip()}
         self._names |= {made["id"]: DIRECTORY, made["token"]: TOKEN}
         okta = self.stage.okta
         okta.base_url = f"{okta.base_url.rpartition('/')[0]}/{made['id']}"
@@ -182,11 +210,13 @@ class Play:
         self.stage.reconciler = self.stage.make_cycle()
         self.stage.reconciler.jitter = lambda: 0.0
 
-    def _run(self, line: str) -> tuple[int, str, str]:
-        out, err = io.StringIO(), io.StringIO()
+    def _run(self, line: str) -> tuple[int, str, str, str]:
+        """Run a verb; return its exit code, its output, its messages, and both as a terminal shows them."""
+        screen = io.StringIO()
+        out, err = _Shown(screen), _Shown(screen)
         with redirect_stdout(out), redirect_stderr(err):
             code = main(["--config", str(self._file), *shlex.split(line)])
-        return code, out.getvalue(), err.getvalue()
+        return code, out.getvalue(), err.getvalue(), screen.getvalue()
 
     async def _keep_the_lease(self) -> None:
         taken = await leases.take(self.stage.db, "acme", HOLDER)

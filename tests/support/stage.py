@@ -18,6 +18,7 @@ from calscim.app.wiring import reconciler_of
 from calscim.clock import SystemClock
 from calscim.config import Database as DatabaseSettings
 from calscim.config import Organization, Scim, Settings
+from calscim.directory import token_uses
 from calscim.encryption import PLAIN
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
@@ -31,6 +32,7 @@ from calscim.reconciler.state import leases, passes
 from calscim.reconciler.state.leases import Lease
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
+from calscim.scim.token_uses import TokenUses
 from calscim.testing.calcom import calcom
 from calscim.testing.okta import client as okta
 
@@ -51,6 +53,7 @@ class Stage:
     lease: Lease
     reconciler: Reconciler
     simulation: calcom.Simulation
+    uses: TokenUses
 
     @property
     def organization(self) -> Organization:
@@ -102,6 +105,10 @@ class Stage:
         return reconciler_of(
             self.db, self.settings, self.organization, calls, SystemClock(), self.lease
         )
+
+    async def record_token_uses(self) -> None:
+        """Record the use of tokens, as the daemon does every minute."""
+        await token_uses.record(self.db, self.uses.take())
 
     async def plan(self):
         return (await inspect(self.db, self.settings, self.organization)).plan
@@ -185,11 +192,12 @@ async def staged(
         )
         _, token = await admin.create_token(db, EDITOR, made, name="test")
         lease = await leases.take(db, "acme", "test")
-        server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
+        uses = TokenUses()
+        server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry()), uses))
         await server.start_server()
         base = str(server.make_url(f"/scim/v2/{made.id}"))
         speaker = okta.Okta(session, base, token)
-        stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation)
+        stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation, uses)
         stage.reconciler = stage.make_cycle()
         yield stage
         await server.close()

@@ -173,10 +173,11 @@ def _next_steps(made: admin.Directory) -> list[str]:
 _OKTA = """\
   1. Okta, your app, General: App Settings, Edit, Provisioning: SCIM, Save.
   2. Provisioning, Integration: SCIM connector base URL = base url above;
-     Unique identifier field for users = email; every Supported provisioning action;
+     Unique identifier field for users = email; every Supported provisioning action but Import Groups;
      Authentication Mode = HTTP Header; Authorization = the token. Test, then Save.
   3. Provisioning, To App: enable Create Users, Update User Attributes, Deactivate Users.
-  4. Assignments: assign people. Push Groups: push the groups that you map to teams.
+  4. Assignments: assign people. Push Groups: push the groups that you map to teams, which
+     should be other groups than those that assign people.
   5. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
 
 _RUNNING = """
