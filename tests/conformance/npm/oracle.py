@@ -1,0 +1,63 @@
+"""What the npm packages scim2-parse-filter and scim-patch answer, from one Node process for all questions."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "oracle.js"
+
+
+class RefusedError(Exception):
+    """The package refuses the filter or the operations. The argument is its message."""
+
+
+def missing() -> str:
+    """Return the reason why the packages cannot be asked on this machine, or an empty string."""
+    if shutil.which("node") is None:
+        return "needs Node.js"
+    if not (HERE / "node_modules" / "scim-patch").is_dir():
+        return "needs the npm packages of tests/conformance/npm: run make conformance"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """A running Node process that answers one line with one line."""
+
+    process: subprocess.Popen[str]
+
+    def matches(self, text: str, users: list[dict[str, Any]]) -> list[bool]:
+        """Return which users the filter matches. Raise RefusedError for an invalid filter."""
+        found: list[bool] = self._ask({"filter": text, "users": users})["matches"]
+        return found
+
+    def patched(self, user: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the user after the operations. Raise RefusedError if the operations are impossible."""
+        changed: dict[str, Any] = self._ask({"user": user, "operations": operations})["user"]
+        return changed
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        if "refused" in answer:
+            raise RefusedError(answer["refused"])
+        return answer
+
+
+@contextmanager
+def started() -> Iterator[Oracle]:
+    """Start the process, and end it afterwards."""
+    command = ["node", str(SCRIPT)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        yield Oracle(process)
