@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 TOOLS := $(VENV)/tools
+CLIENTS := $(VENV)/clients
 # What is installed is what was tested: versions and hashes come from the lock files, and nothing is built from source.
 HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide reference man check format soak chaos bench clean lock audit licenses release
+.PHONY: help run demo test guide reference man check format conformance soak chaos bench clean lock audit licenses release
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -78,12 +79,22 @@ $(TOOLS)/.installed: requirements/tools.txt
 	$(TOOLS)/bin/python -m pip install $(HASHED) requirements/tools.txt
 	@touch $@
 
+$(CLIENTS)/%/.installed: requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install $(HASHED) $<
+	@touch $@
+
+conformance: $(STAMP) $(CLIENTS)/conformance/.installed $(CLIENTS)/canaille/.installed ## run SCIM clients of others against the daemon (docs/conformance.md)
+	CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q tests/conformance
+
 lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
 	$(COMPILE) --extra embedded --extra otel --group dev --group build --output-file $(CONSTRAINTS)
 	$(COMPILE) --group build --constraint $(CONSTRAINTS) --output-file requirements/serve.txt
 	$(COMPILE) --extra embedded --group build --constraint $(CONSTRAINTS) --output-file requirements/embedded.txt
 	$(COMPILE) --extra otel --group build --constraint $(CONSTRAINTS) --output-file requirements/otel.txt
 	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
+	$(COMPILE:pyproject.toml=) --group conformance --output-file requirements/conformance.txt
+	$(COMPILE:pyproject.toml=) --group canaille --output-file requirements/canaille.txt
 	$(PYTHON) -m tools.extras_first $(CONSTRAINTS) requirements/*.txt
 
 audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability

@@ -12,7 +12,10 @@ from tools import audit, extras_first, licenses
 ROOT = Path(__file__).parents[2]
 LOCKS = [
     "constraints.txt",
-    *(f"requirements/{name}.txt" for name in ("serve", "embedded", "otel", "tools")),
+    *(
+        f"requirements/{name}.txt"
+        for name in ("serve", "embedded", "otel", "tools", "conformance", "canaille")
+    ),
 ]
 GUIDES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -38,7 +41,7 @@ def test_every_locked_package_has_a_version_and_hashes_and_names_no_registry(loc
     assert len(found) > 20
     for line in found:
         assert re.match(
-            r"[A-Za-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line
+            r"[A-Za-z0-9._-]+(\[[a-z0-9, -]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line
         )
     text = (ROOT / lock).read_text()
     assert "://" not in text and "index-url" not in text and "find-links" not in text
@@ -59,6 +62,8 @@ def test_installations_use_the_tested_versions(lock):
         ("requirements/serve.txt", [], ["build"]),
         ("requirements/embedded.txt", ["embedded"], ["build"]),
         ("requirements/tools.txt", None, ["tools"]),
+        ("requirements/conformance.txt", None, ["conformance"]),
+        ("requirements/canaille.txt", None, ["canaille"]),
     ],
 )
 def test_a_lock_file_contains_every_declared_dependency(lock, extras, groups):
@@ -95,8 +100,8 @@ def test_make_installs_only_with_hashes():
     text = (ROOT / "Makefile").read_text()
 
     commands = installs(text)
-    assert len(commands) == 3
-    assert sum("$(HASHED)" in one for one in commands) == 2
+    assert len(commands) == 4
+    assert sum("$(HASHED)" in one for one in commands) == 3
     assert "--require-hashes" in text
     assert any("--no-deps --no-build-isolation --editable ." in one for one in commands)
 
