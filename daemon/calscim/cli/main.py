@@ -43,6 +43,8 @@ VERBS = {
     "rebuild": ("rebuild", "rebuild users, groups and members from the journal"),
     "erase": ("erase", "erase a person's data from the journal and the tables"),
     "sim": ("sim", "run simulators to try calscim against"),
+    "install": ("install", "install calscim as a service of systemd"),
+    "uninstall": ("install", "remove the service; configuration and data stay"),
     "completion": ("completion", "print a completion script for a shell"),
 }
 

@@ -1,0 +1,70 @@
+"""The machine, or the folder of an image, that calscim is installed on."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from calscim.errors import UsageError
+from calscim.installation.steps import Run
+
+CONFIGURATION = "/etc/calscim/calscim.toml"
+UNIT_FOLDER = "/etc/systemd/system"
+USERS = "/etc/sysusers.d/calscim.conf"
+FOLDERS = "/etc/tmpfiles.d/calscim.conf"
+COMMAND = "/usr/local/bin/calscim"
+SHARE = "/usr/local/share/calscim"
+# What an operator's data is in. The database is not among them, unless it is bundled.
+DATA = ("/etc/calscim", "/var/lib/calscim", "/var/log/calscim")
+_PACKAGED = ("/usr/lib/systemd/system/calscim.service", "/lib/systemd/system/calscim.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``root``: where its file system begins. ``is_booted``: its systemd runs."""
+
+    root: Path
+    is_booted: bool
+
+    @classmethod
+    def at_root(cls, root: Path) -> "Machine":
+        """Return the machine whose file system begins at ``root``."""
+        root = root.resolve()
+        return cls(root, root == Path("/") and Path("/run/systemd/system").is_dir())
+
+    def path(self, absolute: str) -> Path:
+        """Return where a path of the machine is for this process."""
+        return self.root / absolute.lstrip("/")
+
+    def inside(self, path: Path) -> Path:
+        """Return a path of this process as the machine sees it."""
+        return Path("/") / path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+    def tool(self, name: str, *arguments: str, text: str = "", is_optional: bool = False) -> Run:
+        """Return the step that runs a tool of systemd for this machine."""
+        options = () if self.root == Path("/") else (f"--root={self.root}",)
+        return Run((name, *options, *arguments), text, is_optional)
+
+    def has_user(self) -> bool:
+        """Return True if the machine has the user calscim."""
+        try:
+            return (
+                re.search(r"^calscim:", self.path("/etc/passwd").read_text(), re.MULTILINE)
+                is not None
+            )
+        except FileNotFoundError:
+            return False
+
+    def refuse_package(self) -> None:
+        """Raise UsageError if a package of a distribution has installed the units."""
+        for packaged in _PACKAGED:
+            if self.path(packaged).exists():
+                raise UsageError(
+                    f"a package has installed calscim ({packaged}): use the package manager, "
+                    "as in `apt-get install` or `apt-get remove`"
+                )
+
+    def refuse_ordinary_user(self) -> None:
+        """Raise UsageError if this process may not change the machine."""
+        if self.root == Path("/") and os.geteuid() != 0:
+            raise UsageError("only root can do this: run the same command with sudo")
