@@ -11,7 +11,7 @@ HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :al
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide reference man check format conformance soak chaos bench clean lock audit licenses release
+.PHONY: help run demo test guide reference docs man check format conformance soak chaos bench clean lock audit licenses release
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,19 +42,23 @@ reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.tables_page
 	$(BIN)/python -m tools.configuration
 
+docs: $(STAMP) ## build the documentation as a site in build/site, and check its links
+	$(BIN)/python -m tools.site
+
 screenshots: $(STAMP) ## take the pictures of docs/guide/console.md (needs Chromium)
 	$(BIN)/python -m tools.screenshots
 
 man: $(STAMP) ## write build/man/calscim.1, the manual page
 	$(BIN)/python -m tools.man_page
 
-check: $(STAMP) ## format, lint, types, import contracts, dead code, schema
+check: $(STAMP) ## format, lint, types, import contracts, dead code, schema, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python -m pytest -q tests/postgres/test_migrations.py
+	$(BIN)/python -m tools.site
 
 format: $(STAMP) ## format the code and mend what can be mended
 	$(BIN)/ruff format .
