@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints.txt
 TOOLS := $(VENV)/tools
+PACKAGING := $(VENV)/packaging
+ENGINE ?= docker
+VERSION_NOW = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' daemon/calscim/__init__.py)
 CLIENTS := $(VENV)/clients
 # What is installed is what was tested: versions and hashes come from the lock files, and nothing is built from source.
 HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement
@@ -12,6 +15,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --pyth
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: help run demo test guide reference docs man check format conformance soak chaos bench clean lock audit licenses release
+.PHONY: image image-test packaging-check
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -99,6 +103,7 @@ lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1:
 	$(COMPILE:pyproject.toml=) --group tools --output-file requirements/tools.txt
 	$(COMPILE:pyproject.toml=) --group conformance --output-file requirements/conformance.txt
 	$(COMPILE:pyproject.toml=) --group canaille --output-file requirements/canaille.txt
+	$(COMPILE:pyproject.toml=) --group packaging --output-file requirements/packaging.txt
 	$(PYTHON) -m tools.extras_first $(CONSTRAINTS) requirements/*.txt
 
 audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a dependency has a known vulnerability
@@ -109,6 +114,27 @@ audit: $(TOOLS)/.installed ## write dist/sbom.cdx.json and ask whether a depende
 
 licenses: $(STAMP) ## write docs/reference/licenses.md from what is installed
 	$(BIN)/python -m tools.licenses
+
+image: ## build the container image (ENGINE=podman; BASE=another base image; REQUIREMENTS=otel)
+	$(ENGINE) build --file packaging/container/Containerfile --build-arg VERSION=$(VERSION_NOW) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(if $(REQUIREMENTS),--build-arg REQUIREMENTS=$(REQUIREMENTS)) \
+		$(if $(findstring podman,$(ENGINE)),--format docker) --tag calscim:$(VERSION_NOW) .
+
+image-test: ## run the container image with an empty database (PG=postgresql://...; ENGINE=podman)
+	ENGINE='$(ENGINE)' packaging/container/smoke-test calscim:$(VERSION_NOW) '$(PG)'
+
+$(PACKAGING)/.installed: requirements/packaging.txt
+	$(PYTHON) -m venv $(PACKAGING)
+	$(PACKAGING)/bin/python -m pip install $(HASHED) requirements/packaging.txt
+	@touch $@
+
+packaging-check: $(STAMP) $(PACKAGING)/.installed ## check Containerfile, Compose file and manifests with hadolint, yamllint, Kubernetes' schemas
+	$(PACKAGING)/bin/hadolint packaging/container/Containerfile
+	$(PACKAGING)/bin/yamllint --strict --config-file packaging/yamllint.yaml packaging
+	for version in 1.29 1.37; do for file in packaging/kubernetes/*.yaml; do case $$file in \
+		*/kustomization.yaml|*/servicemonitor.yaml) ;; \
+		*) $(PACKAGING)/bin/kubernetes-validate --quiet --strict -k $$version $$file || exit 1 ;; \
+	esac; done; done
 
 release: $(STAMP) ## test the packages of a release, commit it and tag it (VERSION=1.4.0; DRY_RUN=1: only test)
 	$(BIN)/python -m tools.release $(VERSION) $(if $(DRY_RUN),--dry-run)

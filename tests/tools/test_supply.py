@@ -62,6 +62,7 @@ def test_installations_use_the_tested_versions(lock):
         ("requirements/serve.txt", [], ["build"]),
         ("requirements/embedded.txt", ["embedded"], ["build"]),
         ("requirements/tools.txt", None, ["tools"]),
+        ("requirements/packaging.txt", None, ["packaging"]),
         ("requirements/conformance.txt", None, ["conformance"]),
         ("requirements/canaille.txt", None, ["canaille"]),
     ],

@@ -16,7 +16,7 @@ def register(verbs: Verbs) -> None:
     calcom = nouns.add(
         "calcom",
         _calcom,
-        "run a simulated Cal.com on loopback",
+        "run a simulated Cal.com",
         data=False,
         details="GET /_sim/state shows its state; POST /_sim/people, /_sim/half-member, /_sim/delete-account, "
         "and /_sim/faults change it.",
@@ -30,7 +30,7 @@ def register(verbs: Verbs) -> None:
         type=_tcp,
         default="127.0.0.1:9010",
         metavar="HOST:PORT",
-        help="loopback address and port (default: 127.0.0.1:9010)",
+        help="address and port (default: 127.0.0.1:9010)",
     )
     calcom.add_argument(
         "--organization-id",
