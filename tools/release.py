@@ -2,7 +2,8 @@
 
 The release is prepared in a temporary worktree of HEAD, so that a failure or a dry run leaves the tree as it was:
 
-1. write the version and turn the changelog's Unreleased section into a section of the version;
+1. write the version, also where files name the container image, and turn the section Unreleased of the changelog into
+   a section of the version;
 2. build wheel and sdist, install each into an empty environment, and run `calscim demo` from there;
 3. freeze tests/upgrades/previous, which the next release is tested against;
 4. commit, tag, and move the branch to the commit.
@@ -27,9 +28,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 VERSION_FILE = "daemon/calscim/__init__.py"
 CHANGELOG = "CHANGELOG.md"
+IMAGE_FILES = (
+    "packaging/container/Containerfile",
+    "packaging/container/compose.yaml",
+    "packaging/kubernetes/deployment.yaml",
+    "packaging/kubernetes/kustomization.yaml",
+    "packaging/kubernetes/migrate.yaml",
+)
 PREVIOUS = "tests/upgrades/previous"
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _ASSIGNED = re.compile(r'^__version__ = "[^"]*"$', re.MULTILINE)
+_IMAGE = re.compile(
+    r'(?<=calscim:)\d+\.\d+\.\d+|(?<=ARG VERSION=)\d+\.\d+\.\d+|(?<=newTag: ")\d+\.\d+\.\d+'
+)
 _UNRELEASED = "## Unreleased\n"
 _DEMO_TIMEOUT = 300
 
@@ -62,6 +73,14 @@ def with_version(text: str, version: str) -> str:
     changed, count = _ASSIGNED.subn(f'__version__ = "{version}"', text)
     if count != 1:
         raise ReleaseError(f'{VERSION_FILE} needs exactly one line __version__ = "x.y.z"')
+    return changed
+
+
+def with_image_version(text: str, version: str) -> str:
+    """Return the text of a file that names the version of the container image, with another version."""
+    changed, count = _IMAGE.subn(version, text)
+    if count == 0:
+        raise ReleaseError("a file of the container image names no version: write calscim:x.y.z")
     return changed
 
 
@@ -141,6 +160,10 @@ def _worktree() -> Iterator[Path]:
 def _rewrite(tree: Path, version: str) -> None:
     module, changelog = tree / VERSION_FILE, tree / CHANGELOG
     module.write_text(with_version(module.read_text("utf-8"), version), encoding="utf-8")
+    for image_file in (tree / name for name in IMAGE_FILES):
+        image_file.write_text(
+            with_image_version(image_file.read_text("utf-8"), version), encoding="utf-8"
+        )
     today = datetime.now(UTC).date()
     text = with_section(changelog.read_text("utf-8"), version, today)
     changelog.write_text(text, encoding="utf-8")

@@ -4,7 +4,14 @@ from datetime import date
 
 import pytest
 
-from tools.release import ReleaseError, check_is_new, parse_version, with_section, with_version
+from tools.release import (
+    ReleaseError,
+    check_is_new,
+    parse_version,
+    with_image_version,
+    with_section,
+    with_version,
+)
 
 DAY = date(2027, 1, 31)
 CHANGELOG = """\
@@ -55,6 +62,23 @@ def test_the_version_in_the_module_is_replaced():
     assert with_version('"""x"""\n\n__version__ = "0.1.0"\n', "0.2.0") == (
         '"""x"""\n\n__version__ = "0.2.0"\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("image: registry.example.com/calscim:0.1.0", "image: registry.example.com/calscim:0.2.0"),
+        ("ARG VERSION=0.1.0", "ARG VERSION=0.2.0"),
+        ('newTag: "0.1.0" # not 0.1.0', 'newTag: "0.2.0" # not 0.1.0'),
+    ],
+)
+def test_the_version_of_the_image_is_replaced(line, expected):
+    assert with_image_version(line, "0.2.0") == expected
+
+
+def test_a_file_without_a_version_of_the_image_is_refused():
+    with pytest.raises(ReleaseError, match="names no version"):
+        with_image_version("image: postgres:18", "0.2.0")
 
 
 def test_a_module_without_a_version_is_refused():
