@@ -9,7 +9,7 @@ INSERT INTO calscim.ledger AS l (
 VALUES ($1, $2, $3, $4::uuid, $5, $6, $7, $8::bigint[], $9)
 ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
     SET user_id = excluded.user_id, role = excluded.role, mode = excluded.mode,
-        origin = CASE WHEN l.origin = 'added' THEN 'added' ELSE excluded.origin END,
+        origin = CASE WHEN excluded.origin = 'found' THEN l.origin ELSE excluded.origin END,
         mapping_ids = excluded.mapping_ids, membership_id = coalesce(excluded.membership_id, l.membership_id),
         written_at = now(), missed_passes = 0;
 
@@ -35,6 +35,12 @@ ON CONFLICT (organization, team_id, cal_user_id) DO UPDATE
     WHERE (l.user_id, l.role, l.mode, l.mapping_ids, l.membership_id, l.missed_passes)
         IS DISTINCT FROM (excluded.user_id, excluded.role, excluded.mode, excluded.mapping_ids,
                           excluded.membership_id, 0);
+
+-- name: adopt_found
+-- Adopt memberships of a team that calscim found in place. Returns the accounts whose membership is adopted now.
+UPDATE calscim.ledger SET origin = 'adopted'
+WHERE organization = $1 AND team_id = $2 AND cal_user_id = ANY ($3::bigint[]) AND origin = 'found'
+RETURNING cal_user_id;
 
 -- name: list_unconfirmed
 -- Memberships that an attempt without an outcome may have made since the last complete full pass.

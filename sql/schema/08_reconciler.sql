@@ -81,13 +81,14 @@ CREATE TABLE calscim.build_traits (
     PRIMARY KEY (organization, trait)
 );
 
--- Team memberships that calscim made, or found in place when they became desired.
+-- Team memberships that calscim made, or found in place when they became desired. An operator can have calscim adopt
+-- those that it found: calscim then removes them as if it had made them.
 CREATE TABLE calscim.ledger (
     organization   text NOT NULL,
     team_id        bigint NOT NULL,
     cal_user_id    bigint NOT NULL,
     user_id        uuid NOT NULL,
-    origin         text NOT NULL CHECK (origin IN ('added', 'found')),
+    origin         text NOT NULL CHECK (origin IN ('added', 'adopted', 'found')),
     role           text NOT NULL,
     mode           text NOT NULL,          -- the mode under which it was last desired
     mapping_ids    bigint[] NOT NULL,      -- the mappings that last asked for it

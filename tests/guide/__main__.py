@@ -1,6 +1,6 @@
 """Play every case and every played page, and write what calscim prints into the documentation (`make guide`).
 
-Names of cases on the command line limit it to these cases.
+Names of cases and pages on the command line limit it to these, for example `new_person` or `start/okta.md`.
 """
 
 import asyncio
@@ -21,14 +21,16 @@ from tests.support.server import OWNER, PREFIX, Server, bundled
 
 
 async def write(folder: Path, *names: str) -> None:
-    """Write the cases with these names; without names, every case and every played page."""
+    """Write the cases and pages with these names; without names, all of them."""
     sections = read_sections() if names else {}
     async with bundled(folder / "postgres") as server:
         for case in CASES:
             if not names or case.__name__ in names:
                 async with _empty_database(server, case.__name__) as (db, dsn):
                     sections[heading(case)] = await section(case, db, dsn, folder)
-        for number, (page, steps) in enumerate([] if names else PAGES.items()):
+        for number, (page, steps) in enumerate(PAGES.items()):
+            if names and page not in names:
+                continue
             async with (
                 _empty_database(server, f"page_{number}") as (db, dsn),
                 open_play(db, dsn, folder) as play,

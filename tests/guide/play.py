@@ -132,6 +132,17 @@ class Play:
         await self.stage.reconciler.run_full(lambda: False, requests)
         await verb
 
+    async def run_quietly(self, line: str) -> None:
+        """Run a verb that must succeed, without showing it."""
+        code, self._printed, err, _ = await asyncio.to_thread(self._run, line)
+        assert code == 0, err
+
+    async def sync_quietly(self) -> None:
+        """Run the full pass that the last edit asked for, without showing a command."""
+        await self._keep_the_lease()
+        requests = await passes.list_requests(self.stage.db, "acme")
+        await self.stage.reconciler.run_full(lambda: False, requests)
+
     @property
     def hash(self) -> str:
         """The hash of the plan that was printed last."""
@@ -152,8 +163,7 @@ class Play:
     async def map(self, name: str, mode: str) -> None:
         """Map the group of this name to the team of this name, without showing the command."""
         line = f'mapping add --group "{name}" --team "{name}" --mode {mode}'
-        code, _, err, _ = await asyncio.to_thread(self._run, line)
-        assert code == 0, err
+        await self.run_quietly(line)
 
     async def create_paused(self) -> None:
         """Create the directory again, paused; show the command. Okta pushes to it from now on."""
@@ -161,10 +171,15 @@ class Play:
         await self.calscim("directory create --name Okta --provider okta-scim-v2 --paused")
         self.use_created_directory()
 
+    async def create_paused_quietly(self) -> None:
+        """Create the directory again, paused, without showing the command. Okta pushes to it from now on."""
+        await self.without_directory()
+        await self.run_quietly("directory create --name Okta --provider okta-scim-v2 --paused")
+        self.use_created_directory()
+
     async def without_directory(self) -> None:
         """Delete the directory that every case starts with."""
-        code, _, err, _ = await asyncio.to_thread(self._run, "directory delete Okta")
-        assert code == 0, err
+        await self.run_quietly("directory delete Okta")
         await self.stage.full()
 
     def serve_at(self, url: str) -> None:

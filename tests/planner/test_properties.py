@@ -65,7 +65,7 @@ def worlds(draw: st.DrawFn) -> PlannerWorld:
                 team,
                 name,
                 role=draw(ROLES),
-                ledger=draw(st.sampled_from([None, "found", "added", "added"]))
+                ledger=draw(st.sampled_from([None, "found", "adopted", "added", "added"]))
                 if name in NAMES
                 else None,
                 given=draw(ROLES),
@@ -227,11 +227,11 @@ def test_a_person_that_no_provider_wrote_to_or_that_one_keeps_active_is_not_depr
 
 @MANY
 @given(worlds())
-def test_members_calscim_did_not_add_leave_only_exclusive_teams(w: PlannerWorld):
+def test_members_calscim_neither_added_nor_adopted_leave_only_exclusive_teams(w: PlannerWorld):
     exclusive = {m.team for m in w.mappings if m.mode is Mode.EXCLUSIVE and m.removed_seq is None}
     for action in taking(w):
         if action.kind is Kind.REMOVE and team_of(action) not in exclusive:
-            assert w.ledger[team_of(action), action.cal_user].origin == "added"
+            assert w.ledger[team_of(action), action.cal_user].is_owned
 
 
 @MANY

@@ -128,6 +128,7 @@ def test_a_member_of_three_mapped_groups_has_three_sources():
         (ADD_ONLY, "added", []),
         (MANAGED, None, []),
         (MANAGED, "found", []),
+        (MANAGED, "adopted", []),
         (MANAGED, "added", ["member.role ann T7 ADMIN"]),
         (EXCLUSIVE, None, ["member.role ann T7 ADMIN"]),
         (EXCLUSIVE, "found", ["member.role ann T7 ADMIN"]),

@@ -7,6 +7,7 @@ import pytest
 
 from calscim import admin
 from calscim.admin.approve import approve
+from calscim.admin.team_members import adopt_members, compare_team
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.postgres import migrations
@@ -82,3 +83,24 @@ async def test_the_daemon_can_neither_make_a_token_nor_end_a_pause(stage, operat
         await admin.resume(
             stage.db, stage.editor, organization="acme", scope="directory", target=directory.id
         )
+
+
+async def test_operators_adopt_memberships_and_the_daemon_removes_them(stage, operators):
+    stage.world.add_person(address("ann"))
+    stage.world.put_on_team("Sales", address("ann"))
+    [directory] = await admin.directories(operators)
+    team = admin.TeamRef(stage.team_id("Sales"), "Sales")
+    role, mode = Role.MEMBER, Mode.MANAGED
+    await admin.add_mapping(
+        operators, stage.editor, directory, group="Sales", team=team, role=role, mode=mode
+    )
+    await stage.okta.assign(address("ann"), "Ann", "Example")
+    await stage.okta.push_group("Sales", [address("ann")])
+    await stage.full()
+
+    compared = await compare_team(operators, stage.settings, stage.organization, "sales")
+    await adopt_members(operators, stage.editor, "acme", compared)
+    await stage.okta.remove_members("Sales", [address("ann")])
+    await stage.push()
+
+    assert stage.team("Sales") == {}

@@ -86,7 +86,7 @@ class UserGroup:
 
 @dataclass(frozen=True, slots=True)
 class UserTeam:
-    """A team membership of the ledger: calscim added it, or found it in place."""
+    """A team membership of the ledger: calscim added, adopted or found it."""
 
     team_id: int
     team: str | None

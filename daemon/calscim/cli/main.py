@@ -25,7 +25,7 @@ VERBS = {
     "token": ("token", "manage the bearer tokens of directories"),
     "user": ("user", "list and show users that identity providers pushed"),
     "group": ("group", "list and show groups that identity providers pushed"),
-    "team": ("team", "list and pause Cal.com's teams"),
+    "team": ("team", "list, compare, adopt and pause Cal.com's teams"),
     "mapping": ("mapping", "map groups to teams"),
     "plan": ("plan", "read Cal.com and print the changes to make, without making them"),
     "sync": ("sync", "ask the running daemon for a full pass and wait for it"),

@@ -1,15 +1,29 @@
-"""calscim team: list Cal.com's teams, and pause one."""
+"""calscim team: list Cal.com's teams, compare one with its groups, adopt its members, and pause one."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
 
 from calscim import admin
 from calscim.admin.organizations import find_organization, find_organizations
 from calscim.admin.pause_views import PausedTarget, ResumedTarget
+from calscim.admin.team_members import (
+    AdoptedMembers,
+    ComparedMember,
+    TeamComparison,
+    adopt_members,
+    compare_team,
+)
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
 from calscim.cli.command import Command
+from calscim.cli.confirmation import agreed, can_ask
 from calscim.cli.database import opened
-from calscim.cli.output import table
+from calscim.cli.output import lines, table
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
-from calscim.wording import moment
+from calscim.exit_codes import ExitCode
+from calscim.wording import counted, moment
 
 
 def register(verbs: Verbs) -> None:
@@ -20,6 +34,25 @@ def register(verbs: Verbs) -> None:
         "list the teams with the groups mapped to them",
         examples=("calscim team list", "calscim team list --organization acme --json"),
     )
+    members = nouns.add(
+        "members",
+        _members,
+        "list the members of a team beside what its mapped groups want",
+        details="Calls Cal.com, changes nothing. ADDED BY says who made the membership: calscim; adopted, by `calscim "
+        "team adopt`; or others, such as an administrator or Cal.com's own directory sync.",
+        examples=("calscim team members sales", "calscim team members sales --json"),
+    )
+    adopt = nouns.add(
+        "adopt",
+        _adopt,
+        "treat memberships that others made as added by calscim, if a mapped group wants them",
+        details="In managed, calscim then removes such a person once no mapped group wants the membership. The role "
+        "stays as it is. Without --yes it lists the people; then it asks on a terminal, and elsewhere exits with 2 "
+        "if there is anyone to adopt.",
+        examples=("calscim team adopt sales", "calscim team adopt sales --yes"),
+        exits=(ExitCode.PENDING,),
+    )
+    adopt.add_argument("--yes", action="store_true", help="adopt without asking")
     pause = nouns.add(
         "pause",
         _pause,
@@ -39,7 +72,9 @@ def register(verbs: Verbs) -> None:
         parser.add_argument(
             "team", metavar="TEAM", help=f"id, slug or name; {ORGANIZATION}: the whole organization"
         )
-    for parser in (listing, pause, resume):
+    for parser in (members, adopt):
+        parser.add_argument("team", metavar="TEAM", help="id, slug or name")
+    for parser in (listing, members, adopt, pause, resume):
         parser.add_argument("--organization", metavar="ORG", help="needed if there are several")
 
 
@@ -63,6 +98,72 @@ async def _list(command: Command) -> None:
         ),
     )
     command.output.data(teams, shown if teams else "Cal.com has no team yet")
+
+
+async def _members(command: Command) -> None:
+    settings = command.settings()
+    organization = find_organization(settings, command.arguments.organization)
+    async with opened(settings) as db:
+        compared = await compare_team(db, settings, organization, command.arguments.team)
+    shown = [_member_table(compared.members)] if compared.members else []
+    command.output.data(compared, Group(*shown, *(lines(note) for note in _notes(compared))))
+
+
+async def _adopt(command: Command) -> int:
+    settings = command.settings()
+    organization = find_organization(settings, command.arguments.organization)
+    async with opened(settings) as db:
+        compared = await compare_team(db, settings, organization, command.arguments.team)
+        adoptable = compared.adoptable
+        is_adopted = bool(adoptable) and command.arguments.yes
+        shown: RenderableType = _member_table(adoptable) if adoptable else Group()
+        if adoptable and not is_adopted and not command.output.json and can_ask():
+            command.output.show(shown)
+            shown = Group()
+            is_adopted = await agreed(
+                command,
+                f"calscim will remove these people from {compared.team} once no mapped group wants them there.",
+            )
+        if is_adopted:
+            await adopt_members(db, command.editor(), organization.name, compared)
+    value = AdoptedMembers(compared.team_id, compared.team, adoptable, is_adopted)
+    command.output.data(value, Group(shown, lines(_adoption(value))))
+    return ExitCode.PENDING if adoptable and not is_adopted else 0
+
+
+def _member_table(members: Iterable[ComparedMember]) -> RenderableType:
+    return table(
+        ("person", "in Cal.com as", "wanted as", "groups", "added by"),
+        (
+            (
+                member.email,
+                member.role or "-",
+                member.wanted or "-",
+                ", ".join(member.groups),
+                member.added_by or "-",
+            )
+            for member in members
+        ),
+    )
+
+
+def _notes(compared: TeamComparison) -> Iterator[str]:
+    if not compared.members:
+        yield f"{compared.team} has no members, and no mapped group wants any"
+    if adoptable := len(compared.adoptable):
+        yield (
+            f"{counted(adoptable, 'membership')} in a mapped group, added by others: in managed, the people stay when "
+            f"they leave the group. `calscim team adopt {shlex.quote(compared.team)}` changes that."
+        )
+
+
+def _adoption(value: AdoptedMembers) -> str:
+    count = counted(len(value.members), "membership")
+    if value.adopted:
+        return f"adopted {count} on {value.team}"
+    if value.members:
+        return f"nothing was changed: add --yes to adopt {count}"
+    return f"no membership on {value.team} can be adopted: no person in a mapped group was added by others"
 
 
 async def _pause(command: Command) -> None:

@@ -77,16 +77,24 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class MembershipRecord:
-    """A team membership in the ledger: calscim added it, or found it in place when it was wanted."""
+    """A team membership in the ledger: calscim added it, or found it in place when it was wanted.
+
+    An operator can have calscim adopt memberships that it found.
+    """
 
     team: TeamId
     cal_user: CalUserId
     user: UserId
-    origin: str  # added, found
+    origin: str  # added, adopted, found
     role: Role
     mode: Mode  # the mappings that last asked for it
     mappings: tuple[MappingId, ...]
     membership: MembershipId | None = None
+
+    @property
+    def is_owned(self) -> bool:
+        """Return True if calscim removes the membership once no mapped group asks for it: added or adopted."""
+        return self.origin in ("added", "adopted")
 
 
 @dataclass(frozen=True, slots=True)

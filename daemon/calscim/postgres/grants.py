@@ -102,6 +102,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "journal_heads": _UPSERT,
     "holds": _UPSERT,
     "journal": ("SELECT", "INSERT"),
+    "ledger": ("SELECT", "UPDATE (origin)"),
     "log_level": _ALL,
     "mappings": _UPSERT,
     "parked_actions": ("SELECT", "UPDATE (next_try, refused, unanswered)"),

@@ -91,7 +91,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A team membership that calscim added or found."""
+    """A team membership that calscim added, adopted or found."""
 
     team_id: int
     origin: str

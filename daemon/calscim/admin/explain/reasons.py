@@ -15,6 +15,7 @@ from calscim.reconciler.state.parked_actions import ParkedAction
 
 _INVITES = (Kind.CREATE.value, Kind.ATTACH.value)
 _TAKES = (Kind.REMOVE.value, Kind.DEPROVISION.value)
+_PUT = {"added": "added this person", "adopted": "adopted this membership"}
 _UNKNOWN = "no directory has this person; calscim leaves the account where it is, except on exclusive teams"
 
 
@@ -151,9 +152,9 @@ class Reasons:
         if giving:
             yield f"not on the team yet: member of {giving}"
         for entry in self.ledger:
-            if seen is not None and entry.team_id == team and entry.origin == "added":
+            if seen is not None and entry.team_id == team and entry.origin in _PUT:
                 why = left[-1] if left else "no mapped group wants it any more"
-                yield f"still on the team: calscim added this person, and {entry.mode} never removes; {why}"
+                yield f"still on the team: calscim {_PUT[entry.origin]}, and {entry.mode} never removes; {why}"
         if seen is not None:
             yield "on the team by hand: no mapped group wants it, and its mode leaves it alone"
         if left:
@@ -187,8 +188,7 @@ class Reasons:
             yield f"not wanted on the team: {self._in_no_group(team)}"
         for entry in self.ledger:
             if entry.team_id == team:
-                put = "added this person" if entry.origin == "added" else "found this person there"
-                yield f"calscim {put}"
+                yield f"calscim {_PUT.get(entry.origin, 'found this person there')}"
 
     def _stuck(self, team: TeamId | None) -> Iterator[str]:
         """Yield what has been held, parked or waiting since the last pass."""

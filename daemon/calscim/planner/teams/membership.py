@@ -1,9 +1,9 @@
 """Plan team memberships: add members, correct roles, and remove members.
 
 A removal requires three things: a Complete list of the team's members, a directory that does not put the person on
-the team, and a mode that removes (managed for members that calscim added, exclusive for any member). A pending
-membership counts as present, and is accepted if the directory wants it. The API key's user, protected people, owners
-that calscim did not make, and the last administrator of a team are never removed or demoted.
+the team, and a mode that removes (managed for members that calscim added or adopted, exclusive for any member). A
+pending membership counts as present, and is accepted if the directory wants it. The API key's user, protected people,
+owners that calscim did not make, and the last administrator of a team are never removed or demoted.
 """
 
 from collections.abc import Iterator
@@ -300,7 +300,7 @@ class _TeamPlanner:
         """Return the mode that applies to a member who is not wanted, or None if no mode applies."""
         if self._is_exclusive:
             return Mode.EXCLUSIVE
-        if record is not None and record.origin == "added":
+        if record is not None and record.is_owned:
             given = self._context.provenance.given(record)
             if given:
                 return strongest(given)
