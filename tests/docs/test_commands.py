@@ -1,0 +1,153 @@
+"""Every command in a block of the documentation is accepted by the program that it starts."""
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from calscim.cli.main import all_verbs
+from tests.docs.blocks import PAGES, ROOT, commands
+
+# Programs whose commands no test runs as they stand, and why, or which test covers what they do.
+ELSEWHERE = {
+    "apt-get": "installs packages on the machine",
+    "cd": "is part of the shell",
+    "cp": "writes to the system; the files it copies exist (below)",
+    "df": "reads the machine's disks",
+    "git": "needs a remote repository",
+    "grep": "filters the output of the program before it",
+    "head": "filters the output of the program before it",
+    "install": "writes to the system; the files it copies exist (below)",
+    "journalctl": "needs a service under systemd",
+    "ln": "writes to the system",
+    "make": "starts long runs; its targets exist (below)",
+    "man": "opens a pager; tests/tools/test_man_page.py reads the page",
+    "openssl": "reads a certificate of the machine",
+    "pip": "installs packages; the lock files it reads exist (below), and tests/tools/test_supply.py checks them",
+    "promtool": "reads files of the machine; tests/config/test_alerts.py checks the rules",
+    "python": "starts the test suite, or creates an environment",
+    "python3": "starts the test suite, or creates an environment",
+    "sed": "reads config/prometheus-rules.yml, which exists (below)",
+    "systemctl": "needs systemd; tests/systemd examines the units",
+    "systemd-sysusers": "creates users of the machine; tests/systemd examines the file",
+    "systemd-tmpfiles": "creates folders of the machine; tests/systemd examines the file",
+    "tail": "filters the output of the program before it",
+    "top": "reads the machine's processes",
+    "umask": "is part of the shell",
+    "eval": "is part of the shell; tests/cli/test_completion.py runs the completion scripts in each shell",
+}  # fmt: skip
+# Programs whose commands a test of this folder runs.
+HERE = {"calscim", "curl", "jq", "psql"}
+
+
+def program_of(words):
+    return words[0].rpartition("/")[2]
+
+
+def commands_of_program(*names):
+    return [
+        (command, words)
+        for command in commands()
+        for words in command.programs
+        if program_of(words) in names
+    ]
+
+
+@pytest.fixture(scope="module")
+def parser():
+    return all_verbs()
+
+
+def complaint_of(parser, words):
+    """Return what the parser says about the words after `calscim`, or "" if it accepts them."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            _, unknown = parser.parse_known_args(words)
+    except SystemExit as end:
+        return said.getvalue() if end.code else ""
+    return f"unknown: {unknown}" if unknown else ""
+
+
+def test_the_parser_accepts_every_calscim_command(parser):
+    complaints = {
+        str(command): complaint
+        for command, words in commands_of_program("calscim")
+        if (complaint := complaint_of(parser, words[1:]))
+    }
+
+    assert complaints == {}
+
+
+@pytest.mark.parametrize("line", ["parked forget", "plan --organisation acme", "token create"])
+def test_the_parser_complains_of_a_wrong_command(parser, line):
+    assert complaint_of(parser, line.split())
+
+
+def test_every_program_is_run_by_a_test_or_has_a_reason_why_not():
+    known = HERE | set(ELSEWHERE)
+
+    unknown = [
+        str(command)
+        for command in commands()
+        for words in command.programs
+        if program_of(words) not in known
+    ]
+
+    assert unknown == [], (
+        "add the program to ELSEWHERE with its reason, or write a test that runs it"
+    )
+
+
+def test_the_tests_that_the_table_names_exist():
+    named = {path for reason in ELSEWHERE.values() for path in re.findall(r"tests/[\w/.]+", reason)}
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_command_is_valid_for_the_shell(tmp_path):
+    script = tmp_path / "commands.sh"
+    script.write_text("".join(f"{command.text}\n" for command in commands()), encoding="utf-8")
+
+    checked = subprocess.run(["bash", "-n", script], capture_output=True, text=True, check=False)
+
+    assert checked.stderr == ""
+
+
+def test_make_has_every_target_that_a_page_names():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+    wrong = [
+        str(command) for command, words in commands_of_program("make") if words[1] not in targets
+    ]
+
+    assert wrong == []
+
+
+def test_every_file_of_the_repository_that_a_command_reads_exists():
+    named = [
+        (command, word)
+        for command, words in commands_of_program("cp", "install", "pip", "python", "sed")
+        for word in words[1:]
+        if re.fullmatch(r"[\w-]+(/[\w.@-]+)+", word)
+    ]
+
+    assert len(named) > 5
+    assert [str(command) for command, word in named if not (ROOT / word).exists()] == []
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="no jq is installed (apt-get install jq)")
+def test_jq_accepts_every_filter():
+    for command, words in commands_of_program("jq"):
+        checked = subprocess.run(
+            words, input='{"event": "scim.request", "status": 200}\n', capture_output=True, text=True, check=False
+        )  # fmt: skip
+        assert checked.stderr == "", command
+
+
+def test_every_page_is_looked_at():
+    assert len(PAGES) > 50
+    assert len(commands()) > 500
