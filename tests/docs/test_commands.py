@@ -82,7 +82,7 @@ def test_the_parser_accepts_every_calscim_command(parser):
     assert complaints == {}
 
 
-@pytest.mark.parametrize("line", ["parked forget", "plan --organisation acme", "token create"])
+@pytest.mark.parametrize("line", ["parked forget", "plan --organisation acme", "approve"])
 def test_the_parser_complains_of_a_wrong_command(parser, line):
     assert complaint_of(parser, line.split())
 
