@@ -14,6 +14,8 @@ from yarl import URL
 
 from calscim.calcom.client import Client
 from calscim.calcom.rate_budget import Budget
+from calscim.calcom.reader import Reader
+from calscim.calcom.writer import CallResult, Writer
 
 API = "https://cal.test"
 KEY = "cal_live_verysecret"
@@ -183,3 +185,35 @@ def user_row(number: int, email: str) -> Any:
 def label(one: Any) -> str | None:
     """Return the part of a test name for a parameter."""
     return str(one)[:40] if isinstance(one, str | int) else None
+
+
+@pytest.fixture
+def reader(client) -> Reader:
+    return Reader(client)
+
+
+class Diary:
+    """Records the attempts, with the requests that had been sent by then."""
+
+    def __init__(self, calcom) -> None:
+        self.calcom = calcom
+        self.rows: list[tuple] = []
+        self.outcomes: list[CallResult] = []
+
+    async def begin(self, action, request_id):
+        self.rows.append(("begin", action.kind.value, request_id, len(self.calcom.sent)))
+        return 17
+
+    async def finish(self, action_id, outcome):
+        self.rows.append(("finish", action_id, outcome.outcome.value, len(self.calcom.sent)))
+        self.outcomes.append(outcome)
+
+
+@pytest.fixture
+def diary(calcom) -> Diary:
+    return Diary(calcom)
+
+
+@pytest.fixture
+def writer(client, diary) -> Writer:
+    return Writer(client, diary)

@@ -17,7 +17,7 @@ from calscim.planner.ids import DirectoryId, UserId
 from calscim.scim.filter.compile import compile_filter
 from calscim.scim.schema import GROUP, USER
 from calscim.testing.calcom.state import Account, State
-from tests.scim.test_filters import staged
+from tests.scim.searched_directory import staged
 from tests.support.server import OWNER, PREFIX
 
 # Letters whose case or composition is a trap, and what stands around and between them.

@@ -21,6 +21,7 @@ from calscim.scim.admission import ADMISSION
 from calscim.scim.flight import InFlight
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
+from tests.scim.searched_directory import ANN, BOB, CY, Searched, staged
 
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -101,3 +102,22 @@ async def provider(db: Database) -> AsyncIterator[Provider]:
         base = str(server.make_url(f"/scim/v2/{directory.id}"))
         yield Provider(session, base, token, directory, db, application)
     await server.close()
+
+
+@pytest.fixture
+async def stage(db: Database) -> AsyncIterator[Searched]:
+    async with staged(db) as stage:
+        made = await stage.put_users([ANN, BOB, CY])
+        await stage.put_groups({"Sales_%": made[:2], "sales": made[:1]}, externalId="g1")
+        await stage.put_groups({"Empty": []})
+        yield stage
+
+
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+def patch(*operations):
+    return {"schemas": [PATCH], "Operations": list(operations)}

@@ -13,7 +13,7 @@ from calscim.postgres.pool import Database
 from calscim.scim.filter.compile import compile_filter
 from calscim.scim.filter.sort import compile_listing
 from calscim.scim.schema import ENTERPRISE_URN, GROUP, USER, Type
-from tests.scim.test_filters import MODELS, Searched, staged
+from tests.scim.searched_directory import MODELS, Searched, staged
 
 # Texts that differ by case, by composition, by what LIKE makes of them, and by being a part of each other. Not
 # among them: the dotted I and the final sigma, which Python and Postgres fold differently.

@@ -9,7 +9,7 @@ from calscim.errors import ScimError
 from calscim.scim import decode
 from calscim.scim.patch import apply
 from calscim.scim.schema import ENTERPRISE_URN
-from tests.scim.test_patch import ADA, CUSTOM, body, patched
+from tests.scim.patched_resources import ADA, CUSTOM, body, patched
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
 SCALAR = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXT

@@ -7,8 +7,7 @@ import pytest
 
 from calscim.scim import redaction
 from calscim.scim.redaction import body_digest, redact_body, redact_id, redact_path
-from tests.scim.conftest import GROUP, USER
-from tests.scim.test_http import patch
+from tests.scim.conftest import GROUP, USER, patch
 
 SECRET = "hunter2-4711"
 ACME = "urn:acme:params:1.0:User"
