@@ -87,8 +87,10 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: Server) -> Databases:
-    return Databases(postgres)
+def databases(postgres: Server) -> Iterator[Databases]:
+    databases = Databases(postgres)
+    yield databases
+    asyncio.run(databases.close())
 
 
 @pytest.fixture

@@ -4,12 +4,18 @@ Cloning copies nine megabytes and takes longer than most tests. A database is no
 schema, privileges or settings.
 """
 
+import asyncio
 import itertools
+import threading
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import asyncpg
 
 from tests.support.server import OWNER, PREFIX, Server
+
+_Result = TypeVar("_Result")
 
 # Everything that a test can change besides rows.
 _SHAPE = """
@@ -63,54 +69,93 @@ END $$;
 """
 
 
+class Housekeeping:
+    """Runs coroutines in a thread of its own, so that connections outlive the event loop of a test."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="test databases")
+        self._thread.start()
+
+    async def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 @dataclass
 class Databases:
-    """The test databases of one server."""
+    """The test databases of one server. Call ``close`` before the server stops.
+
+    Every database keeps a connection of the superuser: a new one costs Postgres more than emptying the database.
+    """
 
     server: Server
     _free: list[str] = field(default_factory=list)
+    _kept: dict[str, asyncpg.Connection] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _housekeeping: Housekeeping = field(default_factory=Housekeeping)
     _shape: str = ""
 
     async def lend(self) -> str:
         """Return the name of an empty database."""
         if self._free:
             return self._free.pop()
-        name = f"{PREFIX}_{next(self._numbers)}"
-        await self._do(f"CREATE DATABASE {name} TEMPLATE {self.server.template}")
-        if not self._shape:
-            connection = await asyncpg.connect(self.server.dsn(name, OWNER))
-            self._shape = await connection.fetchval(_SHAPE)
-            await connection.close()
-        return name
+        return await self._housekeeping.run(self._clone())
 
     async def take_back(self, name: str) -> None:
         """Empty the database for the next test, or drop it if it cannot be reused."""
-        if await self._emptied(name):
+        if await self._housekeeping.run(self._empty(name)):
             self._free.append(name)
         else:
-            await self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            await self._housekeeping.run(self._drop(name))
 
-    async def _emptied(self, name: str) -> bool:
+    async def close(self) -> None:
+        await self._housekeeping.run(self._hang_up())
+        self._housekeeping.close()
+
+    async def _clone(self) -> str:
+        name = f"{PREFIX}_{next(self._numbers)}"
+        await self._do(f"CREATE DATABASE {name} TEMPLATE {self.server.template}")
+        if not self._shape:
+            self._shape = await (await self._connection(name)).fetchval(_SHAPE)
+        return name
+
+    async def _empty(self, name: str) -> bool:
+        """Remove all rows. Return False if the shape of the database has changed."""
         try:
-            connection = await asyncpg.connect(self.server.dsn(name, OWNER))
-        except asyncpg.PostgresError:
-            return False
-        try:
+            connection = await self._connection(name)
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             if await connection.fetchval(_SHAPE) != self._shape:
                 return False
+            await connection.execute(_EMPTIED)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+    async def _drop(self, name: str) -> None:
+        if (connection := self._kept.pop(name, None)) is not None:
+            await connection.close()
+        await self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _connection(self, name: str) -> asyncpg.Connection:
+        connection = self._kept.get(name)
+        if connection is None or connection.is_closed():
+            connection = await asyncpg.connect(self.server.dsn(name, OWNER))
             # Disables the triggers that protect the journal.
             await connection.execute("SET session_replication_role = replica")
-            await connection.execute(_EMPTIED)
-        except asyncpg.PostgresError:
-            return False
-        finally:
-            await connection.close()
-        return True
+            self._kept[name] = connection
+        return connection
+
+    async def _hang_up(self) -> None:
+        while self._kept:
+            await self._kept.popitem()[1].close()
 
     async def _do(self, statement: str) -> None:
         admin = await asyncpg.connect(self.server.dsn("postgres", OWNER))
