@@ -92,8 +92,13 @@ $(CLIENTS)/%/.installed: requirements/%.txt
 	$(@D)/bin/python -m pip install $(HASHED) $<
 	@touch $@
 
-conformance: $(STAMP) $(CLIENTS)/conformance/.installed $(CLIENTS)/canaille/.installed ## run SCIM clients of others against the daemon (docs/conformance.md)
-	CLIENTS=$(CLIENTS) $(BIN)/python -m pytest -q tests/conformance
+$(CLIENTS)/npm/.installed: tests/conformance/npm/package-lock.json
+	@mkdir -p $(@D) && cp tests/conformance/npm/package.json tests/conformance/npm/package-lock.json $(@D)
+	@if command -v npm > /dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+		else echo "npm is not installed: the tests of npm packages are skipped"; fi
+
+conformance: $(STAMP) $(CLIENTS)/npm/.installed $(CLIENTS)/conformance/.installed $(CLIENTS)/canaille/.installed ## run SCIM clients of others against the daemon (docs/conformance.md)
+	CLIENTS=$(CLIENTS) CONFORMANCE_EXAMPLES=100 $(BIN)/python -m pytest -q tests/conformance
 
 lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
 	$(COMPILE) --extra embedded --extra otel --group dev --group build --output-file $(CONSTRAINTS)

@@ -1,16 +1,13 @@
-"""The npm packages as oracles, where they are installed."""
+"""One Node process answers all tests of a session."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.npm.oracle import Oracle, missing, started
+from tests.conformance.npm.oracle import Oracle, started
 
 
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Oracle]:
-    reason = missing()
-    if reason:
-        pytest.skip(reason)
     with started() as running:
         yield running

@@ -1,6 +1,7 @@
 """What the npm packages scim2-parse-filter and scim-patch answer, from one Node process for all questions."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,21 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-SCRIPT = HERE / "oracle.js"
+import pytest
+
+from tests.support.clients import FOLDER
+
+SCRIPT = Path(__file__).with_name("oracle.js")
+MODULES = None if FOLDER is None else FOLDER / "npm" / "node_modules"
+
+is_installed = shutil.which("node") is not None and MODULES is not None and MODULES.is_dir()
+needed = pytest.mark.skipif(
+    not is_installed,
+    reason="its npm package is not installed: `make conformance` installs and runs it",
+)
 
 
 class RefusedError(Exception):
     """The package refuses the filter or the operations. The argument is its message."""
-
-
-def missing() -> str:
-    """Return the reason why the packages cannot be asked on this machine, or an empty string."""
-    if shutil.which("node") is None:
-        return "needs Node.js"
-    if not (HERE / "node_modules" / "scim-patch").is_dir():
-        return "needs the npm packages of tests/conformance/npm: run make conformance"
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,12 @@ class Oracle:
 @contextmanager
 def started() -> Iterator[Oracle]:
     """Start the process, and end it afterwards."""
-    command = ["node", str(SCRIPT)]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        ["node", str(SCRIPT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(MODULES)},
     ) as process:
         yield Oracle(process)

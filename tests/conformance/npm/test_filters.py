@@ -16,9 +16,10 @@ from calscim.scim.patch.value_filter import check_filter, matches
 from calscim.scim.schema import USER, USER_URN
 from tests.conformance.npm.filter_faults import FAULTS, Fault, is_explained
 from tests.conformance.npm.generated_filters import Pair, broken, inner_pairs, pairs, users
-from tests.conformance.npm.oracle import Oracle, RefusedError
+from tests.conformance.npm.oracle import Oracle, RefusedError, needed
 from tests.scim.test_filters import staged
 
+pytestmark = needed
 several = settings(
     max_examples=int(os.environ.get("CONFORMANCE_EXAMPLES", "10")),
     phases=(Phase.explicit, Phase.generate),
