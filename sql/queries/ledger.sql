@@ -42,6 +42,11 @@ UPDATE calscim.ledger SET origin = 'adopted'
 WHERE organization = $1 AND team_id = $2 AND cal_user_id = ANY ($3::bigint[]) AND origin = 'found'
 RETURNING cal_user_id;
 
+-- name: record_role_set
+-- Count an adopted membership as added once calscim has set its role.
+UPDATE calscim.ledger SET origin = 'added'
+WHERE organization = $1 AND team_id = $2 AND cal_user_id = $3 AND origin = 'adopted';
+
 -- name: list_unconfirmed
 -- Memberships that an attempt without an outcome may have made since the last complete full pass.
 SELECT a.team_id, a.cal_user_id

@@ -1,5 +1,7 @@
 """The steps of docs/move: what happens before each block of output in an organization that has people before calscim."""
 
+from dataclasses import replace
+
 from tests.guide.play import Play, address, addresses
 
 
@@ -55,3 +57,47 @@ FROM_CALCOM_SYNC = (
     left,
     nothing,
 )
+
+
+async def existing_people(play: Play) -> None:
+    """Cal.com has people and teams. ann has an older address there, and bob is an administrator of Sales."""
+    people = {
+        "ann.lee": "Ann Lee",
+        "bob": "Bob Example",
+        "cem": "Cem Example",
+        "gus": "Gus Example",
+    }
+    for name, full_name in people.items():
+        play.world.add_person(address(name), name=full_name)
+        play.world.put_on_team("Sales", address(name))
+    play.world.set_role("Sales", address("bob"), "ADMIN")
+    await play.create_paused_quietly()
+    await play.sync_quietly()
+
+
+async def assigned(play: Play) -> None:
+    """Okta imports the people, assigns ann, bob, and cem, and pushes the group."""
+    await play.okta.import_users()
+    await play.assign("ann", "bob", "cem")
+    await play.okta.push_group("Sales", addresses("ann", "bob", "cem"))
+
+
+async def changed_address(play: Play) -> None:
+    """An administrator gives ann's account the address that Okta has."""
+    account = play.world.account(address("ann.lee"))
+    assert account is not None
+    play.world.update(replace(account, email=address("ann")))
+
+
+async def mapped(play: Play) -> None:
+    """An operator maps the group while the directory is paused."""
+    await play.run_quietly("mapping add --group Sales --team sales --mode managed")
+    await play.sync_quietly()
+
+
+async def left_later(play: Play) -> None:
+    """cem leaves the group."""
+    await play.okta.remove_members("Sales", addresses("cem"))
+
+
+ADOPT = (existing_people, assigned, changed_address, mapped, nothing, nothing, left_later)

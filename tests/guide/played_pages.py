@@ -20,6 +20,7 @@ Step: TypeAlias = Callable[[Play], Awaitable[None]]
 # What happens before each console block of the page, in the order of the blocks.
 PAGES: dict[str, tuple[Step, ...]] = {
     "start/okta.md": okta_start.STEPS,
+    "move/adopt.md": moving.ADOPT,
     "move/from-calcom-sync.md": moving.FROM_CALCOM_SYNC,
 }
 

@@ -128,7 +128,7 @@ def test_a_member_of_three_mapped_groups_has_three_sources():
         (ADD_ONLY, "added", []),
         (MANAGED, None, []),
         (MANAGED, "found", []),
-        (MANAGED, "adopted", []),
+        (MANAGED, "adopted", ["member.role ann T7 ADMIN"]),
         (MANAGED, "added", ["member.role ann T7 ADMIN"]),
         (EXCLUSIVE, None, ["member.role ann T7 ADMIN"]),
         (EXCLUSIVE, "found", ["member.role ann T7 ADMIN"]),
@@ -146,6 +146,7 @@ def test_whose_role_is_raised(mode: Mode, ledger: str | None, expected: list[str
     [
         (ADD_ONLY, "added", []),
         (MANAGED, None, []),
+        (MANAGED, "adopted", []),
         (MANAGED, "added", ["member.role ann T7 MEMBER"]),
         (EXCLUSIVE, "added", ["member.role ann T7 MEMBER"]),
         (EXCLUSIVE, None, ["member.role ann T7 MEMBER"]),

@@ -102,3 +102,18 @@ async def test_a_team_without_mappings_has_only_members_of_others(stage):
     [member] = (await compare(stage)).members
 
     assert (member.email, member.wanted, member.added_by) == (address("gus"), None, "others")
+
+
+async def test_a_role_that_calscim_raised_on_an_adopted_member_follows_the_groups(stage):
+    await sales(stage)
+    await stage.full()
+    await adopt_members(stage.db, EDITOR, "acme", await compare(stage))
+    await stage.map("Leads", stage.team_id("Sales"), "managed", "ADMIN")
+    await stage.okta.push_group("Leads", addresses("ann", "bob"))
+    await stage.full()
+    assert stage.team("Sales")[address("ann")] == "ADMIN"
+
+    await stage.okta.remove_members("Leads", addresses("ann"))
+    await stage.push()
+
+    assert stage.team("Sales")[address("ann")] == "MEMBER"

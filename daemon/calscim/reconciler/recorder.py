@@ -82,6 +82,8 @@ class Recorder:
             await ledger.record_membership(self.db, self.organization, edge)
         else:
             await ledger.record_found(self.db, self.organization, [edge])
+        if isinstance(action, ChangeTeamRole):
+            await ledger.record_role_set(self.db, self.organization, action.team, action.cal_user)
 
     async def record_org_role(
         self, action: JoinAction | ChangeOrgRole, cal_user: CalUserId

@@ -183,8 +183,9 @@ class _TeamPlanner:
     def _correct_role(
         self, member: TeamMember, grant: EffectiveGrant, record: MembershipRecord | None
     ) -> None:
-        is_added = record is not None and record.origin == "added"
-        if grant.mode not in _CORRECTS_ROLES or (grant.mode is Mode.MANAGED and not is_added):
+        if grant.mode not in _CORRECTS_ROLES or (
+            grant.mode is Mode.MANAGED and not self._corrects_managed(member, grant, record)
+        ):
             return
         if self._deprovisioning.is_leaving(member.user) or self._is_bootstrap_owner(member):
             return
@@ -218,6 +219,18 @@ class _TeamPlanner:
                 state=state,
             )
         )
+
+    def _corrects_managed(
+        self, member: TeamMember, grant: EffectiveGrant, record: MembershipRecord | None
+    ) -> bool:
+        """Return True if `managed` corrects the role: of an added member, or a higher role of an adopted one.
+
+        An adopted member has a role that was set by hand, so it is not lowered. Once calscim has raised the role, the
+        membership counts as added.
+        """
+        if record is None or not record.is_owned:
+            return False
+        return record.origin == "added" or grant.role.rank > member.role.rank
 
     # ---------------------------------------------------------------- members that are not wanted
 

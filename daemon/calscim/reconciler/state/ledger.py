@@ -94,6 +94,13 @@ async def record_membership(db: Database, organization: str, edge: MembershipRec
     )
 
 
+async def record_role_set(
+    db: Database, organization: str, team: TeamId, cal_user: CalUserId
+) -> None:
+    """Count an adopted membership as added, because calscim has just set its role."""
+    await db.execute(sql("ledger.record_role_set"), organization, team, cal_user)
+
+
 async def list_attempted(db: Database, organization: str) -> list[tuple[TeamId, CalUserId]]:
     """Return memberships that an attempt with an unknown outcome may have created, and that are not recorded.
 
