@@ -14,7 +14,7 @@ HASHED := --quiet --disable-pip-version-check --require-hashes --only-binary :al
 COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-.PHONY: help run demo test guide reference docs man check format conformance soak chaos bench clean lock audit licenses release
+.PHONY: help run demo test guide reference docs man check format conformance soak systemd chaos bench clean lock audit licenses release
 .PHONY: image image-test packaging-check
 
 help: ## show this list
@@ -61,7 +61,7 @@ check: $(STAMP) ## format, lint, types, import contracts, dead code, schema, doc
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
-	$(BIN)/python -m pytest -q tests/postgres/test_migrations.py
+	$(BIN)/python -m pytest -q tests/postgres/test_migrations.py tests/systemd/test_units.py
 	$(BIN)/python -m tools.site
 
 format: $(STAMP) ## format the code and mend what can be mended
@@ -75,6 +75,9 @@ soak: $(STAMP) ## the state machine and the properties with many seeds, 250 runs
 		$(BIN)/python -m pytest -q tests --ignore tests/machine -m hypothesis --hypothesis-profile=soak --hypothesis-seed=$$seed || exit 1; \
 		seed=$$((seed + 1)); left=$$((left - some)); \
 	done
+
+systemd: $(STAMP) ## install calscim and try its units on a machine booted for it (root; nothing stays)
+	BOOT_MACHINES=1 $(BIN)/python -m pytest -q tests/booted
 
 chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1); none lost, none twice
 	$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)

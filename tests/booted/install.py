@@ -1,0 +1,40 @@
+"""Runs inside the machine: the commands of the README, one after the other, as root."""
+
+from pathlib import Path
+
+from inside import get, given, sh, shown, start_postgres, wait_until, write_results
+
+
+def main() -> None:
+    steps = given()
+    start_postgres(steps["postgres"])
+    # What an operator types into the editor.
+    editor = Path("/usr/local/bin/nano")
+    editor.write_text('#!/bin/sh\ncp "/out/typed/$(basename "$1")" "$1"\n')
+    editor.chmod(0o755)
+    sh("systemd-run --unit=simulated-calcom /opt/calscim/bin/calscim sim calcom --api-key cal_sim")
+    results = {}
+    for command in steps["before"]:
+        results[command] = sh(command).stdout
+    sh(
+        f"{steps['postgres']}/psql -q -h /run/postgresql -U postgres -v ON_ERROR_STOP=1 -f /out/roles.sql"
+    )
+    for command in steps["after"]:
+        results[command] = sh(command).stdout
+    results["migration"] = shown("calscim-migrate", "Result", "ExecMainStatus")
+    results["daemon"] = shown("calscim", "ActiveState", "StatusText", "NRestarts", "MainPID")
+    uid = Path(f"/proc/{results['daemon']['MainPID']}/status").read_text()
+    results["user"] = uid.split("Uid:")[1].split()[0] != "0"
+    results["ready"] = wait_until(
+        lambda: get("http://127.0.0.1:8086/readyz"), "the daemon is ready"
+    )
+    results["again"] = sh("/opt/calscim/bin/calscim install --systemd").stdout
+    results["restart"] = sh("systemctl restart calscim && systemctl is-active calscim").stdout
+    results["uninstall"] = sh("/opt/calscim/bin/calscim uninstall --systemd").stdout
+    results["left"] = sh("systemctl is-active calscim; ls /etc/calscim", check=False).stdout
+    results["purge"] = sh("/opt/calscim/bin/calscim uninstall --systemd --purge --yes").stdout
+    results["purged"] = sh("ls -d /etc/calscim /var/lib/calscim; id calscim", check=False).stderr
+    write_results(results)
+
+
+main()
