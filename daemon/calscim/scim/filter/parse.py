@@ -1,5 +1,6 @@
 """Filters and PATCH paths as syntax trees, by the grammar of scim2-models; limited in size, and cached."""
 
+import json
 import re
 from functools import lru_cache
 
@@ -20,6 +21,9 @@ MAX_LENGTH = 8192  # characters
 MAX_DEPTH = 20
 MAX_COMPARISONS = 200
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # of the whole numbers that orjson reads and writes
+# One comparison with a text that has no quotes, as older releases of authentik look up a userName.
+_UNQUOTED = re.compile(r"""\s*([\w.:$-]+)\s+eq\s+([^\s"'()\[\]]+)\s*""", re.IGNORECASE)
+_LITERAL = re.compile(r"true|false|null|-?\d[\d.e+-]*", re.IGNORECASE)
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[()\[\]]')
 
 
@@ -28,7 +32,7 @@ def parse_filter(text: str) -> FilterNode:
     """Return the syntax tree of a filter. Raise ScimError(400, invalidFilter) if it is invalid or too large."""
     _check_limits(text, "filter", "invalidFilter")
     try:
-        node = ScimFilter(text).ast
+        node = ScimFilter(_with_quotes(text)).ast
     except (SCIMException, ValueError, RecursionError) as error:
         raise ScimError(
             400, f"the filter is invalid: {_first_line(error)}", "invalidFilter"
@@ -41,6 +45,17 @@ def parse_filter(text: str) -> FilterNode:
             "invalidFilter",
         )
     return node
+
+
+def _with_quotes(text: str) -> str:
+    """Return the filter; a value without quotes gets them if it is neither a number, a boolean, nor null."""
+    found = _UNQUOTED.fullmatch(text)
+    if found is None:
+        return text
+    attribute, value = found.groups()
+    if _LITERAL.fullmatch(value):
+        return text
+    return f"{attribute} eq {json.dumps(value, ensure_ascii=False)}"
 
 
 @lru_cache(maxsize=2048)
