@@ -119,7 +119,7 @@ ORDER BY h.organization, h.first_seen, h.hash;
 -- The last pass of each organization, and since when passes end without Cal.com or incomplete.
 SELECT o.name AS organization, last.report->>'unreachable' AS unreachable, last.report->>'unreachable_kind' AS unreachable_kind,
        unreachable.since AS unreachable_since, failing.since AS failing_since, coalesce(failing.passes, 0) AS failing,
-       failing.reason AS failing_reason
+       failing.reason AS failing_reason, coalesce((last.report->>'pending')::bigint, 0) AS pending
 FROM unnest($1::text[]) AS o (name)
 CROSS JOIN LATERAL (
     SELECT id, report FROM calscim.reconcile_passes p

@@ -36,6 +36,7 @@ from calscim.app.process_metrics import CertificateMetrics, ProcessMetrics
 from calscim.app.reload import Certificate, Reloads
 from calscim.app.scim_source import ScimSource
 from calscim.app.state_metrics import READ_TIMEOUT, StateMetrics
+from calscim.app.status_line import StatusLine
 from calscim.app.stored_state import StateReader
 from calscim.app.wiring import RunningOrganization
 from calscim.calcom.metrics import Metrics as CallMetrics
@@ -170,7 +171,7 @@ class _Daemon:
             self._checkpoints.refusals,
         )
         self._feed = feed_delivery(settings, db, session, self._clock, self._notifications.metrics)
-        self.controller.pass_ended = databases.watch.changed = self._notifications.wake
+        self.controller.pass_ended = databases.watch.changed = self._note_change
         self._console: ConsoleServer | None = None
         if settings.console is not None:
             self._console = ConsoleServer(settings.console, databases, session, self._clock)
@@ -181,15 +182,13 @@ class _Daemon:
             self._registry, {"requests": databases.requests, "passes": db}
         )
         CertificateMetrics(self._registry, lambda: certificate.served)
-        self._state = StateMetrics(
-            StateReader(
-                db.within(READ_TIMEOUT),
-                [one.name for one in settings.organizations],
-                [one.name for one in settings.channels],
-            ),
-            databases.unready,
-            self._clock,
+        stored = StateReader(
+            db.within(READ_TIMEOUT),
+            [one.name for one in settings.organizations],
+            [one.name for one in settings.channels],
         )
+        self._state = StateMetrics(stored, databases.unready, self._clock)
+        self._status_line = StatusLine(stored, databases.unready, self._clock)
         self._registry.register(self._state)
         self.reloads = Reloads(
             settings,
@@ -205,6 +204,11 @@ class _Daemon:
         self._sources = directory_sources(
             Parts(settings, databases, self._clock, self._registry, certificate.context)
         )
+
+    def _note_change(self) -> None:
+        """Note that a pass has ended, or that the database has gone or come back."""
+        self._notifications.wake()
+        self._status_line.wake()
 
     def _report_altered(self, altered: Broken) -> None:
         self._notifications.report(broken_journal(altered, self._clock.now()))
@@ -250,6 +254,7 @@ class _Daemon:
             "event loop": self._process.sample(clock),
             "reloads": self.reloads.run(),
             "log level": self._log_level.run(),
+            "status line": self._status_line.run(),
             "fingerprints": self._fingerprints.run(),
             "partitions": maintenance.create_partitions(db, clock),
             "events": maintenance.delete_old_events(db, clock, self._settings.ops.keep_events),

@@ -15,7 +15,10 @@ _REASON_BY_KIND = {"auth": "key_refused", "throttled": "rate_limit"}
 
 @dataclass(frozen=True, slots=True)
 class OrganizationState:
-    """What waits in one organization. ``outage``: one of ``REASONS`` if Cal.com did not serve the last pass."""
+    """What waits in one organization. ``outage``: one of ``REASONS`` if Cal.com did not serve the last pass.
+
+    ``pending``: the changes that the last pass left to make.
+    """
 
     name: str
     held_sets: int
@@ -27,6 +30,7 @@ class OrganizationState:
     waiting_mappings: int
     outage: str | None = None
     failing_passes: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,10 @@ class StateReader:
             outage = None
             if last is not None and last["unreachable"] is not None:
                 outage = _REASON_BY_KIND.get(last["unreachable_kind"] or "", "unreachable")
-            failing = 0 if last is None else last["failing"]
-            organizations.append(OrganizationState(**row, outage=outage, failing_passes=failing))
+            failing, pending = (0, 0) if last is None else (last["failing"], last["pending"])
+            organizations.append(
+                OrganizationState(**row, outage=outage, failing_passes=failing, pending=pending)
+            )
         return StoredState(
             organizations,
             [DirectoryState(**row) for row in await self.db.fetch(_DIRECTORIES)],
