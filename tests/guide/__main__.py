@@ -1,6 +1,6 @@
 """Play every case and every played page, and write what calscim prints into the documentation (`make guide`).
 
-Names of cases and pages on the command line limit it to these, for example `new_person` or `start/okta.md`.
+Names of cases and pages on the command line limit it to these, for example `new_person`, `start/okta.md`, or `concepts`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import asyncpg
 from calscim.postgres.pool import Database
 from tests.guide.document import CASES, PATH, assemble_page, heading, read_sections, section
 from tests.guide.play import open_play
-from tests.guide.played_pages import DOCS, PAGES, play_page
+from tests.guide.played_pages import DOCS, PAGES, STORIES, play_page, play_pages
 from tests.support.server import OWNER, PREFIX, Server, bundled
 
 
@@ -37,6 +37,15 @@ async def write(folder: Path, *names: str) -> None:
             ):
                 text = (DOCS / page).read_text(encoding="utf-8")
                 (DOCS / page).write_text(await play_page(play, text, steps), encoding="utf-8")
+        for story, steps_of in STORIES.items():
+            if names and story not in names:
+                continue
+            async with (
+                _empty_database(server, story) as (db, dsn),
+                open_play(db, dsn, folder) as play,
+            ):
+                for page, (_, printed) in (await play_pages(play, steps_of)).items():
+                    (DOCS / page).write_text(printed, encoding="utf-8")
     PATH.write_text(assemble_page(sections), encoding="utf-8")
 
 

@@ -5,14 +5,15 @@ their output.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.guide import moving, okta_start
+from tests.guide import concepts, moving, okta_start
 from tests.guide.play import Play
 
 DOCS = Path(__file__).parents[2] / "docs"
+_HASH = re.compile(r"\b[0-9a-f]{16}\b")
 _BLOCK = re.compile(r"^```console\n(\$ calscim .*?)^```$", re.MULTILINE | re.DOTALL)
 
 Step: TypeAlias = Callable[[Play], Awaitable[None]]
@@ -25,6 +26,21 @@ PAGES: dict[str, tuple[Step, ...]] = {
 }
 
 
+# Several pages that are played one after the other on one stage, by the folder that they are in.
+STORIES: dict[str, dict[str, tuple[Step, ...]]] = {"concepts": concepts.PAGES}
+
+
+async def play_pages(
+    play: Play, steps_of: Mapping[str, tuple[Step, ...]]
+) -> dict[str, tuple[str, str]]:
+    """Play pages in order on one stage; return the text of each page, as it is and with the output of this run."""
+    played = {}
+    for page, steps in steps_of.items():
+        text = (DOCS / page).read_text(encoding="utf-8")
+        played[page] = (text, await play_page(play, text, steps))
+    return played
+
+
 async def play_page(play: Play, text: str, steps: tuple[Step, ...]) -> str:
     """Run the commands of each console block after its step; return the text with the output of this run."""
     blocks = list(_BLOCK.finditer(text))
@@ -35,6 +51,8 @@ async def play_page(play: Play, text: str, steps: tuple[Step, ...]) -> str:
         for line in block[1].splitlines():
             if line == "$ calscim sync":
                 await play.sync()
+            elif line.startswith("$ calscim approve "):
+                await play.calscim(_HASH.sub(play.hash, line.removeprefix("$ calscim ")))
             elif line.startswith("$ calscim "):
                 await play.calscim(line.removeprefix("$ calscim "))
             if line.startswith("$ calscim directory create "):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
 
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-_HASH = re.compile(r"\b[0-9a-f]{16}\b")
+_HASH = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{16})\b")
 _MOMENT = re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
