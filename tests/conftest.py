@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from calscim.postgres import pool as pool_room
 from tests.support.databases import Databases
@@ -50,7 +50,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that run their own Postgres if TEST_POSTGRES is set; start workers with the longest tests."""
+    """Skip tests that run their own Postgres if TEST_POSTGRES is set; start workers with the longest tests.
+
+    Coverage counts only tests with fixed examples: tracing doubles the time of tests with generated ones.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker("no_cover")
     if WORKER:
         items.sort(key=lambda item: item.path.parent.name != "machine")
     if GIVEN:
