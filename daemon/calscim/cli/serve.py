@@ -46,25 +46,28 @@ def register(verbs: Verbs) -> None:
 
 
 async def _serve(command: Command) -> None:
-    from calscim.app.daemon import serve  # noqa: PLC0415 - see above
-    from calscim.app.startup import start  # noqa: PLC0415 - see above
-    from calscim.tracing.environment import started  # noqa: PLC0415 - see above
-
     settings = command.settings()
     logs.configure(
         settings.log.level, settings.log.format, personal_data=settings.log.personal_data
     )
-    settings = reviewed(command)
+    settings = reviewed(command)  # before the imports: the daemon's own take a second
+
+    from calscim.app.startup import start  # noqa: PLC0415 - see above
+    from calscim.tracing.environment import started  # noqa: PLC0415 - see above
+
     with started(command.environ) as tracing:
-        await start(
-            lambda: serve(
+
+        async def serve() -> None:
+            from calscim.app import daemon  # noqa: PLC0415 - see above
+
+            await daemon.serve(
                 settings,
                 read=lambda: reviewed(command),
                 configuration=command.configuration,
                 tracing=tracing,
-            ),
-            SystemClock(),
-        )
+            )
+
+        await start(serve, SystemClock())
 
 
 async def _run(command: Command) -> None:
