@@ -43,7 +43,7 @@ class Command:
 
     @property
     def programs(self) -> list[list[str]]:
-        """The words of each program that the line starts, without variables and redirections."""
+        """The words of each program that the line starts, without sudo, variables, and redirections."""
         lexer = shlex.shlex(self.text, posix=True, punctuation_chars="();<>|&\n")
         lexer.whitespace_split = True
         programs: list[list[str]] = [[]]
@@ -53,7 +53,7 @@ class Command:
                 programs.append([])
             elif set(word) <= set("<>&"):
                 next(words, None)  # the file
-            elif programs[-1] or not re.match(r"[A-Z_]+=", word):
+            elif programs[-1] or not re.match(r"[A-Z_]+=|sudo$", word):
                 programs[-1].append(word)
         return [program for program in programs if program]
 

@@ -4,6 +4,7 @@ The pages write names for what a reader has: a directory, a hash, an address. Be
 gets what the command is about, and the names become those of the installation.
 """
 
+import argparse
 import asyncio
 import io
 import json
@@ -29,7 +30,15 @@ PEOPLE = ("ann", "bob", "cem", "dan", "eve", "fay")
 ARCHIVE = "/var/lib/calscim/archive"
 GROUPS = ("Sales", "Sales EU", "Support", "Support leads", "Team Sales")
 CREATE = ("directory", "create", "--name", "Acme Okta", "--provider", "okta-scim-v2")
+ANN = "ann@acme.example"
 ADDRESSES = [f"{name}@acme.com" for name in PEOPLE]
+
+_CURL = argparse.ArgumentParser()
+_CURL.add_argument("url")
+_CURL.add_argument("-s", action="store_true")
+_CURL.add_argument("-X", dest="method")
+_CURL.add_argument("-H", dest="header", action="append", default=[])
+_CURL.add_argument("-d", dest="data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,31 @@ class Installation:
             _run, [*words, "--config", str(self.folder / "calscim.toml")]
         )
 
-    async def get(self, url: str) -> tuple[int, str]:
-        """Request a URL of a page from the daemon's listener for operators."""
-        here = url.replace("127.0.0.1:8086", self.serving.ops)
-        async with self.session.get(here) as response:
-            return response.status, await response.text()
+    async def curl(self, words: list[str]) -> tuple[int, str]:
+        """Send the request of a curl command; return the status and the body."""
+        if not self.directory:
+            await self._connect("Acme Okta", await self._succeed(*CREATE))
+        given = _CURL.parse_args(words[1:])
+        body = None if given.data is None else json.loads(self._filled(given.data))
+        if body and given.method is None:  # it creates what Okta has pushed
+            await self.okta.delete_group(body["displayName"])
+        method = given.method or ("GET" if body is None else "POST")
+        headers = dict(self._filled(header).split(": ", 1) for header in given.header)
+        url = self._filled(given.url).replace("127.0.0.1:8086", self.serving.ops)
+        async with self.session.request(method, url, json=body, headers=headers) as response:
+            answered = await response.text()
+            if method == "POST":
+                self.names["GROUP_ID"] = json.loads(answered)["id"]
+            return response.status, answered
+
+    def _filled(self, text: str) -> str:
+        """Return a text of a command with the values of the installation."""
+        assert self.okta is not None
+        names = {"$BASE_URL": self.okta.base_url, "$TOKEN": self.okta.token}
+        names |= {"GROUP_ID": self.names.get("GROUP_ID", ""), '"ID"': f'"{self.okta.users[ANN]}"'}
+        for name, value in names.items():
+            text = text.replace(name, value)
+        return text
 
     # ---------------------------------------------------------------- what a command is about
 
@@ -111,12 +140,10 @@ class Installation:
         self.names |= {"DIRECTORY": directory, "Okta": directory}
         base = f"http://{self.serving.scim}/scim/v2/{made['id']}"
         self.okta = Okta(self.session, base, made["token"])
-        await self.run(
-            "sync"
-        )  # the daemon imports the people in Cal.com before Okta looks for them
+        await self.run("sync")  # the daemon imports who is in Cal.com before Okta looks for them
         for name, address in zip(PEOPLE, ADDRESSES, strict=True):
             await self.okta.assign(address, name.capitalize(), "Lee")
-        await self.okta.assign("ann@acme.example", "Ann", "Example")
+        await self.okta.assign(ANN, "Ann", "Example")
         for group in GROUPS:
             await self.okta.push_group(group, ADDRESSES)
 

@@ -15,6 +15,9 @@ from tests.docs.blocks import PAGES, ROOT, commands
 ELSEWHERE = {
     "apt-get": "installs packages on the machine",
     "cd": "is part of the shell",
+    "docker": "needs a container engine; tests/packaging/test_container.py",
+    "kubectl": "needs a cluster; tests/packaging/test_kubernetes.py",
+    "make-secrets": "writes files of other users; tests/packaging/test_container.py",
     "df": "reads the machine's disks",
     "git": "needs a remote repository",
     "grep": "filters the output of the program before it",
@@ -35,12 +38,24 @@ ELSEWHERE = {
     "umask": "is part of the shell",
     "eval": "is part of the shell; tests/cli/test_completion.py runs the completion scripts in each shell",
 }  # fmt: skip
+# What looks like a path and is none, or is a path that another command creates.
+ANOTHER = ("build/", "deployment/", "bin/")
 # Programs whose commands a test of this folder runs.
 HERE = {"calscim", "curl", "jq", "psql"}
 
 
 def program_of(words):
     return words[0].rpartition("/")[2]
+
+
+def calscim_commands():
+    """Return the calscim commands, also those that start in a container."""
+    inside = [
+        (command, words[-1 - words[::-1].index("calscim") :])
+        for command, words in commands_of_program("docker", "kubectl")
+        if "exec" in words
+    ]
+    return commands_of_program("calscim") + inside
 
 
 def commands_of_program(*names):
@@ -71,7 +86,7 @@ def complaint_of(parser, words):
 def test_the_parser_accepts_every_calscim_command(parser):
     complaints = {
         str(command): complaint
-        for command, words in commands_of_program("calscim")
+        for command, words in calscim_commands()
         if (complaint := complaint_of(parser, words[1:]))
     }
 
@@ -126,9 +141,9 @@ def test_make_has_every_target_that_a_page_names():
 def test_every_file_of_the_repository_that_a_command_reads_exists():
     named = [
         (command, word)
-        for command, words in commands_of_program("pip", "python", "sed")
-        for word in words[1:]
-        if re.fullmatch(r"[\w-]+(/[\w.@-]+)+", word)
+        for command, words in commands_of_program(*ELSEWHERE)
+        for word in words
+        if re.fullmatch(r"[\w-]+(/[\w.@-]+)+", word) and not word.startswith(ANOTHER)
     ]
 
     assert len(named) > 3

@@ -59,6 +59,16 @@ def test_a_page_outside_docs_links_to_the_pages_in_it(written):
     assert re.search(r"\]\(architecture\.md", page)
 
 
+def test_every_table_has_titles(written):
+    untitled = [
+        p.name
+        for p in written.rglob("*.md")
+        if re.search(r"^[| ]+\n *\|--", p.read_text("utf-8"), re.MULTILINE)
+    ]
+
+    assert untitled == [], "the site shows a table without titles as text"
+
+
 def test_the_navigation_leads_to_every_page(written):
     settings = tomlkit.parse((pages.ROOT / "zensical.toml").read_text(encoding="utf-8")).unwrap()
 
