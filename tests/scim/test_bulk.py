@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from calscim import admin
 from calscim.encryption import PLAIN
 
@@ -134,3 +136,21 @@ async def test_a_bulk_request_ends_with_the_token_that_is_revoked_meanwhile(prov
 
     assert answer.status == 401
     assert not await provider.journal()
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "1"])
+async def test_fail_on_errors_that_is_no_number_of_errors_is_refused(provider, limit):
+    body = {"failOnErrors": limit, "Operations": [{"method": "DELETE", "path": "/Users/nobody"}]}
+
+    answer = await provider("POST", "/Bulk", body)
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
+
+
+@pytest.mark.parametrize(("limit", "performed"), [(0, 3), (1, 1), (2, 2), (9, 3)])
+async def test_a_bulk_request_ends_after_its_number_of_errors(provider, limit, performed):
+    operations = [{"method": "DELETE", "path": "/Users/nobody"}] * 3
+
+    answer = await provider("POST", "/Bulk", {"failOnErrors": limit, "Operations": operations})
+
+    assert len(answer.body["Operations"]) == performed

@@ -52,9 +52,9 @@ def _parse(ctx: RequestContext) -> tuple[list[Any], list[int], int | None]:
         )
     max_failures = low.get("failonerrors")
     if max_failures is not None and (
-        isinstance(max_failures, bool) or not isinstance(max_failures, int)
+        isinstance(max_failures, bool) or not isinstance(max_failures, int) or max_failures < 0
     ):
-        raise ScimError(400, '"failOnErrors" must be a whole number', "invalidValue")
+        raise ScimError(400, '"failOnErrors" must be a whole number, 0 or more', "invalidValue")
     return entries, _order(entries), max_failures
 
 
