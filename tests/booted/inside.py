@@ -63,6 +63,19 @@ def shown(unit: str, *properties: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in printed.splitlines())
 
 
+def install_calscim(steps: Any) -> dict[str, str]:
+    """Type the commands of the README up to the start of the daemon, and return what each printed."""
+    # What an operator types into the editor.
+    editor = Path("/usr/local/bin/nano")
+    editor.write_text('#!/bin/sh\ncp "/out/typed/$(basename "$1")" "$1"\n')
+    editor.chmod(0o755)
+    sh("systemd-run --unit=simulated-calcom /opt/calscim/bin/calscim sim calcom --api-key cal_sim")
+    printed = {command: sh(command).stdout for command in steps["before"]}
+    psql = f"{steps['postgres']}/psql -q -h /run/postgresql -U postgres -v ON_ERROR_STOP=1"
+    sh(f"{psql} -f /out/roles.sql")
+    return printed | {command: sh(command).stdout for command in steps["typed"]}
+
+
 def get(url: str) -> int:
     """Return the status of a GET request; 0 if nothing answers."""
     try:

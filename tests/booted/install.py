@@ -1,24 +1,15 @@
 """Runs inside the machine: the commands of the README, one after the other, as root."""
 
 from pathlib import Path
+from typing import Any
 
-from inside import get, given, sh, shown, start_postgres, wait_until, write_results
+from inside import get, given, install_calscim, sh, shown, start_postgres, wait_until, write_results
 
 
 def main() -> None:
     steps = given()
     start_postgres(steps["postgres"])
-    # What an operator types into the editor.
-    editor = Path("/usr/local/bin/nano")
-    editor.write_text('#!/bin/sh\ncp "/out/typed/$(basename "$1")" "$1"\n')
-    editor.chmod(0o755)
-    sh("systemd-run --unit=simulated-calcom /opt/calscim/bin/calscim sim calcom --api-key cal_sim")
-    results = {}
-    for command in steps["before"]:
-        results[command] = sh(command).stdout
-    sh(
-        f"{steps['postgres']}/psql -q -h /run/postgresql -U postgres -v ON_ERROR_STOP=1 -f /out/roles.sql"
-    )
+    results: dict[str, Any] = install_calscim(steps)
     for command in steps["after"]:
         results[command] = sh(command).stdout
     results["migration"] = shown("calscim-migrate", "Result", "ExecMainStatus")

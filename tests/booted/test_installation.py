@@ -1,14 +1,8 @@
 """The README's installation, literally, on a machine in which systemd runs."""
 
-import re
-
 import pytest
 
-from tests.booted.machine import POSTGRES, Machine, missing
-from tests.installation.readme import blocks, commands
-
-# What needs a registry: Machine.install_package does the same with the packages of this environment.
-FROM_A_REGISTRY = re.compile(r"^(python3 -m venv|/opt/calscim/bin/pip) ")
+from tests.booted.machine import Machine, missing, readme_steps
 
 pytestmark = pytest.mark.skipif((reason := missing()) is not None, reason=str(reason))
 
@@ -16,24 +10,7 @@ pytestmark = pytest.mark.skipif((reason := missing()) is not None, reason=str(re
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     machine = Machine(tmp_path_factory.mktemp("machine"))
-    machine.install_package()
-    (machine.out / "typed").mkdir(parents=True)
-    (machine.out / "roles.sql").write_text("\n".join(blocks("sql")))
-    configuration = "\n".join(blocks("toml")).replace(
-        'name = "acme"', 'name = "acme"\napi_url = "http://127.0.0.1:9010"'
-    )
-    typed = {"calscim.toml": configuration, "acme.key": "cal_sim"}
-    typed["owner.dsn"] = "postgresql://calscim_owner:OWNER_PASSWORD@localhost/calscim"
-    for name, text in typed.items():
-        (machine.out / "typed" / name).write_text(text + "\n")
-    typed_in_order = [one for one in commands() if not FROM_A_REGISTRY.match(one)]
-    database = next(index for index, one in enumerate(typed_in_order) if one.startswith("nano "))
-    given = {
-        "postgres": POSTGRES,
-        "before": typed_in_order[:database],
-        "after": typed_in_order[database:],
-    }
-    return machine.run("install.py", given)
+    return machine.run("install.py", readme_steps(machine))
 
 
 def test_the_start_brings_the_schema_up_to_date_and_the_daemon_is_ready(results):
