@@ -8,6 +8,7 @@ import tomlkit
 
 from tools.site import navigation, pages
 from tools.site.lists import indent
+from tools.site.requests import requested
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,14 @@ def test_a_page_outside_docs_links_to_the_pages_in_it(written):
     assert re.search(r"\]\(architecture\.md", page)
 
 
+@pytest.mark.parametrize("folder", ["decisions", "runbooks"])
+def test_an_index_page_links_to_every_page_of_its_folder(folder):
+    index = (pages.DOCS / folder / "README.md").read_text(encoding="utf-8")
+    every = {page.name for page in (pages.DOCS / folder).glob("*.md")} - {"README.md"}
+
+    assert set(re.findall(r"\]\((\w[\w-]*\.md)\)", index)) == every
+
+
 def test_every_table_has_titles(written):
     untitled = [
         p.name
@@ -85,3 +94,19 @@ def test_a_folder_in_the_navigation_stands_for_the_pages_that_are_not_named(tmp_
     nav = navigation.expand([{"Guide": ["guide/b.md", "guide/*"]}, {"FAQ": "faq.md"}], tmp_path)
 
     assert nav == [{"Guide": ["guide/b.md", "guide/index.md", "guide/a.md"]}]
+
+
+@pytest.mark.parametrize(
+    ("page", "addresses"),
+    [
+        ('<script src="https://cdn.example/a.js"></script><a href="https://cal.com">x</a>', ["https://cdn.example/a.js"]),
+        ('<link rel="stylesheet" href="//fonts.example/a.css"><img src="a.png">', ["//fonts.example/a.css"]),
+        ('<script src="assets/mermaid.tiny.js"></script><pre class="mermaid"></pre>', []),
+    ],
+)  # fmt: skip
+def test_a_request_to_another_host_is_found(page, addresses):
+    assert requested(page) == addresses
+
+
+def test_a_diagram_without_the_script_of_the_site_is_a_request_to_another_host():
+    assert len(requested('<pre class="mermaid"></pre>')) == 1

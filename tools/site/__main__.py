@@ -11,6 +11,7 @@ import tomlkit
 from calscim import __version__
 from tools.site import navigation, pages
 from tools.site.pages import ROOT
+from tools.site.requests import foreign
 
 BUILD = ROOT / "build"
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
@@ -29,7 +30,11 @@ def main() -> int:
         return 1
     config = BUILD / "zensical.toml"
     config.write_text(tomlkit.dumps(settings), encoding="utf-8")
-    return _generate(config)
+    failed = _generate(config)
+    requests = [] if failed else foreign(BUILD / "site")
+    for request in requests:
+        print(f"A page makes a request to another host: {request}. Copy the file to the site.")
+    return failed or int(bool(requests))
 
 
 def _generate(config: Path) -> int:
