@@ -69,7 +69,7 @@ def _request(step: Json, known: dict[str, str]) -> Request:
 
 
 def _filled(text: str, known: dict[str, str]) -> str:
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: known[found[1]], text)
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: known.get(found[1], found[0]), text)
 
 
 def _failures(step: Json, known: dict[str, str], response: Response) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _failures(step: Json, known: dict[str, str], response: Response) -> Iterator
         wanted = _filled(value, known) if isinstance(value, str) else value
         if not _holds(assertion["comparison"], found, wanted):
             shown = path or assertion["source"]
-            yield f"{shown} {assertion['comparison']} {wanted}, and is {found!r}"
+            yield f"{shown} {assertion['comparison']} {wanted}, and is {_text(found)[:200]}"
 
 
 def _holds(comparison: str, found: Json, wanted: Json) -> bool:
@@ -103,6 +103,8 @@ def _holds(comparison: str, found: Json, wanted: Json) -> bool:
             return float(found) < float(wanted)
         case "has_value" | "contains":
             return wanted in _text(found)
+        case "does_not_contain":
+            return wanted not in _text(found)
     raise AssertionError(f"the comparison {comparison} is not known")
 
 

@@ -9,10 +9,12 @@ from scim2_server.service import ScimService
 from calscim.errors import ScimError
 from calscim.scim.request import RequestContext
 from calscim.scim.responses import value_response
-from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, pagination, provider
+from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, USER_URN, pagination, provider
 
 ENDPOINTS = ("ServiceProviderConfig", "ResourceTypes", "Schemas")
 _CORRECTIONS: dict[tuple[str, ...], dict[str, Any]] = {
+    (USER_URN,): {"description": "User Account"},  # RFC 7643 section 8.7.1
+    (ENTERPRISE_URN,): {"description": "Enterprise User"},
     (GROUP_URN, "displayName"): {"uniqueness": "server"},
     (GROUP_URN, "members", "display"): {
         "mutability": "readOnly",
@@ -61,11 +63,12 @@ class Discovery:
 
 
 def _correct(schemas: Any) -> None:
-    """Correct the characteristics of attributes that scim2-models describes otherwise."""
+    """Correct what scim2-models says otherwise about schemas and attributes."""
     for schema in schemas.get("Resources", [schemas]):
         for (urn, *names), correction in _CORRECTIONS.items():
             if schema.get("id") == urn:
-                found: dict[str, Any] = {"subAttributes": schema["attributes"]}
+                found: dict[str, Any] = schema
                 for name in names:
-                    found = next(sub for sub in found["subAttributes"] if sub["name"] == name)
+                    parts = found["attributes" if found is schema else "subAttributes"]
+                    found = next(part for part in parts if part["name"] == name)
                 found.update(correction)
