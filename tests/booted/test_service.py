@@ -41,6 +41,15 @@ def test_a_restart_without_socket_activation_refuses_requests(results):
     assert results["socket"]["own"]["failed"] > 0
 
 
+def test_secrets_that_systemd_creds_has_encrypted_work_as_documented(results):
+    encrypted = results["encrypted"]
+
+    assert not encrypted["is_plain"]
+    assert encrypted["ready"] == 200
+    assert encrypted["migration"] == {"Result": "success", "ActiveState": "inactive"}
+    assert "key of owner@acme.example (OWNER)" in encrypted["check"]
+
+
 def test_the_daemon_starts_although_the_migration_fails(results):
     migration = results["migration"]
 
