@@ -29,8 +29,8 @@ KEY = "cal_secret"
 PEOPLE = ("ann", "bob", "cem", "dan", "eve", "fay")
 ARCHIVE = "/var/lib/calscim/archive"
 GROUPS = ("Sales", "Sales EU", "Support", "Support leads", "Team Sales")
-MAP = ("mapping", "add", "--group", "Sales", "--team", "sales", "--mode", "managed")
 CREATE = ("directory", "create", "--name", "Acme Okta", "--provider", "okta-scim-v2")
+SALES = ("mapping", "add", "--group", "Sales", "--team", "sales", "--mode", "managed")
 ANN = "ann@acme.example"
 ADDRESSES = [f"{name}@acme.com" for name in PEOPLE]
 
@@ -60,6 +60,7 @@ class Installation:
     serving: Serving
     directory: str = ""
     okta: Okta | None = None
+    pushed: bool = False
     names: dict[str, str] = field(default_factory=dict)
 
     async def type_(self, words: list[str]) -> Ran:
@@ -83,8 +84,7 @@ class Installation:
 
     async def curl(self, words: list[str]) -> tuple[int, str]:
         """Send the request of a curl command; return the status and the body."""
-        if not self.directory:
-            await self._connect("Acme Okta", await self._succeed(*CREATE))
+        await self._push()
         given = _CURL.parse_args(words[1:])
         body = None if given.data is None else json.loads(self._filled(given.data))
         if body and given.method is None:  # it creates what Okta has pushed
@@ -114,8 +114,7 @@ class Installation:
             if self.directory:
                 await self._succeed("directory", "delete", self.directory, "--yes")
             return
-        if not self.directory:
-            await self._connect("Acme Okta", await self._succeed(*CREATE))
+        await self._push()
         if words[:2] == ["token", "revoke"]:
             await self._succeed("token", "create", self.directory)
             tokens = json.loads(await self._succeed("token", "list", "--json"))
@@ -128,19 +127,27 @@ class Installation:
         if words[:1] == ["erase"]:
             await self.okta.deactivate(words[1])
             await self.run("sync")
-        if words[:2] == ["mapping", "change"]:
-            mappings = json.loads(await self._succeed("mapping", "list", "--json"))
-            self.names[words[2]] = str(mappings[0]["id"])
+        if words[:2] in (["mapping", "change"], ["mapping", "remove"]):
+            self.names[words[2]] = await self._mapping()
         if words[:1] == ["approve"]:
             self.names[words[1]] = await self._hold()
 
     async def _connect(self, directory: str, printed: str) -> None:
-        """Let Okta push people and groups to a directory that was created."""
+        """Let Okta push to a directory that was created."""
         made = {line.split()[0]: line.split()[-1] for line in printed.splitlines() if line.strip()}
         self.directory = directory
         self.names |= {"DIRECTORY": directory, "Okta": directory}
         base = f"http://{self.serving.scim}/scim/v2/{made['id']}"
         self.okta = Okta(self.session, base, made["token"])
+        self.pushed = False
+
+    async def _push(self) -> None:
+        """Let Okta push people and groups to the directory, once."""
+        if not self.directory:
+            await self._connect("Acme Okta", await self._succeed(*CREATE))
+        if self.pushed:
+            return
+        self.pushed = True
         await self.run("sync")  # the daemon imports who is in Cal.com before Okta looks for them
         for name, address in zip(PEOPLE, ADDRESSES, strict=True):
             await self.okta.assign(address, name.capitalize(), "Lee")
@@ -154,12 +161,20 @@ class Installation:
         for group in GROUPS:
             await self.okta.push_group(group, ADDRESSES)
 
+    async def _mapping(self) -> str:
+        """Return the id of the mapping of Sales, which is added if an earlier command removed it."""
+        mappings = json.loads(await self._succeed("mapping", "list", "--json"))
+        for mapping in mappings:
+            if mapping["group"] == "Sales":
+                return str(mapping["id"])
+        await self._succeed(*SALES)
+        return await self._mapping()
+
     async def _hold(self) -> str:
         """Let a mapped group lose all its members, and return the hash of the held removals."""
         assert self.okta is not None
-        if json.loads(await self._succeed("mapping", "list", "--json")) == []:  # a new directory
-            await self._succeed(*MAP)
-        await self.okta.add_members("Sales", ADDRESSES)  # an earlier approval took them away
+        await self._mapping()
+        await self.okta.push_group("Sales", ADDRESSES)
         await self.run("sync")
         await self.okta.remove_members("Sales", ADDRESSES)
         await self.run("sync")

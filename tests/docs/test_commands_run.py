@@ -5,8 +5,9 @@ import re
 from tests.docs.blocks import ROOT, commands
 from tests.docs.installation import installed
 from tests.docs.test_commands import commands_of_program
-from tests.guide.played_pages import PAGES as PLAYED
+from tests.guide.played_pages import PAGES, STORIES
 
+PLAYED = [*PAGES, *(page for story in STORIES.values() for page in story)]
 # Pages whose commands another test runs.
 ELSEWHERE = {
     "docs/guide/cases.md": "tests/guide/test_cases.py plays each case and compares the output",
