@@ -105,6 +105,19 @@ async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothi
             assert (await rebuild.compare(after.db, directory)).different == 0
 
 
+async def test_a_person_who_was_deactivated_after_the_dump_is_a_change(
+    story: Stage, dump: Restore
+) -> None:
+    await admin.record_identity(story.db, "acme")
+    restored = await dump()
+    await story.okta.deactivate(address("dan"))
+    await story.full()
+    await leases.release(story.db, story.lease)
+
+    async with going_on(story, restored) as after:
+        assert await after.reconciler.has_changes()
+
+
 async def push_changes_after_the_dump(story: Stage) -> None:
     """Add Gus to both teams, remove Bob from one team, and deactivate Dan."""
     await story.okta.assign(address("gus"), "Gus", "Example")

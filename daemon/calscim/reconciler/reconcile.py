@@ -16,6 +16,7 @@ from calscim.planner.desired_state import DesiredState
 from calscim.planner.ids import TeamId, UserId
 from calscim.planner.people.address_moves import find_contested_addresses, find_released_addresses
 from calscim.planner.plan import Plan, Scope, Waiting
+from calscim.planner.policy import ABSENT_AFTER
 from calscim.planner.safeguards.limits_check import limits_in_use
 from calscim.planner.safeguards.windows import find_open_window, next_close
 from calscim.planner.teams.pending import pending_teams
@@ -128,13 +129,17 @@ class Reconciler:
         return report
 
     async def has_changes(self) -> bool:
-        """Return True if a full pass would change anything, or if that is unknown. Read-only."""
+        """Return True if full passes would change anything, or if that is unknown. Read-only.
+
+        An account that Cal.com's list lacks counts as absent at once: the passes that have to agree would follow.
+        """
         await self.view.read_key(self.reader)
         snapshot = await self._load_desired()
         await self.view.read_everything(self.reader, snapshot.desired)
         await self.reads.read_profiles(snapshot.desired)
         await self.reads.read_attributes(snapshot.desired, self.rules.policy, again=True)
-        planned = await self._plan(snapshot, Scope(), everything=False)
+        missed = dict.fromkeys(snapshot.desired.users, ABSENT_AFTER)
+        planned = await self._plan(replace(snapshot, missed=missed), Scope(), everything=False)
         doing = any(action.state in (State.RUN, State.HELD) for action in planned.actions)
         return doing or bool(planned.deferred) or bool(planned.incomplete)
 
