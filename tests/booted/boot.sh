@@ -1,6 +1,7 @@
 #!/bin/sh
 # Boots systemd in an overlay of this machine's file system, in namespaces of its own: nothing that happens in there stays.
 # Called by machine.py, under unshare. The machine ends when its only service, /out/SCENARIO, ends.
+# $BOOT_LAYER: a folder with files that replace this machine's, such as another release of systemd.
 # boot.sh WORK SCENARIO PACKAGES   (WORK/out is /out, WORK/calscim is /opt/calscim, PACKAGES is /opt/packages)
 set -eu
 WORK=$1 SCENARIO=$2 PACKAGES=$3
@@ -9,6 +10,9 @@ mkdir -p "$WORK/memory"
 mount -t tmpfs none "$WORK/memory"
 mkdir "$WORK/memory/upper" "$WORK/memory/work" "$WORK/memory/root"
 ROOT=$WORK/memory/root
+if [ -n "${BOOT_LAYER:-}" ]; then
+  cp -a "$BOOT_LAYER/." "$WORK/memory/upper/"
+fi
 mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/memory/upper,workdir=$WORK/memory/work" "$ROOT"
 mount -t proc proc "$ROOT/proc"
 mount -o bind,ro "$ROOT/proc/sys" "$ROOT/proc/sys"

@@ -65,7 +65,12 @@ def reload() -> dict[str, Any]:
     sh("systemctl reload calscim")
     line = wait_until(lambda: logged("service.reloaded"), "the reload is in the log")
     wait_until(lambda: shown("calscim", "ActiveState")["ActiveState"] == "active", "active again")
-    return {"applied": line["applied"], "same": before == shown("calscim", "MainPID")}
+    return {
+        "applied": line["applied"],
+        "same": before == shown("calscim", "MainPID"),
+        "type": shown("calscim", "Type")["Type"],
+        "version": int(sh("systemctl --version").stdout.split()[1]),
+    }
 
 
 def logged(event: str) -> Any:

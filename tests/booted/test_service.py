@@ -22,7 +22,11 @@ def test_an_outage_of_the_database_shows_in_the_status_and_restarts_nothing(resu
 
 
 def test_a_reload_applies_the_configuration_in_the_same_process(results):
-    assert results["reload"] == {"applied": ["reconcile.interval"], "same": True}
+    reload = results["reload"]
+
+    assert reload["applied"] == ["reconcile.interval"]
+    assert reload["same"]
+    assert reload["type"] == ("notify-reload" if reload["version"] >= 254 else "notify")
 
 
 def test_the_watchdog_restarts_a_daemon_that_hangs(results):

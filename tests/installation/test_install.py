@@ -1,6 +1,7 @@
 """An installation in the folder of an image, without the tools of systemd."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,28 @@ def test_purge_removes_drop_ins_and_the_user(machine):
 
     assert steps[-1] == Run(("userdel", "--root", str(machine.root), "calscim"))
     assert files(machine) == {"/etc/passwd"}
+
+
+def test_a_newer_systemd_gets_the_drop_in_for_it(machine):
+    drop_in = "/etc/systemd/system/calscim.service.d/systemd-254.conf"
+    install(replace(machine, version=253))
+    assert drop_in not in files(machine)
+
+    install(replace(machine, version=255))
+
+    assert drop_in in files(machine)
+    uninstall(machine)
+    assert not machine.path(drop_in).parent.exists()
+
+
+def test_uninstall_keeps_the_drop_ins_of_an_operator(machine):
+    install(replace(machine, version=255))
+    override = machine.path("/etc/systemd/system/calscim.service.d/override.conf")
+    override.touch()
+
+    uninstall(machine)
+
+    assert [path.name for path in override.parent.iterdir()] == ["override.conf"]
 
 
 def test_a_failing_tool_ends_the_installation_with_its_message(machine):

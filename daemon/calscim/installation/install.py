@@ -6,6 +6,7 @@ from pathlib import Path
 from calscim.installation.machine import (
     COMMAND,
     CONFIGURATION,
+    DROP_INS,
     FOLDERS,
     SHARE,
     UNIT_FOLDER,
@@ -13,7 +14,7 @@ from calscim.installation.machine import (
     Machine,
 )
 from calscim.installation.program import command_line
-from calscim.installation.shipped import UNITS, Shipped
+from calscim.installation.shipped import UNITS, VERSIONED, Shipped
 from calscim.installation.stamp import is_unedited, stamped
 from calscim.installation.steps import Keep, Link, Step, Write
 
@@ -23,6 +24,9 @@ def plan_install(machine: Machine, source: Shipped, program: Path) -> Iterator[S
     started = command_line(machine.inside(program))
     for unit in UNITS:
         yield _file(machine.path(f"{UNIT_FOLDER}/{unit}"), source.unit(unit, started))
+    for version, name in VERSIONED.items():
+        if machine.version >= version:
+            yield _file(machine.path(f"{DROP_INS}/{name}"), source.drop_in(name))
     yield _file(machine.path(USERS), source.users())
     yield machine.tool("systemd-sysusers", Path(USERS).name)
     yield _file(machine.path(FOLDERS), source.folders())

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ CONFIGURATION = "/etc/calscim/calscim.toml"
 UNIT_FOLDER = "/etc/systemd/system"
 USERS = "/etc/sysusers.d/calscim.conf"
 FOLDERS = "/etc/tmpfiles.d/calscim.conf"
+DROP_INS = "/etc/systemd/system/calscim.service.d"
 COMMAND = "/usr/local/bin/calscim"
 SHARE = "/usr/local/share/calscim"
 # What an operator's data is in. The database is not among them, unless it is bundled.
@@ -21,16 +23,18 @@ _PACKAGED = ("/usr/lib/systemd/system/calscim.service", "/lib/systemd/system/cal
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``root``: where its file system begins. ``is_booted``: its systemd runs."""
+    """``root``: where its file system begins. ``is_booted``: its systemd runs. ``version``: of that systemd, else 0."""
 
     root: Path
     is_booted: bool
+    version: int = 0
 
     @classmethod
     def at_root(cls, root: Path) -> "Machine":
         """Return the machine whose file system begins at ``root``."""
         root = root.resolve()
-        return cls(root, root == Path("/") and Path("/run/systemd/system").is_dir())
+        is_booted = root == Path("/") and Path("/run/systemd/system").is_dir()
+        return cls(root, is_booted, _version() if is_booted else 0)
 
     def path(self, absolute: str) -> Path:
         """Return where a path of the machine is for this process."""
@@ -68,3 +72,19 @@ class Machine:
         """Raise UsageError if this process may not change the machine."""
         if self.root == Path("/") and os.geteuid() != 0:
             raise UsageError("only root can do this: run the same command with sudo")
+
+
+def _version() -> int:
+    """Return the version of the systemd that runs, 0 if it does not tell."""
+    try:
+        printed = subprocess.run(
+            ["systemctl", "--version"],  # noqa: S607 - root's PATH
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        ).stdout
+    except OSError:
+        return 0
+    found = re.match(r"systemd (\d+)", printed)
+    return int(found[1]) if found else 0

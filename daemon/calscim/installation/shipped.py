@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-# The units of an installation. The drop-ins of calscim.service.d are for operators to copy.
+# The units of an installation. The other drop-ins of calscim.service.d are for operators to copy.
 UNITS = (
     "calscim.service",
     "calscim-migrate.service",
@@ -12,6 +12,8 @@ UNITS = (
     "calscim-scim.service",
     "calscim-scim.socket",
 )
+# Drop-ins of calscim.service for a systemd of this version or newer.
+VERSIONED = {254: "systemd-254.conf"}
 _PROGRAM = "/usr/bin/calscim"  # as the units have it, for a package of a distribution
 
 
@@ -24,6 +26,10 @@ class Shipped:
     def unit(self, name: str, program: str) -> str:
         """Return a unit that starts ``program``."""
         return self._read("systemd", name).replace(f"={_PROGRAM} ", f"={program} ")
+
+    def drop_in(self, name: str) -> str:
+        """Return a drop-in of calscim.service."""
+        return self._read("systemd/calscim.service.d", name)
 
     def users(self) -> str:
         """Return the configuration for systemd-sysusers."""

@@ -6,13 +6,14 @@ from pathlib import Path
 from calscim.installation.machine import (
     COMMAND,
     DATA,
+    DROP_INS,
     FOLDERS,
     SHARE,
     UNIT_FOLDER,
     USERS,
     Machine,
 )
-from calscim.installation.shipped import UNITS
+from calscim.installation.shipped import UNITS, VERSIONED
 from calscim.installation.stamp import is_unedited
 from calscim.installation.steps import Keep, Remove, Run, Step
 
@@ -26,6 +27,8 @@ def plan_uninstall(machine: Machine, *, purge: bool) -> Iterator[Step]:
         yield machine.tool("systemctl", "disable", *units)
     for name in (*(f"{UNIT_FOLDER}/{unit}" for unit in UNITS), USERS, FOLDERS):
         yield from _file(machine.path(name), purge=purge)
+    for name in VERSIONED.values():
+        yield from _drop_in(machine.path(f"{DROP_INS}/{name}"), purge=purge)
     if purge:
         for unit in UNITS:
             yield from _present(machine.path(f"{UNIT_FOLDER}/{unit}.d"))
@@ -44,6 +47,14 @@ def _file(path: Path, *, purge: bool) -> Iterator[Step]:
         yield Remove(path)
     else:
         yield Keep(path, "was edited")
+
+
+def _drop_in(path: Path, *, purge: bool) -> Iterator[Step]:
+    """Remove a drop-in, and the folder if it was the only one."""
+    steps = list(_file(path, purge=purge))
+    yield from steps
+    if steps == [Remove(path)] and list(path.parent.iterdir()) == [path]:
+        yield Remove(path.parent)
 
 
 def _link(path: Path, ends: tuple[str, ...]) -> Iterator[Step]:
