@@ -46,6 +46,7 @@ reference: $(STAMP) ## write the reference pages that are made from the code
 	$(BIN)/python -m tools.tables_page
 	$(BIN)/python -m tools.configuration
 	$(BIN)/python -m tools.openapi.document
+	$(BIN)/python -m tools.openapi.listener
 
 docs: $(STAMP) ## build the documentation as a site in build/site, and check its links
 	$(BIN)/python -m tools.site

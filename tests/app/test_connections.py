@@ -190,3 +190,17 @@ async def test_a_proxy_can_have_all_connections_and_a_client_cannot(application,
 @pytest.mark.parametrize(("descriptors", "most"), [(16_384, 2_000), (1_024, 334), (64, 16)])
 def test_connections_leave_descriptors_for_everything_else(descriptors, most):
     assert connection_limit(descriptors) == most
+
+
+async def test_a_method_that_the_router_does_not_know_is_answered_with_the_allowed_ones():
+    async def handler(_):
+        return web.Response(text="ok")
+
+    application = web.Application()
+    application.router.add_get("/healthz", handler)
+
+    async with listening(application) as address:
+        status, headers, body = await said(address, b"TRACE /healthz HTTP/1.1\r\n" + CLOSE)
+
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    assert body["detail"] == "TRACE is not supported here: use GET or HEAD"

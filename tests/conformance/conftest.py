@@ -39,8 +39,13 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path: Path, database) -> AsyncIterator[Site]:
+async def deployment(tmp_path: Path, database) -> AsyncIterator[Deployment]:
     async with deployed(tmp_path, database.dsn, database.dsn) as deployment:
-        site = Site(deployment, await deployment.start())
-        yield site
-        assert site.failures() == []
+        yield deployment
+
+
+@pytest.fixture
+async def site(deployment: Deployment) -> AsyncIterator[Site]:
+    site = Site(deployment, await deployment.start())
+    yield site
+    assert site.failures() == []

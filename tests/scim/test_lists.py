@@ -136,3 +136,29 @@ async def test_a_write_that_wants_no_such_version_is_refused(provider, method):
             assert refused.status == 412, (path, tag)
     other = await provider(method, f"/Users/{ann}", bodies.get(method), If_None_Match='"9"')
     assert other.status in (200, 204)
+
+
+async def test_a_repeated_parameter_adds_names_or_is_refused(provider):
+    await provider.user("ann@acme.example", title="Engineer")
+
+    several = (await provider("GET", "/Users?attributes=title&attributes=userName")).body
+    equal = await provider("GET", "/Users?count=1&count=1")
+    different = await provider("GET", "/Users?filter=title%20pr&filter=userName%20pr")
+
+    assert {"title", "userName"} < set(several["Resources"][0])
+    assert equal.status == 200
+    assert (different.status, different.body["scimType"]) == (400, "invalidValue")
+
+
+async def test_names_to_return_may_be_repeated_when_one_user_is_read(provider):
+    ann = await provider.user("ann@acme.example", title="Engineer")
+
+    read = await provider("GET", f"/Users/{ann}?attributes=title&attributes=userName")
+
+    assert set(read.body) == {"schemas", "id", "title", "userName"}
+
+
+async def test_a_name_to_return_that_is_no_text_is_refused(provider):
+    answer = await provider("POST", "/Users/.search", {"attributes": ["title", {}]})
+
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")

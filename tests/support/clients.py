@@ -38,14 +38,14 @@ class Program:
         reason = f"{self.name} is not installed: `make conformance` installs and runs it"
         return pytest.mark.skipif(self.path is None, reason=reason)
 
-    async def run(self, *arguments: str, **variables: str) -> Ran:
-        """Run the program with arguments and variables, in an environment without proxies or settings."""
+    async def run(self, *arguments: str, folder: Path | None = None, **variables: str) -> Ran:
+        """Run the program in a folder, with these variables and no proxies or settings in the environment."""
         assert self.path is not None, "the test has the mark `needed`"
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             str(self.path), *arguments,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE, env=environment | variables,
+            stderr=asyncio.subprocess.PIPE, env=environment | variables, cwd=folder,
         )  # fmt: skip
         output, errors = await process.communicate()
         assert process.returncode is not None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from calscim.scim.patch.operations import MAX_OPERATIONS as MAX_PATCHES
+from calscim.scim.projection import MAX_NAMES
 from calscim.scim.responses import ERROR, LIST
 from calscim.scim.schema import GROUP, MAX_OPERATIONS, MAX_RESULTS, USER
 from tools.openapi import operations, types
@@ -53,6 +54,9 @@ def _parameters() -> dict[str, Json]:
     def query(name: str, schema: Json, description: str) -> Json:
         return {"name": name, "in": "query", "schema": schema, "description": description}
 
+    def names(name: str, description: str) -> Json:
+        return query(name, ref("Names"), description) | {"style": "form", "explode": False}
+
     return {
         "id": {
             "name": "id",
@@ -74,10 +78,10 @@ def _parameters() -> dict[str, Json]:
         "cursor": query(
             "cursor", ref("Cursor"), "Empty for the first page, then `nextCursor` (RFC 9865)."
         ),
-        "attributes": query("attributes", ref("Names"), "The attributes to return, with commas."),
-        "excludedAttributes": query(
-            "excludedAttributes", ref("Names"), "The attributes to leave out."
+        "attributes": names(
+            "attributes", "The attributes to return. Excludes `excludedAttributes`."
         ),
+        "excludedAttributes": names("excludedAttributes", "The attributes to leave out."),
     }
 
 
@@ -122,7 +126,7 @@ def _schemas() -> dict[str, Json]:
         "Filter": {"type": "string", "maxLength": 8192},
         "SortBy": text,
         "Cursor": text,
-        "Names": text,
+        "Names": {"type": "array", "maxItems": MAX_NAMES, "items": text},
         "SearchRequest": {"type": "object", "properties": _search()},
         **types.inputs(),
         **_patches(),
@@ -131,7 +135,7 @@ def _schemas() -> dict[str, Json]:
 
 
 def _search() -> dict[str, Json]:
-    names: Json = {"type": "array", "items": ref("Names")}
+    names: Json = {"type": ["array", "string", "null"], "items": {"type": "string"}}
     return {
         "schemas": {"type": "array", "items": {"type": "string"}},
         "filter": ref("Filter"),
@@ -219,8 +223,9 @@ def _bulk() -> dict[str, Json]:
                     },
                 },
                 "failOnErrors": {
-                    "type": "integer",
+                    "type": ["integer", "null"],
                     "minimum": 0,
+                    "maximum": 2**53,
                     "description": "The failures after which the other operations are left out. 0: run all.",
                 },
             },

@@ -7,7 +7,7 @@ instead and that calscim accepts, such as a number for a text.
 from typing import Any
 
 from calscim.scim.coerce import MAX_TEXT, MAX_VALUES
-from calscim.scim.decode import MAX_NAME
+from calscim.scim.decode import MAX_KEY, MAX_NAME
 from calscim.scim.groups import MAX_MEMBERS
 from calscim.scim.schema import GROUP, USER, Attribute, Type
 
@@ -68,6 +68,9 @@ def accepted(kind: Type, *, partial: bool = False) -> Json:
         fields[one.name] = _ANY if ignored else _accepted(one)
     name = _NAMES[kind.name]
     fields[name] = ref("Name")
+    fields["externalId"] = ref("ExternalId")
+    if kind is USER:
+        fields["emails"] = _emails(kind.attributes["emails"])
     if kind is GROUP:
         fields["members"] = ref("MembersInput")
     required = {} if partial else {"required": [name]}
@@ -93,6 +96,15 @@ def _accepted_value(attribute: Attribute) -> Json:
     return ref("TextInput")
 
 
+def _emails(attribute: Attribute) -> Json:
+    """Return the schema of `emails`, whose values have to be addresses."""
+    fields = {sub.name: _accepted(sub) for sub in attribute.subs.values()}
+    fields["value"] = ref("AddressInput")
+    entry: Json = {"type": "object", "properties": fields}
+    value = {"anyOf": [entry, {"type": "null"}, _BLANK, {"type": "string", "format": "email"}]}
+    return {"anyOf": [value, {"type": "array", "items": value, "maxItems": MAX_VALUES}]}
+
+
 def _extensions(kind: Type) -> list[tuple[str, Attribute]]:
     return [(one.name, one) for one in kind.extensions.values()]
 
@@ -105,7 +117,7 @@ def inputs() -> dict[str, Json]:
             "minLength": 1,
             "maxLength": MAX_NAME,
             "pattern": r"\S",
-            "description": "Not empty, and at most 2048 bytes as UTF-8. Unique in the directory.",
+            "description": f"Not empty, and at most {MAX_KEY} bytes as UTF-8. Unique in the directory.",
         },
         "TextInput": {
             "anyOf": [
@@ -115,11 +127,23 @@ def inputs() -> dict[str, Json]:
                 _EMPTY,
             ]
         },
+        "AddressInput": {
+            "anyOf": [{"type": "string", "format": "email"}, {"type": "null"}, _BLANK, _EMPTY],
+            "description": "An address, unless the user is inactive.",
+        },
         "ValueInput": {
             "type": "string",
             "maxLength": MAX_TEXT,
             "pattern": r"^[^\u0000{\[]*$",
             "description": "Stands for an object with this `value`.",
+        },
+        "ExternalId": {
+            "anyOf": [
+                {"type": "string", "maxLength": MAX_KEY, "pattern": "^[^\\u0000]*$"},
+                {"type": ["number", "null"]},
+                _EMPTY,
+            ],
+            "description": f"At most {MAX_KEY} bytes as UTF-8.",
         },
         "BooleanInput": {
             "anyOf": [

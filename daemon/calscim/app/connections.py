@@ -220,9 +220,20 @@ class _Connection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPException):  # of aiohttp's router
-            resp = self._server.render(ScimError(resp.status, resp.reason))
+            resp = self._server.render(_router_error(resp, request.method))
         resp.headers["Server"] = SERVER
         return await super().finish_response(request, resp, start_time)
+
+
+def _router_error(error: web.HTTPException, method: str) -> ScimError:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = sorted(error.allowed_methods)
+        return ScimError(
+            405,
+            f"{method} is not supported here: use {' or '.join(allowed)}",
+            headers={"Allow": ", ".join(allowed)},
+        )
+    return ScimError(error.status, error.reason)
 
 
 SERVER = "calscim"  # without a version, which would help an attacker

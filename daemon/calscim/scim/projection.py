@@ -7,7 +7,7 @@ from typing import Any
 from calscim.errors import ScimError
 
 _ALWAYS = frozenset({"schemas", "id"})
-_MAX_NAMES = 200
+MAX_NAMES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def _names(text: str | None) -> frozenset[str]:
     if not text:
         return frozenset()
     names = {_short_name(name.strip()) for name in text.split(",") if name.strip()}
-    if len(names) > _MAX_NAMES:
+    if len(names) > MAX_NAMES:
         raise ScimError(
-            400, f"the list has more than {_MAX_NAMES} attributes: name fewer", "invalidValue"
+            400, f"the list has more than {MAX_NAMES} attributes: name fewer", "invalidValue"
         )
     return frozenset(names)
 

@@ -86,7 +86,11 @@ class RequestContext:
 
     def projection(self) -> Projection:
         """Return which attributes the response shows."""
-        return Projection.of(self.query.get("attributes"), self.query.get("excludedAttributes"))
+        return Projection.of(self._names("attributes"), self._names("excludedAttributes"))
+
+    def _names(self, parameter: str) -> str | None:
+        """Return the names of a parameter, which may be in the query several times."""
+        return ",".join(self.query.getall(parameter)) if parameter in self.query else None
 
     def json(self) -> dict[str, Any]:
         """Return the body as an object. Raise ScimError(415) or ScimError(400) if it is not a JSON object."""

@@ -27,6 +27,8 @@ INLINE_PAGE = 100_000
 # Characters of a filter up to which the event loop itself compiles it: about 2 ms. One of 8,192 takes up to 20 ms.
 INLINE_FILTER = 1024
 _MAX_NUMBER = 2**53
+_NAMES = frozenset({"attributes", "excludedattributes"})
+_SINGLE = frozenset({"filter", "sortby", "sortorder", "startindex", "count", "cursor"})
 _TABLES: dict[str, Kind] = {"User": "users", "Group": "groups"}
 _LOOK_UP = re.compile(
     r'\s*([A-Za-z.]{1,64})\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
@@ -48,7 +50,7 @@ class SearchParameters:
     @classmethod
     def of(cls, given: Any) -> "SearchParameters":
         """Return the parameters of a query or of the body of a .search. Raise ScimError(400) for an invalid one."""
-        low = {str(name).lower(): value for name, value in given.items()}
+        low = _by_name(given)
         order = str(low.get("sortorder") or "ascending").lower()
         if order not in ("ascending", "descending"):
             raise ScimError(400, "sortOrder must be ascending or descending", "invalidValue")
@@ -72,6 +74,19 @@ class SearchParameters:
         )
 
 
+def _by_name(given: Any) -> dict[str, Any]:
+    """Return the parameters by lower-case name. Raise ScimError(400) for two values of one, except names to return."""
+    low: dict[str, Any] = {}
+    for name, value in given.items():
+        key = str(name).lower()
+        present = low.get(key)
+        if key in _SINGLE and present not in (None, value):
+            raise ScimError(400, f"{name} has several values: send one of them", "invalidValue")
+        is_repeated = key in _NAMES and isinstance(present, str) and isinstance(value, str)
+        low[key] = f"{present},{value}" if is_repeated else value
+    return low
+
+
 def _number(name: str, value: Any, default: int) -> int:
     if value is None or value == "":
         return default
@@ -82,8 +97,8 @@ def _number(name: str, value: Any, default: int) -> int:
 
 
 def _names(value: Any) -> str | None:
-    if isinstance(value, list):
-        return ",".join(str(name) for name in value)
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return ",".join(value)
     if value is not None and not isinstance(value, str):
         raise ScimError(
             400, "attributes and excludedAttributes must be lists of names", "invalidValue"
