@@ -4,7 +4,8 @@ The release is prepared in a temporary worktree of HEAD, so that a failure or a 
 
 1. write the version, also where files name the container image, and turn the section Unreleased of the changelog into
    a section of the version;
-2. build wheel and sdist, install each into an empty environment, and run `calscim demo` from there;
+2. build wheel and sdist, install each into an empty environment, and run `calscim demo` and
+   `calscim install --systemd --dry-run` from there;
 3. freeze tests/upgrades/previous, which the next release is tested against;
 4. commit, tag, and move the branch to the commit.
 
@@ -201,6 +202,8 @@ def _try(package: Path, version: str) -> None:
         if not installed.startswith(f"{version} {environment}"):
             raise ReleaseError(f"{package.name} installs another calscim: {installed}")
         _run(environment / "bin/calscim", "demo", folder=Path(folder), timeout=_DEMO_TIMEOUT)
+        install = (environment / "bin/calscim", "install", "--systemd", "--dry-run")
+        _run(*install, "--root", folder, folder=Path(folder))
 
 
 def _git(*arguments: str, folder: Path = ROOT) -> str:

@@ -86,6 +86,18 @@ class Machine:
         )
         program.chmod(0o755)
 
+    def install_from_registry(self, commands_of_pip: list[str]) -> None:
+        """Run the commands of the README that need a registry, with /opt/calscim where the machine will have it."""
+        self.calscim.mkdir()
+        script = ["set -e", "mount -t tmpfs none /opt", "mkdir /opt/calscim"]
+        script += [f"mount --bind {self.calscim} /opt/calscim", *commands_of_pip]
+        ran = subprocess.run(
+            ["unshare", "--mount", "bash", "-c", "\n".join(script)],
+            cwd=REPOSITORY, env=os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
     def run(self, scenario: str, given: Any, timeout: float = 120) -> Any:
         """Boot, run a scenario of this folder with what is ``given``, and return its results."""
         self.out.mkdir(exist_ok=True)
@@ -117,7 +129,10 @@ def _commands_below(heading: str, page: Path) -> list[str]:
 
 def readme_steps(machine: Machine) -> dict[str, Any]:
     """Prepare the machine for the README's installation, and return the commands to type."""
-    machine.install_package()
+    if os.environ.get("BOOT_REGISTRY"):
+        machine.install_from_registry([one for one in commands() if _FROM_A_REGISTRY.match(one)])
+    else:
+        machine.install_package()
     (machine.out / "typed").mkdir(parents=True)
     (machine.out / "roles.sql").write_text("\n".join(blocks("sql")))
     # The example of the README, with a simulated Cal.com.

@@ -30,6 +30,8 @@ def obstacle(machine: Machine, path: Path, runtime: Path) -> str | None:
     ``runtime``: the installation of Python that the environment of the program uses.
     """
     for part in (path, path.resolve(), runtime):
+        if not part.is_relative_to(machine.root):
+            continue  # of the machine that makes the image
         for folder in _HIDDEN:
             if machine.inside(part).is_relative_to(folder):
                 return (
