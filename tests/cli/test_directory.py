@@ -31,6 +31,23 @@ def test_create_prints_the_next_steps_in_okta(calscim):
     assert "Unique identifier field for users = email" in made.err
 
 
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [
+        ("azure-scim-v2", "?aadOptscim062020"),
+        ("onelogin-scim-v2", "SCIM Bearer Token"),
+        ("jumpcloud-scim-v2", "Token Key"),
+        ("generic-scim-v2", "tenant URL"),
+    ],
+)
+def test_create_prints_the_next_steps_at_each_provider(calscim, provider, field):
+    made = calscim("directory", "create", "--name", "One", "--provider", provider)
+
+    assert field in " ".join(made.err.split())
+    assert "calscim mapping add" in made.err
+    assert all(len(line) <= 100 for line in made.err.splitlines())
+
+
 def test_an_unknown_organization_is_refused_with_the_configured_ones(calscim):
     made = calscim(
         "directory", "create", "--organization", "acne", "--name", "x", "--provider", "okta-scim-v2"

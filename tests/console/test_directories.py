@@ -51,6 +51,13 @@ async def test_a_new_directory_shows_its_token_once(site, browser, db):
     assert token(await browser.open(f"/directories/{made.id}")) is None
 
 
+async def test_a_new_directory_shows_the_steps_at_its_provider(browser, db):
+    answer = await browser.send("/directories", FORM | {"provider": "azure-scim-v2"})
+
+    assert "?aadOptscim062020" in answer.text
+    assert "In Okta" not in answer.text
+
+
 async def test_a_directory_can_start_paused(browser, db):
     await browser.send("/directories", FORM | {"paused": "on"})
 

@@ -12,6 +12,7 @@ from calscim.admin.directory_views import (
 )
 from calscim.admin.organizations import find_organization
 from calscim.admin.pause_views import PausedTarget, ResumedTarget
+from calscim.admin.provider_steps import ProviderStep, provider_steps
 from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
@@ -165,33 +166,28 @@ async def _create(command: Command) -> None:
 
 
 def _next_steps(made: admin.Directory) -> list[str]:
-    steps = _OKTA if made.provider == "okta-scim-v2" else _OTHERS
+    steps = [*provider_steps(made.provider), _MAP]
+    numbered = [
+        line
+        for number, step in enumerate(steps, 1)
+        for line in (
+            f"  {number}. {step.text}",
+            *(f"       {field} = {value}" for field, value in step.fields),
+        )
+    ]
     last = _RESUME.format(name=printable(made.name)) if made.paused else _RUNNING
-    return ["", "The token is shown only now. Next:", *f"{steps}{last}".split("\n")]
+    return ["", "The token is shown only now. Next:", *numbered, *last.split("\n")]
 
 
-_OKTA = """\
-  1. Okta, your app, General: App Settings, Edit, Provisioning: SCIM, Save.
-  2. Provisioning, Integration: SCIM connector base URL = base url above;
-     Unique identifier field for users = email; every Supported provisioning action but Import Groups;
-     Authentication Mode = HTTP Header; Authorization = the token. Test, then Save.
-  3. Provisioning, To App: enable Create Users, Update User Attributes, Deactivate Users.
-  4. Assignments: assign people. Push Groups: push the groups that you map to teams, which
-     should be other groups than those that assign people.
-  5. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
+_MAP = ProviderStep("calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan")
 
-_RUNNING = """
+_RUNNING = """\
 Everyone who is assigned in the identity provider gets an account in Cal.com right away. To see
 the plan first: calscim directory pause now, or --paused when you create a directory."""
 
-_RESUME = """
+_RESUME = """\
 The directory is paused: calscim changes nothing in Cal.com, whatever the identity provider pushes.
 Once calscim plan shows what you want: calscim directory resume "{name}"."""
-
-_OTHERS = """\
-  1. Give the identity provider the base url (tenant URL) and the token (secret token, bearer).
-  2. Assign people, push groups.
-  3. calscim mapping add --group NAME --team TEAM --mode MODE, then calscim plan."""
 
 
 async def _list(command: Command) -> None:

@@ -6,6 +6,7 @@ from calscim import admin
 from calscim.admin import Directory
 from calscim.admin.console_access import ConsoleRole
 from calscim.admin.directory_views import base_url
+from calscim.admin.provider_steps import provider_steps
 from calscim.console.errors import NotFoundError
 from calscim.console.forms import needed, number, organization_of, posted
 from calscim.console.rendering import page, redirect
@@ -178,6 +179,7 @@ async def _one(
         last_request=max(used, default=None),
         durations=DURATIONS,
         provider=PROVIDERS.get(directory.provider, directory.provider),
+        steps=provider_steps(directory.provider),
     )
 
 
