@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -99,6 +100,26 @@ def test_the_parser_accepts_every_calscim_command(parser):
     }
 
     assert complaints == {}
+
+
+def test_the_verbs_and_options_in_the_text_of_a_page_exist(parser):
+    wrong = {
+        f"{page.name}: {span}": complaint
+        for page in PAGES
+        for span in spans_of(page)
+        if (complaint := complaint_of(parser, shlex.split(span)[1:]))
+        if complaint.startswith("unknown")
+        or re.search("there is no (verb (?!'[A-Z])|option)", complaint)
+    }
+
+    assert wrong == {}
+
+
+def spans_of(page):
+    """Return the commands in the text of a page, without "..." and without what follows "show /"."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    spans = [" ".join(span.split()) for span in re.findall(r"`(calscim [^`]+)`", text)]
+    return [span.partition(" / ")[0].replace(" ...", "") for span in spans]
 
 
 @pytest.mark.parametrize("line", ["parked forget", "plan --organisation acme", "approve"])
