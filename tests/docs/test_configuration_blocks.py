@@ -13,7 +13,7 @@ import tomlkit
 import yaml
 
 from calscim.config import load
-from tests.docs.blocks import ROOT, SHELLS, Block, blocks
+from tests.docs.blocks import PAGES, ROOT, SHELLS, Block, blocks
 from tests.support.chromium import MISSING, PROGRAM, browsing
 
 # Where the blocks of each language are tested.
@@ -74,6 +74,19 @@ def completed(block: Block, folder: Path) -> Path:
 @pytest.mark.parametrize("block", blocks_in("toml"))
 def test_the_daemon_loads_a_toml_block(block, tmp_path):
     load(completed(block, tmp_path), {})
+
+
+def test_the_daemon_loads_the_keys_in_the_text_of_a_page(tmp_path):
+    spans = {
+        (page, *span)
+        for page in PAGES
+        for span in re.findall(r"`([a-z]+)\.([a-z_]+ = [^`]+)`", page.read_text(encoding="utf-8"))
+    }
+
+    assert spans
+    for page, section, line in spans:
+        block = Block(page.name, 0, "toml", f"[{section}]\n{line}\n")
+        load(completed(block, tmp_path), {})
 
 
 @pytest.mark.parametrize("block", blocks_in("json"))
