@@ -186,6 +186,10 @@ class Play:
         """Set ``scim.public_url`` without showing it."""
         self._configure(f'[scim]\npublic_url = "{url}"', "")
 
+    def organize_quietly(self, toml: str) -> None:
+        """Add lines to the organization's table without showing them."""
+        self._configure("", toml)
+
     def use_created_directory(self) -> None:
         """Let Okta push to the directory that the last command created."""
         lines = self._printed.splitlines()

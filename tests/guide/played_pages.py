@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.guide import concepts, moving, okta_start
+from tests.guide import concepts, guide_pages, moving, okta_start
 from tests.guide.play import Play
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,6 +20,8 @@ Step: TypeAlias = Callable[[Play], Awaitable[None]]
 
 # What happens before each console block of the page, in the order of the blocks.
 PAGES: dict[str, tuple[Step, ...]] = {
+    "guide/attributes.md": guide_pages.ATTRIBUTES_OF_PEOPLE,
+    "guide/teams.md": guide_pages.TEAMS,
     "start/okta.md": okta_start.STEPS,
     "move/adopt.md": moving.ADOPT,
     "move/from-calcom-sync.md": moving.FROM_CALCOM_SYNC,
