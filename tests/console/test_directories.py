@@ -55,7 +55,7 @@ async def test_a_new_directory_shows_the_steps_at_its_provider(browser, db):
     answer = await browser.send("/directories", FORM | {"provider": "azure-scim-v2"})
 
     assert "?aadOptscim062020" in answer.text
-    assert "In Okta" not in answer.text
+    assert "SCIM connector base URL" not in answer.text
 
 
 async def test_a_directory_can_start_paused(browser, db):

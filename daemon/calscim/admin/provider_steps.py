@@ -39,6 +39,9 @@ _STEPS: dict[str, tuple[ProviderStep, ...]] = {
         ProviderStep(
             "Provisioning, To App, Edit: enable Create Users, Update User Attributes, Deactivate Users"
         ),
+        ProviderStep(
+            "Attribute Mappings: userName, givenName, familyName, email, displayName are mapped"
+        ),
         ProviderStep("Assignments: assign people, for example with one group for all of them"),
         ProviderStep("Push Groups: push the groups that you map to teams; they assign no people"),
     ),
