@@ -103,7 +103,7 @@ $(CLIENTS)/npm/.installed: tests/conformance/npm/package-lock.json
 		else echo "npm is not installed: the tests of npm packages are skipped"; fi
 
 conformance: $(STAMP) $(CLIENTS)/npm/.installed $(CLIENTS)/conformance/.installed $(CLIENTS)/canaille/.installed ## run SCIM clients of others against the daemon (docs/conformance.md)
-	CLIENTS=$(CLIENTS) CONFORMANCE_EXAMPLES=100 $(BIN)/python -m pytest -q tests/conformance
+	CLIENTS=$(CLIENTS) CONFORMANCE_EXAMPLES=30 $(BIN)/python -m pytest -q tests/conformance
 
 lock: $(TOOLS)/.installed ## write constraints.txt and requirements/ (UPGRADE=1: with the newest releases)
 	$(COMPILE) --extra embedded --extra otel --group dev --group build --output-file $(CONSTRAINTS)

@@ -24,7 +24,7 @@ def _fault(reason: str, pattern: str, example: str, *, accepts: bool) -> Fault:
 FAULTS = [
     _fault(
         "an attribute name starts with a letter",
-        r"(?<![\w:$.+-])[\d_][\w.:-]* *(?:[a-z]{2}\b|\[)|[.:][\d_-]",
+        r"(?<![\w:$.+-])[\d_][\w.:-]*\s*(?:[a-z]{2}\b|\[)|[.:][\d_-]",
         "1userName pr",
         accepts=True,
     ),
@@ -82,11 +82,17 @@ FAULTS = [
         "(userName eq -2.5)",
         accepts=False,
     ),
-    # The last three are valid for calscim only. The grammar knows true, and wants a space before "and".
+    # The last four are valid for calscim only. The grammar knows true, and wants a space before "and".
     _fault(
         "Entra sends True, which calscim understands",
         r"\b(?:true|false|null)\b",
         "active eq True",
+        accepts=False,
+    ),
+    _fault(
+        "authentik sends one comparison without quotes, which calscim understands",
+        r"^\s*[\w.:$-]+\s+eq\s+[^\s\"'()\[\]]+\s*$",
+        "userName eq ann@acme.example",
         accepts=False,
     ),
     _fault(

@@ -13,28 +13,42 @@ from calscim.scim.schema import ENTERPRISE_URN, USER_URN
 
 Pair = tuple[str, str]
 
-TEXTS = ["a", "ab", "ba", "a b", "b_%", "é", "x@acme.com", "(", '"']
+# Mostly texts that begin or end with each other, so that a wrong operator finds other users.
+TEXTS = ["a", "ab", "ba", "a", "ab", "ba", "aba", "a b", "b_%", "é", "x@acme.com", "(", '"']
 texts = st.sampled_from(TEXTS)
 kinds = st.sampled_from(["work", "home"])
 values = st.lists(
-    st.fixed_dictionaries({"value": texts}, optional={"type": kinds, "display": texts}),
+    st.fixed_dictionaries({"value": texts, "type": kinds}, optional={"display": texts}),
     min_size=1,
     max_size=3,
 )
-users: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
-    st.fixed_dictionaries(
-        {"userName": texts, "active": st.booleans()},
-        optional={
-            "externalId": texts,
-            "title": texts,
-            "name": st.fixed_dictionaries({"givenName": texts}, optional={"familyName": texts}),
-            "phoneNumbers": values,
-            ENTERPRISE_URN: st.fixed_dictionaries({"department": texts}),
-        },
-    ),
-    min_size=1,
-    max_size=5,
-    unique_by=lambda user: user["userName"],
+
+
+def _or_none(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.integers(0, 5).flatmap(lambda chance: value if chance else st.none())
+
+
+def _without_none(user: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in user.items() if value is not None}
+
+
+user = st.fixed_dictionaries(
+    {
+        "active": st.booleans(),
+        "externalId": _or_none(texts),
+        "title": _or_none(texts),
+        "name": _or_none(
+            st.fixed_dictionaries({"givenName": texts}, optional={"familyName": texts})
+        ),
+        "phoneNumbers": _or_none(values),
+        ENTERPRISE_URN: _or_none(st.fixed_dictionaries({"department": texts})),
+    }
+).map(_without_none)
+users: st.SearchStrategy[list[dict[str, Any]]] = st.lists(user, min_size=5, max_size=8).map(
+    lambda people: [
+        {**person, "userName": f"{TEXTS[number % 3]}{number}"}
+        for number, person in enumerate(people)
+    ]
 )
 
 # What is compared, as calscim gets it and as the package understands it.

@@ -59,7 +59,7 @@ def _agree(oracle: Oracle, user: Json, operation: Json) -> Json:
     return made
 
 
-@settings(max_examples=int(os.environ.get("CONFORMANCE_EXAMPLES", "10")) * 5, derandomize=True)
+@settings(max_examples=int(os.environ.get("CONFORMANCE_EXAMPLES", "10")) * 10, derandomize=True)
 @given(users, several_operations)
 def test_operations_make_the_user_that_scim_patch_makes(
     oracle: Oracle, user: Json, changes: list[Json]
