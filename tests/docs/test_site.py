@@ -1,5 +1,6 @@
 """The pages become a site: lists, links out of docs/, and the navigation."""
 
+import hashlib
 import re
 from textwrap import dedent
 
@@ -58,6 +59,18 @@ def test_a_page_outside_docs_links_to_the_pages_in_it(written):
 
     assert "](docs/" not in page
     assert re.search(r"\]\(architecture\.md", page)
+
+
+def test_the_scripts_of_others_are_those_that_the_list_names():
+    folder = pages.ROOT / "tools/site/theme/assets/javascripts"
+    listed = re.findall(
+        r"^([0-9a-f]{64})  (\S+)$", (folder / "README.md").read_text(), re.MULTILINE
+    )
+
+    assert {name for _, name in listed} == {script.name for script in folder.glob("*.js")}
+    assert all(
+        hashlib.sha256((folder / name).read_bytes()).hexdigest() == hash_ for hash_, name in listed
+    )
 
 
 @pytest.mark.parametrize("folder", ["decisions", "runbooks"])
