@@ -60,9 +60,10 @@ async def refusal(provider, path):
 
 
 @asynccontextmanager
-async def another_daemon(provider, dsn, clock=None):
+async def another_daemon(provider, dsn, clock=None, settings=None):
     db = await Database.open(dsn, size=2)
-    server = TestServer(app(db, Scim(), clock or SystemClock(), Metrics(CollectorRegistry())))
+    application = app(db, settings or Scim(), clock or SystemClock(), Metrics(CollectorRegistry()))
+    server = TestServer(application)
     await server.start_server()
     yield replace(provider, base=str(server.make_url(f"/scim/v2/{provider.directory.id}")))
     await server.close()
@@ -237,6 +238,17 @@ async def test_the_announced_pagination_is_the_actual_one(provider):
         "maxPageSize": 1000,
         "cursorTimeout": 3600,
     }
+
+
+async def test_the_pagination_is_not_announced_if_the_configuration_says_so(provider, database):
+    settings = Scim(announce_cursors=False)
+
+    async with another_daemon(provider, database.dsn, settings=settings) as daemon:
+        config = (await daemon("GET", "/ServiceProviderConfig")).body
+        page = (await daemon("GET", "/Users?cursor=")).body
+
+    assert "pagination" not in config
+    assert page["totalResults"] == 0
 
 
 async def test_a_cursor_is_refused_for_another_list_and_another_count(provider, people):

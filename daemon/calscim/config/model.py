@@ -91,6 +91,8 @@ class Scim:
 
     `calscim directory set NAME requests_per_second=N` changes the limit of one directory.
     """
+    announce_cursors: Boolean = True
+    """false: ServiceProviderConfig has no `pagination` (RFC 9865), which Canaille and other old clients refuse."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,10 @@ _CORRECTIONS: dict[tuple[str, ...], dict[str, Any]] = {
 class Discovery:
     """Answers ServiceProviderConfig, ResourceTypes and Schemas."""
 
-    def __init__(self, max_body_bytes: int) -> None:
+    def __init__(self, max_body_bytes: int, *, announce_cursors: bool) -> None:
         self._service = ScimService(provider(max_body_bytes))
-        self._service.config.pagination = pagination()
+        if announce_cursors:
+            self._service.config.pagination = pagination()
 
     def respond(self, ctx: RequestContext, endpoint: str, name: str | None) -> web.Response:
         """Return a resource or a list. Raise ScimError(404) if it does not exist, and ScimError(403) for a filter."""

@@ -109,7 +109,9 @@ class ScimServer:
         self.offset_pages = OffsetPages(db)
         self.authenticator = Authenticator(db, clock, self.names, metrics)
         self.admission = Admission.of(settings, clock, metrics)
-        self.discovery = Discovery(settings.max_body_bytes)
+        self.discovery = Discovery(
+            settings.max_body_bytes, announce_cursors=settings.announce_cursors
+        )
         self.proxies = TrustedProxies.of(settings.trusted_proxies)
         self.log = log.bind()  # bound once, as every request logs a line
 
