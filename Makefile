@@ -15,7 +15,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile pyproject.toml --quiet --universal --pyth
 	--no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: help run demo test guide reference docs man check format conformance soak systemd chaos bench clean lock audit licenses release
-.PHONY: image image-test packaging-check
+.PHONY: image image-test packaging-check deb deb-test
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -145,6 +145,12 @@ packaging-check: $(PACKAGING)/.installed ## check Containerfile, Compose file an
 		*/kustomization.yaml|*/servicemonitor.yaml) ;; \
 		*) $(PACKAGING)/bin/kubernetes-validate --quiet --strict -k $$version $$file || exit 1 ;; \
 	esac; done; done
+
+deb: $(STAMP) ## build the Debian package for this machine's python3 into dist
+	PIP='$(BIN)/python -m pip' packaging/build-deb $(WHEELS)
+
+deb-test: ## install, upgrade, downgrade, remove and purge the Debian package in a debootstrap root (as root)
+	packaging/test-deb
 
 release: $(STAMP) ## test the packages of a release, commit it and tag it (VERSION=1.4.0; DRY_RUN=1: only test)
 	$(BIN)/python -m tools.release $(VERSION) $(if $(DRY_RUN),--dry-run)
