@@ -150,6 +150,15 @@ def test_verify_names_the_first_row_that_was_tampered_with(
     assert why in ran.json["broken"][0]["why"]
 
 
+def test_verify_prints_no_table_when_every_journal_is_broken(calscim, okta, database, run):
+    run(tamper(database, "DELETE FROM calscim.journal WHERE seq = 1"))
+
+    ran = calscim("journal", "verify")
+
+    assert ran.code == 5
+    assert ran.out.endswith("rows, 0 journals whole, 1 broken\n")
+
+
 def test_verify_against_a_checkpoint_finds_a_rewritten_chain(
     calscim, okta, database, run, tmp_path
 ):

@@ -238,7 +238,7 @@ def _verdict(found: JournalVerdict) -> RenderableType:
         parts.append(
             lines(f"{found.archives.rows:,} rows in {found.archives.files} archived months")
         )
-    parts.append(
-        table(("journal", "rows#", "hash"), ((h.stream, h.seq, h.hash) for h in found.heads))
-    )
+    if found.heads:
+        heads = ((head.stream, head.seq, head.hash) for head in found.heads)
+        parts.append(table(("journal", "rows#", "hash"), heads))
     return Group(*parts)
