@@ -3,6 +3,7 @@
 import pytest
 
 from calscim.planner.actions import Provenance
+from calscim.planner.ids import GroupId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.policy import Policy
 from calscim.planner.roles import Role
@@ -187,9 +188,25 @@ def test_a_role_that_follows_the_directory_is_expected():
 
 def test_the_role_falls_when_the_higher_source_goes():
     w = sales().group("Leads", "ann").map("Leads", 7, MANAGED, ADMIN).on(7, "me", role=OWNER)
-    w.on(7, "ann", role=ADMIN, ledger="added", mappings=(1, 2)).leave("Leads", "ann")
+    w.on(7, "ann", role=ADMIN, ledger="added", given=ADMIN, mappings=(1, 2)).leave("Leads", "ann")
+
+    (action,) = w.plan().actions
 
     assert show(w.plan()) == ["member.role ann T7 MEMBER"]
+    assert action.reason.startswith("left Leads (journal ")
+    assert action.reason.endswith("gives the role MEMBER on T7")
+    assert action.provenance == Provenance("okta", w.former[GroupId("Leads"), UserId("ann")])
+
+
+def test_the_role_falls_when_the_mapping_with_the_higher_role_is_removed():
+    w = sales().group("Leads", "ann").map("Leads", 7, MANAGED, ADMIN).on(7, "me", role=OWNER)
+    w.on(7, "ann", role=ADMIN, ledger="added", given=ADMIN, mappings=(1, 2)).unmap(2)
+
+    (action,) = w.plan().actions
+
+    assert action.reason.startswith("Leads is not mapped to this team any more (journal ")
+    assert action.provenance is not None
+    assert action.provenance.stream == "@acme"
 
 
 @pytest.mark.parametrize("mode", [MANAGED, EXCLUSIVE])

@@ -239,6 +239,8 @@ def _verdict(found: JournalVerdict) -> RenderableType:
             lines(f"{found.archives.rows:,} rows in {found.archives.files} archived months")
         )
     if found.heads:
-        heads = ((head.stream, head.seq, head.hash) for head in found.heads)
-        parts.append(table(("journal", "rows#", "hash"), heads))
+        # The organizations' streams first: the ids of directories have no order.
+        heads = sorted(found.heads, key=lambda one: (not one.stream.startswith("@"), one.stream))
+        rows = ((head.stream, head.seq, head.hash) for head in heads)
+        parts.append(table(("journal", "rows#", "hash"), rows))
     return Group(*parts)

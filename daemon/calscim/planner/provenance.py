@@ -161,6 +161,25 @@ class ProvenanceIndex:
         live = [mapping for mapping in self._desired.mappings if mapping.team is None]
         return self.why_left((*given, *live), users, deleted=True, gave=given)
 
+    def why_role_lowered(
+        self, account: CalUserId, record: MembershipRecord | None, grant: EffectiveGrant, role: Role
+    ) -> Explanation | None:
+        """Explain why a person lost the groups that gave this role on a team; None if no journal row says so."""
+        live = () if record is None else self._grants.live.get(record.team, ())
+        lost = [
+            mapping
+            for mapping in {one.id: one for one in (*self.given(record), *live)}.values()
+            if mapping.id not in grant.ids and mapping.role is role
+        ]
+        users = [user.id for user in self._grants.people.users(account)]
+        left = self.why_left(lost, users, deleted=True, gave=lost) if lost else None
+        removed = self._last_removed(lost)
+        if left is not None or removed is None:
+            return left
+        seq = removed.removed_seq or 0
+        reason = f"{self.group(removed)} is not mapped to this team any more ({journal_row(seq)})"
+        return Explanation(Provenance(self._policy.stream, seq), reason)
+
     def given(self, record: MembershipRecord | OrgRoleGrant | None) -> list[Mapping]:
         """Return the mappings of a record that still exist."""
         ids: tuple[MappingId, ...] = record.mappings if record is not None else ()

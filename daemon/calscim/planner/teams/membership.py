@@ -198,9 +198,16 @@ class _TeamPlanner:
             self._protections.reserve_removal(self._team, member, grant.role, state)
         explanation = self._context.provenance.why_granted(member.user, grant, grant.role)
         reason = f"{explanation.reason} gives the role {grant.role.value} on {self._name}"
+        provenance = explanation.provenance
         is_drift = record is not None and record.role is grant.role
         if is_drift:
             reason += f"; the role was changed to {member.role.value} in Cal.com"
+        elif grant.role.rank < member.role.rank:
+            lost = self._context.provenance.why_role_lowered(
+                member.user, record, grant, member.role
+            )
+            if lost is not None:
+                reason, provenance = f"{lost.reason}; {reason}", lost.provenance
         user = self._people.primary_user[member.user]
         self._added.actions.append(
             ChangeTeamRole(
@@ -214,7 +221,7 @@ class _TeamPlanner:
                 observed_role=member.role,
                 mode=grant.mode,
                 mappings=grant.ids,
-                provenance=explanation.provenance,
+                provenance=provenance,
                 drift=is_drift,
                 state=state,
             )
