@@ -24,6 +24,19 @@ _CORRECTIONS: dict[tuple[str, ...], dict[str, Any]] = {
     (ENTERPRISE_URN, "manager", "value"): {"required": False},
     (ENTERPRISE_URN, "manager", "$ref"): {"required": False},
 }
+# A common attribute, which is part of the schema of every resource (RFC 7643 section 3.1). Microsoft's validator looks
+# for it among the attributes.
+_EXTERNAL_ID = {
+    "name": "externalId",
+    "type": "string",
+    "multiValued": False,
+    "description": "The identifier of the resource at the identity provider.",
+    "required": False,
+    "caseExact": True,
+    "mutability": "readWrite",
+    "returned": "default",
+    "uniqueness": "none",
+}
 
 
 class Discovery:
@@ -66,6 +79,8 @@ class Discovery:
 def _correct(schemas: Any) -> None:
     """Correct what scim2-models says otherwise about schemas and attributes."""
     for schema in schemas.get("Resources", [schemas]):
+        if schema.get("id") in (USER_URN, GROUP_URN):
+            schema["attributes"] = [_EXTERNAL_ID, *schema["attributes"]]
         for (urn, *names), correction in _CORRECTIONS.items():
             if schema.get("id") == urn:
                 found: dict[str, Any] = schema
