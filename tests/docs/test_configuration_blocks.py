@@ -15,6 +15,7 @@ import yaml
 from calscim.config import load
 from tests.docs.blocks import PAGES, ROOT, SHELLS, Block, blocks
 from tests.support.chromium import MISSING, PROGRAM, browsing
+from tests.support.feed import checked
 
 # Where the blocks of each language are tested.
 TESTED = {
@@ -92,6 +93,19 @@ def test_the_daemon_loads_the_keys_in_the_text_of_a_page(tmp_path):
 @pytest.mark.parametrize("block", blocks_in("json"))
 def test_a_json_block_is_json(block):
     json.loads(block.text)
+
+
+def test_the_answer_of_the_change_feed_follows_its_schema():
+    (block,) = (
+        block
+        for block in blocks()
+        if block.text.startswith("$ curl 'http://127.0.0.1:8086/v1/events")
+    )
+    answer = json.loads(block.text.partition("\n")[2])
+
+    for event in answer["events"]:
+        checked(event)
+    assert answer["next"] == answer["events"][-1]["seq"]
 
 
 @pytest.mark.parametrize("block", blocks_in("yaml"))
