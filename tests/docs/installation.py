@@ -86,15 +86,17 @@ class Installation:
         """Send the request of a curl command; return the status and the body."""
         await self._push()
         given = _CURL.parse_args(words[1:])
-        body = None if given.data is None else json.loads(self._filled(given.data))
-        if body and given.method is None:  # it creates what Okta has pushed
-            await self.okta.delete_group(body["displayName"])
+        body = None if given.data is None else self._filled(given.data)
         method = given.method or ("GET" if body is None else "POST")
-        headers = dict(self._filled(header).split(": ", 1) for header in given.header)
+        creates = method == "POST" and given.url.endswith("/Groups")
+        if creates:  # Okta has pushed a group of that name
+            await self.okta.delete_group(json.loads(body)["displayName"])
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}  # curl's
+        headers |= dict(self._filled(header).split(": ", 1) for header in given.header)
         url = self._filled(given.url).replace("127.0.0.1:8086", self.serving.ops)
-        async with self.session.request(method, url, json=body, headers=headers) as response:
+        async with self.session.request(method, url, data=body, headers=headers) as response:
             answered = await response.text()
-            if method == "POST":
+            if creates:
                 self.names["GROUP_ID"] = json.loads(answered)["id"]
             return response.status, answered
 

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from calscim.app.health import ops_app
 from tools import cli_page, metrics_page, tables_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +35,14 @@ def test_the_page_of_tables_is_current_and_lists_every_table():
         "the page is outdated: run `make reference`"
     )
     assert {name for name, _ in tables_page.tables()} == created
+
+
+def test_the_page_of_the_http_api_lists_every_path_for_operators():
+    routes = ops_app(CollectorRegistry(), None, None).router.resources()
+    page = (REFERENCE / "http.md").read_text(encoding="utf-8")
+
+    listed = re.findall(r"^\| `(/[^`]*)` \|", page, re.MULTILINE)
+    assert listed == [*(route.canonical for route in routes), "/v1/events"]
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in REFERENCE.glob("*.md")))
