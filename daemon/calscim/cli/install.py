@@ -76,7 +76,12 @@ async def _install(command: Command) -> None:
     await _carry_out(command, steps)
     if command.arguments.dry_run:
         return
-    if was_installed:
+    if was_installed and not any(isinstance(step, Write) for step in steps):
+        command.output.say(
+            "",
+            "Every file is up to date. After an upgrade of the package: systemctl restart calscim",
+        )
+    elif was_installed:
         command.output.say("", "next: systemctl restart calscim")
     else:
         command.output.say("", "next:", *_FIRST)
@@ -144,8 +149,8 @@ def _line(step: Step, *, is_done: bool) -> _Line:
             return _Line("linked" if is_done else "would link", str(path), f"to {target}")
         case Remove(path, note):
             return _Line("removed" if is_done else "would remove", str(path), note or None)
-        case Run(arguments):
-            return _Line("ran" if is_done else "would run", " ".join(arguments))
+        case Run(arguments, _, note):
+            return _Line("ran" if is_done else "would run", " ".join(arguments), note or None)
         case Keep(path, note):
             return _Line("kept" if is_done else "would keep", str(path), note)
     assert_never(step)

@@ -28,9 +28,9 @@ def plan_install(machine: Machine, source: Shipped, program: Path) -> Iterator[S
         if machine.version >= version:
             yield _file(machine.path(f"{DROP_INS}/{name}"), source.drop_in(name))
     yield _file(machine.path(USERS), source.users())
-    yield machine.tool("systemd-sysusers", Path(USERS).name)
+    yield machine.tool("systemd-sysusers", Path(USERS).name, note="makes the user calscim")
     yield _file(machine.path(FOLDERS), source.folders())
-    yield machine.tool("systemd-tmpfiles", "--create", Path(FOLDERS).name)
+    yield machine.tool("systemd-tmpfiles", "--create", Path(FOLDERS).name, note="makes the folders")
     yield from _configuration(machine, source)
     yield from _links(machine, source, program)
     yield from _activation(machine)
@@ -64,7 +64,11 @@ def _configuration(machine: Machine, source: Shipped) -> Iterator[Step]:
     yield Write(path, source.example(), mode=0o600)
     # systemd-tmpfiles knows the group's number on a machine that does not run.
     yield machine.tool(
-        "systemd-tmpfiles", "--create", "-", text=f"z {CONFIGURATION} 0640 root calscim -\n"
+        "systemd-tmpfiles",
+        "--create",
+        "-",
+        text=f"z {CONFIGURATION} 0640 root calscim -\n",
+        note=f"lets the group calscim read {Path(CONFIGURATION).name}",
     )
 
 
@@ -87,4 +91,6 @@ def _activation(machine: Machine) -> Iterator[Step]:
     if machine.is_booted:
         yield machine.tool("systemctl", "daemon-reload")
     if not is_installed(machine):  # later, an operator may have disabled the unit
-        yield machine.tool("systemctl", "enable", "calscim.service")
+        yield machine.tool(
+            "systemctl", "enable", "calscim.service", note="starts calscim with the machine"
+        )

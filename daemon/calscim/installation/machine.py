@@ -44,10 +44,10 @@ class Machine:
         """Return a path of this process as the machine sees it."""
         return Path("/") / path.relative_to(self.root) if path.is_relative_to(self.root) else path
 
-    def tool(self, name: str, *arguments: str, text: str = "", is_optional: bool = False) -> Run:
+    def tool(self, name: str, *arguments: str, text: str = "", note: str = "") -> Run:
         """Return the step that runs a tool of systemd for this machine."""
         options = () if self.root == Path("/") else (f"--root={self.root}",)
-        return Run((name, *options, *arguments), text, is_optional)
+        return Run((name, *options, *arguments), text, note)
 
     def has_user(self) -> bool:
         """Return True if the machine has the user calscim."""

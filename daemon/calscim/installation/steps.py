@@ -47,11 +47,11 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run a program. ``text``: its standard input. ``is_optional``: its failure does not stop the others."""
+    """Run a program. ``text``: its standard input. ``note``: what it does."""
 
     arguments: tuple[str, ...]
     text: str = ""
-    is_optional: bool = False
+    note: str = ""
 
 
 Step: TypeAlias = Write | Keep | Link | Remove | Run
@@ -102,9 +102,9 @@ def _apply(step: Step, runner: Runner) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        case Run(arguments, text, is_optional):
+        case Run(arguments, text):
             code, printed = runner(arguments, text)
-            if code and not is_optional:
+            if code:
                 shown = f": {printed}" if printed else ""
                 raise UsageError(f"`{' '.join(arguments)}` failed with exit code {code}{shown}")
         case Keep():
