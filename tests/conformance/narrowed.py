@@ -5,21 +5,19 @@ A filter, for example, is a text of which most are invalid. Here it has a patter
 
 from typing import Any
 
-from tools.openapi import document
+from tools.openapi import document, types
 
 ATTRIBUTES = r"(externalId|displayName)"
 COMPARISON = rf'{ATTRIBUTES} (eq|ne|co|sw|ew|gt|ge|lt|le) "[a-z]{{0,9}}"'
 FILTER = rf"^(({COMPARISON}|{ATTRIBUTES} pr)( (and|or) {COMPARISON})?)?$"
-NAMES = ["userName", "displayName", "meta.created", "emails.value"]
 SCHEMAS: dict[str, Any] = {
     "Filter": {
         "type": "string",
         "pattern": FILTER,
     },
     "SortBy": {"enum": ["id", "externalId", "displayName", "meta.created"]},
-    "Names": {"type": "array", "items": {"enum": NAMES}, "maxItems": 3},
     "Cursor": {"const": ""},
-    "Path": {"enum": ["externalId", "displayName"]},
+    "Path": {"const": "externalId"},
 }
 # `attributes` and `excludedAttributes` exclude each other, as do `startIndex` and `cursor`.
 LEFT_OUT = {
@@ -35,11 +33,7 @@ def narrowed() -> dict[str, Any]:
     page = document.document()
     schemas = page["components"]["schemas"]
     schemas |= SCHEMAS
-    schemas["PathAssignment"]["properties"]["value"] = {
-        "type": "string",
-        "pattern": "^[a-z0-9]{1,20}$",
-    }
-    schemas["Removal"]["properties"]["path"] = {"const": "externalId"}
+    schemas["PathAssignment"]["properties"]["value"] = types.ref("ExternalId")
     del schemas["SearchRequest"]["properties"]["excludedAttributes"]
     for operations in page["paths"].values():
         for method, operation in operations.items():

@@ -35,6 +35,14 @@ def test_the_last_part_takes_the_whole_along():
     assert "name" not in made
 
 
+@pytest.mark.parametrize("blank", [None, "", " \t", []])
+@pytest.mark.parametrize("name", ["name", ENTERPRISE_URN])
+def test_a_blank_value_clears_a_complex_attribute_and_adds_nothing(name, blank):
+    assert name not in patched("replace", name, blank)
+    assert name not in patched("replace", value={name: blank})
+    assert patched("add", name, blank)[name] == ADA[name]
+
+
 def test_an_added_value_joins_the_others():
     made = patched("add", "emails", [{"value": "c@d.e", "type": "other"}])
 

@@ -135,14 +135,20 @@ def _schemas() -> dict[str, Json]:
 
 
 def _search() -> dict[str, Json]:
+    number: Json = {
+        "anyOf": [
+            {"type": ["integer", "null"]},
+            {"type": "string", "pattern": r"^\s*(-?[0-9]+)?\s*$"},
+        ]
+    }
     names: Json = {"type": ["array", "string", "null"], "items": {"type": "string"}}
     return {
         "schemas": {"type": "array", "items": {"type": "string"}},
         "filter": ref("Filter"),
         "sortBy": ref("SortBy"),
         "sortOrder": {"enum": ["ascending", "descending"]},
-        "startIndex": {"type": "integer"},
-        "count": {"type": "integer"},
+        "startIndex": number,
+        "count": number,
         "attributes": names,
         "excludedAttributes": names,
     }
@@ -225,7 +231,6 @@ def _bulk() -> dict[str, Json]:
                 "failOnErrors": {
                     "type": ["integer", "null"],
                     "minimum": 0,
-                    "maximum": 2**53,
                     "description": "The failures after which the other operations are left out. 0: run all.",
                 },
             },

@@ -80,7 +80,9 @@ def accepted(kind: Type, *, partial: bool = False) -> Json:
 def _accepted(attribute: Attribute) -> Json:
     value = _accepted_value(attribute)
     if not attribute.multi:
-        return {"anyOf": [value, _EMPTY]} if attribute.subs else value
+        if not attribute.subs:
+            return value
+        return {"anyOf": [value, {"type": "array", "items": value, "maxItems": 1}]}
     return {"anyOf": [value, {"type": "array", "items": value, "maxItems": MAX_VALUES}]}
 
 
@@ -157,14 +159,16 @@ def inputs() -> dict[str, Json]:
         "MembersInput": {
             "anyOf": [
                 {"type": "array", "items": ref("MemberInput"), "maxItems": MAX_MEMBERS},
-                {"type": "null"},
+                ref("MemberInput"),
             ],
             "description": "Ids that no user or group has are skipped.",
         },
         "MemberInput": {
-            "type": "object",
-            "required": ["value"],
-            "properties": {"value": ref("MemberId")},
+            "anyOf": [
+                {"type": "object", "required": ["value"], "properties": {"value": ref("MemberId")}},
+                ref("MemberId"),
+                {"type": "null"},
+            ]
         },
         "MemberId": {
             "type": "string",

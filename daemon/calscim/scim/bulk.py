@@ -50,12 +50,17 @@ def _parse(ctx: RequestContext) -> tuple[list[Any], list[int], int | None]:
             f"the request has more than {MAX_OPERATIONS} operations: send them in several requests",
             "tooMany",
         )
-    max_failures = low.get("failonerrors")
-    if max_failures is not None and (
-        isinstance(max_failures, bool) or not isinstance(max_failures, int) or max_failures < 0
-    ):
+    return entries, _order(entries), _max_failures(low.get("failonerrors"))
+
+
+def _max_failures(given: Any) -> int | None:
+    """Return a whole number, which JSON may write as 1 or 1.0."""
+    if given is None:
+        return None
+    is_whole = isinstance(given, int) or (isinstance(given, float) and given.is_integer())
+    if isinstance(given, bool) or not is_whole or given < 0:
         raise ScimError(400, '"failOnErrors" must be a whole number, 0 or more', "invalidValue")
-    return entries, _order(entries), max_failures
+    return int(given)
 
 
 def _order(entries: list[Any]) -> list[int]:

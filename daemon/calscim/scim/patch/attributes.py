@@ -5,7 +5,7 @@ from typing import Any
 from scim2_models.path import FilterNode
 
 from calscim.errors import ScimError
-from calscim.scim.coerce import coerce, coerce_parts
+from calscim.scim.coerce import coerce, coerce_parts, is_blank
 from calscim.scim.patch import multivalued, value_filter
 from calscim.scim.patch.operations import Operation
 from calscim.scim.schema import Attribute
@@ -46,7 +46,7 @@ def _change_complex(
     name = attribute.name
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if value is None or value in ("", []):
+    if is_blank(value) or value == []:
         if operation.op == "replace":
             resource.pop(name, None)
         return
@@ -99,7 +99,7 @@ def change_selected(
     filter_node = value_filter.check_filter(attribute, filter_node)
     values = resource.get(attribute.name, [])
     selected = [entry for entry in values if value_filter.matches(attribute, filter_node, entry)]
-    if operation.op == "remove" or (sub_name is None and value in (None, "", [])):
+    if operation.op == "remove" or (sub_name is None and (is_blank(value) or value == [])):
         _remove_selected(resource, attribute, selected, sub_name, operation)
         return
     if not selected:
