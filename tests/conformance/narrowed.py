@@ -16,6 +16,7 @@ SCHEMAS: dict[str, Any] = {
         "pattern": FILTER,
     },
     "SortBy": {"enum": ["id", "externalId", "displayName", "meta.created"]},
+    "Names": {"type": "array", "items": {"type": "string", "maxLength": 20}, "maxItems": 20},
     "Cursor": {"const": ""},
     "Path": {"const": "externalId"},
 }
@@ -35,11 +36,24 @@ def narrowed() -> dict[str, Any]:
     schemas |= SCHEMAS
     schemas["PathAssignment"]["properties"]["value"] = types.ref("ExternalId")
     del schemas["SearchRequest"]["properties"]["excludedAttributes"]
+    _shorten_lists(schemas)
     for operations in page["paths"].values():
         for method, operation in operations.items():
             if method in LEFT_OUT:
                 _narrow(operation, LEFT_OUT[method])
     return page
+
+
+def _shorten_lists(value: Any) -> None:
+    """Lower the most items of each list: the longest lists together exceed the size of a resource."""
+    if isinstance(value, dict):
+        if "maxItems" in value:
+            value["maxItems"] = min(value["maxItems"], 20)
+        for part in value.values():
+            _shorten_lists(part)
+    elif isinstance(value, list):
+        for part in value:
+            _shorten_lists(part)
 
 
 def _narrow(operation: dict[str, Any], left_out: tuple[str, ...]) -> None:

@@ -13,10 +13,11 @@ SCHEMATHESIS = Program("conformance", "schemathesis")
 pytestmark = SCHEMATHESIS.needed
 
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
-# RFC 7644 section 3.7.4: a bulk request of too many operations is 413.
-CONFIGURATION = """
+# calscim accepts more than the description has, such as [null] for null: docs/reference/scim.md. Invalid requests are
+# sent all the same, and have to get a described response.
+TOLERANT = """
 [checks.negative_data_rejection]
-expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "415"]
+enabled = false
 """
 
 
@@ -25,14 +26,14 @@ def proxied(deployment):
     deployment.variables["CALSCIM_SCIM_TRUSTED_PROXIES"] = "127.0.0.0/8"
 
 
-async def check(folder, description, url, *arguments):
+async def check(folder, description, url, *arguments, configuration=""):
     """Run all checks of schemathesis against the API at a URL."""
-    page, configuration = folder / "openapi.json", folder / "schemathesis.toml"
+    page, settings = folder / "openapi.json", folder / "schemathesis.toml"
     page.write_text(json.dumps(description))
-    configuration.write_text(CONFIGURATION)
+    settings.write_text(configuration)
 
     ran = await SCHEMATHESIS.run(
-        "--config-file", str(configuration), "run", str(page), "--url", url, "--max-examples", "25",
+        "--config-file", str(settings), "run", str(page), "--url", url, "--max-examples", "25",
         "--seed", "1", "--continue-on-failure", "--no-color", "--warnings", "off", *arguments, folder=folder,
         PYTHONPATH=str(HOOKS.parent), SCHEMATHESIS_HOOKS=HOOKS.stem,
     )  # fmt: skip
@@ -44,7 +45,7 @@ async def check(folder, description, url, *arguments):
 async def test_every_response_of_the_scim_api_is_as_described(site, tmp_path):
     header = f"Authorization: Bearer {site.token}"
 
-    await check(tmp_path, narrowed(), site.url, "--header", header)
+    await check(tmp_path, narrowed(), site.url, "--header", header, configuration=TOLERANT)
 
 
 async def test_every_response_of_the_operators_listener_is_as_described(site, tmp_path):

@@ -158,7 +158,8 @@ async def test_names_to_return_may_be_repeated_when_one_user_is_read(provider):
     assert set(read.body) == {"schemas", "id", "title", "userName"}
 
 
-async def test_a_name_to_return_that_is_no_text_is_refused(provider):
-    answer = await provider("POST", "/Users/.search", {"attributes": ["title", {}]})
+@pytest.mark.parametrize("body", [{"attributes": ["title", {}]}, {"sortOrder": {}}, {"sortBy": 7}])
+async def test_a_parameter_of_another_type_is_refused(provider, body):
+    answer = await provider("POST", "/Users/.search", body)
 
     assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")

@@ -66,9 +66,7 @@ def _parameters() -> dict[str, Json]:
         },
         "filter": query("filter", ref("Filter"), "RFC 7644 section 3.4.2.2."),
         "sortBy": query("sortBy", ref("SortBy"), "The attribute that orders the list."),
-        "sortOrder": query(
-            "sortOrder", {"enum": ["ascending", "descending"]}, "Ascending by default."
-        ),
+        "sortOrder": query("sortOrder", ref("SortOrder"), "Ascending by default."),
         "startIndex": query(
             "startIndex", {"type": "integer"}, "The first entry, from 1. Excludes `cursor`."
         ),
@@ -125,6 +123,7 @@ def _schemas() -> dict[str, Json]:
         ),
         "Filter": {"type": "string", "maxLength": 8192},
         "SortBy": text,
+        "SortOrder": {"enum": ["ascending", "descending"], "description": "In any case."},
         "Cursor": text,
         "Names": {"type": "array", "maxItems": MAX_NAMES, "items": text},
         "SearchRequest": {"type": "object", "properties": _search()},
@@ -138,7 +137,7 @@ def _search() -> dict[str, Json]:
     number: Json = {
         "anyOf": [
             {"type": ["integer", "null"]},
-            {"type": "string", "pattern": r"^\s*(-?[0-9]+)?\s*$"},
+            {"type": "string", "pattern": r"^(-?[0-9]+)?$"},
         ]
     }
     names: Json = {"type": ["array", "string", "null"], "items": {"type": "string"}}
@@ -146,7 +145,7 @@ def _search() -> dict[str, Json]:
         "schemas": {"type": "array", "items": {"type": "string"}},
         "filter": ref("Filter"),
         "sortBy": ref("SortBy"),
-        "sortOrder": {"enum": ["ascending", "descending"]},
+        "sortOrder": {"anyOf": [ref("SortOrder"), {"type": "null"}]},
         "startIndex": number,
         "count": number,
         "attributes": names,

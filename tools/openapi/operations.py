@@ -7,7 +7,7 @@ from calscim.scim.schema import ENTERPRISE_URN, GROUP, GROUP_URN, MAX_OPERATIONS
 from tools.openapi.types import Json, ref
 
 _TYPES = (MEDIA_TYPE, "application/json")
-_EVERY = (400, 401, 405, 408, 413, 415, 429, 503)
+_EVERY = (400, 401, 405, 408, 413, 414, 415, 429, 503)
 _WRITE = (*_EVERY, 403)
 _REASONS = {
     400: "The request is invalid: `scimType` and `detail` say why.",
@@ -19,6 +19,7 @@ _REASONS = {
     409: "Another resource has the name.",
     412: "The version of the resource does not satisfy `If-Match` or `If-None-Match`.",
     413: "Too many bytes, members or operations.",
+    414: "The URL is too long.",
     415: "The body has an unknown type or coding.",
     429: "Too many requests: see `Retry-After`.",
     503: "The database is unavailable: see `Retry-After`.",

@@ -29,6 +29,7 @@ INLINE_FILTER = 1024
 _MAX_NUMBER = 2**53
 _NAMES = frozenset({"attributes", "excludedattributes"})
 _SINGLE = frozenset({"filter", "sortby", "sortorder", "startindex", "count", "cursor"})
+_TEXTS = {"filter": "filter", "sortby": "sortBy", "sortorder": "sortOrder", "cursor": "cursor"}
 _TABLES: dict[str, Kind] = {"User": "users", "Group": "groups"}
 _LOOK_UP = re.compile(
     r'\s*([A-Za-z.]{1,64})\s+eq\s+"([^"\\\x00-\x1f\ud800-\udfff]{1,1024})"\s*', re.IGNORECASE
@@ -51,12 +52,12 @@ class SearchParameters:
     def of(cls, given: Any) -> "SearchParameters":
         """Return the parameters of a query or of the body of a .search. Raise ScimError(400) for an invalid one."""
         low = _by_name(given)
-        order = str(low.get("sortorder") or "ascending").lower()
+        for name, written in _TEXTS.items():
+            if low.get(name) is not None and not isinstance(low[name], str):
+                raise ScimError(400, f"{written} must be a string", "invalidValue")
+        order = (low.get("sortorder") or "ascending").lower()
         if order not in ("ascending", "descending"):
             raise ScimError(400, "sortOrder must be ascending or descending", "invalidValue")
-        for name in ("filter", "sortby", "cursor"):
-            if low.get(name) is not None and not isinstance(low[name], str):
-                raise ScimError(400, f"{name} must be a string", "invalidValue")
         if low.get("cursor") is not None and low.get("startindex") not in (None, ""):
             raise ScimError(
                 400, "cursor and startIndex exclude each other: send one of them", "invalidValue"
