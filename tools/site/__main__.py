@@ -34,7 +34,10 @@ def main() -> int:
     requests = [] if failed else foreign(BUILD / "site")
     for request in requests:
         print(f"A page makes a request to another host: {request}. Copy the file to the site.")
-    return failed or int(bool(requests))
+    if failed or requests:
+        return 1
+    print("Open build/site/index.html in a browser.")
+    return 0
 
 
 def _generate(config: Path) -> int:
