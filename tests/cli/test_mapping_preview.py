@@ -167,7 +167,7 @@ def test_mapping_change_can_create_the_team(calscim):
 
     ran = calscim("mapping", "change", number, "--team", "Sales EU", "--create-team", "--json")
 
-    assert "Cal.com has no team 'Sales EU': calscim makes it" in ran.err
+    assert "Cal.com has no team 'Sales EU': calscim creates it" in ran.err
     assert (ran.json["team"], ran.json["create_team"]) == ("Sales EU", True)
 
 

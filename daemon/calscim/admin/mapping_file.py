@@ -68,7 +68,7 @@ async def edits(
 def to_toml(rows: Sequence[MappingRow]) -> str:
     """Return the mappings as TOML that `calscim mapping apply` reads."""
     document = tomlkit.document()
-    document.add(tomlkit.comment("calscim's mappings; `calscim mapping apply FILE` makes them so."))
+    document.add(tomlkit.comment("`calscim mapping apply FILE` replaces all mappings by these."))
     tables = tomlkit.aot()
     for row in rows:
         table = tomlkit.table()

@@ -121,7 +121,7 @@ def resolve_or_new(teams: Mapping[TeamId, Team], wanted: str) -> tuple[TeamRef, 
         )
     near = names.near(name, (team.name for team in teams.values()))
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return TeamRef(None, name, new=True), f"Cal.com has no team {name!r}: calscim makes it{hint}"
+    return TeamRef(None, name, new=True), f"Cal.com has no team {name!r}: calscim creates it{hint}"
 
 
 async def find_team(settings: Settings, organization: Organization, wanted: str) -> TeamRef:
