@@ -119,7 +119,9 @@ class Databases:
 
     async def _clone(self) -> str:
         name = f"{PREFIX}_{next(self._numbers)}"
-        await self._do(f"CREATE DATABASE {name} TEMPLATE {self.server.template}")
+        await self._do(
+            f"CREATE DATABASE {name} TEMPLATE {self.server.template} {self.server.cloning}"
+        )
         if not self._shape:
             self._shape = await (await self._connection(name)).fetchval(_SHAPE)
         return name
