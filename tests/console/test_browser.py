@@ -3,7 +3,9 @@
 import re
 
 import aiohttp
+import asyncpg
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from calscim.testing.okta.client import Okta
@@ -12,13 +14,16 @@ from tests.support.console_site import free_port
 from tests.support.deployment import deployed
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason=chromium.MISSING)
+pytestmark = [
+    pytest.mark.skipif(chromium.PROGRAM is None, reason=chromium.MISSING),
+    pytest.mark.asyncio(loop_scope="module"),  # all tests share one browser
+]
 PEOPLE = [f"{name}@acme.example" for name in ("ann", "bob", "cem", "dan", "eve")]
 GROUP = "<img src=x onerror=alert(1)>"
 HOSTILE = '<img src=x onerror=alert(1)> & "co"\'s'
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def site(database, tmp_path):
     async with deployed(tmp_path, database.dsn, database.dsn) as made:
         text = made.configuration.read_text()
@@ -33,26 +38,40 @@ async def site(database, tmp_path):
         yield made
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def daemon(site):
     return await site.start()
 
 
-@pytest.fixture
-async def context():
-    async with chromium.browsing() as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser():
+    async with chromium.running() as made:
         yield made
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser):
+    async with chromium.browsing(browser) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(site, daemon, context):
     return await signed_in(site, context)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def okta(site, daemon):
     async with aiohttp.ClientSession() as session:
         yield Okta(session, site.base_url(daemon), site.token)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def owner(database):
+    connection = await asyncpg.connect(database.owner_dsn)
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()
 
 
 async def signed_in(site, context, role="admin"):
@@ -228,8 +247,8 @@ async def test_hostile_names_are_only_text(site, page, okta):
     assert await page.locator("img[src='x']").count() == 0
 
 
-async def test_pages_work_without_javascript(site, daemon):
-    async with chromium.browsing(java_script_enabled=False) as context:
+async def test_pages_work_without_javascript(site, daemon, browser):
+    async with chromium.browsing(browser, java_script_enabled=False) as context:
         page = await signed_in(site, context)
         await visit(page, "Mapping")
         row = page.locator(f'tr[data-team-id="{site.world.team_id("Sales")}"]')

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PROGRAM = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -12,15 +12,28 @@ MISSING = "no Chromium is installed (apt-get install chromium)"
 
 
 @asynccontextmanager
-async def browsing(**options: object) -> AsyncIterator[BrowserContext]:
-    """Yield a context of the browser: what one person sees, with own cookies."""
+async def running() -> AsyncIterator[Browser]:
+    """Yield a browser, which takes a second of CPU to start."""
     async with async_playwright() as playwright:
         # Containers and root have no sandbox; the pages come from the test's own daemon.
         browser = await playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         try:
-            yield await browser.new_context(**options)
+            yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def browsing(
+    browser: Browser | None = None, **options: object
+) -> AsyncIterator[BrowserContext]:
+    """Yield a context of the browser, or of a new one: what one person sees, with own cookies."""
+    if browser is None:
+        async with running() as own:
+            yield await own.new_context(**options)
+    else:
+        async with await browser.new_context(**options) as context:
+            yield context
 
 
 def watch(page: Page) -> list[str]:
