@@ -19,6 +19,7 @@ def main() -> None:
     results["ready"] = wait_until(
         lambda: get("http://127.0.0.1:8086/readyz"), "the daemon is ready"
     )
+    results["doctor"] = sh("calscim doctor", check=False).stdout
     results["again"] = sh("/opt/calscim/bin/calscim install --systemd").stdout
     results["restart"] = sh("systemctl restart calscim && systemctl is-active calscim").stdout
     results["uninstall"] = sh("/opt/calscim/bin/calscim uninstall --systemd").stdout

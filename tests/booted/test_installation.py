@@ -28,6 +28,10 @@ def test_check_finds_nothing_wrong(results):
     assert "calscim check" in results
 
 
+def test_doctor_finds_the_secrets_closed_to_other_users(results):
+    assert "3 secret files, closed to other users" in results["doctor"]
+
+
 def test_a_second_installation_changes_nothing(results):
     assert "wrote" not in results["again"]
     assert results["restart"] == "active\n"

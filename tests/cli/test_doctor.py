@@ -1,8 +1,11 @@
 """calscim doctor: each kind of finding, with what to do."""
 
 import datetime as dt
+import shutil
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -51,8 +54,17 @@ def test_everything_is_examined_without_a_database(calscim, calcom, configuratio
 # ------------------------------------------------------------------ this machine
 
 
-def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path):
-    secret = tmp_path / "acme.key"
+@pytest.fixture
+def folder():
+    """Yield a folder that every user of the machine can enter, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp())
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_a_secret_that_everybody_can_read_is_a_warning(folder):
+    secret = folder / "acme.key"
     secret.write_text("secret")
     secret.chmod(0o644)
 
@@ -60,6 +72,17 @@ def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path):
 
     assert found.state is State.WARNING
     assert found.then == f"chmod o= {secret}"
+
+
+def test_a_secret_in_a_folder_that_others_cannot_enter_is_no_warning(folder):
+    secret = folder / "credentials" / "acme.key"
+    secret.parent.mkdir(mode=0o700)
+    secret.write_text("secret")
+    secret.chmod(0o644)
+
+    [found, *_] = machine.examine_machine(SETTINGS, None, [secret], {})
+
+    assert found.state is State.OK
 
 
 def test_a_configuration_that_everybody_can_change_is_a_warning(tmp_path):

@@ -55,7 +55,7 @@ def hazards(
 
 def _exposed_files(paths: Iterable[Path]) -> Iterator[Problem]:
     for path in dict.fromkeys(paths):
-        if _is_exposed(path):
+        if is_exposed(path):
             yield Problem(
                 str(path),
                 "contains a secret and is open to every user of this machine: "
@@ -63,7 +63,7 @@ def _exposed_files(paths: Iterable[Path]) -> Iterator[Problem]:
             )
 
 
-def _is_exposed(path: Path) -> bool:
+def is_exposed(path: Path) -> bool:
     """Return True if users other than the owner and the group can open the file or change its content."""
     try:
         target = path.resolve()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from calscim.admin.doctor.finding import Finding, ok, warning
 from calscim.config import Settings
+from calscim.config.hazards import is_exposed
 from calscim.wording import counted
 
 _LEAST_SPACE = 1024**3  # bytes: a day of a busy journal, and room for Postgres to work
@@ -27,7 +28,7 @@ def examine_machine(
 
 def _permissions(configuration: Path | None, secret_files: Iterable[Path]) -> Iterator[Finding]:
     paths = list(dict.fromkeys(secret_files))
-    open_ones = [path for path in paths if _mode(path) & 0o007]
+    open_ones = [path for path in paths if is_exposed(path)]
     for path in open_ones:
         yield warning(
             "permissions",
