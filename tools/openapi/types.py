@@ -13,7 +13,12 @@ from calscim.scim.schema import GROUP, USER, Attribute, Type
 
 Json = dict[str, Any]
 _PLAIN = {"boolean": "boolean", "integer": "integer", "decimal": "number"}
-_BLANK: Json = {"type": "string", "pattern": r"^\s*$", "description": "Clears the attribute."}
+_BLANK: Json = {
+    "type": "string",
+    "pattern": r"^[ \t\r\n]*$",
+    "description": "Clears the attribute.",
+}
+_VISIBLE = r"[^\s\u0000-\u001f\u0085]"  # a character that calscim does not trim, in all dialects of patterns
 _EMPTY: Json = {"type": "array", "maxItems": 0, "description": "Clears the attribute."}
 # The required attributes of a request, and those that calscim writes itself.
 _NAMES = {"User": "userName", "Group": "displayName"}
@@ -118,7 +123,7 @@ def inputs() -> dict[str, Json]:
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_NAME,
-            "pattern": r"\S",
+            "pattern": rf"^[^\u0000]*{_VISIBLE}[^\u0000]*$",
             "description": f"Not empty, and at most {MAX_KEY} bytes as UTF-8. Unique in the directory.",
         },
         "TextInput": {
@@ -173,7 +178,7 @@ def inputs() -> dict[str, Json]:
         "MemberId": {
             "type": "string",
             "maxLength": MAX_TEXT,
-            "pattern": r"^[^\s\u0000{\[][^\u0000]*$",
+            "pattern": rf"^(?![{{\[]){_VISIBLE}[^\u0000]*$",
         },
         "UserInput": accepted(USER),
         "UserChange": accepted(USER, partial=True),
