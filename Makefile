@@ -84,8 +84,8 @@ systemd: $(STAMP) ## install calscim and try its units on a machine booted for i
 chaos: $(STAMP) ## kills, outages and drift for some minutes (MINUTES=5 SEED=1); none lost, none twice
 	$(BIN)/python -m benchmarks.chaos --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
 
-bench: $(STAMP) ## measure against a bare floor and other servers; prints, asserts nothing
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## measure against a bare floor and other servers, and write docs/performance.md; asserts nothing
+	$(BIN)/python -m benchmarks --write
 
 $(TOOLS)/.installed: requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)

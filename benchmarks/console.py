@@ -16,6 +16,7 @@ import aiohttp
 import asyncpg
 from aiohttp import web
 
+from benchmarks.company import Company, fill
 from benchmarks.machine import describe
 from benchmarks.servers import free_port
 from calscim import admin
@@ -46,30 +47,6 @@ PAGES = (
     "/activity?kind=admin",
     "/activity?person=user77@acme.example",
     "/settings",
-)
-_FILL = (
-    """INSERT INTO calscim.users (id, directory_id, user_name, user_name_key, external_id, email, active, managed,
-           source, data, changed_seq, created_at, updated_at)
-       SELECT gen_random_uuid(), $1, n, n, 'ext' || i, n, true, true, 'provider',
-           jsonb_build_object('userName', n, 'displayName', 'Person Number ' || i,
-               'name', jsonb_build_object('givenName', 'Person', 'familyName', 'Number ' || i)), i, now(), now()
-       FROM generate_series(1, $2::integer) i, LATERAL (SELECT 'user' || i || '@acme.example' AS n) x""",
-    """INSERT INTO calscim.groups (id, directory_id, display_name, display_name_key, data, changed_seq, created_at,
-           updated_at)
-       SELECT gen_random_uuid(), $1, 'Group ' || i, 'group ' || i, '{}', i, now(), now()
-       FROM generate_series(1, $2::integer) i""",
-    """INSERT INTO calscim.members (group_id, member_id, kind, directory_id, seq, at)
-       SELECT g.id, u.id, 'User', $1, 1, now()
-       FROM (SELECT id, row_number() OVER () AS n FROM calscim.groups) g
-       JOIN (SELECT id, row_number() OVER () AS n FROM calscim.users) u ON u.n % $2 + 1 = g.n""",
-    """INSERT INTO calscim.mappings (directory_id, group_name, group_id, team_id, team_name, role, mode, seq)
-       SELECT $1, display_name, id, 10000 + row_number() OVER (), 'Team', 'MEMBER', 'managed', $2::integer * 0 + 1
-       FROM calscim.groups""",
-    """INSERT INTO calscim.journal (stream, seq, at, kind, request_id, method, path, status, remote, resource_type,
-           resource_id, body, effect, body_digest, effect_digest, prev_hash, hash)
-       SELECT $1, i, now() - ($2::integer - i) * interval '1 ms', 'scim', 'r' || i, 'PUT', '/Users/x', 200,
-           '192.0.2.1', 'User', 'u' || i, '{}', '{}', '', '', '', ''
-       FROM generate_series(1, $2::integer) i""",
 )
 
 
@@ -102,21 +79,12 @@ async def _measure(share: int) -> dict[str, list[float]]:
                     name="Okta",
                     provider="okta-scim-v2",
                 )
-                await _fill(owner, directory.id, share)
+                company = Company(PEOPLE // share, TEAMS // share, TEAMS // share, ROWS // share)
+                teams = [10_001 + number for number in range(company.teams)]
+                await fill(owner, directory.id, company, teams)
                 found = await _pages(db, TEAMS // share)
             await owner.close()
     return found
-
-
-async def _fill(owner: asyncpg.Connection, directory: str, share: int) -> None:
-    sizes = (PEOPLE, TEAMS, TEAMS, TEAMS, ROWS)
-    await owner.execute("SET session_replication_role = replica")
-    for statement, size in zip(_FILL, sizes, strict=True):
-        await owner.execute(statement, directory, size // share)
-    await owner.execute(
-        "UPDATE calscim.journal_heads SET seq = $2 WHERE stream = $1", directory, ROWS // share
-    )
-    await owner.execute("ANALYZE")
 
 
 async def _pages(db: Database, teams: int) -> dict[str, list[float]]:

@@ -165,20 +165,16 @@ async def _timed(what: str, rows: int, call: Callable[[], Awaitable[object]]):
     return result
 
 
-def run(rows: int, server: str | None = None) -> None:
+def main(rows: int, server: str | None = None) -> None:
+    print(describe())
     asyncio.run(measure(rows, server))
 
 
-def main() -> None:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument(
         "--postgres", metavar="DSN", help="the DSN of a superuser, without a database"
     )
     arguments = parser.parse_args()
-    print(describe())
-    run(arguments.rows, arguments.postgres)
-
-
-if __name__ == "__main__":
-    main()
+    main(arguments.rows, arguments.postgres)

@@ -202,7 +202,7 @@ def main() -> None:
     print(describe())
     for name in ("measure", "measure_import"):
         code = f"from benchmarks import planning; planning.{name}()"
-        subprocess.run([sys.executable, "-c", code], check=True)
+        print(subprocess.check_output([sys.executable, "-c", code], text=True), end="")
 
 
 if __name__ == "__main__":
