@@ -29,8 +29,8 @@ WHERE id = $1;
 UPDATE calscim.mappings SET removed_at = clock_timestamp(), removed_seq = $2 WHERE id = $1;
 
 -- name: lock
--- Lock a mapping, so that concurrent edits wait.
-SELECT id FROM calscim.mappings WHERE id = $1 AND removed_at IS NULL FOR UPDATE;
+-- Lock a mapping, so that concurrent edits wait, and read the journal row of its last edit.
+SELECT seq FROM calscim.mappings WHERE id = $1 AND removed_at IS NULL FOR UPDATE;
 
 -- name: list
 -- The mappings in use: all, one of them, or those of one directory or organization.

@@ -239,6 +239,23 @@ async def test_changing_a_mapping_keeps_its_id(db, okta):
     assert changed == replace(mapping, role=Role.ADMIN, mode=Mode.OBSERVE, seq=mapping.seq + 1)
 
 
+async def test_a_mapping_that_another_operator_has_edited_is_not_edited_again(db, okta):
+    mapping, _ = await add(db, okta, "Sales")
+    changed = await admin.change_mapping(db, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED)
+
+    for edit in (
+        admin.change_mapping(db, EDITOR, mapping, role=Role.MEMBER, mode=Mode.OBSERVE),
+        admin.remove_mapping(db, EDITOR, mapping),
+    ):
+        with pytest.raises(UsageError, match="has changed mapping"):
+            await edit
+    assert await admin.mappings(db) == [changed]
+
+    await admin.remove_mapping(db, EDITOR, changed)
+    with pytest.raises(UsageError, match="has removed mapping"):
+        await admin.remove_mapping(db, EDITOR, changed)
+
+
 async def test_a_mapping_that_makes_its_team_exclusive_gets_a_warning(db, okta):
     await add(db, okta, "Sales")
 

@@ -73,6 +73,13 @@ async def test_each_filter_can_be_taken_away(browser, acme):
     assert sorted(links) == ["/activity?kind=scim", "/activity?person=ann%40acme.example"]
 
 
+async def test_the_form_keeps_the_filters_that_it_does_not_show(browser, acme):
+    answer = await browser.open("/activity?request=r-1&group=Sales&kind=scim")
+
+    assert '<input type="hidden" name="request" value="r-1">' in answer.text
+    assert '<input type="hidden" name="group" value="Sales">' in answer.text
+
+
 @pytest.mark.parametrize("filters", ["kind=magic", "since=yesterday", "until=%00"])
 async def test_a_filter_that_cannot_be_read_is_a_clear_page(browser, filters):
     answer = await browser.open(f"/activity?{filters}")

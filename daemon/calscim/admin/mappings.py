@@ -281,9 +281,13 @@ async def remove_mapping(db: "Database | Connection", editor: Editor, mapping: M
 
 
 async def _lock(connection: Connection, mapping: MappingRow) -> None:
-    if await connection.fetchval(sql("mappings.lock"), mapping.id) is None:
+    """Lock a mapping. Raise UsageError if another operator has removed or changed it since it was read."""
+    seq = await connection.fetchval(sql("mappings.lock"), mapping.id)
+    if seq != mapping.seq:
+        done = "removed" if seq is None else "changed"
         raise UsageError(
-            f"mapping {mapping.id} was removed by another operator: see `calscim mapping list`"
+            f"another operator has {done} mapping {mapping.id} in the meantime, and nothing was saved: see "
+            "`calscim mapping list`, then try again"
         )
 
 
