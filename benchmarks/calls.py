@@ -17,6 +17,7 @@ from pathlib import Path
 import asyncpg
 import orjson
 
+from benchmarks.company import hold
 from benchmarks.machine import describe
 from calscim import logs
 from calscim.directory import resources
@@ -24,7 +25,6 @@ from calscim.directory.resources import GroupState, MemberChange
 from calscim.journal.append import Origin
 from calscim.postgres import embedded, migrations
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import leases
 from calscim.scim import decode as payload
 from calscim.scim.users import to_state
 from tests.support.stage import Stage, staged
@@ -87,13 +87,6 @@ async def _imported(stage: Stage, breaks: int) -> int:
     return breaks
 
 
-async def _hold(stage: Stage) -> None:
-    """Renew the lease, as the daemon does during its passes."""
-    while True:
-        await asyncio.sleep(3)
-        await leases.renew(stage.db, stage.lease)
-
-
 def _pages(rows: int) -> int:
     """Return how many calls a list takes; it ends with the first page that is not full."""
     return rows // PAGE + 1
@@ -115,7 +108,7 @@ async def measure(people: int, teams: int) -> list[str]:
     holding: asyncio.Task[None] | None = None
     try:
         async with await Database.open(running.owner_dsn) as db, staged(db) as stage:
-            holding = asyncio.create_task(_hold(stage))
+            holding = asyncio.create_task(hold(stage))
             groups = await fill(stage, people, teams)
             sizes = [len(members) - 1 for members in groups.values()]
 

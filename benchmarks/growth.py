@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from benchmarks.bodies import patch
-from benchmarks.company import Company, fill
+from benchmarks.company import Company, fill, hold
 from benchmarks.machine import describe
 from benchmarks.servers import headers
 from benchmarks.wire import Connection, median
@@ -106,7 +106,9 @@ async def measure(size: Company, directories: int) -> Cost:
                 teams = [world.team_id(f"Team {n + 1}") for n in range(size.teams)]
                 await fill(owner, stage.directory.id, size, teams)
                 await _add_directories(owner, db, directories - 1)
+                holding = asyncio.create_task(hold(stage))
                 cost = await _measure(stage)
+                holding.cancel()
             await owner.close()
     return cost
 

@@ -88,8 +88,8 @@ class Memberships:
     def listed(self, request: web.Request, team: int) -> web.Response:
         query = read_query(request, requests.LIST)
         seen = self.world.seen()
-        rows = [self.shown(seen, one) for one in seen.of_team(team)]
-        return success(page_of(rows, query, self.world.random, whole=self.shuffled()))
+        rows = page_of(seen.of_team(team), query, self.world.random, whole=self.shuffled())
+        return success([self.shown(seen, one) for one in rows])
 
     async def changed(self, request: web.Request, membership: Membership) -> web.Response:
         body = await read_body(request, requests.UPDATE_MEMBERSHIP)

@@ -35,14 +35,15 @@ class Users:
         query = read_query(request, requests.LIST_USERS)
         emails, teams = query.get("emails"), query.get("teamIds")
         seen = self.world.seen()
-        rows = [
-            shapes.user(account, self.world.organization_id)
+        found = [
+            account
             for account in seen.accounts.values()
             if account.profile
             and (not emails or account.email in emails)
             and (not teams or any(seen.find(account.id, int(team)) for team in teams))
         ]
-        return success(page_of(rows, query, self.world.random))
+        rows = page_of(found, query, self.world.random)
+        return success([shapes.user(account, self.world.organization_id) for account in rows])
 
     async def _create(self, request: web.Request) -> web.Response:
         """Create an account. It has a Profile even if ``autoAccept`` false leaves it pending."""
