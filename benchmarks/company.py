@@ -76,7 +76,7 @@ async def fill(
     await owner.execute(_JOURNAL, directory, company.rows)
     await owner.execute(_HEAD, directory, company.rows)
     await owner.execute("SET session_replication_role = origin")
-    await owner.execute("VACUUM ANALYZE")
+    await owner.execute("ANALYZE")
 
 
 async def hold(stage: Stage) -> None:

@@ -37,7 +37,7 @@ SIZES: dict[str, tuple[int, ...]] = {
     "people": (1_000, 10_000, 50_000),
     "groups": (1_000, 5_000),
     "teams": (10, 1_000),
-    "rows": (500_000, 2_000_000),
+    "rows": (500_000, 1_000_000),
     "directories": (10, 100),
 }
 
@@ -102,13 +102,15 @@ async def measure(size: Company, directories: int) -> Cost:
                 await Database.open(running.serving_dsn) as db,
                 staged(db, lambda **known: _take_over(world, **known)) as stage,
             ):
-                stage.organize(requests_per_minute=10**9)
-                teams = [world.team_id(f"Team {n + 1}") for n in range(size.teams)]
-                await fill(owner, stage.directory.id, size, teams)
-                await _add_directories(owner, db, directories - 1)
+                stage.organize(requests_per_minute=10**9, import_existing=False)
                 holding = asyncio.create_task(hold(stage))
-                cost = await _measure(stage)
-                holding.cancel()
+                try:
+                    teams = [world.team_id(f"Team {n + 1}") for n in range(size.teams)]
+                    await fill(owner, stage.directory.id, size, teams)
+                    await _add_directories(owner, db, directories - 1)
+                    cost = await _measure(stage)
+                finally:
+                    holding.cancel()
             await owner.close()
     return cost
 

@@ -1,7 +1,7 @@
 """Compute the wanted role of each person on each team from users, groups, and mappings.
 
-If several mappings grant an record, the highest role wins. An exclusive mapping makes its whole team exclusive;
-otherwise an record has the strongest mode of the mappings that grant it. A mapping that only observes gives its role to
+If several mappings grant a record, the highest role wins. An exclusive mapping makes its whole team exclusive;
+otherwise a record has the strongest mode of the mappings that grant it. A mapping that only observes gives its role to
 no person whom another mapping puts on the team, and changes nothing in Cal.com.
 """
 
