@@ -17,7 +17,6 @@ from pathlib import Path
 import asyncpg
 import orjson
 
-from benchmarks.company import hold
 from benchmarks.machine import describe
 from calscim import logs
 from calscim.directory import resources
@@ -105,10 +104,8 @@ async def measure(people: int, teams: int) -> list[str]:
     await migrations.migrate(owner, embedded.SERVING_ROLE)
     await owner.close()
     lines: list[str] = []
-    holding: asyncio.Task[None] | None = None
     try:
         async with await Database.open(running.owner_dsn) as db, staged(db) as stage:
-            holding = asyncio.create_task(hold(stage))
             groups = await fill(stage, people, teams)
             sizes = [len(members) - 1 for members in groups.values()]
 
@@ -152,8 +149,6 @@ async def measure(people: int, teams: int) -> list[str]:
             reads, writes = _reads_and_writes(stage)
             lines.append(f"one pushed change: {reads} reads and {writes} write (reach 3 and 1)")
     finally:
-        if holding is not None:
-            holding.cancel()
         running.server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
     return lines

@@ -3,13 +3,9 @@
 The rows of the journal are no valid chain: they only make the table as large as that of a real one.
 """
 
-import asyncio
 from dataclasses import dataclass
 
 import asyncpg
-
-from calscim.reconciler.state import leases
-from tests.support.stage import Stage
 
 _USERS = """
 INSERT INTO calscim.users (id, directory_id, user_name, user_name_key, external_id, email, active, managed,
@@ -77,10 +73,3 @@ async def fill(
     await owner.execute(_HEAD, directory, company.rows)
     await owner.execute("SET session_replication_role = origin")
     await owner.execute("ANALYZE")
-
-
-async def hold(stage: Stage) -> None:
-    """Renew the lease until the task is cancelled, as the daemon does during its passes."""
-    while True:
-        await asyncio.sleep(3)
-        await leases.renew(stage.db, stage.lease)

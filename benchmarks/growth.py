@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from benchmarks.bodies import patch
-from benchmarks.company import Company, fill, hold
+from benchmarks.company import Company, fill
 from benchmarks.machine import describe
 from benchmarks.servers import headers
 from benchmarks.wire import Connection, median
@@ -103,14 +103,10 @@ async def measure(size: Company, directories: int) -> Cost:
                 staged(db, lambda **known: _take_over(world, **known)) as stage,
             ):
                 stage.organize(requests_per_minute=10**9, import_existing=False)
-                holding = asyncio.create_task(hold(stage))
-                try:
-                    teams = [world.team_id(f"Team {n + 1}") for n in range(size.teams)]
-                    await fill(owner, stage.directory.id, size, teams)
-                    await _add_directories(owner, db, directories - 1)
-                    cost = await _measure(stage)
-                finally:
-                    holding.cancel()
+                teams = [world.team_id(f"Team {n + 1}") for n in range(size.teams)]
+                await fill(owner, stage.directory.id, size, teams)
+                await _add_directories(owner, db, directories - 1)
+                cost = await _measure(stage)
             await owner.close()
     return cost
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 from aiohttp.test_utils import TestServer
@@ -178,6 +179,7 @@ async def staged(
     async with (
         calcom.serve(world, simulation=simulation) as url,
         aiohttp.ClientSession() as session,
+        _lasting_leases(),
     ):
         organization = Organization(
             name="acme", organization_id=42, api_key=KEY, api_url=url, requests_per_minute=100_000
@@ -201,6 +203,13 @@ async def staged(
         stage.reconciler = stage.make_cycle()
         yield stage
         await server.close()
+
+
+@asynccontextmanager
+async def _lasting_leases() -> AsyncIterator[None]:
+    """Let leases outlast the test, however slow the machine is: no daemon renews them."""
+    with patch.object(leases, "DURATION", 3600.0):
+        yield
 
 
 PEOPLE = ("ann", "bob", "cem", "dan", "eve")
