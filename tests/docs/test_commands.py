@@ -14,9 +14,9 @@ from tests.docs.blocks import PAGES, ROOT, commands
 
 # Programs whose commands no test runs as they stand, and why, or which test covers what they do.
 ELSEWHERE = {
-    "apt": "installs packages on the machine",
+    "apt": "installs the Debian package; packaging/test-deb does so with dpkg",
     "apt-get": "installs packages on the machine",
-    "dpkg": "installs packages on the machine",
+    "dpkg": "installs the Debian package; packaging/test-deb does so",
     "cd": "is part of the shell",
     "docker": "needs a container engine; tests/packaging/test_container.py",
     "kubectl": "needs a cluster; tests/packaging/test_kubernetes.py",
