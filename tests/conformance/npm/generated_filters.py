@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from calscim.scim.schema import ENTERPRISE_URN, USER_URN
+from calscim.scim.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
 
 Pair = tuple[str, str]
 
@@ -75,7 +75,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '\\"') + '"'
 
 
-def _compared(names: list[Pair]) -> st.SearchStrategy[Pair]:
+def _compared(names: list[Pair], values: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Pair]:
     """Return comparisons. To the package, an attribute without a value is not "ne", and null is a value."""
 
     def pair(chosen: tuple[Pair, str, str]) -> Pair:
@@ -85,7 +85,7 @@ def _compared(names: list[Pair]) -> st.SearchStrategy[Pair]:
         return f"{ours} {op} {value}", f"{theirs} {op} {value}"
 
     operators = st.sampled_from(["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "EQ", "Ne"])
-    compared = st.tuples(st.sampled_from(names), operators, texts.map(_quoted)).map(pair)
+    compared = st.tuples(st.sampled_from(names), operators, values.map(_quoted)).map(pair)
     return compared | _present(names)
 
 
@@ -137,6 +137,22 @@ pairs = _combined(
     | active
     | _bracketed("phoneNumbers", PARTS)
     | _bracketed("groups", PARTS[:2])
+)
+# Filters on groups. MEMBERS stand for the ids of users, which are not known yet.
+MEMBERS = ["{first}", "{second}", "{third}"]
+GROUP_NAMES: list[Pair] = [
+    ("displayName", "displayName"),
+    ("DISPLAYNAME", "displayname"),
+    (f"{GROUP_URN}:displayName", "displayName"),
+    ("externalId", "externalId"),
+]
+MEMBER_NAMES: list[Pair] = [("members", "members.value"), ("members.value", "members.value")]
+member_ids = st.sampled_from(MEMBERS)
+group_pairs = _combined(
+    _compared(GROUP_NAMES)
+    | _compared(MEMBER_NAMES, member_ids)
+    | _present([("members.type", "members.type"), ("meta", "meta")])
+    | member_ids.map(lambda text: (f'members[value eq "{text}"]', f'members.value eq "{text}"'))
 )
 # What stands in the brackets of a value path.
 inner_pairs = _combined(_compared(PARTS))

@@ -13,9 +13,18 @@ from calscim.postgres.pool import Database
 from calscim.scim.filter.compile import compile_filter
 from calscim.scim.filter.parse import parse_filter
 from calscim.scim.patch.value_filter import check_filter, matches
-from calscim.scim.schema import USER, USER_URN
+from calscim.scim.schema import GROUP, USER, USER_URN
 from tests.conformance.npm.filter_faults import FAULTS, Fault, is_explained
-from tests.conformance.npm.generated_filters import Pair, broken, inner_pairs, pairs, users
+from tests.conformance.npm.generated_filters import (
+    MEMBERS,
+    TEXTS,
+    Pair,
+    broken,
+    group_pairs,
+    inner_pairs,
+    pairs,
+    users,
+)
 from tests.conformance.npm.oracle import Oracle, RefusedError, needed
 from tests.scim.test_filters import staged
 
@@ -50,6 +59,37 @@ async def test_a_filter_finds_the_users_that_scim2_parse_filter_finds(
                 user for user, is_match in zip(everybody, matching, strict=True) if is_match
             ]
             assert found == expected, (ours, theirs)
+
+
+@several
+@given(
+    names=st.lists(st.sampled_from(TEXTS), min_size=3, max_size=6, unique=True),
+    filters=st.lists(group_pairs, min_size=40, max_size=40),
+)
+async def test_a_filter_finds_the_groups_that_scim2_parse_filter_finds(
+    db: Database, oracle: Oracle, names: list[str], filters: list[Pair]
+) -> None:
+    async with staged(db) as stage:
+        ids = await stage.put_users([{"active": True}] * len(MEMBERS))
+        for number, name in enumerate(names):
+            members = [one for place, one in enumerate(ids) if number >> place & 1]
+            await stage.put_groups({name: members}, externalId=names[number - 1])
+        every_group = await stage.found(GROUP, Listing("true"))
+
+        for pair in filters:
+            ours, theirs = (_with_ids(text, ids) for text in pair)
+            found = await stage.found(GROUP, compile_filter(GROUP, ours))
+
+            matching = oracle.matches(theirs, every_group)
+            assert found == [
+                group for group, is_match in zip(every_group, matching, strict=True) if is_match
+            ], ours
+
+
+def _with_ids(text: str, ids: list[str]) -> str:
+    for name, member_id in zip(MEMBERS, ids, strict=True):
+        text = text.replace(name, member_id)
+    return text
 
 
 @several
