@@ -82,11 +82,14 @@ async def test_a_wrong_configuration_always_ends_the_daemon():
 
 @pytest.mark.usefixtures("manager")
 async def test_sigterm_ends_the_wait():
-    serve, _, tried = failing(MISSING, 1)
-    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+    class Endless(SystemClock):
+        async def sleep(self, seconds):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
 
-    async with asyncio.timeout(0.7):  # the first wait is a second
-        await start(serve, SystemClock())
+    serve, _, tried = failing(MISSING, 1)
+
+    await start(serve, Endless())
 
     assert len(tried) == 1
 

@@ -54,7 +54,7 @@ async def heard(woken: list[str], say: Say) -> None:
         await say()
         return len(woken) > before
 
-    await until(again, 5)
+    await until(again)
 
 
 async def test_a_notification_wakes_its_organization(woken: list[str], say: Say) -> None:

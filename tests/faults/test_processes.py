@@ -287,7 +287,7 @@ async def test_a_daemon_that_receives_sigterm_releases_its_lease_at_once(
     async def taken_over() -> bool:
         return await holder(site, pool) not in (None, first)
 
-    await until(taken_over, 5)
+    await until(taken_over, 10)
 
 
 async def test_a_frozen_daemon_that_lost_its_lease_writes_nothing_to_calcom_when_it_continues(

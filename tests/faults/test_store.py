@@ -138,7 +138,7 @@ async def test_the_termination_message_of_a_killed_server_is_reported_as_unavail
 
     proxy.swallow_present()
     asked = [asyncio.create_task(store.fetchval("SELECT 1")) for _ in range(SIZE)]
-    await asyncio.sleep(0.05)  # until the statements wait for their results
+    await until(lambda: proxy.unanswered == SIZE)
 
     proxy.say(TERMINATION)
 

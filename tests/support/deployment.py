@@ -63,7 +63,7 @@ class Daemon:
                 raise RuntimeError(f"the daemon ended: {self.log.read_text(encoding='utf-8')}")
             return bool(self.events("service.ready"))
 
-        await until(announced, 20)
+        await until(announced, 60)
         said = self.events("service.ready")[-1]
         self.scim, self.ops = f"http://{said['scim']}", f"http://{said['ops']}"
 

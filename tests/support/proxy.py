@@ -44,6 +44,7 @@ class Link:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter | None = None
     swallowed: bool = False
+    unanswered: bool = False  # a chunk from the client was swallowed
     caught: Trap | None = None  # the trap whose statement is running; it is cut at the end
     left: int | None = None  # bytes from the client that still pass
     said: bytes = b""  # the first bytes from the client
@@ -92,6 +93,11 @@ class Proxy:
     def connections(self) -> int:
         """The number of clients that are connected now."""
         return len(self._links)
+
+    @property
+    def unanswered(self) -> int:
+        """The number of connected clients that wait for a reply that never comes."""
+        return sum(link.unanswered for link in self._links)
 
     # ------------------------------------------------------------ faults
 
@@ -205,6 +211,7 @@ class Proxy:
                 link.said += chunk
             await self._wait()
             if link.swallowed:
+                link.unanswered = True
                 continue
             if link.left is not None and len(chunk) > link.left:
                 server.write(chunk[: link.left])
