@@ -125,6 +125,24 @@ async def test_the_line_says_that_the_database_is_away(db, monkeypatch):
         task.cancel()
 
 
+async def test_the_last_line_says_that_the_daemon_stops(db, monkeypatch):
+    asked = []
+
+    async def unready():
+        asked.append(True)
+        watched.wake()
+        return "the database is not available"
+
+    shown = Shown()
+    watched = shown.watching(db, unready, monkeypatch)
+    watched.stop()
+    task = asyncio.create_task(watched.run())
+    await until(lambda: len(asked) > 1)
+
+    assert shown == ["STATUS=stopping: finishing what is under way"]
+    task.cancel()
+
+
 async def test_without_a_service_manager_nothing_is_read(monkeypatch):
     async def unready():
         raise AssertionError("the database was asked")

@@ -92,6 +92,19 @@ def test_purge_without_a_terminal_needs_yes(calscim, root):
     assert "calscim" not in (root / "etc/passwd").read_text()
 
 
+def test_purge_asks_on_a_terminal(terminal, root):
+    configuration = root / "etc/calscim/calscim.toml"
+    configuration.parent.mkdir(parents=True)
+    configuration.touch()
+    purge = ("uninstall", "--systemd", "--purge", "--root", str(root))
+
+    code, out, shown = terminal.run(*purge, answer=b"n\n")
+    assert (code, out, configuration.exists()) == (1, "", True)
+    assert "/etc/calscim, /var/lib/calscim, /var/log/calscim will be removed" in shown
+    assert terminal.run(*purge, answer=b"y\n")[0] == 0
+    assert not configuration.parent.exists()
+
+
 def test_the_service_manager_has_to_be_named(calscim):
     ran = calscim("install", "--dry-run")
 

@@ -116,6 +116,7 @@ async def serve(
                 pid=os.getpid(),
             )
             await stopping.wait()
+            daemon.status_line.stop()
             await _drain(daemon.controller, reconciling)
             for task in background:
                 task.cancel()
@@ -188,7 +189,7 @@ class _Daemon:
             [one.name for one in settings.channels],
         )
         self._state = StateMetrics(stored, databases.unready, self._clock)
-        self._status_line = StatusLine(stored, databases.unready, self._clock)
+        self.status_line = StatusLine(stored, databases.unready, self._clock)
         self._registry.register(self._state)
         self.reloads = Reloads(
             settings,
@@ -208,7 +209,7 @@ class _Daemon:
     def _note_change(self) -> None:
         """Note that a pass has ended, or that the database has gone or come back."""
         self._notifications.wake()
-        self._status_line.wake()
+        self.status_line.wake()
 
     def _report_altered(self, altered: Broken) -> None:
         self._notifications.report(broken_journal(altered, self._clock.now()))
@@ -254,7 +255,7 @@ class _Daemon:
             "event loop": self._process.sample(clock),
             "reloads": self.reloads.run(),
             "log level": self._log_level.run(),
-            "status line": self._status_line.run(),
+            "status line": self.status_line.run(),
             "fingerprints": self._fingerprints.run(),
             "partitions": maintenance.create_partitions(db, clock),
             "events": maintenance.delete_old_events(db, clock, self._settings.ops.keep_events),

@@ -38,10 +38,16 @@ class StatusLine:
     notify: Callable[[str], None] = systemd.notify
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _shown: str = ""
+    _is_last: bool = False
 
     def wake(self) -> None:
         """Note that the line may have changed."""
         self._changed.set()
+
+    def stop(self) -> None:
+        """Show that the daemon stops, and nothing after that."""
+        self._show("stopping: finishing what is under way")
+        self._is_last = True
 
     async def run(self) -> None:
         """Keep the line up to date until cancelled."""
@@ -65,7 +71,7 @@ class StatusLine:
             return f"the database does not answer: {error}"
 
     def _show(self, text: str) -> None:
-        if text != self._shown:
+        if text != self._shown and not self._is_last:
             self.notify(f"STATUS={_shortened(text)}")
             self._shown = text
 
