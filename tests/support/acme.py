@@ -6,9 +6,10 @@ import uuid
 from calscim.admin import Editor
 from calscim.directory import resources
 from calscim.directory.resources import GroupState, MemberChange, UserState
-from calscim.encryption import PLAIN
+from calscim.encryption import PLAIN, Sealed
 from calscim.journal.append import Origin
 from calscim.reconciler.state.attempts import Attempts
+from calscim.reconciler.state.leases import Lease
 
 EDITOR = Editor(by="ada", cipher=PLAIN)
 ANN, OLD, BOB = "ann@acme.example", "ann.maiden@acme.example", "bob@acme.example"
@@ -35,7 +36,7 @@ class Acme:
         self.ids = {self.ann: "00uann", self.bob: "00ubob"}
 
     def origin(self, body: bytes) -> Origin:
-        return Origin(self.directory.id, "r", body=body)
+        return Origin(self.directory.id, "r", body=Sealed(body))
 
     def state(self, key, address, *, active=True, **data) -> UserState:
         data |= {"userName": address, "name": {"givenName": "First"}, "n": 12345678901234567890.5}
@@ -81,7 +82,9 @@ class Acme:
             f"{ANN} is inactive",
         )
         if outcome:
-            await Attempts(self.db, None, 1, "h").finish(number, outcome, f"told {ANN}", None)
+            await Attempts(self.db, Lease("acme", "test", 1), 1, "h").finish(
+                number, outcome, f"told {ANN}", None
+            )
 
 
 async def everything(db) -> str:

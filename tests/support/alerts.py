@@ -175,13 +175,13 @@ def _combine(node: Any, left: Vector | float, right: Vector | float) -> Vector |
     if isinstance(left, dict) and isinstance(right, dict):
         return _match(node, sign, left, right)
     if isinstance(left, dict):
-        pairs = {labels: (value, right) for labels, value in left.items()}
+        assert not isinstance(right, dict)
+        kept, pairs = left, {labels: (value, right) for labels, value in left.items()}
     elif isinstance(right, dict):
-        pairs = {labels: (left, value) for labels, value in right.items()}
+        kept, pairs = right, {labels: (left, value) for labels, value in right.items()}
     else:
         return _ARITHMETIC[sign](left, right)
     if sign in _COMPARISONS:
-        kept = left if isinstance(left, dict) else right
         return {one: kept[one] for one, both in pairs.items() if _COMPARISONS[sign](*both)}
     return {one: _ARITHMETIC[sign](*both) for one, both in pairs.items()}
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
@@ -24,9 +25,7 @@ async def running() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def browsing(
-    browser: Browser | None = None, **options: object
-) -> AsyncIterator[BrowserContext]:
+async def browsing(browser: Browser | None = None, **options: Any) -> AsyncIterator[BrowserContext]:
     """Yield a context of the browser, or of a new one: what one person sees, with own cookies."""
     if browser is None:
         async with running() as own:

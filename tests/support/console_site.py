@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -18,6 +19,7 @@ from calscim.console.compose import compose
 from calscim.console.services import Services
 from calscim.encryption import PLAIN
 from calscim.planner.safeguards.limits import Guards
+from calscim.postgres import pool
 from calscim.testing.calcom import calcom
 from tests.support.stage import Stage
 
@@ -78,7 +80,7 @@ class Site:
     """A console, and what is behind it."""
 
     url: str
-    db: object
+    db: pool.Database
     settings: Settings
     world: calcom.World
     simulation: calcom.Simulation
@@ -95,6 +97,7 @@ class Site:
     async def link(self, role: str = "admin", person: str = "ann@acme.example") -> str:
         """Return a link that signs in once."""
         console = self.settings.console
+        assert console is not None
         return link_url(console, await create_link(self.db, person, ConsoleRole(role)))
 
     async def signed_in(self, role: str = "admin", person: str = "ann@acme.example") -> Browser:
@@ -138,12 +141,12 @@ async def _organization(stack: AsyncExitStack) -> tuple[Organization, calcom.Sim
 
 @asynccontextmanager
 async def console_site(
-    db: object,
+    db: pool.Database,
     *,
     oidc: Oidc | None = None,
     clock: Clock | None = None,
     stage: Stage | None = None,
-    **console: object,
+    **console: Any,
 ) -> AsyncIterator[Site]:
     """Serve a console with one organization, its owner, and the teams Sales and Engineering.
 

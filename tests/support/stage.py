@@ -5,7 +5,7 @@ A test runs each pass itself (``full`` and ``push``), and so knows when the pass
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -35,7 +35,7 @@ from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from calscim.scim.token_uses import TokenUses
 from calscim.testing.calcom import calcom
-from calscim.testing.okta import client as okta
+from calscim.testing.okta.client import Okta
 
 KEY = "cal_secret"
 EDITOR = admin.Editor(by="test", cipher=PLAIN)
@@ -48,13 +48,16 @@ class Stage:
     db: Database
     settings: Settings
     world: calcom.World
-    okta: okta.Okta
+    okta: Okta
     directory: admin.Directory
     session: aiohttp.ClientSession
     lease: Lease
-    reconciler: Reconciler
     simulation: calcom.Simulation
     uses: TokenUses
+    reconciler: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reconciler = self.make_cycle()
 
     @property
     def organization(self) -> Organization:
@@ -92,7 +95,7 @@ class Stage:
     async def restart(self) -> None:
         """Continue with a new lease and reconciler, as if another process took over."""
         await leases.release(self.db, self.lease)
-        self.lease = await leases.take(self.db, "acme", "another")
+        self.lease = await take_lease(self.db, "another")
         self.reconciler = self.make_cycle()
 
     def make_cycle(self) -> Reconciler:
@@ -149,13 +152,13 @@ class Stage:
         self.settings = replace(self.settings, guards=replace(self.settings.guards, **changes))
         self.reconciler = self.make_cycle()
 
-    async def another_directory(self, name: str) -> okta.Okta:
+    async def another_directory(self, name: str) -> Okta:
         made = await admin.create_directory(
             self.db, EDITOR, organization="acme", name=name, provider="okta-scim-v2"
         )
         _, token = await admin.create_token(self.db, EDITOR, made, name="test")
         base = self.okta.base_url.rpartition("/")[0]
-        return okta.Okta(self.session, f"{base}/{made.id}", token)
+        return Okta(self.session, f"{base}/{made.id}", token)
 
     def people(self) -> dict[str, str]:
         """Return the organization role of each person in Cal.com, by address."""
@@ -193,16 +196,22 @@ async def staged(
             db, EDITOR, organization="acme", name="Okta", provider="okta-scim-v2"
         )
         _, token = await admin.create_token(db, EDITOR, made, name="test")
-        lease = await leases.take(db, "acme", "test")
+        lease = await take_lease(db, "test")
         uses = TokenUses()
         server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry()), uses))
         await server.start_server()
         base = str(server.make_url(f"/scim/v2/{made.id}"))
-        speaker = okta.Okta(session, base, token)
-        stage = Stage(db, settings, world, speaker, made, session, lease, None, simulation, uses)
-        stage.reconciler = stage.make_cycle()
+        speaker = Okta(session, base, token)
+        stage = Stage(db, settings, world, speaker, made, session, lease, simulation, uses)
         yield stage
         await server.close()
+
+
+async def take_lease(db: Database, holder: str) -> Lease:
+    """Take the lease of the organization, which no other daemon holds."""
+    lease = await leases.take(db, "acme", holder)
+    assert lease is not None
+    return lease
 
 
 @asynccontextmanager
