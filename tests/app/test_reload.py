@@ -34,6 +34,7 @@ RESTART = {
     "scim.listen",
     "scim.public_url",
     "scim.max_body_bytes",
+    "scim.announce_cursors",
     "scim.requests_per_second",
     "scim.trusted_proxies",
     "ops.listen",
