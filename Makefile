@@ -146,8 +146,8 @@ packaging-check: $(PACKAGING)/.installed ## check Containerfile, Compose file an
 		*) $(PACKAGING)/bin/kubernetes-validate --quiet --strict -k $$version $$file || exit 1 ;; \
 	esac; done; done
 
-deb: $(STAMP) ## build the Debian package for this machine's python3 into dist
-	PIP='$(BIN)/python -m pip' packaging/build-deb $(WHEELS)
+deb: ## build the Debian package for this machine's python3 into dist
+	packaging/build-deb $(WHEELS)
 
 deb-test: ## install, upgrade, downgrade, remove and purge the Debian package in a debootstrap root (as root)
 	packaging/test-deb
