@@ -6,6 +6,7 @@ from calscim.admin.team_members import adopt_members, compare_team
 from calscim.errors import RemoteError, UsageError
 from calscim.testing.calcom.calcom import Fault
 from tests.support.stage import EDITOR, address, addresses
+from tests.support.views import explain
 
 
 async def compare(stage):
@@ -117,3 +118,16 @@ async def test_a_role_that_calscim_raised_on_an_adopted_member_follows_the_group
     await stage.push()
 
     assert stage.team("Sales")[address("ann")] == "MEMBER"
+
+
+async def test_explain_says_that_a_member_whom_others_added_stays(stage):
+    await sales(stage)
+    await stage.full()
+
+    async def because():
+        told = await explain(stage.db, stage.settings, stage.organization, address("ann"), "Sales")
+        return told["because"]
+
+    assert "; added by others, so this person stays when the last group is gone" in await because()
+    await adopt_members(stage.db, EDITOR, "acme", await compare(stage))
+    assert "added by others" not in await because()

@@ -145,10 +145,19 @@ class Reasons:
         near = f"; {self.near[team]}" if team in self.near else ""
         return f"in no group that is mapped to it{near}"
 
+    def _made_by_others(self, team: TeamId) -> str:
+        """Return what follows from a membership that calscim found in place, in `managed`."""
+        if not any(
+            entry.team_id == team and entry.origin == "found" and entry.mode == "managed"
+            for entry in self.ledger
+        ):
+            return ""
+        return "; added by others, so this person stays when the last group is gone: `calscim team adopt` changes that"
+
     def _on_team(self, team: TeamId, seen: str | None) -> Iterator[str]:
         giving, left = self._giving(team), self._left(team)
         if giving and seen is not None:
-            yield f"on the team as wanted: member of {giving}"
+            yield f"on the team as wanted: member of {giving}{self._made_by_others(team)}"
         if giving:
             yield f"not on the team yet: member of {giving}"
         for entry in self.ledger:
