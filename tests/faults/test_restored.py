@@ -77,8 +77,7 @@ async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
     server = TestServer(app(db, Scim(), SystemClock(), Metrics(CollectorRegistry())))
     await server.start_server()
     story.okta.base_url = str(server.make_url(f"/scim/v2/{story.directory.id}"))
-    made = replace(story, db=db, lease=lease, reconciler=None)
-    made.reconciler = made.make_cycle()
+    made = replace(story, db=db, lease=lease)
     try:
         yield made
     finally:
