@@ -23,11 +23,11 @@ def parts(*, quick: bool) -> list[Part]:
     always = [
         Part(
             "How the cost grows",
-            "One number changes at a time. `first pass` finds everybody on their teams and records it, "
-            "`idle pass` changes nothing, and `calls` are the calls to Cal.com that it makes: at "
-            "Cal.com's rate limit they take the time in the next column. `push` is the time from a "
-            "changed group to the person's place on the team. `look-up` and `PATCH` are requests of the "
-            "identity provider: a user by userName, and one more member of a group.",
+            "One number changes at a time. `first` is a pass that finds everybody on their teams and "
+            "records it, `idle` a pass that changes nothing, and `calls` are the calls to Cal.com that the "
+            "idle pass makes: at Cal.com's rate limit they take the time in the next column. `push` is the "
+            "time from a changed group to the person's place on the team. `look-up` and `PATCH` are "
+            "requests of the identity provider: a user by userName, and one more member of a group.",
             lambda: growth.main(quick=quick),
         ),
         Part(

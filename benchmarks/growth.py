@@ -66,17 +66,18 @@ def main(*, quick: bool = False) -> None:
         print(_line("baseline" if not axis else f"{number:,} {_NAMES.get(axis, axis)}", cost))
 
 
-_NAMES = {"rows": "rows in the journal"}
+_NAMES = {"rows": "journal rows"}
 _HEADING = (
-    f"{'':<30}{'first pass':>12}{'idle pass':>11}{'calls':>7}{'at 120/min':>12}{'push':>9}"
-    f"{'look-up':>9}{'PATCH':>9}"
+    f"baseline: {BASELINE.people:,} people in {BASELINE.each} of {BASELINE.groups} mapped groups, "
+    f"{BASELINE.rows:,} journal rows, one directory\n"
+    f"{'':<24}{'first':>9}{'idle':>9}{'calls':>7}{'at 120/min':>12}{'push':>8}{'look-up':>9}{'PATCH':>9}"
 )
 
 
 def _line(name: str, cost: Cost) -> str:
     return (
-        f"{name:<30}{cost.first:>10.2f} s{cost.idle:>9.2f} s{cost.calls:>7,}"
-        f"{cost.calls / A_MINUTE:>8.1f} min{cost.pushed * 1e3:>6.0f} ms{cost.lookup * 1e3:>6.1f} ms"
+        f"{name:<24}{cost.first:>7.2f} s{cost.idle:>7.2f} s{cost.calls:>7,}"
+        f"{cost.calls / A_MINUTE:>8.1f} min{cost.pushed * 1e3:>5.0f} ms{cost.lookup * 1e3:>6.1f} ms"
         f"{cost.member * 1e3:>6.1f} ms"
     )
 

@@ -51,9 +51,14 @@ def write(parts: list[Part], *, quick: bool) -> None:
         tee = _Tee(sys.stdout)  # type: ignore[arg-type]
         with contextlib.redirect_stdout(tee):
             part.run()
-        printed = "\n".join(line.rstrip() for line in tee.getvalue().strip("\n").splitlines())
+        printed = "\n".join(map(_shortened, tee.getvalue().strip("\n").splitlines()))
         page.append(
             f"## {part.title}\n\n{textwrap.fill(part.text, 120)}\n\n```text\n{printed}\n```\n"
         )
     PAGE.write_text("\n".join(page), encoding="utf-8")
     print(f"\nwritten: {PAGE}")
+
+
+def _shortened(line: str) -> str:
+    """Return a line as it is, or the description of the machine and the versions on a line of its own each."""
+    return line.rstrip().replace("; ", "\n") if "; Python " in line else line.rstrip()
