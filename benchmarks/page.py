@@ -44,7 +44,7 @@ class _Tee(io.StringIO):
 
 
 def write(parts: list[Part], *, quick: bool) -> None:
-    """Run the parts and write the page."""
+    """Run the parts, and write the page anew after each of them."""
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     page = [_INTRODUCTION.format(date=now, quick=" in its quick form" if quick else "")]
     for part in parts:

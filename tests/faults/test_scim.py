@@ -151,10 +151,10 @@ async def test_a_change_whose_result_was_lost_is_answered_correctly(
 
 
 async def server_has_settled(direct: asyncpg.Connection, proxy: Proxy) -> bool:
-    """Return True if the server has ended every connection that is no longer open in the proxy."""
+    """Return True if the server has ended every connection of the serving role that is no longer open in the proxy."""
     there = await direct.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        "AND usename <> current_user"
     )
     return bool(there <= proxy.connections)
 
