@@ -4,33 +4,45 @@ INSERT INTO calscim.journal_offsets AS c (organization, stream, seq) VALUES ($1,
 ON CONFLICT (organization, stream) DO UPDATE SET seq = greatest(c.seq, excluded.seq);
 
 -- name: list_unprocessed
--- Journal rows beyond the offsets.
+-- The oldest $2 journal rows beyond the offsets. Each stream is read from its offset by the primary key: a join would
+-- make the planner read a whole large journal.
 SELECT j.stream, j.seq, j.kind, j.at, j.request_id, j.resource_type, j.resource_id, j.effect
-FROM calscim.directories d
-JOIN calscim.journal_heads h ON h.stream = d.id
-LEFT JOIN calscim.journal_offsets c ON c.organization = d.organization AND c.stream = d.id
-JOIN calscim.journal j ON j.stream = d.id AND j.seq > coalesce(c.seq, 0)
-WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0)
-  AND j.kind IN ('scim', 'import')
-UNION ALL
-SELECT j.stream, j.seq, j.kind, j.at, j.request_id, j.resource_type, j.resource_id, j.effect
-FROM calscim.journal_heads h
-LEFT JOIN calscim.journal_offsets c ON c.organization = $1 AND c.stream = h.stream
-JOIN calscim.journal j ON j.stream = h.stream AND j.seq > coalesce(c.seq, 0)
-WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0) AND j.kind = 'admin'
-ORDER BY 1, 2
+FROM (
+    SELECT h.stream, coalesce(c.seq, 0) AS seq, ARRAY['scim', 'import'] AS kinds
+    FROM calscim.directories d
+    JOIN calscim.journal_heads h ON h.stream = d.id
+    LEFT JOIN calscim.journal_offsets c ON c.organization = d.organization AND c.stream = d.id
+    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0)
+    UNION ALL
+    SELECT h.stream, coalesce(c.seq, 0), ARRAY['admin']
+    FROM calscim.journal_heads h
+    LEFT JOIN calscim.journal_offsets c ON c.organization = $1 AND c.stream = h.stream
+    WHERE h.stream = '@' || $1 AND h.seq > coalesce(c.seq, 0)
+) s
+CROSS JOIN LATERAL (
+    SELECT * FROM calscim.journal x
+    WHERE x.stream = s.stream AND x.seq > s.seq AND x.kind = ANY (s.kinds)
+    ORDER BY x.seq
+    LIMIT $2
+) j
+ORDER BY j.stream, j.seq
 LIMIT $2;
 
 -- name: count_unprocessed
 -- The number of pushes beyond the offsets, at most $2, and the time of the oldest. What operators change is not a push.
 SELECT count(*)::integer AS rows, min(n.at) AS since FROM (
-    SELECT j.stream, j.seq, j.at
+    SELECT j.at
     FROM calscim.directories d
     JOIN calscim.journal_heads h ON h.stream = d.id
     LEFT JOIN calscim.journal_offsets c ON c.organization = d.organization AND c.stream = d.id
-    JOIN calscim.journal j ON j.stream = d.id AND j.seq > coalesce(c.seq, 0)
-    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0) AND j.kind = 'scim'
-    ORDER BY 1, 2
+    CROSS JOIN LATERAL (
+        SELECT x.stream, x.seq, x.at FROM calscim.journal x
+        WHERE x.stream = d.id AND x.seq > coalesce(c.seq, 0) AND x.kind = 'scim'
+        ORDER BY x.seq
+        LIMIT $2
+    ) j
+    WHERE d.organization = $1 AND d.deleted_at IS NULL AND h.seq > coalesce(c.seq, 0)
+    ORDER BY j.stream, j.seq
     LIMIT $2
 ) n;
 
