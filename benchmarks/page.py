@@ -51,12 +51,14 @@ def write(parts: list[Part], *, quick: bool) -> None:
         tee = _Tee(sys.stdout)  # type: ignore[arg-type]
         with contextlib.redirect_stdout(tee):
             part.run()
-        printed = "\n".join(map(_shortened, tee.getvalue().strip("\n").splitlines()))
-        page.append(
-            f"## {part.title}\n\n{textwrap.fill(part.text, 120)}\n\n```text\n{printed}\n```\n"
-        )
-    PAGE.write_text("\n".join(page), encoding="utf-8")
+        page.append(_section(part, tee.getvalue()))
+        PAGE.write_text("\n".join(page), encoding="utf-8")
     print(f"\nwritten: {PAGE}")
+
+
+def _section(part: Part, printed: str) -> str:
+    lines = "\n".join(map(_shortened, printed.strip("\n").splitlines()))
+    return f"## {part.title}\n\n{textwrap.fill(part.text, 120)}\n\n```text\n{lines}\n```\n"
 
 
 def _shortened(line: str) -> str:
