@@ -19,7 +19,7 @@ from aiohttp import web
 from benchmarks.company import Company, fill
 from benchmarks.machine import describe
 from benchmarks.servers import free_port
-from calscim import admin
+from calscim import admin, logs
 from calscim.admin.console_access import ConsoleRole, create_link, link_url
 from calscim.clock import SystemClock
 from calscim.config import Console, Organization, Settings
@@ -52,7 +52,9 @@ PAGES = (
 
 def main(*, quick: bool = False) -> None:
     """Print the table."""
-    print(f"\nconsole, the time of a page: {describe()}")
+    logs.configure("error", "json")
+    print(describe())
+    print("The time of a page")
     shares = {"small": 100, "large": 10 if quick else 1}
     results = {name: asyncio.run(_measure(share)) for name, share in shares.items()}
     print(f"{'page':38} {'small p50':>10} {'large p50':>10} {'large p95':>10}  (ms)")
