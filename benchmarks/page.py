@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _INTRODUCTION = """# Performance
@@ -33,7 +34,7 @@ class Part:
 class _Tee(io.StringIO):
     """Collect what is printed, and print it too."""
 
-    def __init__(self, screen: io.TextIOBase) -> None:
+    def __init__(self, screen: TextIO) -> None:
         super().__init__()
         self.screen = screen
 
@@ -48,7 +49,7 @@ def write(parts: list[Part], *, quick: bool) -> None:
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     page = [_INTRODUCTION.format(date=now, quick=" in its quick form" if quick else "")]
     for part in parts:
-        tee = _Tee(sys.stdout)  # type: ignore[arg-type]
+        tee = _Tee(sys.stdout)
         with contextlib.redirect_stdout(tee):
             part.run()
         page.append(_section(part, tee.getvalue()))

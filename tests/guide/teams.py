@@ -39,7 +39,7 @@ async def mapped_then_pushed(play: Play) -> None:
 async def left_group(play: Play) -> None:
     """A person who leaves a group
 
-    In `managed`, a person whom calscim added leaves the team with the group. In `add-only`, no one leaves the team.
+    In `managed`, a person that calscim added leaves the team with the group. In `add-only`, no one leaves the team.
     """
     await play.given("Sales", "managed", "ann", "bob")
     await play.given("Engineering", "add-only", "ann", "cem")

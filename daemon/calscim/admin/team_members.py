@@ -30,6 +30,7 @@ from calscim.reconciler.state import build_traits
 
 Seen = TypeVar("Seen")
 Maker: TypeAlias = Literal["calscim", "adopted", "others"]
+_AGAIN = "try again, and run `calscim doctor` if it lasts"
 _MAKERS: MappingOf[str, Maker] = {"added": "calscim", "adopted": "adopted"}
 
 
@@ -84,7 +85,9 @@ async def compare_team(
         await view.read_people(reader)
         gap = await view.team_catalog.read(reader)
         if gap is not None:
-            raise RemoteError(RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {gap}")
+            raise RemoteError(
+                RemoteKind.UNREACHABLE, f"Cal.com's teams could not be read: {gap}; {_AGAIN}"
+            )
         team = named_team(view.team_catalog.known(), organization.name, wanted)
         await view.read_team(reader, team.id)
     snapshot = await load_desired_state(db, ruled, SystemClock().now())
@@ -124,7 +127,9 @@ def _complete(
 ) -> MappingOf[CalUserId, Seen]:
     """Return what was read. Raise RemoteError if it is not complete."""
     if isinstance(seen, Incomplete):
-        raise RemoteError(RemoteKind.UNREACHABLE, f"{what} could not be read: {seen.reason}")
+        raise RemoteError(
+            RemoteKind.UNREACHABLE, f"{what} could not be read: {seen.reason}; {_AGAIN}"
+        )
     return seen.value
 
 

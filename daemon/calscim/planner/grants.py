@@ -1,8 +1,8 @@
 """Compute the wanted role of each person on each team from users, groups, and mappings.
 
 If several mappings grant a membership, the highest role wins. An exclusive mapping makes its whole team exclusive;
-otherwise a membership has the strongest mode of the mappings that grant it. A mapping that only observes gives its
-role to no person whom another mapping puts on the team, and changes nothing in Cal.com.
+otherwise a membership has the strongest mode of the mappings that grant it. A mapping in ``observe`` changes nothing
+in Cal.com, and its role does not count for people that another mapping puts on the team.
 """
 
 from collections.abc import Iterable

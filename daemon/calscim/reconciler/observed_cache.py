@@ -1,7 +1,7 @@
 """Caches the observed state of one organization: the last reads, plus what calscim wrote since.
 
 The cache ignores a membership that calscim deleted, if a lagging replica of Cal.com still shows it. For the stale read
-window, it also ignores a role or an address from before a change by calscim. A member whom calscim just added and a
+window, it also ignores a role or an address from before a change by calscim. A member that calscim just added and a
 fresh list lacks is added again, because adding is idempotent.
 """
 

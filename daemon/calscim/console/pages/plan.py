@@ -56,10 +56,7 @@ async def approve(request: web.Request) -> web.StreamResponse:
             form.get("reason", ""),
         )
     except approving.Stale:
-        raise ConflictError(
-            "This set is no longer held: the groups or Cal.com have changed since you opened the page. Nothing was "
-            "approved. Go back to Plan and look at what is held now."
-        ) from None
+        raise _no_longer_held(" Nothing was approved.") from None
     said = "released" if found.released else "counted"
     return redirect(f"/plan?organization={organization.name}&approved={said}")
 
@@ -78,11 +75,15 @@ async def reject(request: web.Request) -> web.StreamResponse:
             form.get("reason", ""),
         )
     except approving.Stale:
-        raise ConflictError(
-            "This set is no longer held: the groups or Cal.com have changed since you opened the page. Go back to "
-            "Plan and look at what is held now."
-        ) from None
+        raise _no_longer_held() from None
     return redirect(f"/plan?organization={organization.name}")
+
+
+def _no_longer_held(effect: str = "") -> ConflictError:
+    return ConflictError(
+        f"This set is no longer held: the groups or Cal.com have changed since you opened the page.{effect} "
+        "Go back to Plan and look at what is held now."
+    )
 
 
 def by_team(actions: Iterable[ActionView]) -> list[tuple[str, list[ActionView]]]:

@@ -180,7 +180,7 @@ async def _who(
         address_key(row["value"])
         for row in await connection.fetch(sql("erasure.list_identifiers"), ids)
     }
-    if not ids and "@" in person:  # a person in Cal.com whom no directory has
+    if not ids and "@" in person:  # a person in Cal.com that no directory has
         known.add(address_key(person))
     if not known:
         raise _unknown_person(person, organization)

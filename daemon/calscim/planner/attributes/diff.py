@@ -36,7 +36,7 @@ from calscim.planner.policy import AttributeRule
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """A person whom a directory wants. ``member`` None: the same plan invites this person."""
+    """A person that a directory wants. ``member`` None: the same plan invites this person."""
 
     key: PersonKey
     user: User
@@ -85,7 +85,7 @@ def plan_attributes(plan: Plan, context: PlanContext) -> Plan:
 
 
 class _AttributePlanner:
-    """Plans the attributes of the people in scope. ``joining``: the people whom the same plan invites."""
+    """Plans the attributes of the people in scope. ``joining``: the people that the same plan invites."""
 
     def __init__(
         self, context: PlanContext, joining: MappingOf[PersonKey, State], added: Additions

@@ -129,7 +129,7 @@ class Deprovisioning:
         )
 
     def state_of_wanted(self, key: PersonKey, *, adds: bool = False) -> State:
-        """Return the state of an action for a person whom directories want in the organization."""
+        """Return the state of an action for a person that directories want in the organization."""
         users = self._people.users(key)
         return self.state_for(
             (one.directory for one in users if one.managed and one.active), adds=adds

@@ -42,7 +42,7 @@ def plan_people(plan: Plan, context: PlanContext) -> Plan:
 
 
 def find_joining(plan: Plan, context: PlanContext) -> dict[PersonKey, State]:
-    """Return the people whom the plan invites or attaches, and whose account is not known yet, with its state."""
+    """Return the people that the plan invites or attaches, and whose account is not known yet, with its state."""
     found: dict[PersonKey, State] = {}
     for action in plan.actions:
         if isinstance(action, JoinAction) and action.user is not None:
@@ -168,7 +168,7 @@ class _PeoplePlanner:
     # ---------------------------------------------------------------- in the organization
 
     def _correct(self, user: User, member: OrgMember) -> None:
-        """Correct a member whom a directory wants in the organization."""
+        """Correct a member that a directory wants in the organization."""
         if not member.accepted:
             self._added.wait(user, NOT_ACCEPTED)
             if member.has_profile is False:

@@ -40,7 +40,7 @@ def plan_members(plan: Plan, context: PlanContext) -> Plan:
 
 
 class _TeamPlanner:
-    """Plans one team. ``joining``: the people whom an action of the same plan invites, and its state."""
+    """Plans one team. ``joining``: the people that an action of the same plan invites, and its state."""
 
     def __init__(
         self,
