@@ -95,32 +95,44 @@ class BaseAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateUser(BaseAction):
-    """Create an account in the organization."""
+class _JoinAction(BaseAction):
+    """The fields of the actions that bring a person into the organization."""
 
-    kind: ClassVar[Kind] = Kind.CREATE
     role: Role = Role.MEMBER
     name: str | None = None
     mode: Mode | None = None
     mappings: tuple[MappingId, ...] = ()
-    preferences: Preferences | None = None
+    preferences: Preferences | None = None  # used when an account is created
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttachUser(BaseAction):
+class CreateUser(_JoinAction):
+    """Create an account in the organization."""
+
+    kind: ClassVar[Kind] = Kind.CREATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachUser(_JoinAction):
     """Make an existing account a member of the organization."""
 
     kind: ClassVar[Kind] = Kind.ATTACH
-    role: Role = Role.MEMBER
-    name: str | None = None
-    mode: Mode | None = None
-    mappings: tuple[MappingId, ...] = ()
-    preferences: Preferences | None = None  # used if the account has to be created anew
     has_profile: bool = False  # the account still has its Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReinviteUser(BaseAction):
+class MemberAction(BaseAction):
+    """The fields of the actions on a member of the organization.
+
+    ``observed_role``: the role when the plan was made, if the action depends on it.
+    """
+
+    membership: MembershipId | None = None  # None: unknown
+    observed_role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinviteUser(MemberAction):
     """Make the membership of a half-member pending, so that the person can accept the invitation."""
 
     kind: ClassVar[Kind] = Kind.ATTACH
@@ -129,15 +141,13 @@ class ReinviteUser(BaseAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAddress(BaseAction):
+class ChangeAddress(MemberAction):
     """Change the address of an account to ``email``.
 
     ``exchange`` and ``turn``: the changes that make room for each other, and the place among them.
     """
 
     kind: ClassVar[Kind] = Kind.UPDATE
-    membership: MembershipId | None = None
-    observed_role: Role | None = None
     preferences: Preferences | None = None
     exchange: str = ""
     turn: int = 0
@@ -145,41 +155,35 @@ class ChangeAddress(BaseAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePreferences(BaseAction):
+class ChangePreferences(MemberAction):
     """Change the locale and the time zone of an account."""
 
     kind: ClassVar[Kind] = Kind.UPDATE
-    membership: MembershipId | None = None
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAttribute(BaseAction):
+class ChangeAttribute(MemberAction):
     """Change one attribute of a person, or create an option of it."""
 
     kind: ClassVar[Kind] = Kind.UPDATE
-    membership: MembershipId | None = None
     change: AttributeChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeprovisionUser(BaseAction):
+class DeprovisionUser(MemberAction):
     """End a membership of the organization."""
 
     kind: ClassVar[Kind] = Kind.DEPROVISION
-    membership: MembershipId | None = None
-    observed_role: Role | None = None
     teams: tuple[TeamId, ...] = ()  # team memberships that end with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeOrgRole(BaseAction):
+class ChangeOrgRole(MemberAction):
     """Change a role in the organization."""
 
     kind: ClassVar[Kind] = Kind.ROLE
-    membership: MembershipId | None = None
     role: Role
-    observed_role: Role | None = None
     mode: Mode | None = None
     mappings: tuple[MappingId, ...] = ()
 
@@ -210,53 +214,43 @@ class AddMember(TeamAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptMember(TeamAction):
+class TeamMemberAction(TeamAction):
+    """The fields of the actions on a member of a team, as those of ``MemberAction``."""
+
+    membership: MembershipId | None = None
+    observed_role: Role | None = None
+    of_bootstrap_owner: bool = False  # takes back what the API key's user got by creating the team
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptMember(TeamMemberAction):
     """Accept a pending team membership."""
 
     kind: ClassVar[Kind] = Kind.ACCEPT
-    membership: MembershipId | None = None
     role: Role = Role.MEMBER  # which the membership keeps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeTeamRole(TeamAction):
+class ChangeTeamRole(TeamMemberAction):
     """Change a role on a team."""
 
     kind: ClassVar[Kind] = Kind.ROLE
-    membership: MembershipId | None = None
     role: Role
-    observed_role: Role | None = None
     mode: Mode = Mode.OBSERVE
     mappings: tuple[MappingId, ...] = ()
-    of_bootstrap_owner: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveMember(TeamAction):
+class RemoveMember(TeamMemberAction):
     """End a team membership."""
 
     kind: ClassVar[Kind] = Kind.REMOVE
-    membership: MembershipId | None = None
-    observed_role: Role | None = None
-    of_bootstrap_owner: bool = False
 
 
 JoinAction = CreateUser | AttachUser
 Removal = DeprovisionUser | RemoveMember
 RoleChange = ChangeOrgRole | ChangeTeamRole
-MembershipAction = (
-    ReinviteUser
-    | DeprovisionUser
-    | ChangeAddress
-    | ChangePreferences
-    | ChangeAttribute
-    | ChangeOrgRole
-    | ChangeTeamRole
-    | AcceptMember
-    | RemoveMember
-)
 _GivesRole = JoinAction | ReinviteUser | AddMember | AcceptMember | RoleChange
-_DependsOnRole = Removal | ChangeAddress | RoleChange
 Action = (
     CreateUser
     | AttachUser
@@ -281,7 +275,7 @@ def team_of(action: Action) -> TeamId | None:
 
 def membership_of(action: Action) -> MembershipId | None:
     """Return the membership that an action changes, or None if it changes none or the id is unknown."""
-    return action.membership if isinstance(action, MembershipAction) else None
+    return action.membership if isinstance(action, MemberAction | TeamMemberAction) else None
 
 
 def role_of(action: Action) -> Role | None:
@@ -291,7 +285,7 @@ def role_of(action: Action) -> Role | None:
 
 def observed_role_of(action: Action) -> Role | None:
     """Return the role that the person had when the plan was made, where the action depends on it."""
-    return action.observed_role if isinstance(action, _DependsOnRole) else None
+    return action.observed_role if isinstance(action, MemberAction | TeamMemberAction) else None
 
 
 def demotes(action: Action) -> bool:
@@ -310,9 +304,4 @@ def removes_access(action: Action) -> bool:
 
 def is_of_bootstrap_owner(action: Action) -> bool:
     """Return True if the action takes back what the API key's user got by creating a team."""
-    return isinstance(action, ChangeTeamRole | RemoveMember) and action.of_bootstrap_owner
-
-
-def adds_org_member(action: Action) -> bool:
-    """Return True if the organization has one member more after the action."""
-    return isinstance(action, JoinAction)
+    return isinstance(action, TeamMemberAction) and action.of_bootstrap_owner

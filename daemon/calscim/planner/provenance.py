@@ -105,9 +105,7 @@ class ProvenanceIndex:
             )
             if left is not None or removed is None:
                 return left
-        seq = removed.removed_seq or 0
-        reason = f"{self.group(removed)} is not mapped to this team any more ({journal_row(seq)})"
-        return Explanation(Provenance(self._policy.stream, seq), reason)
+        return self._why_unmapped(removed)
 
     def why_inactive(
         self, users: Sequence[User], deleted: Sequence[DeletedUser]
@@ -176,6 +174,9 @@ class ProvenanceIndex:
         removed = self._last_removed(lost)
         if left is not None or removed is None:
             return left
+        return self._why_unmapped(removed)
+
+    def _why_unmapped(self, removed: Mapping) -> Explanation:
         seq = removed.removed_seq or 0
         reason = f"{self.group(removed)} is not mapped to this team any more ({journal_row(seq)})"
         return Explanation(Provenance(self._policy.stream, seq), reason)

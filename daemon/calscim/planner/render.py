@@ -7,10 +7,10 @@ from typing import Any
 from calscim.exit_codes import ExitCode
 from calscim.planner.actions import (
     Action,
+    JoinAction,
     Kind,
     State,
     TeamAction,
-    adds_org_member,
     membership_of,
     role_of,
     team_of,
@@ -63,7 +63,7 @@ def seats_json(plan: Plan) -> dict[str, int] | None:
     if plan.members is None:
         return None
     running = [action for action in plan.actions if action.state is State.RUN]
-    difference = sum(adds_org_member(action) for action in running)
+    difference = sum(isinstance(action, JoinAction) for action in running)
     difference -= sum(action.kind is Kind.DEPROVISION for action in running)
     after = plan.members + difference
     return {"now": plan.members, "after": after, "difference": difference}

@@ -19,7 +19,6 @@ from calscim.planner.actions import (
     Outcome,
     Provenance,
     State,
-    adds_org_member,
 )
 from calscim.planner.ids import UserId
 from calscim.planner.observed_state import Incomplete, Team
@@ -154,7 +153,7 @@ class Executor:
         if isinstance(ready, DeprovisionUser):
             return await self._deprovision(ready, request_id)
         return await self.outcomes.call(
-            ready, action if adds_org_member(action) else ready, request_id
+            ready, action if isinstance(action, JoinAction) else ready, request_id
         )
 
     def _joining(self, upcoming: Iterable[Action]) -> Iterable[Action]:
@@ -162,7 +161,7 @@ class Executor:
         return (
             other
             for other in upcoming
-            if adds_org_member(other) and not self.retry_queue.is_waiting(other)
+            if isinstance(other, JoinAction) and not self.retry_queue.is_waiting(other)
         )
 
     async def _deprovision(self, action: DeprovisionUser, request_id: str) -> bool:

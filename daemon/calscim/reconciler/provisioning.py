@@ -6,7 +6,7 @@ exactly. Therefore the reconciler looks up the account first, and attaches an ac
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 from calscim.calcom.decode import Account
 from calscim.calcom.reader import Reader
@@ -18,6 +18,8 @@ from calscim.planner.ids import CalUserId
 from calscim.planner.observed_state import Incomplete
 from calscim.reconciler.observed_cache import ObservedCache
 from calscim.reconciler.recorder import Recorder
+
+Join = TypeVar("Join", CreateUser, AttachUser)
 
 LOOKED_UP = 25  # people that one call looks up, with two spellings each
 
@@ -118,29 +120,22 @@ class Joiner:
 
 def attach(action: JoinAction, account: CalUserId | None, reason: str | None = None) -> AttachUser:
     """Return the action that attaches an account: by its id, or by the address for None."""
-    return AttachUser(
-        action.email,
-        action.reason if reason is None else reason,
-        user=action.user,
-        cal_user=account,
-        provenance=action.provenance,
-        drift=action.drift,
-        state=action.state,
-        approved=action.approved,
-        role=action.role,
-        name=action.name,
-        mode=action.mode,
-        mappings=action.mappings,
-        preferences=action.preferences,
-    )
+    return _join(AttachUser, action, account, action.reason if reason is None else reason)
 
 
 def create_anew(action: AttachUser) -> CreateUser:
     """Return the action that creates another account for one that Cal.com no longer has."""
-    return CreateUser(
+    reason = f"{action.reason}; account {action.cal_user} was deleted in Cal.com"
+    return _join(CreateUser, action, None, reason)
+
+
+def _join(kind: type[Join], action: JoinAction, account: CalUserId | None, reason: str) -> Join:
+    """Return an action of another kind that brings the same person into the organization."""
+    return kind(
         action.email,
-        f"{action.reason}; account {action.cal_user} was deleted in Cal.com",
+        reason,
         user=action.user,
+        cal_user=account,
         provenance=action.provenance,
         drift=action.drift,
         state=action.state,

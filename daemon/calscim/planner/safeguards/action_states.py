@@ -31,18 +31,13 @@ def of_grant(desired: DesiredState, team: TeamId, grant: EffectiveGrant) -> Stat
     """Return the state of an added membership or a corrected role."""
     if grant.mode is Mode.OBSERVE:
         return State.OBSERVED
-    return _of_team(desired, team, grant.mappings)
+    return of_team(desired, team, grant.mappings)
 
 
 def of_new_team(desired: DesiredState, team: TeamId, mappings: Sequence[Mapping]) -> State:
     """Return the state of the creation of a team for these mappings."""
     acting = [mapping for mapping in mappings if mapping.mode is not Mode.OBSERVE]
-    return _of_team(desired, team, acting) if acting else State.OBSERVED
-
-
-def of_team(desired: DesiredState, team: TeamId, live: Sequence[Mapping]) -> State:
-    """Return the state of taking back the ownership that came with the creation of a team."""
-    return _of_team(desired, team, live)
+    return of_team(desired, team, acting) if acting else State.OBSERVED
 
 
 def of_removal(
@@ -58,10 +53,10 @@ def of_removal(
     paused = desired.paused_directories
     if not given and any(mapping.directory in paused for mapping in live):
         return State.PAUSED  # no mapping gave the membership: any paused directory might ask for it
-    return _of_team(desired, team, given or live)
+    return of_team(desired, team, given or live)
 
 
-def _of_team(desired: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
+def of_team(desired: DesiredState, team: TeamId, behind: Sequence[Mapping]) -> State:
     """Return PAUSED if the organization, the team, or every directory behind it is paused; otherwise RUN."""
     if desired.paused or team in desired.paused_teams:
         return State.PAUSED

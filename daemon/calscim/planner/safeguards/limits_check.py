@@ -25,9 +25,9 @@ from calscim.planner.actions import (
     ChangeOrgRole,
     ChangeTeamRole,
     DeprovisionUser,
+    JoinAction,
     RemoveMember,
     State,
-    adds_org_member,
     demotes,
 )
 from calscim.planner.context import PlanContext
@@ -237,7 +237,7 @@ class _Limits:
         if limit is None:
             return None
         return _Scope(
-            [action for action in running if adds_org_member(action)],
+            [action for action in running if isinstance(action, JoinAction)],
             limit,
             f"people would join the organization of {limit.size} people at once",
             self._usage.new_people,

@@ -6,6 +6,8 @@ membership that came with the team is taken back; one that was added by hand lat
 mappings allow this.
 """
 
+from functools import partial
+
 from calscim.planner.actions import ChangeTeamRole, Provenance, RemoveMember
 from calscim.planner.context import PlanContext
 from calscim.planner.desired_state import BootstrapOwner
@@ -79,7 +81,13 @@ def _take_back(
     mappings = context.grants.live[team]
     seq = max(mapping.seq for mapping in mappings)
     user = context.people.primary_user.get(member.user)
-    removal = RemoveMember(
+    grant = context.grants.teams.get(team, {}).get(member.user)
+    action = (
+        RemoveMember
+        if grant is None
+        else partial(ChangeTeamRole, role=grant.role, mode=strongest(mappings), mappings=grant.ids)
+    )
+    return action(
         context.protections.email(member.user),
         f"owned {context.team_name(team)} because calscim created it with this person's key; "
         f"{context.protections.email(owner)} owns it now ({journal_row(seq)})",
@@ -90,24 +98,6 @@ def _take_back(
         observed_role=member.role,
         provenance=Provenance(context.policy.stream, seq),
         state=action_states.of_team(context.desired, team, mappings),
-        of_bootstrap_owner=True,
-    )
-    grant = context.grants.teams.get(team, {}).get(member.user)
-    if grant is None:
-        return removal
-    return ChangeTeamRole(
-        removal.email,
-        removal.reason,
-        user=removal.user,
-        cal_user=member.user,
-        membership=member.membership,
-        team=team,
-        role=grant.role,
-        observed_role=member.role,
-        mode=strongest(mappings),
-        mappings=grant.ids,
-        provenance=removal.provenance,
-        state=removal.state,
         of_bootstrap_owner=True,
     )
 
