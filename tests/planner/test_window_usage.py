@@ -65,7 +65,7 @@ def test_the_used_limits_are_listed_with_their_sizes():
 
     found = limits_in_use(w.observed, w.guards, used())
 
-    assert LimitUse("max_removals_per_team", SEVEN, 2, 3, 10) in found
+    assert LimitUse("max_removals_per_team", SEVEN, 2, 3, 10, "30%") in found
     assert [(use.name, use.used) for use in found] == [
         ("max_deprovisions", 1),
         ("max_removals_per_organization", 2),

@@ -39,13 +39,17 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """The used part of a limit within the window. ``team`` None: the organization's limit."""
+    """A limit, and what counted towards it within the window before the plan. ``team`` None: the organization's."""
 
     name: str  # the key of the configuration's [guards]
     team: TeamId | None
     used: int
     limit: int
     size: int  # the size that a percentage applies to
+    written: str  # the limit as configured, such as "30%"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.written}) allows {self.limit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,52 +40,30 @@ from calscim.planner.safeguards.limits import Guards, Limit, WindowUsage, size_a
 
 
 @dataclass(frozen=True, slots=True)
-class _AppliedLimit:
-    """A limit of ``[guards]``, and what it allows for people or memberships of this number."""
-
-    name: str
-    limit: Limit
-    size: int
-    min_size: int
-    team: TeamId | None = None
-
-    @property
-    def allowed(self) -> int:
-        return self.limit.of(self.size, self.min_size)
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.limit}) allows {self.allowed}"
-
-    def used(self, count: int) -> LimitUse:
-        return LimitUse(self.name, self.team, count, self.allowed, self.size)
-
-
-@dataclass(frozen=True, slots=True)
 class _Scope:
     """The actions that a limit applies to; without a limit, each of them is held.
 
-    ``what`` continues the number in the message. ``besides``: what counts, but is not held. ``used``: what counted
-    within the window before this plan.
+    ``what`` continues the number in the message. ``besides``: what counts, but is not held.
     """
 
     actions: Sequence[Action]
-    limit: _AppliedLimit | None
+    limit: LimitUse | None
     what: str
-    used: int = 0
     besides: int = 0
 
     @property
     def is_over(self) -> bool:
         if not self.actions or self.limit is None:
             return bool(self.actions)
-        return len(self.actions) + self.besides + self.used > self.limit.allowed
+        return len(self.actions) + self.besides + self.limit.used > self.limit.limit
 
     @property
     def guard(self) -> str:
-        planned = len(self.actions) + self.besides
-        before = f", after {self.used} within the window" if self.used else ""
-        limit = "" if self.limit is None else f"; {self.limit}"
-        return f"{planned} {self.what}{before}{limit}"
+        planned = f"{len(self.actions) + self.besides} {self.what}"
+        if self.limit is None:
+            return planned
+        before = f", after {self.limit.used} within the window" if self.limit.used else ""
+        return f"{planned}{before}; {self.limit}"
 
 
 def hold_over_limits(plan: Plan, context: PlanContext) -> Plan:
@@ -165,18 +143,19 @@ class _Limits:
         memberships = size_at_start(
             present, usage.all_removals.total(), usage.all_additions.total(), least
         )
-        self._deprovisions = _AppliedLimit(
-            "max_deprovisions", guards.max_deprovisions, people, least
+        self._deprovisions = _use(
+            "max_deprovisions", guards.max_deprovisions, people, least, usage.deprovisions
         )
-        self._removals = _AppliedLimit(
+        self._removals = _use(
             "max_removals_per_organization",
             guards.max_removals_per_organization,
             memberships,
             least,
+            usage.removals.total(),
         )
         new = guards.max_new_people
         self._new_people = (
-            None if new is None else _AppliedLimit("max_new_people", new, people, least)
+            None if new is None else _use("max_new_people", new, people, least, usage.new_people)
         )
 
     def guards_by_action(self, running: Sequence[Action]) -> dict[int, str]:
@@ -207,18 +186,14 @@ class _Limits:
     def _of_people(
         self, running: Sequence[Action], deprovisions: Sequence[Action]
     ) -> Iterator[_Scope]:
-        limit, usage = self._deprovisions, self._usage
+        limit = self._deprovisions
         yield _Scope(
-            deprovisions,
-            limit,
-            f"people of {limit.size} would leave the organization at once",
-            usage.deprovisions,
+            deprovisions, limit, f"people of {limit.size} would leave the organization at once"
         )
         yield _Scope(
             [action for action in running if isinstance(action, ChangeOrgRole) and demotes(action)],
-            limit,
+            replace(limit, used=self._usage.org_demotions),
             f"people of {limit.size} would lose their role in the organization at once",
-            usage.org_demotions,
         )
         yield _Scope(
             [action for action in running if self._moves_protected_account(action)],
@@ -240,7 +215,6 @@ class _Limits:
             [action for action in running if isinstance(action, JoinAction)],
             limit,
             f"people would join the organization of {limit.size} people at once",
-            self._usage.new_people,
         )
 
     def _of_teams(
@@ -254,19 +228,17 @@ class _Limits:
             return
         for team in sorted(removals.keys() | demotions.keys()):
             yield from self._of_team(team, removals.get(team, []), demotions.get(team, []), leaving)
-        limit, usage = self._removals, self._usage
+        limit = self._removals
         yield _Scope(
             [action for actions in removals.values() for action in actions],
             limit,
             f"team memberships of {limit.size} would end at once",
-            usage.removals.total(),
             sum(self._count_leaving(team, leaving) for team in self._teams),
         )
         yield _Scope(
             [action for actions in demotions.values() for action in actions],
-            limit,
+            replace(limit, used=self._usage.demotions.total()),
             f"team roles of {limit.size} would be lowered at once",
-            usage.demotions.total(),
         )
 
     def _of_team(
@@ -276,58 +248,56 @@ class _Limits:
         demotions: list[Action],
         leaving: set[CalUserId | None],
     ) -> Iterator[_Scope]:
-        usage, limit, drift = self._usage, self._team_removals(team), self._drift_removals(team)
+        limit = self._team_removals(team)
         place = f"{self._names.get(team, 'the team')} (team {team})"
         leave = f"members of {limit.size} would leave {place} at once"
-        yield _Scope(
-            removals, limit, leave, usage.removals[team], self._count_leaving(team, leaving)
-        )
+        yield _Scope(removals, limit, leave, self._count_leaving(team, leaving))
         yield _Scope(
             [action for action in removals if action.drift],
-            drift,
+            self._drift_removals(team),
             f"{leave} although no push asked for that",
-            usage.drift_removals[team],
         )
         yield _Scope(
             demotions,
-            limit,
+            replace(limit, used=self._usage.demotions[team]),
             f"members of {limit.size} would get a lower role on {place} at once",
-            usage.demotions[team],
         )
 
-    def _team_removals(self, team: TeamId) -> _AppliedLimit:
-        return self._of_size(team, "max_removals_per_team", self._guards.max_removals_per_team)
+    def _team_removals(self, team: TeamId) -> LimitUse:
+        limit, used = self._guards.max_removals_per_team, self._usage.removals[team]
+        return self._of_team_size(team, "max_removals_per_team", limit, used)
 
-    def _drift_removals(self, team: TeamId) -> _AppliedLimit:
-        return self._of_size(team, "drift_removals", self._guards.drift_removals)
+    def _drift_removals(self, team: TeamId) -> LimitUse:
+        limit, used = self._guards.drift_removals, self._usage.drift_removals[team]
+        return self._of_team_size(team, "drift_removals", limit, used)
 
-    def _of_size(self, team: TeamId, name: str, limit: Limit) -> _AppliedLimit:
+    def _of_team_size(self, team: TeamId, name: str, limit: Limit, used: int) -> LimitUse:
         usage, least = self._usage, self._guards.min_team_size
         present = len(self._teams.get(team, ()))
         size = size_at_start(present, usage.all_removals[team], usage.all_additions[team], least)
-        return _AppliedLimit(name, limit, size, least, team)
+        return _use(name, limit, size, least, used, team)
 
     def in_use(self) -> tuple[LimitUse, ...]:
         """Return how much of each limit was used within the window; limits with no use are left out."""
-        usage = self._usage
-        uses = [
-            self._deprovisions.used(usage.deprovisions),
-            self._removals.used(usage.removals.total()),
-        ]
-        if self._new_people is not None:
-            uses.append(self._new_people.used(usage.new_people))
-        uses += [
-            self._team_removals(team).used(usage.removals[team]) for team in sorted(usage.removals)
-        ]
-        uses += [
-            self._drift_removals(team).used(usage.drift_removals[team])
-            for team in sorted(usage.drift_removals)
-        ]
+        new_people = () if self._new_people is None else (self._new_people,)
+        uses = (
+            self._deprovisions,
+            self._removals,
+            *new_people,
+            *map(self._team_removals, sorted(self._usage.removals)),
+            *map(self._drift_removals, sorted(self._usage.drift_removals)),
+        )
         return tuple(use for use in uses if use.used)
 
     def _count_leaving(self, team: TeamId, leaving: set[CalUserId | None]) -> int:
         members = self._teams.get(team, {})
         return sum(account in members for account in leaving)
+
+
+def _use(
+    name: str, limit: Limit, size: int, min_size: int, used: int, team: TeamId | None = None
+) -> LimitUse:
+    return LimitUse(name, team, used, limit.of(size, min_size), size, str(limit))
 
 
 def _by_team(actions: Iterable[RemoveMember | ChangeTeamRole]) -> dict[TeamId, list[Action]]:
