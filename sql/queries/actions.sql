@@ -10,11 +10,12 @@ WHERE EXISTS (
 RETURNING id;
 
 -- name: list_removals
--- Removals and demotions within the window, each membership once. An attempt without an outcome counts.
+-- Removals and demotions within the window, each membership once. An attempt without an outcome counts, and so does
+-- one that found the membership gone: a proxy may have repeated the call after Cal.com carried it out.
 SELECT DISTINCT ON (kind, team_id, membership_id) kind, team_id, is_drift, is_approved, ended_team_ids
 FROM calscim.actions
 WHERE organization = $1 AND is_removal AND begun_at > clock_timestamp() - make_interval(secs => $2)
-  AND coalesce(outcome, 'unknown') IN ('done', 'unknown')
+  AND coalesce(outcome, 'unknown') IN ('done', 'unknown', 'gone')
 ORDER BY kind, team_id, membership_id, is_approved DESC, id DESC;
 
 -- name: count_additions

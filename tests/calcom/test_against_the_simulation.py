@@ -349,6 +349,23 @@ async def test_a_write_whose_response_is_lost_is_unknown_and_then_already_done(s
     assert (lost.outcome, again.outcome) == (Outcome.UNKNOWN, Outcome.ALREADY)
 
 
+@pytest.mark.parametrize("kind", ["drop", "drop-after"])
+async def test_a_removal_whose_connection_is_lost_is_sent_once(site, kind):
+    person = site.world.find(site.world.add_person(ADA), 42)
+    site.simulation.faults = [Fault(method="DELETE", kind=kind)]
+
+    result = await site.perform(DeprovisionUser, membership=person.id)
+
+    assert result.outcome is Outcome.UNKNOWN
+    assert site.simulation.calls["DELETE /v2/organizations/#/memberships/#"] == 1
+
+
+async def test_a_read_whose_connection_is_lost_is_sent_again(site):
+    site.simulation.faults = [Fault(method="GET", kind="drop")]
+
+    assert (await site.client.me()).email == OWNER
+
+
 async def test_a_list_from_a_replica_far_behind_is_looked_at_twice(site):
     site.world.lag(writes=30)
     added = {site.world.add_person(f"p{number}@acme.example") for number in range(20)}

@@ -5,6 +5,7 @@ import pytest
 from calscim.planner.render import seats_json
 from calscim.planner.safeguards.limits import Guards, Limit
 from calscim.reconciler.state import holds
+from calscim.testing.calcom.faults import Fault
 from tests.support.stage import address, addresses
 from tests.support.views import status
 
@@ -41,6 +42,23 @@ async def test_successive_removals_over_the_limit_are_held(stage):
     [(guard, count)] = await held(stage)
     assert count == 4
     assert "4 members of 20" in guard and "after 6 within the window" in guard
+
+
+@pytest.mark.parametrize("outcome", ["lost", "gone"])
+async def test_a_removal_counts_although_its_answer_does_not_show_who_did_it(stage, outcome):
+    """A lost connection, and the 404 to a call that a proxy repeated."""
+    await twenty(stage, max_deprovisions=Limit(count=1))
+    kind = "drop-after" if outcome == "lost" else "twice"
+    stage.simulation.faults = [Fault(method="DELETE", path="/memberships/", kind=kind, times=1)]
+
+    for name in NAMES[:2]:
+        await stage.okta.deactivate(address(name))
+        await stage.full()
+
+    assert address(NAMES[0]) not in stage.world.snapshot()["people"]
+    assert address(NAMES[1]) in stage.world.snapshot()["people"]
+    [(guard, _)] = await held(stage)
+    assert "after 1 within the window" in guard
 
 
 async def test_a_shrinking_list_counts_as_single_removals_do(stage):

@@ -1,6 +1,7 @@
 """Sends calls to Cal.com within the rate budget, and interprets the responses.
 
-It does not retry, follows no redirect, limits the size of a response, and never shows the API key.
+It sends a change once, follows no redirect, limits the size of a response, and never shows the API key. aiohttp
+repeats a read once if its connection was lost.
 """
 
 import uuid
@@ -45,6 +46,27 @@ class Answer:
     status: int
     text: bytes
     headers: Mapping[str, str]
+
+
+class _SendOnce:
+    """Middleware that keeps aiohttp from repeating a call: it repeats each DELETE whose connection was lost.
+
+    Cal.com may have carried out the first one. The answer to the second, 404, would hide that calscim did it.
+    """
+
+    def __init__(self) -> None:
+        self._error: aiohttp.ClientError | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._error is not None:
+            raise self._error
+        try:
+            return await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            self._error = error
+            raise
 
 
 class Transport:
@@ -177,6 +199,7 @@ class Transport:
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,
+                middlewares=() if method == "GET" else (_SendOnce(),),
             ) as response:
                 return Answer(
                     response.status, await _read_bounded(response.content), response.headers

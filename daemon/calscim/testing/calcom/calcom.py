@@ -129,6 +129,8 @@ class Simulation:
                 return replacement
         check_permissions(self.world, request.match_info.get("org"))
         response = await handler(request)
+        if fault is not None and fault.effect == "twice":
+            response = await handler(request)
         if fault is not None and fault.after:
             replacement = await self._apply_fault(fault, request)
             response = self._corrupt_list(fault, response) if replacement is None else replacement

@@ -11,6 +11,7 @@ KINDS = (
     "empty",  # a list without rows
     "short",  # a list with half of its rows
     "repeat",  # a list with its first row instead of its last
+    "twice",  # a proxy repeats the call: the second response is sent
 )
 
 
@@ -42,7 +43,7 @@ class Fault:
     @property
     def after(self) -> bool:
         """Return True if the call takes effect before the fault. A fault of a list needs the list."""
-        return self.kind.endswith("-after") or self.effect in ("empty", "short", "repeat")
+        return self.kind.endswith("-after") or self.effect in ("empty", "short", "repeat", "twice")
 
     def applies_to(self, method: str, path: str, random: Random) -> bool:
         """Return True if the fault applies to a call, and count it."""
