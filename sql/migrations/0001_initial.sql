@@ -123,6 +123,7 @@ CREATE TABLE calscim.pauses (
     target      text NOT NULL,             -- directory id, organization name, or organization/team id
     since       timestamptz NOT NULL DEFAULT now(),
     until       timestamptz,
+    reason      text,                      -- why the daemon paused it; NULL: an operator did
     PRIMARY KEY (scope, target)
 );
 

@@ -10,7 +10,8 @@ UPDATE calscim.directories SET deleted_at = clock_timestamp() WHERE id = $1 AND 
 -- The directories in use, or one of them by id or name.
 SELECT d.id, d.name, d.organization, d.provider, d.created_at, coalesce(h.seq, 0) AS journal_seq,
        coalesce(h.user_count, 0) AS users, coalesce(h.group_count, 0) AS groups,
-       p.target IS NOT NULL AS paused, p.until AS paused_until, d.requests_per_second
+       p.target IS NOT NULL AS paused, p.until AS paused_until, p.reason AS paused_reason,
+       d.requests_per_second
 FROM calscim.directories d
 LEFT JOIN calscim.journal_heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p

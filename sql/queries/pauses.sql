@@ -1,8 +1,8 @@
 -- name: pause
--- Pause a target, for a number of seconds or until an operator resumes it. A second pause replaces the end.
-INSERT INTO calscim.pauses (scope, target, until)
-VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
-ON CONFLICT (scope, target) DO UPDATE SET until = excluded.until
+-- Pause a target, for a number of seconds or until an operator resumes it. A second pause replaces end and reason.
+INSERT INTO calscim.pauses (scope, target, until, reason)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
+ON CONFLICT (scope, target) DO UPDATE SET until = excluded.until, reason = excluded.reason
 RETURNING until;
 
 -- name: resume

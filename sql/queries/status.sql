@@ -2,7 +2,7 @@
 -- The state of each directory.
 SELECT d.id, d.name, d.organization, d.provider, h.seq AS journal_seq, h.at AS last_change,
        h.user_count AS users, h.group_count AS groups, p.target IS NOT NULL AS paused, p.until AS paused_until,
-       d.requests_per_second, d.throttled_count AS throttled, d.throttled_at
+       p.reason AS paused_reason, d.requests_per_second, d.throttled_count AS throttled, d.throttled_at
 FROM calscim.directories d
 JOIN calscim.journal_heads h ON h.stream = d.id
 LEFT JOIN calscim.pauses p

@@ -2,6 +2,10 @@
 
 import asyncpg
 
+from calscim import admin
+from calscim.postgres.pool import Database
+from tests.support.acme import EDITOR
+
 
 def test_status_before_the_first_pass_is_exit_1_only_with_exit_code(calscim, okta):
     assert calscim("status").code == 0
@@ -30,6 +34,31 @@ def test_status_reports_a_read_only_database(calscim, okta, database, run):
     assert not ran.json["database"]["ok"]
     assert "the database takes no change: the database is read-only" in calscim("status").out
     assert calscim("status", "--exit-code").code == 1
+
+
+def test_a_directory_that_was_paused_after_a_restore_says_why(calscim, okta, database, run):
+    run(paused_after_a_restore(database))
+
+    found = calscim("status", "--json").json["directories"][0]
+    assert (found["paused"], found["paused_reason"]) == (
+        True,
+        "the database was restored from a backup",
+    )
+    name = found["name"]
+    assert (
+        f"{name} is paused because the database was restored from a backup: "
+        in calscim("status").out
+    )
+    shown = calscim("directory", "show", name, "--json").json
+    assert shown["paused_reason"] == "the database was restored from a backup"
+
+    calscim("directory", "pause", name, "--for", "2h")
+    assert calscim("directory", "show", name, "--json").json["paused_reason"] is None
+
+
+async def paused_after_a_restore(database):
+    async with await Database.open(database.dsn) as db:
+        await admin.pause_restored(db, EDITOR, "acme")
 
 
 async def read_only(database):

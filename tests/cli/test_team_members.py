@@ -73,6 +73,8 @@ def test_a_script_has_to_say_yes(calscim, sales):
     assert (adopted.code, adopted.json["adopted"]) == (0, True)
     assert makers(calscim) == {ANN: "adopted", "gus@acme.example": "others"}
     assert "no membership on Sales can be adopted" in calscim("team", "adopt", "sales").out
+    row = calscim("journal", "tail", "-n", "1").out.splitlines()[-1]
+    assert row.split()[4:7] == ["team.adopt", "-", "Sales"]
 
 
 def test_a_person_is_asked_and_may_say_no(calscim, terminal, sales):

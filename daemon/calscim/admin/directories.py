@@ -38,6 +38,7 @@ class Directory:
     groups: int = 0
     paused: bool = False
     paused_until: datetime | None = None
+    paused_reason: str | None = None  # why the daemon paused it; None: an operator did
     requests_per_second: int | None = None  # None: the configured limit, 0: no limit
 
 

@@ -37,6 +37,7 @@ class DirectoryView:
     created_at: datetime
     paused: bool
     paused_until: datetime | None
+    paused_reason: str | None
     users: int
     groups: int
     journal_seq: int

@@ -52,7 +52,9 @@ async def pause_in(
     seconds: float | None = None,
 ) -> datetime | None:
     """Pause as ``pause`` does, within the caller's transaction."""
-    until: datetime | None = await connection.fetchval(sql("pauses.pause"), scope, target, seconds)
+    until: datetime | None = await connection.fetchval(
+        sql("pauses.pause"), scope, target, seconds, None
+    )
     edit = {"scope": scope, "target": target, "until": until}
     await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
     return until

@@ -151,6 +151,7 @@ class DirectoryStatus:
     provider: str
     paused: bool
     paused_until: datetime | None
+    paused_reason: str | None  # why the daemon paused it; None: an operator did
     journal_seq: int
     last_change: datetime | None
     users: int

@@ -168,7 +168,11 @@ async def adopt_members(
                 f"calscim has not recorded every member of {comparison.team} yet: run `calscim sync`, then try again"
             )
         if accounts:
-            edit = {"team_id": comparison.team_id, "cal_user_ids": accounts}
+            edit = {
+                "team_id": comparison.team_id,
+                "team": comparison.team,
+                "cal_user_ids": accounts,
+            }
             await editor.write_and_ask(
                 connection, organization, "team.adopt", ("Team", str(comparison.team_id)), edit
             )

@@ -136,6 +136,7 @@ def _view(settings: Settings, directory: admin.Directory) -> DirectoryView:
         created_at=directory.created_at,
         paused=directory.paused,
         paused_until=directory.paused_until,
+        paused_reason=directory.paused_reason,
         users=directory.users,
         groups=directory.groups,
         journal_seq=directory.journal_seq,

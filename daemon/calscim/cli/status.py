@@ -1,5 +1,6 @@
 """calscim status: how each organization and directory is, as the last passes left it."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -110,7 +111,7 @@ def render_status(found: Status) -> RenderableType:
             for one in found.notifications
             if one.is_failing or one.given_up
         ),
-        *(line for directory in found.directories for line in _limited(directory)),
+        *(line for directory in found.directories for line in _notes(directory)),
         *(line for organization in found.organizations for line in _details(organization)),
     )
 
@@ -198,7 +199,16 @@ def _failing(channel: ChannelStatus) -> str:
     )
 
 
-def _limited(directory: DirectoryStatus) -> Iterator[RenderableType]:
+def _notes(directory: DirectoryStatus) -> Iterator[RenderableType]:
+    """Yield why the daemon paused the directory, and what limits its requests."""
+    if directory.paused_reason is not None:
+        yield lines(
+            "",
+            f"{directory.name} is paused because {directory.paused_reason}: bring it up to date at the identity "
+            "provider (docs/operations/backup.md), look at `calscim plan`, then run "
+            f"`calscim directory resume {shlex.quote(directory.name)}`",
+            style="yellow",
+        )
     said = []
     if (rate := directory.requests_per_second) is not None:
         said.append(f"limit on requests a second: {rate}")

@@ -15,7 +15,7 @@ from calscim.errors import StoreError
 
 _OF_NOTHING = hashlib.sha256().hexdigest()
 _OPTIONAL = {"optional": True}  # metadata: the JSON lacks the field if it is None
-_NAMES = ("user_name", "display_name", "email", "group", "name", "target")
+_NAMES = ("user_name", "display_name", "email", "group", "name", "team", "target")
 _CONTENT = frozenset({"body", "body_base64", "unreadable", "effect"})
 
 

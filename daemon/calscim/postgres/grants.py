@@ -83,7 +83,7 @@ SERVING: Mapping[str, tuple[str, ...]] = {
     "parked_actions": _ALL,
     "reconcile_passes": _ALL,
     # On a restored copy the daemon pauses every directory. It cannot end a pause.
-    "pauses": ("SELECT", "INSERT (scope, target, until)", "UPDATE (until)"),
+    "pauses": ("SELECT", "INSERT (scope, target, until, reason)", "UPDATE (until, reason)"),
     "sync_requests": ("SELECT", "UPDATE (started_at, finished_at, pass_id, detail)"),
     "schema_version": _READ,
     "lease_candidates": _ALL,

@@ -8,6 +8,9 @@ from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 
+# Why a directory is paused, as `calscim status` shows it.
+REASON = "the database was restored from a backup"
+
 
 async def is_restored_copy(db: Database, organization: str) -> bool:
     """Return True if another database last reconciled this organization."""
@@ -29,7 +32,7 @@ async def pause_restored(db: Database, editor: Editor, organization: str) -> lis
         await connection.execute(sql("database_identity.record"), organization)
         running = await connection.fetch(sql("directories.list_unpaused"), organization)
         for row in running:
-            await connection.fetchval(sql("pauses.pause"), "directory", row["id"], None)
+            await connection.fetchval(sql("pauses.pause"), "directory", row["id"], None, REASON)
             edit = {"scope": "directory", "target": row["id"], "until": None, "restored": True}
             resource = ("Pause", row["id"])
             await editor.write(connection, organization, "directory.pause", resource, edit)
