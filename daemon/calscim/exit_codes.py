@@ -29,4 +29,4 @@ class ExitCode(IntEnum):
     CONFIGURATION = 78, "the configuration has problems, or the port is in use"
     INTERRUPTED = 130, "interrupted by Ctrl-C (SIGINT)"
     BROKEN_PIPE = 141, "the reader of standard output closed it (SIGPIPE)"
-    TERMINATED = 143, "a second SIGTERM ended the daemon before its work was done"
+    TERMINATED = 143, "SIGTERM ended the command before its work was done; for the daemon, a second SIGTERM"

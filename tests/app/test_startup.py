@@ -1,9 +1,8 @@
 """A start that cannot succeed yet is retried under systemd, and an exit code elsewhere."""
 
 import asyncio
-import os
-import signal
 import socket
+import sys
 from itertools import pairwise
 
 import pytest
@@ -12,7 +11,6 @@ from structlog.testing import capture_logs
 
 from calscim.app.listeners import listen
 from calscim.app.startup import start
-from calscim.clock import SystemClock
 from calscim.errors import AddressUnavailable, ConfigError, Problem, StoreError
 from tests.support.driver import Hurried
 
@@ -80,18 +78,28 @@ async def test_a_wrong_configuration_always_ends_the_daemon():
     assert len(tried) == 1
 
 
-@pytest.mark.usefixtures("manager")
-async def test_sigterm_ends_the_wait():
-    class Endless(SystemClock):
-        async def sleep(self, seconds):
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.Event().wait()
+async def test_sigterm_while_waiting_to_start_is_a_success(manager, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        configuration = tmp_path / "calscim.toml"
+        configuration.write_text(
+            f'[database]\ndsn = "postgresql://calscim@/x?host={tmp_path}"\n'
+            f'[scim]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\npublic_url = "http://127.0.0.1"\n'
+            '[[organization]]\nname = "acme"\norganization_id = 42\napi_key = "key"\napi_url = "http://127.0.0.1"\n'
+        )
+        started = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "calscim", "--config", str(configuration), "serve"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60):
+            assert b"STATUS=waiting: scim.listen" in await loop.sock_recv(manager, 1000)
+            started.terminate()
+            _, log = await started.communicate()
 
-    serve, _, tried = failing(MISSING, 1)
-
-    await start(serve, Endless())
-
-    assert len(tried) == 1
+    assert started.returncode == 0
+    assert b"Traceback" not in log
 
 
 async def test_a_port_in_use_is_retried_and_a_forbidden_path_is_not(tmp_path):

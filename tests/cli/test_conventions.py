@@ -126,3 +126,16 @@ def test_an_interrupt_is_exit_130_without_a_traceback(tmp_path: Path):
     _, rest = started.communicate(timeout=60)
     assert started.returncode == 130
     assert b"Traceback" not in rest
+
+
+def test_sigterm_ends_the_simulator_by_its_own_handler_as_process_1_needs(tmp_path: Path):
+    started = subprocess.Popen(
+        [*CALSCIM, "sim", "calcom", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert started.stderr is not None
+    started.stderr.readline()
+
+    started.terminate()
+
+    _, rest = started.communicate(timeout=60)
+    assert (started.returncode, rest) == (143, b"")  # -15 without a handler

@@ -1,11 +1,14 @@
 """calscim migrate on an empty database: with three roles, with two, with one, and with a missing one."""
 
+import asyncio
 import re
+import sys
 
 import asyncpg
 import pytest
 
 from tests.support.server import OWNER, PASSWORD, PREFIX, database_of
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -216,3 +219,27 @@ def test_maintenance_verbs_refuse_the_schema_of_a_later_release(calscim, later, 
 
     assert ran.code == 1
     assert "use the calscim release that made it" in ran.err
+
+
+async def test_sigterm_rolls_back_the_migration_under_way(configured, configuration, empty):
+    configured()
+    other = await asyncpg.connect(empty[0])
+    watcher = await asyncpg.connect(empty[0])
+    blocking = other.transaction()
+    await blocking.start()
+    await other.execute("CREATE SCHEMA calscim")  # the migration waits for the end of this transaction
+    started = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "calscim", "--config", str(configuration), "migrate"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await until(lambda: watcher.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+
+    started.terminate()
+
+    _, message = await asyncio.wait_for(started.communicate(), 60)
+    await blocking.rollback()
+    assert started.returncode == 143
+    assert message.decode().split(".")[0] == "calscim: stopped before it was done"
+    assert await watcher.fetchval("SELECT to_regnamespace('calscim') IS NULL")
+    await other.close()
+    await watcher.close()

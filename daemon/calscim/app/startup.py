@@ -5,9 +5,7 @@ Under systemd (Type=notify) the daemon tries again after 1 s to 30 s, and shows 
 a terminal or a container runtime expects. An error in the configuration always ends the daemon.
 """
 
-import asyncio
 import random
-import signal
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -23,7 +21,7 @@ TRY_TIMEOUT = 60.0  # seconds that one try may take
 
 
 async def start(serve: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Run ``serve``, and again if it could not begin. Return when it has ended, or on SIGTERM while waiting."""
+    """Run ``serve``, and again if it could not begin. Return when it has ended."""
     backoff, notice = Backoff(random.SystemRandom().random), Notice()
     while True:
         try:
@@ -35,22 +33,4 @@ async def start(serve: Callable[[], Awaitable[None]], clock: Clock) -> None:
         if notice.is_news(reason, clock.monotonic()):
             log.warning("service.waiting", reason=reason, next_try_seconds=round(wait))
         systemd.notify_waiting(f"waiting: {reason}", LONGEST + TRY_TIMEOUT)
-        if await _is_stopped(clock, wait):
-            return None
-
-
-async def _is_stopped(clock: Clock, seconds: float) -> bool:
-    """Wait; return True at once on SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    tasks = [asyncio.ensure_future(stopping.wait()), asyncio.ensure_future(clock.sleep(seconds))]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-    return stopping.is_set()
+        await clock.sleep(wait)

@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
+import threading
 
 import uvloop
 
@@ -44,7 +46,25 @@ def _run(command: Command, failures: Failures) -> int:
 
 
 async def _verb(command: Command) -> int | None:
-    code: int | None = await command.arguments.verb(command)
+    """Run the verb; SIGTERM cancels it. The daemon sets its own handler when it is ready.
+
+    A daemon that is stopped earlier has nothing to drain: this is a success, as systemd expects.
+    """
+    verb, terminated = asyncio.current_task(), asyncio.Event()
+    assert verb is not None, "the runner made this a task"
+
+    def terminate() -> None:
+        terminated.set()
+        verb.cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        code: int | None = await command.arguments.verb(command)
+    except asyncio.CancelledError:
+        if terminated.is_set() and getattr(command.arguments, "is_daemon", False):
+            return None
+        raise
     return code
 
 

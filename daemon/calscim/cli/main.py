@@ -1,5 +1,6 @@
 """Parses the command line. A verb's module, and what it imports, is only loaded when that verb is called."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -51,6 +52,9 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
+    if argv is None:
+        # Before any slow import: without a handler, the kernel drops the SIGTERM of process 1 of a container.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     given = sys.argv[1:] if argv is None else list(argv)
     try:
         arguments, unknown = one_verb(verb_in(given)).parse_known_args(given)

@@ -1,5 +1,7 @@
 """calscim migrate: bring the database's schema up to date, and set the rights of its roles."""
 
+import asyncio
+
 from rich.console import Group, RenderableType
 
 from calscim.admin.migration import (
@@ -32,6 +34,17 @@ def register(verbs: Verbs) -> None:
 
 
 async def _migrate(command: Command) -> None:
+    try:
+        await _migrated(command)
+    except asyncio.CancelledError:  # SIGTERM or Ctrl-C
+        command.output.say(
+            "calscim: stopped before it was done. Each migration is one transaction, so none is half applied: "
+            "run `calscim migrate` again"
+        )
+        raise
+
+
+async def _migrated(command: Command) -> None:
     database, dry_run = command.settings().database, command.arguments.dry_run
     warning = ""
     if database.embedded is not None:
