@@ -29,4 +29,7 @@ class ExitCode(IntEnum):
     CONFIGURATION = 78, "the configuration has problems, or the port is in use"
     INTERRUPTED = 130, "interrupted by Ctrl-C (SIGINT)"
     BROKEN_PIPE = 141, "the reader of standard output closed it (SIGPIPE)"
-    TERMINATED = 143, "SIGTERM ended the command before its work was done; for the daemon, a second SIGTERM"
+    TERMINATED = (
+        143,
+        "SIGTERM ended the command before its work was done (the daemon: a second one)",
+    )

@@ -227,7 +227,7 @@ async def test_sigterm_rolls_back_the_migration_under_way(configured, configurat
     watcher = await asyncpg.connect(empty[0])
     blocking = other.transaction()
     await blocking.start()
-    await other.execute("CREATE SCHEMA calscim")  # the migration waits for the end of this transaction
+    await other.execute("CREATE SCHEMA calscim")  # the migration waits for this transaction
     started = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "calscim", "--config", str(configuration), "migrate"),
         stderr=asyncio.subprocess.PIPE,
