@@ -10,7 +10,7 @@ from calscim.app.process_metrics import CertificateMetrics, ProcessMetrics
 from calscim.app.state_metrics import FAMILIES
 from calscim.app.token_watch import Metrics as TokenMetrics
 from calscim.calcom.metrics import Metrics as CallMetrics
-from calscim.journal.publish import Metrics as CheckpointMetrics
+from calscim.journal.checkpoint_publisher import Metrics as CheckpointMetrics
 from calscim.notify.notifications import Metrics as NotifyMetrics
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.scim.metrics import Metrics as ScimMetrics

@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from calscim.config import Journal
 from calscim.errors import StoreUnavailable
+from calscim.journal import checkpoint_publisher as room
 from calscim.journal import checkpoints
-from calscim.journal import publish as room
-from calscim.journal.publish import (
+from calscim.journal.checkpoint_publisher import (
     CheckpointPublisher,
     FileSink,
     LogSink,

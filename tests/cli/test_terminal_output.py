@@ -10,8 +10,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from calscim.cli.fitting import fitted
 from calscim.cli.output import fields, table
+from calscim.cli.table_widths import fitted
 from calscim.terminal import allows_color
 
 ID = "zq3v8k2m9x4c7b1n6l5p0w2d"

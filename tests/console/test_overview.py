@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from calscim.admin.status import status
+from calscim.admin.status_summary import State, summary
 from calscim.admin.status_view import HeldSet, LeaseHolder, OpenWindow, ParkedView, Retry
-from calscim.admin.summary import State, summary
 from tests.support.console_site import console_site
 from tests.support.stage import PEOPLE, address, staged
 

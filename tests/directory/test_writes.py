@@ -15,7 +15,7 @@ from calscim.directory.writes import Written
 from calscim.errors import StoreUnavailable
 from calscim.journal import chain
 from calscim.journal.append import Origin
-from calscim.postgres import lending
+from calscim.postgres import connection_loans
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from tests.support.acme import EDITOR
@@ -152,8 +152,10 @@ async def test_a_transaction_that_was_begun_for_nothing_is_ended(pushes):
 
 
 async def test_each_transaction_has_the_whole_time_to_itself(pushes, monkeypatch):
-    renew, renewed = lending.Loan.renew, []
-    monkeypatch.setattr(lending.Loan, "renew", lambda loan: renewed.append(loan) or renew(loan))
+    renew, renewed = connection_loans.Loan.renew, []
+    monkeypatch.setattr(
+        connection_loans.Loan, "renew", lambda loan: renewed.append(loan) or renew(loan)
+    )
 
     async with pushes.held():
         second = pushes.create("second")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from calscim.errors import StoreUnavailable
-from calscim.postgres import lending, pool
+from calscim.postgres import connection_loans, pool
 from calscim.postgres.pool import Database
 from tests.support.waiting import until
 
@@ -75,7 +75,7 @@ async def test_not_even_one_that_was_lent_at_that_moment(two):
 
 
 async def test_after_a_while_they_are_the_pools_again(two, monkeypatch):
-    monkeypatch.setattr(lending, "_SPARE", 0)
+    monkeypatch.setattr(connection_loans, "_SPARE", 0)
 
     await two.fetchval(WHO)
 

@@ -5,7 +5,7 @@ import pytest
 from calscim.admin import Editor
 from calscim.admin.approve import Stale, approve, reject
 from calscim.admin.status import status
-from calscim.admin.summary import State, summary
+from calscim.admin.status_summary import State, summary
 from calscim.errors import UsageError
 from calscim.journal import history
 from calscim.journal.history import Wanted

@@ -18,7 +18,7 @@ from calscim.config import Scim
 from calscim.encryption import PLAIN
 from calscim.postgres.pool import Database
 from calscim.scim.admission import ADMISSION
-from calscim.scim.flight import InFlight
+from calscim.scim.body_memory import InFlight
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from tests.scim.searched_directory import ANN, BOB, CY, Searched, staged

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calscim.errors import ScimError
-from calscim.scim import heavy, structure
+from calscim.scim import compute_thread, structure
 from calscim.scim.coerce import without_duplicates
+from calscim.scim.compute_thread import INLINE_BYTES, compute
 from calscim.scim.groups import MAX_MEMBERS
-from calscim.scim.heavy import INLINE_BYTES, compute
 from calscim.scim.sizes import MAX_EXTENSION, MAX_RESOURCE, to_stored_json
 
 BULKY = "urn:example:params:bulky:2.0:User"
@@ -194,4 +194,4 @@ async def test_no_large_body_is_parsed_by_the_event_loop(
     assert answer.status in (200, 201), answer
     assert threads
     assert threading.main_thread() not in threads
-    assert threads == set(heavy._thread._threads)
+    assert threads == set(compute_thread._thread._threads)

@@ -43,9 +43,9 @@ from calscim.calcom.metrics import Metrics as CallMetrics
 from calscim.clock import Clock, SystemClock
 from calscim.config import Settings
 from calscim.journal.chain import Broken
-from calscim.journal.publish import CheckpointPublisher, configured_sinks
-from calscim.journal.publish import Metrics as HeadMetrics
-from calscim.notify.local import broken_journal
+from calscim.journal.checkpoint_publisher import CheckpointPublisher, configured_sinks
+from calscim.journal.checkpoint_publisher import Metrics as HeadMetrics
+from calscim.notify.local_conditions import broken_journal
 from calscim.reconciler.controller import Controller
 from calscim.reconciler.metrics import Metrics as ReconcileMetrics
 from calscim.reconciler.schedule import Timing

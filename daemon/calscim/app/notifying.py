@@ -7,12 +7,12 @@ from prometheus_client import CollectorRegistry
 
 from calscim.clock import Clock
 from calscim.config import Settings
-from calscim.journal.publish import Refusals
+from calscim.journal.checkpoint_publisher import Refusals
 from calscim.notify.channels.build import channels, feed_channels
 from calscim.notify.conditions import ConditionReader
 from calscim.notify.events import Condition
 from calscim.notify.feed import FeedDelivery
-from calscim.notify.local import certificate_condition, checkpoint_conditions
+from calscim.notify.local_conditions import certificate_condition, checkpoint_conditions
 from calscim.notify.notifications import Metrics, Notifications
 from calscim.postgres.pool import Database
 

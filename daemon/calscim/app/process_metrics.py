@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from calscim import __version__
 from calscim.clock import Clock
-from calscim.notify.local import certificate_end
+from calscim.notify.local_conditions import certificate_end
 from calscim.postgres.pool import Database
 
 SAMPLE_EVERY = 0.5  # seconds between two samples of the event loop's lag

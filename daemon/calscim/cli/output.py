@@ -18,7 +18,7 @@ from rich.text import Text
 
 from calscim import terminal
 from calscim.admin.as_json import as_json
-from calscim.cli.fitting import GAP, fitted
+from calscim.cli.table_widths import GAP, fitted
 from calscim.wording import moment
 
 _WIDTH_OF_A_PIPE = 2000  # programs that read a pipe need whole lines

@@ -17,7 +17,7 @@ from calscim.console.rendering import page
 from calscim.console.services import SERVICES, Services, services
 from calscim.console.sign_in import MAX_FAILURES, SignIn
 from calscim.errors import CalscimError, RemoteError, StoreError, UsageError
-from calscim.scim.failures import Failures
+from calscim.scim.failed_attempts import Failures
 
 log = structlog.get_logger()
 

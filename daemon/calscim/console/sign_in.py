@@ -14,7 +14,7 @@ from calscim.console.errors import AttemptsError, SignInError
 from calscim.console.rendering import page, redirect
 from calscim.console.services import forget_session, services, session_or_none
 from calscim.scim.client_address import TrustedProxies
-from calscim.scim.failures import Failures
+from calscim.scim.failed_attempts import Failures
 
 log = structlog.get_logger()
 

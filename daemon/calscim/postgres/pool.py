@@ -12,11 +12,11 @@ import asyncpg
 
 from calscim.encryption import PLAIN, Cipher
 from calscim.errors import StoreUnavailable
+from calscim.postgres.connection_loans import Lending, Loan
+from calscim.postgres.fair_shares import BORROWER
 from calscim.postgres.hosts import Connection as Connection  # noqa: PLC0414 - part of this room's interface
 from calscim.postgres.hosts import hosts
-from calscim.postgres.lending import Lending, Loan
 from calscim.postgres.outages import NO_CONNECTION, ConnectionLost, Crowded
-from calscim.postgres.places import BORROWER
 from calscim.tracing import Tracing
 
 LONGEST = 60.0  # seconds after which the server ends a statement of a pool that has a limit

@@ -9,7 +9,7 @@ from aiohttp import web
 from calscim.clock import Clock
 from calscim.config import Scim
 from calscim.errors import ScimError
-from calscim.scim.flight import MAX_BODIES, InFlight, Reservation, announced_size
+from calscim.scim.body_memory import MAX_BODIES, InFlight, Reservation, announced_size
 from calscim.scim.metrics import Metrics
 from calscim.scim.rates import Rates
 

@@ -2,7 +2,7 @@
 
 A token that was valid a moment ago is not looked up again: the statement of a read or a change checks it. A response
 without such a statement needs ``confirm`` first, so that a revoked token always gets 401. Failed attempts are limited
-(see failures.py). The token is looked up first, so a valid token is never limited.
+(see failed_attempts.py). The token is looked up first, so a valid token is never limited.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from calscim.directory.directory_names import DirectoryNames
 from calscim.errors import ScimError
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from calscim.scim.failures import Failures
+from calscim.scim.failed_attempts import Failures
 from calscim.scim.metrics import Metrics
 
 MAX_REMEMBERED = 1024

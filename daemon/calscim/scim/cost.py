@@ -17,8 +17,8 @@ from calscim.scim.filter.parse import count_comparisons, parse_path
 from calscim.scim.patch.operations import Operation
 from calscim.scim.schema import Type, is_unknown_extension
 
-# 250 operations with one comparison each on 100 values of 40 characters cost 90,000. The thread of calscim.scim.heavy
-# takes 0.1 to 2 s for 100,000 units, while the event loop continues.
+# 250 operations with one comparison each on 100 values of 40 characters cost 90,000. For 100,000 units, the thread of
+# calscim.scim.compute_thread takes 0.1 to 2 s, while the event loop continues.
 MAX_COST = 100_000
 # A PATCH of up to this cost runs on the event loop: it takes at most 40 ms.
 INLINE_COST = 2_000

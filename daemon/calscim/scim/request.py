@@ -16,7 +16,7 @@ from calscim.directory.resources import Reader
 from calscim.errors import ScimError
 from calscim.journal.append import Origin
 from calscim.postgres.pool import Database
-from calscim.scim import heavy, structure
+from calscim.scim import compute_thread, structure
 from calscim.scim.auth import Caller
 from calscim.scim.cost import Budget
 from calscim.scim.paging.cursor_token import CursorKeys
@@ -107,8 +107,8 @@ async def compute(ctx: RequestContext, function: Callable[[], T], *, at_once: bo
 
     ``at_once`` is False if the function takes long although the body is small.
     """
-    if len(ctx.body) <= heavy.INLINE_BYTES:
-        return await heavy.compute(ctx.caller.directory, function, at_once=at_once)
+    if len(ctx.body) <= compute_thread.INLINE_BYTES:
+        return await compute_thread.compute(ctx.caller.directory, function, at_once=at_once)
 
     def with_origin() -> T:
         try:
@@ -116,7 +116,7 @@ async def compute(ctx: RequestContext, function: Callable[[], T], *, at_once: bo
         finally:
             ctx.origin  # noqa: B018 - it takes as long as the function, and is computed once
 
-    return await heavy.compute(ctx.caller.directory, with_origin, at_once=False)
+    return await compute_thread.compute(ctx.caller.directory, with_origin, at_once=False)
 
 
 async def project(ctx: RequestContext, body: str) -> str:

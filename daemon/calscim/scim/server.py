@@ -15,27 +15,27 @@ from calscim.directory.directory_names import DirectoryNames
 from calscim.directory.offset_pages import OffsetPages
 from calscim.errors import ScimError, StoreUnavailable
 from calscim.journal import append
+from calscim.postgres.fair_shares import BORROWER
 from calscim.postgres.outages import ConnectionLost, Crowded
-from calscim.postgres.places import BORROWER
 from calscim.postgres.pool import Database
 from calscim.scim import bodies, groups, users
 from calscim.scim.admission import ADMISSION, Admission
 from calscim.scim.auth import Authenticator, Caller
+from calscim.scim.body_memory import Reservation
 from calscim.scim.bulk import bulk
 from calscim.scim.client_address import TrustedProxies
 from calscim.scim.discovery import ENDPOINTS, Discovery
-from calscim.scim.flight import Reservation
 from calscim.scim.metrics import Metrics
 from calscim.scim.paging.cursor_token import CursorKeys
 from calscim.scim.redaction import redact_id, redact_message
 from calscim.scim.request import RequestContext, compute, from_request
 from calscim.scim.request_headers import check_headers, request_id_of
+from calscim.scim.request_span import traced
 from calscim.scim.responses import error_response
 from calscim.scim.schema import GROUP, USER
 from calscim.scim.scopes import require_scope
 from calscim.scim.search import search, search_all
 from calscim.scim.token_uses import TokenUses
-from calscim.scim.traced import traced
 from calscim.scim.unavailable_log import UnavailableLog
 
 log = structlog.get_logger()

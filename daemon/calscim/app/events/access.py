@@ -17,7 +17,7 @@ from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
 from calscim.scim.auth import bearer
 from calscim.scim.client_address import UNIX, parse
-from calscim.scim.failures import Failures
+from calscim.scim.failed_attempts import Failures
 
 # Headers of reverse proxies: the client behind one is not on this machine.
 _FORWARDED = (

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from calscim.admin.status import status
-from calscim.admin.summary import summary
+from calscim.admin.status_summary import summary
 from calscim.console.rendering import page
 from calscim.console.services import services
 from calscim.reconciler.from_settings import windows

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from calscim.journal.chain import Broken
-from calscim.journal.publish import Refusals
+from calscim.journal.checkpoint_publisher import Refusals
 from calscim.notify.events import Condition, Event
 
 CERTIFICATE_LEAD = timedelta(days=14)  # ACME clients renew 30 days before the end

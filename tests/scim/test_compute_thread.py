@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from calscim.scim.heavy import SWITCH_INTERVAL, compute
+from calscim.scim.compute_thread import SWITCH_INTERVAL, compute
 
 
 async def test_the_interpreter_switches_often_only_while_something_long_is_computed():

@@ -25,7 +25,7 @@ SWITCH_INTERVAL = 0.0005
 
 T = TypeVar("T")
 
-_thread = ThreadPoolExecutor(1, thread_name_prefix="heavy")
+_thread = ThreadPoolExecutor(1, thread_name_prefix="compute")
 _locks: "WeakValueDictionary[str, asyncio.Lock]" = WeakValueDictionary()
 
 

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from calscim.scim import failures
+from calscim.scim import failed_attempts
 from calscim.scim.client_address import TrustedProxies, client_network, parse
-from calscim.scim.failures import MAX_FAILURES, WINDOW, Failures
+from calscim.scim.failed_attempts import MAX_FAILURES, WINDOW, Failures
 
 
 class Clock:
@@ -52,7 +52,7 @@ def test_all_addresses_of_an_ipv6_network_are_one_client(counted):
 
 
 def test_cycling_through_addresses_does_not_empty_the_counters(counted, monkeypatch):
-    monkeypatch.setattr(failures, "MAX_CLIENTS", 100)
+    monkeypatch.setattr(failed_attempts, "MAX_CLIENTS", 100)
     fail(counted, "203.0.113.7")
 
     for number in range(1000):
@@ -63,7 +63,7 @@ def test_cycling_through_addresses_does_not_empty_the_counters(counted, monkeypa
 
 
 def test_counters_are_dropped_after_a_minute(counted, clock, monkeypatch):
-    monkeypatch.setattr(failures, "MAX_CLIENTS", 3)
+    monkeypatch.setattr(failed_attempts, "MAX_CLIENTS", 3)
     for number in range(1, 100):
         counted.count(str(ipaddress.IPv4Address(number)))
 

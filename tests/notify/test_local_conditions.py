@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from calscim.journal.publish import Refusals
+from calscim.journal.checkpoint_publisher import Refusals
 from calscim.notify.database_outage import DatabaseOutage
 from calscim.notify.events import Event
-from calscim.notify.local import certificate_condition, checkpoint_conditions
+from calscim.notify.local_conditions import certificate_condition, checkpoint_conditions
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from calscim.postgres.fair_shares import BORROWER, Places, Present
 from calscim.postgres.hosts import Connection
 from calscim.postgres.outages import (
     AWAY,
@@ -19,7 +20,6 @@ from calscim.postgres.outages import (
     ended,
     unavailable,
 )
-from calscim.postgres.places import BORROWER, Places, Present
 
 _GIVE_BACK = 0.25  # seconds that a cancelled statement has to end, before the connection is cut
 _SPARE = 5.0  # seconds between visits to the spare connections

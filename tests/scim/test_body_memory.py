@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from calscim.errors import ScimError
-from calscim.scim.flight import MAX_BODIES, InFlight
+from calscim.scim.body_memory import MAX_BODIES, InFlight
 
 MB = 1024 * 1024
 

@@ -10,8 +10,8 @@ import pytest
 
 from calscim.errors import StoreUnavailable
 from calscim.postgres import pool
+from calscim.postgres.fair_shares import BORROWER, PRESENT, Places, Present
 from calscim.postgres.outages import Crowded
-from calscim.postgres.places import BORROWER, PRESENT, Places, Present
 from calscim.postgres.pool import Database
 from tests.support.waiting import until
 
