@@ -55,6 +55,15 @@ def duration(value: object) -> float:
     return float(match["number"]) * _UNITS[match["unit"]]
 
 
+def format_duration(seconds: float) -> str:
+    """Return a duration as it is written in the configuration: ``90m``, ``12h``."""
+    unit = next(
+        (one for one in reversed(_UNITS) if seconds >= _UNITS[one] and not seconds % _UNITS[one]),
+        "s",
+    )
+    return f"{seconds / _UNITS[unit]:g}{unit}"
+
+
 def positive_duration(value: object) -> float:
     """Return the seconds of a duration; raise ValueError if it is zero."""
     seconds = duration(value)

@@ -1614,8 +1614,10 @@ CREATE TABLE calscim.event_deliveries (
 -- Sessions of signed-in operators. The browser has the session's secret, and the database only its SHA-256.
 CREATE TABLE calscim.console_sessions (
     digest       bytea PRIMARY KEY,
+    id           bigint GENERATED ALWAYS AS IDENTITY,  -- names the session for people; no secret
     person       text NOT NULL,            -- the address or name that journal rows get
     role         text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    method       text NOT NULL CHECK (method IN ('oidc', 'link')),  -- how the person signed in
     form_token   text NOT NULL,            -- every form that changes something sends it
     id_token     text,                     -- of the OpenID provider, to sign out there
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -10,6 +10,7 @@ from calscim.console.security import HEADERS, hosts
 
 FORM = {"name": "Okta", "provider": "okta-scim-v2"}
 PAGES = ("/", "/directories", "/mapping", "/plan", "/people", "/activity", "/settings")
+ADMIN_PAGES = ("/sessions",)
 
 
 async def directories(owner):
@@ -66,7 +67,9 @@ def test_the_host_of_the_public_url_may_have_the_port_of_its_scheme():
     assert found == {"calscim.example.com", "calscim.example.com:443"}
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/sign-in", "/nothing-here", "/static/console.css"])
+@pytest.mark.parametrize(
+    "path", [*PAGES, *ADMIN_PAGES, "/sign-in", "/nothing-here", "/static/console.css"]
+)
 async def test_every_answer_has_the_security_headers(site, browser, path):
     answer = await browser.open(path)
 
@@ -76,7 +79,7 @@ async def test_every_answer_has_the_security_headers(site, browser, path):
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *ADMIN_PAGES])
 async def test_no_page_has_a_script_or_a_style_of_its_own(site, browser, path):
     text = (await browser.open(path)).text
 
@@ -106,6 +109,8 @@ CHANGES = [
     ("/mapping/import", {"text": "x"}, "operator"),
     ("/plan/approve", {"hash": "x"}, "operator"),
     ("/plan/reject", {"hash": "x"}, "operator"),
+    ("/sessions/end", {"session": "1"}, "admin"),
+    ("/sessions/end-all", {"person": "ann@acme.example"}, "admin"),
     ("/people/acme/ann@acme.example/retry", {"email": "ann@acme.example"}, "operator"),
 ]
 

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from calscim.config import Console
 from calscim.postgres.pool import Database
@@ -14,6 +15,9 @@ from calscim.postgres.queries import sql
 
 LINK_LIFETIME = 600.0  # seconds
 REQUEST_LIFETIME = 600.0  # seconds to sign in at the OpenID provider
+
+
+SignInMethod = Literal["oidc", "link"]
 
 
 class ConsoleRole(Enum):
@@ -33,6 +37,7 @@ class ConsoleRole(Enum):
 class Session:
     """A session of the console. ``person``: an address or a name, for journal rows. ``form_token``: against forgery."""
 
+    id: int
     person: str
     role: ConsoleRole
     form_token: str
@@ -101,7 +106,12 @@ async def use_request(db: Database, state: str) -> SignInRequest | None:
 
 
 async def begin_session(
-    db: Database, person: str, role: ConsoleRole, seconds: float, id_token: str | None = None
+    db: Database,
+    person: str,
+    role: ConsoleRole,
+    method: SignInMethod,
+    seconds: float,
+    id_token: str | None,
 ) -> str:
     """Begin a session that ends after ``seconds`` in any case; return its secret, for the cookie."""
     secret, form_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -113,6 +123,7 @@ async def begin_session(
         form_token,
         seconds,
         id_token,
+        method,
     )
     return secret
 
@@ -127,7 +138,7 @@ async def use_session(
     row = await db.fetchrow(sql("console.use_session"), _digest(secret), idle, by_person)
     if row is None:
         return None
-    return Session(row["person"], ConsoleRole(row["role"]), row["form_token"], row["id_token"])
+    return Session(**{**row, "role": ConsoleRole(row["role"])})
 
 
 async def end_session(db: Database, secret: str) -> None:

@@ -36,7 +36,7 @@ VERBS = {
     "explain": ("explain", "explain why a person is or is not on a team"),
     "parked": ("parked", "list and retry changes of Cal.com that failed"),
     "config": ("config", "show the configuration as calscim reads it"),
-    "console": ("console", "sign in to the console"),
+    "console": ("console", "sign in to the console, and end sessions"),
     "notify": ("notify", "list and test the channels of notifications"),
     "log": ("log", "show or set the level of the log of running daemons"),
     "journal": ("journal", "read, verify, export and archive the journal"),

@@ -9,11 +9,10 @@ from calscim.config.keys import LISTS, OPTIONAL, SECTIONS, is_listed, keys_of, s
 from calscim.config.model import Settings
 from calscim.config.sources import Location, label
 from calscim.config.values import NamedFile, Place, is_secret
-from calscim.option_types import Duration, DurationOrOff, DurationOrZero, Share
+from calscim.option_types import Duration, DurationOrOff, DurationOrZero, Share, format_duration
 from calscim.planner.safeguards.limits import LimitOrOff
 
 HIDDEN = "***"
-_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _DURATIONS = (Duration, DurationOrZero, DurationOrOff)
 _MAY_BE_OFF = (DurationOrOff, LimitOrOff)
 
@@ -128,10 +127,7 @@ def _written(value: Any, hint: Any) -> Any:
     if value is None:
         return "off" if hint in _MAY_BE_OFF else None
     if hint in _DURATIONS:
-        unit = next(
-            (one for one, size in _UNITS.items() if value >= size and not value % size), "s"
-        )
-        return f"{value / _UNITS[unit]:g}{unit}"
+        return format_duration(value)
     if hint == Share:
         return f"{value:.0%}"
     return _plain(value)

@@ -15,8 +15,10 @@ from calscim import __version__, wording
 from calscim.admin.console_access import ConsoleRole, Session
 from calscim.console.security import FORM_TOKEN
 from calscim.console.services import session_or_none
+from calscim.option_types import format_duration
 from calscim.terminal import printable
 
+# Path and name of each page, in the order of the menu. The last one is for admins.
 NAVIGATION = (
     ("/", "Overview"),
     ("/directories", "Directories"),
@@ -25,21 +27,23 @@ NAVIGATION = (
     ("/people", "People"),
     ("/activity", "Activity"),
     ("/settings", "Settings"),
+    ("/sessions", "Sessions"),
 )
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **values: Any) -> web.Response:
     """Return a page as a response."""
     found = session_or_none(request)
+    may = _May(found)
     text = (
         _environment()
         .get_template(template)
         .render(
             path=request.path,
             query=request.query,
-            navigation=NAVIGATION if found else (),
+            navigation=NAVIGATION if may.administer else NAVIGATION[:-1],
             session=found,
-            may=_May(found),
+            may=may,
             form_token_name=FORM_TOKEN,
             **values,
         )
@@ -81,6 +85,7 @@ def _environment() -> Environment:
     made.globals |= {"version": __version__, "asset": asset}
     made.filters |= {
         "moment": moment,
+        "duration": format_duration,
         "count": count,
         "printable": lambda text: printable(str(text)),
         "printable_lines": lambda text: "\n".join(map(printable, str(text).split("\n"))),

@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from calscim.admin import console_access
-from calscim.admin.console_access import ConsoleRole
+from calscim.admin.console_access import ConsoleRole, SignInMethod
 from calscim.config import Scim
 from calscim.console import cookies
 from calscim.console.errors import AttemptsError, SignInError
@@ -122,7 +122,7 @@ class SignIn:
         request: web.Request,
         person: str,
         role: ConsoleRole,
-        method: str,
+        method: SignInMethod,
         target: str,
         id_token: str | None,
     ) -> web.StreamResponse:
@@ -131,7 +131,7 @@ class SignIn:
         if before is not None:  # a new secret for every sign-in
             await console_access.end_session(known.db, before)
         secret = await console_access.begin_session(
-            known.db, person, role, known.console.session_lifetime, id_token
+            known.db, person, role, method, known.console.session_lifetime, id_token
         )
         log.info(
             "console.signed_in",
