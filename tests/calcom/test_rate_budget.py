@@ -276,3 +276,52 @@ def test_a_higher_configured_limit_never_exceeds_that_of_cal_com():
     budget.set_cap(1000)
 
     assert budget.limit == 60
+
+
+def minutes(budget: Budget, number: int, *, left: int, calls: int = 1) -> float:
+    """Let windows pass in which Cal.com announces so many calls left after calscim's own; return the time after them."""
+    now = 0.0
+    for _ in range(number):
+        for _ in range(calls):
+            budget.take(now)
+        budget.apply_headers(now, limit=60, remaining=left, reset_in=60)
+        now += budget.delay(now)
+    return now
+
+
+def test_other_programs_that_leave_a_few_calls_of_each_window_are_a_shortage():
+    budget = Budget(60)
+
+    now = minutes(budget, 5, left=1)
+
+    since = budget.short_since(now)
+    assert since is not None
+    assert now - since >= 3 * WINDOW
+    assert budget.short_since(now + 2 * WINDOW) is None
+
+
+def test_calls_that_calscim_used_itself_are_no_shortage():
+    budget = Budget(60)
+
+    now = minutes(budget, 5, left=1, calls=59)
+
+    assert budget.short_since(now) is None
+
+
+def test_the_first_window_after_a_restart_is_no_shortage():
+    budget = Budget(60)
+    budget.apply_headers(0.0, limit=60, remaining=0, reset_in=30)
+
+    assert budget.delay(0.0) > 0
+    assert budget.short_since(0.0) is None
+
+
+def test_a_shortage_ends_when_calscim_has_most_of_the_calls_again():
+    budget = Budget(60)
+    now = minutes(budget, 5, left=1)
+
+    for _ in range(58):
+        budget.take(now)
+
+    assert budget.delay(now) > 0
+    assert budget.short_since(now) is None

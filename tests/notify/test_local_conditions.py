@@ -11,7 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from calscim.journal.checkpoint_publisher import Refusals
 from calscim.notify.database_outage import DatabaseOutage
 from calscim.notify.events import Event
-from calscim.notify.local_conditions import certificate_condition, checkpoint_conditions
+from calscim.notify.local_conditions import (
+    certificate_condition,
+    checkpoint_conditions,
+    rate_limit_condition,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -90,3 +94,14 @@ def test_a_channel_that_was_not_told_of_the_outage_is_not_told_of_its_end():
     outage.answered()
 
     assert outage.due("pager", 0, NOW) is None
+
+
+def test_too_few_calls_left_by_others_are_a_condition_of_the_organization():
+    found = rate_limit_condition("acme", 90.0, NOW)
+
+    assert (found.event, found.key, found.organization) == (
+        Event.RATE_LIMIT_USED_UP,
+        "acme",
+        "acme",
+    )
+    assert found.since == NOW - timedelta(seconds=90)

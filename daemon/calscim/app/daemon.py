@@ -170,6 +170,7 @@ class _Daemon:
             self._registry,
             socket.gethostname(),
             self._checkpoints.refusals,
+            organizations,
         )
         self._feed = feed_delivery(settings, db, session, self._clock, self._notifications.metrics)
         self.controller.pass_ended = databases.watch.changed = self._note_change

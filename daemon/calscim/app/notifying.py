@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import aiohttp
 from prometheus_client import CollectorRegistry
 
+from calscim.app.wiring import RunningOrganization
 from calscim.clock import Clock
 from calscim.config import Settings
 from calscim.journal.checkpoint_publisher import Refusals
@@ -12,7 +13,11 @@ from calscim.notify.channels.build import channels, feed_channels
 from calscim.notify.conditions import ConditionReader
 from calscim.notify.events import Condition
 from calscim.notify.feed import FeedDelivery
-from calscim.notify.local_conditions import certificate_condition, checkpoint_conditions
+from calscim.notify.local_conditions import (
+    certificate_condition,
+    checkpoint_conditions,
+    rate_limit_condition,
+)
 from calscim.notify.notifications import Metrics, Notifications
 from calscim.postgres.pool import Database
 
@@ -26,6 +31,7 @@ def notifications(
     registry: CollectorRegistry,
     host: str,
     refusals: Mapping[str, Refusals],
+    organizations: Mapping[str, RunningOrganization],
 ) -> Notifications:
     """Return the notifications of this daemon. ``host``: the machine, as messages name it.
 
@@ -37,7 +43,12 @@ def notifications(
     def local() -> Sequence[Condition]:
         path = settings.scim.tls_certificate_file
         found = None if path is None else certificate_condition(path, clock.now())
-        return [*checkpoint_conditions(refusals), *([] if found is None else [found])]
+        short = [
+            rate_limit_condition(name, seconds, clock.now())
+            for name, one in organizations.items()
+            if (seconds := one.is_short_for()) is not None
+        ]
+        return [*checkpoint_conditions(refusals), *([] if found is None else [found]), *short]
 
     return Notifications(
         db,

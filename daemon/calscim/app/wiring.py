@@ -119,6 +119,12 @@ class RunningOrganization:
             reconciler.paced_reader.share = settings.reconcile.read_budget_share
             reconciler.view.recent.seconds = settings.reconcile.stale_read_window
 
+    def is_short_for(self) -> float | None:
+        """Return for how many seconds other programs have left too few calls of the rate limit, or None."""
+        now = self._clock.monotonic()
+        since = self._client.budget.short_since(now)
+        return None if since is None else now - since
+
     def make_reconciler(self, lease: Lease, slot: PassSlot) -> Reconciler:
         """Return the reconciler for one lease. Its passes lend ``slot`` while they wait for Cal.com."""
         self._slot = slot

@@ -26,6 +26,9 @@ class Budget:
         "_cap",
         "_left",
         "_previous_end",
+        "_short_at",
+        "_short_since",
+        "_taken",
         "_window_end",
         "blocked_until",
         "limit",
@@ -43,6 +46,11 @@ class Budget:
         self._left = per_minute
         self._window_end: float | None = None  # of the current window; None: no window has begun
         self._previous_end = float("-inf")
+        self._taken = (
+            per_minute  # own calls of this window; unknown at the start, so no shortage is seen
+        )
+        self._short_since: float | None = None
+        self._short_at = 0.0
 
     def delay(self, now: float, *, keep: int = 0) -> float:
         """Return the seconds until the next call may be sent, 0 if it may be sent now.
@@ -53,7 +61,23 @@ class Budget:
             return self.blocked_until - now
         if self.remaining(now) > min(self.reserve + keep, self.limit - 1):
             return 0.0
+        if keep == 0:
+            self._note_shortage(now)
         return self.resets_in(now)
+
+    def short_since(self, now: float) -> float | None:
+        """Return since when other programs leave less than half of the calls, although calscim has to wait.
+
+        None again after two minutes without such a wait, or when calscim used half of the calls itself.
+        """
+        return self._short_since if now - self._short_at < 2 * WINDOW else None
+
+    def _note_shortage(self, now: float) -> None:
+        if 2 * self._taken >= self.limit - self.reserve:
+            self._short_since = None
+            return
+        self._short_since = now if self.short_since(now) is None else self._short_since
+        self._short_at = now
 
     def take(self, now: float) -> None:
         """Count a call that is about to be sent."""
@@ -61,6 +85,7 @@ class Budget:
         if self._window_end is None:
             self._window_end = now + WINDOW + MARGIN
         self._left = max(0, self._left - 1)
+        self._taken += 1
 
     def apply_headers(
         self, now: float, *, limit: int | None, remaining: int | None, reset_in: float | None
@@ -87,6 +112,7 @@ class Budget:
             self._window_end is not None and window_end > self._window_end + SKEW
         ):  # a window began without a response
             self._left = self.limit - 1
+            self._taken = 1
             self._previous_end = min(self._window_end, now)
             self._window_end = window_end
         self._window_end = (
@@ -157,3 +183,4 @@ class Budget:
             self._previous_end = self._window_end
             self._window_end = None
             self._left = self.limit
+            self._taken = 0

@@ -1,4 +1,4 @@
-"""Conditions that only the daemon itself sees: its certificate and its checkpoints."""
+"""Conditions that only the daemon itself sees: its certificate, its checkpoints and its calls."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -58,6 +58,19 @@ def checkpoint_conditions(refusals: Mapping[str, Refusals]) -> list[Condition]:
         for sink, one in sorted(refusals.items())
         if one.count >= REFUSALS
     ]
+
+
+def rate_limit_condition(organization: str, seconds: float, now: datetime) -> Condition:
+    """Return the condition that other programs have left too few calls for so many seconds."""
+    return Condition(
+        Event.RATE_LIMIT_USED_UP,
+        organization,
+        now - timedelta(seconds=seconds),
+        "Another program uses up the rate limit of the API key: it leaves calscim less than half of the calls, and "
+        "calscim waits for the next minute again and again. Pushes are journaled and follow later.",
+        ("calscim status",),
+        organization=organization,
+    )
 
 
 def broken_journal(altered: Broken, now: datetime) -> Condition:
