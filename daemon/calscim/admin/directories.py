@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from calscim.admin import names
-from calscim.admin.pauses import pause_in
+from calscim.admin.pauses import pause
 from calscim.errors import UsageError
 from calscim.journal.audit import Editor, transaction
 from calscim.postgres.pool import Connection, Database
@@ -67,7 +67,7 @@ async def create_directory(
             resource = ("Directory", key)
             await editor.write_and_ask(connection, organization, "directory.create", resource, edit)
             if paused:
-                await pause_in(
+                await pause(
                     connection, editor, organization=organization, scope="directory", target=key
                 )
             return await _one(connection, key)

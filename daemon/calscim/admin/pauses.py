@@ -22,7 +22,7 @@ class Pause:
 
 
 async def pause(
-    db: Database,
+    db: "Database | Connection",
     editor: Editor,
     *,
     organization: str,
@@ -32,31 +32,11 @@ async def pause(
 ) -> datetime | None:
     """Pause until ``resume``, or for ``seconds``; return the end. A second pause replaces the end of the first one."""
     async with transaction(db) as connection:
-        return await pause_in(
-            connection,
-            editor,
-            organization=organization,
-            scope=scope,
-            target=target,
-            seconds=seconds,
+        until: datetime | None = await connection.fetchval(
+            sql("pauses.pause"), scope, target, seconds, None
         )
-
-
-async def pause_in(
-    connection: Connection,
-    editor: Editor,
-    *,
-    organization: str,
-    scope: Scope,
-    target: str,
-    seconds: float | None = None,
-) -> datetime | None:
-    """Pause as ``pause`` does, within the caller's transaction."""
-    until: datetime | None = await connection.fetchval(
-        sql("pauses.pause"), scope, target, seconds, None
-    )
-    edit = {"scope": scope, "target": target, "until": until}
-    await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
+        edit = {"scope": scope, "target": target, "until": until}
+        await editor.write(connection, organization, f"{scope}.pause", ("Pause", target), edit)
     return until
 
 

@@ -11,21 +11,21 @@ from calscim.admin.directory_views import (
     base_url,
 )
 from calscim.admin.organizations import find_organization
-from calscim.admin.pause_views import PausedTarget, ResumedTarget
 from calscim.admin.provider_steps import ProviderStep, provider_steps
 from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
-from calscim.cli.times import a_duration
+from calscim.cli.pausing import Target, for_option, pause, resume, state
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate
 from calscim.directory.rates import EVERY, NONE
 from calscim.option_types import VariableText
+from calscim.postgres.pool import Database
 from calscim.terminal import printable
-from calscim.wording import counted, moment
+from calscim.wording import counted
 
 
 def register(verbs: Verbs) -> None:
@@ -61,16 +61,14 @@ def register(verbs: Verbs) -> None:
         "show one directory",
         examples=("calscim directory show Okta", "calscim directory show Okta --json"),
     )
-    pause = nouns.add(
+    pausing = nouns.add(
         "pause",
         _pause,
         "stop changing Cal.com; pushed changes are still accepted",
         examples=("calscim directory pause Okta", "calscim directory pause Okta --for 2h"),
     )
-    pause.add_argument(
-        "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
-    )
-    resume = nouns.add(
+    for_option(pausing)
+    resuming = nouns.add(
         "resume",
         _resume,
         "end a pause",
@@ -93,7 +91,7 @@ def register(verbs: Verbs) -> None:
         examples=("calscim directory delete Okta", "calscim directory delete Okta --json"),
     )
     yes_option(delete)
-    for parser in (show, pause, resume, change, delete):
+    for parser in (show, pausing, resuming, change, delete):
         parser.add_argument("directory", metavar="DIRECTORY", help="id or name")
     change.add_argument(
         "rate",
@@ -206,7 +204,7 @@ async def _list(command: Command) -> None:
                 row.users,
                 row.groups,
                 row.journal_seq,
-                _state(row),
+                state(row),
             )
             for row in found
         ),
@@ -215,14 +213,6 @@ async def _list(command: Command) -> None:
     command.output.data(
         value, shown if found else "no directory yet: see `calscim directory create`"
     )
-
-
-def _state(directory: admin.Directory) -> str:
-    if not directory.paused:
-        return "active"
-    if directory.paused_until is None:
-        return "paused"
-    return f"paused until {moment(directory.paused_until)}"
 
 
 async def _show(command: Command) -> None:
@@ -234,35 +224,18 @@ async def _show(command: Command) -> None:
 
 
 async def _pause(command: Command) -> None:
-    settings = command.settings()
-    async with opened(settings) as db:
-        found = await admin.find_directory(db, command.arguments.directory)
-        until = await admin.pause(
-            db,
-            command.editor(),
-            organization=found.organization,
-            scope="directory",
-            target=found.id,
-            seconds=command.arguments.seconds,
-        )
-    value = PausedTarget(found.id, found.name, until)
-    end = f"until {moment(until)}" if until else "until you run `calscim directory resume`"
-    command.output.data(value, f"{found.name} is paused {end}; pushed changes are still accepted")
+    async with opened(command.settings()) as db:
+        await pause(command, db, await _target(command, db))
 
 
 async def _resume(command: Command) -> None:
-    settings = command.settings()
-    async with opened(settings) as db:
-        found = await admin.find_directory(db, command.arguments.directory)
-        was = await admin.resume(
-            db,
-            command.editor(),
-            organization=found.organization,
-            scope="directory",
-            target=found.id,
-        )
-    value = ResumedTarget(found.id, found.name, was)
-    command.output.data(value, f"{found.name} {'is active again' if was else 'was not paused'}")
+    async with opened(command.settings()) as db:
+        await resume(command, db, await _target(command, db))
+
+
+async def _target(command: Command, db: Database) -> Target:
+    found = await admin.find_directory(db, command.arguments.directory)
+    return Target(found.organization, "directory", found.id, found.id, found.name)
 
 
 async def _set(command: Command) -> None:

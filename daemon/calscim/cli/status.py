@@ -22,6 +22,7 @@ from calscim.admin.waiting_mappings import WaitingMapping
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import lines, table
+from calscim.cli.pausing import state
 from calscim.cli.status_watch import watch
 from calscim.cli.times import a_positive_duration
 from calscim.cli.verbs import Verbs
@@ -167,20 +168,13 @@ def _directories(directories: Iterable[DirectoryStatus]) -> RenderableType:
                 one.users,
                 one.groups,
                 one.journal_seq,
-                _state(one),
+                state(one),
                 one.last_request or "none yet",
                 _token_end(one),
             )
             for one in directories
         ),
     )
-
-
-def _state(directory: DirectoryStatus) -> str:
-    if not directory.paused:
-        return "active"
-    until = directory.paused_until
-    return f"paused until {moment(until)}" if until else "paused"
 
 
 def _token_end(directory: DirectoryStatus) -> str:

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 
-from calscim import admin
 from calscim.admin.organizations import find_organization, find_organizations
-from calscim.admin.pause_views import PausedTarget, ResumedTarget
 from calscim.admin.team_members import (
     AdoptedMembers,
     ComparedMember,
@@ -20,10 +18,11 @@ from calscim.cli.command import Command
 from calscim.cli.confirmation import agreed, can_ask
 from calscim.cli.database import opened
 from calscim.cli.output import lines, table
-from calscim.cli.times import a_duration
+from calscim.cli.pausing import Target, for_option, pause, resume
 from calscim.cli.verbs import Verbs
+from calscim.config import Settings
 from calscim.exit_codes import ExitCode
-from calscim.wording import counted, moment
+from calscim.wording import counted
 
 
 def register(verbs: Verbs) -> None:
@@ -53,28 +52,26 @@ def register(verbs: Verbs) -> None:
         exits=(ExitCode.PENDING,),
     )
     adopt.add_argument("--yes", action="store_true", help="adopt without asking")
-    pause = nouns.add(
+    pausing = nouns.add(
         "pause",
         _pause,
         "stop changing a team; changes that identity providers push are still accepted",
         examples=("calscim team pause Sales --for 2h", "calscim team pause @organization"),
     )
-    pause.add_argument(
-        "--for", dest="seconds", type=a_duration, metavar="2h", help="end the pause after this time"
-    )
-    resume = nouns.add(
+    for_option(pausing)
+    resuming = nouns.add(
         "resume",
         _resume,
         "end a pause",
         examples=("calscim team resume Sales", "calscim team resume @organization"),
     )
-    for parser in (pause, resume):
+    for parser in (pausing, resuming):
         parser.add_argument(
             "team", metavar="TEAM", help=f"id, slug or name; {ORGANIZATION}: the whole organization"
         )
     for parser in (members, adopt):
         parser.add_argument("team", metavar="TEAM", help="id, slug or name")
-    for parser in (listing, members, adopt, pause, resume):
+    for parser in (listing, members, adopt, pausing, resuming):
         parser.add_argument("--organization", metavar="ORG", help="needed if there are several")
 
 
@@ -168,31 +165,19 @@ def _adoption(value: AdoptedMembers) -> str:
 
 async def _pause(command: Command) -> None:
     settings = command.settings()
-    organization = find_organization(settings, command.arguments.organization)
-    team = await find_team(settings, organization, command.arguments.team)
-    scope, target = pause_target(organization, team)
+    target = await _target(command, settings)
     async with opened(settings) as db:
-        until = await admin.pause(
-            db,
-            command.editor(),
-            organization=organization.name,
-            scope=scope,
-            target=target,
-            seconds=command.arguments.seconds,
-        )
-    value = PausedTarget(team.id, team.name, until)
-    end = f"until {moment(until)}" if until else "until you run `calscim team resume`"
-    command.output.data(value, f"{team.name} is paused {end}")
+        await pause(command, db, target)
 
 
 async def _resume(command: Command) -> None:
     settings = command.settings()
+    target = await _target(command, settings)
+    async with opened(settings) as db:
+        await resume(command, db, target)
+
+
+async def _target(command: Command, settings: Settings) -> Target:
     organization = find_organization(settings, command.arguments.organization)
     team = await find_team(settings, organization, command.arguments.team)
-    scope, target = pause_target(organization, team)
-    async with opened(settings) as db:
-        was = await admin.resume(
-            db, command.editor(), organization=organization.name, scope=scope, target=target
-        )
-    value = ResumedTarget(team.id, team.name, was)
-    command.output.data(value, f"{team.name} {'is active again' if was else 'was not paused'}")
+    return Target(organization.name, *pause_target(organization, team), team.id, team.name)
