@@ -5,6 +5,8 @@ import os
 import sys
 from argparse import ArgumentParser
 
+from rich.console import Group, RenderableType
+
 from calscim.cli.command import Command
 from calscim.errors import UsageError
 
@@ -35,6 +37,19 @@ async def agreed(command: Command, *consequences: str) -> bool:
     """Say what will happen, ask for consent, and return True if the answer is yes. The default is no."""
     command.output.ask(*consequences, "Continue? [y/N] ")
     return (await _line()).strip().lower() in _YES
+
+
+async def offer(
+    command: Command, shown: RenderableType, consequence: str
+) -> tuple[RenderableType, bool]:
+    """Show on a terminal what can be done, and ask for consent. Return what is left to show, and the answer.
+
+    With --json, or without a terminal, nothing is shown or asked: the answer is no.
+    """
+    if command.output.json or not can_ask():
+        return shown, False
+    command.output.show(shown)
+    return Group(), await agreed(command, consequence)
 
 
 async def _line() -> str:

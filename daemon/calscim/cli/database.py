@@ -1,7 +1,7 @@
 """Open the database for a verb: the configured one, or the bundled one for as long as the verb needs it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import asyncpg
 
@@ -40,6 +40,16 @@ async def opened(
         dsn = running.owner_dsn if owner else running.serving_dsn
         async with _opened(dsn, size, cipher) as db:
             yield db
+
+
+@asynccontextmanager
+async def opened_or_none(settings: Settings) -> AsyncIterator[Database | None]:
+    """Open a database as ``opened`` does, or yield None if it cannot be used, for a verb that reports why by itself."""
+    async with AsyncExitStack() as stack:
+        db = None
+        with suppress(StoreError):
+            db = await stack.enter_async_context(opened(settings))
+        yield db
 
 
 @asynccontextmanager

@@ -1,20 +1,17 @@
 """calscim doctor: examine everything that keeps an installation from working, or soon will."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from calscim.admin.doctor import Finding, State, examine, from_check
 from calscim.cli import hazards
 from calscim.cli.check import all_checks
 from calscim.cli.command import Command
-from calscim.cli.database import opened
+from calscim.cli.database import opened_or_none
 from calscim.cli.output import table
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.config import Settings, secret_files
-from calscim.errors import StoreError
-from calscim.postgres.pool import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +58,7 @@ async def diagnose(command: Command, settings: Settings, *, test_call: bool = Fa
 async def _more(command: Command, settings: Settings, *, test_call: bool) -> AsyncIterator[Finding]:
     files = secret_files(command.configuration, command.environ)
     editor = command.editor() if test_call else None
-    async with AsyncExitStack() as stack:
-        db: Database | None
-        try:
-            db = await stack.enter_async_context(opened(settings))
-        except StoreError:  # the check of the database reports it
-            db = None
+    async with opened_or_none(settings) as db:  # the check of the database reports why not
         async for finding in examine(
             settings, command.configuration, files, command.environ, db, editor
         ):

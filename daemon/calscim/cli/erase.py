@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 
 from calscim.admin.erasure import WHY, ErasureResult, erase_person, examine_person
-from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
-from calscim.cli.confirmation import agreed, can_ask
+from calscim.cli.confirmation import offer
 from calscim.cli.database import opened
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import fields, lines
+from calscim.cli.places import chosen_organization
 from calscim.cli.verbs import Verbs
 from calscim.journal import chain
 from calscim.journal.archive import read
@@ -37,9 +37,7 @@ def register(verbs: Verbs) -> None:
 
 async def _erase(command: Command) -> None:
     arguments, person = command.arguments, command.arguments.person
-    name = arguments.organization
-    organization = find_organization(command.settings(), name).name if name else None
-    asks = not arguments.yes and not command.output.json and can_ask()
+    organization = chosen_organization(command)
     async with opened(command.settings(), owner=True) as db:
         if arguments.archive:  # report bad files before anything is erased
             await read.opened(db, arguments.archive)
@@ -52,10 +50,9 @@ async def _erase(command: Command) -> None:
             else examine_person(db, person, organization, arguments.archive)
         )
         shown = _shown(found)
-        if asks and not found.is_empty:
-            command.output.show(shown)
-            shown = Group()
-            if await agreed(command, "This erases the data above for good."):
+        if not arguments.yes and not found.is_empty:
+            shown, agreed = await offer(command, shown, "This erases the data above for good.")
+            if agreed:
                 erased = await erase_person(db, command.editor(), person, organization)
                 found = erased.with_archives_of(found)
     command.output.data(found, Group(shown, *_outcome(found)))

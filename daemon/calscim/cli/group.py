@@ -4,10 +4,10 @@ from rich.console import Group
 
 from calscim import admin
 from calscim.admin.groups import ShownGroup, show_group
-from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import fields, lines, table
+from calscim.cli.places import chosen_directory, chosen_organization, place_options
 from calscim.cli.verbs import Verbs
 from calscim.wording import moment
 
@@ -20,8 +20,7 @@ def register(verbs: Verbs) -> None:
         "list groups with their members and mappings",
         examples=("calscim group list", "calscim group list --directory Okta --json"),
     )
-    listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-    listing.add_argument("--organization", metavar="ORG", help="only this organization")
+    place_options(listing)
     show = nouns.add(
         "show",
         _show,
@@ -36,13 +35,12 @@ def register(verbs: Verbs) -> None:
 
 
 async def _list(command: Command) -> None:
-    settings, organization = command.settings(), command.arguments.organization
-    if organization is not None:
-        organization = find_organization(settings, organization).name
-    async with opened(settings) as db:
-        wanted = command.arguments.directory
-        directory = (await admin.find_directory(db, wanted)).id if wanted else None
-        found = await admin.groups(db, directory=directory, organization=organization)
+    organization = chosen_organization(command)
+    async with opened(command.settings()) as db:
+        directory = await chosen_directory(db, command)
+        found = await admin.groups(
+            db, directory=directory.id if directory else None, organization=organization
+        )
     shown = table(
         ("group", "directory", "members#", "mapped to"),
         ((group.name, group.directory, group.members, _mapped_to(group)) for group in found),
@@ -52,8 +50,7 @@ async def _list(command: Command) -> None:
 
 async def _show(command: Command) -> None:
     async with opened(command.settings()) as db:
-        wanted = command.arguments.directory
-        directory = None if wanted is None else await admin.find_directory(db, wanted)
+        directory = await chosen_directory(db, command)
         found = await show_group(db, command.arguments.group, directory)
     facts = fields(
         (

@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 
 from calscim.admin.directories import only_directory
 from calscim.admin.journal_verify import JournalVerdict, verify_journal
-from calscim.admin.organizations import find_organization
 from calscim.cli import journal_archive, journal_export, journal_keys
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.journal_rows import place_options, row_options, wanted_rows
+from calscim.cli.journal_rows import row_options, wanted_rows
 from calscim.cli.output import dump, fields, lines, table
+from calscim.cli.places import chosen_organization, place_options
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError
@@ -184,8 +184,8 @@ def _unreadable(command: Command, found: list[JournalRow]) -> int:
 
 async def _stream(db: Database, command: Command) -> str:
     """Return the journal of a row number: that of the directory, or that of the organization."""
-    if command.arguments.organization and not command.arguments.directory:
-        return f"@{find_organization(command.settings(), command.arguments.organization).name}"
+    if not command.arguments.directory and (organization := chosen_organization(command)):
+        return f"@{organization}"
     return (await only_directory(db, command.arguments.directory)).id
 
 

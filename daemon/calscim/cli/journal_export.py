@@ -5,8 +5,9 @@ from contextlib import aclosing
 
 from calscim.cli.command import Command
 from calscim.cli.database import opened
-from calscim.cli.journal_rows import place_options, row_options, wanted_rows
+from calscim.cli.journal_rows import row_options, wanted_rows
 from calscim.cli.output import dump
+from calscim.cli.places import place_options
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.errors import UsageError

@@ -1,10 +1,9 @@
-"""Select rows of the journal: the options that `journal tail`, `show` and `export` have in common."""
+"""Select rows of the journal: the options that `journal tail` and `journal export` have in common."""
 
 from argparse import ArgumentParser
 
-from calscim import admin
-from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
+from calscim.cli.places import chosen_directory, chosen_organization
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.errors import UsageError
 from calscim.journal import history
@@ -13,12 +12,6 @@ from calscim.postgres.pool import Database
 from calscim.wording import moment
 
 _KINDS = ("scim", "refused", "import", "admin", "calcom")
-
-
-def place_options(parser: ArgumentParser) -> None:
-    """Add the options that select a journal."""
-    parser.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-    parser.add_argument("--organization", metavar="ORG", help="only this organization")
 
 
 def row_options(parser: ArgumentParser) -> None:
@@ -39,11 +32,10 @@ async def wanted_rows(db: Database, command: Command) -> Wanted:
     """Return the selection that the options ask for. Raise UsageError if a name is unknown."""
     arguments = command.arguments
     streams: list[str] | None = None
-    if arguments.directory:
-        streams = [(await admin.find_directory(db, arguments.directory)).id]
-    elif arguments.organization:
-        name = find_organization(command.settings(), arguments.organization).name
-        streams = await history.streams_of(db, name)
+    if (directory := await chosen_directory(db, command)) is not None:
+        streams = [directory.id]
+    elif (organization := chosen_organization(command)) is not None:
+        streams = await history.streams_of(db, organization)
     about: list[str] | None = None
     if arguments.person:
         about = await history.people(db, arguments.person, streams)

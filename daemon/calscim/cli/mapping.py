@@ -12,6 +12,7 @@ from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
+from calscim.cli.places import chosen_directory, chosen_organization, place_options
 from calscim.cli.plan import show_plans
 from calscim.cli.verbs import Verbs
 from calscim.config import Organization, Settings
@@ -73,8 +74,7 @@ def register(verbs: Verbs) -> None:
         "list the mappings",
         examples=("calscim mapping list", "calscim mapping list --directory Okta --json"),
     )
-    listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-    listing.add_argument("--organization", metavar="ORG", help="only this organization")
+    place_options(listing)
     remove = nouns.add(
         "remove",
         _remove,
@@ -212,13 +212,12 @@ def _edits(row: MappingRow, drafted: Draft) -> MappingEdits:
 
 
 async def _list(command: Command) -> None:
-    settings, organization = command.settings(), command.arguments.organization
-    if organization is not None:
-        organization = find_organization(settings, organization).name
-    async with opened(settings) as db:
-        wanted = command.arguments.directory
-        directory = (await admin.find_directory(db, wanted)).id if wanted else None
-        rows = await admin.mappings(db, directory=directory, organization=organization)
+    organization = chosen_organization(command)
+    async with opened(command.settings()) as db:
+        directory = await chosen_directory(db, command)
+        rows = await admin.mappings(
+            db, directory=directory.id if directory else None, organization=organization
+        )
     found = [mapping_view(row) for row in rows]
     shown = table(
         ("id#", "directory", "group", "members#", "team", "team id#", "role", "mode", "state"),

@@ -9,7 +9,7 @@ from calscim import admin
 from calscim.admin import MappingEdits, mapping_file
 from calscim.admin.mapping_views import edits_view
 from calscim.cli.command import Command
-from calscim.cli.confirmation import agreed, can_ask
+from calscim.cli.confirmation import offer
 from calscim.cli.database import opened
 from calscim.cli.output import lines
 from calscim.cli.plan import show_plans
@@ -75,10 +75,9 @@ async def _apply(command: Command) -> int:
             return await show_plans(command, db, settings, None, edits)
         shown: RenderableType = Group(*_difference(edits))
         applied = bool(edits) and command.arguments.yes
-        if edits and not applied and not command.output.json and can_ask():
-            command.output.show(shown)
-            shown = Group()
-            applied = await agreed(command, f"This saves {counted(_count(edits), 'edit')}.")
+        if edits and not applied:
+            consequence = f"This saves {counted(_count(edits), 'edit')}."
+            shown, applied = await offer(command, shown, consequence)
         if applied:
             for warning in await mapping_file.apply_edits(db, command.editor(), edits):
                 command.output.warn(warning)

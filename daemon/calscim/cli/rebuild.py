@@ -17,6 +17,7 @@ from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened, refuse_ahead
 from calscim.cli.journal_archive import archives_option
 from calscim.cli.output import lines, table
+from calscim.cli.places import chosen_directory
 from calscim.cli.progress import progress
 from calscim.cli.times import TIME_HELP, a_moment
 from calscim.cli.verbs import Verbs
@@ -75,11 +76,12 @@ async def _membership(command: Command) -> None:
 
 
 async def _rebuild(command: Command) -> int:
-    check, wanted = command.arguments.check, command.arguments.directory
+    check = command.arguments.check
     async with opened(command.settings(), serving=not check) as db:
         if not check:
             await refuse_ahead(db)
-        chosen = [await admin.find_directory(db, wanted)] if wanted else await admin.directories(db)
+        one_directory = await chosen_directory(db, command)
+        chosen = [one_directory] if one_directory else await admin.directories(db)
         editor, files = command.editor(), await _files(db, command)
         if not check and chosen:
             each = (

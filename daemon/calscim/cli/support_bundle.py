@@ -1,20 +1,17 @@
 """calscim support-bundle: collect diagnostic files in one archive."""
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from calscim.admin.support import bundle
 from calscim.cli import hazards
 from calscim.cli.command import Command
-from calscim.cli.database import opened
+from calscim.cli.database import opened_or_none
 from calscim.cli.doctor import diagnose
 from calscim.cli.output import table
 from calscim.cli.progress import progress
 from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
 from calscim.config import effective
-from calscim.errors import StoreError
-from calscim.postgres.pool import Database
 
 
 def register(verbs: Verbs) -> None:
@@ -42,12 +39,7 @@ async def _support_bundle(command: Command) -> None:
     path = arguments.output or Path(f"calscim-{now:%Y%m%d-%H%M%S}.tar.gz")
     with progress(command.output, "collecting"):
         diagnosis = await diagnose(command, settings)
-        async with AsyncExitStack() as stack:
-            db: Database | None
-            try:
-                db = await stack.enter_async_context(opened(settings))
-            except StoreError:  # the diagnosis reports it
-                db = None
+        async with opened_or_none(settings) as db:  # the diagnosis reports why not
             texts = await bundle.collect(
                 settings,
                 db,

@@ -15,7 +15,7 @@ from calscim.admin.team_members import (
 )
 from calscim.admin.teams import ORGANIZATION, find_team, list_teams, pause_target
 from calscim.cli.command import Command
-from calscim.cli.confirmation import agreed, can_ask
+from calscim.cli.confirmation import offer
 from calscim.cli.database import opened
 from calscim.cli.output import lines, table
 from calscim.cli.pausing import Target, for_option, pause, resume
@@ -114,11 +114,10 @@ async def _adopt(command: Command) -> int:
         adoptable = compared.adoptable
         is_adopted = bool(adoptable) and command.arguments.yes
         shown: RenderableType = _member_table(adoptable) if adoptable else Group()
-        if adoptable and not is_adopted and not command.output.json and can_ask():
-            command.output.show(shown)
-            shown = Group()
-            is_adopted = await agreed(
+        if adoptable and not is_adopted:
+            shown, is_adopted = await offer(
                 command,
+                shown,
                 f"calscim will remove these people from {compared.team} once no mapped group wants them there.",
             )
         if is_adopted:

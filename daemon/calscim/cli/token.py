@@ -11,6 +11,7 @@ from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
+from calscim.cli.places import chosen_directory
 from calscim.cli.times import a_duration
 from calscim.cli.verbs import Verbs
 from calscim.clock import SystemClock
@@ -207,8 +208,7 @@ async def _list(command: Command) -> None:
 
 async def _revoke(command: Command) -> None:
     async with opened(command.settings()) as db:
-        wanted = command.arguments.directory
-        directory = await admin.find_directory(db, wanted) if wanted else None
+        directory = await chosen_directory(db, command)
         token = await admin.find_token(db, command.arguments.token, directory)
         if token.state == "valid":
             used = (

@@ -4,12 +4,11 @@ import argparse
 
 from rich.console import Group
 
-from calscim import admin
-from calscim.admin.organizations import find_organization
 from calscim.admin.people import search_users, show_user
 from calscim.cli.command import Command
 from calscim.cli.database import opened
 from calscim.cli.output import dump, fields, lines, table
+from calscim.cli.places import chosen_directory, chosen_organization, place_options
 from calscim.cli.verbs import Verbs
 from calscim.wording import moment
 
@@ -27,8 +26,7 @@ def register(verbs: Verbs) -> None:
     listing.add_argument(
         "--search", default="", metavar="TEXT", help="only with this in a name, address or id"
     )
-    listing.add_argument("--directory", metavar="D", help="only this directory, by id or name")
-    listing.add_argument("--organization", metavar="ORG", help="only this organization")
+    place_options(listing)
     either = listing.add_mutually_exclusive_group()
     either.add_argument("--active", action="store_true", help="only active users")
     either.add_argument("--inactive", action="store_true", help="only users that are not active")
@@ -57,22 +55,15 @@ def _limit(text: str) -> int:
 
 
 async def _list(command: Command) -> None:
-    settings, arguments = command.settings(), command.arguments
-    organization = arguments.organization
-    if organization is not None:
-        organization = find_organization(settings, organization).name
+    arguments, organization = command.arguments, chosen_organization(command)
     wanted = arguments.limit + 1 if arguments.limit else 2**31 - 1
-    async with opened(settings) as db:
-        directory = (
-            (await admin.find_directory(db, arguments.directory)).id
-            if arguments.directory
-            else None
-        )
+    async with opened(command.settings()) as db:
+        directory = await chosen_directory(db, command)
         found = await search_users(
             db,
             arguments.search,
             organization=organization,
-            directory=directory,
+            directory=directory.id if directory else None,
             active=True if arguments.active else False if arguments.inactive else None,
             limit=wanted,
         )
@@ -107,8 +98,7 @@ async def _list(command: Command) -> None:
 
 async def _show(command: Command) -> None:
     async with opened(command.settings()) as db:
-        wanted = command.arguments.directory
-        directory = None if wanted is None else await admin.find_directory(db, wanted)
+        directory = await chosen_directory(db, command)
         found = await show_user(db, command.arguments.user, directory)
     facts = fields(
         (
