@@ -54,6 +54,14 @@ def test_a_script_is_not_asked(calscim, calcom, okta):
     assert calscim("directory", "delete", "Okta").code == 0
 
 
+def test_token_revoke_names_the_change_feed_of_a_token_without_a_directory(terminal, calscim):
+    made = calscim("token", "create", "--events", "--json").json
+
+    _, _, shown = terminal.run("token", "revoke", str(made["id"]), answer=b"no\n")
+
+    assert f"token {made['id']} (token) of the change feed of acme, never used" in shown
+
+
 def test_token_revoke_says_when_the_token_was_used(terminal, okta, calscim):
     code, out, shown = terminal.run("token", "revoke", "first", answer=b"yes\n")
 

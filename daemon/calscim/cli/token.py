@@ -216,7 +216,7 @@ async def _revoke(command: Command) -> None:
             )
             await confirm(
                 command,
-                f"This revokes token {token.id} ({token.name}) of {token.directory}, {used}: requests with it are "
+                f"This revokes token {token.id} ({token.name}) of {token.owner}, {used}: requests with it are "
                 "refused at once.",
             )
         now = await admin.revoke_token(db, command.editor(), token)
