@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
+
+from calscim.exit_codes import ExitCode
 
 
 class CalscimError(Exception):
-    """The base class of all errors of calscim."""
+    """The base class of all errors of calscim. ``exit_code``: of a command that ends because of it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class Problem:
 
 class ConfigError(CalscimError):
     """The configuration cannot be used. Contains all problems."""
+
+    exit_code = ExitCode.CONFIGURATION
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems

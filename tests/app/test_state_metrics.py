@@ -57,7 +57,7 @@ async def test_a_hold_shows_at_once_and_its_approval_ends_it_at_once(stage, scra
     assert await scrape("calscim_actions_held") == len(PEOPLE)
 
     (row,) = await stage.db.fetch("SELECT hash FROM calscim.holds")
-    await approve(stage.db, EDITOR, "acme", [row["hash"]])
+    await approve(stage.db, EDITOR, "acme", row["hash"], [row["hash"]])
 
     assert await scrape("calscim_sets_held") == 0
     assert await scrape("calscim_actions_held") == 0

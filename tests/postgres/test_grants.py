@@ -139,11 +139,11 @@ async def test_operators_edit_and_approve_and_the_serving_role_does_not(three):
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="may not approve"):
         await holds.approve(serving, "acme", "f" * 16)
-    approved = await approvals.approve(operator, EDITOR, "acme", ["f" * 16])
+    approved = await approvals.approve(operator, EDITOR, "acme", "f" * 16, ["f" * 16])
 
     assert token
     assert approved is not None
-    assert approved.released
+    assert approved.approved
     assert await holds.list_approved(serving, "acme") == {"f" * 16}
     await holds.close_missing(serving, "acme", [])
     await holds.release(serving, "acme", ["f" * 16])

@@ -45,12 +45,12 @@ async def test_an_approval_is_a_row_with_hash_guard_count_actor_and_reason(stage
     found = await say_yes(stage, hash_, BOB, "ticket 4711")
 
     [row] = await rows(stage)
-    assert found.released
+    assert found.approved
     assert (row.kind, row.resource_id, row.remote, row.seq) == (
         "admin",
         hash_,
         BOB,
-        found.seqs[0],
+        found.journal[0].seq,
     )
     assert row.effect == {
         "action": "hold.approve",
@@ -83,8 +83,8 @@ async def test_approving_twice_writes_one_row(stage):
 
     first, second = await say_yes(stage, hash_), await say_yes(stage, hash_)
 
-    assert first.released
-    assert second.released
+    assert first.approved
+    assert second.approved
     assert len(await rows(stage)) == 1
 
 
@@ -148,15 +148,15 @@ async def test_with_two_approvals_the_second_person_releases_the_set(stage):
 
     first = await say_yes(stage, hash_, ANN)
     await stage.full()
-    assert not first.released
+    assert not first.approved
     assert len(stage.team("Sales")) == 5
     shown = (await status(stage.db, ["acme"]))["organizations"][0]["held"][0]
     assert (shown["approved"], shown["approved_by"]) == (False, ["ann"])
 
     second = await say_yes(stage, hash_, BOB)
     await stage.full()
-    assert second.released
-    assert second.people == ("ann", "bob")
+    assert second.approved
+    assert second.approved_by == ("ann", "bob")
     assert stage.team("Sales") == {}
     assert [row.remote for row in await rows(stage)] == [ANN, BOB]
 
@@ -166,7 +166,7 @@ async def test_one_operator_counts_as_one_approval_on_any_machine_and_account(st
     [hash_] = (await emptied(stage)).values()
 
     for by in (ANN, ANN_ELSEWHERE, ANN):
-        assert not (await say_yes(stage, hash_, by)).released
+        assert not (await say_yes(stage, hash_, by)).approved
 
     assert len(await rows(stage)) == 1
 
@@ -178,7 +178,7 @@ async def test_an_approval_of_an_earlier_hold_of_the_same_set_does_not_count(sta
     await stage.db.execute("UPDATE calscim.holds SET is_current = false")
     await stage.full()
 
-    assert not (await say_yes(stage, hash_, BOB)).released
+    assert not (await say_yes(stage, hash_, BOB)).approved
 
 
 async def test_the_daemon_counts_for_itself(stage):

@@ -56,7 +56,7 @@ async def test_a_rejected_set_can_be_approved_after_all(stage):
     editor = Editor(by="ann@host", cipher=stage.db.cipher)
     found = await approve(stage.db, stage.settings, [stage.organization], hash_, editor)
 
-    assert found.released
+    assert found.approved
     [held] = (await shown(stage)).held
     assert held.rejected_by is None
     with pytest.raises(UsageError, match="approved already"):

@@ -24,22 +24,6 @@ LONGEST_REASON = (
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """The result of an approval. ``people``: everyone who has approved the sets, including this operator."""
-
-    organization: str
-    released: bool
-    people: tuple[str, ...]
-    needed: int
-    seqs: tuple[int, ...]  # the rows in the organization's journal
-
-    def view(self, hash_: str) -> "ApprovalView":
-        """Return the approval as ``approve --json`` shows it."""
-        rows = tuple(JournalRow(f"@{self.organization}", seq) for seq in self.seqs)
-        return ApprovalView(self.organization, hash_, self.released, self.people, self.needed, rows)
-
-
-@dataclass(frozen=True, slots=True)
 class JournalRow:
     """The place of a row in the journal."""
 
@@ -48,8 +32,11 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ApprovalView:
-    """An approval as operators see it. ``approved``: as many people approved as are needed."""
+class Approval:
+    """The result of an approval. ``approved``: as many people as are needed approved the sets, so they are released.
+
+    ``hash``: what the operator approved, a set or a whole plan. ``approved_by``: everyone who has approved the sets.
+    """
 
     organization: str
     hash: str
@@ -59,16 +46,28 @@ class ApprovalView:
     journal: tuple[JournalRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejection of a held set. ``journal``: its row in the organization's journal."""
+
+    organization: str
+    hash: str
+    rejected_by: str
+    reason: str
+    journal: JournalRow
+
+
 async def approve(
     db: Database,
     editor: Editor,
     organization: str,
+    hash_: str,
     hashes: Sequence[str],
     *,
     reason: str = "",
     needed: int = 1,
 ) -> Approval | None:
-    """Approve all of these sets. Return None, and approve none, if one of them is no longer held.
+    """Approve all of these sets, which ``hash_`` stands for. Return None, and approve none, if one is no longer held.
 
     A set that enough people have already approved gets no further row. When all sets are released, ask the daemon for a
     full pass.
@@ -80,14 +79,14 @@ async def approve(
         held = await _locked(connection, organization, hashes)
         if held is None:
             return None
-        for hash_, hold in held.items():
-            approvers = await _people(connection, organization, hash_)
+        for set_hash, hold in held.items():
+            approvers = await _people(connection, organization, set_hash)
             if editor.person not in approvers and not (
                 hold["approved"] and needed <= len(approvers)
             ):
                 approvers.add(editor.person)
                 edit = {
-                    "hash": hash_,
+                    "hash": set_hash,
                     "guard": hold["guard"],
                     "count": len(orjson.loads(hold["actions"])),
                     "actor": editor.by,
@@ -95,32 +94,22 @@ async def approve(
                     "approvals": len(approvers),
                     "needed": needed,
                 }
-                resource = ("Hold", hash_)
+                resource = ("Hold", set_hash)
                 seqs.append(await editor.write(connection, organization, PATH, resource, edit))
             if len(approvers) >= needed:
-                await connection.execute(sql("holds.approve"), organization, hash_)
+                await connection.execute(sql("holds.approve"), organization, set_hash)
             else:
                 released = False
             people |= approvers
         if released:
             await connection.execute(sql("sync_requests.request_once"), organization)
-    return Approval(organization, released, tuple(sorted(people)), needed, tuple(seqs))
-
-
-@dataclass(frozen=True, slots=True)
-class RejectionView:
-    """A rejection as operators see it. ``journal``: its row in the organization's journal."""
-
-    organization: str
-    hash: str
-    rejected_by: str
-    reason: str
-    journal: JournalRow
+    rows = tuple(JournalRow(f"@{organization}", seq) for seq in seqs)
+    return Approval(organization, hash_, released, tuple(sorted(people)), needed, rows)
 
 
 async def reject(
     db: Database, editor: Editor, organization: str, hash_: str, *, reason: str = ""
-) -> RejectionView | None:
+) -> Rejection | None:
     """Record that an operator does not want a held set. Return None if it is not held. UsageError if it is approved.
 
     The set stays held until the groups change, or until it is approved after all. Notifications no longer remind of it.
@@ -144,7 +133,7 @@ async def reject(
         }
         seq = await editor.write(connection, organization, REJECTED, ("Hold", hash_), edit)
     by = editor.by.partition(" via ")[0]
-    return RejectionView(organization, hash_, by, reason, JournalRow(f"@{organization}", seq))
+    return Rejection(organization, hash_, by, reason, JournalRow(f"@{organization}", seq))
 
 
 def check_reason(reason: str) -> None:

@@ -1,10 +1,11 @@
 """Approve a held set, if the directory and Cal.com have not changed since calscim held it."""
 
 from calscim.admin import Editor, approvals
-from calscim.admin.approvals import Approval, RejectionView
+from calscim.admin.approvals import Approval, Rejection
 from calscim.admin.plan_preview import inspect
 from calscim.config import Organization, Settings
 from calscim.errors import CalscimError
+from calscim.exit_codes import ExitCode
 from calscim.planner.plan import Plan
 from calscim.planner.safeguards.holds import held_sets
 from calscim.postgres.pool import Database
@@ -13,6 +14,8 @@ from calscim.reconciler.state import holds
 
 class Stale(CalscimError):  # noqa: N818 - a state, not a fault
     """No set with this hash is held now: look at the present plan and approve its hash."""
+
+    exit_code = ExitCode.STALE
 
 
 async def approve(
@@ -38,6 +41,7 @@ async def approve(
                 db,
                 by,
                 organization.name,
+                hash_,
                 hashes,
                 reason=reason,
                 needed=settings.guards.approvals,
@@ -56,7 +60,7 @@ async def reject(
     hash_: str,
     editor: Editor,
     reason: str = "",
-) -> RejectionView:
+) -> Rejection:
     """Reject the held set with this hash. Raise Stale if no such set is held."""
     for organization in organizations:
         found = await approvals.reject(db, editor, organization.name, hash_, reason=reason)

@@ -19,7 +19,6 @@ from calscim import logs
 from calscim.cli.output import Output
 from calscim.config.early_log import early_log
 from calscim.errors import CalscimError, ConfigError, UsageError
-from calscim.exit_codes import ExitCode
 from calscim.terminal import printable_block
 
 if TYPE_CHECKING:
@@ -70,12 +69,11 @@ class Printed:
             count = len(error.problems)
             head = f"the configuration has {count} problem{'s' * (count != 1)}:"
             self._output.say(f"calscim: {head}", *(f"  {problem}" for problem in error.problems))
-            return ExitCode.CONFIGURATION
-        message, details = (
-            (error.message, error.details) if isinstance(error, UsageError) else (str(error), ())
-        )
-        self._output.say(f"calscim: {message}", *(f"  {detail}" for detail in details))
-        return ExitCode.FAILED
+        elif isinstance(error, UsageError):
+            self._output.say(f"calscim: {error.message}", *(f"  {one}" for one in error.details))
+        else:
+            self._output.say(f"calscim: {error}")
+        return error.exit_code
 
     def defect(self, kind: type[BaseException], error: BaseException, trace: Trace) -> None:
         """Print the traceback; the error's message may quote text from outside."""
@@ -94,12 +92,10 @@ class Logged:
         """Log why the daemon ends."""
         if isinstance(error, ConfigError):
             problems = [str(problem) for problem in error.problems]
-            log.error(
-                "configuration.refused", problems=problems, exit_code=ExitCode.CONFIGURATION.value
-            )
-            return ExitCode.CONFIGURATION
-        log.error("service.failed", reason=str(error), exit_code=ExitCode.FAILED.value)
-        return ExitCode.FAILED
+            log.error("configuration.refused", problems=problems, exit_code=error.exit_code.value)
+        else:
+            log.error("service.failed", reason=str(error), exit_code=error.exit_code.value)
+        return error.exit_code
 
     def defect(self, kind: type[BaseException], error: BaseException, trace: Trace) -> None:
         """Log the traceback."""

@@ -57,7 +57,7 @@ async def approve(request: web.Request) -> web.StreamResponse:
         )
     except approving.Stale:
         raise _no_longer_held(" Nothing was approved.") from None
-    said = "released" if found.released else "counted"
+    said = "released" if found.approved else "counted"
     return redirect(f"/plan?organization={organization.name}&approved={said}")
 
 
