@@ -60,7 +60,12 @@ def _row(field: Field[Any], made_of: type[Any]) -> str:
     assert isinstance(body, ast.ClassDef)
     annotation, description = dict(_described(body))[field.name]
     kind = annotation.removesuffix(" | None").removeprefix("Annotated[").partition(",")[0]
-    form = _forms()[kind]
+    form = _forms().get(kind)
+    if form is None:
+        raise SystemExit(
+            f"{owner.__name__}.{field.name}: give its type {kind} a name in one of the modules of _MODULES, with a "
+            "docstring below it that says how a value is written"
+        )
     spellings = ", ".join(f"`{one}`" for one in key.spellings)
     cells = (spellings, form, _default(field, kind), " ".join(description.split()))
     return "| " + " | ".join(cells) + " |"
@@ -92,7 +97,7 @@ def _default(field: Field[Any], kind: str) -> str:
     if field.default is MISSING:
         return "required"
     if field.default is None:
-        return {"LimitOrOff": '`"off"`', "DurationOrOff": '`"off"`', "Rate": "`0`"}.get(kind, "")
+        return {"Rate": "`0`"}.get(kind, '`"off"`' if kind.endswith("OrOff") else "")
     return f"`{_written(field.default, kind)}`"
 
 
