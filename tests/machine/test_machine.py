@@ -63,6 +63,10 @@ FAULTS = st.one_of(
         status=st.sampled_from([500, 502]),
         times=st.integers(1, 3),
     ),
+    # A proxy may repeat a DELETE, which is idempotent.
+    st.builds(
+        Fault, method=st.just("DELETE"), path=PATHS, kind=st.just("twice"), times=st.integers(1, 3)
+    ),
 )
 
 names = st.sampled_from(NAMES)
