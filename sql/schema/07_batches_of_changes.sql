@@ -7,8 +7,7 @@ BEGIN
     WHEN 'user.create' THEN
         RETURN calscim.create_user(
             pos, v_id, args ->> 'user_name', args ->> 'key', args ->> 'external_id', args ->> 'email',
-            (args ->> 'emails')::text[], (args ->> 'active')::boolean,
-            (args ->> 'managed')::boolean, args ->> 'source', args -> 'data', args ->> 'base');
+            (args ->> 'emails')::text[], (args ->> 'active')::boolean, args -> 'data', args ->> 'base');
     WHEN 'user.update' THEN
         RETURN calscim.update_user(
             pos, v_id, (args ->> 'expected')::bigint, args ->> 'user_name', args ->> 'key', args ->> 'external_id',
@@ -19,6 +18,8 @@ BEGIN
             pos, v_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, args ->> 'base', args -> 'set');
     WHEN 'user.delete' THEN
         RETURN calscim.delete_user(pos, v_id, (args ->> 'expected')::bigint, (args ->> 'unmanaged')::boolean);
+    WHEN 'user.follow' THEN
+        RETURN calscim.update_imported_user(pos, v_id, args ->> 'user_name', args ->> 'key', args -> 'data');
     WHEN 'group.create' THEN
         RETURN calscim.create_group(
             pos, v_id, args ->> 'display_name', args ->> 'key', args ->> 'external_id', args -> 'data',

@@ -49,8 +49,6 @@ class Session:
             emails=f'{{"user{n}@acme.com"}}',
             active=True,
             data={"userName": f"user{n}"},
-            managed=True,
-            source="provider",
         )
         return number
 

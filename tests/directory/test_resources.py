@@ -9,10 +9,11 @@ import pytest
 
 from calscim import admin
 from calscim.directory import imported_users, resources
+from calscim.directory.imported_users import Account
 from calscim.directory.resources import GroupState, MemberChange, UserState, Written
 from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
-from calscim.planner.ids import DirectoryId
+from calscim.planner.ids import CalUserId, DirectoryId, UserId
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
@@ -94,17 +95,19 @@ class Pushes:
         assert row is not None
         return tuple(row)
 
-    async def bring(self, name: str) -> str | None:
-        return await imported_users.import_user(
-            self.db,
-            DirectoryId(self.directory.id),
-            user_name=name,
-            given_name="Ann",
-            family_name="Example",
-            email=name,
-            active=True,
-            request_id="r2",
+    async def bring(self, *emails: str) -> int:
+        accounts = [
+            Account(CalUserId(number), email, "Ann", "Example")
+            for number, email in enumerate(emails, start=100)
+        ]
+        return await imported_users.import_accounts(
+            self.db, "acme", DirectoryId(self.directory.id), accounts, "r2"
         )
+
+    async def named(self, name: str) -> uuid.UUID:
+        found = await self.db.fetchval("SELECT id FROM calscim.users WHERE user_name = $1", name)
+        assert found is not None
+        return uuid.UUID(str(found))
 
 
 def user_state(name: str, **more: Any) -> UserState:
@@ -326,13 +329,12 @@ async def test_addresses_follow_the_user(pushes):
 
 
 async def test_an_imported_user_is_unmanaged_until_the_provider_writes(pushes):
-    ann = await pushes.bring("ann@acme.example")
+    await pushes.bring("ann@acme.example")
+    ann = await pushes.named("ann@acme.example")
 
     managed = "SELECT managed FROM calscim.users"
     assert await pushes.db.fetchval(managed) is False
-    await resources.update_user(
-        pushes.db, pushes.origin, uuid.UUID(ann), user_state("ann@acme.example"), ""
-    )
+    await resources.update_user(pushes.db, pushes.origin, ann, user_state("ann@acme.example"), "")
 
     assert await pushes.db.fetchval(managed) is True
 
@@ -341,25 +343,23 @@ async def test_an_imported_user_is_unmanaged_until_the_provider_writes(pushes):
 async def test_a_known_user_is_not_imported_again(pushes, name):
     await pushes.user("ann@acme.example")
 
-    assert await pushes.bring(name) is None
+    assert await pushes.bring(name) == 0
 
     assert await pushes.counted() == (1, 0)
 
 
 async def test_an_imported_user_is_dropped_only_while_unmanaged(pushes):
-    ann, bob = await pushes.bring("ann@acme.example"), await pushes.bring("bob@acme.example")
+    await pushes.bring("ann@acme.example", "bob@acme.example")
+    ann, bob = [await pushes.named(f"{name}@acme.example") for name in ("ann", "bob")]
     directory = DirectoryId(pushes.directory.id)
-    await resources.update_user(
-        pushes.db, pushes.origin, uuid.UUID(bob), user_state("bob@acme.example"), ""
+    await resources.update_user(pushes.db, pushes.origin, bob, user_state("bob@acme.example"), "")
+
+    dropped = await imported_users.drop_imported(
+        pushes.db, directory, [UserId(str(ann)), UserId(str(bob))], "r3"
     )
 
-    dropped = [
-        await imported_users.drop_imported(pushes.db, directory, who, request_id="r3")
-        for who in (ann, bob)
-    ]
-
-    assert dropped == [True, False]
-    tombstone = await pushes.db.fetchrow("SELECT id::text, managed FROM calscim.tombstones")
+    assert dropped == 1
+    tombstone = await pushes.db.fetchrow("SELECT id, managed FROM calscim.tombstones")
     assert tuple(tombstone) == (ann, False)
     assert await pushes.counted() == (1, 0)
 

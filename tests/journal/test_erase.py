@@ -8,6 +8,7 @@ import pytest
 
 from calscim import admin, encryption
 from calscim.directory import imported_users, resources
+from calscim.directory.imported_users import Account
 from calscim.directory.resources import GroupState, MemberChange
 from calscim.errors import StoreError, UsageError
 from calscim.journal import chain, checkpoints, history
@@ -226,16 +227,7 @@ async def test_an_active_user_is_refused(owning, acme):
 
 
 async def test_the_erasure_of_an_imported_user_is_refused(db, owning, okta):
-    await imported_users.import_user(
-        db,
-        okta.id,
-        user_name=ANN,
-        given_name="A",
-        family_name="N",
-        email=ANN,
-        active=True,
-        request_id="r",
-    )
+    await imported_users.import_accounts(db, "acme", okta.id, [Account(7, ANN, "A", "N")], "r")
 
     with pytest.raises(UsageError, match=r"is in the Cal\.com organization"):
         await erase.erase(owning, EDITOR, ANN)

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from calscim.admin import Directory, Editor
-from calscim.directory import resources
+from calscim.directory import imported_users, resources
+from calscim.directory.imported_users import Account
 from calscim.directory.resources import GroupState, MemberChange, UserState
 from calscim.encryption import PLAIN
 from calscim.journal.append import Origin
 from calscim.journal.replay import rebuild
+from calscim.planner.ids import CalUserId, DirectoryId
 from calscim.postgres.pool import Database
 
 EDITOR = Editor(by="ada", cipher=PLAIN)
@@ -55,17 +57,16 @@ class Pusher:
         await chosen()
 
     async def new_user(self) -> None:
-        self.users.append(uuid.uuid4())
-        managed = self.random.random() < 0.7
-        await resources.create_user(
-            self.db,
-            self.origin,
-            self.users[-1],
-            self.user(f"person{len(self.users)}{self.random.random()}"),
-            "",
-            managed=managed,
-            source="provider" if managed else "cal.com",
-        )
+        name = f"person{len(self.users)}{self.random.random()}"
+        if self.random.random() < 0.7:
+            self.users.append(uuid.uuid4())
+            await resources.create_user(self.db, self.origin, self.users[-1], self.user(name), "")
+            return
+        account = Account(CalUserId(len(self.users)), f"{name}@acme.example", "A", "Person")
+        directory = DirectoryId(self.origin.stream)
+        await imported_users.import_accounts(self.db, "acme", directory, [account], "r")
+        made = "SELECT id::text FROM calscim.users WHERE user_name = $1"
+        self.users.append(uuid.UUID(await self.db.fetchval(made, account.email)))
 
     async def change_user(self) -> None:
         if self.users:

@@ -13,6 +13,7 @@ from calscim.clock import SystemClock
 from calscim.config import Scim
 from calscim.directory import imported_users
 from calscim.directory.group_commit import Batch
+from calscim.directory.imported_users import Account
 from calscim.encryption import cipher, key_id, new_key, sealed_with
 from calscim.journal import chain
 from calscim.postgres.outages import ConnectionLost
@@ -91,15 +92,8 @@ async def test_a_password_is_not_even_sealed(sealed):
 
 
 async def test_an_imported_user_is_sealed_and_returned(sealed):
-    await imported_users.import_user(
-        sealed.db,
-        sealed.directory.id,
-        user_name="old@acme.example",
-        given_name="Old",
-        family_name="Hand",
-        email="old@acme.example",
-        active=True,
-        request_id="r",
+    await imported_users.import_accounts(
+        sealed.db, "acme", sealed.directory.id, [Account(7, "old@acme.example", "Old", "Hand")], "r"
     )
 
     (body,) = await bodies(sealed)

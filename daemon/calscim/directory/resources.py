@@ -82,17 +82,9 @@ async def create_user(
     user_id: uuid.UUID,
     state: UserState,
     base: str,
-    *,
-    managed: bool = True,
-    source: str = "provider",
 ) -> Written:
     active = state.active is not False
-    arguments = {
-        **_user(user_id, state, base),
-        "active": active,
-        "managed": managed,
-        "source": source,
-    }
+    arguments = {**_user(user_id, state, base), "active": active}
     return await write(db, "user.create", origin, arguments)
 
 
@@ -134,11 +126,8 @@ async def delete_user(
     origin: Origin,
     user_id: uuid.UUID,
     expected: int | None = None,
-    *,
-    unmanaged: bool = False,
 ) -> Written:
-    arguments = {"id": user_id, "expected": expected, "unmanaged": unmanaged}
-    return await write(db, "user.delete", origin, arguments)
+    return await write(db, "user.delete", origin, {"id": user_id, "expected": expected})
 
 
 async def create_group(

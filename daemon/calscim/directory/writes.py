@@ -4,7 +4,7 @@ While changes queue, COMMIT AND CHAIN begins the next transaction on the same co
 sent before the batch is answered. docs/decisions/0005-group-commit.md has the measurements.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary, ref
@@ -50,6 +50,22 @@ async def write(db: Database, op: str, origin: Origin, arguments: dict[str, Any]
         written = await queue.write(origin.stream, change, len(origin.body))
         span.set(status=written.status, seq=written.seq)
         return written
+
+
+async def write_all(
+    db: Database, op: str, changes: Sequence[tuple[Origin, dict[str, Any]]]
+) -> list[Written]:
+    """Apply changes of one directory in one statement, in order; return the result of each.
+
+    For work that no identity provider waits for: if the statement fails, no change is made.
+    """
+    stream = changes[0][0].stream
+    rows = [
+        (op, *origin.arguments()[1:], orjson.dumps(arguments).decode())
+        for origin, arguments in changes
+    ]
+    columns = map(list, zip(*rows, strict=True))
+    return [_written(*row) for row in await db.fetch(sql("changes.apply"), stream, *columns)]
 
 
 # One queue for each database, and not a field of a composed object: every caller of a database has to share its queue,

@@ -5,12 +5,15 @@ identity provider writes to them. An entry follows the address of its account. c
 membership ends: at once after a deprovision by calscim, otherwise after several complete passes without the account.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from calscim.directory import imported_users
+from calscim.directory.imported_users import Account
 from calscim.names import address_key
-from calscim.planner.desired_state import Link, User
-from calscim.planner.ids import CalUserId, DirectoryId
+from calscim.planner.desired_state import DeletedUser, User
+from calscim.planner.ids import CalUserId, DirectoryId, UserId
 from calscim.planner.observed_state import OrgMember
 from calscim.planner.people.address_moves import is_interim_address
 from calscim.postgres.pool import Database
@@ -26,31 +29,21 @@ async def import_existing(
     request_id: str,
 ) -> int:
     """Import the members without a user; return the number of imported users."""
-    recorded = 0
+    accounts, addresses = _known(snapshot)
+    by_age = sorted(people.values(), key=attrgetter("user"))  # lists of Cal.com have no order
+    imported = 0
     for directory in snapshot.heads:
-        known_accounts, known_addresses = _known(snapshot, directory)
-        for person in people.values():
-            if person.user in known_accounts or address_key(person.email) in known_addresses:
-                continue
-            if is_interim_address(person.user, person.email):
-                continue
-            given, family = split_name(person.name, person.email)
-            user = await imported_users.import_user(
-                db,
-                directory,
-                user_name=person.email,
-                given_name=given,
-                family_name=family,
-                email=person.email,
-                active=True,
-                request_id=request_id,
-            )
-            if user is not None:
-                await ledger.link(
-                    db, organization, [Link(user, person.user, "found", person.email)]
-                )
-                recorded += 1
-    return recorded
+        missing = [
+            _account(person)
+            for person in by_age
+            if person.user not in accounts[directory]
+            and address_key(person.email) not in addresses[directory]
+            and not is_interim_address(person.user, person.email)
+        ]
+        imported += await imported_users.import_accounts(
+            db, organization, directory, missing, request_id
+        )
+    return imported
 
 
 async def follow_addresses(
@@ -60,36 +53,24 @@ async def follow_addresses(
 
     If another user of the directory has the new address, the imported user is dropped as a duplicate.
     """
-    changed = 0
+    moved: dict[DirectoryId, dict[UserId, Account]] = defaultdict(dict)
     for user in _unmanaged(snapshot):
         link = snapshot.desired.links.get(user.id)
         person = None if link is None else people.get(link.cal_user)
         if person is None or address_key(person.email) == address_key(user.email):
             continue
-        if is_interim_address(person.user, person.email):
-            continue
-        given, family = split_name(person.name, person.email)
-        if not await imported_users.update_address(
-            db,
-            user.directory,
-            user.id,
-            given_name=given,
-            family_name=family,
-            email=person.email,
-            request_id=request_id,
-        ):
-            await imported_users.drop_imported(db, user.directory, user.id, request_id=request_id)
-        changed += 1
+        if not is_interim_address(person.user, person.email):
+            moved[user.directory][user.id] = _account(person)
+    changed = 0
+    for directory, accounts in moved.items():
+        changed += await imported_users.follow_accounts(db, directory, accounts, request_id)
     return changed
 
 
-async def drop_gone(db: Database, organization: str, request_id: str) -> int:
-    """Drop the imported users whose accounts left the organization; return the number of users."""
-    gone = await ledger.list_gone_imports(db, organization)
-    for directory, user in gone:
-        await imported_users.drop_imported(db, directory, user, request_id=request_id)
+async def drop_gone(db: Database, organization: str, request_id: str) -> None:
+    """Drop the imported users whose accounts left the organization."""
+    await _drop(db, await ledger.list_gone_imports(db, organization), request_id)
     await ledger.drop_orphans(db, organization)
-    return len(gone)
 
 
 async def drop_unlinked(
@@ -97,13 +78,24 @@ async def drop_unlinked(
 ) -> None:
     """Drop imported users that neither a link nor an address connects to a member.
 
-    Such an entry stays behind when Cal.com deletes its account, or when calscim stops right after the import. One
-    complete list is enough, because calscim imports a person again who is still a member.
+    Such an entry stays behind when Cal.com deletes its account. One complete list is enough, because calscim imports a
+    person again who is still a member.
     """
     addresses = {address_key(person.email) for person in people.values()}
-    for user in _unmanaged(snapshot):
-        if user.id not in snapshot.desired.links and address_key(user.email) not in addresses:
-            await imported_users.drop_imported(db, user.directory, user.id, request_id=request_id)
+    gone = [
+        (user.directory, user.id)
+        for user in _unmanaged(snapshot)
+        if user.id not in snapshot.desired.links and address_key(user.email) not in addresses
+    ]
+    await _drop(db, gone, request_id)
+
+
+async def _drop(db: Database, users: Iterable[tuple[DirectoryId, UserId]], request_id: str) -> None:
+    by_directory: dict[DirectoryId, list[UserId]] = defaultdict(list)
+    for directory, user in users:
+        by_directory[directory].append(user)
+    for directory, gone in by_directory.items():
+        await imported_users.drop_imported(db, directory, gone, request_id)
 
 
 def split_name(name: str, email: str) -> tuple[str, str]:
@@ -116,15 +108,28 @@ def split_name(name: str, email: str) -> tuple[str, str]:
     return " ".join(words[:-1]), words[-1]
 
 
+def _account(person: OrgMember) -> Account:
+    return Account(person.user, person.email, *split_name(person.name, person.email))
+
+
 def _unmanaged(snapshot: DesiredSnapshot) -> list[User]:
     return [user for user in snapshot.desired.users.values() if not user.managed]
 
 
-def _known(snapshot: DesiredSnapshot, directory: DirectoryId) -> tuple[set[CalUserId], set[str]]:
-    """Return the accounts and addresses of known users, deleted ones included: those are about to leave."""
-    users = [user for user in snapshot.desired.users.values() if user.directory == directory]
-    gone = [one for one in snapshot.desired.deleted_users.values() if one.directory == directory]
-    links = snapshot.desired.links
-    ids = [*(user.id for user in users), *(one.id for one in gone)]
-    accounts = {links[number].cal_user for number in ids if number in links}
-    return accounts, {address_key(user.email) for user in users}
+def _known(
+    snapshot: DesiredSnapshot,
+) -> tuple[Mapping[DirectoryId, set[CalUserId]], Mapping[DirectoryId, set[str]]]:
+    """Return the accounts and addresses of the users of each directory.
+
+    The accounts of deleted users count: those people are about to leave.
+    """
+    accounts: dict[DirectoryId, set[CalUserId]] = defaultdict(set)
+    addresses: dict[DirectoryId, set[str]] = defaultdict(set)
+    desired = snapshot.desired
+    known: list[User | DeletedUser] = [*desired.users.values(), *desired.deleted_users.values()]
+    for user in known:
+        if (link := desired.links.get(user.id)) is not None:
+            accounts[user.directory].add(link.cal_user)
+    for user in desired.users.values():
+        addresses[user.directory].add(address_key(user.email))
+    return accounts, addresses
