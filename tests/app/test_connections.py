@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
@@ -97,6 +99,23 @@ async def test_missing_headers_end_the_connection(application, monkeypatch):
 
     assert silent[0] == slow[0] == 408
     assert silent[2]["schemas"] == [ERROR]
+
+
+def test_headers_that_arrive_together_with_the_connection_have_a_timeout(monkeypatch):
+    monkeypatch.setattr(connections, "HEADERS_TIMEOUT", 0.05)
+
+    async def late_answer():
+        async with listening(web.Application()) as address:
+            client = socket.create_connection(address)  # the kernel accepts it, and keeps the bytes
+            client.sendall(b"GET / HTTP/1.1\r\nHo")
+            reader, writer = await asyncio.open_connection(sock=client)
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            return answer
+
+    # The daemon's event loop reads a new connection before aiohttp waits for a request on it.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert parsed(runner.run(late_answer()))[0] == 408
 
 
 async def test_the_headers_of_a_later_request_have_a_timeout(application, monkeypatch):

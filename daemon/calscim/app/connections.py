@@ -156,6 +156,8 @@ class _Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if not self._request_count:
+            return  # the timer of the connection goes on, also before aiohttp waits for a request
         waiter = self._waiter
         if self._messages or waiter is None or waiter.done():
             self._cancel_headers_timer()
