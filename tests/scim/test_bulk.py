@@ -138,6 +138,27 @@ async def test_a_bulk_request_ends_with_the_token_that_is_revoked_meanwhile(prov
     assert not await provider.journal()
 
 
+async def test_a_bulk_id_names_one_resource(provider):
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": name}}
+        for name in ("ann", "bob")
+    ]
+
+    answer = await provider("POST", "/Bulk", {"Operations": operations})
+
+    assert [one["status"] for one in answer.body["Operations"]] == ["201", "400"]
+    assert answer.body["Operations"][1]["response"]["scimType"] == "invalidValue"
+
+
+async def test_an_operation_without_an_id_has_no_location(provider):
+    put = {"method": "PUT", "path": "/Users", "data": {"userName": "ann"}}
+
+    answer = await provider("POST", "/Bulk", {"Operations": [put]})
+
+    assert answer.body["Operations"][0]["status"] == "405"
+    assert "location" not in answer.body["Operations"][0]
+
+
 @pytest.mark.parametrize("limit", [-1, 1.5, True, "1"])
 async def test_fail_on_errors_that_is_no_number_of_errors_is_refused(provider, limit):
     body = {"failOnErrors": limit, "Operations": [{"method": "DELETE", "path": "/Users/nobody"}]}

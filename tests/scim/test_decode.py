@@ -168,6 +168,7 @@ def test_a_manager_may_be_a_bare_id():
         ({"emails": [5]}, "emails"),
         ({"emails": [{"value": ["a", "b"]}]}, "emails.value"),
         ({"title": True}, "title"),
+        ({"externalId": 1.0345678901234568e20}, "externalId"),
         ({"title": ["a", "b"]}, "title"),
         ({"title": "a\x00b"}, "title"),
         ({"title": "a" * 8193}, "title"),

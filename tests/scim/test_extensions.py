@@ -176,6 +176,10 @@ def test_chosen_values_are_merged_and_removed():
         "code": "A",
         "level": 1,
     }
+    assert extension(at("replace", site, [{"code": "Z"}]), **stored)["badges"][0] == {
+        "type": "site",
+        "code": "Z",
+    }
     assert extension(at("remove", site), **stored)["badges"] == BADGES[1:]
     assert extension(at("remove", f"{site}.code"), **stored)["badges"][0] == {"type": "site"}
     assert extension(at("remove", f'{ACME}:tags[value eq "a"]'), tags=["a", "b"]) == {"tags": ["b"]}
@@ -197,6 +201,7 @@ def test_chosen_values_are_merged_and_removed():
         (at("replace", f"{ACME}:cost code", "C"), "invalidPath"),
         (at("replace", f"{ACME}:costCode", "a\x00"), "invalidValue"),
         (at("replace", ACME, "C"), "invalidValue"),
+        (at("replace", f'{ACME}:badges[type eq "site"]', [{"code": "C"}, {"code": "D"}]), "invalidValue"),
     ],
 )  # fmt: skip
 def test_an_impossible_operation_is_refused_but_never_stops_a_deactivation(operation, kind):

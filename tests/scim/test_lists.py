@@ -123,6 +123,16 @@ async def test_a_count_or_start_beyond_all_numbers_is_a_page_like_another(provid
     assert (started["totalResults"], started["itemsPerPage"]) == (1, 0)
 
 
+async def test_a_whole_number_in_a_body_may_be_written_with_a_decimal_point(provider):
+    await provider.user("ann@acme.com")
+
+    page = await provider("POST", "/Users/.search", {"count": 1.0, "startIndex": 2.0})
+    half = await provider("POST", "/Users/.search", {"count": 1.5})
+
+    assert (page.status, page.body["startIndex"]) == (200, 2)
+    assert (half.status, half.body["scimType"]) == (400, "invalidValue")
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_a_write_that_wants_no_such_version_is_refused(provider, method):
     ann = await provider.user("ann@acme.com")
@@ -153,7 +163,7 @@ async def test_a_repeated_parameter_adds_names_or_is_refused(provider):
 async def test_names_to_return_may_be_repeated_when_one_user_is_read(provider):
     ann = await provider.user("ann@acme.example", title="Engineer")
 
-    read = await provider("GET", f"/Users/{ann}?attributes=title&attributes=userName")
+    read = await provider("GET", f"/Users/{ann}?attributes=title&Attributes=userName")
 
     assert set(read.body) == {"schemas", "id", "title", "userName"}
 

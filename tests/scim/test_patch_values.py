@@ -160,6 +160,15 @@ def test_a_value_that_is_not_there_cannot_be_replaced(path, value):
     assert refused({"op": "replace", "path": path, "value": value}) == "noTarget"
 
 
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_selected_values_take_one_value_and_lose_none(op):
+    both = [{"value": "p@example.com"}, {"value": "q@example.com"}]
+    path = 'emails[type eq "work"]'
+
+    assert refused({"op": op, "path": path, "value": both}) == "invalidValue"
+    assert "p@example.com" in [one["value"] for one in patched(op, path, both[:1])["emails"]]
+
+
 def test_a_filter_that_describes_no_value_makes_none():
     operation = {
         "op": "replace",

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from multidict import CIMultiDict, MultiDict
 
 from calscim.errors import ScimError
 from calscim.journal import append as journal
@@ -112,7 +113,7 @@ async def _perform(
             ctx, lambda: _operation_context(ctx, operation, method, index, ids)
         )
         endpoint, raw_id = _target(path)
-        if method != "POST":
+        if raw_id is not None:
             result["location"] = f"{ctx.base}/{endpoint}/{raw_id}"
         response = await change(context, method, endpoint, raw_id)
     except ScimError as error:
@@ -153,10 +154,20 @@ def _operation_context(
     """Return the path and the context of one operation, with its references to other operations resolved."""
     path = operation.get("path")
     if method not in _METHODS or not isinstance(path, str):
-        raise ScimError(400, 'an operation must have a "method" and a "path"', "invalidSyntax")
+        raise ScimError(
+            400,
+            'an operation must have a "path", and a "method" of POST, PUT, PATCH or DELETE',
+            "invalidSyntax",
+        )
     bulk_id = operation.get("bulkid")
     if method == "POST" and not (bulk_id and isinstance(bulk_id, str)):
         raise ScimError(400, 'a POST in a bulk request must have a "bulkId"', "invalidSyntax")
+    if method == "POST" and bulk_id in ids:
+        raise ScimError(
+            400,
+            f"another POST of this request has the bulkId {bulk_id[:100]}: give each its own",
+            "invalidValue",
+        )
     data = operation.get("data", {})
     if not isinstance(data, dict):
         raise ScimError(400, '"data" must be an object', "invalidSyntax")
@@ -165,8 +176,8 @@ def _operation_context(
         ctx,
         method=method,
         path=f"{ctx.path}#{index}",
-        query={},
-        headers={} if version is None else {"If-Match": str(version)},
+        query=MultiDict(),
+        headers=CIMultiDict(() if version is None else (("If-Match", str(version)),)),
         body=orjson.dumps(_resolved(data, ids)),
     )
     return str(_resolved(path, ids)), context

@@ -12,6 +12,8 @@ from calscim.scim.sizes import check_extension
 
 MAX_TEXT = 8192  # characters of any one text
 MAX_VALUES = 500  # of one multi-valued attribute
+# Two numbers of this size or larger may be one float. A whole number of up to 64 bits is an int, and exact.
+_EXACT_NUMBERS = 2**53
 _UNASSIGNED: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -91,6 +93,12 @@ def _coerce_one(attribute: Attribute, path: str, value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ScimError(400, f"{path} is a text: send a JSON string", "invalidValue")
+    if isinstance(value, float) and abs(value) >= _EXACT_NUMBERS:
+        raise ScimError(
+            400,
+            f"{path} is a text, and a number of this size loses digits: send a JSON string",
+            "invalidValue",
+        )
     return stripped_text(path, str(value)) or None
 
 

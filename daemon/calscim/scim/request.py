@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
+from multidict import MultiMapping
 
 from calscim.config import Scim
 from calscim.directory.offset_pages import OffsetPages
@@ -45,8 +46,8 @@ class RequestContext:
     caller: Caller
     method: str
     path: str  # as received
-    query: Any
-    headers: Any
+    query: MultiMapping[str]
+    headers: MultiMapping[str]
     request_id: str
     remote: str
     began: datetime
@@ -85,12 +86,12 @@ class RequestContext:
         return self._origin
 
     def projection(self) -> Projection:
-        """Return which attributes the response shows."""
-        return Projection.of(self._names("attributes"), self._names("excludedAttributes"))
-
-    def _names(self, parameter: str) -> str | None:
-        """Return the names of a parameter, which may be in the query several times."""
-        return ",".join(self.query.getall(parameter)) if parameter in self.query else None
+        """Return which attributes the response shows. Each parameter may be in the query several times."""
+        only, without = (
+            ",".join(value for key, value in self.query.items() if key.lower() == parameter)
+            for parameter in ("attributes", "excludedattributes")
+        )
+        return Projection.of(only, without)
 
     def json(self) -> dict[str, Any]:
         """Return the body as an object. Raise ScimError(415) or ScimError(400) if it is not a JSON object."""

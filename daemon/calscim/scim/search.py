@@ -91,6 +91,8 @@ def _by_name(given: Any) -> dict[str, Any]:
 def _number(name: str, value: Any, default: int) -> int:
     if value is None or value == "":
         return default
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON may write 5 as 5.0
     try:
         return max(-_MAX_NUMBER, min(int(str(value)), _MAX_NUMBER))
     except ValueError as error:

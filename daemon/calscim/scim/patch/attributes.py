@@ -170,8 +170,10 @@ def _set_part(
 
 def _merge_value(entry: dict[str, Any], attribute: Attribute, value: Any) -> None:
     coerced = coerce(attribute, attribute.name, value)
-    if not coerced or not isinstance(coerced[0], dict):
+    if not coerced or len(coerced) > 1 or not isinstance(coerced[0], dict):
         raise ScimError(
-            400, f"a value of {attribute.name} is complex: send an object", "invalidValue"
+            400,
+            f"a path with a filter on {attribute.name} takes one complex value: send an object",
+            "invalidValue",
         )
     entry.update(coerced[0])

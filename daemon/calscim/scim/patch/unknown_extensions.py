@@ -215,6 +215,14 @@ def _change_selected(entries: list[Any], op: str, node: ValuePath, new: Any) -> 
 
     If it selects none, a value is created from the equalities of the filter.
     """
+    if isinstance(new, list) and node.sub_attr is None:
+        if len(new) > 1:
+            raise ScimError(
+                400,
+                f"a path with a filter on {str(node.attr_path)[:200]} takes one value: send it without a list",
+                "invalidValue",
+            )
+        new = new[0] if new else None
     selected = [_matches(node.val_filter, entry) for entry in entries]
     if not any(selected) and not is_unassigned(new):
         described = _described_value(node.val_filter)
