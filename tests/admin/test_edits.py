@@ -13,6 +13,7 @@ from calscim.admin import Directory, Editor, TeamRef
 from calscim.admin.groups import MappedTeam
 from calscim.encryption import PLAIN
 from calscim.errors import UsageError
+from calscim.journal.audit import transaction
 from calscim.planner.modes import Mode
 from calscim.planner.roles import Role
 from calscim.postgres.pool import Database
@@ -220,7 +221,7 @@ async def test_edits_in_one_transaction_are_all_saved_or_none(db, okta):
     mapping, _ = await add(db, okta, "Sales")
 
     with pytest.raises(UsageError):
-        async with admin.transaction(db) as connection:
+        async with transaction(db) as connection:
             await add(connection, okta, "Platform")
             await admin.change_mapping(
                 connection, EDITOR, mapping, role=Role.ADMIN, mode=Mode.MANAGED
@@ -370,13 +371,13 @@ async def test_an_edit_that_leaves_the_desired_state_alone_asks_for_no_pass(db, 
 async def test_edits_in_one_transaction_ask_for_one_pass_and_for_none_when_rolled_back(db, okta):
     await asked(db)
 
-    async with admin.transaction(db) as connection:
+    async with transaction(db) as connection:
         for group in ("Sales", "Platform", "Support"):
             await add(connection, okta, group)
     assert await asked(db) == 1
 
     with pytest.raises(UsageError):
-        async with admin.transaction(db) as connection:
+        async with transaction(db) as connection:
             await add(connection, okta, "Legal")
             await add(connection, okta, "Sales")
     assert await asked(db) == 0

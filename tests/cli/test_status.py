@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from calscim import admin
 from calscim.postgres.pool import Database
+from calscim.reconciler.state import restore_check
 from tests.support.acme import EDITOR
 
 
@@ -58,7 +58,7 @@ def test_a_directory_that_was_paused_after_a_restore_says_why(calscim, okta, dat
 
 async def paused_after_a_restore(database):
     async with await Database.open(database.dsn) as db:
-        await admin.pause_restored(db, EDITOR, "acme")
+        await restore_check.pause_restored(db, EDITOR, "acme")
 
 
 async def read_only(database):

@@ -18,7 +18,7 @@ from calscim.journal import chain
 from calscim.journal.replay import rebuild
 from calscim.planner.actions import Kind
 from calscim.postgres.pool import Database
-from calscim.reconciler.state import leases
+from calscim.reconciler.state import leases, restore_check
 from calscim.scim.metrics import Metrics
 from calscim.scim.server import app
 from calscim.testing.okta.client import Okta
@@ -87,12 +87,12 @@ async def going_on(story: Stage, db: Database) -> AsyncIterator[Stage]:
 async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothing(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.record_identity(story.db, "acme")
+    await restore_check.record_identity(story.db, "acme")
     await leases.release(story.db, story.lease)
     story.simulation.writes.clear()
 
     async with going_on(story, await dump()) as after:
-        assert await admin.is_restored_copy(after.db, "acme")
+        assert await restore_check.is_restored_copy(after.db, "acme")
         assert not await after.reconciler.has_changes()
         report = await after.full()
 
@@ -107,7 +107,7 @@ async def test_after_a_restore_the_journal_verifies_and_a_full_pass_writes_nothi
 async def test_a_person_who_was_deactivated_after_the_dump_is_a_change(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.record_identity(story.db, "acme")
+    await restore_check.record_identity(story.db, "acme")
     restored = await dump()
     await story.okta.deactivate(address("dan"))
     await story.full()
@@ -141,7 +141,7 @@ async def forced_sync(story: Stage) -> None:
 async def test_after_a_restore_of_an_older_backup_cal_com_is_unchanged_until_the_directory_is_resumed(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.record_identity(story.db, "acme")
+    await restore_check.record_identity(story.db, "acme")
     restored = await dump()
     await push_changes_after_the_dump(story)
     await leases.release(story.db, story.lease)
@@ -149,9 +149,9 @@ async def test_after_a_restore_of_an_older_backup_cal_com_is_unchanged_until_the
     story.simulation.writes.clear()
 
     async with going_on(story, restored) as after:
-        assert await admin.is_restored_copy(after.db, "acme")
+        assert await restore_check.is_restored_copy(after.db, "acme")
         assert await after.reconciler.has_changes()
-        paused = await admin.pause_restored(after.db, EDITOR, "acme")
+        paused = await restore_check.pause_restored(after.db, EDITOR, "acme")
         await after.full()
         await forced_sync(after)
         await after.full()
@@ -185,20 +185,20 @@ async def test_without_the_pause_a_person_added_after_the_backup_would_be_remove
 
 
 async def test_a_restore_is_noticed_only_once(story: Stage, dump: Restore) -> None:
-    await admin.record_identity(story.db, "acme")
+    await restore_check.record_identity(story.db, "acme")
     restored = await dump()
 
-    assert not await admin.is_restored_copy(story.db, "acme")
-    assert await admin.is_restored_copy(restored, "acme")
-    assert await admin.pause_restored(restored, EDITOR, "acme") == ["Okta"]
-    assert not await admin.is_restored_copy(restored, "acme")
+    assert not await restore_check.is_restored_copy(story.db, "acme")
+    assert await restore_check.is_restored_copy(restored, "acme")
+    assert await restore_check.pause_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert not await restore_check.is_restored_copy(restored, "acme")
     assert not (await chain.verify(restored)).broken
 
 
 async def test_a_temporary_pause_of_a_directory_becomes_permanent_after_a_restore(
     story: Stage, dump: Restore
 ) -> None:
-    await admin.record_identity(story.db, "acme")
+    await restore_check.record_identity(story.db, "acme")
     await admin.pause(
         story.db,
         EDITOR,
@@ -210,7 +210,7 @@ async def test_a_temporary_pause_of_a_directory_becomes_permanent_after_a_restor
 
     restored = await dump()
 
-    assert await admin.pause_restored(restored, EDITOR, "acme") == ["Okta"]
+    assert await restore_check.pause_restored(restored, EDITOR, "acme") == ["Okta"]
     assert [one.until for one in await admin.pauses(restored)] == [None]
 
 

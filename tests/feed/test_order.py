@@ -11,6 +11,7 @@ from calscim.journal.append import Origin
 from calscim.journal.feed import read
 from calscim.journal.feed.fill import fill
 from calscim.postgres.pool import Database
+from calscim.reconciler.state import restore_check
 from tests.support.acme import EDITOR
 from tests.support.feed import as_dict
 from tests.support.waiting import until
@@ -132,7 +133,7 @@ async def test_positions_continue_far_above_those_of_before_a_restore(db, acme):
     """Consumers have seen positions that the restored database gives to other events."""
     last = (await read.page(db, 0, 100)).events[-1].seq
 
-    await admin.pause_restored(db, EDITOR, "acme")
+    await restore_check.pause_restored(db, EDITOR, "acme")
 
     (event,) = (await read.page(db, last, 100)).events
     assert event.type == "admin.directory.pause"

@@ -42,12 +42,7 @@ from calscim.admin.tokens import (
     token_to_rotate,
     tokens,
 )
-from calscim.journal.audit import Editor, transaction
-from calscim.reconciler.state.restore_check import (
-    is_restored_copy,
-    pause_restored,
-    record_identity,
-)
+from calscim.journal.audit import Editor
 
 __all__ = [
     "PROVIDERS",
@@ -76,16 +71,13 @@ __all__ = [
     "find_token",
     "group_named",
     "groups",
-    "is_restored_copy",
     "mappings",
     "members_of",
     "move_mapping",
     "only_directory",
     "pause",
-    "pause_restored",
     "pauses",
     "preview_mapping",
-    "record_identity",
     "remove_mapping",
     "resume",
     "revoke_token",
@@ -93,5 +85,4 @@ __all__ = [
     "set_rate",
     "token_to_rotate",
     "tokens",
-    "transaction",
 ]

@@ -1,7 +1,7 @@
 """The JSON form of the typed results of this package: the only place that decides keys and omissions.
 
 A result is a frozen dataclass; its fields are the keys. The metadata ``key`` of a field renames
-its key, and OPTIONAL leaves the field out when it is None.
+its key, OPTIONAL leaves the field out when it is None, and INTERNAL always.
 """
 
 from dataclasses import fields, is_dataclass
@@ -12,6 +12,8 @@ import orjson
 
 # Metadata of a field that is left out of the JSON when it is None.
 OPTIONAL = {"optional": True}
+# Metadata of a field that is never in the JSON.
+INTERNAL = {"internal": True}
 
 
 def as_json(value: Any, *, indent: bool = False) -> bytes:
@@ -39,4 +41,5 @@ def _keys(kind: type[Any]) -> tuple[tuple[str, str, bool], ...]:
     return tuple(
         (one.name, one.metadata.get("key", one.name), bool(one.metadata.get("optional")))
         for one in fields(kind)
+        if not one.metadata.get("internal")
     )

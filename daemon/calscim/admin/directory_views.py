@@ -1,11 +1,13 @@
 """Directories and tokens as operators see them, in the terminal and with ``--json``."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from calscim.admin.as_json import OPTIONAL
-from calscim.admin.tokens import Token, TokenScope
+from calscim.admin.directories import Directory
+from calscim.admin.tokens import TokenScope
 from calscim.config import Settings
+from calscim.directory.rates import NONE
 
 
 def base_url(settings: Settings, directory: str) -> str:
@@ -44,6 +46,22 @@ class DirectoryView:
     requests_per_second: int | str | None
 
 
+def directory_view(settings: Settings, directory: Directory) -> DirectoryView:
+    """Return the directory as operators see it."""
+    return DirectoryView(
+        **{
+            **asdict(directory),
+            "requests_per_second": rate_shown(directory.requests_per_second),
+        },
+        base_url=base_url(settings, directory.id),
+    )
+
+
+def rate_shown(stored: int | None) -> int | str | None:
+    """Return a directory's own limit as operators write it; None if it has no own limit."""
+    return "off" if stored == NONE else stored
+
+
 @dataclass(frozen=True, slots=True)
 class DirectoryRate:
     """A directory's own limit. ``requests_per_second``: as in DirectoryView. ``saved``: False for a preview."""
@@ -79,22 +97,6 @@ class CreatedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenView:
-    """What is stored about a token; the token itself is not stored."""
-
-    id: int
-    name: str
-    directory: str | None
-    scope: TokenScope
-    state: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    replaced_by: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class RotationPreview:
     """What a rotation would do: the token that it would replace, and when that token would end."""
 
@@ -111,19 +113,3 @@ class RevokedToken:
     name: str
     directory: str | None
     revoked: bool = True
-
-
-def token_view(token: Token) -> TokenView:
-    """Return the token as operators see it."""
-    return TokenView(
-        id=token.id,
-        name=token.name,
-        directory=token.directory,
-        scope=token.scope,
-        state=token.state,
-        created_at=token.created_at,
-        expires_at=token.expires_at,
-        revoked_at=token.revoked_at,
-        last_used_at=token.last_used_at,
-        replaced_by=token.replaced_by,
-    )

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from calscim.admin import plan_views, tokens
+from calscim.admin.directory_views import rate_shown
 from calscim.admin.expiry import expiring
 from calscim.admin.notifications import channel_status
 from calscim.admin.plan_views import WaitView
@@ -27,7 +28,6 @@ from calscim.admin.status_view import (
 )
 from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.clock import SystemClock
-from calscim.directory.rates import NONE
 from calscim.errors import StoreError
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_json
@@ -95,11 +95,6 @@ def exit_status(found: Status) -> int:
 def worst(codes: Sequence[int]) -> int:
     """Return the exit code of several organizations: an error first, then held, then pending."""
     return ExitCode.FAILED if ExitCode.FAILED in codes else max(codes)
-
-
-def rate_shown(stored: int | None) -> int | str | None:
-    """Return a directory's own limit as operators write it; None if it has no own limit."""
-    return "off" if stored == NONE else stored
 
 
 async def _refusal(db: Database) -> str | None:

@@ -7,11 +7,12 @@ expire after an overlap, in one transaction.
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from calscim.admin import names
+from calscim.admin.as_json import INTERNAL
 from calscim.admin.directories import Directory
 from calscim.errors import UsageError
 from calscim.journal.audit import Editor, transaction
@@ -22,7 +23,7 @@ TokenScope: TypeAlias = Literal["read", "write", "events"]
 TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write")  # of a directory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A token without its secret. ``state``: valid, expired, revoked.
 
@@ -31,16 +32,16 @@ class Token:
 
     id: int
     name: str
-    directory_id: str | None
     directory: str | None
-    organization: str
+    scope: TokenScope = "write"
     state: str
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-    scope: TokenScope = "write"
-    replaced_by: int | None = None  # the token that a rotation created
     last_used_at: datetime | None = None  # up to a minute late: daemons record uses in batches
+    replaced_by: int | None = None  # the token that a rotation created
+    directory_id: str | None = field(metadata=INTERNAL)
+    organization: str = field(metadata=INTERNAL)
 
     @property
     def owner(self) -> str:
@@ -70,27 +71,30 @@ async def create_token(
     scope: TokenScope = "write",
 ) -> tuple[Token, str]:
     """Create a token. Return its row, and its secret, which cannot be read again. ``seconds``: until it expires."""
-    name = names.clean("a token", name)
-    async with transaction(db) as connection:
-        made, token = await _insert(connection, directory, name, seconds, scope)
-        await _record_creation(connection, editor, made)
-    return made, token
+    return await _create(db, editor, directory, name, seconds, scope)
 
 
 async def create_events_token(
     db: Database, editor: Editor, organization: str, *, name: str, seconds: float | None = None
 ) -> tuple[Token, str]:
     """Create a token that reads the change feed of an organization. Return and ``seconds``: as in create_token."""
+    return await _create(db, editor, organization, name, seconds, "events")
+
+
+async def _create(
+    db: Database,
+    editor: Editor,
+    of: Directory | str,
+    name: str,
+    seconds: float | None,
+    scope: TokenScope,
+) -> tuple[Token, str]:
     name = names.clean("a token", name)
     async with transaction(db) as connection:
-        made, token = await _insert(connection, organization, name, seconds, "events")
-        await _record_creation(connection, editor, made)
+        made, token = await _insert(connection, of, name, seconds, scope)
+        resource = ("Token", str(made.id))
+        await editor.write(connection, made.organization, "token.create", resource, _edit(made))
     return made, token
-
-
-async def _record_creation(connection: Connection, editor: Editor, made: Token) -> None:
-    resource = ("Token", str(made.id))
-    await editor.write(connection, made.organization, "token.create", resource, _edit(made))
 
 
 async def rotate_token(

@@ -7,19 +7,18 @@ from calscim.admin.directory_views import (
     CreatedDirectory,
     DeletedDirectory,
     DirectoryRate,
-    DirectoryView,
     base_url,
+    directory_view,
+    rate_shown,
 )
 from calscim.admin.organizations import find_organization
 from calscim.admin.provider_steps import ProviderStep, provider_steps
-from calscim.admin.status import rate_shown
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
 from calscim.cli.database import opened
 from calscim.cli.output import record, table
 from calscim.cli.pausing import Target, for_option, pause, resume, state
 from calscim.cli.verbs import Verbs
-from calscim.config import Settings
 from calscim.config.values import LOWEST_RATE, rate
 from calscim.directory.rates import EVERY, NONE
 from calscim.option_types import VariableText
@@ -42,7 +41,11 @@ def register(verbs: Verbs) -> None:
     create.add_argument("--organization", metavar="ORG", help="needed if there are several")
     create.add_argument("--name", required=True, help="a name of your choice")
     create.add_argument(
-        "--provider", required=True, choices=admin.PROVIDERS, metavar="P", help=_providers()
+        "--provider",
+        required=True,
+        choices=admin.PROVIDERS,
+        metavar="P",
+        help=", ".join(admin.PROVIDERS),
     )
     create.add_argument(
         "--paused",
@@ -120,28 +123,6 @@ def _rate(text: str) -> int | None:
         raise ArgumentTypeError(f"requests_per_second {error}") from error
 
 
-def _providers() -> str:
-    return ", ".join(admin.PROVIDERS)
-
-
-def _view(settings: Settings, directory: admin.Directory) -> DirectoryView:
-    return DirectoryView(
-        id=directory.id,
-        name=directory.name,
-        organization=directory.organization,
-        provider=directory.provider,
-        base_url=base_url(settings, directory.id),
-        created_at=directory.created_at,
-        paused=directory.paused,
-        paused_until=directory.paused_until,
-        paused_reason=directory.paused_reason,
-        users=directory.users,
-        groups=directory.groups,
-        journal_seq=directory.journal_seq,
-        requests_per_second=rate_shown(directory.requests_per_second),
-    )
-
-
 async def _create(command: Command) -> None:
     settings, editor = command.settings(), command.editor()
     organization = find_organization(settings, command.arguments.organization)
@@ -209,7 +190,7 @@ async def _list(command: Command) -> None:
             for row in found
         ),
     )
-    value = [_view(settings, row) for row in found]
+    value = [directory_view(settings, row) for row in found]
     command.output.data(
         value, shown if found else "no directory yet: see `calscim directory create`"
     )
@@ -219,7 +200,7 @@ async def _show(command: Command) -> None:
     settings = command.settings()
     async with opened(settings) as db:
         found = await admin.find_directory(db, command.arguments.directory)
-    view = _view(settings, found)
+    view = directory_view(settings, found)
     command.output.data(view, record(view))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from calscim import admin
 from calscim.admin.directories import only_directory
-from calscim.admin.directory_views import CreatedToken, RevokedToken, RotationPreview, token_view
+from calscim.admin.directory_views import CreatedToken, RevokedToken, RotationPreview
 from calscim.admin.organizations import find_organization
 from calscim.cli.command import Command
 from calscim.cli.confirmation import confirm, yes_option
@@ -200,9 +200,8 @@ async def _list(command: Command) -> None:
             for row in found
         ),
     )
-    value = [token_view(token) for token in found]
     command.output.data(
-        value, shown if found else "no token yet: see `calscim token create --help`"
+        found, shown if found else "no token yet: see `calscim token create --help`"
     )
 
 
