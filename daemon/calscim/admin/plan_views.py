@@ -110,20 +110,15 @@ def plan_view(
     """Return the plan as operators see it. ``waiting``: mappings that wait for a group."""
     shown = plan_json(plan, journal_seq, team_names)
     seats = shown["seats"]
-    return PlanView(
-        organization=shown["organization"],
-        hash=shown["hash"],
-        journal_seq=journal_seq,
-        complete=shown["complete"],
-        incomplete=tuple(shown["incomplete"]),
-        notes=tuple(shown["notes"]),
-        waiting=waits(shown["waiting"]),
-        held_counts=shown["held_counts"],
-        seats=None if seats is None else Seats(**seats),
-        limits=limits(shown["limits"]),
-        actions=actions(shown["actions"]),
-        waiting_mappings=waiting,
-    )
+    typed = {
+        "incomplete": tuple(shown["incomplete"]),
+        "notes": tuple(shown["notes"]),
+        "waiting": waits(shown["waiting"]),
+        "seats": None if seats is None else Seats(**seats),
+        "limits": limits(shown["limits"]),
+        "actions": actions(shown["actions"]),
+    }
+    return PlanView(**{**shown, **typed}, waiting_mappings=waiting)
 
 
 def actions(stored: list[dict[str, Any]]) -> tuple[ActionView, ...]:

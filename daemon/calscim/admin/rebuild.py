@@ -1,7 +1,7 @@
 """Compare or rebuild directories from the journal, and list the members that a group had at a moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -67,15 +67,7 @@ async def rebuild_directory(
 
 
 def _view(directory: Directory, compared: rebuild.Compared) -> ComparedDirectory:
-    return ComparedDirectory(
-        id=directory.id,
-        name=directory.name,
-        users=compared.users,
-        groups=compared.groups,
-        members=compared.members,
-        different=compared.different,
-        differences=compared.differences,
-    )
+    return ComparedDirectory(directory.id, directory.name, **asdict(compared))
 
 
 async def past_members(

@@ -28,6 +28,7 @@ from calscim.admin.status_view import (
 )
 from calscim.admin.waiting_mappings import waiting_mappings
 from calscim.clock import SystemClock
+from calscim.config import Settings
 from calscim.errors import StoreError
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_json
@@ -35,7 +36,17 @@ from calscim.planner.safeguards.windows import Window, find_open_window, next_cl
 from calscim.postgres import health
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
+from calscim.reconciler import from_settings
 from calscim.reconciler.state import holds, organization_status, parked_actions, passes
+
+
+async def current_status(db: Database, settings: Settings) -> Status:
+    """Return the present status of everything that is configured."""
+    organizations = {
+        one.name: from_settings.windows(settings, one) for one in settings.organizations
+    }
+    channels = [one.name for one in settings.channels]
+    return await status(db, list(organizations), organizations, channels=channels)
 
 
 async def status(

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 
 from calscim.admin.notifications import ChannelStatus
 from calscim.admin.plan_views import LimitView
-from calscim.admin.status import exit_status, status
+from calscim.admin.status import current_status, exit_status
 from calscim.admin.status_view import (
     DirectoryStatus,
     HeldSet,
@@ -26,12 +26,9 @@ from calscim.cli.pausing import state
 from calscim.cli.status_watch import watch
 from calscim.cli.times import a_positive_duration
 from calscim.cli.verbs import Verbs
-from calscim.config import Settings
 from calscim.errors import UsageError
 from calscim.exit_codes import ExitCode
 from calscim.planner.render import held_text
-from calscim.postgres.pool import Database
-from calscim.reconciler.from_settings import windows
 from calscim.wording import counted, moment
 
 _SHOWN = 50  # parked actions and waiting people in the terminal
@@ -74,19 +71,12 @@ async def _status(command: Command) -> int:
         raise UsageError("--interval is the time between two looks of --watch: add --watch")
     async with opened(settings) as db:
         if arguments.watch:
-            code = await watch(
-                command, partial(_look, db, settings), render_status, arguments.interval
-            )
+            look = partial(current_status, db, settings)
+            code = await watch(command, look, render_status, arguments.interval)
             return code if arguments.exit_code else ExitCode.IN_SYNC
-        found = await _look(db, settings)
+        found = await current_status(db, settings)
     command.output.data(found, render_status(found))
     return exit_status(found) if arguments.exit_code else ExitCode.IN_SYNC
-
-
-async def _look(db: Database, settings: Settings) -> Status:
-    known = {one.name: windows(settings, one) for one in settings.organizations}
-    channels = [one.name for one in settings.channels]
-    return await status(db, list(known), known, channels=channels)
 
 
 def render_status(found: Status) -> RenderableType:

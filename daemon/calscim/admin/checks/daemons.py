@@ -2,35 +2,26 @@
 
 from calscim import admin
 from calscim.admin.checks.check import Check
-from calscim.admin.checks.database import Connect
+from calscim.admin.checks.database import Connect, read_current
 from calscim.admin.expiry import expiring
 from calscim.admin.fingerprints import stale
 from calscim.clock import SystemClock
 from calscim.config import Settings
-from calscim.errors import StoreError
-from calscim.postgres import migrations
 
 
 async def check_daemons(settings: Settings, connect: Connect) -> list[Check]:
     """Check that the running daemons use the keys and the certificate of this configuration."""
     try:
-        async with connect() as connection:
-            if await migrations.current(connection) < migrations.latest():
-                return []
-            running = await stale(connection, settings)
-    except (StoreError, OSError):  # the checks of the database and of the configuration report it
+        running = await read_current(connect, lambda connection: stale(connection, settings))
+    except OSError:  # the check of the configuration reports it
         return []
-    return [_daemon(holder, keys) for holder, keys in running.items()]
+    return [_daemon(holder, keys) for holder, keys in (running or {}).items()]
 
 
 async def check_tokens(connect: Connect) -> list[Check]:
     """Warn of tokens that end soon."""
-    try:
-        async with connect() as connection:
-            if await migrations.current(connection) < migrations.latest():
-                return []
-            known = await admin.tokens(connection)
-    except StoreError:  # the check of the database reports it
+    known = await read_current(connect, admin.tokens)
+    if known is None:
         return []
     valid = sum(token.state == "valid" for token in known)
     warning = "; ".join(one.detail for one in expiring(known, SystemClock().now()))

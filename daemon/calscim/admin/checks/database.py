@@ -1,8 +1,8 @@
 """Checks the database, its schema, its roles, and how bodies of the journal are sealed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from calscim.admin.checks.check import Check
 from calscim.config import Journal, Settings
@@ -13,6 +13,7 @@ from calscim.postgres.pgbouncer import goes_through
 from calscim.postgres.pool import Connection
 from calscim.postgres.queries import sql
 
+Found = TypeVar("Found")
 Connect: TypeAlias = Callable[[], AbstractAsyncContextManager[Connection]]
 _OLDEST = 130000  # Postgres 13
 
@@ -36,6 +37,19 @@ async def check_database(settings: Settings, connect: Connect) -> list[Check]:
         found = Check("database", False, str(error))
     warnings = [*_sealed_elsewhere(cipher, newest), *_head_file(settings.journal)]
     return [found, Check("journal", True, _sealing(cipher), "; ".join(warnings))]
+
+
+async def read_current(
+    connect: Connect, read: Callable[[Connection], Awaitable[Found]]
+) -> Found | None:
+    """Return what ``read`` finds in a database with this release's schema, else None: ``check_database`` says why."""
+    try:
+        async with connect() as connection:
+            if await migrations.current(connection) < migrations.latest():
+                return None
+            return await read(connection)
+    except StoreError:
+        return None
 
 
 async def check_operators(connect: Connect | None) -> list[Check]:

@@ -2,16 +2,15 @@
 
 from calscim.admin.build import describe
 from calscim.admin.checks.check import Check
-from calscim.admin.checks.database import Connect
+from calscim.admin.checks.database import Connect, read_current
 from calscim.admin.teams import reading
 from calscim.calcom.reader import Reader
 from calscim.config import Organization, Settings
-from calscim.errors import RemoteError, RemoteKind, StoreError
+from calscim.errors import RemoteError, RemoteKind
 from calscim.planner.attributes.table import find_attribute
 from calscim.planner.build import BuildTraits
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.roles import Role
-from calscim.postgres import migrations
 from calscim.postgres.queries import sql
 from calscim.reconciler.state.build_traits import RELEARN_AFTER
 
@@ -84,11 +83,6 @@ async def _attributes(reader: Reader, organization: Organization) -> str:
 
 async def _traits(connect: Connect, organization: str) -> BuildTraits:
     """Return what the daemon has learned about the build of Cal.com; nothing if the database cannot be read."""
-    try:
-        async with connect() as connection:
-            if await migrations.current(connection) < migrations.latest():
-                return BuildTraits()
-            rows = await connection.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
-    except StoreError:
-        return BuildTraits()
-    return BuildTraits(**{row["trait"]: row["value"] for row in rows})
+    query, arguments = sql("build_traits.load"), (organization, RELEARN_AFTER)
+    rows = await read_current(connect, lambda connection: connection.fetch(query, *arguments))
+    return BuildTraits(**{row["trait"]: row["value"] for row in rows or ()})

@@ -16,14 +16,13 @@ import asyncpg
 
 from calscim import __version__
 from calscim.admin.as_json import as_json
-from calscim.admin.status import status
+from calscim.admin.status import current_status
 from calscim.admin.support.scrub import Scrubber, secret_texts
 from calscim.config import EffectiveKey, Settings, Unix, address
 from calscim.errors import StoreError, UsageError
 from calscim.postgres import migrations
 from calscim.postgres.pool import Database
 from calscim.postgres.queries import sql
-from calscim.reconciler.from_settings import windows
 
 ROWS = 1000  # of the journal, and of the attempted changes
 LOG_BYTES = 2 * 1024 * 1024  # of the end of a log file
@@ -143,10 +142,7 @@ async def _stored(
     async with db.connection() as connection:
         versions["postgres"] = await connection.fetchval("SHOW server_version")
         versions["schema"] = await migrations.current(connection)
-    organizations = {one.name: windows(settings, one) for one in settings.organizations}
-    channels = [one.name for one in settings.channels]
-    found = await status(db, list(organizations), organizations, channels=channels)
-    yield "status.json", _json(found)
+    yield "status.json", _json(await current_status(db, settings))
     yield "tables.json", _json([dict(row) for row in await db.fetch(sql("support.list_tables"))])
     for name in ("journal", "actions", "passes"):
         rows = await db.fetch(sql(f"support.list_{name}"), ROWS)
