@@ -114,11 +114,13 @@ async def fill(db: Database, number: int) -> None:
     await admin.add_mapping(
         db,
         EDITOR,
-        directory,
-        group="Sales",
-        team=admin.TeamRef(world_of(number).team_id("Sales"), "Sales"),
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(
+            directory,
+            group="Sales",
+            team=admin.TeamRef(world_of(number).team_id("Sales"), "Sales"),
+            role=Role.MEMBER,
+            mode=Mode.MANAGED,
+        ),
     )
 
 

@@ -20,7 +20,7 @@ LIMIT 1;
 
 -- name: update
 -- Change role and mode of a mapping in place, so that no one leaves the team in between.
-UPDATE calscim.mappings m SET role = $2, mode = $3, team_name = $4, seq = $5,
+UPDATE calscim.mappings m SET role = $2, mode = $3, seq = $4,
     directory_seq = coalesce((SELECT h.seq FROM calscim.journal_heads h WHERE h.stream = m.directory_id), 0)
 WHERE id = $1;
 

@@ -51,7 +51,11 @@ async def push_group(db: Database, directory: Directory, name: str) -> str:
 
 async def add(db: Database, directory: Directory, group: str, **changes):
     wanted = {"team": SALES, "role": Role.MEMBER, "mode": Mode.MANAGED} | changes
-    return await admin.add_mapping(db, EDITOR, directory, group=group, **wanted)
+    return await admin.add_mapping(
+        db,
+        EDITOR,
+        admin.draft(directory, group=group, **wanted),
+    )
 
 
 def test_an_editor_requires_a_cipher():

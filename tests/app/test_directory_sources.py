@@ -84,11 +84,13 @@ async def acme(db, database):
     await admin.add_mapping(
         db,
         EDITOR,
-        directory,
-        group="Sales",
-        team=admin.TeamRef(team, "Sales"),
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(
+            directory,
+            group="Sales",
+            team=admin.TeamRef(team, "Sales"),
+            role=Role.MEMBER,
+            mode=Mode.MANAGED,
+        ),
     )
     async with calcom.serve(world) as url:
         yield (

@@ -24,11 +24,13 @@ async def sales(db, calcom):
     await admin.add_mapping(
         db,
         EDITOR,
-        okta,
-        group="Sales",
-        team=admin.TeamRef(team, "Sales"),
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(
+            okta,
+            group="Sales",
+            team=admin.TeamRef(team, "Sales"),
+            role=Role.MEMBER,
+            mode=Mode.MANAGED,
+        ),
     )
     await db.execute(
         "INSERT INTO calscim.ledger (organization, team_id, cal_user_id, user_id, origin, role, mode, mapping_ids)"

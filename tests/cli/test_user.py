@@ -26,11 +26,13 @@ async def acme(db, okta):
     await admin.add_mapping(
         db,
         EDITOR,
-        okta,
-        group="Sales",
-        team=admin.TeamRef(7, "Sales team"),
-        role=Role.ADMIN,
-        mode=Mode.MANAGED,
+        admin.draft(
+            okta,
+            group="Sales",
+            team=admin.TeamRef(7, "Sales team"),
+            role=Role.ADMIN,
+            mode=Mode.MANAGED,
+        ),
     )
     return made
 

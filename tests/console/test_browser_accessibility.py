@@ -83,11 +83,7 @@ async def fill(stage):
     await admin.add_mapping(
         stage.db,
         stage.editor,
-        stage.directory,
-        group="Sale",
-        team=team,
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(stage.directory, group="Sale", team=team, role=Role.MEMBER, mode=Mode.MANAGED),
     )
     paused = await admin.create_directory(
         stage.db, stage.editor, organization="acme", name="Entra", provider="azure-scim-v2"

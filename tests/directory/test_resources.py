@@ -61,11 +61,13 @@ class Pushes:
         await admin.add_mapping(
             self.db,
             EDITOR,
-            self.directory,
-            group=group,
-            team=admin.TeamRef(team, "Sales"),
-            role=Role.MEMBER,
-            mode=Mode.MANAGED,
+            admin.draft(
+                self.directory,
+                group=group,
+                team=admin.TeamRef(team, "Sales"),
+                role=Role.MEMBER,
+                mode=Mode.MANAGED,
+            ),
         )
 
     async def bound(self) -> list[uuid.UUID | None]:

@@ -107,7 +107,9 @@ async def test_deactivation_deletion_and_nested_groups(db, acme):
 async def test_edits_of_operators_name_the_operator(db, acme):
     team = admin.TeamRef(7, "Sales team")
     mapping, _ = await admin.add_mapping(
-        db, EDITOR, acme.directory, group="Sales", team=team, role=Role.MEMBER, mode=Mode.MANAGED
+        db,
+        EDITOR,
+        admin.draft(acme.directory, group="Sales", team=team, role=Role.MEMBER, mode=Mode.MANAGED),
     )
     await admin.remove_mapping(db, EDITOR, mapping)
     made, _ = await admin.create_token(db, EDITOR, acme.directory, name="second")

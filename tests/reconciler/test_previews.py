@@ -36,15 +36,7 @@ TEAMS = ("Sales", "Engineering")
 
 async def save(stage, edits):
     for one in edits.add:
-        await admin.add_mapping(
-            stage.db,
-            EDITOR,
-            one.directory,
-            group=one.group,
-            team=one.team,
-            role=one.role,
-            mode=one.mode,
-        )
+        await admin.add_mapping(stage.db, EDITOR, one)
     for row, one in edits.change:
         await admin.change_mapping(stage.db, EDITOR, row, role=one.role, mode=one.mode)
     for row in edits.remove:

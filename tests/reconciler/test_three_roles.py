@@ -42,11 +42,7 @@ async def test_the_daemon_serves_and_reconciles_and_operators_approve(stage, ope
     await admin.add_mapping(
         operators,
         stage.editor,
-        directory,
-        group="Sales",
-        team=team,
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(directory, group="Sales", team=team, role=Role.MEMBER, mode=Mode.MANAGED),
     )
     for name in PEOPLE:
         await stage.okta.assign(address(name), name.capitalize(), "Example")
@@ -92,7 +88,9 @@ async def test_operators_adopt_memberships_and_the_daemon_removes_them(stage, op
     team = admin.TeamRef(stage.team_id("Sales"), "Sales")
     role, mode = Role.MEMBER, Mode.MANAGED
     await admin.add_mapping(
-        operators, stage.editor, directory, group="Sales", team=team, role=role, mode=mode
+        operators,
+        stage.editor,
+        admin.draft(directory, group="Sales", team=team, role=role, mode=mode),
     )
     await stage.okta.assign(address("ann"), "Ann", "Example")
     await stage.okta.push_group("Sales", [address("ann")])

@@ -24,11 +24,13 @@ async def map_to(provider, group):
     return await admin.add_mapping(
         provider.db,
         EDITOR,
-        provider.directory,
-        group=group,
-        team=TeamRef(1, "Team"),
-        role=Role.MEMBER,
-        mode=Mode.MANAGED,
+        admin.draft(
+            provider.directory,
+            group=group,
+            team=TeamRef(1, "Team"),
+            role=Role.MEMBER,
+            mode=Mode.MANAGED,
+        ),
     )
 
 

@@ -165,11 +165,13 @@ class Deployment:
                 await admin.add_mapping(
                     db,
                     EDITOR,
-                    directory,
-                    group=name,
-                    team=admin.TeamRef(self.world.team_id(name), name),
-                    role=Role.MEMBER,
-                    mode=Mode.MANAGED if number else Mode.EXCLUSIVE,
+                    admin.draft(
+                        directory,
+                        group=name,
+                        team=admin.TeamRef(self.world.team_id(name), name),
+                        role=Role.MEMBER,
+                        mode=Mode.MANAGED if number else Mode.EXCLUSIVE,
+                    ),
                 )
 
     @property

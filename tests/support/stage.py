@@ -83,13 +83,15 @@ class Stage:
         await admin.add_mapping(
             self.db,
             EDITOR,
-            self.directory,
-            group=group,
-            team=admin.TeamRef(team, str(team))
-            if team is None or isinstance(team, int)
-            else admin.TeamRef(None, team, new=True),
-            role=Role(role),
-            mode=Mode(mode),
+            admin.draft(
+                self.directory,
+                group=group,
+                team=admin.TeamRef(team, str(team))
+                if team is None or isinstance(team, int)
+                else admin.TeamRef(None, team, new=True),
+                role=Role(role),
+                mode=Mode(mode),
+            ),
         )
 
     async def restart(self) -> None:

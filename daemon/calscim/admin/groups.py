@@ -111,7 +111,7 @@ class ShownGroup:
     members: tuple[GroupMember, ...]
 
 
-async def show_group(db: Database, wanted: str, directory: Directory | None = None) -> ShownGroup:
+async def show_group(db: Database, wanted: str, directory: Directory | None) -> ShownGroup:
     """Return the group of that id, name or externalId. UsageError if it is not exactly one."""
     scope = None if directory is None else directory.id
     found = await db.fetch(sql("groups.find_exact"), trimmed(wanted), scope)

@@ -182,15 +182,7 @@ async def apply_edits(db: Database, editor: Editor, edits: MappingEdits) -> list
     warnings = []
     async with transaction(db) as connection:
         for drafted in edits.add:
-            _, found = await add_mapping(
-                connection,
-                editor,
-                drafted.directory,
-                group=drafted.group,
-                team=drafted.team,
-                role=drafted.role,
-                mode=drafted.mode,
-            )
+            _, found = await add_mapping(connection, editor, drafted)
             warnings += found
         for row, drafted in edits.change:
             await change_mapping(connection, editor, row, role=drafted.role, mode=drafted.mode)

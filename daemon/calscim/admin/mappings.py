@@ -1,6 +1,6 @@
 """Edit and list mappings: the rules that put the members of a group on a team. A removed mapping keeps its row."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -118,7 +118,7 @@ class MappingEdits:
 
 
 def draft(directory: Directory, *, group: str, team: TeamRef, role: Role, mode: Mode) -> Draft:
-    """Return a draft. Raise UsageError if ``add_mapping`` would refuse it whatever else is mapped."""
+    """Return a draft. Raise UsageError if it cannot be saved, whatever else is mapped."""
     _check(team, mode)
     return Draft(directory, names.clean("a group", group), team, role, mode)
 
@@ -154,21 +154,13 @@ async def find_mapping(db: Database, number: int) -> MappingRow:
 
 
 async def add_mapping(
-    db: "Database | Connection",
-    editor: Editor,
-    directory: Directory,
-    *,
-    group: str,
-    team: TeamRef,
-    role: Role,
-    mode: Mode,
+    db: "Database | Connection", editor: Editor, drafted: Draft
 ) -> tuple[MappingRow, list[str]]:
     """Save a mapping; return it with its warnings. Raise UsageError if the group is already mapped to the team.
 
     The directory's head is locked, so that a group that is pushed meanwhile is bound either here or by the push.
     """
-    group = names.clean("a group", group)
-    _check(team, mode)
+    directory, group, team = drafted.directory, drafted.group, drafted.team
     try:
         async with transaction(db) as connection:
             await connection.execute(sql("journal.lock_head"), directory.id)
@@ -186,7 +178,7 @@ async def add_mapping(
                 "directory": directory.id,
                 "group": group,
                 "group_id": bound,
-                **_target(team, role, mode),
+                **_target(team, drafted.role, drafted.mode),
             }
             seq = await editor.write_and_ask(
                 connection, directory.organization, "mapping.add", ("Mapping", str(number)), edit
@@ -199,8 +191,8 @@ async def add_mapping(
                 bound,
                 target,
                 team.name,
-                role.value,
-                mode.value,
+                drafted.role.value,
+                drafted.mode.value,
                 seq,
             )
             rows = await connection.fetch(sql("mappings.list"), None, None, directory.organization)
@@ -224,21 +216,17 @@ async def change_mapping(
     *,
     role: Role,
     mode: Mode,
-    team_name: str | None = None,
 ) -> MappingRow:
     """Change the role and the mode of a mapping in place, so that no member leaves the team in between."""
-    team = mapping.team if team_name is None else replace(mapping.team, name=team_name)
-    _check(team, mode)
+    _check(mapping.team, mode)
     async with transaction(db) as connection:
         await _lock(connection, mapping)
-        edit = {**_identity(mapping), **_target(team, role, mode)}
+        edit = {**_identity(mapping), **_target(mapping.team, role, mode)}
         resource = ("Mapping", str(mapping.id))
         seq = await editor.write_and_ask(
             connection, mapping.organization, "mapping.change", resource, edit
         )
-        await connection.execute(
-            sql("mappings.update"), mapping.id, role.value, mode.value, team.name, seq
-        )
+        await connection.execute(sql("mappings.update"), mapping.id, role.value, mode.value, seq)
         rows = await connection.fetch(sql("mappings.list"), mapping.id, None, None)
     return _row(rows[0])
 
@@ -251,15 +239,7 @@ async def move_mapping(
     The new mapping has an id of its own: the old row stays as the reason why its people leave the old team.
     """
     async with transaction(db) as connection:
-        added, warnings = await add_mapping(
-            connection,
-            editor,
-            moved.directory,
-            group=moved.group,
-            team=moved.team,
-            role=moved.role,
-            mode=moved.mode,
-        )
+        added, warnings = await add_mapping(connection, editor, moved)
         await remove_mapping(connection, editor, mapping)
     return added, warnings
 

@@ -7,6 +7,8 @@ from unicodedata import category
 from calscim.errors import UsageError
 from calscim.names import folded, spelling
 
+_MOST = 3  # names that a sentence suggests
+
 
 def clean(what: str, name: str) -> str:
     """Return the name as calscim compares it. Raise UsageError if it is blank or has a control character."""
@@ -16,16 +18,16 @@ def clean(what: str, name: str) -> str:
     return name
 
 
-def near(wanted: str, known: Iterable[str], count: int = 3) -> list[str]:
+def near(wanted: str, known: Iterable[str]) -> list[str]:
     """Return the known names that are most similar to the wanted one, ignoring case."""
     by_key: dict[str, str] = {}
     for name in known:
         by_key.setdefault(folded(name), name)
-    keys = get_close_matches(folded(wanted), by_key, n=count)
+    keys = get_close_matches(folded(wanted), by_key, n=_MOST)
     if not keys:  # get_close_matches does not match a part of a name
         part = folded(wanted)
         keys = sorted(key for key in by_key if len(part) > 2 and part in key)
-    return [by_key[key] for key in keys][:count]
+    return [by_key[key] for key in keys][:_MOST]
 
 
 def several(what: str, wanted: str, found: Sequence[tuple[str, str, str]]) -> str:

@@ -124,7 +124,7 @@ async def _similar(db: Database, wanted: str, directory: str | None) -> list[str
     return [*(one.user_name for one in containing), *(row["user_name"] for row in similar)]
 
 
-async def show_user(db: Database, wanted: str, directory: Directory | None = None) -> ShownUser:
+async def show_user(db: Database, wanted: str, directory: Directory | None) -> ShownUser:
     """Return the user of that id, userName, address or externalId. UsageError if it is not exactly one."""
     scope = None if directory is None else directory.id
     found = await db.fetch(sql("users.find_exact"), trimmed(wanted), scope)

@@ -93,11 +93,13 @@ class Demo:
         await admin.add_mapping(
             self.db,
             self.editor,
-            self.directory,
-            group=group,
-            team=admin.TeamRef(team_id, team),
-            role=Role.MEMBER,
-            mode=Mode(mode),
+            admin.draft(
+                self.directory,
+                group=group,
+                team=admin.TeamRef(team_id, team),
+                role=Role.MEMBER,
+                mode=Mode(mode),
+            ),
         )
 
     async def sync(self) -> None:

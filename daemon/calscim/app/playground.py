@@ -315,11 +315,9 @@ async def _prepare(
             await admin.add_mapping(
                 db,
                 editor,
-                created,
-                group=team.name,
-                team=team,
-                role=Role.MEMBER,
-                mode=Mode.MANAGED,
+                admin.draft(
+                    created, group=team.name, team=team, role=Role.MEMBER, mode=Mode.MANAGED
+                ),
             )
     return Playground(
         base_url=f"{settings.scim.public_url}/scim/v2/{directory}",

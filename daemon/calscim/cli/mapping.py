@@ -128,15 +128,7 @@ async def _add(command: Command) -> int | None:
             _warn(command, note, await admin.preview_mapping(db, drafted))
             edits = MappingEdits(add=(drafted,))
             return await show_plans(command, db, settings, organization.name, edits)
-        added, warnings = await admin.add_mapping(
-            db,
-            command.editor(),
-            directory,
-            group=drafted.group,
-            team=team,
-            role=drafted.role,
-            mode=drafted.mode,
-        )
+        added, warnings = await admin.add_mapping(db, command.editor(), drafted)
     _warn(command, note, warnings)
     command.output.data(mapping_view(added), record(mapping_view(added)))
     return None

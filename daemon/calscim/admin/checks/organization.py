@@ -11,8 +11,7 @@ from calscim.planner.attributes.table import find_attribute
 from calscim.planner.build import BuildTraits
 from calscim.planner.observed_state import Incomplete
 from calscim.planner.roles import Role
-from calscim.postgres.queries import sql
-from calscim.reconciler.state.build_traits import RELEARN_AFTER
+from calscim.reconciler.state import build_traits
 
 
 async def check_organization(
@@ -83,6 +82,7 @@ async def _attributes(reader: Reader, organization: Organization) -> str:
 
 async def _traits(connect: Connect, organization: str) -> BuildTraits:
     """Return what the daemon has learned about the build of Cal.com; nothing if the database cannot be read."""
-    query, arguments = sql("build_traits.load"), (organization, RELEARN_AFTER)
-    rows = await read_current(connect, lambda connection: connection.fetch(query, *arguments))
-    return BuildTraits(**{row["trait"]: row["value"] for row in rows or ()})
+    found = await read_current(
+        connect, lambda connection: build_traits.load(connection, organization)
+    )
+    return found or BuildTraits()

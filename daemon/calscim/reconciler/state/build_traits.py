@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from calscim.planner.build import BuildTraits
-from calscim.postgres.pool import Database
+from calscim.postgres.pool import Connection, Database
 from calscim.postgres.queries import sql
 
 # An upgrade of Cal.com may change a trait without notice. Learning a trait again costs one call.
 RELEARN_AFTER = timedelta(days=7)
 
 
-async def load(db: Database, organization: str) -> BuildTraits:
+async def load(db: "Database | Connection", organization: str) -> BuildTraits:
     """Return the traits that answers have shown within ``RELEARN_AFTER``."""
     rows = await db.fetch(sql("build_traits.load"), organization, RELEARN_AFTER)
     return BuildTraits(**{row["trait"]: row["value"] for row in rows})
