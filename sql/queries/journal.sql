@@ -32,12 +32,12 @@ WHERE ($1::text[] IS NULL OR stream = ANY ($1))
   AND ($4::text IS NULL OR kind = $4)
   AND ($5::timestamptz IS NULL OR at >= $5)
   AND ($6::timestamptz IS NULL OR at < $6)
-  AND ($7::text[] IS NULL OR resource_id = ANY ($7)
-       OR convert_from(coalesce(effect, ''), 'UTF8') LIKE ANY (SELECT '%' || i || '%' FROM unnest($7) i))
+  AND ($7::text[] IS NULL OR resource_id = ANY ($7) OR resource_type <> 'User'
+       AND effect LIKE ANY ((SELECT array_agg(convert_to('%' || i || '%', 'UTF8')) FROM unnest($7) i)::bytea[]))
 ORDER BY stream, seq;
 
 -- name: list_latest
--- The latest $8 rows that match the given criteria, latest first. Each stream is read from its end.
+-- The latest $7 rows that match the given criteria, latest first. Each stream is read from its end.
 SELECT j.stream, j.seq, to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id,
        method, path, status, remote, token_id, resource_type, resource_id, body, effect,
        encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
@@ -51,12 +51,63 @@ CROSS JOIN LATERAL (
       AND ($4::text IS NULL OR kind = $4)
       AND ($5::timestamptz IS NULL OR at >= $5)
       AND ($6::timestamptz IS NULL OR at < $6)
-      AND ($7::text[] IS NULL OR resource_id = ANY ($7)
-           OR convert_from(coalesce(effect, ''), 'UTF8') LIKE ANY (SELECT '%' || i || '%' FROM unnest($7) i))
     ORDER BY seq DESC
-    LIMIT $8
+    LIMIT $7
 ) j
 WHERE $1::text[] IS NULL OR h.stream = ANY ($1)
+ORDER BY j.at DESC, j.stream, j.seq DESC
+LIMIT $7;
+
+-- name: list_latest_about
+-- The latest $8 rows about the resources with the ids $7, latest first; $1 to $6 as in list_latest. The rows of a
+-- resource are found by index, and so are those of the groups that it is or was in. The streams of organizations are
+-- read from their end, and those of directories only for a deleted resource, which a push may have named since.
+WITH members AS MATERIALIZED (
+    SELECT group_id::text AS id FROM calscim.members WHERE member_id = ANY ($7::text[]::uuid[])
+    UNION SELECT group_id::text FROM calscim.former_members WHERE member_id = ANY ($7::text[]::uuid[])
+    EXCEPT SELECT unnest($7)
+), resources AS MATERIALIZED (
+    SELECT unnest($7) AS id, true AS is_wanted UNION ALL SELECT id, false FROM members
+), named AS MATERIALIZED (
+    SELECT array_agg(convert_to('%' || i || '%', 'UTF8')) AS patterns,
+           (SELECT min(at) FROM calscim.tombstones WHERE id = ANY ($7::text[]::uuid[])) AS deleted_at
+    FROM unnest($7) i
+), found AS (
+    SELECT j.* FROM resources r, named CROSS JOIN LATERAL (
+        SELECT stream, seq, at FROM calscim.journal
+        WHERE resource_id = r.id AND resource_id <> '' AND (r.is_wanted OR effect LIKE ANY (patterns))
+          AND ($1::text[] IS NULL OR stream = ANY ($1))
+          AND ($2::bigint IS NULL OR seq = $2)
+          AND ($3::text IS NULL OR request_id = $3)
+          AND ($4::text IS NULL OR kind = $4)
+          AND ($5::timestamptz IS NULL OR at >= $5)
+          AND ($6::timestamptz IS NULL OR at < $6)
+        ORDER BY seq DESC
+        LIMIT $8
+    ) j
+    UNION
+    SELECT j.* FROM calscim.journal_heads h, named CROSS JOIN LATERAL (
+        SELECT stream, seq, at FROM (
+            SELECT stream, seq, at, effect FROM calscim.journal
+            WHERE stream = h.stream AND resource_type <> 'User' AND (h.stream LIKE '@%' OR at >= deleted_at)
+              AND ($2::bigint IS NULL OR seq = $2)
+              AND ($3::text IS NULL OR request_id = $3)
+              AND ($4::text IS NULL OR kind = $4)
+              AND ($5::timestamptz IS NULL OR at >= $5)
+              AND ($6::timestamptz IS NULL OR at < $6)
+            ORDER BY seq DESC
+            LIMIT h.seq  -- no limit, but with one the planner reads this stream by its index instead of the whole table
+        ) o
+        WHERE effect LIKE ANY (patterns)
+        LIMIT $8
+    ) j
+    WHERE (h.stream LIKE '@%' OR deleted_at IS NOT NULL) AND ($1::text[] IS NULL OR h.stream = ANY ($1))
+)
+SELECT j.stream, j.seq, to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, kind, request_id,
+       method, path, status, remote, token_id, resource_type, resource_id, body, effect,
+       encode(body_digest, 'hex') AS body_digest, encode(effect_digest, 'hex') AS effect_digest,
+       encode(prev_hash, 'hex') AS prev_hash, encode(j.hash, 'hex') AS hash, traceparent
+FROM found JOIN calscim.journal j USING (stream, seq, at)
 ORDER BY j.at DESC, j.stream, j.seq DESC
 LIMIT $8;
 
@@ -71,13 +122,17 @@ WHERE stream = $1 AND seq > $2
 ORDER BY seq;
 
 -- name: find_user_ids
--- The ids of users that have or had this id, userName or address.
+-- The ids of users that have or had this id, userName or address. An account's address is one of these.
+SELECT id::text FROM calscim.users
+WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND user_name_key = calscim.name_key($1)
+UNION
 SELECT id::text FROM calscim.users
 WHERE ($2::text[] IS NULL OR directory_id = ANY ($2))
-  AND (id::text = $1 OR user_name_key = calscim.name_key($1) OR calscim.name_key(email) = calscim.name_key($1))
+  AND id = CASE WHEN $1 ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN $1::uuid END
 UNION
-SELECT user_id::text FROM calscim.user_emails
-WHERE ($2::text[] IS NULL OR directory_id = ANY ($2)) AND value_key = calscim.name_key($1)
+SELECT user_id::text FROM calscim.directories d
+JOIN calscim.user_emails e ON e.directory_id = d.id AND value_key = calscim.name_key($1)
+WHERE $2::text[] IS NULL OR d.id = ANY ($2)
 UNION
 SELECT id::text FROM calscim.tombstones
 WHERE kind = 'User' AND ($2::text[] IS NULL OR directory_id = ANY ($2))

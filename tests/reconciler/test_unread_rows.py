@@ -7,6 +7,7 @@ import pytest
 
 from calscim import admin
 from calscim.postgres.queries import sql
+from tests.support.query_plans import rows_read
 from tests.support.stage import EDITOR
 
 ROWS = 100_000  # from about this size on, the planner would rather read all of them
@@ -47,11 +48,3 @@ async def test_only_the_unread_rows_of_a_long_journal_are_read(journal):
         plan = await journal.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", "acme", 10_000)
 
         assert sum(rows_read(json.loads(plan)[0]["Plan"])) <= 2 * UNREAD
-
-
-def rows_read(node):
-    if node.get("Relation Name", "").startswith("journal_2") or "journal_default" in node.values():
-        removed = node.get("Rows Removed by Filter", 0)
-        yield (node["Actual Rows"] + removed) * node["Actual Loops"]
-    for part in node.get("Plans", ()):
-        yield from rows_read(part)

@@ -15,7 +15,11 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Criteria for rows; None: no restriction. ``about``: ids of users, groups, mappings and other resources."""
+    """Criteria for rows; None: no restriction.
+
+    ``about``: ids of users and groups. A row is about a resource if it changed the resource, or if it names the
+    resource and is not a row of a user, whose manager may be the person.
+    """
 
     streams: Sequence[str] | None = None
     seq: int | None = None
@@ -59,7 +63,12 @@ async def rows(
 
 async def newest(db: Database, wanted: Wanted, count: int) -> list[JournalRow]:
     """Return the latest matching rows, oldest first."""
-    found = await db.fetch(sql("journal.list_latest"), *wanted.arguments(), count)
+    *criteria, about = wanted.arguments()
+    found = (
+        await db.fetch(sql("journal.list_latest"), *criteria, count)
+        if about is None
+        else await db.fetch(sql("journal.list_latest_about"), *criteria, about, count)
+    )
     return [journal_row(row, db.cipher) for row in reversed(found)]
 
 
