@@ -35,7 +35,7 @@ demo: $(STAMP) ## play a whole story against the simulated Cal.com
 test: $(STAMP) ## run the tests, with branch coverage (PG=postgresql://postgres@localhost: on that server; WORKERS=2; COVER=no: faster)
 	@$(if $(PG),TEST_POSTGRES='$(PG)') $(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(if $(filter no,$(COVER)),,--cov --cov-report=term)
 
-guide: $(STAMP) ## write docs/guide/cases.md and incidents.md anew: what calscim prints and sends in each case
+guide: $(STAMP) ## write docs/guide/cases.md and incidents.md again: what calscim prints and sends in each case
 	$(BIN)/python -m tests.guide
 	$(BIN)/python -m tests.faults.incidents
 

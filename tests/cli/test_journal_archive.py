@@ -73,7 +73,7 @@ def test_keep_archives_all_but_the_latest_months(calscim, old, tmp_path):
 
     assert [month["month"] for month in ran.json] == ["2020-03"]
     again = calscim("journal", "archive", "--keep", "12", "--to", str(tmp_path))
-    assert (again.code, again.out.strip()) == (0, "no month has to be archived")
+    assert (again.code, again.out.strip()) == (0, "there is no month to archive")
 
 
 def test_show_and_export_name_the_file_of_archived_rows(calscim, old, tmp_path):

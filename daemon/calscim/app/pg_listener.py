@@ -51,7 +51,7 @@ async def listen(
     servers = hosts(listen_dsn or dsn)
 
     def announce(stream: str) -> bool:
-        """Wake the stream's organization; return False if it has to be looked up first."""
+        """Wake the stream's organization; return False if the organization must be looked up first."""
         is_named = stream.startswith("@")
         organization = stream.removeprefix("@") if is_named else organizations.get(stream)
         if organization:

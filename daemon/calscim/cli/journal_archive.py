@@ -80,7 +80,7 @@ async def _archive(command: Command) -> None:
             for one in done
         ),
     )
-    command.output.data(done, shown if done else "no month has to be archived")
+    command.output.data(done, shown if done else "there is no month to archive")
 
 
 def _months(months: list[str]) -> str:

@@ -52,7 +52,7 @@ def resolve_grants(
     people: People | None = None,
     teams: AbstractSet[TeamId] | None = None,
 ) -> ResolvedGrants:
-    """Compute what is wanted. ``teams``: only these teams; the cost grows with their memberships."""
+    """Compute the wanted memberships. ``teams``: only these teams; the cost grows with their memberships."""
     people = identify(desired) if people is None else people
     in_use = sorted(
         (mapping for mapping in desired.mappings if mapping.removed_seq is None),

@@ -25,7 +25,7 @@ class PendingChanges:
     metrics: Metrics
     oldest: datetime | None = None
     count: int = 0
-    _carried: int = 0  # of these, pushes that have to be tried again
+    _carried: int = 0  # of these, pushes that the next pass tries again
     _unreachable: Notice = field(default_factory=Notice)
     _delayed: Notice = field(default_factory=Notice)
 
@@ -89,7 +89,7 @@ class PendingChanges:
         )
 
     def note_processed(self, *, is_everything_done: bool) -> None:
-        """Log that nothing has to be tried again, if a delay was logged."""
+        """Log that no change waits for another try, if a delay was logged."""
         if self._delayed.end():
             log.info("reconcile.caught_up", organization=self.organization)
         self._carried = 0
