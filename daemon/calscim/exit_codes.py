@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     FAILED = 1, "error; standard error says what is wrong and what to do"
     PENDING = 2, "changes are pending, or for mapping apply: not saved without --yes"
     HELD = 3, "a set of changes is held until an operator approves it"
-    STALE = 4, "approve: no held plan has this hash any more"
+    STALE = 4, "approve and reject: no held plan has this hash"
     BROKEN = 5, "journal verify: the hash chain is broken"
     DIFFERENT = 6, "rebuild --check: the tables differ from the journal"
     INCOMPLETE = 7, "journal export: rows or bodies are missing"

@@ -156,7 +156,7 @@ def test_verify_prints_no_table_when_every_journal_is_broken(calscim, okta, data
     ran = calscim("journal", "verify")
 
     assert ran.code == 5
-    assert ran.out.endswith("rows, 0 journals whole, 1 broken\n")
+    assert ran.out.endswith("rows, 0 journals intact, 1 broken\n")
 
 
 def test_verify_against_a_checkpoint_finds_a_rewritten_chain(

@@ -6,7 +6,7 @@ import pytest
 
 
 def test_the_level_is_set_shown_and_reset(calscim, configuration):
-    assert "info, as log.level" in calscim("log", "level").out
+    assert "info (log.level" in calscim("log", "level").out
 
     made = calscim("log", "level", "debug", "--for", "20m")
     shown = calscim("log", "level")

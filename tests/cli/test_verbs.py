@@ -63,7 +63,7 @@ def test_the_help_lists_every_exit_code(calscim):
         (("--confg", "x", "plan"), "calscim [-h]", "did you mean --config?"),
         (("--json", "plan"), "calscim plan [-h]", "stand after the verb"),
         (("--yes", "x", "plan"), "calscim [-h]", "stand after the verb"),
-        (("plan", "acme"), "calscim plan [-h]", "the argument 'acme' is one too many"),
+        (("plan", "acme"), "calscim plan [-h]", "there is no argument 'acme': leave it out"),
         (("plan", "-x"), "calscim plan [-h]", "there is no option -x"),
         (
             ("mapping", "add", "--group", "a", "--team", "b", "--mode", "manged"),

@@ -75,7 +75,10 @@ def test_a_webhook_has_a_url_and_a_secret_and_the_events_it_wants(read):
             "notify.a.secret: has no effect without webhook",
         ),
         ('url = "nosuch://t0psecret"', "notify.a.url: is not a URL that Apprise knows"),
-        ('webhook = "https://a"\nsecret = "whsec_t0psecret"', "notify.a.secret: is no signing key"),
+        (
+            'webhook = "https://a"\nsecret = "whsec_t0psecret"',
+            "notify.a.secret: is not a signing key",
+        ),
         (f'webhook = "ftp://t0psecret"\nsecret = "{SECRET}"', "notify.a.webhook: is not a URL"),
         ('url = "json://localhost"\nfeed = true', "notify.a.feed: needs a webhook"),
         (

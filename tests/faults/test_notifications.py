@@ -110,7 +110,7 @@ async def test_a_receiver_that_hangs_does_not_delay_the_synchronization(site, se
 
 
 async def test_the_test_command_reports_whether_the_receiver_accepted_the_message(site, receiver):
-    assert "took the test message" in await site.calscim("notify", "test", "hook")
+    assert "accepted the test message" in await site.calscim("notify", "test", "hook")
     assert receiver.types == ["test"]
 
     receiver.status = 500

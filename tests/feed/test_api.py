@@ -84,7 +84,7 @@ async def test_a_change_is_in_the_next_answer(client, acme):
         ("wait=61", "write seconds from 0 to 60"),
         ("since=1", "there is no parameter 'since': write after, limit, wait"),
         ("After=1", "there is no parameter 'After'"),
-        ("after=1&after=2", "after is there several times: write it once"),
+        ("after=1&after=2", "after is given several times: send it once"),
     ],
 )
 async def test_a_wrong_parameter_is_explained(client, query, says):

@@ -129,8 +129,9 @@ async def find_directory(db: Database, wanted: str) -> Directory:
         return Directory(**rows[0])
     every = await directories(db)
     known = [name for row in every for name in (row.name, row.id)]
-    listed = ", ".join(row.name for row in every) or "none: see `calscim directory create`"
-    raise UsageError(names.missing("directory", wanted, known, f"directories: {listed}"))
+    listed = ", ".join(row.name for row in every)
+    otherwise = f"use one of {listed}" if listed else "create one with `calscim directory create`"
+    raise UsageError(names.missing("directory", wanted, known, otherwise))
 
 
 async def only_directory(db: Database, wanted: str | None) -> Directory:

@@ -1,4 +1,4 @@
-"""Compare or rebuild directories from the journal, and list the members that a group had at a moment."""
+"""Compare or rebuild directories from the journal, and list the members that a group had at a given time."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -98,7 +98,7 @@ def _group(tables: Tables, directory: Directory, wanted: str, at: datetime | Non
         if found:
             return found[0]
     then = f"at {at:%Y-%m-%d %H:%M:%S %Z}" if at else "now"
-    otherwise = f"there were {len(called)} groups; see `calscim journal tail --group NAME`"
+    otherwise = "see `calscim journal tail --group NAME` for its past names"
     raise UsageError(
         f"{directory.name} {then}: {names.missing('group', wanted, called.values(), otherwise)}"
     )

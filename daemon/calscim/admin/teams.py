@@ -96,9 +96,10 @@ def named_team(teams: Iterable[Team], organization: str, wanted: str) -> Team:
     if found is not None:
         return found
     known = [name for team in every for name in (team.name, team.slug) if name]
-    listed = ", ".join(sorted(team.name for team in every)) or "none"
+    listed = ", ".join(sorted(team.name for team in every))
+    otherwise = f"use one of {listed}" if listed else "create a team in Cal.com first"
     what = f"team in {organization}'s Cal.com called"
-    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), f"teams: {listed}"))
+    raise UsageError(names.missing(what, wanted, dict.fromkeys(known), otherwise))
 
 
 def resolve(teams: Mapping[TeamId, Team], organization: Organization, wanted: str) -> TeamRef:

@@ -35,7 +35,7 @@ def register(verbs: Verbs) -> None:
         "link",
         _link,
         "print a link that signs in to the console once, within ten minutes",
-        details="The journal names the person who ran the command for what is changed with the link.",
+        details="The journal records changes made with the link under the name of the person who ran this command.",
         examples=("calscim console link", "calscim console link --role viewer"),
     )
     link.add_argument(

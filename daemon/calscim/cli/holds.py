@@ -13,7 +13,7 @@ def register(verbs: Verbs) -> None:
     approving = verbs.add(
         "approve",
         _approve,
-        details="If no held plan has this hash any more, look at `calscim plan` again.",
+        details="Exits with 4 if no held plan has this hash: run `calscim plan` again.",
         examples=(
             "calscim approve 3f9c0a1b",
             'calscim approve 3f9c0a1b --reason "layoffs, ticket 4711"',
@@ -24,7 +24,7 @@ def register(verbs: Verbs) -> None:
         "reject",
         _reject,
         details="The set stays held, and notifications no longer remind of it. Correct the groups at the provider "
-        "to end the hold; `calscim approve` releases the set after all.",
+        "to end the hold; you can still release the set with `calscim approve`.",
         examples=(
             "calscim reject 3f9c0a1b",
             'calscim reject 3f9c0a1b --reason "a rule in Okta was wrong, ticket 4712"',

@@ -1,4 +1,4 @@
-"""calscim install and uninstall: set calscim up as a service of systemd, and remove it again."""
+"""calscim install and uninstall: set calscim up as a systemd service, and remove it again."""
 
 import asyncio
 import sys
@@ -36,17 +36,17 @@ def register(verbs: Verbs) -> None:
     install = verbs.add(
         "install",
         _install,
-        details="Makes the user calscim, /etc/calscim with the example of the configuration, the folders for state and "
-        "logs, and the units, and enables calscim.service without starting it. Run it again after an upgrade: files "
-        "that you have edited are not replaced.",
+        details="Creates the user calscim, /etc/calscim with the example of the configuration, the folders for state "
+        "and logs, and the units, and enables calscim.service without starting it. Run it again after an upgrade: it "
+        "does not replace files that you have edited.",
         examples=("calscim install --systemd --dry-run", "calscim install --systemd"),
     )
     _options(install)
     uninstall = verbs.add(
         "uninstall",
         _uninstall,
-        details="Stops and removes what install made. Configuration, secrets and data stay without --purge. The "
-        "database in Postgres always stays.",
+        details="Stops the daemon and removes what `calscim install` created. Configuration, secrets and data stay "
+        "without --purge. The database in Postgres always stays.",
         examples=("calscim uninstall --systemd", "calscim uninstall --systemd --purge"),
     )
     _options(uninstall)

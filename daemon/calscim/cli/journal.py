@@ -157,7 +157,9 @@ async def _show(command: Command) -> int:
         if not text.isdecimal():
             found = [row async for row in history.rows(db, Wanted(request_id=text))]
             if not found:
-                raise UsageError(f"no row of the journal has the request id {text!r}")
+                raise UsageError(
+                    f"no row of the journal has the request id {text!r}: see `calscim journal tail`"
+                )
             command.output.data(found, Group(*(_details(row) for row in found)))
             return _unreadable(command, found)
         stream = await _stream(db, command)
@@ -232,7 +234,7 @@ def _verdict(found: JournalVerdict) -> RenderableType:
     parts: list[RenderableType] = [
         lines(f"{one.stream}: row {one.seq} {one.why}", style="red") for one in found.broken
     ]
-    whole = f"{found.rows:,} rows, {len(found.heads)} journals whole"
+    whole = f"{found.rows:,} rows, {len(found.heads)} journals intact"
     parts.append(lines(whole + (f", {len(found.broken)} broken" if found.broken else "")))
     if found.archives.files:
         parts.append(

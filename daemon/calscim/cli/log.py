@@ -37,7 +37,7 @@ def register(verbs: Verbs) -> None:
     nouns.add(
         "reset",
         _reset,
-        "end the level that was set, now",
+        "return to the configured level now",
         examples=("calscim log reset", "calscim log reset --json"),
     )
 
@@ -65,7 +65,7 @@ async def _level(command: Command) -> None:
             seconds = command.arguments.seconds or DEFAULT
             found = await set_override(db, level, seconds, actor(command.environ))
     if found is None:
-        text = f"{settings.log.level}, as log.level in the configuration says"
+        text = f"{settings.log.level} (log.level of the configuration)"
     elif level is None:
         text = f"{found.level} until {moment(found.until)}, set by {found.set_by}"
     else:

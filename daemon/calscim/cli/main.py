@@ -13,9 +13,9 @@ from calscim.exit_codes import ExitCode
 # Each verb, in the order of the help: the module of this package that registers it, and its line of help.
 VERBS = {
     "serve": ("serve", "run the daemon"),
-    "run": ("serve", "run the daemon with nothing prepared, to try it"),
-    "demo": ("serve", "play a whole story and end"),
-    "check": ("check", "check configuration, database, schema, each organization's API key"),
+    "run": ("serve", "try calscim: run a daemon that needs no preparation"),
+    "demo": ("serve", "play a story against a simulated Cal.com, check each step, and exit"),
+    "check": ("check", "check the configuration, the database, and each organization's API key"),
     "doctor": ("doctor", "examine everything that keeps an installation from working"),
     "support-bundle": (
         "support_bundle",
@@ -40,11 +40,11 @@ VERBS = {
     "notify": ("notify", "list and test the channels of notifications"),
     "log": ("log", "show or set the level of the log of running daemons"),
     "journal": ("journal", "read, verify, export and archive the journal"),
-    "membership": ("rebuild", "list the members that a group had at a moment"),
+    "membership": ("rebuild", "list the members that a group had at a given time"),
     "rebuild": ("rebuild", "rebuild users, groups and members from the journal"),
     "erase": ("erase", "erase a person's data from the journal and the tables"),
     "sim": ("sim", "run simulators to try calscim against"),
-    "install": ("install", "install calscim as a service of systemd"),
+    "install": ("install", "install calscim as a systemd service"),
     "uninstall": ("install", "remove the service; configuration and data stay"),
     "completion": ("completion", "print a completion script for a shell"),
 }

@@ -26,7 +26,7 @@ ROLES = [role.value for role in Role]
 MODES = [mode.value for mode in Mode]
 _MODES_HELP = (
     "observe: report only; add-only: never remove; managed: add, and remove what calscim added; "
-    "exclusive: the team is exactly its groups"
+    "exclusive: the team has exactly the members of its groups"
 )
 
 
@@ -53,9 +53,10 @@ def register(verbs: Verbs) -> None:
     change = nouns.add(
         "change",
         _change,
-        "change role, mode or team of a mapping; with the same team, no one leaves it meanwhile",
-        details="Another team makes a new mapping with a new id, in one transaction: its people join the new team, and "
-        "leave the old one as after `mapping remove`.",
+        "change the role, mode or team of a mapping",
+        details="If the team stays the same, no member leaves it. With another team, a new mapping with a new id "
+        "replaces this one, in one transaction: its people join the new team, and leave the old one as after "
+        "`mapping remove`.",
         examples=(
             "calscim mapping change 7 --mode managed --dry-run",
             "calscim mapping change 7 --role ADMIN",
@@ -78,7 +79,7 @@ def register(verbs: Verbs) -> None:
     remove = nouns.add(
         "remove",
         _remove,
-        "remove a mapping; in managed and exclusive, its people leave the team",
+        "remove a mapping; in the modes managed and exclusive, its people leave the team",
         details="People who are on the team through another mapping stay.",
         examples=("calscim mapping remove 7 --dry-run", "calscim mapping remove 7"),
         exits=(ExitCode.PENDING, ExitCode.HELD),

@@ -33,9 +33,9 @@ def register(nouns: Verbs) -> None:
     apply = nouns.add(
         "apply",
         _apply,
-        "make the saved mappings those of a file",
-        details="Without --yes it prints what would change; then it asks on a terminal, and elsewhere exits with 2 if "
-        "something would. A mapping that the file does not have is removed.",
+        "replace the saved mappings with those of a file",
+        details="A mapping that the file does not have is removed. Without --yes it prints the changes and asks on a "
+        "terminal; without a terminal, it exits with 2 if there are changes.",
         examples=(
             "calscim mapping apply mappings.toml --dry-run",
             "calscim mapping apply mappings.toml --yes",

@@ -32,7 +32,7 @@ def register(verbs: Verbs) -> None:
     test = nouns.add(
         "test",
         _test,
-        "send a test message to a channel and say whether it was taken",
+        "send a test message to a channel and say whether it arrived",
         examples=("calscim notify test on-call", "calscim notify test on-call --json"),
     )
     test.add_argument("name", metavar="NAME", help="the name of the channel in the configuration")
@@ -76,11 +76,11 @@ async def _test(command: Command) -> int:
         except DeliveryError as error:
             if not command.output.json:
                 raise UsageError(
-                    f"the channel {name} did not take the test message: {error}"
+                    f"the channel {name} did not accept the test message: {error}"
                 ) from None
             command.output.data(ChannelTest(name, delivered=False, reason=str(error)), "")
             return ExitCode.FAILED
-    command.output.data(ChannelTest(name, delivered=True), f"{name} took the test message")
+    command.output.data(ChannelTest(name, delivered=True), f"{name} accepted the test message")
     return 0
 
 
@@ -88,7 +88,7 @@ def _channel(command: Command, name: str) -> Notify:
     channels = {one.name: one for one in command.settings().channels}
     if name in channels:
         return channels[name]
-    known = ", ".join(channels) or "none"
+    then = f"use one of {', '.join(channels)}, or " if channels else ""
     raise UsageError(
-        f"the configuration has no channel {name} (it has {known}): name one of them, or add a [[notify]] table"
+        f"the configuration has no channel {name}: {then}add a [[notify]] table with this name"
     )

@@ -23,7 +23,9 @@ def register(verbs: Verbs) -> None:
         "retry all failed changes now, or those of one person",
         examples=("calscim parked retry", "calscim parked retry ann@acme.com"),
     )
-    retry.add_argument("person", metavar="EMAIL", nargs="?", default="", help="only this person's")
+    retry.add_argument(
+        "person", metavar="EMAIL", nargs="?", default="", help="only the changes of this person"
+    )
     for parser in (listing, retry):
         parser.add_argument("--organization", metavar="ORG", help="only this organization")
 

@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         for argument in unknown:
             if argument.startswith("-"):
                 self.error(self._no_option(argument))
-        self.error(f"the argument {unknown[0]!r} is one too many")
+        self.error(f"there is no argument {unknown[0]!r}: leave it out")
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the error. A misspelled option is named first, because it can cause any other error."""

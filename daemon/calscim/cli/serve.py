@@ -88,7 +88,7 @@ async def _run(command: Command) -> None:
         command.output.write("\nTry it, in another shell:\n")
         for line in _curl(made):
             command.output.write(line)
-        command.output.write("\nEvery verb works with it, in the other shell:\n")
+        command.output.write("\nThe other verbs, in the same shell:\n")
         for name, value in made.exports.items():
             command.output.write(f"export {name}={shlex.quote(value)}")
         for verb in ("status", "plan", "explain ann@acme.example"):
@@ -125,10 +125,10 @@ def _curl(made: "playground.Playground") -> list[str]:
     user = '{"userName": "ann@acme.example", "displayName": "Ann Example", "active": true}'
     lines = [
         f"ANN=$({call}/Users -d '{user}' | cut -d '\"' -f 4); echo $ANN",
-        f"""{call}/Groups -d '{{"displayName": "{group}", "members": [{{"value": "'$ANN'"}}]}}'""",
+        f"""{call}/Groups -d '{{"displayName": "{group}", "members": [{{"value": "'$ANN'"}}]}}'; echo""",
     ]
     if made.calcom is not None:
-        lines.append(f"curl -s {made.calcom}/_sim/state")
+        lines.append(f"sleep 1; curl -s {made.calcom}/_sim/state; echo")
     return lines
 
 

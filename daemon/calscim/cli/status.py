@@ -55,20 +55,20 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--watch",
         action="store_true",
-        help="show it again and again until Ctrl-C; with --json one line per look",
+        help="keep updating until Ctrl-C; with --json one line per update",
     )
     parser.add_argument(
         "--interval",
         type=a_positive_duration,
         metavar="2s",
-        help="the time between two looks of --watch (default: 2s)",
+        help="the time between two updates of --watch (default: 2s)",
     )
 
 
 async def _status(command: Command) -> int:
     settings, arguments = command.settings(), command.arguments
     if arguments.interval is not None and not arguments.watch:
-        raise UsageError("--interval is the time between two looks of --watch: add --watch")
+        raise UsageError("--interval is the time between two updates of --watch: add --watch")
     async with opened(settings) as db:
         if arguments.watch:
             look = partial(current_status, db, settings)

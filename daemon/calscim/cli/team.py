@@ -45,9 +45,9 @@ def register(verbs: Verbs) -> None:
         "adopt",
         _adopt,
         "treat memberships that others made as added by calscim, if a mapped group wants them",
-        details="In managed, calscim then removes such a person once no mapped group wants the membership. A role that "
-        "was set by hand is never lowered. Without --yes it lists the people; then it asks on a terminal, and "
-        "elsewhere exits with 2 if there is anyone to adopt.",
+        details="In the mode managed, calscim then removes such a person once no mapped group wants the membership. "
+        "A role that was set by hand is never lowered. Without --yes it lists the people and asks on a terminal; "
+        "without a terminal, it exits with 2 if there is anyone to adopt.",
         examples=("calscim team adopt sales", "calscim team adopt sales --yes"),
         exits=(ExitCode.PENDING,),
     )

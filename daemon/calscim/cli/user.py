@@ -24,7 +24,10 @@ def register(verbs: Verbs) -> None:
         examples=("calscim user list", "calscim user list --search lee --inactive --json"),
     )
     listing.add_argument(
-        "--search", default="", metavar="TEXT", help="only with this in a name, address or id"
+        "--search",
+        default="",
+        metavar="TEXT",
+        help="only users with this text in a name, address or id",
     )
     place_options(listing)
     either = listing.add_mutually_exclusive_group()

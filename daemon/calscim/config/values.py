@@ -262,7 +262,7 @@ def _signing_key(value: object) -> str:
         key = b""
     if not 16 <= len(key) <= 64:  # the specification recommends 24 at least
         raise ValueError(
-            'is no signing key: write "whsec_" and 32 random bytes in base64, '
+            'is not a signing key: write "whsec_" and 32 random bytes in base64, '
             'as in `echo "whsec_$(openssl rand -base64 32)"`'
         )
     return written

@@ -252,7 +252,7 @@ def allowed(row: asyncpg.Record | None) -> asyncpg.Record:
     """Return the row. Raise ScimError(401) if the token is no longer valid."""
     assert row is not None, "these queries always answer with one row"
     if not row["allowed"]:
-        raise ScimError(401, "the bearer token is no longer valid; make another one")
+        raise ScimError(401, "the bearer token is no longer valid: create another token")
     return row
 
 

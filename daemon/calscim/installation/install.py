@@ -28,7 +28,7 @@ def plan_install(machine: Machine, source: Shipped, program: Path) -> Iterator[S
         if machine.version >= version:
             yield _file(machine.path(f"{DROP_INS}/{name}"), source.drop_in(name))
     yield _file(machine.path(USERS), source.users())
-    yield machine.tool("systemd-sysusers", Path(USERS).name, note="makes the user calscim")
+    yield machine.tool("systemd-sysusers", Path(USERS).name, note="creates the user calscim")
     yield _file(machine.path(FOLDERS), source.folders())
     yield machine.tool("systemd-tmpfiles", "--create", Path(FOLDERS).name, note="makes the folders")
     yield from _configuration(machine, source)

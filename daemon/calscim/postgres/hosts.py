@@ -81,8 +81,8 @@ class Hosts:
                 return connection
             connection.terminate()
         raise ConnectionError(
-            "a pooler is in between at one moment, and not at the next: "
-            "let database.dsn always go through it, or never"
+            "some connections of database.dsn go through a pooler, and others do not: "
+            "let all of them go through it, or none"
         )
 
     async def _try(

@@ -61,8 +61,8 @@ async def check(connection: asyncpg.Connection) -> None:
     oldest = max(applied.values())
     if oldest > latest():
         raise StoreError(
-            f"the database has schema version {max(applied)}, which takes a calscim release that knows "
-            f"version {oldest} at least, and this one ends at {latest()}: install a later release"
+            f"the database has schema version {max(applied)}, which needs a calscim release that knows "
+            f"version {oldest}, but this release knows only up to {latest()}: install a later release"
         )
 
 
@@ -75,8 +75,8 @@ async def pending(connection: asyncpg.Connection) -> list[Migration]:
     """Return the migrations to apply. Raise StoreError if a newer release migrated the database."""
     if await ahead(connection):
         raise StoreError(
-            f"the database has schema version {await current(connection)}, this release knows up to "
-            f"{latest()}: use the calscim release that made it, or a later one, for this"
+            f"the database has schema version {await current(connection)}, but this release knows "
+            f"only up to {latest()}: use the release that migrated the database, or a later one"
         )
     return _missing(await _applied(connection))
 

@@ -68,5 +68,5 @@ def unavailable(error: BaseException) -> StoreUnavailable:
     reason = str(error) or "it did not answer in time"
     return StoreUnavailable(
         f"the database is not available ({type(error).__name__}: {reason}); "
-        "see that Postgres runs, accepts writes and that database.dsn names it"
+        "check that Postgres runs and accepts writes, and that database.dsn names it"
     )

@@ -145,7 +145,7 @@ class PassLog:
             **_said(
                 incomplete=list(planned.incomplete),
                 unreachable=done.unreachable,
-                cut=done.interrupted,
+                interrupted=done.interrupted,
             ),
             **_said(window=window.text if window else None),
         )

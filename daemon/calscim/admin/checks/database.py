@@ -67,7 +67,7 @@ async def check_operators(connect: Connect | None) -> list[Check]:
         Check(
             "operators' role",
             False,
-            f"{role} may not edit tokens and mappings: run `calscim migrate` to grant its rights",
+            f"{role} cannot edit tokens and mappings: run `calscim migrate` to grant its rights",
         )
     ]
 

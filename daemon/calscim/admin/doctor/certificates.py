@@ -39,7 +39,7 @@ def examine_own_certificate(settings: Settings, now: datetime) -> Iterator[Findi
 def _expiry(what: str, name: str, found: x509.Certificate, now: datetime, then: str) -> Finding:
     ends = found.not_valid_after_utc
     if ends <= now:
-        return failed(what, f"{name} has expired on {ends:%Y-%m-%d}", then)
+        return failed(what, f"{name} expired on {ends:%Y-%m-%d}", then)
     if ends - now < SOON:
         return warning(what, f"{name} expires on {ends:%Y-%m-%d}", then)
     return ok(what, f"{name} is valid until {ends:%Y-%m-%d}")

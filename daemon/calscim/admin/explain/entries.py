@@ -132,8 +132,8 @@ def stranger(
         if address_key(person) in (address_key(seen.email), str(seen.user)):
             return Subject(_account(seen), None, seen.user, seen.email)
     raise UsageError(
-        f"neither a directory of {organization} nor its Cal.com has {person}: "
-        "type a userName, an e-mail address or an id"
+        f"no directory of {organization} has {person}, and its Cal.com has no such account: "
+        "check the userName, the e-mail address or the id"
     )
 
 

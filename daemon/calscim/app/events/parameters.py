@@ -30,7 +30,7 @@ def parameters(query: MultiMapping[str]) -> Parameters:
         raise FeedError(400, f"there is no parameter {unknown[0]!r}: write {', '.join(_NAMES)}")
     for name in _NAMES:
         if len(query.getall(name, [])) > 1:
-            raise FeedError(400, f"{name} is there several times: write it once")
+            raise FeedError(400, f"{name} is given several times: send it once")
     return Parameters(
         after=_number(query, "after", 0, 0, MAX_POSITION, "the `next` of the page before, or 0"),
         limit=_number(

@@ -29,7 +29,7 @@ NEW = "new"  # the row of a team that calscim is to create
 MODES = {
     Mode.MANAGED: "managed: add, and remove what calscim added",
     Mode.ADD_ONLY: "add-only: never remove",
-    Mode.EXCLUSIVE: "exclusive: the team is exactly its groups",
+    Mode.EXCLUSIVE: "exclusive: the team has exactly the members of its groups",
     Mode.OBSERVE: "observe: report only",
 }
 

@@ -100,7 +100,7 @@ async def _with_lock_timeout(db: Database) -> AsyncIterator[Connection]:
             yield connection
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             raise StoreError(
-                "the journal was in use all the time; nothing was dropped: try again, or look in "
+                "the journal stayed in use; nothing was dropped: try again, or look in "
                 "pg_stat_activity for a transaction that does not end"
             ) from error
 
@@ -128,14 +128,14 @@ async def _ready(db: Database, first: date, month: str, partition: str) -> None:
             "that `calscim migrate` uses"
         )
     if not found["over"]:
-        raise UsageError(f"{month} is not over for an hour yet: archive it later")
+        raise UsageError(f"{month} ended less than an hour ago, or has not ended: archive it later")
     if found["earlier"]:
         raise UsageError(f"{found['earlier']} is still in the journal: archive that first")
     if found["unsettled"]:
         async with _with_lock_timeout(db) as connection:
             await connection.fetchval(sql("partitions.move_default_rows"))
     elif not found["there"]:
-        raise UsageError(f"there is no {month} in the journal: it begins later")
+        raise UsageError(f"the journal begins after {month}: choose a later month")
 
 
 # ------------------------------------------------------------------ writing the file
@@ -159,7 +159,7 @@ async def _export(db: Database, first: date, path: Path) -> Walked:
             writer.forget()
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written ({error.strerror}): see that the folder exists and has room"
+            f"{path} cannot be written ({error.strerror}): check that the folder exists and has space"
         ) from error
     return found
 

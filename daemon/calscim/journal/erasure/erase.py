@@ -243,8 +243,8 @@ async def _refuse(connection: Connection, who: _Who, organization: str | None) -
         sql("erasure.list_current_holds"), addresses, organization, ids
     ):
         raise UsageError(
-            f"a held removal still names them: `calscim approve {row['hash']}` lets it go, and "
-            "`calscim status` tells when nothing is held any more"
+            f"a held set still names this person: release it with `calscim approve {row['hash']}`, and "
+            "erase the data when `calscim status` no longer shows the set"
         )
 
 
