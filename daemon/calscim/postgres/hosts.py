@@ -14,15 +14,23 @@ import asyncpg
 from calscim.postgres import pgbouncer
 from calscim.postgres.pgbouncer import Connection as Connection  # noqa: PLC0414 - part of the interface
 
-# Makes the server notice a dead client: a lock that a dead connection
-# holds would block every later push.
+# Whatever the defaults of the role or the database are: statements see what was committed before them, no lock is given
+# up early, and only this module's time limit ends a statement.
 _SETTINGS = {
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "0",
+    # The server notices a dead client: a lock that a dead connection holds would block every later push.
     "idle_in_transaction_session_timeout": "10s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
 _SINCE_14 = {"client_connection_check_interval": "2s"}
+_SINCE_17 = {"transaction_timeout": "0"}
+# PgBouncer also accepts this parameter of the start-up packet, and keeps it apart for each client.
+_STARTUP = {
+    "standard_conforming_strings": "on"
+}  # the queries and functions have backslashes in literals
 REST = 0.5  # seconds without another attempt after a server did not answer
 _UNREACHABLE = (
     OSError,
@@ -41,7 +49,7 @@ class Hosts:
     """
 
     dsns: list[str]
-    statement_timeout: float | None = None  # seconds, enforced by the server
+    statement_timeout: float | None = None  # seconds, enforced by the server; None: no limit
     _silent: BaseException | None = None
     _pooled: bool = False  # the last connection went through PgBouncer
 
@@ -89,7 +97,7 @@ class Hosts:
         self, dsn: str, timeout: float, options: dict[str, Any], pooled: bool
     ) -> tuple[Connection, bool]:
         """Return a connection for one of the cases, and whether it is direct."""
-        fit = options | pgbouncer.OPTIONS if pooled else options
+        fit = {"server_settings": _STARTUP} | options | (pgbouncer.OPTIONS if pooled else {})
         connection: Connection = await asyncpg.connect(dsn, timeout=timeout, **fit)
         try:
             return connection, await pgbouncer.set_up(
@@ -103,8 +111,9 @@ class Hosts:
         settings = dict(_SETTINGS)
         if connection.get_server_version() >= (14, 0):
             settings |= _SINCE_14
-        if self.statement_timeout is not None:
-            settings["statement_timeout"] = f"{int(self.statement_timeout * 1000)}ms"
+        if connection.get_server_version() >= (17, 0):
+            settings |= _SINCE_17
+        settings["statement_timeout"] = f"{int((self.statement_timeout or 0) * 1000)}ms"
         return settings
 
 

@@ -72,11 +72,17 @@ async def ahead(connection: asyncpg.Connection) -> bool:
 
 
 async def pending(connection: asyncpg.Connection) -> list[Migration]:
-    """Return the migrations to apply. Raise StoreError if a newer release migrated the database."""
+    """Return the migrations to apply. Raise StoreError if a newer release migrated the database, or if it is not UTF-8."""
     if await ahead(connection):
         raise StoreError(
             f"the database has schema version {await current(connection)}, but this release knows "
             f"only up to {latest()}: use the release that migrated the database, or a later one"
+        )
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database has the encoding {encoding}, which cannot store every name: "
+            "create a database with ENCODING 'UTF8' TEMPLATE template0"
         )
     return _missing(await _applied(connection))
 
